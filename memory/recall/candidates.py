@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from functools import cached_property
 
 import numpy as np
 from sqlalchemy import Connection
@@ -11,15 +11,16 @@ from sqlalchemy import Connection
 from foxing.memory.errors import SearchIndexError
 from foxing.memory.index.hybrid import POOL, HybridSearch
 from foxing.memory.index.scores import Scores
-from foxing.memory.index.search_index import Hit, SearchQuery
+from foxing.memory.index.search_index import SearchQuery
 from foxing.memory.index.vectors import QueryEmbedding
-from foxing.memory.storage.repositories import messages
+from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed import neighbours
 from foxing.memory.text.passages import document_key, message_of, passage_of
+from foxing.memory.values.recall import RecallQuery
 
-from .cursors import Position, RankPosition, TimePosition, rank_position, time_position
-from .query import ResolvedQuery, narrowed
+from .cursors import RankPosition, TimePosition, rank_position, time_position
+from .query import ResolvedQuery, narrowed, resolve
 from .ranking import REACH, lend, lenders, ranked
 
 FEW = 32  # messages that can be read at once, however long they are
@@ -48,26 +49,26 @@ class Candidate:
         return self.message.chars if self.passage is None else self.message.chars // self.message.passages
 
 
-class Candidates(Protocol):
-    """The matches of a query that previous pages of the answer have not dealt with."""
+def find_candidates(
+    connection: Connection,
+    search: HybridSearch,
+    bank_name: str,
+    query: RecallQuery,
+    question: QueryEmbedding,
+    now: datetime,
+) -> "RankedCandidates | CandidatesByTime | None":
+    """The matches that previous pages of the answer have not dealt with: best first, or in time order if the query has
+    no words. None if it names a thread that does not exist. Raises `InvalidTime`, `InvalidCursor`."""
+    bank = banks.get(connection, bank_name)
+    resolved = resolve(connection, bank, query, now)
+    if resolved is None:
+        return None
+    if resolved.terms:
+        return RankedCandidates(connection, bank.id, resolved, search, question)
+    return CandidatesByTime(connection, bank.id, resolved)
 
-    def batches(self, size: int) -> Iterator[list[Candidate]]:
-        """All of them in the order of the answer, in batches of about `size`."""
 
-    def after(self, examined: Sequence[Candidate], waiting: Collection[int]) -> Position:
-        """Where the answer continues: after the `examined`, but for those whose documents are `waiting`."""
-
-
-def candidates(
-    connection: Connection, search: HybridSearch, bank_id: int, query: ResolvedQuery, question: QueryEmbedding
-) -> "RankedCandidates | CandidatesByTime":
-    """The matches from the position of `query` on: best first, or in time order if the query has no words. Raises
-    `InvalidCursor` for an invalid position."""
-    if query.terms:
-        return RankedCandidates(connection, search, bank_id, query, question)
-    return CandidatesByTime(connection, bank_id, query)
-
-
+@dataclass(frozen=True)
 class RankedCandidates:
     """Best first: the `POOL` passages that words, and those that meaning find best, and their neighbours, ranked
     together; and then what else the index of words finds.
@@ -75,127 +76,128 @@ class RankedCandidates:
     Scores change when pages are sealed or age, so a position holds the passages that were dealt with, not a score.
     """
 
-    def __init__(
-        self, connection: Connection, search: HybridSearch, bank_id: int, query: ResolvedQuery, question: QueryEmbedding
-    ) -> None:
-        position = None if query.position is None else rank_position(query.position)
-        self._connection = connection
-        self._bank_id = bank_id
-        self._search = search
-        self._index = search.index
-        self._question = question
-        self._newest = messages.newest_id(connection, bank_id) if position is None else position.newest
-        self._seen = frozenset[int]() if position is None else position.seen
-        self._preference = query.preference
-        bound = None if position is None else position.newest  # on the first page nothing is newer
-        self._query = SearchQuery(bank_id, query.terms, query.filter, bound)
+    connection: Connection
+    bank_id: int
+    query: ResolvedQuery
+    search: HybridSearch
+    question: QueryEmbedding
+
+    @cached_property
+    def note(self) -> str | None:
+        """What the search went without."""
+        return self.search.vectors.note(self.connection, self.bank_id, self.question)
 
     def batches(self, size: int) -> Iterator[list[Candidate]]:
-        preferred = None if self._preference is None else narrowed(self._query.within, self._preference.reach)
-        pool = self._search.pool(self._connection, self._query, self._question, preferred)
+        """All of them in the order of the answer, in batches of about `size`. Raises `InvalidCursor`."""
+        bound = None if self.query.position is None else self._position.newest  # on the first page nothing is newer
+        query = SearchQuery(self.bank_id, self.query.terms, self.query.filter, bound)
+        preference = self.query.preference
+        preferred = None if preference is None else narrowed(self.query.filter, preference.reach)
+        pool = self.search.pool(self.connection, query, self.question, preferred)
         ranking = self._ranked(pool.scores)
-        left = ranking[~ranking.is_in(np.array(list(self._seen), dtype=np.int64))] if self._seen else ranking
+        done = set(self._position.seen)
+        left = ranking[~ranking.is_in(np.array(list(done), dtype=np.int64))] if done else ranking
         yield from self._listed(left, size)
-        if len(pool.hits) == POOL:
-            lowest = float(ranking.values[-1]) if len(ranking) else 0.0
-            yield from self._beyond(pool.hits, self._seen | set(ranking.documents.tolist()), lowest, size)
+        if len(pool.hits) < POOL:
+            return
+        lowest = float(ranking.values[-1]) if len(ranking) else 0.0
+        hits = pool.hits
+        done.update(ranking.documents.tolist(), (hit.document for hit in hits))
+        while more := self.search.index.search(self.connection, query, after=hits[-1], limit=size):
+            if more[-1] == hits[-1]:
+                raise SearchIndexError(
+                    f"the search index '{self.search.index.name}' returned a passage twice; report it to its author"
+                )
+            rest = {hit.document: min(hit.score, lowest) for hit in more if hit.document not in done}
+            yield from self._listed(Scores.of(rest), size)
+            done.update(rest)
+            hits = more
 
-    def after(self, examined: Sequence[Candidate], waiting: Collection[int]) -> Position:
-        seen = self._seen | {candidate.document for candidate in examined}
-        return RankPosition(self._newest, seen - set(waiting)).encoded()
+    def next_cursor(self, examined: Sequence[Candidate], waiting: Collection[int] = ()) -> str:
+        """A cursor after the `examined`, but for those whose documents are `waiting`."""
+        seen = self._position.seen | {candidate.document for candidate in examined}
+        return self.query.cursor(RankPosition(self._position.newest, seen - set(waiting)).encoded())
+
+    @cached_property
+    def _position(self) -> RankPosition:
+        if self.query.position is None:
+            return RankPosition(messages.newest_id(self.connection, self.bank_id), frozenset())
+        return rank_position(self.query.position)
 
     def _ranked(self, found: Scores) -> Scores:
-        """What was found and what stands beside it, by score."""
+        """What was found and what stands beside it, without what the query leaves out, by score."""
         lending = lenders(found)
-        ids = np.unique(message_of(lending.documents)).tolist()
-        surroundings = neighbours.around(self._connection, self._bank_id, ids, REACH)
-        scores = self._admitted(lend(found, lending, surroundings.rows, surroundings.several_passages), found)
-        said = np.unique(message_of(scores.documents)).tolist() if self._preference is not None else []
-        return ranked(scores, self._preference, messages.times(self._connection, self._bank_id, said))
-
-    def _admitted(self, scores: Scores, found: Scores) -> Scores:
-        """`scores` without the neighbours that the query leaves out."""
+        lending_ids = np.unique(message_of(lending.documents)).tolist()
+        surroundings = neighbours.around(self.connection, self.bank_id, lending_ids, REACH)
+        scores = lend(found, lending, surroundings.rows, surroundings.several_passages)
         hit = scores.is_in(found.documents)
         ids = message_of(scores.documents)
-        visible = ids <= self._newest
-        within = self._query.within
-        if not within.admits_all:
+        visible = ids <= self._position.newest
+        if not self.query.filter.admits_all:
             lent = np.unique(ids[~hit & visible]).tolist()
-            admitted = messages.filter_ids(self._connection, self._bank_id, lent, within)
+            admitted = messages.filter_ids(self.connection, self.bank_id, lent, self.query.filter)
             visible = np.isin(ids, np.array(list(admitted), dtype=np.int64))
-        return scores[hit | visible]
-
-    def _beyond(
-        self, hits: Sequence[Hit], taken: Collection[int], lowest: float, size: int
-    ) -> Iterator[list[Candidate]]:
-        """What the index finds after `hits`, without the passages `taken`. No score is above `lowest`."""
-        searched = {hit.document for hit in hits}
-        while hits := self._index.search(self._connection, self._query, after=(last := hits[-1]), limit=size):
-            if hits[-1] == last:
-                raise SearchIndexError(
-                    f"the search index '{self._index.name}' returned a passage twice; report it to its author"
-                )
-            left = [hit for hit in hits if hit.document not in searched and hit.document not in taken]
-            searched |= {hit.document for hit in hits}
-            yield from self._listed(Scores.of({hit.document: min(hit.score, lowest) for hit in left}), size)
+        scores = scores[hit | visible]
+        dated = np.unique(message_of(scores.documents)).tolist() if self.query.preference is not None else []
+        return ranked(scores, self.query.preference, messages.times(self.connection, self.bank_id, dated))
 
     def _listed(self, ranking: Scores, size: int) -> Iterator[list[Candidate]]:
         """The candidates in batches of `size`, or of messages that are not too long together."""
         start = 0
         while start < len(ranking):
             part = ranking[start : start + size]
+            ids = message_of(part.documents).tolist()
             if len(part) > FEW:
-                part = part[: self._fitting(part)]
-            yield self._candidates(part)
+                lengths = messages.lengths(self.connection, self.bank_id, set(ids))
+                first = messages.first_within(((i, lengths.pop(i, 0)) for i in ids), messages.MAX_CHARS)
+                part = part[: len(first)]
             start += len(part)
-
-    def _fitting(self, part: Scores) -> int:
-        """How many of the passages are of messages that can be read at once."""
-        ids = message_of(part.documents).tolist()
-        lengths = messages.lengths(self._connection, self._bank_id, set(ids))
-        first = messages.first_within(((i, lengths.pop(i, 0)) for i in ids), messages.MAX_CHARS)
-        return len(first)
-
-    def _candidates(self, part: Scores) -> list[Candidate]:
-        found = messages.by_ids(self._connection, self._bank_id, np.unique(message_of(part.documents)).tolist())
-        result = []
-        for document, score in zip(part.documents.tolist(), part.values.tolist(), strict=True):
-            message = found.get(message_of(document))
-            if message is not None and passage_of(document) < message.passages:  # an index may hold more than there is
-                passage = passage_of(document) if message.passages > 1 else None
-                result.append(Candidate(message, round(score, 4), passage=passage))
-        return result
+            found = messages.by_ids(self.connection, self.bank_id, set(ids[: len(part)]))
+            batch = []
+            for document, score in zip(part.documents.tolist(), part.values.tolist(), strict=True):
+                message = found.get(message_of(document))
+                if message is not None and passage_of(document) < message.passages:  # an index may hold others
+                    passage = passage_of(document) if message.passages > 1 else None
+                    batch.append(Candidate(message, round(score, 4), passage=passage))
+            yield batch
 
 
+@dataclass(frozen=True)
 class CandidatesByTime:
     """In time order; messages that wait since an earlier page come first."""
 
-    def __init__(self, connection: Connection, bank_id: int, query: ResolvedQuery) -> None:
-        self._connection = connection
-        self._bank_id = bank_id
-        self._filter = query.filter
-        self._position = None if query.position is None else time_position(query.position)
+    connection: Connection
+    bank_id: int
+    query: ResolvedQuery
+    note: str | None = None
 
     def batches(self, size: int) -> Iterator[list[Candidate]]:
+        """See `RankedCandidates.batches`."""
         position = self._position
         waiting = [] if position is None else list(position.waiting)
         while waiting:
-            lengths = messages.lengths(self._connection, self._bank_id, waiting)
+            lengths = messages.lengths(self.connection, self.bank_id, waiting)
             first = messages.first_within(((i, lengths.get(i, 0)) for i in waiting), messages.MAX_CHARS)
-            rows = messages.fetch_ordered(self._connection, self._bank_id, self._filter, first)
+            rows = messages.fetch_ordered(self.connection, self.bank_id, self.query.filter, first)
             yield [Candidate(message) for message in rows]
             waiting = waiting[len(first) :]
-        after: tuple[datetime, int] | None = None if position is None else (position.at, position.id)
-        while rows := messages.window(self._connection, self._bank_id, self._filter, after=after, limit=size):
+        after = None if position is None else (position.at, position.id)
+        while rows := messages.window(self.connection, self.bank_id, self.query.filter, after=after, limit=size):
             yield [Candidate(message) for message in rows]
             after = rows[-1].created_at, rows[-1].id
 
-    def after(self, examined: Sequence[Candidate], waiting: Collection[int]) -> Position:
+    def next_cursor(self, examined: Sequence[Candidate], waiting: Collection[int] = ()) -> str:
+        """See `RankedCandidates.next_cursor`."""
         places = [(candidate.message.created_at, candidate.message.id) for candidate in examined]
-        before = self._position
-        if before is not None:
-            places.append((before.at, before.id))
-        done = {candidate.message.id for candidate in examined}
-        unread = () if before is None else [i for i in before.waiting if i not in done]
         left = {message_of(document) for document in waiting}
-        return TimePosition(*max(places), tuple(sorted({*unread, *left}))).encoded()
+        if self._position is not None:
+            places.append((self._position.at, self._position.id))
+            left.update({*self._position.waiting} - {candidate.message.id for candidate in examined})
+        return self.query.cursor(TimePosition(*max(places), tuple(sorted(left))).encoded())
+
+    @cached_property
+    def _position(self) -> TimePosition | None:
+        return None if self.query.position is None else time_position(self.query.position)
+
+
+Candidates = RankedCandidates | CandidatesByTime

@@ -1,7 +1,7 @@
 """Recall as page images: the pages that hold the answers to a query."""
 
 import base64
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,23 +9,21 @@ from sqlalchemy import Connection
 
 from foxing.memory.errors import InvalidInput, Unreadable
 from foxing.memory.index.hybrid import HybridSearch
-from foxing.memory.index.vectors import QueryEmbedding
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
-from foxing.memory.pages.content import PageState, StoredContents
+from foxing.memory.pages.content import StoredContents
 from foxing.memory.pages.drawing import draw_page
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.pages.reader_pages import ReaderPage, ReaderPages
 from foxing.memory.pages.view import encode_png
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages, pages
+from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageRow, SpanRow
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import NATIVE_READER, LeftOut, RecalledImage, RecalledImages, RecallQuery
 from foxing.renderer.readers import Reader, Readers
 
-from .candidates import Candidate, Candidates, candidates
-from .query import ResolvedQuery, resolve
+from .candidates import Candidate, Candidates, find_candidates
 
 
 @dataclass
@@ -61,34 +59,25 @@ class _Answer:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """The pages and open messages of an answer, from one state of the memory."""
+class _StoredPages:
+    """What is stored of the pages of an answer."""
 
-    answer: _Answer
-    pages: Mapping[int, PageRow]
+    rows: Mapping[int, PageRow]
     contents: StoredContents
-    open_messages: StoredMessages
-    query: ResolvedQuery
-    candidates: Candidates
-    #: what the answer went without
-    note: str | None
-    bank_id: int
-    #: page id → the parts of messages on it, each with its message
-    parts: Mapping[int, Sequence[tuple[SpanRow, Message]]]
-
-    def next_cursor(self, answer: _Answer) -> str | None:
-        """Where the answer continues after what `answer` holds; None at its end."""
-        return self.query.cursor(self.candidates.after(answer.added, ())) if answer.full else None
+    #: page id → the parts of messages on it
+    spans: Mapping[int, Sequence[SpanRow]]
+    #: by id
+    messages: Mapping[int, Message]
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """What an answer shows."""
+    """What an answer shows: its images, ids of the messages that they show in part, and keys of those that cannot be
+    shown."""
 
     answer: _Answer
-    #: each image with ids of the messages that it shows in part
-    images: Sequence[tuple[RecalledImage, Collection[int]]]
-    #: keys of messages that cannot be shown
+    images: Sequence[RecalledImage]
+    in_part: Collection[int]
     unreadable: Sequence[str]
 
 
@@ -107,21 +96,34 @@ class ImageRecaller:
         reader = None if query.reader in (None, NATIVE_READER) else self._reader(query.reader)
         question = self.search.embed_query(query.query or "", now, query.timezone)
         with self.database.read() as connection:
-            found = self._find(connection, bank_name, query, now, question)
-        if found is None:
-            return RecalledImages(images=[], vision_tokens=0, open_spans=[], left_out=[], next_cursor=None)
-        shown = self._held(found) if reader is None else self._laid_out(found, reader)
-        answer, unreadable = shown.answer, shown.unreadable
-        images = [image for image, _ in shown.images]
-        left_out = [LeftOut(message_id=key, reason="unreadable") for key in dict.fromkeys(unreadable)]
+            candidates = find_candidates(connection, self.search, bank_name, query, question, now)
+            if candidates is None:
+                return RecalledImages(images=[], vision_tokens=0, open_spans=[], left_out=[], next_cursor=None)
+            bank_id, note = candidates.bank_id, candidates.note
+            answer = _collect(connection, candidates, query.limit)
+            ids = [] if reader is not None else list(answer.message_ids)
+            stored_pages = _StoredPages(
+                pages.by_ids(connection, ids),
+                pages.contents(connection, ids),
+                pages.spans_of_pages(connection, ids),
+                messages.on_pages(connection, ids),
+            )
+            matches = [match.message for match in answer.open_matches]
+            open_messages = StoredMessages.fetch(connection, bank_id, matches)
+        shown = self._as_stored(answer, stored_pages) if reader is None else self._laid_out(answer, reader)
+        remembered = self.assembler.assemble(open_messages)
+        left_out = [LeftOut(message_id=key, reason="unreadable") for key in dict.fromkeys(shown.unreadable)]
         return RecalledImages(
-            images=images,
-            vision_tokens=sum(image.tokens for image in images),
-            open_spans=self._open_spans(found, answer),
-            whole_spans=self._whole_spans(found, {i for _, in_part in shown.images for i in in_part}),
+            images=list(shown.images),
+            vision_tokens=sum(image.tokens for image in shown.images),
+            open_spans=[
+                recalled_message(match.message, remembered[match.message.id], match.score)
+                for match in shown.answer.open_matches
+            ],
+            whole_spans=self._whole_spans(bank_id, shown.in_part),
             left_out=left_out[: query.limit],
-            notes=[] if found.note is None else [found.note],
-            next_cursor=found.next_cursor(answer),
+            notes=[] if note is None else [note],
+            next_cursor=candidates.next_cursor(shown.answer.added) if shown.answer.full else None,
         )
 
     def _reader(self, name: str) -> Reader:
@@ -131,121 +133,112 @@ class ImageRecaller:
             raise InvalidInput(f"the reader '{name}' looks at no images; recall text for it")
         return reader
 
-    def _held(self, found: _Found) -> _Shown:
-        """The answer, with an image of each page as it is held."""
-        states = self.assembler.decoder.read(list(found.pages.values()), found.contents)
-        images: list[tuple[RecalledImage, Collection[int]]] = []
+    def _as_stored(self, answer: _Answer, stored: _StoredPages) -> _Shown:
+        """The answer, with an image of each page at its tier."""
+        states = self.assembler.decoder.read(list(stored.rows.values()), stored.contents)
+        images: list[RecalledImage] = []
+        in_part: set[int] = set()
         unreadable: list[str] = []
-        for page_id, keys in found.answer.message_ids.items():
-            state = states[page_id]
+        for page_id, keys in answer.message_ids.items():
+            state, row = states[page_id], stored.rows[page_id]
             if isinstance(state, Unreadable):  # there is no image to show; `Memory.read_page` says why
                 unreadable += keys
-            else:
-                images.append(_image(found.pages[page_id], state, keys, found.parts.get(page_id, ())))
-        return _Shown(found.answer, images, unreadable)
+                continue
+            parts = [(span, stored.messages[span.message_id]) for span in stored.spans.get(page_id, ())]
+            begins_before = {message.id: message.key for span, message in parts if span.char_start > 0}
+            goes_on = {message.id: message.key for span, message in parts if span.char_stop < message.chars}
+            image = draw_page(row, state.cells, row.tier)
+            images.append(
+                _recalled_image(
+                    row,
+                    encode_png(image),
+                    width=image.width,
+                    height=image.height,
+                    tokens=row.vision_tokens,
+                    message_ids=keys,
+                    begins_before=list(begins_before.values()),
+                    goes_on=list(goes_on.values()),
+                )
+            )
+            in_part.update(begins_before, goes_on)
+        return _Shown(answer, images, in_part, unreadable)
 
-    def _laid_out(self, found: _Found, reader: Reader) -> _Shown:
+    def _laid_out(self, found: _Answer, reader: Reader) -> _Shown:
         """The answer as far as the limit admits its images, with an image of each image that shows a match."""
-        images = self._reader_pages.images(list(found.answer.message_ids), reader)
-        answer = _Answer(found.answer.limit, full=found.answer.full)
+        placed = self._reader_pages.images(list(found.message_ids), reader)
+        answer = _Answer(found.limit, full=found.full)
         unreadable: list[str] = []
-        for candidate in found.answer.added:
-            shown = [place for place, image in enumerate(images) if candidate.message.id in image.shares]
+        for candidate in found.added:
+            shown = [place for place, image in enumerate(placed) if candidate.message.id in image.shares]
             if not answer.add(candidate, shown):
                 break
             if not shown and not candidate.message.open:
                 unreadable.append(candidate.message.key)
-        recalled = [(_recalled_image(images[n], keys), images[n].in_part) for n, keys in answer.message_ids.items()]
-        return _Shown(answer, recalled, unreadable)
+        images: list[RecalledImage] = []
+        in_part: set[int] = set()
+        for place, keys in answer.message_ids.items():
+            page = placed[place]
+            images.append(
+                _recalled_image(
+                    page.page,
+                    page.image.png,
+                    width=page.image.width_px,
+                    height=page.image.height_px,
+                    tokens=page.image.tokens,
+                    message_ids=keys,
+                    begins_before=page.keys_of(page.begins_before),
+                    goes_on=page.keys_of(page.goes_on),
+                )
+            )
+            in_part |= page.in_part
+        return _Shown(answer, images, in_part, unreadable)
 
-    def _find(
-        self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime, question: QueryEmbedding
-    ) -> _Found | None:
-        bank = banks.get(connection, bank_name)
-        resolved = resolve(connection, bank, query, now)
-        if resolved is None:
-            return None
-        listed = candidates(connection, self.search, bank.id, resolved, question)
-        answer = _collect(connection, bank.id, listed.batches(query.limit), _Answer(query.limit))
-        ids = list(answer.message_ids)
-        spans, on_pages = pages.spans_of_pages(connection, ids), messages.on_pages(connection, ids)
-        return _Found(
-            answer,
-            pages.by_ids(connection, ids),
-            pages.contents(connection, ids),
-            StoredMessages.fetch(connection, bank.id, [match.message for match in answer.open_matches]),
-            resolved,
-            listed,
-            self.search.vectors.note(connection, bank.id, question),
-            bank.id,
-            {i: [(span, on_pages[span.message_id]) for span in parts] for i, parts in spans.items()},
-        )
-
-    def _open_spans(self, found: _Found, answer: _Answer) -> list[RecalledMessage]:
-        remembered = self.assembler.assemble(found.open_messages)
-        matches = answer.open_matches
-        return [recalled_message(match.message, remembered[match.message.id], match.score) for match in matches]
-
-    def _whole_spans(self, found: _Found, ids: Collection[int]) -> list[RecalledMessage]:
+    def _whole_spans(self, bank_id: int, ids: Collection[int]) -> list[RecalledMessage]:
         """The messages that images show in part, whole, in time order. One that is erased meanwhile is not among
         them."""
         if not ids:
             return []
         with self.database.read() as connection:
-            known = messages.by_ids(connection, found.bank_id, ids)
-            stored = StoredMessages.fetch(connection, found.bank_id, list(known.values()))
+            known = messages.by_ids(connection, bank_id, ids)
+            stored = StoredMessages.fetch(connection, bank_id, list(known.values()))
         remembered = self.assembler.assemble(stored)
         ordered = sorted(known.values(), key=lambda message: (message.created_at, message.id))
         return [recalled_message(message, remembered[message.id]) for message in ordered]
 
 
-def _image(
-    row: PageRow, state: PageState, keys: Sequence[str], parts: Sequence[tuple[SpanRow, Message]]
-) -> tuple[RecalledImage, Collection[int]]:
-    """The page as it is held, and ids of the messages that it shows in part. `keys`: ids of the matches on it;
-    `parts`: of messages on it."""
-    image = draw_page(row, state.cells, row.tier)
-    begins_before = {message.id: message.key for span, message in parts if span.char_start > 0}
-    goes_on = {message.id: message.key for span, message in parts if span.char_stop < message.chars}
-    shown = RecalledImage.model_validate(
-        {
-            "page_id": row.key,
-            "tier": row.tier,
-            "data": base64.b64encode(encode_png(image)).decode(),
-            "width": image.width,
-            "height": image.height,
-            "tokens": row.vision_tokens,
-            "message_ids": list(keys),
-            "begins_before": list(begins_before.values()),
-            "goes_on": list(goes_on.values()),
-        }
-    )
-    return shown, begins_before.keys() | goes_on.keys()
-
-
-def _recalled_image(placed: ReaderPage, keys: Sequence[str]) -> RecalledImage:
-    """A page image of a page. `keys`: ids of the matches on it."""
-    image = placed.image
-    return RecalledImage.model_validate(
-        {
-            "page_id": placed.page.key,
-            "tier": placed.page.tier,
-            "data": base64.b64encode(image.png).decode(),
-            "width": image.width_px,
-            "height": image.height_px,
-            "tokens": image.tokens,
-            "message_ids": list(keys),
-            "begins_before": placed.keys_of(placed.begins_before),
-            "goes_on": placed.keys_of(placed.goes_on),
-        }
-    )
-
-
-def _collect(connection: Connection, bank_id: int, batches: Iterator[list[Candidate]], answer: _Answer) -> _Answer:
-    """`answer` with as many matches as fit."""
-    for batch in batches:
-        spans = pages.spans_of_messages(connection, bank_id, [candidate.message.id for candidate in batch])
+def _collect(connection: Connection, candidates: Candidates, limit: int) -> _Answer:
+    """As many matches as fit, with their pages."""
+    answer = _Answer(limit)
+    for batch in candidates.batches(limit):
+        ids = [candidate.message.id for candidate in batch]
+        spans = pages.spans_of_messages(connection, candidates.bank_id, ids)
         for candidate in batch:
             if not answer.add(candidate, [span.page_id for span in spans.get(candidate.message.id, [])]):
                 return answer
     return answer
+
+
+def _recalled_image(
+    page: PageRow,
+    png: bytes,
+    *,
+    width: int,
+    height: int,
+    tokens: int,
+    message_ids: Sequence[str],
+    begins_before: Sequence[str],
+    goes_on: Sequence[str],
+) -> RecalledImage:
+    return RecalledImage.model_validate(
+        {
+            "page_id": page.key,
+            "tier": page.tier,
+            "data": base64.b64encode(png).decode(),
+            "width": width,
+            "height": height,
+            "tokens": tokens,
+            "message_ids": list(message_ids),
+            "begins_before": begins_before,
+            "goes_on": goes_on,
+        }
+    )

@@ -19,10 +19,16 @@ PART_CHARS = 2 << 20  # of the messages that are decoded and put together at onc
 
 
 class Shown(NamedTuple):
-    """A match, and the messages around it that come with it."""
+    """A match, and the messages around it: those that come with it, and the keys of those that are only named."""
 
     match: Candidate
-    neighbours: Sequence[Candidate]
+    neighbours: Sequence[Candidate] = ()
+    neighbour_ids: Sequence[str] = ()
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """The match and the neighbours that come with it."""
+        return (self.match, *self.neighbours)
 
 
 class SpanReader:
@@ -32,28 +38,29 @@ class SpanReader:
         self,
         assembler: MessageAssembler,
         stored: StoredMessages,
-        matches: Sequence[Candidate],
+        shown: Sequence[Shown],
         semaphore: FairSemaphore,
         gap_mark: str = GAP_MARK,
     ) -> None:
         self._assembler = assembler
         self._stored = stored
+        self._shown = shown
         self._semaphore = semaphore
         self._gap_mark = gap_mark
         #: message id → its matches
         self._matches: dict[int, list[Candidate]] = {}
-        for match in matches:
-            self._matches.setdefault(match.message.id, []).append(match)
+        for item in shown:
+            self._matches.setdefault(item.match.message.id, []).append(item.match)
         #: document → span that waits to be taken
         self._spans: dict[int, RecalledMessage] = {}
 
-    def parts(self, shown: Sequence[Shown], ahead: int) -> Iterator[list[Shown]]:
+    def parts(self, ahead: int) -> Iterator[list[Shown]]:
         """Runs of up to `ahead`, whose messages have `PART_CHARS` characters together, unless it is one. A message that
         came before is read already."""
         part: list[Shown] = []
         chars, came = 0, set[int]()
-        for item in shown:
-            new = {candidate.message.id: candidate.message.chars for candidate in (item.match, *item.neighbours)}
+        for item in self._shown:
+            new = {candidate.message.id: candidate.message.chars for candidate in item.candidates}
             length = sum(length for message_id, length in new.items() if message_id not in came)
             if part and (len(part) == ahead or chars + length > PART_CHARS):
                 yield part
@@ -66,7 +73,7 @@ class SpanReader:
 
     def read(self, part: Sequence[Shown]) -> None:
         """Reads the messages of a part that have not been read. Pages may be decoded."""
-        candidates = [candidate for item in part for candidate in (item.match, *item.neighbours)]
+        candidates = [candidate for item in part for candidate in item.candidates]
         new = {one.message.id: one for one in candidates if one.document not in self._spans}
         wanted = [one.message for one in new.values()]
         states = self._assembler.read_pages(self._stored, messages=wanted)
