@@ -24,8 +24,13 @@ class ResolvedTime(NamedTuple):
     around: Period
 
 
-SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2629746, "year": 31556952}
+SECONDS = {
+    "second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "fortnight": 1209600, "month": 2629746,
+    "year": 31556952,
+}  # fmt: skip
 _CLOCK_UNITS = ("second", "minute", "hour")  # shorter than a day: never rounded to whole days
+#: Of the meteorological seasons of the northern hemisphere, three whole months each.
+FIRST_MONTHS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
 
 
 def same(start: datetime, stop: datetime) -> ResolvedTime:
@@ -53,20 +58,15 @@ def month(year: int, number: int, now: datetime) -> ResolvedTime:
     return days(date(year, number, 1), date(year, number, monthrange(year, number)[1]), now)
 
 
-def date_in_figures(year: int, month_number: int, day: int, now: datetime) -> ResolvedTime:
-    """A day, a month where `day` is 0, or a year where both are 0."""
-    if day:
-        return days(date(year, month_number, day), date(year, month_number, day), now)
-    return month(year, month_number, now) if month_number else days(date(year, 1, 1), date(year, 12, 31), now)
-
-
 def latest_year(month_number: int, day: int, now: datetime) -> int:
     """The year of the latest such day that has begun."""
     return now.year if (month_number, day) <= (now.month, now.day) else now.year - 1
 
 
 def calendar_period(now: datetime, unit: str, back: int) -> ResolvedTime:
-    """The whole week, weekend, month, quarter or year, `back` of them before the current one."""
+    """The whole day, week, weekend, month, quarter or year, `back` of them before the current one."""
+    if unit == "day":
+        return days_ago(back, back, now)
     today = now.date()
     monday = today - timedelta(today.weekday() + 7 * back)
     if unit == "week":
@@ -82,9 +82,9 @@ def calendar_period(now: datetime, unit: str, back: int) -> ResolvedTime:
     return days(date(today.year - back, 1, 1), date(today.year - back, 12, 31), now)
 
 
-def weekday_before(now: datetime, weekday: int) -> ResolvedTime:
-    """The latest such weekday before today; Monday is 0."""
-    day = now.date() - timedelta((now.weekday() - weekday - 1) % 7 + 1)
+def weekday_before(now: datetime, weekday: int, back: int = 1) -> ResolvedTime:
+    """The latest such weekday before today, or with `back` 2 the one before that; Monday is 0."""
+    day = now.date() - timedelta((now.weekday() - weekday - 1) % 7 + 1 + 7 * (back - 1))
     return days(day, day, now)
 
 
@@ -116,6 +116,24 @@ def up_to_now(now: datetime, count: float, unit: str) -> ResolvedTime:
     if unit in _CLOCK_UNITS:
         return same(at.astimezone(UTC), now.astimezone(UTC) + timedelta(seconds=1))
     return days(at.date(), now.date(), now)
+
+
+def season(name: str, year: int, now: datetime) -> ResolvedTime:
+    """The season that begins in `year`."""
+    first = date(year, FIRST_MONTHS[name], 1)
+    return days(first, _shift_months(first, 3) - timedelta(1), now)
+
+
+def latest_season(name: str, now: datetime, back: int = 0) -> ResolvedTime:
+    """The latest season of that name that has begun, or with `back` the one so many years before it."""
+    begun = now.year if now.month >= FIRST_MONTHS[name] else now.year - 1
+    return season(name, begun - back, now)
+
+
+def last_season(name: str, now: datetime) -> ResolvedTime:
+    """The latest season of that name that is over."""
+    latest = latest_season(name, now)
+    return latest if latest.exact.stop <= now else latest_season(name, now, 1)
 
 
 def _subtract(now: datetime, count: float, unit: str) -> datetime:

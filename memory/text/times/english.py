@@ -1,144 +1,63 @@
-"""English time expressions: “3 weeks ago”, “last month”, “March 4, 2026”, “this morning”."""
+"""English time expressions: “3 weeks ago”, “last month”, “March 4, 2026”, “the Monday before July 24, 2023”."""
 
 import re
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 
-from .anchored import FROM_DATES
-from .calendar import (
-    SECONDS,
-    ResolvedTime,
-    ago,
-    calendar_period,
-    day_start,
-    days,
-    days_ago,
-    latest_year,
-    same,
-    up_to_now,
-    weekday_before,
-    weekday_of_week,
-)
-from .patterns import latin_pattern
-from .seasons import FIRST_MONTHS, last_season, latest_season, season
-from .words import DAY, MONTH, NTH, WEEKDAY, WEEKDAY_NAMES, YEAR, month_number, weekday_number
+from .calendar import FIRST_MONTHS, ResolvedTime, calendar_period, day_start, days, same
+from .resolvers import Language, Resolver, TimePattern
 
-_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_ABBREVIATED_UNITS = {"h": "hour", "hr": "hour", "d": "day", "w": "week", "wk": "week", "y": "year", "yr": "year"}
+_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _HOURS = {"morning": (0, 12), "afternoon": (12, 18), "evening": (17, 24)}  # of a day, half open
 
-
-def _unit(word: str) -> str:
-    word = word.lower().rstrip("s") or "second"
-    for unit in SECONDS:
-        if word == unit or (word.startswith(unit[:2]) and unit.startswith(word)):
-            return unit
-    return _ABBREVIATED_UNITS.get(word, "minute")
-
-
-def _count(word: str) -> tuple[float, float]:
-    """A number in words or digits, and how many units to either side it may mean."""
-    word = " ".join(word.lower().split())
-    if word[0].isdigit():
-        return float(word), 0.5
-    if "couple" in word:
-        return 2, 1
-    if word in ("a few", "few", "several"):
-        return 3.5, 1.5
-    if word.startswith("half"):
-        return 0.5, 0.25
-    return (1 if word in ("a", "an") else _NUMBERS.index(word)), 0.5
-
-
-def _ago(match: re.Match[str], now: datetime) -> ResolvedTime:
-    (count, slack), unit = _count(match["n"]), match["unit"].lower()
-    if unit.startswith("fortnight"):
-        return ago(now, count * 2, "week", slack * 2)
-    if count == 0.5 and unit.startswith("year"):
-        return ago(now, 6, "month", 1)
-    return ago(now, count, _unit(unit), slack)
+ENGLISH = Language(
+    numbers={name: number for number, name in enumerate(_NUMBERS, 1)} | {"a": 1, "an": 1},
+    vague={
+        **dict.fromkeys(("a couple", "an couple", "a couple of", "an couple of"), (2.0, 1.0)),
+        **dict.fromkeys(("a few", "several"), (3.5, 1.5)),
+        **dict.fromkeys(("half a", "half an"), (0.5, 0.25)),
+    },
+    units={
+        **dict.fromkeys(("s", "sec", "secs"), "second"),
+        **dict.fromkeys(("m", "min", "mins"), "minute"),
+        **dict.fromkeys(("h", "hr", "hrs"), "hour"),
+        **dict.fromkeys(("w", "wk", "wks"), "week"),
+        **dict.fromkeys(("y", "yr", "yrs"), "year"),
+        "d": "day",
+    },
+    periods={"today": ("day", 0), "yesterday": ("day", 1), "day before yesterday": ("day", 2)},
+    current=("this",),
+    before_last=("before last",),
+    weekdays={name: number for number, name in enumerate(_WEEKDAYS)},
+    months=_MONTHS,
+    seasons={name: name for name in FIRST_MONTHS},
+    seasons_back={
+        **dict.fromkeys(("last", "this past", "past", "previous")),
+        **dict.fromkeys(("this", "this year"), 0),
+        **dict.fromkeys(("last year", "before last"), 1),
+    },
+    parts={"early": "early", "mid": "mid", "late": "late"},
+)
 
 
-def _past(match: re.Match[str], now: datetime) -> ResolvedTime:
-    count, slack = _count(match["n"] or "one")
-    return up_to_now(now, count + (slack if slack > 1 else 0), _unit(match["unit"]))
+MOST_BLANKS = 8  # between words of an expression, so that every pattern is linear
 
 
-def _weekday(match: re.Match[str], now: datetime) -> ResolvedTime:
-    groups = match.groupdict()
-    weekday = weekday_number(groups["weekday"])
-    which = (groups.get("which") or groups.get("week") or "last").lower()
-    if groups.get("week"):
-        return weekday_of_week(now, weekday, 0 if which == "this" else 1)
-    return weekday_of_week(now, weekday, 0) if which == "this" else weekday_before(now, weekday)
-
-
-def _calendar(match: re.Match[str], now: datetime) -> ResolvedTime:
-    which = " ".join(match["which"].lower().split())
-    return calendar_period(now, match["unit"].lower(), {"this": 0, "last": 1, "previous": 1}.get(which, 2))
-
-
-def _named_month(match: re.Match[str], now: datetime) -> ResolvedTime:
-    groups = match.groupdict()
-    month = month_number(groups["month"])
-    year = int(groups["year"]) if groups.get("year") else latest_year(month, 1, now)
-    relative = (groups.get("relative") or "").lower()
-    which = (groups.get("which") or "").lower()
-    if "this" in (relative, which) or relative == "last":
-        year = now.year - (relative == "last")
-    if which == "last" and (year, month) == (now.year, now.month):
-        year -= 1
-    part = (groups.get("part") or "").lower()
-    last = monthrange(year, month)[1]
-    first_day, last_day = {"early": (1, 10), "mid": (11, 20), "late": (21, last)}.get(part, (1, last))
-    return days(date(year, month, first_day), date(year, month, last_day), now)
-
-
-def _named_day(match: re.Match[str], now: datetime) -> ResolvedTime | None:
-    groups = match.groupdict()
-    month, day = month_number(groups["month"]), int(groups["day"])
-    year = int(groups["year"]) if groups.get("year") else latest_year(month, day, now)
-    first = date(year, month, day)
-    last = date(year, month, int(groups["to"])) if groups.get("to") else first
-    return days(first, last, now) if first <= last else None
+def latin_pattern(pattern: str, resolve: Resolver, unambiguous: bool = True) -> TimePattern:
+    """A pattern in Latin script, not part of a longer word or number; a space matches any white space."""
+    regex = rf"(?<![\w./:+-]){pattern}(?:['’]s)?(?![\w-])".replace(" ", rf"\s{{1,{MOST_BLANKS}}}")
+    return TimePattern(re.compile(regex, re.IGNORECASE | re.ASCII), resolve, unambiguous)
 
 
 def _part_of_year(match: re.Match[str], now: datetime) -> ResolvedTime:
     first = {"early": 1, "mid": 5, "late": 9}[match["part"].lower()]
     year = int(match["year"])
     return days(date(year, first, 1), date(year, first + 3, monthrange(year, first + 3)[1]), now)
-
-
-def _season(match: re.Match[str], now: datetime) -> ResolvedTime:
-    groups, name = match.groupdict(), match["season"].lower()
-    which = " ".join((groups.get("which") or "").lower().split())
-    if groups.get("year"):
-        return season(name, int(groups["year"]), now)
-    if which in ("last", "this past", "past", "previous"):
-        return last_season(name, now)
-    return latest_season(name, now, 1 if which in ("last year", "before last") else 0)
-
-
-def _weekdays_ago(match: re.Match[str], now: datetime) -> ResolvedTime:
-    """“Two Fridays ago” is the one before last Friday."""
-    count = int(_count(match["n"])[0])
-    if match["weekday"].lower() == "weekend":
-        return calendar_period(now, "weekend", count)
-    latest = weekday_before(now, weekday_number(match["weekday"])).exact.start.astimezone(now.tzinfo).date()
-    day = latest - timedelta(7 * (count - 1))
-    return days(day, day, now)
-
-
-def _today(match: re.Match[str], now: datetime) -> ResolvedTime:
-    return days_ago(0, 0, now)
-
-
-def _yesterday(match: re.Match[str], now: datetime) -> ResolvedTime:
-    return days_ago(1, 1, now)
-
-
-def _day_before_yesterday(match: re.Match[str], now: datetime) -> ResolvedTime:
-    return days_ago(2, 2, now)
 
 
 def _last_night(match: re.Match[str], now: datetime) -> ResolvedTime:
@@ -153,51 +72,109 @@ def _part_of_today(match: re.Match[str], now: datetime) -> ResolvedTime:
     return same(midnight + timedelta(hours=first), midnight + timedelta(hours=stop))
 
 
-_N = r"(?P<n>\d{1,4}(?:\.\d)?|an? couple(?: of)?|a few|several|half an?|an?|" + "|".join(_NUMBERS[1:]) + ")"
+def _from_date(match: re.Match[str], now: datetime) -> ResolvedTime | None:
+    """A time counted from a date: the nearest such weekday or weekend, a day, week, month or year."""
+    if match.groupdict().get("iso"):
+        anchor = date.fromisoformat(match["iso"])
+    else:
+        named = ENGLISH.date(match, now)
+        if named is None:
+            return None
+        anchor = named.exact.start.astimezone(now.tzinfo).date()
+    unit, back = match["unit"].lower(), _SIDES[" ".join(match["side"].lower().split())]
+    if unit in ENGLISH.weekdays:
+        return _weekday(anchor, ENGLISH.weekdays[unit], back, now)
+    if unit in ("day", "night", "evening", "morning"):
+        return days(anchor - timedelta(back), anchor - timedelta(back), now)
+    if unit == "weekend":
+        saturday = anchor + timedelta(5 - anchor.weekday())
+        if back > 0:  # on a weekend, the one before is a week earlier
+            saturday -= timedelta(7)
+        elif back < 0 and anchor.weekday() >= 5:
+            saturday += timedelta(7)
+        return days(saturday, saturday + timedelta(1), now)
+    if unit == "week" and back:
+        return _week(anchor, back, now)
+    return calendar_period(datetime.combine(anchor, time(), now.tzinfo), unit, back)
+
+
+def _weekday(anchor: date, weekday: int, back: int, now: datetime) -> ResolvedTime:
+    """The nearest such weekday before or after the anchor; with `back` 0 that of its week."""
+    if back > 0:
+        day = anchor - timedelta((anchor.weekday() - weekday - 1) % 7 + 1)
+    elif back < 0:
+        day = anchor + timedelta((weekday - anchor.weekday() - 1) % 7 + 1)
+    else:
+        day = anchor + timedelta(weekday - anchor.weekday())
+    return days(day, day, now)
+
+
+def _week(anchor: date, back: int, now: datetime) -> ResolvedTime:
+    """The seven days before or after; as an answer to “when?”, with all of the calendar week that may be meant."""
+    if back > 0:
+        exact = days(anchor - timedelta(7), anchor - timedelta(1), now)
+        around = days(anchor - timedelta(anchor.weekday() + 7), anchor - timedelta(1), now)
+    else:
+        exact = days(anchor + timedelta(1), anchor + timedelta(7), now)
+        around = days(anchor + timedelta(1), anchor + timedelta(13 - anchor.weekday()), now)
+    return ResolvedTime(exact.exact, around.exact)
+
+
+_N = rf"(?P<n>\d{{1,4}}(?:\.\d)?|an? couple(?: of)?|a few|several|half an?|an?|{'|'.join(_NUMBERS)})"
 _UNIT = r"(?P<unit>seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|wks?|months?|years?|yrs?)"
-_SEASON = "(?P<season>" + "|".join(FIRST_MONTHS) + ")"
-_PART = r"(?:(?P<part>early|mid|late)[ -])?"
+_SEASON = f"(?P<season>{'|'.join(FIRST_MONTHS)})"
+_PART = r"(?P<part>early|mid|late)[ -]"
+_MONTH = r"(?P<month>" + "|".join(rf"{n[:3]}(?:{n[3:]})?\.?" if n[3:] else n for n in _MONTHS) + r"|sept\.?)"
+_WEEKDAY = f"(?P<weekday>{'|'.join(_WEEKDAYS)})"
+_YEAR = r"(?P<year>(?:19|20)\d\d)"
+_NTH = r"(?:st|nd|rd|th)?"
+_DAY = rf"(?P<day>\d{{1,2}}){_NTH}"
+_TO = rf"(?P<to>\d{{1,2}}){_NTH}"
+_UNIT_FROM_DATE = f"(?P<unit>day|night|evening|morning|weekend|week|month|year|{'|'.join(_WEEKDAYS)})"
+#: Where the time lies from a date: 1 before it, -1 after it, 0 around it.
+_SIDES = {"before": 1, "preceding": 1, "prior to": 1, "after": -1, "following": -1, "of": 0, "around": 0}
+_FROM_DATE = f"(?:the )?{_UNIT_FROM_DATE} (?P<side>{'|'.join(_SIDES)})"
 
 PATTERNS = (
-    latin_pattern(rf"(?:(?:about|around|some|roughly|over|almost|nearly) )?{_N} {_UNIT} ago", _ago),
-    latin_pattern(rf"{_N} (?P<unit>fortnights?) ago", _ago),
-    latin_pattern(r"(?P<n>\d{1,4})(?P<unit>s|m|min|h|hr|d|w|wk|y|yr) ago", _ago),
-    latin_pattern(rf"(?:the )?(?:last|past|previous) {_N} {_UNIT}(?! of)", _past),
-    latin_pattern(r"(?:the )?past(?P<n>) (?P<unit>minutes?|hours?|days?|weeks?|months?|years?)", _past),
-    latin_pattern(r"(?:(?:earlier|later) )?today", _today),
-    latin_pattern(r"yesterday(?: (?:morning|afternoon|evening))?", _yesterday),
-    latin_pattern(r"(?:the )?day before yesterday", _day_before_yesterday),
+    latin_pattern(rf"(?:(?:about|around|some|roughly|over|almost|nearly) )?{_N} {_UNIT} ago", ENGLISH.ago),
+    latin_pattern(rf"{_N} (?P<unit>fortnights?) ago", ENGLISH.ago),
+    latin_pattern(r"(?P<n>\d{1,4})(?P<unit>s|m|min|h|hr|d|w|wk|y|yr) ago", ENGLISH.ago),
+    latin_pattern(rf"(?:the )?(?:last|past|previous) {_N} {_UNIT}(?! of)", ENGLISH.past),
+    latin_pattern(r"(?:the )?past (?P<unit>minutes?|hours?|days?|weeks?|months?|years?)", ENGLISH.past),
+    latin_pattern(r"(?:(?:earlier|later) )?(?P<period>today)", ENGLISH.period),
+    latin_pattern(r"(?P<period>yesterday)(?: (?:morning|afternoon|evening))?", ENGLISH.period),
+    latin_pattern(r"(?:the )?(?P<period>day before yesterday)", ENGLISH.period),
     latin_pattern(r"last night", _last_night),
     latin_pattern(r"this (?P<part>morning|afternoon|evening)", _part_of_today),
     latin_pattern(
         r"(?:(?:earlier|later) )?(?:the )?(?P<which>this|last|previous) (?P<unit>weekend|week|month|quarter|year)",
-        _calendar,
+        ENGLISH.period,
     ),
-    latin_pattern(r"(?:the )?(?P<unit>weekend|week|month|year) (?P<which>before last)", _calendar),
-    latin_pattern(rf"(?P<which>last|this(?: past)?) {WEEKDAY}", _weekday),
-    latin_pattern(rf"{WEEKDAY}(?: of)? (?P<week>last|this) week", _weekday),
-    latin_pattern(rf"(?P<week>last|this) week(?: on|,)? {WEEKDAY}", _weekday),
-    latin_pattern(rf"{WEEKDAY}", _weekday, unambiguous=False),
-    latin_pattern(rf"{_PART}{MONTH}(?: of)?,? {YEAR}", _named_month),
-    latin_pattern(rf"{_PART}{MONTH}(?: of)? (?P<relative>last|this) year", _named_month),
-    latin_pattern(rf"(?P<which>last|this) {MONTH}", _named_month),
-    latin_pattern(MONTH, _named_month, unambiguous=False),
-    latin_pattern(rf"(?P<part>early|mid|late)[ -]{MONTH}", _named_month),
-    latin_pattern(rf"(?P<part>early|mid|late)[ -]{YEAR}", _part_of_year, unambiguous=False),
-    latin_pattern(rf"{_N} (?P<weekday>{'|'.join(WEEKDAY_NAMES)}|weekend)s ago", _weekdays_ago),
-    latin_pattern(rf"(?P<which>this past|this|last|past|previous) {_SEASON}", _season),
-    latin_pattern(rf"(?:the )?{_SEASON} (?P<which>before last)", _season),
-    latin_pattern(rf"(?:the )?{_SEASON}(?: of)? (?:{YEAR}|(?P<which>last year|this year))", _season),
-    latin_pattern("(?P<season>spring|summer|autumn|winter)(?! of)", _season, unambiguous=False),  # no fall
-    *(latin_pattern(form, resolve) for form, resolve in FROM_DATES),
-    latin_pattern(rf"(?:the )?{DAY}(?: of)? {MONTH}(?:,? {YEAR})?", _named_day),
-    latin_pattern(rf"{MONTH} {DAY},? {YEAR}", _named_day),
-    latin_pattern(rf"{MONTH} (?:the )?(?P<day>\d{{1,2}})(?:st|nd|rd|th)", _named_day),
-    latin_pattern(rf"{MONTH} (?P<day>\d{{1,2}})(?!\s?\w)", _named_day),
-    latin_pattern(rf"{MONTH} (?P<day>\d{{1,2}})(?=\W)", _named_day, unambiguous=False),
-    latin_pattern(
-        rf"(?P<day>\d{{1,2}}){NTH}(?:\s?[-–]\s?| to | and )(?P<to>\d{{1,2}}){NTH} {MONTH}(?:,? {YEAR})?",
-        _named_day,
-    ),
-    latin_pattern(rf"{MONTH} (?P<day>\d{{1,2}}){NTH}\s?[-–]\s?(?P<to>\d{{1,2}}){NTH}(?:,? {YEAR})?", _named_day),
+    latin_pattern(r"(?:the )?(?P<unit>weekend|week|month|year) (?P<which>before last)", ENGLISH.period),
+    latin_pattern(rf"(?:(?P<which>last|this)|this past) {_WEEKDAY}", ENGLISH.weekday),
+    latin_pattern(rf"{_WEEKDAY}(?: of)? (?P<week>last|this) week", ENGLISH.weekday),
+    latin_pattern(rf"(?P<week>last|this) week(?: on|,)? {_WEEKDAY}", ENGLISH.weekday),
+    latin_pattern(_WEEKDAY, ENGLISH.weekday, unambiguous=False),
+    latin_pattern(rf"(?:{_PART})?{_MONTH}(?: of)?,? {_YEAR}", ENGLISH.date),
+    latin_pattern(rf"(?:{_PART})?{_MONTH}(?: of)? (?P<relative>last|this) year", ENGLISH.date),
+    latin_pattern(rf"(?P<which>last|this) {_MONTH}", ENGLISH.date),
+    latin_pattern(_MONTH, ENGLISH.date, unambiguous=False),
+    latin_pattern(rf"{_PART}{_MONTH}", ENGLISH.date),
+    latin_pattern(rf"{_PART}{_YEAR}", _part_of_year, unambiguous=False),
+    latin_pattern(rf"{_N} {_WEEKDAY}s ago", ENGLISH.weekday),
+    latin_pattern(rf"{_N} (?P<unit>weekend)s ago", ENGLISH.period),
+    latin_pattern(rf"(?P<which>this past|this|last|past|previous) {_SEASON}", ENGLISH.season),
+    latin_pattern(rf"(?:the )?{_SEASON} (?P<which>before last)", ENGLISH.season),
+    latin_pattern(rf"(?:the )?{_SEASON}(?: of)? (?:{_YEAR}|(?P<which>last year|this year))", ENGLISH.season),
+    latin_pattern("(?P<season>spring|summer|autumn|winter)(?! of)", ENGLISH.season, unambiguous=False),  # no fall
+    latin_pattern(rf"{_FROM_DATE} {_MONTH} {_DAY}(?:,? {_YEAR})?", _from_date),
+    latin_pattern(rf"{_FROM_DATE} (?:the )?{_DAY}(?: of)? {_MONTH}(?:,? {_YEAR})?", _from_date),
+    latin_pattern(rf"{_FROM_DATE} (?P<iso>\d{{4}}-\d\d-\d\d)", _from_date),
+    latin_pattern(rf"(?:the )?{_DAY}(?: of)? {_MONTH}(?:,? {_YEAR})?", ENGLISH.date),
+    latin_pattern(rf"{_MONTH} {_DAY},? {_YEAR}", ENGLISH.date),
+    latin_pattern(rf"{_MONTH} (?:the )?(?P<day>\d{{1,2}})(?:st|nd|rd|th)", ENGLISH.date),
+    latin_pattern(rf"{_MONTH} (?P<day>\d{{1,2}})(?!\s?\w)", ENGLISH.date),
+    latin_pattern(rf"{_MONTH} (?P<day>\d{{1,2}})(?=\W)", ENGLISH.date, unambiguous=False),
+    latin_pattern(rf"{_DAY}(?:\s?[-–]\s?| to | and ){_TO} {_MONTH}(?:,? {_YEAR})?", ENGLISH.date),
+    latin_pattern(rf"{_MONTH} {_DAY}\s?[-–]\s?{_TO}(?:,? {_YEAR})?", ENGLISH.date),
 )

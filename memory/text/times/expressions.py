@@ -1,17 +1,44 @@
-"""Finding English, Korean and numeric time expressions in a text.
+"""Finding time expressions in a text: those of the languages, and those in figures, as “2026-03-04 10:00”.
 
 A month or a day without a year is the latest one that has begun.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from . import cjk, english, korean
-from .calendar import Period
-from .patterns import NUMERIC_PATTERNS
+from .calendar import Period, ResolvedTime
+from .english import latin_pattern
+from .resolvers import Language
 
-_PATTERNS = (*english.PATTERNS, *NUMERIC_PATTERNS, *korean.PATTERNS, *cjk.PATTERNS)
+_FIGURES = Language()
+
+
+def _moment(match: re.Match[str], now: datetime) -> ResolvedTime:
+    zone = (match["zone"] or "").strip().upper().replace("Z", "+00:00")
+    at = datetime.fromisoformat(f"{match['date']}T{match['clock']}{zone}")
+    at = (at if at.tzinfo else at.replace(tzinfo=now.tzinfo)).astimezone(UTC)
+    precision = timedelta(seconds=1 if match["clock"].count(":") > 1 else 60)
+    return ResolvedTime(Period(at, at), Period(at, at + precision))
+
+
+_PATTERNS = (
+    *english.PATTERNS,
+    latin_pattern(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?![T:./])", _FIGURES.date),
+    latin_pattern(r"(?P<year>(?:19|20)\d\d)/(?P<month>\d\d?)/(?P<day>\d\d?)(?![/.])", _FIGURES.date),
+    latin_pattern(r"(?P<year>(?:19|20)\d\d)-(?P<month>0[1-9]|1[0-2])(?![/.])", _FIGURES.date),
+    latin_pattern(r"(?P<year>(?:19|20)\d\d)(?![./:,]\d)", _FIGURES.date, unambiguous=False),
+    latin_pattern(
+        r"(?P<date>\d{4}-\d\d-\d\d)(?:T| )(?P<clock>\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)"
+        r"(?P<zone>\s?Z|\s?[+-]\d\d:?\d\d)?",
+        _moment,
+        unambiguous=False,
+    ),
+    *korean.PATTERNS,
+    *cjk.PATTERNS,
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,167 @@
+"""What time expressions name, in every language: a language gives the words that the groups of its patterns catch.
+
+Groups: `n` and `unit`; `period`; `which`, `week` or `relative` with what they are said of; `year`, `month`, `day`,
+`to`, `part`, `weekday`, `season`.
+"""
+
+import re
+from calendar import monthrange
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NamedTuple
+
+from .calendar import (
+    ResolvedTime,
+    ago,
+    calendar_period,
+    days,
+    last_season,
+    latest_season,
+    latest_year,
+    season,
+    up_to_now,
+    weekday_before,
+    weekday_of_week,
+)
+
+#: Resolves a match, seen from an aware `now` in the user's timezone; None or `ValueError` where no such time exists.
+Resolver = Callable[[re.Match[str], datetime], ResolvedTime | None]
+
+#: The last part of a month ends with it.
+_PARTS_OF_MONTH = {"early": (1, 10), "mid": (11, 20)}
+
+
+class TimePattern(NamedTuple):
+    """A form that time expressions take, and what they then name."""
+
+    regex: re.Pattern[str]
+    resolve: Resolver
+    #: Whether it is a time without a word such as “in” or “since” before it: “May” may be anything.
+    unambiguous: bool = True
+
+
+@dataclass(frozen=True)
+class Language:
+    """Words of a language, in lower case with single spaces."""
+
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    #: word → number, and how many units to either side it may mean
+    vague: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    #: word → unit, and how many of them back
+    periods: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    #: how words begin that say the current one, and the one before the last; others say the last one
+    current: tuple[str, ...] = ()
+    before_last: tuple[str, ...] = ()
+    #: weekday → its number, 0 for Monday
+    weekdays: Mapping[str, int] = field(default_factory=dict)
+    #: names from January on, which the first three letters tell apart; () where months are numbers
+    months: Sequence[str] = ()
+    #: word → English name of the season
+    seasons: Mapping[str, str] = field(default_factory=dict)
+    #: word before a season → how many years before the latest one that has begun; None for the latest that is over
+    seasons_back: Mapping[str, int | None] = field(default_factory=dict)
+    #: how words begin → “early”, “mid” or “late”
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+    def ago(self, match: re.Match[str], now: datetime) -> ResolvedTime:
+        """`n` units ago."""
+        count, slack, unit = self._amount(match)
+        if count == 0.5 and unit == "year":
+            return ago(now, 6, "month", 1)
+        return ago(now, count, unit, slack)
+
+    def past(self, match: re.Match[str], now: datetime) -> ResolvedTime:
+        """The last `n` units."""
+        count, slack, unit = self._amount(match)
+        return up_to_now(now, count + (slack if slack > 1 else 0), unit)
+
+    def period(self, match: re.Match[str], now: datetime) -> ResolvedTime:
+        """A `period`, or `which` of a unit."""
+        said = _said(match)
+        if "period" in said:
+            return calendar_period(now, *self.periods[said["period"]])
+        back = int(self._number(said["n"])[0]) if "n" in said else self._back(said["which"])
+        return calendar_period(now, self.units.get(said["unit"], said["unit"]), back)
+
+    def weekday(self, match: re.Match[str], now: datetime) -> ResolvedTime:
+        """A weekday of a `week`, the latest one, or `which`; or the `n`th before today."""
+        said = _said(match)
+        weekday = self.weekdays[said["weekday"]]
+        if "week" in said:
+            return weekday_of_week(now, weekday, self._back(said["week"]))
+        back = self._back(said["which"]) if "which" in said else 1
+        if "n" in said:
+            back = int(self._number(said["n"])[0])
+        return weekday_before(now, weekday, back) if back else weekday_of_week(now, weekday, 0)
+
+    def date(self, match: re.Match[str], now: datetime) -> ResolvedTime | None:
+        """A day, the days to another one, a month or a part of it, or a year; without a year the latest that has
+        begun."""
+        said = _said(match)
+        month = self._month_number(said["month"]) if "month" in said else None
+        day = int(self._number(said["day"])[0]) if "day" in said else None
+        if "relative" in said:
+            year = now.year - self._back(said["relative"])
+        elif "year" in said:
+            year = int(said["year"])
+        elif month is None or ("which" in said and not self._back(said["which"])):
+            year = now.year
+        else:
+            year = latest_year(month, 1 if day is None else day, now)
+            if "which" in said and day is None and (year, month) == (now.year, now.month):
+                year -= 1
+        if month is None:
+            return days(date(year, 1, 1), date(year, 12, 31), now)
+        first, last = (1, monthrange(year, month)[1]) if day is None else (day, day)
+        if "part" in said:
+            part = next(part for word, part in self.parts.items() if said["part"].startswith(word))
+            first, last = _PARTS_OF_MONTH.get(part, (21, last))
+        last = int(said.get("to", last))
+        begin, end = date(year, month, first), date(year, month, last)
+        return days(begin, end, now) if begin <= end else None
+
+    def season(self, match: re.Match[str], now: datetime) -> ResolvedTime:
+        """A season of a year, or `which`."""
+        said = _said(match)
+        name = self.seasons[said["season"]]
+        if "year" in said:
+            return season(name, int(said["year"]), now)
+        if "relative" in said:
+            return season(name, now.year - self._back(said["relative"]), now)
+        back = self.seasons_back[said["which"]] if "which" in said else 0
+        return last_season(name, now) if back is None else latest_season(name, now, back)
+
+    def _amount(self, match: re.Match[str]) -> tuple[float, float, str]:
+        """`n`, one if there is none, how many units to either side it may mean, and the unit; days if there is none."""
+        said = _said(match)
+        unit = said.get("unit", "day")
+        count, slack = self._number(said["n"]) if "n" in said else (1.0, 0.5)
+        return count, slack, self.units.get(unit, unit.rstrip("s"))
+
+    def _number(self, text: str) -> tuple[float, float]:
+        if text in self.vague:
+            return self.vague[text]
+        return float(self.numbers.get(text, 0) or text), 0.5
+
+    def _month_number(self, text: str) -> int:
+        if not self.months:
+            return int(self._number(text)[0])
+        return next(number for number, name in enumerate(self.months, 1) if name.startswith(text[:3]))
+
+    def _back(self, text: str) -> int:
+        """How many periods back a word such as “this” or “last” points."""
+        if text.startswith(self.before_last):
+            return 2
+        return 0 if text.startswith(self.current) else 1
+
+
+def _said(match: re.Match[str]) -> dict[str, str]:
+    """What the groups have caught, in lower case with single spaces."""
+    return {name: " ".join(text.lower().split()) for name, text in match.groupdict().items() if text}
+
+
+def one_of(words: Iterable[str]) -> str:
+    """A pattern of any of the words, the longest first."""
+    return "|".join(sorted(words, key=len, reverse=True))
