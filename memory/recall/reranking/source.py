@@ -1,4 +1,8 @@
-"""The reranker of a memory, which recall waits for no longer than its timeout."""
+"""The reranker of a memory, chosen by its name, which recall waits for no longer than its timeout.
+
+A reranker of another package is named in the entry point group `foxing.rerankers`; the entry point is a callable
+without arguments that returns a `Reranker`.
+"""
 
 import math
 import time
@@ -10,8 +14,9 @@ from threading import BoundedSemaphore, Thread
 from foxing.memory.errors import RerankerError
 from foxing.memory.index.model_endpoint import EndpointOptions
 from foxing.memory.index.model_source import NONE, ModelSource
+from foxing.renderer import Factories
 
-from .registry import open_reranker
+from .endpoint import EndpointReranker
 from .reranker import ENDPOINT, Reranker
 
 CANDIDATES = 50  # best matches of the search that are read
@@ -20,6 +25,13 @@ TIMEOUT_S = 1.0
 #: Questions that wait for the reranker at once; others go on without. Each has a thread, which a stalled reranker keeps
 #: for longer than the question waits.
 MAX_WAITING = 16
+
+RERANKERS: Factories[Reranker] = Factories("foxing.rerankers", "reranker", Reranker, RerankerError, [ENDPOINT, NONE])
+
+
+def open_reranker(name: str, endpoint: EndpointOptions) -> Reranker:
+    """The reranker called `name`, which is not "none". Raises `RerankerError` if it cannot be used."""
+    return EndpointReranker(endpoint) if name == ENDPOINT else RERANKERS.open(name)
 
 
 @dataclass(frozen=True)

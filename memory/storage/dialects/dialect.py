@@ -44,8 +44,6 @@ class Dialect(ABC):
     #: Whether the highest id of a table is given again after its row was deleted; see `ids`.
     reuses_ids: ClassVar[bool]
 
-    # -- connections and transactions
-
     @abstractmethod
     def open_engine(self, url: URL, options: DatabaseOptions) -> Engine:
         """An engine whose connections follow `options`; none is opened yet. Raises `StorageError` without a driver."""
@@ -75,8 +73,6 @@ class Dialect(ABC):
         Writers wait meanwhile."""
         return True
 
-    # -- statements
-
     @abstractmethod
     def insert(self, table: Table) -> Upsert:
         """An INSERT that has `on_conflict_do_nothing` and `on_conflict_do_update`."""
@@ -91,13 +87,9 @@ class Dialect(ABC):
     ) -> Sequence[Sequence[Any]]:
         """The rows of a query for whole numbers, in no order. `query`: made once, and kept."""
 
-    # -- ids of messages
-
     @abstractmethod
     def reserve_message_ids(self, connection: Connection, number: int) -> list[int]:
         """Ids for messages that are about to be inserted, ascending. No other message has had one of them."""
-
-    # -- snapshots of others
 
     def snapshot_barrier(self, connection: Connection) -> str | None:
         """What tells transactions that began before this moment from later ones; None if there is none to wait for."""
@@ -110,8 +102,6 @@ class Dialect(ABC):
     def hides_rows(self, connection: Connection) -> bool:
         """Whether the connection sees the rows of one owner only."""
         return False
-
-    # -- integrity
 
     def file_damage(self, connection: Connection, most: int) -> list[str]:
         """What the database finds wrong with its file, up to `most` lines; none where it has programs for that."""

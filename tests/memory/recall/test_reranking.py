@@ -16,9 +16,8 @@ from foxing.memory.index.model_endpoint import EndpointOptions
 from foxing.memory.index.model_source import PAUSE_S
 from foxing.memory.recall.reranking.conformance import RERANKER_CHECKS, check_reranker
 from foxing.memory.recall.reranking.endpoint import EndpointReranker
-from foxing.memory.recall.reranking.registry import RERANKERS, open_reranker
 from foxing.memory.recall.reranking.reranker import Reranker
-from foxing.memory.recall.reranking.source import MAX_WAITING, RerankerSource
+from foxing.memory.recall.reranking.source import MAX_WAITING, RERANKERS, RerankerSource, open_reranker
 
 pytest.importorskip("httpx")
 
