@@ -1,6 +1,7 @@
 """The clients of a service: lists, errors, and services that are down, slow, busy or lose answers."""
 
 import asyncio
+import json
 import socket
 import threading
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from pydantic import ValidationError
 from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
 from support.service import serve
 
@@ -29,7 +31,8 @@ from foxing.integrations.client import (
     connect,
     transport,
 )
-from foxing.memory import Memory, MemoryOptions
+from foxing.integrations.client.requests import read
+from foxing.memory import Memory, MemoryOptions, RecallQuery, RecallResult
 from foxing.memory.errors import Conflict, InvalidInput, NotFound
 from foxing.memory.values.base import Fields
 from foxing.renderer.errors import FoxingError
@@ -268,3 +271,34 @@ def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(service: Servi
     assert said == {(thread, f"{thread} says {turn}"): 1 for thread in threads for turn in range(2)}
     notes = Counter((record.namespace[0], record.value) for record in client.records.search_all(bank, limit=500))
     assert notes == {**{(thread, thread): 1 for thread in threads}, ("shared", AGENTS // 25): 1}
+
+
+def test_a_newer_service_may_say_more(client: Client, bank: str) -> None:
+    """Members and names that this version does not know are kept; what is of another type is not an answer."""
+    client.store(bank, [said(1)])
+    answer = client.recall(bank).model_dump(mode="json")
+    answer["spans"][0] |= {"source": "dreamt", "role": "narrator", "mood": "calm", "parts": [{"type": "smell"}]}
+    answer["elapsed_ms"] = 3
+    (span,) = read(RecallResult, json.dumps(answer).encode()).spans
+    assert (span.source, span.role, span.parts) == ("dreamt", "narrator", [{"type": "smell"}])
+    assert span.model_extra == {"mood": "calm"}
+    with pytest.raises(InvalidResponse, match="not a RecallResult"):
+        read(RecallResult, json.dumps({**answer, "text_tokens": "many"}).encode())
+    with pytest.raises(ValidationError):
+        RecallResult.model_validate(answer)
+
+
+def test_a_request_with_an_unknown_field_is_refused(client: Client, bank: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        client.recall(bank, max_tokns=5)  # type: ignore[call-arg]
+    assert caught.value.details is not None
+    assert caught.value.details.errors is not None
+    assert caught.value.details.errors[0].where == "body.max_tokns"
+    with pytest.raises(ValidationError):
+        RecallQuery(max_tokns=5)  # type: ignore[call-arg]
+
+
+def test_the_tokens_of_a_page_are_a_file(client: Client, bank: str) -> None:
+    client.store(bank, [said(1)])
+    (page,) = client.seal(bank, now="2026-01-06").pages
+    assert b"native" in client.page_tokens(bank, page)
