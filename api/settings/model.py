@@ -4,7 +4,14 @@ import ipaddress
 from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from foxing.memory import DatabaseOptions
 from foxing.memory.index.model_endpoint import EndpointOptions
@@ -13,10 +20,47 @@ from foxing.memory.storage.options import BLOBS_MIN_BYTES
 from foxing.renderer.readers import ReaderProfileError, Readers
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names
-from .names import ENV_DELIMITER, ENV_PREFIX, InvalidSettings
-from .sources import EnvironmentSource, FileSource
+from .names import (
+    ENV_DELIMITER,
+    ENV_PREFIX,
+    FILE_VARIABLE,
+    NOT_FROM_FOLDER,
+    SETTINGS_FILE,
+    InvalidSettings,
+    named_file,
+    settings_file,
+)
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class EnvironmentSource(EnvSettingsSource):
+    """The variables `FOXING_*`. Options of codecs stay text, which the model of the codec's options parses: taken for
+    JSON, the revision 1234567 would become a number."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        return super().decode_complex_value(field_name, field, value) if field else value
+
+
+class FileSource(TomlConfigSettingsSource):
+    """The file that the environment names, else `foxing.toml` in the working directory, which may not say where texts
+    and keys go."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        file = settings_file()
+        if named_file() is not None and not file.is_file():
+            raise InvalidSettings(f"there is no file {file}; correct {FILE_VARIABLE}")
+        super().__init__(settings_cls, file)
+
+    def __call__(self) -> dict[str, Any]:
+        values = super().__call__()
+        refused = [name for name in NOT_FROM_FOLDER if name in values]
+        if refused and named_file() is None:
+            raise InvalidSettings(
+                f"{SETTINGS_FILE} in the working directory sets {', '.join(refused)}, which say where texts and keys "
+                f"go, and is not trusted to do so; if it is yours, set {FILE_VARIABLE}={SETTINGS_FILE}"
+            )
+        return {name: with_plain_names(value) if name == "codecs" else value for name, value in values.items()}
 
 
 class Settings(BaseSettings):
@@ -219,11 +263,6 @@ class Settings(BaseSettings):
     def _lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("codecs", mode="before")
-    @classmethod
-    def _plain_names(cls, value: object) -> object:
-        return with_plain_names(value)
-
     @field_validator("codecs")
     @classmethod
     def _check_codecs(cls, value: CodecSettings) -> CodecSettings:
@@ -232,9 +271,7 @@ class Settings(BaseSettings):
     @field_validator("api_key", "embedder_api_key", "reranker_api_key", "reader_api_key")
     @classmethod
     def _check_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        key = value.get_secret_value()
+        key = plain_text(value)
         if not key:
             return None
         if not (key.isascii() and key.isprintable()) or " " in key:
@@ -255,19 +292,18 @@ class Settings(BaseSettings):
     @property
     def key(self) -> str | None:
         """The API key in plain text."""
-        return None if self.api_key is None else self.api_key.get_secret_value()
+        return plain_text(self.api_key)
 
     @property
     def embedder_endpoint(self) -> EndpointOptions:
         """The endpoint that embeds, if that is the embedder."""
-        key = None if self.embedder_api_key is None else self.embedder_api_key.get_secret_value() or None
+        key = plain_text(self.embedder_api_key)
         return EndpointOptions(self.embedder_url or "", self.embedder_model or "", key, self.embedder_timeout_s)
 
     @property
     def reranker_endpoint(self) -> EndpointOptions:
         """The endpoint that reranks, if that is the reranker."""
-        key = None if self.reranker_api_key is None else self.reranker_api_key.get_secret_value() or None
-        return EndpointOptions(self.reranker_url or "", self.reranker_model or "", key)
+        return EndpointOptions(self.reranker_url or "", self.reranker_model or "", plain_text(self.reranker_api_key))
 
     @property
     def database_options(self) -> DatabaseOptions:
@@ -304,3 +340,8 @@ class Settings(BaseSettings):
                 f"every bank. Set {ENV_PREFIX}API_KEY to a long random string, or listen on 127.0.0.1"
             )
         return self
+
+
+def plain_text(secret: SecretStr | None) -> str | None:
+    """The text of a secret, if there is one."""
+    return None if secret is None else secret.get_secret_value()
