@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 from rich.console import Console
+
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.messages import RecalledMessage
 
 from .context import BankOption, JsonOption, state_of
 from .output import forecast_text, jsonable, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 from .streams import STDIN, input_file, is_stream
-
-if TYPE_CHECKING:
-    from foxing.memory.values.messages import RecalledMessage
 
 
 class Format(StrEnum):
@@ -117,7 +117,7 @@ def export_messages(
         )
 
 
-def _exported(message: "RecalledMessage") -> dict[str, Any]:
+def _exported(message: RecalledMessage) -> dict[str, Any]:
     """The JSON object of a message: the fields that `import` takes, then how the message is remembered."""
     fields: dict[str, Any] = jsonable(message)
     fields["id"] = fields.pop("message_id")
@@ -131,7 +131,6 @@ def _exported(message: "RecalledMessage") -> dict[str, Any]:
 @contextmanager
 def _open_output(path: Path | None) -> Iterator[IO[bytes]]:
     """stdout, or a file that gets its name only when it is complete. Raises `InvalidInput`."""
-    from foxing.memory.errors import InvalidInput
 
     if path is None:
         yield sys.stdout.buffer  # UTF-8, whatever the locale

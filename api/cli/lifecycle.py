@@ -3,18 +3,18 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+
+from foxing.memory.errors import InvalidPolicy
+from foxing.memory.values.reports import AgeReport, UndoReport
 
 from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
 from .output import Timezone, forecast_text, jsonable, printable, table, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 from .streams import STDIN, is_stream
-
-if TYPE_CHECKING:
-    from foxing.memory.values.reports import AgeReport, UndoReport
 
 
 def seal(
@@ -66,7 +66,7 @@ def age(
     state.answer(report, lambda console: _show(console, report, asker))
 
 
-def _show(console: Console, report: "AgeReport", asker: Timezone) -> None:
+def _show(console: Console, report: AgeReport, asker: Timezone) -> None:
     rows = [
         (
             *(move.page_id, move.from_tier, move.to_tier, move.messages),
@@ -91,7 +91,7 @@ def _show(console: Console, report: "AgeReport", asker: Timezone) -> None:
         console.print(f"page {forecast.page_id} at {forecast.tier}: {forecast_text(forecast, asker)}")
 
 
-def _show_words(console: Console, report: "AgeReport") -> None:
+def _show_words(console: Console, report: AgeReport) -> None:
     """The words that would stay of the pages of which that is known."""
     known = [move.words for move in report.moved if move.words is not None]
     if not known:
@@ -127,7 +127,7 @@ def undo(
     state.answer(report, lambda console: _show_undo(console, report, asker))
 
 
-def _show_undo(console: Console, report: "UndoReport", asker: Timezone) -> None:
+def _show_undo(console: Console, report: UndoReport, asker: Timezone) -> None:
     rows = [
         (
             *(page.page_id, page.from_tier, page.to_tier, page.messages, asker.show(page.dropped_at)),
@@ -223,7 +223,6 @@ def policy(
 
 def _read_policy(path: Path) -> dict[str, Any]:
     """The JSON object in `path`, or on standard input for `-`. Raises `InvalidPolicy`."""
-    from foxing.memory.errors import InvalidPolicy
 
     name = STDIN if is_stream(path) else str(path)
     try:

@@ -5,14 +5,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from foxing.memory.values.messages import UncertainRun
-    from foxing.memory.values.policy import AgeingForecast
+from foxing.memory.values.messages import UncertainRun
+from foxing.memory.values.policy import AgeingForecast
 
 #: Characters that control a terminal instead of being shown: control characters and bidirectional formatting.
 _UNSAFE = {
@@ -37,7 +36,7 @@ def printable(text: str) -> str:
     return text.translate(_UNSAFE)
 
 
-def underlined(text: str, uncertain: "Sequence[UncertainRun]") -> Text:
+def underlined(text: str, uncertain: Sequence[UncertainRun]) -> Text:
     """`text`, made printable, with its uncertain runs underlined."""
     shown = Text()
     position = 0
@@ -81,7 +80,7 @@ class Timezone:
         return minute(value, self.zone)
 
 
-def forecast_text(forecast: "AgeingForecast", asker: Timezone) -> str:
+def forecast_text(forecast: AgeingForecast, asker: Timezone) -> str:
     """What happens to messages or to a page when: “exact until …; tiny from …”."""
     steps = [f"{step.tier} from {asker.show(step.at)}" for step in forecast.steps]
     until = "exact for good" if forecast.exact_until is None else f"exact until {asker.show(forecast.exact_until)}"

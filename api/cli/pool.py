@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from foxing.memory.errors import PoolError
+
 from .context import State
 
 if TYPE_CHECKING:
@@ -51,7 +53,6 @@ class PoolOptions:
             return
         from foxing.api.memory_factory import open_memory
         from foxing.memory.bulk.ray_pool import ActorOptions, RayPool
-        from foxing.memory.errors import PoolError
         from foxing.memory.storage.options import database_url
 
         settings = state.settings()

@@ -2,21 +2,20 @@
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Unpack
+from typing import Annotated, Unpack
 
 import typer
 from rich.console import Console
 
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.metadata import Scalar
 from foxing.memory.values.recall import RecallQuery, TextQueryFields, fields_only_for
 from foxing.memory.values.signatures import takes
 
 from .context import BankOption, JsonOption, state_of
 from .fields import help_of, options_of
 from .output import Timezone, printable, underlined
-
-if TYPE_CHECKING:
-    from foxing.memory.values.messages import RecalledMessage
-    from foxing.memory.values.metadata import Scalar
 
 _REASONS = {
     "max_tokens": "over --max-tokens",
@@ -65,9 +64,8 @@ def recall(
     state.answer(result, show)
 
 
-def _condition(text: str) -> tuple[str, "Scalar"]:
+def _condition(text: str) -> tuple[str, Scalar]:
     """Key and value of `--where`. Raises `InvalidInput`."""
-    from foxing.memory.errors import InvalidInput
 
     key, equals, value = text.partition("=")
     if not equals:
@@ -79,7 +77,7 @@ def _condition(text: str) -> tuple[str, "Scalar"]:
     return key, value if isinstance(parsed, (dict, list)) else parsed
 
 
-def show_span(console: Console, span: "RecalledMessage", asker: Timezone) -> None:
+def show_span(console: Console, span: RecalledMessage, asker: Timezone) -> None:
     """Prints a message with where it comes from, and its uncertain characters underlined."""
     speaker = span.role if span.name is None else f"{span.role} {span.name}"
     source = span.source if span.tier is None else f"{span.source} at {span.tier}"

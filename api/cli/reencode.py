@@ -1,16 +1,15 @@
 """`reencode`: rewrite pages of another codec, or of other weights, with the present ones."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from foxing.memory.values.reports import ReencodingReport
+
 from .context import JsonOption, all_banks, state_of
 from .output import printable, table
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
-
-if TYPE_CHECKING:
-    from foxing.memory import ReencodingReport
 
 
 def reencode(
@@ -43,7 +42,7 @@ def reencode(
         raise typer.Exit(1)
 
 
-def _show(console: Console, reports: "list[ReencodingReport]") -> None:
+def _show(console: Console, reports: list[ReencodingReport]) -> None:
     rows = []
     for report in reports:
         before, after = report.confidence_before, report.confidence_after

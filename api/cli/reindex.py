@@ -1,15 +1,14 @@
 """`reindex`: embed the messages that the present embedder has not embedded, and index words anew."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from foxing.memory.values.reports import EmbeddingReport
+
 from .context import JsonOption, all_banks, state_of
 from .output import printable, table
-
-if TYPE_CHECKING:
-    from foxing.memory import EmbeddingReport
 
 
 def reindex(
@@ -36,7 +35,7 @@ def reindex(
         raise typer.Exit(1)
 
 
-def _show(console: Console, reports: "list[EmbeddingReport]") -> None:
+def _show(console: Console, reports: list[EmbeddingReport]) -> None:
     rows = [(report.bank, report.embedder, report.embedded, report.indexed, report.left) for report in reports]
     if rows:
         console.print(table("bank, embedder, >embedded, >indexed, >left", rows))

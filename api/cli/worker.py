@@ -1,17 +1,16 @@
 """`worker`: seal and age all banks, without HTTP."""
 
 import signal
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from foxing.memory.values.reports import TickReport
+
 from .context import JsonOption, state_of
 from .output import write_json
 from .signals import StopSignals
-
-if TYPE_CHECKING:
-    from foxing.memory import TickReport
 
 
 def worker(
@@ -60,7 +59,7 @@ def worker(
         )
 
 
-def _show(console: Console, report: "TickReport") -> None:
+def _show(console: Console, report: TickReport) -> None:
     console.print(
         f"{report.sealed_pages} pages sealed, {report.moved_pages} moved to a lower tier, "
         f"{report.purged} trash entries purged, {len(report.failed_banks)} banks failed, "

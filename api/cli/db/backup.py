@@ -11,6 +11,7 @@ import typer
 from foxing.api.cli.context import JsonOption, state_of
 from foxing.api.cli.output import printable
 from foxing.api.cli.streams import STREAM, input_file, is_stream, write_file
+from foxing.memory.errors import InvalidInput
 
 ProgramsOption = Annotated[
     Path | None,
@@ -34,7 +35,6 @@ def backup(
     output gets it when it is whole, too, which takes room for it in the folder for temporary files; a database with
     blobs in object storage needs a file, beside which they are written.
     """
-    from foxing.memory.errors import InvalidInput
     from foxing.memory.storage.backup.backup import back_up
     from foxing.memory.storage.backup.postgresql import Programs
     from foxing.memory.storage.database import Database
@@ -74,7 +74,6 @@ def restore(
     The database is that of --database or FOXING_DATABASE_URL. A file must not exist yet, and a database of PostgreSQL
     must have no tables; the backup is verified first. What was forgotten after the backup was made is there again.
     """
-    from foxing.memory.errors import InvalidInput
     from foxing.memory.storage.backup.backup import restore as restore_backup
     from foxing.memory.storage.backup.postgresql import Programs
     from foxing.memory.storage.database import Database

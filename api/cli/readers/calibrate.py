@@ -18,13 +18,14 @@ from foxing.api.cli.context import JsonOption, State, state_of
 from foxing.api.cli.output import printable
 from foxing.api.cli.progress import lines
 from foxing.api.cli.streams import is_stream, refuse_stream
+from foxing.memory.errors import InvalidInput
 
 from .curve import check_plot, curve_rows, plot_curve, show_curve
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from foxing.encoder.reader_curve.curve import Cost, ReaderCurve
+    from foxing.encoder.reader_curve.run import Cost, ReaderCurve
     from foxing.renderer.readers import Reader
 
 _CELL = re.compile(r"(\d{1,3})[x×](\d{1,3})")
@@ -97,9 +98,9 @@ def calibrate(
     `reader_api_key` is the key of the endpoint. Each answer is kept in a journal, so that a run that was interrupted
     resumes and pays for nothing twice.
     """
-    from foxing.encoder.reader_curve.curve import Prices, ReaderCurve
     from foxing.encoder.reader_curve.journal import Journal
     from foxing.encoder.reader_curve.pages import CELLS, sample_pages
+    from foxing.encoder.reader_curve.run import Prices, ReaderCurve
 
     state = state_of(context)
     if plot is not None:
@@ -159,7 +160,6 @@ def calibrate(
 
 def _reader(state: State, name: str, *, given: bool) -> "Reader":
     """The reader whose billing and limits hold. Raises `UnknownReader`, `InvalidInput`."""
-    from foxing.memory.errors import InvalidInput
     from foxing.renderer.readers import Readers, UnknownReader
 
     try:
@@ -174,7 +174,6 @@ def _reader(state: State, name: str, *, given: bool) -> "Reader":
 
 def _file_name(reader: str) -> str:
     """The name of the reader as that of a file. Raises `InvalidInput`."""
-    from foxing.memory.errors import InvalidInput
 
     if not re.fullmatch(r"[\w.+-]{1,100}", reader) or reader.startswith("."):
         raise InvalidInput("the name of a reader has letters, digits, and . _ + - alone, at most 100")
@@ -183,7 +182,6 @@ def _file_name(reader: str) -> str:
 
 def _size(text: str) -> tuple[int, int]:
     """Width and height of a cell. Raises `InvalidInput`."""
-    from foxing.memory.errors import InvalidInput
 
     match = _CELL.fullmatch(text.strip())
     size = (int(match[1]), int(match[2])) if match else (0, 0)
@@ -194,7 +192,6 @@ def _size(text: str) -> tuple[int, int]:
 
 def _fields(extra: str | None) -> dict[str, Any]:
     """The fields to merge into requests. Raises `InvalidInput`."""
-    from foxing.memory.errors import InvalidInput
 
     try:
         fields = json.loads(extra or "{}")
@@ -208,7 +205,6 @@ def _fields(extra: str | None) -> dict[str, Any]:
 def _free(output: Path, dry_run: bool) -> Path:
     """`output`, unless there is a file already, or no folder for it: nothing is paid for before this is known. Raises
     `InvalidInput`."""
-    from foxing.memory.errors import InvalidInput
 
     if is_stream(output):
         return output
@@ -224,7 +220,6 @@ def _endpoint(options: Mapping[str, Any], api: Any, secret: "SecretStr | None") 
     from pydantic import ValidationError
 
     from foxing.encoder.errors import CodecError
-    from foxing.memory.errors import InvalidInput
 
     try:
         from foxing.encoder.reader_curve.chat import headers
@@ -295,7 +290,6 @@ def _write(output: Path, calibration: "ReaderCurve", known: "Reader", named: tup
     """Writes the profile. Returns it. Raises `InvalidInput` if it cannot be written, with what has been measured kept
     in the journal."""
     from foxing.encoder.reader_curve.profile import measured_reader, profile_table
-    from foxing.memory.errors import InvalidInput
 
     name, day, source = named
     profile = measured_reader(known, name, [row.type for row in calibration.results()], day, source)

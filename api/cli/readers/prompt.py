@@ -2,7 +2,7 @@
 
 import base64
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -11,14 +11,11 @@ from foxing.api.cli.context import BankOption, JsonOption, NowOption, TimezoneOp
 from foxing.api.cli.fields import help_of, options_of
 from foxing.api.cli.output import printable
 from foxing.api.cli.streams import refuse_stream
-from foxing.memory.values.context import ContextRequest
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.signatures import takes
 
 from .render import ReaderOption
-
-if TYPE_CHECKING:
-    from foxing.memory import ContextResult
-
 
 #: `reader`, `query`, `now` and `timezone` are declared below; a prompt that holds messages comes from a program.
 _APART = ("reader", "query", "now", "timezone", "messages")
@@ -67,9 +64,8 @@ def context(
     state.answer(result, show)
 
 
-def _write_images(folder: Path, result: "ContextResult") -> None:
+def _write_images(folder: Path, result: ContextResult) -> None:
     """Writes the images of `result`, whose form is "blocks". Raises `InvalidInput` if the folder cannot be written."""
-    from foxing.memory.errors import InvalidInput
 
     shown = [str(block["data"]) for block in result.content if block["type"] == "image"]
     try:

@@ -14,6 +14,7 @@ from rich.console import Console
 from foxing.api.cli.context import JsonOption, state_of
 from foxing.api.cli.output import table
 from foxing.api.cli.streams import STDIN, is_stream, refuse_stream
+from foxing.memory.errors import InvalidInput
 
 if TYPE_CHECKING:
     from foxing.renderer.readers import Reader
@@ -71,7 +72,6 @@ def render(
 
 def _read(file: Path) -> str:
     """Raises `InvalidInput` for a file that is not a text."""
-    from foxing.memory.errors import InvalidInput
 
     try:
         data = sys.stdin.buffer.read() if is_stream(file) else file.read_bytes()
@@ -125,8 +125,6 @@ def _write(folder: Path, images: Sequence[tuple[dict[str, Any], bytes]], manifes
     """Writes the images and then the manifest. Raises `InvalidInput` if files would overwrite each other, or the folder
     cannot be written."""
     import json
-
-    from foxing.memory.errors import InvalidInput
 
     names = [fields["file"] for fields, _ in images]
     if len(set(names)) < len(names):
