@@ -1,23 +1,19 @@
 """`import` and `export`: messages from files and to files."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import RecalledMessage
 
 from .context import BankOption, JsonOption, state_of
 from .output import forecast_text, jsonable, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
-from .streams import STDIN, input_file, is_stream
+from .streams import STDIN, STREAM, input_file, is_stream, output_file
 
 
 class Format(StrEnum):
@@ -87,9 +83,9 @@ def export_messages(
     context: typer.Context,
     bank: BankOption,
     output: Annotated[
-        Path | None,
+        Path,
         typer.Option("--output", "-o", help="File to write; - is standard output.", show_default="standard output"),
-    ] = None,
+    ] = Path(STREAM),
     as_json: JsonOption = False,
 ) -> None:
     """Export every message of a bank, as remembered, in time order: JSON Lines, one message per line.
@@ -97,20 +93,19 @@ def export_messages(
     With --json, the output is one document {"messages": […]}; with --output as well, the number of messages written.
     """
     state = state_of(context)
-    output = None if is_stream(output) else output
     with state.memory() as memory:
         messages = memory.export(bank)
-        if output is None and state.as_json:
+        if is_stream(output) and state.as_json:
             write_json({"messages": [_exported(message) for message in messages]})
             return
         count = 0
-        with _open_output(output) as file, state.progress("exporting") as progress:
+        with output_file(output) as file, state.progress("exporting") as progress:
             total = memory.bank(bank).messages
             for count, message in enumerate(messages, 1):
                 line = json.dumps(_exported(message), ensure_ascii=False) + "\n"
                 file.write(line.encode())
                 progress(count, max(count, total))
-    if output is not None:
+    if not is_stream(output):
         state.answer(
             {"messages": count, "output": str(output)},
             lambda console: console.print(f"{count} messages written to {output}"),
@@ -126,22 +121,3 @@ def _exported(message: RecalledMessage) -> dict[str, Any]:
     importable = ("id", "thread", "role", "name", "created_at", "arrived_at", "content", "metadata")
     remembered = ("source", "tier", "kept", "confidence", "uncertain", "page_ids")
     return {name: fields[name] for name in importable + remembered}
-
-
-@contextmanager
-def _open_output(path: Path | None) -> Iterator[IO[bytes]]:
-    """stdout, or a file that gets its name only when it is complete. Raises `InvalidInput`."""
-
-    if path is None:
-        yield sys.stdout.buffer  # UTF-8, whatever the locale
-        sys.stdout.buffer.flush()
-        return
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be written ({error.strerror}); choose another --output") from error
-    finally:
-        part.unlink(missing_ok=True)

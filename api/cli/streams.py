@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
+from typing import IO
 
 import typer
+
+from foxing.memory.errors import InvalidInput
 
 #: What stands for both.
 STREAM = "-"
@@ -44,3 +47,21 @@ def write_file(file: Path) -> None:
     with file.open("rb") as source:
         copyfileobj(source, sys.stdout.buffer)
     sys.stdout.buffer.flush()
+
+
+@contextmanager
+def output_file(file: Path) -> Iterator[IO[bytes]]:
+    """Standard output for `-`, else a file that gets its name only when it is complete. Raises `InvalidInput`."""
+    if is_stream(file):
+        yield sys.stdout.buffer  # UTF-8, whatever the locale
+        sys.stdout.buffer.flush()
+        return
+    part = file.with_name(file.name + ".part")
+    try:
+        with part.open("wb") as stream:
+            yield stream
+        part.replace(file)
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written ({error.strerror}); choose another --output") from error
+    finally:
+        part.unlink(missing_ok=True)
