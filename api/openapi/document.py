@@ -197,7 +197,7 @@ def _complete(operation: Json) -> None:
     operation["responses"] = dict(sorted(responses.items()))
 
 
-class Operation(NamedTuple):
+class HttpOperation(NamedTuple):
     """One method of one path."""
 
     #: In upper case.
@@ -212,14 +212,14 @@ class TagOperations(NamedTuple):
 
     #: The OpenAPI tag object.
     tag: Json
-    operations: list[Operation]
+    operations: list[HttpOperation]
 
 
 def operations(document: Json) -> Iterator[TagOperations]:
     """The tags of an OpenAPI document, each with its operations, in the order of the document."""
     for tag in document.get("tags", []):
         tagged = [
-            Operation(method.upper(), path, operation)
+            HttpOperation(method.upper(), path, operation)
             for path, methods in document["paths"].items()
             for method, operation in methods.items()
             if tag["name"] in operation.get("tags", [])

@@ -2,7 +2,7 @@
 
 import re
 
-from .resolvers import Language, Resolver, TimePattern, one_of
+from .resolvers import Resolver, TimeLanguage, TimePattern, one_of
 
 _DIGITS = {"一": 1, "二": 2, "两": 2, "兩": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _TENS = {
@@ -11,7 +11,7 @@ _TENS = {
     for ones, one in {"": 0, **_DIGITS}.items()
 }
 _RELATIVE_YEARS = ("今年", "去年", "昨年", "前年")
-CJK = Language(
+CJK = TimeLanguage(
     numbers={**_DIGITS, **_TENS},
     vague={"半": (0.5, 0.25)},
     units={

@@ -5,7 +5,7 @@ from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 
 from .calendar import FIRST_MONTHS, ResolvedTime, calendar_period, day_start, days, same
-from .resolvers import Language, Resolver, TimePattern
+from .resolvers import Resolver, TimeLanguage, TimePattern
 
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _MONTHS = (
@@ -15,7 +15,7 @@ _MONTHS = (
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _HOURS = {"morning": (0, 12), "afternoon": (12, 18), "evening": (17, 24)}  # of a day, half open
 
-ENGLISH = Language(
+ENGLISH = TimeLanguage(
     numbers={name: number for number, name in enumerate(_NUMBERS, 1)} | {"a": 1, "an": 1},
     vague={
         **dict.fromkeys(("a couple", "an couple", "a couple of", "an couple of"), (2.0, 1.0)),

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from . import cjk, english, korean
 from .calendar import Period, ResolvedTime
 from .english import latin_pattern
-from .resolvers import Language
+from .resolvers import TimeLanguage
 
-_FIGURES = Language()
+_FIGURES = TimeLanguage()
 
 
 def _moment(match: re.Match[str], now: datetime) -> ResolvedTime:

@@ -3,7 +3,7 @@
 import re
 
 from .calendar import days_ago
-from .resolvers import Language, Resolver, TimePattern, one_of
+from .resolvers import Resolver, TimeLanguage, TimePattern, one_of
 
 _COUNTED_DAYS = {
     "하루": 1, "이틀": 2, "사흘": 3, "나흘": 4, "닷새": 5, "엿새": 6, "이레": 7, "여드레": 8, "아흐레": 9,
@@ -13,7 +13,7 @@ _NUMBERS = {
     "한": 1, "일": 1, "두": 2, "이": 2, "세": 3, "석": 3, "삼": 3, "네": 4, "넉": 4, "다섯": 5, "여섯": 6,
     "일곱": 7, "여덟": 8, "아홉": 9, "열": 10, "열한": 11, "열두": 12,
 }  # fmt: skip
-KOREAN = Language(
+KOREAN = TimeLanguage(
     numbers={**_NUMBERS, **_COUNTED_DAYS},
     vague={"몇": (3.5, 1.5), "반": (0.5, 0.25)},
     units={

@@ -42,7 +42,7 @@ class TimePattern(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Language:
+class TimeLanguage:
     """Words of a language, in lower case with single spaces."""
 
     numbers: Mapping[str, int] = field(default_factory=dict)
