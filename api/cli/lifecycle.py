@@ -14,7 +14,7 @@ from foxing.memory.values.reports import AgeReport, UndoReport
 from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
 from .output import Timezone, forecast_text, jsonable, printable, table, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
-from .streams import STDIN, is_stream
+from .streams import name_of, read_input
 
 
 def seal(
@@ -223,10 +223,9 @@ def policy(
 
 def _read_policy(path: Path) -> dict[str, Any]:
     """The JSON object in `path`, or on standard input for `-`. Raises `InvalidPolicy`."""
-
-    name = STDIN if is_stream(path) else str(path)
+    name = name_of(path)
     try:
-        fields = json.loads(sys.stdin.buffer.read() if is_stream(path) else path.read_bytes())
+        fields = json.loads(read_input(path))
     except OSError as error:
         raise InvalidPolicy(f"{name} cannot be read ({error.strerror}); name a JSON file") from error
     except ValueError as error:

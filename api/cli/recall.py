@@ -66,7 +66,6 @@ def recall(
 
 def _condition(text: str) -> tuple[str, Scalar]:
     """Key and value of `--where`. Raises `InvalidInput`."""
-
     key, equals, value = text.partition("=")
     if not equals:
         raise InvalidInput(f"--where takes KEY=VALUE, such as channel=planning, not '{text}'")

@@ -1,7 +1,7 @@
 """`-` in place of a file: standard input and standard output."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfileobj
@@ -27,6 +27,26 @@ def refuse_stream(option: str, *files: Path | None) -> None:
     stream."""
     if any(map(is_stream, files)):
         raise typer.BadParameter("this needs a name on the disk; - does not stand for a stream here", param_hint=option)
+
+
+def name_of(file: Path) -> str:
+    """What messages call a file that is read."""
+    return STDIN if is_stream(file) else str(file)
+
+
+def read_input(file: Path) -> bytes:
+    """All of a file, or of standard input. Raises `OSError`."""
+    return sys.stdin.buffer.read() if is_stream(file) else file.read_bytes()
+
+
+def write_images(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Writes files into a folder, which is created if it is missing. Raises `InvalidInput`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise InvalidInput(f"the images cannot be written to {folder}: {error}") from error
 
 
 @contextmanager

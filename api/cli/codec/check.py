@@ -69,20 +69,28 @@ def check(
     settings = state.settings()
     codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
     if full:
-        from .full_check import FullRun
+        from .full_check import measure, plan_check, show_files, write_report
 
-        name = codec.name
-        run = FullRun(state, settings, codec, tier or (), pages, batch)
-        run.write(
-            run.measure(texts or ()),
-            report or Path(f"codec-check-{name}.md"),
-            calibration or Path(f"codec-calibration-{name}.json"),
-        )
-        return
-    with state.progress("checking") as progress:
-        result = check_codec(codec, progress)
-    state.answer(result.to_dict(), lambda console: show_check(console, result))
-    if not result.passed:
+        report = report or Path(f"codec-check-{codec.name}.md")
+        calibration = calibration or Path(f"codec-calibration-{codec.name}.json")
+        plan = plan_check(settings, codec, texts=texts or (), tiers=tier or (), pages=pages, batch=batch)
+        found = measure(state, codec, plan)
+        found.calibration.write(calibration)
+        write_report(found, report)
+
+        def show(console: Console) -> None:
+            show_check(console, found.first)
+            show_files(console, found, report, calibration)
+
+        files = {"report": str(report), "calibration_file": str(calibration)}
+        state.answer({**found.to_dict(), **files}, show)
+        passed = found.passed
+    else:
+        with state.progress("checking") as progress:
+            result = check_codec(codec, progress)
+        state.answer(result.to_dict(), lambda console: show_check(console, result))
+        passed = result.passed
+    if not passed:
         raise typer.Exit(1)
 
 

@@ -10,9 +10,8 @@ from rich.console import Console
 from foxing.api.cli.context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
 from foxing.api.cli.fields import help_of, options_of
 from foxing.api.cli.output import printable
-from foxing.api.cli.streams import refuse_stream
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.api.cli.streams import refuse_stream, write_images
+from foxing.memory.values.context import ContextRequest
 from foxing.memory.values.signatures import takes
 
 from .render import ReaderOption
@@ -60,17 +59,7 @@ def context(
         )
 
     if images is not None:
-        _write_images(images, plain)
+        shown = [str(block["data"]) for block in plain.content if block["type"] == "image"]
+        pages = {f"page.{number}.png": base64.b64decode(data) for number, data in enumerate(shown, 1)}
+        write_images(images, pages)
     state.answer(result, show)
-
-
-def _write_images(folder: Path, result: ContextResult) -> None:
-    """Writes the images of `result`, whose form is "blocks". Raises `InvalidInput` if the folder cannot be written."""
-
-    shown = [str(block["data"]) for block in result.content if block["type"] == "image"]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, data in enumerate(shown, 1):
-            (folder / f"page.{number}.png").write_bytes(base64.b64decode(data))
-    except OSError as error:
-        raise InvalidInput(f"the images cannot be written to {folder}: {error}") from error

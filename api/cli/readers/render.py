@@ -1,7 +1,7 @@
 """`render`: any text as page images for a reader."""
 
 import io
-import sys
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from foxing.api.cli.context import JsonOption, state_of
 from foxing.api.cli.output import table
-from foxing.api.cli.streams import STDIN, is_stream, refuse_stream
+from foxing.api.cli.streams import is_stream, name_of, read_input, refuse_stream, write_images
 from foxing.memory.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -72,21 +72,15 @@ def render(
 
 def _read(file: Path) -> str:
     """Raises `InvalidInput` for a file that is not a text."""
-
     try:
-        data = sys.stdin.buffer.read() if is_stream(file) else file.read_bytes()
-        text = io.StringIO(data.decode("utf-8"), newline=None).read()
+        text = io.StringIO(read_input(file).decode("utf-8"), newline=None).read()
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{_name(file)} is not text in UTF-8: {error}") from error
+        raise InvalidInput(f"{name_of(file)} is not text in UTF-8: {error}") from error
     if not text:
-        raise InvalidInput(f"{_name(file)} is empty; there is nothing to draw")
+        raise InvalidInput(f"{name_of(file)} is empty; there is nothing to draw")
     return text
-
-
-def _name(file: Path) -> str:
-    return STDIN if is_stream(file) else str(file)
 
 
 def _draw(file: Path, text: str, reader: "Reader", newline: NewlineOption) -> Iterator[tuple[dict[str, Any], bytes]]:
@@ -124,16 +118,8 @@ def _manifest(reader: "Reader", images: Sequence[dict[str, Any]]) -> dict[str, A
 def _write(folder: Path, images: Sequence[tuple[dict[str, Any], bytes]], manifest: dict[str, Any]) -> None:
     """Writes the images and then the manifest. Raises `InvalidInput` if files would overwrite each other, or the folder
     cannot be written."""
-    import json
-
     names = [fields["file"] for fields, _ in images]
     if len(set(names)) < len(names):
         raise InvalidInput("two of the files have the same name; render them into different folders")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for fields, png in images:
-            (folder / fields["file"]).write_bytes(png)
-        text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
-        (folder / MANIFEST).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(f"the images cannot be written to {folder}: {error}") from error
+    text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
+    write_images(folder, {**{fields["file"]: png for fields, png in images}, MANIFEST: text.encode()})
