@@ -15,7 +15,7 @@ from foxing.renderer.readers import Type
 
 from .chat import PROMPT, Api, ChatAnswer, call_of, request_body
 from .journal import Journal
-from .pages import SamplePage
+from .sample_pages import SamplePage
 from .scores import Score, score
 
 #: How many tokens a model may write for each token of the page: letters that are misread take more of them.

@@ -6,7 +6,7 @@ from typing import Self
 
 from rapidfuzz.distance import Levenshtein
 
-from .pages import Ranges, SamplePage
+from .sample_pages import Ranges, SamplePage
 
 #: What a reader is asked to write in place of a character that it cannot read.
 UNREAD = "▒"

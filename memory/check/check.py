@@ -17,7 +17,7 @@ from .blobs import check_blobs, check_orphans
 from .finding import EXAMPLES, Finding, chunks
 from .index import AT_ONCE, IndexChecks
 from .messages import MESSAGE_CHECKS, MessageBatch, check_exact_text
-from .pages import PAGE_CHECKS, DecodingCheck, PageBatch, PageCheck, WeightsCheck
+from .page_checks import PAGE_CHECKS, DecodingCheck, PageBatch, PageCheck, WeightsCheck
 from .report import CheckedPart, CheckReport
 from .survey import BankSurvey, check_lookup, check_manifests
 

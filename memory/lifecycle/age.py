@@ -16,9 +16,10 @@ from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.memory.telemetry import Value, bank_operation
 from foxing.memory.values.policy import LONGEST, Policy
-from foxing.memory.values.reports import AgeReport, PageForecast, PageLeft, PageMove, WordCounts
+from foxing.memory.values.reports import AgeReport, PageForecast, PageMove, WordCounts
 from foxing.renderer import Progress, all_tiers, tier_rank
 
+from . import reasons
 from .changes import Batch, BatchOutcome, BatchResult, Change, Work, WrittenPage, carry_out
 from .plan import Move, plan
 from .rewrite import BATCH, Rewriter
@@ -244,7 +245,7 @@ class Ager:
             moved=[_page_move(item) for item in moved if item.move.changes_tier],
             text_dropped=[item.move.page.key for item in moved if item.move.drops_text],
             busy=[move.page.key for move in busy],
-            unreadable=_pages_left(left),
+            unreadable=reasons.pages_left(left),
             purged=purged,
             vision_tokens_before=sum(item.move.page.vision_tokens for item in moved),
             vision_tokens_after=sum(item.vision_tokens_after for item in moved),
@@ -279,7 +280,3 @@ def _page_move(moved: _Moved) -> PageMove:
             "words": moved.words,
         }
     )
-
-
-def _pages_left(reasons: Mapping[str, str]) -> list[PageLeft]:
-    return [PageLeft(page_id=key, reason=reason) for key, reason in reasons.items()]

@@ -1,7 +1,10 @@
 """Why a page is left as it is, in words for reports."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+from foxing.memory.values.reports import PageLeft
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,8 @@ def other_layout(codec: str) -> str:
 def restorable(until: datetime) -> str:
     """The trash holds a version that ageing dropped, which fits only the page as it is."""
     return f"what ageing dropped from this page can be restored until {until.isoformat()}; reencode it after that"
+
+
+def pages_left(left: Mapping[str, str]) -> list[PageLeft]:
+    """Page key → why the page is left as it is, for a report."""
+    return [PageLeft(page_id=key, reason=reason) for key, reason in left.items()]

@@ -23,9 +23,10 @@ from foxing.memory.pages.indexing import Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow
-from foxing.memory.values.reports import PageLeft, PageReencoded, ReencodingReport
+from foxing.memory.values.reports import PageReencoded, ReencodingReport
 from foxing.renderer import PageLayout, Progress, tier_rank
 
+from . import reasons
 from .changes import Batch, BatchOutcome, BatchResult, Change, Work, carry_out
 from .relayout import PageRelayout, RelayoutRequest, undo_reasons
 from .rewrite import BATCH, Rewriter
@@ -209,7 +210,7 @@ class Reencoder:
             reencoded=list(done),
             current=current,
             busy=[item.page.key for item in busy],
-            unreadable=[PageLeft(page_id=key, reason=reason) for key, reason in left.items()],
+            unreadable=reasons.pages_left(left),
             bytes_before=sum(page.bytes_before for page in done),
             bytes_after=sum(page.bytes_after for page in done),
             confidence_before=round(fmean(page.confidence_before for page in done), 4) if done else None,

@@ -17,9 +17,10 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import PageContent, PageRow
 from foxing.memory.storage.repositories.trash import DroppedPage, TrashEntry
-from foxing.memory.values.reports import PageLeft, PageRestored, UndoReport
+from foxing.memory.values.reports import PageRestored, UndoReport
 from foxing.renderer import PageLayout, Progress
 
+from . import reasons
 from .rewrite import BATCH
 
 
@@ -182,7 +183,7 @@ def _report(now: datetime, result: _Result, purged: Sequence[str]) -> UndoReport
         restored=done,
         purged=list(purged),
         busy=result.busy,
-        unreadable=[PageLeft(page_id=key, reason=reason) for key, reason in result.unreadable.items()],
+        unreadable=reasons.pages_left(result.unreadable),
         vision_tokens_before=sum(page.vision_tokens_before for page in done),
         vision_tokens_after=sum(page.vision_tokens_after for page in done),
         bytes_before=sum(page.bytes_before for page in done),

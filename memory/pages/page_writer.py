@@ -140,8 +140,8 @@ def _write(connection: Connection, change: PageChange, rules: WriteRules) -> Non
         return
     row = _insert(connection, change.after[0]) if before is None else before
     first, *others = change.after
-    if before is not None:
-        pages.swap(connection, before, first.row, first.content, change.stored)
+    if before is not None and not pages.swap(connection, before, first.row, first.content, change.stored):
+        return
     if rules.discard is not None:
         _discard(connection, row, change, rules.discard)
     if rules.empties_trash:

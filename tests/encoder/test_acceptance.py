@@ -16,7 +16,7 @@ from foxing.encoder.bench import texts_of
 from foxing.encoder.conformance import describes_itself, reads_its_own_tokens
 from foxing.encoder.flag_thresholds import FlagThresholds, TierThreshold
 from foxing.encoder.vision.codec import VisionCodec
-from training.tiny_reader.pages import PageGenerator
+from training.tiny_reader.synthetic_pages import PageGenerator
 
 TINY_READER = Path(__file__).parent / "vision" / "data" / "tiny-reader"
 SEED = 77_000_208  # which training never uses

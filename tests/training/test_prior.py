@@ -21,7 +21,7 @@ from training.native.build_charset import extend_charset
 from training.native.prior import pages
 from training.native.prior.__main__ import main, train_prior
 from training.native.prior.learning import doubts, initial_state, logistic_tables
-from training.native.prior.pages import SymbolPage, load_groups
+from training.native.prior.symbol_pages import SymbolPage, load_groups
 from training.native.prior.trees import huffman
 
 CHARSET = load_charset()

@@ -22,7 +22,7 @@ from foxing.encoder import Codec, load_codec
 from foxing.memory import Memory
 from foxing.renderer import Entry, Typesetter
 
-from .pages import TINY_PAGE, PageGenerator, page_text
+from .synthetic_pages import TINY_PAGE, PageGenerator, page_text
 
 WEIGHTS = Path(__file__).parents[2] / "tests" / "encoder" / "vision" / "data" / "tiny-reader"
 BANK = "ana"

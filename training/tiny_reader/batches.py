@@ -11,7 +11,7 @@ from torch import Tensor
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 
 from .options import TrainingOptions
-from .pages import TINY_PAGE, PageGenerator, draw, page_lines
+from .synthetic_pages import TINY_PAGE, PageGenerator, draw, page_lines
 from .vocabulary import END, TOKEN_IDS, UNKNOWN, cell_indices, target_tokens
 
 IGNORED = -100  # target without a loss

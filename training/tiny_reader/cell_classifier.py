@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .pages import TINY_PAGE
+from .synthetic_pages import TINY_PAGE
 from .vocabulary import VOCABULARY
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from foxing.encoder.vision.models.checkpoint import LAYOUT_FILE, Checkpoint
 from foxing.encoder.vision.models.deepseek import PUBLISHED_TYPE
 
-from .pages import TINY_PAGE
+from .synthetic_pages import TINY_PAGE
 from .vocabulary import LOCATION_MARKS, MARKS, SPECIAL, TOKEN_IDS, UNKNOWN, VOCABULARY
 
 #: The published `config.json` with small dimensions.

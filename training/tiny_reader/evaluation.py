@@ -6,7 +6,7 @@ from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.renderer import Page
 
-from .pages import TINY_PAGE, PageGenerator, draw, page_text
+from .synthetic_pages import TINY_PAGE, PageGenerator, draw, page_text
 
 HELD_OUT_SEED = 1_000_003  # of pages that training never draws
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from foxing.encoder.vision.models.checkpoint import Checkpoint, read_config
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 
-from .pages import PageGenerator, draw
+from .synthetic_pages import PageGenerator, draw
 
 
 def new_network(checkpoint: Checkpoint) -> Any:

@@ -14,7 +14,7 @@ from foxing.encoder.vision.models.model import FREE_OCR
 from .batches import IGNORED, Batch
 from .cell_classifier import CellClassifier, cell_centers
 from .options import TrainingOptions
-from .pages import TINY_PAGE
+from .synthetic_pages import TINY_PAGE
 
 #: Decoder layer and number of its heads whose attention is supervised.
 POINTING_LAYER, POINTING_HEADS = 1, 2

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from foxing.encoder.contract import UNREADABLE
 from foxing.renderer import PageLayout
 
-from .pages import ALPHABET, TINY_PAGE
+from .synthetic_pages import ALPHABET, TINY_PAGE
 
 #: Cells that follow each location mark.
 CELLS_PER_MARK = 8

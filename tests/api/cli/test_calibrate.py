@@ -21,7 +21,7 @@ from support.command_line import Foxing, start
 
 from foxing.encoder import CodecError
 from foxing.encoder.bench.baselines import Tesseract
-from foxing.encoder.reader_curve.pages import SamplePage, sample_pages
+from foxing.encoder.reader_curve.sample_pages import SamplePage, sample_pages
 from foxing.encoder.reader_curve.scores import Score, score
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer.readers import Reader, Readers

@@ -21,7 +21,7 @@ from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.memory import Memory
 from foxing.renderer import Entry, Typesetter
-from training.tiny_reader.pages import TINY_PAGE, PageGenerator, draw, page_text
+from training.tiny_reader.synthetic_pages import TINY_PAGE, PageGenerator, draw, page_text
 
 WEIGHTS = Path(__file__).parent / "data" / "tiny-reader"
 BANK = "ana"

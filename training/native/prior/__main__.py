@@ -27,8 +27,8 @@ from foxing.renderer import NEWLINE_MARK
 
 from .candidates import group_candidates, merged
 from .learning import initial_state, learn, logistic_tables
-from .pages import Group, load_groups
 from .selection import fill_nodes, fill_symbols, group_weight
+from .symbol_pages import Group, load_groups
 from .trees import children
 
 LETTER, DIGIT, SPACE, SIGN = 1, 2, 3, 4

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from foxing.encoder.native.entropy.kernel import Kernel, pointer
 from foxing.encoder.native.entropy.tables import N_NODE, N_SYMBOL, RIGHT_NODES
 
-from .pages import SymbolPage
+from .symbol_pages import SymbolPage
 
 N_STATIC = N_NODE + N_SYMBOL
 SYMBOL_BITS = 10

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from foxing.encoder.native.entropy.kernel import Kernel, pointer
 from foxing.encoder.native.entropy.tables import N_INPUTS, N_LEARNED, STATE_BYTES, STEPS, state_views
 
-from .pages import Group
+from .symbol_pages import Group
 
 PAGES = 60  # of a group, at most
 FADED_PAGES = 10  # of a faded group; with more, full pages take 1 % more, for their headers most of all

@@ -10,7 +10,7 @@ from foxing.encoder.native.entropy.kernel import Kernel, pointer
 from foxing.encoder.native.entropy.tables import BUCKET_ENTRIES, RANKS, RIGHT_NODES, SHARES
 
 from .candidates import Candidates, Weight
-from .pages import FADED, Group
+from .symbol_pages import FADED, Group
 
 NODE_BUCKETS, SYMBOL_BUCKETS = 375_000, 650_000  # 3.0 and 7.8 MB
 SPARE = 1.3  # candidates offered per entry: those whose bucket is full do not get in

@@ -10,7 +10,7 @@ from foxing.encoder.native.entropy.alphabet import COLUMNS, N_SYMBOLS, right_hal
 from foxing.encoder.native.entropy.halves import N_RIGHT
 from foxing.encoder.native.entropy.tables import RIGHT_NODES, TREE_SIZE
 
-from .pages import Group
+from .symbol_pages import Group
 
 PAGES = 60  # of a group that are counted
 SIZE_POWER = 0.7  # by which the number of pages of a group counts: a large one should not decide alone
