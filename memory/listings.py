@@ -114,7 +114,7 @@ def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInf
     in the file."""
     totals = sizes.message_totals(connection, bank.id)
     tiers = sizes.tier_totals(connection, bank.id)
-    held = {
+    stored = {
         "tokens": sum(tier.token_bytes for tier in tiers),
         "text": sum(tier.text_bytes for tier in tiers) + totals.open_text_bytes,
         "index": index.statistics(connection, bank.id).bytes,
@@ -139,7 +139,7 @@ def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInf
             tier.tier: TierStatistics(pages=tier.pages, vision_tokens=tier.vision_tokens, token_bytes=tier.token_bytes)
             for tier in sorted(tiers, key=lambda t: tier_rank(t.tier))
         },
-        bytes=BankBytes(**held, total=sum(held.values())),
+        bytes=BankBytes(**stored, total=sum(stored.values())),
         first_at=totals.first_at,
         last_at=totals.last_at,
     )

@@ -18,7 +18,7 @@ from foxing.memory.storage.secrets import digest_key
 
 @dataclass(frozen=True)
 class StoredMessages:
-    """What the database held of some messages at one moment."""
+    """What the database had stored of some messages at one moment."""
 
     messages: Sequence[Message]
     #: message id → its spans in the order of its text

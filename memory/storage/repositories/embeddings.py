@@ -68,8 +68,8 @@ def replace(connection: Connection, bank_id: int, embedder: int, codes: Mapping[
 def _changed(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int, bytes]) -> dict[int, bytes]:
     """Those of the codes that are not stored."""
     query = select(_c.message_id, _c.code).where(_c.bank_id == bank_id, _c.embedder_id == embedder)
-    held = {i: code for i, code in connection.execute(query.where(columns.among(_c.message_id, list(codes))))}
-    return {i: code for i, code in codes.items() if held.get(i) != code}
+    stored = {i: code for i, code in connection.execute(query.where(columns.among(_c.message_id, list(codes))))}
+    return {i: code for i, code in codes.items() if stored.get(i) != code}
 
 
 def remove(connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:

@@ -248,8 +248,9 @@ def trash_after(connection: Connection, bank_id: int, entry_id: int, limit: int)
     query = query.join_from(schema.trash, schema.pages, _p.id == t.page_id)
     query = query.where(t.bank_id == bank_id, t.id > entry_id).order_by(t.id).limit(limit)
     found = [TrashRow(*row) for row in connection.execute(query)]
-    held = iter(blobs.get(connection, [(bank_id, item) for row in found for item in (row.tokens, row.text, row.parts)]))
-    return [row._replace(tokens=next(held), text=next(held), parts=next(held)) for row in found]
+    contents = [(bank_id, item) for row in found for item in (row.tokens, row.text, row.parts)]
+    stored = iter(blobs.get(connection, contents))
+    return [row._replace(tokens=next(stored), text=next(stored), parts=next(stored)) for row in found]
 
 
 class CodeRow(NamedTuple):

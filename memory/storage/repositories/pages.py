@@ -176,7 +176,7 @@ def list_after(connection: Connection, bank_id: int, after_id: int, limit: int) 
 def ageing_candidates(
     connection: Connection, bank_id: int, tiers: Sequence[str], before: datetime, after_id: int, limit: int
 ) -> list[PageRow]:
-    """Up to `limit` unpinned pages in the order of their ids, starting after `after_id`, that may be due: held at one
+    """Up to `limit` unpinned pages in the order of their ids, starting after `after_id`, that may be due: stored at one
     of `tiers` or with kept text, and with no message later than `before`."""
     query = (
         _select.where(_c.bank_id == bank_id, ~_c.pinned, _c.last_at <= before, _c.id > after_id)
@@ -245,8 +245,8 @@ def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, PageC
     c = schema.page_contents.c
     query = select(c.page_id, _c.bank_id, c.tokens, c.text).join_from(schema.page_contents, schema.pages)
     rows = connection.execute(query.where(columns.among(c.page_id, page_ids))).all()
-    held = blobs.get(connection, [(row.bank_id, item) for row in rows for item in (row.tokens, row.text)])
-    pairs = zip(held[::2], held[1::2], strict=True)
+    stored = blobs.get(connection, [(row.bank_id, item) for row in rows for item in (row.tokens, row.text)])
+    pairs = zip(stored[::2], stored[1::2], strict=True)
     return {row.page_id: PageContent(tokens or b"", text) for row, (tokens, text) in zip(rows, pairs, strict=True)}
 
 

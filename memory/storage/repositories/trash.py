@@ -57,9 +57,9 @@ def pack_parts(connection: Connection, page: PageRow) -> bytes:
 
 def unpack_parts(page_id: int, packed: bytes) -> tuple[int, PageParts]:
     """The inverse of `pack_parts`: the rows in use of the page, and its parts."""
-    held = json.loads(zstandard.ZstdDecompressor().decompress(packed))
-    spans = [SpanRow(page_id, *values) for values in held["spans"]]
-    return held["rows_used"], PageParts(spans, [KeepsakeRow(page_id, *values) for values in held["keepsakes"]])
+    stored = json.loads(zstandard.ZstdDecompressor().decompress(packed))
+    spans = [SpanRow(page_id, *values) for values in stored["spans"]]
+    return stored["rows_used"], PageParts(spans, [KeepsakeRow(page_id, *values) for values in stored["keepsakes"]])
 
 
 def drop(
@@ -116,8 +116,8 @@ def dropped(connection: Connection, entry_ids: Sequence[int]) -> dict[int, Dropp
     """Id of an entry → what was dropped, for those that are still there."""
     query = select(_c.id, _c.bank_id, _c.tokens, _c.text, _c.parts)
     rows = connection.execute(query.where(columns.among(_c.id, entry_ids))).all()
-    held = blobs.get(connection, [(row.bank_id, item) for row in rows for item in row[2:]])
-    return {row.id: DroppedPage(*held[3 * n : 3 * n + 3]) for n, row in enumerate(rows)}
+    stored = blobs.get(connection, [(row.bank_id, item) for row in rows for item in row[2:]])
+    return {row.id: DroppedPage(*stored[3 * n : 3 * n + 3]) for n, row in enumerate(rows)}
 
 
 def remove(connection: Connection, entry_ids: Sequence[int]) -> None:
