@@ -82,8 +82,8 @@ def calibrate(
     try:
         from foxing.encoder.reader_curve.curve import Prices, ReaderCurve
         from foxing.encoder.reader_curve.journal import Journal
-        from foxing.encoder.reader_curve.sample_pages import CELLS, sample_pages
         from foxing.encoder.reader_curve.profile import measured_reader, profile_table
+        from foxing.encoder.reader_curve.sample_pages import CELLS, sample_pages
 
         from . import calibration
     except ImportError as error:
