@@ -1,80 +1,52 @@
-"""Content blocks, and how the request bodies of providers write them."""
+"""Content blocks, texts and page images, as the request bodies of providers write them."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from pydantic import JsonValue
 
 from foxing.memory.values.context import ContentFormat
+from foxing.renderer.readers import PageImage
 
-
-@dataclass(frozen=True)
-class TextBlock:
-    """A text."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class ImageBlock:
-    """A page image."""
-
-    png: bytes
-    width_px: int
-    height_px: int
-    #: What the reader bills for it.
-    tokens: int
-
-    @property
-    def data(self) -> str:
-        """The PNG in Base64."""
-        return base64.b64encode(self.png).decode()
-
-
-Block = TextBlock | ImageBlock
 _Json = dict[str, JsonValue]
 
 
-def written(blocks: Sequence[Block], form: ContentFormat) -> list[_Json]:
+def written(blocks: Sequence[str | PageImage], form: ContentFormat) -> list[_Json]:
     """`blocks` as JSON, in the form that goes into a request body."""
-    write = _FORMS[form]
-    return [write(block) for block in blocks]
+    return [
+        _text(block, form) if isinstance(block, str) else _IMAGES[form](block, base64.b64encode(block.png).decode())
+        for block in blocks
+    ]
 
 
-def _anthropic(block: Block) -> _Json:
-    if isinstance(block, TextBlock):
-        return {"type": "text", "text": block.text}
-    return {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": block.data}}
+def _text(text: str, form: ContentFormat) -> _Json:
+    return {"text": text} if form == "gemini" else {"type": "text", "text": text}
 
 
-def _openai(block: Block) -> _Json:
-    if isinstance(block, TextBlock):
-        return {"type": "text", "text": block.text}
-    url = f"data:image/png;base64,{block.data}"
-    return {"type": "image_url", "image_url": {"url": url, "detail": "high"}}
+def _anthropic(_: PageImage, data: str) -> _Json:
+    return {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
 
 
-def _gemini(block: Block) -> _Json:
-    if isinstance(block, TextBlock):
-        return {"text": block.text}
-    return {"inline_data": {"mime_type": "image/png", "data": block.data}}
+def _openai(_: PageImage, data: str) -> _Json:
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}", "detail": "high"}}
 
 
-def _plain(block: Block) -> _Json:
-    if isinstance(block, TextBlock):
-        return {"type": "text", "text": block.text}
+def _gemini(_: PageImage, data: str) -> _Json:
+    return {"inline_data": {"mime_type": "image/png", "data": data}}
+
+
+def _plain(image: PageImage, data: str) -> _Json:
     return {
         "type": "image",
         "media_type": "image/png",
-        "data": block.data,
-        "width": block.width_px,
-        "height": block.height_px,
-        "tokens": block.tokens,
+        "data": data,
+        "width": image.width_px,
+        "height": image.height_px,
+        "tokens": image.tokens,
     }
 
 
-_FORMS: Mapping[ContentFormat, Callable[[Block], _Json]] = MappingProxyType(
+_IMAGES: Mapping[ContentFormat, Callable[[PageImage, str], _Json]] = MappingProxyType(
     {"anthropic": _anthropic, "openai": _openai, "gemini": _gemini, "blocks": _plain}
 )

@@ -1,10 +1,9 @@
 """Builds context: the last messages exactly, then what recall finds, as text or page image, whichever shows more for a
 billed token."""
 
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.errors import InvalidInput
@@ -16,13 +15,14 @@ from foxing.memory.recall.search import Recaller
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, pages
+from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import RecallQuery
-from foxing.renderer.readers import Reader, Readers
+from foxing.renderer.readers import PageImage, Reader, Readers
 
-from .blocks import Block, ImageBlock, TextBlock, written
+from .blocks import written
 from .limits import ImageLimits
 from .plan import Match, Offer, Plan, Planner, match_values
 from .prompt_images import PromptImage
@@ -46,13 +46,6 @@ RECALLED = "What was said earlier, from memory (times in UTC; ⋯ is what has fa
 RECENT = "The last messages:"
 NOTHING_ASKED = "nothing was recalled, since no user message of the prompt has text; give a query to recall something"
 TEXT_FORMULA = "text: BPE tokens (Tekken, 131k)"
-
-
-class _Last(NamedTuple):
-    """One of the last messages, with its number."""
-
-    number: int
-    message: RecalledMessage
 
 
 @dataclass
@@ -103,28 +96,25 @@ class ContextBuilder:
             # tokens of lines do not quite add up: the last match goes
             plan = Plan(plan.texts - {max(plan.texts)}, plan.images, plan.tokens)
 
-    def _recent(self, bank: str, request: ContextRequest) -> list[RecalledMessage]:
-        """The last messages that are given exactly. Raises `InvalidInput` as `_recent` does."""
-        latest = self._latest(bank, request, FIRST_RECENT)
-        recent = _recent(latest, request)
-        if len(recent) < len(latest):
-            return recent
-        return _recent(self._latest(bank, request, MOST_RECENT), request)
-
-    def _latest(self, bank_name: str, request: ContextRequest, most: int) -> list[_Last]:
-        """The last `most` messages of the thread, or of the bank, without those that the prompt holds already."""
-        with self.database.read() as connection:
-            bank_id = banks.get(connection, bank_name).id
-            thread_id = None
-            if request.thread is not None:
-                thread_id = banks.find_thread(connection, bank_id, request.thread)
-                if thread_id is None:
-                    return []
-            found = messages.latest(connection, bank_id, MessageFilter(thread_id=thread_id), most)
-            stored = StoredMessages.fetch(connection, bank_id, found)
-        remembered = self.assembler.assemble(stored)
-        latest = [_Last(message.id, recalled_message(message, remembered[message.id])) for message in found]
-        return [last for last in latest if last.message.text and last.message.text not in request.given]
+    def _recent(self, bank_name: str, request: ContextRequest) -> list[RecalledMessage]:
+        """The last messages of the thread, or of the bank, that are given exactly, without those that the prompt holds
+        already. Raises `InvalidInput` if the budget does not hold the very last one."""
+        for most in (FIRST_RECENT, MOST_RECENT):
+            with self.database.read() as connection:
+                bank_id = banks.get(connection, bank_name).id
+                thread_id = None
+                if request.thread is not None:
+                    thread_id = banks.find_thread(connection, bank_id, request.thread)
+                    if thread_id is None:
+                        return []
+                found = messages.latest(connection, bank_id, MessageFilter(thread_id=thread_id), most)
+                stored = StoredMessages.fetch(connection, bank_id, found)
+            recalled = self._recalled(found, stored)
+            latest = {i: message for i, message in recalled.items() if _is_new(message, request)}
+            start = _first_given(list(latest), [line_tokens(message) for message in latest.values()], request)
+            if start or len(found) < most:  # the budget does not hold them all, or there are no more
+                break
+        return list(latest.values())[start:]
 
     def _recall(self, bank: str, request: ContextRequest, reader: Reader, now: datetime, taken: set[str]) -> _Recalled:
         """What recall finds beside the messages that are `taken`."""
@@ -134,11 +124,7 @@ class ContextBuilder:
         limit = min(MAX_LIMIT, MATCHES + request.budget // TOKENS_PER_MATCH)
         query = RecallQuery(query=question, timezone=request.timezone, limit=limit)
         answer = self.recaller.recall(bank, query, now)
-        spans = [
-            span
-            for span in answer.spans
-            if span.message_id not in taken and span.text and span.text not in request.given
-        ]
+        spans = [span for span in answer.spans if span.message_id not in taken and _is_new(span, request)]
         recalled = _Recalled(spans, notes=list(answer.notes))
         if reader.sees and spans:
             with self.database.read() as connection:
@@ -151,21 +137,26 @@ class ContextBuilder:
             recalled.shown_by = [_shown_by(numbers.get(s.message_id), parts, wanted, recalled.images) for s in spans]
             matching = set(ids)
             recalled.beside = [_others(image, matching) for image in recalled.images]
-            whole = self._whole(bank_id, {number for image in recalled.images for number in image.placed.in_part})
+            in_part = {number for image in recalled.images for number in image.placed.in_part}
+            with self.database.read() as connection:
+                known = messages.by_ids(connection, bank_id, in_part)
+                stored = StoredMessages.fetch(connection, bank_id, list(known.values()))
             recalled.whole = {
                 number: message
-                for number, message in whole.items()
-                if message.message_id not in taken and message.text and message.text not in request.given
+                for number, message in self._recalled(known.values(), stored).items()
+                if message.message_id not in taken and _is_new(message, request)
             }
         return recalled
 
-    def _whole(self, bank_id: int, numbers: Collection[int]) -> dict[int, RecalledMessage]:
-        """Number → message, for those that exist."""
-        with self.database.read() as connection:
-            known = messages.by_ids(connection, bank_id, numbers)
-            stored = StoredMessages.fetch(connection, bank_id, list(known.values()))
+    def _recalled(self, found: Iterable[Message], stored: StoredMessages) -> dict[int, RecalledMessage]:
+        """Number → message, in the order of `found`."""
         remembered = self.assembler.assemble(stored)
-        return {number: recalled_message(message, remembered[number]) for number, message in known.items()}
+        return {message.id: recalled_message(message, remembered[message.id]) for message in found}
+
+
+def _is_new(message: RecalledMessage, request: ContextRequest) -> bool:
+    """Whether a message has text that the prompt does not hold already."""
+    return bool(message.text) and message.text not in request.given
 
 
 def _shown_by(
@@ -185,29 +176,28 @@ def _others(image: PromptImage, matching: Container[int]) -> float:
     return sum(share for number, share in image.placed.shares.items() if number not in matching)
 
 
-def _recent(latest: Sequence[_Last], request: ContextRequest) -> list[RecalledMessage]:
-    """The last messages that are given exactly. Raises `InvalidInput` if the budget does not hold the very last one."""
-    costs = [line_tokens(last.message) for last in latest]
+def _first_given(numbers: Sequence[int], costs: Sequence[int], request: ContextRequest) -> int:
+    """From which of the last messages on they are given exactly. `costs`: tokens of each. Raises `InvalidInput` if the
+    budget does not hold the very last one."""
     head = count_text_tokens(f"{RECENT}\n")
-    if latest and head + costs[-1] > request.budget:
+    if costs and head + costs[-1] > request.budget:
         raise InvalidInput(
             f"a budget of {request.budget:,} tokens does not hold the last message, which takes {head + costs[-1]:,}; "
             "give at least that"
         )
-    whole = request.question is None
-    start, spent = len(latest), head
+    start, spent = len(costs), head
     while start:
-        count = len(latest) - start
-        share = 1.0 if whole or not count else MOST_SHARE if count < LAST_MESSAGES else FURTHER_SHARE
+        count = len(costs) - start
+        share = MOST_SHARE if count < LAST_MESSAGES else FURTHER_SHARE
+        if request.question is None or not count:
+            share = 1.0
         if spent + costs[start - 1] > share * request.budget:
             break
         start -= 1
         spent += costs[start]
-    while (
-        0 < start < len(latest) - LAST_MESSAGES and latest[start].number // STRIDE == latest[start - 1].number // STRIDE
-    ):
+    while 0 < start < len(costs) - LAST_MESSAGES and numbers[start] // STRIDE == numbers[start - 1] // STRIDE:
         start += 1
-    return [last.message for last in latest[start:]]
+    return start
 
 
 def _reserved(recent: Sequence[RecalledMessage], budget: int) -> int:
@@ -278,15 +268,14 @@ def _result(
     whole = {message.message_id: message for message in _whole_beside(images, recalled)}
     found = [recalled.spans[n] for n in plan.texts if recalled.spans[n].message_id not in whole]
     matches = sorted([*found, *whole.values()], key=lambda span: (span.created_at, span.message_id))
-    blocks: list[Block] = []
+    blocks: list[str | PageImage] = []
     for drawn in images:
-        image = ImageBlock(drawn.image.png, drawn.image.width_px, drawn.image.height_px, drawn.image.tokens)
-        blocks += [TextBlock(drawn.said(keepsakes=request.keepsakes)), image]
+        blocks += [drawn.said(keepsakes=request.keepsakes), drawn.image]
     if matches:
-        blocks.append(TextBlock(headed(RECALLED, matches)))
+        blocks.append(headed(RECALLED, matches))
     stable = len(blocks)
     if recent:
-        blocks.append(TextBlock(headed(RECENT, recent)))
+        blocks.append(headed(RECENT, recent))
     texts = sum(headed_tokens(head, said) for head, said in ((RECALLED, matches), (RECENT, recent)) if said)
     shown_tokens = sum(drawn.tokens(keepsakes=request.keepsakes) for drawn in images)
     as_text = [message.message_id for message in (*matches, *recent)]

@@ -7,9 +7,10 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
-from foxing.memory.text.passages import MAX_PASSAGES, document_key, message_of, passage_of
+from foxing.memory.text.passages import MAX_PASSAGES, document_key
 
 from .postings import Postings
+from .scores import Scores
 
 #: The usual constants: how soon repetitions of a term saturate, and how much long documents are penalized.
 K1 = 1.2
@@ -18,8 +19,6 @@ B = 0.75
 LEAST_WEIGHT = 0.005  # of the weight of a query's rarest term; below that, some 95 % of the documents contain a term
 MAX_TERMS = 256  # of a query that are searched for, the rarest ones; a pasted text has thousands
 
-Documents = npt.NDArray[np.int64]
-Scores = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
 
@@ -65,8 +64,8 @@ class Corpus:
         found: list[int] = (ranges[:, 1] - ranges[:, 0]).sum(axis=0).tolist()
         return found
 
-    def search(self, counts: Mapping[int, int]) -> tuple[Documents, Scores]:
-        """The documents with a term of a query, and their scores, in no order. `counts`: hash of a term → how often the
+    def search(self, counts: Mapping[int, int]) -> Scores:
+        """The scores of the documents with a term of a query, in no order. `counts`: hash of a term → how often the
         query contains it."""
         hashes = sorted(counts)
         ranges = self._ranges(hashes)
@@ -77,8 +76,10 @@ class Corpus:
             self._scored(part, starts, stops, values)
             for part, (starts, stops) in zip(self._parts, ranges[:, :, columns], strict=True)
         ]
-        documents, scores = zip((np.zeros(0, dtype=np.int64), np.zeros(0)), *found, strict=True)
-        return np.concatenate(documents), np.concatenate(scores)
+        return Scores(
+            np.concatenate([np.zeros(0, dtype=np.int64), *(scores.documents for scores in found)]),
+            np.concatenate([np.zeros(0), *(scores.values for scores in found)]),
+        )
 
     def _ranges(self, hashes: Sequence[int]) -> npt.NDArray[np.int64]:
         """int64[parts, 2, t], where the visible postings of each term begin and end in each part."""
@@ -86,34 +87,19 @@ class Corpus:
         ranges = [part.ranges(wanted) for part in self._parts]
         return np.array(ranges, dtype=np.int64).reshape(len(self._parts), 2, len(hashes))
 
-    def _scored(self, part: _Part, starts: Places, stops: Places, weights: Scores) -> tuple[Documents, Scores]:
-        """The documents of a part with any of the terms, whose postings begin and end there, and their scores."""
+    def _scored(self, part: _Part, starts: Places, stops: Places, weights: npt.NDArray[np.float64]) -> Scores:
+        """The scores of the documents of a part with any of the terms, whose postings begin and end there."""
         held = part.postings
         slices = [slice(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
         if not slices:
-            return held.documents[:0], np.zeros(0)
+            return Scores(held.documents[:0], np.zeros(0))
         places = np.concatenate([held.places[of_term] for of_term in slices])
         counts = np.concatenate([held.counts[of_term] for of_term in slices]).astype(np.float64)
         saturation = K1 * (1 - B + B * held.lengths[places] / self._mean_length)
         gains = np.repeat(weights, stops - starts) * counts * (K1 + 1) / (counts + saturation)
-        scores: Scores = np.bincount(places, weights=gains, minlength=part.visible).astype(np.float64, copy=False)
-        hit = np.flatnonzero(scores)
-        return held.documents[hit], scores[hit]
-
-
-def order(documents: Documents, scores: Scores) -> npt.NDArray[np.int64]:
-    """int64[n], the documents by score; of equal scores the newest message first, and its passages in their order."""
-    return np.asarray(np.lexsort((_rank(documents), -scores)), dtype=np.int64)
-
-
-def follow(documents: Documents, scores: Scores, document: int, score: float) -> npt.NDArray[np.bool_]:
-    """bool[n], which documents come after another one in that order."""
-    later = _rank(documents) > _rank(np.array([document]))[0]
-    return np.asarray((scores < score) | ((scores == score) & later))
-
-
-def _rank(documents: Documents) -> Documents:
-    return np.asarray(document_key(-message_of(documents), passage_of(documents)), dtype=np.int64)
+        values = np.bincount(places, weights=gains, minlength=part.visible).astype(np.float64, copy=False)
+        hit = np.flatnonzero(values)
+        return Scores(held.documents[hit], values[hit])
 
 
 def _visible(held: Postings, newest: int | None) -> int:

@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import numpy as np
 from sqlalchemy import Connection
 
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.text.times.window import split_query
 
-from .scores import Keys, Scores, fuse
+from .scores import Scores, fuse
 from .search_index import Hit, SearchIndex, SearchQuery
-from .vectors import CodeSearch, MessageVectors, QueryEmbedding, SearchScope
+from .vectors import MessageVectors, QueryEmbedding
 
 POOL = 1000  # passages that are found in each way and ranked together
 
@@ -34,13 +32,6 @@ class HybridSearch:
     index: SearchIndex
     vectors: MessageVectors
 
-    def embed_query(self, text: str, now: datetime, timezone: str | None) -> QueryEmbedding:
-        """The embedding of a question; none if it is a time alone, read against `now` and `timezone`. Embedders may be
-        waited for, so it is to be called outside of transactions. Raises `InvalidTime`."""
-        if not text.strip() or not split_query(text, now, timezone)[0].strip():
-            return QueryEmbedding()
-        return self.vectors.question(text)
-
     def pool(
         self, connection: Connection, query: SearchQuery, question: QueryEmbedding, preferred: MessageFilter | None
     ) -> CandidatePool:
@@ -50,16 +41,10 @@ class HybridSearch:
         if preferred is not None:
             words |= dict(self.index.search(connection, replace(query, within=preferred), limit=POOL))
         by_words = Scores.of(words)
-        asked = self.vectors.asked(connection, query.bank_id, question)
-        if asked is None:
+        codes = self.vectors.search(connection, query.bank_id, question)
+        if codes is None:
             return CandidatePool(hits, by_words)
-        near = [self._near(connection, query, asked, within) for within in (query.within, preferred)]
+        filters = [query.within] if preferred is None else [query.within, preferred]
+        near = [codes.nearest(connection, within, query.newest, POOL) for within in filters]
         documents = np.unique(np.concatenate([by_words.documents, *near]))
-        return CandidatePool(hits, fuse(by_words, asked.scores(documents)))
-
-    def _near(
-        self, connection: Connection, query: SearchQuery, asked: CodeSearch, within: MessageFilter | None
-    ) -> Keys:
-        if within is None:
-            return np.zeros(0, dtype=np.int64)
-        return asked.nearest(connection, SearchScope(within, query.newest), POOL)
+        return CandidatePool(hits, fuse(by_words, codes.scores(documents)))

@@ -21,8 +21,9 @@ from foxing.memory.storage.repositories.postings import RECENT_ROW_BYTES, SEGMEN
 from foxing.memory.storage.secrets import digest_key
 from foxing.memory.text.passages import message_of
 
-from .bm25 import Corpus, Documents, Scores, follow, order
+from .bm25 import Corpus
 from .postings import Array, Postings, entries, records, term_hash
+from .scores import Keys, Scores
 from .search_index import Hit, IndexStatistics, SearchQuery, TermCounts
 
 RECENT = 256  # messages that are packed together
@@ -107,16 +108,15 @@ class PackedIndex:
         for term, count in query.terms.items():
             hashed = term_hash(term, key)
             counts[hashed] = counts.get(hashed, 0) + count
-        documents, scores = Corpus(self._postings(connection, query.bank_id), query.newest).search(counts)
+        scores = Corpus(self._postings(connection, query.bank_id), query.newest).search(counts)
         if after is not None:
-            left = follow(documents, scores, after.document, after.score)
-            documents, scores = documents[left], scores[left]
+            scores = scores.after(after.document, after.score)
         if query.within.conditions():
-            return _filtered(connection, query, documents, scores, limit)
+            return _filtered(connection, query, scores.ordered(), limit)
         if len(scores) > limit:  # those that cannot be among the first are not put in order
-            best = scores >= np.partition(scores, len(scores) - limit)[len(scores) - limit]
-            documents, scores = documents[best], scores[best]
-        return _hits(documents, scores)[:limit]
+            lowest = np.partition(scores.values, len(scores) - limit)[len(scores) - limit]
+            scores = scores[scores.values >= lowest]
+        return _hits(scores.ordered()[:limit])
 
     def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
         key = self._key(connection)
@@ -278,25 +278,19 @@ def _span(held: Postings) -> tuple[int, int]:
     return int(message_of(held.documents[0])), int(message_of(held.documents[-1]))
 
 
-def _is_of(documents: Documents, message_ids: Collection[int]) -> npt.NDArray[np.bool_]:
+def _is_of(documents: Keys, message_ids: Collection[int]) -> npt.NDArray[np.bool_]:
     """bool[n], which documents are passages of the messages."""
     return np.isin(message_of(documents), np.array(sorted(message_ids), dtype=np.int64))
 
 
-def _hits(documents: Documents, scores: Scores) -> list[Hit]:
-    """All of them in order."""
-    places = order(documents, scores)
-    return list(map(Hit, documents[places].tolist(), scores[places].tolist()))
+def _hits(scores: Scores) -> list[Hit]:
+    return list(map(Hit, scores.documents.tolist(), scores.values.tolist()))
 
 
-def _filtered(
-    connection: Connection, query: SearchQuery, documents: Documents, scores: Scores, limit: int
-) -> list[Hit]:
-    """Up to `limit` hits that the query's filter lets through. A filter that lets little through would have nearly all
-    documents examined: what it lets through is asked for then."""
-    places = order(documents, scores)
-    documents, scores = documents[places], scores[places]
-    ids = message_of(documents)
+def _filtered(connection: Connection, query: SearchQuery, scores: Scores, limit: int) -> list[Hit]:
+    """Up to `limit` of the hits, in order, that the query's filter lets through. A filter that lets little through
+    would have nearly all documents examined: what it lets through is asked for then."""
+    ids = message_of(scores.documents)
     hits: list[Hit] = []
     for trial in range(_TRIALS + 1):
         start = trial * _EXAMINED
@@ -307,8 +301,7 @@ def _filtered(
             wanted = np.unique(ids[start:stop]).tolist()
             allowed = messages.filter_ids(connection, query.bank_id, wanted, query.within)
         passed = np.isin(ids[start:stop], np.array(sorted(allowed), dtype=np.int64))
-        kept = (start + np.flatnonzero(passed))[: limit - len(hits)]
-        hits += map(Hit, documents[kept].tolist(), scores[kept].tolist())
+        hits += _hits(scores[start + np.flatnonzero(passed)][: limit - len(hits)])
         if len(hits) == limit or stop >= len(ids):
             break
     return hits

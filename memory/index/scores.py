@@ -7,6 +7,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from foxing.memory.text.passages import document_key, message_of, passage_of
+
 MEANING_WEIGHT = 1.0  # of a standard deviation of nearness, beside one of the scores of words
 MEANING_FLOOR = -0.5  # standard deviations from the mean; what is farther from the question does not count
 
@@ -40,9 +42,22 @@ class Scores:
         found, places = np.unique(documents, return_inverse=True)
         return cls(found, np.asarray(np.bincount(places, weights=values, minlength=len(found)), dtype=np.float64))
 
+    def ordered(self) -> "Scores":
+        """By score; of equal scores the newest message first, and its passages in their order."""
+        return self[np.lexsort((_rank(self.documents), -self.values))]
+
+    def after(self, document: int, score: float) -> "Scores":
+        """Those that come after a document with that score in this order."""
+        later = _rank(self.documents) > _rank(np.array([document]))[0]
+        return self[(self.values < score) | ((self.values == score) & later)]
+
     def is_in(self, documents: Keys) -> npt.NDArray[np.bool_]:
         """bool[n], which of its passages are among others."""
         return np.isin(self.documents, documents)
+
+
+def _rank(documents: Keys) -> Keys:
+    return np.asarray(document_key(-message_of(documents), passage_of(documents)), dtype=np.int64)
 
 
 def fuse(words: Scores, meaning: Scores) -> Scores:

@@ -130,32 +130,24 @@ class MessageVectors:
             f"{len(question.vector)} numbers; run foxing reindex"
         )
 
-    def asked(self, connection: Connection, bank_id: int, question: QueryEmbedding) -> "CodeSearch | None":
+    def search(self, connection: Connection, bank_id: int, question: QueryEmbedding) -> "CodeSearch | None":
         """The codes of a bank, to be compared with the question; None if there is nothing to compare."""
-        held = self._codes(connection, bank_id, question)
-        if held is None or question.vector is None:
-            return None
-        return CodeSearch(bank_id, question.vector, held.documents, held.codes)
-
-    def _codes(self, connection: Connection, bank_id: int, question: QueryEmbedding) -> _BankCodes | None:
-        """The codes of a bank that the question can be compared with; None if it has none."""
         if question.vector is None:
             return None
         embedder, version = embeddings.version(connection, bank_id, question.embedder, len(question.vector))
         if embedder is None:
             return None
         with self._lock:
-            held = self._cache.get(bank_id)
-        width = code_bytes(len(question.vector))
-        if held is None or (held.embedder_id, held.version) != (embedder, version):
-            nothing = np.zeros(0, dtype=np.int64)
-            held = _BankCodes(embedder, version, nothing, np.zeros((0, width), dtype=np.uint8))
-        read = _with_new(connection, bank_id, held)
-        if read is not held:
+            cached = self._cache.get(bank_id)
+        if cached is None or (cached.embedder_id, cached.version) != (embedder, version):
+            no_codes = np.zeros((0, code_bytes(len(question.vector))), dtype=np.uint8)
+            cached = _BankCodes(embedder, version, np.zeros(0, dtype=np.int64), no_codes)
+        stored = _with_new(connection, bank_id, cached)
+        if stored is not cached:
             with self._lock:
-                if read.size <= self._cache.maxsize:
-                    self._cache[bank_id] = read
-        return read if len(read.documents) else None
+                if stored.size <= self._cache.maxsize:
+                    self._cache[bank_id] = stored
+        return CodeSearch(bank_id, question.vector, stored.documents, stored.codes) if len(stored.documents) else None
 
 
 @dataclass(frozen=True)
@@ -169,14 +161,15 @@ class CodeSearch:
     documents: Keys
     codes: Codes
 
-    def nearest(self, connection: Connection, within: "SearchScope", limit: int) -> Keys:
-        """Keys of up to `limit` passages that are nearest to the question, not in order."""
+    def nearest(self, connection: Connection, within: MessageFilter, newest: int | None, limit: int) -> Keys:
+        """Keys of up to `limit` passages that are nearest to the question, not in order. `newest`: the highest message
+        id that counts, None for all."""
         documents, codes = self.documents, self.codes
-        if within.newest is not None:
-            visible = int(np.searchsorted(documents, document_key(within.newest, MAX_PASSAGES - 1), side="right"))
+        if newest is not None:
+            visible = int(np.searchsorted(documents, document_key(newest, MAX_PASSAGES - 1), side="right"))
             documents, codes = documents[:visible], codes[:visible]
-        if not within.filter.admits_all:
-            allowed = sorted(messages.ids_within(connection, self.bank_id, within.filter))
+        if not within.admits_all:
+            allowed = sorted(messages.ids_within(connection, self.bank_id, within))
             kept = np.isin(message_of(documents), allowed)
             documents, codes = documents[kept], np.ascontiguousarray(codes[kept])
         return documents[nearest(codes, self.question, limit)]
@@ -214,15 +207,6 @@ def joined(codes: Sequence[MessageCodes | None]) -> MessageCodes | None:
 def spoken(text: str, speaker: str | None) -> str:
     """What is embedded of a message: its text, and who said it."""
     return f"{speaker}: {text}" if speaker and text.strip() else text
-
-
-@dataclass(frozen=True)
-class SearchScope:
-    """Which messages may be found."""
-
-    filter: MessageFilter
-    #: highest message id, None for all
-    newest: int | None = None
 
 
 def _with_new(connection: Connection, bank_id: int, held: _BankCodes) -> _BankCodes:

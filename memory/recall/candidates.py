@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 
 import numpy as np
@@ -17,10 +16,9 @@ from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed import neighbours
 from foxing.memory.text.passages import document_key, message_of, passage_of
-from foxing.memory.values.recall import RecallQuery
 
 from .cursors import RankPosition, TimePosition, rank_position, time_position
-from .query import ResolvedQuery, narrowed, resolve
+from .query import Question, ResolvedQuery, narrowed, resolve
 from .ranking import REACH, lend, lenders, ranked
 
 FEW = 32  # messages that can be read at once, however long they are
@@ -50,21 +48,16 @@ class Candidate:
 
 
 def find_candidates(
-    connection: Connection,
-    search: HybridSearch,
-    bank_name: str,
-    query: RecallQuery,
-    question: QueryEmbedding,
-    now: datetime,
+    connection: Connection, search: HybridSearch, bank_name: str, question: Question
 ) -> "RankedCandidates | CandidatesByTime | None":
     """The matches that previous pages of the answer have not dealt with: best first, or in time order if the query has
     no words. None if it names a thread that does not exist. Raises `InvalidTime`, `InvalidCursor`."""
     bank = banks.get(connection, bank_name)
-    resolved = resolve(connection, bank, query, now)
+    resolved = resolve(connection, bank, question)
     if resolved is None:
         return None
     if resolved.terms:
-        return RankedCandidates(connection, bank.id, resolved, search, question)
+        return RankedCandidates(connection, bank.id, resolved, search, question.embedding)
     return CandidatesByTime(connection, bank.id, resolved)
 
 
@@ -80,12 +73,12 @@ class RankedCandidates:
     bank_id: int
     query: ResolvedQuery
     search: HybridSearch
-    question: QueryEmbedding
+    embedding: QueryEmbedding
 
     @cached_property
     def note(self) -> str | None:
         """What the search went without."""
-        return self.search.vectors.note(self.connection, self.bank_id, self.question)
+        return self.search.vectors.note(self.connection, self.bank_id, self.embedding)
 
     def batches(self, size: int) -> Iterator[list[Candidate]]:
         """All of them in the order of the answer, in batches of about `size`. Raises `InvalidCursor`."""
@@ -93,7 +86,7 @@ class RankedCandidates:
         query = SearchQuery(self.bank_id, self.query.terms, self.query.filter, bound)
         preference = self.query.preference
         preferred = None if preference is None else narrowed(self.query.filter, preference.reach)
-        pool = self.search.pool(self.connection, query, self.question, preferred)
+        pool = self.search.pool(self.connection, query, self.embedding, preferred)
         ranking = self._ranked(pool.scores)
         done = set(self._position.seen)
         left = ranking[~ranking.is_in(np.array(list(done), dtype=np.int64))] if done else ranking

@@ -24,6 +24,7 @@ from foxing.memory.values.recall import NATIVE_READER, LeftOut, RecalledImage, R
 from foxing.renderer.readers import Reader, Readers
 
 from .candidates import Candidate, Candidates, find_candidates
+from .query import ask
 
 
 @dataclass
@@ -94,9 +95,9 @@ class ImageRecaller:
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecalledImages:
         """See `Memory.recall_images`. `now`: the time that words are relative to."""
         reader = None if query.reader in (None, NATIVE_READER) else self._reader(query.reader)
-        question = self.search.embed_query(query.query or "", now, query.timezone)
+        question = ask(self.search.vectors, query, now)
         with self.database.read() as connection:
-            candidates = find_candidates(connection, self.search, bank_name, query, question, now)
+            candidates = find_candidates(connection, self.search, bank_name, question)
             if candidates is None:
                 return RecalledImages(images=[], vision_tokens=0, open_spans=[], left_out=[], next_cursor=None)
             bank_id, note = candidates.bank_id, candidates.note

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from foxing.memory.errors import InvalidTime
+from foxing.memory.index.vectors import MessageVectors, QueryEmbedding
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.repositories.banks import Bank
@@ -21,6 +22,28 @@ from .ranking import TimePreference
 
 #: A date as identifiers are written.
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A recall query as it is asked at a time: the words and the time in it, and what is asked for by meaning."""
+
+    query: RecallQuery
+    #: the time that words are relative to
+    now: datetime
+    #: the text of the query without the time that it says
+    words: str
+    #: that time, if it says one
+    said: Window | None
+    embedding: QueryEmbedding
+
+
+def ask(vectors: MessageVectors, query: RecallQuery, now: datetime) -> Question:
+    """`query` asked at `now`. A time alone is not embedded. Embedders may be waited for, so it is to be called outside
+    of transactions. Raises `InvalidTime`."""
+    words, said = split_query(query.query, now, query.timezone) if query.query else ("", None)
+    embedding = vectors.question(query.query or "") if words.strip() else QueryEmbedding()
+    return Question(query, now, words, said, embedding)
 
 
 @dataclass(frozen=True)
@@ -46,19 +69,22 @@ class ResolvedQuery:
         return encode_cursor(self.fingerprint, [*(b and b.isoformat() for b in bounds), *position])
 
 
-def resolve(connection: Connection, bank: Bank, query: RecallQuery, now: datetime) -> ResolvedQuery | None:
-    """`query` resolved against `bank` at `now`; None if it names a thread that does not exist. Raises `InvalidTime`,
+def resolve(connection: Connection, bank: Bank, question: Question) -> ResolvedQuery | None:
+    """The query resolved against `bank`; None if it names a thread that does not exist. Raises `InvalidTime`,
     `InvalidCursor`."""
-    within = _filter(connection, bank, query, now)
+    query, said = question.query, question.said
+    within = _filter(connection, bank, query, question.now)
     if within is None:
         return None
-    words, said = split_query(query.query, now, query.timezone) if query.query else ("", None)
-    terms = dict(query_terms(words)) if words.strip() else {}
+    terms = dict(query_terms(question.words)) if question.words.strip() else {}
     fingerprint = _fingerprint(bank, query)
     position = None
     if query.cursor:
-        window, said, position = _positioned(decode_cursor(query.cursor, fingerprint))
-        within = replace(within, since=window.since, until=window.until)
+        position = decode_cursor(query.cursor, fingerprint)
+        (since, until), preferred = window_bounds(position), Window(*window_bounds(position[2:]))
+        position = position[4:]
+        within = replace(within, since=since, until=until)
+        said = None if preferred == Window(None, None) else preferred
         if said is not None and not terms:
             terms = dict(query_terms(query.query or ""))
     elif said is not None and not terms:  # a time alone asks for all that was said in it
@@ -90,13 +116,6 @@ def narrowed(within: MessageFilter, window: Window) -> MessageFilter:
     since = max(filter(None, (within.since, window.since)), default=None)
     until = min(filter(None, (within.until, window.until)), default=None)
     return replace(within, since=since, until=until)
-
-
-def _positioned(position: Position) -> tuple[Window, Window | None, Position]:
-    """The window, the preferred one and the rest of a position. Raises `InvalidCursor`."""
-    window = Window(*window_bounds(position))
-    preferred = Window(*window_bounds(position[2:]))
-    return window, None if preferred == Window(None, None) else preferred, position[4:]
 
 
 def _fingerprint(bank: Bank, query: RecallQuery) -> str:

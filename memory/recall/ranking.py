@@ -4,7 +4,7 @@ People answer each other: the message that answers a question often shares no wo
 does. So a message lends part of its score to those before and after it in its thread, and a passage to those beside it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -88,38 +88,18 @@ def ranked(scores: Scores, preference: TimePreference | None, times: Mapping[int
         scores = scores[known]
         factors = [preference.factor(times[i]) for i in message_of(scores.documents).tolist()]
         scores = Scores(scores.documents, scores.values * np.array(factors, dtype=np.float64))
-    documents = scores.documents
-    return scores[np.lexsort((passage_of(documents), -message_of(documents), -scores.values))]
+    return scores.ordered()
 
 
 def _beside(document: int, row: Keys, passages: Mapping[int, int]) -> list[int]:
     """The `REACH` passages before one, and those after it, the nearest first, 0 where there is none. `row`: that of its
     message in `around`."""
-    document, near = int(document), row.tolist()
-    sides = (
-        _before(document, filter(None, near[1 : 1 + REACH]), passages),
-        _after(document, filter(None, near[1 + REACH :]), passages),
-    )
-    return [passage for side in sides for passage in _filled(side)]
-
-
-def _filled(passages: Iterator[int]) -> list[int]:
-    nearest = [passage for _, passage in zip(range(REACH), passages, strict=False)]
-    return nearest + [0] * (REACH - len(nearest))
-
-
-def _before(document: int, earlier: Iterable[int], passages: Mapping[int, int]) -> Iterator[int]:
-    """The passages before one, the nearest first. `earlier`: the messages before its message, the nearest first."""
-    message_id = message_of(document)
-    yield from (document_key(message_id, n) for n in reversed(range(passage_of(document))))
-    for near in earlier:
-        yield from (document_key(near, n) for n in reversed(range(passages.get(near, 1))))
-
-
-def _after(document: int, later: Iterable[int], passages: Mapping[int, int]) -> Iterator[int]:
-    """The passages after one, the nearest first. `later`: the messages after its message, the nearest first."""
-    message_id = message_of(document)
-    following = range(passage_of(document) + 1, passages.get(message_id, 1))
-    yield from (document_key(message_id, n) for n in following)
-    for near in later:
-        yield from (document_key(near, n) for n in range(passages.get(near, 1)))
+    message_id, passage = int(message_of(document)), int(passage_of(document))
+    _, *near = row.tolist()
+    before = [document_key(message_id, n) for n in reversed(range(passage))]
+    for earlier in filter(None, near[:REACH]):
+        before += [document_key(earlier, n) for n in reversed(range(passages.get(earlier, 1)))]
+    after = [document_key(message_id, n) for n in range(passage + 1, passages.get(message_id, 1))]
+    for later in filter(None, near[REACH:]):
+        after += [document_key(later, n) for n in range(passages.get(later, 1))]
+    return [key for side in (before, after) for key in (side + [0] * REACH)[:REACH]]

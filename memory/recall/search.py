@@ -1,7 +1,7 @@
 """Recall as text: the spans that answer a query, within a token budget."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate, islice
 
@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound
 from foxing.memory.index.hybrid import HybridSearch
-from foxing.memory.index.vectors import QueryEmbedding
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
@@ -24,6 +23,7 @@ from foxing.memory.values.recall import LeftOut, LeftOutReason, RecallQuery, Rec
 
 from .answer import Answer, header
 from .candidates import Candidate, Candidates, find_candidates
+from .query import ask
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 
@@ -51,37 +51,6 @@ class _Found:
     notes: Sequence[str]
 
 
-@dataclass
-class _Collected:
-    """Matches of an answer, which has room for so many characters: one of few messages of great length takes little
-    memory."""
-
-    matches: list[Candidate] = field(default_factory=list)
-    inexact: list[Candidate] = field(default_factory=list)
-    more: bool = False
-
-    def collect(self, connection: Connection, candidates: Candidates, query: RecallQuery) -> None:
-        """Takes the first `query.limit` matches, at least one. A verbatim query skips messages without exact text."""
-        shown_chars = read_chars = 0
-        taken: set[int] = set()
-        for batch in candidates.batches(MAX_LIMIT if query.verbatim else query.limit + 1):
-            found = [candidate.message for candidate in batch]
-            exact = _exact(connection, candidates.bank_id, found) if query.verbatim else None
-            for candidate in batch:
-                message = candidate.message
-                if exact is not None and message.id not in exact:
-                    self.inexact.append(candidate)
-                    continue
-                shown_chars += candidate.chars
-                read_chars += 0 if message.id in taken else message.chars
-                too_long = shown_chars > ANSWER_CHARS or read_chars > READ_CHARS
-                if len(self.matches) == query.limit or (self.matches and too_long):
-                    self.more = True
-                    return
-                self.matches.append(candidate)
-                taken.add(message.id)
-
-
 def _figures(result: RecallResult) -> dict[str, Value]:
     return {"spans": len(result.spans), "pages": sorted({i for span in result.spans for i in span.page_ids})}
 
@@ -102,14 +71,15 @@ class Recaller:
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Memory.recall`. `now`: the time that words are relative to."""
         with operation("embed", messages=0):
-            question = self.search.embed_query(query.query or "", now, query.timezone)
+            question = ask(self.search.vectors, query, now)
         wide = query
         if self.reranker.enabled:
             wide = query.model_copy(update={"limit": max(query.limit, CANDIDATES), "neighbours": 0})
         with operation("search"), self._semaphore, self.database.read() as connection:
-            found = self._find(connection, bank_name, wide, now, question)
-        if found is None:
-            return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)
+            candidates = find_candidates(connection, self.search, bank_name, question)
+            if candidates is None:
+                return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)
+            found = _find(connection, candidates, wide)
         if self.reranker.enabled:
             found = self._reranked(found, query)
         answer = Answer(query.max_tokens, query.gap_mark)
@@ -150,20 +120,6 @@ class Recaller:
         message = found[key]
         return recalled_message(message, self.assembler.assemble(stored)[message.id])
 
-    def _find(
-        self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime, question: QueryEmbedding
-    ) -> _Found | None:
-        """The first `query.limit` matches; None if the query names a thread that does not exist."""
-        candidates = find_candidates(connection, self.search, bank_name, query, question, now)
-        if candidates is None:
-            return None
-        collected = _Collected()
-        collected.collect(connection, candidates, query)
-        shown = _with_neighbours(connection, candidates, collected.matches, query)
-        stored = _stored(connection, candidates.bank_id, shown)
-        notes = [] if candidates.note is None else [candidates.note]
-        return _Found(candidates, stored, shown, collected.inexact, collected.more, notes)
-
     def _reranked(self, found: _Found, query: RecallQuery) -> _Found:
         """The first `query.limit` matches, after the best `CANDIDATES` were put into the order of the reranker."""
         shown, notes = found.shown, found.notes
@@ -188,6 +144,38 @@ class Recaller:
             matches = [match for match in matches if match.message.id in there]  # others were erased meanwhile
             shown = _with_neighbours(connection, found.candidates, matches, query)
             return replace(found, shown=shown, stored=_stored(connection, bank_id, shown))
+
+
+def _find(connection: Connection, candidates: Candidates, query: RecallQuery) -> _Found:
+    """The first `query.limit` matches, at least one, as far as an answer has room for their characters: one of few
+    messages of great length takes little memory. A verbatim query skips messages without exact text."""
+    matches: list[Candidate] = []
+    inexact: list[Candidate] = []
+    more = False
+    shown_chars = read_chars = 0
+    taken: set[int] = set()
+    for batch in candidates.batches(MAX_LIMIT if query.verbatim else query.limit + 1):
+        found = [candidate.message for candidate in batch]
+        exact = _exact(connection, candidates.bank_id, found) if query.verbatim else None
+        for candidate in batch:
+            message = candidate.message
+            if exact is not None and message.id not in exact:
+                inexact.append(candidate)
+                continue
+            shown_chars += candidate.chars
+            read_chars += 0 if message.id in taken else message.chars
+            too_long = shown_chars > ANSWER_CHARS or read_chars > READ_CHARS
+            more = len(matches) == query.limit or (too_long and bool(matches))
+            if more:
+                break
+            matches.append(candidate)
+            taken.add(message.id)
+        if more:
+            break
+    shown = _with_neighbours(connection, candidates, matches, query)
+    stored = _stored(connection, candidates.bank_id, shown)
+    notes = [] if candidates.note is None else [candidates.note]
+    return _Found(candidates, stored, shown, inexact, more, notes)
 
 
 def _stored(connection: Connection, bank_id: int, shown: Sequence[Shown]) -> StoredMessages:
