@@ -37,14 +37,14 @@ class _Part:
 
     def ranges(self, terms: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """int64[2, t], where the visible postings of each term begin and end."""
-        held = self.postings
-        at = np.searchsorted(held.terms, terms)
-        at[at == len(held.terms)] = 0
-        found = held.terms[at] == terms
-        starts, stops = np.where(found, held.starts[at], 0), np.where(found, held.starts[at + 1], 0)
-        if self.visible < len(held.documents):
+        postings = self.postings
+        at = np.searchsorted(postings.terms, terms)
+        at[at == len(postings.terms)] = 0
+        found = postings.terms[at] == terms
+        starts, stops = np.where(found, postings.starts[at], 0), np.where(found, postings.starts[at + 1], 0)
+        if self.visible < len(postings.documents):
             for n in np.flatnonzero(found):
-                stops[n] = starts[n] + np.searchsorted(held.places[starts[n] : stops[n]], self.visible)
+                stops[n] = starts[n] + np.searchsorted(postings.places[starts[n] : stops[n]], self.visible)
         return np.stack([starts, stops])
 
 
@@ -53,7 +53,7 @@ class Corpus:
 
     def __init__(self, postings: Sequence[Postings], newest: int | None = None) -> None:
         """`newest`: id of the last message that counts, None for all."""
-        parts = [_Part(held, _visible(held, newest)) for held in postings]
+        parts = [_Part(segment, _visible(segment, newest)) for segment in postings]
         self._parts = [part for part in parts if part.visible]
         self.documents = sum(part.visible for part in self._parts)
         self._mean_length = max(1.0, sum(part.total for part in self._parts) / max(1, self.documents))
@@ -89,23 +89,23 @@ class Corpus:
 
     def _scored(self, part: _Part, starts: Places, stops: Places, weights: npt.NDArray[np.float64]) -> Scores:
         """The scores of the documents of a part with any of the terms, whose postings begin and end there."""
-        held = part.postings
+        postings = part.postings
         slices = [slice(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
         if not slices:
-            return Scores(held.documents[:0], np.zeros(0))
-        places = np.concatenate([held.places[of_term] for of_term in slices])
-        counts = np.concatenate([held.counts[of_term] for of_term in slices]).astype(np.float64)
-        saturation = K1 * (1 - B + B * held.lengths[places] / self._mean_length)
+            return Scores(postings.documents[:0], np.zeros(0))
+        places = np.concatenate([postings.places[of_term] for of_term in slices])
+        counts = np.concatenate([postings.counts[of_term] for of_term in slices]).astype(np.float64)
+        saturation = K1 * (1 - B + B * postings.lengths[places] / self._mean_length)
         gains = np.repeat(weights, stops - starts) * counts * (K1 + 1) / (counts + saturation)
         values = np.bincount(places, weights=gains, minlength=part.visible).astype(np.float64, copy=False)
         hit = np.flatnonzero(values)
-        return Scores(held.documents[hit], values[hit])
+        return Scores(postings.documents[hit], values[hit])
 
 
-def _visible(held: Postings, newest: int | None) -> int:
+def _visible(postings: Postings, newest: int | None) -> int:
     if newest is None:
-        return len(held.documents)
-    return int(np.searchsorted(held.documents, document_key(newest, MAX_PASSAGES - 1), side="right"))
+        return len(postings.documents)
+    return int(np.searchsorted(postings.documents, document_key(newest, MAX_PASSAGES - 1), side="right"))
 
 
 def _weights(frequencies: Mapping[int, int], counts: Mapping[int, int], documents: int) -> dict[int, float]:

@@ -55,13 +55,12 @@ class PackedIndex:
     name = "packed"
 
     def __init__(self, cache_bytes: int = CACHE_BYTES) -> None:
-        self._cache: LRUCache[int, Postings] = LRUCache(cache_bytes, getsizeof=lambda held: max(1, held.nbytes))
+        self._cache: LRUCache[int, Postings] = LRUCache(cache_bytes, getsizeof=lambda stored: max(1, stored.nbytes))
         self._keys: WeakKeyDictionary[Engine, bytes] = WeakKeyDictionary()
         self._lock = Lock()
 
     def add(self, connection: Connection, bank_id: int, counts: TermCounts) -> None:
-        key = self._key(connection)
-        new = {i: entries(passages, key).tobytes() for i, passages in counts.items() if any(passages)}
+        new = self._entries(connection, counts)
         if len(new) >= RECENT:
             postings.lock(connection, bank_id)
             self._pack(connection, bank_id, records(new.items()))
@@ -73,18 +72,17 @@ class PackedIndex:
     def replace(self, connection: Connection, bank_id: int, counts: TermCounts) -> None:
         if not counts:
             return
-        key = self._key(connection)
-        new = {i: entries(passages, key).tobytes() for i, passages in counts.items() if any(passages)}
+        new = self._entries(connection, counts)
         postings.lock(connection, bank_id)
         postings.delete_recent(connection, bank_id, counts)
         left = set(counts)
-        for segment, held in self._holding(connection, bank_id, counts):
-            found = _is_of(held.documents, counts)
+        for segment, stored in self._holding(connection, bank_id, counts):
+            found = _is_of(stored.documents, counts)
             if not found.any():
                 continue
-            inside = {*np.unique(message_of(held.documents[found])).tolist()}
+            inside = {*np.unique(message_of(stored.documents[found])).tolist()}
             fresh = records((i, new[i]) for i in sorted(inside & left & set(new)))
-            self._rewrite(connection, segment, held, found, fresh)
+            self._rewrite(connection, segment, stored, found, fresh)
             left -= inside
         rest = [(i, new[i]) for i in sorted(left) if i in new]
         if rest:
@@ -95,7 +93,7 @@ class PackedIndex:
 
     def compact(self, connection: Connection, bank_id: int) -> None:
         last = postings.segments(connection, bank_id)[-1:]
-        beside = sum(len(held.documents) for _, held in self._segments(connection, last) if not _is_full(held))
+        beside = sum(len(stored.documents) for _, stored in self._segments(connection, last) if not _is_full(stored))
         if WORTH_PACKING * postings.count_recent(connection, bank_id) > beside:
             postings.lock(connection, bank_id)
             self._pack(connection, bank_id)
@@ -126,11 +124,11 @@ class PackedIndex:
         return {term: count for term, count in counted if count}
 
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
-        held = self._postings(connection, bank_id)
+        stored = self._postings(connection, bank_id)
         recent, segments = postings.sizes(connection, bank_id)
         total = recent.bytes + recent.rows * RECENT_ROW_BYTES + segments.bytes + segments.rows * SEGMENT_ROW_BYTES
-        numbers = [len(np.unique(message_of(part.documents))) for part in held]
-        return IndexStatistics(sum(numbers), sum(len(part.places) for part in held), total)
+        numbers = [len(np.unique(message_of(part.documents))) for part in stored]
+        return IndexStatistics(sum(numbers), sum(len(part.places) for part in stored), total)
 
     def contents(self, connection: Connection, bank_id: int) -> "IndexContents":
         """Which messages of a bank are in the index, and where it is damaged."""
@@ -138,11 +136,11 @@ class PackedIndex:
         damaged = []
         for segment in postings.segments(connection, bank_id):
             try:
-                [(_, held)] = self._segments(connection, [segment])
+                [(_, stored)] = self._segments(connection, [segment])
             except ValueError:
                 damaged.append(segment)
             else:
-                places.update(np.unique(message_of(held.documents)).tolist())
+                places.update(np.unique(message_of(stored.documents)).tolist())
         twice = {message_id for message_id, number in places.items() if number > 1}
         return IndexContents(frozenset(places), frozenset(twice), damaged)
 
@@ -151,14 +149,13 @@ class PackedIndex:
         hold them is damaged."""
         if not counts:
             return set()
-        key = self._key(connection)
         recent = [row for row in postings.recent(connection, bank_id) if row[0] in counts]
         parts = [records(recent)]
-        for _, held in self._holding(connection, bank_id, counts):
-            parts.append(held.records[_is_of(held.documents, counts)[held.places]])
-        stored = _by_message(np.concatenate(parts))
-        wanted = _by_message(records((i, entries(terms, key).tobytes()) for i, terms in counts.items() if any(terms)))
-        return {message_id for message_id in counts if stored.get(message_id) != wanted.get(message_id)}
+        for _, stored in self._holding(connection, bank_id, counts):
+            parts.append(stored.records[_is_of(stored.documents, counts)[stored.places]])
+        indexed = _by_message(np.concatenate(parts))
+        wanted = _by_message(records(self._entries(connection, counts).items()))
+        return {message_id for message_id in counts if indexed.get(message_id) != wanted.get(message_id)}
 
     def _key(self, connection: Connection) -> bytes:
         """The secret with which terms are hashed."""
@@ -167,26 +164,31 @@ class PackedIndex:
             key = self._keys[connection.engine] = digest_key(connection)
         return key
 
+    def _entries(self, connection: Connection, counts: TermCounts) -> dict[int, bytes]:
+        """Message id → what is stored of it, for those with a term."""
+        key = self._key(connection)
+        return {i: entries(passages, key).tobytes() for i, passages in counts.items() if any(passages)}
+
     def _postings(self, connection: Connection, bank_id: int) -> list[Postings]:
         """All postings of a bank."""
-        held = [found for _, found in self._segments(connection, postings.segments(connection, bank_id))]
+        stored = [found for _, found in self._segments(connection, postings.segments(connection, bank_id))]
         recent = postings.recent(connection, bank_id)
-        return [*held, Postings.of(records(recent))] if recent else held
+        return [*stored, Postings.of(records(recent))] if recent else stored
 
     def _segments(self, connection: Connection, wanted: Sequence[Segment]) -> list[tuple[Segment, Postings]]:
         with self._lock:
-            held = {segment.stamp: self._cache.get(segment.stamp) for segment in wanted}
-        missing = [segment for segment in wanted if held[segment.stamp] is None]
+            stored = {segment.stamp: self._cache.get(segment.stamp) for segment in wanted}
+        missing = [segment for segment in wanted if stored[segment.stamp] is None]
         packed = postings.packed(connection, [segment.id for segment in missing])
         for segment in missing:
-            held[segment.stamp] = self._remember(segment.stamp, Postings.unpack(packed[segment.id]))
-        return [(segment, found) for segment in wanted if (found := held[segment.stamp]) is not None]
+            stored[segment.stamp] = self._remember(segment.stamp, Postings.unpack(packed[segment.id]))
+        return [(segment, found) for segment in wanted if (found := stored[segment.stamp]) is not None]
 
-    def _remember(self, stamp: int, held: Postings) -> Postings:
+    def _remember(self, stamp: int, stored: Postings) -> Postings:
         with self._lock:
-            if held.nbytes <= self._cache.maxsize:
-                self._cache[stamp] = held
-        return held
+            if stored.nbytes <= self._cache.maxsize:
+                self._cache[stamp] = stored
+        return stored
 
     def _holding(
         self, connection: Connection, bank_id: int, message_ids: Collection[int]
@@ -198,12 +200,12 @@ class PackedIndex:
         return self._segments(connection, near)
 
     def _rewrite(
-        self, connection: Connection, segment: Segment, held: Postings, found: npt.NDArray[np.bool_], fresh: Array
+        self, connection: Connection, segment: Segment, stored: Postings, found: npt.NDArray[np.bool_], fresh: Array
     ) -> None:
         """Replaces the postings of the documents `found` in a segment by the records `fresh`; nothing is written if
         they are the same."""
-        old = held.records
-        replaced = found[held.places]
+        old = stored.records
+        replaced = found[stored.places]
         if np.array_equal(np.sort(old[replaced]), np.sort(fresh)):
             return
         new = Postings.of(np.concatenate([old[~replaced], fresh]))
@@ -234,17 +236,17 @@ class PackedIndex:
             self._remember(stamp, part)
 
 
-def _is_full(held: Postings) -> bool:
-    return len(held.documents) >= SEGMENT or len(held.places) >= SEGMENT_POSTINGS
+def _is_full(stored: Postings) -> bool:
+    return len(stored.documents) >= SEGMENT or len(stored.places) >= SEGMENT_POSTINGS
 
 
-def _added(held: Postings, new: Array) -> Iterable[Postings]:
+def _added(stored: Postings, new: Array) -> Iterable[Postings]:
     """The postings of a segment and of new records, a segment at a time. In the usual case there are few of them, and
     their documents come after those of the segment: they need not be sorted with these, which takes longest."""
     fresh = Postings.of(new)
-    if len(fresh.documents) <= RECENT and held.documents[-1] < fresh.documents[0]:
-        return [held.followed_by(fresh)]
-    return _in_segments(np.concatenate([held.records, new]))
+    if len(fresh.documents) <= RECENT and stored.documents[-1] < fresh.documents[0]:
+        return [stored.followed_by(fresh)]
+    return _in_segments(np.concatenate([stored.records, new]))
 
 
 def _in_segments(found: Array) -> Iterator[Postings]:
@@ -274,8 +276,8 @@ def _by_message(found: Array) -> dict[int, bytes]:
     return {int(ids[a]): ordered[a:b].tobytes() for a, b in pairwise([*starts.tolist(), len(ids)])}
 
 
-def _span(held: Postings) -> tuple[int, int]:
-    return int(message_of(held.documents[0])), int(message_of(held.documents[-1]))
+def _span(stored: Postings) -> tuple[int, int]:
+    return int(message_of(stored.documents[0])), int(message_of(stored.documents[-1]))
 
 
 def _is_of(documents: Keys, message_ids: Collection[int]) -> npt.NDArray[np.bool_]:

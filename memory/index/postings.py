@@ -79,7 +79,7 @@ class Postings:
 
     def followed_by(self, later: "Postings") -> "Postings":
         """These and those of documents that all come after these."""
-        terms = np.concatenate([np.repeat(held.terms, np.diff(held.starts)) for held in (self, later)])
+        terms = np.concatenate([np.repeat(part.terms, np.diff(part.starts)) for part in (self, later)])
         order = np.argsort(terms, kind="stable")  # which finds that both parts are sorted
         unique, starts = np.unique(terms[order], return_index=True)
         places = np.concatenate([self.places, later.places + np.uint32(len(self.documents))])

@@ -59,7 +59,7 @@ class MessageVectors:
 
     def __init__(self, source: EmbedderSource, cache_bytes: int = VECTOR_CACHE_BYTES) -> None:
         self.source = source
-        self._cache: LRUCache[int, _BankCodes] = LRUCache(cache_bytes, getsizeof=lambda held: held.size)
+        self._cache: LRUCache[int, _BankCodes] = LRUCache(cache_bytes, getsizeof=lambda cached: cached.size)
         self._lock = Lock()
 
     def encode_now(self, texts: Sequence[Sequence[str]]) -> "MessageCodes | None":
@@ -83,11 +83,9 @@ class MessageVectors:
         rows = np.zeros((len(passages), code_bytes(vectors.shape[1])), dtype=np.uint8)
         if said.any():
             rows[said] = to_codes(vectors)
-        ends = np.cumsum([len(message) for message in texts])
-        parts = [range(stop - len(message), stop) for message, stop in zip(texts, ends.tolist(), strict=True)]
-        codes = [
-            rows[part.start : part.stop].tobytes() if said[part.start : part.stop].any() else EMPTY for part in parts
-        ]
+        ends = np.cumsum([len(message) for message in texts])[:-1]
+        parts = zip(np.split(rows, ends), np.split(said, ends), strict=True)
+        codes = [part.tobytes() if of_part.any() else EMPTY for part, of_part in parts]
         return MessageCodes(self.source.load().name, vectors.shape[1], codes)
 
     def add(self, connection: Connection, bank_id: int, ids: Sequence[int], codes: "MessageCodes | None") -> None:
@@ -209,15 +207,15 @@ def spoken(text: str, speaker: str | None) -> str:
     return f"{speaker}: {text}" if speaker and text.strip() else text
 
 
-def _with_new(connection: Connection, bank_id: int, held: _BankCodes) -> _BankCodes:
-    """`held` with the messages that were stored since; itself if there are none. Writers of a bank wait for each other,
-    so that what is committed later has a higher id."""
-    newest = message_of(int(held.documents[-1])) if len(held.documents) else 0
-    width = held.codes.shape[1]
-    stored = embeddings.codes_after(connection, bank_id, held.embedder_id, newest)
+def _with_new(connection: Connection, bank_id: int, cached: _BankCodes) -> _BankCodes:
+    """`cached` with the messages that were stored since; itself if there are none. Writers of a bank wait for each
+    other, so that what is committed later has a higher id."""
+    newest = message_of(int(cached.documents[-1])) if len(cached.documents) else 0
+    width = cached.codes.shape[1]
+    stored = embeddings.codes_after(connection, bank_id, cached.embedder_id, newest)
     fresh = [row for row in stored if len(row.code) % width == 0]
     if not fresh:
-        return held
+        return cached
     codes = as_rows([row.code for row in fresh], width)
     passages = np.array([len(row.code) // width for row in fresh], dtype=np.int64)
     first = np.cumsum(passages) - passages
@@ -225,7 +223,7 @@ def _with_new(connection: Connection, bank_id: int, held: _BankCodes) -> _BankCo
     documents = document_key(ids, np.arange(len(ids), dtype=np.int64) - np.repeat(first, passages))
     said = codes.any(axis=1)  # the code of a passage of which nothing is left is zero
     return replace(
-        held,
-        documents=np.concatenate([held.documents, documents[said]]),
-        codes=np.concatenate([held.codes, codes[said]]),
+        cached,
+        documents=np.concatenate([cached.documents, documents[said]]),
+        codes=np.concatenate([cached.codes, codes[said]]),
     )

@@ -26,14 +26,14 @@ def meets(value: JsonValue, conditions: Sequence[Condition]) -> bool:
     return all(_holds(members.get(condition.member), condition) for condition in conditions)
 
 
-def _holds(held: JsonValue, condition: Condition) -> bool:
+def _holds(stored: JsonValue, condition: Condition) -> bool:
     wanted = condition.value
     if condition.op in ("eq", "ne"):
-        return same(held, wanted) == (condition.op == "eq")
-    if _is_number(held) and _is_number(wanted):
-        below, above = held < wanted, held > wanted  # type: ignore[operator]
-    elif isinstance(held, str) and isinstance(wanted, str):
-        below, above = held < wanted, held > wanted
+        return same(stored, wanted) == (condition.op == "eq")
+    if _is_number(stored) and _is_number(wanted):
+        below, above = stored < wanted, stored > wanted  # type: ignore[operator]
+    elif isinstance(stored, str) and isinstance(wanted, str):
+        below, above = stored < wanted, stored > wanted
     else:
         return False
     return {"gt": above, "gte": not below, "lt": below, "lte": not above}[condition.op]
@@ -57,18 +57,18 @@ def _is_number(value: JsonValue) -> bool:
 def ranked(rows: Iterable[RecordRow], query: str) -> list[RecordMatch]:
     """The records that hold words of `query`, the best first, by BM25 over the records given."""
     wanted = query_terms(query)
-    held: list[tuple[int, Counter[str], int]] = []
+    stored: list[tuple[int, Counter[str], int]] = []
     lengths = 0
     for row in rows:
         counts = terms(searchable(row))
         length = counts.total()
         lengths += length
-        held.append((row.id, Counter({term: counts[term] for term in wanted if term in counts}), length))
-    containing = Counter(term for _, counts, _ in held for term in counts)
-    weights = {term: wanted[term] * inverse_frequency(len(held), number) for term, number in containing.items()}
-    mean = lengths / len(held) if held else 1.0
+        stored.append((row.id, Counter({term: counts[term] for term in wanted if term in counts}), length))
+    containing = Counter(term for _, counts, _ in stored for term in counts)
+    weights = {term: wanted[term] * inverse_frequency(len(stored), number) for term, number in containing.items()}
+    mean = lengths / len(stored) if stored else 1.0
     matches = [
-        RecordMatch(record_id, _score(counts, weights, length / (mean or 1))) for record_id, counts, length in held
+        RecordMatch(record_id, _score(counts, weights, length / (mean or 1))) for record_id, counts, length in stored
     ]
     return sorted((match for match in matches if match.score > 0), key=lambda match: (-match.score, match.record_id))
 

@@ -91,8 +91,8 @@ class RecordStore:
             bank_id = banks.get(connection, bank).id
             if refresh_ttl:
                 banks.lock(connection, bank_id)
-            held = records.find_many(connection, bank_id, [(key.namespace, key.key) for key in valid])
-            found = {address: row for address, row in held.items() if row.is_alive(now)}
+            stored = records.find_many(connection, bank_id, [(key.namespace, key.key) for key in valid])
+            found = {address: row for address, row in stored.items() if row.is_alive(now)}
             if refresh_ttl:
                 refresh(connection, list(found.values()), now)
         rows = [found.get((key.namespace, key.key)) for key in valid]

@@ -23,7 +23,7 @@ class RecordWriter:
         self._writes = writes
         self._now = now
         addressed = [(write.namespace, write.key) for write in writes if not isinstance(write, ClearRecords)]
-        #: What is held under each address, as the writes so far have left it.
+        #: What is stored under each address, as the writes so far have left it.
         self._held = records.find_many(connection, bank_id, addressed)
         puts = sum(isinstance(write, PutRecord) for write in writes)
         self._version = records.reserve_versions(connection, bank_id, puts) if puts else 0
@@ -54,7 +54,7 @@ class RecordWriter:
         return records.clear(self._connection, Within(self._bank_id, namespace, False, self._now))
 
     def _put(self, row: RecordRow | None, write: PutRecord) -> RecordRow:
-        """Stores the record; as it is held now."""
+        """Stores the record; as it is stored now."""
         self._version += 1
         changed: records.ChangedRecord = {
             "value": compact_json(write.value),
@@ -80,11 +80,11 @@ class RecordWriter:
 
 def _check_version(row: RecordRow | None, write: PutRecord | DeleteRecord) -> None:
     """Raises `Conflict` if the record is not the one that the writer has read."""
-    held = 0 if row is None else row.version
-    if write.if_version is None or write.if_version == held:
+    stored = 0 if row is None else row.version
+    if write.if_version is None or write.if_version == stored:
         return
     wanted = f"version {write.if_version} of it" if write.if_version else "that there is none"
-    state = f"it has version {held}" if held else "there is none"
+    state = f"it has version {stored}" if stored else "there is none"
     raise Conflict(
         f"the record '{write.key}' in {'/'.join(write.namespace)} was changed by another writer: this write expects "
         f"{wanted}, but {state}; read it and try again"
