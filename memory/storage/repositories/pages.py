@@ -1,7 +1,7 @@
 """Pages: their rows, tokens and kept text, spans and keepsakes."""
 
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -149,6 +149,8 @@ def get(connection: Connection, bank_id: int, key: str) -> PageRow:
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, PageRow]:
     """Id → page, for those that exist."""
+    if not ids:
+        return {}
     found = connection.execute(_select.where(columns.among(_c.id, ids)))
     return {row.id: _page(row) for row in found}
 
@@ -242,6 +244,8 @@ def _insert_keepsakes(connection: Connection, page_id: int, keepsakes: Sequence[
 def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, PageContent]:
     """Page id → tokens and kept text. A blob that is missing in object storage is a `MissingBlob`. Raises
     `StorageError` if the storage cannot be reached."""
+    if not page_ids:
+        return {}
     c = schema.page_contents.c
     query = select(c.page_id, _c.bank_id, c.tokens, c.text).join_from(schema.page_contents, schema.pages)
     rows = connection.execute(query.where(columns.among(c.page_id, page_ids))).all()
@@ -340,8 +344,10 @@ def kept_exactly(connection: Connection, bank_id: int, message_ids: Collection[i
     return {i for i, of_one in places.items() if all(rows[run.page_id].text_kept for run in of_one)}
 
 
-def keepsakes_of(connection: Connection, page_ids: Iterable[int]) -> dict[int, list[KeepsakeRow]]:
+def keepsakes_of(connection: Connection, page_ids: Collection[int]) -> dict[int, list[KeepsakeRow]]:
     """Page id → its keepsakes in the order of their cells."""
+    if not page_ids:
+        return {}
     c = schema.keepsakes.c
     result: dict[int, list[KeepsakeRow]] = {}
     query = select(c.page_id, c.start, c.stop, c.message_id, c.text)

@@ -87,6 +87,8 @@ def segments(connection: Connection, bank_id: int) -> list[Segment]:
 
 def packed(connection: Connection, ids: Sequence[int]) -> dict[int, bytes]:
     """Segment id → its postings, packed."""
+    if not ids:
+        return {}
     rows = connection.execute(select(_s.id, _s.postings).where(columns.among(_s.id, ids)))
     return {segment_id: data for segment_id, data in rows}
 
