@@ -82,6 +82,7 @@ def folder(tmp_path: Path) -> Path:
     for place in PLACES:
         (tmp_path / "work" / place.strip("/")).mkdir(parents=True)
     (tmp_path / "data" / "foxing").mkdir(parents=True)
+    (tmp_path / "work" / "examples").symlink_to(Path(__file__).resolve().parents[1] / "examples")
     return tmp_path / "work"
 
 
