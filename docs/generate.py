@@ -1,5 +1,5 @@
 """Generates the reference pages of this folder: cli.md, http.md, python.md, readers.md, settings.md and openapi.json,
-and the synchronous client, integrations/client/client.py.
+the traces in architecture.md, and the synchronous client, integrations/client/client.py.
 
     .venv/bin/python docs/generate.py            write the pages
     .venv/bin/python docs/generate.py --check    write nothing; name each stale page and exit with status 1
@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from generators.architecture import architecture_page
 from generators.cli import cli_page
 from generators.client import client_module
 from generators.http import http_page
@@ -48,6 +49,7 @@ def openapi_page() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "architecture.md": architecture_page,
     "cli.md": cli_page,
     "http.md": lambda: http_page(openapi()),
     "python.md": python_page,

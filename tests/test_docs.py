@@ -254,3 +254,18 @@ def test_the_table_of_tiers_is_that_of_the_code() -> None:
         columns, rows = DENSE_PAGE.columns_per_token(tier.name), DENSE_PAGE.rows_per_token(tier.name)
         cells = f"{columns} × {rows} = {columns * rows}"
         assert f"| `{tier.name}` | {tier.side_px} px | {tier.tokens} | {cells} |" in concepts
+
+
+@pytest.mark.parametrize("way", ["Store", "Seal", "Age", "Recall"])
+def test_every_step_that_the_architecture_tells_was_traced(way: str) -> None:
+    """At least one of the functions that a step names is entered by the call."""
+    page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    steps = re.search(rf"^### {way}: .*?\n\n(.*?)(?=^#)", page, re.MULTILINE | re.DOTALL)
+    trace = re.search(rf"^<summary>{way.lower()}: .*?</details>", page, re.MULTILINE | re.DOTALL)
+    assert steps is not None
+    assert trace is not None
+    traced = set(re.findall(r"`([\w.]+)`", trace[0]))
+    told = [re.findall(r"\[`([\w.]+)`\]", step) for step in re.findall(r"^\d+\. .*$", steps[1], re.MULTILINE)]
+    assert len(told) > 5
+    missing = [names for names in told if names and traced.isdisjoint(names)]
+    assert missing == []

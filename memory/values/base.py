@@ -25,7 +25,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from foxing.memory.errors import InvalidCursor, InvalidInput, InvalidTime
-from foxing.renderer.tiers import all_tiers
+from foxing.renderer.errors import LayoutError
+from foxing.renderer.tiers import all_tiers, tier_named
 
 INVALID_CURSOR = "this cursor is invalid; pass next_cursor as you received it, or leave it out"
 
@@ -144,12 +145,11 @@ class _TierNames:
 
 
 def _check_tier(value: str) -> str:
-    known = all_tiers()
-    if value not in known:
-        raise PydanticCustomError(
-            "tier", "there is no such tier; there are {tiers}", {"tiers": ", ".join(map(repr, known))}
-        )
-    return value
+    try:
+        return tier_named(value).name
+    except LayoutError as error:
+        known = ", ".join(map(repr, all_tiers()))
+        raise PydanticCustomError("tier", "there is no such tier; there are {tiers}", {"tiers": known}) from error
 
 
 #: The name of a tier, one of this package or of another.

@@ -66,7 +66,7 @@ def digests(database: Path) -> list[bytes]:
     """Those of all messages; of sealed ones the first bytes, or nothing."""
     with closing(sqlite3.connect(database)) as connection:
         found = [bytes(row[0]) for row in connection.execute("SELECT digest FROM messages")]
-        packed = [bytes(row[0]) for row in connection.execute("SELECT directory FROM page_manifests")]
+        packed = [bytes(row[0]) for row in connection.execute("SELECT manifest FROM page_manifests")]
     return found + [message.digest for blob in packed for message in PageManifest.unpack(blob).messages]
 
 
