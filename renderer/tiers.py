@@ -68,6 +68,11 @@ def all_tiers() -> dict[str, Tier]:
     return {tier.name: tier for tier in sorted(every, key=lambda tier: -tier.side_px)}
 
 
+def is_tier(name: str) -> bool:
+    """Whether there is a tier called `name`."""
+    return name in _OWN or name in all_tiers()
+
+
 def tier_named(name: str) -> Tier:
     """The tier called `name`. Raises `LayoutError` if there is none."""
     if name in _OWN:

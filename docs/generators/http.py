@@ -265,10 +265,11 @@ def _kinds() -> list[ProblemKind]:
 
 
 def _error_kinds(error: type[FoxingError]) -> Iterator[ProblemKind]:
-    """The kinds of an error and of those that derive from it."""
+    """The kinds of an error and of those that derive from it, but for those that clients alone raise."""
     yield error.kind
     for derived in error.__subclasses__():
-        yield from _error_kinds(derived)
+        if not derived.__module__.startswith("foxing.integrations."):
+            yield from _error_kinds(derived)
 
 
 def _json(value: Any, indent: str = "") -> str:

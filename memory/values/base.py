@@ -25,8 +25,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from foxing.memory.errors import InvalidCursor, InvalidInput, InvalidTime
-from foxing.renderer.errors import LayoutError
-from foxing.renderer.tiers import all_tiers, tier_named
+from foxing.renderer.tiers import all_tiers, is_tier
 
 INVALID_CURSOR = "this cursor is invalid; pass next_cursor as you received it, or leave it out"
 
@@ -145,11 +144,10 @@ class _TierNames:
 
 
 def _check_tier(value: str) -> str:
-    try:
-        return tier_named(value).name
-    except LayoutError as error:
+    if not is_tier(value):
         known = ", ".join(map(repr, all_tiers()))
-        raise PydanticCustomError("tier", "there is no such tier; there are {tiers}", {"tiers": known}) from error
+        raise PydanticCustomError("tier", "there is no such tier; there are {tiers}", {"tiers": known})
+    return value
 
 
 #: The name of a tier, one of this package or of another.

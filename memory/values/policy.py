@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from foxing.memory.errors import InvalidPolicy
 from foxing.renderer.clock import later
-from foxing.renderer.tiers import OWN_TIERS, all_tiers, tier_rank
+from foxing.renderer.tiers import OWN_TIERS, all_tiers, is_tier, tier_rank
 
 from .base import OPEN, Input, KnownTier, Moment, Tier, Value
 
@@ -65,12 +65,8 @@ _DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
 _FRESH = next(tier.name for tier in OWN_TIERS if tier.from_age == timedelta(0))
 
 
-def _keep_text_choices() -> list[str]:
-    return ["fresh", "always", *(f"until:{tier}" for tier in all_tiers())]
-
-
 def _keep_text_schema(schema: dict[str, Any]) -> None:
-    schema["enum"] = _keep_text_choices()
+    schema["enum"] = ["fresh", "always", *(f"until:{tier}" for tier in all_tiers())]
 
 
 class PolicyStep(Input):
@@ -131,7 +127,8 @@ class Policy(Input):
     @field_validator("keep_text")
     @classmethod
     def _known_keep_text(cls, value: str) -> str:
-        if value not in _keep_text_choices():
+        kind, _, tier = value.partition(":")
+        if value not in ("fresh", "always") and not (kind == "until" and is_tier(tier)):
             raise ValueError(f"keep_text must be 'fresh', 'always' or 'until:<tier>', not '{value}'")
         return value
 
