@@ -200,7 +200,7 @@ class RecalledImages(Value):
     """What a recall found, as page images."""
 
     images: list[RecalledImage] = Field(
-        description="Pages that hold the messages found, each once; for readers but `native`, the sheets that do."
+        description="Pages that hold the messages found, each once; for readers but `native`, the page images that do."
     )
     vision_tokens: int = Field(description="Tokens of all images.")
     open_spans: list[RecalledMessage] = Field(description="Open messages found, as text: they have no page yet.")
