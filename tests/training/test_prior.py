@@ -18,7 +18,7 @@ from foxing.encoder.native.network.dims import NativeDims
 from foxing.renderer import NEWLINE_MARK
 from training.native.adapt import adapt_model
 from training.native.build_charset import extend_charset
-from training.native.prior import pages
+from training.native.prior import symbol_pages
 from training.native.prior.__main__ import main, train_prior
 from training.native.prior.learning import doubts, initial_state, logistic_tables
 from training.native.prior.symbol_pages import SymbolPage, load_groups
@@ -43,7 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _no_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     document = {"id": "s", "messages": [{"role": "tool", "content": "def fox(): return wall\n" * 20}]}
-    monkeypatch.setattr(pages, "python_sources", lambda _: iter([document]))
+    monkeypatch.setattr(symbol_pages, "python_sources", lambda _: iter([document]))
 
 
 def stream_bytes(tables: PriorTables, page: SymbolPage) -> int:
