@@ -150,12 +150,13 @@ def test_every_error_of_the_memory_is_a_problem_of_its_own() -> None:
         if isinstance(value, type) and issubclass(value, memory_errors.MemoryFault)
     ]
     assert len(classes) > 8
-    bases = (memory_errors.MemoryFault, memory_errors.Unavailable)
+    internal = {memory_errors.MemoryFault, memory_errors.Unavailable}
+    damaged = {memory_errors.Unreadable, memory_errors.TokensDamaged}
     for error_class in classes:
         problem = problem_of(error_class("what to do"))
-        assert (problem.type.endswith("internal"), problem.status == 500) == (error_class in bases,) * 2 or (
-            issubclass(error_class, memory_errors.Unreadable)
-        )
+        assert problem.type.endswith("internal") == (error_class in internal), error_class
+        assert problem.type.endswith("tokens-unreadable") == (error_class in damaged), error_class
+        assert (problem.status == 500) == (error_class in internal | damaged), error_class
 
 
 def test_a_problem_document_omits_empty_fields_and_escapes_surrogates() -> None:
