@@ -383,7 +383,7 @@ def _remove(draft: _Draft, gone: Sequence[Flags]) -> None:
         if not flags.any():
             continue
         entry, kept = message.entry, ~flags
-        left = faded(entry.content, message.words, kept, entry.gaps, goes_on=entry.end != Edge.WHOLE)
+        left = faded(entry.content, message.words, kept, entry.gaps, continues_after=entry.end != Edge.WHOLE)
         written = replace(entry, content=left.text, gaps=left.gaps)
         draft.messages[number] = WrittenMessage(written, words_of(left.text, left.gaps), message.bits[kept])
         draft.salience[number] = draft.salience[number][kept]

@@ -64,13 +64,15 @@ class Page:
         return grid_text(self.cells)
 
 
-def edges_of(header: Cells, *, begins_before: bool | None = None, goes_on: bool | None = None) -> tuple[Edge, Edge]:
-    """How the part of a message below `header` begins and ends, by its marks. `begins_before`, `goes_on`: whether it is
-    known to; one without a mark, as on older pages, may be cut inside a word."""
+def edges_of(
+    header: Cells, *, begins_before: bool | None = None, continues_after: bool | None = None
+) -> tuple[Edge, Edge]:
+    """How the part of a message below `header` begins and ends, by its marks. `begins_before`, `continues_after`:
+    whether it is known to; one without a mark, as on older pages, may be cut inside a word."""
     text = "".join(map(chr, header.tolist()))
     begun = re.search(f"{MESSAGE_MARK}+", text)
     ended = len(text) - len(text.rstrip(GOES_ON_MARK))
-    return _edge(len(begun[0]) - 1 if begun else 0, begins_before), _edge(ended, goes_on)
+    return _edge(len(begun[0]) - 1 if begun else 0, begins_before), _edge(ended, continues_after)
 
 
 def _edge(marks: int, cut: bool | None) -> Edge:

@@ -87,7 +87,7 @@ def _show(console: Console, report: AgeReport, asker: Timezone) -> None:
     )
     for page in report.unreadable:
         console.print(f"page {page.page_id} is left as it is: {page.reason}")
-    for forecast in report.ahead:
+    for forecast in report.upcoming:
         console.print(f"page {forecast.page_id} at {forecast.tier}: {forecast_text(forecast, asker)}")
 
 

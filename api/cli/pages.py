@@ -72,7 +72,10 @@ def preview(
         console.print(table("class, >words, >kept, >share", rows))
         for message in found.messages:
             console.print()
-            ends = ("begins on an earlier page", message.begins_before), ("goes on on a later page", message.goes_on)
+            ends = (
+                ("begins on an earlier page", message.begins_before),
+                ("goes on on a later page", message.continues_after),
+            )
             if said := " and ".join(words for words, so in ends if so):
                 console.print(f"only a part: it {said}", style="dim")
             if message.before == message.after:

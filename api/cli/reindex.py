@@ -31,12 +31,12 @@ def reindex(
     state.answer(
         {"banks": [report.model_dump(mode="json") for report in reports]}, lambda console: _show(console, reports)
     )
-    if any(report.left for report in reports):
+    if any(report.skipped for report in reports):
         raise typer.Exit(1)
 
 
 def _show(console: Console, reports: list[EmbeddingReport]) -> None:
-    rows = [(report.bank, report.embedder, report.embedded, report.indexed, report.left) for report in reports]
+    rows = [(report.bank, report.embedder, report.embedded, report.indexed, report.skipped) for report in reports]
     if rows:
-        console.print(table("bank, embedder, >embedded, >indexed, >left", rows))
+        console.print(table("bank, embedder, >embedded, >indexed, >skipped", rows))
     console.print(f"{sum(report.embedded for report in reports):,} messages embedded")

@@ -273,7 +273,7 @@ ANSWERS: Mapping[str, Any] = {
                 "tokens": 64,
                 "message_ids": [MESSAGE_ID],
                 "begins_before": [],
-                "goes_on": [],
+                "continues_after": [],
             }
         ],
         "vision_tokens": 64,
@@ -297,7 +297,7 @@ ANSWERS: Mapping[str, Any] = {
         "uncertain": [[35, 36, 0.5312]],
         "kept": 0.7727,
         "confidence": 0.9874,
-        "messages": [{**_MESSAGE, "begins_before": False, "goes_on": False}],
+        "messages": [{**_MESSAGE, "begins_before": False, "continues_after": False}],
     },
     "PagePreview": {
         "page_id": PAGE_ID,
@@ -315,7 +315,7 @@ ANSWERS: Mapping[str, Any] = {
                 "after": "⋯ ship Titan ⋯ 14 March ⋯",
                 "gaps": [0, 13, 24],
                 "begins_before": False,
-                "goes_on": False,
+                "continues_after": False,
             }
         ],
     },

@@ -161,7 +161,7 @@ class Tools:
         aged = await self._run(lambda memory, bank: memory.age(bank, dry_run=preview))
         moves = [f"page {move.page_id}: {move.from_tier} to {move.to_tier}" for move in aged.moved]
         lines = [f"{'Would fade' if aged.dry_run else 'Faded'}: {'; '.join(moves)}" if moves else "No page is due."]
-        lines += [f"page {page.page_id} at {page.tier}: {forecast_text(page)}" for page in aged.ahead]
+        lines += [f"page {page.page_id} at {page.tier}: {forecast_text(page)}" for page in aged.upcoming]
         return "\n".join(lines)
 
     async def forget(

@@ -69,14 +69,14 @@ def image_text(image: RecalledImage) -> str:
     said = f"Page {image.page_id}, tier {image.tier}, with the messages {', '.join(image.message_ids)}"
     if image.begins_before:
         said += f"; shown in part, they begin on an earlier page: {', '.join(image.begins_before)}"
-    if image.goes_on:
-        said += f"; shown in part, they go on on a later page: {', '.join(image.goes_on)}"
+    if image.continues_after:
+        said += f"; shown in part, they go on on a later page: {', '.join(image.continues_after)}"
     return f"{said}:"
 
 
 def _beyond(message: MessageOnPage) -> str:
     """What is to be said of a message that goes on beyond a page."""
-    ends = ("begins on an earlier page", message.begins_before), ("goes on on a later page", message.goes_on)
+    ends = ("begins on an earlier page", message.begins_before), ("goes on on a later page", message.continues_after)
     said = " and ".join(words for words, so in ends if so)
     return f"only a part: it {said}" if said else ""
 

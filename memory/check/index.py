@@ -149,7 +149,7 @@ class IndexChecks:
 
     def _reindex(self, bank: str) -> bool:
         try:
-            return not self._embedder.reindex(bank, words=True).left
+            return not self._embedder.reindex(bank, words=True).skipped
         except EmbedderError:  # the words come first
             return True
 

@@ -285,7 +285,9 @@ def _result(
         billed_tokens=texts + shown_tokens,
         text_tokens_instead=texts + sum(drawn.text_tokens for drawn in images),
         message_ids=list(dict.fromkeys([*(key for drawn in images for key in drawn.placed.keys), *as_text])),
-        in_part=list(dict.fromkeys(key for drawn in images for key in drawn.placed.keys_of(drawn.placed.in_part))),
+        partial_message_ids=list(
+            dict.fromkeys(key for drawn in images for key in drawn.placed.keys_of(drawn.placed.in_part))
+        ),
         reader=reader.name,
         formula="; ".join(filter(None, (reader.formula, TEXT_FORMULA))),
         notes=recalled.notes,

@@ -78,7 +78,10 @@ def _cut(placed: ReaderPage) -> str:
     for part in placed.parts:
         number = int(part.message_id)
         if number in placed.in_part:
-            ends = ("begins before it", number in placed.begins_before), ("goes on after it", number in placed.goes_on)
+            ends = (
+                ("begins before it", number in placed.begins_before),
+                ("goes on after it", number in placed.continues_after),
+            )
             how = " and ".join(words for words, so in ends if so)
             said.append(f"the one of {minute(part.created_at)} by {part.name or part.role} {how}")
     return f" In part, and whole as text below: {'; '.join(said)}." if said else ""

@@ -83,9 +83,9 @@ class Ager:
             else:
                 moved.append(found)
         purged = due.expired if due.policy.undo_window else due.expired + len(moved)
-        ahead = self._ahead(due, {move.page.id for move in due.moves})
+        upcoming = self._upcoming(due, {move.page.id for move in due.moves})
         report = self._report(now, moved, due.impossible, purged=purged, dry_run=True)
-        return report.model_copy(update={"ahead": ahead})
+        return report.model_copy(update={"upcoming": upcoming})
 
     @bank_operation("age", _figures)
     def age(
@@ -171,7 +171,7 @@ class Ager:
         impossible = {m.page.key: self.rewriter.layout_reason() for m in moves if not self._is_possible(m)}
         return _Due(bank.id, policy, [move for move in moves if self._is_possible(move)], impossible, expired)
 
-    def _ahead(self, due: _Due, moving: Collection[int]) -> list[PageForecast]:
+    def _upcoming(self, due: _Due, moving: Collection[int]) -> list[PageForecast]:
         """What happens to pages that are not in `moving`, the next first."""
         forecasts: list[PageForecast] = []
         after = 0
@@ -245,7 +245,7 @@ class Ager:
             moved=[_page_move(item) for item in moved if item.move.changes_tier],
             text_dropped=[item.move.page.key for item in moved if item.move.drops_text],
             busy=[move.page.key for move in busy],
-            unreadable=reasons.pages_left(left),
+            unreadable=reasons.skipped_pages(left),
             purged=purged,
             vision_tokens_before=sum(item.move.page.vision_tokens for item in moved),
             vision_tokens_after=sum(item.vision_tokens_after for item in moved),

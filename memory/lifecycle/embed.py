@@ -57,12 +57,14 @@ class MessageEmbedder:
             bank_id = banks.get(connection, bank_name).id
         indexed = self._run(bank_id, self._all, self._index_batch, progress) if words else _Done()
         if words and not self.vectors.source.enabled:
-            return EmbeddingReport(bank=bank_name, embedder=NONE, embedded=0, indexed=indexed.done, left=indexed.left)
+            return EmbeddingReport(
+                bank=bank_name, embedder=NONE, embedded=0, indexed=indexed.done, skipped=indexed.left
+            )
         embedder = self._known_embedder()
         embedded = self._run(bank_id, self._without_code, self._embed_batch, progress)
         left = max(indexed.left, embedded.left)
         return EmbeddingReport(
-            bank=bank_name, embedder=embedder.name, embedded=embedded.done, indexed=indexed.done, left=left
+            bank=bank_name, embedder=embedder.name, embedded=embedded.done, indexed=indexed.done, skipped=left
         )
 
     def embed_new(self, bank_name: str) -> int:

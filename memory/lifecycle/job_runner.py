@@ -13,7 +13,7 @@ from foxing.memory.storage.repositories import banks, open_messages, schedule, t
 from foxing.memory.storage.repositories.jobs import Job
 from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime, JobKind
 from foxing.memory.values.policy import Policy
-from foxing.memory.values.reports import PageLeft
+from foxing.memory.values.reports import PageSkipped
 from foxing.renderer import Progress
 from foxing.renderer.clock import later
 
@@ -35,7 +35,7 @@ class JobResult:
     moved_pages: int = 0
     purged: int = 0
     #: Pages that were due and left as they are.
-    unreadable: list[PageLeft] = field(default_factory=list)
+    unreadable: list[PageSkipped] = field(default_factory=list)
     #: Whether it is a part of a job that another worker has.
     helped: bool = False
     #: Why the job failed; it will be tried again.

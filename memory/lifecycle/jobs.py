@@ -17,7 +17,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, records
 from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLag, QueueLength
 from foxing.memory.telemetry import operation
-from foxing.memory.values.reports import PageLeft, TickReport
+from foxing.memory.values.reports import PageSkipped, TickReport
 from foxing.renderer import FoxingError
 from foxing.renderer.clock import utc_now
 
@@ -220,7 +220,7 @@ class JobQueue:
 
 
 def _tick_report(now: datetime, results: Sequence[JobResult]) -> TickReport:
-    unreadable: dict[str, list[PageLeft]] = {}
+    unreadable: dict[str, list[PageSkipped]] = {}
     for result in results:
         if result.unreadable:
             unreadable.setdefault(result.bank, []).extend(result.unreadable)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from foxing.memory.values.reports import PageLeft
+from foxing.memory.values.reports import PageSkipped
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,6 @@ def restorable(until: datetime) -> str:
     return f"what ageing dropped from this page can be restored until {until.isoformat()}; reencode it after that"
 
 
-def pages_left(left: Mapping[str, str]) -> list[PageLeft]:
+def skipped_pages(left: Mapping[str, str]) -> list[PageSkipped]:
     """Page key → why the page is left as it is, for a report."""
-    return [PageLeft(page_id=key, reason=reason) for key, reason in left.items()]
+    return [PageSkipped(page_id=key, reason=reason) for key, reason in left.items()]

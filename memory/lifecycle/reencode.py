@@ -210,7 +210,7 @@ class Reencoder:
             reencoded=list(done),
             current=current,
             busy=[item.page.key for item in busy],
-            unreadable=reasons.pages_left(left),
+            unreadable=reasons.skipped_pages(left),
             bytes_before=sum(page.bytes_before for page in done),
             bytes_after=sum(page.bytes_after for page in done),
             confidence_before=round(fmean(page.confidence_before for page in done), 4) if done else None,

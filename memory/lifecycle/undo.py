@@ -183,7 +183,7 @@ def _report(now: datetime, result: _Result, purged: Sequence[str]) -> UndoReport
         restored=done,
         purged=list(purged),
         busy=result.busy,
-        unreadable=reasons.pages_left(result.unreadable),
+        unreadable=reasons.skipped_pages(result.unreadable),
         vision_tokens_before=sum(page.vision_tokens_before for page in done),
         vision_tokens_after=sum(page.vision_tokens_after for page in done),
         bytes_before=sum(page.bytes_before for page in done),

@@ -41,12 +41,12 @@ class ReaderPage:
     keys: tuple[str, ...]
     #: Ids of those that begin on an earlier image or page, and of those that go on on a later one.
     begins_before: frozenset[int] = frozenset()
-    goes_on: frozenset[int] = frozenset()
+    continues_after: frozenset[int] = frozenset()
 
     @property
     def in_part(self) -> frozenset[int]:
         """Ids of the messages that it does not show to their ends."""
-        return self.begins_before | self.goes_on
+        return self.begins_before | self.continues_after
 
     def keys_of(self, ids: Collection[int]) -> list[str]:
         """Keys of those of its messages, in their order."""
@@ -177,5 +177,5 @@ def _reader_page(row: PageRow, image: PageImage, by_id: Mapping[str, _OnPage]) -
         for each, span in zip(shown, image.page.placements, strict=True)
     ]
     begins_before = frozenset(number for number, (begins, _) in zip(shares, edges, strict=True) if begins)
-    goes_on = frozenset(number for number, (_, goes) in zip(shares, edges, strict=True) if goes)
-    return ReaderPage(row, image, parts, shares, tuple(each.key for each in shown), begins_before, goes_on)
+    continues_after = frozenset(number for number, (_, goes) in zip(shares, edges, strict=True) if goes)
+    return ReaderPage(row, image, parts, shares, tuple(each.key for each in shown), begins_before, continues_after)

@@ -11,7 +11,7 @@ Ranges = Sequence[tuple[int, int]]  # of characters, half open
 def part_edges(cells: Cells, span: SpanRow, chars: int) -> tuple[Edge, Edge]:
     """How the part of a message in `span` begins and ends. `cells`: those of its page; `chars`: of the message."""
     header = cells.reshape(-1)[span.header_start : span.start]
-    return edges_of(header, begins_before=span.char_start > 0, goes_on=span.char_stop < chars)
+    return edges_of(header, begins_before=span.char_start > 0, continues_after=span.char_stop < chars)
 
 
 def span_rows(page_id: int, spans: Sequence[Placement]) -> list[SpanRow]:

@@ -167,7 +167,7 @@ class PageViewer:
                 after=before if text is None else text.text,
                 gaps=[] if text is None else sorted(text.gaps),
                 begins_before=span.char_start > 0,
-                goes_on=span.char_stop < page.messages[span.message_id].chars,
+                continues_after=span.char_stop < page.messages[span.message_id].chars,
             )
             for span, before, text in zip(page.spans, drawn.before, left, strict=True)
         ]
@@ -236,10 +236,10 @@ def _parts_of_messages(page: _StoredPage, state: PageState) -> list[MessageOnPag
     parts = []
     for span in page.spans:
         message = page.messages[span.message_id]
-        begins_before, goes_on = span.char_start > 0, span.char_stop < message.chars
-        whole = not (begins_before or goes_on)
+        begins_before, continues_after = span.char_start > 0, span.char_stop < message.chars
+        whole = not (begins_before or continues_after)
         part = recalled_message(message, read_part(state, page.row, span, page.keepsakes), whole=whole)
-        parts.append(MessageOnPage(**dict(part), begins_before=begins_before, goes_on=goes_on))
+        parts.append(MessageOnPage(**dict(part), begins_before=begins_before, continues_after=continues_after))
     return parts
 
 

@@ -147,7 +147,7 @@ class ImageRecaller:
                 continue
             parts = [(span, stored.messages[span.message_id]) for span in stored.spans.get(page_id, ())]
             begins_before = {message.id: message.key for span, message in parts if span.char_start > 0}
-            goes_on = {message.id: message.key for span, message in parts if span.char_stop < message.chars}
+            continues_after = {message.id: message.key for span, message in parts if span.char_stop < message.chars}
             image = draw_page(row, state.cells, row.tier)
             images.append(
                 _recalled_image(
@@ -158,10 +158,10 @@ class ImageRecaller:
                     tokens=row.vision_tokens,
                     message_ids=keys,
                     begins_before=list(begins_before.values()),
-                    goes_on=list(goes_on.values()),
+                    continues_after=list(continues_after.values()),
                 )
             )
-            in_part.update(begins_before, goes_on)
+            in_part.update(begins_before, continues_after)
         return _Shown(answer, images, in_part, unreadable)
 
     def _laid_out(self, found: _Answer, reader: Reader) -> _Shown:
@@ -188,7 +188,7 @@ class ImageRecaller:
                     tokens=page.image.tokens,
                     message_ids=keys,
                     begins_before=page.keys_of(page.begins_before),
-                    goes_on=page.keys_of(page.goes_on),
+                    continues_after=page.keys_of(page.continues_after),
                 )
             )
             in_part |= page.in_part
@@ -228,7 +228,7 @@ def _recalled_image(
     tokens: int,
     message_ids: Sequence[str],
     begins_before: Sequence[str],
-    goes_on: Sequence[str],
+    continues_after: Sequence[str],
 ) -> RecalledImage:
     return RecalledImage.model_validate(
         {
@@ -240,6 +240,6 @@ def _recalled_image(
             "tokens": tokens,
             "message_ids": list(message_ids),
             "begins_before": begins_before,
-            "goes_on": goes_on,
+            "continues_after": continues_after,
         }
     )

@@ -93,7 +93,7 @@ class ContextResult(Value):
     billed_tokens: int = Field(description="What the reader bills for the content.")
     text_tokens_instead: int = Field(description="What all that the content shows would cost as text.")
     message_ids: list[str] = Field(description="Messages that the content shows, whole or in part, in its order.")
-    in_part: list[str] = Field(
+    partial_message_ids: list[str] = Field(
         default_factory=list,
         description="Those of `message_ids` that a page image shows in part; each stands whole as text beside it.",
     )

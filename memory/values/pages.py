@@ -52,7 +52,7 @@ class MessageOnPage(RecalledMessage):
     """A message, or the part of it on a page."""
 
     begins_before: bool = Field(description="Whether the message begins on an earlier page.")
-    goes_on: bool = Field(description="Whether the message goes on on a later page.")
+    continues_after: bool = Field(description="Whether the message continues on a later page.")
 
 
 class PageReading(Value):

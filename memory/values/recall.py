@@ -191,8 +191,8 @@ class RecalledImage(Value):
     begins_before: list[str] = Field(
         default_factory=list, description="Ids of the messages on the image that begin on an earlier one."
     )
-    goes_on: list[str] = Field(
-        default_factory=list, description="Ids of the messages on the image that go on on a later one."
+    continues_after: list[str] = Field(
+        default_factory=list, description="Ids of the messages on the image that continue on a later one."
     )
 
 

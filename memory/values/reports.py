@@ -21,7 +21,7 @@ class SealReport(Value):
     open_messages: int = Field(description="Messages still open.")
 
 
-class PageLeft(Value):
+class PageSkipped(Value):
     """A page that was left unchanged."""
 
     page_id: str = Field(description="Id of the page.")
@@ -47,7 +47,7 @@ class FadedMessage(Value):
     after: str = Field(description="What would be left of it.")
     gaps: list[int] = Field(description="Offsets in `after` of the marks ⋯ where something would have faded.")
     begins_before: bool = Field(description="Whether the message begins on an earlier page.")
-    goes_on: bool = Field(description="Whether the message goes on on a later page.")
+    continues_after: bool = Field(description="Whether the message continues on a later page.")
 
 
 class PagePreview(Value):
@@ -98,11 +98,11 @@ class AgeReport(Value):
     moved: list[PageMove] = Field(description="Pages that moved to a lower tier.")
     text_dropped: list[str] = Field(description="Pages whose exact text was dropped.")
     busy: list[str] = Field(description="Pages that another process held or changed; the next run tries them again.")
-    unreadable: list[PageLeft] = Field(
+    unreadable: list[PageSkipped] = Field(
         description="Pages that were due and left unchanged: damaged, not readable now, or laid out for another codec."
     )
     purged: int = Field(description="Entries of the trash deleted because their undo window had passed.")
-    ahead: list[PageForecast] = Field(
+    upcoming: list[PageForecast] = Field(
         [],
         description="In a dry run, what happens later to pages that are not due, the next first; at most 500. Pinned "
         "pages are not listed.",
@@ -138,7 +138,7 @@ class UndoReport(Value):
         "were restored as far as that goes."
     )
     busy: list[str] = Field(description="Pages that another process held or changed; run it again for them.")
-    unreadable: list[PageLeft] = Field(
+    unreadable: list[PageSkipped] = Field(
         description="Pages left unchanged because what was dropped of them cannot be read."
     )
     vision_tokens_before: int = Field(description="Vision tokens of the restored pages before.")
@@ -202,7 +202,7 @@ class ReencodingReport(Value):
     reencoded: list[PageReencoded] = Field(description="Pages that were reencoded.")
     current: int = Field(description="Pages that the present weights had written already.")
     busy: list[str] = Field(description="Pages that another process held or changed; run it again for them.")
-    unreadable: list[PageLeft] = Field(description="Pages that cannot be read and were left unchanged.")
+    unreadable: list[PageSkipped] = Field(description="Pages that cannot be read and were left unchanged.")
     bytes_before: int = Field(description="Bytes of the reencoded pages before.")
     bytes_after: int = Field(description="Bytes of the reencoded pages after.")
     confidence_before: float | None = Field(description="Mean confidence before; null if none was reencoded.")
@@ -216,7 +216,7 @@ class EmbeddingReport(Value):
     embedder: str = Field(description="The embedder, or none.")
     embedded: int = Field(description="Messages that were embedded.")
     indexed: int = Field(description="Messages whose words were indexed anew.")
-    left: int = Field(description="Messages that cannot be read now; run it again for them.")
+    skipped: int = Field(description="Messages that cannot be read now; run it again for them.")
 
 
 class TickReport(Value):
@@ -227,6 +227,6 @@ class TickReport(Value):
     moved_pages: int = Field(description="Pages that moved to a lower tier.")
     purged: int = Field(description="Entries of trash deleted because their undo window had passed.")
     failed_banks: dict[str, str] = Field(description="Bank → why its work failed; the next tick tries it again.")
-    unreadable: dict[str, list[PageLeft]] = Field(
+    unreadable: dict[str, list[PageSkipped]] = Field(
         description="Bank → pages that were due and left unchanged; the next tick tries them again."
     )

@@ -165,7 +165,7 @@ class _WordOrder:
 def _left_of(message: WrittenMessage, kept: npt.NDArray[np.bool_]) -> FadedText:
     """What is left of a message with the words that are `kept`."""
     entry = message.entry
-    return faded(entry.content, message.words, kept, entry.gaps, goes_on=entry.end != Edge.WHOLE)
+    return faded(entry.content, message.words, kept, entry.gaps, continues_after=entry.end != Edge.WHOLE)
 
 
 def _cut_words(message: WrittenMessage) -> npt.NDArray[np.bool_]:

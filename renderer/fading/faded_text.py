@@ -45,13 +45,13 @@ def faded(
     kept: npt.NDArray[np.bool_],
     gaps: Collection[int] = (),
     *,
-    goes_on: bool = False,
+    continues_after: bool = False,
 ) -> FadedText:
     """`text` with one mark in the place of each run of words that are not `kept`, and of what is between them.
 
     `words`: those of `words_of(text, gaps)`; `kept`: bool[len(words)]; `gaps`: the ones that `text` already has. A mark
     and a kept word are separated by one blank, which scripts without blanks do not need. A full stop at the end of the
-    message fades without a mark. `goes_on`: whether `text` ends before the message does.
+    message fades without a mark. `continues_after`: whether `text` ends before the message does.
     """
     if kept.all():
         return FadedText(text, frozenset(gaps), np.arange(len(text), dtype=np.int64))
@@ -60,7 +60,7 @@ def faded(
         pieces[0] = pieces[0]._replace(start=0)
     if not pieces[-1].gone:
         pieces[-1] = pieces[-1]._replace(stop=len(text))
-    elif len(pieces) > 1 and not goes_on and _FULL_STOPS.issuperset(text[pieces[-1].start : pieces[-1].stop]):
+    elif len(pieces) > 1 and not continues_after and _FULL_STOPS.issuperset(text[pieces[-1].start : pieces[-1].stop]):
         del pieces[-1]
     written: list[str] = []
     origins: list[npt.NDArray[np.int64]] = []

@@ -157,7 +157,7 @@ def test_the_marks_of_a_page_say_how_its_parts_begin_and_end() -> None:
         for page in Typesetter().pages([entry]):
             span = page.placements[0]
             cells = page.cells.reshape(-1)[span.header_start : span.start]
-            cut = {"begins_before": span.char_start > 0, "goes_on": span.char_stop < len(text)}
+            cut = {"begins_before": span.char_start > 0, "continues_after": span.char_stop < len(text)}
             found.append(edges_of(cells, **cut))
         assert found == [
             (Edge.WHOLE, Edge.BETWEEN),
@@ -168,8 +168,8 @@ def test_the_marks_of_a_page_say_how_its_parts_begin_and_end() -> None:
 
 def test_a_part_without_a_mark_may_be_cut_inside_a_word() -> None:
     cells = Typesetter().page([say("tha")]).cells.reshape(-1)[:22]
-    assert edges_of(cells, begins_before=True, goes_on=True) == (Edge.INSIDE, Edge.INSIDE)
-    assert edges_of(cells, begins_before=False, goes_on=False) == (Edge.WHOLE, Edge.WHOLE)
+    assert edges_of(cells, begins_before=True, continues_after=True) == (Edge.INSIDE, Edge.INSIDE)
+    assert edges_of(cells, begins_before=False, continues_after=False) == (Edge.WHOLE, Edge.WHOLE)
 
 
 def test_what_is_left_of_a_cut_message_begins_where_the_page_ended() -> None:

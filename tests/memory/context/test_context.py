@@ -130,15 +130,15 @@ def test_the_best_of_text_and_images_misses_nothing_that_either_shows_of_what_is
 def test_messages_that_images_show_in_part_are_named(memory: Memory) -> None:
     pictures = build(memory, "cheap", 600, QUESTION, show="images", thread="no such thread")
     assert images(pictures)
-    assert set(pictures.in_part) < set(pictures.message_ids)
-    assert pictures.in_part  # a page image of this reader ends in the middle of a message
+    assert set(pictures.partial_message_ids) < set(pictures.message_ids)
+    assert pictures.partial_message_ids  # a page image of this reader ends in the middle of a message
     texts = [block["text"] for block in pictures.content if block["type"] == "text"]
-    for key in pictures.in_part:
+    for key in pictures.partial_message_ids:
         assert memory.message(BANK, key).text in texts[-1], "the whole message stands beside the image"
     label = next(text for text in texts if text.startswith("Page image") and "In part" in text)
     assert "In part, and whole as text below: the one of 2026-01-05 " in label
     assert "goes on after it" in label
-    assert not build(memory, "text", 700, QUESTION).in_part
+    assert not build(memory, "text", 700, QUESTION).partial_message_ids
 
 
 def test_what_a_provider_does_not_take_is_not_shown(database_path: Path, sealed: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_pause_delays_ageing_until_it_ends(database_url: str) -> None:
         assert memory.tick().moved_pages == 0
         preview = memory.age("ana", dry_run=True)
         assert preview.moved == []
-        assert preview.ahead[0].steps[0].at == preview.ahead[0].exact_until == until
+        assert preview.upcoming[0].steps[0].at == preview.upcoming[0].exact_until == until
         new = memory.store("ana", [{"role": "user", "content": "today", "created_at": now - 8 * DAY}]).ageing
         assert new is not None
         assert new.exact_until == until

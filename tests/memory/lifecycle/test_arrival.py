@@ -201,14 +201,19 @@ def test_a_dry_run_says_what_happens_to_each_page_and_when(memory: Memory) -> No
     memory.store("ana", history(6))
     memory.seal("ana")
     (page,) = memory.pages("ana").pages
-    (ahead,) = memory.age("ana", dry_run=True).ahead
-    assert (ahead.page_id, ahead.tier, ahead.exact, ahead.exact_until) == (page.id, "base", True, TODAY + 7 * DAY)
-    assert [step.at for step in ahead.steps] == [TODAY + 7 * DAY, TODAY + 30 * DAY, TODAY + 365 * DAY]
+    (upcoming,) = memory.age("ana", dry_run=True).upcoming
+    assert (upcoming.page_id, upcoming.tier, upcoming.exact, upcoming.exact_until) == (
+        page.id,
+        "base",
+        True,
+        TODAY + 7 * DAY,
+    )
+    assert [step.at for step in upcoming.steps] == [TODAY + 7 * DAY, TODAY + 30 * DAY, TODAY + 365 * DAY]
     memory.age("ana", now=TODAY + 8 * DAY)
-    (ahead,) = memory.age("ana", now=TODAY + 8 * DAY, dry_run=True).ahead
-    assert (ahead.tier, ahead.exact, ahead.exact_until) == ("small", False, None)
+    (upcoming,) = memory.age("ana", now=TODAY + 8 * DAY, dry_run=True).upcoming
+    assert (upcoming.tier, upcoming.exact, upcoming.exact_until) == ("small", False, None)
     memory.pin("ana", page.id)
-    assert memory.age("ana", now=TODAY + 8 * DAY, dry_run=True).ahead == []
+    assert memory.age("ana", now=TODAY + 8 * DAY, dry_run=True).upcoming == []
 
 
 @pytest.mark.parametrize(("policy", "until"), [({"keep_text": "always"}, None), ({"keep_text": "until:tiny"}, 30)])

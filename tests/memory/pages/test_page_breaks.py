@@ -62,11 +62,11 @@ def test_a_reading_says_which_messages_go_on(memory: Memory) -> None:
     long = SAID * 160
     ids = store(memory, "Hello.", long, "Bye.")
     first, second = (memory.read_page(BANK, page.id) for page in memory.pages(BANK).pages)
-    assert [(m.message_id, m.begins_before, m.goes_on) for m in first.messages] == [
+    assert [(m.message_id, m.begins_before, m.continues_after) for m in first.messages] == [
         (ids[0], False, False),
         (ids[1], False, True),
     ]
-    assert [(m.message_id, m.begins_before, m.goes_on) for m in second.messages] == [
+    assert [(m.message_id, m.begins_before, m.continues_after) for m in second.messages] == [
         (ids[1], True, False),
         (ids[2], False, False),
     ]
@@ -84,13 +84,13 @@ def test_marks_stay_while_pages_fade(memory: Memory, tier: str) -> None:
     for page, ends in zip(memory.pages(BANK).pages, [(False, True), (True, False)], strict=True):
         reading = memory.read_page(BANK, page.id)
         [part] = [message for message in reading.messages if len(message.text) > 100]
-        assert (part.begins_before, part.goes_on) == ends
+        assert (part.begins_before, part.continues_after) == ends
         assert reading.text.count("▶▶") == ends[0]
         assert len(re.findall("▶(?:user)?>", reading.text)) == ends[1]
         assert said_words(part.text) <= said_words(long)
     preview_of = memory.pages(BANK).pages[0].id
     if tier != "micro":
-        assert [m.goes_on for m in memory.preview_page(BANK, preview_of, "micro").messages] == [False, True]
+        assert [m.continues_after for m in memory.preview_page(BANK, preview_of, "micro").messages] == [False, True]
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -124,14 +124,14 @@ def test_the_whole_message_stands_beside_an_image_that_shows_a_part(memory: Memo
     ids = store(memory, "Hello.", long, "The mill is far.")
     found = memory.recall_images(BANK, "the old mill", reader=reader)
     assert len(found.images) > 1
-    assert all(set(image.begins_before + image.goes_on) <= {ids[1]} for image in found.images)
+    assert all(set(image.begins_before + image.continues_after) <= {ids[1]} for image in found.images)
     assert [image.begins_before == [] for image in found.images] == [True] + [False] * (len(found.images) - 1)
-    assert found.images[0].goes_on == [ids[1]]
+    assert found.images[0].continues_after == [ids[1]]
     assert [(span.message_id, span.text) for span in found.whole_spans] == [(ids[1], long)]
 
 
 def test_an_image_of_whole_messages_has_no_text_beside_it(memory: Memory) -> None:
     store(memory, "Hello.", "The mill is far.")
     found = memory.recall_images(BANK, "the mill")
-    assert [(image.begins_before, image.goes_on) for image in found.images] == [([], [])]
+    assert [(image.begins_before, image.continues_after) for image in found.images] == [([], [])]
     assert found.whole_spans == []

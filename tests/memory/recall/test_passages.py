@@ -133,5 +133,5 @@ def test_words_are_indexed_anew(memory: Memory) -> None:
     memory.seal("ana")
     before = memory.recall("ana", "tunnel").spans
     report = memory.reindex("ana", words=True)
-    assert (report.indexed, report.embedded, report.left, report.embedder) == (6, 0, 0, "none")
+    assert (report.indexed, report.embedded, report.skipped, report.embedder) == (6, 0, 0, "none")
     assert memory.recall("ana", "tunnel").spans == before

@@ -253,7 +253,7 @@ def test_another_embedder_needs_a_reindex_that_resumes(database_url: str) -> Non
         with pytest.raises(KeyboardInterrupt):
             memory.reindex("ana", progress=interrupt)
         report = memory.reindex("ana")
-        assert (report.embedder, report.embedded, report.left) == ("other-1", 28, 0)
+        assert (report.embedder, report.embedded, report.skipped) == ("other-1", 28, 0)
         assert memory.reindex("ana").embedded == 0
         assert memory.recall("ana", "sourdough").notes == []
     held = codes(database_url)

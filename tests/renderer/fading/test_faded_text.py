@@ -49,7 +49,7 @@ def test_a_full_stop_before_a_page_break_leaves_a_gap() -> None:
     words = words_of(text)
     kept = np.array([text[word.start : word.stop] != "." for word in words], dtype=bool)
     assert faded(text, words, kept).text == "We paid $92"
-    assert faded(text, words, kept, goes_on=True).text == "We paid $92 ⋯"
+    assert faded(text, words, kept, continues_after=True).text == "We paid $92 ⋯"
 
 
 def test_a_literal_mark_that_stays_is_no_gap() -> None:
