@@ -20,18 +20,18 @@ from foxing.renderer import (
     transcribe,
     transcribe_placements,
 )
-from foxing.renderer.fading import Salience, WrittenMessage
-from foxing.renderer.marks import BARE_HEADER
+from foxing.renderer.fading import MessageWords, Salience
+from foxing.renderer.marks import MARK_HEADER_CELLS
 
 from .contract import Reading
 
 #: A character that was read with less confidence is more likely wrong than right. Others that are flagged are right
 #: more often than not.
-DOUBTFUL_BELOW = 0.5
+MISREAD_BELOW = 0.5
 
 Flags = npt.NDArray[np.bool_]
 #: Salience of the words of the messages of a page, float64[words] each → the same, changed; see `fade`.
-Refinement = Callable[[Sequence[WrittenMessage], Sequence[Salience]], list[Salience]]
+Refinement = Callable[[Sequence[MessageWords], Sequence[Salience]], list[Salience]]
 
 
 class MessageCells(Protocol):
@@ -58,19 +58,19 @@ class AnnotatedMessage:
     #: int64[characters], ascending: the cell in which each character begins, counted from `start`.
     cell: npt.NDArray[np.int64]
     #: bool[characters]: those that may be misread. Words with one fade first.
-    doubtful: Flags
+    likely_misread: Flags
 
     @classmethod
     def of(cls, entry: Entry, placement: MessageCells, read: Transcription, edges: tuple[Edge, Edge]) -> Self:
         """The part of the message `entry` in `placement`, of which `read` is known; its cells count from the start of
         the placement. `edges`: how the part begins and ends."""
         gaps = frozenset(read.gaps.tolist())
-        header = placement.start - placement.header_start > BARE_HEADER
+        header = placement.start - placement.header_start > MARK_HEADER_CELLS
         begin, end = edges
         entry = replace(entry, content=read.text, skip_chars=0, gaps=gaps, header=header, begin=begin, end=end)
-        doubtful = read.confidence < DOUBTFUL_BELOW
-        doubtful[read.gaps] = False
-        return cls(entry, placement.start, placement.stop, read.cell, doubtful)
+        likely_misread = read.confidence < MISREAD_BELOW
+        likely_misread[read.gaps] = False
+        return cls(entry, placement.start, placement.stop, read.cell, likely_misread)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def annotate_page(page: Page, messages: Mapping[str, Entry]) -> AnnotatedPage:
 def annotate_reading(page: Page, reading: Reading, messages: Mapping[str, Entry]) -> AnnotatedPage:
     """A page of which no more is known than what was read of it. `page`: as it was drawn, with the placements of all
     its messages; `messages`: those on it by id; the reading has their text."""
-    cells, confidence = like(reading.cells, page.cells), np.ones(page.cells.shape, dtype=np.float32)
+    cells, confidence = match_rows(reading.cells, page.cells), np.ones(page.cells.shape, dtype=np.float32)
     confidence[: len(reading.confidence)] = reading.confidence[: len(confidence)]
     annotated = []
     for placement in page.placements:
@@ -117,7 +117,7 @@ def _edges(page: Page, placement: MessageCells) -> tuple[Edge, Edge]:
     return edges_of(page.cells.reshape(-1)[placement.header_start : placement.start])
 
 
-def like(cells: Cells, drawn: Cells) -> Cells:
+def match_rows(cells: Cells, drawn: Cells) -> Cells:
     """`cells` with the shape of `drawn`, blank where they have none."""
     if len(cells) >= len(drawn):
         return cells[: len(drawn)]

@@ -84,7 +84,7 @@ class DownscalableCodec(Codec, Protocol):
 class BlankableCodec(Codec, Protocol):
     """A codec whose tokens are the page image itself, so that cells can be removed from them."""
 
-    def blank(self, tokens: Sequence[VisionTokens], gone: Sequence[npt.NDArray[np.bool_]]) -> list[VisionTokens]:
+    def blank(self, tokens: Sequence[VisionTokens], masks: Sequence[npt.NDArray[np.bool_]]) -> list[VisionTokens]:
         """The same pages with nothing in the cells that are gone, bool[rows, columns] for each page, and no rows below
         those. Nothing is decoded, so everything else stays as it is. Raises `CodecError`.
         """

@@ -5,7 +5,7 @@ import torch
 from .errors import CodecError
 
 
-def named(device: torch.device) -> str:
+def device_label(device: torch.device) -> str:
     """The device and its hardware, such as "cuda (NVIDIA L4)" or "cpu (2 threads)"."""
     hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     return f"{device} ({hardware})"

@@ -16,7 +16,7 @@ from .conformance import sample_page
 from .contract import Codec
 
 #: Accuracy of plain English at the sharpest tier below which the codec does not work.
-LEAST_ACCURACY = 0.9
+MIN_ACCURACY = 0.9
 _PACKAGES = ("foxing", "torch", "transformers", "tokenizers", "httpx", "numpy", "pillow")
 
 
@@ -74,7 +74,7 @@ def check_codec(codec: Codec, progress: Progress | None = None) -> CodecCheck:
         if progress is not None:
             progress(len(checks), len(codec.tiers))
     layout = f"{codec.layout.columns}×{codec.layout.rows} cells"
-    passed = checks[0].accuracy >= LEAST_ACCURACY
+    passed = checks[0].accuracy >= MIN_ACCURACY
     return CodecCheck(codec.name, codec.weights, layout, runs_on(codec), tuple(checks), passed)
 
 

@@ -32,19 +32,19 @@ from foxing.renderer.fading import (
     CellCosts,
     FadedPage,
     FadedText,
+    MessageWords,
     Salience,
     SalienceScorer,
-    WrittenMessage,
-    bits_alone,
     fade,
     faded,
+    isolated_bits,
     plain,
     text_salience,
     word_bits,
     words_of,
 )
 
-from .annotation import AnnotatedPage, Flags, like
+from .annotation import AnnotatedPage, Flags, match_rows
 from .capabilities import CostableCodec, capabilities_of
 from .contract import Codec, Reading, TierSpec
 from .gap_cells import write_gaps, write_other_marks
@@ -138,7 +138,7 @@ class _Draft:
     #: Bits of each of `cells`.
     costs: CellCosts
     #: The messages, without the words that did not read as they were drawn.
-    messages: list[WrittenMessage]
+    messages: list[MessageWords]
     #: Salience of their words.
     salience: list[Salience]
     #: Character of a message → the character of the page's message that it is, as `FadedText.origin`.
@@ -186,7 +186,7 @@ class _Fader:
         for message in page.messages:
             words = words_of(message.entry.content, message.entry.gaps)
             own = costs.reshape(-1)[message.start : message.stop]
-            messages.append(WrittenMessage(message.entry, words, word_bits(words, message.cell, own)))
+            messages.append(MessageWords(message.entry, words, word_bits(words, message.cell, own)))
         origins = [np.arange(len(message.entry.content)) for message in page.messages]
         aim = int((self.capacity or 0) * (AIM if self.costable is not None else 1))
         draft = _Draft(page, page.cells, costs, messages, [], origins, aim)
@@ -200,7 +200,7 @@ class _Fader:
         if self.capacity is None or reading is None or not draft.messages:
             return False
         refill, last = attempt < REFILLS, attempt >= ATTEMPTS - LAST_ATTEMPTS
-        seen, used = like(reading.cells, draft.cells), len(tokens.data)
+        seen, used = match_rows(reading.cells, draft.cells), len(tokens.data)
         stored = _stored_cells(draft.cells, seen)
         wrong = _misread_words(draft, seen, stored, wary=not (refill or stored < draft.cells.size))
         marks = _misread_marks(draft, seen, stored)
@@ -270,13 +270,13 @@ class _Fader:
         scorer: SalienceScorer = text_salience
         if self.costable is not None:
             listed = (plain(t[w.start : w.stop]) for t, m in zip(texts, draft.messages, strict=True) for w in m.words)
-            alone = bits_alone(dict.fromkeys(listed), self.typesetter, self._costs)
-            scorer = partial(text_salience, bits_alone=alone)
+            alone = isolated_bits(dict.fromkeys(listed), self.typesetter, self._costs)
+            scorer = partial(text_salience, isolated_bits=alone)
         salience = scorer(draft.messages)
         for refine in draft.page.refinements:
             salience = refine(draft.messages, salience)
         for message, annotated, scores in zip(draft.messages, draft.page.messages, salience, strict=True):
-            doubt = np.concatenate([[0], np.cumsum(annotated.doubtful)])
+            doubt = np.concatenate([[0], np.cumsum(annotated.likely_misread)])
             doubtful = [number for number, word in enumerate(message.words) if doubt[word.stop] > doubt[word.start]]
             scores[doubtful] %= 1
         draft.salience = salience
@@ -317,7 +317,7 @@ def _all_placements(page: Page, entries: Sequence[Entry], texts: Sequence[FadedT
 
 def is_cut(drawn: Cells, reading: Reading) -> bool:
     """Whether the tokens of a page do not hold all of what is drawn, uint32[rows, columns]."""
-    return _stored_cells(drawn, like(reading.cells, drawn)) < drawn.size
+    return _stored_cells(drawn, match_rows(reading.cells, drawn)) < drawn.size
 
 
 def _stored_cells(drawn: Cells, seen: Cells) -> int:
@@ -385,6 +385,6 @@ def _remove(draft: _Draft, gone: Sequence[Flags]) -> None:
         entry, kept = message.entry, ~flags
         left = faded(entry.content, message.words, kept, entry.gaps, continues_after=entry.end != Edge.WHOLE)
         written = replace(entry, content=left.text, gaps=left.gaps)
-        draft.messages[number] = WrittenMessage(written, words_of(left.text, left.gaps), message.bits[kept])
+        draft.messages[number] = MessageWords(written, words_of(left.text, left.gaps), message.bits[kept])
         draft.salience[number] = draft.salience[number][kept]
         draft.origins[number] = draft.origins[number][left.origin]

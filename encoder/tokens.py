@@ -83,7 +83,7 @@ class VisionTokens:
     #: Which cells of the page are known to be read wrong, packed; see `foxing.encoder.alignment`. Empty if none are.
     misread: bytes = b""
     #: How many rows of cells are wanted, from the top; None for all. Not stored, see `head`.
-    most_rows: int | None = None
+    max_rows: int | None = None
 
     def __post_init__(self) -> None:
         if not all(isinstance(name, str) for name in (self.codec, self.weights, self.tier, self.dtype)):
@@ -195,7 +195,7 @@ class VisionTokens:
         codec may read more."""
         if rows < 1:
             raise TokensError(f"at least one row of a page must be wanted, not {rows}")
-        return replace(self, most_rows=rows, misread=b"")
+        return replace(self, max_rows=rows, misread=b"")
 
     def image(self) -> Image.Image:
         """The page image in mode "L". Raises `TokensError` unless `dtype` is "png", and the image is intact and no

@@ -10,7 +10,7 @@ import numpy as np
 
 from foxing.encoder import Refinement
 from foxing.memory.text.terms import term_runs
-from foxing.renderer.fading import Salience, WrittenMessage
+from foxing.renderer.fading import MessageWords, Salience
 
 #: How much the salience of the words of a message grows for every doubling of how often it was recalled.
 _PER_DOUBLING = 0.25
@@ -22,7 +22,7 @@ def fade_last(ranges: Sequence[Sequence[tuple[int, int]]]) -> Refinement:
     """Words in `ranges` of the characters of each message fade after all others: what is kept as text costs its bytes
     whether or not the page shows it."""
 
-    def refine(messages: Sequence[WrittenMessage], salience: Sequence[Salience]) -> list[Salience]:
+    def refine(messages: Sequence[MessageWords], salience: Sequence[Salience]) -> list[Salience]:
         result = []
         for message, own, scores in zip(messages, ranges, salience, strict=True):
             inside = [any(start < word.stop and word.start < stop for start, stop in own) for word in message.words]
@@ -41,7 +41,7 @@ def by_recall_weight(strengths: Sequence[float]) -> Refinement:
     """
     factors = 1 + _PER_DOUBLING * np.log2(1 + np.array(strengths, dtype=np.float64))
 
-    def refine(messages: Sequence[WrittenMessage], salience: Sequence[Salience]) -> list[Salience]:
+    def refine(messages: Sequence[MessageWords], salience: Sequence[Salience]) -> list[Salience]:
         most = factors.max(initial=1.0)  # the fraction of the most recalled stays, that of others shrinks
         return [np.floor(own) + (own - np.floor(own)) * f / most for own, f in zip(salience, factors, strict=True)]
 
@@ -55,13 +55,13 @@ def by_rarity(frequencies: Mapping[str, int]) -> Refinement:
     `frequencies`: index term → how many messages of the bank hold it. A word without terms keeps what it is worth.
     """
 
-    def refine(messages: Sequence[WrittenMessage], salience: Sequence[Salience]) -> list[Salience]:
+    def refine(messages: Sequence[MessageWords], salience: Sequence[Salience]) -> list[Salience]:
         return [_by_rarity(message, own, frequencies) for message, own in zip(messages, salience, strict=True)]
 
     return refine
 
 
-def _by_rarity(message: WrittenMessage, salience: Salience, frequencies: Mapping[str, int]) -> Salience:
+def _by_rarity(message: MessageWords, salience: Salience, frequencies: Mapping[str, int]) -> Salience:
     text = message.entry.content
     rarest = np.full(len(text) + 1, np.inf)  # at each character, of the terms that hold it
     for term, start, stop in term_runs(text):

@@ -113,16 +113,16 @@ def edge_at(text: str, place: int) -> Edge:
     return Edge.INSIDE if _quality(text, place) == _Quality.NONE else Edge.BETWEEN
 
 
-def cut_run(text: str, *, at_end: bool) -> int:
+def cut_word_length(text: str, *, at_end: bool) -> int:
     """Characters of the word, of a script with blanks, that `text` begins with, or ends with."""
     run = _RUN.match(text[::-1] if at_end else text)
     return run.end() if run else 0
 
 
-def uncut(text: str, begin: Edge, end: Edge) -> tuple[int, int]:
+def whole_word_range(text: str, begin: Edge, end: Edge) -> tuple[int, int]:
     """The range of a part's `text`, half open, in which no word is cut by a page break."""
-    first = cut_run(text, at_end=False) if begin == Edge.INSIDE else 0
-    last = len(text) - (cut_run(text, at_end=True) if end == Edge.INSIDE else 0)
+    first = cut_word_length(text, at_end=False) if begin == Edge.INSIDE else 0
+    last = len(text) - (cut_word_length(text, at_end=True) if end == Edge.INSIDE else 0)
     return first, last
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 #: Longer than any lease and any pause of a job: a time in the database that lies further ahead is of a wrong clock.
-LONGEST_AHEAD = timedelta(hours=2)
+MAX_CLOCK_SKEW = timedelta(hours=2)
 
 
 def utc_now() -> datetime:

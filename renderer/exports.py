@@ -1,12 +1,12 @@
 """What `foxing.renderer` exports; imports numpy and Pillow."""
 
 from .atlas import Atlas, load_atlas
-from .breaks import Edge, cut_run, uncut
+from .breaks import Edge, cut_word_length, whole_word_range
 from .confusables import Confusables, script_of
 from .errors import FoxingError, LayoutError, RenderError
 from .layout import DENSE_PAGE, PRINTED_PAGE, PageLayout
 from .marks import GAP_MARK, MARKS, NEWLINE_MARK, RESERVED
-from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, Placement, edges_of, grid_text, shown_cells, shown_text
+from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, Placement, edges_of, grid_text, visible_cells, visible_text
 from .plugins import BrokenPlugin, Factories, Plugin, PluginError, Plugins
 from .progress import Progress
 from .raster import rasterize, render
@@ -50,7 +50,7 @@ __all__ = [
     "Typesetter",
     "all_tiers",
     "code_points",
-    "cut_run",
+    "cut_word_length",
     "edges_of",
     "escape",
     "grid_text",
@@ -59,11 +59,11 @@ __all__ = [
     "remaining",
     "render",
     "script_of",
-    "shown_cells",
-    "shown_text",
     "tier_named",
     "tier_rank",
     "transcribe",
     "transcribe_placements",
-    "uncut",
+    "visible_cells",
+    "visible_text",
+    "whole_word_range",
 ]

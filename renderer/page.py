@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from .breaks import Edge
 from .layout import PageLayout
-from .marks import FILLER_MARK, GAP_MARK, GOES_ON_MARK, MESSAGE_MARK
+from .marks import CONTINUATION_MARK, FILLER_MARK, GAP_MARK, MESSAGE_MARK
 
 #: A grid or a run of cells, each a code point, `BLANK`, `WIDE_TAIL` or `PADDING`. Control characters never occur: they
 #: are typeset as escapes.
@@ -71,7 +71,7 @@ def edges_of(
     whether it is known to; one without a mark, as on older pages, may be cut inside a word."""
     text = "".join(map(chr, header.tolist()))
     begun = re.search(f"{MESSAGE_MARK}+", text)
-    ended = len(text) - len(text.rstrip(GOES_ON_MARK))
+    ended = len(text) - len(text.rstrip(CONTINUATION_MARK))
     return _edge(len(begun[0]) - 1 if begun else 0, begins_before), _edge(ended, continues_after)
 
 
@@ -81,7 +81,7 @@ def _edge(marks: int, cut: bool | None) -> Edge:
     return Edge.BETWEEN if marks == Edge.BETWEEN else Edge.INSIDE
 
 
-def begun_gaps(cells: Cells) -> npt.NDArray[np.bool_]:
+def gap_starts(cells: Cells) -> npt.NDArray[np.bool_]:
     """bool[n]: the cells in reading order at which a gap begins: those with a `GAP_MARK` and none right before it."""
     marked = cells.reshape(-1) == ord(GAP_MARK)
     begun: npt.NDArray[np.bool_] = marked.copy()
@@ -89,16 +89,16 @@ def begun_gaps(cells: Cells) -> npt.NDArray[np.bool_]:
     return begun
 
 
-def shown_cells(cells: Cells) -> npt.NDArray[np.int64]:
+def visible_cells(cells: Cells) -> npt.NDArray[np.int64]:
     """int64[n]: the cells that hold a character for people, counted in reading order: no fillers, no right halves of
     full-width characters, and of a gap its first cell."""
     flat = cells.reshape(-1)
     return np.flatnonzero(_characters(flat) & (flat != ord(FILLER_MARK)))
 
 
-def shown_text(cells: Cells) -> str:
+def visible_text(cells: Cells) -> str:
     """The characters of a grid for people: as `grid_text`, without fillers."""
-    return _text(cells.reshape(-1)[shown_cells(cells)])
+    return _text(cells.reshape(-1)[visible_cells(cells)])
 
 
 def grid_text(cells: Cells) -> str:
@@ -110,7 +110,7 @@ def grid_text(cells: Cells) -> str:
 
 def _characters(flat: Cells) -> npt.NDArray[np.bool_]:
     """bool[n]: the cells that begin a character or a gap."""
-    kept: npt.NDArray[np.bool_] = (flat != WIDE_TAIL) & (flat != PADDING) & ((flat != ord(GAP_MARK)) | begun_gaps(flat))
+    kept: npt.NDArray[np.bool_] = (flat != WIDE_TAIL) & (flat != PADDING) & ((flat != ord(GAP_MARK)) | gap_starts(flat))
     return kept
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .layout import DENSE_PAGE, PageLayout
 from .marks import ESCAPE_CLOSE, ESCAPE_OPEN, FILLER_MARK, GAP_MARK, NEWLINE_MARK, TAB_MARK
-from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, begun_gaps
+from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, gap_starts
 
 _HEX_DIGITS = frozenset("0123456789ABCDEF")
 _MAX_ESCAPE_DIGITS = 6
@@ -47,7 +47,7 @@ def transcribe(
     if layout.newline == "break":
         flat = _mark_row_breaks(flat, layout, start)
     keep = (flat != WIDE_TAIL) & (flat != ord(FILLER_MARK)) & (flat != PADDING)
-    keep &= (flat != ord(GAP_MARK)) | begun_gaps(flat)
+    keep &= (flat != ord(GAP_MARK)) | gap_starts(flat)
     flat, flat_confidence, index = flat[keep], flat_confidence[keep], index[keep]
     flat = np.where(flat == BLANK, np.uint32(0x20), flat)
     flat = np.where(flat == ord(NEWLINE_MARK), np.uint32(0x0A), flat)

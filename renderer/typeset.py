@@ -24,10 +24,10 @@ from .breaks import CONTEXT, Edge, best_break, edge_at
 from .errors import RenderError
 from .layout import DENSE_PAGE, PageLayout
 from .marks import (
+    CONTINUATION_MARK,
     ESCAPE_CLOSE,
     ESCAPE_OPEN,
     FILLER_MARK,
-    GOES_ON_MARK,
     MESSAGE_MARK,
     NEWLINE_MARK,
     TAB_MARK,
@@ -124,14 +124,14 @@ class Typesetter:
         self.repertoire = repertoire or full_repertoire()
 
     def page(self, entries: Sequence[Entry]) -> Page:
-        """One page with as many of `entries`, in order, as fit.
+        """Typesets as many of `entries`, in order, as fit on one page, and returns the page.
 
-        The last message may be cut where `best_break` says; its placement's `char_stop` says where. Messages without a
-        placement did not fit. If the layout has `break_marks`, the header of a message that goes on says so on both
-        pages: with a second `MESSAGE_MARK` where it begins on an earlier page, and a `GOES_ON_MARK` at its end where it
-        goes on on a later one; with one more where the page ends inside a word. A header that leaves no room for
-        content on an empty page is omitted, so every page takes something. Raises `RenderError` for naive times or an
-        empty sequence.
+        The last message may be cut at the place that `best_break` chooses; `char_stop` of its placement is where.
+        Messages without a placement did not fit. If the layout has `break_marks`, a message that spans pages is marked
+        in its headers: a second `MESSAGE_MARK` if it begins on an earlier page, and a `CONTINUATION_MARK` at the end of
+        the header if it continues on a later page; one mark more if the page break is inside a word. A header that
+        leaves no room for content on an empty page is omitted, so that every page takes at least one character. Raises
+        `RenderError` for naive times or an empty sequence.
         """
         if not entries:
             raise RenderError("a page needs at least one message")
@@ -269,7 +269,7 @@ def _header(entry: Entry, before: Entry | None, begin: Edge, end: Edge) -> str:
     alone if the entry has no header. `begin`, `end`: of the part that it stands before; the mark of its end takes the
     place of the last blank."""
     if not entry.header:  # whose parts begin and end between words
-        return MESSAGE_MARK * (1 + min(begin, Edge.BETWEEN)) + GOES_ON_MARK * min(end, Edge.BETWEEN)
+        return MESSAGE_MARK * (1 + min(begin, Edge.BETWEEN)) + CONTINUATION_MARK * min(end, Edge.BETWEEN)
     if before is not None and not before.header:
         before = None
     same_thread = before is not None and before.thread == entry.thread
@@ -283,7 +283,7 @@ def _header(entry: Entry, before: Entry | None, begin: Edge, end: Edge) -> str:
     if last is None or at.replace(second=0, microsecond=0) != last.replace(second=0, microsecond=0):
         words.append(f"{at.hour:02d}:{at.minute:02d}")
     thread = f"{THREAD_MARK}{entry.thread} " if entry.thread and not same_thread else ""
-    return thread + " ".join(words) + (GOES_ON_MARK * end or " ")
+    return thread + " ".join(words) + (CONTINUATION_MARK * end or " ")
 
 
 def _utc(entry: Entry) -> datetime:

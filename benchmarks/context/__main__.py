@@ -159,7 +159,7 @@ class _ReaderPagesOnce(ReaderPages[PromptImage]):
 
 
 def _ways(reader: str) -> Sequence[Show]:
-    return get_args(Show) if Readers()[reader].sees else ("text",)
+    return get_args(Show) if Readers()[reader].accepts_images else ("text",)
 
 
 def _store(memory: Memory, number: int, conversation: Conversation, tier: str) -> _Stored:
@@ -213,7 +213,7 @@ def _row(answers: Sequence[_Answered], request: ContextRequest, tier: str) -> Co
 
 
 def _parser() -> argparse.ArgumentParser:
-    seeing = [name for name, reader in Readers().items() if reader.sees]
+    seeing = [name for name, reader in Readers().items() if reader.accepts_images]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.context",
         description="Measure how much of LoCoMo's evidence context shows for a billed token, by reader and budget.",

@@ -134,7 +134,7 @@ def measure(files: Sequence[Path], readers: Sequence[str], turns: int, progress:
 
 
 def _ways(reader: str) -> Sequence[bool]:
-    return (True, False) if Readers()[reader].sees else (True,)
+    return (True, False) if Readers()[reader].accepts_images else (True,)
 
 
 def _row(memory: Memory, messages: Sequence[NewMessage], reader: str, keepsakes: bool) -> AgentRow:
@@ -169,7 +169,7 @@ def _row(memory: Memory, messages: Sequence[NewMessage], reader: str, keepsakes:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point. Returns the exit status."""
-    seeing = [name for name, reader in Readers().items() if reader.sees]
+    seeing = [name for name, reader in Readers().items() if reader.accepts_images]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.context.agent", description=(__doc__ or "").split("\n")[0]
     )

@@ -68,9 +68,9 @@ FORMULAS = (
 def readers_page() -> str:
     """Markdown: what each reader reads and bills, the sources, and how to add one."""
     readers = packaged_readers().values()
-    seeing = [reader for reader in readers if reader.sees]
+    seeing = [reader for reader in readers if reader.accepts_images]
     parts = [HEAD.strip(), table(COLUMNS, [_row(reader) for reader in seeing])]
-    parts.append(_blind([reader for reader in readers if not reader.sees]))
+    parts.append(_blind([reader for reader in readers if not reader.accepts_images]))
     sources = [_source(reader) for reader in seeing]
     parts += [SOURCES_HEAD.strip(), table(("name", "billing", "type"), sources), ADDING.strip()]
     parts.append(table(("formula", "fields", "tokens"), [list(row) for row in FORMULAS]))

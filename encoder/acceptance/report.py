@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from .run import FullCheck
-from .thresholds import LEAST_CHARACTERS, SILENT_ERRORS
+from .thresholds import MIN_CHARACTERS, SILENT_ERRORS
 
 
 def markdown(check: FullCheck) -> str:
@@ -75,7 +75,7 @@ def _thresholds(check: FullCheck) -> Iterator[str]:
     yield "## Thresholds"
     yield (
         f"The lowest that keep silent errors below {SILENT_ERRORS:.1%} with 95 % certainty, chosen on every other "
-        f"page, and what they do on the rest; none for a tier with fewer than {LEAST_CHARACTERS:,} characters."
+        f"page, and what they do on the rest; none for a tier with fewer than {MIN_CHARACTERS:,} characters."
     )
     rows = [
         (tier, f"{row.flag_below:.2f}", f"{row.characters:,}", f"{row.silent_errors:.2%}", f"{row.flagged:.1%}")

@@ -15,7 +15,7 @@ from .readings import Readings
 #: Largest share of the characters that may be wrong and not flagged.
 SILENT_ERRORS = 0.005
 #: Characters without which a tier keeps the threshold that it has.
-LEAST_CHARACTERS = 1000
+MIN_CHARACTERS = 1000
 CANDIDATES = np.concatenate([np.round(np.arange(0.02, 1.0, 0.01), 2), [0.995, 0.998, 0.999]])
 
 Compared = tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]
@@ -23,7 +23,7 @@ Compared = tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]
 
 def calibrate(codec: Codec, readings: Readings) -> FlagThresholds:
     """The lowest threshold of each tier that keeps silent errors below `SILENT_ERRORS` with 95 % certainty, chosen on
-    every other page and measured on the rest. Tiers with fewer than `LEAST_CHARACTERS` are left out."""
+    every other page and measured on the rest. Tiers with fewer than `MIN_CHARACTERS` are left out."""
     tiers = {tier: _calibrate(pages) for tier, pages in readings.cells.items()}
     found = {tier: threshold for tier, threshold in tiers.items() if threshold is not None}
     describable = capabilities_of(codec).describable
@@ -34,7 +34,7 @@ def calibrate(codec: Codec, readings: Readings) -> FlagThresholds:
 
 def _calibrate(pages: Sequence[Compared]) -> TierThreshold | None:
     chosen_on, measured_on = _joined(pages[::2]), _joined(pages[1::2] or pages)
-    if len(chosen_on[0]) < LEAST_CHARACTERS:
+    if len(chosen_on[0]) < MIN_CHARACTERS:
         return None
     sure, right = chosen_on
     allowed = SILENT_ERRORS * len(sure)

@@ -17,12 +17,12 @@ MATCH[BREAK, [INKED, PAPER, ROW_END, WRAP]] = 2 * EDIT, EDIT // 2, 0, 0
 MARKUP = 8
 #: Cost of a symbol of a text that is not on the page: of the first of a run, and of each further one.
 SKIP = np.array([96, 64, 64], dtype=np.int32)
-SKIP_ON = np.array([12, 8, 8], dtype=np.int32)
+SKIP_EXTEND = np.array([12, 8, 8], dtype=np.int32)
 #: The same of markup.
-SKIP_MARKUP, SKIP_MARKUP_ON = 1, 0
+SKIP_MARKUP, SKIP_MARKUP_EXTEND = 1, 0
 #: Cost of a symbol of a page that the text lacks: of the first of a run, and of each further one.
 UNREAD = np.array([96, 64, 80, 16], dtype=np.int32)
-UNREAD_ON = np.array([12, 8, 8, 4], dtype=np.int32)
+UNREAD_EXTEND = np.array([12, 8, 8, 4], dtype=np.int32)
 #: The first one beside markup, if it is no ink.
 UNREAD_AT_MARKUP = 8
 
@@ -36,16 +36,16 @@ def problem_of(text: TextSymbols, page: npt.NDArray[np.int64]) -> AlignmentProbl
         if gap < 0:
             row[page != INKED] = UNREAD_AT_MARKUP
     skip = np.where(text.markup, SKIP_MARKUP, SKIP[text.kind] - text.odd).astype(np.int32)
-    skip_on = np.where(text.markup, SKIP_MARKUP_ON, SKIP_ON[text.kind]).astype(np.int32)
+    skip_extend = np.where(text.markup, SKIP_MARKUP_EXTEND, SKIP_EXTEND[text.kind]).astype(np.int32)
     # what is cheap to leave out must not make what follows it so
     after_markup = np.flatnonzero(text.markup[:-1] & ~text.markup[1:]) + 1
-    skip_on[after_markup] = skip[after_markup]
+    skip_extend[after_markup] = skip[after_markup]
     return AlignmentProblem(
         match=np.concatenate([MATCH, MATCH + MARKUP])[:, page],
         kind=text.kind + len(MATCH) * text.markup,
         skip=skip,
-        skip_on=skip_on,
+        skip_extend=skip_extend,
         unread=begin,
         unread_kind=gap_kind,
-        unread_on=UNREAD_ON[page],
+        unread_extend=UNREAD_EXTEND[page],
     )

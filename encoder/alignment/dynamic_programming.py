@@ -12,7 +12,7 @@ import numpy.typing as npt
 #: Pairs of a letter and a cell that are compared; beyond, only those near the diagonal.
 MAX_PAIRS = 24_000_000
 #: Letters before and after the diagonal that are always compared.
-LEAST_BAND = 300
+MIN_BAND = 300
 
 _MATCHED, _SKIPPED, _UNREAD = 0, 1, 2  # what an alignment of two prefixes ends with
 _BEST, _SKIP_GOES_ON, _UNREAD_GOES_ON, _UNREAD_AFTER_SKIPPED = 3, 4, 8, 16  # bits of a step
@@ -33,18 +33,18 @@ class AlignmentProblem:
     #: int32[n]: cost of skipping each letter if the one before it is not skipped.
     skip: Costs
     #: int32[n]: cost of skipping each letter after another one.
-    skip_on: Costs
+    skip_extend: Costs
     #: int32[gaps, m]: cost of leaving each cell unread if the one before it is not, by what stands before it.
     unread: Costs
     #: int[n + 1]: the row of `unread` before any letter, and after each.
     unread_kind: npt.NDArray[np.int64]
     #: int32[m]: cost of leaving each cell unread after another one.
-    unread_on: Costs
+    unread_extend: Costs
 
     @cached_property
     def ramp(self) -> Costs:
         """int32[m + 1]: cost of so many further unread cells from the first one on."""
-        ramp: Costs = np.concatenate([[0], np.cumsum(self.unread_on)]).astype(np.int32)
+        ramp: Costs = np.concatenate([[0], np.cumsum(self.unread_extend)]).astype(np.int32)
         return ramp
 
 
@@ -63,11 +63,11 @@ def align(problem: AlignmentProblem) -> npt.NDArray[np.int64]:
     n, m = len(problem.kind), problem.match.shape[1]
     row = _Row(problem.ramp.copy(), np.full(m + 1, _NEVER, dtype=np.int32))
     if m:
-        row.best[1:] += problem.unread[problem.unread_kind[0], 0] - problem.unread_on[0]
+        row.best[1:] += problem.unread[problem.unread_kind[0], 0] - problem.unread_extend[0]
     first = np.full(m + 1, _UNREAD | _UNREAD_GOES_ON, dtype=np.uint8)
     first[:2] = np.array([_MATCHED, _UNREAD], dtype=np.uint8)[: m + 1]
     steps: list[tuple[int, Steps]] = [(0, first)]
-    band = max(LEAST_BAND, MAX_PAIRS // max(1, 2 * n))
+    band = max(MIN_BAND, MAX_PAIRS // max(1, 2 * n))
     row.best[band + 1 :] = _NEVER
     for i in range(n):
         centre = (i + 1) * m // n
@@ -83,7 +83,7 @@ def _next_row(problem: AlignmentProblem, row: _Row, i: int, low: int, high: int)
     matched[0] = row.best[low - 1] + problem.match[problem.kind[i], low - 1] if low else _NEVER
     np.add(best[:-1], problem.match[problem.kind[i], low : high - 1], out=matched[1:])
     begun = best + problem.skip[i]
-    skipped += problem.skip_on[i]
+    skipped += problem.skip_extend[i]
     goes_on = skipped < begun
     np.minimum(begun, skipped, out=skipped)
     is_skipped = skipped < matched

@@ -11,7 +11,7 @@ from foxing.encoder.errors import TokensError
 from foxing.renderer import PageLayout
 
 #: Darkness, 0 to 255, of the darkest pixel of a cell from which the cell counts as inked.
-LEAST_INK = 16
+MIN_INK = 16
 #: How much darker the edge of a cell must be than the edge beside it to be ink of its own, and not spilt.
 EDGE_INK = 32
 #: Mean darkness of a cell from which it counts as inked where cells are so small that each pixel mixes two of them.
@@ -41,7 +41,7 @@ def ink_of(image: Image.Image, rows: int, layout: PageLayout) -> Ink:
         return np.asarray(small, dtype=np.uint8) <= 255 - MEAN_INK
     full = image.resize((layout.columns * width, rows * height), Image.Resampling.NEAREST)
     dark = (255 - np.asarray(full, dtype=np.uint8)).reshape(rows, height, layout.columns, width)
-    inked: Ink = _own_ink(dark, margin) if margin else dark.max((1, 3)) >= LEAST_INK
+    inked: Ink = _own_ink(dark, margin) if margin else dark.max((1, 3)) >= MIN_INK
     return inked
 
 
@@ -50,11 +50,11 @@ def _own_ink(dark: _Darkness, margin: int) -> Ink:
     such as `_` lie at the edge. `dark`: uint8[rows, height, columns, width]."""
     across, down = slice(margin, dark.shape[3] - margin), slice(margin, dark.shape[1] - margin)
     before, after = slice(None, margin), slice(-margin, None)
-    inside = dark[:, down, :, across].max((1, 3)) >= LEAST_INK
+    inside = dark[:, down, :, across].max((1, 3)) >= MIN_INK
     upper, lower = _darkest(dark[:, before, :, across]), _darkest(dark[:, after, :, across])
     left, right = _darkest(dark[:, down, :, before]), _darkest(dark[:, down, :, after])
     # a pixel on the edge between two rows belongs to the upper one: glyphs stand on the base of their cell
-    shared = (lower >= LEAST_INK) & (lower >= _moved(upper, -1, 0)) & (_moved(inside, -1, 0) == 0)
+    shared = (lower >= MIN_INK) & (lower >= _moved(upper, -1, 0)) & (_moved(inside, -1, 0) == 0)
     edges = (
         (upper, _moved(lower, 1, 0)),
         (lower, _moved(upper, -1, 0)),
@@ -62,7 +62,7 @@ def _own_ink(dark: _Darkness, margin: int) -> Ink:
         (right, _moved(left, 0, -1)),
     )
     for edge, beyond in edges:
-        inside = inside | ((edge >= LEAST_INK) & (edge >= beyond + EDGE_INK))
+        inside = inside | ((edge >= MIN_INK) & (edge >= beyond + EDGE_INK))
     inked: Ink = inside | shared
     return inked
 

@@ -24,7 +24,7 @@ MARKUP = re.compile(
     re.MULTILINE,
 )
 #: How much an odd letter, or an odd pair, is told from others; see `rareness`.
-MOST_RARE = 40
+MAX_RARENESS = 40
 RARENESS_STEP = 7.0
 MAX_CHARACTERS = 509  # different ones that are told apart there
 
@@ -44,9 +44,9 @@ class TextSymbols:
     half: Numbers
     #: bool: whether it may be markup that is not on the page, or the blanks beside markup.
     markup: Flags
-    #: int64, 0 to `MOST_RARE`: how much more common what stands beside each other would be without it.
+    #: int64, 0 to `MAX_RARENESS`: how much more common what stands beside each other would be without it.
     odd: Numbers
-    #: int64, 0 to `MOST_RARE`: how uncommon it is that the next letter follows it.
+    #: int64, 0 to `MAX_RARENESS`: how uncommon it is that the next letter follows it.
     gap: Numbers
 
     def head(self, letters: int) -> "TextSymbols":
@@ -90,10 +90,11 @@ def _collapsed(kind: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def rareness(codes: Numbers) -> tuple[Numbers, Numbers]:
-    """Two int64[n], 0 to `MOST_RARE`: how much likelier the text is without each symbol, and how unlikely what follows
-    it is, by how often symbols stand beside each other in this text. `codes`: int64[n], 0 for blanks.
+    """Scores symbols by bigram statistics of the text itself. `codes`: int64[n], 0 for blanks.
 
-    In which word a letter is lost or added is seen in the ink; this says where in the word, better than chance.
+    Returns two int64[n] from 0 to `MAX_RARENESS`: how much more likely the text is without each symbol, and how
+    unlikely the symbol after it is. The ink shows which word lost or gained a letter; these scores locate the letter
+    within the word better than chance.
     """
     if len(codes) < 3:
         return np.zeros_like(codes), np.zeros_like(codes)
@@ -108,8 +109,8 @@ def rareness(codes: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def _graded(values: npt.NDArray[np.float64]) -> Numbers:
-    """Whole numbers from 0 to `MOST_RARE`."""
-    return np.clip(np.round(MOST_RARE / 2 + RARENESS_STEP * values), 0, MOST_RARE).astype(np.int64)
+    """Whole numbers from 0 to `MAX_RARENESS`."""
+    return np.clip(np.round(MAX_RARENESS / 2 + RARENESS_STEP * values), 0, MAX_RARENESS).astype(np.int64)
 
 
 def page_symbols(ink: Ink) -> tuple[Numbers, Numbers]:

@@ -18,35 +18,37 @@ FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?:[^\n]*\n)*?---[ \t]*(?:\n|\Z)")
 MARKUP = re.compile(r"<\|/?(?:ref|grounding)\|>|<\|det\|>[^<]*<\|/det\|>")
 
 
-def mask_untrusted(text: str, sure: Confidence, looped: npt.NDArray[np.bool_] | None = None) -> tuple[str, Confidence]:
+def mask_untrusted(
+    text: str, confidence: Confidence, looped: npt.NDArray[np.bool_] | None = None
+) -> tuple[str, Confidence]:
     """`text` with everything that cannot be trusted replaced by `UNREADABLE`, and the confidence of each character.
 
     Untrusted are endless repetitions (`looped`: bool[len(text)]), the whole text if the model was guessing, and what
-    the model itself wrote as unreadable; their confidence is 0. `sure`: float32[len(text)].
+    the model itself wrote as unreadable; their confidence is 0. `confidence`: float32[len(text)].
     """
     points = code_points(text)
     untrusted = np.zeros(len(points), dtype=bool) if looped is None else looped.copy()
     visible = ~untrusted & (points > 0x20)
-    if visible.any() and float(sure[visible].mean()) < UNREAD_BELOW:
+    if visible.any() and float(confidence[visible].mean()) < UNREAD_BELOW:
         untrusted |= points > 0x20
     untrusted |= points == UNREADABLE
     untrusted &= points != 0x0A
-    return _string(np.where(untrusted, np.uint32(UNREADABLE), points)), np.where(untrusted, np.float32(0), sure)
+    return _string(np.where(untrusted, np.uint32(UNREADABLE), points)), np.where(untrusted, np.float32(0), confidence)
 
 
-def without_markup(text: str, sure: Confidence) -> tuple[str, Confidence]:
+def without_markup(text: str, confidence: Confidence) -> tuple[str, Confidence]:
     """`text` and its confidence without the positions that grounding prompts add."""
     keep = np.ones(len(text), dtype=bool)
     for match in MARKUP.finditer(text):
         keep[match.start() : match.end()] = False
-    return _string(code_points(text)[keep]), sure[keep]
+    return _string(code_points(text)[keep]), confidence[keep]
 
 
-def without_front_matter(text: str, sure: Confidence) -> tuple[str, Confidence]:
+def without_front_matter(text: str, confidence: Confidence) -> tuple[str, Confidence]:
     """`text` and its confidence without the YAML that some models write before what is on the page."""
     match = FRONT_MATTER.match(text)
     start = 0 if match is None else match.end()
-    return text[start:], sure[start:]
+    return text[start:], confidence[start:]
 
 
 def _string(points: Cells) -> str:

@@ -43,7 +43,7 @@ RAPIDOCR_MARGIN_PX = 4  # paper around a row
 TESSERACT_MARGIN_PX = 8
 
 #: An engine is skipped for texts of which it knows less than this share of the characters.
-KNOWN_SHARE = 0.9
+MIN_KNOWN_SHARE = 0.9
 TESSERACT_LANGUAGES = {"ko": "kor", "ja": "jpn", "zh": "chi_sim", "de": "deu", "fr": "fra", "ru": "rus"}
 _WITHOUT_MARKS = str.maketrans("", "", f"¶⇥▒⟦⟧▶◆{GAP_MARK}")
 
@@ -113,7 +113,7 @@ class RapidOcr:
     def why_unsupported(self, text: str, language: str) -> str | None:
         letters = comparable(text)
         known = sum(letter in self._known for letter in letters) / max(1, len(letters))
-        return None if known >= KNOWN_SHARE else f"its packaged model knows {known:.0%} of the characters"
+        return None if known >= MIN_KNOWN_SHARE else f"its packaged model knows {known:.0%} of the characters"
 
     def read(self, rows: Sequence[Row], language: str) -> str:
         margin = RAPIDOCR_MARGIN_PX

@@ -22,7 +22,7 @@ from foxing.encoder.contract import UNREADABLE, Reading
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells, Page, Placement, Transcription, transcribe
 
-from .word_classes import JOINTS, ClassedWord, WordClass, classify, is_identifier, words_of
+from .word_classes import JOINERS, ClassedWord, WordClass, classify, is_identifier, words_of
 
 Flags = npt.NDArray[np.bool_]
 _NOTHING = transcribe(np.zeros(0, dtype=np.uint32))
@@ -201,12 +201,12 @@ def compare_message(original: str, read: str, gaps: Collection[int], language: s
 
 def _is_left_over(word: ClassedWord, text: str, gaps: Collection[int], lost: Sequence[str]) -> bool:
     """Whether an unmatched word is what is left of a word of the original: it holds or touches a character that is
-    unreadable, or it touches a gap and a lost word begins or ends like it. One of `JOINTS` may be before the gap."""
+    unreadable, or it touches a gap and a lost word begins or ends like it. One of `JOINERS` may be before the gap."""
     start, stop = word.start, word.stop
     if chr(UNREADABLE) in text[max(0, start - 1) : stop + 1]:
         return True
-    before = start - 2 if text[max(0, start - 1) : start] in JOINTS else start - 1
-    after = stop + 1 if text[stop : stop + 1] in JOINTS else stop
+    before = start - 2 if text[max(0, start - 1) : start] in JOINERS else start - 1
+    after = stop + 1 if text[stop : stop + 1] in JOINERS else stop
     return (after in gaps and any(each.startswith(word.text) for each in lost)) or (
         before in gaps and any(each.endswith(word.text) for each in lost)
     )

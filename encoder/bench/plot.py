@@ -47,8 +47,8 @@ NAMES = {
     "identifiers": "hex, UUIDs, digits",
 }
 #: Errors are drawn on a logarithmic scale down to one character in 100,000, which also stands for none.
-LEAST_ERROR = 1e-5
-_ERROR_TICKS = {0.5: "50 %", 0.1: "90 %", 0.01: "99 %", 0.001: "99.9 %", 1e-4: "99.99 %", LEAST_ERROR: "≥ 99.999 %"}
+MIN_ERROR = 1e-5
+_ERROR_TICKS = {0.5: "50 %", 0.1: "90 %", 0.01: "99 %", 0.001: "99.9 %", 1e-4: "99.99 %", MIN_ERROR: "≥ 99.999 %"}
 _COMPRESSOR_MARKER = "D"
 _COMPRESSOR_LINES: Mapping[str, Literal["--", ":"]] = {"zstd -19": "--", "PPMd": ":"}
 _BASELINE_MARKERS = ("x", "+", "1", "2")
@@ -162,7 +162,7 @@ def _draw_tiers(axes: Any, rows: Sequence[BenchRow], marks: _Marks) -> None:
         if bits is not None:
             x = bits * rows[0].characters / 8 / rows[0].pages
             axes.axvline(x, color="0.3", linestyle=style, linewidth=1)
-            axes.plot(x, LEAST_ERROR, _COMPRESSOR_MARKER, color="0.3", markersize=5)
+            axes.plot(x, MIN_ERROR, _COMPRESSOR_MARKER, color="0.3", markersize=5)
     axes.grid(alpha=0.3)
 
 
@@ -173,13 +173,13 @@ def _draw_baselines(axes: Any, rows: Sequence[BaselineRow], marks: _Marks) -> No
 
 
 def _error(share: float) -> float:
-    return max(1 - share, LEAST_ERROR)
+    return max(1 - share, MIN_ERROR)
 
 
 def _scale_errors(axes: Any) -> None:
     """A logarithmic scale of errors, fewer of them higher up."""
     axes.set_yscale("log")
-    axes.set_ylim(0.95, LEAST_ERROR * 0.6)
+    axes.set_ylim(0.95, MIN_ERROR * 0.6)
     axes.set_yticks(list(_ERROR_TICKS), list(_ERROR_TICKS.values()))
 
 

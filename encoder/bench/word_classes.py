@@ -20,7 +20,7 @@ COMMON_WORDS = 150  # of English, by occurrences
 RARE_MESSAGES_SHARE = 0.0005  # a rare word occurs in at most this share of the English training messages
 
 #: Characters that join the parts of one word.
-JOINTS = frozenset("'’._@:/+~-")
+JOINERS = frozenset("'’._@:/+~-")
 _UNREADABLE = chr(UNREADABLE)
 _HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
 #: Han, kana, Thai, Lao, Burmese and Khmer.

@@ -10,12 +10,12 @@ import numpy.typing as npt
 from PIL.Image import Image
 
 from foxing.encoder.contract import Reading, TierSpec
-from foxing.encoder.device import named, pick_device
+from foxing.encoder.device import device_label, pick_device
 from foxing.encoder.errors import CodecError
 from foxing.encoder.tokens import STREAM, VisionTokens
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, WIDE_TAIL, Cells, Repertoire
 
-from .confidence_scaling import WITH_CONFIDENCE, ConfidenceScaling
+from .confidence_scaling import CONFIDENCE_COST_FACTORS, ConfidenceScaling
 from .decoder import NAME, TokenDecoder
 from .runner import NetworkRunner, to_pixels
 from .weights import WEIGHTS_PATH, load_weights, weights_digest
@@ -61,7 +61,7 @@ class NativeCodec:
 
     def runs_on(self) -> dict[str, str]:
         """See `foxing.encoder.DescribableCodec`."""
-        return {"device": named(self.runner.device)}
+        return {"device": device_label(self.runner.device)}
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
         """See `foxing.encoder.Codec`."""
@@ -96,7 +96,7 @@ class NativeCodec:
         """See `foxing.encoder.CostableCodec`. With the bits of confidences; a full-width character takes its bits in
         its left cell."""
         self._check_tier(tier)
-        narrow, wide = WITH_CONFIDENCE.get(tier, (1.0, 1.0))
+        narrow, wide = CONFIDENCE_COST_FACTORS.get(tier, (1.0, 1.0))
         costs = self._streams.cost(cells) * np.float32(narrow)
         costs[:, :-1][cells[:, 1:] == WIDE_TAIL] *= np.float32(wide / narrow)
         return costs

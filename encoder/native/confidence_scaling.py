@@ -10,7 +10,7 @@ DEFAULT_FLAG_BELOW = 0.8
 #: Tier → bits of a narrow and of a full-width cell together with those of its confidence, in bits of the cell alone.
 #: Measured on English, Japanese and Chinese chats that had faded to the tier. Below 1 where nearly all cells are
 #: certain: costs are rounded, and a little too high.
-WITH_CONFIDENCE = {"tiny": (0.985, 1.0), "micro": (1.075, 1.45)}
+CONFIDENCE_COST_FACTORS = {"tiny": (0.985, 1.0), "micro": (1.075, 1.45)}
 
 
 class ConfidenceScalingInfo(TypedDict, total=False):

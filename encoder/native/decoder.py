@@ -55,9 +55,9 @@ class PageStreams:
         bits = self.kernel.costs(symbols, rare).reshape(cells.shape) * np.float32(1 / 16)
         return bits.astype(np.float32, copy=False)
 
-    def read(self, data: bytes, most_rows: int = DENSE_PAGE.rows) -> DecodedPage:
-        """The page in a stream, up to `most_rows` rows. Raises `TokensError` for bytes that `write` does not write."""
-        page = read_stream(self.kernel, data, most_rows)
+    def read(self, data: bytes, max_rows: int = DENSE_PAGE.rows) -> DecodedPage:
+        """The page in a stream, up to `max_rows` rows. Raises `TokensError` for bytes that `write` does not write."""
+        page = read_stream(self.kernel, data, max_rows)
         cells = self.alphabet.cells(*page.grid)
         confidence = np.where(cells == UNREADABLE, np.float32(0), page.confidence)
         cells.reshape(-1)[page.kept :] = ord(GAP_MARK)
@@ -83,7 +83,7 @@ class TokenDecoder:
         return map_parallel(self._read, tokens)
 
     def _read(self, tokens: VisionTokens) -> Reading:
-        page = self.streams.read(tokens.data, tokens.most_rows or DENSE_PAGE.rows)
+        page = self.streams.read(tokens.data, tokens.max_rows or DENSE_PAGE.rows)
         rows = len(page.cells)
         if rows % DENSE_PAGE.rows_per_token(tokens.tier):
             raise TokensError(f"these vision tokens are invalid: a page of '{tokens.tier}' cannot have {rows} rows")

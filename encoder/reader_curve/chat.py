@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from foxing.encoder.remote.endpoint import Call
-from foxing.encoder.remote.responses import BadAnswer, token_count
+from foxing.encoder.remote.responses import InvalidCompletion, token_count
 
 Api = Literal["openai", "anthropic"]
 ANTHROPIC_VERSION = "2023-06-01"
@@ -55,7 +55,7 @@ def headers(api: Api, key: str | None) -> dict[str, str]:
 
 
 def _openai(document: Any) -> ChatAnswer:
-    """Raises `BadAnswer`."""
+    """Raises `InvalidCompletion`."""
     try:
         choice = document["choices"][0]
         message, usage = choice["message"], document.get("usage") or {}
@@ -63,17 +63,17 @@ def _openai(document: Any) -> ChatAnswer:
         refused = bool(message.get("refusal")) or choice.get("finish_reason") in _REFUSED
         return ChatAnswer(_text(message.get("content")), prompt, completion, refused)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise BadAnswer("it has no choices with a message, or fields with invalid values") from error
+        raise InvalidCompletion("it has no choices with a message, or fields with invalid values") from error
 
 
 def _anthropic(document: Any) -> ChatAnswer:
-    """Raises `BadAnswer`."""
+    """Raises `InvalidCompletion`."""
     try:
         usage = document.get("usage") or {}
         prompt, completion = (token_count(usage.get(name) or 0) for name in ("input_tokens", "output_tokens"))
         return ChatAnswer(_text(document["content"]), prompt, completion, document.get("stop_reason") in _REFUSED)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise BadAnswer("it has no content, or fields with invalid values") from error
+        raise InvalidCompletion("it has no content, or fields with invalid values") from error
 
 
 def _text(content: Any) -> str:

@@ -11,7 +11,7 @@ from foxing.encoder.errors import CodecError
 from foxing.encoder.remote.endpoint import Endpoint
 from foxing.encoder.remote.requests import merged
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.renderer.readers import Type
+from foxing.renderer.readers import TypeSize
 
 from .chat import PROMPT, Api, ChatAnswer, call_of, request_body
 from .journal import Journal
@@ -49,7 +49,7 @@ class Cost:
 class CellResult:
     """How a reader reads cells of one size."""
 
-    cell: Type
+    cell: TypeSize
     pages: int
     score: Score
     #: Tokens that the reader's formula says a page is billed, and the prompt tokens that the endpoint reported, without
@@ -60,7 +60,7 @@ class CellResult:
     text_tokens: float
 
     @property
-    def type(self) -> Type:
+    def type(self) -> TypeSize:
         """The cell with what was measured."""
         measured = {
             "exact": round(self.score.exact, 4),
@@ -84,17 +84,17 @@ class ReaderCurve:
         self._prompt_tokens = count_text_tokens(PROMPT)
 
     @property
-    def left(self) -> list[SamplePage]:
+    def pending(self) -> list[SamplePage]:
         """Pages without an answer."""
         return [page for page in self.pages if page.key not in self.journal.answers]
 
-    def expected(self) -> Cost:
+    def expected_cost(self) -> Cost:
         """What the pages that are left cost if the model writes what stands on them."""
-        return self._cost(self.left, [page.text_tokens for page in self.left])
+        return self._cost(self.pending, [page.text_tokens for page in self.pending])
 
-    def most(self) -> Cost:
+    def max_cost(self) -> Cost:
         """What they cost if the model writes as much as it may."""
-        return self._cost(self.left, [most_tokens(page) for page in self.left])
+        return self._cost(self.pending, [max_answer_tokens(page) for page in self.pending])
 
     def _cost(self, pages: Sequence[SamplePage], written: Iterable[int]) -> Cost:
         prompt = sum(page.image.tokens + self._prompt_tokens for page in pages)
@@ -106,10 +106,10 @@ class ReaderCurve:
         what was spent. Raises `ReadFailed` if the endpoint does not answer, and `CodecError` if it reads nothing."""
         self.journal.open()
         spent = Cost(0, 0, 0, 0.0)
-        left = self.left
+        left = self.pending
         for done, page in enumerate(left):
             advance(len(self.pages) - len(left) + done, len(self.pages), spent)
-            body = merged(request_body(api, endpoint.options.model, page.image.png, most_tokens(page)), extra)
+            body = merged(request_body(api, endpoint.options.model, page.image.png, max_answer_tokens(page)), extra)
             answer = endpoint.ask(call_of(api), body)
             self.journal.add(page.key, answer)
             spent = self._with(spent, page, answer)
@@ -147,7 +147,7 @@ class ReaderCurve:
             )
         return rows
 
-    def _row(self, cell: Type, pages: Sequence[SamplePage]) -> CellResult:
+    def _row(self, cell: TypeSize, pages: Sequence[SamplePage]) -> CellResult:
         answers = [self.journal.answers[page.key] for page in pages]
         scores = [score(page, answer.text) for page, answer in zip(pages, answers, strict=True)]
         reported = [answer.prompt_tokens - self._prompt_tokens for answer in answers if answer.prompt_tokens]
@@ -161,6 +161,6 @@ class ReaderCurve:
         )
 
 
-def most_tokens(page: SamplePage) -> int:
+def max_answer_tokens(page: SamplePage) -> int:
     """How many tokens a model may write about a page."""
     return ceil(page.text_tokens * TOKENS_PER_TOKEN) + SPARE_TOKENS

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from foxing.renderer.readers import Reader, Type
+from foxing.renderer.readers import Reader, TypeSize
 
 _HEAD = "# Written by foxing calibrate. Put it into foxing.toml.\n"
 
 
-def measured_reader(reader: Reader, name: str, types: Sequence[Type], day: date, source: str) -> Reader:
+def measured_reader(reader: Reader, name: str, types: Sequence[TypeSize], day: date, source: str) -> Reader:
     """`reader` under a name, with the types as they were measured. `source`: what measured them."""
     fields = reader.model_dump(exclude={"type", "type_date", "type_source"})
     title = reader.title if reader.name == name else name

@@ -10,7 +10,7 @@ from hashlib import sha256
 from foxing.encoder.bench.word_lists import english_words
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer import Entry, Typesetter
-from foxing.renderer.readers import PageImage, Reader, Type, page_image, reader_layout
+from foxing.renderer.readers import PageImage, Reader, TypeSize, page_image, reader_layout
 
 #: Cells of the default grid, in px, smallest first.
 CELLS = ((5, 10), (6, 12), (7, 14), (8, 16), (9, 18), (10, 20), (12, 24), (14, 28), (16, 32), (20, 40))
@@ -27,7 +27,7 @@ Ranges = tuple[tuple[int, int], ...]
 class SamplePage:
     """A page that a reader is to read."""
 
-    cell: Type
+    cell: TypeSize
     #: Its number among those of this cell, from 0.
     number: int
     image: PageImage
@@ -55,11 +55,13 @@ def sample_pages(
     so many on a page. Raises `ReaderProfileError` for a size of which the reader sees no whole image, or a reader that
     sees none."""
     return [
-        page for width, height in cells for page in _pages(reader, Type(width_px=width, height_px=height), count, rows)
+        page
+        for width, height in cells
+        for page in _pages(reader, TypeSize(width_px=width, height_px=height), count, rows)
     ]
 
 
-def _pages(reader: Reader, cell: Type, count: int, rows: int | None) -> Iterator[SamplePage]:
+def _pages(reader: Reader, cell: TypeSize, count: int, rows: int | None) -> Iterator[SamplePage]:
     tried = Reader.model_validate({**reader.model_dump(), "type": (cell.model_dump(),)})
     layout = reader_layout(tried)
     layout = replace(layout, rows=min(layout.rows, rows or layout.rows))

@@ -42,7 +42,7 @@ class CircuitBreaker:
         """The server responded, with whatever status."""
         self._unanswered = 0
 
-    def record_silence(self) -> None:
+    def record_timeout(self) -> None:
         """The server did not respond in time."""
         self._unanswered += 1
         self._open_until = self._clock() + OPEN_S

@@ -151,11 +151,11 @@ class EndpointCodec:
             images.append(self._resized(item, tier, used))
         return self.encode(images, tier)
 
-    def blank(self, tokens: Sequence[VisionTokens], gone: Sequence[npt.NDArray[np.bool_]]) -> list[VisionTokens]:
+    def blank(self, tokens: Sequence[VisionTokens], masks: Sequence[npt.NDArray[np.bool_]]) -> list[VisionTokens]:
         """See `foxing.encoder.BlankableCodec`. A pixel belongs to the cell that its centre is in; what is faint beside
         a blanked cell goes as well."""
         blanked = []
-        for item, cells in zip(tokens, gone, strict=True):
+        for item, cells in zip(tokens, masks, strict=True):
             self._check(item)
             pixels = np.array(self._image(item))
             side = pixels.shape[1]  # a full page is square
@@ -207,11 +207,11 @@ class EndpointCodec:
 
     def _text_of(self, completion: ChatCompletion) -> tuple[str, npt.NDArray[np.float32]]:
         """The text on the page, and float32[len(text)], the confidence of each character. Raises `ReadFailed`."""
-        if completion.sure is None:
+        if completion.confidence is None:
             text = completion.text
             confidence = np.full(len(text), self.options.default_confidence, dtype=np.float32)
         else:
-            text, confidence = mask_untrusted(completion.text, completion.sure)
+            text, confidence = mask_untrusted(completion.text, completion.confidence)
         text, confidence = without_markup(text, confidence)
         if not text.strip():
             raise ReadFailed(f"{self.endpoint.url} returned positions but no text; check the option 'prompt'")

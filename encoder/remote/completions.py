@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from .responses import (
-    LONGEST,
-    BadAnswer,
+    MAX_ANSWER_CHARS,
     ChatCompletion,
+    InvalidCompletion,
     NoReading,
     character_confidence,
     check_finish,
@@ -33,33 +33,33 @@ class Completion:
     logprobs: tuple[float, ...]
     #: The server's name for the most likely token at each position.
     best: tuple[str, ...]
-    #: Whether the text was cut off at `max_tokens` or at `LONGEST`.
+    #: Whether the text was cut off at `max_tokens` or at `MAX_ANSWER_CHARS`.
     cut: bool
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
     @classmethod
     def of(cls, document: Any) -> Self:
-        """Parses the JSON of a response. Raises `BadAnswer`, or `NoReading` if the server returned nothing or refused.
-        A model that ended its text at once has answered, even if the ending token is not in the response."""
+        """Parses the JSON of a response. Raises `InvalidCompletion`, or `NoReading` if the server returned nothing or
+        refused. An empty text is a valid answer if the model ended it, even if the response omits the final token."""
         try:
             choice = document["choices"][0]
             text = "" if choice["text"] is None else choice["text"]
             listed = choice.get("logprobs") or {}
-            tokens = tuple(map(str, (listed.get("tokens") or ())[:LONGEST]))
-            logprobs = tuple(map(float, (listed.get("token_logprobs") or ())[:LONGEST]))
-            tops = list((listed.get("top_logprobs") or ())[:LONGEST])
+            tokens = tuple(map(str, (listed.get("tokens") or ())[:MAX_ANSWER_CHARS]))
+            logprobs = tuple(map(float, (listed.get("token_logprobs") or ())[:MAX_ANSWER_CHARS]))
+            tops = list((listed.get("top_logprobs") or ())[:MAX_ANSWER_CHARS])
             best = tuple(
                 _most_likely(name, top) for name, top in zip(tokens, tops or [None] * len(tokens), strict=True)
             )
             usage = document.get("usage") or {}
             counts = [token_count(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
             finish = choice.get("finish_reason")
-            too_long = len(text) > LONGEST or len(listed.get("tokens") or ()) > LONGEST
+            too_long = len(text) > MAX_ANSWER_CHARS or len(listed.get("tokens") or ()) > MAX_ANSWER_CHARS
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise BadAnswer("it has no choices with a text, or fields with invalid values") from error
+            raise InvalidCompletion("it has no choices with a text, or fields with invalid values") from error
         if not isinstance(text, str) or len(tokens) != len(logprobs):
-            raise BadAnswer("it has no text, or not one log-probability for each token")
+            raise InvalidCompletion("it has no text, or not one log-probability for each token")
         check_finish(choice, {}, finish)
         ended_at_once = finish == "stop" and counts[1] > 0
         if not text.strip() and not tokens and not ended_at_once:
@@ -70,7 +70,7 @@ class Completion:
             )
         if any(math.isnan(p) or p == math.inf for p in logprobs):
             logprobs = ()
-        return cls(text[:LONGEST], tokens, logprobs, best, finish == "length" or too_long, *counts)
+        return cls(text[:MAX_ANSWER_CHARS], tokens, logprobs, best, finish == "length" or too_long, *counts)
 
     @property
     def ids(self) -> list[int] | None:

@@ -20,7 +20,7 @@ from .completions import Completion
 from .error_responses import ErrorResponse
 from .event_loop import event_loop
 from .options import ServerOptions
-from .responses import BadAnswer, ChatCompletion, NoReading, billed_tokens
+from .responses import ChatCompletion, InvalidCompletion, NoReading, billed_tokens
 from .retries import AttemptFailed, Timing, with_retries
 from .usage import UsageMeter
 
@@ -58,7 +58,7 @@ class Call(Generic[ResponseT]):
     """A call of the API."""
 
     path: str
-    #: Parses the JSON of the response. Raises `BadAnswer`.
+    #: Parses the JSON of the response. Raises `InvalidCompletion`.
     parse: Callable[[Any], ResponseT]
     #: What the response is called in error messages.
     name: str
@@ -176,7 +176,7 @@ class Endpoint:
             failed, counts = False, (response.prompt_tokens, response.completion_tokens)
         except AttemptFailed as failure:
             counts = failure.billed
-            (self._breaker.record_silence if failure.no_response else self._breaker.record_response)()
+            (self._breaker.record_timeout if failure.no_response else self._breaker.record_response)()
             raise
         finally:  # an attempt that is cancelled has cost something too
             self.meter.count_request(clock() - start, *counts, failed=failed)
@@ -192,7 +192,7 @@ class Endpoint:
             message = f"{self.url} {self.clean(str(error))}"
             billed = billed_tokens(document)
             raise AttemptFailed(message, retry=True, retry_once=error.deliberate, billed=billed) from error
-        except BadAnswer as error:
+        except InvalidCompletion as error:
             message = f"{self.url} returned no {call.name}: {error}"
             raise AttemptFailed(message, retry=True, billed=billed_tokens(document)) from error
 

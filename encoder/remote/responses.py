@@ -21,7 +21,7 @@ MAX_QUOTE_CHARS = 300
 
 #: Maximum number of characters kept of a response, four for each cell of the densest page: a server may send
 #: megabytes, and processing takes more than linear time.
-LONGEST = 4 * DENSE_PAGE.cells
+MAX_ANSWER_CHARS = 4 * DENSE_PAGE.cells
 
 #: A special token at either end of the text, which servers keep if asked to skip none. The marks of grounding answers
 #: are not among them.
@@ -30,11 +30,11 @@ _MAX_SPECIAL_CHARS = 44
 _FENCE = re.compile(r"\A\s*```[a-zA-Z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 
-class BadAnswer(ValueError):
+class InvalidCompletion(ValueError):
     """The response is not a valid completion."""
 
 
-class NoReading(BadAnswer):
+class NoReading(InvalidCompletion):
     """A valid completion without a reading of the page. The message is a predicate whose subject is the server.
     `deliberate`: the model did what it was asked to, and another attempt will most likely end the same way."""
 
@@ -49,16 +49,16 @@ class ChatCompletion:
 
     text: str
     #: float32[len(text)] in [0, 1]: confidence of each character; None if the server returns no log-probabilities.
-    sure: npt.NDArray[np.float32] | None
-    #: Whether the text was cut off at `max_tokens` or at `LONGEST`.
+    confidence: npt.NDArray[np.float32] | None
+    #: Whether the text was cut off at `max_tokens` or at `MAX_ANSWER_CHARS`.
     cut: bool
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
     @classmethod
     def parse(cls, document: Any) -> Self:
-        """Parses the JSON of a response about a page that is not empty. Raises `BadAnswer`, or `NoReading` if the
-        model returned no text or refused."""
+        """Parses the JSON of a response for a page that is not empty. Raises `InvalidCompletion`, or `NoReading` if
+        the model returned no text or refused."""
         try:
             choice = document["choices"][0]
             message = choice["message"]
@@ -68,13 +68,13 @@ class ChatCompletion:
             counts = [token_count(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
             finish = choice.get("finish_reason")
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise BadAnswer("it has no choices with a message, or fields with invalid values") from error
+            raise InvalidCompletion("it has no choices with a message, or fields with invalid values") from error
         if isinstance(content, list):
             content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
         if content is not None and not isinstance(content, str):
-            raise BadAnswer(f"its content is not text but {type(content).__name__}")
+            raise InvalidCompletion(f"its content is not text but {type(content).__name__}")
         check_finish(choice, message, finish)
-        text = (content or "")[:LONGEST]
+        text = (content or "")[:MAX_ANSWER_CHARS]
         cut = finish == "length" or len(text) < len(content or "")
         completion = cls(text, character_confidence(text, logprobs), cut, *counts).trimmed()
         if not completion.text.strip():
@@ -90,7 +90,11 @@ class ChatCompletion:
         return self._slice(0, length)
 
     def _slice(self, start: int, stop: int) -> Self:
-        return replace(self, text=self.text[start:stop], sure=None if self.sure is None else self.sure[start:stop])
+        return replace(
+            self,
+            text=self.text[start:stop],
+            confidence=None if self.confidence is None else self.confidence[start:stop],
+        )
 
     def trimmed(self) -> Self:
         """The same, without special tokens at either end and without a code fence around the text."""
@@ -173,7 +177,9 @@ def character_confidence(text: str, logprobs: Any) -> npt.NDArray[np.float32] | 
         return None
     written, probabilities = spelled
     try:
-        characters = getincrementaldecoder("utf-8")().decode(written, len(written) <= 4 * LONGEST)[: 2 * LONGEST]
+        characters = getincrementaldecoder("utf-8")().decode(written, len(written) <= 4 * MAX_ANSWER_CHARS)[
+            : 2 * MAX_ANSWER_CHARS
+        ]
     except UnicodeDecodeError:
         return None
     of_bytes = np.array(probabilities[: len(characters.encode())], dtype=np.float32)
@@ -198,7 +204,7 @@ def _token_bytes(logprobs: Sequence[Any]) -> tuple[bytearray, list[float]] | Non
     written = bytearray()
     probabilities: list[float] = []
     for entry in logprobs:
-        if len(written) > 4 * LONGEST:  # a character has at most four bytes
+        if len(written) > 4 * MAX_ANSWER_CHARS:  # a character has at most four bytes
             break
         try:
             part = bytes([*entry["bytes"]]) if entry.get("bytes") is not None else str(entry["token"]).encode()

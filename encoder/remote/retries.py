@@ -34,7 +34,7 @@ class Timing:
     #: Pauses for some seconds.
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     #: A random number in [0, 1).
-    chance: Callable[[], float] = random.random
+    jitter: Callable[[], float] = random.random
     #: Monotonic time in seconds.
     clock: Callable[[], float] = time.monotonic
     #: The current time, timezone-aware.
@@ -89,7 +89,7 @@ def _pause_s(failure: AttemptFailed, retries: int, timing: Timing) -> float:
     longest = min(FIRST_PAUSE_S * 2.0**retries, MAX_PAUSE_S)
     if failure.retry_after_s is not None:
         return max(failure.retry_after_s, longest / 2)
-    return longest * (0.5 + timing.chance() / 2)
+    return longest * (0.5 + timing.jitter() / 2)
 
 
 def _note(retries: int, options: ServerOptions, *, late: bool) -> str:

@@ -22,7 +22,7 @@ from foxing.encoder.alignment import (
 )
 from foxing.encoder.capabilities import StorageEffect
 from foxing.encoder.contract import Reading, TierSpec
-from foxing.encoder.device import named
+from foxing.encoder.device import device_label
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.encoder.tokens import VisionTokens, bytes_of
 from foxing.renderer import PRINTED_PAGE, PageLayout, Repertoire
@@ -45,7 +45,7 @@ CELLS_PER_MARK = 8  # at least; a model may precede words with their location on
 _WELL_READ = {64: 600, 100: 800}
 
 
-def well_read(vision_tokens: int) -> int:
+def legible_text_tokens(vision_tokens: int) -> int:
     """Text tokens of a page that a model reads well from so many vision tokens: as many for each as in the nearest
     measurement."""
     nearest = min(_WELL_READ, key=lambda measured: abs(measured - vision_tokens))
@@ -105,13 +105,13 @@ class VisionCodec:
             dtype=self.token_dtype,
             flag_below=flag_below,
             positions=self.model.positions(tier),
-            text_tokens=well_read(rows * columns),
+            text_tokens=legible_text_tokens(rows * columns),
         )
 
     def runs_on(self) -> dict[str, str]:
         """See `foxing.encoder.DescribableCodec`."""
         precision = str(self.model.dtype).removeprefix("torch.")
-        facts = {"device": named(self.model.device), "model": self.source, "computes in": precision}
+        facts = {"device": device_label(self.model.device), "model": self.source, "computes in": precision}
         return {name: value for name, value in facts.items() if value}
 
     def encode(self, images: Sequence[Image.Image], tier: str) -> list[VisionTokens]:

@@ -18,7 +18,7 @@ MAX_BATCH_TOKENS = 1 << 18
 UNKNOWN_BATCH_PAGES = 4
 MAX_BATCH_PAGES = 64
 #: Memory of a position beside its keys and values, as a multiple of them: hidden states and the experts' inputs.
-BESIDE_CACHE = 1.0
+ACTIVATION_SHARE = 1.0
 
 R = TypeVar("R")
 
@@ -39,7 +39,7 @@ def bytes_per_position(config: Any, dtype: torch.dtype) -> int:
     heads = int(getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
     size = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
     cache = 2 * int(config.num_hidden_layers) * heads * size * dtype.itemsize
-    return max(1, round(cache * (1 + BESIDE_CACHE)))
+    return max(1, round(cache * (1 + ACTIVATION_SHARE)))
 
 
 def batch_tokens(model: VisionModel) -> int:

@@ -128,7 +128,9 @@ def _generation_from_text(completion: Completion, default_confidence: float) -> 
     """The same without token ids: loops are detected in the text alone."""
     answer = completion.answer
     length = len(answer.text)
-    confidence = np.full(length, default_confidence, dtype=np.float32) if answer.sure is None else answer.sure
+    confidence = (
+        np.full(length, default_confidence, dtype=np.float32) if answer.confidence is None else answer.confidence
+    )
     start = loop_start(answer.text) if answer.cut else None  # what ends by itself repeats what is on the page
     looped = np.arange(length) >= (length if start is None else start)
     if answer.cut:

@@ -126,7 +126,7 @@ class ContextBuilder:
         answer = self.recaller.recall(bank, query, now)
         spans = [span for span in answer.spans if span.message_id not in taken and _is_new(span, request)]
         recalled = _Recalled(spans, notes=list(answer.notes))
-        if reader.sees and spans:
+        if reader.accepts_images and spans:
             with self.database.read() as connection:
                 bank_id = banks.get(connection, bank).id
                 numbers = messages.ids_of(connection, bank_id, [span.message_id for span in spans])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from foxing.encoder import Refinement
 from foxing.memory.salience import by_rarity, fade_last
 from foxing.memory.text.terms import terms
-from foxing.renderer.fading import Salience, WrittenMessage
+from foxing.renderer.fading import MessageWords, Salience
 
 from .keepsakes import find_keepsakes, within_budget
 
@@ -32,7 +32,7 @@ def _keepsakes(page: Sequence[str]) -> frozenset[str]:
 def _fade_texts_last(kept: frozenset[str]) -> Refinement:
     """Words of keepsakes whose text is one of `kept` fade after all others."""
 
-    def refine(messages: Sequence[WrittenMessage], salience: Sequence[Salience]) -> list[Salience]:
+    def refine(messages: Sequence[MessageWords], salience: Sequence[Salience]) -> list[Salience]:
         texts = [message.entry.content for message in messages]
         ranges = [[(k.start, k.stop) for k in find_keepsakes(text) if text[k.start : k.stop] in kept] for text in texts]
         return fade_last(ranges)(messages, salience)

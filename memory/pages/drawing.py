@@ -25,7 +25,7 @@ from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageParts, PageRow, SpanRow
 from foxing.memory.text.terms import terms
 from foxing.memory.values.reports import WordCounts
-from foxing.renderer import GAP_MARK, Cells, Edge, Entry, PageLayout, render, transcribe_placements, uncut
+from foxing.renderer import GAP_MARK, Cells, Edge, Entry, PageLayout, render, transcribe_placements, whole_word_range
 from foxing.renderer.fading import FadedText
 
 from .content import PageState
@@ -198,7 +198,7 @@ def _relaid(page: StoredPage, faded: FadedLayout) -> RelaidMessages:
         for old, new in zip(page.spans, faded.page.placements, strict=True)
     ]
     kept = [
-        _kept(text, left, uncut(text.transcription.text, *_edges(page, span)))
+        _kept(text, left, whole_word_range(text.transcription.text, *_edges(page, span)))
         for span, text, left in zip(page.spans, page.texts, faded.texts, strict=True)
     ]
     read = transcribe_placements(faded.page)

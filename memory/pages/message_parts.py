@@ -15,7 +15,7 @@ from foxing.memory.text.passages import Passage
 from foxing.memory.values.messages import RecalledMessage, UncertainRun
 from foxing.memory.values.part_text import parse_parts
 from foxing.memory.values.parts import Part, TextPart
-from foxing.renderer import Edge, PageLayout, cut_run, edges_of, tier_rank
+from foxing.renderer import Edge, PageLayout, cut_word_length, edges_of, tier_rank
 
 from .content import PageState
 from .splice import join_gaps, splice
@@ -152,10 +152,10 @@ def _without_halves(parts: Sequence[RememberedMessage]) -> list[RememberedMessag
         faded_before = len(before.gaps) > 0 and before.gaps[-1] == len(before.text) - 1
         faded_after = len(after.gaps) > 0 and after.gaps[0] == 0
         if faded_before and not faded_after and after.begin != Edge.BETWEEN:
-            result[number + 1] = _cut(after, cut_run(after.text, at_end=False), len(after.text))
+            result[number + 1] = _cut(after, cut_word_length(after.text, at_end=False), len(after.text))
         elif faded_after and not faded_before and before.end != Edge.BETWEEN:
             kept = result[number]
-            result[number] = _cut(kept, 0, len(kept.text) - cut_run(kept.text, at_end=True))
+            result[number] = _cut(kept, 0, len(kept.text) - cut_word_length(kept.text, at_end=True))
     return result
 
 

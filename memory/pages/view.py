@@ -28,7 +28,7 @@ from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageRow, SpanRow
 from foxing.memory.values.pages import Line, MessageOnPage, PageReading
 from foxing.memory.values.reports import FadedMessage, PagePreview
-from foxing.renderer import Cells, PageLayout, render, shown_cells, shown_text, tier_rank
+from foxing.renderer import Cells, PageLayout, render, tier_rank, visible_cells, visible_text
 
 from .content import PageState, unpack_tokens
 from .decoder import PageDecoder
@@ -135,8 +135,8 @@ class PageViewer:
         page = page if drawn is None else page.redrawn(drawn)
         rows = page.row.rows_used
         cells, confidence = reading.cells[:rows], reading.confidence[:rows]
-        text = shown_text(cells)
-        places = shown_cells(cells)[: len(text)]
+        text = visible_text(cells)
+        places = visible_cells(cells)[: len(text)]
         shown, gap = confidence.reshape(-1)[places], reading.gap[:rows].reshape(-1)[places]
         streamed = self.decoder.codec_named(tokens.codec).tiers[reading.tier].streamed
         state = replace(PageState.of(reading), compared=streamed or wrong is not None)
@@ -251,6 +251,6 @@ def _kept_of(page: _StoredPage, parts: Sequence[MessageOnPage]) -> float:
 
 def _lines(cells: Cells, confidence: npt.NDArray[np.float32]) -> list[Line]:
     return [
-        Line(row=row, text=shown_text(cells[row]), confidence=round(float(confidence[row].mean()), 4))
+        Line(row=row, text=visible_text(cells[row]), confidence=round(float(confidence[row].mean()), 4))
         for row in range(cells.shape[0])
     ]

@@ -130,7 +130,7 @@ class ImageRecaller:
     def _reader(self, name: str) -> Reader:
         """Raises `UnknownReader`, `InvalidInput` for one that sees no images."""
         reader = self.readers[name]
-        if not reader.sees:
+        if not reader.accepts_images:
             raise InvalidInput(f"the reader '{name}' looks at no images; recall text for it")
         return reader
 

@@ -1,7 +1,7 @@
 """Fading: which words of messages stay on a page that holds less than all of them, and what is left of the messages."""
 
-from .bits import BITS_PER_CELL, CellCosts, bits_alone, word_bits
-from .fade import BYTES_PER_BIT, FadedPage, Size, WrittenMessage, fade
+from .bits import BITS_PER_CELL, CellCosts, isolated_bits, word_bits
+from .fade import BYTES_PER_BIT, FadedPage, MessageWords, Size, fade
 from .faded_text import FadedText, faded
 from .languages import languages_of
 from .salience import Salience, SalienceScorer, plain, text_salience
@@ -13,15 +13,15 @@ __all__ = [
     "CellCosts",
     "FadedPage",
     "FadedText",
+    "MessageWords",
     "Salience",
     "SalienceScorer",
     "Size",
     "Word",
-    "WrittenMessage",
-    "bits_alone",
     "fade",
     "faded",
     "is_punctuation",
+    "isolated_bits",
     "languages_of",
     "plain",
     "text_salience",

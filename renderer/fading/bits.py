@@ -32,7 +32,7 @@ def word_bits(words: Sequence[Word], cells: npt.NDArray[np.int64], costs: CellCo
     return np.diff(ends, prepend=0.0)
 
 
-def bits_alone(words: Iterable[str], typesetter: Typesetter, cost: Callable[[Cells], CellCosts]) -> dict[str, float]:
+def isolated_bits(words: Iterable[str], typesetter: Typesetter, cost: Callable[[Cells], CellCosts]) -> dict[str, float]:
     """The bits of each word outside of any sentence: on a page that lists them. Those that it cannot hold are left out.
 
     `cost`: the bits of each cell of a page.

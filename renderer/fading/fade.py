@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from foxing.renderer.breaks import Edge, uncut
+from foxing.renderer.breaks import Edge, whole_word_range
 from foxing.renderer.typeset import Entry
 
 from .faded_text import FadedText, faded
@@ -34,7 +34,7 @@ _Kept = list[npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
-class WrittenMessage:
+class MessageWords:
     """A message on a page, and its words."""
 
     #: Its content is the part of the message that the page holds.
@@ -63,7 +63,7 @@ class FadedPage:
 
 
 def fade(
-    messages: Sequence[WrittenMessage],
+    messages: Sequence[MessageWords],
     salience: Sequence[npt.NDArray[np.float64]],
     capacity: int,
     size: Size,
@@ -93,7 +93,7 @@ def fade(
 class _WordOrder:
     """The words of a page in the order in which they stay, and levels: how many of them do."""
 
-    def __init__(self, messages: Sequence[WrittenMessage], salience: Sequence[npt.NDArray[np.float64]]) -> None:
+    def __init__(self, messages: Sequence[MessageWords], salience: Sequence[npt.NDArray[np.float64]]) -> None:
         self.messages = messages
         #: What is left of a message, by its number and the words that are kept.
         self._texts: dict[tuple[int, bytes], FadedText] = {}
@@ -162,19 +162,19 @@ class _WordOrder:
         return float(self.bits[self.levels[level]]) + GAP_BITS * (gaps + len(self.messages))
 
 
-def _left_of(message: WrittenMessage, kept: npt.NDArray[np.bool_]) -> FadedText:
+def _left_of(message: MessageWords, kept: npt.NDArray[np.bool_]) -> FadedText:
     """What is left of a message with the words that are `kept`."""
     entry = message.entry
     return faded(entry.content, message.words, kept, entry.gaps, continues_after=entry.end != Edge.WHOLE)
 
 
-def _cut_words(message: WrittenMessage) -> npt.NDArray[np.bool_]:
+def _cut_words(message: MessageWords) -> npt.NDArray[np.bool_]:
     """bool[words]: those that go on beyond an end of the part where a page may have cut a word."""
-    first, last = uncut(message.entry.content, message.entry.begin, message.entry.end)
+    first, last = whole_word_range(message.entry.content, message.entry.begin, message.entry.end)
     return np.array([word.start < first or word.stop > last for word in message.words], dtype=bool)
 
 
-def _bridged(message: WrittenMessage, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _bridged(message: MessageWords, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """`kept` with the runs of faded words that take no more than `MARK_BITS`, if anything of the message is kept."""
     if kept.all() or not kept.any():
         return kept

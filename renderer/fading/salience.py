@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from foxing.renderer.scripts import is_unspaced
 
-from .fade import WrittenMessage
+from .fade import MessageWords
 from .frequencies import frequencies_of
 from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, languages_of
 from .words import is_punctuation
@@ -18,7 +18,7 @@ from .words import is_punctuation
 Salience = npt.NDArray[np.float64]
 _Flags = npt.NDArray[np.bool_]
 #: Messages of a page → the salience of their words.
-SalienceScorer = Callable[[Sequence[WrittenMessage]], list[Salience]]
+SalienceScorer = Callable[[Sequence[MessageWords]], list[Salience]]
 
 #: Ranks of words. Only the whole number counts between ranks.
 PUNCTUATION, FUNCTION_WORD, CONTENT, FACT = 0, 1, 2, 3
@@ -65,14 +65,14 @@ _IDENTIFIER = re.compile(
 )
 
 
-def text_salience(messages: Sequence[WrittenMessage], bits_alone: Mapping[str, float] | None = None) -> list[Salience]:
-    """The salience of the words of a page by its text alone.
+def text_salience(messages: Sequence[MessageWords], isolated_bits: Mapping[str, float] | None = None) -> list[Salience]:
+    """Returns the salience of the words of each message, computed from the text of the page alone.
 
-    Numbers, dates, names, negations and identifiers are worth most; then words that are rare in their language;
-    function words and punctuation least. `bits_alone`: the bits that a word, as `plain` gives it, takes outside of any
-    sentence, which say how rare it is; others are judged by their length and by how often they are on the page.
+    Numbers, dates, names, negations and identifiers rank highest, then words that are rare in their language, then
+    function words and punctuation. `isolated_bits`: normalised word (see `plain`) → its cost in bits without context,
+    a measure of its rarity; words that it lacks are rated by their length and their frequency on the page.
     """
-    page = _PageText(messages, bits_alone or {})
+    page = _PageText(messages, isolated_bits or {})
     return [page.salience(message) for message in page.texts]
 
 
@@ -84,7 +84,7 @@ def plain(word: str) -> str:
 class _MessageText:
     """The words of a message with what can be seen of each."""
 
-    def __init__(self, number: int, message: WrittenMessage) -> None:
+    def __init__(self, number: int, message: MessageWords) -> None:
         text = message.entry.content
         self.number = number
         self.text, self.words = text, message.words
@@ -128,9 +128,9 @@ class _MessageText:
 class _PageText:
     """What the words of a page say of each other."""
 
-    def __init__(self, messages: Sequence[WrittenMessage], bits_alone: Mapping[str, float]) -> None:
+    def __init__(self, messages: Sequence[MessageWords], isolated_bits: Mapping[str, float]) -> None:
         self.texts = [_MessageText(number, message) for number, message in enumerate(messages)]
-        self.bits_alone = bits_alone
+        self.isolated_bits = isolated_bits
         words = [word for text in self.texts for word in text.plain if word]
         self.counts = Counter(words)
         #: Where each word is first: the number of the message, and that of the word.
@@ -190,7 +190,7 @@ class _PageText:
         if self.frequencies is not None:
             rarity = self.frequencies.rarity(word)
             return _RAREST * (1.0 if rarity == 1 else _FREQUENT * rarity**_FREQUENT_POWER)
-        bits = self.bits_alone.get(word)
+        bits = self.isolated_bits.get(word)
         if bits is None:
             bits = _BITS_PER_CHARACTER * len(word) - np.log2(self.counts[word] or 1)
         short = 0.2 if len(word) < _SHORT and not is_unspaced(word[:1] or " ") else 1.0

@@ -10,7 +10,7 @@ from foxing.renderer.scripts import HAN, HIRAGANA, KATAKANA, SOUTH_EAST_ASIAN, U
 from .languages import MEASURES, MONTHS
 
 #: Characters of a number with its unit or the parts of its date, at most.
-LONGEST_DATE = 40
+MAX_DATE_CHARS = 40
 
 #: Combining marks, the Indic scripts, whose vowel signs `\w` does not match, and the joiner of their letters.
 _MARKS = (
@@ -111,4 +111,4 @@ def _kind(word: str) -> str:
 def _belongs(text: str, last: Word, word: Word, kinds: str) -> bool:
     """Whether `word` goes on the number or the date that `last` is."""
     near = word.start == last.stop + 1 and text[last.stop] in " \u00a0"
-    return near and kinds in ("nu", "nd", "dn") and word.stop - last.start <= LONGEST_DATE
+    return near and kinds in ("nu", "nd", "dn") and word.stop - last.start <= MAX_DATE_CHARS

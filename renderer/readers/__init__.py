@@ -2,7 +2,7 @@
 
 from .billing import Billing, Crops, Flat, Modes, Patches, Tiles
 from .page_images import PageImage, image_px, margin_px, page_image, page_images, reader_layout
-from .reader import Reader, ReaderProfileError, Readers, Type, UnknownReader, packaged_readers
+from .reader import Reader, ReaderProfileError, Readers, TypeSize, UnknownReader, packaged_readers
 
 __all__ = [
     "Billing",
@@ -15,7 +15,7 @@ __all__ = [
     "ReaderProfileError",
     "Readers",
     "Tiles",
-    "Type",
+    "TypeSize",
     "UnknownReader",
     "image_px",
     "margin_px",

@@ -19,7 +19,7 @@ class Billing(Protocol):
         """Tokens that an image of `width` by `height` px is billed."""
         ...
 
-    def seen(self, width: int, height: int) -> tuple[int, int]:
+    def scaled_size(self, width: int, height: int) -> tuple[int, int]:
         """The width and height in px at which the model sees the image."""
         ...
 
@@ -31,7 +31,7 @@ class Billing(Protocol):
 class _Formula(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def seen(self, width: int, height: int) -> tuple[int, int]:
+    def scaled_size(self, width: int, height: int) -> tuple[int, int]:
         """See `Billing`."""
         return width, height
 
@@ -49,9 +49,9 @@ class Patches(_Formula):
 
     def tokens(self, width: int, height: int) -> int:
         """See `Billing`."""
-        return ceil(Fraction(str(self.multiplier)) * self._patches(*self.seen(width, height)))
+        return ceil(Fraction(str(self.multiplier)) * self._patches(*self.scaled_size(width, height)))
 
-    def seen(self, width: int, height: int) -> tuple[int, int]:
+    def scaled_size(self, width: int, height: int) -> tuple[int, int]:
         """See `Billing`."""
         width, height = _fit(width, height, self.max_side_px)
         if self._patches(width, height) <= self.max_patches:
@@ -88,10 +88,10 @@ class Tiles(_Formula):
 
     def tokens(self, width: int, height: int) -> int:
         """See `Billing`."""
-        width, height = self.seen(width, height)
+        width, height = self.scaled_size(width, height)
         return self.base + self.per_tile * -(-width // self.tile_px) * -(-height // self.tile_px)
 
-    def seen(self, width: int, height: int) -> tuple[int, int]:
+    def scaled_size(self, width: int, height: int) -> tuple[int, int]:
         """See `Billing`."""
         width, height = _fit(width, height, self.fit_px)
         short = min(width, height)
@@ -166,7 +166,7 @@ class Modes(_Formula):
         long = max(width, height)
         return next((mode.tokens for mode in self.modes if long <= mode.side_px), self.modes[-1].tokens)
 
-    def seen(self, width: int, height: int) -> tuple[int, int]:
+    def scaled_size(self, width: int, height: int) -> tuple[int, int]:
         """See `Billing`."""
         return _fit(width, height, self.modes[-1].side_px)
 

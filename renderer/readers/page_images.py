@@ -23,9 +23,9 @@ MAX_COLUMNS = 160
 #: Blank cells around the text of a page image that is not dense. On the right it is the last column, where no ink is.
 MARGIN_CELLS = 1
 #: Of PNG. The highest level takes eight times as long and saves three bytes in a hundred.
-COMPRESSION = 6
+PNG_COMPRESSION_LEVEL = 6
 #: Shapes that hold nearly as much for a token as the best one; of them the largest is used.
-NEARLY = 0.99
+MIN_DENSITY_SHARE = 0.99
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class PageImage:
         left, above = margin_px(self.page.layout)
         pixels[above : above + drawn.shape[0], left:] = drawn
         buffer = BytesIO()
-        Image.fromarray(pixels).save(buffer, "PNG", compress_level=COMPRESSION)
+        Image.fromarray(pixels).save(buffer, "PNG", compress_level=PNG_COMPRESSION_LEVEL)
         return buffer.getvalue()
 
 
 def reader_layout(reader: Reader, newline: Newline = "mark") -> PageLayout:
     """The layout of a full page image: as many cells as the reader sees for a token without scaling the image down.
     Raises `ReaderProfileError` for a reader that sees no images."""
-    if not reader.sees:
+    if not reader.accepts_images:
         raise ReaderProfileError(f"the reader '{reader.name}' looks at no images; give it text")
     return replace(_best_layout(reader), newline=newline)
 
@@ -78,13 +78,15 @@ def _best_layout(reader: Reader) -> PageLayout:
         layout = replace(base, columns=columns)
         for rows in range(1, limits.max_side_px // cell.height_px + 1):
             size = image_px(layout, rows)
-            if max(size) <= limits.max_side_px and billing.seen(*size) == size:
+            if max(size) <= limits.max_side_px and billing.scaled_size(*size) == size:
                 cells = layout.ink_columns * rows
                 shapes.append((cells / billing.tokens(*size), cells, columns, rows))
     if not shapes:
         raise ReaderProfileError(f"reader '{reader.name}': no image of its type is seen without being scaled down")
     best = max(shapes)[0]
-    _, _, columns, rows = max((s for s in shapes if s[0] >= NEARLY * best), key=lambda s: (s[1], -abs(s[2] - 100)))
+    _, _, columns, rows = max(
+        (s for s in shapes if s[0] >= MIN_DENSITY_SHARE * best), key=lambda s: (s[1], -abs(s[2] - 100))
+    )
     return replace(base, columns=columns, rows=rows)
 
 

@@ -38,7 +38,7 @@ class _Profile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Type(_Profile):
+class TypeSize(_Profile):
     """Cells of one size, in one font."""
 
     width_px: Annotated[int, Field(ge=4, le=200)]
@@ -96,17 +96,17 @@ class Reader(_Profile):
     #: that end with words.
     dense: bool = False
     #: What it was tried with.
-    type: tuple[Type, ...] = ()
+    type: tuple[TypeSize, ...] = ()
     type_date: date | None = None
     type_source: str | None = None
 
     @property
-    def sees(self) -> bool:
+    def accepts_images(self) -> bool:
         """Whether it looks at images at all, and reads some type."""
         return self.limits is not None and self.billing is not None and self.legible is not None
 
     @cached_property
-    def legible(self) -> Type | None:
+    def legible(self) -> TypeSize | None:
         """The smallest type that it reads; type that was not measured is taken to be read. None if there is none."""
         read = [each for each in self.type if each.exact is None or each.exact >= LEGIBLE_FROM]
         return min(read, key=lambda each: each.area_px, default=None)

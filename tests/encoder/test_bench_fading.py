@@ -13,7 +13,7 @@ from foxing.encoder.bench import CONDITIONS, BenchRow, PageSet, measure, measure
 from foxing.encoder.bench.drawing import TierDrawer
 from foxing.encoder.tokens import STREAM
 from foxing.renderer import BLANK, DENSE_PAGE, GAP_MARK, Cells, PageLayout, Repertoire
-from foxing.renderer.fading import Salience, WrittenMessage
+from foxing.renderer.fading import MessageWords, Salience
 
 ROOMS = {"base": 256, "small": 100, "tiny": 30, "micro": 10}  # tokens
 TOKEN_BYTES = 48
@@ -171,7 +171,7 @@ def test_characters_that_were_doubtful_fade_first(codec: Bytewise) -> None:
 def test_refinements_get_the_texts_of_a_page(codec: Bytewise) -> None:
     seen: list[Sequence[str]] = []
 
-    def common_first(_: Sequence[WrittenMessage], salience: Sequence[Salience]) -> list[Salience]:
+    def common_first(_: Sequence[MessageWords], salience: Sequence[Salience]) -> list[Salience]:
         return [8 - words for words in salience]
 
     def refine(page: Sequence[str]) -> Sequence[Callable[..., list[Salience]]]:

@@ -176,7 +176,7 @@ def test_words_that_may_be_misread_already_fade_first() -> None:
     doubtful = np.zeros(len(message.entry.content), dtype=bool)
     place = message.entry.content.index("Hiroshi")
     doubtful[place] = True
-    unsure = replace(annotated, messages=[replace(message, doubtful=doubtful), *annotated.messages[1:]])
+    unsure = replace(annotated, messages=[replace(message, likely_misread=doubtful), *annotated.messages[1:]])
     sure, doubted = (PageDrawer(CostedCodec()).draw([each], "micro")[0] for each in (annotated, unsure))
     assert "Hiroshi" in texts_on(sure)[0]
     assert "Hiroshi" not in texts_on(doubted)[0]

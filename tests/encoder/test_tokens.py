@@ -294,7 +294,7 @@ def test_the_safetensors_file_of_a_stream_contains_its_bytes() -> None:
 def test_the_head_of_a_page_has_the_same_tokens() -> None:
     tokens = VisionTokens("native", "w", "base", (1, 2, 10), "stream", b"x" * 15)
     head = tokens.head(4)
-    assert (head.most_rows, head.data, head.count) == (4, tokens.data, 2)
+    assert (head.max_rows, head.data, head.count) == (4, tokens.data, 2)
     assert head.to_bytes() == tokens.to_bytes()
     with pytest.raises(TokensError, match="at least one row"):
         tokens.head(0)

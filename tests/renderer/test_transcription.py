@@ -15,9 +15,9 @@ from foxing.renderer import (
     escape,
     grid_text,
     load_atlas,
-    shown_cells,
-    shown_text,
     transcribe,
+    visible_cells,
+    visible_text,
 )
 
 
@@ -116,6 +116,6 @@ def test_a_literal_gap_mark_is_typeset_as_an_escape_and_comes_back() -> None:
 def test_the_text_of_a_grid_has_one_mark_for_each_gap() -> None:
     cells = marked("a⋯⋯⋯b▒⋯▒⋯__")
     assert grid_text(cells) == "a⋯b▒⋯▒⋯"
-    assert shown_text(cells) == "a⋯b⋯⋯"
-    assert shown_cells(cells).tolist() == [0, 1, 4, 6, 8, 9, 10]
+    assert visible_text(cells) == "a⋯b⋯⋯"
+    assert visible_cells(cells).tolist() == [0, 1, 4, 6, 8, 9, 10]
     assert load_atlas().width[ord(GAP_MARK)] == 1

@@ -267,7 +267,7 @@ class Pauses(list[float]):
 
     @property
     def timing(self) -> Timing:
-        return Timing(sleep=self.record, chance=lambda: 0.5)
+        return Timing(sleep=self.record, jitter=lambda: 0.5)
 
     async def record(self, seconds: float) -> None:
         self.append(seconds)

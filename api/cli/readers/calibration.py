@@ -95,19 +95,20 @@ def endpoint_of(options: Mapping[str, Any], api: Any, secret: SecretStr | None) 
 def announced_costs(calibration: ReaderCurve, reader: Reader) -> dict[str, Any]:
     return {
         "pages": len(calibration.pages),
-        "answered": len(calibration.pages) - len(calibration.left),
-        "expected": asdict(calibration.expected()),
-        "most": asdict(calibration.most()),
+        "answered": len(calibration.pages) - len(calibration.pending),
+        "expected": asdict(calibration.expected_cost()),
+        "most": asdict(calibration.max_cost()),
         "formula": reader.formula,
     }
 
 
 def announcement(calibration: ReaderCurve, reader: Reader) -> str:
-    done = len(calibration.pages) - len(calibration.left)
+    done = len(calibration.pages) - len(calibration.pending)
     known = f", {done:,} of them answered already" if done else ""
     return (
-        f"{len(calibration.pages):,} pages{known}; the rest takes about {in_words(calibration.expected())}, at most "
-        f"{in_words(calibration.most())} (an image: {reader.formula})"
+        f"{len(calibration.pages):,} pages{known}; the rest takes about "
+        f"{in_words(calibration.expected_cost())}, at most {in_words(calibration.max_cost())} (an image: "
+        f"{reader.formula})"
     )
 
 

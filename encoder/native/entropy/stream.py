@@ -50,8 +50,8 @@ def write_stream(
     return _CUT_HEADER.pack(rows | CUT, written.cells) + written.data
 
 
-def read_stream(kernel: Kernel, data: bytes, most_rows: int = DENSE_PAGE.rows) -> StreamedPage:
-    """The inverse of `write_stream`, up to `most_rows` rows. Raises `TokensError` for bytes that it does not write."""
+def read_stream(kernel: Kernel, data: bytes, max_rows: int = DENSE_PAGE.rows) -> StreamedPage:
+    """The inverse of `write_stream`, up to `max_rows` rows. Raises `TokensError` for bytes that it does not write."""
     rows = data[0] & ~CUT if data else 0
     cut = bool(data) and data[0] >= CUT
     total = rows * COLUMNS
@@ -60,7 +60,7 @@ def read_stream(kernel: Kernel, data: bytes, most_rows: int = DENSE_PAGE.rows) -
     kept = _CUT_HEADER.unpack_from(data)[1] if cut else total
     if cut and kept >= total:
         raise TokensError("these vision tokens are invalid: they keep more cells than their page has")
-    rows = min(rows, most_rows)
+    rows = min(rows, max_rows)
     total, whole = rows * COLUMNS, kept <= rows * COLUMNS
     kept = min(kept, total)
     try:

@@ -21,7 +21,7 @@ from .model import PageFeatures, RepeatRule, VisionModel
 from .preprocessing import Preprocessing, read_preprocessing
 
 #: Side in px below which the letters of a printed page are too small for these models: 4 × 8 px at 320.
-LEAST_SIDE_PX = 512
+MIN_SIDE_PX = 512
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class GridModel(VisionModel):
 def tier_sides(images: Preprocessing, step_px: int) -> dict[str, int]:
     """Side of the image in px by tier. Where the processor's limits leave two tiers the same side, the lower one has
     it."""
-    legible = [tier for tier in all_tiers().values() if tier.side_px >= LEAST_SIDE_PX]
+    legible = [tier for tier in all_tiers().values() if tier.side_px >= MIN_SIDE_PX]
     sides = {tier.name: images.side_px(tier.side_px, step_px) for tier in legible}
     later = [*list(sides.values())[1:], 0]
     return {tier: side for (tier, side), lower in zip(sides.items(), later, strict=True) if side > lower}

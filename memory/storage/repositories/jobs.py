@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, lite
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import dialect_of, insert_into
-from foxing.renderer.clock import LONGEST_AHEAD
+from foxing.renderer.clock import MAX_CLOCK_SKEW
 
 from .schedule import AT_ONCE, KINDS, JobKind
 
@@ -101,12 +101,12 @@ def _add(connection: Connection, due: ColumnElement[bool], created_at: datetime)
 
 def _free(now: datetime) -> ColumnElement[bool]:
     """Jobs that nobody works on: waiting ones, and those of a worker that was killed."""
-    return or_(_c.state == "waiting", _c.lease_until <= now, _c.lease_until > now + LONGEST_AHEAD)
+    return or_(_c.state == "waiting", _c.lease_until <= now, _c.lease_until > now + MAX_CLOCK_SKEW)
 
 
 def _ready(now: datetime) -> ColumnElement[bool]:
     """Jobs whose pause has passed."""
-    return or_(_c.run_after <= now, _c.run_after > now + LONGEST_AHEAD)
+    return or_(_c.run_after <= now, _c.run_after > now + MAX_CLOCK_SKEW)
 
 
 def has_free(connection: Connection, now: datetime, *, retry_at_once: bool = False) -> bool:
@@ -132,7 +132,7 @@ def take(
         others.c.bank_id == _c.bank_id,
         others.c.state == "running",
         others.c.lease_until > lease.now,
-        others.c.lease_until <= lease.now + LONGEST_AHEAD,
+        others.c.lease_until <= lease.now + MAX_CLOCK_SKEW,
     )
     query = select(_c.id).where(_free(lease.now), ~busy.exists()).limit(1)
     if after_id is None:
@@ -156,7 +156,7 @@ def _taken() -> Select[Any]:
 
 def running(connection: Connection, kind: JobKind, now: datetime) -> list[Job]:
     """Jobs of a kind that workers have taken and whose leases hold, the oldest first. Reads only."""
-    held = (_c.kind == kind, _c.state == "running", _c.lease_until > now, _c.lease_until <= now + LONGEST_AHEAD)
+    held = (_c.kind == kind, _c.state == "running", _c.lease_until > now, _c.lease_until <= now + MAX_CLOCK_SKEW)
     return [Job(*row) for row in connection.execute(_taken().where(*held).order_by(_c.id))]
 
 

@@ -12,7 +12,7 @@ from foxing.memory.errors import NotFound, StorageError
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.ids import with_id
 from foxing.memory.storage.manifest import PageManifest, Place
-from foxing.renderer.clock import LONGEST_AHEAD
+from foxing.renderer.clock import MAX_CLOCK_SKEW
 
 from . import messages, schedule
 from .blobs import contents as blobs
@@ -281,7 +281,7 @@ def lease(
 ) -> bool:
     """Leases a page to `owner`; False if another owner holds it or it has changed. A pinned page is leased only with
     `pinned`."""
-    over = or_(_c.lease_until <= now, _c.lease_until > now + LONGEST_AHEAD)
+    over = or_(_c.lease_until <= now, _c.lease_until > now + MAX_CLOCK_SKEW)
     free = or_(_c.lease_until.is_(None), over, _c.lease_owner == owner)
     update = schema.pages.update().where(_c.id == page.id, _c.version == page.version, free)
     if not pinned:

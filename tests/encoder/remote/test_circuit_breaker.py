@@ -9,18 +9,18 @@ def test_circuit_breaker_allows_one_probe_at_a_time() -> None:
     now = [0.0]
     breaker = CircuitBreaker(3, lambda: now[0])
     for _ in range(2):
-        breaker.record_silence()
+        breaker.record_timeout()
     breaker.record_response()
     for _ in range(3):
         with breaker.page():
-            breaker.record_silence()
+            breaker.record_timeout()
     with pytest.raises(CircuitOpen), breaker.page():
         pass
     now[0] += OPEN_S
     with breaker.page():
         with pytest.raises(CircuitOpen), breaker.page():
             pass
-        breaker.record_silence()
+        breaker.record_timeout()
     with pytest.raises(CircuitOpen), breaker.page():
         pass
     now[0] += OPEN_S

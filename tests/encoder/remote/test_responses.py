@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from foxing.encoder.alignment import without_markup
-from foxing.encoder.remote.responses import LONGEST, BadAnswer, ChatCompletion, NoReading, loop_start
+from foxing.encoder.remote.responses import MAX_ANSWER_CHARS, ChatCompletion, InvalidCompletion, NoReading, loop_start
 
 WORDS = "The delivery on 3 May is late by two days. 점심 먹자, said Dr. Keller; 17-24 pallets arrive before Whitsun."
 
@@ -33,8 +33,8 @@ def test_a_character_has_the_lowest_probability_of_its_tokens() -> None:
         {"token": "\\x8b", "logprob": math.log(0.5), "bytes": encoded[4:]},
     ]
     answer = ChatCompletion.parse(completion("two 점심", [token("two", 0.25), token(" ", 1.0), *halves]))
-    assert answer.sure is not None
-    assert answer.sure.tolist() == pytest.approx([0.25, 0.25, 0.25, 1.0, 0.9, 0.5])
+    assert answer.confidence is not None
+    assert answer.confidence.tolist() == pytest.approx([0.25, 0.25, 0.25, 1.0, 0.9, 0.5])
     assert (answer.prompt_tokens, answer.completion_tokens, answer.cut) == (120, 7, False)
 
 
@@ -47,17 +47,17 @@ def test_special_tokens_and_fences_are_removed() -> None:
     ):
         assert ChatCompletion.parse(completion(content)).text == "a b"
     answer = ChatCompletion.parse(completion("```text\na b\n```", logprobs))
-    assert answer.sure is not None
-    assert answer.sure.tolist() == pytest.approx([0.75] * 3)
+    assert answer.confidence is not None
+    assert answer.confidence.tolist() == pytest.approx([0.75] * 3)
     assert ChatCompletion.parse(completion([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])).text == "ab"
 
 
 def test_confidence_is_none_without_valid_log_probabilities() -> None:
     for logprobs in (None, [], "no", [{"token": "a"}], [{"token": "a", "logprob": "high"}]):
-        assert ChatCompletion.parse(completion("a", logprobs)).sure is None
+        assert ChatCompletion.parse(completion("a", logprobs)).confidence is None
     for logprob in (math.nan, math.inf, 10**400):
-        assert ChatCompletion.parse(completion("a", [{"token": "a", "logprob": logprob}])).sure is None
-    assert ChatCompletion.parse(completion("a", [{"token": "a", "logprob": -0.5, "bytes": 1 << 40}])).sure is None
+        assert ChatCompletion.parse(completion("a", [{"token": "a", "logprob": logprob}])).confidence is None
+    assert ChatCompletion.parse(completion("a", [{"token": "a", "logprob": -0.5, "bytes": 1 << 40}])).confidence is None
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_confidence_is_none_without_valid_log_probabilities() -> None:
     ],
 )
 def test_an_invalid_chat_completion_is_rejected(document: Any) -> None:
-    with pytest.raises(BadAnswer) as caught:
+    with pytest.raises(InvalidCompletion) as caught:
         ChatCompletion.parse(document)
     assert not isinstance(caught.value, NoReading)
 
@@ -127,7 +127,7 @@ def test_a_response_of_megabytes_is_cut_in_linear_time(endless: str) -> None:
         answer = ChatCompletion.parse(completion(content))
         without_markup(answer.text, np.ones(len(answer.text), dtype=np.float32))
     assert answer.text.startswith("Hello")
-    assert (len(answer.text) <= LONGEST, answer.cut) == (True, True)
+    assert (len(answer.text) <= MAX_ANSWER_CHARS, answer.cut) == (True, True)
 
 
 def test_special_tokens_are_removed_only_at_the_ends_with_whitespace_between_them() -> None:
@@ -140,8 +140,8 @@ def test_special_tokens_are_removed_only_at_the_ends_with_whitespace_between_the
 
 
 def test_confidence_covers_a_response_that_is_cut() -> None:
-    logprobs = [token("점심 ", 0.5)] * LONGEST
-    answer = ChatCompletion.parse(completion("점심 " * LONGEST, logprobs))
+    logprobs = [token("점심 ", 0.5)] * MAX_ANSWER_CHARS
+    answer = ChatCompletion.parse(completion("점심 " * MAX_ANSWER_CHARS, logprobs))
     assert answer.cut
-    assert answer.sure is not None
-    assert answer.sure.tolist() == pytest.approx([0.5] * len(answer.text))
+    assert answer.confidence is not None
+    assert answer.confidence.tolist() == pytest.approx([0.5] * len(answer.text))

@@ -116,7 +116,7 @@ class Clock:
 
     @property
     def timing(self) -> Timing:
-        return Timing(sleep=self.sleep, chance=lambda: 0.5, clock=lambda: self.now)
+        return Timing(sleep=self.sleep, jitter=lambda: 0.5, clock=lambda: self.now)
 
 
 def options(url: str, **changed: Any) -> RemoteOptions:

@@ -22,7 +22,7 @@ from foxing.encoder.acceptance import compare_served
 from foxing.encoder.conformance import CHECKS, READING_CHECKS
 from foxing.encoder.diagnostics import check_codec
 from foxing.encoder.remote.completions import Completion
-from foxing.encoder.remote.responses import LONGEST, BadAnswer
+from foxing.encoder.remote.responses import MAX_ANSWER_CHARS, InvalidCompletion
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.generation import Generation
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
@@ -155,21 +155,23 @@ def test_non_finite_and_out_of_range_numbers_are_rejected(local_codec: VisionCod
         generation = to_generation(local_codec.model, invalid, 0.9, 400)
         assert generation.text == "Read this."
         assert generation.confidence == pytest.approx(0.9)
-        assert invalid.answer.sure is None
+        assert invalid.answer.confidence is None
     for usage in ({"prompt_tokens": math.inf}, {"completion_tokens": -1}, {"prompt_tokens": 1e300}):
-        with pytest.raises(BadAnswer):
+        with pytest.raises(InvalidCompletion):
             Completion.of({"choices": [{"text": "a"}], "usage": usage})
-    with pytest.raises(BadAnswer):
+    with pytest.raises(InvalidCompletion):
         Completion.of({"choices": [{"text": "a", "logprobs": {"tokens": ["a"], "token_logprobs": [10**400]}}]})
     for token in (-1, 1 << 40):
         assert completion([token]).ids is None
 
 
 def test_an_endless_answer_is_cut() -> None:
-    names = ["token_id:5"] * (2 * LONGEST)
+    names = ["token_id:5"] * (2 * MAX_ANSWER_CHARS)
     logprobs = {"tokens": names, "token_logprobs": [-0.5] * len(names)}
-    endless = Completion.of({"choices": [{"text": "a" * (2 * LONGEST), "logprobs": logprobs, "finish_reason": "stop"}]})
-    assert (len(endless.text), len(endless.tokens), endless.cut) == (LONGEST, LONGEST, True)
+    endless = Completion.of(
+        {"choices": [{"text": "a" * (2 * MAX_ANSWER_CHARS), "logprobs": logprobs, "finish_reason": "stop"}]}
+    )
+    assert (len(endless.text), len(endless.tokens), endless.cut) == (MAX_ANSWER_CHARS, MAX_ANSWER_CHARS, True)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 
 from foxing.memory.ingest.salience import salience_in_bank
 from foxing.renderer import Entry
-from foxing.renderer.fading import Salience, WrittenMessage, words_of
+from foxing.renderer.fading import MessageWords, Salience, words_of
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -14,7 +14,7 @@ AT = datetime(2026, 1, 5, tzinfo=UTC)
 def refined(page: str, bank: list[str]) -> dict[str, float]:
     """The salience of each word of a page of one message, 1.5 for all of them before."""
     words = words_of(page)
-    message = WrittenMessage(Entry("m", "user", page, AT), words, np.ones(len(words)))
+    message = MessageWords(Entry("m", "user", page, AT), words, np.ones(len(words)))
     salience: list[Salience] = [np.full(len(words), 1.5)]
     for refinement in salience_in_bank(bank)([page]):
         salience = refinement([message], salience)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from foxing.renderer import DENSE_PAGE, Cells, Entry, PageLayout, Typesetter, transcribe
-from foxing.renderer.fading import CellCosts, bits_alone, word_bits, words_of
+from foxing.renderer.fading import CellCosts, isolated_bits, word_bits, words_of
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -36,6 +36,6 @@ def test_bits_of_words(text: str, bits: list[float]) -> None:
 
 def test_bits_alone_are_those_of_words_in_a_list() -> None:
     typesetter = Typesetter(PageLayout(columns=16, rows=2, newline="mark"))
-    found = bits_alone(["cat", "", "horse", "cat", "é", "elephantine", "x" * 20, "b"], typesetter, ones)
+    found = isolated_bits(["cat", "", "horse", "cat", "é", "elephantine", "x" * 20, "b"], typesetter, ones)
     assert found == {"cat": 3, "horse": 6, "é": 2, "elephantine": 12}
-    assert bits_alone([], typesetter, ones) == {}
+    assert isolated_bits([], typesetter, ones) == {}

@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from support.texts import texts
 
 from foxing.renderer import Edge, Entry, Typesetter
-from foxing.renderer.fading import FadedPage, WrittenMessage, fade, words_of
+from foxing.renderer.fading import FadedPage, MessageWords, fade, words_of
 
 AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 Salience = list[npt.NDArray[np.float64]]
 
 
-def written(*contents: str) -> list[WrittenMessage]:
+def written(*contents: str) -> list[MessageWords]:
     """Messages whose words take 8 bits a character."""
     messages = []
     for number, content in enumerate(contents):
         words = words_of(content)
         bits = np.array([8.0 * (word.stop - word.start) for word in words])
-        messages.append(WrittenMessage(Entry(f"m{number}", "user", content, AT, "t", "Ann"), words, bits))
+        messages.append(MessageWords(Entry(f"m{number}", "user", content, AT, "t", "Ann"), words, bits))
     return messages
 
 
@@ -33,7 +33,7 @@ def cells(entries: Sequence[Entry]) -> int:
     return max(span.stop for span in Typesetter().page(entries).placements)
 
 
-def salience_of(messages: Sequence[WrittenMessage], by_word: dict[str, float]) -> Salience:
+def salience_of(messages: Sequence[MessageWords], by_word: dict[str, float]) -> Salience:
     return [np.array([by_word.get(m.entry.content[word.start : word.stop], 0.5) for word in m.words]) for m in messages]
 
 
@@ -124,7 +124,7 @@ def test_where_nothing_is_left_there_is_still_a_page() -> None:
 
 def test_no_gap_takes_more_room_than_what_would_fade() -> None:
     (message,) = written("dinner in the old town of Rome")
-    cheap = WrittenMessage(message.entry, message.words, np.array([40.0, 1.0, 1.2, 30.0, 30.0, 1.5, 30.0]))
+    cheap = MessageWords(message.entry, message.words, np.array([40.0, 1.0, 1.2, 30.0, 30.0, 1.5, 30.0]))
     salience = salience_of([cheap], {"dinner": 3.5, "old": 2.1, "town": 2.2, "Rome": 3.1})
     by_room = [left(fade([cheap], salience, room, cells))[0] for room in range(8, 32)]
     assert list(dict.fromkeys(by_room)) == [
@@ -140,7 +140,7 @@ words = st.text("abcdefg", min_size=2, max_size=9)
 prose = st.lists(st.lists(words, min_size=1, max_size=60).map(" ".join), min_size=1, max_size=6)
 
 
-def any_salience(data: st.DataObject, messages: Sequence[WrittenMessage]) -> Salience:
+def any_salience(data: st.DataObject, messages: Sequence[MessageWords]) -> Salience:
     seed = data.draw(st.integers(0, 999))
     return [np.random.default_rng(seed).uniform(0, 4, len(message.words)) for message in messages]
 
@@ -171,7 +171,7 @@ def test_step_by_step_is_as_at_once_but_for_3_percent_of_the_room(
         entry = text.entry(message.entry)
         words = words_of(entry.content, entry.gaps)
         assert len(words) == kept.sum()
-        again.append(WrittenMessage(entry, words, message.bits[kept]))
+        again.append(MessageWords(entry, words, message.bits[kept]))
     rest = [scores[kept] for scores, kept in zip(salience, first.kept, strict=True)]
     stepwise = fade(again, rest, min(rooms), cells)
     stays = [each.copy() for each in first.kept]

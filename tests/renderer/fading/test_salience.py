@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from foxing.renderer import Entry
-from foxing.renderer.fading import WrittenMessage, plain, text_salience, words_of
+from foxing.renderer.fading import MessageWords, plain, text_salience, words_of
 from foxing.renderer.fading.languages import LANGUAGES, languages_of
 from foxing.renderer.fading.salience import CONTENT, FACT, FUNCTION_WORD, PUNCTUATION
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def written(*contents: str, role: str = "user") -> list[WrittenMessage]:
+def written(*contents: str, role: str = "user") -> list[MessageWords]:
     return [
-        WrittenMessage(Entry(str(n), role, content, AT), words_of(content), np.ones(len(words_of(content))))
+        MessageWords(Entry(str(n), role, content, AT), words_of(content), np.ones(len(words_of(content))))
         for n, content in enumerate(contents)
     ]
 

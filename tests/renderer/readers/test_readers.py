@@ -18,7 +18,7 @@ from foxing.renderer.readers import (
     Reader,
     ReaderProfileError,
     Readers,
-    Type,
+    TypeSize,
     UnknownReader,
     image_px,
     packaged_readers,
@@ -27,7 +27,7 @@ from foxing.renderer.readers import (
 )
 
 AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
-SEEING = [reader for reader in packaged_readers().values() if reader.sees]
+SEEING = [reader for reader in packaged_readers().values() if reader.accepts_images]
 PROFILE: dict[str, Any] = {
     "title": "Ours",
     "provider": "openai",
@@ -45,8 +45,8 @@ def entries(count: int) -> list[Entry]:
 def test_readers_that_come_with_foxing() -> None:
     readers = Readers()
     assert {"claude", "gpt-4o", "gpt-6", "gemini-2", "gemini-3", "qwen2.5-vl", "deepseek-ocr", "text"} <= set(readers)
-    assert not readers["text"].sees
-    assert readers["claude"].legible == Type(width_px=10, height_px=16, exact=0.95)
+    assert not readers["text"].accepts_images
+    assert readers["claude"].legible == TypeSize(width_px=10, height_px=16, exact=0.95)
     assert all(reader.title and reader.formula for reader in SEEING)
 
 
@@ -81,9 +81,9 @@ def test_an_invalid_reader_is_refused(change: dict[str, Any], message: str) -> N
 def test_type_that_is_read_badly_is_not_used() -> None:
     small = {"width_px": 5, "height_px": 8, "exact": 0.1}
     reader = Readers({"ours": PROFILE | {"type": [small, {"width_px": 12, "height_px": 24}]}})["ours"]
-    assert reader.legible == Type(width_px=12, height_px=24)
+    assert reader.legible == TypeSize(width_px=12, height_px=24)
     blind = Readers({"ours": PROFILE | {"type": [small]}})["ours"]
-    assert not blind.sees
+    assert not blind.accepts_images
     with pytest.raises(ReaderProfileError, match="looks at no images"):
         reader_layout(blind)
 
@@ -102,7 +102,7 @@ def test_images_are_seen_as_they_are_and_hold_everything(reader: Reader) -> None
     texts: dict[str, str] = {}
     for image in images:
         size = image.width_px, image.height_px
-        assert reader.billing.seen(*size) == size
+        assert reader.billing.scaled_size(*size) == size
         assert image.tokens == reader.billing.tokens(*size)
         assert max(size) <= reader.limits.max_side_px
         assert len(image.png) <= reader.limits.max_image_bytes
@@ -162,5 +162,5 @@ def test_no_other_shape_holds_much_more_for_a_token() -> None:
         for side in (400, 768, 1000, 1280, 1500):
             shape = replace(layout, columns=side // cell.width_px // 2 * 2, rows=side // cell.height_px)
             other = image_px(shape, shape.rows)
-            if reader.billing.seen(*other) == other:
+            if reader.billing.scaled_size(*other) == other:
                 assert shape.ink_columns * shape.rows / reader.billing.tokens(*other) <= 1.011 * share

@@ -8,7 +8,7 @@ from foxing.encoder.native.decoder import PageStreams
 from foxing.encoder.native.entropy.tables import PriorTables
 from foxing.encoder.native.weights import load_weights
 from foxing.renderer import Entry, Page, Typesetter
-from foxing.renderer.fading import WrittenMessage, bits_alone, fade, plain, text_salience, word_bits, words_of
+from foxing.renderer.fading import MessageWords, fade, isolated_bits, plain, text_salience, word_bits, words_of
 
 #: Shares of its bytes that a training page fades to: what `tiny` and `micro` hold of a full page of text that the prior
 #: has not seen. In bytes, the pages it was trained on take half as much and would hardly fade.
@@ -38,9 +38,9 @@ class PageFader:
         for message in annotate_page(page, messages).messages:
             words = words_of(message.entry.content, message.entry.gaps)
             bits = word_bits(words, message.cell, costs[message.start : message.stop])
-            written.append(WrittenMessage(message.entry, words, bits))
+            written.append(MessageWords(message.entry, words, bits))
         listed = {plain(m.entry.content[word.start : word.stop]) for m in written for word in m.words}
-        alone = bits_alone(sorted(listed), self.setter, self._streams.cost)
+        alone = isolated_bits(sorted(listed), self.setter, self._streams.cost)
         left = fade(written, text_salience(written, alone), room, self._size)
         return self.setter.page(left.entries)
 
