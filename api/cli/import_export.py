@@ -32,9 +32,9 @@ def import_messages(
     timezone: Annotated[
         str | None, typer.Option(help="Time zone of times without an offset, e.g. Europe/Berlin.", show_default=False)
     ] = None,
-    as_if_there: Annotated[
+    backdate: Annotated[
         bool,
-        typer.Option("--as-if-there", help="Age the messages from when they were said, not from now."),
+        typer.Option("--backdate", help="Age the messages from when they were said, not from now."),
     ] = False,
     ray: RayOption = False,
     actors: ActorsOption = None,
@@ -44,7 +44,7 @@ def import_messages(
     """Import messages from files, with their original times. Importing a file again adds nothing.
 
     Imported messages are exact at first and fade with their time in the bank, as the last line says; with
-    --as-if-there they fade soon if they are old.
+    --backdate they fade soon if they are old.
 
     JSON Lines hold one conversation per line: {"id", "messages": [{"role", "content", "created_at"}, …]}, or one
     message per line as written by `export`. With --ray, actors embed the messages, and read the files themselves.
@@ -59,7 +59,7 @@ def import_messages(
         for path in files:
             with input_file(path) as read, state.progress(path.name) as progress:
                 source = NamedFile(read, STDIN) if is_stream(path) else read
-                request = ImportRequest(source, bank, file_format.value, timezone, as_if_there)
+                request = ImportRequest(source, bank, file_format.value, timezone, backdate)
                 if pool is None:
                     report = import_file(memory, **vars(request), progress=progress)
                 else:

@@ -112,7 +112,7 @@ def measure_characters(_: Path) -> Measurement:
 def measure_rivals(data: Path) -> Measurement:
     tiers = _repeated("--tier", RIVAL_TIERS)
     answer = _codec_bench_on(data, 1, "--baselines", *tiers, groups=RIVAL_GROUPS)
-    return {"rows": answer["rivals"], "not_compared": answer["not_compared"]}
+    return {"rows": answer["baselines"], "not_compared": answer["not_compared"]}
 
 
 def measure_speed(data: Path) -> Measurement:

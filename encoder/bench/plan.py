@@ -32,7 +32,7 @@ class SkippedBaseline(TypedDict):
 
     engine: str
     language: str
-    why: str
+    reason: str
 
 
 class StorageRow(TypedDict):
@@ -101,7 +101,7 @@ def compare_with(
         part = first_pages(groups[name], pages)
         reason = engine.why_unsupported("".join(page.text for page in part.pages), name)
         if reason is not None:
-            skipped.append({"engine": engine.name, "language": name, "why": reason})
+            skipped.append({"engine": engine.name, "language": name, "reason": reason})
             continue
         for step, tier in enumerate(tiers):
             rows.append(compare(codec, engine, TierDrawer(codec, part).draw(tier).pages, tier, name))

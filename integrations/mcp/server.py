@@ -47,7 +47,7 @@ def make_server(connection_of: ConnectionOf) -> MCPServer:
         (tools.timeline, "Timeline", _READS),
         (tools.pin_page, "Pin a page", _SETS),
         (tools.unpin_page, "Unpin a page", _SETS),
-        (tools.fade, "Let pages fade", _DESTROYS),
+        (tools.age_pages, "Age pages", _DESTROYS),
         (tools.forget, "Erase for good", _DESTROYS),
     ):
         server.add_tool(tool, title=title, annotations=annotations, structured_output=False)

@@ -152,13 +152,13 @@ class Tools:
         page = await self._run(lambda memory, bank: memory.unpin(bank, page_id))
         return f"Page {page.id} ages again; it is at tier {page.tier}."
 
-    async def fade(
+    async def age_pages(
         self,
-        preview: Annotated[bool, Field(description="Only say what would fade, and change nothing.")] = True,
+        dry_run: Annotated[bool, Field(description="Only report which pages are due; change nothing.")] = True,
     ) -> str:
-        """Let pages fade that are due by the policy of the memory, or see which ones are. What has faded can be brought
-        back by the operator for some days, and then no more."""
-        aged = await self._run(lambda memory, bank: memory.age(bank, dry_run=preview))
+        """Age the pages that are due, so that they fade, or list them. The operator can undo this for a few days; after
+        that, what has faded is lost."""
+        aged = await self._run(lambda memory, bank: memory.age(bank, dry_run=dry_run))
         moves = [f"page {move.page_id}: {move.from_tier} to {move.to_tier}" for move in aged.moved]
         lines = [f"{'Would fade' if aged.dry_run else 'Faded'}: {'; '.join(moves)}" if moves else "No page is due."]
         lines += [f"page {page.page_id} at {page.tier}: {forecast_text(page)}" for page in aged.upcoming]

@@ -45,7 +45,7 @@ class ImportRequest:
     bank: str
     format: str = "auto"
     timezone: str | None = None
-    as_if_there: bool = False
+    backdate: bool = False
 
 
 class BulkWork:
@@ -91,9 +91,7 @@ class BulkWork:
     def import_file(self, request: ImportRequest, pool: Pool, *, progress: Progress | None = None) -> ImportReport:
         """Does what `import_file` does; the workers of `pool` read the file as well, and embed its messages. This
         process stores them, in the order of the file. Raises as it does, and `PoolError`."""
-        source = check_file(
-            request.path, format=request.format, timezone=request.timezone, as_if_there=request.as_if_there
-        )
+        source = check_file(request.path, format=request.format, timezone=request.timezone, backdate=request.backdate)
         batches = [EmbedBatch(source, number) for number in range(source.batches)]
         embedded = pool.run(BulkWork.embed, batches, in_order=True)
         storage = EmbeddedStorage(self._store, (result for _, result in embedded), self._now)

@@ -169,8 +169,8 @@ def installation(site: Path, tmp_path: Path) -> Installation:
 def test_the_codec_is_listed_with_what_it_requires_and_broken_ones_with_the_reason(installation: Installation) -> None:
     document = installation.json("codec", "list")
     echo = next(entry for entry in document["codecs"] if entry["codec"] == "echo")
-    assert (echo["package"], echo["about"]) == ("foxing-echo", "Repeats what it hears.")
-    assert echo["needs"] == [{"setting": "FOXING_CODECS__ECHO__LABEL", "set": False}]
+    assert (echo["package"], echo["description"]) == ("foxing-echo", "Repeats what it hears.")
+    assert echo["requires"] == [{"setting": "FOXING_CODECS__ECHO__LABEL", "set": False}]
     native = [entry["package"] for entry in document["codecs"] if entry["codec"] == "native"]
     assert native == ["foxing"], "a package cannot replace a codec of ours"
     reasons = {entry["name"]: entry["reason"] for entry in document["broken"]}

@@ -22,7 +22,7 @@ class NotCompared(TypedDict):
     """An engine that was not compared with."""
 
     engine: str
-    why: str
+    reason: str
     #: The group that it cannot read; left out if the engine is not available at all.
     language: NotRequired[str]
 
@@ -67,7 +67,7 @@ class BenchResult:
         if self.characters is not None:
             document["characters"] = [row.to_dict() for row in self.characters]
         if self.baselines is not None:
-            document["rivals"] = [row.to_dict() for row in self.baselines.rows]
+            document["baselines"] = [row.to_dict() for row in self.baselines.rows]
             document["not_compared"] = self.baselines.not_compared
         if self.speed is not None:
             document["speed"] = self.speed.to_dict()
@@ -95,7 +95,7 @@ def run_bench(
         loaded, unavailable = engines
         with state.progress("baselines") as progress:
             compared, skipped = compare_with(loaded, codec, groups, tiers, options.baseline_pages, progress)
-        missing = [NotCompared(engine=name, why=why) for name, why in unavailable.items()]
+        missing = [NotCompared(engine=name, reason=reason) for name, reason in unavailable.items()]
         baselines = BaselineComparison(compared, [*missing, *(NotCompared(**group) for group in skipped)])
     if options.speed_on is not None:
         with state.progress("speed"):

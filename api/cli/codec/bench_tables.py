@@ -155,7 +155,7 @@ def _show_baselines(console: Console, comparison: "BaselineComparison") -> None:
     console.print(table(columns, shown))
     for item in comparison.not_compared:
         subject = item["engine"] if "language" not in item else f"{item['engine']}, {item['language']}"
-        console.print(f"Not compared: {subject}: {item['why']}")
+        console.print(f"Not compared: {subject}: {item['reason']}")
 
 
 def _show_speed(console: Console, speed: "CodecSpeed") -> None:

@@ -31,11 +31,11 @@ class CodecStatus:
 
     codec: str
     #: One sentence.
-    about: str
+    description: str
     #: The distribution that has it.
     package: str
     #: Whether FOXING_CODEC selects it.
-    chosen: bool
+    selected: bool
     #: The extras of the package that install its dependencies, separated by commas; None if it needs none.
     extra: str | None
     #: Whether its dependencies are installed.
@@ -44,7 +44,7 @@ class CodecStatus:
     missing: tuple[str, ...]
     #: Whether its weights come with the package.
     bundled: bool
-    needs: tuple[RequiredSetting, ...]
+    requires: tuple[RequiredSetting, ...]
     #: Whether its dependencies are installed and its required settings are set.
     ready: bool
 
@@ -70,22 +70,22 @@ def _status(plugin: "Plugin[CodecPlugin[Any]]", settings: "Settings") -> CodecSt
 
     codec = plugin.value
     options = settings.codecs.get(plugin.name, {})
-    needs = tuple(
+    requires = tuple(
         RequiredSetting(environment_name(f"codecs.{plugin.name}.{needed.option}"), needed.given)
         for needed in codec.required(options)
     )
     missing = codec.missing(options)
     return CodecStatus(
         codec=plugin.name,
-        about=codec.about,
+        description=codec.about,
         package=plugin.package,
-        chosen=settings.codec == plugin.name,
+        selected=settings.codec == plugin.name,
         extra=",".join(item.extra for item in codec.dependencies(options)) or None,
         installed=not missing,
         missing=missing,
         bundled=codec.bundled,
-        needs=needs,
-        ready=not missing and all(need.set for need in needs),
+        requires=requires,
+        ready=not missing and all(setting.set for setting in requires),
     )
 
 
@@ -93,10 +93,10 @@ def _show(console: Console, rows: "list[CodecStatus]", broken: "list[BrokenPlugi
     cells = [
         (
             row.codec,
-            "yes" if row.chosen else None,
+            "yes" if row.selected else None,
             "yes" if row.installed else f"no: pip install '{row.package}[{row.extra}]'",
-            ", ".join(f"{need.setting} ({'set' if need.set else 'not set'})" for need in row.needs),
-            row.about,
+            ", ".join(f"{need.setting} ({'set' if need.set else 'not set'})" for need in row.requires),
+            row.description,
         )
         for row in rows
     ]

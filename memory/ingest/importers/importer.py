@@ -53,7 +53,7 @@ class ImportSource:
     #: threads that they belong to
     threads: int
     #: whether they count as having come into the bank when they were said
-    as_if_there: bool
+    backdate: bool
 
     @property
     def batches(self) -> int:
@@ -65,7 +65,7 @@ class ImportSource:
         zone = zone_of(self.timezone) if self.timezone is not None else None
         remaining = _read(self.path, self.format, zone)
         while batch := list(islice(remaining, MESSAGES_AT_ONCE)):
-            yield [imported.as_if_there() for imported in batch] if self.as_if_there else batch
+            yield [imported.backdated() for imported in batch] if self.backdate else batch
 
 
 class Storage(Protocol):
@@ -81,7 +81,7 @@ def import_file(
     bank: str,
     format: str = "auto",
     timezone: str | None = None,
-    as_if_there: bool = False,
+    backdate: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Stores the messages of a file, which may be gzipped, with their own times.
@@ -90,17 +90,17 @@ def import_file(
     "created_at"?, "metadata"?}, …]}` or a message `{"id", "thread", "role", "content", …}`. Tool calls and results in
     the shapes of OpenAI and Anthropic become parts. `timezone` is that of times without an offset; messages without a
     time get the time at which they are stored. They age from when they are stored, or from `arrived_at` where a line
-    that was exported has it; `as_if_there`: from when they were said, so that an old history fades soon.
+    that was exported has it; `backdate`: from when they were said, so that an old history fades soon.
 
     The file is read to its end before anything is stored, so a file with a mistake stores nothing. Messages are then
     stored in batches, each all or nothing, under ids that are the same in every import: an interrupted import resumes
     when it is run again. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge` or `Conflict`, with the line.
     """
-    source = check_file(path, format=format, timezone=timezone, as_if_there=as_if_there)
+    source = check_file(path, format=format, timezone=timezone, backdate=backdate)
     return store_file(memory, source, bank=bank, progress=progress)
 
 
-def check_file(path: Path | NamedFile, *, format: str, timezone: str | None, as_if_there: bool = False) -> ImportSource:
+def check_file(path: Path | NamedFile, *, format: str, timezone: str | None, backdate: bool = False) -> ImportSource:
     """The file of `import_file`, read to its end. Raises `InvalidInput` or `InvalidTime`, with the line."""
     if format not in FORMATS:
         raise InvalidInput(f"the format '{format}' is not known; choose one of {', '.join(FORMATS)}")
@@ -109,7 +109,7 @@ def check_file(path: Path | NamedFile, *, format: str, timezone: str | None, as_
     threads = Counter(imported.message.thread for imported in _read(path, chosen, zone))
     if not threads:
         raise InvalidInput(f"{path} contains no messages; check its format")
-    return ImportSource(path, chosen, timezone, threads.total(), len(threads), as_if_there)
+    return ImportSource(path, chosen, timezone, threads.total(), len(threads), backdate)
 
 
 def store_file(memory: Storage, source: ImportSource, *, bank: str, progress: Progress | None = None) -> ImportReport:

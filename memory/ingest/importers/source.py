@@ -49,7 +49,7 @@ class ImportedMessage:
     #: Bytes of the file read so far, before decompression.
     bytes_read: int
 
-    def as_if_there(self) -> "ImportedMessage":
+    def backdated(self) -> "ImportedMessage":
         """The same, as if it had come into the bank when it was said."""
         message = self.message
         arrived_at = message.arrived_at or message.created_at

@@ -39,22 +39,22 @@ def test_codec_list_shows_every_codec_and_its_requirements(foxing: Foxing, monke
     monkeypatch.setenv("FOXING_CODECS__REMOTE__URL", "http://127.0.0.1:9/v1")
     codecs = {entry["codec"]: entry for entry in foxing.json("codec", "list")["codecs"]}
     native, remote, deepseek = codecs["native"], codecs["remote"], codecs["deepseek-ocr"]
-    assert (native["chosen"], native["installed"], native["ready"]) == (True, True, True)
-    assert (remote["chosen"], remote["extra"], remote["ready"]) == (False, "remote", False)
-    assert (deepseek["extra"], deepseek["needs"], deepseek["ready"]) == ("gpu", [], deepseek["installed"])
-    assert remote["needs"] == [
+    assert (native["selected"], native["installed"], native["ready"]) == (True, True, True)
+    assert (remote["selected"], remote["extra"], remote["ready"]) == (False, "remote", False)
+    assert (deepseek["extra"], deepseek["requires"], deepseek["ready"]) == ("gpu", [], deepseek["installed"])
+    assert remote["requires"] == [
         {"setting": "FOXING_CODECS__REMOTE__URL", "set": True},
         {"setting": "FOXING_CODECS__REMOTE__MODEL", "set": False},
     ]
     assert "FOXING_CODECS__REMOTE__MODEL (not set)" in foxing.text("codec", "list")
     monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__REMOTE__URL", "http://127.0.0.1:9/v1")
     served, here = [e for e in foxing.json("codec", "list")["codecs"] if e["codec"] in ("deepseek-ocr", "got-ocr2")]
-    needs = [
+    requires = [
         {"setting": "FOXING_CODECS__DEEPSEEK_OCR__REMOTE__URL", "set": True},
         {"setting": "FOXING_CODECS__DEEPSEEK_OCR__REMOTE__MODEL", "set": False},
     ]
-    assert (served["extra"], served["needs"], served["ready"]) == ("gpu,remote", needs, False)
-    assert (here["extra"], here["needs"]) == ("gpu", [])
+    assert (served["extra"], served["requires"], served["ready"]) == ("gpu,remote", requires, False)
+    assert (here["extra"], here["requires"]) == ("gpu", [])
 
 
 def test_codec_list_loads_no_model() -> None:
@@ -138,16 +138,16 @@ def test_codec_bench_prints_every_table(
     row = BaselineRow("engine-a", "1.0", "small", "en", 1, 100, 0.5, 1.0, 20.0, 10.0, 2.0, 71_154.0, 3_600.0)
 
     def compare(*_: Any) -> tuple[list[BaselineRow], list[dict[str, str]]]:
-        return [row], [{"engine": "engine-a", "language": "de", "why": "it does not read German"}]
+        return [row], [{"engine": "engine-a", "language": "de", "reason": "it does not read German"}]
 
     monkeypatch.setattr("foxing.api.cli.codec.bench_run.load_baselines", lambda: ([], {"engine-b": "not installed"}))
     monkeypatch.setattr("foxing.api.cli.codec.bench_run.compare_with", compare)
     options = ("--tier", "small", "--pages", "1", "--skip", "0", "--speed", "--baselines", "--ageing")
     arguments = ("codec", "bench", "--texts", *map(str, texts), *options)
     document = foxing.json(*arguments)
-    assert list(document) == ["rows", "rivals", "not_compared", "speed"]
+    assert list(document) == ["rows", "baselines", "not_compared", "speed"]
     assert all(set(BenchRow.__dataclass_fields__) <= set(each) for each in document["rows"])
-    assert [each["engine"] for each in document["rivals"]] == ["engine-a"]
+    assert [each["engine"] for each in document["baselines"]] == ["engine-a"]
     assert [each["engine"] for each in document["not_compared"]] == ["engine-b", "engine-a"]
     shown = foxing.text(*arguments)
     assert "engine-a 1.0" in shown

@@ -30,7 +30,7 @@ from ..conftest import Service
 Server = Callable[[str], AbstractAsyncContextManager[MCPServer | str]]
 TOOLS = {
     "build_context",
-    "fade",
+    "age_pages",
     "forget",
     "pin_page",
     "read_page",
@@ -133,9 +133,9 @@ def test_pages_are_seen_read_and_pinned(server: Server, bank: str, service: Serv
         assert "We ship Titan on 14 March." in text_of(await client.call_tool("read_page", {"page_id": page}))
         assert "pinned" in text_of(await client.call_tool("pin_page", {"page_id": page}))
         assert f"page {page}, 1 messages (main), tier base" in text_of(await client.call_tool("timeline"))
-        assert text_of(await client.call_tool("fade")) == "No page is due."
+        assert text_of(await client.call_tool("age_pages")) == "No page is due."
         await client.call_tool("unpin_page", {"page_id": page})
-        assert "Would fade" in text_of(await client.call_tool("fade"))
+        assert "Would fade" in text_of(await client.call_tool("age_pages"))
         assert not service.memory.page(bank, page).pinned
 
         assert [resource.uri for resource in (await client.list_resources()).resources] == ["foxing://timeline"]
@@ -181,7 +181,7 @@ def test_what_goes_wrong_is_said(server: Server, bank: str) -> None:
     async def play(client: Client) -> None:
         for tool, arguments, said in (
             ("read_page", {"page_id": "0" * 32}, "there is no"),
-            ("fade", {}, "there is no bank"),
+            ("age_pages", {}, "there is no bank"),
             ("remember", {"text": ""}, "text"),
             ("recall", {"max_tokens": 1}, "max_tokens"),
         ):

@@ -182,7 +182,7 @@ def test_arrival_is_exported_and_imported(memory: Memory, clock: Clock, tmp_path
 def test_a_file_is_imported_as_if_the_memory_had_been_there(memory: Memory, tmp_path: Path) -> None:
     memory.store("ana", [{"id": "old", "role": "user", "content": "known already", "created_at": SAID}])
     memory.seal("ana")
-    import_file(memory, write_lines(tmp_path / "old.jsonl", history(3)), bank="ana", as_if_there=True)
+    import_file(memory, write_lines(tmp_path / "old.jsonl", history(3)), bank="ana", backdate=True)
     memory.seal("ana")
     memory.tick()
     by_id = {span.message_id: span for span in memory.export("ana")}
