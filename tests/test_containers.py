@@ -110,6 +110,7 @@ def running(*arguments: str, environment: dict[str, str]) -> Iterator[subprocess
         process.communicate(timeout=120)
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_services_work_on_postgresql(
     compose: dict[str, Any],
     dockerfile: list[tuple[str, str]],

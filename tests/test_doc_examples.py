@@ -86,7 +86,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "work"
 
 
-@pytest.mark.parametrize("block", [*blocks()], ids=lambda block: block.name)
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(block, id=block.name, marks=() if block.page.name == "README.md" else pytest.mark.slow)
+        for block in blocks()
+    ],
+)
 def test_a_block_runs_alone(block: Block, folder: Path, request: pytest.FixtureRequest) -> None:
     if block.reason is not None:
         pytest.skip(block.reason)

@@ -65,6 +65,7 @@ def test_every_package_is_in_the_wheel_and_linked_for_the_editable_install(
         assert link.readlink() == Path("..") / ".." / package, "links must be relative, so that a clone can be anywhere"
 
 
+@pytest.mark.slow
 def test_rebuilding_the_glyph_atlas_reproduces_the_packaged_one(repository: Path, tmp_path: Path) -> None:
     fonttools = pytest.importorskip("fontTools.ttLib", reason="needs fonttools (extra 'atlas')")
     fonts = Path("/usr/share/fonts/opentype/unifont")
