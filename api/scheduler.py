@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from foxing.memory import Memory
@@ -38,7 +39,10 @@ class _MonotonicScheduler(BackgroundScheduler):  # type: ignore[misc]
         now = time.monotonic()
         if now >= self._due_at:
             self._due_at = now + self._interval_s
-            self._call.modify(next_run_time=datetime.now(UTC))
+            try:
+                self._call.modify(next_run_time=datetime.now(UTC))
+            except JobLookupError:  # another thread has shut the scheduler down since; its jobs are gone
+                return 0.0
             super()._process_jobs()
         return max(0.0, self._due_at - time.monotonic())
 

@@ -17,6 +17,7 @@ from foxing.memory import Memory
 pytestmark = pytest.mark.both_databases
 
 WAIT_S = 60.0
+STOPS = 100
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -54,8 +55,11 @@ def test_a_failed_tick_is_counted_and_does_not_stop_the_clock(
 
 
 def test_the_clock_can_be_disabled(memory: Memory) -> None:
-    with serve(memory, ageing_enabled=False, ageing_interval_s=0.01) as client:
-        time.sleep(0.1)
+    with (
+        serve(memory, ageing_enabled=False, ageing_interval_s=0.01) as client,
+        serve(memory, ageing_enabled=True, ageing_interval_s=0.01) as other,
+    ):
+        eventually(lambda: metric_samples(other)["foxing_ticks_total"] >= 3)
         assert metric_samples(client)["foxing_ticks_total"] == 0
 
 
@@ -67,6 +71,16 @@ def test_the_first_tick_can_come_at_once(memory: Memory) -> None:
     clock.stop()
     assert clock.failures == 0
     assert called == [1]
+
+
+def test_the_clock_can_be_stopped_at_any_moment(memory: Memory) -> None:
+    """Its thread looks for work all the time, so that some of the stops come while it does. An error there is one of
+    this test."""
+    for _ in range(STOPS):
+        clock = Clock(memory, 0, Metrics(), lambda: None)
+        clock.start()
+        clock.stop()
+        assert clock.failures == 0
 
 
 def test_metrics_show_jobs_that_wait_and_jobs_that_failed(memory: Memory, database_url: str) -> None:
