@@ -31,10 +31,10 @@ def test_serve_answers_and_exits_on_sigterm(database_url: str) -> None:
         request = urllib.request.Request(
             f"{url}/v1/banks/b/messages", data=body, headers={"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=120) as response:
             assert response.status == 201
         process.send_signal(signal.SIGTERM)
-        out, log = process.communicate(timeout=30)
+        out, log = process.communicate(timeout=120)
     finally:
         process.kill()
         process.communicate()
@@ -55,7 +55,7 @@ def test_worker_exits_on_sigterm_between_jobs(database_url: str) -> None:
         assert process.stderr is not None
         assert json.loads(process.stderr.readline())["event"] == "job"
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=120)
     finally:
         process.kill()
         process.communicate()
@@ -73,13 +73,13 @@ def test_a_port_in_use_is_reported(database_url: str) -> None:
         assert first.stdout is not None
         port = json.loads(first.stdout.readline())["url"].rpartition(":")[2]
         second = start("--database", str(database_url), "serve", "--port", port)
-        _, error = second.communicate(timeout=60)
+        _, error = second.communicate(timeout=120)
         assert second.returncode == 2
         assert f"port {port}" in error
         assert "Traceback" not in error
     finally:
         first.terminate()
-        first.communicate(timeout=60)
+        first.communicate(timeout=120)
     assert first.returncode == 0
 
 
@@ -105,7 +105,7 @@ def test_a_service_that_still_starts_exits_on_sigterm(database_url: str, command
         assert process.stdout is not None
         assert process.stdout.readline() == "opening\n"
         process.terminate()
-        out, log = process.communicate(timeout=60)
+        out, log = process.communicate(timeout=120)
     finally:
         process.kill()
         process.communicate()

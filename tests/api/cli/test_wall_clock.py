@@ -66,5 +66,5 @@ def test_a_worker_goes_on_when_the_wall_clock_steps(database_url: str, tmp_path:
             )
         finally:
             worker.terminate()
-            _, log = worker.communicate(timeout=60)
+            _, log = worker.communicate(timeout=120)
     assert worker.returncode == 0, log

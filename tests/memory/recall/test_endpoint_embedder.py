@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,6 +17,8 @@ from foxing.memory.index.model_endpoint import EndpointOptions
 from foxing.memory.recall.conformance import EMBEDDER_CHECKS
 
 pytest.importorskip("httpx")
+
+TIMEOUT_S = 60.0  # reached only by a test that fails
 
 
 class Server:
@@ -38,7 +41,7 @@ class Server:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.requests.append((body, self.headers.get("Authorization")))
                 if outer.stalled is not None:
-                    outer.stalled.wait(10)
+                    outer.stalled.wait(TIMEOUT_S)
                 answer = outer.answer if outer.answer is not None else outer.embedded(body["input"])
                 data = json.dumps(answer).encode()
                 with suppress(ConnectionError):  # of a client that did not wait
@@ -73,7 +76,7 @@ def server() -> Iterator[Server]:
 
 
 def embedder(server: Server, **options: Any) -> EndpointEmbedder:
-    return EndpointEmbedder(EndpointOptions(server.url, "small-3", **options))
+    return EndpointEmbedder(EndpointOptions(server.url, "small-3", timeout_s=TIMEOUT_S, **options))
 
 
 @pytest.fixture
@@ -134,13 +137,15 @@ def test_options_are_checked(options: EndpointOptions, reason: str) -> None:
 
 
 def test_recall_goes_on_without_a_server_that_stalls(server: Server, database_url: str) -> None:
-    endpoint = EndpointOptions(server.url, "small-3", timeout_s=0.2)
+    endpoint = EndpointOptions(server.url, "small-3", timeout_s=TIMEOUT_S)
     with Memory(database_url, options=MemoryOptions(embedder="openai", embedder_endpoint=endpoint)) as memory:
         memory.store("ana", [{"id": "bread", "role": "user", "content": "My sourdough rose."}])
         assert server.requests == []  # storing waits for no server
         assert memory.tick().failed_banks == {}
         assert memory.recall("ana", "sourdoughs").spans[0].message_id == "bread"
-        server.stalled = threading.Event()
+    server.stalled = threading.Event()
+    impatient = replace(endpoint, timeout_s=0.2)
+    with Memory(database_url, options=MemoryOptions(embedder="openai", embedder_endpoint=impatient)) as memory:
         for _ in range(2):
             answer = memory.recall("ana", "sourdough")
             assert [span.message_id for span in answer.spans] == ["bread"]
@@ -149,7 +154,7 @@ def test_recall_goes_on_without_a_server_that_stalls(server: Server, database_ur
 
 
 def test_a_server_whose_dimension_changed_is_noticed(server: Server, database_url: str) -> None:
-    endpoint = EndpointOptions(server.url, "small-3")
+    endpoint = EndpointOptions(server.url, "small-3", timeout_s=TIMEOUT_S)
     options = MemoryOptions(embedder="openai", embedder_endpoint=endpoint)
     with Memory(database_url, options=options) as memory:
         memory.store("ana", [{"id": "bread", "role": "user", "content": "My sourdough rose."}])

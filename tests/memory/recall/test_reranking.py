@@ -21,6 +21,7 @@ from foxing.memory.recall.reranking.source import MAX_WAITING, RERANKERS, Rerank
 
 pytest.importorskip("httpx")
 
+TIMEOUT_S = 60.0  # reached only by a test that fails
 #: The word search prefers the first; the second answers the question.
 SAID = {
     "question": "When do trains to Busan leave? When do trains to Busan leave?",
@@ -68,7 +69,7 @@ class Server:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.requests.append((self.path, body, self.headers.get("Authorization")))
                 if outer.stalled is not None and not outer.trickles:
-                    outer.stalled.wait(10)
+                    outer.stalled.wait(TIMEOUT_S)
                 scores = [shared_words(body["query"], text) for text in body["documents"]]
                 data = json.dumps(outer.answer(scores) if outer.answer is not None else in_order(scores)).encode()
                 self.close_connection = outer.trickles
@@ -117,7 +118,7 @@ def endpoint(server: Server) -> Iterator[EndpointReranker]:
 
 
 def remembering(path: Path, reranker: str | Reranker, **options: Any) -> Memory:
-    memory = Memory(path, options=MemoryOptions(reranker=reranker, **options))
+    memory = Memory(path, options=MemoryOptions(reranker=reranker, **{"reranker_timeout_s": TIMEOUT_S, **options}))
     for key, text in SAID.items():  # in threads of their own, so that none lends its score to another
         memory.store("ana", [{"id": key, "role": "user", "content": text}], thread=key)
     return memory
@@ -130,7 +131,7 @@ def ids(memory: Memory, **fields: Any) -> list[str]:
 @pytest.fixture
 def served(server: Server, database_url: str) -> Iterator[Memory]:
     options = EndpointOptions(server.url, "bge")
-    with remembering(database_url, "endpoint", reranker_endpoint=options, reranker_timeout_s=0.3) as memory:
+    with remembering(database_url, "endpoint", reranker_endpoint=options) as memory:
         yield memory
 
 
@@ -232,12 +233,14 @@ def test_neighbours_come_with_the_matches_that_are_left(database_url: str) -> No
 
 
 @pytest.mark.parametrize("trickles", [False, True])
-def test_recall_waits_no_longer_than_the_timeout(server: Server, served: Memory, trickles: bool) -> None:
+def test_recall_waits_no_longer_than_the_timeout(server: Server, database_url: str, trickles: bool) -> None:
     server.stalled, server.trickles = threading.Event(), trickles
-    for _ in range(2):
-        result = served.recall("ana", "When do trains to Busan leave?")
-        assert [span.message_id for span in result.spans] == BY_WORDS
-        assert result.notes == ["not reranked: the reranker 'endpoint:bge' took longer than 0.3 s"]
+    options = EndpointOptions(server.url, "bge")
+    with remembering(database_url, "endpoint", reranker_endpoint=options, reranker_timeout_s=0.3) as memory:
+        for _ in range(2):
+            result = memory.recall("ana", "When do trains to Busan leave?")
+            assert [span.message_id for span in result.spans] == BY_WORDS
+            assert result.notes == ["not reranked: the reranker 'endpoint:bge' took longer than 0.3 s"]
     assert len(server.requests) == 1  # it is left alone after that
 
 
@@ -252,7 +255,7 @@ def test_a_server_that_is_down_costs_only_a_note(database_url: str) -> None:
 def test_after_a_pause_it_is_asked_again(server: Server) -> None:
     now = [0.0]
     options = EndpointOptions(server.url, "bge")
-    source = RerankerSource("endpoint", options, 5.0, clock=lambda: now[0])
+    source = RerankerSource("endpoint", options, TIMEOUT_S, clock=lambda: now[0])
     server.status = 500
     assert source.order("a", ["b", "a"]).note is not None
     server.status = 200
@@ -270,10 +273,10 @@ def test_few_questions_wait_at_once() -> None:
         name = "slow"
 
         def scores(self, question: str, texts: Sequence[str]) -> list[float]:
-            going.wait(10)
+            going.wait(TIMEOUT_S)
             return [0.0] * len(texts)
 
-    source = RerankerSource(Slow(), timeout_s=10.0)
+    source = RerankerSource(Slow(), timeout_s=TIMEOUT_S)
     threads = [threading.Thread(target=source.order, args=("a", ["b"])) for _ in range(MAX_WAITING)]
     for thread in threads:
         thread.start()
