@@ -1,15 +1,18 @@
 """The clock of the service."""
 
+import logging
 import math
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+from threading import Event, Thread
 
 import pytest
 from support.databases import execute
 from support.service import metric_samples, serve
 
+from foxing.api import scheduler
 from foxing.api.metrics import Metrics
 from foxing.api.scheduler import Clock
 from foxing.memory import Memory
@@ -17,7 +20,6 @@ from foxing.memory import Memory
 pytestmark = pytest.mark.both_databases
 
 WAIT_S = 60.0
-STOPS = 100
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -73,14 +75,36 @@ def test_the_first_tick_can_come_at_once(memory: Memory) -> None:
     assert called == [1]
 
 
-def test_the_clock_can_be_stopped_at_any_moment(memory: Memory) -> None:
-    """Its thread looks for work all the time, so that some of the stops come while it does. An error there is one of
-    this test."""
-    for _ in range(STOPS):
-        clock = Clock(memory, 0, Metrics(), lambda: None)
-        clock.start()
-        clock.stop()
-        assert clock.failures == 0
+def test_the_clock_can_be_stopped_while_it_plans_a_tick(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error in its thread is one of this test."""
+    clock = Clock(memory, 3600, Metrics(), lambda: None)
+    stopping, stopped = Thread(target=clock.stop), Event()
+
+    class ShutDown(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage() == "Scheduler has been shut down":
+                stopped.set()
+
+    class Planning(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Planning":
+            stopping.start()
+            assert stopped.wait(WAIT_S)
+            return cls.fromtimestamp(time.time(), tz)
+
+    monkeypatch.setattr(scheduler, "datetime", Planning)
+    log, handler = logging.getLogger("apscheduler.scheduler"), ShutDown()
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        clock.start(at_once=True)
+        assert stopped.wait(WAIT_S)
+        stopping.join()
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+    assert (clock.ticks, clock.failures) == (0, 0)
 
 
 def test_metrics_show_jobs_that_wait_and_jobs_that_failed(memory: Memory, database_url: str) -> None:
