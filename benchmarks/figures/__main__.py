@@ -23,7 +23,7 @@ DRAWN = frozenset({"codec", "rivals", "context"})
 def with_tables(text: str, figures: Figures) -> str:
     """`text` with new tables between `<!-- figures:NAME -->` and `<!-- /figures -->`, where they are measured."""
     for name, table in TABLES.items():
-        if table.measurement in figures and _marker(name) in text:
+        if _marker(name) in text and all(part in figures for part in table.measurements):
             text = _replace_block(text, name, table.make(figures))
     return text
 

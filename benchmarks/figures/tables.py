@@ -328,32 +328,66 @@ def service_table(figures: Figures) -> str:
     return markdown_table(("figure", "measured", "on"), [row])
 
 
+def _percent(share: float | None) -> str:
+    """Rounded down, so that 100 % means all."""
+    return "–" if share is None else f"{floor(share * 100)}%"
+
+
+def headline_table(figures: Figures) -> str:
+    """The three figures of the README, on English chats."""
+    rows = {(row.language, row.tier): row for row in figures.codec}
+    base, micro, dense = rows["locomo", "base"], rows["locomo", "micro"], rows["en_tau_retail", "micro"]
+    recall = next(result for result in figures.locomo if result.tier == "small")
+    lines = [
+        [
+            "storage of a sealed page",
+            f"{base.bits_per_character:.2f} bits a character, read back exactly",
+            f"zstd -19: {base.zstd_bits_per_character:.2f}",
+        ],
+        [
+            "recall within 2,048 text tokens",
+            f"{recall.remembered:.1%} of the evidence",
+            f"BM25 over the full text: {recall.full_text_bm25:.1%}",
+        ],
+        [
+            "a page after a year, at the lowest tier",
+            f"{micro.kept_share:.0%} of the characters, with {_percent(micro.names)} of the names and "
+            f"{_percent(micro.numbers)} of the numbers; {micro.invented_words_per_million:,.0f} invented words",
+            f"tool dialogues, which are denser: {_percent(dense.names)} and {_percent(dense.numbers)}",
+        ],
+    ]
+    return markdown_table(("measured on LoCoMo chats", "Foxing", "beside it"), lines)
+
+
 @dataclass(frozen=True)
 class DocumentedTable:
-    #: The measurement that the table is made from.
-    measurement: str
+    """A table of the documentation and where its figures come from."""
+
     make: Callable[[Figures], str]
+    #: Measurements that the table is made from.
+    measurements: tuple[str, ...]
 
 
 #: Name in the marker `<!-- figures:NAME -->` → table.
 TABLES: Mapping[str, DocumentedTable] = {
-    "summary": DocumentedTable("codec", summary_table),
-    "codec": DocumentedTable("codec", codec_table),
-    "classes": DocumentedTable("codec", classes_table),
-    "answers": DocumentedTable("answers", answers_table),
-    "degraded": DocumentedTable("repeated", degraded_table),
-    "characters": DocumentedTable("characters", characters_table),
-    "ageing": DocumentedTable("repeated", ageing_table),
-    "rivals": DocumentedTable("rivals", rivals_table),
-    "speed": DocumentedTable("speed", speed_table),
-    "bank": DocumentedTable("speed", bank_table),
-    "recall": DocumentedTable("recall", recall_table),
-    "context": DocumentedTable("context", context_table),
-    "context-per-token": DocumentedTable("context", context_per_token_table),
-    "context-read": DocumentedTable("context-read", context_read_table),
-    "context-tiers": DocumentedTable("context-tiers", context_tiers_table),
-    "agent": DocumentedTable("agent", agent_table),
-    "service": DocumentedTable("service", service_table),
-    "stores": DocumentedTable("stores", stores_table),
-    "stores-ratios": DocumentedTable("stores", stores_ratios_table),
+    "headline": DocumentedTable(headline_table, ("codec", "recall")),
+    "summary": DocumentedTable(summary_table, ("codec",)),
+    "codec": DocumentedTable(codec_table, ("codec",)),
+    "classes": DocumentedTable(classes_table, ("codec",)),
+    "answers": DocumentedTable(answers_table, ("answers",)),
+    "degraded": DocumentedTable(degraded_table, ("repeated",)),
+    "characters": DocumentedTable(characters_table, ("characters",)),
+    "ageing": DocumentedTable(ageing_table, ("repeated",)),
+    "rivals": DocumentedTable(rivals_table, ("rivals",)),
+    "speed": DocumentedTable(speed_table, ("speed",)),
+    "bank": DocumentedTable(bank_table, ("speed",)),
+    "recall": DocumentedTable(recall_table, ("recall",)),
+    "context": DocumentedTable(context_table, ("context",)),
+    "context-per-token": DocumentedTable(context_per_token_table, ("context",)),
+    "context-read": DocumentedTable(context_read_table, ("context-read",)),
+    "context-tiers": DocumentedTable(context_tiers_table, ("context-tiers",)),
+    "agent": DocumentedTable(agent_table, ("agent",)),
+    "service": DocumentedTable(service_table, ("service",)),
+    "stores": DocumentedTable(stores_table, ("stores",)),
+    "stores-ratios": DocumentedTable(stores_ratios_table, ("stores",)),
 }
