@@ -194,19 +194,19 @@ def test_named_commands_settings_and_metrics_exist(page: Path) -> None:
     assert {usage.split()[1] for usage in usages if not usage.split()[1].startswith("-")} <= known
 
 
-def test_the_python_examples_of_the_readme_print_what_they_say(
+def test_the_readme_shows_what_its_first_lines_print(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each in a session and a folder of its own; test_doc_examples.py runs those of all pages."""
-    for number, example in enumerate(code_blocks(REPOSITORY / "README.md", "python"), 1):
-        (tmp_path / str(number)).mkdir()
-        monkeypatch.chdir(tmp_path / str(number))
-        exec(compile(example, f"README.md, example {number}", "exec"), {})
-    recalled, moved, policy, context = capsys.readouterr().out.splitlines()
-    assert "We ship Titan on 14 March, without offline maps. 1.0 1.0 None open" in recalled
-    assert moved.endswith(" base → tiny")
-    assert policy == "7 days: small, 30 days: tiny, 365 days: micro"
-    assert re.fullmatch(r"\d+ tokens of 2000 with [1-9] content blocks", context)
+    (example,), (output,) = (code_blocks(REPOSITORY / "README.md", language) for language in ("python", "text"))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out == output
+
+
+def test_a_newcomer_reads_little_before_the_first_lines_and_their_output() -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert len(text.partition("```")[0].split()) <= 80
+    assert len(text.partition("```text")[0].split()) <= 160
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
