@@ -1,6 +1,6 @@
 """What a person still knows of a page at `micro`: the beginnings of pages, before and after.
 
-python -m benchmarks.faded_pages --output docs/faded.md
+python -m benchmarks.faded_pages --output docs/explanation/faded.md
 """
 
 import argparse
@@ -143,7 +143,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Write the beginnings of pages of the demo, before and after they have aged to micro.",
     )
     parser.add_argument(
-        "--output", type=Path, default=ROOT / "docs" / "faded.md", metavar="FILE", help="Default: %(default)s."
+        "--output",
+        type=Path,
+        default=ROOT / "docs/explanation/faded.md",
+        metavar="FILE",
+        help="Default: %(default)s.",
     )
     parser.add_argument(
         "--pages", type=at_least(1), default=PAGES, help="Maximum number of pages (default: %(default)s)."

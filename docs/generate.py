@@ -1,5 +1,5 @@
-"""Generates the reference pages of this folder: cli.md, http.md, python.md, readers.md, settings.md and openapi.json,
-the traces in architecture.md, and the synchronous client, integrations/client/client.py.
+"""Generates reference/cli.md, http.md, python.md, readers.md, settings.md and openapi.json, the traces in
+explanation/architecture.md, and the synchronous client, integrations/client/client.py.
 
     .venv/bin/python docs/generate.py            write the pages
     .venv/bin/python docs/generate.py --check    write nothing; name each stale page and exit with status 1
@@ -49,13 +49,13 @@ def openapi_page() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "architecture.md": architecture_page,
-    "cli.md": cli_page,
-    "http.md": lambda: http_page(openapi()),
-    "python.md": python_page,
-    "readers.md": readers_page,
-    "settings.md": settings_page,
-    "openapi.json": openapi_page,
+    "explanation/architecture.md": architecture_page,
+    "reference/cli.md": cli_page,
+    "reference/http.md": lambda: http_page(openapi()),
+    "reference/python.md": python_page,
+    "reference/readers.md": readers_page,
+    "reference/settings.md": settings_page,
+    "reference/openapi.json": openapi_page,
 }
 
 
@@ -83,7 +83,9 @@ def _without_versions(text: str) -> Any:
 def written_with(folder: Path) -> dict[str, str]:
     """The library versions recorded in `folder`; empty if there are none."""
     try:
-        versions: dict[str, str] = json.loads((folder / "openapi.json").read_text(encoding="utf-8"))["info"][MADE_WITH]
+        versions: dict[str, str] = json.loads((folder / "reference" / "openapi.json").read_text(encoding="utf-8"))[
+            "info"
+        ][MADE_WITH]
         return versions
     except (OSError, ValueError, KeyError, TypeError):
         return {}
@@ -114,7 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.check:
         return check(options.folder)
     for name, page in PAGES.items():
-        (options.folder / name).write_text(page(), encoding="utf-8", newline="\n")
+        path = options.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(page(), encoding="utf-8", newline="\n")
     if options.folder == FOLDER:
         CLIENT.write_text(client_module(), encoding="utf-8", newline="\n")
     return 0

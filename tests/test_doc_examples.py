@@ -16,7 +16,7 @@ import pytest
 from support.faded import DAY, STARTS_AT
 from support.service import serve
 from support.texts import chat
-from test_docs import GENERATED, PAGES, REPOSITORY
+from test_docs import REPOSITORY, WRITTEN
 
 from foxing.memory import Memory
 
@@ -53,9 +53,7 @@ class Block:
 
 
 def blocks() -> Iterator[Block]:
-    for page in PAGES:
-        if page.name in (*GENERATED, "LOG.md"):
-            continue
+    for page in WRITTEN:
         found = _BLOCK.finditer(page.read_text(encoding="utf-8"))
         for number, match in enumerate((m for m in found if m["language"] in ("python", *SHELL)), 1):
             yield Block(page, number, match["language"], match["text"], match["reason"])

@@ -28,11 +28,16 @@ from foxing.renderer import DENSE_PAGE, OWN_TIERS
 from foxing.renderer.plugins import OWN_PACKAGE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-GENERATED = ("cli.md", "http.md", "python.md", "readers.md", "settings.md", "openapi.json")
+DOCS = REPOSITORY / "docs"
+REFERENCE, EXPLANATION = DOCS / "reference", DOCS / "explanation"
+#: Pages that docs/generate.py writes as a whole.
+GENERATED = tuple(
+    f"reference/{name}" for name in ("cli.md", "http.md", "openapi.json", "python.md", "readers.md", "settings.md")
+)
 PACKAGES = ("foxing.memory", "foxing.encoder", "foxing.renderer")
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md"))]
 # LOG.md is history: it may name commands and settings that no longer exist.
-WRITTEN = [page for page in PAGES if page.name not in (*GENERATED, "LOG.md")]
+WRITTEN = [page for page in PAGES if page not in {DOCS / name for name in (*GENERATED, "LOG.md")}]
 
 _CODE_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<(?:img|source)[^>]*\ssrc(?:set)?=\"([^\"]+)\"")
@@ -40,7 +45,7 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<(?:img|source)[^>]*\ssrc(?:set)?=\
 
 def generate(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(REPOSITORY / "docs" / "generate.py"), *arguments],
+        [sys.executable, str(DOCS / "generate.py"), *arguments],
         cwd=cwd,
         env={**os.environ, **environment},
         capture_output=True,
@@ -81,15 +86,18 @@ def test_pages_do_not_depend_on_the_environment_and_stale_pages_are_named(tmp_pa
     (tmp_path / "foxing.toml").write_text('port = 1\napi_key = "secret"\n', encoding="utf-8")
     written = generate("--folder", str(pages), cwd=tmp_path, COLUMNS="30", TERM="dumb", FOXING_HOST="::1")
     assert written.returncode == 0, written.stderr
-    assert sorted(path.name for path in pages.iterdir()) == sorted((*GENERATED, "architecture.md"))
+    assert {path.relative_to(pages).as_posix() for path in pages.rglob("*.*")} == {
+        *GENERATED,
+        "explanation/architecture.md",
+    }
 
-    (pages / "settings.md").unlink()
-    cli = pages / "cli.md"
+    (pages / "reference" / "settings.md").unlink()
+    cli = pages / "reference" / "cli.md"
     cli.write_text(cli.read_text(encoding="utf-8").replace("--dry-run", "--dry"), encoding="utf-8")
     checked = generate("--check", "--folder", str(pages), cwd=REPOSITORY, COLUMNS="200")
     assert checked.returncode == 1
-    assert {name for name in GENERATED if name in checked.stderr} == {"cli.md", "settings.md"}
-    assert not (pages / "settings.md").exists()
+    assert {name for name in GENERATED if name in checked.stderr} == {"reference/cli.md", "reference/settings.md"}
+    assert not (pages / "reference" / "settings.md").exists()
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -106,7 +114,7 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 
 def test_the_cli_reference_has_every_command_and_option() -> None:
-    text = (REPOSITORY / "docs" / "cli.md").read_text(encoding="utf-8")
+    text = (REFERENCE / "cli.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^##+ `(foxing .+?)`\n(.*?)(?=^##+ |\Z)", text, re.DOTALL | re.MULTILINE))
     known = dict(commands())
     assert set(sections) == set(known) | {"foxing codec", "foxing db"}
@@ -119,7 +127,7 @@ def test_the_cli_reference_has_every_command_and_option() -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_python_reference_has_every_exported_name(package: str) -> None:
-    text = (REPOSITORY / "docs" / "python.md").read_text(encoding="utf-8")
+    text = (REFERENCE / "python.md").read_text(encoding="utf-8")
     section = re.split(r"^## ", text, flags=re.MULTILINE)
     (own,) = [part for part in section if part.startswith(f"{package}\n")]
     headings = set(re.findall(r"^### (\w+)$", own, re.MULTILINE))
@@ -128,7 +136,7 @@ def test_the_python_reference_has_every_exported_name(package: str) -> None:
 
 
 def test_the_python_reference_has_signatures_fields_and_their_documentation() -> None:
-    text = (REPOSITORY / "docs" / "python.md").read_text(encoding="utf-8")
+    text = (REFERENCE / "python.md").read_text(encoding="utf-8")
     assert "class Memory(\n    database: str | Path | DatabaseOptions | None = None,\n    *,\n" in text
     assert "#### Memory.recall\n" in text
     fields = {name: row for row in text.splitlines() for name in re.findall(r"^\| `(\w+)` \|", row)}
@@ -140,7 +148,7 @@ def test_the_python_reference_has_signatures_fields_and_their_documentation() ->
 def test_the_settings_example_has_every_setting_with_its_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (example,) = code_blocks(REPOSITORY / "docs" / "settings.md", "toml")
+    (example,) = code_blocks(REFERENCE / "settings.md", "toml")
     monkeypatch.delenv("FOXING_EMBEDDER")
     monkeypatch.setenv("FOXING_SETTINGS_FILE", str(tmp_path / "foxing.toml"))
     (tmp_path / "foxing.toml").write_text(example, encoding="utf-8")
@@ -159,7 +167,7 @@ def test_the_settings_example_has_every_setting_with_its_default(
         assert plugin.parse(settings.codecs[plugin.name]).model_fields_set == set(plugin.options.model_fields)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
 def test_every_link_has_a_target(page: Path) -> None:
     text = _CODE_BLOCK.sub("", page.read_text(encoding="utf-8"))
     broken = []
@@ -174,7 +182,7 @@ def test_every_link_has_a_target(page: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
 def test_named_commands_settings_and_metrics_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     settings = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | {
@@ -209,7 +217,7 @@ def test_a_newcomer_reads_little_before_the_first_lines_and_their_output() -> No
     assert len(text.partition("```text")[0].split()) <= 160
 
 
-@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
 def test_command_lines_in_examples_are_parsed(page: Path) -> None:
     known = dict(commands())
     for line in re.findall(r"^.*?\b(foxing [a-z].*)$", "".join(code_blocks(page, "", "sh")), re.MULTILINE):
@@ -219,15 +227,15 @@ def test_command_lines_in_examples_are_parsed(page: Path) -> None:
 
 
 def test_the_policies_in_the_operations_page_are_valid() -> None:
-    examples = [json.loads(text) for text in code_blocks(REPOSITORY / "docs" / "operations.md", "json")]
+    examples = [json.loads(text) for text in code_blocks(REFERENCE / "operations.md", "json")]
     assert len(examples) >= 3
     for example in examples:
         Policy.parse(example)
 
 
-@pytest.mark.parametrize("name", ["architecture.md", "recipes.md"])
+@pytest.mark.parametrize("name", ["explanation/architecture.md", "contributing/recipes.md"])
 def test_what_the_map_names_is_where_it_says(name: str) -> None:
-    page = REPOSITORY / "docs" / name
+    page = DOCS / name
     links = re.findall(r"\[`([\w.]+)`\]\((\.\./[^)]+\.py)\)", page.read_text(encoding="utf-8"))
     assert len(links) > 15
     for named, path in links:
@@ -249,7 +257,7 @@ def test_what_the_map_names_is_where_it_says(name: str) -> None:
 
 
 def test_the_table_of_tiers_is_that_of_the_code() -> None:
-    concepts = (REPOSITORY / "docs" / "concepts.md").read_text(encoding="utf-8")
+    concepts = (EXPLANATION / "concepts.md").read_text(encoding="utf-8")
     for tier in OWN_TIERS:
         columns, rows = DENSE_PAGE.columns_per_token(tier.name), DENSE_PAGE.rows_per_token(tier.name)
         cells = f"{columns} × {rows} = {columns * rows}"
@@ -259,7 +267,7 @@ def test_the_table_of_tiers_is_that_of_the_code() -> None:
 @pytest.mark.parametrize("way", ["Store", "Seal", "Age", "Recall"])
 def test_every_step_that_the_architecture_tells_was_traced(way: str) -> None:
     """At least one of the functions that a step names is entered by the call."""
-    page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    page = (EXPLANATION / "architecture.md").read_text(encoding="utf-8")
     steps = re.search(rf"^### {way}: .*?\n\n(.*?)(?=^#)", page, re.MULTILINE | re.DOTALL)
     trace = re.search(rf"^<summary>{way.lower()}: .*?</details>", page, re.MULTILINE | re.DOTALL)
     assert steps is not None

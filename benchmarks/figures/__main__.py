@@ -14,7 +14,7 @@ from .tables import TABLES
 
 FIGURES = ROOT / "docs" / "figures.json"
 IMAGES = ROOT / "docs" / "images"
-DOCUMENTS = (ROOT / "README.md", ROOT / "encoder" / "native" / "MODEL_CARD.md", *sorted((ROOT / "docs").glob("*.md")))
+DOCUMENTS = (ROOT / "README.md", ROOT / "encoder" / "native" / "MODEL_CARD.md", *sorted((ROOT / "docs").rglob("*.md")))
 PICTURES, NOTHING = "pictures", "none"
 #: Measurements that are drawn as well.
 DRAWN = frozenset({"codec", "rivals", "context"})

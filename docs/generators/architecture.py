@@ -5,7 +5,7 @@ from pathlib import Path
 from .markdown import table
 from .traces import Way, ways
 
-PAGE = Path(__file__).resolve().parent.parent / "architecture.md"
+PAGE = Path(__file__).resolve().parent.parent / "explanation" / "architecture.md"
 BEGIN = "<!-- Traced by docs/generate.py from here on; do not edit. -->"
 END = "<!-- End of what was traced. -->"
 
@@ -32,7 +32,8 @@ def _way(way: Way) -> str:
     """The files of a call in the order in which they are entered, each with its functions, and the deepest chain."""
     chain = " → ".join(f"`{name}`" for _, name in way.trace.deepest)
     files = [
-        f"- [{path}](../{path}): {', '.join(f'`{name}`' for name in names)}" for path, names in way.trace.files.items()
+        f"- [{path}](../../{path}): {', '.join(f'`{name}`' for name in names)}"
+        for path, names in way.trace.files.items()
     ]
     summary = f"<summary>{way.name}: {len(way.trace.files)} files in the order in which they are entered</summary>"
     return "\n".join(["<details>", summary, "", f"Deepest chain: {chain}", "", *files, "", "</details>", ""])

@@ -19,7 +19,7 @@ Results go to stdout; progress, remarks and errors to stderr. With `--json`, the
 error is a problem document on stderr ([problems](http.md#problems)). The exit status is 0 on success, 1 on failure and
 2 if the command line or a setting is invalid.
 
-Installed packages can [add commands](plugins.md#commands); `foxing --help` lists them too.
+Installed packages can [add commands](../guides/plugins.md#commands); `foxing --help` lists them too.
 """
 #: `<` before a placeholder such as <bank>, which is not HTML.
 _PLACEHOLDER = re.compile(r"(?<!`)<(?=\w)")

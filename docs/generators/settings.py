@@ -42,7 +42,8 @@ CODECS_HEAD = f"""\
 Each codec has options of its own: `[codecs.<codec>]` in the file, `{ENV_PREFIX}CODECS__<CODEC>__<OPTION>` in the
 environment, where names are in upper case and have `_` for `-`. They apply to the codec that `codec` selects, and to
 those that wrote older pages of a bank. Options with a dot form a table of their own, and what is required among them is
-required only if that table is given. Codecs of other packages ([plug-ins](plugins.md)) take theirs in the same way.
+required only if that table is given. Codecs of other packages ([plug-ins](../guides/plugins.md)) take theirs in the
+same way.
 """
 #: Example values of settings without a default.
 _EXAMPLES = {

@@ -15,7 +15,7 @@ _EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 def add_later_migration(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Has this process believe that `LATER` is the newest revision. `folder`: an empty one, or that of another call."""
-    (example,) = _EXAMPLE.findall((REPOSITORY / "docs" / "migrations.md").read_text(encoding="utf-8"))
+    (example,) = _EXAMPLE.findall((REPOSITORY / "docs" / "contributing" / "migrations.md").read_text(encoding="utf-8"))
     folder.mkdir(exist_ok=True)
     (folder / f"{LATER}_archived_threads.py").write_text(example, encoding="utf-8")
     known = database.alembic_config
