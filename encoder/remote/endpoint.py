@@ -201,7 +201,7 @@ class Endpoint:
         slowly."""
         timeout_s = max(0.0, min(self.options.timeout_s, deadline - self._timing.clock()))
         try:
-            async with asyncio.timeout(timeout_s):
+            async with self._timing.timeout(timeout_s):
                 return await self._exchange(method, path, content)
         except TimeoutError as error:
             raise AttemptFailed(

@@ -9,6 +9,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -33,6 +34,8 @@ class Timing:
 
     #: Pauses for some seconds.
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    #: Raises `TimeoutError` in its block after some seconds.
+    timeout: Callable[[float], AbstractAsyncContextManager[object]] = asyncio.timeout
     #: A random number in [0, 1).
     jitter: Callable[[], float] = random.random
     #: Monotonic time in seconds.

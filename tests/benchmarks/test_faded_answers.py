@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.faded_answers import main, measure_faded_answers
-from foxing.memory import Memory
-from foxing.memory.values.messages import RecalledMessage
+from foxing.memory import Memory, RecalledMessage
 
 
 def test_words_of_answers_are_looked_for_at_each_tier(locomo_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

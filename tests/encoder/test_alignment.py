@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from foxing.encoder import TokensError
+from foxing.encoder import UNREADABLE, Reading, TokensError
 from foxing.encoder.alignment import (
     MISFIT,
     UNREAD_BELOW,
@@ -21,7 +21,6 @@ from foxing.encoder.alignment import (
     without_markup,
 )
 from foxing.encoder.bench.documents import entries
-from foxing.encoder.contract import UNREADABLE, Reading
 from foxing.renderer import (
     BLANK,
     DENSE_PAGE,

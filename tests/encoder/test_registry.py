@@ -25,7 +25,7 @@ class Hub:
 
     def load(self, device: str, options: FarOptions) -> Codec:
         self.attempts += 1
-        self.gate.wait(10)
+        assert self.gate.wait(60)
         if self.down:
             raise CodecError("the model cannot be downloaded")
         return load_codec("native", "cpu")

@@ -1,5 +1,4 @@
 import threading
-import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -31,15 +30,32 @@ def test_the_beginning_of_a_text_is_as_long_as_its_tokens_allow() -> None:
     assert cut_to_tokens(text, 0) == ""
 
 
+class WatchedLock:
+    """A lock that counts those who have come to it."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Semaphore(0)
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self.entered.release()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 def test_threads_load_the_vocabulary_once(monkeypatch: pytest.MonkeyPatch) -> None:
     loads: list[str] = []
     load = text_tokens._loaded.__wrapped__
     here = threading.Barrier(4)
+    loading = WatchedLock()
 
     @lru_cache(maxsize=1)
     def watched() -> object:
         loads.append(threading.current_thread().name)
-        time.sleep(0.1)  # in which the others come
+        for _ in range(4):  # the others have come
+            assert loading.entered.acquire(timeout=60)
         return load()
 
     def count(text: str) -> int:
@@ -47,6 +63,7 @@ def test_threads_load_the_vocabulary_once(monkeypatch: pytest.MonkeyPatch) -> No
         return count_text_tokens(text)
 
     monkeypatch.setattr(text_tokens, "_loaded", watched)
+    monkeypatch.setattr(text_tokens, "_loading", loading)
     with ThreadPoolExecutor(4) as pool:
         assert min(pool.map(count, ["apples", "pears", "plums", "grapes"])) > 0
     assert len(loads) == 1

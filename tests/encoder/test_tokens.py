@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load as load_safetensors
 
-from foxing.encoder import Reading, known_misread, misread_cells, misread_of, with_misread
-from foxing.encoder.errors import TokensError
+from foxing.encoder import Reading, TokensError, VisionTokens, known_misread, misread_cells, misread_of, with_misread
 from foxing.encoder.tokens import (
     CHECKSUM_BYTES,
     DTYPE_BITS,
@@ -19,7 +18,6 @@ from foxing.encoder.tokens import (
     STREAM,
     VERSION,
     VERSION_WITH_MISREAD,
-    VisionTokens,
     bytes_of,
     is_variable,
     numbers_in,

@@ -1,5 +1,6 @@
 """The examples of the integrations run, on a server and in a database of their own."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +19,27 @@ EXAMPLES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore")  # of the frameworks
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 @pytest.mark.parametrize("where", ["server", "database"])
-def test_an_example_runs(repository: Path, service: Service, name: str, where: str) -> None:
+def test_an_example_runs(
+    repository: Path,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    where: str,
+) -> None:
+    program = str(repository / "examples" / f"{name}_agent.py")
+    monkeypatch.setattr(sys, "argv", [program, *([service.url] if where == "server" else [])])
+    runpy.run_path(program, run_name="__main__")
+    assert EXAMPLES[name] in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+@pytest.mark.parametrize("where", ["server", "database"])
+def test_an_example_runs_as_a_process(repository: Path, service: Service, name: str, where: str) -> None:
     command = [sys.executable, "-W", "ignore", str(repository / "examples" / f"{name}_agent.py")]
     done = subprocess.run(
         [*command, *([service.url] if where == "server" else [])], capture_output=True, text=True, encoding="utf-8"

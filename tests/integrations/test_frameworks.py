@@ -30,15 +30,37 @@ CONNECT = {
 }
 
 
+#: Connects to a service with each integration in a process of its own, forked once the client is imported, and prints
+#: what that process has imported.
+PROGRAM = """
+import os, sys
+import foxing.integrations.client
+
+for name, connect in {connect!r}.items():
+    process = os.fork()
+    if process == 0:
+        exec(f"from foxing.integrations.{{name}} import *; url = 'http://127.0.0.1:9'; {{connect}}")
+        print(name, *{{module.partition(".")[0] for module in sys.modules}}, flush=True)
+        os._exit(0)
+    if os.waitpid(process, 0)[1]:
+        sys.exit(1)
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, set[str]]:
+    """Top-level packages that each integration imports when it is used over HTTP."""
+    program = PROGRAM.format(connect=CONNECT)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return {name: set(packages) for name, *packages in map(str.split, done.stdout.splitlines())}
+
+
 @pytest.mark.parametrize("name", sorted(RANGES))
-def test_an_integration_used_over_http_imports_no_other_framework_and_no_torch(name: str) -> None:
-    program = (
-        f"import sys; from foxing.integrations.{name} import *; url = 'http://127.0.0.1:9'; {CONNECT[name]}; "
-        "print(*{module.partition('.')[0] for module in sys.modules})"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    imported = set(done.stdout.split())
-    assert imported & (FOREIGN | HEAVY) - FRAMEWORKS[name] == set()
+def test_an_integration_used_over_http_imports_no_other_framework_and_no_torch(
+    imported: dict[str, set[str]], name: str
+) -> None:
+    assert imported[name] & (FOREIGN | HEAVY) - FRAMEWORKS[name] == set()
 
 
 @pytest.mark.parametrize("name", sorted(RANGES))

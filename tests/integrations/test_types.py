@@ -16,6 +16,7 @@ NAMES = ("langgraph", "openai_agents", "anthropic", "langchain", "llamaindex")
 HOOKS = ("_aget", "_aput", "_get_relevant_documents", "_aget_relevant_documents")
 
 
+@pytest.mark.slow
 def test_the_programs_of_users_pass_mypy_strict(repository: Path, cache: pytest.Cache) -> None:
     programs = [repository / "tests" / "integrations" / name / "program.py" for name in NAMES]
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull, "--follow-imports", "silent"]

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from support.service import serve
+from support.service import serve, store_conversation
 
-from foxing.memory import Memory
+from foxing.memory import Memory, MemoryOptions
 
 
 @pytest.fixture
@@ -20,6 +20,22 @@ def memory(database_url: str) -> Iterator[Memory]:
 def client(memory: Memory) -> Iterator[httpx.Client]:
     """A client of a service over the empty `memory`."""
     with serve(memory) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared_memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
+    """A memory with a conversation, for all tests of a module that leave it as it is."""
+    path = tmp_path_factory.mktemp("shared") / "foxing.db"
+    with Memory(path, options=MemoryOptions(embedder="none")) as memory:
+        store_conversation(memory)
+        yield memory
+
+
+@pytest.fixture(scope="module")
+def shared_client(shared_memory: Memory) -> Iterator[httpx.Client]:
+    """A client of a service over `shared_memory`."""
+    with serve(shared_memory, time_travel=True) as client:
         yield client
 
 

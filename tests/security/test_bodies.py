@@ -45,13 +45,19 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("kind", BODIES)
-def test_a_body_of_many_values_is_refused_in_little_memory(client: httpx.Client, kind: str) -> None:
+#: Of each part of the parsing one.
+FIRST = ("wrong messages", "unknown members", "lists", "parts")
+
+
+@pytest.mark.parametrize(
+    "kind", [*FIRST, *(pytest.param(kind, marks=pytest.mark.slow) for kind in BODIES if kind not in FIRST)]
+)
+def test_a_body_of_many_values_is_refused_in_little_memory(shared_client: httpx.Client, kind: str) -> None:
     body = BODIES[kind]
     assert len(body) > 3 * MIB
     tracemalloc.start()
     try:
-        document = check_problem(client.post(MESSAGES, content=body, headers=JSON), 422, "invalid-request")
+        document = check_problem(shared_client.post(MESSAGES, content=body, headers=JSON), 422, "invalid-request")
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -61,10 +67,10 @@ def test_a_body_of_many_values_is_refused_in_little_memory(client: httpx.Client,
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate", "br", "zstd", "gzip, gzip"])
-def test_a_compressed_body_is_refused_unread(client: httpx.Client, encoding: str) -> None:
+def test_a_compressed_body_is_refused_unread(shared_client: httpx.Client, encoding: str) -> None:
     bomb = gzip.compress(b" " * (64 * MIB), 1)
     document = check_problem(
-        client.post(MESSAGES, content=bomb, headers={**JSON, "Content-Encoding": encoding}),
+        shared_client.post(MESSAGES, content=bomb, headers={**JSON, "Content-Encoding": encoding}),
         415,
         "unsupported-media-type",
     )
@@ -72,12 +78,14 @@ def test_a_compressed_body_is_refused_unread(client: httpx.Client, encoding: str
 
 
 @pytest.mark.parametrize("escape", ["\\\\", "\\ud83e\\udd8a"])
-def test_a_body_of_escapes_is_stored_and_one_with_half_a_pair_is_refused(client: httpx.Client, escape: str) -> None:
+def test_a_body_of_escapes_is_stored_and_one_with_half_a_pair_is_refused(
+    shared_client: httpx.Client, escape: str
+) -> None:
     text = escape * (900_000 // len(escape))
     body = f'{{"messages": [{{"role": "user", "content": "{text}"}}]}}'
-    assert client.post(MESSAGES, content=body, headers=JSON).status_code in (201, 413)
+    assert shared_client.post(MESSAGES, content=body, headers=JSON).status_code in (201, 413)
     broken = body.replace(escape, escape + "\\ud83e", 1)
-    check_problem(client.post(MESSAGES, content=broken, headers=JSON), 422, "invalid-text")
+    check_problem(shared_client.post(MESSAGES, content=broken, headers=JSON), 422, "invalid-text")
 
 
 @pytest.mark.parametrize(
@@ -90,17 +98,19 @@ def test_a_body_of_escapes_is_stored_and_one_with_half_a_pair_is_refused(client:
     ],
 )
 def test_a_large_body_is_answered_as_a_small_one(
-    client: httpx.Client, content: str, status: int, slug: str | None
+    shared_client: httpx.Client, content: str, status: int, slug: str | None
 ) -> None:
     body = f'{{"messages": [{{"role": "user", "content": "{content}"}}]}}'
-    response = client.post(MESSAGES, content=body, headers=JSON)
+    response = shared_client.post(MESSAGES, content=body, headers=JSON)
     if slug is None:
         assert response.status_code == status
     else:
         check_problem(response, status, slug)
 
 
-def test_large_bodies_are_not_parsed_by_the_event_loop(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_bodies_are_not_parsed_by_the_event_loop(
+    shared_client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parsed_in: list[str] = []
     loads = json.loads
 
@@ -110,6 +120,6 @@ def test_large_bodies_are_not_parsed_by_the_event_loop(client: httpx.Client, mon
 
     monkeypatch.setattr(json, "loads", note)
     body = f'{{"messages": [{{"role": "user", "content": "{"x" * 100_000}"}}]}}'
-    assert client.post(MESSAGES, content=body, headers=JSON).status_code == 201
+    assert shared_client.post(MESSAGES, content=body, headers=JSON).status_code == 201
     assert parsed_in
     assert "foxing-service" not in parsed_in

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.service import check_problem, store_conversation
+from support.service import check_problem
 
 from foxing.memory import Memory
 
@@ -35,13 +35,12 @@ def positions() -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", positions())
 @pytest.mark.parametrize("name", ["banks", "pages:None"])
-def test_a_made_up_cursor_is_invalid(memory: Memory, client: httpx.Client, name: str, kind: str) -> None:
-    store_conversation(memory)
+def test_a_made_up_cursor_is_invalid(shared_client: httpx.Client, name: str, kind: str) -> None:
     made_up = cursor(f"[{json.dumps(name)},{positions()[kind]},{positions()[kind]},1]")
     for path in ("/v1/banks", "/v1/banks/agent-7/pages"):
         if len(made_up) < 60_000:  # longer ones do not fit a request's head
-            check_problem(client.get(path, params={"cursor": made_up}), 422, "invalid-cursor")
-    check_problem(client.post("/v1/banks/agent-7/recall", json={"cursor": made_up}), 422, "invalid-cursor")
+            check_problem(shared_client.get(path, params={"cursor": made_up}), 422, "invalid-cursor")
+    check_problem(shared_client.post("/v1/banks/agent-7/recall", json={"cursor": made_up}), 422, "invalid-cursor")
 
 
 def test_a_cursor_that_was_given_goes_on(memory: Memory, client: httpx.Client) -> None:

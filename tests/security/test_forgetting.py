@@ -16,8 +16,7 @@ from support.databases import store_whole_texts
 
 from foxing.api.logs import configure_logs
 from foxing.api.settings import load_settings
-from foxing.memory import Memory
-from foxing.memory.errors import Conflict, StorageError
+from foxing.memory import Conflict, Memory, StorageError
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.manifest import PageManifest
 

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from foxing.memory import Memory, MemoryOptions
+from foxing.memory import Memory, MemoryOptions, RecallQuery
 from foxing.memory.recall import candidates, search, spans
 from foxing.memory.storage.repositories import messages
-from foxing.memory.values.recall import RecallQuery
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 NUMBER = 12
@@ -18,10 +17,11 @@ CHARS = 6000  # of a message, which is found by several passages
 KEYS = [f"m{number:02}" for number in range(NUMBER)]
 
 
-@pytest.fixture(params=["open", "sealed"])
-def memory(request: pytest.FixtureRequest, database_url: str) -> Iterator[Memory]:
-    """A talk of `NUMBER` messages about Lisbon."""
-    with Memory(database_url, clock=lambda: NOW, options=MemoryOptions(embedder="none")) as memory:
+@pytest.fixture(scope="module", params=["open", "sealed"])
+def memory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
+    """A talk of `NUMBER` messages about Lisbon, which the tests only read."""
+    path = tmp_path_factory.mktemp(request.param) / "foxing.db"
+    with Memory(path, clock=lambda: NOW, options=MemoryOptions(embedder="none")) as memory:
         for number, key in enumerate(KEYS):
             text = (f"Lisbon {number} is lovely. " * 1000)[:CHARS]
             at = NOW - timedelta(days=20 - number)

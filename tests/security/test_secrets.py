@@ -21,12 +21,11 @@ from support.service import serve
 
 from foxing.api.logs import configure_logs
 from foxing.api.settings import InvalidSettings, Settings, load_settings
-from foxing.encoder.plugin import CodecOptions
+from foxing.encoder import CodecOptions
 from foxing.integrations.client import Client, ServiceOptions
-from foxing.memory import DatabaseOptions, Memory, MemoryOptions, StorageError
-from foxing.memory.errors import EmbedderError
+from foxing.memory import DatabaseOptions, EmbedderError, Memory, MemoryOptions, StorageError
 from foxing.memory.index.model_endpoint import EndpointOptions
-from foxing.renderer.errors import FoxingError
+from foxing.renderer import FoxingError
 
 #: Folders of the package.
 ROOMS = ("renderer", "encoder", "memory", "api", "integrations")

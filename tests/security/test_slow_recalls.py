@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 
 import httpx
 import pytest
@@ -16,9 +17,10 @@ from foxing.api.settings import load_settings
 from foxing.memory import Memory, MemoryOptions, RecalledMessage
 from foxing.memory.index.search_index import Hit, SearchQuery
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message
-from foxing.memory.recall import spans
+from foxing.memory.recall import search, spans
 from foxing.memory.recall.search import SEARCHES
 from foxing.memory.storage.dialects import POSTGRESQL, SQLITE
+from foxing.memory.storage.fair_semaphore import FairSemaphore
 from foxing.memory.storage.repositories.messages import Message
 
 RECALLS = 20  # more than there are threads with codec work
@@ -102,21 +104,45 @@ class GatedIndex(DictionaryIndex):
         return super().search(connection, query, after=after, limit=limit)
 
 
-def test_searches_take_turns(database_url: str) -> None:
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> list[FairSemaphore]:
+    """What searches take turns by, one for each memory that the test opens."""
+    made: list[FairSemaphore] = []
+
+    def make(number: int) -> FairSemaphore:
+        made.append(FairSemaphore(number))
+        return made[-1]
+
+    monkeypatch.setattr(search, "FairSemaphore", make)
+    return made
+
+
+def wait_for_the_others(turns: list[FairSemaphore]) -> None:
+    """Until all of eight recalls wait but those that have their turn."""
+    [semaphore] = turns
+    for _ in range(6000):
+        if semaphore.waiting == 8 - SEARCHES:
+            return
+        sleep(0.01)
+    raise AssertionError(f"{semaphore.waiting} recalls wait")
+
+
+def test_searches_take_turns(database_url: str, turns: list[FairSemaphore]) -> None:
     index = GatedIndex()
     with Memory(database_url, options=MemoryOptions(search_index=index)) as memory, ThreadPoolExecutor(8) as pool:
         memory.store(BANK, [{"role": "user", "content": "The bridge is closed"}])
         recalls = [pool.submit(memory.recall, BANK, "bridge") for _ in range(8)]
         for _ in range(SEARCHES):
             assert index.entered.acquire(timeout=60)
-        opening = threading.Timer(0.3, index.opened.set)  # in which others would enter
-        opening.start()
+        wait_for_the_others(turns)
+        index.opened.set()
         assert all(len(recall.result().spans) == 1 for recall in recalls)
-    opening.join()
     assert index.most == SEARCHES
 
 
-def test_what_was_found_is_put_together_in_turns(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_found_is_put_together_in_turns(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, turns: list[FairSemaphore]
+) -> None:
     entered, opened = threading.Semaphore(0), threading.Event()
     held, most = [0], [0]
 
@@ -134,8 +160,7 @@ def test_what_was_found_is_put_together_in_turns(database_url: str, monkeypatch:
         recalls = [pool.submit(memory.recall, BANK, since="yesterday") for _ in range(8)]
         for _ in range(SEARCHES):
             assert entered.acquire(timeout=60)
-        opening = threading.Timer(0.3, opened.set)  # in which others would enter
-        opening.start()
+        wait_for_the_others(turns)
+        opened.set()
         assert all(len(recall.result().spans) == 1 for recall in recalls)
-    opening.join()
     assert most[0] == SEARCHES

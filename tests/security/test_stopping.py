@@ -1,9 +1,11 @@
 """A service that is told to stop in the middle of long work, and what is to be gone before anything else is done."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from time import sleep
+from typing import Any
 
 import httpx
 import pytest
@@ -42,29 +44,45 @@ def memory(database_url: str, codec: HookedCodec, monkeypatch: pytest.MonkeyPatc
 
 
 class Gate:
-    """Holds the first batch until it is opened."""
+    """Holds the first batch until the service is told to stop."""
 
-    def __init__(self, codec: HookedCodec) -> None:
-        self.reached, self.opened = threading.Event(), threading.Event()
+    def __init__(self, codec: HookedCodec, is_stopping: Callable[[], bool]) -> None:
+        self.reached = threading.Event()
+        self._is_stopping = is_stopping
         codec.before_encode = self.wait
 
     def wait(self) -> None:
         self.reached.set()
-        assert self.opened.wait(60)
+        wait_until(self._is_stopping)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(6000):
+        if condition():
+            return
+        sleep(0.01)
+    raise AssertionError("the service was not told to stop")
 
 
 def tiers(memory: Memory) -> list[str]:
     return sorted(page.tier for page in memory.pages("ana").pages)
 
 
-def test_a_job_ends_after_the_batch_in_progress(memory: Memory, codec: HookedCodec) -> None:
-    gate = Gate(codec)
+def test_a_job_ends_after_the_batch_in_progress(
+    memory: Memory, codec: HookedCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Callable[[], bool]] = []
+    work = memory.jobs.work
+
+    def noting_work(now: datetime, *, stopping: Callable[[], bool]) -> Any:
+        asked.append(stopping)
+        return work(now, stopping=stopping)
+
+    monkeypatch.setattr(memory.jobs, "work", noting_work)
+    gate = Gate(codec, lambda: asked[-1]())
     app = create_app(load_settings({"ageing_enabled": True, "ageing_interval_s": 0.05}), memory)
     with BackgroundServer(app):
         assert gate.reached.wait(60)
-        closing = threading.Timer(1.0, gate.opened.set)
-        closing.start()
-    closing.join()
     assert 0 < tiers(memory).count("small") < PAGES
     assert memory.jobs.length().running == 0
     codec.before_encode = lambda: None
@@ -73,13 +91,12 @@ def test_a_job_ends_after_the_batch_in_progress(memory: Memory, codec: HookedCod
 
 
 def test_ageing_on_request_ends_after_the_batch_in_progress(memory: Memory, codec: HookedCodec) -> None:
-    gate = Gate(codec)
     app = create_app(load_settings({"ageing_enabled": False}), memory)
+    gate = Gate(codec, lambda: app.state.service.stopping.is_set())
     with ThreadPoolExecutor(1) as pool:
         with BackgroundServer(app) as server:
             answer = pool.submit(httpx.post, f"{server.url}/v1/banks/ana/age", timeout=60)
             assert gate.reached.wait(60)
-            threading.Timer(1.0, gate.opened.set).start()
         check_problem(answer.result(), 503, "closed")
     assert 0 < tiers(memory).count("small") < PAGES
 
@@ -95,12 +112,12 @@ def test_embedding_ends_after_the_batch_in_progress(database_url: str, monkeypat
         assert [result.kind for result in done] == ["seal"]  # nothing fills a page
         assert embedded(database_url) == 1
         app = create_app(load_settings({"ageing_enabled": False}), memory)
-        reached, opened = threading.Event(), threading.Event()
+        reached = threading.Event()
         embed_documents = embedder.embed_documents
 
         def wait(texts: Sequence[str]) -> Embeddings:
             reached.set()
-            assert opened.wait(60)
+            wait_until(app.state.service.stopping.is_set)
             return embed_documents(texts)
 
         monkeypatch.setattr(embedder, "embed_documents", wait)
@@ -108,9 +125,6 @@ def test_embedding_ends_after_the_batch_in_progress(database_url: str, monkeypat
             message = {"messages": [{"role": "user", "content": "Another note"}]}
             assert httpx.post(f"{server.url}/v1/banks/ana/messages", json=message).is_success
             assert reached.wait(60)
-            opening = threading.Timer(1.0, opened.set)
-            opening.start()
-        opening.join()
         assert embedded(database_url) == 2
         assert memory.tick().failed_banks == {}
         assert embedded(database_url) == PAGES + 1

@@ -1,11 +1,13 @@
 """An HTTP server that speaks the protocol of vLLM and SGLang, reads the images it is sent, and fails on request."""
 
+import asyncio
 import base64
 import json
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
@@ -111,6 +113,8 @@ class Server:
     max_in_progress: int = 0
     lock: Any = field(default_factory=threading.Lock)
     stopped: threading.Event = field(default_factory=threading.Event)
+    #: Called when a request stalls.
+    on_stall: Callable[[], object] = lambda: None
     url: str = ""
 
     def complete(self, answer: Tokenized) -> dict[str, Any]:
@@ -229,7 +233,8 @@ class Handler(BaseHTTPRequestHandler):
     def _fail(self, fault: str, state: Server) -> None:
         self.close_connection = True
         if fault == "stall":
-            state.stopped.wait(30)
+            state.on_stall()
+            state.stopped.wait()
         elif fault == "500":
             self._json(500, {"error": {"message": "the engine is dead", "type": "InternalServerError"}})
         elif fault == "429":
@@ -263,14 +268,47 @@ LoadCodec = Callable[..., EndpointCodec]
 
 
 class Pauses(list[float]):
-    """Records pauses instead of making them."""
+    """Records pauses instead of making them. Timeouts expire once all requests in progress stall, whatever the clock
+    says: a busy machine makes none expire."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._timeouts: set[asyncio.Timeout] = set()
+        self._stalled = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def timing(self) -> Timing:
-        return Timing(sleep=self.record, jitter=lambda: 0.5)
+        return Timing(sleep=self.record, timeout=self._timeout, jitter=lambda: 0.5)
 
     async def record(self, seconds: float) -> None:
         self.append(seconds)
+
+    def stall(self) -> None:
+        """Notes that a server has received a request that it does not answer."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._note_stall)
+
+    @asynccontextmanager
+    async def _timeout(self, seconds: float) -> AsyncIterator[None]:
+        self._loop = asyncio.get_running_loop()
+        async with asyncio.timeout(None) as timeout:
+            self._timeouts.add(timeout)
+            try:
+                yield
+            finally:
+                self._timeouts.discard(timeout)
+                self._expire()
+
+    def _note_stall(self) -> None:
+        self._stalled += 1
+        self._expire()
+
+    def _expire(self) -> None:
+        if self._stalled and self._stalled == len(self._timeouts):
+            self._stalled = 0
+            for timeout in self._timeouts:
+                timeout.reschedule(0)
 
 
 def pages_of(codec: Codec, count: int) -> list[Page]:

@@ -42,10 +42,20 @@ class Engine:
     def __init__(self, folder: Path) -> None:
         self.model = DeepSeekOcr.load(locate(str(folder), None), torch.device("cpu"), torch.float32)
         self._lock = threading.Lock()
+        #: Outputs by everything that they depend on.
+        self._outputs: dict[object, Output] = {}
+
+    def complete(self, embeddings: torch.Tensor, body: dict[str, Any]) -> Output:
+        """What is generated for a request, once for equal ones. `embeddings`: [length, hidden]; `body`: the request."""
+        options = json.dumps([body["vllm_xargs"], body["max_tokens"]], sort_keys=True)
+        key = (embeddings.numpy().tobytes(), options, frozenset(self.model.eos_token_ids))
+        with self._lock:
+            if key not in self._outputs:
+                self._outputs[key] = self._generate(embeddings, body)
+            return self._outputs[key]
 
     @torch.inference_mode()
-    def complete(self, embeddings: torch.Tensor, body: dict[str, Any]) -> Output:
-        """`embeddings`: [length, hidden]; `body`: the request."""
+    def _generate(self, embeddings: torch.Tensor, body: dict[str, Any]) -> Output:
         extra = body["vllm_xargs"]
 
         def block(ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
@@ -55,20 +65,19 @@ class Engine:
             scores[0, banned] = -torch.inf
             return scores
 
-        with self._lock:
-            output = self.model.network.generate(
-                inputs_embeds=embeddings[None],
-                attention_mask=torch.ones(1, len(embeddings), dtype=torch.long),
-                generation_config=transformers().GenerationConfig(
-                    do_sample=False,
-                    max_new_tokens=body["max_tokens"],
-                    eos_token_id=sorted(self.model.eos_token_ids),
-                    pad_token_id=1,
-                    output_logits=True,
-                    return_dict_in_generate=True,
-                ),
-                logits_processor=transformers().LogitsProcessorList([block]),
-            )
+        output = self.model.network.generate(
+            inputs_embeds=embeddings[None],
+            attention_mask=torch.ones(1, len(embeddings), dtype=torch.long),
+            generation_config=transformers().GenerationConfig(
+                do_sample=False,
+                max_new_tokens=body["max_tokens"],
+                eos_token_id=sorted(self.model.eos_token_ids),
+                pad_token_id=1,
+                output_logits=True,
+                return_dict_in_generate=True,
+            ),
+            logits_processor=transformers().LogitsProcessorList([block]),
+        )
         ids = output.sequences[0].tolist()
         log_probabilities = [scores[0].float().log_softmax(-1) for scores in output.logits]
         return Output(ids, log_probabilities, "stop" if ids[-1] in self.model.eos_token_ids else "length")
@@ -102,6 +111,8 @@ class Server:
     #: Requests received.
     bodies: list[dict[str, Any]] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
+    #: Called when a request stalls.
+    on_stall: Callable[[], object] = lambda: None
 
     def completion(self, body: dict[str, Any]) -> dict[str, Any]:
         """The answer of vLLM. Raises `ValueError` for a request that it would refuse."""
@@ -161,7 +172,8 @@ class Handler(BaseHTTPRequestHandler):
         state.attempts[body["prompt_embeds"]] += 1
         fault = state.fault(attempt)
         if fault == "stall":
-            state.stopped.wait(30)
+            state.on_stall()
+            state.stopped.wait()
             self.close_connection = True
             return None
         if fault:

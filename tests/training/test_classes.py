@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from foxing.encoder.errors import CodecError
+from foxing.encoder import CodecError
 from foxing.encoder.native.charset import Charset, load_charset
 from foxing.renderer import GAP_MARK, MARKS, load_atlas
 from training.native.build_charset import build_charset, with_marks

@@ -11,8 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from foxing.encoder import CodecError
-from foxing.encoder.contract import UNREADABLE
+from foxing.encoder import UNREADABLE, CodecError
 from foxing.encoder.native.charset import Charset, load_charset
 from foxing.encoder.native.model import NativeModel
 from foxing.encoder.native.network.dims import NativeDims

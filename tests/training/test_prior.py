@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from foxing.encoder.errors import CodecError
+from foxing.encoder import CodecError
 from foxing.encoder.native.charset import load_charset
 from foxing.encoder.native.entropy.kernel import CodedCells, Kernel
 from foxing.encoder.native.entropy.tables import PriorTables

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,13 @@ from benchmarks.rivals.extensions import NotInstalled
 from benchmarks.rivals.packages import PACKAGES
 from benchmarks.rivals.system import Embeddings, Ranking
 from foxing.memory import Memory, MemoryOptions, NewMessage
-from foxing.renderer.clock import utc_now
 
 MISSING = ("mem0", "langgraph.store.memory", "langgraph.store.sqlite")
 MESSAGES = [
-    NewMessage(id="parrot", role="user", name="Ada", content="I adopted a parrot.", created_at=utc_now()),
-    NewMessage(id="train", role="assistant", name="Ben", content="The train was late.", created_at=utc_now()),
-    NewMessage(id="again", role="assistant", name="Ben", content="The train was late.", created_at=utc_now()),
-    NewMessage(id="long", role="user", name="Ada", content="parrot " * BUDGET_TOKENS, created_at=utc_now()),
+    NewMessage(id="parrot", role="user", name="Ada", content="I adopted a parrot.", created_at=datetime.now(UTC)),
+    NewMessage(id="train", role="assistant", name="Ben", content="The train was late.", created_at=datetime.now(UTC)),
+    NewMessage(id="again", role="assistant", name="Ben", content="The train was late.", created_at=datetime.now(UTC)),
+    NewMessage(id="long", role="user", name="Ada", content="parrot " * BUDGET_TOKENS, created_at=datetime.now(UTC)),
 ]
 
 
@@ -41,7 +41,7 @@ def test_a_system_finds_messages_within_the_budget(name: str) -> None:
         system: Ranking = PACKAGES[name](embedder)
     except NotInstalled as error:
         pytest.skip(str(error))
-    system.store([NewMessage(id="old", role="user", content="an old parrot", created_at=utc_now())])
+    system.store([NewMessage(id="old", role="user", content="an old parrot", created_at=datetime.now(UTC))])
     system.store(MESSAGES)
     alone = Embeddings(embedder)
     alone.store(MESSAGES)

@@ -15,7 +15,7 @@ from benchmarks.stores.conversations import read_talks
 from benchmarks.stores.measurement import StoreRow, measure
 from benchmarks.stores.store import POSTGRESQL, Place
 from benchmarks.stores.systems import SYSTEMS
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 
 
 def measured(key: str, locomo_file: Path, folder: Path, url: str = "") -> StoreRow:

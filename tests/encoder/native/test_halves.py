@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from foxing.encoder import CodecError
-from foxing.encoder.contract import UNREADABLE
+from foxing.encoder import UNREADABLE, CodecError
 from foxing.encoder.native.charset import N_LEAD, N_TAIL, N_VOWEL, Charset, load_charset
 from foxing.encoder.native.entropy.alphabet import N_SYMBOLS, Alphabet
 from foxing.encoder.native.entropy.halves import N_LEFT, N_RIGHT, check_capacity, syllable_halves, wide_halves

@@ -9,8 +9,8 @@ import pytest
 import torch
 from support.kernel_reference import ReferenceKernel
 
+from foxing.encoder import CodecError, TokensError
 from foxing.encoder.bench.documents import entries
-from foxing.encoder.errors import CodecError, TokensError
 from foxing.encoder.native.charset import Charset
 from foxing.encoder.native.decoder import PageStreams
 from foxing.encoder.native.entropy import kernel as kernel_module

@@ -18,12 +18,12 @@ def native_model() -> NativeModel:
 
 
 @pytest.fixture
-def served() -> Iterator[Callable[[Model], Server]]:
+def served(pauses: Pauses) -> Iterator[Callable[[Model], Server]]:
     running: list[tuple[ThreadingHTTPServer, threading.Thread, Server]] = []
 
     def serve(model: Model) -> Server:
         http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        state = Server(model, url=f"http://127.0.0.1:{http.server_port}/v1")
+        state = Server(model, url=f"http://127.0.0.1:{http.server_port}/v1", on_stall=pauses.stall)
         http.state = state  # type: ignore[attr-defined]
         thread = threading.Thread(target=http.serve_forever, args=(0.02,))
         thread.start()

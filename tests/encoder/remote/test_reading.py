@@ -55,7 +55,7 @@ def test_100_pages_are_read_once_each_while_a_quarter_of_the_calls_fail(
     codec = load(server.url, timeout_s=5.0, retries=9)
     pages = pages_of(codec, 100)
     tokens = tokens_of(codec, pages)
-    native_model.read_ahead([item.image() for item in tokens])  # so that only stalls reach the timeout
+    native_model.read_ahead([item.image() for item in tokens])
     server.fault = faulty(tokens)
     readings = codec.decode_each(tokens)
     for page, reading in zip(pages, readings, strict=True):
@@ -122,7 +122,7 @@ def test_a_page_requested_concurrently_is_read_once(server: Server, load: LoadCo
     gate = threading.Event()
 
     def wait(png: bytes, attempt: int) -> str:
-        gate.wait(20)
+        assert gate.wait(60)
         return ""
 
     server.fault = wait

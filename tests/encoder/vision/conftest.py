@@ -63,24 +63,35 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
     return cache(write)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def engine(deepseek_folder: Path) -> Engine:
     return Engine(deepseek_folder)
 
 
 @pytest.fixture
-def server(engine: Engine) -> Iterator[Server]:
+def server(engine: Engine, pauses: Pauses) -> Iterator[Server]:
     """A decoding server for the DeepSeek-OCR checkpoint."""
     with running(engine) as state:
+        state.on_stall = pauses.stall
         yield state
 
 
-@pytest.fixture(scope="module")
-def local_codec(deepseek_folder: Path, small_page: PageLayout) -> VisionCodec:
+@pytest.fixture(scope="session")
+def deepseek(deepseek_folder: Path) -> DeepSeekOcr:
+    """The model of the DeepSeek-OCR checkpoint. Tests that change it use a copy."""
+    return DeepSeekOcr.load(locate(str(deepseek_folder), None), torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture(scope="session")
+def deepseek_weights(deepseek_folder: Path) -> str:
+    """The digest of its weights."""
+    return weights_digest(locate(str(deepseek_folder), None))
+
+
+@pytest.fixture(scope="session")
+def local_codec(deepseek: DeepSeekOcr, deepseek_weights: str, small_page: PageLayout) -> VisionCodec:
     """The codec that decodes the DeepSeek-OCR checkpoint locally."""
-    checkpoint = locate(str(deepseek_folder), None)
-    model = DeepSeekOcr.load(checkpoint, torch.device("cpu"), torch.float32)
-    return VisionCodec(model, weights_digest(checkpoint), layout=small_page)
+    return VisionCodec(deepseek, deepseek_weights, layout=small_page)
 
 
 @pytest.fixture
@@ -106,7 +117,7 @@ def open_remote(local_codec: VisionCodec, server: Server, pauses: Pauses) -> Ite
         codec.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tokens(local_codec: VisionCodec) -> list[VisionTokens]:
     """Two different pages at each of three tiers."""
     page = sample_page(local_codec)

@@ -1,7 +1,7 @@
 """Batches: bounded by a budget, with mixed tiers, split when memory runs out."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from copy import copy
 from threading import Thread
 from typing import Any
 
@@ -15,19 +15,15 @@ from foxing.encoder.conformance import sample_page
 from foxing.encoder.vision import free_memory as memory
 from foxing.encoder.vision.batching import batches, split_on_oom
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.free_memory import EncoderMemory, batch_tokens, bytes_per_position
-from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.memory.pages.decode_queue import DecodeQueue
 from foxing.renderer import PageLayout, render
 
 
 @pytest.fixture
-def codec(deepseek_folder: Path, small_page: PageLayout) -> VisionCodec:
-    checkpoint = locate(str(deepseek_folder), None)
-    model = DeepSeekOcr.load(checkpoint, torch.device("cpu"), torch.float32)
-    return VisionCodec(model, weights_digest(checkpoint), layout=small_page)
+def codec(deepseek: DeepSeekOcr, deepseek_weights: str, small_page: PageLayout) -> VisionCodec:
+    return VisionCodec(copy(deepseek), deepseek_weights, layout=small_page)
 
 
 def test_batches_stay_within_the_budget_and_cover_all_items() -> None:

@@ -29,15 +29,9 @@ from foxing.renderer import PRINTED_PAGE, PageLayout, grid_text, render
 TOKENS = {"large": (400, 421), "base": (256, 273), "small": (100, 111), "tiny": (64, 73)}
 
 
-def opened(folder: Path, layout: PageLayout, **options: Any) -> VisionCodec:
-    checkpoint = locate(str(folder), None)
-    model = DeepSeekOcr.load(checkpoint, torch.device("cpu"), torch.float32)
-    return VisionCodec(model, weights_digest(checkpoint), layout=layout, **options)
-
-
 @pytest.fixture(scope="module")
-def codec(deepseek_folder: Path, small_page: PageLayout) -> VisionCodec:
-    return opened(deepseek_folder, small_page)
+def codec(local_codec: VisionCodec) -> VisionCodec:
+    return local_codec
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +80,9 @@ def test_a_good_model_passes_the_check_however_it_breaks_lines(codec: VisionCode
 @pytest.mark.parametrize("tier", ["small", "tiny"])
 @torch.inference_mode()
 def test_stored_tokens_generate_the_same_text_as_pixels(
-    deepseek_folder: Path, small_page: PageLayout, images: dict[str, Image.Image], tier: str
+    local_codec: VisionCodec, small_page: PageLayout, images: dict[str, Image.Image], tier: str
 ) -> None:
-    codec = opened(deepseek_folder, small_page, token_dtype="float32")
+    codec = VisionCodec(local_codec.model, local_codec.weights, layout=small_page, token_dtype="float32")
     model, network = codec.model, codec.model.network
     before, after = model.prompt_ids(model.prompt(FREE_OCR))
     ids = torch.tensor([before + [model.image_token_id] * model.positions(tier) + after])

@@ -9,8 +9,7 @@ from PIL import Image
 from support.checkpoint_edits import edit_weights, edited_copy
 from support.deepseek_checkpoint import write_deepseek, write_deepseek_2
 
-from foxing.encoder import CodecError, DeepSeekOptions, load_codec
-from foxing.encoder.capabilities import capabilities_of
+from foxing.encoder import CodecError, DeepSeekOptions, capabilities_of, load_codec
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr

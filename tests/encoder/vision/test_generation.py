@@ -17,7 +17,6 @@ from foxing.encoder.vision.generation import (
     detokenize,
     loop_start,
 )
-from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.encoder.vision.models.model import RepeatRule
 
@@ -107,9 +106,9 @@ REPEATED = {
 
 
 @pytest.mark.parametrize("text", REPEATED.values(), ids=REPEATED)
-def test_pages_that_repeat_themselves_are_kept(deepseek_folder: Path, text: str) -> None:
+def test_pages_that_repeat_themselves_are_kept(deepseek: DeepSeekOcr, text: str) -> None:
     """By a reader that is always right, whatever was written before in place of a token that was banned."""
-    model = DeepSeekOcr.load(locate(str(deepseek_folder), None), torch.device("cpu"), torch.float32)
+    model = deepseek
     ids = [*model.tokenize(text), *model.eos_token_ids]
     processor = NoRepeatNgramProcessor(model.repeat_rule, 1, Budget(3642))
     chosen = decode(processor, [ids], vocabulary=model.tokenizer.get_vocab_size())[0]

@@ -61,10 +61,8 @@ class ScriptedCodec(VisionCodec):
 
 
 @pytest.fixture
-def codec(deepseek_folder: Path) -> ScriptedCodec:
-    checkpoint = locate(str(deepseek_folder), None)
-    model = DeepSeekOcr.load(checkpoint, torch.device("cpu"), torch.float32)
-    return ScriptedCodec(model, weights_digest(checkpoint), layout=LAYOUT)
+def codec(deepseek: DeepSeekOcr, deepseek_weights: str) -> ScriptedCodec:
+    return ScriptedCodec(deepseek, deepseek_weights, layout=LAYOUT)
 
 
 @pytest.fixture

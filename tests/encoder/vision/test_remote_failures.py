@@ -173,13 +173,14 @@ def test_close_cancels_requests_and_a_new_request_reopens(
 ) -> None:
     codec = open_remote(concurrency=1)
     server.fault = lambda attempt: "" if attempt else "stall"
+    stalled = threading.Event()
+    server.on_stall = stalled.set
     results: list[Any] = []
     caller = threading.Thread(target=lambda: results.extend(codec.decode_each(tokens[4:])))
     caller.start()
-    while not server.bodies:
-        threading.Event().wait(0.01)
+    assert stalled.wait(60)
     codec.close()
-    caller.join(10)
+    caller.join(60)
     assert not caller.is_alive()
     assert [str(result) for result in results] == [CLOSED, CLOSED]
     (reading,) = codec.decode_each(tokens[4:5])

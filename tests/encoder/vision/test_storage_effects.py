@@ -50,7 +50,9 @@ def measured(
     return measure
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    "name", ["deepseek", *(pytest.param(name, marks=pytest.mark.slow) for name in KINDS if name != "deepseek")]
+)
 def test_logits_change_little_and_less_with_int8_than_with_float8(
     measured: Callable[[str], dict[str, StorageEffect]], name: str
 ) -> None:
@@ -69,10 +71,9 @@ def test_logits_change_little_and_less_with_int8_than_with_float8(
     assert effects["int8"].same_choice > 0.9
 
 
-def test_pages_without_texts_are_rejected(deepseek_folder: Path) -> None:
-    model = DeepSeekOcr.load(locate(str(deepseek_folder), None), torch.device("cpu"), torch.float32)
+def test_pages_without_texts_are_rejected(deepseek: DeepSeekOcr) -> None:
     with pytest.raises(ValueError, match="with their texts"):
-        storage_effects(model, [], [], "tiny")
+        storage_effects(deepseek, [], [], "tiny")
 
 
 @pytest.fixture
@@ -96,8 +97,8 @@ def small_codec(
 def test_the_bench_reports_storage_effects(small_codec: VisionCodec) -> None:
     assert isinstance(small_codec, QuantizableCodec)
     assert not isinstance(load_codec("native", "cpu"), QuantizableCodec)
-    arguments = ["codec", "bench", "--pages", "1", "--tier", "small", "--tier", "tiny"]
-    result = CliRunner().invoke(app, [*arguments, "--json"])
+    arguments = ["codec", "bench", "--pages", "1", "--tier", "small", "--tier", "tiny", "--json"]
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     assert [row["tier"] for row in document["rows"]] == ["small", "tiny"]
@@ -110,6 +111,11 @@ def test_the_bench_reports_storage_effects(small_codec: VisionCodec) -> None:
         assert row["mean"] < row["spread"]
         assert 0.5 < row["same_choice"] <= 1
         assert row["steps"] > 20
+
+
+@pytest.mark.slow
+def test_the_bench_shows_storage_effects(small_codec: VisionCodec) -> None:
+    arguments = ["codec", "bench", "--pages", "1", "--tier", "small", "--tier", "tiny"]
     shown = CliRunner().invoke(app, arguments, env={"COLUMNS": "250"}).stdout
     assert "same choice" in shown
     assert "float8_e4m3" in shown

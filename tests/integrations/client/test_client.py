@@ -32,10 +32,8 @@ from foxing.integrations.client import (
     transport,
 )
 from foxing.integrations.client.requests import read
-from foxing.memory import Memory, MemoryOptions, RecallQuery, RecallResult
-from foxing.memory.errors import Conflict, InvalidInput, NotFound
-from foxing.memory.values.base import Fields
-from foxing.renderer.errors import FoxingError
+from foxing.memory import Conflict, InvalidInput, Memory, MemoryOptions, NotFound, RecallQuery, RecallResult
+from foxing.renderer import FoxingError
 
 from ..conftest import Service
 from .lossy import LossyServer, lossy_server
@@ -55,7 +53,7 @@ def lossy(service: Service) -> Iterator[LossyServer]:
         yield server
 
 
-def said(number: int) -> Fields:
+def said(number: int) -> dict[str, object]:
     return {
         "id": f"m{number}",
         "role": "user",
@@ -71,7 +69,7 @@ def test_lists_are_read_page_by_page(client: Client, bank: str) -> None:
     assert [m.text for m in client.export(bank)] == [f"note {number}" for number in range(7)]
     client.seal(bank, now="2026-01-06")
     assert [page.messages for page in client.all_pages(bank)] == [7]
-    writes: list[Fields] = [{"op": "put", "namespace": ["n"], "key": str(n), "value": n} for n in range(5)]
+    writes: list[dict[str, object]] = [{"op": "put", "namespace": ["n"], "key": str(n), "value": n} for n in range(5)]
     client.records.write(bank, writes)
     assert [record.value for record in client.records.search_all(bank, namespace=["n"], limit=2)] == [0, 1, 2, 3, 4]
     assert bank in [each.id for each in client.all_banks()]
@@ -245,7 +243,12 @@ async def agents_write(url: str, bank: str) -> None:
                 record = (await client.records.get(bank, [{"namespace": ["shared"], "key": "count"}])).records[0]
                 assert record is not None
                 assert isinstance(record.value, int)
-                put: Fields = {"op": "put", "namespace": ["shared"], "key": "count", "value": record.value + 1}
+                put: dict[str, object] = {
+                    "op": "put",
+                    "namespace": ["shared"],
+                    "key": "count",
+                    "value": record.value + 1,
+                }
                 try:
                     await client.records.write(bank, [{**put, "if_version": record.version}])
                     return
@@ -254,7 +257,7 @@ async def agents_write(url: str, bank: str) -> None:
 
         async def agent(number: int) -> None:
             thread = f"agent-{number}"
-            turns: list[Fields] = [{"role": "user", "content": f"{thread} says {turn}"} for turn in range(2)]
+            turns: list[dict[str, object]] = [{"role": "user", "content": f"{thread} says {turn}"} for turn in range(2)]
             await client.store(bank, turns, thread=thread)
             await client.records.write(bank, [{"op": "put", "namespace": [thread], "key": "k", "value": thread}])
             if number % 25 == 0:

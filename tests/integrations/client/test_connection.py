@@ -8,16 +8,22 @@ from pathlib import Path
 import pytest
 
 from foxing.integrations.client import Client, Connection, Target, connect
-from foxing.memory import ContextRequest, Memory, StoreResult, ToolCall
-from foxing.memory.errors import Conflict, InvalidInput, NotFound
-from foxing.memory.values.base import Fields
-from foxing.memory.values.policy import Policy
-from foxing.memory.values.records import Records
+from foxing.memory import (
+    Conflict,
+    ContextRequest,
+    InvalidInput,
+    Memory,
+    NotFound,
+    Policy,
+    Records,
+    StoreResult,
+    ToolCall,
+)
 
 AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NOTHING = Records(records=[], next_cursor=None)
 LATER = "2026-02-20T12:00:00Z"
-TALK: list[Fields] = [
+TALK: list[dict[str, object]] = [
     {"id": "m1", "role": "user", "content": "We ship Titan on 14 March.", "created_at": AT, "metadata": {"n": 1}},
     {
         "id": "m2",

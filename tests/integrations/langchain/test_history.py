@@ -22,9 +22,7 @@ from langchain_core.messages import (
 
 from foxing.integrations.client import ServiceOptions, Target, TimedOut, Unreachable, connect
 from foxing.integrations.langchain import FoxingChatMessageHistory
-from foxing.memory import Memory
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.parts import ToolResult
+from foxing.memory import InvalidInput, Memory, ToolResult
 
 from ..client.lossy import lossy_server
 from ..conftest import Service

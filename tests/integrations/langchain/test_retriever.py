@@ -9,12 +9,11 @@ from langchain_core.documents import Document
 
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.langchain import FoxingRetriever
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.base import Fields
+from foxing.memory import InvalidInput
 
 standard = pytest.importorskip("langchain_tests.integration_tests", reason="needs langchain-tests")
 
-TALK: list[Fields] = [
+TALK: list[dict[str, object]] = [
     {"id": "m1", "role": "user", "content": "We ship Titan on 14 March.", "created_at": "2026-01-05T09:00:00Z"},
     {"id": "m2", "role": "assistant", "content": "Titan ships without maps.", "created_at": "2026-01-06T09:00:00Z"},
     {"id": "m3", "role": "user", "content": "Who tests Titan?", "created_at": "2026-01-07T09:00:00Z", "name": "mina"}

@@ -11,9 +11,7 @@ from langgraph.store.base import BaseStore, GetOp, InvalidNamespaceError, PutOp,
 
 from foxing.integrations.client import ServiceOptions, Target, TimedOut, Unreachable, connect
 from foxing.integrations.langgraph import FoxingStore
-from foxing.memory import Memory
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.base import Fields
+from foxing.memory import InvalidInput, Memory
 
 from ..deletion import delete_bank
 
@@ -35,7 +33,7 @@ def test_a_prefix_does_not_match_the_name_of_another(store: FoxingStore) -> None
 
 
 def test_other_records_of_the_bank_are_not_items(store: FoxingStore) -> None:
-    write: Fields = {"op": "put", "namespace": ["notes"], "key": "k", "value": {"text": "tea"}}
+    write: dict[str, object] = {"op": "put", "namespace": ["notes"], "key": "k", "value": {"text": "tea"}}
     store.connection.run(lambda memory: memory.records.write(store.connection.bank, [write]))
     store.put(("mine",), "k", {"text": "tea"})
     assert [item.namespace for item in store.search((), query="tea")] == [("mine",)]

@@ -17,7 +17,7 @@ from llama_index.core.base.llms.types import (
 
 from foxing.integrations.client import ServiceOptions, Target, Unreachable, connect
 from foxing.integrations.llamaindex import FoxingMemoryBlock
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 
 from ..client.lossy import lossy_server
 from ..conftest import Service

@@ -11,8 +11,7 @@ from agents import TResponseInputItem
 
 from foxing.integrations.client import ServiceOptions, Target, TimedOut, Unreachable, connect
 from foxing.integrations.openai_agents import FoxingSession
-from foxing.memory import Memory
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput, Memory
 
 from ..client.lossy import lossy_server
 from ..conftest import Service

@@ -11,7 +11,7 @@ from openai.types.responses import ResponseOutputMessage, ResponseOutputText
 
 from foxing.integrations.client import Target, connect
 from foxing.integrations.openai_agents import FoxingSession
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 
 Connect = Callable[..., FoxingSession]
 HELLO: list[TResponseInputItem] = [

@@ -134,8 +134,8 @@ class ReferenceEncoder:
 
 
 @pytest.fixture(scope="module")
-def model(deepseek_folder: Path) -> DeepSeekOcr:
-    return DeepSeekOcr.load(locate(str(deepseek_folder), None), torch.device("cpu"), torch.float32)
+def model(deepseek: DeepSeekOcr) -> DeepSeekOcr:
+    return deepseek
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,9 @@ def reference(deepseek_folder: Path) -> ReferenceEncoder:
     return ReferenceEncoder(load_file(deepseek_folder / "model.safetensors"), read_config(checkpoint))
 
 
-@pytest.mark.parametrize("tier", MODES)
+@pytest.mark.parametrize(
+    "tier", ["tiny", *(pytest.param(tier, marks=pytest.mark.slow) for tier in MODES if tier != "tiny")]
+)
 @torch.inference_mode()
 def test_features_equal_those_of_the_reference(model: DeepSeekOcr, reference: ReferenceEncoder, tier: str) -> None:
     side, positions = MODES[tier]

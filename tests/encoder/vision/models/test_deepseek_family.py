@@ -1,7 +1,7 @@
 """DeepSeek-OCR-2 and Unlimited-OCR as codecs: conformance, and agreement with their own processors and models. The
 weights are random."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from support.checkpoint_edits import Edit, edit_config, edit_weights, edited_cop
 from support.deepseek_checkpoint import write_deepseek, write_deepseek_2, write_unlimited
 
 from foxing.encoder import Codec, CodecError, load_codec
-from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
+from foxing.encoder.conformance import CHECKS, READING_CHECKS, batches_decode_as_single_pages, sample_page
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.generation import Budget, align_characters, generate
@@ -67,10 +67,17 @@ def ids_of(codec: VisionCodec, tier: str) -> torch.Tensor:
     return torch.tensor([before + [model.image_token_id] * model.positions(tier) + after])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    "check", [check for check in CHECKS if check not in READING_CHECKS], ids=lambda check: check.__name__
-)
+def conformance() -> Iterator[object]:
+    """Each check for each model; slow for the encoder that DeepSeek-OCR has as well, and where it takes longest."""
+    for check in CHECKS:
+        if check not in READING_CHECKS:
+            for kind in KINDS:
+                slow = kind == "unlimited-ocr" or check is batches_decode_as_single_pages
+                marks = (pytest.mark.slow,) if slow else ()
+                yield pytest.param(check, kind, id=f"{check.__name__}-{kind}", marks=marks)
+
+
+@pytest.mark.parametrize(("check", "kind"), conformance())
 def test_conformance_with_random_weights(open_codec: OpenCodec, check: Callable[[Codec], None], kind: str) -> None:
     check(open_codec(kind))
 
@@ -93,7 +100,7 @@ def test_a_checkpoint_with_published_names_loads_completely(
     assert sum(value.numel() for value in loaded) == sum(value.numel() for value in published.values()) - unused
 
 
-@pytest.mark.parametrize("tier", ["base", "small"])
+@pytest.mark.parametrize("tier", [pytest.param("base", marks=pytest.mark.slow), "small"])
 @pytest.mark.parametrize("kind", KINDS)
 @torch.inference_mode()
 def test_features_equal_those_of_the_published_processor_and_encoder(

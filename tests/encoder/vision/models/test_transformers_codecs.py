@@ -1,7 +1,7 @@
 """GOT-OCR 2.0 and the models that take a grid of patches as codecs: conformance, and agreement with their own
 processors and models. The weights are random."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import replace
 from functools import cache
@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageChops
 
 from foxing.encoder import Codec
-from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
+from foxing.encoder.conformance import CHECKS, READING_CHECKS, batches_decode_as_single_pages, sample_page
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.generation import Budget, align_characters, generate
@@ -39,6 +39,10 @@ KINDS: dict[str, type[VisionModel]] = {
     "paddleocr_vl": PaddleOcrVl,
 }
 GRIDS = tuple(kind for kind in KINDS if kind != "got_ocr2")
+#: Types with code of their own. Tests of the others are slow, but for that of their whole pipeline.
+FIRST = ("got_ocr2", "qwen3_vl", "glm_ocr")
+EVERY = [kind if kind in FIRST else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+EVERY_GRID = EVERY[1:]
 PATCHES_OF_14 = {"large": 46**2, "base": 37**2, "small": 23**2, "tiny": 18**2}
 TOKENS = {
     "got_ocr2": {"base": 256},
@@ -47,7 +51,13 @@ TOKENS = {
     "qwen3_vl": {"large": 1600, "base": 1024, "small": 400, "tiny": 256},
 }
 #: Sharper tiers differ in size alone; those of MinerU2.5 are limited by its processor.
-TIERS = [("got_ocr2", "base"), ("qwen2_vl", "large"), *((kind, tier) for kind in GRIDS for tier in ("small", "tiny"))]
+TIERS = [
+    ("got_ocr2", "base"),
+    *((kind, "tiny") for kind in FIRST[1:]),
+    *(pytest.param(kind, "tiny", marks=pytest.mark.slow) for kind in GRIDS if kind not in FIRST),
+    *(pytest.param(kind, "small", marks=pytest.mark.slow) for kind in GRIDS),
+    pytest.param("qwen2_vl", "large", marks=pytest.mark.slow),
+]
 #: Text before and after the vision tokens for the default prompt.
 SYSTEM = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
 GLM = "[gMASK]<sop><|user|>\n<|begin_of_image|>"
@@ -158,10 +168,18 @@ def open_low_tiers(open_codec: OpenCodec) -> OpenCodec:
     return open_kind
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    "check", [check for check in CHECKS if check not in READING_CHECKS], ids=lambda check: check.__name__
-)
+def conformance() -> Iterator[object]:
+    """Each check for each type. What takes longest is slow for all but one, and everything for most."""
+    for check in CHECKS:
+        if check in READING_CHECKS:
+            continue
+        first = ("qwen3_vl",) if check is batches_decode_as_single_pages else ("got_ocr2", "qwen3_vl")
+        for kind in KINDS:
+            marks = () if kind in first else (pytest.mark.slow,)
+            yield pytest.param(check, kind, id=f"{check.__name__}-{kind}", marks=marks)
+
+
+@pytest.mark.parametrize(("check", "kind"), conformance())
 def test_conformance_with_random_weights(open_low_tiers: OpenCodec, check: Callable[[Codec], None], kind: str) -> None:
     check(open_low_tiers(kind))
 
@@ -237,7 +255,7 @@ def test_prompts_equal_the_published_ones(
         assert with_format["input_ids"][0].tolist() == before_image + [model.image_token_id] * 256 + after_image
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 @torch.inference_mode()
 def test_stored_tokens_give_bitwise_the_same_logits_as_pixels(open_codec: OpenCodec, kind: str) -> None:
     codec = open_codec(kind)
@@ -256,7 +274,7 @@ def test_stored_tokens_give_bitwise_the_same_logits_as_pixels(open_codec: OpenCo
     assert not torch.allclose(model.network(ids, **model.inputs([PageFeatures(tier, blank)], ids)).logits, from_pixels)
 
 
-@pytest.mark.parametrize("kind", GRIDS)
+@pytest.mark.parametrize("kind", EVERY_GRID)
 @torch.inference_mode()
 def test_mixed_tiers_in_one_batch_decode_as_they_do_alone(open_codec: OpenCodec, kind: str) -> None:
     codec = open_codec(kind)
@@ -270,7 +288,7 @@ def test_mixed_tiers_in_one_batch_decode_as_they_do_alone(open_codec: OpenCodec,
         assert generation.confidence == pytest.approx(alone.confidence, abs=1e-5)
 
 
-@pytest.mark.parametrize("kind", GRIDS)
+@pytest.mark.parametrize("kind", EVERY_GRID)
 @torch.inference_mode()
 def test_the_decoder_gets_the_position_of_each_token(open_codec: OpenCodec, kind: str) -> None:
     """In a padded batch of two tiers: rows and columns within the page; the text continues after its side."""
@@ -314,7 +332,7 @@ def test_intermediate_features_are_stored_and_used(open_codec: OpenCodec) -> Non
     assert float((complete - reduced).abs().max()) > 0.01
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_bfloat16_tokens_are_exact_for_bfloat16_weights(
     model_folder: Callable[[str], Path], small_page: PageLayout, kind: str
 ) -> None:
