@@ -224,9 +224,11 @@ def test_a_bank_laid_out_for_another_codec_ages_after_reencoding(
 @pytest.mark.parametrize(
     ("kind", "model", "steps"),
     [
-        ("got_ocr2", GotOcr2, [(8, "base", 256), (500, "base", 256)]),
+        pytest.param("got_ocr2", GotOcr2, [(8, "base", 256), (500, "base", 256)], marks=pytest.mark.slow),
         ("qwen3_vl", QwenVl, [(8, "small", 400), (40, "tiny", 256), (500, "tiny", 256)]),
-        ("qwen2_vl", QwenVl, [(8, "small", 529), (40, "tiny", 324), (500, "tiny", 324)]),
+        pytest.param(
+            "qwen2_vl", QwenVl, [(8, "small", 529), (40, "tiny", 324), (500, "tiny", 324)], marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_page_ages_through_the_tiers_of_other_models(

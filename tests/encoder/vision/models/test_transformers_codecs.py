@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageChops
 
 from foxing.encoder import Codec
-from foxing.encoder.conformance import CHECKS, READING_CHECKS, batches_decode_as_single_pages, sample_page
+from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.generation import Budget, align_characters, generate
@@ -169,14 +169,12 @@ def open_low_tiers(open_codec: OpenCodec) -> OpenCodec:
 
 
 def conformance() -> Iterator[object]:
-    """Each check for each type. What takes longest is slow for all but one, and everything for most."""
+    """Each check for each type, slow for all but one."""
     for check in CHECKS:
-        if check in READING_CHECKS:
-            continue
-        first = ("qwen3_vl",) if check is batches_decode_as_single_pages else ("got_ocr2", "qwen3_vl")
-        for kind in KINDS:
-            marks = () if kind in first else (pytest.mark.slow,)
-            yield pytest.param(check, kind, id=f"{check.__name__}-{kind}", marks=marks)
+        if check not in READING_CHECKS:
+            for kind in KINDS:
+                marks = () if kind == "qwen3_vl" else (pytest.mark.slow,)
+                yield pytest.param(check, kind, id=f"{check.__name__}-{kind}", marks=marks)
 
 
 @pytest.mark.parametrize(("check", "kind"), conformance())
@@ -332,7 +330,7 @@ def test_intermediate_features_are_stored_and_used(open_codec: OpenCodec) -> Non
     assert float((complete - reduced).abs().max()) > 0.01
 
 
-@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("kind", [*EVERY_GRID, pytest.param("got_ocr2", marks=pytest.mark.slow)])
 def test_bfloat16_tokens_are_exact_for_bfloat16_weights(
     model_folder: Callable[[str], Path], small_page: PageLayout, kind: str
 ) -> None:
