@@ -45,6 +45,7 @@ def pages_of_known_words(codec: VisionCodec, pages: int) -> AcceptancePlan:
     return AcceptancePlan({"en": texts}, list(codec.tiers), [1], conformance=(describes_itself, reads_its_own_tokens))
 
 
+@pytest.mark.slow
 def test_the_full_check_of_a_model_that_reads(codec: VisionCodec, tmp_path: Path) -> None:
     stages: list[str] = []
 

@@ -9,6 +9,11 @@ from support.service import serve
 from foxing.integrations.client import Target
 from foxing.memory import Memory
 
+#: For a test that takes seconds over HTTP.
+slow_over_http = pytest.mark.parametrize(
+    "target", [pytest.param("http", marks=pytest.mark.slow), "memory"], indirect=True
+)
+
 
 @dataclass(frozen=True)
 class Service:

@@ -78,6 +78,7 @@ class GoodReader(VisionCodec):
         return [Generation(text, sure, np.zeros(len(text), dtype=bool), "end", 0.95) for _ in tokens]
 
 
+@pytest.mark.slow
 def test_a_good_model_passes_the_check_however_it_breaks_lines(codec: VisionCodec) -> None:
     checked = check_codec(GoodReader(codec.model, codec.weights))
     assert checked.passed

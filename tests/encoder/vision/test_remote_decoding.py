@@ -19,7 +19,13 @@ from foxing.encoder import (
     load_codec,
 )
 from foxing.encoder.acceptance import compare_served
-from foxing.encoder.conformance import CHECKS, READING_CHECKS
+from foxing.encoder.conformance import (
+    CHECKS,
+    READING_CHECKS,
+    batches_decode_as_single_pages,
+    tokens_match_the_spec,
+    tokens_survive_a_round_trip,
+)
 from foxing.encoder.diagnostics import check_codec
 from foxing.encoder.remote.completions import Completion
 from foxing.encoder.remote.responses import MAX_ANSWER_CHARS, InvalidCompletion
@@ -71,6 +77,7 @@ def test_a_server_generates_what_the_local_codec_does(
     assert codec.generate(tokens[:1], "markdown")[0].text == local_codec.generate(tokens[:1], "markdown")[0].text
 
 
+@pytest.mark.slow
 def test_loops_are_cut_where_local_decoding_stops(
     local_codec: VisionCodec,
     open_remote: OpenRemote,
@@ -107,6 +114,7 @@ def test_a_missing_end_of_sequence_token_is_inferred(
     assert generation.end_probability == pytest.approx(0.9)
 
 
+@pytest.mark.slow
 def test_answers_without_token_ids_give_the_same_text(
     local_codec: VisionCodec,
     open_remote: OpenRemote,
@@ -174,13 +182,23 @@ def test_an_endless_answer_is_cut() -> None:
     assert (len(endless.text), len(endless.tokens), endless.cut) == (MAX_ANSWER_CHARS, MAX_ANSWER_CHARS, True)
 
 
+#: Of each page at each tier, in all directions.
+LONG_CHECKS = (tokens_survive_a_round_trip, tokens_match_the_spec, batches_decode_as_single_pages)
+
+
 @pytest.mark.parametrize(
-    "check", [check for check in CHECKS if check not in READING_CHECKS], ids=lambda check: check.__name__
+    "check",
+    [
+        pytest.param(check, id=check.__name__, marks=(pytest.mark.slow,) if check in LONG_CHECKS else ())
+        for check in CHECKS
+        if check not in READING_CHECKS
+    ],
 )
 def test_conformance_with_a_decoding_server(open_remote: OpenRemote, check: Callable[[Any], None]) -> None:
     check(open_remote())
 
 
+@pytest.mark.slow
 def test_the_check_reports_the_servers_token_counts(open_remote: OpenRemote, server: Server) -> None:
     checked = check_codec(open_remote())
     assert [row.prompt_tokens for row in checked.tiers] == [n + 11 for n in (421, 273, 111, 73)]
@@ -242,6 +260,7 @@ def test_a_bank_can_change_its_decoder_without_reencoding(
         assert [move.to_tier for move in memory.age("ana").moved] == ["tiny"]
 
 
+@pytest.mark.slow
 def test_the_full_check_compares_the_server_with_decoding_here(
     local_codec: VisionCodec, open_remote: OpenRemote
 ) -> None:

@@ -117,7 +117,7 @@ def noise(tier: str) -> list[Image.Image]:
     return [Image.fromarray(np.ascontiguousarray(values, dtype=np.uint8)) for values in (grains, stripes, gradient)]
 
 
-@pytest.mark.parametrize("tier", ["base", "small", "tiny"])
+@pytest.mark.parametrize("tier", [*(pytest.param(tier, marks=pytest.mark.slow) for tier in ("base", "small")), "tiny"])
 def test_images_that_are_not_pages_read_with_low_confidence(codec: VisionCodec, tier: str) -> None:
     for reading in codec.decode(codec.encode(noise(tier), tier)):
         used = reading.cells > 0x20
@@ -125,7 +125,7 @@ def test_images_that_are_not_pages_read_with_low_confidence(codec: VisionCodec, 
         assert reading.unread or sure.sum() <= max(4, 0.2 * used.sum())
 
 
-@pytest.mark.parametrize("tier", ["base", "small", "tiny"])
+@pytest.mark.parametrize("tier", [*(pytest.param(tier, marks=pytest.mark.slow) for tier in ("base", "small")), "tiny"])
 def test_unknown_scripts_read_with_less_confidence_than_any_page(codec: VisionCodec, tier: str) -> None:
     """The model generates known words for scripts absent from its training, most with low confidence. Cyrillic letters
     resemble Latin ones, so it misreads them with a confidence that a threshold would not catch."""

@@ -11,6 +11,7 @@ from foxing.integrations.anthropic import AsyncFoxingMemoryTool, FoxingMemoryToo
 from foxing.integrations.client import ServiceOptions, Target, TimedOut, Unreachable
 from foxing.memory import Memory
 
+from ..conftest import slow_over_http
 from ..deletion import delete_bank
 from .test_tool import create, delete, insert, rename, replace, view
 
@@ -44,6 +45,7 @@ async def agents_write(target: Target, bank: str) -> tuple[list[str], list[str]]
         return notes, [line.partition("\t")[2] for line in shared.splitlines()[1:]]
 
 
+@slow_over_http
 def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(target: Target, bank: str) -> None:
     notes, shared = asyncio.run(agents_write(target, bank))
     path = "/memories/agents/{}/notes.md"

@@ -25,7 +25,7 @@ from foxing.integrations.langchain import FoxingChatMessageHistory
 from foxing.memory import InvalidInput, Memory, ToolResult
 
 from ..client.lossy import lossy_server
-from ..conftest import Service
+from ..conftest import Service, slow_over_http
 from ..deletion import delete_bank
 
 AGENTS = 100
@@ -127,6 +127,7 @@ async def agents_talk(target: Target, bank: str) -> list[list[BaseMessage]]:
         return [*await asyncio.gather(*map(agent, range(AGENTS))), await shared.aget_messages()]
 
 
+@slow_over_http
 def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(target: Target, bank: str) -> None:
     *own, shared = asyncio.run(agents_talk(target, bank))
     assert own == [[HumanMessage(f"{number} asks"), AIMessage(f"{number} answers")] for number in range(AGENTS)]

@@ -13,6 +13,7 @@ from foxing.integrations.client import ServiceOptions, Target, TimedOut, Unreach
 from foxing.integrations.langgraph import FoxingStore
 from foxing.memory import InvalidInput, Memory
 
+from ..conftest import slow_over_http
 from ..deletion import delete_bank
 
 AGENTS = 100
@@ -51,6 +52,7 @@ async def write_all(store: FoxingStore) -> None:
         await asyncio.gather(*map(agent, range(AGENTS)))
 
 
+@slow_over_http
 def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(target: Target, bank: str) -> None:
     asyncio.run(write_all(FoxingStore.connect(target, bank)))
     with FoxingStore.connect(target, bank) as store:

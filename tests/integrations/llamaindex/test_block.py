@@ -20,7 +20,7 @@ from foxing.integrations.llamaindex import FoxingMemoryBlock
 from foxing.memory import InvalidInput
 
 from ..client.lossy import lossy_server
-from ..conftest import Service
+from ..conftest import Service, slow_over_http
 
 AGENTS = 100
 
@@ -80,6 +80,7 @@ def test_a_reader_that_sees_gets_page_images(target: Target, bank: str) -> None:
     assert image.resolve_image().read(4) == b"\x89PNG"
 
 
+@slow_over_http
 def test_a_hundred_agents_at_once_lose_nothing(target: Target, bank: str) -> None:
     async def talk() -> None:
         block = FoxingMemoryBlock.connect(target, bank)

@@ -263,6 +263,7 @@ def test_the_command_serves_a_service(service: Service, bank: str) -> None:
     assert service.memory.bank(bank).messages == 1
 
 
+@pytest.mark.slow
 def test_the_command_serves_a_database_and_lets_it_age(database_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOXING_AGEING_INTERVAL_S", "0.5")
     with Memory(database_path) as memory:
@@ -280,6 +281,7 @@ def test_the_command_serves_a_database_and_lets_it_age(database_path: Path, monk
         assert (memory.bank("ana").messages, memory.bank("ana").pages) == (2, 1)
 
 
+@pytest.mark.slow
 def test_a_hundred_agents_write_at_once(service: Service, bank: str) -> None:
     async def agent(number: int) -> None:
         async with Client(f"{service.url}/x/mcp/{bank}", mode="2026-07-28") as client:

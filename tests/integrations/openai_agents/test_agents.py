@@ -14,7 +14,7 @@ from foxing.integrations.openai_agents import FoxingSession
 from foxing.memory import InvalidInput, Memory
 
 from ..client.lossy import lossy_server
-from ..conftest import Service
+from ..conftest import Service, slow_over_http
 from ..deletion import delete_bank
 
 AGENTS = 100
@@ -39,6 +39,7 @@ async def agents_talk(target: Target, bank: str) -> list[list[TResponseInputItem
         return [*await asyncio.gather(*map(agent, range(AGENTS))), await shared.get_items()]
 
 
+@slow_over_http
 def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(target: Target, bank: str) -> None:
     *own, shared = asyncio.run(agents_talk(target, bank))
     assert own == [said(f"{number} asks", f"{number} answers") for number in range(AGENTS)]
