@@ -1,1 +1,1 @@
-"""Lexical search: which messages contain which words, and how well they match a question."""
+"""Search indexes: lexical (BM25) and semantic (embeddings), and their fusion."""

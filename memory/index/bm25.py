@@ -1,4 +1,4 @@
-"""BM25 over the postings of a bank."""
+"""BM25 scoring over the postings of a bank."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,31 +12,32 @@ from foxing.memory.text.passages import MAX_PASSAGES, document_key
 from .postings import Postings
 from .scores import Scores
 
-#: The usual constants: how soon repetitions of a term saturate, and how much long documents are penalized.
+#: The usual constants: term frequency saturation and length normalization.
 K1 = 1.2
 B = 0.75
 
-LEAST_WEIGHT = 0.005  # of the weight of a query's rarest term; below that, some 95 % of the documents contain a term
-MAX_TERMS = 256  # of a query that are searched for, the rarest ones; a pasted text has thousands
+LEAST_WEIGHT = 0.005  # minimum weight relative to the query's rarest term; below, about 95 % of documents have the term
+MAX_TERMS = 256  # terms of a query that are searched for, rarest first; a pasted text has thousands
 
 Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Postings of which the first documents are visible."""
+    """Postings of which only the first documents are visible."""
 
     postings: Postings
+    #: number of visible documents
     visible: int
 
     @property
     def total(self) -> float:
-        """Terms of the visible documents."""
+        """Total length of the visible documents, in terms."""
         whole = self.visible == len(self.postings.documents)
         return self.postings.total if whole else float(self.postings.lengths[: self.visible].sum())
 
     def ranges(self, terms: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-        """int64[2, t], where the visible postings of each term begin and end."""
+        """Returns int64[2, t], the start and stop of the visible postings of each term."""
         postings = self.postings
         at = np.searchsorted(postings.terms, terms)
         at[at == len(postings.terms)] = 0
@@ -49,7 +50,7 @@ class _Part:
 
 
 class Corpus:
-    """The documents of a bank, up to a message."""
+    """The documents of a bank, up to a given message."""
 
     def __init__(self, postings: Sequence[Postings], newest: int | None = None) -> None:
         """`newest`: id of the last message that counts, None for all."""
@@ -59,14 +60,14 @@ class Corpus:
         self._mean_length = max(1.0, sum(part.total for part in self._parts) / max(1, self.documents))
 
     def frequencies(self, hashes: Sequence[int]) -> list[int]:
-        """In how many documents each term stands."""
+        """Returns the document frequency of each term hash."""
         ranges = self._ranges(hashes)
         found: list[int] = (ranges[:, 1] - ranges[:, 0]).sum(axis=0).tolist()
         return found
 
     def search(self, counts: Mapping[int, int]) -> Scores:
-        """The scores of the documents with a term of a query, in no order. `counts`: hash of a term → how often the
-        query contains it."""
+        """Returns the scores of the documents that contain a term of the query, unsorted. `counts`: term hash → number
+        of occurrences in the query."""
         hashes = sorted(counts)
         ranges = self._ranges(hashes)
         frequencies = (ranges[:, 1] - ranges[:, 0]).sum(axis=0).tolist()
@@ -82,13 +83,14 @@ class Corpus:
         )
 
     def _ranges(self, hashes: Sequence[int]) -> npt.NDArray[np.int64]:
-        """int64[parts, 2, t], where the visible postings of each term begin and end in each part."""
+        """Returns int64[parts, 2, t], the start and stop of the visible postings of each term in each part."""
         wanted = np.array(hashes, dtype=np.uint64)
         ranges = [part.ranges(wanted) for part in self._parts]
         return np.array(ranges, dtype=np.int64).reshape(len(self._parts), 2, len(hashes))
 
     def _scored(self, part: _Part, starts: Places, stops: Places, weights: npt.NDArray[np.float64]) -> Scores:
-        """The scores of the documents of a part with any of the terms, whose postings begin and end there."""
+        """Returns the scores of the documents of `part` that contain a term. `starts`, `stops`: int64[t], the ranges of
+        the terms' postings; `weights`: float64[t]."""
         postings = part.postings
         slices = [slice(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
         if not slices:
@@ -109,8 +111,8 @@ def _visible(postings: Postings, newest: int | None) -> int:
 
 
 def _weights(frequencies: Mapping[int, int], counts: Mapping[int, int], documents: int) -> dict[int, float]:
-    """Term → weight, for the `MAX_TERMS` rarest terms that any document contains. A term that nearly all documents
-    contain is left out beside a rarer one: it decides nothing, and takes longest."""
+    """Returns term hash → weight for the `MAX_TERMS` rarest terms that occur. Beside a rarer term, a term that nearly
+    all documents contain is skipped: it hardly affects the ranking and is the slowest to score."""
     weights = {term: counts[term] * inverse_frequency(documents, n) for term, n in frequencies.items() if n}
     least = LEAST_WEIGHT * max(weights.values(), default=0.0)
     telling = {term: weight for term, weight in weights.items() if weight >= least}
@@ -118,5 +120,6 @@ def _weights(frequencies: Mapping[int, int], counts: Mapping[int, int], document
 
 
 def inverse_frequency(documents: int, containing: int) -> float:
-    """BM25's weight of a term that `containing` of `documents` documents contain; never negative."""
+    """Returns the BM25 inverse document frequency of a term in `containing` of `documents` documents; never
+    negative."""
     return log(1 + (documents - containing + 0.5) / (containing + 0.5))

@@ -1,6 +1,6 @@
-"""Codes: the signs of the numbers of an embedding, one bit each, and how near a question is to them.
+"""Codes: binary-quantized embeddings, one sign bit per dimension, and their similarity to a question.
 
-A question keeps its numbers: signs of the message times numbers of the question rank nearly as whole vectors do.
+The question is not quantized: dot products of its vector with sign vectors rank nearly like those of full vectors.
 """
 
 from collections.abc import Sequence
@@ -10,28 +10,30 @@ import numpy.typing as npt
 
 from .embedder import Embeddings
 
-MAX_BITS = 768  # of a code, 96 bytes; numbers beyond are left out
-_AT_ONCE = 8192  # codes
-WORD_BYTES = 8  # codes are whole words of 64 bits
+MAX_BITS = 768  # bits of a code, 96 bytes; further dimensions are dropped
+_AT_ONCE = 8192  # codes compared per block, which fits the CPU cache
+WORD_BYTES = 8  # codes are padded to whole words of 64 bits
 
-#: uint8[n, bytes of a code]
+#: uint8[n, code_bytes]
 Codes = npt.NDArray[np.uint8]
 
 
 def to_codes(vectors: Embeddings) -> Codes:
-    """uint8[n, bytes]: a bit for each of the first `MAX_BITS` numbers, 1 where it is positive, and zeros to a word."""
+    """Returns the codes of vectors, uint8[n, code_bytes]: the bit of each of the first `MAX_BITS` dimensions is 1 where
+    the component is positive; codes are zero-padded to whole words."""
     bits = np.packbits(vectors[:, :MAX_BITS] > 0, axis=1)
     return np.pad(bits, ((0, 0), (0, -bits.shape[1] % WORD_BYTES)))
 
 
 def code_bytes(dimensions: int) -> int:
-    """Bytes of the code of a vector of so many numbers."""
+    """Returns the size in bytes of the code of a vector with this many dimensions."""
     return -(-min(dimensions, MAX_BITS) // (8 * WORD_BYTES)) * WORD_BYTES
 
 
 def nearest(codes: Codes, question: Embeddings, limit: int) -> npt.NDArray[np.int64]:
-    """int64[`limit`], places of the codes that differ least from that of `question`, float32[dimensions], ascending; of
-    those that differ alike the last. All of them if there are no more."""
+    """Returns the row numbers of the `limit` codes with the smallest Hamming distance to that of `question`, or of all
+    if there are fewer: int64[≤ limit], ascending. Among equal distances, later rows win. `question`:
+    float32[dimensions]."""
     differing = distances(codes, question)
     if len(differing) <= limit:
         return np.arange(len(differing))
@@ -42,8 +44,8 @@ def nearest(codes: Codes, question: Embeddings, limit: int) -> npt.NDArray[np.in
 
 
 def distances(codes: Codes, question: Embeddings) -> npt.NDArray[np.uint16]:
-    """uint16[n]: in how many bits each code differs from that of `question`. Some codes at a time, which stay in the
-    cache of the processor, and word by word: adding up the words of each code takes longer."""
+    """Returns uint16[n], the Hamming distance of each code to that of `question`. Works in blocks that fit the CPU
+    cache, and word by word, which is faster than summing over the words of each code."""
     asked = to_codes(question[None])[0].view(np.uint64)
     words = codes.view(np.uint64)
     result = np.zeros(len(words), dtype=np.uint16)
@@ -55,12 +57,12 @@ def distances(codes: Codes, question: Embeddings) -> npt.NDArray[np.uint16]:
 
 
 def nearness(codes: Codes, question: Embeddings) -> npt.NDArray[np.float32]:
-    """float32[n]: about the scalar product of each vector with `question`, float32[dimensions]."""
+    """Returns float32[n], the approximate dot product of each vector with `question`, float32[dimensions]."""
     numbers = question[:MAX_BITS]
     bits = np.unpackbits(codes, axis=1, count=len(numbers)).astype(np.float32)
     return np.asarray((2 * (bits @ numbers) - numbers.sum()) / np.sqrt(len(numbers)), dtype=np.float32)
 
 
 def as_rows(codes: Sequence[bytes], width: int) -> Codes:
-    """uint8[n, width] of stored codes, each of a multiple of `width` bytes."""
+    """Returns stored codes as uint8[n, width]. Each of `codes` has a multiple of `width` bytes."""
     return np.frombuffer(b"".join(codes), dtype=np.uint8).reshape(-1, width)

@@ -1,4 +1,4 @@
-"""Embeddings: what an embedder does, and the names of those that come with the package."""
+"""The protocol of embedders, and the names of the built-in ones."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -16,19 +16,20 @@ Embeddings = npt.NDArray[np.float32]
 
 @runtime_checkable
 class Embedder(Protocol):
-    """Turns texts into vectors whose scalar product says how alike they are in meaning. Safe to share between threads.
+    """Embeds texts as unit vectors whose dot product is their semantic similarity. Safe to share between threads.
 
-    One that takes longer than some milliseconds for a text, as a server does, has the attribute `slow = True`: messages
-    are then embedded by the clock after they are stored. `foxing.memory.recall.conformance` checks an implementation.
+    An embedder that needs more than a few milliseconds per text, such as a server, sets the attribute `slow = True`;
+    messages are then embedded by the scheduler after they are stored. `foxing.memory.recall.conformance` checks an
+    implementation.
     """
 
-    #: names model and version: vectors of embedders with different names are not comparable
+    #: identifies model and version; vectors of embedders with different names are not comparable
     name: str
-    #: numbers in a vector
+    #: number of dimensions of a vector
     dimensions: int
 
     def embed_documents(self, texts: Sequence[str]) -> Embeddings:
-        """One vector for each text that may be found, float32[len(texts), dimensions], each of length 1."""
+        """Returns the unit vectors of texts to be searched, float32[len(texts), dimensions]."""
 
     def embed_queries(self, texts: Sequence[str]) -> Embeddings:
-        """One vector for each question, float32[len(texts), dimensions], each of length 1."""
+        """Returns the unit vectors of questions, float32[len(texts), dimensions]."""

@@ -12,11 +12,11 @@ from .embedders import open_embedder
 from .model_endpoint import EndpointOptions
 from .model_source import ModelSource
 
-MAX_CHARS = 4000  # of a text that are embedded
+MAX_CHARS = 4000  # characters of each text that are embedded
 
 
 class EmbedderSource(ModelSource[Embedder]):
-    """The embedder of that name, or the one given."""
+    """The embedder of that name, or the one given. Loads it on first use. Safe to share between threads."""
 
     kind = "embedder"
     error = EmbedderError
@@ -29,9 +29,8 @@ class EmbedderSource(ModelSource[Embedder]):
         *,
         later: bool = False,
     ) -> None:
-        """`later`: whether messages are embedded after they are stored, however fast the embedder is. `clock`: see
-        `ModelSource`. Raises `EmbedderError` for an endpoint without address or model; whether anything answers there
-        shows when it is asked."""
+        """`later`: embed messages after they are stored, even if the embedder is fast. `clock`: see `ModelSource`.
+        Raises `EmbedderError` for an endpoint without address or model; other errors surface on first use."""
         super().__init__(embedder, lambda name: open_embedder(name, endpoint), clock)
         self._later = later
         if embedder == ENDPOINT:
@@ -39,7 +38,7 @@ class EmbedderSource(ModelSource[Embedder]):
 
     @property
     def usable(self) -> bool:
-        """Whether there is an embedder and it can be loaded; an endpoint may be down all the same."""
+        """True if there is an embedder and it can be loaded. Does not check that an endpoint responds."""
         try:
             return self.enabled and self.load() is not None
         except EmbedderError:
@@ -47,15 +46,16 @@ class EmbedderSource(ModelSource[Embedder]):
 
     @property
     def slow(self) -> bool:
-        """Whether messages are embedded after they are stored."""
+        """True if messages are embedded after they are stored. Raises `EmbedderError`."""
         return self._later or bool(getattr(self.load(), "slow", False))
 
     def documents(self, texts: Sequence[str]) -> Embeddings:
-        """Embeds messages. Raises `EmbedderError`."""
+        """Returns the vectors of messages, float32[len(texts), dimensions]. Raises `EmbedderError`."""
         return self._embedded(lambda: self.load().embed_documents([text[:MAX_CHARS] for text in texts]))
 
     def question(self, text: str) -> Embeddings:
-        """float32[dimensions]. Raises `EmbedderError`, without asking while paused after a failure."""
+        """Returns the vector of a question, float32[dimensions]. Raises `EmbedderError`, at once while paused after a
+        failure."""
         self.raise_if_paused()
         vectors = self._embedded(lambda: self.load().embed_queries([text[:MAX_CHARS]]))
         return np.asarray(vectors[0], dtype=np.float32)
@@ -63,7 +63,7 @@ class EmbedderSource(ModelSource[Embedder]):
     def _embedded(self, embed: Callable[[], Embeddings]) -> Embeddings:
         try:
             vectors = embed()
-        except Exception as error:  # code of other packages as well
+        except Exception as error:  # plug-ins may raise anything
             raise self.failed(error) from error
         self.succeeded()
         return vectors

@@ -1,7 +1,7 @@
-"""Choosing an embedder by its name.
+"""Opens embedders by name.
 
-An embedder of another package is named in the entry point group `foxing.embedders`; the entry point is a callable
-without arguments that returns an `Embedder`.
+Another package adds an embedder in the entry point group `foxing.embedders`; the entry point is a callable without
+arguments that returns an `Embedder`.
 """
 
 from threading import Lock
@@ -17,11 +17,11 @@ EMBEDDERS: Factories[Embedder] = Factories(
     "foxing.embedders", "embedder", Embedder, EmbedderError, [USE, ENDPOINT, NONE]
 )
 
-_loading = Lock()  # the cache of `load` lets every thread load that comes meanwhile
+_loading = Lock()  # `functools.cache` does not prevent concurrent calls of `load`
 
 
 def open_embedder(name: str, endpoint: EndpointOptions | None = None) -> Embedder:
-    """The embedder called `name`, which is not "none". Raises `EmbedderError` if it cannot be used."""
+    """Returns the embedder called `name`, which is not "none". Raises `EmbedderError` if it cannot be used."""
     if name == USE:
         from .universal_sentence_encoder import UniversalSentenceEncoder
 

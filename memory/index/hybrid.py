@@ -1,4 +1,4 @@
-"""Hybrid search: messages found by their words and by their meaning, scored together."""
+"""Hybrid search: fuses lexical and semantic scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,22 +12,22 @@ from .scores import Scores, fuse
 from .search_index import Hit, SearchIndex, SearchQuery
 from .vectors import MessageVectors, QueryEmbedding
 
-POOL = 1000  # passages that are found in each way and ranked together
+POOL = 1000  # maximum number of passages from each search that are ranked together
 
 
 @dataclass(frozen=True)
 class CandidatePool:
-    """What was found of a query."""
+    """The candidates of a query."""
 
-    #: hits of the index, best first, at most `POOL`
+    #: lexical hits, best first, at most `POOL`
     hits: Sequence[Hit]
-    #: of the hits and of what was found otherwise
+    #: fused scores of the lexical and the semantic hits
     scores: Scores
 
 
 @dataclass(frozen=True)
 class HybridSearch:
-    """An index of words, and the embeddings of messages."""
+    """A lexical index and the embeddings of messages, searched together."""
 
     index: SearchIndex
     vectors: MessageVectors
@@ -35,7 +35,8 @@ class HybridSearch:
     def pool(
         self, connection: Connection, query: SearchQuery, question: QueryEmbedding, preferred: MessageFilter | None
     ) -> CandidatePool:
-        """The best passages of the query, and those of the `preferred` time, which may be none of the best."""
+        """Returns the best passages of the query. `preferred`: the best passages within this filter are added, since
+        they need not be among the best of all."""
         hits = self.index.search(connection, query, limit=POOL)
         words = dict(hits)
         if preferred is not None:

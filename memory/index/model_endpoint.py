@@ -1,4 +1,4 @@
-"""HTTP client of a model behind an endpoint: an embedder or a reranker."""
+"""HTTP client of an embedding or rerank endpoint."""
 
 import json
 import time
@@ -14,13 +14,15 @@ from foxing.memory.errors import EmbedderError, RerankerError
 
 @dataclass(frozen=True)
 class EndpointOptions:
-    """An endpoint for embeddings as OpenAI's, or one that reranks as those of Cohere, Jina AI and vLLM do."""
+    """An OpenAI-compatible embeddings endpoint, or a rerank endpoint compatible with Cohere, Jina AI and vLLM."""
 
-    #: address up to `/v1` or `/v2`, such as "http://localhost:8000/v1"
+    #: base URL up to `/v1` or `/v2`, such as "http://localhost:8000/v1"
     url: str = field(default="", repr=False)
+    #: name of the model, sent with each request
     model: str = ""
+    #: sent as a bearer token; None for none
     api_key: str | None = field(default=None, repr=False)
-    #: seconds that a request may take; recall goes on without the model after that
+    #: timeout of a request in seconds, after which recall proceeds without the model
     timeout_s: float = 5.0
 
 
@@ -30,8 +32,8 @@ class ModelEndpoint:
     def __init__(
         self, options: EndpointOptions, path: str, kind: str, name: str, error: type[EmbedderError | RerankerError]
     ) -> None:
-        """Nothing is sent yet. `kind`: "embedder" or "reranker", as settings begin; `name`: what that setting is.
-        `error`: what is raised, here for options that cannot be right."""
+        """Sends no request. `kind`: "embedder" or "reranker", the prefix of its settings; `name`: the value of that
+        setting. `error`: the error to raise, here for an invalid URL or a missing model."""
         try:
             self._address = Address.parse(options.url)
         except CodecError:
@@ -49,8 +51,8 @@ class ModelEndpoint:
         self._client: Any = None
 
     def post(self, body: Mapping[str, object], max_bytes: int | None = None) -> Any:
-        """The JSON of the response. Raises `ValueError` if it is longer than `max_bytes`, `TimeoutError` for a server
-        that sends it piece by piece for longer than the timeout, and other errors of the network or the server; see
+        """Posts `body` and returns the JSON of the response. Raises `ValueError` for a response that is not JSON or is
+        longer than `max_bytes`, `TimeoutError` if it is not complete within the timeout, and the errors of httpx; see
         `failure`."""
         content, ends_at = b"", time.monotonic() + self._options.timeout_s
         with self._opened().stream("POST", self._url, json={"model": self._options.model, **body}) as response:
@@ -58,14 +60,14 @@ class ModelEndpoint:
             for part in response.iter_bytes():
                 content += part
                 if max_bytes is not None and len(content) > max_bytes:
-                    raise ValueError(f"its response is longer than {max_bytes:,} bytes")
+                    raise ValueError(f"the response is longer than {max_bytes:,} bytes")
                 if time.monotonic() > ends_at:
-                    raise TimeoutError(f"its response takes longer than {self._options.timeout_s:g} s")
+                    raise TimeoutError(f"the response takes longer than {self._options.timeout_s:g} s")
         return json.loads(content)
 
     def failure(self, error: Exception) -> Exception:
-        """What to raise for an error of `post`, or of reading what it returned: without keys and passwords. Not to be
-        chained, since `error` names the whole address."""
+        """Returns the error to raise for an exception of `post` or of parsing its response, with keys and passwords
+        redacted. Raise it `from None`: the text of `error` may contain the full URL."""
         if isinstance(error, self._error):
             return error
         text = " ".join(redact(str(error), (*self._address.secrets, self._options.api_key or "")).split())[:200]
@@ -73,7 +75,7 @@ class ModelEndpoint:
         return self._error(f"the {self._kind} '{self.name}' does not answer ({reason})")
 
     def close(self) -> None:
-        """Closes the connections that are open."""
+        """Closes all connections. A later request opens new ones."""
         with self._lock:
             if self._client is not None:
                 self._client.close()
@@ -93,5 +95,5 @@ class ModelEndpoint:
 
 
 def encodable(text: str) -> str:
-    """`text` without lone surrogates, which JSON in UTF-8 and tokenizers do not take."""
+    """Returns `text` with lone surrogates replaced by "?": UTF-8 cannot encode them, and tokenizers reject them."""
     return text.encode("utf-8", "replace").decode()

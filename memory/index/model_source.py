@@ -1,4 +1,4 @@
-"""A model that is loaded when first needed, and not asked for a while after a failure: an embedder or a reranker."""
+"""Lazy loading and failure back-off of an embedder or a reranker."""
 
 import time
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from typing import Generic, Protocol, TypeVar
 
 from foxing.memory.errors import EmbedderError, RerankerError
 
-#: The name of no model.
+#: The name that disables the model.
 NONE = "none"
-PAUSE_S = 10.0  # after a failure, in which recall goes on without the model
+PAUSE_S = 10.0  # seconds after a failure during which recall does not call the model
 
 
 class _Named(Protocol):
@@ -19,16 +19,17 @@ M = TypeVar("M", bound=_Named)
 
 
 class ModelSource(Generic[M]):
-    """The model of that name, or the one given. Safe to share between threads."""
+    """The model of that name, or the one given. Loads it on first use. Safe to share between threads."""
 
-    #: What it is called in messages.
+    #: "embedder" or "reranker": its name in messages, and the setting that chooses it.
     kind: str
+    #: The error raised for every failure.
     error: type[EmbedderError | RerankerError]
 
     def __init__(
         self, model: str | M, open_model: Callable[[str], M], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`clock`: seconds, for the pause after a failure."""
+        """`clock`: returns seconds, for the pause after a failure."""
         self._name = model if isinstance(model, str) else model.name
         self._model = None if isinstance(model, str) else model
         self._owned = isinstance(model, str)
@@ -39,34 +40,36 @@ class ModelSource(Generic[M]):
 
     @property
     def enabled(self) -> bool:
+        """False if the model is "none"."""
         return self._model is not None or self._name != NONE
 
     @property
     def label(self) -> str:
-        """Name of the model, as far as it is known."""
+        """Name of the model, or the configured name until it is loaded."""
         return self._name if self._model is None else self._model.name
 
     def load(self) -> M:
-        """The model. Raises `error` if it is "none" or cannot be loaded."""
+        """Returns the model, loaded if necessary. Raises `error` if it is "none" or cannot be loaded."""
         if self._model is None:
             if not self.enabled:
-                raise self.error(f"this memory has no {self.kind}; choose one by the setting").naming(self.kind)
+                raise self.error(f"this memory has no {self.kind}; set one").naming(self.kind)
             self._model = self._open_model(self._name)
         return self._model
 
     def close(self) -> None:
-        """Closes a model that this memory has opened and that holds connections."""
+        """Closes the model if this source has opened it and it has a method `close`."""
         close = getattr(self._model, "close", None)
         if self._owned and close is not None:
             close()
 
     def raise_if_paused(self) -> None:
-        """Raises `error` for `PAUSE_S` after a failure."""
+        """Raises `error` if the last failure was less than `PAUSE_S` ago."""
         if self._failed_at is not None and self._clock() - self._failed_at < PAUSE_S:
             raise self.error(self._failure)
 
     def failed(self, failure: Exception | str) -> Exception:
-        """What to raise for a failure, after which the model is paused. The code of other packages may fail anyhow."""
+        """Starts the pause after a failure, and returns the error to raise, an instance of `error`. `failure`: an
+        exception of any type, or the predicate of a message about the model."""
         if isinstance(failure, self.error):
             reason = str(failure)
         elif isinstance(failure, Exception):

@@ -1,7 +1,7 @@
-"""The search index in the database: postings packed in segments, searched in memory.
+"""The built-in search index: postings packed into segments in the database and searched in memory.
 
-A new message adds one row. When there are `RECENT` of them, or enough beside the last segment when a page is sealed,
-they are packed into that segment, or into a new one if it is full. A cache holds segments that were searched, unpacked.
+A new message adds one row. When there are `RECENT` rows, or enough relative to the last segment when a page is sealed,
+they are packed into that segment, or into a new one if it is full. An LRU cache holds unpacked segments.
 """
 
 from collections import Counter
@@ -26,31 +26,32 @@ from .postings import Array, Postings, entries, records, term_hash
 from .scores import Keys, Scores
 from .search_index import Hit, IndexStatistics, SearchQuery, TermCounts
 
-RECENT = 256  # messages that are packed together
-#: How many documents the last segment may have for each message that is packed into it once a page is sealed. A row of
-#: a message takes six times what is packed of it.
+RECENT = 256  # number of rows that triggers packing
+#: Sealing a page packs the recent rows if the last segment has fewer than this many documents per row. A row takes six
+#: times the space of its packed postings.
 WORTH_PACKING = 32
-#: Documents of a segment and postings, of which the last message may bring more: all of a message are in one segment. A
-#: segment is written anew when a page with one of its documents changes; a larger one holds fewer words twice.
+#: Maximum documents and postings of a segment. The last message may exceed them: a message is never split between
+#: segments. Larger segments compress better, but a segment is rewritten when a page with one of its documents changes.
 SEGMENT, SEGMENT_POSTINGS = 8_192, 160_000
-CACHE_BYTES = 256 << 20  # unpacked; a million messages of 200 characters take about 150 MB
+CACHE_BYTES = 256 << 20  # of unpacked segments; a million messages of 200 characters take about 150 MB
 
-_EXAMINED = 2_000  # documents that are checked against a filter at once
-_TRIALS = 4  # before all messages are asked for that a filter lets through
+_EXAMINED = 2_000  # hits checked against a filter per batch
+_TRIALS = 4  # batches that are checked before the ids of all messages within the filter are fetched
 
 
 class IndexContents(NamedTuple):
-    """What the index holds of a bank."""
+    """The messages in the index of a bank, for integrity checks."""
 
-    #: Ids of messages, and of those that are in it in two places.
+    #: Ids of all messages.
     messages: frozenset[int]
+    #: Ids of messages that are stored in more than one place.
     twice: frozenset[int]
-    #: Segments that cannot be read.
+    #: Segments that cannot be unpacked.
     damaged: list[Segment]
 
 
 class PackedIndex:
-    """BM25 over the passages of messages. Safe to share between threads."""
+    """BM25 search over the passages of messages. Safe to share between threads."""
 
     name = "packed"
 
@@ -60,6 +61,7 @@ class PackedIndex:
         self._lock = Lock()
 
     def add(self, connection: Connection, bank_id: int, counts: TermCounts) -> None:
+        """See `SearchIndex.add`."""
         new = self._entries(connection, counts)
         if len(new) >= RECENT:
             postings.lock(connection, bank_id)
@@ -70,6 +72,7 @@ class PackedIndex:
             self._pack(connection, bank_id)
 
     def replace(self, connection: Connection, bank_id: int, counts: TermCounts) -> None:
+        """See `SearchIndex.replace`."""
         if not counts:
             return
         new = self._entries(connection, counts)
@@ -89,9 +92,11 @@ class PackedIndex:
             self._pack(connection, bank_id, records(rest))
 
     def remove(self, connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
+        """See `SearchIndex.remove`."""
         self.replace(connection, bank_id, {message_id: () for message_id in message_ids})
 
     def compact(self, connection: Connection, bank_id: int) -> None:
+        """See `SearchIndex.compact`."""
         last = postings.segments(connection, bank_id)[-1:]
         beside = sum(len(stored.documents) for _, stored in self._segments(connection, last) if not _is_full(stored))
         if WORTH_PACKING * postings.count_recent(connection, bank_id) > beside:
@@ -99,6 +104,7 @@ class PackedIndex:
             self._pack(connection, bank_id)
 
     def search(self, connection: Connection, query: SearchQuery, *, after: Hit | None = None, limit: int) -> list[Hit]:
+        """See `SearchIndex.search`."""
         if not query.terms:
             return []
         key = self._key(connection)
@@ -111,12 +117,13 @@ class PackedIndex:
             scores = scores.after(after.document, after.score)
         if query.within.conditions():
             return _filtered(connection, query, scores.ordered(), limit)
-        if len(scores) > limit:  # those that cannot be among the first are not put in order
+        if len(scores) > limit:  # sort only the scores that can be among the first
             lowest = np.partition(scores.values, len(scores) - limit)[len(scores) - limit]
             scores = scores[scores.values >= lowest]
         return _hits(scores.ordered()[:limit])
 
     def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
+        """See `SearchIndex.document_frequencies`."""
         key = self._key(connection)
         wanted = sorted(terms)
         corpus = Corpus(self._postings(connection, bank_id))
@@ -124,6 +131,7 @@ class PackedIndex:
         return {term: count for term, count in counted if count}
 
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
+        """See `SearchIndex.statistics`."""
         stored = self._postings(connection, bank_id)
         recent, segments = postings.sizes(connection, bank_id)
         total = recent.bytes + recent.rows * RECENT_ROW_BYTES + segments.bytes + segments.rows * SEGMENT_ROW_BYTES
@@ -131,7 +139,7 @@ class PackedIndex:
         return IndexStatistics(sum(numbers), sum(len(part.places) for part in stored), total)
 
     def contents(self, connection: Connection, bank_id: int) -> "IndexContents":
-        """Which messages of a bank are in the index, and where it is damaged."""
+        """Returns the messages in the index of a bank and its damaged segments."""
         places: Counter[int] = Counter(message_id for message_id, _ in postings.recent(connection, bank_id))
         damaged = []
         for segment in postings.segments(connection, bank_id):
@@ -145,8 +153,8 @@ class PackedIndex:
         return IndexContents(frozenset(places), frozenset(twice), damaged)
 
     def differing(self, connection: Connection, bank_id: int, counts: TermCounts) -> set[int]:
-        """Those of the messages of which the index holds other terms than `counts`. Raises `ValueError` if what may
-        hold them is damaged."""
+        """Returns the ids of the messages in `counts` whose indexed terms differ from it. Raises `PostingsDamaged` if a
+        segment that may hold them is damaged."""
         if not counts:
             return set()
         recent = [row for row in postings.recent(connection, bank_id) if row[0] in counts]
@@ -158,19 +166,19 @@ class PackedIndex:
         return {message_id for message_id in counts if indexed.get(message_id) != wanted.get(message_id)}
 
     def _key(self, connection: Connection) -> bytes:
-        """The secret with which terms are hashed."""
+        """Returns the secret key of the database for term hashes."""
         key = self._keys.get(connection.engine)
         if key is None:
             key = self._keys[connection.engine] = digest_key(connection)
         return key
 
     def _entries(self, connection: Connection, counts: TermCounts) -> dict[int, bytes]:
-        """Message id → what is stored of it, for those with a term."""
+        """Returns message id → packed `ENTRY`s, without messages that have no terms."""
         key = self._key(connection)
         return {i: entries(passages, key).tobytes() for i, passages in counts.items() if any(passages)}
 
     def _postings(self, connection: Connection, bank_id: int) -> list[Postings]:
-        """All postings of a bank."""
+        """Returns all postings of a bank."""
         stored = [found for _, found in self._segments(connection, postings.segments(connection, bank_id))]
         recent = postings.recent(connection, bank_id)
         return [*stored, Postings.of(records(recent))] if recent else stored
@@ -193,7 +201,7 @@ class PackedIndex:
     def _holding(
         self, connection: Connection, bank_id: int, message_ids: Collection[int]
     ) -> list[tuple[Segment, Postings]]:
-        """The segments that may hold any of the messages."""
+        """Returns the segments that may hold any of the messages."""
         lowest, highest = min(message_ids), max(message_ids)
         every = postings.segments(connection, bank_id)
         near = [s for s in every if s.first_message <= highest and s.last_message >= lowest]
@@ -202,8 +210,8 @@ class PackedIndex:
     def _rewrite(
         self, connection: Connection, segment: Segment, stored: Postings, found: npt.NDArray[np.bool_], fresh: Array
     ) -> None:
-        """Replaces the postings of the documents `found` in a segment by the records `fresh`; nothing is written if
-        they are the same."""
+        """Replaces the postings of the documents `found`, bool[n], in a segment by the records `fresh`. Writes nothing
+        if they are equal."""
         old = stored.records
         replaced = found[stored.places]
         if np.array_equal(np.sort(old[replaced]), np.sort(fresh)):
@@ -216,7 +224,7 @@ class PackedIndex:
         self._remember(stamp, new)
 
     def _pack(self, connection: Connection, bank_id: int, fresh: Array | None = None) -> None:
-        """Packs the recent postings of a bank, and the records `fresh`, into its last segment and new ones."""
+        """Packs the recent postings of a bank and the records `fresh` into its last segment and new ones."""
         recent = postings.recent(connection, bank_id)
         postings.delete_recent(connection, bank_id, [message_id for message_id, _ in recent])
         new = records(recent)
@@ -241,8 +249,8 @@ def _is_full(stored: Postings) -> bool:
 
 
 def _added(stored: Postings, new: Array) -> Iterable[Postings]:
-    """The postings of a segment and of new records, a segment at a time. In the usual case there are few of them, and
-    their documents come after those of the segment: they need not be sorted with these, which takes longest."""
+    """Returns the postings of a segment merged with new records, split into segments. The usual case, few records whose
+    documents follow those of the segment, is appended without sorting, the slowest step."""
     fresh = Postings.of(new)
     if len(fresh.documents) <= RECENT and stored.documents[-1] < fresh.documents[0]:
         return [stored.followed_by(fresh)]
@@ -250,11 +258,11 @@ def _added(stored: Postings, new: Array) -> Iterable[Postings]:
 
 
 def _in_segments(found: Array) -> Iterator[Postings]:
-    """The postings of records, a segment at a time; those of a message are not parted."""
+    """Yields the postings of records, split into segments between messages."""
     found = found[np.argsort(found["document"], kind="stable")]
     starts = np.flatnonzero(np.diff(found["document"], prepend=-1))
     first_documents = np.flatnonzero(np.diff(message_of(found["document"][starts]), prepend=-1))
-    #: documents, and postings, before each message, and before the end
+    #: number of documents, and of postings, before each message and at the end
     documents = np.append(first_documents, len(starts))
     before = np.append(starts[first_documents], len(found))
     first, last = 0, len(first_documents)
@@ -269,7 +277,7 @@ def _in_segments(found: Array) -> Iterator[Postings]:
 
 
 def _by_message(found: Array) -> dict[int, bytes]:
-    """Message id → its records in order, as bytes."""
+    """Returns message id → its sorted records, as bytes."""
     ordered = np.sort(found, order=["document", "term", "count"])
     ids = message_of(ordered["document"])
     starts = np.flatnonzero(np.diff(ids, prepend=-1))
@@ -281,7 +289,7 @@ def _span(stored: Postings) -> tuple[int, int]:
 
 
 def _is_of(documents: Keys, message_ids: Collection[int]) -> npt.NDArray[np.bool_]:
-    """bool[n], which documents are passages of the messages."""
+    """Returns bool[n]: True for documents that are passages of the messages."""
     return np.isin(message_of(documents), np.array(sorted(message_ids), dtype=np.int64))
 
 
@@ -290,8 +298,8 @@ def _hits(scores: Scores) -> list[Hit]:
 
 
 def _filtered(connection: Connection, query: SearchQuery, scores: Scores, limit: int) -> list[Hit]:
-    """Up to `limit` of the hits, in order, that the query's filter lets through. A filter that lets little through
-    would have nearly all documents examined: what it lets through is asked for then."""
+    """Returns the first `limit` hits within the query's filter. `scores`: sorted. For a selective filter, which would
+    require checking nearly all hits, the ids of all messages within the filter are fetched instead."""
     ids = message_of(scores.documents)
     hits: list[Hit] = []
     for trial in range(_TRIALS + 1):

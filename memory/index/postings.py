@@ -1,7 +1,7 @@
-"""Postings: which documents contain which terms how often, as sorted arrays, and packed into few bytes.
+"""Postings: the documents and counts of each term, as sorted arrays and in a packed binary format.
 
-A document is a passage of a message. A term is a keyed hash of 32 bits of a word, so that what is packed is no copy of
-the text; a word shares its hash with one of a hundred thousand others in one of 40,000 cases, and finds both then.
+A document is a passage of a message. A term is a keyed 32-bit hash of a word, so that the index is not a copy of the
+text. With 100,000 distinct words, a word collides with another with probability 1/40,000; a search then finds both.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from foxing.memory.errors import StorageError
 from foxing.memory.text.passages import document_key
 
 TERM_MASK = (1 << 32) - 1
-MOST = (1 << 16) - 1  # of a term in a document that are counted
+MOST = (1 << 16) - 1  # cap on the count of a term in a document
 
 _LEVEL = 9
 _PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
@@ -28,16 +28,16 @@ _PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
 
 
 class PostingsDamaged(StorageError, ValueError):
-    """Packed postings are not what was packed."""
+    """Packed postings are damaged."""
 
     def __init__(self) -> None:
         super().__init__("the search index is damaged; run foxing db check --repair")
 
 
-#: A term of a document and how often it stands there.
+#: A term of a document and its number of occurrences.
 RECORD = np.dtype([("document", "<i8"), ("term", "<u8"), ("count", "<u2")])
 
-#: The same of a message that is known; what a message is stored as until it is packed with others.
+#: The same for a passage of a known message: the row format of messages that are not packed yet.
 ENTRY = np.dtype([("passage", "<u2"), ("count", "<u2"), ("term", "<u8")])
 
 Array = npt.NDArray[Any]
@@ -45,27 +45,27 @@ Array = npt.NDArray[Any]
 _HEADER = struct.Struct("<BIIIq")  # format, documents, terms, postings, the first document
 _SIZE = struct.Struct("<I")
 _FORMAT = 3
-_GROUPED = 1 << 14  # postings; of fewer, the tables of the groups take more than they save
+_GROUPED = 1 << 14  # minimum number of postings to group; with fewer, the group tables cost more than they save
 
 
 @dataclass(frozen=True)
 class Postings:
     """The postings of some documents, by term."""
 
-    #: int64[n], keys of the documents, ascending
+    #: int64[n], document keys, ascending
     documents: Array
-    #: uint64[t], ascending
+    #: uint64[t], term hashes, ascending
     terms: Array
-    #: int64[t + 1], where the postings of each term begin
+    #: int64[t + 1], start of the postings of each term
     starts: Array
-    #: uint32[p], places in `documents`, ascending for each term
+    #: uint32[p], indexes into `documents`, ascending within each term
     places: Array
-    #: uint16[p], how often
+    #: uint16[p], number of occurrences
     counts: Array
 
     @classmethod
     def of(cls, records: Array) -> "Postings":
-        """The postings of `records`, `RECORD`[p] in any order; a term of a document occurs once."""
+        """Returns the postings of `records`, `RECORD`[p] in any order, with unique (document, term) pairs."""
         documents, places = np.unique(records["document"], return_inverse=True)
         order = np.lexsort((places, records["term"]))
         terms, starts = np.unique(records["term"][order], return_index=True)
@@ -78,9 +78,9 @@ class Postings:
         )
 
     def followed_by(self, later: "Postings") -> "Postings":
-        """These and those of documents that all come after these."""
+        """Returns the concatenation with `later`, whose documents all follow these."""
         terms = np.concatenate([np.repeat(part.terms, np.diff(part.starts)) for part in (self, later)])
-        order = np.argsort(terms, kind="stable")  # which finds that both parts are sorted
+        order = np.argsort(terms, kind="stable")  # fast, since both halves are sorted
         unique, starts = np.unique(terms[order], return_index=True)
         places = np.concatenate([self.places, later.places + np.uint32(len(self.documents))])
         counts = np.concatenate([self.counts, later.counts])
@@ -89,7 +89,7 @@ class Postings:
 
     @property
     def records(self) -> Array:
-        """`RECORD`[p], by term."""
+        """`RECORD`[p], sorted by term."""
         result = np.empty(len(self.places), dtype=RECORD)
         result["document"] = self.documents[self.places]
         result["term"] = np.repeat(self.terms, np.diff(self.starts))
@@ -98,28 +98,29 @@ class Postings:
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.float64]:
-        """float64[n], terms of each document with repetitions."""
+        """Length of each document in terms, repetitions included: float64[n]."""
         counted = np.bincount(self.places, weights=self.counts, minlength=len(self.documents))
         return np.asarray(counted, dtype=np.float64)
 
     @cached_property
     def total(self) -> float:
-        """Terms of all documents with repetitions."""
+        """Total length of the documents in terms, repetitions included."""
         return float(self.lengths.sum())
 
     @property
     def nbytes(self) -> int:
+        """Bytes in memory, `lengths` included."""
         arrays = (self.documents, self.terms, self.starts, self.places, self.counts)
         return sum(array.nbytes for array in arrays) + 8 * len(self.documents)
 
     def pack(self) -> bytes:
-        """The postings in few bytes."""
+        """Returns the postings in the packed format; `unpack` reverses it."""
         n, t, p = len(self.documents), len(self.terms), len(self.places)
         if not n:
             return _HEADER.pack(_FORMAT, 0, 0, 0, 0)
         frequencies = np.diff(self.starts)
         gaps = np.diff(self.places.astype(np.int64), prepend=0)
-        gaps[self.starts[:-1]] = self.places[self.starts[:-1]]  # each term begins anew
+        gaps[self.starts[:-1]] = self.places[self.starts[:-1]]  # deltas restart at each term
         return b"".join(
             [
                 _HEADER.pack(_FORMAT, n, t, p, int(self.documents[0])),
@@ -133,7 +134,7 @@ class Postings:
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Postings":
-        """The postings of `pack`. Raises `PostingsDamaged`."""
+        """Returns the postings that `pack` packed. Raises `PostingsDamaged`."""
         try:
             return cls._unpack(packed)
         except (struct.error, zstandard.ZstdError, IndexError, ValueError) as error:
@@ -160,8 +161,8 @@ class Postings:
 
 
 def _groups(frequencies: Array) -> list[Array]:
-    """Places of the postings, in groups of terms that are about as frequent: their gaps are alike, and take less by
-    themselves."""
+    """Returns the indexes of the postings, grouped by the magnitude of their term's frequency: their deltas are similar
+    and compress better together."""
     if frequencies.sum() < _GROUPED:
         return [np.arange(frequencies.sum())]
     group = np.repeat(np.frexp(frequencies)[1], frequencies)
@@ -172,7 +173,7 @@ NO_POSTINGS = Postings.of(np.zeros(0, dtype=RECORD))
 
 
 def entries(passages: Sequence[Mapping[str, int]], key: bytes) -> Array:
-    """`ENTRY`[p] of a message: term → count, for each passage."""
+    """Returns the `ENTRY`[p] of a message. `passages`: term → count, for each passage; `key`: see `term_hash`."""
     found = [
         (number, min(count, MOST), term_hash(term, key))
         for number, terms in enumerate(passages)
@@ -182,20 +183,20 @@ def entries(passages: Sequence[Mapping[str, int]], key: bytes) -> Array:
 
 
 def _merged(found: Array) -> Array:
-    """`ENTRY`s by passage and term, those of the same passage and term added up."""
+    """Returns `ENTRY`s sorted by passage and term, with the counts of equal pairs added up."""
     order = np.lexsort((found["term"], found["passage"]))
     found = found[order]
     new = np.ones(len(found), dtype=bool)
     new[1:] = (np.diff(found["passage"].astype(np.int64)) != 0) | (found["term"][1:] != found["term"][:-1])
     result = found[new]
-    if len(result) < len(found):  # two words with the same hash
+    if len(result) < len(found):  # two words have the same hash
         sums = np.add.reduceat(found["count"].astype(np.int64), np.flatnonzero(new))
         result["count"] = np.minimum(sums, MOST)
     return np.asarray(result)
 
 
 def records(messages: Iterable[tuple[int, bytes]]) -> Array:
-    """`RECORD`[p] of messages: their ids and `ENTRY`s as bytes."""
+    """Returns the `RECORD`[p] of messages, given as pairs of message id and `ENTRY`s as bytes."""
     ids, packed = [], []
     for message_id, data in messages:
         ids.append(message_id)
@@ -209,14 +210,14 @@ def records(messages: Iterable[tuple[int, bytes]]) -> Array:
 
 
 def term_hash(term: str, key: bytes) -> int:
-    """What stands for a term in the index of a database with the secret `key`: 32 bits."""
+    """Returns the 32-bit hash of a term, keyed with the secret `key` of the database."""
     digest = hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=5, key=key, person=b"terms")
     return int.from_bytes(digest.digest(), "little") & TERM_MASK
 
 
 def _pack(array: Array, width: int) -> bytes:
-    """Numbers of `width` bytes, byte by byte: first the lowest bytes of all, and so on, each packed after its size;
-    nothing but that for zeros alone."""
+    """Returns integers of `width` bytes, split into byte planes, lowest first. Each plane is compressed and prefixed
+    with its size; a plane of zeros is empty."""
     parts = array.astype(f"<u{width}").view(np.uint8).reshape(-1, width).T
     compressor = zstandard.ZstdCompressor(compression_params=_PARAMETERS)
     planes = [compressor.compress(part.tobytes()) if part.any() else b"" for part in parts]
@@ -224,7 +225,7 @@ def _pack(array: Array, width: int) -> bytes:
 
 
 class _Reader:
-    """Reads what `_pack` made, one array after the other."""
+    """Reads arrays written by `_pack`, in order."""
 
     def __init__(self, packed: bytes, start: int) -> None:
         self._packed = packed
@@ -232,7 +233,7 @@ class _Reader:
         self._decompressor = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS)
 
     def read(self, length: int, width: int) -> npt.NDArray[np.int64]:
-        """int64[length], the next array."""
+        """Returns the next array, int64[length]. `width`: see `_pack`."""
         parts = np.zeros((8, length), dtype=np.uint8)
         for part in parts[:width]:
             [size] = _SIZE.unpack_from(self._packed, self._at)

@@ -1,4 +1,4 @@
-"""Scores of passages: by words, by meaning, and both added up."""
+"""Scores of passages, and the fusion of lexical and semantic scores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ import numpy.typing as npt
 
 from foxing.memory.text.passages import document_key, message_of, passage_of
 
-MEANING_WEIGHT = 1.0  # of a standard deviation of nearness, beside one of the scores of words
-MEANING_FLOOR = -0.5  # standard deviations from the mean; what is farther from the question does not count
+MEANING_WEIGHT = 1.0  # weight of the semantic z-score, relative to the lexical one
+MEANING_FLOOR = -0.5  # semantic z-score below which a passage gains nothing
 
-#: int64[n], keys of passages or ids of messages.
+#: int64[n], document keys or message ids.
 Keys = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Passages, each once, and a number for each."""
+    """Scores of distinct passages."""
 
-    #: int64[n]
+    #: int64[n], document keys
     documents: Keys
     #: float64[n]
     values: npt.NDArray[np.float64]
@@ -33,26 +33,26 @@ class Scores:
 
     @classmethod
     def of(cls, scores: Mapping[int, float]) -> Self:
-        """Those of a mapping, in its order."""
+        """Returns the scores of a mapping of document key → score, in its order."""
         return cls(np.array(list(scores), dtype=np.int64), np.array(list(scores.values()), dtype=np.float64))
 
     @classmethod
     def summed(cls, documents: Keys, values: npt.NDArray[np.float64]) -> Self:
-        """What belongs to the same passage added up, by passage."""
+        """Returns the sum of `values` for each passage, sorted by document key."""
         found, places = np.unique(documents, return_inverse=True)
         return cls(found, np.asarray(np.bincount(places, weights=values, minlength=len(found)), dtype=np.float64))
 
     def ordered(self) -> "Scores":
-        """By score; of equal scores the newest message first, and its passages in their order."""
+        """Returns them sorted by score, highest first; equal scores newest message first, then by passage."""
         return self[np.lexsort((_rank(self.documents), -self.values))]
 
     def after(self, document: int, score: float) -> "Scores":
-        """Those that come after a document with that score in this order."""
+        """Returns those that follow a document with that score in the order of `ordered`; not sorted."""
         later = _rank(self.documents) > _rank(np.array([document]))[0]
         return self[(self.values < score) | ((self.values == score) & later)]
 
     def is_in(self, documents: Keys) -> npt.NDArray[np.bool_]:
-        """bool[n], which of its passages are among others."""
+        """Returns bool[n]: True for passages that are among `documents`."""
         return np.isin(self.documents, documents)
 
 
@@ -61,9 +61,9 @@ def _rank(documents: Keys) -> Keys:
 
 
 def fuse(words: Scores, meaning: Scores) -> Scores:
-    """Scores by words and by meaning, both in standard deviations over these passages. All that are in `words` have a
-    score, others only if they are not too far from the question. The scores of words alone stay.
-    """
+    """Returns the weighted sum of lexical and semantic scores, each divided by its standard deviation over these
+    passages. Every passage in `words` is in the result; others only if their similarity is above the floor. If
+    `meaning` is empty, returns `words` unchanged."""
     if not len(meaning):
         return words
     documents = np.union1d(words.documents, meaning.documents)

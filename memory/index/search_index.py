@@ -1,7 +1,7 @@
-"""What a search index does.
+"""The protocol of search indexes.
 
-An index of another package is named in the entry point group `foxing.search_indexes`; the entry point is a callable
-without arguments that returns a `SearchIndex`.
+Another package adds an index in the entry point group `foxing.search_indexes`; the entry point is a callable without
+arguments that returns a `SearchIndex`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,60 +13,62 @@ from sqlalchemy import Connection, event
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.text.passages import message_of, passage_of
 
-#: Message id → its passages in their order → term → how often the passage contains it.
+#: Message id → its passages in order → term → number of occurrences in the passage.
 TermCounts = Mapping[int, Sequence[Mapping[str, int]]]
 
 
 class Hit(NamedTuple):
     """A passage of a message that a search found."""
 
-    #: see `foxing.memory.text.passages.document_key`
+    #: document key, see `foxing.memory.text.passages.document_key`
     document: int
+    #: higher is better; comparable only within a query
     score: float
 
     @property
     def message_id(self) -> int:
+        """Id of the message."""
         return message_of(self.document)
 
     @property
     def passage(self) -> int:
-        """Which passage of the message, from 0."""
+        """Number of the passage in its message, from 0."""
         return passage_of(self.document)
 
 
 class IndexStatistics(NamedTuple):
-    """What an index holds of a bank."""
+    """The size of the index of a bank."""
 
-    #: messages with at least one term
+    #: number of messages with at least one term
     messages: int
-    #: entries: a term of a passage counts once
+    #: number of (passage, term) pairs
     entries: int
-    #: estimated size with everything that belongs to it
+    #: estimated size on disk, overhead included
     bytes: int
 
 
 @dataclass(frozen=True)
 class SearchQuery:
-    """What to search the index for."""
+    """A lexical search in one bank."""
 
     bank_id: int
-    #: term → how often the query contains it
+    #: term → number of occurrences in the query
     terms: Mapping[str, int]
-    #: which messages may be returned; scores do not depend on it
+    #: restricts the hits; scores do not depend on it
     within: MessageFilter = field(default_factory=MessageFilter)
-    #: highest message id that counts, None for all; messages stored later change neither answers nor scores
+    #: highest message id that counts, None for all; messages stored later change neither hits nor scores
     newest: int | None = None
 
 
 @runtime_checkable
 class SearchIndex(Protocol):
-    """The terms of the messages of all banks, searched by relevance. Safe to share between threads.
+    """A lexical index of the messages of all banks. Safe to share between threads.
 
-    What is found and ranked are passages; most messages are one.
+    Hits are passages; most messages have one.
 
-    Each method is called in the transaction of `connection`. An index that keeps its data elsewhere applies changes by
-    `after_commit`, because a transaction may be rolled back, and filters by `messages.admitted`. `foxing.memory.recall.
-    conformance` checks an implementation.
+    Each method is called in the transaction of `connection`. An index that keeps its data elsewhere applies changes
+    with `after_commit`, because a transaction may be rolled back, and filters with `messages.filter_ids`.
+    `foxing.memory.recall.conformance` checks an implementation.
     """
 
     name: str
@@ -81,24 +83,24 @@ class SearchIndex(Protocol):
         """Removes messages of a bank; those that are not in the index are ignored."""
 
     def compact(self, connection: Connection, bank_id: int) -> None:
-        """Stores in less room what was added lately, where that is worth the time; messages of the bank were sealed."""
+        """Compacts recently added messages if that is worth the time; called after messages of the bank are sealed."""
 
     def search(self, connection: Connection, query: SearchQuery, *, after: Hit | None = None, limit: int) -> list[Hit]:
-        """Up to `limit` passages that contain a term of the query, by score; of equal scores those of the newest
-        message first, and of one message in their order.
+        """Returns up to `limit` passages that contain a term of the query, highest score first; equal scores are sorted
+        newest message first, then by passage.
 
         `after`: continues after this hit of the same query in the same transaction.
         """
 
     def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
-        """Term → how many passages of a bank contain it, for those of `terms` that any does."""
+        """Returns term → number of passages of the bank that contain it, without the terms that none contains."""
 
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
-        """What the index holds of a bank."""
+        """Returns the size of the index of a bank."""
 
 
 def after_commit(connection: Connection, action: Callable[[], object]) -> None:
-    """Calls `action` once the transaction of `connection` is committed, and not if it is rolled back."""
+    """Calls `action` when the transaction of `connection` is committed, and drops it on rollback."""
     pending = [action]
 
     def committed(_: Connection) -> None:

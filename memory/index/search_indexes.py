@@ -1,7 +1,7 @@
-"""Search indexes by name: the one in the database, and those of other packages.
+"""Opens search indexes by name.
 
-An index of another package is named in the entry point group `foxing.search_indexes`; the entry point is a callable
-without arguments that returns a `SearchIndex`.
+Another package adds an index in the entry point group `foxing.search_indexes`; the entry point is a callable without
+arguments that returns a `SearchIndex`.
 """
 
 from foxing.memory.errors import SearchIndexError
@@ -18,5 +18,5 @@ SEARCH_INDEXES: Factories[SearchIndex] = Factories(
 
 
 def open_search_index(name: str) -> SearchIndex:
-    """The search index called `name`. Raises `SearchIndexError` if there is none or it cannot be opened."""
+    """Returns the search index called `name`. Raises `SearchIndexError` if there is none or it cannot be opened."""
     return PackedIndex() if name == DEFAULT_INDEX else SEARCH_INDEXES.open(name)

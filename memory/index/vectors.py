@@ -1,7 +1,7 @@
-"""The embeddings of messages: made, kept as codes in the database, and searched.
+"""Semantic search over the embeddings of messages, stored as codes in the database.
 
-Codes of a bank are searched in memory, all of them: first by the bits in which they differ from those of the question,
-and the nearest again by the numbers of the question. A cache holds the codes of the banks asked last.
+A search scans all codes of a bank in memory by Hamming distance, and scores the nearest with the full vector of the
+question. An LRU cache holds the codes of recently searched banks.
 """
 
 from collections.abc import Sequence
@@ -24,29 +24,30 @@ from .embedder_source import EmbedderSource
 from .scores import Keys, Scores
 
 VECTOR_CACHE_BYTES = 256 << 20
-EMPTY = b""  # the code of a message of which nothing is left to embed
+EMPTY = b""  # the code of a message without text
 
 
 @dataclass(frozen=True)
 class QueryEmbedding:
-    """What is asked for by meaning."""
+    """The embedding of a question."""
 
     #: float32[dimensions]; None without an embedder
     vector: Embeddings | None = None
     #: name of the embedder
     embedder: str = ""
-    #: why there is no vector although there should be one
+    #: why there is no vector, if the embedder failed
     note: str | None = None
 
 
 @dataclass(frozen=True)
 class _BankCodes:
-    """The codes of a bank that one embedder made, at one version."""
+    """The codes of a bank by one embedder, at one version."""
 
     embedder_id: int
     version: int
-    #: int64[n], keys of the passages, ascending
+    #: int64[n], document keys of the passages, ascending
     documents: Keys
+    #: the code of each passage
     codes: Codes
 
     @property
@@ -63,8 +64,8 @@ class MessageVectors:
         self._lock = Lock()
 
     def encode_now(self, texts: Sequence[Sequence[str]]) -> "MessageCodes | None":
-        """The codes of messages that are about to be stored, each given by its passages, or None if they are made
-        later: by the clock where the embedder is slow or fails, never without one."""
+        """Returns the codes of messages that are about to be stored, each given by its passages. Returns None if the
+        scheduler embeds them later, because the embedder is slow or fails, or if there is no embedder."""
         if not self.source.enabled or not texts:
             return None
         try:
@@ -75,7 +76,7 @@ class MessageVectors:
             return None
 
     def encode(self, texts: Sequence[Sequence[str]]) -> "MessageCodes":
-        """The codes of messages, each given by its passages. Raises `EmbedderError`."""
+        """Returns the codes of messages, each given by its passages. Raises `EmbedderError`."""
         passages = [text for message in texts for text in message]
         said = np.array([bool(text.strip()) for text in passages], dtype=bool)
         with operation("embed", messages=len(texts)):
@@ -89,7 +90,7 @@ class MessageVectors:
         return MessageCodes(self.source.load().name, vectors.shape[1], codes)
 
     def add(self, connection: Connection, bank_id: int, ids: Sequence[int], codes: "MessageCodes | None") -> None:
-        """Adds the codes of new messages, or has the clock make them."""
+        """Stores the codes of new messages. With None, schedules embedding if there is an embedder."""
         if codes is not None:
             embedder = embeddings.embedder_id(connection, codes.embedder, codes.dimensions)
             embeddings.add(connection, bank_id, embedder, codes.by_id(ids))
@@ -97,7 +98,7 @@ class MessageVectors:
             schedule.bring_forward(connection, bank_id, "embed")
 
     def replace(self, connection: Connection, bank_id: int, ids: Sequence[int], codes: "MessageCodes | None") -> None:
-        """Replaces the codes of messages whose text has changed; with None they go, and the clock makes new ones."""
+        """Replaces the codes of messages whose text has changed. With None, deletes them and schedules embedding."""
         if codes is not None:
             embedder = embeddings.embedder_id(connection, codes.embedder, codes.dimensions)
             embeddings.replace(connection, bank_id, embedder, codes.by_id(ids))
@@ -107,29 +108,30 @@ class MessageVectors:
             schedule.bring_forward(connection, bank_id, "embed")
 
     def question(self, text: str) -> QueryEmbedding:
-        """`text` to be asked for. Never raises: without an embedder, or if it fails, the question has no vector."""
+        """Returns the embedding of a question. Never raises: the result has no vector if there is no embedder or it
+        fails, in the latter case with a note."""
         if not self.source.enabled or not text.strip():
             return QueryEmbedding()
         try:
             vector = self.source.question(text)
             return QueryEmbedding(vector, self.source.load().name)
         except EmbedderError as error:
-            return QueryEmbedding(note=f"found by words alone: {error}")
+            return QueryEmbedding(note=f"lexical search only: {error}")
 
     def note(self, connection: Connection, bank_id: int, question: QueryEmbedding) -> str | None:
-        """Why a question is answered by words alone; None if it is not, or if that is what was chosen."""
+        """Returns why a question is answered by lexical search only, or None if it is not or there is no embedder."""
         if question.vector is None:
             return question.note
         asked = question.embedder, len(question.vector)
         if embeddings.has_codes(connection, bank_id, *asked) or not embeddings.has_any(connection, bank_id):
             return None
         return (
-            f"found by words alone: no message of this bank was embedded by {question.embedder} with "
-            f"{len(question.vector)} numbers; run foxing reindex"
+            f"lexical search only: no message of this bank was embedded by {question.embedder} with "
+            f"{len(question.vector)} dimensions; run foxing reindex"
         )
 
     def search(self, connection: Connection, bank_id: int, question: QueryEmbedding) -> "CodeSearch | None":
-        """The codes of a bank, to be compared with the question; None if there is nothing to compare."""
+        """Returns the codes of a bank with the question, or None if either is missing."""
         if question.vector is None:
             return None
         embedder, version = embeddings.version(connection, bank_id, question.embedder, len(question.vector))
@@ -150,18 +152,19 @@ class MessageVectors:
 
 @dataclass(frozen=True)
 class CodeSearch:
-    """The codes of a bank, and what is asked for."""
+    """A search of the codes of a bank for one question."""
 
     bank_id: int
     #: float32[dimensions]
     question: Embeddings
-    #: int64[n], keys of the passages, ascending
+    #: int64[n], document keys of the passages, ascending
     documents: Keys
+    #: the code of each passage
     codes: Codes
 
     def nearest(self, connection: Connection, within: MessageFilter, newest: int | None, limit: int) -> Keys:
-        """Keys of up to `limit` passages that are nearest to the question, not in order. `newest`: the highest message
-        id that counts, None for all."""
+        """Returns the document keys of up to `limit` passages nearest to the question, unsorted. `newest`: the highest
+        message id that counts, None for all."""
         documents, codes = self.documents, self.codes
         if newest is not None:
             visible = int(np.searchsorted(documents, document_key(newest, MAX_PASSAGES - 1), side="right"))
@@ -173,7 +176,8 @@ class CodeSearch:
         return documents[nearest(codes, self.question, limit)]
 
     def scores(self, documents: Keys) -> Scores:
-        """How near those of `documents` that have a code are to the question. `documents`: ascending."""
+        """Returns the similarity to the question of those of `documents` that have a code. `documents`: int64[m],
+        ascending."""
         places = np.searchsorted(self.documents, documents)
         places[places == len(self.documents)] = 0
         known = self.documents[places] == documents
@@ -183,19 +187,21 @@ class CodeSearch:
 
 @dataclass(frozen=True)
 class MessageCodes:
-    """Codes of messages, as one embedder made them: those of the passages of a message one after the other."""
+    """Codes of messages by one embedder."""
 
+    #: name of the embedder
     embedder: str
     dimensions: int
+    #: for each message, the concatenated codes of its passages
     codes: Sequence[bytes]
 
     def by_id(self, ids: Sequence[int]) -> dict[int, bytes]:
-        """Message id → code, for messages in the order of the codes."""
+        """Returns message id → code. `ids`: the message ids, in the order of the codes."""
         return dict(zip(ids, self.codes, strict=True))
 
 
 def joined(codes: Sequence[MessageCodes | None]) -> MessageCodes | None:
-    """The codes of several messages as one value; None if any is missing."""
+    """Returns the codes of several messages as one value, or None if any is missing."""
     made = [code for code in codes if code is not None]
     if not made or len(made) < len(codes):
         return None
@@ -203,13 +209,13 @@ def joined(codes: Sequence[MessageCodes | None]) -> MessageCodes | None:
 
 
 def spoken(text: str, speaker: str | None) -> str:
-    """What is embedded of a message: its text, and who said it."""
+    """Returns the text that is embedded for a message: its text, prefixed with the speaker if known."""
     return f"{speaker}: {text}" if speaker and text.strip() else text
 
 
 def _with_new(connection: Connection, bank_id: int, cached: _BankCodes) -> _BankCodes:
-    """`cached` with the messages that were stored since; itself if there are none. Writers of a bank wait for each
-    other, so that what is committed later has a higher id."""
+    """Returns `cached` extended by the messages stored since, or itself if there are none. Writers of a bank are
+    serialized, so message ids ascend in commit order."""
     newest = message_of(int(cached.documents[-1])) if len(cached.documents) else 0
     width = cached.codes.shape[1]
     stored = embeddings.codes_after(connection, bank_id, cached.embedder_id, newest)
@@ -221,7 +227,7 @@ def _with_new(connection: Connection, bank_id: int, cached: _BankCodes) -> _Bank
     first = np.cumsum(passages) - passages
     ids = np.repeat(np.array([row.message_id for row in fresh], dtype=np.int64), passages)
     documents = document_key(ids, np.arange(len(ids), dtype=np.int64) - np.repeat(first, passages))
-    said = codes.any(axis=1)  # the code of a passage of which nothing is left is zero
+    said = codes.any(axis=1)  # the code of a passage without text is zero
     return replace(
         cached,
         documents=np.concatenate([cached.documents, documents[said]]),

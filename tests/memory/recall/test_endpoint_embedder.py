@@ -162,7 +162,7 @@ def test_a_server_whose_dimension_changed_is_noticed(server: Server, database_ur
         server.answer = {"data": [{"index": 0, "embedding": [0.6, 0.8, 0.0]}]}
         answer = memory.recall("ana", "sourdough")
         assert [span.message_id for span in answer.spans] == ["bread"]
-        assert "with 3 numbers; run foxing reindex" in answer.notes[0]
+        assert "with 3 dimensions; run foxing reindex" in answer.notes[0]
     with Memory(database_url, options=options) as memory:
         assert memory.reindex("ana").embedded == 1
         assert memory.recall("ana", "sourdough").notes == []

@@ -170,7 +170,7 @@ def test_a_missing_package_is_said_and_words_still_find(database_url: str, monke
         store(memory)
         answer = memory.recall("ana", "sourdough")
         assert [span.message_id for span in answer.spans] == ["bread"]
-        assert "words alone" in answer.notes[0]
+        assert "lexical search only" in answer.notes[0]
         assert "install" in answer.notes[0]
         assert memory.recall_images("ana", "sourdough").notes == answer.notes
         assert memory.tick().failed_banks == {}
@@ -184,7 +184,7 @@ def test_an_embedder_that_is_down_loses_nothing(database_url: str) -> None:
         store(memory)
         answer = memory.recall("ana", "sourdough")
         assert [span.message_id for span in answer.spans] == ["bread"]
-        assert answer.notes == ["found by words alone: the server is down"]
+        assert answer.notes == ["lexical search only: the server is down"]
         assert memory.tick().failed_banks == {"ana": "the server is down"}
         embedder.down = False
     with opened(database_url, embedder) as memory:
