@@ -1,1 +1,1 @@
-"""Recall: the messages, as text or as page images, that answer a query or fall into a time window."""
+"""Recall: returns the messages that answer a query or fall into a time window, as text or as page images."""

@@ -1,4 +1,4 @@
-"""The answer to a recall query: spans within a token budget, and what did not fit."""
+"""The answer to a recall query: spans within a token budget, and the matches that did not fit."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,16 +9,16 @@ from foxing.renderer.marks import GAP_MARK
 
 from .candidates import Candidate
 
-LEAST_SPAN_TOKENS = 12  # a shorter span has no room for who spoke and when
+LEAST_SPAN_TOKENS = 12  # about the length of a header
 
 
 def header(speaker: str, said_at: datetime) -> str:
-    """Who spoke and when, as a reader is shown it before the text."""
+    """Returns the header of a span: the speaker and the time, as shown to a reader before the text."""
     return f"{speaker} {said_at:%Y-%m-%d %H:%M}: "
 
 
 def span_tokens(span: RecalledMessage) -> int:
-    """Text tokens of a span, with who spoke and when."""
+    """Returns the number of text tokens of a span, header included."""
     return _header_tokens(span) + count_text_tokens(span.text)
 
 
@@ -28,27 +28,30 @@ def _header_tokens(span: RecalledMessage) -> int:
 
 @dataclass
 class Answer:
-    """Spans collected within a token budget."""
+    """Collects spans within a token budget."""
 
     max_tokens: int | None
     gap_mark: str = GAP_MARK
     spans: list[RecalledMessage] = field(default_factory=list)
     text_tokens: int = 0
-    #: document → match that did not fit, in the order of the answer
+    #: document → match that did not fit, in answer order
     waiting: dict[int, Candidate] = field(default_factory=dict)
     #: the first match that did not fit
     oversized: RecalledMessage | None = None
+    #: matches of a verbatim query whose kept text cannot be read
     unreadable: list[Candidate] = field(default_factory=list)
     #: matches and neighbours in `spans`
     given: list[Candidate] = field(default_factory=list)
 
     @property
     def full(self) -> bool:
+        """True once the remaining budget is too small for another span."""
         started = self.spans or self.oversized is not None
         return bool(started) and self.max_tokens is not None and self.text_tokens + LEAST_SPAN_TOKENS > self.max_tokens
 
     def add(self, candidate: Candidate, span: RecalledMessage) -> bool:
-        """Appends `span` if it fits the budget. A match that does not fit waits; a neighbour is left out."""
+        """Appends `span` if it fits the budget, and returns True if so. Otherwise a match is recorded in `waiting`, and
+        a neighbour is dropped."""
         cost = span_tokens(span)
         if self.max_tokens is None or self.text_tokens + cost <= self.max_tokens:
             self.spans.append(span)
@@ -61,8 +64,8 @@ class Answer:
         return False
 
     def cut_if_empty(self) -> None:
-        """If nothing fits, the answer is the beginning of the first match. A budget without room for who spoke and when
-        counts its text alone."""
+        """If no span fits, adds the first match cut to the budget. A budget smaller than the header counts the text
+        alone."""
         if self.spans or self.oversized is None or self.max_tokens is None:
             return
         del self.waiting[next(iter(self.waiting))]
@@ -74,8 +77,7 @@ class Answer:
 
 
 def _cut(span: RecalledMessage, max_tokens: int, mark_chars: int) -> RecalledMessage:
-    """The beginning of a span, within `max_tokens` text tokens of its text; it is no longer in parts. The mark
-    of a gap is not cut."""
+    """Returns `span` with its text cut to `max_tokens` text tokens, without its parts. A gap mark is not cut in two."""
     text = cut_to_tokens(span.text, max_tokens)
     text = text[: next((gap for gap in span.gaps if gap < len(text) < gap + mark_chars), None)]
     runs = [(a, min(b, len(text)), p) for a, b, p in span.uncertain if a < len(text)]

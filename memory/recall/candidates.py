@@ -1,4 +1,4 @@
-"""Candidates: the messages that match a query, in the order of the answer, without their text."""
+"""Candidates: the messages that match a query, in answer order, without their text."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from .cursors import RankPosition, TimePosition, rank_position, time_position
 from .query import Question, ResolvedQuery, narrowed, resolve
 from .ranking import REACH, lend, lenders, ranked
 
-FEW = 32  # messages that can be read at once, however long they are
+FEW = 32  # messages that are read in one batch whatever their length
 
 
 @dataclass(frozen=True)
@@ -31,27 +31,27 @@ class Candidate:
     message: Message
     #: score for the query; None if the query has no words
     score: float | None = None
-    #: key of the match that it stands beside; None for a match
+    #: key of the match that it is a neighbour of; None for a match
     neighbour_of: str | None = None
-    #: which passage of the message matches; None for the whole message
+    #: number of the passage that matches; None for the whole message
     passage: int | None = None
 
     @property
     def document(self) -> int:
-        """Key of the passage, or of the first one."""
+        """Document key of the passage, or of the first passage for a whole message."""
         return document_key(self.message.id, self.passage or 0)
 
     @property
     def chars(self) -> int:
-        """About how many characters of the message are shown."""
+        """Approximate length of the text shown, in characters."""
         return self.message.chars if self.passage is None else self.message.chars // self.message.passages
 
 
 def find_candidates(
     connection: Connection, search: HybridSearch, bank_name: str, question: Question
 ) -> "RankedCandidates | CandidatesByTime | None":
-    """The matches that previous pages of the answer have not dealt with: best first, or in time order if the query has
-    no words. None if it names a thread that does not exist. Raises `InvalidTime`, `InvalidCursor`."""
+    """Returns the matches that follow the cursor: best first, or in time order if the query has no words. Returns None
+    if the query names a thread that does not exist. Raises `NotFound`, `InvalidTime`, `InvalidCursor`."""
     bank = banks.get(connection, bank_name)
     resolved = resolve(connection, bank, question)
     if resolved is None:
@@ -63,10 +63,10 @@ def find_candidates(
 
 @dataclass(frozen=True)
 class RankedCandidates:
-    """Best first: the `POOL` passages that words, and those that meaning find best, and their neighbours, ranked
-    together; and then what else the index of words finds.
+    """Matches, best first: the `POOL` best lexical and the `POOL` best semantic hits with their neighbours, ranked
+    together, followed by the remaining lexical hits.
 
-    Scores change when pages are sealed or age, so a position holds the passages that were dealt with, not a score.
+    Scores change when pages are sealed or age, so a cursor stores the passages already returned, not a score.
     """
 
     connection: Connection
@@ -77,12 +77,13 @@ class RankedCandidates:
 
     @cached_property
     def note(self) -> str | None:
-        """What the search went without."""
+        """Why semantic search was unavailable or incomplete; None if it was neither."""
         return self.search.vectors.note(self.connection, self.bank_id, self.embedding)
 
     def batches(self, size: int) -> Iterator[list[Candidate]]:
-        """All of them in the order of the answer, in batches of about `size`. Raises `InvalidCursor`."""
-        bound = None if self.query.position is None else self._position.newest  # on the first page nothing is newer
+        """Yields all candidates in answer order, in batches of at most `size`. Raises `InvalidCursor`, and
+        `SearchIndexError` if the index repeats a hit."""
+        bound = None if self.query.position is None else self._position.newest  # the first page has no newer messages
         query = SearchQuery(self.bank_id, self.query.terms, self.query.filter, bound)
         preference = self.query.preference
         preferred = None if preference is None else narrowed(self.query.filter, preference.reach)
@@ -107,7 +108,7 @@ class RankedCandidates:
             hits = more
 
     def next_cursor(self, examined: Sequence[Candidate], waiting: Collection[int] = ()) -> str:
-        """A cursor after the `examined`, but for those whose documents are `waiting`."""
+        """Returns a cursor that continues after the candidates `examined` and first returns the documents `waiting`."""
         seen = self._position.seen | {candidate.document for candidate in examined}
         return self.query.cursor(RankPosition(self._position.newest, seen - set(waiting)).encoded())
 
@@ -118,7 +119,7 @@ class RankedCandidates:
         return rank_position(self.query.position)
 
     def _ranked(self, found: Scores) -> Scores:
-        """What was found and what stands beside it, without what the query leaves out, by score."""
+        """Returns the hits and their neighbours that the query admits, by score, highest first."""
         lending = lenders(found)
         lending_ids = np.unique(message_of(lending.documents)).tolist()
         surroundings = neighbours.around(self.connection, self.bank_id, lending_ids, REACH)
@@ -135,7 +136,7 @@ class RankedCandidates:
         return ranked(scores, self.query.preference, messages.times(self.connection, self.bank_id, dated))
 
     def _listed(self, ranking: Scores, size: int) -> Iterator[list[Candidate]]:
-        """The candidates in batches of `size`, or of messages that are not too long together."""
+        """Yields the candidates of `ranking` in batches of at most `size`, shorter where messages are long."""
         start = 0
         while start < len(ranking):
             part = ranking[start : start + size]
@@ -149,7 +150,7 @@ class RankedCandidates:
             batch = []
             for document, score in zip(part.documents.tolist(), part.values.tolist(), strict=True):
                 message = found.get(message_of(document))
-                if message is not None and passage_of(document) < message.passages:  # an index may hold others
+                if message is not None and passage_of(document) < message.passages:  # the index may lag behind
                     passage = passage_of(document) if message.passages > 1 else None
                     batch.append(Candidate(message, round(score, 4), passage=passage))
             yield batch
@@ -157,7 +158,7 @@ class RankedCandidates:
 
 @dataclass(frozen=True)
 class CandidatesByTime:
-    """In time order; messages that wait since an earlier page come first."""
+    """Matches in time order; messages postponed on an earlier page come first."""
 
     connection: Connection
     bank_id: int

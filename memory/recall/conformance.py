@@ -1,4 +1,4 @@
-"""The checks that every search index and every embedder passes. Each raises `AssertionError` with the reason it failed.
+"""Conformance checks of search indexes and embedders. A failed check raises `AssertionError` with the reason.
 
 from foxing.memory.recall.conformance import check_embedder, check_search_index
 check_search_index(index, database)
@@ -26,12 +26,12 @@ _numbers = count()
 
 
 class IndexedBank:
-    """A new bank in a database, whose messages are in an index. Message n was written n days after `START`."""
+    """A new bank of a database, with its messages in an index. Message n was written n days after `START`."""
 
     def __init__(self, index: SearchIndex, database: Database) -> None:
         self.index = index
         self.database = database
-        #: message ids in the order of storing
+        #: message ids in the order stored
         self.ids: list[int] = []
         with database.write() as connection:
             name = f"conformance {next(_numbers)}"
@@ -39,7 +39,7 @@ class IndexedBank:
             self.thread_ids = banks.thread_ids(connection, self.id, ["one", "other"])
 
     def store(self, *texts: str, thread: str = "one") -> None:
-        """Stores messages with the words of `texts`."""
+        """Stores one message for each of `texts` in `thread`."""
         with self.database.write() as connection:
             first = len(self.ids)
             new = dialect_of(connection).reserve_message_ids(connection, len(texts))
@@ -49,18 +49,18 @@ class IndexedBank:
         self.ids += new
 
     def replace(self, texts: Mapping[int, Sequence[str]]) -> None:
-        """Replaces the words of messages, by their number, with those of passages."""
+        """Replaces the words of messages. `texts`: message number → the texts of its passages."""
         counts = {self.ids[n]: [_terms(text) for text in passages] for n, passages in texts.items()}
         with self.database.write() as connection:
             self.index.replace(connection, self.id, counts)
 
     def remove(self, *numbers: int) -> None:
-        """Removes messages from the index, by their number."""
+        """Removes the messages of these numbers from the index."""
         with self.database.write() as connection:
             self.index.remove(connection, self.id, [self.ids[number] for number in numbers])
 
     def compact(self) -> None:
-        """Compacts what the index holds of the bank."""
+        """Compacts the index of the bank."""
         with self.database.write() as connection:
             self.index.compact(connection, self.id)
 
@@ -73,13 +73,13 @@ class IndexedBank:
         after: Hit | None = None,
         limit: int = 100,
     ) -> list[Hit]:
-        """What a search for the words of `text` returns."""
+        """Returns the hits of a search for the words of `text`."""
         query = SearchQuery(self.id, _terms(text), within or MessageFilter(), newest)
         with self.database.read() as connection:
             return self.index.search(connection, query, after=after, limit=limit)
 
     def found(self, text: str, within: MessageFilter | None = None) -> list[int]:
-        """Numbers of the messages that a search returns."""
+        """Returns the numbers of the messages that a search returns."""
         return [self.ids.index(hit.message_id) for hit in self.hits(text, within=within)]
 
     def _row(self, message_id: int, number: int, text: str, thread: str) -> messages.NewRow:
@@ -102,7 +102,7 @@ class IndexedBank:
 
 
 def finds_words(bank: IndexedBank) -> None:
-    """A message is found by each of its words, and only by them."""
+    """Checks that a message is found by each of its words, and only by them."""
     bank.store("red apple", "green apple", "blue sky")
     _expect(set(bank.found("apple")) == {0, 1}, "not all messages with a word are found")
     _expect(bank.found("sky") == [2], "a message is not found by its word")
@@ -111,46 +111,46 @@ def finds_words(bank: IndexedBank) -> None:
 
 
 def finds_the_same_when_compact(bank: IndexedBank) -> None:
-    """Compacting changes nothing of what is found, however often it is done."""
+    """Checks that compacting, even repeatedly, does not change the hits."""
     bank.store("red apple", "green apple", "blue sky")
     before = bank.hits("apple sky")
     for _ in range(2):
         bank.compact()
-        _expect(bank.hits("apple sky") == before, "after compacting, a query finds something else")
+        _expect(bank.hits("apple sky") == before, "compacting changes the hits of a query")
     bank.store("red sky")
     bank.compact()
-    _expect(set(bank.found("red")) == {0, 3}, "what was stored after compacting is not found")
+    _expect(set(bank.found("red")) == {0, 3}, "a message stored after compacting is not found")
 
 
 def ranks_by_relevance(bank: IndexedBank) -> None:
-    """Rare words count more than common ones, and scores fall."""
+    """Checks that rare words count more than common ones, and that hits are sorted by score."""
     bank.store(*["common word"] * 4, "rare word", *["common word"] * 4)
     found = bank.hits("common rare")
     scores = [hit.score for hit in found]
-    _expect(scores == sorted(scores, reverse=True), "hits are not in the order of their scores")
-    _expect(bank.ids.index(found[0].message_id) == 4, "a rare word counts no more than a common one")
-    _expect(found[0].score > found[1].score, "a rare word scores no higher than a common one")
+    _expect(scores == sorted(scores, reverse=True), "hits are not sorted by score")
+    _expect(bank.ids.index(found[0].message_id) == 4, "a rare word does not count more than a common one")
+    _expect(found[0].score > found[1].score, "a rare word does not score higher than a common one")
 
 
 def counts_messages_with_a_term(bank: IndexedBank) -> None:
-    """A term counts once for each passage of the bank that contains it."""
+    """Checks that document frequencies count each passage of the bank once per term."""
     bank.store("red red apple", "green apple", "blue sky")
     bank.remove(1)
     with bank.database.read() as connection:
         found = dict(bank.index.document_frequencies(connection, bank.id, ["red", "apple", "sky", "cloud"]))
         nothing = dict(bank.index.document_frequencies(connection, bank.id, []))
-    _expect(nothing == {}, "without terms, some are counted")
-    _expect(found == {"red": 1, "apple": 1, "sky": 1}, f"the messages with each term are miscounted: {found}")
+    _expect(nothing == {}, "an empty list of terms has document frequencies")
+    _expect(found == {"red": 1, "apple": 1, "sky": 1}, f"document frequencies are wrong: {found}")
 
 
 def equal_scores_are_newest_first(bank: IndexedBank) -> None:
-    """Of messages with the same words the newest comes first."""
+    """Checks that hits with equal scores are sorted newest first."""
     bank.store(*["the same"] * 5)
-    _expect(bank.found("same") == [4, 3, 2, 1, 0], "messages with the same score are not listed newest first")
+    _expect(bank.found("same") == [4, 3, 2, 1, 0], "hits with equal scores are not sorted newest first")
 
 
 def continues_after_a_hit(bank: IndexedBank) -> None:
-    """Pages of any size are the whole list."""
+    """Checks that pages of any size add up to the complete list."""
     bank.store(*[f"apple {'pie ' * (number % 4)}" for number in range(23)])
     whole = bank.hits("apple pie")
     _expect(len(whole) == 23, "not all messages are found")
@@ -159,67 +159,73 @@ def continues_after_a_hit(bank: IndexedBank) -> None:
         while part := bank.hits("apple pie", after=pages[-1] if pages else None, limit=limit):
             _expect(len(part) <= limit, "more hits than the limit")
             pages += part
-        _expect(pages == whole, f"pages of {limit} are not the whole list")
+        _expect(pages == whole, f"pages of {limit} hits do not add up to the complete list")
 
 
 def filters_messages(bank: IndexedBank) -> None:
-    """A time window and a thread restrict the hits, not the scores."""
+    """Checks that filters by time window and thread restrict the hits and do not change scores."""
     bank.store("apple", "apple pie", "apple")
     bank.store("apple", thread="other")
     window = MessageFilter(since=START + timedelta(days=1), until=START + timedelta(days=3))
     scores = dict(bank.hits("apple"))
     _expect(set(bank.found("apple", window)) == {1, 2}, "the time window does not restrict the hits")
     _expect(
-        bank.found("apple", MessageFilter(thread_id=bank.thread_ids["other"])) == [3], "the thread does not restrict"
+        bank.found("apple", MessageFilter(thread_id=bank.thread_ids["other"])) == [3],
+        "the thread does not restrict the hits",
     )
     filtered = bank.hits("apple", within=window)
     _expect(all(abs(scores[i] - score) < 1e-9 for i, score in filtered), "a filter changes the scores")
     first = bank.hits("apple", within=window, limit=1)
     rest = bank.hits("apple", within=window, after=first[0])
-    _expect(first + rest == filtered, "pages of a filtered list are not the whole list")
+    _expect(first + rest == filtered, "pages of a filtered list do not add up to the complete list")
 
 
 def later_messages_do_not_count(bank: IndexedBank) -> None:
-    """With `newest`, messages stored later change neither hits nor scores."""
+    """Checks that with `newest`, messages stored later change neither hits nor scores."""
     bank.store("apple", "apple pie", "sky")
     newest = bank.ids[-1]
     before = bank.hits("apple", newest=newest)
     bank.store("apple apple", "apple tree", "tree")
-    _expect(bank.hits("apple", newest=newest) == before, "messages stored later change the answer")
+    _expect(bank.hits("apple", newest=newest) == before, "messages stored later change the hits")
     _expect(len(bank.hits("apple")) == 4, "messages stored later are not found")
 
 
 def finds_passages(bank: IndexedBank) -> None:
-    """Passages of a message are found by their own words, and none is left when they are replaced."""
+    """Checks that passages of a message are found by their own words, and that replacing removes the old ones."""
     bank.store("apple pie", "plum")
     bank.replace({0: ["apple pie", "sky", "apple"], 1: ["plum"]})
     found = {(hit.message_id, hit.passage) for hit in bank.hits("apple")}
     _expect(found == {(bank.ids[0], 0), (bank.ids[0], 2)}, "not all passages with a word are found")
     first = bank.hits("apple", limit=1)
-    _expect(first + bank.hits("apple", after=first[0]) == bank.hits("apple"), "pages of passages are not the list")
+    _expect(
+        first + bank.hits("apple", after=first[0]) == bank.hits("apple"),
+        "pages of passages do not add up to the complete list",
+    )
     bank.replace({0: ["sky"]})
     _expect((bank.found("apple"), bank.found("sky")) == ([], [0]), "a passage was not replaced")
 
 
 def removes_every_passage(bank: IndexedBank) -> None:
-    """No passage of a message is left, however many it has and however many others have."""
+    """Checks that removing and replacing delete every passage of a message with thousands of them."""
     bank.store("plum", "plum", "plum", "plum")
     bank.replace({n: ["apple"] * 3_000 for n in range(4)})
     bank.remove(2)
-    _expect(len(bank.hits("apple", limit=20_000)) == 9_000, "not just the passages of others are found")
+    _expect(
+        len(bank.hits("apple", limit=20_000)) == 9_000, "the hits are not exactly the passages of the other messages"
+    )
     bank.replace({0: ["apple"], 1: ["sky"], 3: ["sky"]})
-    _expect(bank.found("apple") == [0], "passages that were replaced are found")
+    _expect(bank.found("apple") == [0], "replaced passages are found")
 
 
 def replaces_words(bank: IndexedBank) -> None:
-    """Replaced words are gone, and the new ones are found; other messages stay."""
+    """Checks that after replacing, only the new words are found, and that other messages are unaffected."""
     bank.store("apple pie", "apple tree")
     bank.replace({0: ["sky"]})
     _expect((bank.found("apple"), bank.found("pie"), bank.found("sky")) == ([1], [], [0]), "words were not replaced")
 
 
 def removes_messages(bank: IndexedBank) -> None:
-    """A removed message is not found; removing it again, or one that was never there, does nothing."""
+    """Checks that a removed message is not found, that removing is idempotent, and that it can be indexed again."""
     bank.store("apple pie", "apple tree")
     bank.remove(0)
     bank.remove(0)
@@ -229,7 +235,7 @@ def removes_messages(bank: IndexedBank) -> None:
 
 
 def rolls_back(bank: IndexedBank) -> None:
-    """Changes of a transaction that fails are not made."""
+    """Checks that changes of a transaction that fails are rolled back."""
     bank.store("apple")
     with suppress(_Abort), bank.database.write() as connection:
         bank.index.replace(connection, bank.id, {bank.ids[0]: [{"sky": 1}]})
@@ -238,7 +244,7 @@ def rolls_back(bank: IndexedBank) -> None:
 
 
 def banks_are_apart(bank: IndexedBank) -> None:
-    """Nothing crosses banks."""
+    """Checks that a search finds only messages of its bank."""
     bank.store("apple")
     other = IndexedBank(bank.index, bank.database)
     other.store("apple apple", "apple")
@@ -247,7 +253,7 @@ def banks_are_apart(bank: IndexedBank) -> None:
 
 
 def describes_a_bank(bank: IndexedBank) -> None:
-    """Statistics count messages and entries."""
+    """Checks that the statistics count messages, entries and bytes."""
     with bank.database.read() as connection:
         empty = bank.index.statistics(connection, bank.id)
     _expect(empty == (0, 0, 0), "an empty bank has entries")
@@ -259,35 +265,41 @@ def describes_a_bank(bank: IndexedBank) -> None:
 
 
 def vectors_have_length_one(embedder: Embedder) -> None:
-    """Texts of every kind give finite vectors of the stated size and of length 1."""
+    """Checks that any text gives a finite float32 vector of the stated dimensions and of length 1."""
     texts = ["an apple", "사과", "", " \n", "a" * 20_000, "\0\ud7ff🦊"]
     for vectors in (embedder.embed_documents(texts), embedder.embed_queries(texts)):
         _expect(vectors.shape == (len(texts), embedder.dimensions), f"the shape is {vectors.shape}")
-        _expect(vectors.dtype == np.float32, f"the type is {vectors.dtype}")
-        _expect(bool(np.isfinite(vectors).all()), "a number is not finite")
+        _expect(vectors.dtype == np.float32, f"the dtype is {vectors.dtype}, not float32")
+        _expect(bool(np.isfinite(vectors).all()), "a vector has a component that is not finite")
         _expect(bool(np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)), "a vector is not of length 1")
-    _expect(embedder.embed_documents([]).shape == (0, embedder.dimensions), "no texts give vectors")
-    _expect(embedder.embed_queries([]).shape == (0, embedder.dimensions), "no questions give vectors")
+    _expect(
+        embedder.embed_documents([]).shape == (0, embedder.dimensions),
+        "an empty list of texts does not give an array of shape (0, dimensions)",
+    )
+    _expect(
+        embedder.embed_queries([]).shape == (0, embedder.dimensions),
+        "an empty list of queries does not give an array of shape (0, dimensions)",
+    )
 
 
 def the_same_text_gives_the_same_vector(embedder: Embedder) -> None:
-    """A text has the same vector in every call, whatever stands beside it."""
+    """Checks that the vector of a text is the same in every call and does not depend on the other texts."""
     texts = ["an apple", "the sky is blue", "사과"]
     for embed in (embedder.embed_documents, embedder.embed_queries):
         together = embed(texts)
         alone = np.concatenate([embed([text]) for text in reversed(texts)])[::-1]
-        _expect(bool(np.allclose(together, alone, atol=1e-3)), "a vector depends on the texts beside it")
+        _expect(bool(np.allclose(together, alone, atol=1e-3)), "a vector depends on the other texts of the call")
 
 
 def alike_texts_are_near(embedder: Embedder) -> None:
-    """A question is nearer to the text that answers it than to others."""
+    """Checks that a question is closer to the text that answers it than to another."""
     documents = embedder.embed_documents(["The red apple fell from the tree.", "Trains to Busan leave at noon."])
     nearness = documents @ embedder.embed_queries(["When do trains to Busan leave?", "Did an apple fall?"]).T
-    _expect(nearness[1, 0] > nearness[0, 0], "a question is nearer to another text than to its answer")
+    _expect(nearness[1, 0] > nearness[0, 0], "a question is closer to another text than to its answer")
 
 
 class _Abort(Exception):
-    """Ends a transaction."""
+    """Raised to roll back a transaction."""
 
 
 #: All checks of a search index.

@@ -1,4 +1,4 @@
-"""Cursors: opaque strings that say where the next page of a list begins."""
+"""Cursors: opaque strings that mark where the next page of a list begins."""
 
 import base64
 import binascii
@@ -15,39 +15,41 @@ from foxing.memory.values.base import INVALID_CURSOR, MAX_CURSOR_CHARS
 
 MAX_INTEGER = (1 << 63) - 1  # of a database column
 
-#: Where a list continues: JSON values whose meaning depends on the list.
+#: Position in a list: JSON values whose meaning depends on the list.
 Position = Sequence[Any]
 
 
 class TimePosition(NamedTuple):
-    """Position in a list ordered by time: that of the last item before it."""
+    """Position in a list ordered by time: the time and id of the last item before it."""
 
     at: datetime
     id: int
-    #: ids of earlier items that were passed over and are still to be returned
+    #: ids of earlier items that were skipped and are still to be returned
     waiting: Sequence[int] = ()
 
     def encoded(self) -> Position:
+        """Returns the position as JSON values; `time_position` reverses it."""
         return [self.at.isoformat(), self.id, *([_gaps(self.waiting)] if self.waiting else [])]
 
 
 class RankPosition(NamedTuple):
     """Position in a list ordered by score."""
 
-    #: highest message id that the list includes, so that messages stored since do not enter it
+    #: highest message id in the list; messages stored later are not in it
     newest: int
-    #: the passages that were returned or left out for good
+    #: document keys of the passages that were returned or dropped
     seen: frozenset[int]
 
     def encoded(self) -> Position:
+        """Returns the position as JSON values; `rank_position` reverses it."""
         return [self.newest, _gaps(self.seen)]
 
 
 @dataclass(frozen=True)
 class IdRanges:
-    """A set of ids, which takes little in a cursor where most follow one another."""
+    """A set of ids, stored as ranges, which keeps cursors short where ids are mostly consecutive."""
 
-    #: The lowest id of each range, ascending, and the one after its highest.
+    #: First id of each range, ascending, and the id after its last.
     starts: Sequence[int] = ()
     stops: Sequence[int] = ()
 
@@ -56,6 +58,7 @@ class IdRanges:
         return place >= 0 and item_id < self.stops[place]
 
     def with_ids(self, ids: Iterable[int]) -> "IdRanges":
+        """Returns the union with `ids`."""
         starts: list[int] = []
         stops: list[int] = []
         for start, stop in sorted([*zip(self.starts, self.stops, strict=True), *((i, i + 1) for i in ids)]):
@@ -67,11 +70,12 @@ class IdRanges:
         return IdRanges(starts, stops)
 
     def encoded(self) -> Position:
+        """Returns the ranges as JSON values; `id_ranges` reverses it."""
         return [_gaps([edge for ends in zip(self.starts, self.stops, strict=True) for edge in ends])]
 
 
 def encode_cursor(fingerprint: str, position: Position) -> str:
-    """A cursor for `position` in the list that `fingerprint` identifies."""
+    """Returns a cursor for `position` in the list that `fingerprint` identifies."""
     return (
         base64.urlsafe_b64encode(json.dumps([fingerprint, *position], separators=(",", ":")).encode())
         .decode()
@@ -80,8 +84,8 @@ def encode_cursor(fingerprint: str, position: Position) -> str:
 
 
 def decode_cursor(cursor: str, fingerprint: str) -> Position:
-    """The position in a cursor, with at least one value. Raises `InvalidCursor` if it was not issued by
-    `encode_cursor` or belongs to another list."""
+    """Returns the position in a cursor, which has at least one value. Raises `InvalidCursor` if `encode_cursor` did not
+    make it or it belongs to another list."""
     try:
         if len(cursor) > MAX_CURSOR_CHARS:
             raise ValueError
@@ -91,12 +95,12 @@ def decode_cursor(cursor: str, fingerprint: str) -> Position:
     except (ValueError, RecursionError, binascii.Error) as error:
         raise InvalidCursor(INVALID_CURSOR) from error
     if fields[0] != fingerprint:
-        raise InvalidCursor("this cursor belongs to another query; repeat that query, or leave the cursor out")
+        raise InvalidCursor("this cursor belongs to another query; repeat that query, or omit the cursor")
     return fields[1:]
 
 
 def time_position(position: Position) -> TimePosition:
-    """Raises `InvalidCursor`."""
+    """Returns the position that `TimePosition.encoded` encodes. Raises `InvalidCursor`."""
     try:
         at, item_id = datetime.fromisoformat(position[0]), position[1]
         at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
@@ -106,7 +110,7 @@ def time_position(position: Position) -> TimePosition:
 
 
 def id_ranges(position: Position) -> IdRanges:
-    """Raises `InvalidCursor`."""
+    """Returns the set that `IdRanges.encoded` encodes. Raises `InvalidCursor`."""
     edges = _ids(position[0])
     if len(position) != 1 or len(edges) % 2:
         raise InvalidCursor(INVALID_CURSOR)
@@ -114,14 +118,14 @@ def id_ranges(position: Position) -> IdRanges:
 
 
 def rank_position(position: Position) -> RankPosition:
-    """Raises `InvalidCursor`."""
+    """Returns the position that `RankPosition.encoded` encodes. Raises `InvalidCursor`."""
     if len(position) != 2:
         raise InvalidCursor(INVALID_CURSOR)
     return RankPosition(_natural(position[0]), frozenset(_ids(position[1])))
 
 
 def window_bounds(position: Position) -> tuple[datetime | None, datetime | None]:
-    """The time window that a position begins with. Raises `InvalidCursor`."""
+    """Returns the time window that a position begins with. Raises `InvalidCursor`."""
     if len(position) < 2:
         raise InvalidCursor(INVALID_CURSOR)
     since, until = (None if bound is None else time_position([bound, 0]).at for bound in position[:2])
@@ -129,19 +133,20 @@ def window_bounds(position: Position) -> tuple[datetime | None, datetime | None]
 
 
 def _natural(number: Any) -> int:
+    """Returns `number` if it is an integer from 0 to `MAX_INTEGER`. Raises `InvalidCursor`."""
     if type(number) is not int or not 0 <= number <= MAX_INTEGER:
         raise InvalidCursor(INVALID_CURSOR)
     return number
 
 
 def _gaps(ids: Collection[int]) -> list[int]:
-    """Ids in ascending order, each as its distance from the one before: mostly one digit."""
+    """Returns the ids in ascending order, delta-encoded; most deltas have one digit."""
     ordered = sorted(ids)
     return [after - before for before, after in pairwise([0, *ordered])]
 
 
 def _ids(gaps: Any) -> list[int]:
-    """The ids of `_gaps`. Raises `InvalidCursor`."""
+    """Reverses `_gaps`. Raises `InvalidCursor`."""
     if not isinstance(gaps, list):
         raise InvalidCursor(INVALID_CURSOR)
     return [_natural(number) for number in accumulate(map(_natural, gaps))]

@@ -1,4 +1,4 @@
-"""Recall as page images: the pages that hold the answers to a query."""
+"""Recall as page images: images of the pages that hold the matching messages."""
 
 import base64
 from collections.abc import Collection, Mapping, Sequence
@@ -29,20 +29,20 @@ from .query import ask
 
 @dataclass
 class _Answer:
-    """Images and open messages collected up to a limit."""
+    """Collects images and open messages up to a limit."""
 
     limit: int
-    #: page id, or place of a page image → ids of the matching messages on it, in the order of the answer
+    #: page id, or index of a page image → ids of the matching messages on it, in answer order
     message_ids: dict[int, list[str]] = field(default_factory=dict)
     open_matches: list[Candidate] = field(default_factory=list)
     #: matches that were added
     added: list[Candidate] = field(default_factory=list)
-    #: whether a match was left out
+    #: whether a match exceeded the limit
     full: bool = False
 
     def add(self, candidate: Candidate, page_ids: Sequence[int]) -> bool:
-        """Adds a match and the pages or images that hold it; False if that would exceed the limit. The first match is
-        always added."""
+        """Adds a match and the pages or images that hold it. Returns False, and sets `full`, if that would exceed the
+        limit; the first match is always added."""
         message = candidate.message
         shown = len(self.message_ids) + len(self.open_matches)
         new = [page_id for page_id in page_ids if page_id not in self.message_ids]
@@ -51,7 +51,7 @@ class _Answer:
             return False
         for page_id in page_ids:
             keys = self.message_ids.setdefault(page_id, [])
-            if message.key not in keys:  # several passages of it may match
+            if message.key not in keys:  # several passages of one message may match
                 keys.append(message.key)
         if message.open and message.id not in {match.message.id for match in self.open_matches}:
             self.open_matches.append(candidate)
@@ -61,20 +61,20 @@ class _Answer:
 
 @dataclass(frozen=True)
 class _StoredPages:
-    """What is stored of the pages of an answer."""
+    """The stored data of the pages of an answer."""
 
     rows: Mapping[int, PageRow]
     contents: StoredContents
-    #: page id → the parts of messages on it
+    #: page id → the message spans on it
     spans: Mapping[int, Sequence[SpanRow]]
-    #: by id
+    #: message id → message
     messages: Mapping[int, Message]
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """What an answer shows: its images, ids of the messages that they show in part, and keys of those that cannot be
-    shown."""
+    """The images of an answer, with the ids of the messages that they show in part, and the keys of those that cannot
+    be shown."""
 
     answer: _Answer
     images: Sequence[RecalledImage]
@@ -93,7 +93,7 @@ class ImageRecaller:
         self._reader_pages: ReaderPages[ReaderPage] = ReaderPages(database, assembler.decoder, lambda page: page)
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecalledImages:
-        """See `Memory.recall_images`. `now`: the time that words are relative to."""
+        """See `Memory.recall_images`. `now`: the time that relative expressions refer to."""
         reader = None if query.reader in (None, NATIVE_READER) else self._reader(query.reader)
         question = ask(self.search.vectors, query, now)
         with self.database.read() as connection:
@@ -128,21 +128,21 @@ class ImageRecaller:
         )
 
     def _reader(self, name: str) -> Reader:
-        """Raises `UnknownReader`, `InvalidInput` for one that sees no images."""
+        """Returns the reader called `name`. Raises `UnknownReader`, and `InvalidInput` for a text-only reader."""
         reader = self.readers[name]
         if not reader.accepts_images:
-            raise InvalidInput(f"the reader '{name}' looks at no images; recall text for it")
+            raise InvalidInput(f"the reader '{name}' is text-only; recall text for it")
         return reader
 
     def _as_stored(self, answer: _Answer, stored: _StoredPages) -> _Shown:
-        """The answer, with an image of each page at its tier."""
+        """Returns the answer with an image of each page at its tier."""
         states = self.assembler.decoder.read(list(stored.rows.values()), stored.contents)
         images: list[RecalledImage] = []
         in_part: set[int] = set()
         unreadable: list[str] = []
         for page_id, keys in answer.message_ids.items():
             state, row = states[page_id], stored.rows[page_id]
-            if isinstance(state, Unreadable):  # there is no image to show; `Memory.read_page` says why
+            if isinstance(state, Unreadable):  # `Memory.read_page` reports the reason
                 unreadable += keys
                 continue
             parts = [(span, stored.messages[span.message_id]) for span in stored.spans.get(page_id, ())]
@@ -165,7 +165,7 @@ class ImageRecaller:
         return _Shown(answer, images, in_part, unreadable)
 
     def _laid_out(self, found: _Answer, reader: Reader) -> _Shown:
-        """The answer as far as the limit admits its images, with an image of each image that shows a match."""
+        """Returns the answer laid out for `reader`: the page images that show a match, up to the limit."""
         placed = self._reader_pages.images(list(found.message_ids), reader)
         answer = _Answer(found.limit, full=found.full)
         unreadable: list[str] = []
@@ -195,8 +195,7 @@ class ImageRecaller:
         return _Shown(answer, images, in_part, unreadable)
 
     def _whole_spans(self, bank_id: int, ids: Collection[int]) -> list[RecalledMessage]:
-        """The messages that images show in part, whole, in time order. One that is erased meanwhile is not among
-        them."""
+        """Returns the complete messages of these ids in time order, without those that have been erased."""
         if not ids:
             return []
         with self.database.read() as connection:
@@ -208,7 +207,7 @@ class ImageRecaller:
 
 
 def _collect(connection: Connection, candidates: Candidates, limit: int) -> _Answer:
-    """As many matches as fit, with their pages."""
+    """Returns the first matches whose pages and open messages fit `limit`."""
     answer = _Answer(limit)
     for batch in candidates.batches(limit):
         ids = [candidate.message.id for candidate in batch]

@@ -1,4 +1,4 @@
-"""A recall request, and the same with its times and words resolved against a bank."""
+"""Recall queries: as asked at a given time, and resolved against the index of a bank."""
 
 import hashlib
 import json
@@ -20,27 +20,28 @@ from foxing.memory.values.recall import RecallQuery
 from .cursors import Position, decode_cursor, encode_cursor, window_bounds
 from .ranking import TimePreference
 
-#: A date as identifiers are written.
+#: A date in ISO 8601.
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Question:
-    """A recall query as it is asked at a time: the words and the time in it, and what is asked for by meaning."""
+    """A recall query at a given time, split into its words and the time that it mentions, with its embedding."""
 
     query: RecallQuery
-    #: the time that words are relative to
+    #: the time that relative expressions refer to
     now: datetime
-    #: the text of the query without the time that it says
+    #: the text of the query without its time expression
     words: str
-    #: that time, if it says one
+    #: the time window that the query mentions, if any
     said: Window | None
+    #: empty if the query has no words
     embedding: QueryEmbedding
 
 
 def ask(vectors: MessageVectors, query: RecallQuery, now: datetime) -> Question:
-    """`query` asked at `now`. A time alone is not embedded. Embedders may be waited for, so it is to be called outside
-    of transactions. Raises `InvalidTime`."""
+    """Returns `query` asked at `now`. A query that is only a time is not embedded. Call it outside transactions: it may
+    wait for the embedder. Raises `InvalidTime`."""
     words, said = split_query(query.query, now, query.timezone) if query.query else ("", None)
     embedding = vectors.question(query.query or "") if words.strip() else QueryEmbedding()
     return Question(query, now, words, said, embedding)
@@ -48,30 +49,30 @@ def ask(vectors: MessageVectors, query: RecallQuery, now: datetime) -> Question:
 
 @dataclass(frozen=True)
 class ResolvedQuery:
-    """A `RecallQuery` in terms of the index of one bank."""
+    """A `RecallQuery` resolved against the index of one bank."""
 
     #: index term → its count in the query; empty to list the time window
     terms: dict[str, int]
-    #: which messages may be in the answer
+    #: restricts the messages of the answer
     filter: MessageFilter
-    #: identifies the bank and the query in cursors, so that the cursor of another one is rejected
+    #: identifies the bank and the query; cursors with another fingerprint are rejected
     fingerprint: str
-    #: time that the query says, if it also has words
+    #: time that the query mentions, if it also has words
     preference: TimePreference | None = None
-    #: where the answer continues; None to begin
+    #: where the answer continues; None for its first page
     position: Position | None = None
 
     def cursor(self, position: Position) -> str:
-        """A cursor for `position`. It holds the window and the preference, so that later pages do not move with the
-        clock."""
+        """Returns a cursor for `position`. It stores the time window and the preference, so that the following pages do
+        not shift with the clock."""
         preferred = Window(None, None) if self.preference is None else self.preference.window
         bounds = (self.filter.since, self.filter.until, preferred.since, preferred.until)
         return encode_cursor(self.fingerprint, [*(b and b.isoformat() for b in bounds), *position])
 
 
 def resolve(connection: Connection, bank: Bank, question: Question) -> ResolvedQuery | None:
-    """The query resolved against `bank`; None if it names a thread that does not exist. Raises `InvalidTime`,
-    `InvalidCursor`."""
+    """Returns the query resolved against `bank`, or None if it names a thread that does not exist. Raises
+    `InvalidTime`, `InvalidCursor`."""
     query, said = question.query, question.said
     within = _filter(connection, bank, query, question.now)
     if within is None:
@@ -87,22 +88,23 @@ def resolve(connection: Connection, bank: Bank, question: Question) -> ResolvedQ
         said = None if preferred == Window(None, None) else preferred
         if said is not None and not terms:
             terms = dict(query_terms(query.query or ""))
-    elif said is not None and not terms:  # a time alone asks for all that was said in it
+    elif said is not None and not terms:  # a time alone lists the messages of that time
         listed = narrowed(within, said)
         if _DATE.search(query.query or "") and not messages.window(connection, bank.id, listed, after=None, limit=1):
-            terms = dict(query_terms(query.query or ""))  # or, if nothing was said then, for who named the date
+            terms = dict(query_terms(query.query or ""))  # or, if there are none, finds messages that mention the date
         else:
             within, said = listed, None
     return ResolvedQuery(terms, within, fingerprint, None if said is None else TimePreference(said), position)
 
 
 def _filter(connection: Connection, bank: Bank, query: RecallQuery, now: datetime) -> MessageFilter | None:
-    """The messages that the fields of `query` let through; None if it names a thread that does not exist."""
+    """Returns the filter that the fields of `query` describe, or None if it names a thread that does not exist. Raises
+    `InvalidTime`."""
     zone_of(query.timezone)
     since = parse_since(query.since, now, query.timezone) if query.since is not None else None
     until = parse_until(query.until, now, query.timezone) if query.until is not None else None
     if since is not None and until is not None and since >= until:
-        raise InvalidTime("since is not before until; there is no time between them")
+        raise InvalidTime("since must be before until; the time window is empty")
     thread_id = None
     if query.thread is not None:
         thread_id = banks.find_thread(connection, bank.id, query.thread)
@@ -112,13 +114,14 @@ def _filter(connection: Connection, bank: Bank, query: RecallQuery, now: datetim
 
 
 def narrowed(within: MessageFilter, window: Window) -> MessageFilter:
-    """`within`, and in `window`."""
+    """Returns `within`, restricted to `window`."""
     since = max(filter(None, (within.since, window.since)), default=None)
     until = min(filter(None, (within.until, window.until)), default=None)
     return replace(within, since=since, until=until)
 
 
 def _fingerprint(bank: Bank, query: RecallQuery) -> str:
+    """Returns 12 hexadecimal digits of a hash of the bank and the fields that select messages."""
     wanted = sorted((query.metadata or {}).items())
     fields: list[object] = [bank.id, query.query, str(query.since), str(query.until), query.thread, wanted]
     if query.roles:

@@ -1,7 +1,7 @@
-"""Ranking: scores that are lent to neighbours, and moved by a time that the question says.
+"""Ranking: spreads scores to neighbouring messages and adjusts them to the time that the query mentions.
 
-People answer each other: the message that answers a question often shares no word with it, and stands beside one that
-does. So a message lends part of its score to those before and after it in its thread, and a passage to those beside it.
+In a conversation, the message that answers a question often shares no word with it but follows one that does. So a
+message lends part of its score to those before and after it in its thread, and a passage to the adjacent passages.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from foxing.memory.index.scores import Keys, Scores
 from foxing.memory.text.passages import document_key, message_of, passage_of
 from foxing.memory.text.times.window import Window
 
-SHARE = 0.4  # of its score that a passage lends to the next one; more finds more, but less of it first
-REACH = 3  # passages to either side; each further one gets less
-LENDERS = 400  # passages that lend, the best ones
-AFTERWARDS = timedelta(days=14)  # what happened is often told some days later
+SHARE = 0.4  # of its score that a passage lends to the next one; more improves recall at the cost of precision
+REACH = 3  # passages to either side; the share falls linearly with the distance
+LENDERS = 400  # number of passages that lend, those with the highest scores
+AFTERWARDS = timedelta(days=14)  # an event is often reported some days later
 AFTERWARDS_FACTOR = 0.95
 ELSEWHERE_FACTOR = 0.5
 
@@ -26,17 +26,17 @@ _SHARES = np.array([SHARE * (1 - distance / REACH) for distance in range(REACH)]
 
 @dataclass(frozen=True)
 class TimePreference:
-    """A time said in a question: prefers the messages of that window, and those written up to `AFTERWARDS` after it."""
+    """A time mentioned in a query: prefers messages in that window, and those up to `AFTERWARDS` after it."""
 
     window: Window
 
     @property
     def reach(self) -> Window:
-        """The window with the time after it."""
+        """The window extended by `AFTERWARDS`."""
         return Window(self.window.since, self._stop)
 
     def factor(self, at: datetime) -> float:
-        """What the score of a message written at `at` is multiplied by, at most 1."""
+        """Returns the factor for the score of a message written at `at`, at most 1."""
         since, until = self.window.since, self.window.until
         if (since is not None and at < since) or (self._stop is not None and at >= self._stop):
             return ELSEWHERE_FACTOR
@@ -51,17 +51,17 @@ class TimePreference:
 
 
 def lenders(scores: Scores) -> Scores:
-    """The passages that lend: those with the highest scores, which are positive."""
+    """Returns the passages that lend: at most `LENDERS`, those with the highest positive scores."""
     best = scores[np.lexsort((-scores.documents, -scores.values))[:LENDERS]]
     return best[best.values > 0]
 
 
 def lend(scores: Scores, lending: Scores, around: Keys, passages: Mapping[int, int]) -> Scores:
-    """Its own score and what those beside it lend it, added up, for each passage.
+    """Returns the score of each passage plus the shares that its neighbours lend it.
 
-    `lending`: the passages that lend. `around`: int64[m, 1 + 2·REACH], a message, the `REACH` before it in its thread
-    and those after it, the nearest first, 0 where there is none; by id. `passages`: message id → in how many passages
-    it is, for those that are several.
+    `lending`: the passages that lend. `around`: int64[m, 1 + 2·REACH], rows of a message id, the ids of the `REACH`
+    messages before it in its thread and of those after it, nearest first, 0 where there is none; sorted by message id.
+    `passages`: message id → number of its passages, for messages with more than one.
     """
     lending = lending[np.isin(message_of(lending.documents), around[:, 0])]
     if not len(lending):
@@ -79,9 +79,9 @@ def lend(scores: Scores, lending: Scores, around: Keys, passages: Mapping[int, i
 
 
 def ranked(scores: Scores, preference: TimePreference | None, times: Mapping[int, datetime]) -> Scores:
-    """The passages by score, moved by `preference`; of equal scores those of the newest message first.
+    """Returns the passages sorted by score, adjusted by `preference`; equal scores are newest message first.
 
-    `times`: message id → when it was said; needed only with a preference, which leaves out those without a time.
+    `times`: message id → `created_at`; used only with a preference, which drops messages that are not in it.
     """
     if preference is not None:
         known = np.isin(message_of(scores.documents), np.array(list(times), dtype=np.int64))
@@ -92,8 +92,8 @@ def ranked(scores: Scores, preference: TimePreference | None, times: Mapping[int
 
 
 def _beside(document: int, row: Keys, passages: Mapping[int, int]) -> list[int]:
-    """The `REACH` passages before one, and those after it, the nearest first, 0 where there is none. `row`: that of its
-    message in `around`."""
+    """Returns the document keys of the `REACH` passages before `document` and of those after it, nearest first, 0 where
+    there is none. `row`: the row of its message in `around`."""
     message_id, passage = int(message_of(document)), int(passage_of(document))
     _, *near = row.tolist()
     before = [document_key(message_id, n) for n in reversed(range(passage))]

@@ -27,27 +27,27 @@ from .query import ask
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 
-READ_AHEAD = 16  # messages decoded together where a budget may end the answer before the others
-ANSWER_CHARS = 4 << 20  # of the messages, or passages, of an answer; the others come with the next one
-READ_CHARS = 16 << 20  # of the messages that these are passages of
-#: Queries that search, or put together what they found, at once. Both compute: more at once are no faster, and stores
-#: would wait for the interpreter's lock behind each of them. Decoding is not counted.
+READ_AHEAD = 16  # messages decoded per batch under a token budget, which may end the answer before the rest
+ANSWER_CHARS = 4 << 20  # maximum characters of the messages or passages of one answer; the rest is on the next page
+READ_CHARS = 16 << 20  # maximum characters of the messages that they belong to
+#: Maximum number of queries that search or assemble spans at the same time. Both are CPU-bound: a higher limit is no
+#: faster, and makes stores wait longer for the GIL. Decoding does not count.
 SEARCHES = 2
 
 
 @dataclass
 class _Found:
-    """The matches of a page of the answer, and all that is stored of them, from one state of the memory."""
+    """The matches of one page of the answer and their stored data, read in one transaction."""
 
     candidates: Candidates
     stored: StoredMessages
-    #: the matches, each with the messages around it
+    #: the matches, each with its neighbours
     shown: Sequence[Shown]
-    #: matches whose exact text is not kept, though it was asked for
+    #: matches that a verbatim query skips because their exact text is not kept
     inexact: Sequence[Candidate]
     #: whether there are more matches
     more: bool
-    #: what the answer went without
+    #: why the answer is degraded, such as an embedder that is down
     notes: Sequence[str]
 
 
@@ -69,7 +69,7 @@ class Recaller:
 
     @bank_operation("recall", _figures)
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
-        """See `Memory.recall`. `now`: the time that words are relative to."""
+        """See `Memory.recall`. `now`: the time that relative expressions refer to."""
         with operation("embed", messages=0):
             question = ask(self.search.vectors, query, now)
         wide = query
@@ -85,7 +85,7 @@ class Recaller:
         answer = Answer(query.max_tokens, query.gap_mark)
         reader = SpanReader(self.assembler, found.stored, found.shown, self._semaphore, query.gap_mark)
         for part in reader.parts(READ_AHEAD if query.max_tokens is not None else MAX_LIMIT):
-            if answer.full:  # nothing more is decoded
+            if answer.full:  # the rest is not decoded
                 answer.waiting |= {item.match.document: item.match for item in part}
                 continue
             reader.read(part)
@@ -121,7 +121,7 @@ class Recaller:
         return recalled_message(message, self.assembler.assemble(stored)[message.id])
 
     def _reranked(self, found: _Found, query: RecallQuery) -> _Found:
-        """The first `query.limit` matches, after the best `CANDIDATES` were put into the order of the reranker."""
+        """Returns the first `query.limit` matches of `found` after reranking the best `CANDIDATES`."""
         shown, notes = found.shown, found.notes
         if found.candidates.query.terms:
             best = shown[:CANDIDATES]
@@ -141,14 +141,14 @@ class Recaller:
         with self.database.read() as connection:
             matches = [item.match for item in found.shown]
             there = messages.by_ids(connection, bank_id, {match.message.id for match in matches})
-            matches = [match for match in matches if match.message.id in there]  # others were erased meanwhile
+            matches = [match for match in matches if match.message.id in there]  # the others have been erased
             shown = _with_neighbours(connection, found.candidates, matches, query)
             return replace(found, shown=shown, stored=_stored(connection, bank_id, shown))
 
 
 def _find(connection: Connection, candidates: Candidates, query: RecallQuery) -> _Found:
-    """The first `query.limit` matches, at least one, as far as an answer has room for their characters: one of few
-    messages of great length takes little memory. A verbatim query skips messages without exact text."""
+    """Returns the first `query.limit` matches, at least one. `ANSWER_CHARS` and `READ_CHARS` cap the memory that an
+    answer takes where messages are very long. A verbatim query skips messages without exact text."""
     matches: list[Candidate] = []
     inexact: list[Candidate] = []
     more = False
@@ -179,7 +179,7 @@ def _find(connection: Connection, candidates: Candidates, query: RecallQuery) ->
 
 
 def _stored(connection: Connection, bank_id: int, shown: Sequence[Shown]) -> StoredMessages:
-    """What is stored of matches and their neighbours."""
+    """Returns the stored data of matches and their neighbours."""
     wanted = {candidate.message.id: candidate.message for item in shown for candidate in item.candidates}
     return StoredMessages.fetch(connection, bank_id, list(wanted.values()))
 
@@ -187,8 +187,8 @@ def _stored(connection: Connection, bank_id: int, shown: Sequence[Shown]) -> Sto
 def _with_neighbours(
     connection: Connection, candidates: Candidates, matches: Sequence[Candidate], query: RecallQuery
 ) -> list[Shown]:
-    """The matches with the messages around them that the query asks for and lets through: each beside the first match
-    that it is near, in the order of their thread, as far as there is room for them."""
+    """Returns the matches with the neighbours that the query asks for and its filter admits. Each neighbour is listed
+    once, with the first match that it surrounds, in thread order; `ANSWER_CHARS` caps their length."""
     if not query.neighbours or not candidates.query.terms:
         return [Shown(match) for match in matches]
     bank_id = candidates.bank_id
@@ -217,12 +217,12 @@ def _with_neighbours(
 
 
 def _add(answer: Answer, item: Shown, reader: SpanReader, *, verbatim: bool) -> None:
-    """Adds a match, followed by its neighbours, to the answer."""
+    """Adds a match, followed by its neighbours, to `answer`."""
     span = reader.take(item.match)
     if item.neighbour_ids:
         span = span.model_copy(update={"neighbour_ids": item.neighbour_ids})
     neighbours = [(near, reader.take(near)) for near in item.neighbours]
-    if verbatim and span.source == "decoded":  # its text is kept, but cannot be read
+    if verbatim and span.source == "decoded":  # the kept text cannot be read
         answer.unreadable.append(item.match)
     elif answer.add(item.match, span):
         for near, neighbour in neighbours:
@@ -231,7 +231,7 @@ def _add(answer: Answer, item: Shown, reader: SpanReader, *, verbatim: bool) -> 
 
 
 def _exact(connection: Connection, bank_id: int, found: Iterable[Message]) -> set[int]:
-    """Ids of the messages whose exact text is kept."""
+    """Returns the ids of the messages whose exact text is kept."""
     given = list(found)
     kept = pages.kept_exactly(connection, bank_id, [message.id for message in given])
     return {message.id for message in given if message.open or message.id in kept}

@@ -1,6 +1,6 @@
-"""The spans of an answer, made of messages as they are remembered.
+"""Spans of an answer, built from remembered messages.
 
-A message is read once for all of its passages that match: putting a million characters together takes half a second.
+A message is assembled once for all of its matching passages: assembling a million characters takes half a second.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ from foxing.renderer.marks import GAP_MARK
 
 from .candidates import Candidate
 
-PART_CHARS = 2 << 20  # of the messages that are decoded and put together at once
+PART_CHARS = 2 << 20  # maximum characters of the messages decoded and assembled in one batch
 
 
 class Shown(NamedTuple):
-    """A match, and the messages around it: those that come with it, and the keys of those that are only named."""
+    """A match and its neighbours, either as candidates or by key alone."""
 
     match: Candidate
     neighbours: Sequence[Candidate] = ()
@@ -27,12 +27,12 @@ class Shown(NamedTuple):
 
     @property
     def candidates(self) -> Sequence[Candidate]:
-        """The match and the neighbours that come with it."""
+        """The match, followed by the neighbours that are returned as spans."""
         return (self.match, *self.neighbours)
 
 
 class SpanReader:
-    """Reads the spans of matches, and of messages around them. Put together in the turns of those that compute."""
+    """Reads the spans of matches and their neighbours. Assembly, which is CPU-bound, holds `semaphore`."""
 
     def __init__(
         self,
@@ -51,12 +51,12 @@ class SpanReader:
         self._matches: dict[int, list[Candidate]] = {}
         for item in shown:
             self._matches.setdefault(item.match.message.id, []).append(item.match)
-        #: document → span that waits to be taken
+        #: document → span that was read and not yet taken
         self._spans: dict[int, RecalledMessage] = {}
 
     def parts(self, ahead: int) -> Iterator[list[Shown]]:
-        """Runs of up to `ahead`, whose messages have `PART_CHARS` characters together, unless it is one. A message that
-        came before is read already."""
+        """Yields runs of at most `ahead` matches whose messages have at most `PART_CHARS` characters together, or of
+        one match. Messages of an earlier run do not count."""
         part: list[Shown] = []
         chars, came = 0, set[int]()
         for item in self._shown:
@@ -72,7 +72,7 @@ class SpanReader:
             yield part
 
     def read(self, part: Sequence[Shown]) -> None:
-        """Reads the messages of a part that have not been read. Pages may be decoded."""
+        """Reads the messages of `part` that have not been read, decoding their pages if necessary."""
         candidates = [candidate for item in part for candidate in item.candidates]
         new = {one.message.id: one for one in candidates if one.document not in self._spans}
         wanted = [one.message for one in new.values()]
@@ -84,19 +84,19 @@ class SpanReader:
                 self._spans |= {document: span.with_gap_mark(self._gap_mark) for document, span in spans.items()}
 
     def take(self, candidate: Candidate) -> RecalledMessage:
-        """The span of a candidate that was read; it is not kept."""
+        """Removes and returns the span of a candidate that was read."""
         return self._spans.pop(candidate.document)
 
 
 def _spans_of(candidates: Sequence[Candidate], remembered: RememberedMessage) -> dict[int, RecalledMessage]:
-    """The span of each candidate of one message, by document: the message, or the passage of it that matches."""
+    """Returns document → span for the candidates of one message: the whole message, or the passage that matches."""
     message = candidates[0].message
     whole = recalled_message(message, remembered)
     passages = split_passages(remembered.text) if message.passages > 1 else []
     spans = {}
     for candidate in candidates:
         span = whole
-        if candidate.passage is not None and len(passages) == message.passages:  # all of it could be read
+        if candidate.passage is not None and len(passages) == message.passages:  # every page was readable
             span = recalled_passage(whole, remembered, passages[candidate.passage])
         spans[candidate.document] = span.model_copy(update={"score": candidate.score})
     return spans

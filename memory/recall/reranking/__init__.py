@@ -1,1 +1,1 @@
-"""Re-ranking: what recall has found, put in a better order by a model that reads question and text together."""
+"""Reranking: reorders the best matches of recall with a model that reads question and text together."""

@@ -1,4 +1,4 @@
-"""Rerankers: what a reranker does."""
+"""The protocol of rerankers."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -9,14 +9,14 @@ ENDPOINT = "endpoint"
 
 @runtime_checkable
 class Reranker(Protocol):
-    """Says how well texts answer a question, by reading both together. Safe to share between threads.
+    """Scores how well texts answer a question, as a cross-encoder does. Safe to share between threads.
 
     `foxing.memory.recall.reranking.conformance` checks an implementation.
     """
 
-    #: names the model, for messages to people
+    #: name of the model, for messages
     name: str
 
     def scores(self, question: str, texts: Sequence[str]) -> Sequence[float]:
-        """A finite score for each text, in their order; a higher one is a better answer. Scores of different questions
-        are not compared."""
+        """Returns a finite score for each text, in their order; higher is better. Scores of different questions need
+        not be comparable."""

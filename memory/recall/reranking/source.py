@@ -1,7 +1,7 @@
-"""The reranker of a memory, chosen by its name, which recall waits for no longer than its timeout.
+"""The reranker of a memory, chosen by name and called with a timeout.
 
-A reranker of another package is named in the entry point group `foxing.rerankers`; the entry point is a callable
-without arguments that returns a `Reranker`.
+Another package adds a reranker in the entry point group `foxing.rerankers`; the entry point is a callable without
+arguments that returns a `Reranker`.
 """
 
 import math
@@ -19,18 +19,18 @@ from foxing.renderer import Factories
 from .endpoint import EndpointReranker
 from .reranker import ENDPOINT, Reranker
 
-CANDIDATES = 50  # best matches of the search that are read
-MAX_CHARS = 4000  # of a text that are read
+CANDIDATES = 50  # number of best matches that are reranked
+MAX_CHARS = 4000  # characters of each text that are passed to the reranker
 TIMEOUT_S = 1.0
-#: Questions that wait for the reranker at once; others go on without. Each has a thread, which a stalled reranker keeps
-#: for longer than the question waits.
+#: Maximum number of concurrent calls of the reranker; further ones are not reranked. Each call has a thread, which a
+#: stalled reranker blocks beyond the timeout.
 MAX_WAITING = 16
 
 RERANKERS: Factories[Reranker] = Factories("foxing.rerankers", "reranker", Reranker, RerankerError, [ENDPOINT, NONE])
 
 
 def open_reranker(name: str, endpoint: EndpointOptions) -> Reranker:
-    """The reranker called `name`, which is not "none". Raises `RerankerError` if it cannot be used."""
+    """Returns the reranker called `name`, which is not "none". Raises `RerankerError` if it cannot be used."""
     return EndpointReranker(endpoint) if name == ENDPOINT else RERANKERS.open(name)
 
 
@@ -38,14 +38,14 @@ def open_reranker(name: str, endpoint: EndpointOptions) -> Reranker:
 class Order:
     """An order of texts."""
 
-    #: their numbers, best first
+    #: indexes of the texts, best first
     numbers: Sequence[int]
-    #: why the reranker has not chosen it, if it has not
+    #: why the texts were not reranked; None if they were
     note: str | None = None
 
 
 class RerankerSource(ModelSource[Reranker]):
-    """The reranker of that name, or the one given. Safe to share between threads."""
+    """The reranker of that name, or the one given. Loads it on first use. Safe to share between threads."""
 
     kind = "reranker"
     error = RerankerError
@@ -57,8 +57,8 @@ class RerankerSource(ModelSource[Reranker]):
         timeout_s: float = TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`timeout_s`: also of a request to the endpoint. `clock`: see `ModelSource`. Raises `RerankerError` for an
-        endpoint without address or model; what else is wrong shows when it is asked."""
+        """`timeout_s`: timeout of a call and of a request to the endpoint, in seconds. `clock`: see `ModelSource`.
+        Raises `RerankerError` for an endpoint without address or model; other errors surface on first use."""
         options = replace(endpoint or EndpointOptions(), timeout_s=timeout_s)
         super().__init__(reranker, lambda name: open_reranker(name, options), clock)
         self._timeout_s = timeout_s
@@ -67,8 +67,8 @@ class RerankerSource(ModelSource[Reranker]):
             self.load()
 
     def order(self, question: str, texts: Sequence[str]) -> Order:
-        """The order in which the reranker puts texts; equal ones keep theirs. Where it cannot, or not within the
-        timeout, the order that they have, with a note."""
+        """Returns the order of `texts` by the scores of the reranker; the sort is stable. If it fails or times out,
+        returns the given order with a note."""
         as_they_are = range(len(texts))
         if not self.enabled or not texts:
             return Order(as_they_are)
@@ -79,21 +79,21 @@ class RerankerSource(ModelSource[Reranker]):
         return Order(sorted(as_they_are, key=lambda number: -scores[number]))
 
     def _scores(self, question: str, texts: Sequence[str]) -> Sequence[float]:
-        """Raises `RerankerError`, without asking while paused after a failure."""
+        """Returns the scores of `texts`. Raises `RerankerError`, at once while paused after a failure."""
         self.raise_if_paused()
         if not self._waiting.acquire(blocking=False):
-            raise RerankerError(f"the reranker '{self.label}' is busy with {MAX_WAITING} questions")
+            raise RerankerError(f"the reranker '{self.label}' already has {MAX_WAITING} calls in progress")
         answers: SimpleQueue[Sequence[float] | Exception] = SimpleQueue()
 
         def ask() -> None:
             try:
                 answers.put(self.load().scores(question, texts))
-            except Exception as error:  # code of other packages as well
+            except Exception as error:  # plug-ins may raise anything
                 answers.put(error)
             finally:
                 self._waiting.release()
 
-        # a daemon: a reranker that stalls must not keep the process from ending
+        # a daemon thread, so that a stalled reranker cannot delay process exit
         Thread(target=ask, name="foxing-reranker", daemon=True).start()
         try:
             answer = answers.get(timeout=self._timeout_s)
@@ -102,6 +102,6 @@ class RerankerSource(ModelSource[Reranker]):
         if isinstance(answer, Exception):
             raise self.failed(answer) from answer
         if len(answer) != len(texts) or not all(map(math.isfinite, answer)):
-            raise self.failed("gave other scores than one finite number for each text")
+            raise self.failed("did not return one finite score for each text")
         self.succeeded()
         return answer

@@ -283,7 +283,7 @@ def test_few_questions_wait_at_once() -> None:
     while not _all_wait():
         assert any(thread.is_alive() for thread in threads)
     note = source.order("a", ["b"]).note
-    assert note == f"not reranked: the reranker 'slow' is busy with {MAX_WAITING} questions"
+    assert note == f"not reranked: the reranker 'slow' already has {MAX_WAITING} calls in progress"
     going.set()
     for thread in threads:
         thread.join()
@@ -322,7 +322,7 @@ def test_a_reranker_of_others_may_fail(database_url: str, fault: Any, reason: st
 
 def test_a_reranker_that_does_not_conform_is_noticed() -> None:
     check_reranker(OverlapReranker())
-    with pytest.raises(AssertionError, match="worth more than the answer"):
+    with pytest.raises(AssertionError, match="scores higher than the answer"):
         check_reranker(Failing(lambda count: [0.0] * count))
 
 
