@@ -1,1 +1,1 @@
-"""Text analysis without a database: index terms and time expressions."""
+"""Text analysis without a database: index terms, passages and time expressions."""

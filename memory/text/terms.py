@@ -1,8 +1,8 @@
-"""Index terms: the words of a text, normalized so that a query matches them.
+"""Index terms: the normalized words of texts and queries.
 
-Case, accents and English endings are ignored. Identifiers are indexed whole and by their parts, and scripts without
-spaces as pairs of adjacent characters. The most frequent English function words are not indexed: they would make up a
-third of the index and answer nothing.
+Terms are case-folded, stripped of accents and, in English, stemmed. Identifiers are indexed whole and by their parts,
+and scripts without spaces as character bigrams. The most frequent English function words are not indexed: they would
+make up a third of the index without improving the ranking.
 """
 
 import re
@@ -19,7 +19,7 @@ import snowballstemmer
 from .passages import Passage
 
 LONGEST_TERM = 64  # characters; longer words are truncated
-#: Characters of the chunks whose terms are cached, and how many: at most 40 MB. A longer chunk hardly ever comes again.
+#: Maximum length and number of the chunks whose terms are cached: at most 40 MB. Longer chunks rarely recur.
 _CACHED_CHARS, _CACHED_CHUNKS = 16, 1 << 14
 
 
@@ -45,7 +45,7 @@ _KOREAN_STOP_WORDS = _words(
 )
 
 _HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
-#: Han, kana and the South-East Asian scripts written without spaces, with their vowel signs and marks.
+#: Han, kana and the South-East Asian scripts without spaces, with their vowel signs and marks.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff"
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff"
@@ -71,7 +71,7 @@ _stemmer_lock = Lock()  # the stemmer keeps the current word in its own state
 
 
 class TermRun(NamedTuple):
-    """A term and its range of characters, half open."""
+    """A term and its half-open range of characters."""
 
     term: str
     start: int
@@ -79,7 +79,7 @@ class TermRun(NamedTuple):
 
 
 def term_runs(text: str) -> list[TermRun]:
-    """The terms of `text` in order, each with its range of characters."""
+    """Returns the terms of `text` in order, each with its range of characters."""
     runs: list[TermRun] = []
     for match in _CHUNK.finditer(text):
         offset = match.start()
@@ -88,18 +88,18 @@ def term_runs(text: str) -> list[TermRun]:
 
 
 def is_unspaced(character: str) -> bool:
-    """Whether the character belongs to a script that is written without spaces, such as Han or Thai."""
+    """Returns True if the character belongs to a script without spaces, such as Han or Thai."""
     return _UNSPACED_CHARACTER.match(character) is not None
 
 
 def index_terms(text: str, name: str | None, passages: Sequence[Passage]) -> list[Counter[str]]:
-    """How often each term occurs in each passage of a message's text, and in its speaker's name."""
+    """Returns term → count for each passage of a message. The terms of the speaker's `name` count in every passage."""
     spoken_by = terms(name or "")
     return [terms(text[start:stop]) + spoken_by for start, stop in passages]
 
 
 def terms(text: str) -> Counter[str]:
-    """How often each term occurs in `text`."""
+    """Returns term → number of occurrences in `text`."""
     counts: Counter[str] = Counter()
     for word, count in Counter(m[0] for m in _CHUNK.finditer(text)).items():
         for term, _, _ in _terms_of(word):
@@ -108,7 +108,8 @@ def terms(text: str) -> Counter[str]:
 
 
 def query_terms(query: str) -> Counter[str]:
-    """The terms of a query without English and Korean stop words; with them, if it has no others."""
+    """Returns term → number of occurrences in `query`, without English and Korean stop words unless it has no other
+    words."""
     counts: Counter[str] = Counter()
     for match in _CHUNK.finditer(query):
         word = match[0].casefold().replace("’", "'")
@@ -118,7 +119,7 @@ def query_terms(query: str) -> Counter[str]:
 
 
 def _terms_of(chunk: str) -> tuple[TermRun, ...]:
-    """The terms of a chunk, with ranges relative to its start."""
+    """Returns the terms of a chunk, with ranges relative to its start."""
     return _cached_terms_of(chunk) if len(chunk) <= _CACHED_CHARS else _uncached_terms_of(chunk)
 
 
@@ -135,11 +136,11 @@ _cached_terms_of = lru_cache(maxsize=_CACHED_CHUNKS)(_uncached_terms_of)
 
 
 def _pairs(chunk: str) -> tuple[TermRun, ...]:
-    """The pairs of adjacent characters of a chunk, or the only one."""
+    """Returns the character bigrams of a chunk, or its only character."""
     text = unicodedata.normalize("NFKC", chunk).casefold()
     if len(text) < 2:
         return (TermRun(text, 0, len(chunk)),)
-    aligned = len(text) == len(chunk)  # otherwise a character's place is unknown, and a pair spans the chunk
+    aligned = len(text) == len(chunk)  # otherwise offsets are unknown, and each bigram spans the chunk
     return tuple(
         TermRun(text[i : i + 2], i, i + 2) if aligned else TermRun(text[i : i + 2], 0, len(chunk))
         for i in range(len(text) - 1)
@@ -147,7 +148,7 @@ def _pairs(chunk: str) -> tuple[TermRun, ...]:
 
 
 def _word_terms(chunk: str) -> list[TermRun]:
-    """The parts of a word, and the word itself if it is an identifier."""
+    """Returns the parts of a word, preceded by the whole word if it is an identifier."""
     runs: list[TermRun] = []
     parts = [(m.start() + start, m.start() + stop) for m in _PART.finditer(chunk) for start, stop in _camel_parts(m[0])]
     if len(parts) > 1 and (_IDENTIFIER.search(chunk) or any(c.isdigit() for c in chunk)):
@@ -160,13 +161,13 @@ def _word_terms(chunk: str) -> list[TermRun]:
 
 
 def _camel_parts(word: str) -> list[tuple[int, int]]:
-    """Ranges of the parts of a camelCase word."""
+    """Returns the ranges of the parts of a camelCase word."""
     edges = [0, *(m.start() for m in _CAMEL.finditer(word)), len(word)]
     return list(pairwise(edges))
 
 
 def _normalize(word: str) -> str:
-    """The word without case and Latin accents, full-width forms narrowed, truncated to `LONGEST_TERM`."""
+    """Returns the word case-folded, without Latin accents and in compatibility form, truncated to `LONGEST_TERM`."""
     word = word[: 4 * LONGEST_TERM]
     if not word.isascii():
         word = _ACCENTED_LATIN.sub(r"\1", unicodedata.normalize("NFKD", word.replace("’", "'")))

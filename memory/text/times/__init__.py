@@ -1,7 +1,7 @@
-"""Time expressions (“yesterday”, “지난달”, “since March”): bounds of a window, and the time inside a query.
+"""Time expressions (“yesterday”, “지난달”, “since March”), as bounds of a time window and inside queries.
 
-English and Korean are read here, because dateparser, which reads the other languages, returns a point in time where a
-period is needed, and does not read “작년 3월”.
+English, Korean, Chinese and Japanese have parsers here: dateparser, which is the fallback for other languages, returns
+points in time where periods are needed, and cannot parse “작년 3월”.
 """
 
 from .window import Window, parse_since, parse_until, split_query, zone_of

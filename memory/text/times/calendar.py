@@ -1,6 +1,6 @@
-"""Date arithmetic for time expressions: periods of the calendar, and times counted back from now.
+"""Date arithmetic for time expressions: calendar periods, and times relative to now.
 
-Calendar periods are those of the timezone of `now`; weeks begin on Monday.
+Calendar periods are in the timezone of `now`, an aware datetime; weeks begin on Monday.
 """
 
 from calendar import monthrange
@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 
 class Period(NamedTuple):
-    """A half-open stretch of time; both ends are aware and in UTC."""
+    """A half-open time interval; both ends are aware and in UTC."""
 
     start: datetime
     stop: datetime
 
 
 class ResolvedTime(NamedTuple):
-    """What a time expression names, seen from a given moment."""
+    """The periods that a time expression denotes."""
 
-    #: The period it names as a bound: the day itself in “since 3 weeks ago”.
+    #: Its period as a bound: the day itself in “since 3 weeks ago”.
     exact: Period
-    #: The period it names as an answer to “when?”: half a week to either side of “3 weeks ago”.
+    #: Its period as an answer to “when?”: half a week to either side of “3 weeks ago”.
     around: Period
 
 
@@ -28,43 +28,44 @@ SECONDS = {
     "second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "fortnight": 1209600, "month": 2629746,
     "year": 31556952,
 }  # fmt: skip
-_CLOCK_UNITS = ("second", "minute", "hour")  # shorter than a day: never rounded to whole days
-#: Of the meteorological seasons of the northern hemisphere, three whole months each.
+_CLOCK_UNITS = ("second", "minute", "hour")  # not rounded to whole days
+#: First months of the meteorological seasons of the northern hemisphere, which have three calendar months each.
 FIRST_MONTHS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
 
 
 def same(start: datetime, stop: datetime) -> ResolvedTime:
-    """A time whose period is the same as a bound and as an answer."""
+    """Returns a time with the same period as a bound and as an answer."""
     period = Period(start, stop)
     return ResolvedTime(period, period)
 
 
 def day_start(day: date, zone: tzinfo | None) -> datetime:
-    """Midnight of `day` in `zone`, in UTC."""
+    """Returns midnight of `day` in `zone`, in UTC."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def days(first: date, last: date, now: datetime) -> ResolvedTime:
-    """From the start of `first` to the end of `last`."""
+    """Returns the period from the start of `first` to the end of `last`."""
     return same(day_start(first, now.tzinfo), day_start(last + timedelta(1), now.tzinfo))
 
 
 def days_ago(first: int, last: int, now: datetime) -> ResolvedTime:
-    """The whole days from `first` days ago to `last` days ago."""
+    """Returns the calendar days from `first` days ago to `last` days ago."""
     return days(now.date() - timedelta(first), now.date() - timedelta(last), now)
 
 
 def month(year: int, number: int, now: datetime) -> ResolvedTime:
+    """Returns the calendar month. `number`: 1 to 12."""
     return days(date(year, number, 1), date(year, number, monthrange(year, number)[1]), now)
 
 
 def latest_year(month_number: int, day: int, now: datetime) -> int:
-    """The year of the latest such day that has begun."""
+    """Returns the year of the latest such day that has begun."""
     return now.year if (month_number, day) <= (now.month, now.day) else now.year - 1
 
 
 def calendar_period(now: datetime, unit: str, back: int) -> ResolvedTime:
-    """The whole day, week, weekend, month, quarter or year, `back` of them before the current one."""
+    """Returns the calendar day, week, weekend, month, quarter or year that is `back` units before the current one."""
     if unit == "day":
         return days_ago(back, back, now)
     today = now.date()
@@ -83,21 +84,22 @@ def calendar_period(now: datetime, unit: str, back: int) -> ResolvedTime:
 
 
 def weekday_before(now: datetime, weekday: int, back: int = 1) -> ResolvedTime:
-    """The latest such weekday before today, or with `back` 2 the one before that; Monday is 0."""
+    """Returns the `back`th such weekday before today; Monday is 0."""
     day = now.date() - timedelta((now.weekday() - weekday - 1) % 7 + 1 + 7 * (back - 1))
     return days(day, day, now)
 
 
 def weekday_of_week(now: datetime, weekday: int, weeks_back: int) -> ResolvedTime:
-    """That weekday of the week `weeks_back` weeks before the current one; Monday is 0."""
+    """Returns the weekday of the week `weeks_back` weeks before the current one; Monday is 0."""
     day = now.date() - timedelta(now.weekday() - weekday + 7 * weeks_back)
     return days(day, day, now)
 
 
 def ago(now: datetime, count: float, unit: str, slack: float = 0.5) -> ResolvedTime:
-    """The time `count` units ago.
+    """Returns the time `count` units ago.
 
-    `exact` is that moment, or that day for days and longer; `around` is `slack` units to either side, in whole days.
+    `exact` is the moment, or the calendar day for units of a day or longer; `around` extends `slack` units to either
+    side, rounded outwards to calendar days for these units.
     """
     at = _subtract(now, count, unit)
     half = timedelta(seconds=slack * SECONDS[unit])
@@ -111,7 +113,7 @@ def ago(now: datetime, count: float, unit: str, slack: float = 0.5) -> ResolvedT
 
 
 def up_to_now(now: datetime, count: float, unit: str) -> ResolvedTime:
-    """The last `count` units; whole days for days and longer."""
+    """Returns the last `count` units, in calendar days for units of a day or longer."""
     at = _subtract(now, count, unit)
     if unit in _CLOCK_UNITS:
         return same(at.astimezone(UTC), now.astimezone(UTC) + timedelta(seconds=1))
@@ -119,25 +121,25 @@ def up_to_now(now: datetime, count: float, unit: str) -> ResolvedTime:
 
 
 def season(name: str, year: int, now: datetime) -> ResolvedTime:
-    """The season that begins in `year`."""
+    """Returns the season that begins in `year`."""
     first = date(year, FIRST_MONTHS[name], 1)
     return days(first, _shift_months(first, 3) - timedelta(1), now)
 
 
 def latest_season(name: str, now: datetime, back: int = 0) -> ResolvedTime:
-    """The latest season of that name that has begun, or with `back` the one so many years before it."""
+    """Returns the season of that name `back` years before the latest one that has begun."""
     begun = now.year if now.month >= FIRST_MONTHS[name] else now.year - 1
     return season(name, begun - back, now)
 
 
 def last_season(name: str, now: datetime) -> ResolvedTime:
-    """The latest season of that name that is over."""
+    """Returns the latest season of that name that has ended."""
     latest = latest_season(name, now)
     return latest if latest.exact.stop <= now else latest_season(name, now, 1)
 
 
 def _subtract(now: datetime, count: float, unit: str) -> datetime:
-    """`now` less `count` units, by the local clock for days and longer."""
+    """Returns `now` minus `count` units, in local time for units of a day or longer."""
     if unit in ("month", "year") and count == int(count):
         day = _shift_months(now.date(), -int(count) * (12 if unit == "year" else 1))
         return datetime.combine(day, now.timetz())
@@ -147,6 +149,6 @@ def _subtract(now: datetime, count: float, unit: str) -> datetime:
 
 
 def _shift_months(day: date, months: int) -> date:
-    """The same day `months` later; the last of the month where it is too short."""
+    """Returns the same day `months` later, or the last day of a shorter month."""
     year, index = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, index + 1, min(day.day, monthrange(year, index + 1)[1]))

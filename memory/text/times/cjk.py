@@ -46,7 +46,7 @@ CJK = TimeLanguage(
 
 
 def _pattern(pattern: str, resolve: Resolver) -> TimePattern:
-    """Scripts without spaces have no edges of words; what belongs to the time may follow it."""
+    """Returns a pattern without word boundaries, followed by an optional particle."""
     regex = rf"(?<![第\d一二三四五六七八九十.:/-]){pattern}(?:的时候|的|の|には|に|は|，|、)?"
     return TimePattern(re.compile(regex), resolve)
 

@@ -45,35 +45,39 @@ ENGLISH = TimeLanguage(
 )
 
 
-MOST_BLANKS = 8  # between words of an expression, so that every pattern is linear
+MOST_BLANKS = 8  # between words of an expression; a bound keeps matching linear
 
 
 def latin_pattern(pattern: str, resolve: Resolver, unambiguous: bool = True) -> TimePattern:
-    """A pattern in Latin script, not part of a longer word or number; a space matches any white space."""
+    """Returns a pattern in Latin script that matches whole words only. A space matches up to `MOST_BLANKS` whitespace
+    characters."""
     regex = rf"(?<![\w./:+-]){pattern}(?:['’]s)?(?![\w-])".replace(" ", rf"\s{{1,{MOST_BLANKS}}}")
     return TimePattern(re.compile(regex, re.IGNORECASE | re.ASCII), resolve, unambiguous)
 
 
 def _part_of_year(match: re.Match[str], now: datetime) -> ResolvedTime:
+    """Returns a third of a year: “early 2025”."""
     first = {"early": 1, "mid": 5, "late": 9}[match["part"].lower()]
     year = int(match["year"])
     return days(date(year, first, 1), date(year, first + 3, monthrange(year, first + 3)[1]), now)
 
 
 def _last_night(match: re.Match[str], now: datetime) -> ResolvedTime:
-    """From 18:00 to 06:00."""
+    """Returns 18:00 yesterday to 06:00 today."""
     stop = datetime.combine(now.date(), time(6), now.tzinfo).astimezone(UTC)
     return same(stop - timedelta(hours=12), stop)
 
 
 def _part_of_today(match: re.Match[str], now: datetime) -> ResolvedTime:
+    """Returns the morning, afternoon or evening of today."""
     first, stop = _HOURS[match["part"].lower()]
     midnight = day_start(now.date(), now.tzinfo)
     return same(midnight + timedelta(hours=first), midnight + timedelta(hours=stop))
 
 
 def _from_date(match: re.Match[str], now: datetime) -> ResolvedTime | None:
-    """A time counted from a date: the nearest such weekday or weekend, a day, week, month or year."""
+    """Returns a time relative to a date: the nearest such weekday or weekend, a day, week, month or year; None if the
+    date does not exist."""
     if match.groupdict().get("iso"):
         anchor = date.fromisoformat(match["iso"])
     else:
@@ -99,7 +103,7 @@ def _from_date(match: re.Match[str], now: datetime) -> ResolvedTime | None:
 
 
 def _weekday(anchor: date, weekday: int, back: int, now: datetime) -> ResolvedTime:
-    """The nearest such weekday before or after the anchor; with `back` 0 that of its week."""
+    """Returns the nearest such weekday before (`back` > 0) or after (`back` < 0) the anchor, or that of its week."""
     if back > 0:
         day = anchor - timedelta((anchor.weekday() - weekday - 1) % 7 + 1)
     elif back < 0:
@@ -110,7 +114,7 @@ def _weekday(anchor: date, weekday: int, back: int, now: datetime) -> ResolvedTi
 
 
 def _week(anchor: date, back: int, now: datetime) -> ResolvedTime:
-    """The seven days before or after; as an answer to “when?”, with all of the calendar week that may be meant."""
+    """Returns the seven days before (`back` > 0) or after the anchor; `around` includes the whole calendar week."""
     if back > 0:
         exact = days(anchor - timedelta(7), anchor - timedelta(1), now)
         around = days(anchor - timedelta(anchor.weekday() + 7), anchor - timedelta(1), now)
@@ -131,7 +135,7 @@ _NTH = r"(?:st|nd|rd|th)?"
 _DAY = rf"(?P<day>\d{{1,2}}){_NTH}"
 _TO = rf"(?P<to>\d{{1,2}}){_NTH}"
 _UNIT_FROM_DATE = f"(?P<unit>day|night|evening|morning|weekend|week|month|year|{'|'.join(_WEEKDAYS)})"
-#: Where the time lies from a date: 1 before it, -1 after it, 0 around it.
+#: Word → side of the date: 1 before it, -1 after it, 0 around it.
 _SIDES = {"before": 1, "preceding": 1, "prior to": 1, "after": -1, "following": -1, "of": 0, "around": 0}
 _FROM_DATE = f"(?:the )?{_UNIT_FROM_DATE} (?P<side>{'|'.join(_SIDES)})"
 

@@ -1,7 +1,7 @@
-"""Whether a time expression in a query is meant as a time: “may” and “march” are ordinary words too.
+"""Disambiguation of time expressions in queries: “may” and “march” are ordinary words too.
 
-A window that is not meant hides messages, one that is missed hides none, so in doubt there is none. Words such as “may”
-are a time only beside evidence: a preposition that goes with it, a day, a year, or a capital letter within a sentence.
+A false positive hides messages and a false negative does not, so ambiguous words are not times. “May” counts as a time
+only with evidence: a suitable preposition, a day, a year, or a capital letter within a sentence.
 """
 
 import re
@@ -11,15 +11,15 @@ from .expressions import TimeExpression
 
 
 class Preposition(NamedTuple):
-    """The words before a time expression that belong to it."""
+    """The preposition of a time expression."""
 
-    #: In lower case with single spaces, such as “in”, “since” or “at the end of”; empty if there are none.
+    #: In lower case with single spaces, such as “in”, “since” or “at the end of”; empty if there is none.
     words: str
-    #: Whether “the” stands between them and the time.
+    #: Whether “the” is between it and the time.
     article: bool
 
 
-#: Names of months that are words or names in lower case.
+#: Month names that are ordinary words or names too.
 _ORDINARY = re.compile(r"(?<!\w)(?:march|may|august|jan|mar|apr|jun|jul|aug|sept?|oct|nov|dec)(?!\w)", re.IGNORECASE)
 _MONTH_ONLY = re.compile(r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?(?:['’]s)?", re.IGNORECASE)
 _YEAR_ONLY = re.compile(r"(?:19|20)\d\d")
@@ -27,8 +27,8 @@ _YEAR_WORDS = re.compile(r"in|back in|during|throughout|since|after|before|until
 _DETERMINER = re.compile(r"(?<!\w)(?:the|our|my|your|his|her|its|their|an?)\s+$", re.IGNORECASE)
 _OWNED = re.compile(r"(?<!\w)(?:the|our|my|your|his|her|its|their|this|that|an?|very)\s+$", re.IGNORECASE)
 _SENTENCE_START = re.compile(r"(?:^|[.?!\n])\W*$")
-#: No word, or one that begins a clause or a phrase: “in may we …”, “march 4, who …”. “may be” and “march 4 miles” go on
-#: with neither.
+#: The end of the text, punctuation, or a word that begins a clause or phrase: “in may we …”, “march 4, who …”. Does not
+#: match after “may be” and “march 4 miles”.
 _CLAUSE = re.compile(
     r"\W*$|\s*[^\w\s,'’-]|,(?!\s*\d)|\s+(?:about|and|as|at|because|but|by|concerning|did|do|does|for|from|had|has|he|how"
     r"|if|in|is|it|its|my|of|on|or|our|regarding|she|so|than|that|the|their|there|they|this|those|to|until|was|we|were"
@@ -40,7 +40,7 @@ _VERB = re.compile(r"\s+(?:also|be|have|never|not|only|still|well)(?!\w)", re.IG
 _NEXT = re.compile(r",?\s+(?:of\s+)?(?:the\s+)?(?:next|coming|following)\s", re.IGNORECASE)
 _AFTER_NEXT_WEEK = re.compile(r"(?<!\w)(?:next|every|each)\s+(?:\w+\s+)?(?:on\s+)?$", re.IGNORECASE)
 
-#: “next”, “every”: the time is not one that has been.
+#: “next”, “every”: the time is not in the past.
 _KOREAN_NOT_PAST = re.compile(
     r"(?<![가-힣])(?:다음|다다음|오는|돌아오는|매주|매월|매달|매년|내년|내후년|차주|담주|내주)(?:\s?(?:주|달|해))?에?\s*$"
 )
@@ -50,15 +50,16 @@ _KOREAN_EVENT = re.compile(
 )
 
 
-_CONTEXT_CHARS = 80  # before a time that are looked at
+_CONTEXT_CHARS = 80  # characters before a time that are examined
 
 
 def _before(text: str, start: int) -> str:
+    """Returns the context before `start`."""
     return text[max(0, start - _CONTEXT_CHARS) : start]
 
 
 def is_meant(text: str, time: TimeExpression, preposition: Preposition) -> bool:
-    """Whether the expression in the query `text` is meant as a time that has been."""
+    """Returns True if the expression in the query `text` denotes a time in the past."""
     said, before = text[time.start : time.stop], _before(text, time.start)
     if _NEXT.match(text, time.stop) or _AFTER_NEXT_WEEK.search(before) or _KOREAN_NOT_PAST.search(before):
         return False
@@ -79,23 +80,24 @@ def is_meant(text: str, time: TimeExpression, preposition: Preposition) -> bool:
 
 
 def is_count(text: str, time: TimeExpression) -> bool:
-    """Whether the expression is a number that counts what follows: “2000 rows”."""
+    """Returns True if the expression is a count of the following noun: “2000 rows”."""
     return _YEAR_ONLY.fullmatch(text, time.start, time.stop) is not None and not _year_ends(text, time.stop)
 
 
 def _is_year(text: str, time: TimeExpression, preposition: Preposition) -> bool:
+    """Returns True if a four-digit number is a year."""
     if not _YEAR_WORDS.fullmatch(preposition.words) or preposition.words == "of":
         return False
     return _year_ends(text, time.stop)
 
 
 def _year_ends(text: str, stop: int) -> bool:
-    """Whether the number before `stop` counts nothing: “in 2025 we …”, “in 2025 Mina …”."""
+    """Returns True if the number before `stop` is not a count: “in 2025 we …”, “in 2025 Mina …”."""
     return _CLAUSE.match(text, stop) is not None or _NAME.match(text, stop) is not None
 
 
 def _is_ordinary_month(text: str, time: TimeExpression, preposition: Preposition) -> bool:
-    """Whether “may”, “march” and the like are a month although no capital says so."""
+    """Returns True if a lower-case “may”, “march” or the like is a month."""
     said, before = text[time.start : time.stop].lower(), _before(text, time.start)
     if said.startswith("this"):
         return False
@@ -113,12 +115,12 @@ def _is_ordinary_month(text: str, time: TimeExpression, preposition: Preposition
 
 
 def _capital_in_sentence(text: str, start: int) -> bool:
-    """Whether the word at `start` has a capital that is not due to its place or to a query all in capitals."""
+    """Returns True if the word at `start` is capitalized, unless it begins a sentence or the query is in all caps."""
     return text[start].isupper() and not _SENTENCE_START.search(_before(text, start)) and text != text.upper()
 
 
 def _date_in_sentence(text: str, time: TimeExpression) -> bool:
-    """Whether it looks like a date within a sentence: “… decided March 4 about …”."""
+    """Returns True for a date within a sentence: “… decided March 4 about …”."""
     return (
         text[time.start].isupper()
         and text[time.stop - 1].isdigit()

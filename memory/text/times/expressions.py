@@ -1,6 +1,6 @@
-"""Finding time expressions in a text: those of the languages, and those in figures, as “2026-03-04 10:00”.
+"""Finds time expressions in a text, in words and in numeric form (“2026-03-04 10:00”).
 
-A month or a day without a year is the latest one that has begun.
+A month or day without a year is the latest one that has begun.
 """
 
 import re
@@ -17,6 +17,7 @@ _FIGURES = TimeLanguage()
 
 
 def _moment(match: re.Match[str], now: datetime) -> ResolvedTime:
+    """Resolves a numeric date and time, in the timezone of `now` if it has none."""
     zone = (match["zone"] or "").strip().upper().replace("Z", "+00:00")
     at = datetime.fromisoformat(f"{match['date']}T{match['clock']}{zone}")
     at = (at if at.tzinfo else at.replace(tzinfo=now.tzinfo)).astimezone(UTC)
@@ -47,18 +48,18 @@ class TimeExpression:
 
     start: int
     stop: int
-    #: The period it names as a bound: the day itself in “since 3 weeks ago”.
+    #: Its period as a bound: the day itself in “since 3 weeks ago”.
     exact: Period
-    #: The period it names as an answer to “when?”: half a week to either side of “3 weeks ago”.
+    #: Its period as an answer to “when?”: half a week to either side of “3 weeks ago”.
     around: Period
-    #: Whether it is a time without a word such as “in” or “since” before it: “May” may be anything.
+    #: Whether it is a time even without a preposition such as “in” or “since”; “May” is ambiguous.
     unambiguous: bool
 
 
 def find_times(text: str, now: datetime) -> Iterator[TimeExpression]:
-    """The time expressions in `text`, ascending and not overlapping; the longest of those that begin together.
+    """Yields the time expressions in `text` in order, without overlaps, each the longest match at its start.
 
-    `now` is aware and in the user's timezone. Dates that do not exist are left out.
+    `now` is aware and in the user's timezone. Nonexistent dates are skipped.
     """
     matches = [(match, pattern) for pattern in _PATTERNS for match in pattern.regex.finditer(text)]
     matches.sort(key=lambda item: (item[0].start(), -item[0].end()))

@@ -35,7 +35,7 @@ KOREAN = TimeLanguage(
 _N = rf"(?P<n>\d{{1,4}}|몇|{one_of(_NUMBERS)})"
 _UNIT = r"(?P<unit>시간|개월|주일|[초분일주달년해])"
 _DAYS = rf"(?P<n>{one_of(_COUNTED_DAYS)})"
-#: “이 일 전” is “before this matter”, “한 일 전” “before what was done”: a number of these is said with another word.
+#: “이 일 전” means “before this matter”, “한 일 전” “before what was done”; counts of these units use other numerals.
 _COUNTED = r"(?!이\s(?:일|분|달|해|시간)|(?:한|두|세|석|네|넉|다섯|여섯|일곱|여덟|아홉)\s?[일분초년])"
 _WEEKDAY = rf"(?P<weekday>[{''.join(KOREAN.weekdays)}])요일"
 _RELATIVE = "(?P<relative>작년|재작년|지난해|올해|금년|이번 해)"
@@ -44,12 +44,12 @@ _PART = "(?P<part>초순|초|중순|중반|하순|말)"
 _YEAR = r"(?P<year>\d{4})년"
 _MONTH_AND_DAY = r"(?P<month>\d\d?)월(?:달)?(?: (?P<day>\d\d?)일)?"
 _PARTICLE = r"(?:\s?(?:쯤|경|동안|중))?(?:에는|에도|에서|에|엔|의|은|는|도)?"
-#: What may follow: a particle, a word that makes it a bound (read by the caller), or anything but a letter.
+#: Suffix: a particle, a word that makes it a bound (parsed by the caller), or no letter.
 _END = rf"{_PARTICLE}(?=부터|까지|\s?이후|\s?이전|(?![\w가-힣]))"
 
 
 def _pattern(pattern: str, resolve: Resolver) -> TimePattern:
-    """A pattern not part of a longer word or number; a space may be missing."""
+    """Returns a pattern that matches whole words only. Spaces are optional."""
     return TimePattern(re.compile(rf"(?<![\w.:/-]){pattern}{_END}".replace(" ", r"\s?")), resolve)
 
 

@@ -1,4 +1,4 @@
-"""Dates and relative times in languages other than English and Korean, through the library dateparser."""
+"""Parses dates and relative times in other languages with dateparser."""
 
 import re
 from datetime import datetime
@@ -10,13 +10,14 @@ _FORMATS = {"month": "%Y-%m", "year": "%Y"}
 
 
 def parse_date(text: str, now: datetime) -> datetime | str | None:
-    """The moment that `text` names, or a day, month or year as “2026-03-04”, “2026-03” or “2026”; None for neither.
+    """Returns the point in time that `text` denotes, or a day, month or year as “2026-03-04”, “2026-03” or “2026”, or
+    None if it cannot be parsed.
 
-    `now` is aware; the moment returned is too.
+    `now` is aware, and so is the returned datetime.
     """
     if len(text) > _MAX_CHARS or not _WORD_OR_DATE.search(text):
         return None
-    from dateparser.date import DateDataParser  # slow to import, seldom needed
+    from dateparser.date import DateDataParser  # slow to import, rarely needed
 
     settings = {
         "RELATIVE_BASE": now.replace(tzinfo=None),

@@ -1,7 +1,7 @@
-"""What time expressions name, in every language: a language gives the words that the groups of its patterns catch.
+"""Resolvers of time expressions, shared by all languages. A language supplies the words that its patterns capture.
 
-Groups: `n` and `unit`; `period`; `which`, `week` or `relative` with what they are said of; `year`, `month`, `day`,
-`to`, `part`, `weekday`, `season`.
+Pattern groups: `n` and `unit`; `period`; `which`, `week` or `relative` with the word that they qualify; `year`,
+`month`, `day`, `to`, `part`, `weekday`, `season`.
 """
 
 import re
@@ -25,60 +25,63 @@ from .calendar import (
     weekday_of_week,
 )
 
-#: Resolves a match, seen from an aware `now` in the user's timezone; None or `ValueError` where no such time exists.
+#: Resolves a match relative to an aware `now` in the user's timezone; None or `ValueError` if no such time exists.
 Resolver = Callable[[re.Match[str], datetime], ResolvedTime | None]
 
-#: The last part of a month ends with it.
+#: First and last days; the late part of a month, which is not listed, ends with it.
 _PARTS_OF_MONTH = {"early": (1, 10), "mid": (11, 20)}
 
 
 class TimePattern(NamedTuple):
-    """A form that time expressions take, and what they then name."""
+    """A pattern of time expressions and its resolver."""
 
     regex: re.Pattern[str]
     resolve: Resolver
-    #: Whether it is a time without a word such as “in” or “since” before it: “May” may be anything.
+    #: Whether it is a time even without a preposition such as “in” or “since”; “May” is ambiguous.
     unambiguous: bool = True
 
 
 @dataclass(frozen=True)
 class TimeLanguage:
-    """Words of a language, in lower case with single spaces."""
+    """The time vocabulary of a language, in lower case with single spaces."""
 
+    #: word → number
     numbers: Mapping[str, int] = field(default_factory=dict)
-    #: word → number, and how many units to either side it may mean
+    #: word for an approximate number → number, and tolerance in units to either side
     vague: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    #: word → English name of the unit
     units: Mapping[str, str] = field(default_factory=dict)
-    #: word → unit, and how many of them back
+    #: word → unit, and number of units before the current one
     periods: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    #: how words begin that say the current one, and the one before the last; others say the last one
+    #: prefixes of words for the current unit
     current: tuple[str, ...] = ()
+    #: prefixes of words for the unit before the last; all other words mean the last unit
     before_last: tuple[str, ...] = ()
     #: weekday → its number, 0 for Monday
     weekdays: Mapping[str, int] = field(default_factory=dict)
-    #: names from January on, which the first three letters tell apart; () where months are numbers
+    #: names from January on, distinct in their first three letters; () where months are numbers
     months: Sequence[str] = ()
     #: word → English name of the season
     seasons: Mapping[str, str] = field(default_factory=dict)
-    #: word before a season → how many years before the latest one that has begun; None for the latest that is over
+    #: word before a season → years before the latest one that has begun; None for the latest that has ended
     seasons_back: Mapping[str, int | None] = field(default_factory=dict)
-    #: how words begin → “early”, “mid” or “late”
+    #: prefix of a word → “early”, “mid” or “late”
     parts: Mapping[str, str] = field(default_factory=dict)
 
     def ago(self, match: re.Match[str], now: datetime) -> ResolvedTime:
-        """`n` units ago."""
+        """Resolves `n` units ago."""
         count, slack, unit = self._amount(match)
         if count == 0.5 and unit == "year":
             return ago(now, 6, "month", 1)
         return ago(now, count, unit, slack)
 
     def past(self, match: re.Match[str], now: datetime) -> ResolvedTime:
-        """The last `n` units."""
+        """Resolves the last `n` units."""
         count, slack, unit = self._amount(match)
         return up_to_now(now, count + (slack if slack > 1 else 0), unit)
 
     def period(self, match: re.Match[str], now: datetime) -> ResolvedTime:
-        """A `period`, or `which` of a unit."""
+        """Resolves a `period`, `which` unit, or the `n`th unit back."""
         said = _said(match)
         if "period" in said:
             return calendar_period(now, *self.periods[said["period"]])
@@ -86,7 +89,7 @@ class TimeLanguage:
         return calendar_period(now, self.units.get(said["unit"], said["unit"]), back)
 
     def weekday(self, match: re.Match[str], now: datetime) -> ResolvedTime:
-        """A weekday of a `week`, the latest one, or `which`; or the `n`th before today."""
+        """Resolves a weekday: of a `week`, `which` one, the `n`th before today, or the latest."""
         said = _said(match)
         weekday = self.weekdays[said["weekday"]]
         if "week" in said:
@@ -97,8 +100,8 @@ class TimeLanguage:
         return weekday_before(now, weekday, back) if back else weekday_of_week(now, weekday, 0)
 
     def date(self, match: re.Match[str], now: datetime) -> ResolvedTime | None:
-        """A day, the days to another one, a month or a part of it, or a year; without a year the latest that has
-        begun."""
+        """Resolves a day, a range of days, a month or a part of one, or a year. Without a year, it is the latest that
+        has begun. Returns None for a range that ends before it starts."""
         said = _said(match)
         month = self._month_number(said["month"]) if "month" in said else None
         day = int(self._number(said["day"])[0]) if "day" in said else None
@@ -123,7 +126,7 @@ class TimeLanguage:
         return days(begin, end, now) if begin <= end else None
 
     def season(self, match: re.Match[str], now: datetime) -> ResolvedTime:
-        """A season of a year, or `which`."""
+        """Resolves a season: of a year, `which` one, or the latest that has begun."""
         said = _said(match)
         name = self.seasons[said["season"]]
         if "year" in said:
@@ -134,13 +137,14 @@ class TimeLanguage:
         return last_season(name, now) if back is None else latest_season(name, now, back)
 
     def _amount(self, match: re.Match[str]) -> tuple[float, float, str]:
-        """`n`, one if there is none, how many units to either side it may mean, and the unit; days if there is none."""
+        """Returns the number `n` (default 1), its tolerance in units to either side, and the unit (default days)."""
         said = _said(match)
         unit = said.get("unit", "day")
         count, slack = self._number(said["n"]) if "n" in said else (1.0, 0.5)
         return count, slack, self.units.get(unit, unit.rstrip("s"))
 
     def _number(self, text: str) -> tuple[float, float]:
+        """Returns a number and its tolerance in units to either side."""
         if text in self.vague:
             return self.vague[text]
         return float(self.numbers.get(text, 0) or text), 0.5
@@ -151,17 +155,17 @@ class TimeLanguage:
         return next(number for number, name in enumerate(self.months, 1) if name.startswith(text[:3]))
 
     def _back(self, text: str) -> int:
-        """How many periods back a word such as “this” or “last” points."""
+        """Returns the number of periods before the current one that “this”, “last” and the like denote."""
         if text.startswith(self.before_last):
             return 2
         return 0 if text.startswith(self.current) else 1
 
 
 def _said(match: re.Match[str]) -> dict[str, str]:
-    """What the groups have caught, in lower case with single spaces."""
+    """Returns the captured groups, in lower case with single spaces."""
     return {name: " ".join(text.lower().split()) for name, text in match.groupdict().items() if text}
 
 
 def one_of(words: Iterable[str]) -> str:
-    """A pattern of any of the words, the longest first."""
+    """Returns a regex alternation of the words, longest first."""
     return "|".join(sorted(words, key=len, reverse=True))

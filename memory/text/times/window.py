@@ -1,4 +1,4 @@
-"""Time windows: the bounds `since` and `until`, in words or RFC 3339, and the time inside a query."""
+"""Time windows: parses the bounds `since` and `until`, in words or RFC 3339, and the time inside a query."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .evidence import Preposition, is_count, is_meant
 from .expressions import TimeExpression, find_times
 from .other_languages import parse_date
 
-MAX_WORDS_CHARS = 200  # of a bound in words
+MAX_WORDS_CHARS = 200  # maximum length of a bound in words
 _EXAMPLES = "for example '2026-03-04T09:30:00Z', '2026-03-04', '3 weeks ago', 'last month' or '지난달'"
 _RFC_3339 = re.compile(
     r"(?P<local>\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)\s?(?P<offset>[Zz]|[+-]\d\d:?\d\d)?"
@@ -21,7 +21,7 @@ _RFC_3339 = re.compile(
 _OFFSET = re.compile(r"(?:UTC|GMT)?(?P<sign>[+-])(?P<hours>\d\d?):?(?P<minutes>\d\d)?")
 _FILLER = re.compile(r"(?:the|in|on|at|during|from|of|around|back)?", re.IGNORECASE)
 
-#: What comes before a time in a query and belongs to it. The words of the group `bound` make it a bound.
+#: The preposition of a time in a query. Those in the group `bound` make it a bound.
 _BEFORE = re.compile(
     r"(?<![\w-])(?:(?P<at>(?:back\s+)?(?:in|on|during|at|around|over|within|throughout|from|of)"
     r"|(?:(?:at|by|in|since)\s+)?(?:the\s+)?(?:start|beginning|middle|end)\s+of)"
@@ -33,19 +33,19 @@ _KOREAN_BOUND = re.compile(r"\s?(?P<bound>부터|이후|까지|이전)(?:에는|
 _KOREAN_BOUNDS = {"부터": "since", "이후": "since", "까지": "until", "이전": "before"}
 _ONWARDS = re.compile(r"\s+(?:on|onwards?)(?![\w-])", re.IGNORECASE)
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^“”]*”|`[^`]*`|\w[\w+.-]{0,30}://\S+")
-_BEFORE_CHARS = 60  # before a time that can belong to it
+_BEFORE_CHARS = 60  # characters before a time that are searched for its preposition
 
 
 @dataclass(frozen=True)
 class Window:
-    """A half-open stretch of time; the bounds are aware and in UTC, None where it is unbounded."""
+    """A half-open time interval; the bounds are aware and in UTC, or None if unbounded."""
 
     since: datetime | None
     until: datetime | None
 
 
 class _WindowInQuery(NamedTuple):
-    """A window named by `query[start:stop]`."""
+    """The time window that `query[start:stop]` denotes."""
 
     start: int
     stop: int
@@ -53,7 +53,8 @@ class _WindowInQuery(NamedTuple):
 
 
 def zone_of(timezone: str | None) -> tzinfo:
-    """The timezone of an IANA name or an offset (`+09:00`); UTC for None. Raises `InvalidTime` if it is unknown."""
+    """Returns the timezone of an IANA name or an offset (`+09:00`); UTC for None. Raises `InvalidTime` if it is
+    unknown."""
     if timezone is None:
         return UTC
     if match := _OFFSET.fullmatch(timezone):
@@ -61,29 +62,28 @@ def zone_of(timezone: str | None) -> tzinfo:
         try:
             return datetime.strptime(offset, "%z").tzinfo or UTC
         except ValueError as error:
-            raise InvalidTime(f"there is no offset '{timezone}'; give one such as '+09:00'") from error
+            raise InvalidTime(f"the offset '{timezone}' is invalid; give one such as '+09:00'") from error
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidTime(f"the timezone '{timezone}' is not known; give an IANA name such as 'Asia/Seoul'") from error
+        raise InvalidTime(f"the timezone '{timezone}' is unknown; give an IANA name such as 'Asia/Seoul'") from error
 
 
 def parse_since(text: str | datetime, now: datetime, timezone: str | None) -> datetime:
-    """The start of the time that `text` names, aware and in UTC. Raises `InvalidTime`."""
+    """Returns the start of the time that `text` denotes, in UTC. Raises `InvalidTime`."""
     return _period(text, now, timezone).start
 
 
 def parse_until(text: str | datetime, now: datetime, timezone: str | None) -> datetime:
-    """The end of the time that `text` names, aware and in UTC: the first moment after it. Raises `InvalidTime`."""
+    """Returns the end of the time that `text` denotes, exclusive and in UTC. Raises `InvalidTime`."""
     return _period(text, now, timezone).stop
 
 
 def split_query(query: str, now: datetime, timezone: str | None) -> tuple[str, Window | None]:
-    """The query without the time expression in it, and the window that it names; None if there is none.
+    """Returns the query without its time expression, and the window that this denotes, or the query and None.
 
-    “3 weeks ago” is half a week to either side of that day; calendar periods are whole ones of `timezone`. Times in
-    quotation marks, and times that have not begun, stay part of the query. Raises `InvalidTime` if `now` is naive or
-    `timezone` unknown.
+    “3 weeks ago” extends half a week to either side of that day; calendar periods are in `timezone`. Times in quotation
+    marks and times in the future stay part of the query. Raises `InvalidTime` if `now` is naive or `timezone` unknown.
     """
     local = _local(now, timezone)
     text = _QUOTED.sub(lambda m: m[0] if m[0] == query.strip() else "\0" * len(m[0]), query)
@@ -97,13 +97,14 @@ def split_query(query: str, now: datetime, timezone: str | None) -> tuple[str, W
 
 
 def _local(now: datetime, timezone: str | None) -> datetime:
+    """Returns `now` in `timezone`. Raises `InvalidTime`."""
     if now.tzinfo is None:
         raise InvalidTime("'now' has no timezone; write it like 2026-03-04T09:30:00Z")
     return now.astimezone(zone_of(timezone))
 
 
 def _period(text: str | datetime, now: datetime, timezone: str | None) -> Period:
-    """The period that `text` names; a moment is an empty one."""
+    """Returns the period that `text` denotes, empty for a point in time. Raises `InvalidTime`."""
     local = _local(now, timezone)
     if isinstance(text, datetime):
         if text.tzinfo is None:
@@ -111,7 +112,7 @@ def _period(text: str | datetime, now: datetime, timezone: str | None) -> Period
         return _instant(text)
     words = text.strip()
     if len(words) > MAX_WORDS_CHARS:
-        raise InvalidTime(f"a time has at most {MAX_WORDS_CHARS} characters; write it as {_EXAMPLES}")
+        raise InvalidTime(f"a time has at most {MAX_WORDS_CHARS} characters; write it like {_EXAMPLES}")
     if match := _RFC_3339.fullmatch(words):
         return _instant(_rfc_3339(match, words, local, timezone))
     if words.lower() in ("now", "지금"):
@@ -128,7 +129,7 @@ def _period(text: str | datetime, now: datetime, timezone: str | None) -> Period
         return _instant(date)
     for time in find_times(date or "", local):
         return time.exact
-    raise InvalidTime(f"the time '{words[:80]}' cannot be read; write it as {_EXAMPLES}")
+    raise InvalidTime(f"the time '{words[:80]}' cannot be parsed; write it like {_EXAMPLES}")
 
 
 def _instant(moment: datetime) -> Period:
@@ -145,11 +146,11 @@ def _rfc_3339(match: re.Match[str], words: str, local: datetime, timezone: str |
             return moment.replace(tzinfo=local.tzinfo).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidTime(f"the time '{words}' does not exist; give one such as '2026-03-04T09:30:00Z'") from error
-    raise InvalidTime(f"the time '{words}' has no timezone; write '{words}Z' for UTC, or give `timezone`")
+    raise InvalidTime(f"the time '{words}' has no timezone; write '{words}Z' for UTC, or set `timezone`")
 
 
 def _range(text: str, first: TimeExpression, second: TimeExpression | None, local: datetime) -> _WindowInQuery | None:
-    """“between X and Y”, “from X to Y”, “X부터 Y까지”, and dates with a dash between them."""
+    """Returns the window of “between X and Y”, “from X to Y”, “X부터 Y까지”, or dates joined by a dash; else None."""
     if second is None:
         return None
     joint = _AND.fullmatch(text, first.stop, second.start)
@@ -172,7 +173,7 @@ def _range(text: str, first: TimeExpression, second: TimeExpression | None, loca
 
 
 def _single(text: str, time: TimeExpression) -> _WindowInQuery | None:
-    """A time by itself (“in March”), or as a bound (“since March”, “3월 이후”); None where it is not meant."""
+    """Returns the window of a time (“in March”) or a bound (“since March”, “3월 이후”); None if it is not a time."""
     before = _before(text, time)
     preposition = _preposition(before)
     bound = preposition.words if before is not None and before["bound"] else ""
@@ -209,7 +210,7 @@ def _bounded(bound: str, time: TimeExpression) -> Window:
 
 
 def _without(query: str, start: int, stop: int) -> str:
-    """The query without `query[start:stop]` and the punctuation that belonged to it; empty if no word is left."""
+    """Returns the query without `query[start:stop]` and its punctuation; empty if no word remains."""
     left, right = query[:start].rstrip(), query[stop:].lstrip()
     if not re.search(r"\w", left) or left[-1:] in ".?!":
         right = right.lstrip(",;: ")
