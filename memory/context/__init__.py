@@ -1,1 +1,1 @@
-"""Context: what is put before a reader's model for one turn, within a budget billed as that reader bills."""
+"""Context: builds the content of a prompt for a reader, within a budget in the reader's own billing."""

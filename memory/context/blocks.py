@@ -1,4 +1,4 @@
-"""Content blocks, texts and page images, as the request bodies of providers write them."""
+"""Content blocks, texts and page images, in the formats of the providers' request bodies."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ _Json = dict[str, JsonValue]
 
 
 def written(blocks: Sequence[str | PageImage], form: ContentFormat) -> list[_Json]:
-    """`blocks` as JSON, in the form that goes into a request body."""
+    """Returns `blocks` as the JSON content of a request body. Images become Base64 PNG."""
     return [
         _text(block, form) if isinstance(block, str) else _IMAGES[form](block, base64.b64encode(block.png).decode())
         for block in blocks

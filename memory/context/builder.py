@@ -1,5 +1,5 @@
-"""Builds context: the last messages exactly, then what recall finds, as text or page image, whichever shows more for a
-billed token."""
+"""Builds context: recalled messages, as text or page images, whichever show more per billed token, followed by the last
+messages verbatim."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,19 +28,19 @@ from .plan import Match, Offer, Plan, Planner, match_values
 from .prompt_images import PromptImage
 from .transcript import headed, headed_tokens, line_tokens
 
-#: Messages that are given exactly as long as they take no more than this share of the budget where something is asked.
+#: This many last messages are included verbatim while they take at most this share of the budget of a query.
 LAST_MESSAGES, MOST_SHARE = 10, 0.75
-#: Further ones, to this share.
+#: Older ones are included while all take at most this share.
 FURTHER_SHARE = 0.25
-#: Messages looked at for that: first so many, and if the budget holds them all, up to that many.
+#: Numbers of recent messages to fetch: the first, and the second if the budget exceeds those.
 FIRST_RECENT, MOST_RECENT = 48, 200
-#: The last messages begin with one of every so many, so that a new message seldom moves their beginning.
+#: The last messages start at a multiple of this, so that a new message rarely shifts their start.
 STRIDE = 5
-#: Room is kept for the last messages in steps of a share of the budget.
+#: Budget for the last messages is reserved in steps of 1/`STEPS` of the whole, at least `LEAST_STEP` tokens.
 STEPS, LEAST_STEP = 16, 32
-#: Matches that recall is asked for: more where the budget holds more.
+#: Recall returns up to `MATCHES` messages, plus one per `TOKENS_PER_MATCH` tokens of the budget.
 MATCHES, TOKENS_PER_MATCH = 40, 32
-#: Pages of which images are drawn.
+#: Maximum number of pages to lay out as images.
 PAGES = 24
 RECALLED = "What was said earlier, from memory (times in UTC; ⋯ is what has faded):"
 RECENT = "The last messages:"
@@ -50,15 +50,15 @@ TEXT_FORMULA = "text: BPE tokens (Tekken, 131k)"
 
 @dataclass
 class _Recalled:
-    """What recall found, and how it can be shown."""
+    """The recalled messages, and the page images that can show them."""
 
     spans: Sequence[RecalledMessage] = ()
     images: Sequence[PromptImage] = ()
-    #: For each of `spans`: the images that show it together.
+    #: For each of `spans`: the indexes of the images that together show it.
     shown_by: Sequence[frozenset[int]] = ()
-    #: For each of `images`: the messages on it that are none of `spans`; of one shown in part, its share.
+    #: For each of `images`: the number of messages on it that are not in `spans`; a partial one counts its share.
     beside: Sequence[float] = ()
-    #: Those that a page image shows in part, whole, by number. Those that stand as text anyway are not among them.
+    #: Message id → complete message, for messages that an image shows in part and that the prompt does not include.
     whole: Mapping[int, RecalledMessage] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -82,7 +82,7 @@ class ContextBuilder:
         self._reader_pages = ReaderPages(database, assembler.decoder, PromptImage.of)
 
     def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
-        """See `Memory.context`. `now`: the time that words are relative to."""
+        """See `Memory.context`. `now`: the time that relative expressions refer to."""
         reader = self.readers[request.reader]
         recent = self._recent(bank, request)
         room = request.budget - _reserved(recent, request.budget)
@@ -93,12 +93,12 @@ class ContextBuilder:
             if result.billed_tokens <= request.budget or not plan.texts:
                 self.recall_weights.record_keys(bank, _given(recalled, plan), now)
                 return result
-            # tokens of lines do not quite add up: the last match goes
+            # the token count of the whole may exceed the sum of its lines: drop the last match
             plan = Plan(plan.texts - {max(plan.texts)}, plan.images, plan.tokens)
 
     def _recent(self, bank_name: str, request: ContextRequest) -> list[RecalledMessage]:
-        """The last messages of the thread, or of the bank, that are given exactly, without those that the prompt holds
-        already. Raises `InvalidInput` if the budget does not hold the very last one."""
+        """Returns the last messages of the thread, or of the bank, that are included verbatim, without those already in
+        the prompt. Raises `InvalidInput` if the budget is too small for the last one."""
         for most in (FIRST_RECENT, MOST_RECENT):
             with self.database.read() as connection:
                 bank_id = banks.get(connection, bank_name).id
@@ -112,12 +112,12 @@ class ContextBuilder:
             recalled = self._recalled(found, stored)
             latest = {i: message for i, message in recalled.items() if _is_new(message, request)}
             start = _first_given(list(latest), [line_tokens(message) for message in latest.values()], request)
-            if start or len(found) < most:  # the budget does not hold them all, or there are no more
+            if start or len(found) < most:  # the budget is exhausted, or there are no more
                 break
         return list(latest.values())[start:]
 
     def _recall(self, bank: str, request: ContextRequest, reader: Reader, now: datetime, taken: set[str]) -> _Recalled:
-        """What recall finds beside the messages that are `taken`."""
+        """Returns the recalled messages, without those whose ids are in `taken`."""
         question = request.question
         if question is None:
             return _Recalled(notes=[NOTHING_ASKED] if request.messages else [])
@@ -149,13 +149,13 @@ class ContextBuilder:
         return recalled
 
     def _recalled(self, found: Iterable[Message], stored: StoredMessages) -> dict[int, RecalledMessage]:
-        """Number → message, in the order of `found`."""
+        """Returns row id → message, in the order of `found`."""
         remembered = self.assembler.assemble(stored)
         return {message.id: recalled_message(message, remembered[message.id]) for message in found}
 
 
 def _is_new(message: RecalledMessage, request: ContextRequest) -> bool:
-    """Whether a message has text that the prompt does not hold already."""
+    """Returns True if a message has text and the prompt does not already contain it."""
     return bool(message.text) and message.text not in request.given
 
 
@@ -165,25 +165,25 @@ def _shown_by(
     wanted: Sequence[int],
     images: Sequence[PromptImage],
 ) -> frozenset[int]:
-    """The images that show a message together; none if a page of it was not drawn."""
+    """Returns the indexes of the images that together show a message; empty if one of its pages has no image."""
     if number is None or not parts.get(number) or any(part.page_id not in wanted for part in parts[number]):
         return frozenset()
     return frozenset(place for place, image in enumerate(images) if number in image.placed.shares)
 
 
 def _others(image: PromptImage, matching: Container[int]) -> float:
-    """How many messages a page image shows that are not among those `matching`."""
+    """Returns the number of messages on a page image that are not in `matching`; a partial one counts its share."""
     return sum(share for number, share in image.placed.shares.items() if number not in matching)
 
 
 def _first_given(numbers: Sequence[int], costs: Sequence[int], request: ContextRequest) -> int:
-    """From which of the last messages on they are given exactly. `costs`: tokens of each. Raises `InvalidInput` if the
-    budget does not hold the very last one."""
+    """Returns the index of the first of the last messages that is included verbatim. `numbers`: message ids; `costs`:
+    tokens of each. Raises `InvalidInput` if the budget is too small for the last one."""
     head = count_text_tokens(f"{RECENT}\n")
     if costs and head + costs[-1] > request.budget:
         raise InvalidInput(
-            f"a budget of {request.budget:,} tokens does not hold the last message, which takes {head + costs[-1]:,}; "
-            "give at least that"
+            f"the budget of {request.budget:,} tokens is too small for the last message; set it to at least "
+            f"{head + costs[-1]:,}"
         )
     start, spent = len(costs), head
     while start:
@@ -201,16 +201,16 @@ def _first_given(numbers: Sequence[int], costs: Sequence[int], request: ContextR
 
 
 def _reserved(recent: Sequence[RecalledMessage], budget: int) -> int:
-    """What the last messages take of the budget, and what is kept for the next ones, so that these change nothing that
-    comes before them."""
+    """Returns the tokens reserved for the last messages, rounded up, so that a few more do not change the content
+    before them."""
     taken = count_text_tokens(f"{RECENT}\n") + sum(map(line_tokens, recent))
     step = max(LEAST_STEP, budget // STEPS)
     return -(-taken // step) * step if recent else 0
 
 
 def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reader) -> Plan:
-    """The plan of what recall found, within the room and within what the provider takes; notes say what that left
-    out."""
+    """Returns the best plan for the recalled messages within `room` tokens and the provider's limits, and adds a note
+    for everything that these exclude."""
     places: Sequence[frozenset[int]] = recalled.shown_by or [frozenset()] * len(recalled.spans)
     values = match_values([span.score for span in recalled.spans])
     matches = [
@@ -237,7 +237,7 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
 
 
 def _whole_beside(images: Sequence[PromptImage], recalled: _Recalled) -> list[RecalledMessage]:
-    """The messages that `images` show in part, whole."""
+    """Returns the complete messages that `images` show in part."""
     in_part = dict.fromkeys(
         number for image in images for number in image.placed.shares if number in image.placed.in_part
     )
@@ -245,25 +245,25 @@ def _whole_beside(images: Sequence[PromptImage], recalled: _Recalled) -> list[Re
 
 
 def _given(recalled: _Recalled, plan: Plan) -> list[str]:
-    """Ids of the matches that the content of a plan shows, best first."""
+    """Returns the ids of the matches that a plan shows completely, best first."""
     shown = [bool(images) and images <= plan.images for images in recalled.shown_by] or [False] * len(recalled.spans)
     return [span.message_id for n, span in enumerate(recalled.spans) if n in plan.texts or shown[n]]
 
 
 def _too_small(matches: Sequence[Match], room: int) -> str:
-    """The note that the budget holds nothing of what recall found."""
+    """Returns the note for a budget too small for any recalled message."""
     least = min(match.tokens for match in matches)
     return (
-        f"the budget leaves {max(0, room):,} tokens for what recall found, which holds none of its {len(matches):,} "
-        f"messages; the shortest takes {least:,}"
+        f"the budget leaves {max(0, room):,} tokens for recalled messages, too few for any of the {len(matches):,} "
+        f"found; the shortest takes {least:,}"
     )
 
 
 def _result(
     request: ContextRequest, reader: Reader, recalled: _Recalled, plan: Plan, recent: Sequence[RecalledMessage]
 ) -> ContextResult:
-    """The content of a plan: page images, then matches and what the images show in part, each in time order, then the
-    last messages."""
+    """Returns the content of a plan: page images, then matches and the complete messages that images show in part, in
+    time order, then the last messages."""
     images = [recalled.images[place] for place in sorted(plan.images)]
     whole = {message.message_id: message for message in _whole_beside(images, recalled)}
     found = [recalled.spans[n] for n in plan.texts if recalled.spans[n].message_id not in whole]

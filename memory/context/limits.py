@@ -1,4 +1,4 @@
-"""What a provider takes in one request: number, size and bytes of images."""
+"""Limits of a provider on the images of one request: number, size and bytes."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,19 +6,19 @@ from foxing.renderer.readers import Reader
 
 from .prompt_images import PromptImage
 
-#: Bytes of a request that are kept for everything but images.
+#: Bytes of a request that are reserved for everything but images.
 FOR_TEXT = 1 << 20
 
 
 class ImageLimits:
-    """The limits of a reader's provider for one set of images; they tighten as plans turn out to exceed them."""
+    """The limits of a reader's provider for one set of images. They tighten whenever a plan exceeds them."""
 
     def __init__(self, reader: Reader, images: Sequence[PromptImage]) -> None:
         self._reader = reader
         self._images = images
-        #: How many images may be shown.
+        #: Maximum number of images.
         self.most = 0
-        #: Places of images that have more bytes than the provider takes.
+        #: Indexes of images that exceed the provider's limit in bytes.
         self.too_large: set[int] = set()
         self._of_bytes = False
         limits = reader.limits
@@ -29,7 +29,8 @@ class ImageLimits:
                 self.most = min(self.most, limits.many_images.above)
 
     def admit(self, chosen: Collection[int]) -> bool:
-        """Whether the provider takes these images. If not, the limits are tighter than before."""
+        """Returns True if the provider accepts these images; otherwise tightens the limits. `chosen`: indexes of
+        images."""
         limits = self._reader.limits
         if limits is None or not chosen:
             return True
@@ -45,16 +46,16 @@ class ImageLimits:
 
     @property
     def notes(self) -> list[str]:
-        """What was left out because of the limits."""
+        """Notes on the images that the limits excluded."""
         limits, notes = self._reader.limits, []
         if limits is not None and self.too_large:
             notes.append(
-                f"page images of more than {limits.max_image_bytes:,} bytes were left out ({len(self.too_large)}); "
-                f"{self._reader.name} takes no larger ones"
+                f"{len(self.too_large)} page images were left out: they exceed {limits.max_image_bytes:,} bytes, the "
+                f"maximum of {self._reader.name}"
             )
         if limits is not None and self._of_bytes:
             notes.append(
-                f"no more than {self.most} page images are shown; with more, a request to {self._reader.name} would "
-                f"exceed {limits.max_request_bytes:,} bytes"
+                f"page images were limited to {self.most}: with more, a request to {self._reader.name} would exceed "
+                f"{limits.max_request_bytes:,} bytes"
             )
         return notes

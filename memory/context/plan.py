@@ -1,34 +1,34 @@
-"""The choice between text and page images: which matches stand as text, and which images show them, within a budget.
+"""Planner: chooses which matches to include as text and which page images to show, within a budget.
 
-What a plan shows is worth the sum of what each message is worth to the question. Text alone and images alone are
-planned first; whichever is worth more is filled up without giving up anything of it. Other mixtures take its place only
-where they are worth clearly more: values are estimates, and the best of a dozen estimates is usually too high.
+The value of a plan is the sum of the values of its messages. The planner first plans text alone and images alone, and
+fills the remaining budget of the better one without removing anything from it. Another mixture replaces it only if its
+value is clearly higher: values are estimates, and the maximum of a dozen estimates is biased upwards.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-#: A match is worth (its score ÷ the best one) to this power, ÷ its rank to that power. Fitted to where the evidence of
-#: LoCoMo's questions stands in the answer of recall.
+#: Value of a match: (score ÷ best score) ** SCORE_POWER ÷ rank ** RANK_POWER, fitted to the ranks of the evidence of
+#: LoCoMo's questions in recall results.
 SCORE_POWER, RANK_POWER = 3.0, 0.4
-#: What a message that is none of the matches is worth where a page image shows it: of the last match, and at most.
+#: Value of a message on a page image that is not a match: this share of the last match's value, and the maximum.
 BESIDE, MOST_BESIDE = 0.4, 0.001
-#: How much more, as a share, another mixture must be worth. Over LoCoMo's 760 questions, the plan then shows no less
-#: evidence than the better of text and images, whatever the reader and the budget; with no margin, up to 0.004 less.
+#: Minimum relative gain of another mixture. Over LoCoMo's 760 questions, the plan then shows no less evidence than the
+#: better of text and images, for any reader and budget; without a margin, up to 0.004 less.
 MARGIN = 0.01
-#: Matches that stand as text before images are chosen, in each of the other mixtures.
+#: Numbers of matches that the other mixtures include as text before they choose images.
 FIRST = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 @dataclass(frozen=True)
 class Match:
-    """A message that recall found."""
+    """A recalled message."""
 
-    #: Tokens of it as text, with who and when.
+    #: Tokens as text, header included.
     tokens: int
-    #: What it is worth to show it, see `match_values`.
+    #: Value of showing it, see `match_values`.
     value: float
-    #: The images that show it together; empty if none do.
+    #: Indexes of the images that together show it; empty if there are none.
     images: frozenset[int] = frozenset()
 
 
@@ -36,36 +36,36 @@ class Match:
 class Offer:
     """A page image that can be shown."""
 
-    #: What the reader bills for it and for the text beside it.
+    #: Tokens billed for the image and the text beside it.
     tokens: int
-    #: Tokens of all that it and the text beside it show, as text.
+    #: Tokens that its messages would take as text.
     text_tokens: int
-    #: Messages on it that are none of the matches; of one on several images, its share.
+    #: Number of messages on it that are not matches; a partial one counts its share.
     beside: float = 0.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is shown: positions in the sequences of matches and offers."""
+    """The matches shown as text and the images shown, as indexes of matches and offers."""
 
     texts: frozenset[int]
     images: frozenset[int]
-    #: What it costs.
+    #: Cost in tokens.
     tokens: int
 
 
 def match_values(scores: Sequence[float | None]) -> list[float]:
-    """What matches are worth, by their scores, best first; the first one 1."""
+    """Returns the values of matches. `scores`: best first; the best match has value 1."""
     best = max((score or 0.0 for score in scores), default=0.0)
     shares = [1.0 if score is None or best <= 0 else max(0.0, score / best) ** SCORE_POWER for score in scores]
     return [share / rank**RANK_POWER for rank, share in enumerate(shares, 1)]
 
 
 class Planner:
-    """Plans for one set of matches, best first, and offers."""
+    """Plans the content for one set of matches, best first, and offers."""
 
     def __init__(self, matches: Sequence[Match], offers: Sequence[Offer], room: int, most_images: int) -> None:
-        """`room`: tokens that may be spent; `most_images`: images that may be shown."""
+        """`room`: maximum number of tokens; `most_images`: maximum number of images."""
         self.matches = matches
         self.offers = offers
         self.room = room
@@ -78,8 +78,8 @@ class Planner:
                 self._by_image[image].append(number)
 
     def best(self) -> Plan:
-        """What shows all that the better of text and images alone shows, or another mixture that is worth more by
-        `MARGIN`; of equals the one that costs the least."""
+        """Returns a plan that shows everything that the better of `text` and `images` shows, or another mixture whose
+        value is higher by more than `MARGIN`; among equals the cheapest."""
         text = self.text()
         if not self.offers:
             return text
@@ -90,21 +90,22 @@ class Planner:
         return other if self.value(other) > (1 + MARGIN) * self.value(surest) else surest
 
     def value(self, plan: Plan) -> float:
-        """What all that a plan shows is worth."""
+        """Returns the value of a plan."""
         shown = (m.value for n, m in enumerate(self.matches) if self._covered(n, plan.texts, plan.images))
         return sum(shown) + sum(self._beside[image] for image in plan.images)
 
     def text(self) -> Plan:
-        """Matches as text, in their order; one that does not fit is passed over."""
+        """Returns the plan of text alone: matches in order, without those that do not fit."""
         return self._filled((), frozenset())
 
     def images(self) -> Plan:
-        """Page images alone: those that are worth the most for a token."""
+        """Returns the plan of page images alone: those with the highest value per token."""
         images = self._chosen((), self.room)
         return Plan(frozenset(), images, self._tokens((), images))
 
     def _mixtures(self) -> Iterator[Plan]:
-        """The first matches as text, then images, then what else fits as text; for several numbers of first matches."""
+        """Yields plans of the first matches as text, then images, then further matches as text that fit; one for each
+        of `FIRST`."""
         for count in FIRST:
             first = range(min(count, len(self.matches)))
             left = self.room - self._tokens(first, ())
@@ -115,7 +116,7 @@ class Planner:
                 return
 
     def _chosen(self, texts: Iterable[int], room: int) -> frozenset[int]:
-        """Page images beside matches that stand as text: those that add the most for a token, as many as fit."""
+        """Returns the page images with the highest gain per token over the matches `texts`, as many as fit `room`."""
         known = frozenset(texts)
         density = {
             image: self._gain(image, known) / offer.tokens
@@ -130,12 +131,13 @@ class Planner:
         return frozenset(images)
 
     def _gain(self, image: int, texts: frozenset[int]) -> float:
-        """What a page image adds to `texts`; of a match on several images, its share."""
+        """Returns the value that a page image adds to `texts`; a match on several images counts its share."""
         shown = (self.matches[number] for number in self._by_image[image] if number not in texts)
         return self._beside[image] + sum(match.value / len(match.images) for match in shown)
 
     def _filled(self, texts: Iterable[int], images: frozenset[int]) -> Plan:
-        """`texts` that no image shows, and further matches as text, as many as fit."""
+        """Returns the plan of `images` with those of `texts` that they do not show and further matches as text that
+        fit."""
         chosen = {number for number in texts if not self._covered(number, frozenset(), images)}
         spent = self._tokens(chosen, images)
         for number, match in enumerate(self.matches):
@@ -145,7 +147,7 @@ class Planner:
         return Plan(frozenset(chosen), images, spent)
 
     def _exchanged(self, plan: Plan) -> Plan:
-        """`plan` with images in place of texts that cost more, and with what fits then."""
+        """Returns `plan` with texts replaced by cheaper images, and the tokens saved spent on further matches."""
         while len(plan.images) < self.most_images:
             saving, image = max((self._saving(image, plan), -image) for image in range(len(self.offers)))
             if saving <= 0:
@@ -154,7 +156,7 @@ class Planner:
         return plan
 
     def _saving(self, image: int, plan: Plan) -> int:
-        """Tokens that an image saves in place of the texts that it shows; never positive for one that costs more than
+        """Returns the tokens that an image saves by replacing the texts that it shows; at most 0 if it costs more than
         its own text."""
         offer = self.offers[image]
         if image in plan.images or offer.tokens > offer.text_tokens:

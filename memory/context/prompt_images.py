@@ -1,4 +1,4 @@
-"""Page images as a prompt shows them: with a line that says what stands on the image, and its identifiers as text."""
+"""Page images in a prompt: each with a label that describes it, and with its identifiers as text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from .transcript import line, minute
 
 @dataclass(frozen=True)
 class PromptImage:
-    """A page image of a page, and the text beside it."""
+    """A page image and the text beside it."""
 
     placed: ReaderPage
-    #: What is said before the image: which messages it shows.
+    #: The label before the image, which describes its messages.
     label: str
-    #: Their identifiers, which are easily misread; empty if there are none.
+    #: The identifiers on the image, which are easily misread; empty if there are none.
     identifiers: str
-    #: Tokens of the messages that it shows to their ends, as text.
+    #: Tokens that the complete messages on the image would take as text.
     text_tokens: int
 
     @classmethod
     def of(cls, placed: ReaderPage) -> Self:
-        """The image with what is said before it."""
+        """Returns the image with its label and identifiers."""
         parts = placed.parts
         whole = [part for part in parts if int(part.message_id) not in placed.in_part]
         lines = (line(_Part(part.role, part.name, part.created_at, part.content)) for part in whole)
@@ -46,11 +46,11 @@ class PromptImage:
         return self.placed.image
 
     def said(self, *, keepsakes: bool) -> str:
-        """What is said before the image. `keepsakes`: whether with the identifiers."""
+        """Returns the text before the image. `keepsakes`: include the identifiers."""
         return f"{self.label} Identifiers on it: {self.identifiers}" if keepsakes and self.identifiers else self.label
 
     def tokens(self, *, keepsakes: bool) -> int:
-        """What the reader bills for the image and what is said before it."""
+        """Returns the tokens billed for the image and the text before it. `keepsakes`: see `said`."""
         return self.image.tokens + (self._said_tokens if keepsakes else self._label_tokens)
 
     @cached_property
@@ -63,7 +63,7 @@ class PromptImage:
 
 
 class _Part(NamedTuple):
-    """The part of a message on a page image."""
+    """The part of a message on a page image, as a line of a transcript."""
 
     role: str
     name: str | None
@@ -73,7 +73,7 @@ class _Part(NamedTuple):
 
 
 def _cut(placed: ReaderPage) -> str:
-    """What is said of the messages that an image shows in part."""
+    """Returns the sentence of the label about the messages that an image shows in part; empty if there are none."""
     said = []
     for part in placed.parts:
         number = int(part.message_id)
@@ -88,6 +88,6 @@ def _cut(placed: ReaderPage) -> str:
 
 
 def _identifiers(parts: Sequence[str]) -> dict[str, None]:
-    """The identifiers in texts, each once, in their order."""
+    """Returns the distinct identifiers in texts, in order."""
     found = ((text, keepsake) for text in parts for keepsake in find_keepsakes(text))
     return dict.fromkeys(text[k.start : k.stop] for text, k in found if k.rank == Rank.IDENTIFIER)

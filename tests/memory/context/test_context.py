@@ -152,7 +152,7 @@ def test_what_a_provider_does_not_take_is_not_shown(database_path: Path, sealed:
     with Memory(database_path, clock=lambda: NOW, options=MemoryOptions(readers=Readers(narrow))) as memory:
         small, short, few = (build(memory, name, 900, QUESTION) for name in narrow)
     assert not images(small)
-    assert "more than 1,000 bytes were left out" in small.notes[0]
+    assert "they exceed 1,000 bytes" in small.notes[0]
     assert sum(len(image["data"]) for image in images(short)) <= 40_000
     assert "would exceed 1,088,576 bytes" in short.notes[0]
     assert len(images(few)) == 1
@@ -272,7 +272,7 @@ def test_a_page_that_fades_is_shown_as_it_is_held(memory: Memory) -> None:
 def test_what_cannot_be_built_is_refused(memory: Memory) -> None:
     with pytest.raises(UnknownReader, match="'claude'"):
         build(memory, "cluade", 100)
-    with pytest.raises(InvalidInput, match="does not hold the last message"):
+    with pytest.raises(InvalidInput, match="too small for the last message"):
         build(memory, "text", 5)
     with pytest.raises(InvalidInput, match="budget: Input should be"):
         build(memory, "text", 0)
@@ -293,7 +293,7 @@ def test_what_cannot_be_built_is_refused(memory: Memory) -> None:
 def test_a_budget_that_holds_nothing_of_what_was_found_is_noted(memory: Memory) -> None:
     result = build(memory, "text", 5, QUESTION, thread="no such thread")
     assert result.content == []
-    assert "holds none of its" in result.notes[0]
+    assert "too few for any of the" in result.notes[0]
     assert not build(memory, "text", 500, QUESTION).notes
 
 
