@@ -1,4 +1,4 @@
-"""Long-context optical memory: banks of messages that are sealed onto pages, age, and are recalled."""
+"""Long-context optical memory: messages are stored in banks, sealed onto pages that age, and recalled."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -70,7 +70,7 @@ else:
     }
 
     def __getattr__(name: str) -> object:
-        """Imports what a memory in process needs on first use: a client of a service needs the values alone."""
+        """Imports the in-process memory on first use, since clients of a service need only the values."""
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return vars(import_module(f".{_MODULES[name]}", __name__))[name]

@@ -1,4 +1,4 @@
-"""A memory for asynchronous programs: every call runs in a thread, so that the event loop goes on."""
+"""Memory for asyncio programs: every call runs in a thread and does not block the event loop."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import wraps
@@ -22,21 +22,21 @@ THREADS = 16
 
 
 class _InThreads(Generic[T]):
-    """Calls methods of a `T` in threads."""
+    """Calls methods of a `T` in worker threads."""
 
     def __init__(self, target: T, limiter: anyio.CapacityLimiter) -> None:
         self._target = target
         self._limiter = limiter
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The result of any call, made in a thread."""
+        """Returns the result of `call`, run in a worker thread. Raises what it raises."""
         return await anyio.to_thread.run_sync(lambda: call(*args, **kwargs), limiter=self._limiter)
 
 
 def _threaded(
     method: Callable[Concatenate[T, P], R],
 ) -> Callable[Concatenate[_InThreads[T], P], Coroutine[Any, Any, R]]:
-    """The same method, awaited."""
+    """Returns an asynchronous version of `method`."""
 
     @wraps(method)
     async def call(self: _InThreads[T], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -46,7 +46,7 @@ def _threaded(
 
 
 class AsyncRecordStore(_InThreads[RecordStore]):
-    """A `RecordStore` whose methods are awaited."""
+    """A `RecordStore` with asynchronous methods."""
 
     write = _threaded(RecordStore.write)
     get = _threaded(RecordStore.get)
@@ -55,21 +55,22 @@ class AsyncRecordStore(_InThreads[RecordStore]):
 
 
 class AsyncMemory(_InThreads[Memory]):
-    """A `Memory` whose methods are awaited. They take, return and raise what those of `Memory` do.
+    """A `Memory` with asynchronous methods, which have the parameters, results and errors of those of `Memory`.
 
-    `async with await AsyncMemory.open("agent.db") as memory: …` opens and closes one; `AsyncMemory(memory)` wraps one
-    that the caller closes. Other calls: `await memory.run(memory.memory.reindex, "agent-7")`.
+    `async with await AsyncMemory.open("agent.db") as memory: …` opens and closes a memory; `AsyncMemory(memory)` wraps
+    one that the caller closes. Methods without an asynchronous version can be called with `run`:
+    `await memory.run(memory.memory.embed_new, "agent-7")`.
     """
 
     def __init__(self, memory: Memory, *, threads: int = THREADS) -> None:
-        """`threads`: calls at once; further ones wait."""
+        """`threads`: maximum number of concurrent calls; further ones wait."""
         super().__init__(memory, anyio.CapacityLimiter(threads))
-        #: The memory itself, for calls that do not wait.
+        #: The wrapped memory, for calls that do not block.
         self.memory = memory
 
     @classmethod
     async def open(cls, database: str | Path | DatabaseOptions | None = None, *, threads: int = THREADS) -> Self:
-        """Opens a database in a thread: loading the codec takes a while. Raises as `Memory` does."""
+        """Opens a database in a worker thread, and returns its memory. Raises the errors of `Memory`."""
         return cls(await anyio.to_thread.run_sync(Memory, database), threads=threads)
 
     async def __aenter__(self) -> Self:
@@ -82,7 +83,7 @@ class AsyncMemory(_InThreads[Memory]):
 
     @property
     def records(self) -> AsyncRecordStore:
-        """Values that come back exactly."""
+        """Key-value records of agent frameworks, see `Memory.records`."""
         return AsyncRecordStore(self.memory.records, self._limiter)
 
     async def export(self, bank: str) -> AsyncIterator[RecalledMessage]:

@@ -1,15 +1,15 @@
-"""Where a memory gets its codecs: the current one, and those that wrote older pages."""
+"""The codecs of a memory: the current one, and those that encoded older pages."""
 
 from collections.abc import Mapping
 
 from foxing.encoder import Codec, CodecError, CodecOptions, GivenOptions, find_codec, load_codec
 
-#: Options of the current codec, or those of several codecs by their names.
+#: Options of the current codec, or codec name → options.
 OptionsOfCodecs = CodecOptions | Mapping[str, GivenOptions]
 
 
 class CodecSource:
-    """Loads codecs when they are first needed; a loaded one is shared within the process."""
+    """Loads codecs on first use and keeps them."""
 
     def __init__(self, codec: str | Codec, device: str = "auto", options: OptionsOfCodecs | None = None) -> None:
         """`codec`: the current codec or its name; `device`: "auto", "cpu" or "cuda"."""
@@ -20,26 +20,26 @@ class CodecSource:
 
     @property
     def name(self) -> str:
-        """Name of the codec that writes pages, which need not be loaded."""
+        """Name of the current codec; does not load it."""
         return self._codec if isinstance(self._codec, str) else self._codec.name
 
     def current(self) -> Codec:
-        """The codec that writes pages. Raises `CodecError`."""
+        """Returns the codec that encodes new pages, loaded if necessary. Raises `CodecError`."""
         return self.named(self._codec) if isinstance(self._codec, str) else self._codec
 
     def named(self, name: str) -> Codec:
-        """The codec called `name`. Raises `CodecError`."""
+        """Returns the codec called `name`, loaded if necessary. Raises `CodecError`."""
         codec = self._loaded.get(name)
         if codec is None:
             codec = self._loaded[name] = load_codec(name, self._device, self._options_of(name))
         return codec
 
     def bundled(self, name: str) -> Codec:
-        """The codec called `name` if its weights come with its package; any other is a large model that reading a page
-        must not load by itself. Raises `CodecError`."""
+        """Returns the codec called `name` if its package includes the weights. Raises `CodecError` for others: they are
+        large models, which reading a page must not load implicitly."""
         if not find_codec(name).value.bundled:
             raise CodecError(
-                f"move the page to the present codec by foxing reencode, or choose the codec '{name}'"
+                f"move the page to the current codec with foxing reencode, or choose the codec '{name}'"
             ).naming("codec")
         return self.named(name)
 

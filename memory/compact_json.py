@@ -1,4 +1,4 @@
-"""JSON in one line, as it is typeset, counted and compared."""
+"""Compact JSON: on one line, without spaces."""
 
 import json
 
@@ -6,7 +6,8 @@ from pydantic import JsonValue
 
 
 def compact_json(value: JsonValue, *, sort_keys: bool = False) -> str:
-    """`value` as JSON without spaces and without escapes for letters. Raises `ValueError` for what JSON cannot hold."""
+    """Returns `value` as JSON without spaces and without escaping non-ASCII characters. Raises `ValueError` for NaN,
+    infinity, integers of more than 4,300 digits and too deeply nested values."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=sort_keys)
     except (ValueError, RecursionError) as error:

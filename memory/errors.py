@@ -1,4 +1,4 @@
-"""Errors of a memory, in process and behind a service alike. Messages say what to do."""
+"""Errors of a memory, in process or behind a service. Messages say what to do."""
 
 from foxing.renderer.errors import FoxingError, ProblemKind
 
@@ -8,7 +8,7 @@ from .problems import Problem
 class MemoryFault(FoxingError):
     """Base class of the memory's errors."""
 
-    #: What a service says of the failed request; None in process, and where no answer came.
+    #: The problem document of a service; None in process, and if there was no response.
     details: Problem | None = None
 
 
@@ -18,15 +18,16 @@ class InvalidInput(MemoryFault):
     kind = ProblemKind("invalid-input", 422, "The input is invalid")
 
     def __init__(self, reason: str, *, index: int | None = None) -> None:
+        """`index`: position of the invalid message in the call."""
         super().__init__(reason if index is None else f"messages[{index}]: {reason}")
-        #: What is wrong and what to do, without the position.
+        #: The message of the error, without the position.
         self.reason = reason
-        #: Position of the offending message in the call; None if it is not one message's fault.
+        #: Position of the invalid message in the call; None if the error does not concern a single message.
         self.index = index
 
 
 class InvalidTime(InvalidInput):
-    """A time is naive, cannot be read, or is in the future."""
+    """A time is naive, cannot be parsed, or is in the future."""
 
     kind = ProblemKind("invalid-time", 422, "The time is invalid")
 
@@ -62,19 +63,19 @@ class Conflict(MemoryFault):
 
 
 class Forgotten(MemoryFault):
-    """The memory no longer holds what was asked for."""
+    """The memory no longer holds the requested data."""
 
     kind = ProblemKind("forgotten", 410, "The memory no longer holds this")
 
 
 class TimeTravelForbidden(MemoryFault):
-    """`now` was given, and the settings do not allow it."""
+    """`now` was given, but the settings do not allow it."""
 
     kind = ProblemKind("time-travel-forbidden", 403, "Setting the time is not allowed")
 
 
 class Unavailable(MemoryFault):
-    """The memory, or what it needs, cannot be used at the moment."""
+    """The memory or a component that it needs is temporarily unavailable."""
 
 
 class StorageError(Unavailable):
@@ -90,21 +91,21 @@ class Closed(Unavailable):
 
 
 class ConnectionLost(StorageError):
-    """The server closed the connection in the middle of a transaction, of which all or nothing is stored."""
+    """The server closed the connection during a transaction, which was either committed or rolled back."""
 
 
 class WriteConflict(StorageError):
-    """The server rolled a transaction back because of another one; the same again may succeed."""
+    """The server rolled back a transaction because of a conflict with another; a retry may succeed."""
 
 
 class DatabaseTooNew(StorageError):
-    """A newer version of Foxing wrote the database."""
+    """The database was written by a newer version of Foxing."""
 
     kind = ProblemKind("database-too-new", 503, "The database is from a newer version")
 
 
 class NoDatabase(StorageError):
-    """There is no database, and none is created for a caller that only reads."""
+    """The database does not exist, and a read-only caller does not create one."""
 
 
 class SearchIndexError(StorageError):
@@ -112,19 +113,19 @@ class SearchIndexError(StorageError):
 
 
 class EmbedderError(Unavailable):
-    """The embedder cannot be used, or did not answer."""
+    """The embedder cannot be used or did not respond."""
 
     kind = ProblemKind("embedder", 503, "The embedder cannot be used")
 
 
 class PoolError(Unavailable):
-    """The pool of workers cannot be used, or has failed."""
+    """The worker pool cannot be used or has failed."""
 
-    kind = ProblemKind("pool", 503, "The pool of workers cannot be used")
+    kind = ProblemKind("pool", 503, "The worker pool cannot be used")
 
 
 class RerankerError(Unavailable):
-    """The reranker cannot be used, or did not answer."""
+    """The reranker cannot be used or did not respond."""
 
     kind = ProblemKind("reranker", 503, "The reranker cannot be used")
 
@@ -136,10 +137,10 @@ class Unreadable(MemoryFault):
 
 
 class TokensDamaged(Unreadable):
-    """Stored vision tokens are damaged, or were written by other weights."""
+    """Stored vision tokens are damaged or were written by other weights."""
 
 
 class ReaderFailed(Unreadable, Unavailable):
-    """The model or server that reads a page failed; the page is intact, and can be read later."""
+    """The model or server that reads a page failed; the page is intact and can be read later."""
 
     kind = ProblemKind("reader-failed", 503, "The page cannot be read at the moment")

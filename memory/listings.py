@@ -1,4 +1,4 @@
-"""Banks and pages as callers see them, one by one and in lists, with counts, bytes and times."""
+"""Statistics of banks and pages, one by one and in paginated lists."""
 
 from collections.abc import Collection, Sequence
 
@@ -29,7 +29,7 @@ def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None,
         bank_id = banks.get(connection, bank).id
         list_name = f"pages:{bank_id}:{tier}"
         seen = id_ranges(decode_cursor(cursor, list_name)) if cursor else IdRanges()
-        # erasing its last message moves a page, so that a time does not say which pages were listed
+        # erasing the last message of a page changes its time, so the cursor stores the ids already listed
         left = [page_id for page_id in pages.ids_by_time(connection, bank_id, tier=tier) if page_id not in seen]
         found = pages.by_ids(connection, left[:limit])
         infos = page_infos(connection, bank, [found[page_id] for page_id in left[:limit]])
@@ -50,7 +50,7 @@ def list_banks(database: Database, index: SearchIndex, *, limit: int, cursor: st
 
 
 def _bank_after(cursor: str) -> str:
-    """The name of the bank that a cursor comes after. Raises `InvalidCursor`."""
+    """Returns the name of the last bank before a cursor. Raises `InvalidCursor`."""
     name = decode_cursor(cursor, "banks")[0]
     try:
         return check_bank_name(name)
@@ -66,7 +66,7 @@ def page_info(database: Database, bank: str, page_id: str) -> PageInfo:
 
 
 def set_pinned(database: Database, bank: str, page_id: str, *, pinned: bool) -> PageInfo:
-    """Pins or unpins a page. Raises `NotFound`."""
+    """Pins or unpins a page, and returns its statistics. Raises `NotFound`."""
     with database.write() as connection:
         bank_id = banks.get(connection, bank).id
         banks.lock(connection, bank_id)
@@ -77,7 +77,7 @@ def set_pinned(database: Database, bank: str, page_id: str, *, pinned: bool) -> 
 
 
 def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> list[PageInfo]:
-    """Statistics of pages of the bank called `bank`."""
+    """Returns the statistics of pages of the bank called `bank`, in the order of `rows`."""
     ids = [row.id for row in rows]
     threads = _threads_of(connection, ids)
     keepsakes = pages.keepsake_totals(connection, ids)
@@ -110,8 +110,8 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
 
 
 def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInfo:
-    """Statistics of a bank, whose messages are in `index`. Bytes are those of its rows and indexes, without free space
-    in the file."""
+    """Returns the statistics of a bank whose messages are in `index`. Bytes are those of rows and database indexes,
+    without free space in the file."""
     totals = sizes.message_totals(connection, bank.id)
     tiers = sizes.tier_totals(connection, bank.id)
     stored = {
@@ -146,7 +146,7 @@ def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInf
 
 
 def _threads_of(connection: Connection, page_ids: Collection[int]) -> dict[int, list[str]]:
-    """Page id → names of the threads on it, in their order on the page."""
+    """Returns page id → names of the threads on it, in page order."""
     found = manifests.get(connection, page_ids)
     ordered = {page_id: list(dict.fromkeys(manifest.threads.tolist())) for page_id, manifest in found.items()}
     names = banks.thread_names(connection, {i for ids in ordered.values() for i in ids})

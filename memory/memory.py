@@ -1,4 +1,4 @@
-"""The memory in process: the facade behind the HTTP API and the command line, and the entry point for embedding."""
+"""The in-process memory: the facade behind the HTTP API and the command line, and the API for embedding."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -83,16 +83,16 @@ class Memory:
         clock: Callable[[], datetime] = utc_now,
         options: MemoryOptions | None = None,
     ) -> None:
-        """Opens the database, and creates or migrates it if necessary.
+        """Opens the database, creating or migrating it if necessary.
 
-        `database`: the path of a SQLite file, by default one in the user's data folder, or the URL of a database, alone
-        or in `DatabaseOptions`. `codec`: a codec or its name; it is loaded when first needed. `clock`: returns the
-        present, timezone-aware. `device`: what a codec given by name runs on, "auto", "cpu" or "cuda". `codec_options`:
-        its options, or those of several codecs by their names, for pages that another one wrote. `options`: the rest.
+        `database`: path of a SQLite file, by default one in the user's data folder, or a database URL, alone or in
+        `DatabaseOptions`. `codec`: a codec or its name; it is loaded on first use. `device`: device of a codec given by
+        name, "auto", "cpu" or "cuda". `codec_options`: options of the codec, or codec name → options, for pages encoded
+        by other codecs. `clock`: returns the current time, timezone-aware. `options`: further options.
 
-        Raises `StorageError` if the database or the search index cannot be used, `EmbedderError` or `RerankerError` for
-        an endpoint without address or model, `DatabaseTooNew` if a newer version wrote the database, `NoDatabase` if
-        there is none and `DatabaseOptions(create=False)` asks for one that exists.
+        Raises `StorageError` if the database or the search index cannot be used, `DatabaseTooNew` if a newer version
+        wrote the database, `NoDatabase` if it does not exist and `DatabaseOptions(create=False)` is given, and
+        `EmbedderError` or `RerankerError` for an endpoint without address or model.
         """
         self._codecs, self._clock = CodecSource(codec, device, codec_options), clock
         search, reranking = (options := options or MemoryOptions()).search(), options.reranking()
@@ -125,8 +125,8 @@ class Memory:
         self.close()
 
     def close(self) -> None:
-        """Closes the memory: every call that needs the database raises `Closed` from then on, calls that are running
-        finish or raise it, and nothing is left half done. Closing again has no effect."""
+        """Closes the memory. Running calls finish or raise `Closed`, without partial writes; later calls that need the
+        database raise it. Idempotent."""
         self._recall_weights.write()
         self._database.close()
         self._vectors.source.close()
@@ -139,7 +139,7 @@ class Memory:
 
     @property
     def codec(self) -> Codec:
-        """The present codec, loaded. Raises `CodecError` if it cannot be loaded."""
+        """The current codec, loaded if necessary. Raises `CodecError` if it cannot be loaded."""
         return self._codecs.current()
 
     @property
@@ -149,24 +149,24 @@ class Memory:
 
     @property
     def jobs(self) -> JobQueue:
-        """The queue of what is due, for a clock that fills it and workers that empty it; `tick` does both."""
+        """The job queue, for a scheduler that enqueues due work and workers that run it; `tick` does both."""
         return self._jobs
 
     @cached_property
     def bulk(self) -> BulkWork:
-        """Ageing, reencoding and importing by a pool of workers."""
+        """Ageing, reencoding and importing with a worker pool."""
         return BulkWork(self._ager, self._reencoder, self._store, self.now, before=self._recall_weights.write)
 
     @cached_property
     def records(self) -> RecordStore:
-        """Values that agent frameworks keep and must get back exactly, beside the messages."""
+        """Key-value records of agent frameworks, which are stored beside the messages and never fade."""
         return RecordStore(self._database, self.now)
 
     def now(self, now: str | datetime | None = None, timezone: str | None = None) -> datetime:
-        """`now`, or the time of the memory's clock, in UTC.
+        """Returns `now`, or the time of the memory's clock, in UTC.
 
-        `now` may be given in words, as a date or in RFC 3339; a date, or another period, counts from its start.
-        `timezone`: IANA name or offset that it is read in, UTC by default. Raises `InvalidTime`.
+        `now`: a datetime, or text in words, as a date or in RFC 3339; a period is taken at its start. `timezone`: IANA
+        name or offset for text, UTC by default. Raises `InvalidTime`.
         """
         present = self._clock().astimezone(UTC)
         if isinstance(now, str):
@@ -179,8 +179,8 @@ class Memory:
         _ = self.codec
 
     def warm(self, stopping: Callable[[], bool] = lambda: False) -> int:
-        """Reads the newest pages of all banks until the page cache is full or `stopping()`, in the pauses of other
-        calls, so that the first recalls need not; returns how many. Raises `StorageError` or `CodecError`."""
+        """Warms the page cache: while no other call is running, decodes the newest pages of all banks until the cache
+        is full or `stopping()` returns True. Returns the number of pages. Raises `StorageError` or `CodecError`."""
         return CacheWarmer(self._database, self._decoder).warm(stopping)
 
     def store(
@@ -191,26 +191,26 @@ class Memory:
         thread: str | None = None,
         idempotency_key: str | None = None,
     ) -> StoreResult:
-        """Stores messages, all or none, and creates the bank if necessary. They can be recalled at once.
+        """Stores messages atomically, creating the bank if necessary. They can be recalled immediately.
 
         A message without `created_at` is dated now; one without `thread` belongs to `thread`. Storing the same message
-        under the same id again does nothing. `idempotency_key`: repeating a call with the same key returns the first
-        result. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`, and `Conflict` if an id or the idempotency key
-        was used for something else.
+        under the same id is idempotent. `idempotency_key`: a repeated call with the same key returns the first result.
+        Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`, and `Conflict` if an id or the idempotency key was used
+        for other content.
         """
         return self._store.store(StoreCall(bank, messages, thread, idempotency_key), self.now())
 
     def store_each(self, calls: Sequence[StoreCall]) -> list[StoreResult | BaseException]:
-        """The result of `store`, or what it would raise, for each of some calls, which share a transaction where they
-        can."""
+        """Returns, for each of several calls of `store`, its result or the exception that it would raise. The calls
+        share transactions where possible."""
         return self._store.store_each(calls, self.now())
 
     def message(self, bank: str, message_id: str) -> MessageInfo:
-        """One message as remembered, and how much it was recalled. Raises `NotFound`."""
+        """Returns a message as remembered, with its recall weight. Raises `NotFound`."""
         return self._recall_weights.info(bank, self._recaller.message(bank, message_id), self.now())
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
-        """All messages of a bank in time order, as remembered now."""
+        """Yields all messages of a bank in time order, as remembered now. Raises `NotFound`."""
         cursor: str | None = None
         while True:
             part = self.recall(bank, limit=500, cursor=cursor)
@@ -222,11 +222,12 @@ class Memory:
     def recall(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
     ) -> RecallResult:
-        """The messages that answer `query`, best first; without a query, those of the time window in time order.
+        """Returns the messages that match `query`, best first; without a query, those of the time window in time order.
 
-        `fields`: `since`, `until`, `now`, `timezone`, `thread`, `limit`, `cursor`, `max_tokens`, `neighbours` and
-        `fidelity`, see `RecallQuery`; they replace the fields of a `RecallQuery` given as `query`. Raises `NotFound`,
-        `InvalidTime`, `InvalidCursor`, `InvalidInput`.
+        `fields`: the fields of `RecallQuery` for text: `since`, `until`, `now`, `timezone`, `thread`, `metadata`,
+        `roles`, `limit`, `cursor`, `max_tokens`, `neighbours`, `neighbour_text`, `fidelity` and `gap_mark`. They
+        override those of a `RecallQuery` given as `query`. Raises `NotFound`, `InvalidTime`, `InvalidCursor`,
+        `InvalidInput`.
         """
         built = RecallQuery.build(query, **fields).for_format("text")
         result = self._recaller.recall(bank, built, now := self.now(built.now, built.timezone))
@@ -236,12 +237,12 @@ class Memory:
     def recall_images(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]
     ) -> RecalledImages:
-        """Images of the pages that hold the messages that answer `query`, each page once: as it is held for the reader
-        "native", or laid out for another, on as many images as show a match.
+        """Returns images of the pages with messages that match `query`, each page once: as stored for the reader
+        "native", or laid out for another reader, on one or more images.
 
-        `fields`: `since`, `until`, `now`, `timezone`, `thread`, `limit`, `cursor` and `reader`, see `RecallQuery`;
-        `max_tokens`, `neighbours` and `fidelity` do not apply. Open messages are on no page yet and are returned as
-        text. Raises as `recall` does, and `UnknownReader`.
+        `fields`: the fields of `RecallQuery` for images: `since`, `until`, `now`, `timezone`, `thread`, `metadata`,
+        `roles`, `limit`, `cursor` and `reader`. Open messages have no page yet and are returned as text. Raises the
+        errors of `recall`, and `UnknownReader`.
         """
         built = RecallQuery.build(query, **fields).for_format("images")
         result = self._image_recaller.recall(bank, built, now := self.now(built.now, built.timezone))
@@ -250,10 +251,11 @@ class Memory:
         return result
 
     def context(self, bank: str, request: ContextRequest) -> ContextResult:
-        """The next prompt for a reader, within its budget: the last messages exactly, and what recall finds, as text or
-        page image, whichever shows more for a billed token. An image never costs more than its text.
+        """Returns content for the prompt of a reader, within the budget of the request: recalled messages, as text or
+        page image, whichever shows more per billed token, and the last messages verbatim. An image never costs more
+        than its text.
 
-        Raises `NotFound`, `UnknownReader`, `InvalidTime`, and `InvalidInput` for a budget that does not hold the last
+        Raises `NotFound`, `UnknownReader`, `InvalidTime`, and `InvalidInput` if the budget is too small for the last
         message.
         """
         return self._context.build(bank, request, self.now(request.now, request.timezone))
@@ -266,8 +268,8 @@ class Memory:
         timezone: str | None = None,
         progress: Progress | None = None,
     ) -> SealReport:
-        """Seals all open messages onto pages, the last of which may be short. `now`, `timezone`: see `now`. `progress`
-        counts messages. Raises `NotFound`, `InvalidTime`, `CodecError`."""
+        """Seals all open messages onto pages, the last of which may be partly filled, and returns a report. `now`,
+        `timezone`: see `now`. `progress` counts messages. Raises `NotFound`, `InvalidTime`, `CodecError`."""
         return self._sealer.seal(bank, self.now(now, timezone), everything=True, progress=progress)
 
     def age(
@@ -280,12 +282,12 @@ class Memory:
         preview: int = PREVIEWED_PAGES,
         progress: Progress | None = None,
     ) -> AgeReport:
-        """Moves the pages of a bank to the tiers that the policy sets for their age, and purges from the trash
-        what is past the undo window. `progress` counts pages.
+        """Moves the pages of a bank to the tiers that the policy sets for their age, purges trash past the undo window,
+        and returns a report. `progress` counts pages.
 
-        `now`, `timezone`: see `now`. `dry_run`: writes nothing, and reports what would happen, how much it would save,
-        and which words would fade from up to `preview` pages, which takes some tenths of a second each. Raises
-        `NotFound`, `InvalidTime`, `InvalidInput`, `CodecError`.
+        `now`, `timezone`: see `now`. `dry_run`: writes nothing and reports what would happen, the savings, and the
+        words that would fade from up to `preview` pages, at a few tenths of a second per page. Raises `NotFound`,
+        `InvalidTime`, `InvalidInput`, `CodecError`.
         """
         at = self.now(now, timezone)
         self._recall_weights.write()
@@ -296,9 +298,10 @@ class Memory:
         return self._ager.dry_run(bank, at, preview)
 
     def tick(self, *, now: str | datetime | None = None) -> TickReport:
-        """Does what is due in all banks: seals full pages and old messages, ages pages, purges the trash.
+        """Runs the work due in all banks, and returns a report: seals full pages and old messages, ages pages, and
+        purges the trash. `now`: see `now`.
 
-        If the work in a bank fails, the report says so and the next tick tries again; other banks are not affected.
+        A failure in one bank is reported, does not affect other banks, and is retried by the next tick.
         """
         return self._jobs.tick(self.now(now))
 
@@ -312,68 +315,72 @@ class Memory:
         timezone: str | None = None,
         progress: Progress | None = None,
     ) -> UndoReport:
-        """Brings back what ageing dropped, as it was, of a bank or of a `page`, and pins the pages, so that they do not
-        age again before they are unpinned. Only what is within its undo window at `now` can be brought back.
+        """Restores data that ageing dropped, of a bank or of one `page`, pins the restored pages, so that they do not
+        age again until they are unpinned, and returns a report. Only data within its undo window at `now` can be
+        restored.
 
-        `since`: only what was dropped then or later: a time, or words such as “2 hours ago”. Of several versions, the
-        first one after that is restored. Undoing again does nothing. `progress` counts pages. Raises `NotFound`,
-        `InvalidTime`, and `Forgotten` for a `page` of which all that was dropped has been purged.
+        `since`: restore only data dropped at or after this time: a datetime, or words such as “2 hours ago”. Of several
+        versions, the earliest is restored. Idempotent. `progress` counts pages. Raises `NotFound`, `InvalidTime`, and
+        `Forgotten` for a `page` whose dropped data has been purged.
         """
         at = self.now(now, timezone)
         start = parse_since(since, at, timezone) if isinstance(since, str) else since and aware_utc(since)
         return self._undoer.undo(bank, at, since=start, page_key=page, progress=progress)
 
     def erase_message(self, bank: str, message_id: str) -> ErasureReport:
-        """Erases a message for good: from its pages at every tier, the trash, the index, and every other table.
+        """Permanently erases a message: from its pages at every tier, the trash, the index and every other table.
+        Returns a report.
 
-        What else is on its pages stays and reads as before; sharper versions of these pages go, so that ageing that
-        concerns them can no longer be undone. If the process is killed, the message is whole or gone. Raises
-        `NotFound`, and `Unreadable` if a page with other messages cannot be read.
+        Other messages on its pages are kept and read as before, but sharper versions of these pages are deleted, so
+        that their ageing can no longer be undone. The erasure is atomic. Raises `NotFound`, and `Unreadable` if a page
+        with other messages cannot be read.
         """
         return self._eraser.erase_message(bank, message_id, self.now())
 
     def erase_thread(self, bank: str, thread: str, *, progress: Progress | None = None) -> ErasureReport:
-        """Erases all messages of a thread for good, as `erase_message` does; those stored meanwhile stay. Erasing it
-        again completes what was interrupted. `progress` counts messages.
+        """Permanently erases all messages of a thread, as `erase_message` does, and returns a report. Messages stored
+        meanwhile are kept. Repeating the call completes an interrupted erasure. `progress` counts messages.
 
-        Raises `NotFound`, and `Unreadable` if some pages cannot be read, after everything else is erased.
+        Raises `NotFound`, and `Unreadable` if some pages cannot be read, after everything else has been erased.
         """
         return self._eraser.erase_thread(bank, thread, self.now(), progress=progress)
 
     def erase_bank(self, bank: str) -> ErasureReport:
-        """Erases a bank for good with everything in it, records included, in one transaction. Raises `NotFound`."""
+        """Permanently erases a bank with all its data, records included, in one transaction, and returns a report.
+        Raises `NotFound`."""
         return self._eraser.erase_bank(bank)
 
     def reencode(self, bank: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:
-        """Rewrites every page that another codec or other weights wrote, pinned pages included, with the present ones.
+        """Reencodes every page of another codec or other weights, pinned pages included, with the current ones, and
+        returns a report.
 
-        A page is drawn from its kept text, else from its decoded tokens, for which the codec that wrote them is loaded.
-        Its tier stays, or becomes the next sharper one that the codec has. A page laid out for another codec is typeset
-        again, on several pages where one holds less. A page that cannot be read is left as it is and reported.
+        A page is drawn from its kept text, else from its decoded tokens, for which their codec is loaded. It keeps its
+        tier, or moves to the next sharper one if the codec lacks it. A page laid out for another codec is typeset
+        again, on several pages if it no longer fits one. Unreadable pages are skipped and reported.
 
         An interrupted call leaves every page intact, and the next call resumes. `progress` counts pages. `dry_run`:
-        writes nothing, and reports what would happen. Raises `NotFound`, `CodecError`.
+        writes nothing and reports what would happen. Raises `NotFound`, `CodecError`.
         """
         return self._reencoder.reencode(bank, self.now(), dry_run=dry_run, progress=progress)
 
     def reindex(self, bank: str, *, words: bool = False, progress: Progress | None = None) -> EmbeddingReport:
-        """Embeds the messages that have no embedding of the present embedder, as they are remembered now: those that
-        another embedder has embedded, and those stored while there was none. The clock does so by itself after an
-        update and for slow embedders.
+        """Embeds the messages without an embedding by the current embedder, as remembered now, and returns a report.
+        These are messages embedded by another embedder or stored while there was none. The scheduler does the same
+        after an update and for slow embedders.
 
-        `words`: also indexes the words of all messages anew, as another search index needs it; then it is no error to
-        have no embedder. Each batch is committed, so that an interrupted call is resumed by the next. `progress` counts
-        messages. Raises `NotFound`, and `EmbedderError` if there is no embedder or it does not answer.
+        `words`: also reindexes the words of all messages, which a change of search index requires; an embedder is then
+        optional. Each batch is committed, so that the next call resumes an interrupted one. `progress` counts messages.
+        Raises `NotFound`, and `EmbedderError` if there is no embedder or it does not respond.
         """
         return self._embedder.reindex(bank, words=words, progress=progress)
 
     def embed_new(self, bank: str) -> int:
-        """Embeds messages stored since the last call, some at a time; how many, 0 if there are no more. For callers
-        that store with `MemoryOptions.embed_later`. Raises `NotFound`, `EmbedderError`."""
+        """Embeds a batch of the messages stored since the last call, and returns their number, 0 when all are embedded.
+        For callers that set `MemoryOptions.embed_later`. Raises `NotFound`, `EmbedderError`."""
         return self._embedder.embed_new(bank)
 
     def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
-        """Pages of a bank, or those at `tier`, in the order of their last message, oldest first.
+        """Returns the pages of a bank, or those at `tier`, sorted by their last message, oldest first.
 
         `limit`: 1 to 500. `cursor`: `next_cursor` of the previous call. Raises `NotFound`, `InvalidInput`,
         `InvalidCursor`, and `LayoutError` for an unknown tier.
@@ -381,18 +388,19 @@ class Memory:
         return list_pages(self._database, bank, limit=limit, cursor=cursor, tier=tier)
 
     def page(self, bank: str, page_id: str) -> PageInfo:
-        """One page and how it is held. Raises `NotFound`."""
+        """Returns the statistics of a page. Raises `NotFound`."""
         return page_info(self._database, bank, page_id)
 
     def page_image(self, bank: str, page_id: str, tier: str | None = None) -> bytes:
-        """PNG of the page as `tier` shows it (its own by default), drawn from the best that the memory holds.
+        """Returns a PNG of the page at `tier`, by default its own, drawn from the sharpest version that the memory
+        holds.
 
-        Raises `NotFound`, `TokensDamaged`, `ReaderFailed`, and `Forgotten` for a tier sharper than what is held.
+        Raises `NotFound`, `TokensDamaged`, `ReaderFailed`, and `Forgotten` for a tier sharper than that version.
         """
         return self._viewer.image(bank, page_id, tier)
 
     def read_page(self, bank: str, page_id: str, tier: str | None = None) -> PageReading:
-        """The page decoded from its vision tokens, or as it would read at the lower `tier`.
+        """Returns the text of the page, decoded from its vision tokens, or as it would read at the lower `tier`.
 
         Keepsakes are spliced into the messages but not into the text of the page. Raises `NotFound`, `Forgotten`,
         `InvalidInput` for a tier that the codec lacks, `TokensDamaged`, `ReaderFailed`.
@@ -400,7 +408,7 @@ class Memory:
         return self._viewer.read(bank, page_id, tier)
 
     def preview_page(self, bank: str, page_id: str, tier: str | None = None) -> PagePreview:
-        """What would be left of a page at a lower tier, by default the next one of the codec.
+        """Returns a preview of a page at a lower tier, by default the next one of the codec.
 
         Raises `NotFound`, `InvalidInput` for a tier that is not lower or that the codec lacks, `TokensDamaged`,
         `ReaderFailed`.
@@ -408,35 +416,35 @@ class Memory:
         return self._viewer.preview(bank, page_id, tier)
 
     def page_tokens(self, bank: str, page_id: str) -> VisionTokens:
-        """The stored vision tokens of a page. Raises `NotFound`, `TokensDamaged`."""
+        """Returns the stored vision tokens of a page. Raises `NotFound`, `TokensDamaged`."""
         return self._viewer.tokens(bank, page_id)
 
     def pin(self, bank: str, page_id: str) -> PageInfo:
-        """Pins a page, so that it does not age. Raises `NotFound`."""
+        """Pins a page, which exempts it from ageing, and returns its statistics. Raises `NotFound`."""
         return set_pinned(self._database, bank, page_id, pinned=True)
 
     def unpin(self, bank: str, page_id: str) -> PageInfo:
-        """Unpins a page, so that it ages again. Raises `NotFound`."""
+        """Unpins a page, so that it ages again, and returns its statistics. Raises `NotFound`."""
         return set_pinned(self._database, bank, page_id, pinned=False)
 
     def banks(self, *, limit: int = 50, cursor: str | None = None) -> Banks:
-        """Banks in the order of their names, with statistics. `limit`: 1 to 500. `cursor`: `next_cursor` of the
-        previous call. Raises `InvalidInput`, `InvalidCursor`."""
+        """Returns the statistics of banks, sorted by name. `limit`: 1 to 500. `cursor`: `next_cursor` of the previous
+        call. Raises `InvalidInput`, `InvalidCursor`."""
         return list_banks(self._database, self._index, limit=limit, cursor=cursor)
 
     def bank(self, bank: str) -> BankInfo:
-        """Statistics of a bank. Raises `NotFound`."""
+        """Returns the statistics of a bank. Raises `NotFound`."""
         with self._database.read() as connection:
             return bank_info(connection, banks.get(connection, bank), self._index)
 
     def policy(self, bank: str) -> Policy:
-        """The ageing policy of a bank. Raises `NotFound`."""
+        """Returns the ageing policy of a bank. Raises `NotFound`."""
         with self._database.read() as connection:
             return Policy.parse(banks.get(connection, bank).policy)
 
     def set_policy(self, bank: str, policy: Policy | Mapping[str, Any]) -> Policy:
-        """Sets the ageing policy of a bank, which is created if necessary, and returns it. Raises `InvalidPolicy`, and
-        `InvalidInput` for an invalid name."""
+        """Sets the ageing policy of a bank, creating the bank if necessary, and returns the policy. Raises
+        `InvalidPolicy`, and `InvalidInput` for an invalid bank name."""
         policy = policy if isinstance(policy, Policy) else Policy.parse(policy)
         check_bank_name(bank)
         fields = policy.model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""Options of a memory that are rarely changed."""
+"""Less common options of a memory."""
 
 from dataclasses import dataclass, field
 
@@ -22,35 +22,35 @@ MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
 
 @dataclass(frozen=True)
 class MemoryOptions:
-    """Limits of a memory, and the search index it uses."""
+    """Options of a memory: limits, caches, search and readers."""
 
     #: Maximum size of a message's text, in bytes of UTF-8.
     max_message_bytes: int = MAX_MESSAGE_BYTES
-    #: Bytes of pages that stay decoded in memory.
+    #: Size of the cache of decoded pages, in bytes.
     page_cache_bytes: int = PAGE_CACHE_BYTES
-    #: What finds messages by their words, or its name.
+    #: The lexical index, or its name.
     search_index: str | SearchIndex = DEFAULT_INDEX
-    #: What finds messages by their meaning, or its name; "none" for words alone, "openai" for `embedder_endpoint`.
+    #: The embedder for semantic search, or its name; "none" for lexical search only, "openai" for `embedder_endpoint`.
     embedder: str | Embedder = field(default_factory=lambda: embedder.DEFAULT_EMBEDDER)
-    #: Where the embedder "openai" is.
+    #: The endpoint of the embedder "openai".
     embedder_endpoint: EndpointOptions | None = None
-    #: Whether storing leaves embedding to `Memory.embed_new`, which the caller calls after it, and to the clock.
+    #: Whether `store` leaves embedding to `Memory.embed_new`, which the caller calls afterwards, and to the scheduler.
     embed_later: bool = False
-    #: Bytes of embeddings that stay in memory between queries.
+    #: Size of the cache of embeddings, in bytes.
     vector_cache_bytes: int = VECTOR_CACHE_BYTES
-    #: What puts the best matches of a question in a better order, or its name; "endpoint" for `reranker_endpoint`.
+    #: The reranker of the best matches, or its name; "endpoint" for `reranker_endpoint`.
     reranker: str | Reranker = NONE
-    #: Where the reranker "endpoint" is.
+    #: The endpoint of the reranker "endpoint".
     reranker_endpoint: EndpointOptions | None = None
-    #: Seconds that recall waits for the reranker before it goes on without.
+    #: Timeout of the reranker in seconds, after which recall returns the matches without reranking.
     reranker_timeout_s: float = TIMEOUT_S
-    #: Whether what recall finds fades later.
+    #: Whether recalled messages fade later than others.
     recall_weights: bool = True
-    #: Models that context is built for.
+    #: The readers that images and context can be laid out for.
     readers: Readers = field(default_factory=Readers)
 
     def search(self) -> HybridSearch:
-        """The search that these options choose. Raises `SearchIndexError`, and `EmbedderError` for an endpoint without
+        """Returns the search of these options. Raises `SearchIndexError`, and `EmbedderError` for an endpoint without
         address or model."""
         index = self.search_index
         source = EmbedderSource(self.embedder, self.embedder_endpoint, later=self.embed_later)
@@ -60,5 +60,5 @@ class MemoryOptions:
         )
 
     def reranking(self) -> RerankerSource:
-        """The reranker that these options choose. Raises `RerankerError` for an endpoint without address or model."""
+        """Returns the reranker of these options. Raises `RerankerError` for an endpoint without address or model."""
         return RerankerSource(self.reranker, self.reranker_endpoint, self.reranker_timeout_s)

@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457), which a service answers a failed request with."""
+"""Problem documents (RFC 9457), the error responses of a service."""
 
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ TYPE_PREFIX: Final = "urn:foxing:problem:"
 
 
 class FieldError(BaseModel):
-    """One error in a request."""
+    """An error in a field of a request."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,13 +22,13 @@ class Problem(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     type: str = Field(description="Stable identifier of the kind of problem.", examples=[TYPE_PREFIX + "not-found"])
-    title: str = Field(description="Short summary, always the same for a `type`.", examples=["Not found"])
+    title: str = Field(description="Short summary, the same for every problem of a `type`.", examples=["Not found"])
     status: int = Field(description="HTTP status.", examples=[404])
     detail: str = Field(description="What happened and what to do about it.")
     instance: str | None = Field(default=None, description="Path of the request.")
-    request_id: str | None = Field(default=None, description="The `X-Request-ID` of the request, also in the log.")
+    request_id: str | None = Field(default=None, description="`X-Request-ID` of the request, also logged.")
     errors: list[FieldError] | None = Field(default=None, description="The errors in the request, if it is invalid.")
 
     def document(self) -> dict[str, Any]:
-        """A JSON object without the fields that are None."""
+        """Returns the problem as a JSON object, without fields that are None."""
         return self.model_dump(mode="json", exclude_none=True)

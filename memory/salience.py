@@ -1,7 +1,7 @@
-"""Salience of the words of a page beyond what their text says.
+"""Refinements of the salience of words by signals outside the page: keepsakes, recall weight and rarity.
 
-A refinement changes the salience of the words of a page; `foxing.renderer.fading.fade` says what the numbers mean.
-Pages that are pinned do not age, so that none of their words fades.
+A refinement maps the salience of the words of a page, whose scale `foxing.renderer.fading.fade` defines. Pinned pages
+do not age, so their words never fade.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,15 @@ from foxing.encoder import Refinement
 from foxing.memory.text.terms import term_runs
 from foxing.renderer.fading import MessageWords, Salience
 
-#: How much the salience of the words of a message grows for every doubling of how often it was recalled.
+#: Relative increase of the salience of a message's words per doubling of its recall weight.
 _PER_DOUBLING = 0.25
-#: Share of a word's salience within its rank that does not depend on the bank.
+#: Share of a word's salience within its rank that does not depend on its rarity in the bank.
 _OWN_SHARE = 0.5
 
 
 def fade_last(ranges: Sequence[Sequence[tuple[int, int]]]) -> Refinement:
-    """Words in `ranges` of the characters of each message fade after all others: what is kept as text costs its bytes
-    whether or not the page shows it."""
+    """Returns a refinement that makes words in `ranges` fade last. `ranges`: for each message, half-open character
+    ranges of its keepsakes, which take bytes whether or not the page shows them."""
 
     def refine(messages: Sequence[MessageWords], salience: Sequence[Salience]) -> list[Salience]:
         result = []
@@ -33,26 +33,26 @@ def fade_last(ranges: Sequence[Sequence[tuple[int, int]]]) -> Refinement:
 
 
 def by_recall_weight(strengths: Sequence[float]) -> Refinement:
-    """Words of messages that recall has found are worth more than others of their rank: a quarter more when
-    it found them once, twice as much after fifteen times. Ranks stay as they are, so that no negation of one message
-    fades for an adjective of another.
+    """Returns a refinement that raises the salience of recalled messages within its rank: by a quarter at a recall
+    weight of 1, to twice as much at 15. Ranks do not change, so that a negation in one message never fades before an
+    adjective in another.
 
     `strengths`: recall weight of each message, at least 0.
     """
     factors = 1 + _PER_DOUBLING * np.log2(1 + np.array(strengths, dtype=np.float64))
 
     def refine(messages: Sequence[MessageWords], salience: Sequence[Salience]) -> list[Salience]:
-        most = factors.max(initial=1.0)  # the fraction of the most recalled stays, that of others shrinks
+        most = factors.max(initial=1.0)  # scales the others down, so that fractions stay below 1
         return [np.floor(own) + (own - np.floor(own)) * f / most for own, f in zip(salience, factors, strict=True)]
 
     return refine
 
 
 def by_rarity(frequencies: Mapping[str, int]) -> Refinement:
-    """Words that few messages of the bank hold are worth more than others of their rank: what is said everywhere is
-    lost nowhere.
+    """Returns a refinement that raises the salience of rare words within its rank: a word in many messages is not lost
+    with one of them.
 
-    `frequencies`: index term → how many messages of the bank hold it. A word without terms keeps what it is worth.
+    `frequencies`: index term → number of messages of the bank with the term. A word without terms keeps its salience.
     """
 
     def refine(messages: Sequence[MessageWords], salience: Sequence[Salience]) -> list[Salience]:
@@ -63,7 +63,7 @@ def by_rarity(frequencies: Mapping[str, int]) -> Refinement:
 
 def _by_rarity(message: MessageWords, salience: Salience, frequencies: Mapping[str, int]) -> Salience:
     text = message.entry.content
-    rarest = np.full(len(text) + 1, np.inf)  # at each character, of the terms that hold it
+    rarest = np.full(len(text) + 1, np.inf)  # for each character, the frequency of the rarest term that covers it
     for term, start, stop in term_runs(text):
         rarest[start:stop] = np.minimum(rarest[start:stop], frequencies.get(term, 1))
     held = np.array([rarest[start:stop].min() for start, stop in message.words], dtype=np.float64)

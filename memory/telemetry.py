@@ -1,6 +1,6 @@
-"""Operations of a memory: storing, sealing, ageing, recalling, and what they consist of, for whoever measures them.
+"""Instrumentation hooks: spans for the operations of a memory, such as storing, sealing, ageing and recall.
 
-An operation has a name and figures, names of banks and ids of pages; never anything of what was said.
+An operation has a name and attributes: figures, bank names and page ids, never the content of messages.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 Value = str | int | float | bool | Sequence[str]
 
-MOST_IDS = 64  # of a list in an operation
+MOST_IDS = 64  # maximum length of a list in the attributes
 
 _P = ParamSpec("_P")
 _Owner = TypeVar("_Owner")
@@ -22,19 +22,19 @@ _Report = TypeVar("_Report")
 
 @dataclass
 class Operation:
-    """An operation that is going on."""
+    """An operation in progress."""
 
-    #: "store", "seal", "age", "recall", "job"; "search", "embed", "encode", "draw", "decode" within them.
+    #: "store", "seal", "age", "recall" or "job"; nested: "search", "embed", "encode", "draw" or "decode".
     name: str
     attributes: dict[str, Value] = field(default_factory=dict)
 
     def note(self, **attributes: Value) -> None:
-        """Adds what is known only as the operation goes on. Long lists are cut."""
+        """Adds attributes during the operation. Lists are truncated to `MOST_IDS`."""
         for name, value in attributes.items():
             self.attributes[name] = value if isinstance(value, str | int | float) else value[:MOST_IDS]
 
 
-#: Entered when an operation begins, and left when it ends, with the error if it raises one.
+#: Returns a context manager that is entered when an operation begins and exited when it ends, with its error if any.
 Watcher = Callable[[Operation], AbstractContextManager[object]]
 
 _watchers: tuple[Watcher, ...] = ()
@@ -42,7 +42,8 @@ _changing = Lock()
 
 
 def watch(watcher: Watcher) -> Callable[[], None]:
-    """Has `watcher` see all operations of this process, in the threads that carry them out; returns what ends that."""
+    """Registers a hook for all operations of this process, called in the threads that run them. Returns a function that
+    unregisters it."""
     global _watchers
     with _changing:
         _watchers = (*_watchers, watcher)
@@ -57,7 +58,7 @@ def watch(watcher: Watcher) -> Callable[[], None]:
 
 @contextmanager
 def operation(name: str, **attributes: Value) -> Iterator[Operation]:
-    """An operation, from the beginning of the block to its end."""
+    """Context manager that reports its block as an operation to the registered hooks."""
     taken = Operation(name)
     taken.note(**attributes)
     with ExitStack() as stack:
@@ -72,8 +73,8 @@ def bank_operation(
     [Callable[Concatenate[_Owner, str, _P], _Report]],
     Callable[Concatenate[_Owner, str, _P], _Report],
 ]:
-    """Decorator of a method whose first argument is the name of a bank: each call is an operation, which notes the bank
-    and the `figures` of what the method returns."""
+    """Returns a decorator for methods whose first argument is a bank name. Each call is reported as an operation, with
+    the bank and the `figures` of the method's result as attributes."""
 
     def decorate(
         method: Callable[Concatenate[_Owner, str, _P], _Report],
@@ -91,16 +92,16 @@ def bank_operation(
 
 
 class OperationInContext:
-    """An operation in a context that is not the thread's, from its creation to `end`: a thread works for several
-    callers."""
+    """An operation in a given context instead of the thread's, from construction to `end`, for threads that work on
+    behalf of several callers."""
 
     def __init__(self, context: Context, name: str, **attributes: Value) -> None:
         self._context = context
         self._block = operation(name, **attributes)
-        #: What is known of it so far.
+        #: The operation, for its attributes.
         self.taken = context.run(self._block.__enter__)
 
     def end(self, error: BaseException | None = None) -> None:
-        """Ends the operation. `error`: why it failed."""
+        """Ends the operation. `error`: the exception that it failed with, if any."""
         kind, traceback = (None, None) if error is None else (type(error), error.__traceback__)
         self._context.run(self._block.__exit__, kind, error, traceback)

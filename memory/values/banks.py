@@ -1,4 +1,4 @@
-"""Banks in numbers."""
+"""Statistics of banks."""
 
 from datetime import datetime
 
@@ -8,15 +8,15 @@ from .base import Value
 
 
 class TierStatistics(Value):
-    """The pages of a bank at one tier."""
+    """Statistics of the pages of a bank at one tier."""
 
-    pages: int = Field(description="How many there are.")
-    vision_tokens: int = Field(description="Vision tokens they take.")
-    token_bytes: int = Field(description="Bytes of those tokens.")
+    pages: int = Field(description="Number of pages.")
+    vision_tokens: int = Field(description="Number of their vision tokens.")
+    token_bytes: int = Field(description="Size of these tokens in bytes.")
 
 
 class BankBytes(Value):
-    """What the database holds of a bank, in bytes."""
+    """Size of a bank in the database, in bytes."""
 
     tokens: int = Field(description="Vision tokens.")
     text: int = Field(description="Open messages and kept text.")
@@ -25,27 +25,27 @@ class BankBytes(Value):
     keepsakes: int = Field(description="Exact identifiers kept as text.")
     metadata: int = Field(description="Everything else: messages, recall weights, pages, threads, idempotency keys.")
     records: int = Field(description="Records of agent frameworks.")
-    trash: int = Field(description="What ageing dropped and undo can restore.")
-    total: int = Field(description="All of these together.")
+    trash: int = Field(description="Data that ageing dropped and undo can restore.")
+    total: int = Field(description="Sum of all of these.")
 
 
 class BankInfo(Value):
-    """A bank in numbers."""
+    """Statistics of a bank."""
 
     id: str = Field(description="Name of the bank.")
-    created_at: datetime = Field(description="When it was created.")
-    messages: int = Field(description="All messages.")
-    open_messages: int = Field(description="Messages not yet sealed.")
-    threads: int = Field(description="Threads.")
-    pages: int = Field(description="Pages.")
-    tiers: dict[str, TierStatistics] = Field(description="Pages by tier, the sharpest first.")
-    bytes: BankBytes = Field(description="What the database holds of it.")
+    created_at: datetime = Field(description="Time at which it was created.")
+    messages: int = Field(description="Number of all messages.")
+    open_messages: int = Field(description="Number of messages not yet sealed.")
+    threads: int = Field(description="Number of threads.")
+    pages: int = Field(description="Number of pages.")
+    tiers: dict[str, TierStatistics] = Field(description="Pages by tier, sharpest first.")
+    bytes: BankBytes = Field(description="Size of the bank in the database.")
     first_at: datetime | None = Field(description="Time of the first message; null without messages.")
     last_at: datetime | None = Field(description="Time of the last message; null without messages.")
 
 
 class Banks(Value):
-    """Banks, by name."""
+    """A page of the list of banks."""
 
     banks: list[BankInfo] = Field(description="Banks in the order of their names.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")

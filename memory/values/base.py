@@ -1,4 +1,4 @@
-"""Bases of all values that a memory takes and returns."""
+"""Base classes and field types of the values that a memory takes and returns."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -31,24 +31,24 @@ INVALID_CURSOR = "this cursor is invalid; pass next_cursor as you received it, o
 
 
 class Value(BaseModel):
-    """Base of all values: immutable; unknown fields are an error. Built by `build_values`."""
+    """Base class of all values. Immutable; unknown fields are an error. `build_values` builds the validators."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
-#: An input as an object of JSON, in place of the value: {"role": "user", "content": "hello"} for a `NewMessage`.
+#: The fields of an input, in place of the value: {"role": "user", "content": "hello"} for a `NewMessage`.
 Fields: TypeAlias = dict[str, object]
 
 
 class Input(Value):
-    """Base of what callers give: strict, so that 0 is no boolean, "5" no number and a number no time."""
+    """Base class of inputs. Strict: 0 is not a boolean, "5" is not a number, and a number is not a time."""
 
     model_config = ConfigDict(strict=True)
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any], index: int | None = None) -> Self:
-        """The input of these fields. Raises `InvalidInput`, `InvalidTime`, `InvalidCursor`. `index`: the position of a
-        message in its call."""
+        """Returns the input with these fields. `index`: position of a message in its call, for the error. Raises
+        `InvalidInput`, `InvalidTime`, `InvalidCursor`."""
         try:
             return cls.model_validate(dict(fields))
         except ValidationError as error:
@@ -61,7 +61,7 @@ class Input(Value):
 
 
 def first_error(error: ValidationError) -> tuple[str, str]:
-    """Type and sentence of the first error: `("missing", "content.parts.0.tool_call.name: Field required")`."""
+    """Returns type and message of the first error: `("missing", "content.parts.0.tool_call.name: Field required")`."""
     first = error.errors()[0]
     field = ".".join(map(str, first["loc"]))
     return first["type"], f"{field}: {first['msg']}" if field else first["msg"]
@@ -70,25 +70,25 @@ def first_error(error: ValidationError) -> tuple[str, str]:
 def _check_moment(value: Any) -> Any:
     if isinstance(value, datetime) or (isinstance(value, str) and _YEAR.match(value)):
         return value
-    raise PydanticCustomError("datetime_type", "a time is text in RFC 3339, such as 2026-03-02T09:15:00+01:00")
+    raise PydanticCustomError("datetime_type", "a time must be an RFC 3339 string, such as 2026-03-02T09:15:00+01:00")
 
 
 _YEAR = re.compile(r"\d{4}-")
-#: A time with an offset: aware, or text in RFC 3339. Numbers are no times.
+#: A time with an offset: an aware datetime or an RFC 3339 string. Numbers are rejected.
 Moment = Annotated[AwareDatetime, Strict(False), BeforeValidator(_check_moment)]
 
 
 def aware_utc(now: datetime) -> datetime:
-    """`now` in UTC. Raises `InvalidTime` if it is naive or outside the years 1 to 9999."""
+    """Returns `now` in UTC. Raises `InvalidTime` if it is naive or outside the years 1 to 9999."""
     if now.tzinfo is None:
         raise InvalidTime("now has no timezone; write it like 2026-03-02T09:15:00+01:00")
     try:
         return now.astimezone(UTC)
     except OverflowError as error:
-        raise InvalidTime("now lies outside the years 1 to 9999 in UTC") from error
+        raise InvalidTime("now is outside the years 1 to 9999 in UTC") from error
 
 
-#: A time, RFC 3339, a date, or words such as “3 weeks ago”, which are read where the zone and the present are known.
+#: An aware datetime, an RFC 3339 time, a date, or words such as “3 weeks ago”; text is parsed when the query runs.
 When = Annotated[str | datetime, WithJsonSchema({"type": "string"})]
 
 
@@ -96,19 +96,18 @@ def _check_now(now: str | datetime) -> str | datetime:
     return aware_utc(now) if isinstance(now, datetime) else now
 
 
-#: The same in the place of the present, which has a timezone.
+#: The same, in place of the current time; a datetime must be aware.
 Now = Annotated[
     Annotated[When, AfterValidator(_check_now)] | None,
     Field(
         description="Time to use as the current time: an RFC 3339 time, or a date or words such as “yesterday”, which "
-        "stand for the start of that day. Over HTTP only in a dry run, or if the "
-        "settings of the service allow it."
+        "mean the start of that day. Over HTTP, allowed only in a dry run or if the settings of the service permit it."
     ),
 ]
 #: IANA name or offset.
 Timezone = Annotated[
     str | None,
-    Field(description="Time zone that dates and words are read in, for example 'Europe/Berlin'. Default: UTC."),
+    Field(description="Time zone of dates and relative times, for example 'Europe/Berlin'. Default: UTC."),
 ]
 
 
@@ -116,10 +115,10 @@ def _check_integer(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-#: JSON has one type for all numbers, so that 5.0 is an integer.
+#: Accepts 5.0 as an integer: JSON has a single number type.
 INTEGRAL = BeforeValidator(_check_integer)
 
-#: Context in which a client validates the answers of a service.
+#: Validation context of a client for the responses of a service.
 FROM_SERVICE: Final = {"from_service": True}
 
 
@@ -132,12 +131,12 @@ def _also_newer(value: Any, check: ValidatorFunctionWrapHandler, info: Validatio
         raise
 
 
-#: For names and kinds of parts in answers, to which a newer service may add: a client takes any.
+#: For enumerations and part types in responses: a client accepts members added by a newer service.
 OPEN: Final = WrapValidator(_also_newer)
 
 
 class _TierNames:
-    """Lists the tiers in the JSON schema of their names."""
+    """Adds the registered tiers to the JSON schema as an enumeration."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {**handler(schema), "enum": list(all_tiers())}
@@ -146,48 +145,48 @@ class _TierNames:
 def _check_tier(value: str) -> str:
     if not is_tier(value):
         known = ", ".join(map(repr, all_tiers()))
-        raise PydanticCustomError("tier", "there is no such tier; there are {tiers}", {"tiers": known})
+        raise PydanticCustomError("tier", "there is no such tier; choose one of {tiers}", {"tiers": known})
     return value
 
 
-#: The name of a tier, one of this package or of another.
+#: Name of a tier, built-in or from a plug-in.
 Tier = Annotated[str, _TierNames()]
-#: The name of a tier that is known here; callers give only these.
+#: Name of a registered tier, as inputs require.
 KnownTier = Annotated[Tier, AfterValidator(_check_tier), OPEN]
 MAX_LIMIT = 500
-#: How many entries of a list to return.
+#: Maximum number of entries of a list.
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), INTEGRAL]
 
 
 def check_limit(limit: int) -> None:
     """Raises `InvalidInput` unless `limit` is 1 to `MAX_LIMIT`."""
     if not 1 <= limit <= MAX_LIMIT:
-        raise InvalidInput(f"limit is 1 to {MAX_LIMIT}, not {limit}")
+        raise InvalidInput(f"limit must be from 1 to {MAX_LIMIT}, not {limit}")
 
 
-#: Of ids and names; checked where messages are stored.
+#: An id or a name. Storing messages checks the pattern.
 Name = Annotated[str, Field(max_length=200, json_schema_extra={"pattern": r"^[^\x00-\x1f]*$"})]
-MAX_CURSOR_CHARS = 1 << 20  # that of a ranked answer grows by some 4 characters with each message given
+MAX_CURSOR_CHARS = 1 << 20  # the cursor of a ranked answer grows by about 4 characters per message returned
 CURSOR = "^[A-Za-z0-9_-]*=*$"
 Cursor = Annotated[
     Annotated[str, Field(max_length=MAX_CURSOR_CHARS, pattern=CURSOR)] | None,
-    Field(description="The `next_cursor` of the previous answer."),
+    Field(description="`next_cursor` of the previous page of the list."),
 ]
 
 _building = Lock()
 
 
 def build_values() -> None:
-    """Builds the validators of all values: not while they are imported, of which whoever only imports would wait, and
-    not with their first use, which may be in several threads at once."""
+    """Builds the validators of all values. They are not built on import, which would slow it down, nor on first use,
+    which may be concurrent."""
     with _building:
         for value in _family(Value):
-            value.model_config["defer_build"] = False  # nor of what is made of it, such as FastAPI's fields
+            value.model_config["defer_build"] = False  # nor defer derived validators, such as FastAPI's
             value.model_rebuild()
 
 
 def _family(value: type[Value]) -> Iterator[type[Value]]:
-    """A class of values and those that derive from it."""
+    """Yields a class of values and its subclasses."""
     yield value
     for derived in value.__subclasses__():
         yield from _family(derived)

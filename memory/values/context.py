@@ -1,4 +1,4 @@
-"""A request for context, and the answer to it."""
+"""Requests for context and their results."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
@@ -8,16 +8,16 @@ from pydantic import ConfigDict, Field, JsonValue, Strict
 from .base import INTEGRAL, Input, Now, Timezone, Value
 from .recall import MAX_QUERY_CHARS
 
-#: Whose request bodies the content is for; "blocks" is for none of them.
+#: Provider whose request format the content has; "blocks" is independent of providers.
 ContentFormat = Literal["anthropic", "openai", "gemini", "blocks"]
 MAX_BUDGET = 1_000_000
-MAX_GIVEN = 10_000  # messages of the prompt
-#: What recall found is shown as: whichever shows more for a billed token, or one of them alone.
+MAX_GIVEN = 10_000  # maximum number of messages of the prompt
+#: Form of recalled messages: text or page image, whichever shows more per billed token, or only one of them.
 Show = Literal["best", "text", "images"]
 
 
 class ContextRequest(Input):
-    """A model that will read the content, what it may cost, and what is asked."""
+    """A request for context: the reader, its budget and the query."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
@@ -25,40 +25,42 @@ class ContextRequest(Input):
         max_length=200, description="Name of the reader, such as 'claude', 'gpt-6', 'gemini-3' or 'text'."
     )
     budget: Annotated[int, Field(ge=1, le=MAX_BUDGET), INTEGRAL] = Field(
-        description="Tokens that the content may cost, as the reader bills."
+        description="Maximum number of tokens that the reader bills for the content."
     )
     query: str | None = Field(
         None,
         max_length=MAX_QUERY_CHARS,
-        description="What to recall; by default the text of the last user message of `messages`.",
+        description="Query to recall. Default: the text of the last user message in `messages`.",
     )
     messages: Annotated[tuple[dict[str, JsonValue], ...], Strict(False)] | None = Field(
         None,
         max_length=MAX_GIVEN,
-        description="What the prompt holds already, as the provider's messages, oldest first; none of it is repeated.",
+        description="Messages already in the prompt, in the provider's format, oldest first. The content does not "
+        "repeat them.",
     )
     thread: str | None = Field(
         None,
         max_length=200,
-        description="The thread whose last messages are given exactly; recall looks at all threads. Default: any.",
+        description="Thread whose last messages are included verbatim; recall searches all threads. Default: any.",
     )
     now: Now = None
     timezone: Timezone = None
     form: ContentFormat | None = Field(
         None,
         alias="as",
-        description="Whose request bodies the content is for; blocks: none of them. Default: the reader's provider.",
+        description="Provider whose request format the content has; blocks: independent of providers. Default: the "
+        "reader's provider.",
     )
-    keepsakes: bool = Field(True, description="Whether identifiers stand as text beside the image that shows them.")
+    keepsakes: bool = Field(True, description="Whether to repeat the identifiers on an image as text beside it.")
     show: Show = Field(
         "best",
-        description="What recall found is shown as text or page image, whichever shows more for a billed token, or as "
-        "one of them alone.",
+        description="Form of recalled messages: text or page image, whichever shows more per billed token, or only one "
+        "of them.",
     )
 
     @property
     def question(self) -> str | None:
-        """What to recall; None if nothing is asked."""
+        """The query to recall; None if there is none."""
         if self.query is not None:
             return self.query.strip() or None
         said = [text for role, text in map(_said, self.messages or ()) if role == "user" and text.strip()]
@@ -66,12 +68,12 @@ class ContextRequest(Input):
 
     @property
     def given(self) -> frozenset[str]:
-        """The texts of `messages`."""
+        """Texts of `messages`."""
         return frozenset(text for _, text in map(_said, self.messages or ()) if text)
 
 
 def _said(message: Mapping[str, JsonValue]) -> tuple[str, str]:
-    """Role and text of a provider's message: its content as a string, or the texts of its parts."""
+    """Returns role and text of a provider's message: its content as a string, or the texts of its parts."""
     content = message.get("content", message.get("parts"))
     if isinstance(content, str):
         return str(message.get("role", "")), content
@@ -81,22 +83,22 @@ def _said(message: Mapping[str, JsonValue]) -> tuple[str, str]:
 
 
 class ContextResult(Value):
-    """Content that is ready to be put before a reader."""
+    """Content for the prompt of a reader."""
 
     content: list[dict[str, JsonValue]] = Field(
-        description="Content blocks in the form asked for: recalled page images and texts first, then the last "
-        "messages exactly. The same state of the memory and the same request give the same bytes."
+        description="Content blocks in the requested format: recalled page images and texts first, then the last "
+        "messages verbatim. Deterministic: the same memory and request give the same bytes."
     )
     stable_blocks: int = Field(
-        description="How many of the first blocks do not change when a message is stored; a prompt cache may end there."
+        description="Number of leading blocks that do not change when a message is stored, and so can be cached."
     )
-    billed_tokens: int = Field(description="What the reader bills for the content.")
-    text_tokens_instead: int = Field(description="What all that the content shows would cost as text.")
-    message_ids: list[str] = Field(description="Messages that the content shows, whole or in part, in its order.")
+    billed_tokens: int = Field(description="Tokens that the reader bills for the content.")
+    text_tokens_instead: int = Field(description="Tokens that the same messages would cost as text.")
+    message_ids: list[str] = Field(description="Ids of the messages shown, whole or in part, in content order.")
     partial_message_ids: list[str] = Field(
         default_factory=list,
-        description="Those of `message_ids` that a page image shows in part; each stands whole as text beside it.",
+        description="Those of `message_ids` that a page image shows in part; the content includes their complete text.",
     )
     reader: str = Field(description="Name of the reader.")
-    formula: str = Field(description="What the reader bills for an image, in words, and how text is counted.")
-    notes: list[str] = Field(default_factory=list, description="What the content went without, and why.")
+    formula: str = Field(description="The reader's billing formula for images, and the tokenizer that counts text.")
+    notes: list[str] = Field(default_factory=list, description="Omissions and degradations, with the reason.")

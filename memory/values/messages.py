@@ -1,4 +1,4 @@
-"""Messages, as they are given to a memory and as it remembers them."""
+"""Messages, as stored and as remembered."""
 
 import math
 from bisect import bisect_left
@@ -19,9 +19,9 @@ from .policy import AgeingForecast
 
 Role = Annotated[Literal["system", "developer", "user", "assistant", "tool"], OPEN]
 Source = Annotated[Literal["open", "text", "decoded"], OPEN]
-#: A run of characters that may be misread: start and stop in the text, half open, and mean confidence.
+#: A run of characters that may be misread: half-open range in the text, and mean confidence.
 UncertainRun = tuple[int, int, float]
-#: Content is null only beside tool calls, and parts are not empty without them.
+#: Without tool calls, content is neither null nor an empty list.
 _CONTENT_OR_CALLS: JsonDict = {
     "anyOf": [
         {"properties": {"content": {"type": "string"}}},
@@ -36,41 +36,40 @@ class NewMessage(Input):
 
     model_config = ConfigDict(json_schema_extra=_CONTENT_OR_CALLS)
 
-    role: Role = Field(description="Who speaks.", examples=["user"])
+    role: Role = Field(description="Role of the speaker.", examples=["user"])
     content: Content = Field(
-        description="A text, which may be empty, or a list of parts. Null only beside `tool_calls`.",
+        description="A text, which may be empty, or a list of parts. Null is allowed only with `tool_calls`.",
         examples=["We ship Titan on 14 March."],
     )
     tool_calls: Annotated[tuple[FunctionCall, ...], Strict(False), FailFast()] = Field(
-        (), description="Tool calls in the shape of OpenAI's chat messages. They become parts after the content."
+        (), description="Tool calls in the format of OpenAI's chat messages. They become parts after the content."
     )
     created_at: Moment | None = Field(
-        None, description="When it was said, with a timezone. Default: now.", examples=["2026-03-02T09:15:00Z"]
+        None, description="Time of the message, with a timezone. Default: now.", examples=["2026-03-02T09:15:00Z"]
     )
     id: Name | None = Field(None, min_length=1, description="Your id, unique in the bank. Default: a generated one.")
     arrived_at: Moment | None = Field(
         None,
-        description="When it came into the memory, if that was earlier: of a message that is moved from another bank. "
-        "Default: now.",
+        description="Time at which it was first stored, for a message moved from another bank. Default: now.",
     )
     name: Name | None = Field(None, description="Name of the speaker or the tool.")
-    thread: Name | None = Field(None, description="The thread it belongs to.")
+    thread: Name | None = Field(None, description="Thread of the message.")
     metadata: Metadata | None = Field(
         None,
-        description="Anything to keep with the message: a JSON object of at most 2 kB. Recall can filter by it.",
+        description="Arbitrary data: a JSON object of at most 2 kB. Recall can filter by it.",
         examples=[{"channel": "planning"}],
     )
 
     @model_validator(mode="after")
     def _check_content(self) -> Self:
         if not self.content and not isinstance(self.content, str) and not self.tool_calls:
-            reason = "a message needs content: give a string or at least one part; null is only for tool calls"
+            reason = "a message needs content: give a string or at least one part; null is allowed only with tool calls"
             raise PydanticCustomError("no_content", reason)
         return self
 
     @property
     def parts(self) -> tuple[Part | ImagePart, ...] | None:
-        """The content and the tool calls as parts; None if the message is just a text."""
+        """The content and the tool calls as parts; None if the message is a plain text."""
         calls = tuple(call.part for call in self.tool_calls)
         if isinstance(self.content, tuple):
             return self.content + calls
@@ -85,13 +84,13 @@ class NewMessage(Input):
 
 
 class StoreResult(Value):
-    """What storing messages did."""
+    """The result of storing messages."""
 
     ids: list[str] = Field(description="Ids of the messages, in the order given.")
-    stored: int = Field(description="How many were new.")
-    duplicates: int = Field(description="How many were stored already, with the same content.")
+    stored: int = Field(description="Number of new messages.")
+    duplicates: int = Field(description="Number of messages that were already stored with the same content.")
     ageing: AgeingForecast | None = Field(
-        None, description="What will happen to the new messages, and when, by the present policy; null if none is new."
+        None, description="Forecast of how the new messages age under the current policy; null if none is new."
     )
 
 
@@ -99,45 +98,46 @@ class RecalledMessage(Value):
     """A message as remembered."""
 
     message_id: str = Field(description="Id of the message.")
-    thread: str = Field(description="The thread it belongs to.")
-    role: Role = Field(description="Who spoke.")
+    thread: str = Field(description="Thread of the message.")
+    role: Role = Field(description="Role of the speaker.")
     name: str | None = Field(description="Name of the speaker or the tool.")
-    created_at: datetime = Field(description="When it was said.")
+    created_at: datetime = Field(description="Time of the message.")
     arrived_at: datetime = Field(
-        description="When it came into the bank; of a sealed message, when the last one on its pages did."
+        description="Time at which it was stored in the bank; for a sealed message, the latest such time on its pages."
     )
-    text: str = Field(description="The text as the memory holds it, parts rendered.")
+    text: str = Field(description="The text as the memory holds it, with parts rendered.")
     passage: tuple[int, int] | None = Field(
         None,
-        description="Which part of a long message the text is, as the memory holds it: start and stop in characters; "
-        "null for a whole message.",
+        description="Range of the text in a long message, as the memory holds it: start and stop in characters; null "
+        "for a whole message.",
     )
     parts: list[Annotated[Part, OPEN]] | None = Field(
-        description="The parts of the content, if it was given in parts and reads as such; null otherwise, and of a "
-        "passage."
+        description="Parts of the content, if it was stored in parts and can still be parsed; null otherwise, and for "
+        "a passage."
     )
-    metadata: dict[str, JsonValue] = Field(description="What was stored with the message; empty if nothing was.")
+    metadata: dict[str, JsonValue] = Field(description="Metadata stored with the message; empty if there is none.")
     kept: float = Field(description="Share of its characters that the memory still holds, 0 to 1; 0 if unreadable.")
     gaps: list[int] = Field(
-        description="Offsets in `text` of the marks, ⋯ unless the query says otherwise, where something has faded. The "
-        "same characters elsewhere were said."
+        description="Offsets in `text` of the gap marks, ⋯ unless the query sets another. The same characters at other "
+        "offsets belong to the message."
     )
-    confidence: float = Field(description="Mean probability that a character is right, 0 to 1; gaps left out.")
-    uncertain: list[UncertainRun] = Field(description="Runs that may be misread: start, stop, confidence.")
+    confidence: float = Field(description="Mean probability that a character is correct, 0 to 1, without gaps.")
+    uncertain: list[UncertainRun] = Field(description="Runs of `text` that may be misread: start, stop, confidence.")
     tier: Tier | None = Field(description="The lowest tier it was read from; null while it is open.")
     source: Source = Field(description="open: not yet sealed; text: kept exactly; decoded: read from vision tokens.")
-    page_ids: list[str] = Field(description="Pages that hold it, in the order of its text.")
-    score: float | None = Field(description="How well it matches; null without a query, and of a neighbour.")
+    page_ids: list[str] = Field(description="Ids of the pages that hold it, in text order.")
+    score: float | None = Field(description="Score of the match; null without a query, and for a neighbour.")
     neighbour_of: str | None = Field(
-        None, description="Id of the match that it was returned with, as a neighbour; null for a match."
+        None, description="Id of the match that it is returned with as a neighbour; null for a match."
     )
     neighbour_ids: list[str] = Field(
         default_factory=list,
-        description="Ids of the messages around a match, the oldest first, if the query asks for them without text.",
+        description="Ids of the neighbours of a match, oldest first, if the query asks for them without text.",
     )
 
     def with_gap_mark(self, mark: str) -> Self:
-        """The message with `mark` in place of each ⋯ in its text that stands for a gap. `passage` counts as before."""
+        """Returns the message with `mark` in place of each gap mark ⋯ in its text. Offsets are adjusted, except those
+        of `passage`."""
         if mark == GAP_MARK or not self.gaps:
             return self
         added = len(mark) - len(GAP_MARK)
@@ -156,19 +156,19 @@ class RecalledMessage(Value):
 
     @property
     def kept_percent(self) -> int:
-        """`kept` in percent, rounded down: only what is whole is 100."""
+        """`kept` in percent, rounded down: 100 only if the message is complete."""
         return whole_percent(self.kept)
 
 
 class MessageInfo(RecalledMessage):
-    """A message as remembered, and how much it was recalled."""
+    """A message as remembered, with its recall weight."""
 
     recall_weight: float = Field(
-        description="How often recall has found it: 1 where it came first, 1/2 where it came second and so on, each "
-        "worth half after 90 days. The words of what is recalled often and lately fade later."
+        description="How often recall has found it: the sum of 1/rank over all recalls, each with a half-life of 90 "
+        "days. The words of messages recalled often and recently fade later."
     )
 
 
 def whole_percent(share: float) -> int:
-    """`share` in percent, rounded down: only what is whole is 100."""
-    return math.floor(100 * share + 1e-6)  # 0.29 * 100 is a little less than 29
+    """Returns `share` in percent, rounded down: 100 only if it is complete."""
+    return math.floor(100 * share + 1e-6)  # 0.29 * 100 < 29 in floating point

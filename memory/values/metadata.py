@@ -1,4 +1,4 @@
-"""Metadata of messages: a small JSON object, and the values that recall compares it with."""
+"""Metadata of messages: a small JSON object that recall can filter by."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from foxing.memory.compact_json import compact_json
 
 MAX_METADATA_BYTES = 2_048  # as compact JSON in UTF-8
 
-#: What a value of the metadata can be compared with.
+#: A value that a member of the metadata can be compared with.
 Scalar = str | int | float | bool | None
 
 
@@ -29,7 +29,7 @@ def _reason_against(metadata: dict[str, JsonValue]) -> str | None:
     except ValueError as error:
         return str(error)
     if size > MAX_METADATA_BYTES:
-        return f"{size:,} bytes of JSON, {MAX_METADATA_BYTES:,} are allowed; keep large values in the content"
+        return f"{size:,} bytes of JSON exceed the limit of {MAX_METADATA_BYTES:,}; put large values into the content"
     return None
 
 
@@ -41,7 +41,7 @@ def _check_filter(wanted: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in wanted.items():
         if value is not None and not isinstance(value, (str, int, float)):
             kind = type(value).__name__
-            reason = f"'{key}' is compared with a {kind}; give a string, number, boolean or null"
+            reason = f"'{key}' cannot be compared with a {kind}; give a string, number, boolean or null"
             raise PydanticCustomError("metadata", "{reason}", {"reason": reason})
     return _check_metadata(dict(wanted))
 

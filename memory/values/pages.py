@@ -1,4 +1,4 @@
-"""Pages of a bank, and how they read."""
+"""Pages of a bank, and their text as read."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -10,27 +10,27 @@ from .messages import RecalledMessage, UncertainRun, whole_percent
 
 
 class PageInfo(Value):
-    """A page and how it is held."""
+    """A page: its tier, times and sizes."""
 
     id: str = Field(description="Id of the page.")
-    bank: str = Field(description="The bank it belongs to.")
-    threads: list[str] = Field(description="Threads on the page, in their order on it.")
+    bank: str = Field(description="Name of its bank.")
+    threads: list[str] = Field(description="Threads on the page, in page order.")
     tier: Tier = Field(description="The tier it is held at.")
-    pinned: bool = Field(description="Whether it is exempt from ageing.")
-    sealed_at: datetime = Field(description="When it was sealed.")
+    pinned: bool = Field(description="Whether it is pinned, and so exempt from ageing.")
+    sealed_at: datetime = Field(description="Time at which it was sealed.")
     first_at: datetime = Field(description="Time of its first message.")
     last_at: datetime = Field(description="Time of its last message.")
     arrived_at: datetime = Field(
-        description="When the last of its messages came into the bank. Its age counts from here or from `last_at`, "
-        "whichever is later, unless the policy says otherwise."
+        description="Time at which the last of its messages was stored in the bank. Its age counts from this time or "
+        "from `last_at`, whichever is later, unless the policy sets `age_from`."
     )
-    messages: int = Field(description="Messages on the page, whole or in part.")
-    vision_tokens: int = Field(description="Vision tokens it takes.")
-    bytes: int = Field(description="Tokens, kept text and keepsakes as stored.")
+    messages: int = Field(description="Number of messages on the page, whole or in part.")
+    vision_tokens: int = Field(description="Number of its vision tokens.")
+    bytes: int = Field(description="Stored size of its tokens, kept text and keepsakes, in bytes.")
     text_kept: bool = Field(description="Whether its exact text is kept.")
-    confidence: float = Field(description="Mean confidence of what it reads as; 1 while its text is kept.")
-    codec: str = Field(description="The codec that wrote its tokens.")
-    keepsakes: int = Field(description="Exact identifiers kept as text.")
+    confidence: float = Field(description="Mean confidence of its decoded text; 1 while its exact text is kept.")
+    codec: str = Field(description="Name of the codec that encoded it.")
+    keepsakes: int = Field(description="Number of exact identifiers kept as text.")
 
 
 class Pages(Value):
@@ -44,8 +44,8 @@ class Line(Value):
     """A row of a page as read."""
 
     row: int = Field(description="Number of the row, from 0.")
-    text: str = Field(description="What it reads as.")
-    confidence: float = Field(description="Mean probability that a character is right, 0 to 1.")
+    text: str = Field(description="Text of the row.")
+    confidence: float = Field(description="Mean probability that a character is correct, 0 to 1.")
 
 
 class MessageOnPage(RecalledMessage):
@@ -56,21 +56,21 @@ class MessageOnPage(RecalledMessage):
 
 
 class PageReading(Value):
-    """A page as read from what the memory holds."""
+    """The text of a page, decoded or kept."""
 
     page_id: str = Field(description="Id of the page.")
     tier: Tier = Field(description="The tier it was read at.")
     source: Annotated[Literal["text", "decoded"], OPEN] = Field(
         description="text: kept exactly; decoded: read from vision tokens."
     )
-    text: str = Field(description="The whole page with its headers and marks, without fillers.")
-    lines: list[Line] = Field(description="The page row by row.")
+    text: str = Field(description="Text of the page with headers and marks, without filler cells.")
+    lines: list[Line] = Field(description="The rows of the page.")
     uncertain: list[UncertainRun] = Field(description="Runs of `text` that may be misread: start, stop, confidence.")
-    kept: float = Field(description="Share of the characters of its messages that are left at this tier, 0 to 1.")
-    confidence: float = Field(description="Mean probability that a character that is left is right, 0 to 1.")
+    kept: float = Field(description="Share of the characters of its messages that this tier still holds, 0 to 1.")
+    confidence: float = Field(description="Mean probability that a character is correct, 0 to 1, without gaps.")
     messages: list[MessageOnPage] = Field(description="The messages on the page, with keepsakes spliced in.")
 
     @property
     def kept_percent(self) -> int:
-        """`kept` in percent, rounded down: only what is whole is 100."""
+        """`kept` in percent, rounded down: 100 only if the page is complete."""
         return whole_percent(self.kept)

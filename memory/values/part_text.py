@@ -1,4 +1,5 @@
-"""The text of a message in parts: what is typeset, indexed and recalled. `parse_parts` reverses `render_parts`.
+"""Rendering of a message in parts as the text that is typeset, indexed and recalled. `parse_parts` reverses
+`render_parts`.
 
     Let me see.
     △ find call_1 {"city":"Seoul"}
@@ -8,10 +9,10 @@
     ◇
     Text after another part.
 
-A line that begins with a mark begins a part; text at the start needs none. In content, a line that would look like one
-gets a backslash in front, as does one that begins with backslashes and a mark. A tool result that is an error has the
-word `error` after its id. Names and ids with spaces or quotes are JSON strings. Arguments given as a string follow an
-apostrophe, or are a JSON string if they have line breaks.
+A line that begins with a mark begins a part; text at the start needs no mark. A content line that begins with a mark,
+or with backslashes and a mark, is escaped with a backslash. A tool result that is an error has the word `error` after
+its id. Names and ids with spaces or quotes are JSON strings. Arguments given as a string follow an apostrophe, or are a
+JSON string if they contain line breaks.
 """
 
 import json
@@ -23,7 +24,7 @@ from foxing.memory.compact_json import compact_json
 
 from .parts import ImagePart, Part, TextPart, ToolCall, ToolResult
 
-#: Of the marks that were tried, the ones that the native codec misreads least.
+#: The marks that the native codec misreads least, of those tried.
 TEXT_MARK = "◇"
 CALL_MARK = "△"
 RESULT_MARK = "▽"
@@ -37,7 +38,7 @@ _ERROR = "error"
 
 
 def render_parts(parts: Sequence[Part | ImagePart]) -> str:
-    """The parts as one text."""
+    """Returns the parts as one text. Images are not rendered."""
     blocks = []
     for number, part in enumerate(parts):
         if isinstance(part, ToolCall):
@@ -51,7 +52,8 @@ def render_parts(parts: Sequence[Part | ImagePart]) -> str:
 
 
 def parse_parts(text: str) -> tuple[Part, ...] | None:
-    """The parts that `text` is the rendering of; None if it is not one, as where a mark or an argument is misread."""
+    """Returns the parts that `render_parts` rendered as `text`, or None if it is not valid, for example because a mark
+    or an argument was misread."""
     heads = list(_HEAD.finditer(text))
     if not heads:
         return (TextPart(text=_unescape(text)),)
@@ -68,7 +70,7 @@ def parse_parts(text: str) -> tuple[Part, ...] | None:
 
 
 def _part(mark: str, rest: str, body: str) -> Part:
-    """A part from the line after its mark and the lines that follow. Raises `ValueError`."""
+    """Returns a part. `rest`: the line after its mark; `body`: the lines that follow. Raises `ValueError`."""
     if mark == TEXT_MARK:
         if rest:
             raise ValueError("a text mark stands alone")
@@ -85,7 +87,7 @@ def _part(mark: str, rest: str, body: str) -> Part:
 
 
 def _body(text: str) -> str:
-    """The lines under a mark; none for an empty text."""
+    """Returns the escaped lines after a mark; empty for an empty text."""
     return "\n" + _escape(text) if text else ""
 
 
@@ -102,7 +104,7 @@ def _word(word: str) -> str:
 
 
 def _take_word(text: str) -> tuple[str, str]:
-    """The word after a space, and what follows it. Raises `ValueError`."""
+    """Returns the word after a leading space, and the remaining text. Raises `ValueError`."""
     if not text.startswith(" "):
         raise ValueError("a word is missing")
     if text.startswith(' "'):
@@ -121,5 +123,5 @@ def _arguments(call: ToolCall) -> str:
 
 
 def _parse_arguments(text: str) -> Any:
-    """The arguments as a string or an object; their type is not checked. Raises `ValueError`."""
+    """Returns the arguments as a string or an object; does not check their type. Raises `ValueError`."""
     return text[1:] if text.startswith("'") else json.loads(text)

@@ -1,4 +1,4 @@
-"""The parts that the content of a message is made of: text, tool calls, tool results."""
+"""Parts of the content of a message: text, tool calls, tool results."""
 
 from typing import Annotated, Any, Literal
 
@@ -20,7 +20,7 @@ from foxing.memory.compact_json import compact_json
 
 from .base import Input
 
-_NO_IMAGES = "images are not stored yet; leave the part out, or say in a text part what the image shows"
+_NO_IMAGES = "images are not stored yet; omit the part, or describe the image in a text part"
 
 
 def _kind_of_arguments(value: Any) -> str | None:
@@ -40,13 +40,13 @@ Arguments = Annotated[
     Discriminator(
         _kind_of_arguments,
         custom_error_type="arguments",
-        custom_error_message="give a JSON object, or a string that holds one",
+        custom_error_message="give a JSON object, or a string that contains one",
     ),
 ]
 
 
 def _require_type(schema: JsonDict) -> None:
-    """In JSON, the type tells parts apart."""
+    """Makes `type`, the discriminator of parts, required in the JSON schema."""
     schema["required"] = ["type", *(name for name in _names(schema.get("required")) if name != "type")]
 
 
@@ -55,45 +55,45 @@ def _names(value: JsonValue) -> list[JsonValue]:
 
 
 class _TypedPart(Input):
-    """A part that names its type in JSON."""
+    """Base class of parts with a `type` in JSON."""
 
     model_config = ConfigDict(json_schema_extra=_require_type)
 
 
 class TextPart(_TypedPart):
-    """Text."""
+    """A text part."""
 
-    type: Literal["text"] = Field(default="text", description="`text`; to be given in JSON.")
+    type: Literal["text"] = Field(default="text", description="`text`; required in JSON.")
     text: str = Field(description="The text; may be empty.")
 
 
 class ToolCall(_TypedPart):
-    """A tool called by the speaker."""
+    """A call of a tool by the speaker."""
 
-    type: Literal["tool_call"] = Field(default="tool_call", description="`tool_call`; to be given in JSON.")
-    id: str = Field(min_length=1, max_length=200, description="Id of the call; its result names it.")
+    type: Literal["tool_call"] = Field(default="tool_call", description="`tool_call`; required in JSON.")
+    id: str = Field(min_length=1, max_length=200, description="Id of the call; its result refers to it.")
     name: str = Field(min_length=1, max_length=200, description="Name of the tool.")
-    arguments: Arguments = Field(description="Arguments: a JSON object, or a string that holds one. Kept as given.")
+    arguments: Arguments = Field(description="Arguments: a JSON object, or a string that contains one. Kept as given.")
 
 
 class ToolResult(_TypedPart):
-    """What a tool answered."""
+    """The result of a tool call."""
 
-    type: Literal["tool_result"] = Field(default="tool_result", description="`tool_result`; to be given in JSON.")
+    type: Literal["tool_result"] = Field(default="tool_result", description="`tool_result`; required in JSON.")
     id: str = Field(min_length=1, max_length=200, description="Id of the call.")
-    content: str = Field(description="The answer; may be empty.")
+    content: str = Field(description="The result; may be empty.")
     is_error: bool = Field(default=False, description="Whether the tool failed.")
 
 
 class ImagePart(Input):
-    """An image. Not stored yet: a message with an image is refused."""
+    """An image. Not supported yet: a message with an image is rejected."""
 
     model_config = ConfigDict(json_schema_extra={"not": {}})
 
-    type: Literal["image"] = Field(default="image", description="`image`; to be given in JSON.")
+    type: Literal["image"] = Field(default="image", description="`image`; required in JSON.")
     media_type: str = Field(description="Media type, such as `image/png`.")
-    data: str | None = Field(default=None, description="The image in Base64; this or `url`.")
-    url: str | None = Field(default=None, description="Where the image is; this or `data`.")
+    data: str | None = Field(default=None, description="The image in Base64; either this or `url`.")
+    url: str | None = Field(default=None, description="URL of the image; either this or `data`.")
 
     @model_validator(mode="before")
     @classmethod
@@ -111,18 +111,19 @@ class Function(Input):
     """The function of a `FunctionCall`."""
 
     name: str = Field(min_length=1, max_length=200, description="Name of the tool.")
-    arguments: Arguments = Field(description="Arguments: a string that holds a JSON object, or the object.")
+    arguments: Arguments = Field(description="Arguments: a string that contains a JSON object, or the object.")
 
 
 class FunctionCall(Input):
-    """A tool call in the shape of OpenAI's chat messages."""
+    """A tool call in the format of OpenAI's chat messages."""
 
-    id: str = Field(min_length=1, max_length=200, description="Id of the call; its result names it.")
+    id: str = Field(min_length=1, max_length=200, description="Id of the call; its result refers to it.")
     type: Literal["function"] = Field(default="function", description="Always `function`.")
     function: Function = Field(description="The tool and its arguments.")
 
     @property
     def part(self) -> ToolCall:
+        """The call as a part."""
         return ToolCall(id=self.id, name=self.function.name, arguments=self.function.arguments)
 
 
@@ -133,18 +134,18 @@ def _kind_of_content(value: Any) -> str | None:
 
 
 def _plain(content: tuple[Part | ImagePart, ...]) -> str | tuple[Part | ImagePart, ...]:
-    """The text of a single text part, which is the same as a string."""
+    """Returns the text of a single text part, which is equivalent to a string; other content unchanged."""
     return content[0].text if len(content) == 1 and isinstance(content[0], TextPart) else content
 
 
 class _FirstError(FailFast):
-    """Stops at the first error; hashable, as members of a union must be."""
+    """`FailFast` made hashable, as members of a union must be."""
 
     __hash__ = object.__hash__
 
 
 class _AnySequence(Strict):
-    """Takes a list for a tuple, also in a strict model; hashable."""
+    """`Strict` made hashable; `_AnySequence(False)` accepts a list for a tuple in a strict model."""
 
     __hash__ = object.__hash__
 
@@ -157,6 +158,6 @@ Content = Annotated[
     Discriminator(
         _kind_of_content,
         custom_error_type="content",
-        custom_error_message="give a string, a list of parts, or null beside tool calls",
+        custom_error_message="give a string, a list of parts, or null with tool calls",
     ),
 ]

@@ -1,8 +1,8 @@
-"""The ageing policy of a bank: which tier a page is held at, how long exact text is kept, when messages are sealed.
+"""The ageing policy of a bank: the tiers of its pages by age, and when text is dropped and messages are sealed.
 
-By default open messages are sealed after 30 days, at `base` and with their exact text. A page moves to `small` after 7
-days, to `tiny` after 30 and to `micro` after 365; its exact text is dropped with the first move. Its age counts from
-its last message or from their arrival in the bank, whichever is later. What ageing drops can be restored for 7 days.
+By default, open messages are sealed after 30 days, at `base` and with their exact text. A page moves to `small` after 7
+days, to `tiny` after 30 and to `micro` after 365; its exact text is dropped with the first move. The age counts from
+the last message or from its arrival in the bank, whichever is later. Dropped data can be restored for 7 days.
 """
 
 import re
@@ -28,16 +28,16 @@ from foxing.renderer.tiers import OWN_TIERS, all_tiers, is_tier, tier_rank
 
 from .base import OPEN, Input, KnownTier, Moment, Tier, Value
 
-#: What ages count from: when the last message came into the bank or was said, or only when it was said.
+#: Start of a page's age: the later of the last message's time and arrival, or its time only.
 AgeFrom = Annotated[Literal["arrival", "message"], OPEN]
 LONGEST = timedelta(days=36_525)  # 100 years
-#: In the schema; years, months and weeks are taken as well.
+#: Pattern in the JSON schema; years, months and weeks are accepted as well.
 _ISO_PATTERN = r"^P(?=[0-9T])([0-9]{1,4}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,6}(\.[0-9]{1,6})?S)?)?$"
 _ISO_DURATION = re.compile(r"[+-]?P")
 
 
 def _iso(duration: timedelta) -> str:
-    """ISO 8601, in days and seconds: years and months have no fixed length."""
+    """Returns a duration in ISO 8601, in days and seconds, since years and months vary in length."""
     seconds = duration.seconds + duration.microseconds / 1e6
     time = f"T{seconds:g}S" if seconds else ""
     return f"P{duration.days}D{time}" if duration.days or not time else f"P{time}"
@@ -46,10 +46,10 @@ def _iso(duration: timedelta) -> str:
 def _check_duration(value: Any) -> Any:
     if isinstance(value, timedelta) or (isinstance(value, str) and _ISO_DURATION.match(value)):
         return value
-    raise PydanticCustomError("time_delta_type", "a duration is text in ISO 8601, such as P7D or PT30S")
+    raise PydanticCustomError("time_delta_type", "a duration must be an ISO 8601 string, such as P7D or PT30S")
 
 
-#: A duration from 0 to 100 years, in ISO 8601 as JSON: “P7D”, “PT30S”. Numbers are no durations.
+#: A duration from 0 to 100 years; in JSON an ISO 8601 string: “P7D”, “PT30S”. Numbers are rejected.
 Duration = Annotated[
     timedelta,
     Field(ge=timedelta(0), le=LONGEST, strict=False, json_schema_extra={"pattern": _ISO_PATTERN}),
@@ -61,7 +61,7 @@ Duration = Annotated[
 _DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
 
 
-#: The tier of a new page by default.
+#: Default tier of a new page.
 _FRESH = next(tier.name for tier in OWN_TIERS if tier.from_age == timedelta(0))
 
 
@@ -70,35 +70,34 @@ def _keep_text_schema(schema: dict[str, Any]) -> None:
 
 
 class PolicyStep(Input):
-    """A page is held at `tier` from age `after` on."""
+    """A step of a policy: pages move to `tier` at age `after`."""
 
     after: Duration = Field(description="Age of the page, in ISO 8601; see `age_from`.", examples=["P7D"])
-    tier: KnownTier = Field(description="The tier from that age on.", examples=["small"])
+    tier: KnownTier = Field(description="Tier from that age on.", examples=["small"])
 
 
 class AgeingStep(Value):
-    """A step to a lower tier."""
+    """A scheduled step to a lower tier."""
 
-    tier: Tier = Field(description="The tier.")
-    at: datetime = Field(description="From when on.")
+    tier: Tier = Field(description="The lower tier.")
+    at: datetime = Field(description="Earliest time of the step.")
 
 
 class AgeingForecast(Value):
-    """What the policy of a bank will do to messages, or to a page, and when."""
+    """Forecast of how a policy will age messages or a page."""
 
     exact: bool = Field(description="Whether their exact text is kept.")
     exact_until: datetime | None = Field(
-        description="Until when at least, if it is; null if it always is, by the present policy."
+        description="Earliest time at which exact text is dropped; null if it is not kept, or is always kept by the "
+        "current policy."
     )
-    steps: list[AgeingStep] = Field(
-        description="The tiers that they will be held at, each from when on at the earliest."
-    )
+    steps: list[AgeingStep] = Field(description="Scheduled steps to lower tiers, in order.")
 
 
 class Policy(Input):
     """An ageing policy: steps to lower tiers, and how long text, open messages and dropped data are kept."""
 
-    fresh: KnownTier = Field(_FRESH, description="The tier of a page when it is sealed.")
+    fresh: KnownTier = Field(_FRESH, description="Tier of a page when it is sealed.")
     steps: Annotated[tuple[PolicyStep, ...], Strict(False)] = Field(
         tuple(PolicyStep(after=tier.from_age, tier=tier.name) for tier in OWN_TIERS if tier.from_age),
         description="Steps to lower tiers, in ascending order of age.",
@@ -111,17 +110,17 @@ class Policy(Input):
         json_schema_extra=_keep_text_schema,
     )
     seal_after: Duration = Field(timedelta(days=30), description="Age at which an open message is sealed.")
-    undo_window: Duration = Field(timedelta(days=7), description="How long what ageing drops can be restored.")
+    undo_window: Duration = Field(timedelta(days=7), description="How long dropped data can be restored.")
     age_from: AgeFrom = Field(
         "arrival",
-        description="What ages count from: 'arrival': the last message of a page, or when the last of its messages "
-        "came into the bank if that is later, so that history that is imported today is sharp today; 'message': the "
-        "last message, as if the memory had been there.",
+        description="Start of the age of a page: 'arrival': the time of its last message, or the time at which the "
+        "last of its messages was stored if that is later, so that imported history is sharp at first; 'message': the "
+        "time of its last message, so that imported history has aged already.",
     )
     paused_until: Moment | None = Field(
         None,
-        description="No page ages before this time; null: ageing is not paused. Ages go on counting, messages are "
-        "sealed, and what undo could restore is purged as ever.",
+        description="Ageing is paused until this time; null: not paused. Meanwhile ages continue to count, messages "
+        "are sealed, and expired trash is purged.",
     )
 
     @field_validator("keep_text")
@@ -144,26 +143,29 @@ class Policy(Input):
         return self
 
     def age_start(self, said_at: datetime, arrived_at: datetime) -> datetime:
-        """What the age of a page or a message counts from."""
+        """Returns the time from which the age of a page or message counts. Both times are aware."""
         return max(said_at, arrived_at) if self.age_from == "arrival" else said_at
 
     def unpaused(self, at: datetime) -> datetime:
-        """`at`, or the end of the pause of ageing if that is later."""
+        """Returns `at`, or the end of the pause of ageing if that is later."""
         return at if self.paused_until is None else max(at, self.paused_until)
 
     def paused(self, duration: str, now: datetime) -> Self:
-        """The policy with ageing paused for a `duration` in ISO 8601 from `now` on. Raises `InvalidPolicy`."""
+        """Returns the policy with ageing paused from `now` for `duration`, in ISO 8601; a zero duration ends the pause.
+        Raises `InvalidPolicy`."""
         try:
             pause = _DURATION.validate_python(duration)
         except ValidationError as error:
-            raise InvalidPolicy(f"'{duration}' is not a duration from 0 to 100 years in ISO 8601, as P1D is") from error
+            raise InvalidPolicy(
+                f"'{duration}' is not a duration; write 0 to 100 years in ISO 8601, such as P1D"
+            ) from error
         return self.model_copy(update={"paused_until": later(now, pause) if pause else None})
 
     def forecast(
         self, start: datetime, available: Mapping[str, object], *, tier: str | None = None, exact: bool = True
     ) -> AgeingForecast:
-        """What happens when to messages or a page whose age counts from `start`, with the tiers `available` from the
-        codec. `tier`: where it is now; None if it is not sealed yet. `exact`: whether its exact text is kept."""
+        """Returns the forecast for messages or a page whose age counts from `start`. `available`: the tiers of the
+        codec; `tier`: the current tier, None if not sealed yet; `exact`: whether the exact text is kept."""
         policy = self.served_by(available)
         steps = [step for step in policy.steps if tier is None or tier_rank(step.tier) > tier_rank(tier)]
         ahead = [AgeingStep(tier=step.tier, at=self.unpaused(later(start, step.after))) for step in steps]
@@ -172,7 +174,8 @@ class Policy(Input):
         return AgeingForecast(exact=exact, exact_until=first_drop if exact else None, steps=ahead)
 
     def tier_at(self, age: timedelta, available: Mapping[str, object]) -> str:
-        """The tier for a page of this age, out of the tiers `available` from the codec; steps to others are skipped."""
+        """Returns the tier for a page of this age. Steps to tiers that are not `available` from the codec are
+        skipped."""
         tier: str = self.fresh
         for step in self.steps:
             if age >= step.after and step.tier in available:
@@ -180,10 +183,10 @@ class Policy(Input):
         return tier
 
     def served_by(self, available: Mapping[str, object]) -> Self:
-        """The policy reduced to the tiers `available` from a codec.
+        """Returns the policy reduced to the tiers `available` from a codec.
 
-        Steps to other tiers are left out. A fresh tier that is not available is replaced by the next sharper one, or
-        by the sharpest if there is none.
+        Steps to other tiers are removed. A fresh tier that is not available is replaced by the next sharper one, or by
+        the sharpest available if there is none.
         """
         if not available:
             return self
@@ -193,7 +196,7 @@ class Policy(Input):
         return self.model_copy(update={"fresh": fresh, "steps": steps})
 
     def keeps_text(self, tier: str) -> bool:
-        """Whether a page at `tier` keeps its exact text."""
+        """Returns True if a page at `tier` keeps its exact text."""
         if self.keep_text == "always":
             return True
         if self.keep_text == "fresh":
@@ -202,7 +205,7 @@ class Policy(Input):
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> Self:
-        """The policy of these fields. Raises `InvalidPolicy`, which lists every error."""
+        """Returns the policy with these fields. Raises `InvalidPolicy`, which lists every error."""
         try:
             return cls.model_validate(fields)
         except ValidationError as error:

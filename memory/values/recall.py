@@ -1,4 +1,4 @@
-"""What is recalled."""
+"""Recall queries and their results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,25 +18,26 @@ Fidelity = Literal["remembered", "verbatim"]
 Format = Literal["text", "images"]
 LeftOutReason = Annotated[Literal["max_tokens", "not_verbatim", "unreadable"], OPEN]
 MAX_QUERY_CHARS = 10_000
-#: The reader that is shown pages as they are held; others have them laid out.
+#: The reader that is shown pages as stored; for other readers they are laid out again.
 NATIVE_READER = "native"
 
 
 @dataclass(frozen=True)
 class OnlyFor:
-    """Marks a field of a `RecallQuery` that applies to one format alone."""
+    """Marks a field of a `RecallQuery` that applies to one format only."""
 
     format: Format
 
 
 class RecallQuery(Input):
-    """What to recall: messages that answer a query, those of a time window in time order, or both."""
+    """A recall query: messages that match a text, those of a time window in time order, or both."""
 
     query: str | None = Field(
         None,
         max_length=MAX_QUERY_CHARS,
-        description="Question or search terms. Messages of a time mentioned in it rank higher; `since` and `until` "
-        "exclude. Without a query, or with a time alone, the whole time window is recalled.",
+        description="Question or search terms. A time mentioned in it raises the rank of messages of that time; only "
+        "`since` and `until` exclude messages. Without a query, or with a query that is only a time, all messages of "
+        "the time window are returned.",
     )
     since: When | None = Field(
         None, description="Start of the time window: an RFC 3339 time, a date, or words such as “3 weeks ago”."
@@ -48,7 +49,7 @@ class RecallQuery(Input):
     metadata: MetadataFilter | None = Field(
         None,
         description="Restricts recall to messages whose metadata has these members, with equal values. Null matches "
-        "only a null that is there.",
+        "only an explicit null.",
     )
     roles: Annotated[tuple[Role, ...], Strict(False)] | None = Field(
         None, min_length=1, max_length=20, description="Restricts recall to messages of these roles."
@@ -58,20 +59,20 @@ class RecallQuery(Input):
     max_tokens: Annotated[int | None, OnlyFor("text"), INTEGRAL] = Field(
         None,
         ge=1,
-        description="Maximum number of text tokens in all spans together, each with who spoke and when. What does not "
-        "fit is passed over.",
+        description="Maximum number of text tokens of all spans, each with speaker and time. Spans that do not fit are "
+        "skipped.",
     )
     neighbours: Annotated[int, OnlyFor("text"), INTEGRAL] = Field(
         0,
         ge=0,
         le=5,
-        description="How many messages before and after each match in its thread to return with it, marked with "
-        "`neighbour_of`. Those that the other fields exclude are left out.",
+        description="Number of messages before and after each match in its thread to return with it, marked with "
+        "`neighbour_of`. The other filters apply to them too.",
     )
     neighbour_text: Annotated[bool, OnlyFor("text")] = Field(
         True,
-        description="Whether neighbours are returned as spans. Otherwise nothing of them is read, and each match names "
-        "them in its `neighbour_ids`.",
+        description="Whether to return neighbours as spans. If false, their text is not read, and each match lists "
+        "their ids in `neighbour_ids`.",
     )
     fidelity: Annotated[Fidelity, OnlyFor("text")] = Field(
         "remembered",
@@ -81,45 +82,47 @@ class RecallQuery(Input):
         GAP_MARK,
         min_length=1,
         max_length=20,
-        description="What stands in `text` where something has faded, such as “ … ” for a model.",
+        description="Mark of a gap in `text`, such as “ … ” for a model.",
     )
     reader: Annotated[str | None, OnlyFor("images")] = Field(
         None,
-        description="Model that will look at the images, for which they are laid out and in whose tokens they are "
-        f"billed; for images only. Default: '{NATIVE_READER}', which is shown pages as they are held.",
+        description="Model that the images are laid out and billed for; for images only. Default: "
+        f"'{NATIVE_READER}', which is shown pages as stored.",
     )
 
     @classmethod
     def build(cls, query: "str | RecallQuery | None", **fields: Unpack["AnyQueryFields"]) -> "RecallQuery":
-        """A query from its words and fields, or an existing one with some fields replaced. Raises `InvalidInput`, and
-        `InvalidTime` for a naive `now`. Times, timezone and cursor are checked when the query is run."""
+        """Returns a query with this text and these fields, or an existing query with some fields replaced. Raises
+        `InvalidInput`, `InvalidTime` for a naive `now`, and `TypeError` for an unknown field. Times, timezone and
+        cursor are checked when the query runs."""
         unknown = fields.keys() - cls.model_fields.keys()
         if unknown:
-            raise TypeError(f"there is no field {' and '.join(sorted(unknown))} of a recall")
+            raise TypeError(f"a recall query has no field {' and '.join(sorted(unknown))}")
         if not isinstance(query, RecallQuery):
             return cls.from_fields({"query": query, **fields})
         return cls.from_fields(query.model_dump(exclude_unset=True) | fields) if fields else query
 
     def for_format(self, format: Format) -> Self:
-        """The query itself. Raises `InvalidInput` if it has a field that applies to another format alone."""
+        """Returns the query itself. Raises `InvalidInput` if it sets a field that applies only to the other format."""
         other: Format = "text" if format == "images" else "images"
         given = [name for name in fields_only_for(other) if name in self.model_fields_set]
         if given:
-            raise InvalidInput(f"{' and '.join(given)} apply to {other}; leave them out to recall {format}")
+            raise InvalidInput(f"{' and '.join(given)} apply only to {other}; omit them to recall {format}")
         return self
 
     @property
     def verbatim(self) -> bool:
+        """True if only exact text is to be returned."""
         return self.fidelity == "verbatim"
 
 
 def fields_only_for(format: Format) -> list[str]:
-    """Fields of a `RecallQuery` that apply to this format alone."""
+    """Returns the names of the fields of a `RecallQuery` that apply only to this format."""
     return [name for name, field in RecallQuery.model_fields.items() if OnlyFor(format) in field.metadata]
 
 
 class QueryFields(TypedDict, total=False):
-    """Fields of a `RecallQuery` that text and images have in common, as keyword arguments."""
+    """Fields of a `RecallQuery` for both text and images, as keyword arguments."""
 
     since: str | datetime | None
     until: str | datetime | None
@@ -149,45 +152,46 @@ class ImageQueryFields(QueryFields, total=False):
 
 
 class AnyQueryFields(TextQueryFields, ImageQueryFields, total=False):
-    """All fields of a `RecallQuery` but the query itself, as keyword arguments."""
+    """All fields of a `RecallQuery` except `query`, as keyword arguments."""
 
 
 class LeftOut(Value):
-    """A message that matches and is not in the answer."""
+    """A message that matches but is not in the answer."""
 
     message_id: str = Field(description="Id of the message.")
     reason: LeftOutReason = Field(
-        description="max_tokens: it does not fit the budget, and comes with a later page of the list; not_verbatim: "
-        "its exact text is not kept; unreadable: what holds it cannot be read now."
+        description="max_tokens: it does not fit the budget, and is returned with a later page of the list; "
+        "not_verbatim: its exact text is not kept; unreadable: its pages cannot be read at the moment."
     )
 
 
 class RecallResult(Value):
-    """What a recall found."""
+    """The result of a recall, as text."""
 
     spans: list[RecalledMessage] = Field(
-        description="Messages, best first, of long ones the passages that match; without a query whole messages in "
+        description="Messages, best first; of long ones, the passages that match. Without a query, whole messages in "
         "time order. Neighbours follow their match."
     )
-    text_tokens: int = Field(description="Text tokens of all spans, each with who spoke and when.")
+    text_tokens: int = Field(description="Text tokens of all spans, each with speaker and time.")
     left_out: list[LeftOut] = Field(
-        description="Messages that were passed over and why, at most `limit`, those over the budget first."
+        description="Matching messages that are not in the answer, with the reason; at most `limit`, those over the "
+        "budget first."
     )
-    notes: list[str] = Field([], description="What the answer went without, such as an embedder that is down.")
+    notes: list[str] = Field([], description="Degradations of the answer, such as an embedder that is down.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
 class RecalledImage(Value):
-    """A page as an image for a reader."""
+    """A page image for a reader."""
 
     page_id: str = Field(description="Id of the page.")
-    tier: Tier = Field(description="The tier it is held at; the reader native is shown that.")
+    tier: Tier = Field(description="Tier of the page; for the reader `native`, also of the image.")
     media_type: Literal["image/png"] = Field("image/png", description="Media type of `data`.")
     data: str = Field(description="The image, in Base64.")
     width: int = Field(description="Width in pixels.")
     height: int = Field(description="Height in pixels.")
-    tokens: int = Field(description="What the reader bills for it; for `native`, the vision tokens it takes.")
-    message_ids: list[str] = Field(description="Messages found on the page.")
+    tokens: int = Field(description="Tokens that the reader bills for it; for `native`, its vision tokens.")
+    message_ids: list[str] = Field(description="Ids of the matching messages on it.")
     begins_before: list[str] = Field(
         default_factory=list, description="Ids of the messages on the image that begin on an earlier one."
     )
@@ -197,16 +201,19 @@ class RecalledImage(Value):
 
 
 class RecalledImages(Value):
-    """What a recall found, as page images."""
+    """The result of a recall, as page images."""
 
     images: list[RecalledImage] = Field(
-        description="Pages that hold the messages found, each once; for readers but `native`, the page images that do."
+        description="Images of the pages with matching messages, each page once; for readers other than `native`, the "
+        "page images that show a match."
     )
     vision_tokens: int = Field(description="Tokens of all images.")
-    open_spans: list[RecalledMessage] = Field(description="Open messages found, as text: they have no page yet.")
+    open_spans: list[RecalledMessage] = Field(description="Matching open messages, as text: they have no page yet.")
     whole_spans: list[RecalledMessage] = Field(
-        default_factory=list, description="The messages that an image shows only a part of, whole, as text."
+        default_factory=list, description="Complete text of the messages that an image shows only in part."
     )
-    left_out: list[LeftOut] = Field(description="Messages whose pages cannot be shown and why, at most `limit`.")
-    notes: list[str] = Field([], description="What the answer went without, such as an embedder that is down.")
+    left_out: list[LeftOut] = Field(
+        description="Messages whose pages cannot be shown, with the reason; at most `limit`."
+    )
+    notes: list[str] = Field([], description="Degradations of the answer, such as an embedder that is down.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")

@@ -1,4 +1,4 @@
-"""Records, and what is asked of them; these values are schemas of the HTTP interface as well."""
+"""Records, and the requests to write and search them. The values are also schemas of the HTTP interface."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from .base import INTEGRAL, Cursor, Input, Limit, Value
 
 MAX_RECORD_BYTES = 1 << 20  # 1 MiB, as compact JSON in UTF-8
 MAX_LABELS = 20
-MAX_WRITES = 1_000  # in one call
+MAX_WRITES = 1_000  # per call
 MAX_CONDITIONS = 20
 MAX_OFFSET = 1_000_000
 LONGEST_TTL_S = 36_525 * 86_400.0  # 100 years
@@ -50,48 +50,48 @@ def _check_value(value: JsonValue) -> JsonValue:
     except ValueError as error:
         raise PydanticCustomError("json", "{reason}", {"reason": str(error)}) from error
     if size > MAX_RECORD_BYTES:
-        reason = f"{size:,} bytes of JSON, {MAX_RECORD_BYTES:,} are allowed; split the record"
+        reason = f"{size:,} bytes of JSON exceed the limit of {MAX_RECORD_BYTES:,}; split the record"
         raise PydanticCustomError("record_too_large", "{reason}", {"reason": reason})
     return value
 
 
-#: One label of a namespace.
+#: A label of a namespace.
 Label = Annotated[
     str, Field(min_length=1, max_length=200, json_schema_extra={"pattern": _PATTERN}), AfterValidator(_check_name)
 ]
-#: Where a record is: labels from the widest to the narrowest. A label matches as a whole, never its beginning.
+#: The path of a record: labels from the widest to the narrowest. Labels match exactly, not by prefix.
 Namespace = Annotated[tuple[Label, ...], Strict(False), Field(min_length=1, max_length=MAX_LABELS)]
-#: The first labels of a namespace, or none.
+#: The first labels of a namespace; empty for all namespaces.
 Prefix = Annotated[tuple[Label, ...], Strict(False), Field(max_length=MAX_LABELS)]
 RecordKeyText = Annotated[
     str, Field(min_length=1, max_length=1_000, json_schema_extra={"pattern": _PATTERN}), AfterValidator(_check_name)
 ]
 RecordValue = Annotated[JsonValue, AfterValidator(_check_value)]
-#: 2⁵³ − 1 at most, so that any reader of JSON has it exactly.
+#: 2⁵³ − 1 at most, which JSON parsers that use doubles represent exactly.
 Version = Annotated[int, Field(ge=0, le=(1 << 53) - 1), INTEGRAL]
 
 _IF_VERSION = (
-    "Only if the record has this version; 0: only if there is none. Otherwise nothing of the call is done (409)."
+    "Required version of the record; 0: it must not exist. If another version is stored, the whole call fails (409)."
 )
 _NAMESPACE = "Labels, from the widest to the narrowest."
 
 
 class RecordKey(Input):
-    """Which record."""
+    """Namespace and key of a record."""
 
     namespace: Namespace = Field(description=_NAMESPACE, examples=[["tenant", "acme"]])
-    key: RecordKeyText = Field(description="Its key, unique in its namespace.", examples=["preferences"])
+    key: RecordKeyText = Field(description="Key, unique in its namespace.", examples=["preferences"])
 
 
 class PutRecord(RecordKey):
-    """Stores a record, in the place of one that has the same key."""
+    """Stores a record, replacing one with the same key."""
 
-    op: Literal["put"] = Field(description="What to do.")
-    value: RecordValue = Field(description="Any JSON of at most 1 MiB. It comes back exactly.")
+    op: Literal["put"] = Field(description="The operation.")
+    value: RecordValue = Field(description="Any JSON value of at most 1 MiB. It is returned exactly.")
     text: Annotated[str, AfterValidator(_check_text)] | None = Field(
         None,
         max_length=MAX_RECORD_BYTES,
-        description="What a search by words looks at, empty for nothing. Default: all strings of the value.",
+        description="Text to search, empty to exclude the record from searches. Default: all strings of the value.",
     )
     ttl_s: float | None = Field(
         None, gt=0, le=LONGEST_TTL_S, description="Seconds after which it is deleted. Default: never."
@@ -100,16 +100,16 @@ class PutRecord(RecordKey):
 
 
 class DeleteRecord(RecordKey):
-    """Deletes a record, if it is there."""
+    """Deletes a record if it exists."""
 
-    op: Literal["delete"] = Field(description="What to do.")
+    op: Literal["delete"] = Field(description="The operation.")
     if_version: Version | None = Field(None, description=_IF_VERSION)
 
 
 class ClearRecords(Input):
-    """Deletes all records of a namespace, and of those below it."""
+    """Deletes all records of a namespace and of the namespaces below it."""
 
-    op: Literal["clear"] = Field(description="What to do.")
+    op: Literal["clear"] = Field(description="The operation.")
     namespace: Namespace = Field(description=_NAMESPACE, examples=[["tenant", "acme"]])
 
 
@@ -117,83 +117,81 @@ RecordWrite = Annotated[PutRecord | DeleteRecord | ClearRecords, Field(discrimin
 
 
 class RecordChange(Value):
-    """What a write did."""
+    """The result of a write."""
 
-    version: int | None = Field(description="Version of the record that was stored; null if nothing was.")
-    deleted: int = Field(description="How many records were deleted.")
+    version: int | None = Field(description="Version of the stored record; null if none was stored.")
+    deleted: int = Field(description="Number of records deleted.")
 
 
 class RecordChanges(Value):
-    """What the writes of a call did, all or none."""
+    """The results of the writes of a call, which are atomic."""
 
-    changes: list[RecordChange] = Field(description="In the order of the writes.")
+    changes: list[RecordChange] = Field(description="Results, in the order of the writes.")
 
 
 class Record(Value):
     """A record, exactly as it was stored."""
 
     namespace: list[str] = Field(description=_NAMESPACE)
-    key: str = Field(description="Its key, unique in its namespace.")
-    value: JsonValue = Field(description="Its value.")
-    version: int = Field(description="Changes with every write, and is never used again in the bank.")
-    created_at: datetime = Field(description="When it was first stored.")
-    updated_at: datetime = Field(description="When it was last stored.")
-    expires_at: datetime | None = Field(description="When it will be deleted; null for never.")
-    score: float | None = Field(None, description="How well it matches the words; null without words.")
+    key: str = Field(description="Key, unique in its namespace.")
+    value: JsonValue = Field(description="The value, as stored.")
+    version: int = Field(description="Changes with every write; never reused in the bank.")
+    created_at: datetime = Field(description="Time at which it was first stored.")
+    updated_at: datetime = Field(description="Time at which it was last stored.")
+    expires_at: datetime | None = Field(description="Time at which it expires; null for never.")
+    score: float | None = Field(None, description="Score for the query; null without one.")
 
 
 class FoundRecords(Value):
-    """The records that were asked for by key."""
+    """Records fetched by key."""
 
-    records: list[Record | None] = Field(description="In the order of the keys; null where there is none.")
+    records: list[Record | None] = Field(description="Records, in the order of the keys; null for a missing one.")
 
 
 class Records(Value):
-    """Records that a search found."""
+    """A page of the results of a search."""
 
-    records: list[Record] = Field(description="Records, in the order asked for; with words, the best first.")
+    records: list[Record] = Field(description="Records, in the requested order; with a query, best match first.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
 class Namespaces(Value):
-    """The namespaces of a bank that hold records."""
+    """A page of the list of namespaces that contain records."""
 
     namespaces: list[list[str]] = Field(description="Namespaces, in alphabetical order.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
 class Condition(Input):
-    """Compares a member of a record's value with a value."""
+    """A comparison of a member of a record's value, which is a JSON object."""
 
-    member: str = Field(max_length=1_000, description="Name of a member of the value, which is an object.")
+    member: str = Field(max_length=1_000, description="Name of the member.")
     op: Literal["eq", "ne", "gt", "gte", "lt", "lte"] = Field(
         "eq",
-        description="How to compare. A member that is missing is null. Only two numbers or two strings have an order.",
+        description="Comparison operator. A missing member is null. Only two numbers or two strings are ordered.",
     )
-    value: JsonValue = Field(description="What to compare it with.")
+    value: JsonValue = Field(description="Value to compare the member with.")
 
 
 class RecordSearch(Input):
-    """Which records to list, or to find by words."""
+    """A listing or full-text search of records."""
 
-    namespace: Prefix = Field((), description="First labels of the namespaces to look in; none for all.")
-    exact: bool = Field(False, description="Whether to look in that namespace alone, not in those below it.")
+    namespace: Prefix = Field((), description="First labels of the namespaces to search; empty for all.")
+    exact: bool = Field(False, description="Whether to search only that namespace, not those below it.")
     query: str | None = Field(
-        None, max_length=10_000, description="Words to look for; the best match comes first. Default: list all."
+        None, max_length=10_000, description="Words to search for, best match first. Default: list all."
     )
     filter: Annotated[tuple[Condition, ...], Strict(False)] = Field(
-        (), max_length=MAX_CONDITIONS, description="Conditions that all hold."
+        (), max_length=MAX_CONDITIONS, description="Conditions that a record must meet, all of them."
     )
     order: Literal["oldest", "newest", "updated"] = Field(
         "oldest",
-        description="Without words: in the order of creation, in the reverse order, or the last stored first.",
+        description="Order without a query: by creation, oldest or newest first, or last stored first.",
     )
     limit: Limit = Field(20, description="Maximum number of records.")
-    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET), INTEGRAL] = Field(
-        0, description="How many records to pass over first."
-    )
+    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET), INTEGRAL] = Field(0, description="Number of records to skip.")
     cursor: Cursor = None
-    refresh_ttl: bool = Field(False, description="Whether the records found live for their `ttl_s` from now on.")
+    refresh_ttl: bool = Field(False, description="Whether to restart the `ttl_s` of the records found.")
 
 
 class RecordSearchFields(TypedDict, total=False):

@@ -1,4 +1,4 @@
-"""Signatures of commands and tools, made from the fields of an input."""
+"""Signatures of commands and tools, derived from the fields of an input."""
 
 import inspect
 from collections.abc import Callable, Collection, Iterable
@@ -14,8 +14,8 @@ R = TypeVar("R")
 
 
 def parameters_of(model: type[Input], *, leave_out: Collection[str] = ()) -> list[Parameter]:
-    """A keyword parameter for each field but those left out, annotated with the type, the description and the limits of
-    the field."""
+    """Returns a keyword parameter for each field of `model` except those in `leave_out`, annotated with the type,
+    description and limits of the field."""
     return [
         Parameter(
             name,
@@ -29,7 +29,8 @@ def parameters_of(model: type[Input], *, leave_out: Collection[str] = ()) -> lis
 
 
 def takes(parameters: Iterable[Parameter]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Shows whoever makes a command or a tool of a function these parameters in place of its `**fields`."""
+    """Returns a decorator that replaces the `**fields` in the visible signature of a function with `parameters`, for
+    frameworks that build commands or tools from signatures."""
 
     def show(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function, eval_str=True)

@@ -87,7 +87,7 @@ def test_every_list_of_tiers_has_a_tier_that_a_package_adds() -> None:
 def test_an_unknown_tier_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(LayoutError, match="unknown tier 'sharp'; use one of large, base"):
         tier_named("sharp")
-    with pytest.raises(InvalidPolicy, match="there is no such tier; there are 'large', 'base'"):
+    with pytest.raises(InvalidPolicy, match="there is no such tier; choose one of 'large', 'base'"):
         Policy.parse({"fresh": "sharp"})
     with pytest.raises(InvalidPolicy, match="keep_text must be"):
         Policy.parse({"keep_text": "until:sharp"})

@@ -90,8 +90,8 @@ def test_images_and_cursors_keep_to_the_filter(memory: Memory) -> None:
 @pytest.mark.parametrize(
     ("wanted", "reason"),
     [
-        ({"a": [1]}, "'a' is compared with a list"),
-        ({"a": {}}, "'a' is compared with a dict"),
+        ({"a": [1]}, "'a' cannot be compared with a list"),
+        ({"a": {}}, "'a' cannot be compared with a dict"),
         ({"a": float("inf")}, "finite"),
         ({1: "x"}, "valid string"),
         ({"a": "x" * 3_000}, "2,048 are allowed"),
@@ -126,7 +126,7 @@ def test_metadata_may_be_as_large_as_allowed(memory: Memory) -> None:
     memory.store("ana", [message(0, **largest), message(1, a="\\u0000", b="\0\x10")])
     assert memory.message("ana", "m0").metadata == largest
     assert memory.message("ana", "m1").metadata == {"a": "\\u0000", "b": "\0\x10"}
-    with pytest.raises(InvalidInput, match="2,049 bytes of JSON, 2,048 are allowed"):
+    with pytest.raises(InvalidInput, match="2,049 bytes of JSON exceed the limit of 2,048"):
         memory.store("ana", [message(2, a=largest["a"] + "x")])
 
 

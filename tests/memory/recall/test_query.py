@@ -53,7 +53,7 @@ def test_images_are_recalled_by_the_same_value(memory: Memory) -> None:
     query = RecallQuery(query="Titan")
     assert memory.recall_images("ana", query) == memory.recall_images("ana", "Titan")
     for text_only in ({"max_tokens": 100}, {"fidelity": "verbatim"}):
-        with pytest.raises(InvalidInput, match="apply to text"):
+        with pytest.raises(InvalidInput, match="apply only to text"):
             memory.recall_images("ana", RecallQuery(query="Titan", **text_only))  # type: ignore[arg-type]
 
 
