@@ -45,7 +45,7 @@ class BankInfo(Value):
 
 
 class Banks(Value):
-    """A page of the list of banks."""
+    """A list of banks, with a cursor."""
 
     banks: list[BankInfo] = Field(description="Banks in the order of their names.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")

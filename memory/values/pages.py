@@ -34,7 +34,7 @@ class PageInfo(Value):
 
 
 class Pages(Value):
-    """Pages of a bank, by the time of their last message."""
+    """A list of pages, sorted by the time of their last message, with a cursor."""
 
     pages: list[PageInfo] = Field(description="Pages, oldest first.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")

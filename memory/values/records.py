@@ -149,14 +149,14 @@ class FoundRecords(Value):
 
 
 class Records(Value):
-    """A page of the results of a search."""
+    """Search results, with a cursor."""
 
     records: list[Record] = Field(description="Records, in the requested order; with a query, best match first.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
 class Namespaces(Value):
-    """A page of the list of namespaces that contain records."""
+    """A list of the namespaces that contain records, with a cursor."""
 
     namespaces: list[list[str]] = Field(description="Namespaces, in alphabetical order.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")

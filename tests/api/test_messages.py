@@ -298,7 +298,7 @@ def test_parts_and_metadata_are_returned_unchanged(client: httpx.Client) -> None
             "not stored",
         ),
         ({"content": 7}, ".content", "give a string, a list of parts"),
-        ({"content": [CALL], "metadata": {"a": "x" * 3_000}}, ".metadata", "2,048 are allowed"),
+        ({"content": [CALL], "metadata": {"a": "x" * 3_000}}, ".metadata", "exceed the limit of 2,048"),
     ],
 )
 def test_invalid_content_and_metadata_are_refused(

@@ -94,7 +94,7 @@ def test_images_and_cursors_keep_to_the_filter(memory: Memory) -> None:
         ({"a": {}}, "'a' cannot be compared with a dict"),
         ({"a": float("inf")}, "finite"),
         ({1: "x"}, "valid string"),
-        ({"a": "x" * 3_000}, "2,048 are allowed"),
+        ({"a": "x" * 3_000}, "exceed the limit of 2,048"),
         ({"a": "\ud800"}, "surrogate"),
     ],
 )

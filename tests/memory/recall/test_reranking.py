@@ -309,8 +309,8 @@ class Failing:
     ("fault", "reason"),
     [
         (lambda count: [1 / 0] * count, "failed (ZeroDivisionError"),
-        (lambda count: [0.0] * (count + 1), "other scores"),
-        (lambda count: [float("inf")] * count, "other scores"),
+        (lambda count: [0.0] * (count + 1), "one finite score"),
+        (lambda count: [float("inf")] * count, "one finite score"),
     ],
 )
 def test_a_reranker_of_others_may_fail(database_url: str, fault: Any, reason: str) -> None:
