@@ -25,10 +25,10 @@ from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.policy import Policy, PolicyStep
 from foxing.renderer import FoxingError
 
+from .baselines.comparison import compare, open_systems
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, show_rows, write_json
 from .datasets.dataset import find_datasets
 from .evidence import OPEN, EvidenceRecall, measure_locomo
-from .rivals.comparison import compare, open_systems
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 BETWEEN_MESSAGES = timedelta(minutes=7)

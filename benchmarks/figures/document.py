@@ -21,7 +21,7 @@ from foxing.encoder.bench.baselines import BaselineRow
 #: The JSON of one measurement.
 Measurement = Mapping[str, Any]
 #: What the rows of a measurement are, where it has rows as the codec bench gives them.
-_ROW_TYPES = {"codec": BenchRow, "repeated": BenchRow, "rivals": BaselineRow, "answers": FadedAnswers}
+_ROW_TYPES = {"codec": BenchRow, "repeated": BenchRow, "baselines": BaselineRow, "answers": FadedAnswers}
 #: The key of each measurement that says what it was made with.
 MEASURED = "measured"
 
@@ -109,9 +109,9 @@ class Figures:
         return [CharacterRow.from_dict(row) for row in self._document["characters"]["rows"]]
 
     @property
-    def rivals(self) -> list[BaselineRow]:
+    def baselines(self) -> list[BaselineRow]:
         """What other engines read; empty if that was not measured."""
-        return [BaselineRow(**row) for row in self._document["rivals"]["rows"]] if "rivals" in self else []
+        return [BaselineRow(**row) for row in self._document["baselines"]["rows"]] if "baselines" in self else []
 
     @property
     def codec_speed(self) -> CodecSpeed:

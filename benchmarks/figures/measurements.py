@@ -31,10 +31,10 @@ GROUPS = (
     *("ko_nsmc", "ko_songys", "ko_tldr", "ja_real_persona_chat", "ja_tldr", "zh_kdconv", "zh_tldr"),
     *("es_tldr", "pl_tldr", "tr_tldr", "uk_tldr", "el_tldr"),
 )
-RIVAL_GROUPS = ("en_sgd", "en_aider", "zh_kdconv")
+BASELINE_GROUPS = ("en_sgd", "en_aider", "zh_kdconv")
 SPEED_GROUPS = ("en_sgd", "en_aider", "ko_nsmc")
 CHARACTER_TIERS = ("base", "small", "tiny")
-RIVAL_TIERS = ("large", "small")
+BASELINE_TIERS = ("large", "small")
 LOCOMO_TIERS = ("small", "tiny")
 #: Maximum dense pages of a group, for accuracy.
 PAGES = 10
@@ -109,9 +109,9 @@ def measure_characters(_: Path) -> Measurement:
     return {"rows": _codec_bench("--identifiers", "1", "--characters", *tiers)["characters"]}
 
 
-def measure_rivals(data: Path) -> Measurement:
-    tiers = _repeated("--tier", RIVAL_TIERS)
-    answer = _codec_bench_on(data, 1, "--baselines", *tiers, groups=RIVAL_GROUPS)
+def measure_baselines(data: Path) -> Measurement:
+    tiers = _repeated("--tier", BASELINE_TIERS)
+    answer = _codec_bench_on(data, 1, "--baselines", *tiers, groups=BASELINE_GROUPS)
     return {"rows": answer["baselines"], "not_compared": answer["not_compared"]}
 
 
@@ -188,7 +188,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "codec": measure_codec,
     "repeated": measure_repeated,
     "characters": measure_characters,
-    "rivals": measure_rivals,
+    "baselines": measure_baselines,
     "speed": measure_speed,
     "recall": measure_recall,
     "answers": measure_answers,

@@ -46,7 +46,7 @@ def draw_pictures(figures: Figures, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("png", "svg"):
         if "codec" in figures:
-            plot_curve(figures.codec, folder / f"curve.{suffix}", figures.rivals)
+            plot_curve(figures.codec, folder / f"curve.{suffix}", figures.baselines)
             plot_classes(figures.codec, folder / f"classes.{suffix}")
         if "context" in figures:
             plot_context([asdict(row) for row in figures.context], folder / f"context.{suffix}")

@@ -181,7 +181,7 @@ def characters_table(figures: Figures) -> str:
     return markdown_table(("kind", "characters", "twins", *(f"`{tier}`" for tier in CHARACTER_TIERS)), lines)
 
 
-def rivals_table(figures: Figures) -> str:
+def baselines_table(figures: Figures) -> str:
     head = (
         *("image", "text", "engine", "accuracy", "Foxing's", "bytes of the PNG", "bytes of our tokens"),
         *("ms a page", "Foxing's, ms", "ratio of times", "pages"),
@@ -192,7 +192,7 @@ def rivals_table(figures: Figures) -> str:
             *(_accuracy(row.own_accuracy), f"{row.bytes_per_page:,.0f}", f"{row.own_bytes_per_page:,.0f}"),
             *(f"{row.ms:,.0f}", f"{row.own_ms:.0f}", f"{row.times_slower:.0f}×", f"{row.pages}"),
         ]
-        for row in figures.rivals
+        for row in figures.baselines
     ]
     return markdown_table(head, rows)
 
@@ -378,7 +378,7 @@ TABLES: Mapping[str, DocumentedTable] = {
     "degraded": DocumentedTable(degraded_table, ("repeated",)),
     "characters": DocumentedTable(characters_table, ("characters",)),
     "ageing": DocumentedTable(ageing_table, ("repeated",)),
-    "rivals": DocumentedTable(rivals_table, ("rivals",)),
+    "baselines": DocumentedTable(baselines_table, ("baselines",)),
     "speed": DocumentedTable(speed_table, ("speed",)),
     "bank": DocumentedTable(bank_table, ("speed",)),
     "recall": DocumentedTable(recall_table, ("recall",)),

@@ -15,12 +15,12 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_fields, show_rows, write_json
-from benchmarks.room.parts import file_parts
+from benchmarks.disk_usage.parts import file_parts
 from foxing.memory import Memory
 from foxing.memory.options import MemoryOptions
 from foxing.renderer import FoxingError
 
-from .talk import SPAN, START, Fact, Talk, read_talk
+from .corpus import SPAN, START, Corpus, Fact, read_corpus
 
 BANK = "talk"
 TICK = timedelta(days=3)  # of the clock, between which messages are stored
@@ -60,7 +60,7 @@ class AskedRow:
     warm_p50_ms: float
 
 
-def measure(path: Path, talk: Talk, embedder: str, progress: Advance) -> tuple[Scale, list[AskedRow]]:
+def measure(path: Path, corpus: Corpus, embedder: str, progress: Advance) -> tuple[Scale, list[AskedRow]]:
     now = START
     options = MemoryOptions(embedder=embedder)
     seconds = dict.fromkeys(("store", "seal", "age", "purge", "embed"), 0.0)
@@ -69,26 +69,26 @@ def measure(path: Path, talk: Talk, embedder: str, progress: Advance) -> tuple[S
         while now < START + SPAN:
             now = min(now + TICK, START + SPAN)
             due = done
-            while due < len(talk.messages) and talk.messages[due]["created_at"] <= now:
+            while due < len(corpus.messages) and corpus.messages[due]["created_at"] <= now:
                 due += 1
-            _store(memory, talk.messages[done:due], seconds)
+            _store(memory, corpus.messages[done:due], seconds)
             _tick(memory, now, seconds)
             done = due
-            progress(done, len(talk.messages))
+            progress(done, len(corpus.messages))
         info = memory.bank(BANK)
     parts = asdict(file_parts(path))
     scale = Scale(
-        text_tokens=talk.text_tokens,
-        distinct_text_tokens=talk.distinct_tokens,
+        text_tokens=corpus.text_tokens,
+        distinct_text_tokens=corpus.distinct_tokens,
         messages=info.messages,
-        characters=talk.characters,
+        characters=corpus.characters,
         vision_tokens=sum(tier.vision_tokens for tier in info.tiers.values()),
         pages={name: tier.pages for name, tier in info.tiers.items()},
         bytes=parts,
         bytes_without_embeddings=parts["total"] - parts["embeddings"] - parts["trash"],
         seconds={name: round(value, 1) for name, value in seconds.items()},
     )
-    return scale, [_ask(path, options, name, facts, now) for name, facts in _by_age(talk.facts, now).items() if facts]
+    return scale, [_ask(path, options, name, facts, now) for name, facts in _by_age(corpus.facts, now).items() if facts]
 
 
 def _store(memory: Memory, messages: Sequence[Mapping[str, Any]], seconds: dict[str, float]) -> None:
@@ -148,9 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_json_option(parser)
     options = parser.parse_args(arguments)
     try:
-        talk = read_talk(options.folder, options.tokens, options.facts)
+        corpus = read_corpus(options.folder, options.tokens, options.facts)
         with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, progress_bar("remembering") as progress:
-            scale, asked = measure(Path(folder) / "five-million.db", talk, options.embedder, progress)
+            scale, asked = measure(Path(folder) / "five-million.db", corpus, options.embedder, progress)
     except FoxingError as error:
         sys.exit(f"error: {error}")
     rows = [asdict(row) for row in asked]

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
 
 from .costs import Costs, costs_from, measure_costs
-from .plan import DAY_S, Use, plan
+from .plan import DAY_S, Assumptions, plan
 from .queue_lag import measure_lag
 from .simulation import Machines, daily, quantile, simulate
 
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(
             f"--{name}", type=at_least(least), default=default, metavar="N", help=f"{text} (%(default)s)."
         )
-    for field in fields(Use):
+    for field in fields(Assumptions):
         kind = int if field.type in (int, "int") else float
         text = f"plan: {field.name.replace('_', ' ')} (%(default)s)."
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help=text)
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _shard(costs: Costs, use: Use) -> dict[str, Any]:
+def _shard(costs: Costs, use: Assumptions) -> dict[str, Any]:
     """A day of the queue of one database, for fewer and more workers than the plan has."""
     needed = plan(costs, use)
     pages = round(needed.pages_per_day / needed.shards * (1 + len(costs.age_s_per_page)))
@@ -79,7 +79,7 @@ def _lag(folder: Path, costs: Costs, pages: int) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    use = replace(Use(), **{field.name: getattr(options, field.name) for field in fields(Use)})
+    use = replace(Assumptions(), **{field.name: getattr(options, field.name) for field in fields(Assumptions)})
     chosen = options.only or ["costs", "plan", "shard", "lag"]
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="foxing-bench-") as name, progress_bar("measuring") as progress:

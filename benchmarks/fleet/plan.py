@@ -11,7 +11,7 @@ YEAR_DAYS = 365
 
 
 @dataclass(frozen=True)
-class Use:
+class Assumptions:
     """What is assumed of a fleet. Prices are assumptions, to be replaced by those of whoever pays."""
 
     banks: int = 10_000_000
@@ -57,7 +57,7 @@ class Plan:
     dollars_per_million_messages: float
 
 
-def plan(costs: Costs, use: Use) -> Plan:
+def plan(costs: Costs, use: Assumptions) -> Plan:
     """The plan for a steady state in which as many pages reach each tier as are sealed."""
     second = use.messages_per_day / DAY_S
     pages = use.messages_per_day / costs.messages_per_page
@@ -98,7 +98,7 @@ def plan(costs: Costs, use: Use) -> Plan:
     )
 
 
-def _storage_tb(costs: Costs, use: Use) -> float:
+def _storage_tb(costs: Costs, use: Assumptions) -> float:
     """Terabytes of all copies, with messages of every age that are kept, by the default policy."""
     size = costs.bytes_per_message
     days = use.years * YEAR_DAYS

@@ -33,7 +33,7 @@ TEXTS = (
     "你好，明天的会议可以改到下午三点吗？ おはようございます。会議室は三階の青い部屋です。",
     "αβγ ☃ ŵ ẞ ⅔ ∮ ┼ 🦊 🧭 龠 뷁 3f9a0c77-5d1e-4b7f-9a55-0e8d2c6b1f04",
 )
-ROWS, ROOMS = (1, 2, 5, 5, 12, 20), (19_200, 300, 120)
+ROWS, MAX_BYTES = (1, 2, 5, 5, 12, 20), (19_200, 300, 120)
 
 
 class SanitizerMissing(Exception):
@@ -113,7 +113,7 @@ def _streams(streams: PageStreams, typesetter: Typesetter) -> Iterator[tuple[int
         grid = streams.alphabet.symbols(np.where(cells == BLANK, 0x20, cells))
         confidence = generator.choice(LEVEL_CONFIDENCE, cells.shape, p=[0.97, *[0.002] * 15]).astype(np.float32)
         confidence[:, 1:] = np.where(grid.symbols[:, :-1] >= LEFT, confidence[:, :-1], confidence[:, 1:])
-        for room in ROOMS:
-            data = streams.write(grid, confidence, room)
+        for max_bytes in MAX_BYTES:
+            data = streams.write(grid, confidence, max_bytes)
             cut = data[0] >= CUT
             yield (int.from_bytes(data[1:3], "little"), data[3:]) if cut else (cells.size, data[1:])

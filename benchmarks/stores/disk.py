@@ -9,7 +9,7 @@ from .store import Place
 MAGIC = b"SQLite format 3\0"
 
 
-def room(place: Place) -> int:
+def disk_bytes(place: Place) -> int:
     """Bytes of the files in the folder of a place and of its database, which PostgreSQL first writes to disk."""
     files = sum(file.stat().st_size for file in place.folder.rglob("*") if file.is_file())
     if not place.url:

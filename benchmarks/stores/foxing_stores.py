@@ -16,17 +16,17 @@ class FoxingMemory:
         self._memory = Memory(database(place), options=MemoryOptions(embedder=embedder))
         self._banks: set[str] = set()
 
-    def add(self, talk: str, messages: Sequence[NewMessage]) -> Sequence[str]:
-        self._memory.store(talk, messages)
-        self._banks.add(talk)
+    def add(self, conversation: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+        self._memory.store(conversation, messages)
+        self._banks.add(conversation)
         return [str(message.id) for message in messages]
 
     def finish(self) -> None:
         for bank in sorted(self._banks):
             self._memory.seal(bank)
 
-    def search(self, talk: str, question: str, limit: int) -> Sequence[str]:
-        spans = self._memory.recall(talk, question, limit=limit).spans
+    def search(self, conversation: str, question: str, limit: int) -> Sequence[str]:
+        spans = self._memory.recall(conversation, question, limit=limit).spans
         return list(dict.fromkeys(span.message_id for span in spans))
 
     def close(self) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from benchmarks.rivals.extensions import NotInstalled, sqlite_with_extensions
-from benchmarks.rivals.opening import langgraph_index
-from benchmarks.rivals.system import said
+from benchmarks.baselines.adapters import langgraph_index
+from benchmarks.baselines.extensions import NotInstalled, sqlite_with_extensions
+from benchmarks.baselines.system import with_speaker
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.index.embedder import Embedder
 from foxing.memory.values.messages import NewMessage
@@ -26,20 +26,20 @@ class LangGraphStore:
         """`put_op`: the class `PutOp`. `closing`: what is released with the store."""
         self._store, self._put_op, self._closing = store, put_op, closing
 
-    def add(self, talk: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+    def add(self, conversation: str, messages: Sequence[NewMessage]) -> Sequence[str]:
         ids = [str(message.id) for message in messages]
         if len(messages) == 1:
-            self._store.put((NAMESPACE, talk), ids[0], _value(messages[0]), index=INDEXED)
+            self._store.put((NAMESPACE, conversation), ids[0], _value(messages[0]), index=INDEXED)
         else:
             items = [(str(message.id), _value(message)) for message in messages]
-            self._store.batch([self._put_op((NAMESPACE, talk), *item, INDEXED) for item in items])
+            self._store.batch([self._put_op((NAMESPACE, conversation), *item, INDEXED) for item in items])
         return ids
 
     def finish(self) -> None:
         pass
 
-    def search(self, talk: str, question: str, limit: int) -> Sequence[str]:
-        return [item.key for item in self._store.search((NAMESPACE, talk), query=question, limit=limit)]
+    def search(self, conversation: str, question: str, limit: int) -> Sequence[str]:
+        return [item.key for item in self._store.search((NAMESPACE, conversation), query=question, limit=limit)]
 
     def close(self) -> None:
         self._closing.close()
@@ -96,4 +96,4 @@ def _put_op() -> Any:
 
 def _value(message: NewMessage) -> dict[str, str]:
     created_at = "" if message.created_at is None else message.created_at.isoformat()
-    return {"text": said(message), "role": message.role, "created_at": created_at}
+    return {"text": with_speaker(message), "role": message.role, "created_at": created_at}

@@ -14,8 +14,8 @@ from statistics import fmean, median
 from foxing.memory.index.embedder import Embedder
 from foxing.memory.values.messages import NewMessage
 
-from .conversations import Talk
-from .disk import room, vacuum
+from .conversations import NamedConversation
+from .disk import disk_bytes, vacuum
 from .store import Place, Store, System
 
 SINGLE = 500  # messages stored one a call; the rest in batches
@@ -75,21 +75,21 @@ class _Stored:
     messages: dict[str, str]
 
 
-def measure(system: System, place: Place, embedder: Embedder, talks: Sequence[Talk]) -> StoreRow:
+def measure(system: System, place: Place, embedder: Embedder, conversations: Sequence[NamedConversation]) -> StoreRow:
     """Stores and asks everything. `place` must be empty. Raises `NotInstalled`."""
     embedder.embed_documents(["loads the embedder"])
     vacuum(place)  # also what PostgreSQL comes with
-    before = room(place)
+    before = disk_bytes(place)
     system.open(place, embedder).close()
     gc.collect()  # files that a package closes when its objects end
-    opened = room(place) - before
+    opened = disk_bytes(place) - before
     with closing(system.open(place, embedder)) as store:
-        stored = _store(store, talks)
+        stored = _store(store, conversations)
     gc.collect()
-    used = room(place) - before
+    used = disk_bytes(place) - before
     with closing(system.open(place, embedder)) as store:
-        times_ms, shares = _ask(store, talks, stored.messages)
-        again_ms, _ = _ask(store, talks, stored.messages)
+        times_ms, shares = _ask(store, conversations, stored.messages)
+        again_ms, _ = _ask(store, conversations, stored.messages)
     gc.collect()
     vacuum(place)
     return StoreRow(
@@ -109,21 +109,21 @@ def measure(system: System, place: Place, embedder: Embedder, talks: Sequence[Ta
         evidence=round(fmean(shares), 4),
         empty_bytes=opened,
         bytes=used,
-        vacuumed_bytes=room(place) - before,
+        vacuumed_bytes=disk_bytes(place) - before,
         peak_mib=round(_peak_bytes() / 2**20, 1),
     )
 
 
-def _store(store: Store, talks: Sequence[Talk]) -> _Stored:
+def _store(store: Store, conversations: Sequence[NamedConversation]) -> _Stored:
     """The first messages one by one, as they come up in a conversation, the others in batches, as they are imported."""
     single_ms: list[float] = []
     batched, batched_s, names = 0, 0.0, dict[str, str]()
-    for talk in talks:
-        messages = iter(talk.messages)
+    for conversation in conversations:
+        messages = iter(conversation.messages)
         for message in islice(messages, max(0, SINGLE - len(single_ms))):
-            single_ms.append(1e3 * _add(store, talk, [message], names))
+            single_ms.append(1e3 * _add(store, conversation, [message], names))
         for batch in _batches(messages):
-            batched_s += _add(store, talk, batch, names)
+            batched_s += _add(store, conversation, batch, names)
             batched += len(batch)
     return _Stored(single_ms, batched, batched_s, _seconds(store.finish), names)
 
@@ -133,24 +133,26 @@ def _batches(messages: Iterator[NewMessage]) -> Iterator[list[NewMessage]]:
         yield batch
 
 
-def _add(store: Store, talk: Talk, messages: Sequence[NewMessage], names: dict[str, str]) -> float:
+def _add(store: Store, conversation: NamedConversation, messages: Sequence[NewMessage], names: dict[str, str]) -> float:
     """Seconds that storing takes. Adds the ids that the store gives."""
     start = time.perf_counter()
-    ids = store.add(talk.name, messages)
+    ids = store.add(conversation.name, messages)
     elapsed = time.perf_counter() - start
     names.update(zip(ids, (str(message.id) for message in messages), strict=True))
     return elapsed
 
 
-def _ask(store: Store, talks: Sequence[Talk], messages: dict[str, str]) -> tuple[list[float], list[float]]:
+def _ask(
+    store: Store, conversations: Sequence[NamedConversation], messages: dict[str, str]
+) -> tuple[list[float], list[float]]:
     """Milliseconds and share of the evidence of each question; one before them is not counted, since it may load
     something."""
     times_ms, shares = [], []
-    store.search(talks[0].name, "is anybody there?", LIMIT)
-    for talk in talks:
-        for question in talk.questions:
+    store.search(conversations[0].name, "is anybody there?", LIMIT)
+    for conversation in conversations:
+        for question in conversation.questions:
             start = time.perf_counter()
-            found = store.search(talk.name, question.text, LIMIT)
+            found = store.search(conversation.name, question.text, LIMIT)
             times_ms.append(1e3 * (time.perf_counter() - start))
             given = {messages[each] for each in found}
             shares.append(len(question.evidence & given) / len(question.evidence))

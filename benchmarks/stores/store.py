@@ -23,13 +23,13 @@ class Place:
 class Store(Protocol):
     """Keeps messages by conversation and finds them again."""
 
-    def add(self, talk: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+    def add(self, conversation: str, messages: Sequence[NewMessage]) -> Sequence[str]:
         """Stores messages of a conversation in one call; returns the ids that `search` gives back for them."""
 
     def finish(self) -> None:
         """Does what is done later to what was stored, such as sealing."""
 
-    def search(self, talk: str, question: str, limit: int) -> Sequence[str]:
+    def search(self, conversation: str, question: str, limit: int) -> Sequence[str]:
         """Ids of at most `limit` messages of a conversation, the best first."""
 
     def close(self) -> None:

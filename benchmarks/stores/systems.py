@@ -7,17 +7,17 @@ from .foxing_stores import FoxingMemory
 from .store import FOLDER, POSTGRESQL, SQLITE, System
 
 OURS = "foxing"
-RIVALS, CHROMA, LANGGRAPH = "rivals", "chroma", "langgraph"
+BASELINES, CHROMA, LANGGRAPH = "store-baselines", "chroma", "langgraph"
 
 _SYSTEMS = (
     System("foxing", SQLITE, "foxing", "", FoxingMemory),
     System("foxing", POSTGRESQL, "foxing", "postgresql", FoxingMemory),
     System("foxing-langgraph", SQLITE, "foxing", LANGGRAPH, langgraph_stores.open_foxing),
     System("foxing-langgraph", POSTGRESQL, "foxing", LANGGRAPH, langgraph_stores.open_foxing),
-    System("langgraph", SQLITE, "langgraph-checkpoint-sqlite", RIVALS, langgraph_stores.open_sqlite),
-    System("langgraph", POSTGRESQL, "langgraph-checkpoint-postgres", RIVALS, langgraph_stores.open_postgresql),
-    System("mem0", FOLDER, "mem0ai", RIVALS, vector_stores.open_mem0_on_qdrant),
-    System("mem0", POSTGRESQL, "mem0ai", RIVALS, vector_stores.open_mem0_on_postgresql),
+    System("langgraph", SQLITE, "langgraph-checkpoint-sqlite", BASELINES, langgraph_stores.open_sqlite),
+    System("langgraph", POSTGRESQL, "langgraph-checkpoint-postgres", BASELINES, langgraph_stores.open_postgresql),
+    System("mem0", FOLDER, "mem0ai", BASELINES, vector_stores.open_mem0_on_qdrant),
+    System("mem0", POSTGRESQL, "mem0ai", BASELINES, vector_stores.open_mem0_on_postgresql),
     System("chroma", FOLDER, "chromadb", CHROMA, vector_stores.ChromaStore),
 )
 #: Name on the command line → system, Foxing first.

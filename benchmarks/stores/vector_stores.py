@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from benchmarks.rivals.extensions import NotInstalled
-from benchmarks.rivals.opening import import_mem0, open_mem0
-from benchmarks.rivals.system import said
+from benchmarks.baselines.adapters import import_mem0, open_mem0
+from benchmarks.baselines.extensions import NotInstalled
+from benchmarks.baselines.system import with_speaker
 from foxing.memory.index.embedder import Embedder
 from foxing.memory.values.messages import NewMessage
 
@@ -23,17 +23,17 @@ class Mem0Store:
         """`closing`: what is released with the memory."""
         self._memory, self._closing = memory, closing
 
-    def add(self, talk: str, messages: Sequence[NewMessage]) -> Sequence[str]:
-        turns = [{"role": message.role, "content": said(message)} for message in messages]
+    def add(self, conversation: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+        turns = [{"role": message.role, "content": with_speaker(message)} for message in messages]
         metadata = {"created_at": _time(messages[0])} if len(messages) == 1 else None
-        added = self._memory.add(turns, user_id=talk, metadata=metadata, infer=False)
+        added = self._memory.add(turns, user_id=conversation, metadata=metadata, infer=False)
         return [memory["id"] for memory in added["results"]]
 
     def finish(self) -> None:
         pass
 
-    def search(self, talk: str, question: str, limit: int) -> Sequence[str]:
-        found = self._memory.search(question, filters={"user_id": talk}, top_k=limit, threshold=0.0)
+    def search(self, conversation: str, question: str, limit: int) -> Sequence[str]:
+        found = self._memory.search(question, filters={"user_id": conversation}, top_k=limit, threshold=0.0)
         return [memory["id"] for memory in found["results"]]
 
     def close(self) -> None:
@@ -77,12 +77,12 @@ class ChromaStore:
         self._client: Any = chromadb.PersistentClient(path=path, settings=settings)
         self._embedder = embedder
 
-    def _collection(self, talk: str) -> Any:
-        return self._client.get_or_create_collection(talk, embedding_function=None)
+    def _collection(self, conversation: str) -> Any:
+        return self._client.get_or_create_collection(conversation, embedding_function=None)
 
-    def add(self, talk: str, messages: Sequence[NewMessage]) -> Sequence[str]:
-        ids, texts = [str(message.id) for message in messages], [said(message) for message in messages]
-        self._collection(talk).add(
+    def add(self, conversation: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+        ids, texts = [str(message.id) for message in messages], [with_speaker(message) for message in messages]
+        self._collection(conversation).add(
             ids=ids,
             documents=texts,
             embeddings=self._embedder.embed_documents(texts),
@@ -93,9 +93,9 @@ class ChromaStore:
     def finish(self) -> None:
         pass
 
-    def search(self, talk: str, question: str, limit: int) -> Sequence[str]:
+    def search(self, conversation: str, question: str, limit: int) -> Sequence[str]:
         vectors = self._embedder.embed_queries([question])
-        found = self._collection(talk).query(query_embeddings=vectors, n_results=limit)
+        found = self._collection(conversation).query(query_embeddings=vectors, n_results=limit)
         ids: list[str] = found["ids"][0]
         return ids
 

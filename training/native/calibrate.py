@@ -162,14 +162,14 @@ def _read_prior(path: Path) -> PriorTables:
 def _development_pages(data: Path, fader: PageFader, dims: NativeDims) -> dict[str, DevelopmentPages]:
     """The pages by tier: full ones, and where they fade what is left of them."""
     result = {tier: DevelopmentPages() for tier in dims.tiers}
-    rooms = {tier: one.tokens * dims.token_bytes for tier, one in dims.tiers.items()}
+    byte_limits = {tier: one.tokens * dims.token_bytes for tier, one in dims.tiers.items()}
     languages = {name.split("_")[0] for name in TrainingOptions().text_shares}
     for path in sorted(data.glob("*.jsonl.gz")):
         messages = entries(list(read_messages(path)))
         pages = development(full_pages(messages, fader.setter, 2 * DEVELOPMENT_PAGES))
         by_id = {message.message_id: message for message in messages}
         for tier, those in result.items():
-            faded = [fader.faded(page, by_id, rooms[tier]) for page in pages if tier in FADED_TIERS]
+            faded = [fader.faded(page, by_id, byte_limits[tier]) for page in pages if tier in FADED_TIERS]
             those.add([*pages, *faded], trained=path.name.split("_")[0] in languages)
     return result
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.fleet.__main__ import main
 from benchmarks.fleet.costs import Costs
-from benchmarks.fleet.plan import Use, plan
+from benchmarks.fleet.plan import Assumptions, plan
 from benchmarks.fleet.simulation import Due, Machines, daily, evenly, quantile, simulate
 
 COSTS = Costs(
@@ -52,7 +52,7 @@ def test_the_busiest_hour_of_a_day_has_its_share() -> None:
 
 
 def test_the_plan_grows_with_the_messages_and_says_what_for() -> None:
-    use = Use()
+    use = Assumptions()
     one, two = plan(COSTS, use), plan(COSTS, replace(use, messages_per_day=2 * use.messages_per_day))
     # 1e9 messages a day are 11,574 a second, 50 million pages a day 579
     assert one.api_cores == 87  # 11,574 × 1.5 ms × 3 ÷ 0.6

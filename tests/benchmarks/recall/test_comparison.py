@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from support.search_doubles import HashingEmbedder
 
+from benchmarks.baselines.comparison import compare, open_systems
+from benchmarks.baselines.extensions import NotInstalled
+from benchmarks.baselines.packages import PACKAGES
+from benchmarks.baselines.system import Embeddings, Ranking
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.evidence import BUDGET_TOKENS, CATEGORIES
 from benchmarks.locomo import read_locomo
 from benchmarks.recall import main
-from benchmarks.rivals.comparison import compare, open_systems
-from benchmarks.rivals.extensions import NotInstalled
-from benchmarks.rivals.packages import PACKAGES
-from benchmarks.rivals.system import Embeddings, Ranking
 from foxing.memory import Memory, MemoryOptions, NewMessage
 
 MISSING = ("mem0", "langgraph.store.memory", "langgraph.store.sqlite")
@@ -65,7 +65,7 @@ def test_systems_are_compared_by_category(locomo_file: Path, database_path: Path
         assert (row.questions, row.found, row.low, row.high) == (1, 1, 1, 1)
         assert (row.foxing_ahead, row.ahead_low, row.ahead_high) == (0, 0, 0)
     assert list(opened.left_out) == list(PACKAGES)
-    assert all("pip install 'foxing[rivals]'" in reason for reason in opened.left_out.values())
+    assert all("pip install 'foxing[store-baselines]'" in reason for reason in opened.left_out.values())
 
 
 def test_the_spread_is_that_of_the_questions(database_path: Path, locomo_file: Path) -> None:

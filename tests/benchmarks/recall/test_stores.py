@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from support.search_doubles import HashingEmbedder
 
+from benchmarks.baselines.extensions import NotInstalled
 from benchmarks.figures.document import Figures
 from benchmarks.figures.tables import TABLES
-from benchmarks.rivals.extensions import NotInstalled
 from benchmarks.stores.__main__ import main
-from benchmarks.stores.conversations import read_talks
+from benchmarks.stores.conversations import read_conversations
 from benchmarks.stores.measurement import StoreRow, measure
 from benchmarks.stores.store import POSTGRESQL, Place
 from benchmarks.stores.systems import SYSTEMS
@@ -21,7 +21,7 @@ from foxing.memory import InvalidInput
 def measured(key: str, locomo_file: Path, folder: Path, url: str = "") -> StoreRow:
     folder.mkdir()
     url = url.replace("+psycopg", "")  # as all packages write it
-    return measure(SYSTEMS[key], Place(folder, url), HashingEmbedder(), read_talks(locomo_file))
+    return measure(SYSTEMS[key], Place(folder, url), HashingEmbedder(), read_conversations(locomo_file))
 
 
 @pytest.mark.parametrize("database", ["sqlite", POSTGRESQL])
@@ -44,7 +44,9 @@ def test_foxing_is_measured(
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::pydantic.PydanticDeprecatedSince20")
-@pytest.mark.parametrize("key", [key for key, system in SYSTEMS.items() if system.extra in ("rivals", "chroma")])
+@pytest.mark.parametrize(
+    "key", [key for key, system in SYSTEMS.items() if system.extra in ("store-baselines", "chroma")]
+)
 def test_other_stores_are_measured(key: str, locomo_file: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     try:
         url = ""
@@ -80,9 +82,9 @@ def test_stores_are_compared(locomo_file: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_conversations_are_cut_with_their_questions(locomo_file: Path) -> None:
-    assert [(len(talk.messages), len(talk.questions)) for talk in read_talks(locomo_file, 4)] == [(4, 1)]
+    assert [(len(each.messages), len(each.questions)) for each in read_conversations(locomo_file, 4)] == [(4, 1)]
     with pytest.raises(InvalidInput, match=r"no question of .* has its evidence among these messages"):
-        read_talks(locomo_file, 3)
+        read_conversations(locomo_file, 3)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

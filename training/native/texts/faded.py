@@ -31,7 +31,7 @@ class PageFader:
         weights = load_weights()
         return cls(weights.prior, weights.charset)
 
-    def faded(self, page: Page, messages: Mapping[str, Entry], room: int) -> Page:
+    def faded(self, page: Page, messages: Mapping[str, Entry], max_bytes: int) -> Page:
         """What is left of `page` in `room` bytes. `messages`: those on it, by id."""
         costs = self._streams.cost(page.cells).reshape(-1)
         written = []
@@ -41,7 +41,7 @@ class PageFader:
             written.append(MessageWords(message.entry, words, bits))
         listed = {plain(m.entry.content[word.start : word.stop]) for m in written for word in m.words}
         alone = isolated_bits(sorted(listed), self.setter, self._streams.cost)
-        left = fade(written, text_salience(written, alone), room, self._size)
+        left = fade(written, text_salience(written, alone), max_bytes, self._size)
         return self.setter.page(left.entries)
 
     def some(self, pages: Sequence[Page], messages: Mapping[str, Entry], most: int) -> list[Page]:

@@ -55,7 +55,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Talk:
+class Corpus:
     """Messages as `Memory.store` takes them, in the order of their times."""
 
     messages: list[dict[str, Any]]
@@ -66,7 +66,7 @@ class Talk:
     characters: int
 
 
-def read_talk(folder: Path, tokens: int, facts: int) -> Talk:
+def read_corpus(folder: Path, tokens: int, facts: int) -> Corpus:
     """At least `tokens` text tokens of the conversations in `folder` and below: LoCoMo (`locomo*.json`), chats of BEAM
     (`chat.json`), and JSON Lines of documents with messages (`*.jsonl`), gzipped or not. Where they are fewer, they
     are taken again. Raises `InvalidInput` if there are none."""
@@ -113,7 +113,7 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     return {"role": message["role"], "name": message.get("name"), "content": message["content"]}
 
 
-def _spread(taken: Sequence[Mapping[str, Any]], facts: int, tokens: int, distinct: int) -> Talk:
+def _spread(taken: Sequence[Mapping[str, Any]], facts: int, tokens: int, distinct: int) -> Corpus:
     """The messages at even distances in time, with facts between them."""
     random = Random(19)
     pairs = [(person, thing) for person in _PEOPLE for thing in _THINGS]
@@ -133,4 +133,4 @@ def _spread(taken: Sequence[Mapping[str, Any]], facts: int, tokens: int, distinc
             asked.append(fact)
             messages.append({"id": fact.id, "role": "user", "content": text, "created_at": at, "thread": "facts"})
     characters = sum(len(message["content"]) for message in messages)
-    return Talk(messages, asked, tokens, distinct, characters)
+    return Corpus(messages, asked, tokens, distinct, characters)

@@ -1,5 +1,5 @@
-"""Systems of other packages, which the extra `rivals` installs. Nothing is sent anywhere: no language model, no
-telemetry, and the embedder is ours."""
+"""Baselines from other packages, installed by the extra `store-baselines`. They run locally, without a language model or
+telemetry, on an embedder of Foxing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -8,9 +8,9 @@ from typing import Any
 from foxing.memory.index.embedder import Embedder
 from foxing.memory.values.messages import NewMessage
 
+from .adapters import import_mem0, langgraph_index, open_mem0
 from .extensions import NotInstalled, sqlite_with_extensions
-from .opening import import_mem0, langgraph_index, open_mem0
-from .system import LIMIT, Ranking, said
+from .system import LIMIT, Ranking, with_speaker
 
 COLLECTION = "conversation"
 
@@ -38,7 +38,7 @@ class Mem0(Ranking):
         store = {"client": self._client(":memory:"), "collection_name": COLLECTION, "path": "none"}
         self._memory = open_mem0(self._embedder, "qdrant", store, ":memory:")
         for message in messages:
-            turn = {"role": message.role, "content": said(message)}
+            turn = {"role": message.role, "content": with_speaker(message)}
             self._memory.add([turn], user_id=COLLECTION, metadata={"key": str(message.id)}, infer=False)
 
     def ranked(self, question: str) -> Sequence[str]:
@@ -60,7 +60,7 @@ class LangGraph(Ranking):
     def index(self, messages: Sequence[NewMessage]) -> None:
         self._store = self._opened(langgraph_index(self._embedder))
         for message in messages:  # one by one: a batch in which a text comes twice is refused
-            self._store.put((COLLECTION,), str(message.id), {"text": said(message)})
+            self._store.put((COLLECTION,), str(message.id), {"text": with_speaker(message)})
 
     def ranked(self, question: str) -> Sequence[str]:
         return [item.key for item in self._store.search((COLLECTION,), query=question, limit=LIMIT)]

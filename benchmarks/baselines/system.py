@@ -101,13 +101,13 @@ class Embeddings(Ranking):
 
     def index(self, messages: Sequence[NewMessage]) -> None:
         self._ids = [str(message.id) for message in messages]
-        self._vectors = self._embedder.embed_documents([said(message) for message in messages])
+        self._vectors = self._embedder.embed_documents([with_speaker(message) for message in messages])
 
     def ranked(self, question: str) -> Sequence[str]:
         nearness = self._vectors @ self._embedder.embed_queries([question])[0]
         return [self._ids[number] for number in np.argsort(-nearness, kind="stable")[:LIMIT].tolist()]
 
 
-def said(message: NewMessage) -> str:
+def with_speaker(message: NewMessage) -> str:
     """A message with its speaker, as all systems but Foxing are given it."""
     return f"{message.name or message.role}: {message.text}"

@@ -1,6 +1,6 @@
 """What a bank takes on disk, by tier: bits a character of the whole vacuumed SQLite file, without embeddings.
 
-python -m benchmarks.room --locomo locomo_dev.json.gz --texts chat=en_irc.jsonl.gz ko=ko_nsmc.jsonl.gz --json
+python -m benchmarks.disk_usage --locomo locomo_dev.json.gz --texts chat=en_irc.jsonl.gz ko=ko_nsmc.jsonl.gz --json
 """
 
 import argparse
@@ -28,7 +28,7 @@ AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class RoomRow:
+class DiskUsageRow:
     """A file with a bank, all of whose pages are at one tier. Bits are per character of its messages."""
 
     group: str
@@ -46,11 +46,11 @@ class RoomRow:
     beyond_empty: float
 
 
-def measure(group: str, banks: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[RoomRow]:
+def measure(group: str, banks: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[DiskUsageRow]:
     """A row for the fresh tier and each below it. `banks`: name → messages as `Memory.store` takes them."""
     options = MemoryOptions(embedder="none")
     with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder:
-        path = Path(folder) / "room.db"
+        path = Path(folder) / "bank.db"
         with Memory(path, options=options):
             pass
         empty = file_parts(path).total
@@ -74,12 +74,12 @@ def _age(memory: Memory, banks: Mapping[str, object], tier: str) -> None:
         memory.age(name, now=memory.now() + AGE)
 
 
-def _row(group: str, tier: str, counts: tuple[int, int], parts: FileParts, empty: int) -> RoomRow:
+def _row(group: str, tier: str, counts: tuple[int, int], parts: FileParts, empty: int) -> DiskUsageRow:
     messages, characters = counts
     bits = {name: size * 8 / characters for name, size in asdict(parts).items()}
     names = ("tokens", "text", "index", "keepsakes", "metadata", "total")
     beyond = bits["total"] - empty * 8 / characters
-    return RoomRow(group, tier, messages, characters, **{name: bits[name] for name in names}, beyond_empty=beyond)
+    return DiskUsageRow(group, tier, messages, characters, **{name: bits[name] for name in names}, beyond_empty=beyond)
 
 
 def _banks(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, list[dict[str, Any]]]]]:
@@ -98,7 +98,7 @@ def _banks(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, list[di
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.room", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.disk_usage", description=__doc__.splitlines()[0])
     parser.add_argument("--locomo", type=Path, metavar="FILE", help="LoCoMo, a bank for each conversation.")
     parser.add_argument("--texts", nargs="+", action="extend", default=[], metavar="[NAME=]FILE", help="JSON Lines.")
     parser.add_argument("--messages", type=at_least(1), default=5_000, help="Of a file, at most (default: 5000).")
@@ -108,19 +108,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    rows: list[RoomRow] = []
+    rows: list[DiskUsageRow] = []
     try:
         with progress_bar("measuring") as progress:
             _measure_all(options, rows, progress)
     except FoxingError as error:
         sys.exit(f"error: {error}")
     if options.as_json:
-        write_json({"room": [asdict(row) for row in rows]})
+        write_json({"disk_usage": [asdict(row) for row in rows]})
     else:
         show_rows([asdict(row) for row in rows])
 
 
-def _measure_all(options: argparse.Namespace, rows: list[RoomRow], progress: Advance) -> None:
+def _measure_all(options: argparse.Namespace, rows: list[DiskUsageRow], progress: Advance) -> None:
     groups = list(_banks(options))
     for name, banks in groups:
         for row in measure(name, banks):

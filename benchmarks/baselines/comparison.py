@@ -61,7 +61,7 @@ def open_systems(memory: Memory, tier: str, embedder: Embedder | None) -> System
         try:
             systems.append(opened(embedder))
         except NotInstalled as error:
-            left_out[name] = f"not installed ({error}); pip install 'foxing[rivals]'"
+            left_out[name] = f"not installed ({error}); pip install 'foxing[store-baselines]'"
     return Systems(systems, left_out)
 
 

@@ -42,7 +42,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Standstill:
+class Stall:
     """One request, and the service meanwhile."""
 
     request: str
@@ -58,15 +58,15 @@ class Standstill:
 
 
 @dataclass(frozen=True)
-class Standstills:
+class Stalls:
     """The longest and the largest, and each."""
 
     longest_ms: float
     memory_mib: float
-    requests: list[Standstill]
+    requests: list[Stall]
 
 
-def measure_standstill(folder: Path, requests: Sequence[str] = ()) -> Standstills:
+def measure_stalls(folder: Path, requests: Sequence[str] = ()) -> Stalls:
     """Sends each of the requests alone, or those of the given names, and asks for `/healthz` all the while."""
     wanted = [request for request in _requests() if not requests or request.name in requests]
     answers = [request for request in _answers() if not requests or request.name in requests]
@@ -78,10 +78,10 @@ def measure_standstill(folder: Path, requests: Sequence[str] = ()) -> Standstill
         _store_long_messages(folder)
         with Service(folder, environment=_QUIET) as service:
             measured += _measure(service, answers)
-    return Standstills(max(each.longest_ms for each in measured), max(each.memory_mib for each in measured), measured)
+    return Stalls(max(each.longest_ms for each in measured), max(each.memory_mib for each in measured), measured)
 
 
-def _measure(service: Service, requests: Sequence[Request]) -> list[Standstill]:
+def _measure(service: Service, requests: Sequence[Request]) -> list[Stall]:
     with client(url := service.url(), timeout_s=ANSWER_S) as connection:
         checked(connection.get("/readyz"))  # loads the codec
         for text in ("first", "second"):  # loads what the first messages and questions load
@@ -92,7 +92,7 @@ def _measure(service: Service, requests: Sequence[Request]) -> list[Standstill]:
         return [_measured(service, url, connection, request) for request in requests]
 
 
-def _measured(service: Service, url: str, connection: httpx.Client, request: Request) -> Standstill:
+def _measured(service: Service, url: str, connection: httpx.Client, request: Request) -> Stall:
     before, highest = service.memory_mib(), [0.0]
     done = threading.Event()
     outcomes: list[Outcome] = []
@@ -109,7 +109,7 @@ def _measured(service: Service, url: str, connection: httpx.Client, request: Req
     watch.join()
     weigh.join()
     longest_ms, memory_mib = outcomes[0].quantile(1), round(highest[0] - before, 1)
-    return Standstill(request.name, status, round(seconds, 2), round(settled_s, 2), longest_ms, memory_mib)
+    return Stall(request.name, status, round(seconds, 2), round(settled_s, 2), longest_ms, memory_mib)
 
 
 def _status(connection: httpx.Client, request: Request) -> int:
