@@ -1,1 +1,1 @@
-"""Benchmarks of recall, of a bank and of the service, and the figures of the documentation. Not in the wheel."""
+"""Benchmarks of recall, storage and the service, and the figures of the documentation. Not shipped in the wheel."""

@@ -1,4 +1,4 @@
-"""A bank by tier: how fast its pages are sealed and aged, and how many bits a character the database holds.
+"""Speed of sealing and ageing, and bits per character in the database, by tier.
 
 python -m benchmarks.bank --texts en=dialogue.jsonl.gz de=laws.jsonl.gz --json
 """
@@ -26,22 +26,22 @@ from foxing.renderer import Entry, FoxingError
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
 
 AGED_TIERS = ("small", "tiny", "micro")
-AGE = timedelta(days=1)  # how far the clock moves before ageing: enough for every step
-#: Ageing purges what it drops at once, so that only what the tier needs is counted.
+AGE = timedelta(days=1)  # simulated time before ageing; enough for every step of a policy
+#: Purges dropped data at once, so that only what the tier needs is counted.
 NO_UNDO = timedelta(0)
 
 
 @dataclass(frozen=True)
 class BankRow:
-    """A bank with all of its pages at one tier. Bits are per character of its messages."""
+    """Figures of a bank with all its pages at one tier. Bits are per character of its messages."""
 
     language: str
     tier: str
     pages: int
     messages: int
     characters: int
-    #: Sealing at the fresh tier, which also keeps exact text; ageing from the previous tier at the others. Includes
-    #: encoding, decoding, indexing and the database.
+    #: Pages sealed at the fresh tier, which also keeps exact text, or aged from the previous tier. Includes encoding,
+    #: decoding, indexing and the database.
     pages_per_second: float
     token_bits: float
     text_bits: float
@@ -49,7 +49,7 @@ class BankRow:
     keepsake_bits: float
     metadata_bits: float
     total_bits: float
-    #: zstd -19 over the contents of all messages at once.
+    #: zstd -19 over the concatenated contents of all messages.
     zstd_bits: float
 
 
@@ -64,12 +64,12 @@ class BankMessage(TypedDict, total=False):
 
 
 def measure_bank(memory: Memory, bank: str, language: str, messages: Sequence[BankMessage]) -> list[BankRow]:
-    """Stores `messages`, seals them, and ages the pages tier by tier from their decoded text. A row for the fresh tier
-    and for each tier below it."""
+    """Stores and seals `messages`, and ages the pages tier by tier from their decoded text. Returns a row for the fresh
+    tier and for each tier below it."""
     contents = [message["content"] for message in messages]
     characters = max(1, sum(map(len, contents)))
     zstd_bytes = len(zstandard.ZstdCompressor(level=19).compress("\n".join(contents).encode(errors="surrogatepass")))
-    _ = memory.codec  # loads the codec, outside of what is timed
+    _ = memory.codec  # loads the codec before timing starts
     memory.store(bank, messages)
     rows: list[BankRow] = []
     for tier in _tiers(memory, bank):
@@ -97,14 +97,14 @@ def _tiers(memory: Memory, bank: str) -> list[str]:
 
 
 def _seal(memory: Memory, bank: str) -> float:
-    """Seconds that sealing takes."""
+    """Seals a bank and returns the seconds taken."""
     start = perf_counter()
     memory.seal(bank)
     return perf_counter() - start
 
 
 def _age_to(memory: Memory, bank: str, tier: str) -> float:
-    """Seconds that ageing all pages to `tier` takes."""
+    """Ages all pages to `tier` and returns the seconds taken."""
     step = PolicyStep.model_validate({"after": timedelta(seconds=1), "tier": tier})
     memory.set_policy(bank, Policy(steps=(step,), undo_window=NO_UNDO))
     now = memory.now() + AGE
@@ -125,10 +125,10 @@ def _bits(held: BankBytes, characters: int) -> dict[str, float]:
 
 
 def measure_groups(codec: Codec, groups: Mapping[str, PageSet], progress: Advance | None = None) -> list[BankRow]:
-    """Measures a bank of the messages of each group, in a new SQLite database."""
+    """Measures one bank per group, in a new SQLite database. Returns the rows of all groups."""
     first_page = first_pages(next(iter(groups.values())), 1)
     for tier in codec.tiers:
-        measure(codec, first_page, tier, "")  # so that no figure includes what is set up on first use
+        measure(codec, first_page, tier, "")  # warm-up: no figure includes one-time initialisation
     rows: list[BankRow] = []
     with (
         tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
@@ -154,8 +154,8 @@ def _message(entry: Entry) -> BankMessage:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.bank",
-        description="Measure, for a bank at each tier, pages sealed or aged a second and bits a character held by the "
-        "database. Uses the codec of the settings (FOXING_CODEC).",
+        description="Measure pages sealed or aged per second and bits per character in the database, for a bank at "
+        "each tier. Uses the configured codec (FOXING_CODEC).",
     )
     parser.add_argument(
         "--texts",
@@ -167,19 +167,24 @@ def _parser() -> argparse.ArgumentParser:
         "of the file's first document.",
     )
     parser.add_argument(
-        "--pages", type=at_least(1), default=20, metavar="N", help="Dense pages per file, at most (default: 20)."
+        "--pages",
+        type=at_least(1),
+        default=20,
+        metavar="N",
+        help="Maximum number of dense pages per file (default: 20).",
     )
     parser.add_argument(
         "--skip",
         type=at_least(0),
         metavar="N",
-        help="Pages to leave out at the start of each file (default: 3, or half of a short file).",
+        help="Pages to skip at the start of each file (default: 3, or half of a short file).",
     )
     add_json_option(parser)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command. Exits with an error message if a text or a setting is invalid."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""Okapi BM25 over term counts: the baseline that recall is compared with."""
+"""Okapi BM25 over term counts, the lexical baseline of the recall benchmarks."""
 
 import math
 import re
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 
 
 def plain_words(text: str) -> Counter[str]:
-    """How often each lower-case word occurs in `text`."""
+    """Returns the number of occurrences of each lower-case word of `text`."""
     return Counter(re.findall(r"\w+", text.lower()))
 
 
 class Bm25:
-    """An index of documents given as term counts by id."""
+    """BM25 index of documents, given as id → term counts."""
 
     def __init__(self, documents: Mapping[str, Counter[str]], k1: float = 1.2, b: float = 0.75) -> None:
         self._k1, self._b = k1, b
@@ -25,7 +25,8 @@ class Bm25:
                 self._postings.setdefault(term, []).append((key, count))
 
     def rank(self, query: Iterable[str]) -> list[str]:
-        """The ids of documents that hold a term of `query`, best first; ties in the order of the documents."""
+        """Returns the ids of the documents that hold a term of `query`, best first; ties in the order of the
+        documents."""
         scores: dict[str, float] = {}
         for term in dict.fromkeys(query):
             postings = self._postings.get(term, [])
@@ -37,7 +38,7 @@ class Bm25:
 
 
 def take_within(budget: int, ranked: Iterable[str], cost: Mapping[str, int]) -> set[str]:
-    """The ids of `ranked` from the first, without those that would exceed `budget`."""
+    """Takes ids of `ranked` from the first on, skipping those that would exceed `budget`. Returns the ids taken."""
     taken: set[str] = set()
     for key in ranked:
         if cost[key] <= budget:

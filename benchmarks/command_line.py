@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: argument types, a progress bar, and output as a table or JSON."""
+"""Helpers shared by the benchmark commands: argument types, a progress bar, output as a table or JSON."""
 
 import argparse
 import json
@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-PIPE_COLUMNS = 240  # width of a table that does not go to a terminal
+PIPE_COLUMNS = 240  # width of a table if stdout is not a terminal
 
-#: Called with steps done and steps in total.
+#: Progress callback, called with the steps done and the total.
 Advance = Callable[[int, int], None]
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
-    """An argparse type: an integer not below `minimum`."""
+    """Returns an argparse type for integers of at least `minimum`."""
 
     def integer(text: str) -> int:
         value = int(text)
@@ -35,7 +35,7 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Advance]:
-    """Shows a progress bar on stderr if that is a terminal."""
+    """Shows a progress bar on stderr if it is a terminal; yields the callback that advances it."""
     columns = (TextColumn(label), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -49,12 +49,12 @@ def write_json(document: Mapping[str, object]) -> None:
 
 
 def show_fields(fields: Mapping[str, object]) -> None:
-    """Prints a table of names and values."""
+    """Prints a two-column table of names and values."""
     _show(("figure", "value"), [(name.replace("_", " "), _shown(value)) for name, value in fields.items()])
 
 
 def show_rows(rows: Sequence[Mapping[str, object]]) -> None:
-    """Prints a table with a column for each field; all rows have the same fields."""
+    """Prints a table with one column per field. All rows must have the same fields."""
     heads = [name.replace("_", " ") for name in rows[0]] if rows else []
     _show(heads, [[_shown(value) for value in row.values()] for row in rows])
 

@@ -1,7 +1,8 @@
-"""How much of LoCoMo's evidence an answer holds: what counts as found, Foxing's share of it, and that of BM25.
+"""Evidence recall on LoCoMo, for Foxing and for BM25.
 
-An evidence message counts as found if the text that is given back holds at least `ENOUGH` of the gold answer's words
-that stand in that message; where none do, if all of its words are given back. The budget counts who and when.
+An evidence message counts as found if the returned text holds at least `ENOUGH` of those words of the gold answer that
+occur in the message; if none occur, all words of the message must be returned. Speaker and time count towards the
+budget.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,11 +21,11 @@ from .bm25 import Bm25, plain_words, take_within
 from .command_line import Advance
 from .locomo import Conversation, Question, read_locomo
 
-BUDGET_TOKENS = 2048  # text tokens of all spans of an answer, who and when included
+BUDGET_TOKENS = 2048  # text tokens of all spans of an answer, speaker and time included
 ENOUGH = 0.7
-#: In place of a tier: messages that are not sealed.
+#: Stands for a tier where messages are not sealed.
 OPEN = "open"
-#: LoCoMo's categories; the fifth asks for what was never said.
+#: LoCoMo's categories except the fifth, adversarial, whose questions have no answer.
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
 _COMMON = frozenset(
     "a|an|the|of|to|in|on|at|and|or|is|was|it|he|she|they|i|you|for|with|as|his|her".split("|")  # noqa: SIM905
@@ -33,7 +34,7 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True)
 class CategoryRecall:
-    """The evidence of the questions of one category."""
+    """Evidence recall on the questions of one category."""
 
     questions: int
     remembered: float
@@ -42,14 +43,14 @@ class CategoryRecall:
 
 @dataclass(frozen=True)
 class EvidenceRecall:
-    """Share of LoCoMo's evidence found within `BUDGET_TOKENS`, averaged over the questions of `CATEGORIES`."""
+    """Evidence recall on LoCoMo within `BUDGET_TOKENS`, averaged over the questions of `CATEGORIES`."""
 
-    #: The tier that everything is held at, or "open".
+    #: Tier of all pages, or `OPEN`.
     tier: str
     conversations: int
     questions: int
     remembered: float
-    #: The share that BM25 over the stemmed full text finds.
+    #: Evidence recall of BM25 over the stemmed full text.
     full_text_bm25: float
     #: `remembered` ÷ `full_text_bm25`.
     ratio: float
@@ -60,7 +61,7 @@ class EvidenceRecall:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What was found for one question."""
+    """Result of one question."""
 
     category: str
     remembered: float
@@ -69,7 +70,7 @@ class _Asked:
 
 
 def measure_locomo(memory: Memory, file: Path, tier: str, progress: Advance | None = None) -> EvidenceRecall:
-    """Stores LoCoMo, one bank a conversation, ages it to `tier` without keeping its text, and asks its questions.
+    """Stores LoCoMo with one bank per conversation, ages it to `tier` without keeping text, and asks its questions.
 
     `tier`: small, tiny or micro, or "open" for messages that are not sealed. Raises `InvalidInput` for a file that is
     not LoCoMo.
@@ -97,7 +98,7 @@ def measure_locomo(memory: Memory, file: Path, tier: str, progress: Advance | No
 
 
 def store_at(memory: Memory, bank: str, conversation: Conversation, tier: str) -> None:
-    """Stores a conversation and ages it to `tier` without keeping its text; `OPEN`: it is not sealed."""
+    """Stores a conversation and ages it to `tier` without keeping its text; with `OPEN` it is not sealed."""
     memory.store(bank, conversation.messages)
     if tier != OPEN:
         memory.set_policy(bank, Policy.parse({"steps": [{"after": "PT1S", "tier": tier}], "age_from": "message"}))
@@ -106,7 +107,7 @@ def store_at(memory: Memory, bank: str, conversation: Conversation, tier: str) -
 
 
 def found_share(question: Question, originals: Mapping[str, str], answer: Mapping[str, str]) -> float:
-    """Share of a question's evidence that an answer holds. `originals`, `answer`: message id → text."""
+    """Returns the evidence recall of one answer. `originals`, `answer`: message id → text."""
     return fmean(_is_found(question, originals[key], answer.get(key)) for key in question.evidence)
 
 
@@ -140,7 +141,7 @@ def _ask(memory: Memory, bank: str, conversation: Conversation) -> list[_Asked]:
 
 
 def span_texts(spans: Sequence[RecalledMessage]) -> dict[str, str]:
-    """Message id → what is given back of it."""
+    """Returns message id → text of its spans, joined."""
     texts: dict[str, str] = {}
     for span in spans:
         texts[span.message_id] = f"{texts.get(span.message_id, '')} {span.text}"
@@ -165,6 +166,6 @@ class _FullTextSearch:
 
 
 def message_cost(message: NewMessage) -> int:
-    """Text tokens of a message, with who spoke and when."""
+    """Returns the text tokens of a message, speaker and time included."""
     who_and_when = header(message.name or message.role, message.created_at) if message.created_at else ""
     return count_text_tokens(who_and_when) + count_text_tokens(message.text)

@@ -1,4 +1,4 @@
-"""Whether answers survive fading: the words of LoCoMo's answers that are still in their evidence messages, by tier.
+"""Survival of answers under fading: words of LoCoMo's answers that their evidence messages still hold, by tier.
 
 python -m benchmarks.faded_answers --locomo locomo_dev.json.gz --json
 """
@@ -20,51 +20,51 @@ from .locomo import Question, read_locomo
 
 BASE = "base"
 AGED_TIERS = ("small", "tiny", "micro")
-CATEGORIES = range(1, 5)  # category 5 asks for what was never said
-#: Nothing is read from kept text, at `base` neither.
+CATEGORIES = range(1, 5)  # category 5 is adversarial: its questions have no answer
+#: No text is kept, not even at `base`, so that everything is decoded.
 KEEP_NO_TEXT = f"until:{BASE}"
 
 
 @dataclass(frozen=True)
 class FadedAnswers:
-    """What messages held at one tier still say of the answers that they are the evidence for."""
+    """Answer words that evidence messages at one tier still hold."""
 
     tier: str
     #: Questions of `CATEGORIES` with a word of their answer in their evidence.
     questions: int
-    #: Words of their answers that the evidence holds, commonest words of English left out, each once per question.
+    #: Answer words that occur in the evidence, without the commonest English words, each once per question.
     words: int
     #: Share of these words that are still read.
     kept: float
-    #: Share of the questions that have all of these words.
+    #: Share of the questions for which all of these words are read.
     whole_answers: float
-    #: `kept` ÷ the same at `base`.
+    #: `kept` ÷ `kept` at `base`.
     against_base: float
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to a question, and where it stands."""
+    """The answer to a question, with its evidence."""
 
-    #: Ids of its evidence.
+    #: Ids of the evidence messages.
     evidence: frozenset[str]
-    #: Its words in the evidence.
+    #: Words of the answer that occur in the evidence.
     words: frozenset[str]
 
     def words_in(self, texts: Mapping[str, str]) -> int:
-        """How many of the words are in its evidence, by message id."""
+        """Returns the number of answer words in the evidence. `texts`: message id → text."""
         return len(self.words & _words(texts[each] for each in self.evidence))
 
 
 def measure_faded_answers(
     memory: Memory, file: Path, tiers: Sequence[str] = AGED_TIERS, progress: Advance | None = None
 ) -> list[FadedAnswers]:
-    """A row for `base` and each of `tiers`, the sharpest first. LoCoMo is stored as a bank for each conversation,
-    without kept text, and ages from tier to tier. Raises `InvalidInput` for a file that is not LoCoMo."""
+    """Returns a row for `base` and each of `tiers`, highest resolution first. Stores each LoCoMo conversation in a bank
+    without kept text and ages it from tier to tier. Raises `InvalidInput` for a file that is not LoCoMo."""
     conversations = read_locomo(file)
     found: dict[str, list[tuple[int, int]]] = {
         tier: [] for tier in (BASE, *tiers)
-    }  # words of an answer, and those kept
+    }  # words of an answer, and how many are kept
     for number, conversation in enumerate(conversations):
         bank = f"locomo-{number}"
         originals = {str(message.id): message.text for message in conversation.messages}
@@ -91,7 +91,8 @@ def measure_faded_answers(
 
 
 def answer_of(question: Question, originals: Mapping[str, str]) -> Answer:
-    """No words if the question is of another category."""
+    """Returns the answer to a question, without words if the question is of another category. `originals`: message id →
+    text."""
     said = _words(originals[each] for each in question.evidence)
     words = _content_words(question.answer) & said if question.category in CATEGORIES else frozenset()
     return Answer(question.evidence, frozenset(words))
@@ -109,16 +110,17 @@ def hold_at(memory: Memory, bank: str, tier: str) -> None:
 
 
 def kept_share(counts: Sequence[tuple[int, int]]) -> float:
+    """Returns the share of words kept. `counts`: words and kept words of each answer."""
     return sum(kept for _, kept in counts) / max(1, sum(words for words, _ in counts))
 
 
 def _words(texts: Iterable[str]) -> frozenset[str]:
-    """The words of texts, in the form in which they are compared."""
+    """Words of texts, normalised for comparison."""
     return frozenset(_compared(word.text) for text in texts for word in words_of(text))
 
 
 def _content_words(text: str) -> frozenset[str]:
-    """The words of `text` without the commonest of English."""
+    """Words of `text` without the commonest English ones."""
     words = words_of(text)
     classes = classify(text, words, ENGLISH)
     return frozenset(
@@ -127,14 +129,15 @@ def _content_words(text: str) -> frozenset[str]:
 
 
 def _compared(word: str) -> str:
-    """In lower case and without a possessive ending."""
+    """Lower case, without a possessive ending."""
     return lower_case(word).removesuffix("'s")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command. Exits with an error message if the file is not LoCoMo."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.faded_answers",
-        description="Measure which share of the words of LoCoMo's answers is still in their evidence, by tier.",
+        description="Measure the share of the words of LoCoMo's answers that their evidence still holds, by tier.",
     )
     parser.add_argument(
         "--locomo", type=Path, required=True, metavar="FILE", help="LoCoMo with its questions, as JSON or gzipped."
@@ -143,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--tier",
         action="append",
         choices=AGED_TIERS,
-        help="Tier to measure beside base; may be given more than once (default: all).",
+        help="Tier to measure in addition to base; can be repeated (default: all).",
     )
     add_json_option(parser)
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""What a person still knows of a page at `micro`: the beginnings of pages, before and after.
+"""Excerpts of pages before and after fading to `micro`, with remarks on what is left.
 
 python -m benchmarks.faded_pages --output docs/explanation/faded.md
 """
@@ -22,12 +22,12 @@ from .command_line import at_least
 from .locomo import read_locomo
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Id of the first whole message of a page → one or two sentences on what is still known of the page, and what is not.
+#: Id of the first whole message of a page → one or two sentences on what the page still says, and what is lost.
 REMARKS = Path(__file__).with_name("faded_remarks.json")
-#: The tiers that a page passes through.
+#: Tiers that a page ages through.
 STEPS = ("small", "tiny", "micro")
 PAGES = 20
-#: Messages shown of a page: at least, at most, and their characters before more than the least are left out.
+#: Messages shown per page: minimum, maximum, and the number of characters from which only the minimum is shown.
 LEAST_SHOWN, MOST_SHOWN, SHOWN_CHARACTERS = 8, 12, 1200
 INTRODUCTION = """\
 # What is left after a year
@@ -44,22 +44,23 @@ allow its text here.
 
 @dataclass(frozen=True)
 class FadedPage:
-    """A page at the last of `STEPS`, and the beginning of what is on it."""
+    """A page aged to the last of `STEPS`, with its first messages."""
 
     info: PageInfo
-    #: Messages that lie on this page alone, the first ones in time order: as they were said, and as they are read.
+    #: First messages that are on this page alone, in time order: as stored, and as read.
     shown: Sequence[tuple[NewMessage, RecalledMessage]]
-    #: Share of the characters of all messages of the page that is left.
+    #: Share of the characters of the page's messages that is left.
     kept: float
 
     @property
     def key(self) -> str:
-        """What names the page in the file of remarks."""
+        """Key of the page in the file of remarks."""
         return self.shown[0][1].message_id
 
 
 def fade_pages(memory: Memory, bank: str, messages: Sequence[NewMessage], limit: int = PAGES) -> list[FadedPage]:
-    """The first `limit` pages of `messages`, which have ids and times, after they have aged step by step."""
+    """Stores and seals `messages`, which must have ids and times, ages their pages tier by tier, and returns the first
+    `limit` of these."""
     memory.store(bank, messages)
     memory.seal(bank)
     aged_at = max(message.created_at for message in messages if message.created_at) + timedelta(days=400)
@@ -82,7 +83,7 @@ def _faded_page(info: PageInfo, pairs: Sequence[tuple[NewMessage, RecalledMessag
 
 
 def _first(pairs: Sequence[tuple[NewMessage, RecalledMessage]]) -> Iterator[tuple[NewMessage, RecalledMessage]]:
-    """From `LEAST_SHOWN` to `MOST_SHOWN` messages, more than the least only while they are short."""
+    """Yields `LEAST_SHOWN` to `MOST_SHOWN` messages, more than the minimum only if they are short."""
     characters = 0
     for number, pair in enumerate(islice(pairs, MOST_SHOWN)):
         characters += len(pair[0].text)
@@ -92,7 +93,7 @@ def _first(pairs: Sequence[tuple[NewMessage, RecalledMessage]]) -> Iterator[tupl
 
 
 def document(pages: Sequence[FadedPage], remarks: Mapping[str, str]) -> str:
-    """The pages as Markdown."""
+    """Returns the pages as Markdown. `remarks`: as in `REMARKS`."""
     return "\n".join(_section(number, page, remarks.get(page.key)) for number, page in enumerate(pages, start=1))
 
 
@@ -117,37 +118,38 @@ def _speaker(message: NewMessage) -> str:
 
 
 def _cell(text: str) -> str:
-    """`text` for a cell of a table in Markdown, without any markup of its own."""
+    """`text` escaped for a cell of a Markdown table."""
     escaped = re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
     return re.sub(r"\r\n|\r|\n", "<br>", escaped)
 
 
 def check_remarks(pages: Sequence[FadedPage], remarks: Mapping[str, str]) -> None:
-    """Exits if some of the pages have a remark and others have none, or if a remark is for a page that is not there."""
+    """Exits with an error if only some of the pages have a remark, or if a remark belongs to none of the pages."""
     keys = {page.key for page in pages}
     if remarks and keys != remarks.keys():
         missing, other = sorted(keys - remarks.keys()), sorted(remarks.keys() - keys)
         sys.exit(f"error: {REMARKS.name}: pages without a remark: {missing}; remarks without a page: {other}")
     if not remarks:
-        print(f"{REMARKS.name} is empty: the pages are written without remarks", file=sys.stderr)
+        print(f"{REMARKS.name} is empty; the pages are written without remarks", file=sys.stderr)
 
 
 def _locomo_messages(file: Path) -> list[NewMessage]:
-    """The messages of all conversations of LoCoMo."""
+    """Messages of all LoCoMo conversations."""
     return [message for conversation in read_locomo(file) for message in conversation.messages]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command. Exits with an error message if a file or a remark is invalid."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.faded_pages",
-        description="Write the beginnings of pages of the demo, before and after they have aged to micro.",
+        description="Write excerpts of the demo's pages, before and after ageing to micro.",
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=ROOT / "docs/explanation/faded.md",
         metavar="FILE",
-        help="Default: %(default)s.",
+        help="Output file (default: %(default)s).",
     )
     parser.add_argument(
         "--pages", type=at_least(1), default=PAGES, help="Maximum number of pages (default: %(default)s)."

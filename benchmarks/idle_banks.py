@@ -1,4 +1,4 @@
-"""How long a tick of the clock takes when nothing is due in any of many banks.
+"""Measures a scheduler tick when nothing is due in any of many banks.
 
 python -m benchmarks.idle_banks --banks 5000 --json
 """
@@ -28,19 +28,19 @@ from .command_line import Advance, add_json_option, at_least, progress_bar, show
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NOW = START + timedelta(days=10)
 SENTENCE = "We agreed that message {} goes out on Friday, after the figures of March have been looked at again."
-MESSAGES = 40  # of each kind in each bank: aged, sealed and open ones
+MESSAGES = 40  # per bank and kind: aged, sealed and open
 
-#: Columns that must differ between the banks, beside the ids.
+#: Columns that must differ between banks, in addition to ids.
 _UNIQUE_TEXTS = {("banks", "name"), ("pages", "key")}
-#: Tables that all banks share.
+#: Tables shared by all banks.
 _SHARED = frozenset({"blobs", "embedders", "secrets"})
-#: Columns with ids of messages, which no foreign key says.
+#: Columns that hold message ids without a foreign key.
 _MESSAGES = frozenset({"message_id", "first_message", "last_message"})
 
 
 @dataclass(frozen=True)
 class IdleTick:
-    """Milliseconds of ticks with nothing to do, on SQLite. Every bank holds aged, sealed and open messages, and a
+    """Duration in ms of ticks without due work, on SQLite. Every bank has aged, sealed and open messages, and a
     trash."""
 
     banks: int
@@ -53,7 +53,8 @@ class IdleTick:
 
 
 def measure_idle_tick(path: Path, number: int, ticks: int, progress: Advance | None = None) -> IdleTick:
-    """Fills a database at `path` with `number` banks and runs `ticks` ticks."""
+    """Creates a database with `number` banks at `path` and times `ticks` ticks. Raises `RuntimeError` if a tick finds
+    work."""
     with Memory(path, clock=lambda: NOW) as memory:
         _make_bank(memory)
         bank = memory.bank("bench")
@@ -78,7 +79,7 @@ def measure_idle_tick(path: Path, number: int, ticks: int, progress: Advance | N
 
 
 def _make_bank(memory: Memory) -> None:
-    """A bank with a page that has aged once, a fresh page, and open messages; nothing in it is due."""
+    """Creates a bank with a page aged once, a fresh page, and open messages. Nothing in it is due."""
     memory.set_policy("bench", {"age_from": "message"})
     for name, day in (("aged", 0), ("sealed", 8), ("open", 9)):
         at = START + timedelta(days=day)
@@ -97,8 +98,8 @@ def _make_bank(memory: Memory) -> None:
 
 
 def copy_bank(place: Path | str, number: int, progress: Advance | None = None) -> None:
-    """Copies the one bank of the database at a path or URL until there are `number`; the copies have names of their
-    own."""
+    """Copies the only bank of the database at a path or URL until there are `number` banks; each copy has a name of its
+    own. Raises `ValueError` if messages of the bank have ids given by their sender."""
     database = Database(place)
     tables = [table for table in schema.metadata.sorted_tables if table.name not in _SHARED]
     with database.write() as connection:
@@ -122,9 +123,8 @@ def copy_bank(place: Path | str, number: int, progress: Advance | None = None) -
 
 
 def _advance_ids(connection: Connection, tables: Sequence[Table], newest_message: int) -> None:
-    """Has ids that the database counts by itself go on after those that were given. Sealed messages have no row that
-    says theirs."""
-    if connection.dialect.name == "sqlite":  # which goes on after the last row, except in the table of messages
+    """Advances the id counters of the database past the copied ids. Sealed messages have no row with their id."""
+    if connection.dialect.name == "sqlite":  # continues after the last row, except in the table of messages
         advance = text("UPDATE sqlite_sequence SET seq = :seq WHERE name = 'messages'")
         connection.execute(advance, {"seq": newest_message})
         return
@@ -138,12 +138,12 @@ def _advance_ids(connection: Connection, tables: Sequence[Table], newest_message
 
 
 def _highest_id(connection: Connection, table: Table) -> int:
-    """In a database with one bank: how many ids of the table it has."""
+    """Highest id of a table in a database with one bank; 0 for a table without ids."""
     return connection.execute(select(func.max(table.c.id))).scalar() or 0 if "id" in table.c else 0
 
 
 def _copy_rows(connection: Connection, table: Table, rows_per_bank: Mapping[str, int], copied: int, count: int) -> None:
-    """Adds copies of the rows of the first `count` of `copied` banks; their ids continue those that exist."""
+    """Copies the rows of the first `count` of `copied` banks; the new ids continue the existing ones."""
     columns: list[ColumnElement[Any]] = []
     for column in table.columns:
         owner = _owner(column)
@@ -160,7 +160,7 @@ def _copy_rows(connection: Connection, table: Table, rows_per_bank: Mapping[str,
 
 
 def _shift_packed(connection: Connection, rows_per_bank: Mapping[str, int], copy: int, copied: int) -> None:
-    """Gives the packed rows of one copy, of the bank `copied` before it, the ids of its messages and threads."""
+    """Shifts the message and thread ids in the packed rows of bank `copy`, a copy of the bank `copied` before it."""
     messages, threads = rows_per_bank["messages"] * copied, rows_per_bank["threads"] * copied
     manifests, segments = schema.page_manifests, schema.posting_segments
     pages = rows_per_bank["pages"]
@@ -179,7 +179,7 @@ def _shift_packed(connection: Connection, rows_per_bank: Mapping[str, int], copy
 
 
 def _owner(column: Column[Any]) -> str | None:
-    """The table whose ids a column holds; None if it holds something else."""
+    """Table whose ids a column holds; None for other columns."""
     if column.name == "id":
         return str(column.table.name)
     if column.name == "bank_id":
@@ -191,9 +191,10 @@ def _owner(column: Column[Any]) -> str | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.idle_banks",
-        description="Measure a tick of the clock over banks in which nothing is due, on a new SQLite database.",
+        description="Measure a scheduler tick over banks in which nothing is due, on a new SQLite database.",
     )
     parser.add_argument("--banks", type=at_least(1), default=5000, metavar="N", help="Banks (default: %(default)s).")
     parser.add_argument("--ticks", type=at_least(1), default=20, metavar="N", help="Ticks (default: %(default)s).")

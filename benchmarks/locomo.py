@@ -1,4 +1,4 @@
-"""LoCoMo: long conversations, and questions with the messages that answer them."""
+"""LoCoMo: long conversations, with questions and the messages that answer them."""
 
 import gzip
 import json
@@ -16,14 +16,14 @@ from foxing.memory.values.messages import NewMessage
 
 @dataclass(frozen=True)
 class Question:
-    """A question that names its evidence."""
+    """A question with its evidence."""
 
     text: str
     #: Ids of the messages that answer it; at least one.
     evidence: frozenset[str]
     #: The gold answer; empty where there is none.
     answer: str = ""
-    #: 1 to 5, as LoCoMo counts them; of other datasets, as they name it.
+    #: 1 to 5 in LoCoMo; a name or number in other datasets.
     category: int | str | None = None
 
 
@@ -36,8 +36,8 @@ class Conversation:
 
 
 def read_locomo(file: Path) -> list[Conversation]:
-    """The conversations of a JSON file, gzipped or not, without questions that name no evidence. Raises `InvalidInput`
-    if it cannot be read or is not LoCoMo with questions."""
+    """Returns the conversations of a JSON file, gzipped or not, without questions that name no evidence. Raises
+    `InvalidInput` if the file cannot be read or is not LoCoMo with questions."""
     opener = gzip.open if file.suffix == ".gz" else open
     try:
         with opener(file, "rt", encoding="utf-8") as stream:
@@ -58,7 +58,7 @@ def _conversation(sample: Mapping[str, Any]) -> Conversation:
 
 
 def _question(question: Mapping[str, Any], sample_id: str, ids: set[str]) -> Question:
-    """`ids`: of the messages of the conversation."""
+    """`ids`: ids of the conversation's messages."""
     answer = question.get("answer")
     return Question(
         text=str(question["question"]),
@@ -69,6 +69,6 @@ def _question(question: Mapping[str, Any], sample_id: str, ids: set[str]) -> Que
 
 
 def _evidence(question: Mapping[str, Any], sample_id: str) -> set[str]:
-    """Message ids from turn numbers such as D3:7, of which a line may hold several."""
+    """Message ids from turn ids such as D3:7, several of which may be on one line."""
     lines = question.get("evidence", [])
     return {f"{sample_id}/{turn}" for line in lines for turn in re.split(r"[;,\s]+", str(line)) if turn}

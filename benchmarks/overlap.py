@@ -1,9 +1,9 @@
-"""How much of the held-out text stands in the training text.
+"""Measures how much of the held-out text occurs in the training text.
 
     python -m benchmarks.overlap --data FOLDER --json
 
-Counts the runs of 40 characters of each held-out file, message by message, that occur anywhere in the files of
-FOLDER/train, of any language.
+Counts the windows of 40 characters of each held-out file, message by message, that occur anywhere in FOLDER/train, in
+any language.
 """
 
 import argparse
@@ -30,17 +30,17 @@ Hashes = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class OverlapRow:
-    """A held-out file."""
+    """Overlap of a held-out file."""
 
     group: str
-    #: Runs of `WINDOW` characters in its messages.
+    #: Windows of `WINDOW` characters in its messages.
     windows: int
     #: Share of them that occur in the training text.
     overlap: float
 
 
 def window_hashes(text: str) -> Hashes:
-    """uint64 [n]: a hash of each run of `WINDOW` characters."""
+    """Returns a hash of each window of `WINDOW` characters, uint64 [n]."""
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
     count = len(points) - WINDOW + 1
     hashes = np.zeros(max(0, count), dtype=np.uint64)
@@ -51,7 +51,7 @@ def window_hashes(text: str) -> Hashes:
 
 
 def measure_overlap(data: Path, progress: Advance | None = None) -> list[OverlapRow]:
-    """A row for each held-out file. Raises `CodecError` if there are none, or no training text."""
+    """Returns a row for each held-out file. Raises `CodecError` if there are none, or no training text."""
     held_out = {
         path.name.removesuffix(_SUFFIX): _file_hashes(path) for path in sorted((data / "eval").glob(f"*{_SUFFIX}"))
     }
@@ -81,12 +81,13 @@ def _contents(path: Path) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command. Exits with an error message if there are no valid texts."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.overlap",
-        description=f"Measure which share of the runs of {WINDOW} characters of held-out text stand in training text.",
+        description=f"Measure the share of {WINDOW}-character windows of held-out text that occur in training text.",
     )
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="FOLDER", help=f"Holds train/*{_SUFFIX} and eval/*{_SUFFIX}."
+        "--data", type=Path, required=True, metavar="FOLDER", help=f"Folder with train/*{_SUFFIX} and eval/*{_SUFFIX}."
     )
     add_json_option(parser)
     options = parser.parse_args(arguments)

@@ -1,11 +1,11 @@
-"""PPMd primed by text that a codec could have learned from: bits a character of held-out pages.
+"""Measures PPMd primed with training text: bits per character of held-out pages.
 
     python -m benchmarks.primed_ppmd --data FOLDER --json
 
-A learned codec knows its languages before it sees a page; PPMd on its own does not. Here PPMd first reads training text
-of the same source, or where there is none of the same kind, at most 2 MB, as pages typeset alike. What a page takes is
-the compressed size of that text and the page less that of the text alone. FOLDER/train and FOLDER/eval hold the
-messages, as `LANGUAGE_SOURCE.jsonl.gz`.
+A trained codec knows its languages before it sees a page; PPMd alone does not. Here PPMd first reads at most 2 MB of
+typeset training text, of the same source or, if there is none, of the same kind. The size of a page is the compressed
+size of that text and the page minus that of the text alone. FOLDER/train and FOLDER/eval hold the messages, as
+`LANGUAGE_SOURCE.jsonl.gz`.
 """
 
 import argparse
@@ -23,8 +23,8 @@ from foxing.renderer import FoxingError, Typesetter
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
 
 TRAINING_BYTES = 2_000_000  # in UTF-8
-PRIMED_MEMORY_BYTES = 512 << 20  # enough that PPMd never starts over
-#: Sources whose text is agent traces: a kind of their own, whatever the language.
+PRIMED_MEMORY_BYTES = 512 << 20  # enough for PPMd never to reset its model
+#: Sources of agent traces, which are a kind of their own in any language.
 AGENT_SOURCES = ("aider", "swe_agent", "tau_bench", "tau_retail")
 AGENT = "agent"
 _SUFFIX = ".jsonl.gz"
@@ -32,29 +32,29 @@ _SUFFIX = ".jsonl.gz"
 
 @dataclass(frozen=True)
 class PrimedRow:
-    """The pages of one file. Bits are per character of their text, page by page."""
+    """Results for one file. Bits are per character of the text of its pages, compressed page by page."""
 
     #: The name of the file.
     language: str
     pages: int
     characters: int
-    #: Of the text that PPMd read first.
+    #: Bytes of the text that PPMd reads first.
     training_bytes: int
-    #: PPMd after the training text; None for a group without any.
+    #: PPMd primed with training text; None if there is none.
     primed_ppmd_bits_per_character: float | None
-    #: PPMd on its own.
+    #: PPMd alone.
     ppmd_bits_per_character: float
     zstd_bits_per_character: float
 
 
 def kind_of(file: Path) -> str:
-    """The language of a file, or `AGENT`."""
+    """Returns the language of a file, or `AGENT` for agent traces."""
     language, _, source = file.name.removesuffix(_SUFFIX).partition("_")
     return AGENT if source in AGENT_SOURCES else language
 
 
 def primers(held_out: Path, training: Sequence[Path]) -> list[Path]:
-    """The files of `training` whose text primes for a file: that of the same name, else those of its kind."""
+    """Returns the files of `training` that prime for a file: the one of the same name, else those of the same kind."""
     same = [path for path in training if path.name == held_out.name]
     return same or [path for path in training if kind_of(path) == kind_of(held_out)]
 
@@ -62,7 +62,7 @@ def primers(held_out: Path, training: Sequence[Path]) -> list[Path]:
 def measure_groups(
     data: Path, codec: Codec, pages: int, training_bytes: int = TRAINING_BYTES, progress: Advance | None = None
 ) -> list[PrimedRow]:
-    """A row for each held-out file, on at most `pages` pages. Raises `CodecError`."""
+    """Returns a row for each held-out file, on at most `pages` pages. Raises `CodecError`."""
     held_out = {path.name.removesuffix(_SUFFIX): path for path in sorted((data / "eval").glob(f"*{_SUFFIX}"))}
     if not held_out:
         raise CodecError(f"{data} has no eval/*{_SUFFIX}; give the folder that holds eval and train")
@@ -80,7 +80,7 @@ def measure_groups(
 
 
 def measure_primed(language: str, texts: Sequence[str], primer: bytes) -> PrimedRow:
-    """The pages `texts`, each after `primer` and on its own."""
+    """Measures the pages `texts`, each primed with `primer` and alone. Returns their row."""
     characters = sum(map(len, texts))
     primed: float | None = None
     if primer:
@@ -99,7 +99,8 @@ def measure_primed(language: str, texts: Sequence[str], primer: bytes) -> Primed
 
 
 def training_text(files: Sequence[Path], typesetter: Typesetter, limit: int) -> bytes:
-    """Pages of the beginning of each file, an equal part of `limit` bytes from each, in UTF-8. Raises `CodecError`."""
+    """Returns typeset pages from the beginning of each file, an equal part of `limit` bytes from each, in UTF-8. Raises
+    `CodecError`."""
     part = limit // max(1, len(files))
     texts = []
     for path in files:
@@ -110,7 +111,7 @@ def training_text(files: Sequence[Path], typesetter: Typesetter, limit: int) -> 
 
 
 def _first_documents(path: Path, limit: int) -> Iterator[Mapping[str, object]]:
-    """Documents up to the one that brings their contents to `limit` bytes."""
+    """Yields documents until their contents reach `limit` bytes."""
     size = 0
     for document in read_messages(path):
         yield document
@@ -120,15 +121,20 @@ def _first_documents(path: Path, limit: int) -> Iterator[Mapping[str, object]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command. Exits with an error message if there are no valid texts."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.primed_ppmd",
-        description="Measure PPMd of order 6, primed by training text of the same source, on held-out pages.",
+        description="Measure PPMd of order 6, primed with training text of the same source, on held-out pages.",
     )
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="FOLDER", help=f"Holds train/*{_SUFFIX} and eval/*{_SUFFIX}."
+        "--data", type=Path, required=True, metavar="FOLDER", help=f"Folder with train/*{_SUFFIX} and eval/*{_SUFFIX}."
     )
     parser.add_argument(
-        "--pages", type=at_least(1), default=20, metavar="N", help="Maximum pages of a file (default: %(default)s)."
+        "--pages",
+        type=at_least(1),
+        default=20,
+        metavar="N",
+        help="Maximum number of pages per file (default: %(default)s).",
     )
     add_json_option(parser)
     options = parser.parse_args(arguments)

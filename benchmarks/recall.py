@@ -1,4 +1,4 @@
-"""Recall: how fast one fact is found in a large bank, and how much evidence of published datasets is found.
+"""Measures recall: latency of finding one fact in a large bank, and evidence recall on published datasets.
 
 python -m benchmarks.recall --json
 python -m benchmarks.recall --locomo locomo_dev.json.gz --tier tiny --json
@@ -49,34 +49,35 @@ _ENDINGS = (
 
 @dataclass(frozen=True)
 class RecallSpeed:
-    """How long recalling one fact from a large bank takes."""
+    """Latency of recalling one fact from a large bank."""
 
     messages: int
     pages: int
     questions: int
-    #: Share of questions whose message is the first span.
+    #: Share of the questions whose message is the first span.
     found_first: float
-    #: Milliseconds while the page is not decoded yet.
+    #: Milliseconds if the page is not decoded yet.
     cold_p50_ms: float
     cold_p95_ms: float
-    #: Milliseconds of the same recall again.
+    #: Milliseconds of the same recall repeated.
     warm_p50_ms: float
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A message that holds a code word and a number which no other holds."""
+    """A message with a code word and a number that occur in no other."""
 
     message: NewMessage
     code_word: str
 
     @property
     def question(self) -> str:
+        """Question for the number."""
         return f"what was the count with the code word {self.code_word}?"
 
 
 def _facts(messages: int) -> Iterator[Fact]:
-    """Small talk with one fact in each message; the same on every run."""
+    """Yields messages with one fact each; the same on every run."""
     generator = random.Random(11)
     syllables = [a + b for a in "bdklmnr" for b in "aeiou"]
     parts = [part.split("|") for part in (_SUBJECTS, _VERBS, _OBJECTS, _ENDINGS)]
@@ -94,7 +95,8 @@ def _facts(messages: int) -> Iterator[Fact]:
 
 
 def measure_recall_speed(memory: Memory, messages: int, progress: Advance | None = None) -> RecallSpeed:
-    """Stores `messages` messages in one bank, ages all of them to `small`, and asks for facts among them."""
+    """Stores `messages` messages in one bank, ages all of them to `small`, and asks for facts among them. Returns the
+    latencies."""
     bank = "bench"
     facts = list(_facts(messages))
     for start in range(0, messages, MESSAGES_PER_STORE):
@@ -124,7 +126,7 @@ def measure_recall_speed(memory: Memory, messages: int, progress: Advance | None
 
 
 def _timed_recall(memory: Memory, bank: str, fact: Fact) -> tuple[bool, float]:
-    """Whether the first span is the message of the fact, and the milliseconds that recall took."""
+    """Returns True if the first span is the message of the fact, and the latency in ms."""
     start = time.perf_counter()
     spans = memory.recall(bank, fact.question, limit=5).spans
     elapsed_ms = (time.perf_counter() - start) * 1e3
@@ -134,9 +136,9 @@ def _timed_recall(memory: Memory, bank: str, fact: Fact) -> tuple[bool, float]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.recall",
-        description="Measure how fast a fact is recalled from a large bank, or with --locomo how much of LoCoMo's "
-        "evidence is recalled within 2,048 text tokens, by category, beside BM25 over the stemmed full text; with "
-        "--folder the same of LoCoMo, REALTALK and BEAM, beside embeddings alone, mem0 and LangGraph's stores as well.",
+        description="Measure the latency of recalling a fact from a large bank. With --locomo, measure evidence recall "
+        "on LoCoMo within 2,048 text tokens, by category, beside BM25 over the stemmed full text. With --folder, do so "
+        "on LoCoMo, REALTALK and BEAM, and also for embeddings alone, mem0 and LangGraph's stores.",
     )
     parser.add_argument(
         "--folder",
@@ -149,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
         "--tier",
         choices=(OPEN, "small", "tiny", "micro"),
         default="small",
-        help="Tier to hold conversations at; 'open' does not seal it (default: %(default)s).",
+        help="Tier of the conversations; 'open' leaves them unsealed (default: %(default)s).",
     )
     parser.add_argument(
         "--embedder",
@@ -169,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command. Exits with an error message if a dataset is invalid."""
     options = _parser().parse_args(arguments)
     if options.folder is not None:
         _compare_systems(options.folder, options.tier, options.embedder, as_json=options.as_json)
@@ -209,11 +212,11 @@ def _compare_systems(folder: Path, tier: str, embedder: str, *, as_json: bool) -
         return
     show_rows(rows)
     for name, reason in opened.left_out.items():
-        print(f"{name} is left out: {reason}")
+        print(f"{name} was not measured: {reason}")
 
 
 def _flat(result: Mapping[str, Any]) -> dict[str, object]:
-    """The fields of a result, with one for each category."""
+    """Fields of a result, with one for each category."""
     fields = {name: value for name, value in result.items() if name != "categories"}
     return fields | {name: category["remembered"] for name, category in result.get("categories", {}).items()}
 

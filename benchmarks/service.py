@@ -1,4 +1,4 @@
-"""How long storing one message over HTTP takes.
+"""Measures the latency of storing one message over HTTP.
 
 python -m benchmarks.service --requests 500 --json
 """
@@ -25,7 +25,7 @@ SENTENCE = "We agreed that message {} goes out on Friday, after the figures of M
 
 @dataclass(frozen=True)
 class StoreSpeed:
-    """Milliseconds of `POST /v1/banks/{bank}/messages` with one message, from one client, on SQLite."""
+    """Latency in ms of `POST /v1/banks/{bank}/messages` with one message, from one client, on SQLite."""
 
     requests: int
     p50_ms: float
@@ -34,7 +34,8 @@ class StoreSpeed:
 
 
 def measure_store(folder: Path, requests: int, progress: Advance | None = None) -> StoreSpeed:
-    """Serves a new database in `folder` on the loopback interface and stores `requests` messages one after another."""
+    """Serves a new database in `folder` on the loopback interface, stores `requests` messages one after another, and
+    returns the latencies."""
     settings = load_settings({"database_url": f"sqlite:///{folder / 'bench.db'}", "log_level": "ERROR"})
     times_ms: list[float] = []
     with BackgroundServer(create_app(settings)) as server:
@@ -67,9 +68,10 @@ def _store_ms(connection: http.client.HTTPConnection, content: str) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.service",
-        description="Measure how long storing one message over HTTP takes, on a new SQLite database.",
+        description="Measure the latency of storing one message over HTTP, on a new SQLite database.",
     )
     parser.add_argument(
         "--requests", type=at_least(10), default=500, metavar="N", help="Messages to store (default: %(default)s)."

@@ -1,4 +1,4 @@
-"""The lists of frequent English words by which `foxing codec bench` classes words, made from the training texts.
+"""Builds the lists of frequent English words that `foxing codec bench` classifies words by, from the training texts.
 
 python -m benchmarks.word_classes --data FOLDER
 """
@@ -24,22 +24,22 @@ from foxing.encoder.bench.word_classes import (
 from foxing.encoder.bench.word_lists import ENGLISH, ENGLISH_WORDS_PATH, EnglishWords
 from foxing.renderer import FoxingError
 
-#: Classes that a word is in for another reason than how often it occurs.
+#: Classes that do not depend on the frequency of a word.
 _NOT_COUNTED = (WordClass.NEGATION, WordClass.DATE, WordClass.NUMBER, WordClass.NAME)
 
 
-#: So that what is counted does not depend on what was counted before.
+#: Empty lists, so that counts do not depend on lists built before.
 _NO_LISTS = EnglishWords(frozenset(), frozenset())
 
 
 class WordFrequencies:
-    """How often each plain word occurs in messages, in lower case."""
+    """Frequencies of the plain words of messages, in lower case."""
 
     def __init__(self) -> None:
         self.messages = 0
-        #: Occurrences, those in names, dates and negations left out.
+        #: Occurrences, except in names, dates, numbers and negations.
         self.occurrences: Counter[str] = Counter()
-        #: Number of messages with the word.
+        #: Number of messages that contain the word.
         self.in_messages: Counter[str] = Counter()
 
     def add(self, text: str) -> None:
@@ -55,13 +55,13 @@ class WordFrequencies:
         self.in_messages.update({word for word, _ in plain})
 
     def common(self) -> list[str]:
-        """The `COMMON_WORDS` words that occur most often, sorted."""
+        """Returns the `COMMON_WORDS` most frequent words, sorted."""
         ranked = sorted(self.occurrences.items(), key=lambda item: (-item[1], item[0]))
         return sorted(word for word, _ in ranked[:COMMON_WORDS])
 
     def frequent(self) -> list[str]:
-        """The words of `RARE_LETTERS` letters and more that occur in more than `RARE_MESSAGES_SHARE` of the messages,
-        sorted."""
+        """Returns the words of at least `RARE_LETTERS` letters that occur in more than `RARE_MESSAGES_SHARE` of the
+        messages, sorted."""
         least = self.messages * RARE_MESSAGES_SHARE
         letters = {word: sum(map(str.isalpha, word)) for word, count in self.in_messages.items() if count > least}
         return sorted(word for word, count in letters.items() if count >= RARE_LETTERS)
@@ -79,20 +79,20 @@ def count_words(files: Iterable[Path]) -> WordFrequencies:
 
 
 def write_lists(frequencies: WordFrequencies, path: Path) -> None:
+    """Writes both lists to `path` as JSON."""
     lists = {"common": " ".join(frequencies.common()), "frequent": " ".join(frequencies.frequent())}
     path.write_text(json.dumps(lists, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command. Exits with an error message if there are no valid texts."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.word_classes",
-        description="Write the lists of frequent English words by which the codec bench classes words.",
+        description="Write the lists of frequent English words that the codec bench classifies words by.",
     )
+    parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="Folder with train/*.jsonl.gz.")
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="FOLDER", help="The folder whose train/*.jsonl.gz is counted."
-    )
-    parser.add_argument(
-        "--output", type=Path, default=ENGLISH_WORDS_PATH, metavar="FILE", help="Where to write (default: the package)."
+        "--output", type=Path, default=ENGLISH_WORDS_PATH, metavar="FILE", help="Output file (default: in the package)."
     )
     options = parser.parse_args(arguments)
     files = sorted((options.data / "train").glob("*.jsonl.gz"))

@@ -1,4 +1,4 @@
-"""The lists of frequent words by which fading knows how rare a word is, made from the training texts.
+"""Builds the lists of frequent words by which fading ranks the rarity of a word, from the training texts.
 
 python -m training.frequent_words --data FOLDER
 """
@@ -17,21 +17,21 @@ from foxing.renderer import FoxingError
 from foxing.renderer.fading import plain, words_of
 from foxing.renderer.fading.frequencies import FREQUENT_WORDS_PATH, LINES_PER_HALVING, stem
 
-#: Bytes of a list, at most.
+#: Maximum bytes of a list.
 BYTES = 10_000
-#: Messages that a listed word is in, at least.
+#: Minimum number of messages that contain a listed word.
 LEAST_MESSAGES = 3
 
 
 @dataclass
 class MessageCounts:
-    """How many messages of a language hold each word."""
+    """Number of messages of a language that contain each word."""
 
     messages: int = 0
     words: Counter[str] = field(default_factory=Counter)
 
     def add(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        """Counts the words of a conversation, without the names of those who take part in it."""
+        """Counts the words of a conversation, except the names of its participants."""
         names = {stem(plain(message.get("name") or "")) for message in messages}
         for message in messages:
             text = message["content"]
@@ -39,7 +39,7 @@ class MessageCounts:
             self.words.update({stem(plain(text[start:stop])) for start, stop in words_of(text)} - names)
 
     def lines(self) -> list[str]:
-        """The lines of a list, as `FREQUENT_WORDS_PATH` has them, in at most `BYTES` bytes."""
+        """Returns the lines of a list in the format of `FREQUENT_WORDS_PATH`, in at most `BYTES` bytes."""
         lines: list[list[str]] = []
         listed = {word: count for word, count in self.words.items() if word.replace("'", "").isalpha()}
         size = 0
@@ -54,7 +54,7 @@ class MessageCounts:
 
 
 def count_words(files: Iterable[Path]) -> dict[str, MessageCounts]:
-    """Counts the words of JSON Lines files, by language. Raises `CodecError` for an invalid file."""
+    """Returns the counts of the words of JSON Lines files, by language. Raises `CodecError` for an invalid file."""
     counts: dict[str, MessageCounts] = {}
     for file in files:
         for document in read_messages(file):
@@ -63,19 +63,18 @@ def count_words(files: Iterable[Path]) -> dict[str, MessageCounts]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command. Exits with an error message if there are no valid texts."""
     parser = argparse.ArgumentParser(
         prog="python -m training.frequent_words",
-        description="Write the lists of frequent words by which fading knows how rare a word is.",
+        description="Write the lists of frequent words by which fading ranks the rarity of a word.",
     )
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="FOLDER", help="The folder whose train/*.jsonl.gz is counted."
-    )
+    parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="Folder with train/*.jsonl.gz.")
     parser.add_argument(
         "--output",
         type=Path,
         default=FREQUENT_WORDS_PATH,
         metavar="FOLDER",
-        help="Where to write a file for each language (default: the package).",
+        help="Output folder, one file per language (default: in the package).",
     )
     options = parser.parse_args(arguments)
     files = sorted((options.data / "train").glob("*.jsonl.gz"))

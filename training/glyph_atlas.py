@@ -22,7 +22,7 @@ PRIVATE_USE = range(0xE000, 0xF900)
 
 
 def draw_glyph(font: ImageFont.FreeTypeFont, character: str) -> npt.NDArray[np.bool_]:
-    """One glyph as bool[16, 16], rows from the top, True is ink. A narrow glyph is in the left half."""
+    """Returns one glyph as bool [16, 16], rows from the top, True for ink. A narrow glyph is in the left half."""
     image = Image.new("L", (GLYPH_SIDE_PX, GLYPH_SIDE_PX))
     ImageDraw.Draw(image).text((0, 0), character, font=font, fill=255)
     return np.asarray(image) > 127
@@ -54,6 +54,7 @@ def build(font_folder: Path, output: Path) -> int:
 
 
 def main() -> None:
+    """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("fonts", type=Path, help="folder with " + " and ".join(FONT_FILES))
     parser.add_argument("--output", type=Path, default=ATLAS_PATH, help="file to write; default: the packaged atlas")

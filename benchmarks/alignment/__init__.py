@@ -1,1 +1,1 @@
-"""Readings that are wrong in the ways in which models are, and whether their text lands on the right message."""
+"""Alignment of misread page text with its messages, under simulated misreadings."""

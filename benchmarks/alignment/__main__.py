@@ -1,4 +1,4 @@
-"""Whether misread pages land on the right messages: ten corruptions, alone and three at once.
+"""Measures how well misread pages are aligned with their messages: ten corruptions, alone and in threes.
 
 python -m benchmarks.alignment
 python -m benchmarks.alignment --texts FILE.jsonl.gz --pages 20
@@ -22,11 +22,11 @@ from .measurement import AlignmentResult, PlacedPage, measure, placed_pages
 
 AT_ONCE = 3
 WORST_SHOWN = 3
-DOCUMENTS = 300  # of a file that are read
+DOCUMENTS = 300  # read from each file
 
 
 def demo_entries() -> list[Entry]:
-    """The messages of the demo."""
+    """Returns the messages of the demo as entries."""
     return [
         Entry(m.id or "", m.role, str(m.content), m.created_at or STARTS_AT, m.thread or "", m.name)
         for m in demo_conversation()
@@ -34,13 +34,13 @@ def demo_entries() -> list[Entry]:
 
 
 def combined(pages: list[PlacedPage]) -> Iterator[tuple[tuple[str, ...], AlignmentResult]]:
-    """Every three corruptions at once."""
+    """Yields the result of every combination of three corruptions."""
     for names in combinations([name for name in CORRUPTIONS if name != "rows exact"], AT_ONCE):
         yield names, measure(pages, names)
 
 
 def row(name: str, placement: AlignmentResult, pages: int) -> dict[str, Any]:
-    """One corruption on so many pages."""
+    """Returns the table row of one corruption, measured on `pages` pages."""
     return {
         "corruption": name,
         "messages": placement.messages,
@@ -50,13 +50,14 @@ def row(name: str, placement: AlignmentResult, pages: int) -> dict[str, Any]:
 
 
 def mean(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The mean of the shares, over the messages of all rows."""
+    """Returns the mean of the figures of `rows`, with the total number of messages."""
     figures = {key: fmean(row[key] for row in rows) for key in rows[0] if key not in ("corruption", "messages")}
     return {"corruption": name, "messages": sum(row["messages"] for row in rows), **figures}
 
 
 def measured(entries: Iterable[Entry], pages: int, several: int, advance: Advance) -> list[dict[str, Any]]:
-    """The rows of one text: each corruption, the worst combinations, and the mean of all."""
+    """Returns the rows of one text: each corruption, the worst combinations of three, and the mean of all combinations.
+    `several`: pages on which combinations are measured; 0 leaves them out."""
     placed = placed_pages(entries, pages)
     rows = []
     for done, name in enumerate(CORRUPTIONS, start=1):
@@ -72,10 +73,18 @@ def measured(entries: Iterable[Entry], pages: int, several: int, advance: Advanc
 
 
 def main() -> int:
+    """Runs the command. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alignment", description=__doc__)
     parser.add_argument("--texts", type=Path, nargs="*", default=[], help="JSON Lines of documents; default: the demo")
-    parser.add_argument("--pages", type=at_least(1), default=60, help="printed pages of each text")
-    parser.add_argument("--combined", type=at_least(0), default=6, help="pages with three corruptions at once")
+    parser.add_argument(
+        "--pages", type=at_least(1), default=60, help="maximum number of pages per text (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--combined",
+        type=at_least(0),
+        default=6,
+        help="pages for combinations of three corruptions (default: %(default)s)",
+    )
     add_json_option(parser)
     arguments = parser.parse_args()
     rows: list[dict[str, object]] = []

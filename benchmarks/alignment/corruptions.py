@@ -1,4 +1,4 @@
-"""What vision models do to the text of a page besides misreading it, each with a fixed seed."""
+"""Errors that vision models make in the text of a page, simulated with a fixed seed."""
 
 import random
 import re
@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from unicodedata import east_asian_width
 
-#: One line of a reading per row of the page, blank ones included.
+#: One line of text per row of the page, blank rows included.
 Lines = list[str]
 Corruption = Callable[[Lines, random.Random], Lines]
 
 LETTERS = "etaoinshrdlucmfwypvbgkjqxz0123456789.,:;'-"
-#: Code points that full-width characters are mistaken for: syllables of Hangul.
+#: Code points that replace full-width characters: Hangul syllables.
 WIDE = range(0xAC00, 0xD7A4)
-#: Added to the code point of a character that is misread, so that it is known until the end.
+#: Offset that marks the code point of a misread character until `corrupted` returns.
 MISREAD = 0x100000
-#: Columns of a printed page; a row that reaches the last but one may go on in the next.
+#: Columns of a printed page. A row filled up to the last column but one may continue in the next row.
 COLUMNS = 80
 MARKS = "▶◆"
 _NUMBER = re.compile(r"\d[\d.,:]*\d|\d")
@@ -23,12 +23,13 @@ _COLUMN = re.compile(r"\s{2,}|(?<=[,;|])\s*")
 
 
 def exact(lines: Lines, rng: random.Random) -> Lines:
+    """Returns the lines unchanged."""
     return lines
 
 
 def misread(share: float) -> Corruption:
-    """Of the characters, this share: eight in ten replaced, one with another one after it, one lost. What is written
-    in their place is marked; see `MISREAD`."""
+    """Returns a corruption that misreads `share` of the characters: of these, 80 % are substituted, 10 % are followed
+    by an inserted character, and 10 % are deleted. Wrong characters are marked with `MISREAD`."""
 
     def corrupt(lines: Lines, rng: random.Random) -> Lines:
         return ["".join(_misread(character, share, rng) for character in line) for line in lines]
@@ -47,11 +48,12 @@ def _misread(character: str, share: float, rng: random.Random) -> str:
 
 
 def without_blank_lines(lines: Lines, rng: random.Random) -> Lines:
+    """Drops blank lines."""
     return [line for line in lines if line.strip()]
 
 
 def blank_lines_added(lines: Lines, rng: random.Random) -> Lines:
-    """A blank line before each message, and after one row in ten."""
+    """Inserts a blank line before each message and before one other row in ten."""
     added: Lines = []
     for line in lines:
         added += ["", line] if line[:1] in MARKS or rng.random() < 0.1 else [line]
@@ -59,16 +61,18 @@ def blank_lines_added(lines: Lines, rng: random.Random) -> Lines:
 
 
 def a_line_lost(lines: Lines, rng: random.Random) -> Lines:
+    """Drops a random line that is not blank."""
     lost = rng.choice([number for number, line in enumerate(lines) if line.strip()] or [0])
     return lines[:lost] + lines[lost + 1 :]
 
 
 def first_line_lost(lines: Lines, rng: random.Random) -> Lines:
+    """Drops the first line."""
     return lines[1:]
 
 
 def rows_joined(lines: Lines, rng: random.Random) -> Lines:
-    """Rows that go on in the next one are one line."""
+    """Joins rows that continue in the next one."""
     joined: Lines = []
     full = False
     for line in lines:
@@ -81,12 +85,12 @@ def rows_joined(lines: Lines, rng: random.Random) -> Lines:
 
 
 def _ends_at(line: str) -> int:
-    """Length of the whole rows of a line, so that a blank in the last column is one."""
+    """Length of a line rounded up to whole rows, so that a blank in the last column is kept."""
     return -(-len(line) // COLUMNS) * COLUMNS
 
 
 def tables_and_formulas(lines: Lines, rng: random.Random) -> Lines:
-    """Every third message is a table in HTML, and every number is in LaTeX."""
+    """Turns every third message into an HTML table and writes numbers in LaTeX."""
     result: Lines = []
     rows: Lines = []
     messages = 0
@@ -105,14 +109,14 @@ def tables_and_formulas(lines: Lines, rng: random.Random) -> Lines:
 
 
 def one_line(lines: Lines, rng: random.Random) -> Lines:
-    """Everything on one line, with a blank after each mark."""
+    """Joins all lines into one, with a blank after each mark."""
     text = " ".join(line for line in lines if line.strip())
     for mark in MARKS:
         text = text.replace(mark, f"{mark} ")
     return [text]
 
 
-#: The ten, in the order in which several are applied.
+#: Name → corruption, in the order in which combinations are applied.
 CORRUPTIONS: Mapping[str, Corruption] = MappingProxyType(
     {
         "rows exact": exact,
@@ -130,8 +134,8 @@ CORRUPTIONS: Mapping[str, Corruption] = MappingProxyType(
 
 
 def corrupted(lines: Sequence[str], names: Sequence[str], seed: int) -> tuple[str, list[bool]]:
-    """The rows of a page as a model with these faults reads them, and which characters are misread. The same seed gives
-    the same text."""
+    """Returns the text of a page after the corruptions `names`, and for each of its characters whether it is misread.
+    The result is deterministic for a seed."""
     rng = random.Random(f"{seed} {' + '.join(names)}")
     changed = list(lines)
     for name, corruption in CORRUPTIONS.items():

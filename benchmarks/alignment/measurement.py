@@ -1,4 +1,4 @@
-"""Messages of printed pages after a model has misread them: how many are right, and how many wrong without a flag."""
+"""Accuracy of the messages of printed pages after corruption, and the number of wrong messages without a flag."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,22 +23,20 @@ from foxing.renderer import (
 
 from .corruptions import corrupted
 
-#: A message is right from this similarity on: 1 − Levenshtein distance / longer length.
+#: Minimum similarity of a correct message: 1 − Levenshtein distance / longer length.
 RIGHT = 0.9
-#: Probability that the model gives for the characters that it reads right, and for those that it misreads if it doubts
-#: them.
+#: Confidence of the simulated model in its characters, and in misread ones that it is unsure of.
 CONFIDENCE, DOUBTED = 0.95, 0.6
-#: Confidence below which a character is flagged, and the share of the characters of a message that must be flagged for
-#: the message to count as flagged.
+#: Confidence below which a character is flagged, and the minimum share of flagged characters in a flagged message.
 FLAG_BELOW, FLAGGED = 0.8, 0.1
 TIER = "tiny"
-#: Added to the seed of a page for another reading of it.
+#: Seed offset for a second, different reading of a page.
 OTHERWISE = 1_000_000
 
 
 @dataclass(frozen=True)
 class PlacedPage:
-    """A page, and the map of its ink as it is stored."""
+    """A page with its ink map as stored."""
 
     page: Page
     ink: Ink
@@ -47,36 +45,36 @@ class PlacedPage:
 
 @dataclass
 class AlignmentResult:
-    """What became of the messages of some pages.
+    """Counts over the messages of a set of pages.
 
-    Wrong and not flagged, in four cases: the model doubts what it misreads (`doubted`); it is as certain of that as of
-    the rest, and nothing else is known (`certain`); the same where the page was compared with its text, as it is before
-    that goes, and reads the same again (`compared`); and where it reads otherwise now, with other characters misread
-    and just as certain (`otherwise`).
+    The `unflagged_*` fields count messages that are wrong and not flagged, in four cases: the model is unsure of what
+    it misreads (`doubted`); it is as certain of that as of the rest, and nothing else is known (`certain`); likewise,
+    but the page was compared with its text before that was dropped, and is read the same way again (`compared`);
+    likewise, but the page is now read differently, with other characters misread and just as certain (`otherwise`).
     """
 
     messages: int = 0
-    #: Messages with a similarity of at least `RIGHT`; what was not read counts as wrong.
+    #: Messages with a similarity of at least `RIGHT`; unreadable characters count as wrong.
     right: int = 0
-    #: Messages that would be right if each character that was read stood where it belongs.
+    #: Messages that would be right if every character that was read were in its correct cell.
     achievable: int = 0
-    #: Right where what is marked as unreadable does not count: whether what was read is where it belongs.
+    #: Messages that are right if unreadable cells are ignored.
     right_where_read: int = 0
     unflagged_doubted: int = 0
     unflagged_certain: int = 0
     unflagged_compared: int = 0
     unflagged_otherwise: int = 0
-    #: Bytes of the maps of misread cells.
+    #: Size of the maps of misread cells in bytes.
     misread_bytes: int = 0
 
     def shares(self) -> dict[str, float]:
-        """The figures as shares of the messages."""
+        """Returns the counts as shares of the messages."""
         counted = ("messages", "misread_bytes")
         return {name: value / max(1, self.messages) for name, value in vars(self).items() if name not in counted}
 
 
 def placed_pages(entries: Iterable[Entry], count: int) -> list[PlacedPage]:
-    """The first printed pages of messages."""
+    """Returns the first `count` printed pages of `entries`."""
     pages = []
     for page in Typesetter(PRINTED_PAGE).pages(list(entries)):
         packed = pack_ink(ink_of(render(page.cells, page.layout, TIER), page.layout.rows, page.layout))
@@ -87,7 +85,8 @@ def placed_pages(entries: Iterable[Entry], count: int) -> list[PlacedPage]:
 
 
 def measure(pages: Sequence[PlacedPage], names: Sequence[str], first_seed: int = 0) -> AlignmentResult:
-    """The messages of `pages` after the corruptions called `names`; each page has a seed, from `first_seed` on."""
+    """Returns the counts for `pages` after the corruptions `names`. Page n is corrupted with the seed `first_seed` +
+    n."""
     total = AlignmentResult()
     for number, placed in enumerate(pages, start=first_seed):
         page = placed.page
@@ -110,7 +109,7 @@ def measure(pages: Sequence[PlacedPage], names: Sequence[str], first_seed: int =
     return total
 
 
-#: Those that the map of misread cells stands beside.
+#: Placeholder tokens that carry the map of misread cells.
 _TOKENS = VisionTokens("none", "", TIER, (1, 1, 1), "uint8", b"\0")
 
 
@@ -119,8 +118,8 @@ def _read(placed: PlacedPage, text: str, sure: Confidence) -> Reading:
 
 
 def best_placed(page: Page, text: str) -> Cells:
-    """uint32[rows, columns]: what a model wrote where it belongs, by the page's own text, which no codec has when it
-    reads. What it did not write is unreadable."""
+    """Returns the best possible alignment, uint32 [rows, columns]: each character of the model's text in its correct
+    cell, found with the original text, which no codec has when it reads. Cells without a character are unreadable."""
     cells = page.cells.reshape(-1).copy()
     places: list[int] = []
     original = ""
@@ -139,7 +138,7 @@ def best_placed(page: Page, text: str) -> Cells:
 
 
 def _right(page: Page, read: Cells, *, unread: bool = True) -> list[bool]:
-    """Whether each message is right. `unread`: whether what is marked as unreadable counts as wrong."""
+    """For each message, True if it is right. `unread`: unreadable cells count as wrong."""
     results = []
     for placement in page.placements:
         said, seen = (cells.reshape(-1)[placement.start : placement.stop] for cells in (page.cells, read))
@@ -151,7 +150,7 @@ def _right(page: Page, read: Cells, *, unread: bool = True) -> list[bool]:
 
 
 def _unflagged(page: Page, reading: Reading) -> int:
-    """How many messages are wrong and not flagged."""
+    """Number of messages that are wrong and not flagged."""
     unflagged = 0
     cells, confidence = reading.cells.reshape(-1), reading.confidence.reshape(-1)
     for placement, is_right in zip(page.placements, _right(page, reading.cells), strict=True):

@@ -1,1 +1,1 @@
-"""Recall beside what people use instead, with the same embedder and the same budget."""
+"""Evidence recall of Foxing and of common alternatives, with the same embedder and budget."""

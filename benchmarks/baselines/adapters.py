@@ -1,5 +1,5 @@
-"""Opening other packages with an embedder of Foxing's, as their documentation says. Nothing is sent anywhere: no
-language model, no telemetry."""
+"""Opens other packages with one of Foxing's embedders, as their documentation describes. They run locally, without a
+language model or telemetry."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ from .extensions import NotInstalled
 
 
 def langgraph_index(embedder: Embedder) -> dict[str, Any]:
-    """The index configuration of a LangGraph store that searches the member `text` of each value."""
+    """Returns the index configuration of a LangGraph store that searches the field `text` of each value."""
 
     def embed(texts: list[str]) -> list[list[float]]:
         return [[float(number) for number in row] for row in embedder.embed_documents(texts)]
@@ -23,7 +23,7 @@ def langgraph_index(embedder: Embedder) -> dict[str, Any]:
 
 
 def import_mem0() -> Any:
-    """The module mem0, which then reports nothing and leaves the home folder alone. Raises `NotInstalled`."""
+    """Imports mem0 with telemetry off and its files outside the home folder. Raises `NotInstalled`."""
     os.environ["MEM0_TELEMETRY"] = "false"
     os.environ.setdefault("MEM0_DIR", tempfile.mkdtemp(prefix="foxing-mem0-"))
     try:
@@ -35,15 +35,15 @@ def import_mem0() -> Any:
 
 
 def open_mem0(embedder: Embedder, provider: str, store: Mapping[str, Any], history: str) -> Any:
-    """mem0's `Memory` on a vector store, whose configuration is `store`. `history`: path of its SQLite file. Raises
-    `NotInstalled`."""
+    """Opens mem0's `Memory` on the vector store with the configuration `store`. `history`: path of its SQLite file.
+    Raises `NotInstalled`."""
     mem0 = import_mem0()
     configured = {
         "vector_store": {
             "provider": provider,
             "config": {**store, "embedding_model_dims": embedder.dimensions},
         },
-        # both are made and never asked
+        # both are constructed but never called
         "embedder": {"provider": "openai", "config": {"api_key": "none"}},
         "llm": {"provider": "openai", "config": {"api_key": "none"}},
         "history_db_path": history,
@@ -59,11 +59,12 @@ def open_mem0(embedder: Embedder, provider: str, store: Mapping[str, Any], histo
 
 
 class _Mem0Embedder:
-    """An embedder as mem0 calls it."""
+    """Adapter of an embedder to mem0's interface."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
     def embed(self, text: str, memory_action: str | None = None) -> list[float]:
+        """Embeds one text, as a query if mem0 searches."""
         embed = self._embedder.embed_queries if memory_action == "search" else self._embedder.embed_documents
         return [float(number) for number in embed([text])[0]]

@@ -1,4 +1,4 @@
-"""How much of the evidence of each dataset each system finds, by category, with its spread."""
+"""Evidence recall of each system on each dataset, by category, with confidence intervals."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ SEED = 7
 
 @dataclass(frozen=True)
 class FoundEvidence:
-    """The evidence that a system finds of the questions of one category."""
+    """Evidence recall of one system on the questions of one category."""
 
     dataset: str
-    #: `ALL` for all of them
+    #: `ALL` for all categories
     category: str
     questions: int
     system: str
-    #: Share of the evidence found within the budget, averaged over the questions.
+    #: Evidence recall within the budget, averaged over the questions.
     found: float
-    #: 95 % of the means of as many questions drawn again lie between these (bootstrap).
+    #: 95 % confidence interval of the mean (bootstrap over the questions).
     low: float
     high: float
-    #: How much more Foxing finds of the same questions, with the same spread; 0 for itself.
+    #: Foxing's evidence recall minus the system's on the same questions, with the same interval; 0 for Foxing.
     foxing_ahead: float
     ahead_low: float
     ahead_high: float
@@ -43,15 +43,16 @@ class FoundEvidence:
 
 @dataclass(frozen=True)
 class Systems:
-    """What is compared, and what cannot be."""
+    """Systems to compare, and those that are not available."""
 
     systems: Sequence[System]
-    #: name → why it is left out
+    #: name → reason
     left_out: dict[str, str]
 
 
 def open_systems(memory: Memory, tier: str, embedder: Embedder | None) -> Systems:
-    """Foxing at `tier` first, then the others. `embedder`: that of all systems; None compares words alone."""
+    """Opens Foxing at `tier` first, then the baselines. `embedder`: used by all systems; None for lexical search
+    alone."""
     systems: list[System] = [Foxing(memory, tier), StemmedBm25()]
     if embedder is None:
         return Systems(systems, dict.fromkeys(("embeddings", *PACKAGES), "no embedder"))
@@ -68,7 +69,7 @@ def open_systems(memory: Memory, tier: str, embedder: Embedder | None) -> System
 def compare(
     systems: Sequence[System], datasets: Iterable[Callable[[], Dataset]], progress: Advance | None = None
 ) -> list[FoundEvidence]:
-    """Asks every system every question; rows by dataset and category, the first system being Foxing. Raises
+    """Asks every system every question. Returns rows by dataset and category. The first system must be Foxing. Raises
     `InvalidInput` for a dataset that cannot be read."""
     return [row for read in datasets for row in _compare(systems, read(), progress)]
 
@@ -107,7 +108,7 @@ def _compare(systems: Sequence[System], dataset: Dataset, progress: Advance | No
 
 
 def _spread(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> tuple[float, float]:
-    """The 2.5 and 97.5 percent points of the means of `values` drawn again."""
+    """2.5 % and 97.5 % quantiles of the means of bootstrap samples."""
     generator = np.random.default_rng(SEED)
     drawn = generator.integers(0, len(values), size=(RESAMPLES, len(values)))
     low, high = np.quantile(values[drawn].mean(axis=1), (0.025, 0.975))

@@ -1,20 +1,20 @@
-"""A SQLite that loads extensions, as sqlite-vec needs: many builds of Python come without."""
+"""A `sqlite3` module that can load extensions, as sqlite-vec requires; many builds of Python cannot."""
 
 import sqlite3
 from types import ModuleType
 
 
 class NotInstalled(Exception):
-    """A package that a system needs is missing."""
+    """A package that a system requires is missing."""
 
 
 def sqlite_with_extensions() -> ModuleType:
-    """`sqlite3`, or pysqlite3 in its place. Raises `NotInstalled` if neither loads extensions."""
+    """Returns `sqlite3` or else pysqlite3. Raises `NotInstalled` if neither can load extensions."""
     if hasattr(sqlite3.Connection, "enable_load_extension"):
         return sqlite3
     try:
         import pysqlite3
     except ImportError as error:
-        raise NotInstalled("this Python's sqlite3 loads no extensions, and there is no pysqlite3") from error
+        raise NotInstalled("this Python's sqlite3 cannot load extensions, and pysqlite3 is not installed") from error
     module: ModuleType = pysqlite3
     return module

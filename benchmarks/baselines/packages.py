@@ -1,5 +1,5 @@
-"""Baselines from other packages, installed by the extra `store-baselines`. They run locally, without a language model or
-telemetry, on an embedder of Foxing."""
+"""Baselines of other packages, which the extra `store-baselines` installs. They run locally, without a language model
+or telemetry, and with Foxing's embedder."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -16,10 +16,11 @@ COLLECTION = "conversation"
 
 
 class Mem0(Ranking):
-    """mem0 with `infer=False`: messages as they are, in Qdrant in this process.
+    """mem0 with `infer=False`, which stores messages unchanged, on Qdrant in this process.
 
-    Its BM25 and entities need fastembed and spaCy with models that it downloads, and are left out where these are
-    missing, as pip installs it."""
+    Its BM25 and entity search need fastembed and spaCy with models that it downloads. Without these, as after a plain
+    pip install, they are inactive.
+    """
 
     name = "mem0"
 
@@ -35,6 +36,7 @@ class Mem0(Ranking):
         self._memory: Any = None
 
     def index(self, messages: Sequence[NewMessage]) -> None:
+        """Adds each message as a memory."""
         store = {"client": self._client(":memory:"), "collection_name": COLLECTION, "path": "none"}
         self._memory = open_mem0(self._embedder, "qdrant", store, ":memory:")
         for message in messages:
@@ -42,12 +44,13 @@ class Mem0(Ranking):
             self._memory.add([turn], user_id=COLLECTION, metadata={"key": str(message.id)}, infer=False)
 
     def ranked(self, question: str) -> Sequence[str]:
+        """Returns the ids of at most `LIMIT` messages, best first."""
         found = self._memory.search(question, filters={"user_id": COLLECTION}, top_k=LIMIT, threshold=0.0)
         return [row["metadata"]["key"] for row in found["results"]]
 
 
 class LangGraph(Ranking):
-    """A store of LangGraph with semantic search over the text of each message."""
+    """LangGraph store with semantic search over the text of each message."""
 
     def __init__(self, embedder: Embedder) -> None:
         super().__init__()
@@ -58,11 +61,13 @@ class LangGraph(Ranking):
         raise NotImplementedError
 
     def index(self, messages: Sequence[NewMessage]) -> None:
+        """Puts each message as an item into a new store."""
         self._store = self._opened(langgraph_index(self._embedder))
-        for message in messages:  # one by one: a batch in which a text comes twice is refused
+        for message in messages:  # one by one: batches with duplicate texts are rejected
             self._store.put((COLLECTION,), str(message.id), {"text": with_speaker(message)})
 
     def ranked(self, question: str) -> Sequence[str]:
+        """Returns the ids of at most `LIMIT` messages, best first."""
         return [item.key for item in self._store.search((COLLECTION,), query=question, limit=LIMIT)]
 
 
@@ -80,7 +85,7 @@ class LangGraphInMemory(LangGraph):
         self._class: Any = InMemoryStore
 
     def _opened(self, index: Mapping[str, Any]) -> Any:
-        store: Any = self._class  # what an embedder of ours is to its types
+        store: Any = self._class  # its type annotations do not accept Foxing's embedder
         return store(index=dict(index))
 
 
@@ -105,7 +110,7 @@ class LangGraphSqlite(LangGraph):
         return store
 
 
-#: Name → what opens it. Raises `NotInstalled`.
+#: Name → constructor, which raises `NotInstalled`.
 PACKAGES: Mapping[str, Callable[[Embedder], Ranking]] = MappingProxyType(
     {each.name: each for each in (Mem0, LangGraphInMemory, LangGraphSqlite)}
 )

@@ -1,4 +1,4 @@
-"""Systems that find messages: what each has to do, and those that come without other packages."""
+"""Interface of the compared systems, and those that need no other package."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.policy import Policy
 
-LIMIT = 200  # messages that a system is asked for; more never fit the budget
+LIMIT = 200  # messages requested from a system; more never fit the budget
 
 
 class System(Protocol):
@@ -22,14 +22,14 @@ class System(Protocol):
     name: str
 
     def store(self, messages: Sequence[NewMessage]) -> None:
-        """Forgets the conversation before, and stores another."""
+        """Replaces the stored conversation."""
 
     def answer(self, question: str) -> Mapping[str, str]:
-        """Message id → what is given back of it, within `BUDGET_TOKENS` with who spoke and when."""
+        """Returns message id → text found, within `BUDGET_TOKENS` with speaker and time."""
 
 
 class Ranking:
-    """A system that gives back whole messages: as many as fit the budget, in its order."""
+    """A system that returns whole messages: as many as fit the budget, in its order."""
 
     name: str
 
@@ -38,24 +38,27 @@ class Ranking:
         self._costs: dict[str, int] = {}
 
     def store(self, messages: Sequence[NewMessage]) -> None:
+        """Replaces the stored conversation and indexes it."""
         self._texts = {str(message.id): message.text for message in messages}
         self._costs = {str(message.id): message_cost(message) for message in messages}
         self.index(messages)
 
     def answer(self, question: str) -> Mapping[str, str]:
+        """Returns message id → text of the best messages that fit the budget."""
         taken = take_within(BUDGET_TOKENS, self.ranked(question), self._costs)
         return {key: self._texts[key] for key in taken}
 
     def index(self, messages: Sequence[NewMessage]) -> None:
+        """Indexes the messages of a conversation, which replaces the index before."""
         raise NotImplementedError
 
     def ranked(self, question: str) -> Sequence[str]:
-        """Ids of messages, best first."""
+        """Returns the ids of messages, best first."""
         raise NotImplementedError
 
 
 class Foxing:
-    """Foxing at a tier, without kept text."""
+    """Foxing with all pages at one tier and without kept text."""
 
     def __init__(self, memory: Memory, tier: str) -> None:
         self.name = "foxing"
@@ -65,6 +68,7 @@ class Foxing:
         self._stored = 0
 
     def store(self, messages: Sequence[NewMessage]) -> None:
+        """Stores a conversation in a new bank and ages it to the tier."""
         self._stored += 1
         self._bank = f"bench-{self._stored}"
         self._memory.store(self._bank, messages)
@@ -75,6 +79,7 @@ class Foxing:
             self._memory.age(self._bank)
 
     def answer(self, question: str) -> Mapping[str, str]:
+        """Returns message id → text of the recalled spans."""
         return span_texts(self._memory.recall(self._bank, question, limit=500, max_tokens=BUDGET_TOKENS).spans)
 
 
@@ -84,14 +89,16 @@ class StemmedBm25(Ranking):
     name = "bm25"
 
     def index(self, messages: Sequence[NewMessage]) -> None:
+        """Indexes the stemmed terms of each message and its speaker."""
         self._index = Bm25({str(message.id): terms(f"{message.name or ''} {message.text}") for message in messages})
 
     def ranked(self, question: str) -> Sequence[str]:
+        """Returns the ids of messages with a term of the question, best first."""
         return list(self._index.rank(query_terms(question)))
 
 
 class Embeddings(Ranking):
-    """Whole embeddings alone, float32, all compared."""
+    """Exhaustive search over full embeddings in float32."""
 
     name = "embeddings"
 
@@ -100,14 +107,16 @@ class Embeddings(Ranking):
         self._embedder = embedder
 
     def index(self, messages: Sequence[NewMessage]) -> None:
+        """Embeds the messages."""
         self._ids = [str(message.id) for message in messages]
         self._vectors = self._embedder.embed_documents([with_speaker(message) for message in messages])
 
     def ranked(self, question: str) -> Sequence[str]:
+        """Returns the ids of the `LIMIT` nearest messages, nearest first."""
         nearness = self._vectors @ self._embedder.embed_queries([question])[0]
         return [self._ids[number] for number in np.argsort(-nearness, kind="stable")[:LIMIT].tolist()]
 
 
 def with_speaker(message: NewMessage) -> str:
-    """A message with its speaker, as all systems but Foxing are given it."""
+    """Returns the text of a message with its speaker, as all systems but Foxing receive it."""
     return f"{message.name or message.role}: {message.text}"

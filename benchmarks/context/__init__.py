@@ -1,1 +1,1 @@
-"""How much of LoCoMo's evidence context shows for a billed token, by reader and budget."""
+"""Evidence recall of context per billed token, by reader and budget."""

@@ -1,9 +1,8 @@
-"""How much of LoCoMo's evidence context shows for a billed token, by reader and budget: as text, as page images, and as
-whichever shows more.
+"""Measures the evidence recall of context on LoCoMo per billed token: as text, as page images, and as the best of both.
 
-Perfect reading is assumed at the type that the reader is known to read; with `--engine`, an OCR engine reads the images
-as they are, too, and what it reads wrong is not counted. A message that images show in part is not counted. The
-questions are asked from a new thread, so that the whole budget is for what recall finds.
+Page images are assumed to be read without error at the type size that the reader is known to read. With `--engine`, an
+OCR engine reads them too, and words that it misreads do not count. A message that images show only in part does not
+count. The questions are asked from a new thread, so that the whole budget is spent on recalled messages.
 
 python -m benchmarks.context --locomo locomo_dev.json.gz --json
 python -m benchmarks.context --locomo locomo_dev.json.gz --reader claude --engine tesseract --plot context.svg
@@ -39,12 +38,12 @@ from .reading import ENGINES, PageImageReader
 BUDGETS = (512, 1024, 2048, 4096, 8192)
 QUESTIONS = 190  # every fourth of LoCoMo dev
 NEW_THREAD = "a new thread"
-IMAGE_BYTES = 1 << 30  # of images that stay drawn: those of a conversation for all readers
+IMAGE_BYTES = 1 << 30  # image cache: holds the pages of one conversation for all readers
 
 
 @dataclass(frozen=True)
 class ContextRow:
-    """What one reader is shown within one budget."""
+    """Context of one reader within one budget, as means over the questions."""
 
     reader: str
     tier: str
@@ -52,26 +51,25 @@ class ContextRow:
     #: best, text or images
     show: str
     questions: int
-    #: share of the evidence that is shown
+    #: evidence recall: share of the evidence that is shown
     evidence: float
-    #: means over the questions
     billed_tokens: float
     text_tokens_instead: float
     images: float
-    #: share of the evidence that is shown and that an OCR engine reads; None: not measured
+    #: evidence recall of what an OCR engine reads; None if not measured
     evidence_read: float | None = None
 
     @property
     def per_token(self) -> float:
-        """Evidence for each thousand billed tokens."""
+        """Evidence recall per thousand billed tokens."""
         return 1000 * self.evidence / self.billed_tokens if self.billed_tokens else 0.0
 
 
 class _Answered(NamedTuple):
-    """What was shown for one question."""
+    """Context of one question."""
 
     evidence: float
-    #: the same as read by an engine; None without one
+    #: evidence recall of what an engine reads; None without one
     read: float | None
     billed_tokens: int
     text_tokens_instead: int
@@ -80,7 +78,7 @@ class _Answered(NamedTuple):
 
 @dataclass(frozen=True)
 class _Stored:
-    """A conversation in a bank, and what the memory holds of its messages."""
+    """A conversation in a bank, with the texts that the memory still holds."""
 
     bank: str
     conversation: Conversation
@@ -91,7 +89,7 @@ class _Stored:
 def measure(
     memory: Memory, conversations: Sequence[Conversation], options: argparse.Namespace, progress: Advance
 ) -> list[ContextRow]:
-    """A row for each reader, budget and way of showing. `options`: as parsed. Raises `FoxingError`."""
+    """Returns a row for each reader, budget and way of showing. `options`: parsed arguments. Raises `FoxingError`."""
     engine = None if options.engine is None else PageImageReader(memory, ENGINES[options.engine]())
     stored = [_store(memory, n, conversation, options.tier) for n, conversation in enumerate(conversations)]
     asked = _spread(
@@ -103,7 +101,7 @@ def measure(
     answers: dict[ContextRequest, list[_Answered]] = {case: [] for case in cases}
     for number, each in enumerate(asked):
         progress(number, len(asked))
-        as_text: dict[int, _Answered] = {}  # which is the same for every reader
+        as_text: dict[int, _Answered] = {}  # text does not depend on the reader
         for case in cases:
             answer = as_text.get(case.budget) if case.show == "text" else None
             answer = answer or _answered(memory, each, case, engine)
@@ -114,7 +112,7 @@ def measure(
 
 
 def _prepare(memory: Memory) -> None:
-    """Lets all readers share what is recalled for a question, and all ways of showing it what it is shown on."""
+    """Shares recall results among readers, and page look-ups among ways of showing, to save time."""
     builder = memory._context
     builder.recaller = _RecallOnce(builder.recaller)
     builder._reader_pages = _ReaderPagesOnce(builder.database, builder.assembler.decoder, PromptImage.of, IMAGE_BYTES)
@@ -126,12 +124,12 @@ def _cases(options: argparse.Namespace) -> Iterator[tuple[str, int, Show]]:
 
 
 def _request(reader: str, budget: int, show: Show) -> ContextRequest:
-    """What is asked for each question, which is added."""
+    """Request of a case, without the question."""
     return ContextRequest(reader=reader, budget=budget, thread=NEW_THREAD, form="blocks", show=show)
 
 
 class _RecallOnce(Recaller):
-    """Recalls a question once for all readers, since nothing is stored between them."""
+    """Caches recall results for all readers; nothing is stored between questions."""
 
     def __init__(self, recaller: Recaller) -> None:
         super().__init__(recaller.database, recaller.search, recaller.assembler, recaller.reranker)
@@ -146,7 +144,7 @@ class _RecallOnce(Recaller):
 
 
 class _ReaderPagesOnce(ReaderPages[PromptImage]):
-    """Looks pages up once for all ways of showing them, since nothing changes them."""
+    """Caches the last page look-up for all ways of showing."""
 
     _last: tuple[Sequence[int], Reader] | None = None
     _found: Sequence[PromptImage] = ()
@@ -169,14 +167,14 @@ def _store(memory: Memory, number: int, conversation: Conversation, tier: str) -
 
 
 def _spread(asked: Sequence[tuple[_Stored, Question]], count: int) -> list[tuple[_Stored, Question]]:
-    """`count` of the questions, evenly spread."""
+    """`count` questions at even distances."""
     return [asked[int(place * len(asked) / count)] for place in range(min(count, len(asked)))]
 
 
 def _answered(
     memory: Memory, asked: tuple[_Stored, Question], request: ContextRequest, engine: PageImageReader | None
 ) -> _Answered:
-    """What is shown for one question."""
+    """Builds the context of one question and scores it."""
     stored, question = asked
     answer = memory.context(stored.bank, request.model_copy(update={"query": question.text}))
     originals = {str(message.id): message.text for message in stored.conversation.messages}
@@ -216,22 +214,24 @@ def _parser() -> argparse.ArgumentParser:
     seeing = [name for name, reader in Readers().items() if reader.accepts_images]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.context",
-        description="Measure how much of LoCoMo's evidence context shows for a billed token, by reader and budget.",
+        description="Measure the evidence recall of context on LoCoMo per billed token, by reader and budget.",
     )
     parser.add_argument("--locomo", type=Path, metavar="FILE", required=True, help="LoCoMo, as JSON or gzipped.")
-    parser.add_argument("--reader", action="append", dest="readers", help="May be repeated (default: all).")
-    parser.add_argument("--budget", action="append", type=at_least(1), dest="budgets", help="May be repeated.")
+    parser.add_argument("--reader", action="append", dest="readers", help="Reader; can be repeated (default: all).")
+    parser.add_argument(
+        "--budget", action="append", type=at_least(1), dest="budgets", help="Billed tokens; can be repeated."
+    )
     parser.add_argument("--tier", choices=(OPEN, "small", "tiny", "micro"), default="small", help="Tier of the pages.")
-    parser.add_argument("--questions", type=at_least(1), default=QUESTIONS, help="How many are asked, evenly spread.")
-    parser.add_argument("--engine", choices=list(ENGINES), help="OCR engine that reads the images as well.")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="Write a plot of the rows, such as context.svg.")
+    parser.add_argument("--questions", type=at_least(1), default=QUESTIONS, help="Number of questions, evenly spaced.")
+    parser.add_argument("--engine", choices=list(ENGINES), help="OCR engine that also reads the images.")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="File for a plot of the rows, such as context.svg.")
     add_json_option(parser)
     parser.set_defaults(readers=None, budgets=None, seeing=seeing)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point. Returns the exit status."""
+    """Runs the command. Returns the exit status."""
     options = _parser().parse_args(arguments)
     options.readers = options.readers or ["text", *options.seeing]
     options.budgets = options.budgets or list(BUDGETS)

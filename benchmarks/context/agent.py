@@ -1,9 +1,8 @@
-"""A history of an agent with planted facts: which of them are in the context of a question about each, and what sending
-everything would cost.
+"""Measures recall of facts planted in an agent's history, and the cost of sending the whole history instead.
 
-The turns are those of files of messages, spread over sixty days and aged by the default policy. Half of the facts are
-identifiers. A fact is in the context if all of its words are in a text of it, or in a message that a page image shows;
-with `keepsakes` off, identifiers stand on images alone.
+The turns come from files of messages, spread over sixty days and aged by the default policy. Half of the facts are
+identifiers. A fact counts as found if its value is in a text of the context, or if its message is in the context and
+page images are shown; with `keepsakes` off, identifiers appear on images only.
 
 python -m benchmarks.context.agent --texts en_swe_agent.jsonl.gz en_tau_retail.jsonl.gz --json
 """
@@ -31,7 +30,7 @@ START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 LASTS = timedelta(days=60)
 BANK, THREAD, BUDGET, TURNS, LAST_TURNS = "agent", "history", 8000, 200, 10
 _ROLES = ("user", "assistant", "tool", "system")
-#: Of what → its value; "#" is an identifier.
+#: Facts as "subject|value", separated by semicolons; "#" stands for an identifier.
 _THINGS = (
     "the spare key of the lab|the blue tin;the venue of the offsite|Casa Verde;the colour of the new logo|teal;"
     "Ines's bicycle|the cellar of number nine;the dentist of Tomas|doctor Hallberg;the caterer for the party|Mondo;"
@@ -50,7 +49,7 @@ _THINGS = (
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that was said once."""
+    """A fact that the history states once."""
 
     message_id: str
     sentence: str
@@ -61,24 +60,24 @@ class Fact:
 
 @dataclass(frozen=True)
 class AgentRow:
-    """What one reader is shown of an agent's history."""
+    """Context of one reader, as means over the facts."""
 
     reader: str
     keepsakes: bool
     turns: int
-    #: shares of the facts, and of the identifiers among them, that are in the context of the question about them
+    #: recall of all facts, and of the identifiers among them
     facts: float
     identifiers: float
-    #: share of the last ten turns that are in the context exactly
+    #: share of the last ten turns that the context holds verbatim
     last_turns: float
     billed_tokens: float
-    #: what sending the whole history as text would cost
+    #: tokens of the whole history as text
     everything_tokens: int
     images: float
 
 
 def planted(seed: int = 7) -> list[Fact]:
-    """Forty facts, half of them identifiers; the same on every run."""
+    """Returns forty facts, half of them identifiers; the same on every run."""
     generator = random.Random(seed)
     facts = []
     for number, pair in enumerate(_THINGS.split(";")):
@@ -91,7 +90,8 @@ def planted(seed: int = 7) -> list[Fact]:
 
 
 def history(files: Sequence[Path], turns: int) -> list[NewMessage]:
-    """`turns` turns from files of messages, and the facts among all but the last turns, as messages of the user."""
+    """Returns `turns` turns from files of messages, and before the last turns the facts as user messages at even
+    distances. Raises `FoxingError` if the files have too few messages."""
     said = [
         (m["role"], m["content"]) for file in files for document in read_messages(file) for m in document["messages"]
     ]
@@ -114,7 +114,7 @@ def _message(key: str, role: str, content: str, share: float) -> NewMessage:
 
 
 def measure(files: Sequence[Path], readers: Sequence[str], turns: int, progress: Advance) -> list[AgentRow]:
-    """A row for each reader, with identifiers as text beside images and without. Raises `FoxingError`."""
+    """Returns a row for each reader, with identifiers as text beside images and without. Raises `FoxingError`."""
     messages = history(files, turns)
     now = START + LASTS
     with (
@@ -168,14 +168,14 @@ def _row(memory: Memory, messages: Sequence[NewMessage], reader: str, keepsakes:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point. Returns the exit status."""
+    """Runs the command. Returns the exit status."""
     seeing = [name for name, reader in Readers().items() if reader.accepts_images]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.context.agent", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--texts", type=Path, nargs="+", required=True, metavar="FILE", help="JSON Lines of messages.")
-    parser.add_argument("--reader", action="append", dest="readers", help="May be repeated (default: all).")
-    parser.add_argument("--turns", type=at_least(LAST_TURNS + 40), default=TURNS, help="Default: %(default)s.")
+    parser.add_argument("--reader", action="append", dest="readers", help="Reader; can be repeated (default: all).")
+    parser.add_argument("--turns", type=at_least(LAST_TURNS + 40), default=TURNS, help="Turns (default: %(default)s).")
     add_json_option(parser)
     options = parser.parse_args(arguments)
     try:

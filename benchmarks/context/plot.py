@@ -1,4 +1,4 @@
-"""The plot of `benchmarks.context`: evidence against billed tokens, a panel for each reader."""
+"""Plot of `benchmarks.context`: evidence recall against billed tokens, one panel per reader."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,13 +8,13 @@ from typing import Any
 _STYLES = {
     "text": ("text", "--", "tab:gray"),
     "images": ("page images", ":", "tab:blue"),
-    "best": ("whichever shows more", "-", "tab:red"),
+    "best": ("best of both", "-", "tab:red"),
 }
 _COLUMNS = 4
 
 
 def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draws the rows into `path`, whose suffix decides the format. Crosses are what an OCR engine reads of it."""
+    """Draws the rows into `path`, in the format of its suffix. Crosses mark what an OCR engine reads."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -30,14 +30,14 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     for axis, reader in zip(axes.flat, readers, strict=False):
         _panel(axis, reader, [row for row in rows if row["reader"] == reader and row["billed_tokens"] > 0])
     axes[0][0].legend(fontsize=8)
-    figure.supxlabel("billed tokens, mean of the questions")
-    figure.supylabel("share of the evidence shown")
+    figure.supxlabel("billed tokens (mean)")
+    figure.supylabel("evidence recall")
     figure.savefig(path)
     plt.close(figure)
 
 
 def _panel(axis: Any, reader: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """The lines of one reader."""
+    """Draws the lines of one reader."""
     for show, (label, style, colour) in _STYLES.items():
         shown = [row for row in rows if row["show"] == show]
         if shown:

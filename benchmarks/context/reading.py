@@ -1,4 +1,4 @@
-"""Page images really read: what an OCR engine makes of the rows that show a message, at the size of the image."""
+"""OCR of page images: reads the rows that show a message, at the size of the image."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
@@ -25,30 +25,31 @@ PAPER = 255
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a page image shows a message."""
+    """Position of a message on a page image."""
 
-    #: What it shows of the message's text.
+    #: Part of the message's text that is shown.
     text: str
-    #: Rows of the image in px: from, to, and how high each is.
+    #: Rows of the image in px: start, stop, and height of a row.
     top: int
     bottom: int
     row_px: int
 
 
 class PageImageReader:
-    """Reads messages from page images with an OCR engine, each once."""
+    """Reads messages from page images with an OCR engine, and caches the results."""
 
     def __init__(self, memory: Memory, engine: Baseline) -> None:
         self._memory = memory
         self._engine = engine
         self._reader_pages: ReaderPages[ReaderPage] = ReaderPages(memory._database, memory._decoder, lambda page: page)
-        #: Base64 of an image → key of a message → where it is.
+        #: Image as Base64 → key of a message → its position.
         self._places: dict[str, dict[str, _Place]] = {}
         self._read: dict[tuple[str, str], str] = {}
         self._learned: set[tuple[str, str]] = set()
 
     def read(self, bank: str, reader: Reader, images: Sequence[str], key: str) -> str:
-        """The words of a message that the engine reads right on `images`, in Base64; empty if none shows it."""
+        """Returns the words of a message that the engine reads correctly on `images`, in Base64; empty if none shows
+        it."""
         if (bank, reader.name) not in self._learned:
             self._learned.add((bank, reader.name))
             self._learn(bank, reader)
@@ -56,7 +57,7 @@ class PageImageReader:
         return " ".join(self._words(image, key) for image in wanted)
 
     def _learn(self, bank: str, reader: Reader) -> None:
-        """Notes where each message of a bank stands on the images for a reader."""
+        """Locates each message of a bank on the images for a reader."""
         with self._memory._database.read() as connection:
             bank_id = banks.get(connection, bank).id
             keys = [message.message_id for message in self._memory.export(bank)]
@@ -87,8 +88,8 @@ class PageImageReader:
 
 
 def words_read(text: str, read: str) -> str:
-    """The words of `text` that stand in `read` letter by letter, in their order. Blanks and line breaks do not count,
-    since rows of a page may end within a word."""
+    """Returns the words of `text` that occur in `read` letter by letter, in their order. Blanks and line breaks are
+    ignored, since a row may end within a word."""
     given = "".join(read.split())
     words = text.split()
     truth = "".join(words)

@@ -1,6 +1,6 @@
-"""How long context takes in a large bank, by reader: the first time that pages are needed, and once they are cached.
+"""Measures the latency of context in a large bank, by reader, before and after its pages are cached.
 
-A part of the messages differ, the rest are copies of them, so that the bank is made in a few minutes.
+Most messages are copies, so that the bank is made within minutes.
 
 python -m benchmarks.context.speed --json
 python -m benchmarks.context.speed --messages 5000 --reader claude --budget 4000
@@ -29,7 +29,7 @@ BUDGET, QUESTIONS, SEED = 8000, 20, 5
 
 @dataclass(frozen=True)
 class SpeedRow:
-    """How long the context of a question takes, in ms."""
+    """Latency of context in ms."""
 
     reader: str
     budget: int
@@ -38,14 +38,14 @@ class SpeedRow:
     #: the first call for each question
     first_p50_ms: float
     first_p95_ms: float
-    #: the next one, with the same pages
+    #: the second call, with the same pages
     cached_p50_ms: float
     cached_p95_ms: float
     images: float
 
 
 def measure(memory: Memory, options: argparse.Namespace, progress: Advance) -> Iterator[SpeedRow]:
-    """A row for each reader. `options`: as parsed. Raises `FoxingError`."""
+    """Yields a row for each reader. `options`: parsed arguments. Raises `FoxingError`."""
     messages, random = memory.bank(BANK).messages, Random(SEED)
     questions = [texts.query(random) for _ in range(options.questions)]
     warming = ContextRequest(reader="text", budget=options.budget, query="is anybody there?")
@@ -73,7 +73,7 @@ def measure(memory: Memory, options: argparse.Namespace, progress: Advance) -> I
 
 
 def _timed(memory: Memory, request: ContextRequest) -> tuple[float, int]:
-    """Milliseconds, and how many images are shown."""
+    """Latency in ms, and number of images."""
     start = time.perf_counter()
     answer = memory.context(BANK, request)
     return (time.perf_counter() - start) * 1e3, sum(block["type"] == "image" for block in answer.content)
@@ -84,15 +84,19 @@ def _p95(values: Sequence[float]) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point. Returns the exit status."""
+    """Runs the command. Returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.context.speed", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--messages", type=at_least(100), default=MESSAGES, help="Default: %(default)s.")
-    parser.add_argument("--different", type=at_least(100), default=DIFFERENT, help="Default: %(default)s.")
-    parser.add_argument("--reader", action="append", dest="readers", help="May be repeated (default: four).")
-    parser.add_argument("--budget", type=at_least(100), default=BUDGET, help="Default: %(default)s.")
-    parser.add_argument("--questions", type=at_least(1), default=QUESTIONS, help="Default: %(default)s.")
+    parser.add_argument(
+        "--messages", type=at_least(100), default=MESSAGES, help="Messages in the bank (default: %(default)s)."
+    )
+    parser.add_argument(
+        "--different", type=at_least(100), default=DIFFERENT, help="Distinct messages (default: %(default)s)."
+    )
+    parser.add_argument("--reader", action="append", dest="readers", help="Reader; can be repeated (default: four).")
+    parser.add_argument("--budget", type=at_least(100), default=BUDGET, help="Billed tokens (default: %(default)s).")
+    parser.add_argument("--questions", type=at_least(1), default=QUESTIONS, help="Questions (default: %(default)s).")
     add_json_option(parser)
     options = parser.parse_args(arguments)
     options.readers = options.readers or list(READERS)

@@ -1,6 +1,6 @@
 """BEAM: long chats of a user with an assistant (github.com/mohammadtavakoli78/BEAM, folder `chats`).
 
-The chats of 10M tokens, which are several plans in one, are not read.
+Chats of 10M tokens are not supported: each combines several plans in a structure of its own.
 """
 
 import json
@@ -14,15 +14,15 @@ from benchmarks.locomo import Conversation, Question
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
 
-#: Chats that are longer than their size says have a shorter version, which the questions were checked against. It is
-#: spelled like that.
+#: Chats above their nominal size have a truncated version, which the questions were checked against. The spelling is
+#: BEAM's.
 FILES = ("chat_trunecated.json", "chat.json")
-BETWEEN_TURNS = timedelta(minutes=1)  # only some messages are dated, by their day
-START = datetime(2024, 1, 1, tzinfo=UTC)  # of a chat whose first message is not
+BETWEEN_TURNS = timedelta(minutes=1)  # few messages have a date, and none a time of day
+START = datetime(2024, 1, 1, tzinfo=UTC)  # of a chat whose first message has no date
 _TIME = "%B-%d-%Y"
-#: What the makers wrote after a message to find its plan again.
+#: Suffix by which BEAM's authors link a message to its plan.
 _PLACE = re.compile(r"\s*->->\s*\d+,\s*(?:\d+|N/A)\s*\)?\s*\Z")
-#: Where the answer is, by kind of question; of an instruction or a preference, what the user said.
+#: Keys of the answer by kind of question; for instructions and preferences, what the user said.
 _ANSWERS = (
     *("answer", "ideal_answer", "ideal_response", "ideal_summary"),
     *("instruction_being_tested", "preference_being_tested"),
@@ -30,8 +30,8 @@ _ANSWERS = (
 
 
 def read_beam(folder: Path) -> list[Conversation]:
-    """The chats of one size, in the order of their numbers, without questions that name no evidence. A folder without
-    a chat is skipped. Raises `InvalidInput`."""
+    """Returns the chats of one size in numerical order, without questions that name no evidence. Skips folders without
+    a chat. Raises `InvalidInput`."""
     numbered = sorted((int(place.name), place) for place in folder.iterdir() if place.name.isdigit())
     chats = ((place, next((place / name for name in FILES if (place / name).is_file()), None)) for _, place in numbered)
     return [_conversation(place, chat) for place, chat in chats if chat is not None]
@@ -45,7 +45,7 @@ def _conversation(place: Path, file: Path) -> Conversation:
         ids = {str(message.id) for message in messages}
         questions = [_question(each, kind, name, ids) for kind, group in asked.items() for each in group]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"{file} is not a chat of BEAM with its questions ({error})") from error
+        raise InvalidInput(f"{file} is not a BEAM chat with questions ({error})") from error
     return Conversation(messages, [question for question in questions if question.evidence])
 
 
@@ -73,7 +73,7 @@ def _question(asked: Mapping[str, Any], kind: str, name: str, ids: set[str]) -> 
 
 
 def _numbers(source: Any) -> Iterator[int]:
-    """Numbers of messages from a list of them, or from lists by what they say."""
+    """Yields message numbers from a list, or from a mapping to lists."""
     if isinstance(source, Mapping):
         source = list(source.values())
     if isinstance(source, list):

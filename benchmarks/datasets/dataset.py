@@ -1,4 +1,4 @@
-"""The datasets of a folder, each as its authors publish it."""
+"""Discovery of datasets in a folder, in the formats that their authors publish."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from foxing.memory.errors import InvalidInput
 from .beam import read_beam
 from .realtalk import read_realtalk
 
-#: REALTALK's categories, in the numbers of LoCoMo.
+#: REALTALK's categories, by LoCoMo's numbers.
 REALTALK_CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "commonsense"}
-#: BEAM's chats of this size are of another shape.
+#: BEAM's chats of this size have another structure.
 LARGEST_BEAM = "10M"
-#: BEAM's abilities; what was never said has no evidence.
+#: BEAM's abilities except abstention, whose questions have no evidence.
 BEAM_CATEGORIES = {
     name: name.replace("_", " ")
     for name in (
@@ -30,21 +30,21 @@ BEAM_CATEGORIES = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """Conversations, and questions by category."""
+    """Conversations with questions, and the categories of these."""
 
     name: str
     conversations: list[Conversation]
-    #: category of a question → its name; questions of others are not asked
+    #: category of a question → its name; other questions are not asked
     categories: Mapping[Any, str]
 
 
 def find_datasets(folder: Path) -> Iterator[tuple[str, Callable[[], Dataset]]]:
-    """The name of each dataset in `folder` and below, and what reads it. LoCoMo is `locomo*.json`, gzipped or not;
-    REALTALK a folder of `Chat_*.json`; BEAM a folder of numbered chats, which names the size (`100K`, `500K`, `1M`).
-    Raises `InvalidInput` if there is none."""
+    """Yields the name of each dataset in `folder` and below, with a function that reads it. LoCoMo is `locomo*.json`,
+    gzipped or not; REALTALK a folder of `Chat_*.json`; BEAM a folder of numbered chats, named for its size (`100K`,
+    `500K`, `1M`). Raises `InvalidInput` if there is none."""
     found = dict(sorted(_found(folder).items()))
     if not found:
-        raise InvalidInput(f"{folder} holds none of LoCoMo (locomo*.json), REALTALK (Chat_*.json) and BEAM (100K/1/…)")
+        raise InvalidInput(f"{folder} has no LoCoMo (locomo*.json), REALTALK (Chat_*.json) or BEAM (100K/1/…)")
     yield from found.items()
 
 
@@ -53,7 +53,7 @@ def _found(folder: Path) -> dict[str, Callable[[], Dataset]]:
     for file in folder.rglob("locomo*.json*"):
         name = f"LoCoMo ({file.name.split('.')[0]})"
         found[name] = partial(_dataset, name, read_locomo, file, CATEGORIES)
-    # REALTALK's own repository has LoCoMo in its shape as well, in a folder of that name
+    # REALTALK's repository also has LoCoMo in this format, in a folder `locomo`
     for place in {file.parent for file in folder.rglob("Chat_*.json") if file.parent.name != "locomo"}:
         found["REALTALK"] = partial(_dataset, "REALTALK", read_realtalk, place, REALTALK_CATEGORIES)
     for place in {file.parents[2] for file in folder.rglob("probing_questions/probing_questions.json")}:

@@ -13,12 +13,13 @@ from foxing.memory.values.messages import NewMessage
 
 _SESSION = re.compile(r"session_(\d+)")
 _TIME = "%d.%m.%Y, %H:%M:%S"
-#: “D3:7”; a range is “D3:2-D3:5” or “D3:2-5”. Some have a blank, or a semicolon in place of the colon.
+#: “D3:7”; a range is “D3:2-D3:5” or “D3:2-5”. Some contain a blank, or a semicolon in place of the colon.
 _EVIDENCE = re.compile(r"D\s*(\d+)[:;]\s*(\d+)(?:\s*-\s*(?:D\s*\1[:;])?\s*(\d+))?")
 
 
 def read_realtalk(folder: Path) -> list[Conversation]:
-    """The conversations of `Chat_*.json`, without questions whose evidence is no message. Raises `InvalidInput`."""
+    """Returns the conversations of `Chat_*.json`, without questions whose evidence is not a message. Raises
+    `InvalidInput`."""
     files = sorted(folder.glob("Chat_*.json"), key=lambda file: [int(n) for n in re.findall(r"\d+", file.name)])
     return [_conversation(file) for file in files]
 
@@ -30,12 +31,13 @@ def _conversation(file: Path) -> Conversation:
         ids = {str(message.id) for message in messages}
         questions = [_question(asked, file.stem, ids) for asked in chat["qa"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"{file.name} is not a conversation of REALTALK with questions ({error})") from error
+        raise InvalidInput(f"{file.name} is not a REALTALK conversation with questions ({error})") from error
     return Conversation(messages, [question for question in questions if question.evidence])
 
 
 def _messages(chat: Mapping[str, Any], name: str) -> Iterator[NewMessage]:
-    """The captions of images follow the text in brackets, as in LoCoMo. The first speaker is the user."""
+    """Yields the messages. Captions of images follow the text in brackets, as in LoCoMo. The first speaker is the
+    user."""
     user = chat["name"]["speaker_1"]
     sessions = sorted((int(match[1]), key) for key in chat if (match := _SESSION.fullmatch(key)))
     for _, key in sessions:
@@ -57,7 +59,7 @@ def _question(asked: Mapping[str, Any], name: str, ids: set[str]) -> Question:
 
 
 def _turns(lines: Iterable[object]) -> Iterator[str]:
-    """Numbers of turns such as D3:7 from lines that may hold several, and ranges."""
+    """Yields turn ids such as D3:7 from lines that may hold several ids and ranges."""
     for line in lines:
         for session, first, last in _EVIDENCE.findall(str(line)):
             for number in range(int(first), int(last or first) + 1):

@@ -1,1 +1,1 @@
-"""What a bank takes on disk: bits a character of a vacuumed SQLite file, by part and tier."""
+"""Disk usage of a bank: bits per character of a vacuumed SQLite file, by part and tier."""

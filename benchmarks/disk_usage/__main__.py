@@ -1,4 +1,4 @@
-"""What a bank takes on disk, by tier: bits a character of the whole vacuumed SQLite file, without embeddings.
+"""Measures the disk usage of a bank by tier: bits per character of the vacuumed SQLite file, without embeddings.
 
 python -m benchmarks.disk_usage --locomo locomo_dev.json.gz --texts chat=en_irc.jsonl.gz ko=ko_nsmc.jsonl.gz --json
 """
@@ -29,7 +29,7 @@ AGE = timedelta(days=1)
 
 @dataclass(frozen=True)
 class DiskUsageRow:
-    """A file with a bank, all of whose pages are at one tier. Bits are per character of its messages."""
+    """A file with the banks of one group, all pages at one tier. Bits are per character of the messages."""
 
     group: str
     tier: str
@@ -42,12 +42,12 @@ class DiskUsageRow:
     metadata: float
     #: The whole file.
     total: float
-    #: The same without what the file of a new database takes.
+    #: The whole file minus the file of an empty database.
     beyond_empty: float
 
 
 def measure(group: str, banks: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[DiskUsageRow]:
-    """A row for the fresh tier and each below it. `banks`: name → messages as `Memory.store` takes them."""
+    """Yields a row for the fresh tier and each tier below it. `banks`: name → messages as `Memory.store` takes them."""
     options = MemoryOptions(embedder="none")
     with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder:
         path = Path(folder) / "bank.db"
@@ -99,14 +99,17 @@ def _banks(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, list[di
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.disk_usage", description=__doc__.splitlines()[0])
-    parser.add_argument("--locomo", type=Path, metavar="FILE", help="LoCoMo, a bank for each conversation.")
+    parser.add_argument("--locomo", type=Path, metavar="FILE", help="LoCoMo, one bank per conversation.")
     parser.add_argument("--texts", nargs="+", action="extend", default=[], metavar="[NAME=]FILE", help="JSON Lines.")
-    parser.add_argument("--messages", type=at_least(1), default=5_000, help="Of a file, at most (default: 5000).")
+    parser.add_argument(
+        "--messages", type=at_least(1), default=5_000, help="Maximum number of messages per file (default: 5000)."
+    )
     add_json_option(parser)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command. Exits with an error message if a file is invalid."""
     options = _parser().parse_args(arguments)
     rows: list[DiskUsageRow] = []
     try:

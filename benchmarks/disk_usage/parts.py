@@ -1,4 +1,4 @@
-"""The parts of a SQLite file, from the pages that its tables and indexes take."""
+"""Size of the parts of a SQLite file, from the database pages of its tables and indexes."""
 
 import sqlite3
 from contextlib import closing
@@ -11,7 +11,7 @@ _EMBEDDINGS = ("embeddings", "embedders")
 
 @dataclass(frozen=True)
 class FileParts:
-    """Bytes of a vacuumed SQLite file."""
+    """Bytes of a vacuumed SQLite file, by part."""
 
     tokens: int
     text: int
@@ -19,14 +19,14 @@ class FileParts:
     embeddings: int
     keepsakes: int
     trash: int
-    #: Messages, pages, threads and all that finds them.
+    #: Messages, pages and threads with their indexes.
     metadata: int
     #: The whole file.
     total: int
 
 
 def file_parts(path: Path) -> FileParts:
-    """The parts of the database in `path`, as a vacuumed copy of it has them."""
+    """Returns the parts of the database at `path`, measured on a vacuumed copy."""
     copy = path.with_suffix(".vacuumed")
     copy.unlink(missing_ok=True)
     with closing(sqlite3.connect(path)) as connection:

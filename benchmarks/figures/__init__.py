@@ -1,1 +1,1 @@
-"""The figures of the documentation: measures them, writes the tables, and draws the pictures."""
+"""Figures of the documentation: measures them, writes the tables, and draws the pictures."""

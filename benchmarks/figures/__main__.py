@@ -16,12 +16,13 @@ FIGURES = ROOT / "docs" / "figures.json"
 IMAGES = ROOT / "docs" / "images"
 DOCUMENTS = (ROOT / "README.md", ROOT / "encoder" / "native" / "MODEL_CARD.md", *sorted((ROOT / "docs").rglob("*.md")))
 PICTURES, NOTHING = "pictures", "none"
-#: Measurements that are drawn as well.
+#: Measurements that have a picture.
 DRAWN = frozenset({"codec", "baselines", "context"})
 
 
 def with_tables(text: str, figures: Figures) -> str:
-    """`text` with new tables between `<!-- figures:NAME -->` and `<!-- /figures -->`, where they are measured."""
+    """Returns `text` with the tables between `<!-- figures:NAME -->` and `<!-- /figures -->` replaced, except those
+    that are not measured."""
     for name, table in TABLES.items():
         if _marker(name) in text and all(part in figures for part in table.measurements):
             text = _replace_block(text, name, table.make(figures))
@@ -38,12 +39,14 @@ def _replace_block(text: str, name: str, content: str) -> str:
 
 
 def write_tables(figures: Figures, documents: Sequence[Path]) -> None:
+    """Rewrites the tables in `documents`."""
     for document in documents:
         text = document.read_text(encoding="utf-8")
         document.write_text(with_tables(text, figures), encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command: measures, stores the figures, draws the pictures and writes the tables."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.figures",
         description="Measure the figures of the documentation into docs/figures.json, write the tables made from it "
@@ -60,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--only",
         choices=(*MEASUREMENTS, PICTURES, NOTHING),
         action="append",
-        help="Make only this part; can be repeated. 'none' only writes the tables from docs/figures.json. Tables are "
+        help="Run only this part; can be repeated. 'none' only writes the tables from docs/figures.json. Tables are "
         "always written.",
     )
     options = parser.parse_args(arguments)
@@ -70,14 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if name in parts:
             start = datetime.now(UTC)
             measurement = run_measurement(name, options.data.resolve())
-            figures = Figures.load(FIGURES, MEASUREMENTS)  # another part may have been stored meanwhile
+            figures = Figures.load(FIGURES, MEASUREMENTS)  # another process may have stored a part meanwhile
             figures.add(name, measurement)
             print(f"{name}: {(datetime.now(UTC) - start).total_seconds():.0f} s", flush=True)
             figures.save(FIGURES)
     if len(set(figures.weights.values())) > 1:
-        print(f"the tables are made with different weights; measure again: {figures.weights}", file=sys.stderr)
+        print(f"the figures were measured with different weights; measure again: {figures.weights}", file=sys.stderr)
     if figures.outdated:
-        print(f"tables that stay as they are until measured again: {', '.join(figures.outdated)}", file=sys.stderr)
+        print(f"outdated tables, unchanged until measured again: {', '.join(figures.outdated)}", file=sys.stderr)
     if (DRAWN | {PICTURES}) & set(parts):
         draw_pictures(figures, IMAGES)
     write_tables(figures, DOCUMENTS)

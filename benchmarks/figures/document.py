@@ -1,4 +1,4 @@
-"""docs/figures.json: what was measured, by measurement, as typed rows."""
+"""Typed access to docs/figures.json."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -20,37 +20,38 @@ from foxing.encoder.bench.baselines import BaselineRow
 
 #: The JSON of one measurement.
 Measurement = Mapping[str, Any]
-#: What the rows of a measurement are, where it has rows as the codec bench gives them.
+#: Row types of the measurements made by the codec bench and of `answers`.
 _ROW_TYPES = {"codec": BenchRow, "repeated": BenchRow, "baselines": BaselineRow, "answers": FadedAnswers}
-#: The key of each measurement that says what it was made with.
+#: Key of each measurement for its conditions: weights, machine, Python version and day.
 MEASURED = "measured"
 
 
 class Figures:
-    """Measurements by name; each holds `measured`, which says what it was made with, beside its results."""
+    """Measurements by name. Each holds its conditions in `measured`, beside its results."""
 
     def __init__(self, document: Mapping[str, Measurement], names: Iterable[str] = ()) -> None:
-        """`names`: the measurements in the order in which they are saved."""
+        """`names`: the order in which measurements are saved."""
         self._document = dict(document)
         self._names = list(names)
 
     @classmethod
     def load(cls, path: Path, names: Iterable[str]) -> "Figures":
-        """Those of `names` that the file holds, in the order of `names`."""
+        """Reads the measurements of `names` that the file holds."""
         document: Mapping[str, Measurement] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         names = list(names)
         return cls({name: document[name] for name in names if MEASURED in document.get(name, {})}, names)
 
     def save(self, path: Path) -> None:
+        """Writes the measurements to `path` as JSON."""
         path.write_text(json.dumps(self._document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def __contains__(self, name: str) -> bool:
-        """Whether a measurement can be read: it is there, and not outdated."""
+        """True if a measurement is stored and not outdated."""
         return name in self._document and not self._is_outdated(name)
 
     @property
     def outdated(self) -> list[str]:
-        """Measurements whose rows have other fields than they would have today. They are stored but not read."""
+        """Measurements whose rows do not have the fields of the present row types. They are stored but not read."""
         return [name for name in self._document if self._is_outdated(name)]
 
     def _is_outdated(self, name: str) -> bool:
@@ -67,29 +68,32 @@ class Figures:
 
     @property
     def weights(self) -> dict[str, str]:
-        """The digest of the codec's weights, by measurement."""
+        """Digest of the codec's weights, by measurement."""
         return {name: measurement[MEASURED]["weights"] for name, measurement in self._document.items()}
 
     @property
     def codec(self) -> list[BenchRow]:
+        """Accuracy and size of pages, by group and tier."""
         return [BenchRow(**row) for row in self._document["codec"]["rows"]]
 
     @property
     def context(self) -> list[ContextRow]:
+        """Evidence recall of context, by reader and budget."""
         return self._context("context")
 
     @property
     def context_read(self) -> list[ContextRow]:
-        """The same of fewer questions, with what an OCR engine reads; empty if there was none."""
+        """Likewise for fewer questions, with what an OCR engine reads; empty without an engine."""
         return self._context("context-read")
 
     @property
     def context_tiers(self) -> list[ContextRow]:
-        """The same of text alone, by tier."""
+        """Evidence recall of context as text alone, by tier."""
         return self._context("context-tiers")
 
     @property
     def agent(self) -> list[AgentRow]:
+        """Recall of facts planted in an agent's history, by reader."""
         return [AgentRow(**row) for row in self._rows("agent")]
 
     def _context(self, name: str) -> list[ContextRow]:
@@ -101,46 +105,53 @@ class Figures:
 
     @property
     def repeated(self) -> list[BenchRow]:
-        """The same pages on altered images and aged tier by tier."""
+        """Accuracy on altered images and after ageing tier by tier."""
         return [BenchRow(**row) for row in self._document["repeated"]["rows"]]
 
     @property
     def characters(self) -> list[CharacterRow]:
+        """Accuracy by kind of character and tier."""
         return [CharacterRow.from_dict(row) for row in self._document["characters"]["rows"]]
 
     @property
     def baselines(self) -> list[BaselineRow]:
-        """What other engines read; empty if that was not measured."""
+        """Accuracy and speed of other OCR engines; empty if not measured."""
         return [BaselineRow(**row) for row in self._document["baselines"]["rows"]] if "baselines" in self else []
 
     @property
     def codec_speed(self) -> CodecSpeed:
+        """Times for loading, drawing, encoding and decoding."""
         speed = self._document["speed"]["speed"]
         return CodecSpeed(speed["load_ms"], tuple(TierSpeed(**row) for row in speed["tiers"]))
 
     @property
     def bank(self) -> list[BankRow]:
+        """Speed and bits per character of banks, by group and tier."""
         return [BankRow(**row) for row in self._document["speed"]["bank"]]
 
     @property
     def locomo(self) -> list[EvidenceRecall]:
+        """Evidence recall on LoCoMo, by tier."""
         return [EvidenceRecall(**row) for row in self._document["recall"]["locomo"].values()]
 
     @property
     def recall_speed(self) -> RecallSpeed:
+        """Latency of recall in a large bank."""
         return RecallSpeed(**self._document["recall"]["speed"])
 
     @property
     def answers(self) -> list[FadedAnswers]:
+        """Answer words that evidence messages still hold, by tier."""
         return [FadedAnswers(**row) for row in self._document["answers"]["rows"]]
 
     @property
     def service(self) -> StoreSpeed:
+        """Latency of storing over HTTP."""
         return StoreSpeed(**{name: value for name, value in self._document["service"].items() if name != MEASURED})
 
     @property
     def stores(self) -> tuple[int, Comparison]:
-        """Bytes of the text that was stored, and what was measured of the stores."""
+        """Bytes of the stored text, and the comparison of the stores."""
         found = self._document["stores"]
         rows, ratios = [StoreRow(**row) for row in found["stores"]], [Ratio(**row) for row in found["ratios"]]
         return found["text_bytes"], Comparison(rows, ratios, found["left_out"])

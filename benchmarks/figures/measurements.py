@@ -1,4 +1,4 @@
-"""Measuring: each measurement runs the commands that users can run, in processes of their own."""
+"""Measurements of the documentation. Each runs public commands in subprocesses."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from .document import MEASURED, Measurement
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: The groups, each a file of held-out texts. `LOCOMO` is made from conversations of another format.
+#: Groups of held-out texts, one file each; the file of `LOCOMO` is converted from its own format.
 LOCOMO = "locomo"
 GROUPS = (
     *(LOCOMO, "en_irc", "en_sgd", "en_aider", "en_tau_retail", "en_swe_agent"),
@@ -36,10 +36,10 @@ SPEED_GROUPS = ("en_sgd", "en_aider", "ko_nsmc")
 CHARACTER_TIERS = ("base", "small", "tiny")
 BASELINE_TIERS = ("large", "small")
 LOCOMO_TIERS = ("small", "tiny")
-#: Maximum dense pages of a group, for accuracy.
+#: Maximum number of dense pages per group, for accuracy.
 PAGES = 10
-TEXT_TIERS = ("open", "small", "tiny", "micro")  # for a model without eyes
-READ_QUESTIONS = "40"  # for an OCR engine
+TEXT_TIERS = ("open", "small", "tiny", "micro")  # for a text-only reader
+READ_QUESTIONS = "40"  # read by an OCR engine
 AGENT_GROUPS = ("en_swe_agent", "en_tau_retail")
 REPEATED_PAGES = 3  # for altered images and repeated ageing
 SPEED_PAGES = 4
@@ -47,11 +47,12 @@ IDENTIFIER_PAGES = 4  # pages of random identifiers
 
 
 def run_json(module: str, *arguments: str) -> Any:
-    """The JSON that `python -m MODULE … --json` writes, whatever settings this machine has. Exits if it fails."""
+    """Returns the JSON that `python -m MODULE … --json` writes, run without the Foxing settings of this machine. Exits
+    if it fails."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FOXING_")}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
     command = [sys.executable, "-W", "ignore", "-m", module, *arguments, "--json"]
-    with tempfile.TemporaryDirectory(prefix="foxing-figures-") as folder:  # without a foxing.toml
+    with tempfile.TemporaryDirectory(prefix="foxing-figures-") as folder:  # has no foxing.toml
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
     if done.returncode:
         raise SystemExit(f"{' '.join(command[3:])} failed:\n{done.stderr}")
@@ -64,7 +65,7 @@ def _codec_bench(*arguments: str) -> Any:
 
 @contextmanager
 def _texts(data: Path, groups: Sequence[str]) -> Iterator[list[str]]:
-    """The files of `groups`, as NAME=FILE; that of LoCoMo is written for the while."""
+    """Files of `groups` as NAME=FILE; the file of LoCoMo is temporary."""
     with tempfile.TemporaryDirectory(prefix="foxing-figures-") as folder:
         files = {group: data / "eval" / f"{group}.jsonl.gz" for group in groups}
         if LOCOMO in files:
@@ -74,7 +75,7 @@ def _texts(data: Path, groups: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _locomo_documents(data: Path) -> Iterator[str]:
-    """The conversations of LoCoMo as lines of JSON."""
+    """Conversations of LoCoMo as JSON Lines."""
     for number, conversation in enumerate(read_locomo(data / "eval" / "locomo_dev.json.gz")):
         messages = [
             {"role": message.role, "name": message.name, "content": message.content}
@@ -88,35 +89,38 @@ def _repeated(option: str, values: Sequence[str]) -> list[str]:
 
 
 def _codec_bench_on(data: Path, pages: int, *options: str, groups: Sequence[str] = GROUPS) -> Any:
-    """Runs `foxing codec bench` on at most `pages` pages of each file of `groups`."""
+    """Runs `foxing codec bench` on at most `pages` pages per group."""
     with _texts(data, groups) as texts:
-        # of LoCoMo, too, the first pages are left out, although they choose no weights
+        # the first pages of LoCoMo are skipped too, although no weights were chosen on them
         return _codec_bench(*_repeated("--texts", texts), "--pages", str(pages), *options)
 
 
 def measure_codec(data: Path) -> Measurement:
+    """Measures accuracy and size of pages, by group and tier."""
     return {"rows": _codec_bench_on(data, PAGES, "--identifiers", str(IDENTIFIER_PAGES))["rows"]}
 
 
 def measure_repeated(data: Path) -> Measurement:
-    """Altered images and repeated ageing, on fewer pages."""
+    """Measures altered images and ageing tier by tier, on fewer pages."""
     options = ("--identifiers", "1", "--degraded", "--ageing")
     return {"rows": _codec_bench_on(data, REPEATED_PAGES, *options)["rows"]}
 
 
 def measure_characters(_: Path) -> Measurement:
+    """Measures accuracy by kind of character."""
     tiers = _repeated("--tier", CHARACTER_TIERS)
     return {"rows": _codec_bench("--identifiers", "1", "--characters", *tiers)["characters"]}
 
 
 def measure_baselines(data: Path) -> Measurement:
+    """Measures other OCR engines on the same images."""
     tiers = _repeated("--tier", BASELINE_TIERS)
     answer = _codec_bench_on(data, 1, "--baselines", *tiers, groups=BASELINE_GROUPS)
     return {"rows": answer["baselines"], "not_compared": answer["not_compared"]}
 
 
 def measure_speed(data: Path) -> Measurement:
-    """The codec alone, and a bank with everything around it."""
+    """Measures the speed of the codec alone and of a bank."""
     speed = _codec_bench_on(data, SPEED_PAGES, "--speed", groups=SPEED_GROUPS)["speed"]
     with _texts(data, SPEED_GROUPS) as texts:
         bank = run_json("benchmarks.bank", "--texts", *texts, "--pages", str(SPEED_PAGES))["bank"]
@@ -124,6 +128,7 @@ def measure_speed(data: Path) -> Measurement:
 
 
 def measure_recall(data: Path) -> Measurement:
+    """Measures evidence recall on LoCoMo and the latency of recall in a large bank."""
     locomo = str(data / "eval" / "locomo_dev.json.gz")
     return {
         "locomo": {tier: run_json("benchmarks.recall", "--locomo", locomo, "--tier", tier) for tier in LOCOMO_TIERS},
@@ -132,6 +137,7 @@ def measure_recall(data: Path) -> Measurement:
 
 
 def measure_answers(data: Path) -> Measurement:
+    """Measures the answer words that evidence messages still hold, by tier."""
     locomo = str(data / "eval" / "locomo_dev.json.gz")
     return {"rows": run_json("benchmarks.faded_answers", "--locomo", locomo)["answers"]}
 
@@ -143,13 +149,14 @@ def _context(data: Path, *options: str) -> list[dict[str, Any]]:
 
 
 def _context_in_processes(data: Path, parts: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
-    """The rows of several runs at once, each with its own options, in the order of these."""
+    """Rows of several concurrent runs, one for each entry of `parts`, in their order."""
     with ThreadPoolExecutor(len(parts)) as pool:
         return list(chain(*pool.map(lambda options: _context(data, *options), parts)))
 
 
 def measure_context(data: Path) -> Measurement:
-    """Evidence for billed tokens, by reader; the readers shared out among processes, one for each core."""
+    """Measures evidence recall of context per billed token, by reader. The readers are divided among one process per
+    core."""
     readers = list(Readers())
     parts = [readers[start :: os.cpu_count() or 1] for start in range(min(len(readers), os.cpu_count() or 1))]
     rows = _context_in_processes(data, [_repeated("--reader", part) for part in parts])
@@ -157,33 +164,34 @@ def measure_context(data: Path) -> Measurement:
 
 
 def measure_context_read(data: Path) -> Measurement:
-    """The same of fewer questions, with the images really read by an OCR engine, if there is one."""
+    """Measures the same for fewer questions, with the images read by an OCR engine, if one is installed."""
     if find_spec("tesserocr") is None:
         return {"rows": []}
     return {"rows": _context(data, "--questions", READ_QUESTIONS, "--engine", "tesseract")}
 
 
 def measure_context_tiers(data: Path) -> Measurement:
-    """Evidence in the text that is left at each tier, for a model without eyes."""
+    """Measures evidence recall of context as text, by tier."""
     return {"rows": _context_in_processes(data, [("--reader", "text", "--tier", tier) for tier in TEXT_TIERS])}
 
 
 def measure_agent(data: Path) -> Measurement:
-    """Facts in the context of an agent with a long history."""
+    """Measures recall of facts planted in an agent's history."""
     texts = [str(data / "eval" / f"{group}.jsonl.gz") for group in AGENT_GROUPS]
     return {"rows": run_json("benchmarks.context.agent", "--texts", *texts)["agent"]}
 
 
 def measure_service(_: Path) -> Measurement:
+    """Measures the latency of storing over HTTP."""
     return dict(run_json("benchmarks.service", "--requests", "500"))
 
 
 def measure_stores(data: Path) -> Measurement:
-    """Foxing beside other stores; those that are not installed are left out."""
+    """Measures Foxing beside other stores; those that are not installed are left out."""
     return dict(run_json("benchmarks.stores", "--locomo", str(data / "eval" / "locomo_dev.json.gz")))
 
 
-#: Measurement → what makes it from the folder of data, in the order in which they are made.
+#: Measurement → function that makes it from the data folder, in the order of execution.
 MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "codec": measure_codec,
     "repeated": measure_repeated,
@@ -202,7 +210,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
 
 
 def run_measurement(name: str, data: Path) -> Measurement:
-    """The results of a measurement, and what it was made with."""
+    """Returns the results of a measurement, with its conditions."""
     conditions = {
         "weights": load_codec("native").weights,
         "cores": os.cpu_count(),

@@ -20,12 +20,12 @@ from .document import Figures
 
 #: Tiers that a page passes through as it ages.
 SHOWN_TIERS = ("base", "small", "tiny", "micro")
-#: Columns and rows at the top left of a page that are shown enlarged, and as they are read.
+#: Columns and rows at the top left of a page that are enlarged and shown beside the text read.
 PART_CELLS = (52, 7)
 CELL_PX = (8, 16)  # of the text and of the enlarged part
 GAP_PX = 12
 PAPER, FRAME = 255, 160
-#: Messages of the demo, more than a page holds.
+#: Messages of the demo to typeset; more than a page holds.
 MESSAGES = 200
 
 
@@ -42,7 +42,7 @@ class _ShownPage:
 
 
 def draw_pictures(figures: Figures, folder: Path) -> None:
-    """Draws the curve and the classes of words, if they are measured, and a page at every tier, into `folder`."""
+    """Draws the plots of measured figures, and a page at every tier, into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("png", "svg"):
         if "codec" in figures:
@@ -54,7 +54,7 @@ def draw_pictures(figures: Figures, folder: Path) -> None:
 
 
 def draw_tiers(path: Path) -> None:
-    """Draws one page as it ages: all of it at each tier, then its beginning enlarged beside what is read there."""
+    """Draws a page as it ages: the whole page at each tier, then its beginning enlarged beside the text read there."""
     shown = _aged_pages(load_codec("native"), _demo_entries())
     part = (PART_CELLS[0] * CELL_PX[0], PART_CELLS[1] * CELL_PX[1])
     width = 2 * part[0] + GAP_PX
@@ -72,7 +72,7 @@ def draw_tiers(path: Path) -> None:
 
 
 def _overview(shown: Sequence[_ShownPage], width: int) -> Image.Image:
-    """The whole pages side by side, each below its tier and its size."""
+    """Whole pages side by side, each below its tier and size."""
     side = (width - GAP_PX * (len(shown) - 1)) // len(shown)
     picture = Image.new("L", (width, 2 * CELL_PX[1] + side), PAPER)
     for number, page in enumerate(shown):
@@ -95,7 +95,7 @@ def _enlarged(shown: _ShownPage) -> Image.Image:
 
 
 def _as_text(cells: Cells) -> Image.Image:
-    """The beginning of a grid in its full size. `cells`: uint32[rows, columns]."""
+    """Beginning of a grid at full size. `cells`: uint32 [rows, columns]."""
     columns, rows = PART_CELLS
     return render(cells[:rows], DENSE_PAGE, "large").crop((0, 0, columns * CELL_PX[0], rows * CELL_PX[1]))
 

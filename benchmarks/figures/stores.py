@@ -1,4 +1,4 @@
-"""Tables of Foxing beside other stores."""
+"""Tables that compare Foxing with other stores."""
 
 from collections.abc import Iterable
 
@@ -22,6 +22,7 @@ _NAMES = {
 
 
 def stores_table(figures: Figures) -> str:
+    """Returns the table of absolute figures, with notes below."""
     text_bytes, comparison = figures.stores
     head = (
         *("store", "messages/s, one a call", "p50 (p95), ms", f"messages/s, {BATCH} a call", "with sealing"),
@@ -45,7 +46,7 @@ def _row(row: StoreRow, text_bytes: int) -> list[str]:
 
 
 def stores_ratios_table(figures: Figures) -> str:
-    """How many times as much the others take as Foxing on the same database."""
+    """Returns the table of ratios to Foxing on the same database."""
     head = (
         *("store", "one a call", f"{BATCH} a call, with sealing", "recall p50", "p95", "asked again"),
         *("evidence", "bytes", "after VACUUM"),

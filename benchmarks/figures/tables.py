@@ -1,4 +1,4 @@
-"""The tables of the documentation, as Markdown."""
+"""Tables of the documentation, as Markdown."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from .markdown import markdown_table
 from .measurements import CHARACTER_TIERS
 from .stores import stores_ratios_table, stores_table
 
-#: Tiers that hold less than most pages.
+#: Tiers with less capacity than most pages need.
 FADING_TIERS = ("tiny", "micro")
 
 
 def _accuracy(value: float) -> str:
-    """With as many digits as it takes to differ from 100 %; rounded down, so that 100 % means no error."""
+    """A share with as many digits as it takes to differ from 100 %, rounded down, so that 100 % means no error."""
     return f"{floor(value * 1e5) / 1e3:.3f}%" if value > 0.999 else f"{value:.2%}"
 
 
@@ -43,6 +43,7 @@ def _bits(row: BenchRow) -> str:
 
 
 def codec_table(figures: Figures) -> str:
+    """Returns accuracy and size by tier and group."""
     head = (
         *("tier", "text", "kept", "kept, read right", "accuracy", "silent errors per 10,000", "invented per million"),
         *("invented words per million", "bytes a page", _RATES, "vision tokens a page", "text tokens ÷ vision tokens"),
@@ -64,7 +65,7 @@ def codec_table(figures: Figures) -> str:
 
 
 def summary_table(figures: Figures) -> str:
-    """A row for each group: what a page takes where all of it fits, and what the lower tiers keep of it."""
+    """Returns one row per group: size and accuracy of pages that fit completely, and what the lower tiers keep."""
     tiers: dict[str, dict[str, BenchRow]] = {}
     for row in figures.codec:
         tiers.setdefault(row.language, {})[row.tier] = row
@@ -94,7 +95,7 @@ def _shares(values: Iterable[float | None]) -> list[str]:
 
 
 def classes_table(figures: Figures) -> str:
-    """What is left at the tiers that hold less than a page, by group."""
+    """Returns the words kept by class and group, at the tiers with less capacity than a page needs."""
     head = (
         *("tier", "text", "kept", "names", "numbers", "dates", "negations", "rare words", "identifiers"),
         *("other content words", "common words", "invented words per million", "text tokens recalled ÷ exact"),
@@ -116,6 +117,7 @@ def classes_table(figures: Figures) -> str:
 
 
 def answers_table(figures: Figures) -> str:
+    """Returns the answer words kept, by tier."""
     head = (
         "everything at",
         "answer words still read",
@@ -134,6 +136,7 @@ def answers_table(figures: Figures) -> str:
 
 
 def degraded_table(figures: Figures) -> str:
+    """Returns accuracy on altered images, by group."""
     head = ("image at `small`", "text", "kept", "accuracy", "invented per million", _RATES, "pages")
     rows = [row for row in figures.repeated if row.condition != "clean"]
     shown = [
@@ -147,7 +150,7 @@ def degraded_table(figures: Figures) -> str:
 
 
 def ageing_table(figures: Figures) -> str:
-    """What ageing tier by tier leaves, beside going to the tier directly."""
+    """Returns accuracy after ageing tier by tier, beside ageing directly to the tier."""
     rows = figures.repeated
     direct = {(row.tier, row.language): row for row in rows if row.condition == "clean" and row.path == "direct"}
     shown = []
@@ -170,6 +173,7 @@ def ageing_table(figures: Figures) -> str:
 
 
 def characters_table(figures: Figures) -> str:
+    """Returns accuracy and flagged errors by kind of character."""
     by_kind: dict[str, dict[str, CharacterRow]] = {}
     for row in figures.characters:
         by_kind.setdefault(row.kind, {})[row.tier] = row
@@ -182,6 +186,7 @@ def characters_table(figures: Figures) -> str:
 
 
 def baselines_table(figures: Figures) -> str:
+    """Returns accuracy and time of other OCR engines beside Foxing's."""
     head = (
         *("image", "text", "engine", "accuracy", "Foxing's", "bytes of the PNG", "bytes of our tokens"),
         *("ms a page", "Foxing's, ms", "ratio of times", "pages"),
@@ -198,6 +203,7 @@ def baselines_table(figures: Figures) -> str:
 
 
 def speed_table(figures: Figures) -> str:
+    """Returns the speed of drawing, encoding and decoding, by tier."""
     speed = figures.codec_speed
     rows = [
         [f"`{row.tier}`", f"{row.rendered_pages_per_s:.0f}", f"{row.encode_ms:.0f}", f"{row.decode_ms:.0f}"]
@@ -208,6 +214,7 @@ def speed_table(figures: Figures) -> str:
 
 
 def bank_table(figures: Figures) -> str:
+    """Returns speed and bits per character of a bank, by tier and group."""
     head = (
         *("bank at", "text", "pages", "sealed or aged a second", "bits a character: tokens", "kept text", "index"),
         *("keepsakes", "metadata", "all", "zstd -19 of all text"),
@@ -221,6 +228,7 @@ def bank_table(figures: Figures) -> str:
 
 
 def recall_table(figures: Figures) -> str:
+    """Returns evidence recall on LoCoMo and the latency of recall."""
     rows = [
         [
             f"LoCoMo evidence within 2,048 text tokens, everything at `{result.tier}`",
@@ -243,18 +251,18 @@ def recall_table(figures: Figures) -> str:
 
 
 def context_table(figures: Figures) -> str:
-    """Evidence shown to each reader: text, images, and whichever shows more; and the plot."""
+    """Returns the evidence recall of text, images and the best of both, by reader and budget, with the plot."""
     picture = "![Evidence against billed tokens, by reader](images/context.svg)"
     return f"{_context_cells(figures.context, lambda row: row.evidence)}\n\n{picture}"
 
 
 def context_per_token_table(figures: Figures) -> str:
-    """The same for each thousand of the tokens that were billed."""
+    """Returns the same per thousand billed tokens."""
     return _context_cells(figures.context, lambda row: row.per_token, digits=3)
 
 
 def context_read_table(figures: Figures) -> str:
-    """What is shown, and what an OCR engine reads of it."""
+    """Returns the evidence that images show, and what an OCR engine reads of it."""
     if not figures.context_read:
         return "Not measured: there was no OCR engine."
     return _context_cells(
@@ -264,8 +272,8 @@ def context_read_table(figures: Figures) -> str:
 
 
 def _context_cells(rows: Sequence[ContextRow], value: Callable[[ContextRow], Any], digits: int = 2) -> str:
-    """A line for each reader, a column for each budget. `value`: a number, or several, or None for ways of showing that
-    are left out."""
+    """A row for each reader and a column for each budget. `value`: returns a number, several, or None for ways of
+    showing that are left out."""
     budgets = sorted({row.budget for row in rows})
     cells = {(row.reader, row.budget, row.show): value(row) for row in rows}
     left_out = {show for (_, _, show), cell in cells.items() if cell is None}
@@ -283,7 +291,7 @@ def _numbers(value: Any, digits: int) -> str:
 
 
 def context_tiers_table(figures: Figures) -> str:
-    """What fading saves a model without eyes: evidence, and tokens billed for it."""
+    """Returns evidence recall and billed tokens of text by tier, for a text-only reader."""
     rows = figures.context_tiers
     budgets = sorted({row.budget for row in rows})
     cells = {(row.tier, row.budget): f"{row.evidence:.2f} ({row.billed_tokens:,.0f})" for row in rows}
@@ -297,7 +305,7 @@ def _tier(tier: str) -> str:
 
 
 def agent_table(figures: Figures) -> str:
-    """An agent's history with planted facts."""
+    """Returns the recall of facts planted in an agent's history, by reader."""
     heads = (
         "reader",
         "identifiers as text",
@@ -319,6 +327,7 @@ def agent_table(figures: Figures) -> str:
 
 
 def service_table(figures: Figures) -> str:
+    """Returns the latency of storing over HTTP."""
     service = figures.service
     row = [
         "store of one message over HTTP, p50 (p95)",
@@ -329,12 +338,12 @@ def service_table(figures: Figures) -> str:
 
 
 def _percent(share: float | None) -> str:
-    """Rounded down, so that 100 % means all."""
+    """A share rounded down, so that 100 % means all."""
     return "–" if share is None else f"{floor(share * 100)}%"
 
 
 def headline_table(figures: Figures) -> str:
-    """The three figures of the README, on English chats."""
+    """Returns the three figures of the README, on English chats."""
     rows = {(row.language, row.tier): row for row in figures.codec}
     base, micro, dense = rows["locomo", "base"], rows["locomo", "micro"], rows["en_tau_retail", "micro"]
     recall = next(result for result in figures.locomo if result.tier == "small")
@@ -361,7 +370,7 @@ def headline_table(figures: Figures) -> str:
 
 @dataclass(frozen=True)
 class DocumentedTable:
-    """A table of the documentation and where its figures come from."""
+    """A table of the documentation, and the measurements that it is made from."""
 
     make: Callable[[Figures], str]
     #: Measurements that the table is made from.

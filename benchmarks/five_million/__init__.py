@@ -1,1 +1,1 @@
-"""Five million tokens of conversation, a year and a half of it, in one bank under the default policy."""
+"""Scale benchmark: five million tokens of conversation over eighteen months, in one bank under the default policy."""

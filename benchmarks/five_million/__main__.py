@@ -1,4 +1,4 @@
-"""Five million tokens in one bank under the default policy: vision tokens, bytes, time, recall by age.
+"""Measures five million tokens in one bank under the default policy: vision tokens, bytes, time, and recall by age.
 
 python -m benchmarks.five_million --folder FOLDER --json
 """
@@ -23,25 +23,25 @@ from foxing.renderer import FoxingError
 from .corpus import SPAN, START, Corpus, Fact, read_corpus
 
 BANK = "talk"
-TICK = timedelta(days=3)  # of the clock, between which messages are stored
-AT_ONCE = 500  # messages in a call of store
-BUDGET = 512  # text tokens of an answer
-#: Ages by which the default policy holds pages alike.
+TICK = timedelta(days=3)  # simulated time between runs of the due jobs
+AT_ONCE = 500  # messages per store call
+BUDGET = 512  # text tokens per answer
+#: Age ranges in which the default policy uses one tier; upper bounds in days.
 AGES = {"up to 7 days": 7, "up to 30 days": 30, "up to a year": 365, "older": 10_000}
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A bank at the end of its year and a half."""
+    """Size of the bank at the end, and the time taken."""
 
     text_tokens: int
-    #: Of texts that occur once: others were stored again under other times.
+    #: Text tokens of one copy of the texts, which are stored again under later times until there are enough.
     distinct_text_tokens: int
     messages: int
     characters: int
     vision_tokens: int
     pages: Mapping[str, int]
-    #: Bytes of the vacuumed file by part; `total` holds embeddings, too.
+    #: Bytes of the vacuumed file by part; `total` includes embeddings.
     bytes: Mapping[str, int]
     bytes_without_embeddings: int
     seconds: Mapping[str, float]
@@ -49,11 +49,13 @@ class Scale:
 
 @dataclass(frozen=True)
 class AskedRow:
-    """Facts of one age: how many are in an answer of `BUDGET` text tokens, and with the word that was asked for."""
+    """Recall of the facts of one age range, within `BUDGET` text tokens."""
 
     age: str
     facts: int
+    #: Share of the facts whose message is returned.
     found: float
+    #: Share of the facts whose answer word is in the returned text.
     answered: float
     cold_p50_ms: float
     cold_p95_ms: float
@@ -61,6 +63,8 @@ class AskedRow:
 
 
 def measure(path: Path, corpus: Corpus, embedder: str, progress: Advance) -> tuple[Scale, list[AskedRow]]:
+    """Stores the corpus at its times while due jobs run, then asks for the facts. Returns the size of the bank, and a
+    row for each age range with facts."""
     now = START
     options = MemoryOptions(embedder=embedder)
     seconds = dict.fromkeys(("store", "seal", "age", "purge", "embed"), 0.0)
@@ -99,7 +103,7 @@ def _store(memory: Memory, messages: Sequence[Mapping[str, Any]], seconds: dict[
 
 
 def _tick(memory: Memory, now: datetime, seconds: dict[str, float]) -> None:
-    """Does what is due, with the time of each kind of job. Raises `RuntimeError` if a job fails."""
+    """Runs all due jobs and adds their times to `seconds`, by kind. Raises `RuntimeError` if a job fails."""
     memory.jobs.fill(now)
     while True:
         started = perf_counter()
@@ -120,7 +124,7 @@ def _by_age(facts: Sequence[Fact], now: datetime) -> dict[str, list[Fact]]:
 
 
 def _ask(path: Path, options: MemoryOptions, age: str, facts: Sequence[Fact], now: datetime) -> AskedRow:
-    """Each fact in a memory that has read nothing, but for the index, and then again."""
+    """Asks for each fact twice, cold and warm, in a newly opened memory that has loaded only the index."""
     times: dict[str, list[float]] = {"cold": [], "warm": []}
     found = answered = 0
     with Memory(path, options=options, clock=lambda: now) as memory:
@@ -140,16 +144,17 @@ def _ask(path: Path, options: MemoryOptions, age: str, facts: Sequence[Fact], no
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command. Exits with an error message if a file is invalid."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.five_million", description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="Conversations: LoCoMo, BEAM's chats, JSON Lines.")
+    parser.add_argument("--folder", type=Path, required=True, help="Folder of conversations: LoCoMo, BEAM, JSON Lines.")
     parser.add_argument("--tokens", type=at_least(1), default=5_000_000, help="Text tokens (default: %(default)s).")
-    parser.add_argument("--facts", type=at_least(4), default=80, help="To be asked for, at most 100 (default: 80).")
-    parser.add_argument("--embedder", default="none", help="As in the settings (default: none).")
+    parser.add_argument("--facts", type=at_least(4), default=80, help="Facts to ask for, at most 100 (default: 80).")
+    parser.add_argument("--embedder", default="none", help="Embedder, as in the settings (default: none).")
     add_json_option(parser)
     options = parser.parse_args(arguments)
     try:
         corpus = read_corpus(options.folder, options.tokens, options.facts)
-        with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, progress_bar("remembering") as progress:
+        with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, progress_bar("storing") as progress:
             scale, asked = measure(Path(folder) / "five-million.db", corpus, options.embedder, progress)
     except FoxingError as error:
         sys.exit(f"error: {error}")

@@ -1,4 +1,4 @@
-"""What is stored: conversations of a folder, spread over a year and a half, and facts between them to ask for."""
+"""Conversations of a folder, spread over eighteen months, with facts between them to ask for."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from foxing.memory.errors import InvalidInput
 
 SPAN = timedelta(days=548)
 START = datetime(2025, 1, 6, 8, tzinfo=UTC)
-#: Of people and things that facts are about; every pair occurs once.
+#: People and things that facts are about; a pair occurs at most once.
 _PEOPLE = (
     "Abelard",
     "Bettina",
@@ -45,7 +45,7 @@ _THINGS = (
 
 @dataclass(frozen=True)
 class Fact:
-    """A message that is asked for."""
+    """A fact to ask for, stated by one message."""
 
     id: str
     question: str
@@ -56,20 +56,20 @@ class Fact:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Messages as `Memory.store` takes them, in the order of their times."""
+    """Messages in time order, as `Memory.store` takes them, and the facts in them."""
 
     messages: list[dict[str, Any]]
     facts: list[Fact]
-    #: Text tokens of all of them, and of the texts that occur once.
+    #: Text tokens of all messages, and of one copy of the texts.
     text_tokens: int
     distinct_tokens: int
     characters: int
 
 
 def read_corpus(folder: Path, tokens: int, facts: int) -> Corpus:
-    """At least `tokens` text tokens of the conversations in `folder` and below: LoCoMo (`locomo*.json`), chats of BEAM
-    (`chat.json`), and JSON Lines of documents with messages (`*.jsonl`), gzipped or not. Where they are fewer, they
-    are taken again. Raises `InvalidInput` if there are none."""
+    """Returns at least `tokens` text tokens of the conversations in `folder` and below, with `facts` facts: LoCoMo
+    (`locomo*.json`), chats of BEAM (`chat.json`), and JSON Lines of documents with messages (`*.jsonl`), gzipped or
+    not. Conversations are repeated if there are not enough. Raises `InvalidInput` if there are none."""
     conversations = list(_conversations(folder))
     if not conversations:
         raise InvalidInput(f"{folder} holds no conversations: no locomo*.json, chat.json or *.jsonl")
@@ -89,7 +89,7 @@ def read_corpus(folder: Path, tokens: int, facts: int) -> Corpus:
 
 
 def _conversations(folder: Path) -> Iterator[list[dict[str, Any]]]:
-    """Messages with role, name and content."""
+    """Yields the messages of each conversation, with role, name and content."""
     for file in sorted(folder.rglob("locomo*.json*")):
         for found in read_locomo(file):
             yield [{"role": m.role, "name": m.name, "content": m.text} for m in found.messages]
@@ -101,7 +101,7 @@ def _conversations(folder: Path) -> Iterator[list[dict[str, Any]]]:
 
 
 def _said(document: Any) -> Iterator[dict[str, Any]]:
-    """The messages of a chat of BEAM, whose plans and batches are nested differently by size."""
+    """Yields the messages of a BEAM chat, whose nesting depends on its size."""
     if isinstance(document, dict) and isinstance(document.get("content"), str) and "role" in document:
         yield _message(document)
     elif isinstance(document, dict | list):
@@ -114,7 +114,7 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spread(taken: Sequence[Mapping[str, Any]], facts: int, tokens: int, distinct: int) -> Corpus:
-    """The messages at even distances in time, with facts between them."""
+    """Places the messages at even distances in time, with facts between them."""
     random = Random(19)
     pairs = [(person, thing) for person in _PEOPLE for thing in _THINGS]
     told = random.sample(pairs, min(facts, len(pairs)))

@@ -1,1 +1,1 @@
-"""What each step costs, what a fleet for many banks needs, and how far its workers would be behind."""
+"""Cost of each step, capacity plan for many banks, and queue lag of the workers."""

@@ -1,4 +1,4 @@
-"""What a fleet for many banks needs, from what each step costs here.
+"""Plans the capacity for many banks from the measured cost of each step.
 
 python -m benchmarks.fleet --only costs --json > costs.json
 python -m benchmarks.fleet --only plan --costs costs.json
@@ -21,20 +21,22 @@ from .plan import DAY_S, Assumptions, plan
 from .queue_lag import measure_lag
 from .simulation import Machines, daily, quantile, simulate
 
-#: Workers of the machines whose lag is measured and simulated: one core, and two.
+#: Numbers of workers whose lag is measured and simulated.
 SIZES = (1, 2)
-SHARE = 0.7  # of what the workers can do that becomes due
-INTERVAL_S = 60.0  # of the clocks of a shard
+SHARE = 0.7  # work that becomes due, as a share of the workers' capacity
+INTERVAL_S = 60.0  # scheduler interval in a shard
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.fleet",
-        description="Measure what each step costs (costs), work out what a fleet needs (plan), simulate a day of the "
-        "queue of one of its databases (shard), and measure and simulate queue lag with one worker and two (lag).",
+        description="Measure the cost of each step (costs), compute the capacity plan (plan), simulate one day of a "
+        "database's queue (shard), and measure and simulate queue lag with one worker and with two (lag).",
     )
-    parser.add_argument("--only", choices=("costs", "plan", "shard", "lag"), action="append")
-    parser.add_argument("--costs", type=Path, metavar="FILE", help="Costs that --only costs --json wrote.")
+    parser.add_argument(
+        "--only", choices=("costs", "plan", "shard", "lag"), action="append", help="Part; can be repeated."
+    )
+    parser.add_argument("--costs", type=Path, metavar="FILE", help="Output of --only costs --json.")
     for name, least, default, text in (
         ("messages", 200, 2_000, "costs: messages"),
         ("jobs", 3, 40, "costs: jobs timed"),
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _shard(costs: Costs, use: Assumptions) -> dict[str, Any]:
-    """A day of the queue of one database, for fewer and more workers than the plan has."""
+    """Simulates one day of a database's queue with the minimum, the planned and twice the planned number of workers."""
     needed = plan(costs, use)
     pages = round(needed.pages_per_day / needed.shards * (1 + len(costs.age_s_per_page)))
     mean_s = (costs.seal_s_per_page + sum(costs.age_s_per_page.values())) / (1 + len(costs.age_s_per_page))
@@ -78,6 +80,7 @@ def _lag(folder: Path, costs: Costs, pages: int) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command."""
     options = _parser().parse_args(arguments)
     use = replace(Assumptions(), **{field.name: getattr(options, field.name) for field in fields(Assumptions)})
     chosen = options.only or ["costs", "plan", "shard", "lag"]

@@ -1,4 +1,4 @@
-"""What each step costs on one core: processor time of a message, a page and a recall, and the bytes that are kept."""
+"""Cost of each step on one core: CPU time of a message, a page and a recall, and bytes stored."""
 
 import json
 import resource
@@ -22,29 +22,29 @@ from foxing.memory import Memory
 BANK = "bench"
 CALL = 100  # messages stored together where storing itself is not measured
 DAY = timedelta(days=1)
-#: How old pages are when they are measured at each tier of the default policy.
+#: Age of pages when they are measured at each tier of the default policy.
 AGES = {"small": 8 * DAY, "tiny": 40 * DAY, "micro": 400 * DAY}
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of processor time of one core, and bytes. Messages have 200 characters, one is stored with each call."""
+    """CPU seconds on one core, and bytes. Messages have 200 characters and are stored one per call."""
 
     messages: int
     pages: int
     messages_per_page: float
-    #: the service over HTTP, and of it the memory in process with embedding
+    #: per message: the service over HTTP, and the memory in process, embedding included
     store_http_s: float
     store_s: float
     seal_s_per_page: float
-    #: tier → seconds of a page that moves there from the tier before
+    #: tier → seconds per page aged there from the tier before
     age_s_per_page: dict[str, float]
     recall_s: float
-    #: tier → bytes of a message that the database holds for good: tokens, index, embedding, metadata
+    #: tier → bytes per message that the database keeps: tokens, index, embedding, metadata
     bytes_per_message: dict[str, float]
-    #: of a message in the trash until the undo window has passed
+    #: in the trash during the undo window
     trash_bytes_per_message: float
-    #: seconds by the clock of jobs that age one page of one bank, in ascending order
+    #: wall-clock seconds of jobs that age one page of one bank, in ascending order
     job_s: list[float] = field(default_factory=list)
 
 
@@ -61,7 +61,8 @@ def _processor_time() -> Iterator[_Timer]:
 
 
 def measure_costs(folder: Path, messages: int, jobs: int, progress: Advance | None = None) -> Costs:
-    """Measures with a new bank of `messages` messages on SQLite, and `jobs` banks of one page each."""
+    """Measures with a new bank of `messages` messages on SQLite, and `jobs` banks of one page each. Returns the
+    costs."""
     start = datetime.now(UTC) - 401 * DAY
     settings = load_settings({"database_url": str(folder / "bench.db")})
     random, report = Random(0), _Report(progress, 7)
@@ -69,7 +70,7 @@ def measure_costs(folder: Path, messages: int, jobs: int, progress: Advance | No
         memory.set_policy(BANK, {"age_from": "message"})
         memory.store(BANK, [{"role": "user", "content": texts.message(random), "created_at": start}])
         _ = memory.codec
-        memory.recall(BANK, texts.query(random))  # loads what is loaded once
+        memory.recall(BANK, texts.query(random))  # warm-up
         with _processor_time() as storing:
             for number in range(messages):
                 at = start + timedelta(seconds=number)
@@ -112,7 +113,7 @@ class _Report:
 def _age(
     memory: Memory, start: datetime, pages: int, messages: int, report: _Report
 ) -> tuple[dict[str, float], dict[str, float], float]:
-    """Bytes of a message and seconds of a page by tier, and the most bytes of a message in the trash."""
+    """Bytes per message and seconds per page by tier, and the peak bytes per message in the trash."""
     sizes = {"base": _kept(memory, messages)}
     seconds: dict[str, float] = {}
     dropped = 0.0
@@ -132,7 +133,7 @@ def _kept(memory: Memory, messages: int) -> float:
 
 
 def _service_s(folder: Path, requests: int = 300) -> float:
-    """Processor time of a service for a store, without what it takes to start and to stop."""
+    """CPU seconds of a service per store, without start and stop."""
     own = folder / "service"
     own.mkdir()
     few, many = (_serve(own, number) for number in (20, 20 + requests))
@@ -157,7 +158,7 @@ def _store(connection: httpx.Client, requests: int) -> None:
 
 
 def measure_jobs(folder: Path, jobs: int) -> list[float]:
-    """Seconds by the clock of each of `jobs` jobs, ascending."""
+    """Returns the wall-clock seconds of each of `jobs` jobs, in ascending order."""
     place = str(folder / "jobs.db")
     now = datetime.now(UTC)
     make_page_banks(place, jobs)
@@ -169,13 +170,13 @@ def measure_jobs(folder: Path, jobs: int) -> list[float]:
             started = time.perf_counter()
             result = memory.jobs.work(now)
             if result is None:
-                return sorted(round(taken, 4) for taken in times[1:])  # the first one loads the rest
+                return sorted(round(taken, 4) for taken in times[1:])  # the first one includes warm-up
             if result.moved_pages:
                 times.append(time.perf_counter() - started)
 
 
 def make_page_banks(place: str, banks: int) -> None:
-    """Banks with one full page each, a little more than a week old, so that each is due once."""
+    """Creates banks with one full page each, slightly older than a week, so that each is due once."""
     random, at = Random(2), datetime.now(UTC) - timedelta(days=7, minutes=5)
     with open_memory(load_settings({"database_url": place})) as memory:
         for bank in range(banks):
@@ -185,5 +186,5 @@ def make_page_banks(place: str, banks: int) -> None:
 
 
 def costs_from(text: str) -> Costs:
-    """The costs that `--only costs --json` printed."""
+    """Returns the costs in the output of `--only costs --json`."""
     return Costs(**json.loads(text)["costs"])

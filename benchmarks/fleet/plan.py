@@ -1,4 +1,5 @@
-"""What a fleet needs: cores, databases, storage and money, from what each step costs and what is assumed of its use."""
+"""Capacity plan: cores, databases, storage and cost, from the measured cost of each step and assumptions about the
+load."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -12,31 +13,32 @@ YEAR_DAYS = 365
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What is assumed of a fleet. Prices are assumptions, to be replaced by those of whoever pays."""
+    """Assumed load and prices. Replace the prices with your own."""
 
     banks: int = 10_000_000
     messages_per_day: int = 1_000_000_000
     recalls_per_message: float = 0.2
-    #: the busiest hour, beside the mean
+    #: load of the busiest hour, relative to the mean
     peak: float = 3.0
-    #: how much of a core is used at the peak
+    #: share of a core that is used at the peak
     utilisation: float = 0.6
-    #: processor time of PostgreSQL for a store; measured with `benchmarks.load`, see docs/LOG.md
+    #: CPU seconds of PostgreSQL per store; measured with `benchmarks.load`, see docs/LOG.md
     database_store_s: float = 0.000_36
-    #: how many years messages are kept
+    #: years for which messages are kept
     years: float = 3.0
-    #: banks in one database
+    #: banks per database
     banks_per_shard: int = 20_000
     #: copies of the data: primary, standby, backups
     copies: float = 3.0
-    #: dollars of a virtual core in an hour, and of a GB in a month
+    #: dollars per hour of a virtual core, and per month of a GB
     core_hour: float = 0.04
     gb_month: float = 0.10
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is needed; cores at the peak, where ageing can wait for the mean."""
+    """Resources needed. Cores are those needed at the peak, except for sealing and ageing, which can wait and are
+    planned for the mean."""
 
     shards: int
     messages_per_shard_and_second: float
@@ -48,7 +50,7 @@ class Plan:
     age_cores: dict[str, int]
     worker_cores: int
     pages_per_day: int
-    #: seconds in which all pages that become due in an hour are aged by the workers
+    #: seconds that the workers take for all pages that become due in an hour
     hour_of_pages_s: float
     storage_tb: float
     storage_tb_per_shard: float
@@ -58,7 +60,7 @@ class Plan:
 
 
 def plan(costs: Costs, use: Assumptions) -> Plan:
-    """The plan for a steady state in which as many pages reach each tier as are sealed."""
+    """Returns the plan for a steady state, in which as many pages reach each tier as are sealed."""
     second = use.messages_per_day / DAY_S
     pages = use.messages_per_day / costs.messages_per_page
     at_peak = use.peak / use.utilisation
@@ -99,7 +101,7 @@ def plan(costs: Costs, use: Assumptions) -> Plan:
 
 
 def _storage_tb(costs: Costs, use: Assumptions) -> float:
-    """Terabytes of all copies, with messages of every age that are kept, by the default policy."""
+    """Terabytes of all copies of the kept messages, aged by the default policy."""
     size = costs.bytes_per_message
     days = use.years * YEAR_DAYS
     held = {
@@ -107,7 +109,7 @@ def _storage_tb(costs: Costs, use: Assumptions) -> float:
         "small": max(0.0, min(days, 30) - 7) * size["small"],
         "tiny": max(0.0, min(days, YEAR_DAYS) - 30) * size["tiny"],
         "micro": max(0.0, days - YEAR_DAYS) * size["micro"],
-        # each step drops something, which waits for a week
+        # each step moves data to the trash, which keeps it for a week
         "trash": 3 * 7 * costs.trash_bytes_per_message,
     }
     return use.messages_per_day * sum(held.values()) * use.copies / 1e12

@@ -1,4 +1,4 @@
-"""Queue lag for real: pages become due one after the other, and worker processes age them."""
+"""Measured queue lag: pages become due one after another, and worker processes age them."""
 
 import json
 import time
@@ -21,30 +21,30 @@ from .costs import make_page_banks
 from .simulation import Machines, evenly, quantile, simulate
 
 INTERVAL_S = 1.0
-BEFORE = timedelta(seconds=2)  # the first page becomes due
-WARMING = 60  # pages for each worker, of which one becomes due every `WARMING_PAUSE_S` while they start
+BEFORE = timedelta(seconds=2)  # time until the first page becomes due
+WARMING = 60  # warm-up pages per worker; one becomes due every `WARMING_PAUSE_S` while the workers start
 WARMING_PAUSE_S = 0.5
 WITHIN_S = 1_200.0
 PAUSE_S = 0.2
-AGE = timedelta(days=7)  # at which the default policy has a page moved
+AGE = timedelta(days=7)  # at which the default policy moves a page
 
 
 @dataclass(frozen=True)
 class Lag:
-    """Seconds from when a page became due to when it was aged, measured and simulated."""
+    """Seconds from when a page became due until it was aged, measured and simulated."""
 
     workers: int
     pages: int
     pages_per_s: float
     p50_s: float
     p95_s: float
-    #: with jobs as long as those of the workers were
+    #: simulated with the job lengths of the workers
     simulated_p50_s: float
     simulated_p95_s: float
-    #: with jobs as long as those that were timed alone
+    #: simulated with the lengths of jobs timed alone
     planned_p50_s: float
     planned_p95_s: float
-    #: mean length of the jobs of the workers, and of those timed alone
+    #: mean job length of the workers, and of jobs timed alone
     job_s: float
     planned_job_s: float
 
@@ -52,7 +52,8 @@ class Lag:
 def measure_lag(
     folder: Path, workers: int, load: tuple[int, float], job_s: Sequence[float], database: str | None = None
 ) -> Lag:
-    """`load`: how many pages, and how many of them become due in a second, each in a bank of its own."""
+    """Runs `workers` workers and returns their lag. `load`: number of pages, each in a bank of its own, and how many
+    become due per second. `job_s`: lengths of jobs timed alone."""
     pages, rate = load
     seconds = pages / rate
     run = _run(folder, workers, pages, seconds, database)
@@ -76,15 +77,16 @@ def measure_lag(
 
 @dataclass(frozen=True)
 class _Measured:
-    """What was seen of the workers."""
+    """Measurements of the workers."""
 
     lags_s: list[float]
-    #: lengths of the jobs after the first of each worker
+    #: job lengths, except the first of each worker
     job_s: list[float]
 
 
 def _run(folder: Path, workers: int, pages: int, seconds: float, database: str | None) -> _Measured:
-    """The workers have done a job each, which loads the codec, before the first page is due."""
+    """Starts the workers, waits until each has done a first job, which loads the codec, and then lets the pages become
+    due."""
     place = place_of(folder, database)
     make_page_banks(place, WARMING * workers + pages)
     environment = {"FOXING_AGEING_INTERVAL_S": str(INTERVAL_S), "FOXING_EMBEDDER": "none", "OMP_NUM_THREADS": "1"}
@@ -99,13 +101,13 @@ def _run(folder: Path, workers: int, pages: int, seconds: float, database: str |
             process = FoxingProcess(own, "worker", environment=environment, database=place)
             processes.append(stack.enter_context(process))
         _wait_for_jobs(processes)
-        _clear(opened)  # of what is left to warm up with
+        _clear(opened)  # drops the remaining warm-up pages
         lags = _watch(opened, _make_due(opened, measured, datetime.now(UTC) + BEFORE, seconds))
         return _Measured(list(lags.values()), [length for process in processes for length in _jobs(process)[1:]])
 
 
 def _jobs(process: FoxingProcess) -> list[float]:
-    """Seconds of the jobs with one page that a worker has logged."""
+    """Seconds of the jobs of one page that a worker has logged."""
     lines = process.log_path.read_text(encoding="utf-8").splitlines()
     events = (json.loads(line) for line in lines if line.startswith("{"))
     return [e["duration_ms"] / 1000 for e in events if e.get("event") == "job" and e.get("moved_pages") == 1]
@@ -115,12 +117,12 @@ def _wait_for_jobs(processes: Sequence[FoxingProcess]) -> None:
     end = time.perf_counter() + WITHIN_S
     while not all('"event": "job"' in process.log_path.read_text(encoding="utf-8") for process in processes):
         if time.perf_counter() > end:
-            raise RuntimeError("not all workers have done a job")
+            raise RuntimeError("some workers have not completed a job")
         time.sleep(PAUSE_S)
 
 
 def _clear(database: Database) -> list[int]:
-    """Makes nothing due; the ids of all pages, one in each bank."""
+    """Clears the schedule; returns the ids of all pages, one per bank."""
     with database.write() as connection:
         connection.execute(schema.jobs.delete())
         connection.execute(update(schema.schedule).values(due_at=None, codec=None))
@@ -128,7 +130,7 @@ def _clear(database: Database) -> list[int]:
 
 
 def _make_due(database: Database, ids: Sequence[int], start: datetime, seconds: float) -> dict[int, datetime]:
-    """Has the pages become due one after the other from `start` on; page id → when."""
+    """Schedules the pages to become due one after another from `start` on; returns page id → time."""
     page, scheduled = schema.pages, schema.schedule
     result = {i: start + timedelta(seconds=seconds * number / len(ids)) for number, i in enumerate(ids)}
     with database.write() as connection:
@@ -142,7 +144,7 @@ def _make_due(database: Database, ids: Sequence[int], start: datetime, seconds: 
 
 
 def _watch(database: Database, due: Mapping[int, datetime], progress: Advance | None = None) -> dict[int, float]:
-    """Page id → seconds from when it became due to when its new version was first seen."""
+    """Page id → seconds from when it became due until its new version was first seen."""
     page, lags = schema.pages.c, dict[int, float]()
     end = time.perf_counter() + WITHIN_S
     while len(lags) < len(due):

@@ -1,4 +1,4 @@
-"""A simulation of the queue: clocks that fill it, workers that empty it, pages that become due."""
+"""Discrete-event simulation of the job queue: schedulers fill it, workers empty it, pages become due."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -20,19 +20,19 @@ class Due(NamedTuple):
 
 @dataclass(frozen=True)
 class Machines:
-    """Workers, and what they do. Each has a clock of its own, as `foxing worker` has."""
+    """Workers and their timing. Each has a scheduler of its own, as `foxing worker` has."""
 
     workers: int
     interval_s: float
-    #: seconds of a job with one page, drawn at random; a further page takes as long
+    #: lengths of jobs of one page, sampled at random; each further page takes as long
     job_s: Sequence[float]
-    #: seconds between two looks of an idle worker into the queue, unless its clock calls it before
+    #: poll interval of an idle worker, unless its scheduler wakes it earlier
     poll_s: float = 5.0
 
 
 @dataclass
 class _Bank:
-    #: times at which its pages became due, those that are not aged
+    #: times at which its pages became due, except pages already aged
     due: deque[float] = field(default_factory=deque)
     queued: bool = False
 
@@ -43,7 +43,7 @@ class _State:
     random: Random
     environment: Any
     banks: dict[int, _Bank] = field(default_factory=dict)
-    #: banks with due pages that have no job
+    #: banks with due pages and without a job
     ready: dict[int, None] = field(default_factory=dict)
     queue: deque[int] = field(default_factory=deque)
     lags_s: list[float] = field(default_factory=list)
@@ -51,7 +51,7 @@ class _State:
 
 
 def simulate(machines: Machines, pages: Sequence[Due], seed: int = 0) -> list[float]:
-    """Seconds from when each page became due to when it was aged, in the order in which they were."""
+    """Returns the seconds from when each page became due until it was aged, in the order of ageing."""
     state = _State(machines, Random(seed), simpy.Environment())
     environment = state.environment
     arrivals = environment.process(_arrivals(state, sorted(pages)))
@@ -74,7 +74,7 @@ def _arrivals(state: _State, pages: Sequence[Due]) -> Iterator[Any]:
 
 
 def _clock(state: _State, number: int) -> Iterator[Any]:
-    """Fills the queue at each tick, and calls the worker of the same process."""
+    """Fills the queue at each tick, and wakes the worker of the same process."""
     yield state.environment.timeout(state.machines.interval_s * number / state.machines.workers)
     while True:
         for key in state.ready:
@@ -96,7 +96,7 @@ def _worker(state: _State, number: int) -> Iterator[Any]:
         key = state.queue.popleft()
         bank = state.banks[key]
         left = len(bank.due)
-        while left:  # what becomes due meanwhile is the next job's
+        while left:  # pages that become due meanwhile are left to the next job
             batch = min(left, BATCH)
             yield state.environment.timeout(sum(state.random.choices(state.machines.job_s, k=batch)))
             state.lags_s += [state.environment.now - bank.due.popleft() for _ in range(batch)]
@@ -107,12 +107,13 @@ def _worker(state: _State, number: int) -> Iterator[Any]:
 
 
 def evenly(pages: int, seconds: float, banks: int) -> list[Due]:
-    """Pages that become due one after the other at even distances, each in the next bank."""
+    """Returns pages that become due at even intervals, each in the next bank."""
     return [Due(seconds * number / pages, number % banks) for number in range(pages)]
 
 
 def daily(pages: int, banks: int, peak: float, seed: int = 0) -> list[Due]:
-    """A day of pages of random banks; in its busiest hour `peak` times as many as in a mean one become due."""
+    """Returns the pages of one day, in random banks; in the busiest hour, `peak` times as many become due as in a mean
+    hour."""
     random = Random(seed)
     result: list[Due] = []
     while len(result) < pages:  # a triangle above a floor, thinned
@@ -123,7 +124,7 @@ def daily(pages: int, banks: int, peak: float, seed: int = 0) -> list[Due]:
 
 
 def _shape(at: float, peak: float) -> float:
-    """How busy a time of the day is, from 0 to 1, beside its mean."""
+    """Load at a time of the day, from 0 to 1, relative to its mean."""
     width = min(1.0, 1 / peak) if peak > 1 else 1.0
     floor = max(0.0, (1 - peak * width / 2) / (1 - width / 2)) if peak > 1 else 1.0
     distance = abs(at - 0.5) / (width / 2)
@@ -131,6 +132,6 @@ def _shape(at: float, peak: float) -> float:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which that share of them lies."""
+    """Returns the value below which the share `share` of the values lies, rounded to two digits."""
     ordered = sorted(values)
     return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)

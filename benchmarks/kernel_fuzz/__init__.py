@@ -1,1 +1,1 @@
-"""The kernel of the native codec under sanitizers."""
+"""Fuzzing of the native codec's kernel under sanitizers."""

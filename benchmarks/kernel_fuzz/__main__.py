@@ -1,11 +1,11 @@
-"""Whether damaged streams make the kernel of the native codec touch memory that is not its own.
+"""Feeds damaged streams to the native codec's kernel and checks that it stays within its memory.
 
 python -m benchmarks.kernel_fuzz                                  # ten minutes
 python -m benchmarks.kernel_fuzz --seconds 60 --seed 7
 
-The kernel is compiled with `-fsanitize=address,undefined`. The streams are those of real pages, with bits flipped, runs
-overwritten, cut off, extended and spliced, and asked for as fewer or more cells than they hold; those that the kernel
-accepts are written again and compared.
+The kernel is compiled with `-fsanitize=address,undefined`. The inputs are streams of real pages with flipped bits and
+overwritten runs, truncated, extended and spliced, and decoded as fewer or more cells than they hold. Streams that the
+kernel accepts are encoded again and compared.
 """
 
 import argparse
@@ -19,9 +19,10 @@ from .fuzz import SanitizerMissing, SanitizerReport, build, run, write_corpus
 
 
 def main() -> int:
+    """Runs the command. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernel_fuzz", description=__doc__)
-    parser.add_argument("--seconds", type=at_least(1), default=600, help="how long")
-    parser.add_argument("--seed", type=at_least(0), default=1, help="of the damage")
+    parser.add_argument("--seconds", type=at_least(1), default=600, help="duration in seconds (default: %(default)s)")
+    parser.add_argument("--seed", type=at_least(0), default=1, help="random seed (default: %(default)s)")
     add_json_option(parser)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

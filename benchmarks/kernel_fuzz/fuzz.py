@@ -1,4 +1,4 @@
-"""Builds the kernel with sanitizers, and feeds it damaged streams."""
+"""Builds the kernel with sanitizers and runs it on damaged streams."""
 
 import json
 import os
@@ -25,7 +25,7 @@ KERNEL_FOLDER = Path(kernel_module.__file__).parent
 HARNESS = Path(__file__).with_name("harness.c")
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-#: Undefined behaviour ends the program, and an allocation that fails is the kernel's to handle.
+#: Undefined behaviour ends the program; failed allocations are returned to the kernel, which must handle them.
 OPTIONS = {"ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
 FOREVER = 10**15
 TEXTS = (
@@ -37,23 +37,23 @@ ROWS, MAX_BYTES = (1, 2, 5, 5, 12, 20), (19_200, 300, 120)
 
 
 class SanitizerMissing(Exception):
-    """This machine has no C compiler with the address sanitizer, or its programs do not run here."""
+    """No C compiler with a working address sanitizer was found."""
 
 
 class SanitizerReport(Exception):
-    """A sanitizer, or the harness itself, stopped the kernel; the message is its report."""
+    """A sanitizer or the harness stopped the kernel; the message is its report."""
 
 
 class FuzzedInputs(NamedTuple):
-    """What the kernel was given, and survived."""
+    """Number of inputs that the kernel survived."""
 
     inputs: int
-    #: Those that are a page.
+    #: Inputs that decode to a page.
     accepted: int
 
 
 def build(folder: Path) -> Path:
-    """The harness, compiled into `folder`. Raises `SanitizerMissing`."""
+    """Compiles the harness into `folder` and returns its path. Raises `SanitizerMissing`."""
     compiler = (os.environ.get("CC") or next(filter(None, map(shutil.which, COMPILERS)), "")).split()
     if not compiler:
         raise SanitizerMissing(f"there is no C compiler ({', '.join(COMPILERS)})")
@@ -62,7 +62,7 @@ def build(folder: Path) -> Path:
     for command in ([*compiler, *FLAGS, "-o", str(program), str(probe)], [str(program)]):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            raise SanitizerMissing(f"{compiler[0]} has no address sanitizer that runs here: {done.stderr.strip()}")
+            raise SanitizerMissing(f"{compiler[0]} has no working address sanitizer: {done.stderr.strip()}")
     harness = folder / "harness"
     command = [*compiler, *FLAGS, "-I", str(KERNEL_FOLDER), "-o", str(harness), str(HARNESS)]
     subprocess.run(command, check=True)
@@ -70,7 +70,7 @@ def build(folder: Path) -> Path:
 
 
 def write_corpus(path: Path) -> None:
-    """Writes the tables of the released weights and streams of real pages for the harness."""
+    """Writes the tables of the released weights and streams of real pages to `path`, for the harness."""
     weights = load_weights()
     streams = PageStreams(weights.prior, weights.charset)
     with path.open("wb") as file:
@@ -82,7 +82,7 @@ def write_corpus(path: Path) -> None:
 
 
 def run(harness: Path, corpus: Path, *, seed: int, inputs: int = FOREVER, seconds: int = FOREVER) -> FuzzedInputs:
-    """Feeds the kernel until it has had so many inputs, or for so many seconds. Raises `SanitizerReport`."""
+    """Runs the harness until the kernel has had `inputs` inputs, or for `seconds` seconds. Raises `SanitizerReport`."""
     command = [str(harness), str(corpus), *map(str, (seed, inputs, seconds))]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **OPTIONS})
     if done.returncode:
@@ -103,7 +103,7 @@ def _numbers(kernel: Kernel) -> tuple[int, int]:
 
 
 def _streams(streams: PageStreams, typesetter: Typesetter) -> Iterator[tuple[int, bytes]]:
-    """The cells of pages, and what the kernel writes of them: whole, and cut to some room."""
+    """Yields the number of cells and the stream of pages, complete and truncated to a maximum size."""
     generator = np.random.default_rng(5)
     talk = [(m.role, str(m.content)) for m in demo_conversation()]
     for number, rows in enumerate(ROWS):

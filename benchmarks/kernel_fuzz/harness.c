@@ -1,10 +1,10 @@
-/* Feeds damaged streams and symbols that no page has to the kernel, compiled with it and with sanitizers.
+/* Runs the kernel, compiled with sanitizers, on damaged streams and on symbols that no page has.
  *
  *     harness CORPUS SEED INPUTS SECONDS
  *
- * Every array has exactly the size that the kernel is told, so that a sanitizer sees an access beyond it. Ends with status
- * 0, and what it has done as JSON on stdout, after so many inputs or seconds; with another one when the kernel accepts a
- * stream that it would not write. The corpus is what `fuzz.py` writes.
+ * Every array has exactly the size that is passed to the kernel, so that a sanitizer detects any access beyond it. Exits
+ * with status 0 and its counts as JSON on stdout after INPUTS inputs or SECONDS seconds, and with another status if the
+ * kernel accepts a stream that it would not write. The corpus is written by `fuzz.py`.
  */
 #include "mixing.c"
 
@@ -88,17 +88,17 @@ static void read_corpus(const char *path) {
     fclose(file);
 }
 
-/* One change to a stream. Returns its new size; there is room for `most`. */
+/* One change to a stream. Returns its new size, at most `most`. */
 static uint32_t mutate(uint8_t *bytes, uint32_t size, uint32_t most) {
     uint32_t at = draw(size), length = 1 + draw(16);
     switch (draw(7)) {
-    case 0: /* a bit */
+    case 0: /* one bit */
         if (size) bytes[at] ^= (uint8_t)(1u << draw(8));
         return size;
-    case 1: /* a run of anything */
+    case 1: /* a random run */
         for (uint32_t i = at; i < size && i < at + length; i++) bytes[i] = (uint8_t)draw(256);
         return size;
-    case 2: /* a run of the same, which is far from what the prior expects or all that it expects */
+    case 2: /* a run of one byte, which the prior finds either very unlikely or certain */
         if (size) memset(bytes + at, draw(2) ? 0 : 255, size - at < length ? size - at : length);
         return size;
     case 3: /* truncated */
@@ -111,13 +111,13 @@ static uint32_t mutate(uint8_t *bytes, uint32_t size, uint32_t most) {
         for (uint32_t i = at; i < other->size && i < most; i++) bytes[i] = other->bytes[i];
         return other->size > size && size ? (other->size < most ? other->size : most) : size;
     }
-    default: /* anything from some place on */
+    default: /* random bytes from some offset on */
         for (uint32_t i = at; i < size; i++) bytes[i] = (uint8_t)draw(256);
         return size;
     }
 }
 
-/* How many cells are asked for: those of the stream, fewer, more, or a number that no page has. */
+/* Number of cells to decode: that of the stream, fewer, more, or one that no page has. */
 static int pick_cells(int cells) {
     switch (draw(6)) {
     case 0: return (int)draw((uint32_t)cells + 1);
@@ -143,7 +143,7 @@ static void free_cells(Cells cells) {
     free(cells.levels);
 }
 
-/* Decodes a damaged stream, and checks that one that is accepted is what the kernel writes. Returns whether it is. */
+/* Decodes a damaged stream, and checks that the kernel would write an accepted stream. Returns whether it was accepted. */
 static int decode_damaged(void) {
     const Stream *from = &streams[draw(stream_count)];
     uint32_t most = from->size + 64, size = from->size;
@@ -168,7 +168,7 @@ static int decode_damaged(void) {
     return !result;
 }
 
-/* Encodes, measures and learns from symbols, some of which no page has. Returns whether they were accepted. */
+/* Encodes, measures and learns from symbols, some of them invalid. Returns whether they were accepted. */
 static int code_anything(void) {
     int cells = (int)draw(700), room = (int)draw((uint32_t)cells + 40), odd = draw(3) == 0;
     Cells given = new_cells(cells);

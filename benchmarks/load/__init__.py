@@ -1,1 +1,1 @@
-"""The service under load: a process of its own, many clients, signals. See `python -m benchmarks.load --help`."""
+"""Load tests of the service: a process of its own, many clients, signals. See `python -m benchmarks.load --help`."""

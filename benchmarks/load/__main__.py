@@ -1,4 +1,4 @@
-"""Measures the service under load: `foxing serve` as a process of its own, on a new SQLite database.
+"""Measures the service under load: `foxing serve` in a process of its own, on a new SQLite database.
 
 python -m benchmarks.load --json
 python -m benchmarks.load --only mixed --seconds 30 --messages 10000
@@ -34,7 +34,7 @@ from .stalls import measure_stalls
 from .stop import measure_stop
 from .stores import measure_stores
 
-#: Measures in a new folder.
+#: Runs in a new folder and returns a dataclass of results.
 Measurement = Callable[[Path, argparse.Namespace, Advance], Any]
 
 MEASUREMENTS: Mapping[str, Measurement] = {
@@ -64,7 +64,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
 def _kills(folder: Path, options: argparse.Namespace, progress: Advance) -> Any:
     if not options.postgresql:
         return measure_kills(folder, options.rounds, progress)
-    folder.chmod(0o755)  # the server runs as another user where this is root
+    folder.chmod(0o755)  # if this process runs as root, the server runs as another user
     with PostgresServer(folder) as server:
         return measure_kills(folder, options.rounds, progress, server=server)
 
@@ -72,46 +72,45 @@ def _kills(folder: Path, options: argparse.Namespace, progress: Advance) -> Any:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.load",
-        description="Measure the service under load, on a new SQLite database: how long storing and recalling take "
-        "(mixed, stores, batches, cold), what idle connections do (connections), how long one request can make it "
-        "stand still (stalls), how fast it seals beside erasures (erasing), how it ends (stop, kills), and what "
-        "recall and erasure do to long messages (long).",
+        description="Measure the service under load, on a new SQLite database: latency of storing and recalling "
+        "(mixed, stores, batches, cold), effect of idle connections (connections), stalls caused by one request "
+        "(stalls), sealing speed during erasures (erasing), shutdown and kill -9 (stop, kills), and recall "
+        "and erasure of long messages (long).",
     )
     parser.add_argument(
-        "--only", choices=tuple(MEASUREMENTS), action="append", help="Make only this measurement; can be repeated."
+        "--only", choices=tuple(MEASUREMENTS), action="append", help="Run only this measurement; can be repeated."
     )
     integers = (
-        ("messages", 50_000, "mixed: messages of the bank"),
-        ("clients", 25, "mixed: clients that store; as many recall"),
+        ("messages", 50_000, "mixed: messages in the bank"),
+        ("clients", 25, "mixed: storing clients; as many recall"),
         ("days", 6, "mixed: age of the oldest message in days"),
-        ("seconds", 120, "mixed: seconds under load"),
+        ("seconds", 120, "mixed: duration in seconds"),
         ("store-clients", 16, "stores, batches: clients"),
-        ("store-seconds", 20, "stores, batches: seconds under load"),
-        ("batch", 30, "batches: messages of a request"),
-        ("recalls", 16, "cold: recalls at once"),
-        ("connections", 2_000, "connections: idle and half-open ones"),
-        ("pages", 1_600, "stop: pages that are due"),
-        ("open-messages", 2_000, "erasing: open messages of the bank"),
-        ("erasing-rounds", 3, "erasing: how often it is measured with erasures and without"),
-        ("rounds", 200, "kills: how often a service and a worker are killed"),
+        ("store-seconds", 20, "stores, batches: duration in seconds"),
+        ("batch", 30, "batches: messages per request"),
+        ("recalls", 16, "cold: concurrent recalls"),
+        ("connections", 2_000, "connections: idle and half-open connections"),
+        ("pages", 1_600, "stop: due pages"),
+        ("open-messages", 2_000, "erasing: open messages in the bank"),
+        ("erasing-rounds", 3, "erasing: rounds, each with erasures and without"),
+        ("rounds", 200, "kills: rounds, in each of which a service and a worker are killed"),
         ("long-messages", 20_000, "long: messages of 1 to 40 passages"),
-        ("long-percent", 20, "long: of them with several passages, in percent"),
-        ("long-recalls", 10_000, "long: recalls while the bank changes"),
+        ("long-percent", 20, "long: percentage with several passages"),
+        ("long-recalls", 10_000, "long: recalls during the changes"),
     )
     for name, default, text in integers:
         parser.add_argument(f"--{name}", type=at_least(1), default=default, metavar="N", help=f"{text} (%(default)s).")
     parser.add_argument(
-        "--database", metavar="URL", help="stores, batches: database of a PostgreSQL server instead of SQLite."
+        "--database", metavar="URL", help="stores, batches: PostgreSQL database to use instead of SQLite."
     )
     parser.add_argument("--request", action="append", default=[], metavar="NAME", help="stalls: only this request.")
-    parser.add_argument(
-        "--postgresql", action="store_true", help="kills: on PostgreSQL, whose server is killed as well."
-    )
+    parser.add_argument("--postgresql", action="store_true", help="kills: use PostgreSQL, and kill its server too.")
     add_json_option(parser)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command."""
     options = _parser().parse_args(arguments)
     results: dict[str, dict[str, Any]] = {}
     for name in options.only or MEASUREMENTS:
@@ -128,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _is_table(value: Any) -> bool:
-    """Whether a result is a list of results."""
+    """True for a list of result rows."""
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 

@@ -1,4 +1,4 @@
-"""Databases to put under load. What takes long to encode is made once and copied."""
+"""Databases for load tests. Pages, which are slow to encode, are made once and copied."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,26 +18,26 @@ from foxing.memory.storage.database import Database
 from . import texts
 
 BANK = "bench"
-BATCH = 500  # messages stored at once
+BATCH = 500  # messages per store call
 
 
 def database_path(folder: Path) -> Path:
+    """Returns the path of the SQLite database in `folder`."""
     return folder / "bench.db"
 
 
 def place_of(folder: Path, database: str | None = None) -> str:
-    """The URL of `database`, or of the file in a folder."""
+    """Returns the URL `database`, or else that of the SQLite database in `folder`."""
     return database or f"sqlite:///{database_path(folder)}"
 
 
 def open_database(folder: Path, database: str | None = None) -> Memory:
-    """The memory in a folder, or at the URL `database`, with the settings of the service, codec and embedder
-    included."""
+    """Opens the memory in a folder, or at the URL `database`, with the service's settings for codec and embedder."""
     return open_memory(load_settings({"database_url": place_of(folder, database)}))
 
 
 def store_messages(memory: Memory, number: int, oldest: timedelta, newest: timedelta) -> None:
-    """Stores `number` messages in the bank, their times evenly spread between two ages."""
+    """Stores `number` messages in the bank, with times evenly spaced between two ages."""
     random, now = Random(number), datetime.now(UTC)
     step = (oldest - newest) / number
     messages: Sequence[dict[str, object]] = [
@@ -49,8 +49,8 @@ def store_messages(memory: Memory, number: int, oldest: timedelta, newest: timed
 
 
 def make_large_bank(folder: Path, messages: int, different: int, days: float, *, database: str | None = None) -> None:
-    """A bank of about `messages` messages of the last `days` days, sealed and aged as the clock does it; `different` of
-    them differ, the rest are copies."""
+    """Creates a bank of about `messages` messages from the last `days` days, sealed and aged as the scheduler does;
+    `different` of them are distinct, the rest copies."""
     with open_database(folder, database) as memory:
         store_messages(memory, min(messages, different), timedelta(days=days), timedelta(minutes=1))
         memory.seal(BANK)
@@ -60,7 +60,7 @@ def make_large_bank(folder: Path, messages: int, different: int, days: float, *,
 
 
 def make_cold_banks(folder: Path, banks: int, messages: int) -> list[str]:
-    """Banks of `messages` messages each whose exact text is gone; returns their names."""
+    """Creates banks of `messages` messages each, without exact text; returns their names."""
     with open_database(folder) as memory:
         store_messages(memory, messages, timedelta(days=29), timedelta(days=8))
         memory.seal(BANK)
@@ -72,8 +72,8 @@ def make_cold_banks(folder: Path, banks: int, messages: int) -> list[str]:
 
 
 def make_due_pages(folder: Path, pages: int, different: int, *, banks: int = 1, database: str | None = None) -> None:
-    """A bank, or several alike, with at least `pages` pages in all that are due for a lower tier; of each bank about
-    `different` pages differ."""
+    """Creates `banks` equal banks with at least `pages` pages in all that are due for a lower tier; about `different`
+    pages per bank are distinct."""
     pages = ceil(pages / banks)
     with open_database(folder, database) as memory:
         made, step = 0, 16 * min(pages, different)
@@ -87,7 +87,7 @@ def make_due_pages(folder: Path, pages: int, different: int, *, banks: int = 1, 
 
 
 def merge_banks(place: str) -> None:
-    """Moves everything into the first bank of the database at a URL, which holds copies of one."""
+    """Moves everything into the first bank of a database, given by URL, that holds copies of one bank."""
     database = Database(place)
     with database.write() as connection:
         first = 1

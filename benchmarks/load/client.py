@@ -1,4 +1,4 @@
-"""Clients of the service in a process of their own, so that timing them shares no interpreter with anything else.
+"""Clients of the service in a separate process, so that no other work holds the interpreter lock while they are timed.
 
 python -m benchmarks.load.client '{"url": "http://127.0.0.1:8765", "kind": "store", "bank": "b", "clients": 25}'
 """
@@ -25,13 +25,13 @@ from . import texts
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 60.0
-PREPARED = 2_000  # messages that the clients of a process take turns with: making one takes as long as sending it
+PREPARED = 2_000  # messages reused by the clients of a process: creating one takes as long as sending it
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Task:
-    """What the clients of a process do."""
+    """Work of the clients of one process."""
 
     url: str
     kind: Literal["store", "recall", "health"]
@@ -39,29 +39,29 @@ class Task:
     clients: int
     seconds: float
     pause_s: float = 0.1
-    #: Unix time at which they begin
+    #: Unix time of the start
     begin_at: float = 0.0
-    #: messages of a request that stores
+    #: messages per store request
     messages: int = 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Milliseconds of each request that succeeded, in no order, and what went wrong."""
+    """Latencies in ms of the successful requests, in no order, and the errors of the others."""
 
     times_ms: list[float]
     errors: list[str]
-    #: user and system time of the process of the clients
+    #: CPU seconds of the client process
     processor_s: float = 0.0
 
     def quantile(self, share: float) -> float:
-        """The time within which a share of the requests was answered; 0 without requests."""
+        """Returns the latency in ms within which `share` of the requests were answered; 0 without requests."""
         ordered = sorted(self.times_ms)
         return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) if ordered else 0.0
 
 
 class Clients:
-    """Clients in a process of their own, from its start."""
+    """A process of clients, started on construction."""
 
     def __init__(self, task: Task) -> None:
         command = [sys.executable, "-m", "benchmarks.load.client", json.dumps(asdict(task))]
@@ -69,7 +69,7 @@ class Clients:
         self._limit_s = task.seconds + 3 * TIMEOUT_S
 
     def outcome(self) -> Outcome:
-        """Waits until they are done."""
+        """Waits until the clients are done and returns their outcome."""
         try:
             out, _ = self._process.communicate(timeout=self._limit_s)
         finally:
@@ -77,7 +77,7 @@ class Clients:
         return Outcome(**json.loads(out))
 
     def stop(self) -> None:
-        """Ends them without an outcome."""
+        """Kills the process."""
         self._process.kill()
         self._process.communicate()
 
@@ -99,7 +99,7 @@ def _request(task: Task, random: Random) -> tuple[str, str, bytes | None]:
 
 
 def run_client(task: Task, number: int, done: threading.Event | None = None) -> Outcome:
-    """Runs one client until its time is over or `done` is set."""
+    """Runs one client until its time is over or `done` is set. Returns its outcome."""
     random, address = Random(f"{task.kind} {number}"), urlsplit(task.url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_S)
     outcome = Outcome([], [])
@@ -127,7 +127,7 @@ def run_client(task: Task, number: int, done: threading.Event | None = None) -> 
 
 
 class _Client:
-    """A client of those that a thread runs together."""
+    """One of the clients that share a thread."""
 
     def __init__(self, task: Task, number: int, outcome: Outcome) -> None:
         self._task = task
@@ -136,12 +136,12 @@ class _Client:
         self._socket: socket.socket | None = None
         self._received = b""
         self._sent_at = 0.0
-        #: When it sends next, on the clock `time.perf_counter`.
+        #: Time of the next request, by `time.perf_counter`.
         self.next_at = time.perf_counter() + self._random.random() * task.pause_s
         self.waits = False
 
     def send(self, selector: selectors.BaseSelector) -> None:
-        """Sends a request."""
+        """Sends the next request."""
         address = urlsplit(self._task.url)
         method, path, body = _request(self._task, self._random)
         head = f"{method} {path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
@@ -159,7 +159,7 @@ class _Client:
             self.fail(repr(error), selector)
 
     def receive(self, selector: selectors.BaseSelector) -> None:
-        """Takes what has come of an answer."""
+        """Reads the available part of the response, and records the latency when the response is complete."""
         assert self._socket is not None
         try:
             data = self._socket.recv(1 << 18)
@@ -167,7 +167,7 @@ class _Client:
             self.fail(repr(error), selector)
             return
         if not data:
-            self.fail("the connection was closed before the answer", selector)
+            self.fail("the connection was closed before the response", selector)
             return
         self._received += data
         head, found, body = self._received.partition(b"\r\n\r\n")
@@ -182,7 +182,7 @@ class _Client:
         self.next_at, self.waits = now + self._task.pause_s, False
 
     def fail(self, reason: str, selector: selectors.BaseSelector) -> None:
-        """Gives up a request and the connection."""
+        """Records an error and closes the connection."""
         self._outcome.errors.append(reason)
         if self._socket is not None:
             with suppress(KeyError):
@@ -193,7 +193,8 @@ class _Client:
 
 
 def run(task: Task) -> Outcome:
-    """Runs the clients of a task in one thread, which takes less of the machine from the service than a thread each."""
+    """Runs the clients of a task in one thread, which takes less CPU time from the service than a thread per client.
+    Returns their outcome."""
     _prepared()
     time.sleep(max(0.0, task.begin_at - time.time()))
     outcome = Outcome([], [])
@@ -207,7 +208,7 @@ def run(task: Task) -> Outcome:
             if now > end + TIMEOUT_S:
                 waiting = [client for client in clients if client.waits]
                 for client in waiting:
-                    client.fail(f"no answer within {TIMEOUT_S:g} s", selector)
+                    client.fail(f"no response within {TIMEOUT_S:g} s", selector)
             due = min((client.next_at for client in clients if not client.waits), default=end + TIMEOUT_S)
             for key, _ in selector.select(max(0.0, min(due, now + 1.0) - now) if now < end else 1.0):
                 key.data.receive(selector)
@@ -215,6 +216,7 @@ def run(task: Task) -> Outcome:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Runs the task given as JSON, and writes the outcome to stdout as JSON."""
     sys.stdout.write(json.dumps(asdict(run(Task(**json.loads(arguments[0]))))))
 
 

@@ -1,4 +1,4 @@
-"""Recalls that have to decode everything, while a client stores."""
+"""Recalls that decode all pages, while one client stores."""
 
 import threading
 import time
@@ -10,19 +10,19 @@ from .banks import make_cold_banks
 from .client import Outcome, Task, run_client
 from .processes import Service, checked, client
 
-PAUSE_S = 0.02  # of the client that stores
+PAUSE_S = 0.02  # between two requests of the storing client
 
 
 @dataclass(frozen=True)
 class Cold:
-    """Times in ms as clients see them."""
+    """Latencies in ms as measured by clients."""
 
     recalls: int
-    #: that each recall reads; nothing of them is cached and no text is kept
+    #: messages read by each recall, none of them cached or kept as text
     messages: int
     recall_p50_ms: float
     recall_max_ms: float
-    #: stored while recalls were in progress
+    #: stores during the recalls
     stores: int
     store_p50_ms: float
     store_p99_ms: float
@@ -31,7 +31,8 @@ class Cold:
 
 
 def measure_cold(folder: Path, recalls: int = 16, messages: int = 500) -> Cold:
-    """Recalls all `messages` messages of `recalls` banks at once. Raises `RuntimeError` if a recall reads fewer."""
+    """Recalls all `messages` messages of `recalls` banks concurrently. Returns the latencies. Raises `RuntimeError` if
+    a recall reads fewer messages."""
     banks = make_cold_banks(folder, recalls, messages)
     with Service(folder) as service, ThreadPoolExecutor(recalls + 1) as pool:
         url = service.url()
@@ -65,5 +66,5 @@ def _recall_ms(url: str, bank: str, messages: int) -> float:
         spans = checked(connection.post(f"/v1/banks/{bank}/recall", json={"limit": messages})).json()["spans"]
     elapsed_ms = (time.perf_counter() - started) * 1e3
     if len(spans) != messages or any(span["source"] != "decoded" for span in spans):
-        raise RuntimeError(f"{len(spans)} messages were recalled of {messages} to be decoded")
+        raise RuntimeError(f"recalled {len(spans)} messages instead of {messages} decoded ones")
     return elapsed_ms

@@ -15,19 +15,19 @@ from .processes import Service, checked, client
 
 HALF = b"POST /v1/banks/stores/messages HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 SENT = (b"", HALF, HALF + b'Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"messages": [')
-SPARE = 200  # descriptors of this process for anything but the connections
+SPARE = 200  # file descriptors of this process beyond the connections
 STORES = 50
 
 
 @dataclass(frozen=True)
 class Connections:
-    """A service that others keep connections to."""
+    """Results of a service with many open connections."""
 
-    #: a third of them idle, a third with half a head, a third with half a body
+    #: a third of them idle, a third with half a header, a third with half a body
     connections: int
-    #: that the service may open
+    #: limit of file descriptors of the service
     descriptors: int
-    #: sent, each on a connection of its own, and answered
+    #: stores sent, each on a new connection, and stores answered
     stores: int
     stored: int
     store_p50_ms: float
@@ -37,7 +37,8 @@ class Connections:
 
 
 def measure_connections(folder: Path, connections: int = 2_000, descriptors: int = 1_024) -> Connections:
-    """Opens the connections, then stores. Raises `ValueError` if this process may not open as many."""
+    """Opens the connections, then stores. Returns the results. Raises `ValueError` if this process may not open as many
+    files."""
     _allow_descriptors(connections + SPARE)
     with Service(folder, descriptors=descriptors) as service, ExitStack() as stack:
         url = service.url()
@@ -63,7 +64,7 @@ def measure_connections(folder: Path, connections: int = 2_000, descriptors: int
 def _allow_descriptors(number: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < number:
-        raise ValueError(f"{number} descriptors are needed; raise the hard limit of open files from {hard}")
+        raise ValueError(f"{number} file descriptors are needed; raise the hard limit of open files from {hard}")
     if soft != resource.RLIM_INFINITY and soft < number:
         resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
 
@@ -72,7 +73,7 @@ def _store(url: str) -> Outcome:
     outcome = Outcome([], [])
     for number in range(STORES):
         started = time.perf_counter()
-        body = {"messages": [{"role": "user", "content": f"Message {number} of one who is served"}]}
+        body = {"messages": [{"role": "user", "content": f"Message {number} of a served client"}]}
         try:
             with client(url, timeout_s=60) as connection:
                 checked(connection.post("/v1/banks/stores/messages", json=body))

@@ -1,4 +1,4 @@
-"""How fast a service seals while clients store into the bank and erase from it."""
+"""Speed of sealing while clients store into the bank and erase from it."""
 
 import statistics
 import threading
@@ -26,24 +26,25 @@ LIMIT_S = 300.0
 
 @dataclass(frozen=True)
 class Erasing:
-    """Pages a second, each the median of the rounds."""
+    """Pages sealed per second, medians over the rounds."""
 
-    #: open, in the bank at the start of each round
+    #: open messages in the bank at the start of each round
     messages: int
     rounds: int
-    #: with stores alone, and with an erasure a second beside them
+    #: with stores alone, and with one erasure per second as well
     pages_per_s: float
     pages_per_s_erasing: float
-    #: the second to the first
+    #: `pages_per_s_erasing` ÷ `pages_per_s`
     ratio: float
-    #: in all rounds together
+    #: messages erased in all rounds
     erased: int
     errors: list[str]
 
 
 def measure_erasing(folder: Path, messages: int, rounds: int, advance: Advance = lambda done, total: None) -> Erasing:
-    """Serves a bank of open messages, `STORES_PER_S` more stored every second, and times how long the clock of the
-    service takes to seal most of them: without erasures, and with one a second of the messages that are open."""
+    """Serves a bank of open messages while `STORES_PER_S` messages per second are stored, and times how long the
+    scheduler takes to seal most of them, without erasures and with one erasure of an open message per second. Returns
+    the speeds."""
     speeds: dict[bool, list[float]] = {False: [], True: []}
     erased, errors = 0, list[str]()
     for number in range(rounds):
@@ -73,7 +74,7 @@ class _Sealing:
         self.errors: list[str] = []
 
     def measure(self, *, erasing: bool) -> float:
-        """Pages a second until a fifth of the messages is left open."""
+        """Pages sealed per second until a fifth of the messages are open."""
         self._fill()
         with Service(self._folder, environment=TICK) as service, client(service.url()) as requests:
             checked(requests.get("/readyz"))  # loads the codec
@@ -84,7 +85,7 @@ class _Sealing:
             ):
                 while (bank := _bank(requests))["open_messages"] > self._messages // 5:
                     if time.perf_counter() - began > LIMIT_S:
-                        self.errors.append(f"{bank['open_messages']} messages are open after {LIMIT_S:.0f} s")
+                        self.errors.append(f"{bank['open_messages']} messages are still open after {LIMIT_S:.0f} s")
                         break
                     time.sleep(0.1)
                 return float(bank["pages"] / (time.perf_counter() - began))
@@ -109,7 +110,7 @@ class _Sealing:
         self._stored += 1
 
     def _erase(self, requests: httpx.Client) -> None:
-        """Erases one of the messages that are open."""
+        """Erases an open message."""
         sealed = self._stored - self.erased - _bank(requests)["open_messages"]
         place = min(len(self._left) - 1, sealed + self._random.randrange(max(1, len(self._left) - sealed)))
         self._note(requests.delete(f"/v1/banks/{BANK}/messages/{self._left.pop(place)}"))
@@ -127,7 +128,7 @@ def _bank(requests: httpx.Client) -> dict[str, Any]:
 
 @contextmanager
 def _repeated(times_per_s: float, action: Callable[[], None]) -> Iterator[None]:
-    """Repeats an action in a thread for as long as the block takes."""
+    """Repeats an action in a thread while the context is open."""
     ended = threading.Event()
 
     def run() -> None:

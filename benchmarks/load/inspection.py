@@ -1,4 +1,4 @@
-"""What has to hold of a database whose processes have ended, however they did."""
+"""Consistency check of a database after its processes have ended, cleanly or not."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -19,34 +19,34 @@ LEASED: tuple[Table, ...] = (schema.pages, schema.jobs)
 
 @dataclass(frozen=True)
 class Inspection:
-    """Figures of a database, and what is wrong in it."""
+    """Counts of a database, and its faults."""
 
     messages: int
     #: tier → pages
     tiers: dict[str, int]
     #: leases on pages and jobs
     leases: int
-    #: those that end later than a lease taken now would
+    #: leases that expire later than a lease taken now
     endless_leases: int
-    #: pages whose tokens are missing, or of another tier, size or codec than the page says
+    #: pages whose tokens are missing or do not match the tier, size or codec of the page
     broken_pages: int
-    #: as SQLite itself sees it; True for PostgreSQL
+    #: result of SQLite's own check; True on PostgreSQL
     sound: bool
 
     def faults(self) -> list[str]:
-        """What must not be, in words."""
+        """Returns a description of each kind of fault; empty for a sound database."""
         found = []
         if self.broken_pages:
-            found.append(f"{self.broken_pages} pages are not at one tier")
+            found.append(f"{self.broken_pages} pages have missing or mismatched tokens")
         if self.endless_leases:
-            found.append(f"{self.endless_leases} leases last too long")
+            found.append(f"{self.endless_leases} leases expire too late")
         if not self.sound:
-            found.append("SQLite finds the file damaged")
+            found.append("SQLite reports a damaged file")
         return found
 
 
 def _is_whole(tier: str, codec: str, token_bytes: int, blob: bytes | None) -> bool:
-    """Whether the tokens of a page are there and what the page says of them."""
+    """True if the tokens of a page are there and match the page."""
     if blob is None:
         return False
     try:
@@ -57,7 +57,7 @@ def _is_whole(tier: str, codec: str, token_bytes: int, blob: bytes | None) -> bo
 
 
 def inspect(place: Path | str) -> Inspection:
-    """Reads the database at a path or URL."""
+    """Returns the inspection of the database at a path or URL."""
     database = Database(place)
     latest = datetime.now(UTC) + max(JOB_LEASE, PAGE_LEASE)
     try:

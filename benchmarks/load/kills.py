@@ -1,4 +1,4 @@
-"""kill -9 of the service, of a worker and of the database's server while clients store and pages age."""
+"""kill -9 of the service, of a worker and of the database server while clients store and pages age."""
 
 import threading
 import time
@@ -27,10 +27,10 @@ from .processes import FoxingProcess, Service, checked, client
 CLIENTS = 4
 PAUSE_S = 0.03
 UNTIL_KILLED_S = (0.3, 2.5)  # under load, drawn anew for each round
-WORKS_S = 30.0  # within which a worker has done its first job, which loads the codec
-LEASES_S = 61.0  # until what a killed process has leased is free
+WORKS_S = 30.0  # within which a worker completes its first job, which loads the codec
+LEASES_S = 61.0  # until the leases of a killed process have expired
 TICK = {"FOXING_AGEING_INTERVAL_S": "1"}
-#: Sealed and aged through all tiers within seconds.
+#: Steps of a policy that ages pages through all tiers within seconds.
 STEPS = {"PT4S": "small", "PT9S": "tiny", "PT14S": "micro"}
 POLICY = {
     "seal_after": "PT1S",
@@ -41,25 +41,25 @@ POLICY = {
 
 @dataclass(frozen=True)
 class Kills:
-    """What is left after processes were killed."""
+    """State of the database after processes were killed."""
 
     database: str
-    #: a service and a worker were killed in each
+    #: rounds, in each of which a service and a worker were killed
     rounds: int
-    #: in how many of them PostgreSQL was killed before, and started again
+    #: rounds in which PostgreSQL was killed first and restarted
     server_kills: int
-    #: acknowledged, of them only after they were sent again
+    #: acknowledged messages, and those of them that had to be sent again
     acknowledged: int
-    sent_again: int
-    #: acknowledged and not in the database
+    retried: int
+    #: acknowledged messages that are not in the database
     lost: int
-    #: in the database beside those that were acknowledged
-    twice: int
-    #: of which something is left at the lowest tier; None if the leases were not waited for
+    #: messages in the database in excess of those acknowledged
+    duplicates: int
+    #: messages with text left at the lowest tier; None if the leases were not waited for
     readable: int | None
     #: tier → pages
     tiers: dict[str, int]
-    #: leases on pages and jobs that a kill left, in all rounds, and those left at the end
+    #: leases on pages and jobs left by kills in all rounds, and leases at the end
     leases: int
     leases_at_end: int
     faults: list[str]
@@ -67,7 +67,7 @@ class Kills:
 
 @dataclass
 class _Store:
-    """A message that is sent until it is acknowledged, every time with the same idempotency key."""
+    """A message that is sent until acknowledged, always with the same idempotency key."""
 
     bank: str
     key: str
@@ -75,7 +75,7 @@ class _Store:
     attempts: int = 0
 
     def send(self, connection: httpx.Client) -> str:
-        """The id of the message."""
+        """Sends the message and returns its id."""
         self.attempts += 1
         response = connection.post(
             f"/v1/banks/{self.bank}/messages",
@@ -89,25 +89,25 @@ class _Store:
 
 @dataclass
 class _Ledger:
-    """What clients have sent. Threads share it: its containers are only appended to and popped from."""
+    """Record of the messages sent. It is shared by threads: its containers are only appended to and popped from."""
 
     acknowledged: deque[tuple[str, str]] = field(default_factory=deque)
     waiting: deque[_Store] = field(default_factory=deque)
-    sent_again: deque[_Store] = field(default_factory=deque)
+    retried: deque[_Store] = field(default_factory=deque)
 
     def send(self, store: _Store, connection: httpx.Client) -> bool:
-        """Whether the message was acknowledged; otherwise it waits."""
+        """Sends a message and returns True if it was acknowledged; otherwise puts it into `waiting`."""
         try:
             self.acknowledged.append((store.bank, store.send(connection)))
         except httpx.TransportError:
             self.waiting.append(store)
             return False
         if store.attempts > 1:
-            self.sent_again.append(store)
+            self.retried.append(store)
         return True
 
     def send_waiting(self, connection: httpx.Client) -> bool:
-        """Whether all that waited were acknowledged."""
+        """Sends the waiting messages; returns True if all were acknowledged."""
         while True:
             try:
                 store = self.waiting.popleft()
@@ -125,8 +125,9 @@ def measure_kills(
     settle: bool = True,
     server: PostgresServer | None = None,
 ) -> Kills:
-    """Runs the rounds on one database. `settle`: whether to wait for the leases of the last round in the end, let
-    everything age and read it. `server`: in every second round it is killed first, and started again."""
+    """Runs the rounds on one database and returns its state. `settle`: at the end, wait until the leases of the last
+    round have expired, age everything that is due, and read it. `server`: in every second round, killed first and
+    restarted."""
     ledger, random, faults, leases = _Ledger(), Random(0), [], 0
     place = place_of(folder, None if server is None else server.url)
     for number in range(rounds):
@@ -138,7 +139,7 @@ def measure_kills(
             progress(number + 1, rounds)
     with Service(folder, database=place) as service, client(service.url()) as connection:
         if not ledger.send_waiting(connection):
-            faults.append("the service does not answer in the end")
+            faults.append("the service does not accept the remaining messages")
         service.terminate()
     readable = _settle(place) if settle else None
     found = inspect(place)
@@ -148,9 +149,9 @@ def measure_kills(
         rounds=rounds,
         server_kills=0 if server is None else -(-rounds // 2),
         acknowledged=len(ledger.acknowledged),
-        sent_again=len(ledger.sent_again),
+        retried=len(ledger.retried),
         lost=len(acknowledged - held),
-        twice=found.messages - len(acknowledged & held),
+        duplicates=found.messages - len(acknowledged & held),
         readable=readable,
         tiers=found.tiers,
         leases=leases,
@@ -169,8 +170,8 @@ class _Round:
     server: PostgresServer | None
 
     def run(self, seconds: float) -> None:
-        """Kills them after some seconds. In every second round the seconds begin once the worker has done a job; in the
-        others the server of the database, if there is one, is killed half-way."""
+        """Kills both after `seconds`. In every second round the time starts once the worker has completed a job; in the
+        others the database server, if there is one, is killed and restarted first."""
         bank = f"round-{self.number}"
         place = None if self.server is None else self.server.url
         with (
@@ -199,7 +200,7 @@ class _Round:
 
 
 def _wait_for_job(worker: FoxingProcess) -> None:
-    """Waits until the worker has logged that it has done a job; until `WORKS_S` have passed if there is none."""
+    """Waits until the worker has logged a completed job, or for `WORKS_S`."""
     end, size = time.perf_counter() + WORKS_S, worker.log_size
     while time.perf_counter() < end and worker.log_path.stat().st_size == size:
         time.sleep(0.05)
@@ -216,7 +217,7 @@ def _run_client(url: str, bank: str, name: str, ledger: _Ledger, stop: threading
 
 
 def _settle(place: str) -> int:
-    """Waits until no lease holds, does all that is due, and returns how many messages can be read."""
+    """Waits until all leases have expired, runs everything due, and returns the number of readable messages."""
     time.sleep(LEASES_S)
     with open_memory(load_settings({"database_url": place})) as memory:
         while True:
@@ -227,7 +228,7 @@ def _settle(place: str) -> int:
         return sum(1 for name in names for span in memory.export(name) if span.kept > 0)
 
 
-MANY = 10_000_000  # more than a database of this benchmark holds of anything
+MANY = 10_000_000  # more than any table of this benchmark holds
 
 
 def _held(place: str) -> set[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Recalls over HTTP from a bank of long messages that is aged, erased, undone and packed, and what erasing leaves."""
+"""Recall over HTTP from a bank of long messages that is aged, erased, undone and packed, and traces left by erasure."""
 
 import subprocess
 import sys
@@ -32,48 +32,48 @@ from .banks import BANK, BATCH, database_path, place_of
 from .processes import Service, client
 
 DAYS = 600  # between the oldest and the newest message
-PASSAGE_CHARS = 340  # of a paragraph that is a passage by itself
+PASSAGE_CHARS = 340  # of a paragraph that forms a passage of its own
 SHORT_CHARS = 60  # of a message of one passage
 MOST_PASSAGES = 40
 CLIENTS = 2
 ERASED_AT_ONCE, STORED_AT_ONCE, UNDONE_AT_ONCE = 5, 40, 8
-PIECES, PIECE = 8, 24  # of a blob that are looked for, and their bytes
+PIECES, PIECE = 8, 24  # pieces of a blob that are searched for, and their length in bytes
 _LETTERS = "bcdfghjklmnpqrtvwxz"
 _WORD_LETTERS = 8
 
 
 @dataclass(frozen=True)
 class LongMessages:
-    """What recalls and erasures did to a bank on SQLite."""
+    """Results of recalls and erasures on SQLite."""
 
     messages: int
     passages: int
     pages: int
     segments: int
-    #: how often the bank was changed while it was asked, by kind
+    #: number of changes during the recalls, by kind
     changes: dict[str, int]
     recalls: int
-    #: answers with a status of 500 or more
+    #: responses with a status of 500 or more
     server_errors: int
-    #: answers that show a message which was erased before they were asked for
+    #: responses that show a message erased before the request
     erased_shown: int
-    #: messages that were erased, and their passages
+    #: erased messages, and their passages
     erased: int
     erased_passages: int
-    #: of the erased messages: postings, words that the index counts, vectors, and pieces in the files of the database
-    #: and of the service
+    #: traces of the erased messages: postings, words in the index, vectors, and pieces in the files of the database and
+    #: the service
     postings_left: int
     words_left: int
     vectors_left: int
     pieces_left: int
-    #: what `foxing db check --all` says before and after the changes
+    #: result of `foxing db check --all` before and after the changes
     sound_before: bool
     sound_after: bool
     faults: list[str]
 
 
 class _LongBank:
-    """The bank as it should be: every passage has a word that stands nowhere else."""
+    """Expected content of the bank. Every passage has a word that occurs nowhere else."""
 
     def __init__(self, folder: Path, seed: int, several: float) -> None:
         self.folder = folder
@@ -89,7 +89,7 @@ class _LongBank:
         self._numbers, self._words = count(), count()
 
     def store(self, number: int, oldest: timedelta) -> None:
-        """Stores messages of the time since `oldest`."""
+        """Stores `number` messages with times between `oldest` ago and now."""
         given: list[dict[str, Any]] = []
         for place in range(number):
             words = [_word(next(self._words)) for _ in range(self._passages())]
@@ -104,13 +104,14 @@ class _LongBank:
             self.memory.store(BANK, given[start : start + BATCH])
 
     def _passages(self) -> int:
-        """One in eight messages of several passages fills a good part of a page, or all of it."""
+        """Number of passages of a message. One in eight messages of several passages fills a large part of a page, or
+        more."""
         if self.random.random() >= self.several:
             return 1
         return self.random.randint(6, MOST_PASSAGES) if self.random.random() < 1 / 8 else self.random.randint(2, 5)
 
     def change(self, asking: "_Asking") -> None:
-        """Changes the bank as users and the clock do."""
+        """Makes a random change of the kinds that users and the scheduler make."""
         kind = self.random.choice(("age", "erase", "erase", "undo", "pack"))
         self.changes[kind] += 1
         if kind == "age":
@@ -129,7 +130,7 @@ class _LongBank:
             self.erase(asking)
 
     def erase(self, asking: "_Asking") -> None:
-        """Erases messages, one in two of several passages, and counts what is left of them."""
+        """Erases messages, half of them of several passages, and counts their traces."""
         long = [key for key, words in self.held.items() if len(words) > 1]
         keys = {self.random.choice(long if n % 2 == 0 and long else list(self.held)) for n in range(ERASED_AT_ONCE)}
         with Database(place_of(self.folder)) as database:
@@ -144,7 +145,7 @@ class _LongBank:
                 self.erased[key] = self.held.pop(key)
             words = [word for key in keys for word in self.erased[key]]
             with asking.paused():
-                database.purge_deleted()  # as the clock does, once no reader needs it
+                database.purge_deleted()  # as the scheduler does once no reader needs it
                 with database.read() as connection:
                     self._count_rows(connection, bank_id, ids, words)
                     now = b"".join(_blobs(connection, page_ids))
@@ -167,7 +168,7 @@ class _LongBank:
 
 
 class _Asking:
-    """Clients that recall until there were so many recalls."""
+    """Clients that recall until `recalls` recalls were made."""
 
     def __init__(self, bank: _LongBank, url: str, recalls: int, progress: Advance | None) -> None:
         self.bank = bank
@@ -181,7 +182,7 @@ class _Asking:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """No request is under way while the context is open."""
+        """Holds back requests while the context is open."""
         for _ in range(CLIENTS):
             self._running.acquire()
         try:
@@ -216,7 +217,7 @@ class _Asking:
             return True
 
     def _body(self, random: Random) -> dict[str, Any]:
-        """A question of frequent words, of words of a message that is there or was erased, or a time alone."""
+        """Request for frequent words, for words of a stored or erased message, or for a time window."""
         body: dict[str, Any] = {"limit": random.randint(1, 5)}
         kind = random.random()
         if kind < 0.4:
@@ -238,8 +239,8 @@ class _Asking:
 def measure_long_messages(
     folder: Path, number: int, recalls: int, *, several: float, seed: int = 1, progress: Advance | None = None
 ) -> LongMessages:
-    """Fills a bank with `number` messages and asks a service `recalls` times while a process beside it changes it.
-    `several`: share of the messages that have several passages."""
+    """Fills a bank with `number` messages and sends `recalls` recalls to a service while this process changes the bank.
+    Returns the results. `several`: share of the messages with several passages."""
     bank = _LongBank(folder, seed, several)
     with bank.memory as memory:
         memory.set_policy(BANK, {"undo_window": "P60D", "seal_after": "P1000D", "age_from": "message"})
@@ -294,7 +295,7 @@ def _word(number: int) -> str:
 
 
 def _blobs(connection: Connection, page_ids: Collection[int]) -> list[bytes]:
-    """The tokens and texts of pages, and of those in the trash."""
+    """Tokens and texts of pages, and of their entries in the trash."""
     contents, basket = schema.page_contents.c, schema.trash.c
     rows = [
         *connection.execute(select(contents.tokens, contents.text).where(contents.page_id.in_(page_ids))),
@@ -304,5 +305,5 @@ def _blobs(connection: Connection, page_ids: Collection[int]) -> list[bytes]:
 
 
 def _places(blob: bytes) -> Sequence[int]:
-    """Where pieces of a blob begin, from its end on: what precedes an erased message on a page is encoded as before."""
+    """Offsets of pieces of a blob, from its end: the part before an erased message on a page is encoded as before."""
     return range(len(blob) - PIECE, 0, -max(1, len(blob) // PIECES))

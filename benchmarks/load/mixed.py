@@ -1,4 +1,4 @@
-"""Clients that store and clients that recall, at once."""
+"""Clients that store and clients that recall, concurrently."""
 
 import time
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from .banks import BANK, make_large_bank
 from .client import Clients, Outcome, Task
 from .processes import Service, checked, client
 
-DIFFERENT = 2_500  # messages of the bank that differ; more only take longer to encode
+DIFFERENT = 2_500  # distinct messages in the bank; more only take longer to encode
 START_LIMIT_S = 120.0
-START_S = 3.0  # until the processes of the clients have started
+START_S = 3.0  # start-up time of the client processes
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """Times in ms as clients see them, memory of the service in MiB."""
+    """Latencies in ms as measured by clients; memory of the service in MiB."""
 
-    #: in the bank at the beginning
+    #: messages in the bank at the beginning
     messages: int
-    #: that store; as many recall
+    #: storing clients; as many recall
     clients: int
     seconds: float
-    #: from the start of the service until it had read its newest pages
+    #: time from the start of the service until its newest pages are cached
     start_s: float
     stores: int
     store_p50_ms: float
@@ -36,14 +36,14 @@ class Mixed:
     health_p50_ms: float
     health_p99_ms: float
     errors: list[str]
-    #: with everything loaded, after half of the time, and at the end
+    #: after warm-up, halfway, and at the end
     memory_mib: tuple[float, float, float]
 
 
 def measure_mixed(folder: Path, messages: int, seconds: float, clients: int = 25, days: float = 6) -> Mixed:
-    """Serves a bank of `messages` messages of the last `days` days, all of them sealed, once the service has read its
-    newest pages, as it does after a start. Messages are stored into the same bank, and are sealed by the clock of the
-    service as they fill pages."""
+    """Serves a bank of `messages` sealed messages from the last `days` days, after the service has cached its newest
+    pages. Clients store into the same bank, and the scheduler seals their messages as they fill pages. Returns
+    latencies and memory."""
     make_large_bank(folder, messages, min(messages, DIFFERENT), days)
     with Service(folder) as service:
         url = service.url()
@@ -71,7 +71,7 @@ def measure_mixed(folder: Path, messages: int, seconds: float, clients: int = 25
 
 
 def _wait_until_warm(service: Service, url: str) -> float:
-    """Seconds until index, codec and newest pages have been read."""
+    """Waits until index, codec and newest pages are loaded; returns the seconds taken."""
     with client(url) as requests:
         checked(requests.post(f"/v1/banks/{BANK}/recall", json={"query": texts.query(Random())}))
         checked(requests.get("/readyz"))  # loads the codec
@@ -79,7 +79,7 @@ def _wait_until_warm(service: Service, url: str) -> float:
 
 
 def _load(service: Service, url: str, clients: int, seconds: float) -> tuple[list[Outcome], float]:
-    """What clients that store, that recall, and one that asks for the health saw; memory after half of the time."""
+    """Outcomes of storing clients, recalling clients and one client of the health check, and memory halfway."""
     begin_at = time.time() + START_S
     groups = [
         Clients(Task(url, "store", BANK, clients, seconds, begin_at=begin_at)),

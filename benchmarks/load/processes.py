@@ -16,15 +16,15 @@ import httpx
 
 from foxing.memory.storage.database import database_url
 
-STOP_S = 600.0  # how long a process may take to end before it is killed
-IDLE_S = 2.0  # in which a process that has nothing to do computes for less than the second that `ps` shows
+STOP_S = 600.0  # limit for the exit of a process
+IDLE_S = 2.0  # in which an idle process uses less CPU time than the one second that `ps` resolves
 
 
 class FoxingProcess:
-    """A command of `foxing` on the database of a folder, or on that of the URL `database`, from its start; leaving the
+    """A `foxing` command on the database of a folder, or at the URL `database`, started on construction. Leaving the
     context kills it.
 
-    `descriptors`: limit of open files. `environment`: settings beside those of the benchmark. The log goes to a file.
+    `descriptors`: limit of open files. `environment`: additional settings. The log goes to a file.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class FoxingProcess:
         place = database or str(folder / "bench.db")
         foxing = [sys.executable, "-m", "foxing.api.cli.main", "--database", place, *command]
         with self.log_path.open("ab") as log:
-            #: of the log at the start, in bytes: processes before may have written to it
+            #: size of the log at the start, in bytes; earlier processes may have written to it
             self.log_size = log.tell()
             self._process = subprocess.Popen(
                 limit + foxing, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **(environment or {})}
@@ -57,12 +57,12 @@ class FoxingProcess:
             self._process.stdout.close()
 
     def kill(self) -> None:
-        """Kills the process, which gets no chance to finish anything."""
+        """Kills the process without a shutdown."""
         self._process.kill()
         self._process.wait()
 
     def terminate(self) -> float:
-        """Sends SIGTERM and waits for the end; returns the seconds that it took. Raises `RuntimeError` if the exit
+        """Sends SIGTERM, waits for the exit, and returns the seconds that it took. Raises `RuntimeError` if the exit
         status is not 0."""
         started = time.perf_counter()
         self._process.send_signal(signal.SIGTERM)
@@ -72,22 +72,23 @@ class FoxingProcess:
         return time.perf_counter() - started
 
     def first_line(self) -> str:
-        """The first line on stdout. Raises `RuntimeError` if the process ends before it."""
+        """Returns the first line on stdout. Raises `RuntimeError` if the process ends before it."""
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
             raise RuntimeError(f"the process did not start: {self.log_path.read_text(errors='replace')[-2000:]}")
         return line
 
     def memory_mib(self) -> float:
-        """The resident memory of the process."""
+        """Returns the resident memory of the process in MiB."""
         return round(int(self._ps("rss")) / 1024, 1)
 
     def processor_s(self) -> float:
-        """User and system time of the process since its start."""
+        """Returns the user and system CPU time of the process since its start, in seconds."""
         return processor_s(self._process.pid)
 
     def wait_until_idle(self, limit_s: float) -> float:
-        """Waits until the process has hardly computed for `IDLE_S`, or for `limit_s`; returns how long that took."""
+        """Waits until the process has used hardly any CPU time for `IDLE_S`, or for `limit_s`; returns the seconds
+        taken."""
         started, computed = time.perf_counter(), ""
         while computed != (computed := self._ps("time")) and time.perf_counter() - started < limit_s:
             time.sleep(IDLE_S)
@@ -112,20 +113,21 @@ class Service(FoxingProcess):
         super().__init__(folder, *command, descriptors=descriptors, environment=environment, database=database)
 
     def url(self) -> str:
-        """Waits until it listens."""
+        """Waits until the service listens, and returns its URL."""
         url: str = json.loads(self.first_line())["url"]
         return url
 
 
 def processor_s(pid: int, *, ended: bool = False) -> float:
-    """User and system time of a process in seconds; `ended`: with that of the processes that it has waited for."""
+    """Returns the user and system CPU time of a process in seconds. `ended`: includes the ended child processes that it
+    has waited for."""
     fields = _fields(pid)
     return sum(map(int, fields[11 : 15 if ended else 13])) / os.sysconf("SC_CLK_TCK")
 
 
 def server_processor_s(database: str) -> float | None:
-    """User and system time of all processes of the PostgreSQL server at a URL; None if there is none on this
-    machine."""
+    """Returns the user and system CPU time in seconds of all processes of the PostgreSQL server at a URL; None if it is
+    not PostgreSQL on this machine."""
     import psycopg
 
     url = database_url(database)
@@ -145,7 +147,7 @@ def server_processor_s(database: str) -> float | None:
 
 
 def _fields(pid: int) -> list[str]:
-    """What Linux knows of a process, from its state on."""
+    """Fields of /proc/PID/stat, from the state on."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
@@ -156,12 +158,12 @@ def _name(pid: int) -> str:
 
 
 def client(url: str, timeout_s: float = 120.0) -> httpx.Client:
-    """A client that keeps no environment's proxies."""
+    """Returns an HTTP client that ignores proxies set in the environment."""
     return httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
 
 
 def checked(response: httpx.Response) -> httpx.Response:
-    """The response of a request that succeeded. Raises `RuntimeError` otherwise."""
+    """Returns the response of a successful request. Raises `RuntimeError` for any other."""
     if not response.is_success:
         raise RuntimeError(f"the service answered {response.status_code}: {response.text[:500]}")
     return response

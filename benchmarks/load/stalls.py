@@ -1,4 +1,4 @@
-"""Requests that take the most: how long the service stands still for each, and what memory it takes."""
+"""Stalls caused by the most expensive requests: latency of other requests meanwhile, and memory."""
 
 import json
 import threading
@@ -19,22 +19,22 @@ from .banks import BANK, database_path
 from .client import Outcome, Task, run_client
 from .processes import Service, checked, client
 
-PAUSE_S = 0.005  # between two questions for `/healthz`
+PAUSE_S = 0.005  # between two requests to `/healthz`
 MESSAGE_CHARS = 1_000_000
 BODY_BYTES = 4 << 20  # the service's limit by default
 REFUSED_BYTES = 16 << 20
-LONG_MESSAGES = 24  # of `MESSAGE_CHARS`, that are asked for at once
-ANSWER_S = 60.0  # after which a request is given up
-SETTLE_S = 20.0  # after the answer at most, in which what follows a request is done
-NO_ANSWER = 0  # in place of a status
+LONG_MESSAGES = 24  # of `MESSAGE_CHARS` characters, requested together
+ANSWER_S = 60.0  # timeout of a request
+SETTLE_S = 20.0  # limit for background work that follows a response
+NO_ANSWER = 0  # stands for a status
 
-#: Of the service that is asked for long messages: nothing but the requests.
+#: Settings of the service for requests of long messages: no background work.
 _QUIET = {"FOXING_AGEING_ENABLED": "false", "FOXING_EMBEDDER": "none"}
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request that takes much."""
+    """An expensive request."""
 
     name: str
     path: str
@@ -43,23 +43,23 @@ class Request:
 
 @dataclass(frozen=True)
 class Stall:
-    """One request, and the service meanwhile."""
+    """One request, and its effect on the service."""
 
     request: str
-    #: of its answer; 0 if there was none within `ANSWER_S`
+    #: status of the response; 0 if there was none within `ANSWER_S`
     status: int
     seconds: float
-    #: until what follows the answer was done, `SETTLE_S` at most
+    #: time until background work after the response was done, at most `SETTLE_S`
     settled_s: float
-    #: the longest that `/healthz` took until then
+    #: maximum latency of `/healthz` until then
     longest_ms: float
-    #: resident memory at most, above what it was before
+    #: increase of resident memory at its peak
     memory_mib: float
 
 
 @dataclass(frozen=True)
 class Stalls:
-    """The longest and the largest, and each."""
+    """Maximum stall and memory, and the results of each request."""
 
     longest_ms: float
     memory_mib: float
@@ -67,7 +67,7 @@ class Stalls:
 
 
 def measure_stalls(folder: Path, requests: Sequence[str] = ()) -> Stalls:
-    """Sends each of the requests alone, or those of the given names, and asks for `/healthz` all the while."""
+    """Sends each of the requests alone, or only those named, while `/healthz` is polled. Returns the results."""
     wanted = [request for request in _requests() if not requests or request.name in requests]
     answers = [request for request in _answers() if not requests or request.name in requests]
     measured = []
@@ -84,7 +84,7 @@ def measure_stalls(folder: Path, requests: Sequence[str] = ()) -> Stalls:
 def _measure(service: Service, requests: Sequence[Request]) -> list[Stall]:
     with client(url := service.url(), timeout_s=ANSWER_S) as connection:
         checked(connection.get("/readyz"))  # loads the codec
-        for text in ("first", "second"):  # loads what the first messages and questions load
+        for text in ("first", "second"):  # warm-up of storing and recalling
             message = {"role": "user", "content": text}
             checked(connection.post("/v1/banks/first/messages", json={"messages": [message]}))
             checked(connection.post("/v1/banks/first/recall", json={"query": text}))
@@ -113,7 +113,7 @@ def _measured(service: Service, url: str, connection: httpx.Client, request: Req
 
 
 def _status(connection: httpx.Client, request: Request) -> int:
-    """The status of the answer, which is read to its end."""
+    """Reads the response to its end and returns its status."""
     headers = {"Content-Type": "application/json"}
     try:
         with connection.stream("POST", request.path, content=request.body, headers=headers) as response:
@@ -131,7 +131,7 @@ def _weigh(service: Service, highest: list[float], done: threading.Event) -> Non
 
 
 def _store_long_messages(folder: Path) -> None:
-    """Long messages in a new database."""
+    """Stores long messages in a new database."""
     database_path(folder).unlink(missing_ok=True)
     random = Random(4)
     settings = load_settings({"database_url": f"sqlite:///{database_path(folder)}", "embedder": "none"})
@@ -141,7 +141,7 @@ def _store_long_messages(folder: Path) -> None:
 
 
 def _answers() -> Iterator[Request]:
-    """Requests for long messages."""
+    """Requests whose responses are long."""
     bank = f"/v1/banks/{BANK}"
     yield Request("long messages", f"{bank}/recall", _json({"limit": 500}))
     beside = {"query": "what did people say", "limit": 500, "neighbours": 5}
@@ -159,10 +159,10 @@ def _requests() -> Iterator[Request]:
     contents = {
         "a message of words": texts.message(random, MESSAGE_CHARS),
         "a message of underscores": "_" * MESSAGE_CHARS,
-        "a message of blanks": " " * MESSAGE_CHARS,
-        "a message of line ends": "\n" * MESSAGE_CHARS,
+        "a message of spaces": " " * MESSAGE_CHARS,
+        "a message of newlines": "\n" * MESSAGE_CHARS,
         "a message of one word": "a" * MESSAGE_CHARS,
-        "a message of Chinese": "".join(chr(random.randrange(0x4E00, 0x9FA5)) for _ in range(MESSAGE_CHARS // 3)),
+        "a message in Chinese": "".join(chr(random.randrange(0x4E00, 0x9FA5)) for _ in range(MESSAGE_CHARS // 3)),
         "a message of numbers": ",".join(str(random.random()) for _ in range(MESSAGE_CHARS // 20)),
     }
     for name, content in contents.items():
@@ -175,9 +175,9 @@ def _requests() -> Iterator[Request]:
     yield Request("deep JSON", store, b"[" * (BODY_BYTES - 10))
     yield Request("16 MiB", store, b" " * REFUSED_BYTES)
     yield Request("a question of 10,000 characters", recall, _json({"query": texts.message(random, 10_000)}))
-    yield Request("a question of the same word", recall, _json({"query": "last march " * 900}))
+    yield Request("a question of one repeated phrase", recall, _json({"query": "last march " * 900}))
     yield Request("500 spans", recall, _json({"limit": 500}))
-    yield Request("a long time", recall, _json({"query": "x", "since": "1 " * 5_000}))
+    yield Request("a long time expression", recall, _json({"query": "x", "since": "1 " * 5_000}))
 
 
 def _json(value: Any) -> bytes:

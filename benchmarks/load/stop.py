@@ -1,4 +1,4 @@
-"""SIGTERM in the middle of ageing."""
+"""Shutdown by SIGTERM during ageing."""
 
 import time
 from dataclasses import dataclass
@@ -8,27 +8,28 @@ from .banks import BANK, database_path, make_due_pages
 from .inspection import Inspection, inspect
 from .processes import Service, checked, client
 
-DIFFERENT = 40  # pages that differ; more only take longer to encode
+DIFFERENT = 40  # distinct pages; more only take longer to encode
 TICK = {"FOXING_AGEING_INTERVAL_S": "1"}
 WAIT_S = 120.0
 
 
 @dataclass(frozen=True)
 class Stop:
-    """A service that is told to stop while it ages."""
+    """A service that is stopped while it ages pages."""
 
     pages: int
-    #: that had moved to a lower tier when it had ended, and some time after the next start
+    #: pages moved to a lower tier by the exit, and by the exit after the next start
     moved: int
     moved_later: int
     seconds_to_exit: float
-    #: leases on pages and jobs once it had ended
+    #: leases on pages and jobs after the exits
     leases: int
     faults: list[str]
 
 
 def measure_stop(folder: Path, pages: int, different: int = DIFFERENT) -> Stop:
-    """Starts a service over at least `pages` due pages, stops it once pages have moved, and starts it again."""
+    """Starts a service over at least `pages` due pages, stops it once pages have moved, and does so a second time.
+    Returns the results."""
     make_due_pages(folder, pages, different)
     seconds = _serve(folder, 0)
     ended = inspect(database_path(folder))
@@ -49,8 +50,8 @@ def _moved(found: Inspection) -> int:
 
 
 def _serve(folder: Path, moved: int) -> float:
-    """Serves until more than `moved` pages have moved, or none is left to move; returns how many seconds the exit takes
-    after SIGTERM."""
+    """Serves until more than `moved` pages have moved or none is left to move; returns the seconds from SIGTERM to the
+    exit."""
     with Service(folder, environment=TICK) as service, client(service.url()) as connection:
         end = time.perf_counter() + WAIT_S
         while time.perf_counter() < end:

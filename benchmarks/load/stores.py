@@ -1,4 +1,4 @@
-"""Clients that store as fast as they are answered, one message a request or several."""
+"""Clients that store as fast as the service responds, with one message per request or several."""
 
 import time
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from .banks import BANK
 from .client import Clients, Outcome, Task
 from .processes import Service, checked, client, server_processor_s
 
-START_S = 2.0  # until the process of the clients has started
+START_S = 2.0  # start-up time of the client process
 IDLE_WITHIN_S = 30.0
 WITHOUT_EMBEDDINGS = {"FOXING_EMBEDDER": "none"}
 
 
 @dataclass(frozen=True)
 class Stores:
-    """Times in ms as clients see them."""
+    """Latencies in ms as measured by clients."""
 
     database: str
     clients: int
@@ -29,9 +29,9 @@ class Stores:
     store_p50_ms: float
     store_p99_ms: float
     store_max_ms: float
-    #: messages of the requests that were answered that are in the bank in the end
+    #: messages that are in the bank in the end and were not before
     stored: int
-    #: processor time for a message: of the service, of all processes of PostgreSQL, and of the process of the clients
+    #: CPU time per message: of the service, of all PostgreSQL processes, and of the client process
     service_ms_per_message: float
     database_ms_per_message: float | None
     clients_ms_per_message: float
@@ -41,11 +41,11 @@ class Stores:
 def measure_stores(
     folder: Path, seconds: float, clients: int = 16, database: str | None = None, messages: int = 1
 ) -> Stores:
-    """Serves a new database, or that of the URL `database`, without embeddings; all clients store into one bank,
-    `messages` with each request."""
+    """Serves a new database, or the one at the URL `database`, without embeddings. All clients store into one bank,
+    `messages` messages per request. Returns latencies and CPU times."""
     with Service(folder, environment=WITHOUT_EMBEDDINGS, database=database) as service:
         url = service.url()
-        with client(url) as connection:  # creates the bank, and loads what the first store needs
+        with client(url) as connection:  # creates the bank, as warm-up
             checked(connection.put(f"/v1/banks/{BANK}/policy", json={}))
             service.wait_until_idle(IDLE_WITHIN_S)  # the codec is loaded after the start
             before = checked(connection.get(f"/v1/banks/{BANK}")).json()["messages"]
@@ -67,7 +67,7 @@ def measure_stores(
 
 
 def _used(service: Service, database: str | None) -> list[float | None]:
-    """Processor time of the service and of the database, in seconds."""
+    """CPU seconds of the service and of the database."""
     return [service.processor_s(), None if database is None else server_processor_s(database)]
 
 

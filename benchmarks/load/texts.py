@@ -1,4 +1,4 @@
-"""Messages and queries of frequent English words, the same for the same seed."""
+"""Messages and queries of frequent English words, always the same for a seed."""
 
 from functools import cache
 from random import Random
@@ -10,7 +10,7 @@ CHARACTERS = 200
 
 @cache
 def _words() -> tuple[list[str], list[float]]:
-    """Words, and a running sum of how often each is said."""
+    """Words, with the running sum of their frequencies."""
     words: list[str] = []
     sums: list[float] = []
     total = 0.0
@@ -24,13 +24,13 @@ def _words() -> tuple[list[str], list[float]]:
 
 
 def message(random: Random, characters: int = CHARACTERS) -> str:
-    """A text of exactly `characters` characters."""
+    """Returns a text of exactly `characters` characters."""
     words, sums = _words()
     text = " ".join(random.choices(words, cum_weights=sums, k=characters))
     return text[: characters - 1].strip().ljust(characters - 1, ".") + "."
 
 
 def query(random: Random) -> str:
-    """A question about three words."""
+    """Returns a question about three words."""
     first, second, third = random.choices(_words()[0], k=3)
     return f"What did we say about {first} and {second}, or {third}?"

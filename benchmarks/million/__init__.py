@@ -1,1 +1,1 @@
-"""Recall from a bank of a million messages."""
+"""Latency of recall in a bank of a million messages."""

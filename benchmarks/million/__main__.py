@@ -1,4 +1,4 @@
-"""Recall from a bank of a million messages with embeddings, on SQLite and PostgreSQL, through the service.
+"""Measures recall in a bank of a million messages with embeddings, over HTTP, on SQLite and PostgreSQL.
 
 python -m benchmarks.million --json
 """
@@ -22,25 +22,25 @@ from benchmarks.load.postgresql import PostgresServer
 from benchmarks.load.processes import Service, checked, client
 
 DATABASES = ("sqlite", "postgresql")
-#: A page that was never read is cold: the service must not read it in advance.
+#: Pages are not read in advance, so that the first read of a page is cold.
 ENVIRONMENT = {"FOXING_WARM_CACHE": "false", "FOXING_AGEING_ENABLED": "false"}
 
 
 @dataclass(frozen=True)
 class MillionRow:
-    """Times in ms as a client sees them, who asks each question twice; memory of the service in MiB."""
+    """Latencies in ms as measured by a client that asks each question twice; memory of the service in MiB."""
 
     database: str
     messages: int
-    #: of the messages; the rest are copies under other ids
+    #: distinct messages; the rest are copies under other ids
     different: int
     pages: int
-    #: until the first answer, for which the index is read
+    #: first answer, which loads the index
     first_ms: float
-    #: the first time, when pages are read that were not read before
+    #: first time, with pages that are not cached
     cold_p50_ms: float
     cold_p95_ms: float
-    #: the second time
+    #: second time
     warm_p50_ms: float
     warm_p95_ms: float
     memory_mib: float
@@ -49,7 +49,7 @@ class MillionRow:
 def measure(
     folder: Path, database: str, sizes: tuple[int, int, float], questions: int, progress: Advance
 ) -> MillionRow:
-    """`sizes`: messages, how many of them differ, and the days that they were said in."""
+    """Returns the latencies on one database. `sizes`: messages, distinct messages, and days that they span."""
     messages, different, days = sizes
     with _place(folder, database) as url:
         make_large_bank(folder, messages, different, days, database=url)
@@ -87,7 +87,7 @@ def _place(folder: Path, database: str) -> Iterator[str | None]:
     if database == "sqlite":
         yield None
         return
-    folder.chmod(0o755)  # the server runs as another user where this is root
+    folder.chmod(0o755)  # if this process runs as root, the server runs as another user
     with PostgresServer(folder) as server:
         yield server.url
 
@@ -102,11 +102,18 @@ def _recall_ms(requests: httpx.Client, question: str) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.million", description=__doc__.splitlines()[0])
-    parser.add_argument("--messages", type=at_least(1), default=1_000_000, help="In the bank (default: %(default)s).")
-    parser.add_argument("--different", type=at_least(1), default=25_000, help="Of them (default: %(default)s).")
-    parser.add_argument("--days", type=at_least(1), default=300, help="In which they were said (default: %(default)s).")
-    parser.add_argument("--questions", type=at_least(2), default=100, help="Default: %(default)s.")
+    parser.add_argument(
+        "--messages", type=at_least(1), default=1_000_000, help="Messages in the bank (default: %(default)s)."
+    )
+    parser.add_argument(
+        "--different", type=at_least(1), default=25_000, help="Distinct messages (default: %(default)s)."
+    )
+    parser.add_argument(
+        "--days", type=at_least(1), default=300, help="Days that the messages span (default: %(default)s)."
+    )
+    parser.add_argument("--questions", type=at_least(2), default=100, help="Questions (default: %(default)s).")
     parser.add_argument("--only", choices=DATABASES, action="append", help="Only this database; can be repeated.")
     add_json_option(parser)
     options = parser.parse_args(arguments)

@@ -1,1 +1,1 @@
-"""Odd strings through every tier: what is shown, and neither as said, nor flagged, nor a gap."""
+"""Round trip of odd strings through every tier: differences that are neither flagged nor a gap."""

@@ -1,11 +1,11 @@
-"""Silent differences of odd strings: what is shown at any tier, and is neither as it was said, nor flagged, nor a gap.
+"""Counts silent differences of odd strings at every tier: text that is shown, but wrong, and neither flagged nor a gap.
 
 python -m benchmarks.odd_strings                       # 20,000 strings
 python -m benchmarks.odd_strings --strings 2000 --examples 5
 
-Each string is a message among ordinary ones. They are sealed at `large`, and read there while their exact text is kept,
-and at every lower tier after it is gone: all messages, some by themselves and by recall, and every page. What has been
-counted so far is written to stderr after every thousand. Exits with status 1 if there is a silent difference.
+Each string is a message among ordinary ones. The messages are sealed at `large` and read there while their exact text
+is kept, then at every lower tier after it is dropped: all messages by export, some by id and by recall, and every page.
+The count so far is written to stderr after every thousand strings. Exits with status 1 if there is a silent difference.
 """
 
 import argparse
@@ -20,16 +20,22 @@ from foxing.memory import Memory, MemoryOptions
 from .measurement import START, Shown, measure
 from .strings import KINDS, odd_strings
 
-#: Strings in one memory.
+#: Strings per memory.
 AT_ONCE = 1000
 
 
 def main() -> int:
+    """Runs the command. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.odd_strings", description=__doc__)
-    parser.add_argument("--strings", type=at_least(len(KINDS)), default=20_000, help="how many")
-    parser.add_argument("--seed", type=at_least(0), default=1, help="of the strings")
     parser.add_argument(
-        "--examples", type=at_least(0), default=0, help="silent differences to show of each thousand and way"
+        "--strings", type=at_least(len(KINDS)), default=20_000, help="number of strings (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=at_least(0), default=1, help="random seed (default: %(default)s)")
+    parser.add_argument(
+        "--examples",
+        type=at_least(0),
+        default=0,
+        help="silent differences to print per thousand strings and way of reading",
     )
     add_json_option(parser)
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Stores odd strings among ordinary messages, has them age through every tier, and compares what is shown."""
+"""Stores odd strings among ordinary messages, ages them through every tier, and compares the text that is shown."""
 
 import re
 from collections import Counter
@@ -14,32 +14,32 @@ from .strings import OddString
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 BANK = "odd"
-#: Every so many-th message is an ordinary one.
+#: One ordinary message per this many odd strings.
 ORDINARY_EVERY = 4
-#: Tier → days after which pages are there, as by the policy.
+#: Tier → days after which the policy moves pages there.
 TIERS = {"large": 0, "base": 7, "small": 30, "tiny": 90, "micro": 365}
-#: Every so many-th message is also fetched by itself, and searched for by a word of it.
+#: One message in this many is also read by its id, and searched for by one of its words.
 FETCHED_EVERY = 100
-#: What may fade at the end of a message without a mark.
+#: End of a message that may fade without a gap.
 _END = re.compile(r"[.。．!！…\s]+\Z")
 _WORD = re.compile(r"\w{4,}")
 
 
 @dataclass
 class Shown:
-    """What was shown at a tier in one way."""
+    """Counts of the text shown at one tier in one way."""
 
     strings: int = 0
-    #: Strings of which something was a gap, and of which something was flagged.
+    #: Strings with a gap, and strings with a flagged character.
     faded: int = 0
     flagged: int = 0
     #: Kind → silent differences.
     silent: Counter[str] = field(default_factory=Counter)
-    #: Of these, what was said and what was shown.
+    #: Silent differences: text stored and text shown.
     examples: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, other: "Shown") -> None:
-        """Counts what was shown elsewhere as well."""
+        """Adds the counts of `other`."""
         self.strings += other.strings
         self.faded += other.faded
         self.flagged += other.flagged
@@ -48,10 +48,10 @@ class Shown:
 
 
 def is_silent(said: str, shown: RecalledMessage, *, part: bool = False) -> bool:
-    """Whether something is shown that was not said, and is neither flagged nor a gap; or something left out without a
-    gap. `part`: whether only some of the message may be shown.
+    """Returns True if text is shown that was not stored and is neither flagged nor a gap, or if text is missing without
+    a gap. `part`: the message may be shown in part.
 
-    What is flagged, a gap, and the blank beside a gap stand for anything.
+    Flagged characters, gaps, and a blank beside a gap match any text.
     """
     text, unsure = shown.text, [False] * len(shown.text)
     for start, stop, _ in shown.uncertain:
@@ -74,8 +74,8 @@ def is_silent(said: str, shown: RecalledMessage, *, part: bool = False) -> bool:
 
 
 def _held(said: str, pieces: Sequence[str], *, open_start: bool, open_stop: bool) -> bool:
-    """Whether `pieces` stand in `said` one after the other, the first at its start and the last at its end unless that
-    is open."""
+    """True if `pieces` occur in `said` one after another, the first at its start and the last at its end unless these
+    are open."""
     at = 0
     for number, piece in enumerate(pieces):
         if number == 0 and not open_start:
@@ -93,7 +93,7 @@ def _held(said: str, pieces: Sequence[str], *, open_start: bool, open_stop: bool
 
 
 def measure(memory: Memory, strings: Sequence[OddString]) -> dict[str, Shown]:
-    """Tier and way → what was shown of the strings. The memory must be empty, with a clock at `START`."""
+    """Returns tier and way of reading → counts. The memory must be empty, with a clock at `START`."""
     said = _store(memory, strings)
     policy = {
         "fresh": "large",
@@ -113,7 +113,7 @@ def measure(memory: Memory, strings: Sequence[OddString]) -> dict[str, Shown]:
 
 
 def _store(memory: Memory, strings: Sequence[OddString]) -> dict[str, OddString]:
-    """Message id → what was said, ordinary messages included."""
+    """Stores the strings among ordinary messages; returns message id → string."""
     ordinary = [str(message.content) for message in demo_conversation()]
     said: dict[str, OddString] = {}
     for number, odd in enumerate(strings):

@@ -1,4 +1,4 @@
-"""Strings that a page could change: by kind, each different, always the same for a seed."""
+"""Strings that typesetting could change, by kind; always the same for a seed."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -47,14 +47,14 @@ _UNITS = ("", "", " kg", " km", "%", " °C", " €", " mm", "年", "개")
 
 
 class OddString(NamedTuple):
-    """A string, and what is odd about it."""
+    """A string and its kind."""
 
     kind: str
     text: str
 
 
 class _Strings:
-    """Makes strings of each kind."""
+    """Generator of strings of each kind."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -66,7 +66,7 @@ class _Strings:
         return " ".join(self.word() for _ in range(self.random.randint(1, most)))
 
     def inside(self, signs: str | tuple[str, ...], most: int = 3) -> str:
-        """Words with a few of `signs` anywhere in them."""
+        """Words with a few of `signs` inserted anywhere."""
         text = self.words()
         for _ in range(self.random.randint(1, most)):
             at = self.random.randint(0, len(text))
@@ -96,7 +96,7 @@ class _Strings:
         return joint.join(self.number() for _ in range(self.random.randint(1, 4))) + end
 
     def long_numbers(self) -> str:
-        """So many that a page is likely to end among them."""
+        """So many numbers that a page is likely to end among them."""
         return self.random.choice((". ", ", ", " ")).join(self.number() for _ in range(90)) + "."
 
     def confusables(self) -> str:
@@ -137,7 +137,7 @@ class _Strings:
         return f"{hebrew} {sign}({self.random.randint(1, 99)}){sign} {arabic}، {self.word()}"
 
 
-#: Kind → how a string of it is made.
+#: Kind → function that makes a string.
 KINDS: dict[str, Callable[[_Strings], str]] = {
     "zero width": lambda make: make.inside(_ZERO_WIDTH),
     "soft hyphens": lambda make: make.inside("\u00ad\u2010\u2011"),
@@ -153,12 +153,12 @@ KINDS: dict[str, Callable[[_Strings], str]] = {
     "spaces and lines": _Strings.spaces,
     "any characters": _Strings.any_characters,
 }
-#: Every so many-th string is a long list of numbers.
+#: One string in this many is a long list of numbers.
 LONG_NUMBERS_EVERY = 40
 
 
 def odd_strings(count: int, seed: int) -> Iterator[OddString]:
-    """`count` strings, the kinds in turns."""
+    """Yields `count` strings, the kinds in turn."""
     make = _Strings(seed)
     kinds = list(KINDS)
     for number in range(count):

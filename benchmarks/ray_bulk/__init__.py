@@ -1,1 +1,1 @@
-"""Ageing by one process and by actors of Ray, one of which is killed half-way."""
+"""Bulk ageing by one process and by Ray actors, one of which is killed halfway."""

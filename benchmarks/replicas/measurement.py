@@ -1,4 +1,4 @@
-"""Starts services and workers over due pages, and counts how often each page was aged."""
+"""Starts services and workers on due pages, and counts how often each page was aged."""
 
 import json
 import time
@@ -18,39 +18,39 @@ from foxing.memory.storage.database import Database
 ENVIRONMENT = {"FOXING_AGEING_INTERVAL_S": "1", "FOXING_EMBEDDER": "none", "OMP_NUM_THREADS": "1"}
 WITHIN_S = 3_600.0
 PAUSE_S = 0.5
-ENDS_WITHIN_S = 120.0  # jobs, after the last page
-DIFFERENT = 40  # pages of a bank that differ; more only take longer to make
+ENDS_WITHIN_S = 120.0  # limit for the jobs after the last page
+DIFFERENT = 40  # distinct pages per bank; more only take longer to create
 
 
 @dataclass(frozen=True)
 class Replicas:
-    """What became of the pages. Every process has a clock and a worker."""
+    """State of the pages at the end. Every process has a scheduler and a worker."""
 
     database: str
     services: int
     workers: int
     banks: int
     pages: int
-    #: with one version more than before, as every page that was aged once has
+    #: pages whose version increased by one, as after ageing once
     aged_once: int
-    #: with any other version
+    #: pages with any other version
     aged_otherwise: int
-    #: entries of the trash, one for each ageing that was written, and the pages that they are of
+    #: trash entries, one per ageing written, and the number of distinct pages in them
     dropped: int
     dropped_pages: int
-    #: moved pages that the processes report in their logs, in all, and how many of the processes report any
+    #: moved pages reported in the logs of all processes, and number of processes that report any
     reported: int
     processes_with_work: int
     #: leases on pages and jobs at the end
     leases: int
-    #: from the first page that was moved to the last
+    #: from the first moved page to the last
     seconds: float
     pages_per_s: float
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """How many of what is started."""
+    """Numbers of processes, banks and pages."""
 
     services: int
     workers: int
@@ -61,7 +61,7 @@ class Fleet:
 def measure_replicas(
     folder: Path, fleet: Fleet, database: str | None = None, progress: Advance | None = None
 ) -> Replicas:
-    """Makes the pages, starts all processes at once and waits until no page is due."""
+    """Creates the pages, starts all processes at once, waits until no page is due, and returns the counts."""
     make_due_pages(folder, fleet.pages, DIFFERENT, banks=fleet.banks, database=database)
     place = place_of(folder, database)
     with Database(place) as opened, ExitStack() as stack:
@@ -91,7 +91,7 @@ def measure_replicas(
 
 @dataclass(frozen=True)
 class _Counts:
-    """Of a database."""
+    """Counts in a database."""
 
     pages: int
     #: version → pages
@@ -106,7 +106,7 @@ class _Counts:
 
 
 def _start(folder: Path, fleet: Fleet, database: str | None, stack: ExitStack) -> list[Path]:
-    """Starts the processes, each with a folder of its own for its log; the paths of the logs."""
+    """Starts the processes, each with its own folder for the log; returns the paths of the logs."""
     logs = []
     for number in range(fleet.services + fleet.workers):
         own = folder / f"process-{number}"
@@ -156,7 +156,7 @@ def _count(database: Database) -> _Counts:
 
 
 def _moved(log: Path) -> int:
-    """Pages that a process says it has moved."""
+    """Moved pages that a process reports in its log."""
     events = []
     for line in log.read_text(encoding="utf-8").splitlines():
         try:

@@ -1,1 +1,1 @@
-"""Storing and recalling the same conversations in Foxing and in what people use instead, side by side."""
+"""Storing and recalling the same conversations in Foxing and in other stores."""

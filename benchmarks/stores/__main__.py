@@ -1,4 +1,4 @@
-"""Storing and recalling in Foxing beside LangGraph's stores, mem0 and Chroma, with the same embedder.
+"""Measures storing and recalling in Foxing, LangGraph's stores, mem0 and Chroma, with the same embedder.
 
 python -m benchmarks.stores --locomo locomo_dev.json.gz --json
 python -m benchmarks.stores --folder datasets --only foxing/sqlite --only chroma/folder
@@ -25,9 +25,9 @@ LOCOMO = Path(__file__).resolve().parents[3] / "shared" / "data" / "eval" / "loc
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.stores",
-        description=f"Store conversations in Foxing and in other stores, {SINGLE} messages one a call and the rest in "
-        f"batches of {BATCH}, and ask each question for {LIMIT} messages. Each store has a process and a database of "
-        "its own and the same embedder. Foxing's pages are sealed and nothing ages.",
+        description=f"Store conversations in Foxing and in other stores, {SINGLE} messages one per call and the rest "
+        f"in batches of {BATCH}, then ask each question for {LIMIT} messages. Each store has a process and a database "
+        "of its own, and the same embedder. Foxing's pages are sealed but not aged.",
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command. Exits with an error message if a dataset is invalid."""
     options = _parser().parse_args(arguments)
     try:
         conversations = read_conversations(options.folder or options.locomo, options.messages)
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print()
         show_rows([asdict(row) for row in rows])
     for name, reason in result.left_out.items():
-        print(f"{name} is left out: {reason}")
+        print(f"{name} was not measured: {reason}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every store in a process of its own, and how they compare."""
+"""Runs every store in a process of its own and compares the results."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,19 +21,19 @@ from .systems import OURS, SYSTEMS
 
 @dataclass(frozen=True)
 class Ratio:
-    """How a store compares with Foxing on the same database, one in files with Foxing on SQLite. Above 1, Foxing is
-    ahead."""
+    """Ratios of a store to Foxing on the same database; a store in files is compared with Foxing on SQLite. Above 1,
+    Foxing is ahead."""
 
     system: str
     database: str
-    #: Foxing's messages a second ÷ those of the store; sealing counts as storing in batches
+    #: Foxing's messages per second ÷ those of the store; `batched` includes sealing
     single: float
     batched: float
-    #: time of the store ÷ Foxing's
+    #: latency of the store ÷ Foxing's
     recall_p50: float
     recall_p95: float
     again_p50: float
-    #: Foxing's share of the evidence ÷ that of the store
+    #: Foxing's evidence recall ÷ that of the store
     evidence: float
     #: bytes of the store ÷ Foxing's
     bytes: float
@@ -42,17 +42,19 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Comparison:
+    """Results of all stores, and their ratios to Foxing."""
+
     stores: list[StoreRow]
     ratios: list[Ratio]
-    #: name of a system → why it was not measured
+    #: name of a system → reason that it was not measured
     left_out: dict[str, str]
 
 
 def compare(
     keys: Sequence[str], embedder: str, conversations: Sequence[NamedConversation], progress: Advance | None = None
 ) -> Comparison:
-    """Measures the systems of `SYSTEMS` that `keys` name, one after the other. A package that is missing or fails is
-    left out with the reason; Foxing's errors are raised."""
+    """Measures the systems of `SYSTEMS` named in `keys`, one after another. A package that is missing or fails is
+    reported in `left_out`; errors of Foxing are raised."""
     rows: list[StoreRow] = []
     left_out: dict[str, str] = {}
     with _databases(any(SYSTEMS[key].database == POSTGRESQL for key in keys)) as databases:
@@ -68,14 +70,14 @@ def compare(
 
 
 class _Databases:
-    """Places for stores; of PostgreSQL, databases of one server."""
+    """Locations for stores; on PostgreSQL, databases of one server."""
 
     def __init__(self, folder: Path, server: PostgresServer | str) -> None:
-        """`server`: or why there is none."""
+        """`server`: the server, or the reason that there is none."""
         self._folder, self._server = folder, server
 
     def place(self, system: System) -> Place | str:
-        """An empty place for a system, or why there is none."""
+        """Returns an empty location for a system, or the reason that there is none."""
         folder = self._folder / system.key.replace("/", "-")
         if system.database != POSTGRESQL:
             folder.mkdir()
@@ -90,7 +92,7 @@ class _Databases:
 def _databases(with_postgresql: bool) -> Iterator[_Databases]:
     with tempfile.TemporaryDirectory(prefix="foxing-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        folder.chmod(0o755)  # the server runs as another user where this is root
+        folder.chmod(0o755)  # if this process runs as root, the server runs as another user
         if not with_postgresql:
             yield _Databases(folder, "PostgreSQL is not needed")
             return
@@ -109,7 +111,8 @@ def _databases(with_postgresql: bool) -> Iterator[_Databases]:
 def _in_a_process(
     key: str, databases: _Databases, embedder: str, conversations: Sequence[NamedConversation]
 ) -> StoreRow | str:
-    """What was measured, or why nothing was. The memory of one system is not counted for another."""
+    """Measures a system in a new process, so that its memory use is its own. Returns the reason if it was not
+    measured."""
     place = databases.place(SYSTEMS[key])
     if isinstance(place, str):
         return place
@@ -123,14 +126,14 @@ def _measure(key: str, place: Place, embedder: str, conversations: Sequence[Name
         return measure(system, place, open_embedder(embedder), conversations)
     except NotInstalled as error:
         return f"not installed ({error}); pip install 'foxing[{system.extra}]'"
-    except Exception as error:  # of another package
+    except Exception as error:  # raised by another package
         if system.package == OURS:
             raise
         return f"fails here: {type(error).__name__}: {error}"
 
 
 def _ratios(rows: Sequence[StoreRow]) -> list[Ratio]:
-    """Of all others to Foxing; none where Foxing was not measured on the database."""
+    """Ratios of all other stores to Foxing; none where Foxing was not measured on the database."""
     ours = {row.database: row for row in rows if row.system == OURS}
     pairs = [(row, ours.get(row.database if row.database == POSTGRESQL else SQLITE)) for row in rows]
     return [_ratio(row, foxing) for row, foxing in pairs if foxing is not None and row is not foxing]
@@ -152,5 +155,5 @@ def _ratio(row: StoreRow, foxing: StoreRow) -> Ratio:
 
 
 def _divided(numerator: float, denominator: float) -> float:
-    """Their ratio; 0 where there is none."""
+    """Ratio; 0 if the denominator is 0."""
     return round(numerator / denominator, 3) if denominator else 0.0

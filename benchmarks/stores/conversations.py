@@ -1,4 +1,4 @@
-"""What every store is given: conversations, and questions with the messages that answer them."""
+"""Input of the stores: conversations, and questions with the messages that answer them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from foxing.memory.values.messages import NewMessage
 
 @dataclass(frozen=True)
 class NamedConversation:
-    """A conversation, which every store keeps apart from the others."""
+    """A conversation that every store keeps apart from the others."""
 
     #: Name of its bank, namespace, user or collection.
     name: str
@@ -22,8 +22,8 @@ class NamedConversation:
 
 
 def read_conversations(place: Path, most: int | None = None) -> list[NamedConversation]:
-    """The conversations of a LoCoMo file, or of all datasets of a folder, up to `most` messages in all, with the
-    questions whose evidence is among these. Raises `InvalidInput` if there is no question."""
+    """Returns the conversations of a LoCoMo file, or of all datasets in a folder, up to `most` messages in all, with
+    the questions whose evidence is among these. Raises `InvalidInput` if no question remains."""
     conversations: list[NamedConversation] = []
     left = most
     for conversation in _conversations(place):
@@ -39,7 +39,7 @@ def read_conversations(place: Path, most: int | None = None) -> list[NamedConver
 
 
 def _conversations(place: Path) -> Iterable[Conversation]:
-    """Those questions that are counted, of each."""
+    """Yields each conversation with the questions that are counted."""
     if place.is_dir():
         for read in dict(find_datasets(place)).values():
             dataset = read()

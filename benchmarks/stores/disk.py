@@ -1,4 +1,4 @@
-"""The room that a store takes on disk."""
+"""Disk usage of a store."""
 
 import sqlite3
 from contextlib import closing
@@ -10,7 +10,8 @@ MAGIC = b"SQLite format 3\0"
 
 
 def disk_bytes(place: Place) -> int:
-    """Bytes of the files in the folder of a place and of its database, which PostgreSQL first writes to disk."""
+    """Returns the bytes of the files in the folder of a store and of its database. PostgreSQL writes a checkpoint
+    first."""
     files = sum(file.stat().st_size for file in place.folder.rglob("*") if file.is_file())
     if not place.url:
         return files
@@ -23,7 +24,7 @@ def disk_bytes(place: Place) -> int:
 
 
 def vacuum(place: Place) -> None:
-    """Returns the free space of all SQLite files and of the database of a place, which no store has open."""
+    """Reclaims free space in all SQLite files and the database of a store, which must be closed."""
     for file in place.folder.rglob("*"):
         if file.is_file() and _is_sqlite(file):
             with closing(sqlite3.connect(file)) as opened:

@@ -17,22 +17,26 @@ class FoxingMemory:
         self._banks: set[str] = set()
 
     def add(self, conversation: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+        """Stores messages in the bank of a conversation; returns their ids."""
         self._memory.store(conversation, messages)
         self._banks.add(conversation)
         return [str(message.id) for message in messages]
 
     def finish(self) -> None:
+        """Seals all banks."""
         for bank in sorted(self._banks):
             self._memory.seal(bank)
 
     def search(self, conversation: str, question: str, limit: int) -> Sequence[str]:
+        """Returns the ids of recalled messages, best first."""
         spans = self._memory.recall(conversation, question, limit=limit).spans
         return list(dict.fromkeys(span.message_id for span in spans))
 
     def close(self) -> None:
+        """Closes the memory."""
         self._memory.close()
 
 
 def database(place: Place) -> str:
-    """The URL of Foxing's database at a place."""
+    """Returns the URL of Foxing's database at a location."""
     return place.url or f"sqlite:///{place.folder / 'foxing.db'}"

@@ -1,4 +1,4 @@
-"""Stores of LangGraph: its own on SQLite and PostgreSQL, and Foxing's."""
+"""LangGraph stores: LangGraph's own on SQLite and PostgreSQL, and Foxing's."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,18 +15,19 @@ from .foxing_stores import database
 from .store import Place, Store
 
 NAMESPACE = "conversations"
-#: What is searched. Said with each item as well: `SqliteStore` 3.1 does not look at `fields` of its configuration.
+#: Fields that are searched. Passed with each item too, because `SqliteStore` 3.1 ignores `fields` in its configuration.
 INDEXED = ["text"]
 
 
 class LangGraphStore:
-    """Each message an item of a `BaseStore`, its conversation a namespace."""
+    """Stores each message as an item of a `BaseStore`, each conversation in a namespace of its own."""
 
     def __init__(self, store: Any, put_op: Any, closing: ExitStack) -> None:
-        """`put_op`: the class `PutOp`. `closing`: what is released with the store."""
+        """`put_op`: the class `PutOp`. `closing`: resources released with the store."""
         self._store, self._put_op, self._closing = store, put_op, closing
 
     def add(self, conversation: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+        """Puts messages into the namespace of a conversation; returns their ids."""
         ids = [str(message.id) for message in messages]
         if len(messages) == 1:
             self._store.put((NAMESPACE, conversation), ids[0], _value(messages[0]), index=INDEXED)
@@ -36,17 +37,20 @@ class LangGraphStore:
         return ids
 
     def finish(self) -> None:
+        """Does nothing: items are searchable once they are stored."""
         pass
 
     def search(self, conversation: str, question: str, limit: int) -> Sequence[str]:
+        """Returns the ids of the nearest messages, nearest first."""
         return [item.key for item in self._store.search((NAMESPACE, conversation), query=question, limit=limit)]
 
     def close(self) -> None:
+        """Releases the store and its connections."""
         self._closing.close()
 
 
 def open_foxing(place: Place, embedder: Embedder) -> Store:
-    """Foxing's store. Its items are found by their words alone, whatever the embedder."""
+    """Opens Foxing's store for LangGraph, whose search is lexical with any embedder."""
     put_op = _put_op()
     from foxing.integrations.langgraph import FoxingStore
 
@@ -58,7 +62,7 @@ def open_foxing(place: Place, embedder: Embedder) -> Store:
 
 
 def open_sqlite(place: Place, embedder: Embedder) -> Store:
-    """LangGraph's `SqliteStore`, opened as its `from_conn_string` does. Raises `NotInstalled`."""
+    """Opens LangGraph's `SqliteStore` as its `from_conn_string` does. Raises `NotInstalled`."""
     put_op = _put_op()
     try:
         from langgraph.store.sqlite import SqliteStore
@@ -74,7 +78,7 @@ def open_sqlite(place: Place, embedder: Embedder) -> Store:
 
 
 def open_postgresql(place: Place, embedder: Embedder) -> Store:
-    """LangGraph's `PostgresStore`, which searches with pgvector. Raises `NotInstalled`."""
+    """Opens LangGraph's `PostgresStore`, which searches with pgvector. Raises `NotInstalled`."""
     put_op = _put_op()
     try:
         from langgraph.store.postgres import PostgresStore

@@ -1,4 +1,4 @@
-"""Measuring one store: how fast it takes and finds messages, what it finds, and the room that it needs."""
+"""Measures one store: speed of storing and recalling, evidence recall, and disk usage."""
 
 import gc
 import resource
@@ -18,46 +18,46 @@ from .conversations import NamedConversation
 from .disk import disk_bytes, vacuum
 from .store import Place, Store, System
 
-SINGLE = 500  # messages stored one a call; the rest in batches
-BATCH = 100  # messages a call
-LIMIT = 10  # messages that a question asks for
+SINGLE = 500  # messages stored one per call; the rest in batches
+BATCH = 100  # messages per call
+LIMIT = 10  # messages requested per question
 
 
 @dataclass(frozen=True)
 class StoreRow:
-    """What was measured of a store."""
+    """Results of one store."""
 
     system: str
     database: str
     version: str
     messages: int
-    #: messages a second, stored one a call by one caller, and milliseconds of a call
+    #: messages per second, stored one per call by one caller, and latency of a call in ms
     single_per_s: float
     store_p50_ms: float
     store_p95_ms: float
-    #: messages a second in batches of `BATCH`
+    #: messages per second in batches of `BATCH`
     batched_per_s: float
-    #: seconds for what is done later to all messages: Foxing seals them
+    #: seconds of deferred work on all messages: Foxing seals them
     finish_s: float
     questions: int
-    #: milliseconds of a question after the store was opened again, embedding it included
+    #: latency in ms of the first pass over the questions after the store was reopened, embedding included
     recall_p50_ms: float
     recall_p95_ms: float
-    #: median of the same questions asked again
+    #: median of a second pass over the same questions
     again_p50_ms: float
-    #: share of the messages that answer a question among the `LIMIT` messages found, averaged over the questions
+    #: evidence recall among the `LIMIT` messages found, averaged over the questions
     evidence: float
-    #: bytes on disk once the store was opened, when it is closed with all messages, and then after VACUUM; an empty
-    #: database of PostgreSQL is not counted, whose own files vary by some kB
+    #: bytes on disk of the empty store, of the store closed with all messages, and after VACUUM. The size of an empty
+    #: PostgreSQL database is subtracted; its own files vary by some kB
     empty_bytes: int
     bytes: int
     vacuumed_bytes: int
-    #: most memory of the process in MiB, the embedder included; PostgreSQL's is not
+    #: peak memory of the process in MiB, with the embedder but without the processes of PostgreSQL
     peak_mib: float
 
     @property
     def sealed_per_s(self) -> float:
-        """Messages a second in batches, what is done later included; 0 without batches."""
+        """Messages per second in batches, deferred work included; 0 without batches."""
         if not self.batched_per_s:
             return 0.0
         return 1 / (1 / self.batched_per_s + self.finish_s / self.messages)
@@ -65,7 +65,7 @@ class StoreRow:
 
 @dataclass(frozen=True)
 class _Stored:
-    """Times of storing."""
+    """Timings of storing."""
 
     single_ms: list[float]
     batched: int
@@ -76,12 +76,12 @@ class _Stored:
 
 
 def measure(system: System, place: Place, embedder: Embedder, conversations: Sequence[NamedConversation]) -> StoreRow:
-    """Stores and asks everything. `place` must be empty. Raises `NotInstalled`."""
+    """Stores all messages and asks all questions. `place` must be empty. Raises `NotInstalled`."""
     embedder.embed_documents(["loads the embedder"])
-    vacuum(place)  # also what PostgreSQL comes with
+    vacuum(place)  # also the initial content of PostgreSQL
     before = disk_bytes(place)
     system.open(place, embedder).close()
-    gc.collect()  # files that a package closes when its objects end
+    gc.collect()  # closes files of unreachable objects
     opened = disk_bytes(place) - before
     with closing(system.open(place, embedder)) as store:
         stored = _store(store, conversations)
@@ -115,7 +115,7 @@ def measure(system: System, place: Place, embedder: Embedder, conversations: Seq
 
 
 def _store(store: Store, conversations: Sequence[NamedConversation]) -> _Stored:
-    """The first messages one by one, as they come up in a conversation, the others in batches, as they are imported."""
+    """Stores the first messages one by one, as in a live conversation, and the others in batches, as in an import."""
     single_ms: list[float] = []
     batched, batched_s, names = 0, 0.0, dict[str, str]()
     for conversation in conversations:
@@ -134,7 +134,7 @@ def _batches(messages: Iterator[NewMessage]) -> Iterator[list[NewMessage]]:
 
 
 def _add(store: Store, conversation: NamedConversation, messages: Sequence[NewMessage], names: dict[str, str]) -> float:
-    """Seconds that storing takes. Adds the ids that the store gives."""
+    """Stores messages, records the ids that the store assigns, and returns the seconds taken."""
     start = time.perf_counter()
     ids = store.add(conversation.name, messages)
     elapsed = time.perf_counter() - start
@@ -145,8 +145,7 @@ def _add(store: Store, conversation: NamedConversation, messages: Sequence[NewMe
 def _ask(
     store: Store, conversations: Sequence[NamedConversation], messages: dict[str, str]
 ) -> tuple[list[float], list[float]]:
-    """Milliseconds and share of the evidence of each question; one before them is not counted, since it may load
-    something."""
+    """Latency in ms and evidence recall of each question, after a warm-up question that is not counted."""
     times_ms, shares = [], []
     store.search(conversations[0].name, "is anybody there?", LIMIT)
     for conversation in conversations:
@@ -170,6 +169,6 @@ def _p95(values: Sequence[float]) -> float:
 
 
 def _peak_bytes() -> int:
-    """The most memory that this process had."""
+    """Peak memory of this process."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -1,4 +1,4 @@
-"""What a store has to do, and where it keeps what it is given."""
+"""Interface of a store, and the location of its data."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,43 +13,43 @@ SQLITE, POSTGRESQL, FOLDER = "sqlite", "postgresql", "folder"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a store keeps everything: nothing else is there."""
+    """Location of the data of a store, which contains nothing else."""
 
     folder: Path
-    #: URL of a database of its own, for stores on PostgreSQL.
+    #: URL of its own database, for stores on PostgreSQL.
     url: str = ""
 
 
 class Store(Protocol):
-    """Keeps messages by conversation and finds them again."""
+    """Stores messages by conversation and searches them."""
 
     def add(self, conversation: str, messages: Sequence[NewMessage]) -> Sequence[str]:
-        """Stores messages of a conversation in one call; returns the ids that `search` gives back for them."""
+        """Stores messages of a conversation in one call. Returns the ids that `search` uses for them."""
 
     def finish(self) -> None:
-        """Does what is done later to what was stored, such as sealing."""
+        """Does deferred work on the stored messages, such as sealing."""
 
     def search(self, conversation: str, question: str, limit: int) -> Sequence[str]:
-        """Ids of at most `limit` messages of a conversation, the best first."""
+        """Returns the ids of at most `limit` messages of a conversation, best first."""
 
     def close(self) -> None:
-        """Releases files and connections; what was stored stays at its place."""
+        """Releases files and connections; stored messages stay at their location."""
 
 
 @dataclass(frozen=True)
 class System:
-    """A store that can be measured. Modules of other packages are imported when it is opened."""
+    """A store that can be measured. Modules of other packages are imported only when it is opened."""
 
     name: str
-    #: what it keeps its data in: `SQLITE`, `POSTGRESQL`, or files of its own in a folder
+    #: storage of the data: `SQLITE`, `POSTGRESQL`, or `FOLDER` for files of its own
     database: str
-    #: the distribution whose version is reported
+    #: distribution whose version is reported
     package: str
-    #: the extra of Foxing that installs what it needs; empty for what every installation has
+    #: extra of Foxing that installs its requirements; empty if every installation has them
     extra: str
     open: Callable[[Place, Embedder], Store]
 
     @property
     def key(self) -> str:
-        """Its name on the command line."""
+        """Name on the command line."""
         return f"{self.name}/{self.database}"

@@ -1,4 +1,4 @@
-"""What is measured."""
+"""Registry of the measured stores."""
 
 from collections.abc import Mapping
 

@@ -16,33 +16,37 @@ COLLECTION = "conversations"
 
 
 class Mem0Store:
-    """Each message a memory as it is, its conversation a user. mem0 takes one time for all messages of a call, so that
-    only those that come alone keep theirs."""
+    """Stores each message unchanged as a memory, each conversation as a user. mem0 accepts one time per call, so that
+    only messages stored one by one keep theirs."""
 
     def __init__(self, memory: Any, closing: ExitStack) -> None:
-        """`closing`: what is released with the memory."""
+        """`closing`: resources released with the memory."""
         self._memory, self._closing = memory, closing
 
     def add(self, conversation: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+        """Adds messages for the user of a conversation; returns their ids."""
         turns = [{"role": message.role, "content": with_speaker(message)} for message in messages]
         metadata = {"created_at": _time(messages[0])} if len(messages) == 1 else None
         added = self._memory.add(turns, user_id=conversation, metadata=metadata, infer=False)
         return [memory["id"] for memory in added["results"]]
 
     def finish(self) -> None:
+        """Does nothing: memories are searchable once they are stored."""
         pass
 
     def search(self, conversation: str, question: str, limit: int) -> Sequence[str]:
+        """Returns the ids of the nearest memories, nearest first."""
         found = self._memory.search(question, filters={"user_id": conversation}, top_k=limit, threshold=0.0)
         return [memory["id"] for memory in found["results"]]
 
     def close(self) -> None:
+        """Releases the memory and its connections."""
         self._memory.close()
         self._closing.close()
 
 
 def open_mem0_on_qdrant(place: Place, embedder: Embedder) -> Store:
-    """mem0 as it is installed: Qdrant in this process, kept in files. Raises `NotInstalled`."""
+    """Opens mem0 with its default vector store: Qdrant in this process, in files. Raises `NotInstalled`."""
     store = {"collection_name": COLLECTION, "path": str(place.folder / "qdrant"), "on_disk": True}
     memory = open_mem0(embedder, "qdrant", store, str(place.folder / "history.db"))
     closing = ExitStack()
@@ -51,7 +55,7 @@ def open_mem0_on_qdrant(place: Place, embedder: Embedder) -> Store:
 
 
 def open_mem0_on_postgresql(place: Place, embedder: Embedder) -> Store:
-    """mem0 on pgvector, with an HNSW index as it has by default. Raises `NotInstalled`."""
+    """Opens mem0 on pgvector with its default HNSW index. Raises `NotInstalled`."""
     import_mem0()
     try:
         from psycopg_pool import ConnectionPool
@@ -64,7 +68,7 @@ def open_mem0_on_postgresql(place: Place, embedder: Embedder) -> Store:
 
 
 class ChromaStore:
-    """Each message a document, its conversation a collection."""
+    """Stores each message as a document, each conversation in a collection of its own."""
 
     def __init__(self, place: Place, embedder: Embedder) -> None:
         """Raises `NotInstalled`."""
@@ -81,6 +85,7 @@ class ChromaStore:
         return self._client.get_or_create_collection(conversation, embedding_function=None)
 
     def add(self, conversation: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+        """Embeds messages and adds them to the collection of a conversation; returns their ids."""
         ids, texts = [str(message.id) for message in messages], [with_speaker(message) for message in messages]
         self._collection(conversation).add(
             ids=ids,
@@ -91,15 +96,18 @@ class ChromaStore:
         return ids
 
     def finish(self) -> None:
+        """Does nothing: documents are searchable once they are stored."""
         pass
 
     def search(self, conversation: str, question: str, limit: int) -> Sequence[str]:
+        """Returns the ids of the nearest documents, nearest first."""
         vectors = self._embedder.embed_queries([question])
         found = self._collection(conversation).query(query_embeddings=vectors, n_results=limit)
         ids: list[str] = found["ids"][0]
         return ids
 
     def close(self) -> None:
+        """Closes the client."""
         self._client.close()
 
 

@@ -66,7 +66,7 @@ def test_a_stop_in_the_middle_of_ageing_leaves_whole_pages(capsys: pytest.Captur
 def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
     result = measure_kills(tmp_path, 2, settle=False)
     assert result.acknowledged > 0
-    assert (result.rounds, result.lost, result.twice, result.faults) == (2, 0, 0, [])
+    assert (result.rounds, result.lost, result.duplicates, result.faults) == (2, 0, 0, [])
 
 
 def test_long_messages_are_erased_and_recalled(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from training.native.adapt import adapt_model
 from training.native.build_charset import extend_charset
 from training.native.prior import symbol_pages
 from training.native.prior.__main__ import main, train_prior
-from training.native.prior.learning import doubts, initial_state, logistic_tables
+from training.native.prior.learning import initial_state, logistic_tables, uncertain_levels
 from training.native.prior.symbol_pages import SymbolPage, load_groups
 from training.native.prior.trees import huffman
 
@@ -94,9 +94,9 @@ def test_frequent_symbols_have_short_paths() -> None:
     assert depths[0] == 1 < depths[2] <= depths[3] <= depths[1]
 
 
-def test_doubts_are_rare_and_in_runs() -> None:
+def test_uncertain_levels_are_rare_and_in_runs() -> None:
     generator = random.Random(1)
-    levels = np.concatenate([doubts(12_800, generator) for _ in range(40)])
+    levels = np.concatenate([uncertain_levels(12_800, generator) for _ in range(40)])
     assert 0 < (levels > 0).mean() < 0.01
     assert levels.max() == 15
     stretch, squash = logistic_tables()

@@ -5,8 +5,9 @@
     python -m training.native --data FOLDER --run runs/native --recipe training/native/recipes/2026-11-25.json
 
 FOLDER/train and FOLDER/eval hold gzipped JSON Lines of messages, named <language>_<source>.jsonl.gz. The renderer
-typesets and draws pages from them, so images are unlimited; some show random characters, so that the network reads rare
-glyphs and meaningless strings too. The run folder keeps the latest weights and the best by held-out accuracy.
+typesets and draws pages from them, so the supply of images is unlimited. Some show random characters, so that the
+network also learns rare glyphs and meaningless strings. The run folder keeps the latest weights and the best ones by
+held-out accuracy.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from .train import train
 
 
 def argument_parser() -> argparse.ArgumentParser:
-    """The options of the command."""
+    """Returns the parser of the command line."""
     result = argparse.ArgumentParser(
         prog="python -m training.native",
         description=__doc__,
@@ -31,9 +32,12 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--data", type=Path, required=True, help="A folder with train/*.jsonl.gz and eval/*.jsonl.gz.")
     result.add_argument(
-        "--run", type=Path, default=Path("runs/native"), help="The folder for weights, state and log; runs/native."
+        "--run",
+        type=Path,
+        default=Path("runs/native"),
+        help="Folder for weights, state and log (default: runs/native).",
     )
-    result.add_argument("--minutes", type=_minutes, help="Length of the run; 90, or as in the recipe.")
+    result.add_argument("--minutes", type=_minutes, help="Length of the run (default: 90, or as in the recipe).")
     result.add_argument("--recipe", type=Path, help="A JSON file with training options.")
     result.add_argument("--resume", action="store_true", help="Continue from the latest weights of the run.")
     result.add_argument(

@@ -1,4 +1,5 @@
-"""Moves trained weights to another charset: heads are matched by character, new characters start as the mean of all."""
+"""Transfers trained weights to another charset: rows of the heads are matched by character, new rows start as the
+mean."""
 
 from collections.abc import Mapping
 
@@ -9,13 +10,13 @@ from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import Charset
 from foxing.encoder.native.model import NativeModel
 
-#: Suffixes of the tensors with one row per character of a list, and the list.
+#: Suffix of each tensor with one row per character of a list → the list.
 HEADS = {"glyphs.rare": "rare", "glyphs.rare_wide": "rare_wide"}
 
 
 def adapt_model(model: NativeModel, trained: Charset, charset: Charset) -> NativeModel:
-    """A model for `charset` with all that `model`, of the charset `trained`, knows about it. Raises `CodecError` if a
-    list differs whose characters share their rows with other layers."""
+    """Returns a model for `charset` with the weights of `model`, which was trained for `trained`. Raises `CodecError`
+    if a list differs whose characters share their rows with other layers."""
     if any(getattr(trained, name) != getattr(charset, name) for name in ("common", "wide", "frequent_wide")):
         raise CodecError("only the rare lists of a charset may change; start from new weights")
     result = NativeModel(model.dims, charset)
@@ -36,8 +37,8 @@ def _rows(trained: str, characters: str) -> Mapping[int, int]:
 
 
 def _moved(source: Tensor, length: int, rows: Mapping[int, int]) -> Tensor:
-    """`length` rows: those of `source`, and their mean for new ones, which is less likely than any trained row that
-    fits. Logits have no fixed level, so that zeros or random rows would outshine trained ones."""
+    """`length` rows: those of `source`, and their mean for new ones, which scores lower than any trained row that fits.
+    Logits have no fixed level, so zeros or random rows would outscore trained ones."""
     result = source.mean(0, keepdim=True).repeat(length, *[1] * (source.ndim - 1))
     if rows:
         result[torch.tensor(list(rows))] = source[torch.tensor(list(rows.values()))]

@@ -1,4 +1,4 @@
-"""Training batches: images of strips, some of them degraded, drawn ahead by a separate process."""
+"""Training batches: images of strips, some of them degraded, drawn ahead in a separate process."""
 
 import multiprocessing
 import random
@@ -28,7 +28,7 @@ from .texts.strips import StripSource, strip_rows, with_unreadable_cells
 AHEAD = 6  # batches drawn in advance
 UNREADABLE_SHARE = 0.02  # of the strips
 STALLED_S = 120  # wait for a batch before checking that the drawing process is alive
-#: How often a degraded image is shifted. One pixel is a quarter of a cell at `small`, half of one at `micro`.
+#: Share of the degraded images that are shifted. One pixel is a quarter of a cell at `small`, half of one at `micro`.
 SHIFTED = {"large": 0.6, "base": 0.6, "small": 0.7, "tiny": 0.5, "micro": 0.15}
 
 
@@ -52,7 +52,7 @@ class Batch(NamedTuple):
 
 
 def degrade(image: Image.Image, tier: str, generator: random.Random) -> Image.Image:
-    """The page as a scanner might deliver it: shifted, blurred, noisy, faded or compressed."""
+    """Returns the page as a scanner might produce it: shifted, blurred, noisy, faded or compressed."""
     if generator.random() < SHIFTED.get(tier, 0.5):
         dx, dy = generator.choice([-1.0, 0.0, 1.0]), generator.choice([-1.0, 0.0, 1.0])
         if generator.random() < 0.3:
@@ -75,7 +75,7 @@ def degrade(image: Image.Image, tier: str, generator: random.Random) -> Image.Im
 
 
 def draw_batch(source: StripSource, options: TrainingOptions, generator: random.Random) -> DrawnBatch:
-    """The next batch of one tier."""
+    """Draws the next batch of one tier."""
     tier = generator.choices(*zip(*options.tier_shares.items(), strict=True))[0]
     rows = strip_rows(tier)
     strips: list[Cells] = []
@@ -97,13 +97,14 @@ def draw_batch(source: StripSource, options: TrainingOptions, generator: random.
 
 
 def to_batch(tier: str, images: Sequence[Any], strips: Sequence[Cells], charset: Charset) -> Batch:
-    """Strips as they are learned from. `images`: uint8 [H, W] each, paper 255."""
+    """Returns strips as training tensors. `images`: uint8 [H, W] each, paper 255."""
     pixels = 1 - torch.from_numpy(np.stack([np.asarray(image) for image in images])).unsqueeze(1).float() / 255
     return Batch(tier, pixels, targets(strips, charset))
 
 
 class Batches:
-    """Endless batches, drawn ahead by a separate process because drawing is pure Python and would delay training."""
+    """Endless batches, drawn ahead in a separate process, because drawing is pure Python and would slow down
+    training."""
 
     def __init__(self, folder: Path, charset: Charset, options: TrainingOptions, seed: int) -> None:
         self._charset = charset
@@ -114,13 +115,13 @@ class Batches:
         self._process.start()
 
     def __iter__(self) -> Iterator[Batch]:
-        """The batches; call `wait` first. Raises `CodecError` if the drawing process dies."""
+        """Yields the batches; call `wait` first. Raises `CodecError` if the drawing process dies."""
         while True:
             tier, images, strips = self._next()
             yield to_batch(tier, images, strips, self._charset)
 
     def wait(self) -> None:
-        """Blocks until the texts are typeset. Raises `CodecError` if there are none."""
+        """Waits until the texts are typeset. Raises `CodecError` if there are none."""
         first = self._next()
         if isinstance(first, CodecError):
             raise first
@@ -146,7 +147,7 @@ class Batches:
 
 
 def _draw_forever(queue: Any, folder: Path, charset: Charset, options: TrainingOptions, seed: int) -> None:
-    """Puts None, then batches with stacked images, or a `CodecError`, into `queue` until the parent process ends."""
+    """Puts None and then batches with stacked images into `queue`, or a `CodecError`, until the parent process ends."""
     torch.set_num_threads(1)
     try:
         source = StripSource(folder, charset, options)
@@ -164,6 +165,6 @@ def _draw_forever(queue: Any, folder: Path, charset: Charset, options: TrainingO
                 break
             except Full:
                 parent = multiprocessing.parent_process()
-                if parent is None or not parent.is_alive():  # it was killed; this batch is not needed
+                if parent is None or not parent.is_alive():  # the parent was killed
                     queue.cancel_join_thread()
                     return

@@ -4,11 +4,11 @@
     python -m training.native.build_charset --extend
     python -m training.native.build_charset --marks train/*.jsonl.gz
 
-Counts the characters of the texts and writes `encoder/native/data/charset.json`. With `--extend`, the present lists
-stay and what `BLOCKS` has beyond them joins the rare ones, so that trained weights keep what they know. With `--marks`
-they stay but for the marks of pages that have no class of their own: each takes the place of the common character that
-occurs least, and `training.native.classes` moves trained weights. A compatibility ideograph of KS X 1001 with the same
-glyph as another character is left out.
+Counts the characters of the texts and writes `encoder/native/data/charset.json`. `--extend` keeps the present lists and
+adds characters of `BLOCKS` that they lack to the rare ones, so that trained weights stay valid. `--marks` keeps them
+except for page marks without a class of their own: each takes the place of the least frequent common character, and
+`training.native.classes` transfers trained weights. A compatibility ideograph of KS X 1001 with the same glyph as
+another character is left out.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from foxing.encoder.native.charset import CHARSET_PATH, Charset, distinct_glyphs
 from foxing.encoder.native.entropy.halves import check_capacity
 from foxing.renderer import MARKS, load_atlas
 
-#: Unicode blocks whose characters with a glyph belong to the charset.
+#: Unicode blocks; their characters that have a glyph belong to the charset.
 BLOCKS = (
     (0x20, 0x17F),  # ASCII, Latin-1, Latin Extended-A
     (0x192, 0x192),
@@ -81,12 +81,12 @@ IDEOGRAPHS = ((0x4E00, 0x9FFF), (0xF900, 0xFAFF))
 N_COMMON = 252  # 256 classes with those for rare, full-width, Hangul and unreadable
 N_WIDE = 3071  # 3072 with the class for rare ones
 N_FREQUENT_WIDE = 767  # 768 with the class for all others
-#: Characters with a class of their own, however often texts have them: a faded page has hundreds of gaps.
+#: Characters that always have a class of their own, whatever their frequency: a faded page has hundreds of gaps.
 ALWAYS_COMMON = frozenset(map(chr, range(0x20, 0x7F))) | frozenset(MARKS)
 
 
 def ideographs() -> Iterator[str]:
-    """The ideographs of `IDEOGRAPH_SETS`, which encode them as two bytes from 0xA1 up."""
+    """Yields the ideographs of `IDEOGRAPH_SETS`, which encode them as two bytes from 0xA1 up."""
     for name in IDEOGRAPH_SETS:
         for row in range(0xA1, 0xFF):
             for column in range(0xA1, 0xFF):
@@ -96,7 +96,7 @@ def ideographs() -> Iterator[str]:
 
 
 def members() -> tuple[list[str], str]:
-    """The narrow and the full-width characters of `BLOCKS` and `IDEOGRAPH_SETS`."""
+    """Returns the narrow and the full-width characters of `BLOCKS` and `IDEOGRAPH_SETS`."""
     atlas = load_atlas()
     points = [chr(c) for first, last in BLOCKS for c in range(first, last + 1)]
     points = list(dict.fromkeys(c for c in (*points, *sorted(set(ideographs()))) if atlas.width[ord(c)]))
@@ -105,7 +105,8 @@ def members() -> tuple[list[str], str]:
 
 
 def extend_charset(charset: Charset) -> Charset:
-    """`charset` with what `members` has beyond it in its rare lists. Raises `CodecError` if those become too long."""
+    """Returns `charset` with the characters of `members` that it lacks added to its rare lists. Raises `CodecError` if
+    these become too long."""
     narrow, full_width = members()
     full_width = distinct_glyphs(charset.wide + charset.rare_wide + full_width)
     extended = replace(
@@ -118,7 +119,7 @@ def extend_charset(charset: Charset) -> Charset:
 
 
 def build_charset(texts: Iterable[str]) -> Charset:
-    """The characters of `BLOCKS` and the ideographs, split into lists by their frequency in `texts`."""
+    """Returns the charset of `BLOCKS` and the ideographs, split into lists by their frequency in `texts`."""
     counts = _counted(texts)
     narrow, full_width = members()
     wide = sorted(full_width, key=lambda c: (-counts[c], c))
@@ -133,8 +134,8 @@ def build_charset(texts: Iterable[str]) -> Charset:
 
 
 def with_marks(charset: Charset, texts: Iterable[str]) -> Charset:
-    """`charset` with a class for each of `MARKS`: one without it changes places with the common character that occurs
-    least in `texts`."""
+    """Returns `charset` with a class for each of `MARKS`: a mark without one is swapped with the common character that
+    is least frequent in `texts`."""
     counts = _counted(texts)
     least = sorted(set(charset.common) - ALWAYS_COMMON, key=lambda c: (counts[c], -ord(c)))
     moved = dict(zip((mark for mark in MARKS if mark in charset.rare), least, strict=False))
@@ -150,6 +151,7 @@ def _counted(texts: Iterable[str]) -> Counter[str]:
 
 
 def main() -> None:
+    """Runs the command. Exits with status 1 and a message if the charset becomes too large."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, help="JSON Lines of messages, gzipped or plain.")
     change = parser.add_mutually_exclusive_group()

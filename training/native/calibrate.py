@@ -1,13 +1,14 @@
-"""Calibrates the confidence of the native codec, from which a cell is certain, and below which it is flagged.
+"""Calibrates the confidence of the native codec: its temperature, the bound above which a cell is certain, and the
+threshold of flags.
 
     python -m training.native.calibrate DATA/eval WEIGHTS OUTPUT --prior PRIOR
 
 Uses the development pages of the held-out files (see `foxing.encoder.bench.development`), on which no figure is
-reported: full ones at every tier, and what is left of them where they fade before the tier is drawn. Each tier gets the
-temperature with the least calibration error out of a few candidates. Where pages fade, a cell is certain from the
-lowest of `LEVEL_BOUNDS` at which at most `MAX_CERTAIN_ERRORS` of the characters are wrong and certain, or from a higher
-one that takes hardly more bytes. The threshold of a flag takes in nearly all wrong characters within a limit on how
-many are flagged. The output is written in float16.
+reported: full ones at every tier, and faded ones at the tiers where pages fade. Each tier gets the candidate
+temperature with the lowest calibration error. Where pages fade, a cell is certain from the lowest of `LEVEL_BOUNDS` at
+which at most `MAX_CERTAIN_ERRORS` of the characters are wrong and certain, or from a higher one that takes hardly more
+bytes. The threshold flags nearly all wrong characters within a limit on the number of flags. The output is written in
+float16.
 """
 
 import argparse
@@ -40,14 +41,14 @@ from .options import TrainingOptions
 from .texts.faded import PageFader
 
 TEMPERATURES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
-FADED_TIERS = ("tiny", "micro")  # to which pages fade
-MAX_CERTAIN_ERRORS = 6e-5  # share of the characters of trained languages; the design allows 1e-4 that are not flagged
-MAX_BYTES = 1.005  # of those at the lowest bound that is allowed: what a higher one, which says more, may take
+FADED_TIERS = ("tiny", "micro")  # tiers at which pages fade
+MAX_CERTAIN_ERRORS = 6e-5  # share of the characters of trained languages; the target for unflagged errors is 1e-4
+MAX_BYTES = 1.005  # bytes with a higher bound, which conveys more, relative to the lowest allowed bound
 UNLIMITED = 100_000  # bytes, more than any page takes
 FLAGGED_ERRORS = 0.995  # share of the wrong characters to flag
 MAX_FLAGGED = 0.05  # share of all characters, unless more are wrong; then this many times the wrong ones:
 MAX_FLAGGED_PER_ERROR = 6
-MIN_FLAGGED = 0.003  # share of all characters; a few wrong ones say little about where others would be
+MIN_FLAGGED = 0.003  # share of all characters; a few errors say little about the confidence of others
 MARGIN = 1e-4  # by which a threshold exceeds the confidences that it flags
 
 Flags = npt.NDArray[np.bool_]
@@ -56,13 +57,14 @@ Confidences = npt.NDArray[np.float32]
 
 @dataclass
 class DevelopmentPages:
-    """The pages to calibrate a tier on."""
+    """Pages for the calibration of a tier."""
 
     pages: list[Cells] = field(default_factory=list)
-    #: Whether each is in a language that the codec is trained on.
+    #: For each page, True if the codec is trained on its language.
     trained: list[bool] = field(default_factory=list)
 
     def add(self, pages: Sequence[Page], *, trained: bool) -> None:
+        """Adds pages that all have the same value of `trained`."""
         self.pages += [page.cells for page in pages]
         self.trained += [trained] * len(pages)
 
@@ -70,9 +72,9 @@ class DevelopmentPages:
 class ReadPage(NamedTuple):
     """A page as the encoder reads it, [rows, 160] each."""
 
-    #: uint32: the cells that are on the page, blank to the last row.
+    #: uint32: the original cells, padded with blank rows.
     cells: Cells
-    #: uint32: those that are read.
+    #: uint32: the cells that are read.
     read: Cells
     #: float32 in [0, 1].
     confidence: Confidences
@@ -80,30 +82,31 @@ class ReadPage(NamedTuple):
 
     @property
     def inked(self) -> Flags:
-        """bool [rows, 160]: the cells that hold a character or a gap."""
+        """Mask of the cells that hold a character or a gap, bool [rows, 160]."""
         blank: Flags = np.isin(self.cells, (BLANK, WIDE_TAIL, 0x20))
         return ~blank
 
 
 class Characters(NamedTuple):
-    """The characters and gaps of pages, [n] each."""
+    """Characters and gaps of pages, [n] each."""
 
     right: Flags
     confidence: Confidences
 
     @classmethod
     def of(cls, pages: Sequence[ReadPage]) -> "Characters":
+        """Returns the characters and gaps of `pages`."""
         right = [(page.read == page.cells)[page.inked] for page in pages]
         return cls(np.concatenate(right), np.concatenate([page.confidence[page.inked] for page in pages]))
 
     def stored(self, certain_from: float) -> "Characters":
-        """With the confidences that streams hold."""
+        """Returns the characters with their confidences quantized as in streams."""
         return self._replace(confidence=LEVEL_CONFIDENCE[quantize(self.confidence, certain_from)])
 
 
 def threshold(right: Flags, confidence: Confidences, certain_from: float = CERTAIN_FROM) -> float:
-    """The lowest confidence below which `FLAGGED_ERRORS` of the wrong characters and `MIN_FLAGGED` of all lie, unless
-    that flags too many. What is certain is never flagged."""
+    """Returns the lowest confidence below which `FLAGGED_ERRORS` of the wrong characters and `MIN_FLAGGED` of all
+    characters lie, unless that flags too many. Certain characters are never flagged."""
     wrong = np.sort(confidence[~right])
     share = max(MAX_FLAGGED, MAX_FLAGGED_PER_ERROR * len(wrong) / max(1, len(confidence)))
     highest = min(float(np.quantile(confidence, min(1.0, share))), certain_from)
@@ -114,8 +117,8 @@ def threshold(right: Flags, confidence: Confidences, certain_from: float = CERTA
 
 
 def certain_from(runner: NetworkRunner, pages: Sequence[ReadPage], trained: Characters) -> float:
-    """The confidence from which a cell is certain: the highest of `LEVEL_BOUNDS` that takes at most `MAX_BYTES` times
-    the bytes of the lowest one at which few enough of the `trained` characters are wrong and certain."""
+    """Returns the confidence from which a cell is certain: the highest of `LEVEL_BOUNDS` that takes at most `MAX_BYTES`
+    times the bytes of the lowest one at which few enough of the `trained` characters are wrong and certain."""
     shares = [(~trained.right & (trained.confidence >= bound)).mean() for bound in LEVEL_BOUNDS]
     allowed = [
         CERTAIN_FROM,
@@ -160,7 +163,7 @@ def _read_prior(path: Path) -> PriorTables:
 
 
 def _development_pages(data: Path, fader: PageFader, dims: NativeDims) -> dict[str, DevelopmentPages]:
-    """The pages by tier: full ones, and where they fade what is left of them."""
+    """Pages by tier: full ones, and faded ones at `FADED_TIERS`."""
     result = {tier: DevelopmentPages() for tier in dims.tiers}
     byte_limits = {tier: one.tokens * dims.token_bytes for tier, one in dims.tiers.items()}
     languages = {name.split("_")[0] for name in TrainingOptions().text_shares}
@@ -181,7 +184,7 @@ class _TierCalibration(NamedTuple):
 
 
 def _calibrate_tier(runner: NetworkRunner, development: DevelopmentPages, tier: str) -> _TierCalibration:
-    """The calibration of a tier; prints a line about it."""
+    """Calibrates a tier and prints a summary line."""
     errors: dict[float, float] = {}
     best: list[ReadPage] = []
     for temperature in TEMPERATURES:
@@ -190,7 +193,7 @@ def _calibrate_tier(runner: NetworkRunner, development: DevelopmentPages, tier: 
         best = pages if errors[temperature] == min(errors.values()) else best
     temperature = min(errors, key=lambda candidate: errors[candidate])
     trained = Characters.of([page for page, is_trained in zip(best, development.trained, strict=True) if is_trained])
-    # where a page fades, what is said about cells that are right takes the room of words
+    # on faded pages, confidences of correct cells take bytes from words
     certain = certain_from(runner, best, trained) if tier in FADED_TIERS else CERTAIN_FROM
     right, confidence = Characters.of(best).stored(certain)
     flag_below = threshold(right, confidence, certain)
@@ -199,14 +202,14 @@ def _calibrate_tier(runner: NetworkRunner, development: DevelopmentPages, tier: 
     print(
         f"{tier}: {right.mean():.4%} right, temperature {temperature}, certain from {certain}, "
         f"ECE {calibration_error(right, confidence):.4f}, flagged below {flag_below}: {flagged:.2%}, "
-        f"silent {silent[0]:.2f} in 10,000 in trained languages, {silent[1]:.2f} in all",
+        f"silent errors per 10,000: {silent[0]:.2f} in trained languages, {silent[1]:.2f} in all",
         flush=True,
     )
     return _TierCalibration(temperature, certain, flag_below)
 
 
 def _silent(characters: Characters, flag_below: float) -> float:
-    """Wrong characters that are not flagged, in 10,000."""
+    """Wrong characters that are not flagged, per 10,000."""
     return 1e4 * float((~characters.right & (characters.confidence >= flag_below)).mean())
 
 
@@ -221,18 +224,21 @@ def _read(runner: NetworkRunner, pages: Sequence[Cells], tier: str, temperature:
 
 
 def _read_page(cells: Cells, read: RecognizedPages, place: int) -> ReadPage:
-    """Page `place` of a batch, which shows `cells`."""
+    """Page `place` of a batch. `cells`: its original cells."""
     padded = np.pad(cells, ((0, read.cells.shape[1] - len(cells)), (0, 0)))
     grid = SymbolGrid(read.symbols[place], read.rare[place])
     return ReadPage(padded, read.cells[place], read.confidence[place], grid)
 
 
 def main() -> None:
+    """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="A folder with held-out *.jsonl.gz files.")
     parser.add_argument("weights", type=Path, help="The weights to calibrate.")
     parser.add_argument("output", type=Path, help="The weights file to write.")
-    parser.add_argument("--prior", type=Path, help="A prior, written by training.native.prior, to put in.")
+    parser.add_argument(
+        "--prior", type=Path, help="Prior of training.native.prior that replaces the one in the weights."
+    )
     arguments = parser.parse_args()
     calibrate(arguments.data, arguments.weights, arguments.output, arguments.prior)
 

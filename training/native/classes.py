@@ -1,13 +1,13 @@
-"""Moves trained weights to a charset in which some characters have changed places between `common` and `rare`.
+"""Transfers trained weights to a charset in which some characters have moved between `common` and `rare`.
 
     python -m training.native.classes --data FOLDER WEIGHTS OUTPUT
 
-Only the rows of those characters and of the classes of rare and of unreadable ones learn, in the classifiers of cells
-and of rare characters; all else stays, so that nothing else reads differently. What is rare keeps its probability where
-nothing has moved. What is unreadable learns, because two rows of gaps at the end of a page look like none that the
-network was trained on. The objective is convex and the features are fixed, so a few hundred images suffice: strips of
-full pages of FOLDER/train and of synthetic text with the moved characters sprinkled in, faded pages, and images that
-are not pages. About ten minutes on one core.
+Trains only the rows of those characters and of the classes of rare and unreadable characters, in the classifiers of
+cells and of rare characters. All other weights are frozen, so that other characters are read as before. The class of
+rare characters keeps its probability where nothing has moved. The class of unreadable characters is trained because two
+rows of gaps at the end of a page resemble nothing that the network was trained on. The objective is convex and the
+features are fixed, so a few hundred images suffice: strips of full pages of FOLDER/train and of synthetic text with the
+moved characters inserted, faded pages, and images that are not pages. Takes about ten minutes on one core.
 """
 
 import argparse
@@ -38,46 +38,47 @@ from .options import TrainingOptions
 from .texts.faded import PageFader
 from .texts.strips import StripSource
 
-STRIPS, FADED = 60, 40  # strips of full pages or synthetic text, and faded pages, of each tier
+STRIPS, FADED = 60, 40  # strips of full pages or synthetic text, and faded pages, per tier
 OPTIONS = TrainingOptions(negative_share=0.08)
-SPRINKLED = 0.01  # share of the cells of a strip that become moved characters
-FADED_PAGES = 6  # of a file, to each room
-PAGES = 60  # of a file, from which those are taken
-PULL = 1e-4  # weight of the squared distance of a row from where it starts
-DECAY = 1e-6  # weight of the squared size of rows that start anew
-STEPS = 120  # of the optimiser, at most
+SPRINKLED = 0.01  # share of the cells of a strip that are replaced by moved characters
+FADED_PAGES = 6  # per file and size
+PAGES = 60  # per file, from which the faded ones are taken
+PULL = 1e-4  # weight of the squared distance of a row from its start
+DECAY = 1e-6  # weight of the squared norm of new rows
+STEPS = 120  # maximum number of optimiser steps
 ROUNDS = 2
-SAMPLED = 0.1  # share of the cells of other characters that the first round learns from
-CHUNK_CELLS = 1 << 14  # that logits are computed of at once
-NEAR = 1e-3  # probability from which the second round learns from such a cell
+SAMPLED = 0.1  # share of the cells of other characters used in the first round
+CHUNK_CELLS = 1 << 14  # cells per batch of logits
+NEAR = 1e-3  # probability from which the second round uses such a cell
 
 
 @dataclass(frozen=True)
 class Moves:
-    """The characters that have changed places."""
+    """Characters that have moved between lists."""
 
-    #: Classes of cells whose character is new.
+    #: Classes of cells that have a new character.
     classes: list[int]
-    #: Rows of the classifier of rare characters whose character is new.
+    #: Rows of the classifier of rare characters that have a new character.
     rare: list[int]
     #: uint32 [n]: all characters that moved.
     characters: Cells
 
     @classmethod
     def between(cls, trained: Charset, charset: Charset) -> "Moves":
-        """What has moved. Raises `CodecError` if the charsets differ in more, or in nothing."""
+        """Returns the moves between two charsets. Raises `CodecError` if they differ in anything else, or not at
+        all."""
         classes = [i for i, (old, new) in enumerate(zip(trained.common, charset.common, strict=True)) if old != new]
         rare = [i for i, (old, new) in enumerate(zip(trained.rare, charset.rare, strict=False)) if old != new]
         moved = sorted(charset.common[i] for i in classes) + sorted(charset.rare[i] for i in rare)
         known = sorted(trained.rare[i] for i in rare) + sorted(trained.common[i] for i in classes)
         lists = [(c.wide, c.rare_wide, c.frequent_wide, len(c.rare)) for c in (trained, charset)]
         if not classes or moved != known or lists[0] != lists[1]:
-            raise CodecError("the charset of these weights does not differ by characters that changed places")
+            raise CodecError("the charset of these weights must differ from the present one by moved characters alone")
         return cls(classes, rare, np.array([ord(c) for c in moved], dtype=np.uint32))
 
 
 class MarkedStrips(StripSource):
-    """Draws faded pages, and strips of full ones and of synthetic text with the moved characters sprinkled in."""
+    """Draws faded pages, and strips of full pages and of synthetic text with the moved characters inserted."""
 
     def __init__(self, folder: Path, charset: Charset, characters: Cells) -> None:
         """`folder`: with *.jsonl.gz. Raises `CodecError` if there are no texts."""
@@ -88,11 +89,11 @@ class MarkedStrips(StripSource):
         self._characters = characters
 
     def strip(self, rows: int) -> Cells:
-        """uint32 [rows, 160]: the next strip of full pages or synthetic text."""
+        """Returns the next strip of full pages or synthetic text, uint32 [rows, 160]."""
         return self._sprinkled(super().strip(rows))
 
     def faded_page(self, tier: str) -> Cells:
-        """uint32 [rows, 160]: a faded page, blank to the end of its last token row."""
+        """Returns a faded page, uint32 [rows, 160], padded with blank rows to whole token rows."""
         page = self.generator.choice(self._faded)
         return np.pad(page, ((0, -len(page) % DENSE_PAGE.rows_per_token(tier)), (0, 0)))
 
@@ -115,7 +116,7 @@ def _faded_pages(folder: Path, charset: Charset) -> Iterator[Cells]:
 
 
 def draw(strips: MarkedStrips, tiers: Sequence[str]) -> Iterator[Batch]:
-    """`STRIPS` strips and `FADED` faded pages of each tier."""
+    """Yields `STRIPS` strips and `FADED` faded pages of each tier."""
     generator = strips.generator
     for tier in tiers:
         options = replace(OPTIONS, tier_shares={tier: 1.0})
@@ -131,18 +132,19 @@ def draw(strips: MarkedStrips, tiers: Sequence[str]) -> Iterator[Batch]:
 
 @dataclass(frozen=True)
 class Examples:
-    """What a classifier got, and what it should say."""
+    """Inputs and targets of a classifier."""
 
     #: float32 [N, C].
     features: Tensor
     #: int64 [N]: the right row.
     answers: Tensor
-    #: bool [N]: whether the cell shows a character that has changed places.
+    #: bool [N]: True if the cell shows a character that has moved.
     moved: Tensor
 
 
 def examples(model: NativeModel, drawn: Sequence[Batch], layer: nn.Linear, moves: Moves) -> Examples:
-    """What `layer` of `model` gets for the strips: all cells, or, if it tells rare characters apart, those of them."""
+    """Returns the inputs of `layer` of `model` for the batches: all cells, or only those of rare characters if `layer`
+    is their classifier."""
     rare_class = model.encoder.glyphs.rare_class
     inputs: list[Tensor] = []
     answers: list[Tensor] = []
@@ -165,7 +167,7 @@ def _in(numbers: Tensor, chosen: Sequence[int]) -> Tensor:
 
 @contextmanager
 def _inputs_of(layer: nn.Linear, inputs: list[Tensor]) -> Iterator[None]:
-    """Adds to `inputs` what `layer` gets."""
+    """Appends the inputs of `layer` to `inputs` while the context is open."""
     handle = layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0].clone()))
     try:
         yield
@@ -174,11 +176,12 @@ def _inputs_of(layer: nn.Linear, inputs: list[Tensor]) -> Iterator[None]:
 
 
 def fit_rows(layer: nn.Linear, given: Examples, new: Sequence[int], old: Mapping[int, bool] | None = None) -> None:
-    """Fits rows of `layer` in place, so that the right row is the likeliest: `new` ones, and `old` ones, which stay
-    near where they are.
+    """Fits the rows `new` and `old` of `layer` in place to maximise the likelihood of the right row; `old` rows stay
+    near their start.
 
-    `old`: row → whether it keeps its share, beside the rows that do not learn, of the cells where nothing has moved.
-    Learns from all examples of the rows and a sample of the others; then from those too that nearly read as one.
+    `old`: row → True if it keeps its probability, relative to the frozen rows, on cells where nothing has moved. Uses
+    all examples of the rows and a sample of the others, and in the second round also those that nearly read as one of
+    the rows.
     """
     old = old or {}
     rows = [*new, *old]
@@ -196,7 +199,8 @@ def fit_rows(layer: nn.Linear, given: Examples, new: Sequence[int], old: Mapping
 
 
 def _answers(layer: nn.Linear, given: Examples, rows: list[int], kept: Sequence[int]) -> Tensor:
-    """float32 [N, len(rows) + 1]: how likely each of `rows` should be, and any other. `kept` ones keep their share."""
+    """Target probabilities of `rows`, and of all others together, float32 [N, len(rows) + 1]. Rows in `kept` keep their
+    probability."""
     places = _places(given.answers, rows)
     result = F.one_hot(places, len(rows) + 1).float()
     others = _logsumexp(layer, given.features, [row for row in range(layer.out_features) if row not in rows])
@@ -209,11 +213,11 @@ def _answers(layer: nn.Linear, given: Examples, rows: list[int], kept: Sequence[
 
 
 class _Pull(NamedTuple):
-    """Where rows should be near."""
+    """Penalty that keeps rows near their start."""
 
     #: float32 [K, C + 1]: weights and biases.
     start: Tensor
-    #: bool [K]: which of them; the others should be small instead.
+    #: bool [K]: rows held near their start; the norm of the others is penalised instead.
     held: Tensor
 
     def __call__(self, rows: Tensor) -> Tensor:
@@ -221,7 +225,7 @@ class _Pull(NamedTuple):
 
 
 def _fit(layer: nn.Linear, given: Examples, weights: Tensor, rows: list[int], pull: _Pull) -> None:
-    """Fits once. `given.answers`: as from `_answers`; `weights`: float32 [N], of the examples."""
+    """Runs one fit. `given.answers`: from `_answers`; `weights`: float32 [N], of the examples."""
     others = _logsumexp(layer, given.features, [row for row in range(layer.out_features) if row not in rows])
     learned = torch.cat([layer.weight[rows], layer.bias[rows, None]], dim=1).detach().requires_grad_()
     optimizer = torch.optim.LBFGS([learned], max_iter=STEPS, history_size=20, line_search_fn="strong_wolfe")
@@ -242,19 +246,19 @@ def _fit(layer: nn.Linear, given: Examples, weights: Tensor, rows: list[int], pu
 
 @torch.no_grad()
 def _logsumexp(layer: nn.Linear, features: Tensor, rows: list[int]) -> Tensor:
-    """float32 [N]: the logarithm of the sum of the exponentials of the logits of `rows`."""
+    """Logarithm of the summed exponentials of the logits of `rows`, float32 [N]."""
     weight, bias = layer.weight[rows], layer.bias[rows]
     return torch.cat([F.linear(part, weight, bias).logsumexp(1) for part in torch.split(features, CHUNK_CELLS)])
 
 
 def _share(layer: nn.Linear, features: Tensor, rows: list[int]) -> Tensor:
-    """float32 [N]: the probability of `rows`."""
+    """Probability of `rows`, float32 [N]."""
     everything = list(range(layer.out_features))
     return (_logsumexp(layer, features, rows) - _logsumexp(layer, features, everything)).exp()
 
 
 def _places(answers: Tensor, rows: list[int]) -> Tensor:
-    """int64 [N]: the place of each of `answers` in `rows`, `len(rows)` for another one."""
+    """Index in `rows` of each of `answers`, int64 [N]; `len(rows)` for other rows."""
     places = torch.full_like(answers, len(rows))
     for place, row in enumerate(rows):
         places[answers == row] = place
@@ -262,7 +266,8 @@ def _places(answers: Tensor, rows: list[int]) -> Tensor:
 
 
 def move_classes(data: Path, weights: LoadedWeights, charset: Charset) -> LoadedWeights:
-    """`weights` for `charset`. Raises `CodecError` if the charsets do not fit, or there are no texts in `data`."""
+    """Returns `weights` transferred to `charset`. Raises `CodecError` if the charsets do not fit, or if there are no
+    texts in `data`."""
     moves = Moves.between(weights.charset, charset)
     model = NativeModel(weights.model.dims, charset)
     model.load_state_dict(weights.model.state_dict())
@@ -271,7 +276,7 @@ def move_classes(data: Path, weights: LoadedWeights, charset: Charset) -> Loaded
     glyphs = model.encoder.glyphs
     last = glyphs.cell[-1]
     assert isinstance(last, nn.Linear)
-    # the glance first, whose result is an input of the other layers
+    # `glance` first, because its result is an input of the other layers
     fit_rows(glyphs.glance, examples(model, drawn, glyphs.glance, moves), moves.classes)
     old = {charset.rare_class: True, charset.unreadable_class: False}
     fit_rows(last, examples(model, drawn, last, moves), moves.classes, old)

@@ -1,4 +1,4 @@
-"""Accuracy of a network in training on held-out pages."""
+"""Held-out accuracy of a network during training."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from foxing.encoder.native.runner import NetworkRunner, to_pixels
 from foxing.encoder.native.weights import LoadedWeights
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Typesetter, render
 
-#: Held-out files that are evaluated during training.
+#: Held-out files that are evaluated.
 EVALUATED = (
     *("en_sgd", "en_irc", "en_swe_agent", "ko_nsmc", "ja_real_persona_chat", "zh_kdconv", "de_gesetze", "fr_tldr"),
     "ru_tldr",
@@ -21,7 +21,8 @@ BATCH_PAGES = 4
 
 
 def held_out_pages(folder: Path, charset: Charset, names: Sequence[str]) -> dict[str, list[Cells]]:
-    """Cells of up to two development pages of each file, by its name. No reported figure uses these pages."""
+    """Returns the cells of up to two development pages of each file, by its name. No reported figure uses these
+    pages."""
     setter = Typesetter(repertoire=charset.repertoire)
     result: dict[str, list[Cells]] = {}
     for name in names:
@@ -33,7 +34,7 @@ def held_out_pages(folder: Path, charset: Charset, names: Sequence[str]) -> dict
 
 
 def cell_accuracy(runner: NetworkRunner, pages: Sequence[Cells], tier: str) -> float:
-    """Share of the characters of `pages` that the encoder recognises, blanks not counted."""
+    """Returns the share of the characters of `pages` that the encoder recognises, without blanks."""
     right = total = 0
     for start in range(0, len(pages), BATCH_PAGES):
         part = pages[start : start + BATCH_PAGES]
@@ -47,7 +48,7 @@ def cell_accuracy(runner: NetworkRunner, pages: Sequence[Cells], tier: str) -> f
 
 
 def evaluate(weights: LoadedWeights, held_out: Mapping[str, Sequence[Cells]]) -> dict[str, float]:
-    """Accuracy by "tier/text"."""
+    """Returns the accuracy by "tier/text"."""
     weights.model.eval()
     runner = NetworkRunner(weights.model, weights.charset, weights.prior)
     report = {

@@ -1,5 +1,5 @@
-"""Negative examples, images that are not pages: noise, other fonts and sizes, rotated or mirrored pages, shapes. From
-them the codec learns to mark cells as unreadable."""
+"""Negative examples: images that are not pages, such as noise, other fonts and sizes, rotated or mirrored pages, and
+shapes. They train the codec to mark cells as unreadable."""
 
 import random
 
@@ -11,7 +11,7 @@ INK = 0.12  # share of full black above which a cell is not blank
 
 
 def negative_image(page: Image.Image, words: str, generator: random.Random) -> Image.Image:
-    """An image of the size of `page`, mode "L", that is not a page of this codec. Some show `words`."""
+    """Returns an image of the size of `page`, mode "L", that is not a page of this codec. Some show `words`."""
     kind = generator.random()
     if kind < 0.25:
         return _noise(page.size, generator)
@@ -23,7 +23,7 @@ def negative_image(page: Image.Image, words: str, generator: random.Random) -> I
 
 
 def inked_cells(image: Image.Image, rows: int, columns: int) -> npt.NDArray[np.bool_]:
-    """bool [rows, columns]: the cells with ink in them or in an adjacent cell."""
+    """Returns the mask of the cells with ink in them or in an adjacent cell, bool [rows, columns]."""
     ink = 1 - np.asarray(image, dtype=np.float32) / 255
     down = np.linspace(0, ink.shape[0], rows + 1).astype(int)[:-1]
     across = np.linspace(0, ink.shape[1], columns + 1).astype(int)[:-1]
@@ -46,7 +46,7 @@ def _noise(size: tuple[int, int], generator: random.Random) -> Image.Image:
 
 
 def _other_font(size: tuple[int, int], words: str, generator: random.Random) -> Image.Image:
-    """Wrapped words in an outline font of a third to twice our glyph size, sometimes stretched and sheared."""
+    """Wrapped words in an outline font of a third to twice the codec's glyph size, sometimes stretched and sheared."""
     scale = 2
     height = generator.uniform(0.01, 0.045) * size[0] * scale
     font = ImageFont.load_default(size=max(7.0, height))

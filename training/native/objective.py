@@ -12,13 +12,13 @@ from foxing.encoder.native.charset import HANGUL_FIRST, HANGUL_LAST, N_LEAD, N_T
 from foxing.encoder.native.network.features import Features, Targets
 from foxing.renderer import Cells
 
-CONTEXT_FREE_WEIGHT = 0.3  # of the classes before the context along the text
+CONTEXT_FREE_WEIGHT = 0.3  # weight of the loss of the classes before context is applied
 IGNORED = -100  # a target without a cost: the right half of a full-width character
 
 
 def targets(cells: Sequence[Cells], charset: Charset) -> Targets:
-    """Targets for strips of `cells`, uint32 [rows, 160] each. Raises `CodecError` for a character outside the charset,
-    which the typesetter would have escaped."""
+    """Returns the targets of strips of `cells`, uint32 [rows, 160] each. Raises `CodecError` for a character outside
+    the charset, which the typesetter would have escaped."""
     grid = np.stack(cells).reshape(len(cells), -1, 2)
     classes = charset.cell_class[grid]
     if (classes < 0).any():
@@ -36,8 +36,8 @@ def targets(cells: Sequence[Cells], charset: Charset) -> Targets:
 
 
 def loss(features: Features, target: Targets) -> Tensor:
-    """Mean negative log-likelihood of the targets in nats per cell, given `features` that looked up the lists of
-    `target`. Both halves of a full-width character have its class."""
+    """Returns the mean negative log-likelihood of the targets in nats per cell, given `features` that looked up the
+    lists of `target`. Both halves of a full-width character have its class."""
     full = features.frequent_wide.at | features.hangul.at
     classes = target.cells.clone()
     classes[:, :, 1][full] = classes[:, :, 0][full]

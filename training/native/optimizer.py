@@ -1,4 +1,4 @@
-"""The optimiser of the training: Muon for the matrices inside the network, AdamW for everything else."""
+"""Optimiser of the training: Muon for the matrices inside the network, AdamW for all other parameters."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class MuonAdamW:
     """Muon and AdamW behind one interface, with a common schedule."""
 
     def __init__(self, model: nn.Module, muon_rate: float, adam_rate: float, weight_decay: float) -> None:
-        #: Each parameter of Muon, and a view of it as a matrix, which Muon requires.
+        #: Each parameter of Muon with a view of it as a matrix, which Muon requires.
         self._views: list[tuple[nn.Parameter, nn.Parameter]] = []
         rest: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
@@ -50,17 +50,21 @@ class MuonAdamW:
                 group["lr"] = rate * share
 
     def zero_grad(self) -> None:
+        """Clears the gradients of the model."""
         self._model.zero_grad(set_to_none=True)
 
     def step(self) -> None:
+        """Takes one step with both optimisers."""
         for parameter, view in self._views:
             view.grad = None if parameter.grad is None else parameter.grad.reshape(view.shape)
         self._muon.step()  # type: ignore[no-untyped-call]
         self._adam.step()
 
     def state_dict(self) -> dict[str, Any]:
+        """Returns the state of both optimisers."""
         return {"muon": self._muon.state_dict(), "adam": self._adam.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores a state from `state_dict`."""
         self._muon.load_state_dict(state["muon"])
         self._adam.load_state_dict(state["adam"])

@@ -27,9 +27,9 @@ class TrainingOptions:
     weight_decay: float = 0.01
     #: Strips in a batch.
     strips: int = 6
-    #: Whether only the classifiers learn, as after the charset has grown; several times as fast.
+    #: True to train only the classifiers, as after an extension of the charset; several times as fast.
     heads_only: bool = False
-    #: Seed of the initial weights and of all that is drawn.
+    #: Seed of the initial weights and of the training data.
     seed: int = 1
     #: Seconds between evaluations on held-out pages.
     evaluate_every_s: float = 480.0
@@ -82,7 +82,7 @@ class TrainingOptions:
 
     @classmethod
     def from_recipe(cls, path: Path) -> Self:
-        """The options in a JSON file. Raises `CodecError` if it cannot be read or names an unknown option."""
+        """Reads the options from a JSON file. Raises `CodecError` if it cannot be read or names an unknown option."""
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:

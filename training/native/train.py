@@ -1,4 +1,4 @@
-"""Trains the network of the native codec; `__main__` is its command line."""
+"""Trains the network of the native codec. The command line is in `__main__`."""
 
 import json
 import time
@@ -25,15 +25,15 @@ from .objective import loss
 from .optimizer import MuonAdamW
 from .options import TrainingOptions
 
-PROGRESS_STEPS = 50  # between lines about the progress
-#: What `TrainingOptions.heads_only` trains: the classifiers, but not the glance, whose result goes back into the
+PROGRESS_STEPS = 50  # between progress lines
+#: Modules trained with `TrainingOptions.heads_only`: the classifiers except `glance`, whose result feeds back into the
 #: network.
 HEADS = tuple(f"encoder.glyphs.{name}." for name in ("cell", "rare", "shape", "often", "wide", "rare_wide", "jamo"))
 FINAL_RATE = 0.02  # share of the learning rate at the end of the run
 
 
 class Trainer:
-    """A model with its optimiser."""
+    """A model and its optimiser."""
 
     def __init__(self, model: NativeModel, charset: Charset, options: TrainingOptions) -> None:
         self.model = model
@@ -45,8 +45,8 @@ class Trainer:
         self.optimizer = MuonAdamW(model, options.muon_rate, options.adam_rate, options.weight_decay)
 
     def step(self, batch: Batch, progress: float, warmup: float) -> float:
-        """Takes one step and returns the loss. `progress`: share of the run that is over; `warmup`: scales the rates,
-        both in [0, 1]."""
+        """Takes one step and returns the loss. `progress`: share of the run completed; `warmup`: factor of the learning
+        rates; both in [0, 1]."""
         tier, pixels, target = batch
         options, model = self.options, self.model
         falling = min(1.0, FINAL_RATE + (1 - FINAL_RATE) * (1 - progress) / (1 - options.decay_from))
@@ -64,38 +64,39 @@ class Trainer:
 
 
 class RunFolder:
-    """The folder of a run: weights, the optimiser's state, and a log with the held-out accuracies."""
+    """Folder of a run: weights, state of the optimiser, and a log with held-out accuracies."""
 
     def __init__(self, folder: Path, trainer: Trainer, start: LoadedWeights) -> None:
-        """`start`: the weights that the run starts from."""
+        """`start`: weights that the run starts from."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._state = folder / "optimizer.pt"
         self._trainer = trainer
         self._start = start
         self._best = float(start.info.get("score", 0.0))
-        #: Steps so far, those of earlier runs included.
+        #: Steps so far, including earlier runs.
         self.step = int(start.info.get("step", 0))
 
     @property
     def weights(self) -> LoadedWeights:
-        """The weights in training."""
+        """Weights in training."""
         return self._start
 
     def load_optimizer(self) -> None:
-        """Restores the optimiser's state if the folder has one."""
+        """Restores the state of the optimiser if the folder has one."""
         if self._state.exists():
             self._trainer.optimizer.load_state_dict(torch.load(self._state, weights_only=True))
 
     def log(self, record: Mapping[str, Any]) -> None:
-        """Appends a line to `log.jsonl`."""
+        """Appends a line to `log.jsonl` and prints it."""
         line = json.dumps({"step": self.step, **record})
         with (self._folder / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(line + "\n")
         print(line, flush=True)
 
     def save(self, report: Mapping[str, float]) -> None:
-        """Writes the latest weights, and the best ones if these are, with the held-out accuracies in `report`."""
+        """Writes the latest weights, and the best ones if the score has not dropped. `report`: held-out accuracies by
+        "tier/text"."""
         scores = [value for name, value in report.items() if not name.startswith("micro")]
         score = float(np.mean(scores)) if scores else 0.0
         info: WeightsInfo = {"step": self.step, "score": score, "held_out": dict(report)}
@@ -122,6 +123,7 @@ class Progress:
 
     @property
     def minutes(self) -> float:
+        """Minutes since the start of the run."""
         return (time.monotonic() - self.started) / 60
 
     def add(self, batch: Batch, value: float) -> None:
@@ -131,7 +133,7 @@ class Progress:
         self.cells += batch.target.cells.numel()
 
     def line(self, minutes: float) -> str:
-        """Speed and losses, in a line to print."""
+        """Returns a progress line with speed and losses."""
         speed = self.cells / (time.monotonic() - self.started) / 1e3
         losses = " ".join(f"{name} {self.losses[name]:.4f}" for name in sorted(self.losses))
         return f"{minutes:.1f} min {speed:.0f}k cells/s {losses}"
@@ -155,8 +157,8 @@ def train(data: Path, run: Path, options: TrainingOptions, *, resume: Path | Non
 
 
 def _start(resume: Path | None) -> LoadedWeights:
-    """The weights in `resume`, moved to the present charset if they had another; or a new model with the prior of the
-    released weights, which is trained apart from it."""
+    """Weights in `resume`, adapted to the present charset if they had another; or a new model with the prior of the
+    released weights, which is trained separately."""
     charset = load_charset()
     if resume is None:
         weights = LoadedWeights(NativeModel(NativeDims(), charset), charset, load_weights().prior, {})
@@ -170,7 +172,7 @@ def _start(resume: Path | None) -> LoadedWeights:
 
 
 def _train_on(batches: Batches, trainer: Trainer, folder: RunFolder, eval_folder: Path) -> dict[str, float]:
-    """Trains until the time is over and returns the last held-out accuracies."""
+    """Trains until the time is over; returns the last held-out accuracies."""
     options = trainer.options
     held_out = held_out_pages(eval_folder, trainer.charset, EVALUATED)
     batches.wait()

@@ -1,11 +1,11 @@
-"""The tiny model that reads, through storing, ageing and recall: how much comes back right.
+"""Measures the accuracy of the tiny reader end to end, through storing, ageing and recall.
 
     python -m training.tiny_reader.bank [--banks 4]
 
-Each bank holds thirty messages of words that the model knows, from seeds that training never uses. It is sealed, aged
-to `small` and to `tiny`, where pages are drawn from what was decoded before, and recalled by its time window. Pages are
-decoded from their stored tokens and compared with their headers, row by row, with what was typeset. Silent errors are
-characters of recalled messages that are wrong and not flagged.
+Each bank holds thirty messages of the model's vocabulary, from seeds that training never uses. It is sealed, aged to
+`small` and to `tiny`, where pages are drawn from the text decoded before, and recalled by its time window. Pages are
+decoded from their stored tokens and compared with the typeset pages row by row, headers included. Silent errors are
+wrong characters of recalled messages that are not flagged.
 """
 
 import argparse
@@ -29,12 +29,12 @@ BANK = "ana"
 FIRST_SEED = 77_000_300
 MESSAGES = 30
 START = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
-#: Tier → days after the messages at which the default policy has moved them there.
+#: Tier → age in days at which the default policy has moved messages there.
 AGES = {"base": 0, "small": 8, "tiny": 40}
 
 
 class Text(NamedTuple):
-    """A text that came back."""
+    """A page or message as read, compared with the original."""
 
     tier: str
     #: "page" or "message".
@@ -42,11 +42,12 @@ class Text(NamedTuple):
     decoded: bool
     wrong: int
     characters: int
-    #: Wrong characters that are not flagged; none are flagged on a page.
+    #: Wrong characters of a message that are not flagged; 0 for a page.
     silent: int = 0
 
 
 def messages(seed: int) -> list[dict[str, Any]]:
+    """Returns the messages of one bank, always the same for a seed."""
     generator = PageGenerator(seed)
     return [
         {
@@ -61,7 +62,7 @@ def messages(seed: int) -> list[dict[str, Any]]:
 
 
 def read_back(codec: Codec, folder: Path, seed: int) -> Iterator[Text]:
-    """Every page and message of one bank at each tier."""
+    """Yields every page and message of one bank at each tier."""
     stored = messages(seed)
     contents = {message["id"]: message["content"] for message in stored}
     entries = [Entry(m["id"], m["role"], m["content"], m["created_at"], m["thread"]) for m in stored]
@@ -88,14 +89,16 @@ def _compared(tier: str, kind: str, decoded: bool, original: str, read: str) -> 
 
 
 def _silent(original: str, read: str, flagged: set[int]) -> int:
-    """Edits from `original` to `read` at no flagged character, nor beside one if a character is missing."""
+    """Number of edits from `original` to `read` that are not at a flagged character, nor beside one if a character is
+    missing."""
     edits = [(edit.dest_pos, edit.tag == "delete") for edit in Levenshtein.editops(original, read)]
     return sum(place not in flagged and not (missing and place - 1 in flagged) for place, missing in edits)
 
 
 def main() -> None:
+    """Runs the command and prints a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--banks", type=int, default=4)
+    parser.add_argument("--banks", type=int, default=4, help="number of banks (default: %(default)s)")
     banks = parser.parse_args().banks
     codec = load_codec("deepseek-ocr", "cpu", {"model": str(WEIGHTS)})
     texts: dict[tuple[str, str], list[Text]] = defaultdict(list)
@@ -105,13 +108,13 @@ def main() -> None:
                 texts[text.tier, text.kind].append(text)
     columns = (
         "tier",
-        "what",
+        "kind",
         "number",
         "decoded at the tier",
         "below 95 %",
-        "right, of those",
-        "right, of all",
-        "silent",
+        "accuracy, decoded",
+        "accuracy, all",
+        "silent errors",
     )
     print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for (tier, kind), group in texts.items():

@@ -48,7 +48,7 @@ class BatchSampler:
         self._random = np.random.default_rng(seed)
 
     def draw(self) -> Batch:
-        """The next batch, of a random tier."""
+        """Draws the next batch, of a random tier."""
         shares = self._options.tiers
         tier = str(self._random.choice(list(shares), p=np.array(list(shares.values())) / sum(shares.values())))
         count = max(1, round(self._options.megapixels * 1e6 / self._model.tiers[tier] ** 2))

@@ -22,8 +22,8 @@ class CellClassifier(nn.Module):
         self.patch_out = nn.Linear(patch_channels, len(VOCABULARY))
 
     def forward(self, tokens: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits from the tokens and from the patches, each [B, rows, columns, vocabulary]. `tokens`: [B, side, side,
-        channels]; `patches`: [B, patch channels, 4 · side, 4 · side]."""
+        """Returns the logits from the tokens and from the patches, each [B, rows, columns, vocabulary]. `tokens`: [B,
+        side, side, channels]; `patches`: [B, patch channels, 4 · side, 4 · side]."""
         y, x = cell_centers(tokens.shape[1])
         at_cells = tokens[:, y.long()][:, :, x.long()]
         offsets = torch.stack(torch.meshgrid(y % 1, x % 1, indexing="ij"), dim=-1)
@@ -36,6 +36,7 @@ class CellClassifier(nn.Module):
 
 
 def cell_centers(side: int) -> tuple[Tensor, Tensor]:
-    """Centres of the page's rows and columns in a grid of `side` × `side`: float32[rows] and float32[columns]."""
+    """Returns the centres of the page's rows and columns in a grid of `side` × `side`: float32 [rows] and float32
+    [columns]."""
     rows, columns = TINY_PAGE.rows, TINY_PAGE.columns
     return (torch.arange(rows) + 0.5) * side / rows, (torch.arange(columns) + 0.5) * side / columns

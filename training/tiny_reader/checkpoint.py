@@ -52,7 +52,8 @@ CONFIG: dict[str, Any] = {
 
 
 def write_description(folder: Path) -> Checkpoint:
-    """Writes a checkpoint without weights: configuration, tokenizer of single characters, page layout."""
+    """Writes a checkpoint without weights to `folder` and returns it: configuration, tokenizer of single characters,
+    page layout."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
     folder.mkdir(parents=True, exist_ok=True)

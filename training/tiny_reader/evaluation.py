@@ -12,14 +12,14 @@ HELD_OUT_SEED = 1_000_003  # of pages that training never draws
 
 
 def held_out_pages(tier: str, count: int) -> list[Page]:
-    """The first `count` held-out pages of `tier`."""
+    """Returns the first `count` held-out pages of `tier`."""
     generator = PageGenerator(HELD_OUT_SEED + list(DeepSeekOcr.tiers).index(tier))
     return [generator.page() for _ in range(count)]
 
 
 def accuracies(model: DeepSeekOcr, count: int) -> dict[str, float]:
-    """By tier, 1 − Levenshtein distance / longer length over the characters of `count` held-out pages decoded from
-    their tokens."""
+    """Returns, by tier, 1 − Levenshtein distance / longer length over the characters of `count` held-out pages decoded
+    from their tokens."""
     codec = VisionCodec(model, "0" * 12, layout=TINY_PAGE)
     pages = {tier: held_out_pages(tier, count) for tier in model.tiers}
     tokens = [item for tier in pages for item in codec.encode([draw(page, tier) for page in pages[tier]], tier)]

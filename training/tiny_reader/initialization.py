@@ -14,7 +14,7 @@ from .synthetic_pages import PageGenerator, draw
 
 
 def new_network(checkpoint: Checkpoint) -> Any:
-    """A network of the checkpoint's configuration with trainable random weights."""
+    """Returns a network of the checkpoint's configuration with trainable random weights."""
     network = DeepSeekOcr.network_class()(DeepSeekOcr.config(read_config(checkpoint), checkpoint))
     network.set_attn_implementation({"": "sdpa"})
     with torch.no_grad():
@@ -68,8 +68,8 @@ def initialize_patch_embedding(projection: nn.Conv2d) -> None:
 
 
 def sinusoidal_positions(side: int, channels: int) -> Tensor:
-    """Sines and cosines of positions on a square grid: float32[side², channels], in row order. Neighbours are similar,
-    so the embedding survives resampling for another tier."""
+    """Returns sines and cosines of positions on a square grid, float32 [side², channels], in row order. Neighbours are
+    similar, so the embedding survives resampling for another tier."""
     waves = channels // 4
     rates = math.pi * torch.arange(1, waves + 1) * (side / 2 / waves)
     angles = (torch.arange(side) + 0.5)[:, None] / side * rates

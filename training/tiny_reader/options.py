@@ -17,9 +17,9 @@ class Phase(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The encoder first learns alone, by classifying the cells that its vision tokens show. The decoder phase adds text
-    generation and reuses encoded batches, since encoding costs more than decoding. In the joint phase every batch is
-    new."""
+    """Options of the training, which has three phases. In the encoder phase the encoder learns alone, by classifying
+    the cells that its vision tokens show. The decoder phase adds text generation and reuses encoded batches, since
+    encoding costs more than decoding. In the joint phase every batch is new."""
 
     #: Total training time, over all runs that resume each other.
     minutes: float = 60.0
@@ -56,7 +56,7 @@ class TrainingOptions:
     )
 
     def phase(self, progress: float) -> Phase:
-        """The phase at `progress` (0…1) of the training."""
+        """Returns the phase at `progress` (0…1) of the training."""
         if progress < self.encoder_until:
             return Phase("encoder", progress / self.encoder_until)
         if progress < self.decoder_until:
@@ -64,7 +64,7 @@ class TrainingOptions:
         return Phase("joint", (progress - self.decoder_until) / (1 - self.decoder_until))
 
     def rate(self, phase: Phase) -> float:
-        """Factor of the learning rates, 0…1, without warm-up."""
+        """Returns the factor of the learning rates, 0…1, without warm-up."""
         if phase.name == "joint":
             return self.joint_rate * (1 - phase.progress) + 0.01
         return 1.0 if phase.name == "encoder" else min(1.0, 2 * (1 - phase.progress) + self.joint_rate)

@@ -1,4 +1,4 @@
-"""Training run: a folder with checkpoints, resumable state and the learning curve."""
+"""Training run: a folder with checkpoints, state to resume from, and the learning curve."""
 
 import json
 import time
@@ -26,7 +26,7 @@ PROGRESS_STEPS = 25
 
 
 class Run:
-    """The folder of a run, and the model that is trained in it."""
+    """Folder of a run, and the model trained in it."""
 
     def __init__(self, folder: Path, options: TrainingOptions) -> None:
         """Resumes from `folder/state.pt` if it exists."""

@@ -1,4 +1,4 @@
-"""Synthetic pages: messages of a limited set of words, typeset and drawn by the renderer."""
+"""Synthetic pages: messages of a limited vocabulary, typeset and drawn by the renderer."""
 
 import random
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from PIL import Image
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, Entry, Page, PageLayout, Typesetter, render
 from foxing.renderer.marks import MESSAGE_MARK, THREAD_MARK
 
-#: Large cells with space between the rows: a token shows 4 of them at `tiny`, one at `base`. The weights were trained
-#: before there were marks of page breaks, and `ALPHABET` lacks one of them.
+#: Large cells with space between the rows: a token shows four of them at `tiny`, one at `base`. Without break marks,
+#: since the weights were trained before these existed, and `ALPHABET` lacks one of them.
 TINY_PAGE = PageLayout(
     columns=32,
     rows=8,
@@ -54,7 +54,7 @@ _FOREIGN = ((0x391, 0x3A9), (0x3B1, 0x3C9), (0x5D0, 0x5EA), (0x2190, 0x21FF), (0
 
 
 class PageGenerator:
-    """Endless source of messages and pages, reproducible by its seed. Different seeds share words, not texts."""
+    """Endless source of messages and pages, reproducible by its seed. Different seeds share words, but not texts."""
 
     def __init__(self, seed: int, layout: PageLayout = TINY_PAGE) -> None:
         self.layout = layout
@@ -63,7 +63,7 @@ class PageGenerator:
         self._start = datetime(2020, 1, 1, tzinfo=UTC)
 
     def text(self, random_strings: float = 0.0) -> str:
-        """Text of a message. `random_strings`: share of the words that are random characters."""
+        """Returns the text of a message. `random_strings`: share of the words that are random characters."""
         sentences = [self._sentence(random_strings) for _ in range(self._random.choice((1, 1, 2, 2, 3)))]
         text = sentences[0]
         for sentence in sentences[1:]:
@@ -71,7 +71,7 @@ class PageGenerator:
         return text
 
     def entries(self, random_strings: float = 0.0) -> Iterator[Entry]:
-        """Endless messages of one or several threads, in time order."""
+        """Yields endless messages of one or several threads, in time order."""
         random = self._random
         at = self._start + timedelta(minutes=random.randrange(10 * 365 * 24 * 60))
         thread, number = random.choice(THREADS), 0
@@ -86,13 +86,13 @@ class PageGenerator:
             at, number = at + timedelta(minutes=step), number + 1
 
     def page(self, random_strings: float = 0.0) -> Page:
-        """A page, usually full."""
+        """Returns a page, usually full."""
         source = self.entries(random_strings)
         count = 12 if self._random.random() < 0.75 else self._random.choice((1, 2))
         return self._typesetter.page([next(source) for _ in range(count)])
 
     def foreign_page(self) -> Page:
-        """A page whose words consist of characters outside the alphabet."""
+        """Returns a page whose words consist of characters outside the alphabet."""
         first, last = self._random.choice(_FOREIGN)
         at = self._start + timedelta(minutes=self._random.randrange(10 * 365 * 24 * 60))
         text = " ".join(self._foreign_word(first, last) for _ in range(self._random.randint(5, 50)))
@@ -122,7 +122,7 @@ class PageGenerator:
 
 
 def page_lines(cells: Cells) -> list[str]:
-    """The rows of a page, without trailing blank cells and trailing empty rows."""
+    """Returns the rows of a page, without trailing blank cells and trailing empty rows."""
     lines = []
     for row in cells:
         used = np.flatnonzero(row != BLANK)
@@ -135,10 +135,10 @@ def page_lines(cells: Cells) -> list[str]:
 
 
 def page_text(cells: Cells) -> str:
-    """The text of a page, one line per row."""
+    """Returns the text of a page, one line per row."""
     return "\n".join(page_lines(cells))
 
 
 def draw(page: Page, tier: str) -> Image.Image:
-    """The image of `page` at `tier`, mode "L"."""
+    """Returns the image of `page` at `tier`, mode "L"."""
     return render(page.cells, page.layout, tier)

@@ -16,7 +16,7 @@ from .cell_classifier import CellClassifier, cell_centers
 from .options import TrainingOptions
 from .synthetic_pages import TINY_PAGE
 
-#: Decoder layer and number of its heads whose attention is supervised.
+#: Decoder layer with supervised attention, and the number of its supervised heads.
 POINTING_LAYER, POINTING_HEADS = 1, 2
 #: Name parts of the matrices that Muon optimizes.
 _MUON_MODULES = ("_proj", "qkv", "attn.proj", "fc1", "fc2", "lin1", "lin2")
@@ -39,7 +39,7 @@ class TextLosses(NamedTuple):
 
 
 class TrainerState(TypedDict):
-    """What training needs to resume."""
+    """State from which training resumes."""
 
     network: dict[str, Any]
     cell_classifier: dict[str, Any]
@@ -83,12 +83,12 @@ class Trainer:
         self._activations[name] = output
 
     def encode(self, batch: Batch) -> Tensor:
-        """Output of the encoder before projection, per 64×64 px: float [B, side², channels]."""
+        """Returns the output of the encoder before projection, one row per 64×64 px: float [B, side², channels]."""
         features: Tensor = self.network.model.vision_tower(batch.pixels).last_hidden_state
         return features
 
     def cell_losses(self, features: Tensor, batch: Batch) -> CellLosses:
-        """`features`: the result of the latest `encode`."""
+        """Returns the losses of the cell classifier. `features`: the result of the latest `encode`."""
         side = math.isqrt(features.shape[1])
         tokens = self.network.model.multi_modal_projector(features).unflatten(1, (side, side))
         cells = batch.cells.flatten()
@@ -99,7 +99,7 @@ class Trainer:
         return CellLosses(from_tokens, from_patches)
 
     def text_losses(self, features: Tensor, batch: Batch) -> TextLosses:
-        """`features`: the result of `encode` for `batch`."""
+        """Returns the losses of the decoder. `features`: the result of `encode` for `batch`."""
         side = math.isqrt(features.shape[1])
         inputs = self._decoder_inputs(features, batch, side)
         states = self.network.model.language_model(inputs_embeds=inputs, use_cache=False).last_hidden_state
@@ -153,7 +153,7 @@ class Trainer:
         return masked.permute(0, 2, 3, 1)
 
     def step(self, loss: Tensor, factor: float) -> None:
-        """One optimizer step on `loss`, with the learning rates times `factor`."""
+        """Takes one optimizer step on `loss`, with the learning rates times `factor`."""
         for optimizer, rate in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate * factor
@@ -165,6 +165,7 @@ class Trainer:
             optimizer.step()
 
     def state(self) -> TrainerState:
+        """Returns the state from which `resume` continues."""
         return {
             "network": self.network.state_dict(),
             "cell_classifier": self.cell_classifier.state_dict(),
@@ -172,7 +173,7 @@ class Trainer:
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Restores what `state` returned."""
+        """Restores a state from `state`."""
         self.network.load_state_dict(state["network"])
         self.cell_classifier.load_state_dict(state["cell_classifier"])
         for (optimizer, _), saved in zip(self._optimizers, state["optimizers"], strict=True):

@@ -12,8 +12,8 @@ CELLS_PER_MARK = 8
 
 
 def location_mark(row: int, run: int, layout: PageLayout = TINY_PAGE) -> str:
-    """The location of the `run`-th run of cells of a row, as DeepSeek-OCR writes boxes when grounding: in thousandths
-    of the page."""
+    """Returns the location of the `run`-th run of cells of a row, as DeepSeek-OCR writes boxes when grounding: in
+    thousandths of the page."""
     width, height = 1000 * CELLS_PER_MARK // layout.columns, 1000 // layout.rows
     box = [run * width, row * height, (run + 1) * width - 1, (row + 1) * height - 1]
     return f"<|det|>[{box}]<|/det|>"
@@ -33,8 +33,8 @@ TOKEN_IDS = {token: number for number, token in enumerate(VOCABULARY)}
 
 
 def target_tokens(lines: Sequence[str]) -> list[str]:
-    """The tokens that the model learns to generate for the rows of a page: a location mark before each run of cells,
-    then its characters. With the marks it learns where to look from few pages."""
+    """Returns the tokens that the model learns to generate for the rows of a page: a location mark before each run of
+    cells, then its characters. The marks let it learn from few pages where to look."""
     tokens: list[str] = []
     for row, line in enumerate(lines):
         if row:
@@ -45,7 +45,7 @@ def target_tokens(lines: Sequence[str]) -> list[str]:
 
 
 def cell_indices(ids: Sequence[int]) -> list[int]:
-    """For each token the cell that holds it, in row order; -1 for marks and ends of rows."""
+    """Returns the cell of each token, in row order; -1 for marks and ends of rows."""
     first, stop, row_end = TOKEN_IDS[LOCATION_MARKS[0]], TOKEN_IDS[MARKS[0]], TOKEN_IDS["\n"]
     indices, cell = [], -1
     for token in ids:

@@ -100,6 +100,6 @@ def test_a_folder_is_measured(locomo_file: Path, capsys: pytest.CaptureFixture[s
     assert result["left_out"] == dict.fromkeys(("embeddings", *PACKAGES), "no embedder")
     main(["--folder", str(locomo_file.parent), "--tier", "open", "--embedder", "none"])
     shown = capsys.readouterr().out
-    assert "mem0 is left out: no embedder" in shown
-    with pytest.raises(SystemExit, match="holds none of LoCoMo"):
+    assert "mem0 was not measured: no embedder" in shown
+    with pytest.raises(SystemExit, match="has no LoCoMo"):
         main(["--folder", str(locomo_file.parent / "nowhere")])

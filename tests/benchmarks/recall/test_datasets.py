@@ -163,13 +163,13 @@ def test_a_folder_is_searched_for_all_of_them(folder: Path) -> None:
 
 def test_what_is_none_of_them_is_named(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InvalidInput, match="holds none of LoCoMo"):
+    with pytest.raises(InvalidInput, match="has no LoCoMo"):
         dict(find_datasets(tmp_path / "empty"))
     (folder / "REALTALK" / "data" / "Chat_3_a_b.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(InvalidInput, match=r"Chat_3_a_b\.json is not a conversation of REALTALK"):
+    with pytest.raises(InvalidInput, match=r"Chat_3_a_b\.json is not a REALTALK conversation"):
         read_realtalk(folder / "REALTALK" / "data")
     chat = folder / "BEAM" / "chats" / "100K" / "2" / "chat.json"
     for broken in ("[{}]", "[", '[{"turns": [[{"role": "user", "id": 1}]]}]'):
         chat.write_text(broken, encoding="utf-8")
-        with pytest.raises(InvalidInput, match="is not a chat of BEAM"):
+        with pytest.raises(InvalidInput, match="is not a BEAM chat"):
             read_beam(chat.parents[1])

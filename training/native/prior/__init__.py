@@ -1,1 +1,1 @@
-"""Training of the prior of the native codec: the tables that its kernel starts from."""
+"""Training of the prior of the native codec: the initial tables of its kernel."""

@@ -1,12 +1,13 @@
-"""Trains the prior of the native codec on the same texts as the network; about fifteen minutes and 4 GB on two cores.
+"""Trains the prior of the native codec on the same texts as the network, in about fifteen minutes and 4 GB on two
+cores.
 
     python -m training.native.prior --data FOLDER --output prior.safetensors
 
-FOLDER/train holds gzipped JSON Lines of messages. Some pages of each file are faded too, with the costs of the released
-prior, so that gaps are expected where they are likely. The static tables take what saves most bits on texts that an
-entry was not counted on; the state then learns from pages that the tables have not seen how far to trust them, and at
-last the tables are made again from all pages. Needs the compiled kernel. `training.native.calibrate --prior` puts the
-result into weights.
+FOLDER/train holds gzipped JSON Lines of messages. Some pages of each file are faded as well, with the costs of the
+released prior, so that gaps are expected where they are likely. The static tables hold the entries that save the most
+bits on texts that they were not counted on. The state then learns from pages left out of the tables how far to trust
+them, and finally the tables are rebuilt from all pages. Needs the compiled kernel. `training.native.calibrate --prior`
+puts the result into weights.
 """
 
 import argparse
@@ -35,7 +36,7 @@ LETTER, DIGIT, SPACE, SIGN = 1, 2, 3, 4
 
 
 def train_prior(data: Path, charset: Charset) -> PriorTables:
-    """Trains on the texts in `data`. Raises `CodecError` if there are none."""
+    """Returns the tables trained on the texts in `data`. Raises `CodecError` if there are none."""
     groups = load_groups(data, charset)
     kernel = _kernel(_untrained(groups, charset), charset)
     kernel = _kernel(with_static(kernel, [replace(group, aside=()) for group in groups]), charset)
@@ -44,7 +45,7 @@ def train_prior(data: Path, charset: Charset) -> PriorTables:
 
 
 def with_static(kernel: Kernel, groups: Sequence[Group]) -> PriorTables:
-    """The tables of `kernel` with static ones made from `groups`."""
+    """Returns the tables of `kernel`, with static tables made from `groups`."""
     nodes, symbols = [], []
     for group in groups:
         if not group.pages:
@@ -66,7 +67,7 @@ def _kernel(tables: PriorTables, charset: Charset) -> Kernel:
 
 
 def _untrained(groups: Sequence[Group], charset: Charset) -> PriorTables:
-    """Tables that have seen nothing but the frequency of symbols."""
+    """Tables trained on nothing but symbol frequencies."""
     stretch, squash = logistic_tables()
     kinds = np.zeros(256, dtype=np.uint8)
     for number, character in enumerate(charset.common):

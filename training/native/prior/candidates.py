@@ -1,9 +1,9 @@
-"""What could go into the static tables of the prior, and how many bits each entry would save.
+"""Candidate entries of the prior's static tables, and the bits that each would save.
 
-The contexts of a group are gone through from short to long. At every symbol, the probability that the shorter contexts
-give it is known; a longer one is worth what it adds to that. Probabilities leave out the occurrence that they are asked
-about, so that what occurs once is worth nothing, except in small groups, where most of what will occur again has
-occurred once.
+The contexts of a group are processed from short to long. The probability that shorter contexts give each symbol is
+known, and a longer context is worth the gain over it. Probabilities are estimated without the occurrence in question,
+so that a symbol seen once is worth nothing, except in small groups, where most symbols that will recur have been seen
+only once.
 """
 
 import ctypes
@@ -21,10 +21,10 @@ from .symbol_pages import SymbolPage
 
 N_STATIC = N_NODE + N_SYMBOL
 SYMBOL_BITS = 10
-FIRST_GUESS = 1 / 400  # probability of a symbol that nothing is known about
+FIRST_GUESS = 1 / 400  # probability of a symbol without any information
 DISCOUNT = 0.5
-MIN_NODE_BITS, MIN_SYMBOL_BITS = 0.5, 0.3  # that an entry has to save
-#: Bits that a symbol seen once is worth in a small group, by context of the table of symbols.
+MIN_NODE_BITS, MIN_SYMBOL_BITS = 0.5, 0.3  # minimum gain of an entry
+#: Gain of a symbol seen once in a small group, in bits, by context of the table of symbols.
 SEEN_ONCE_BITS = (0.9, 0.6, 0.4, 0.3, 0.2, 0.3, 0.3)
 
 Array = npt.NDArray[Any]
@@ -38,11 +38,11 @@ class Candidates(NamedTuple):
     contexts: Array
     #: uint16: the node, or the symbol; right halves begin at `RIGHT_NODES`.
     items: Array
-    #: float32: how often a 1 came at the node, or the symbol in the context, times the weight of the group.
+    #: float32: occurrences of a 1 at the node, or of the symbol in the context, times the weight of the group.
     counts: Array
-    #: float32: how often anything came there.
+    #: float32: all occurrences there.
     totals: Array
-    #: float32: bits that the entry saves, times the weight of the group.
+    #: float32: bits saved by the entry, times the weight of the group.
     gains: Array
 
 
@@ -70,18 +70,18 @@ class _Grouped:
 
 
 class Weight(NamedTuple):
-    """How much a group counts."""
+    """Weight of a group."""
 
-    #: Of an occurrence, beside those of the same context in other groups.
+    #: Of an occurrence, relative to those of the same context in other groups.
     occurrence: float
     #: Of a bit saved on it.
     bit: float
-    #: Whether what occurs once is worth something too, since most of what will occur again has occurred once.
+    #: True if symbols seen once have a gain too.
     once: bool = False
 
 
 def group_candidates(kernel: Kernel, pages: Sequence[SymbolPage], weight: Weight) -> tuple[Candidates, Candidates]:
-    """The candidates for the tables of nodes and of symbols from the pages of one group."""
+    """Returns the candidates for the tables of nodes and of symbols from the pages of one group."""
     contexts, symbols = _contexts(kernel, pages)
     guess = np.full(len(symbols), FIRST_GUESS, dtype=np.float32)
     nodes: list[Candidates] = []
@@ -106,7 +106,7 @@ def _joined(parts: Sequence[Candidates]) -> Candidates:
 
 
 def merged(parts: Sequence[Candidates]) -> Candidates:
-    """The candidates of all groups, those with the same context and item added up."""
+    """Returns the candidates of all groups, with those of the same context and item added up."""
     joined = _joined(parts)
     keys = joined.contexts * np.uint64(0x9E3779B97F4A7C15) ^ joined.items.astype(np.uint64) * np.uint64(
         0xD6E8FEB86659FD93
@@ -118,7 +118,7 @@ def merged(parts: Sequence[Candidates]) -> Candidates:
 
 
 def _contexts(kernel: Kernel, pages: Sequence[SymbolPage]) -> tuple[Array, Array]:
-    """uint64 [N, N_STATIC] and uint16 [N]: the contexts of all symbols of the pages, and the symbols."""
+    """Contexts of all symbols of the pages, uint64 [N, N_STATIC], and the symbols, uint16 [N]."""
     hashes, coded = [], []
     for page in pages:
         cells = len(page.symbols)
@@ -128,7 +128,7 @@ def _contexts(kernel: Kernel, pages: Sequence[SymbolPage]) -> tuple[Array, Array
             *(pointer(contexts), pointer(symbols)),
         )
         if count < 0:
-            raise ValueError("a page of the corpus has symbols that no page has")
+            raise ValueError("a page of the corpus has invalid symbols")
         hashes.append(contexts[:count])
         coded.append(symbols[:count])
     return np.concatenate(hashes), np.concatenate(coded)
@@ -161,8 +161,8 @@ def _grouped(hashes: Array, symbols: Array) -> _Grouped:
 
 
 def _probability(grouped: _Grouped, guess: Array) -> Array:
-    """float32 [N], in the order of `grouped`: the probability of each symbol in its context, without this occurrence;
-    what the discounts leave goes to the `guess` of shorter contexts."""
+    """Probability of each symbol in its context without this occurrence, float32 [N], in the order of `grouped`.
+    Discounted mass goes to the `guess` of shorter contexts."""
     others, total = grouped.counts - 1, grouped.totals - 1
     kinds = np.maximum(grouped.distinct - (others == 0), 0)
     rest = np.where(total > 0, (DISCOUNT * kinds + 0.3) / (total + 0.3), 1).clip(0, 1)
@@ -173,7 +173,7 @@ def _probability(grouped: _Grouped, guess: Array) -> Array:
 
 
 def _symbol_candidates(grouped: _Grouped, saved: Array, weight: Weight, once_bits: float) -> Candidates:
-    """`saved`: bits at each occurrence, in the order of `grouped`; `once_bits`: for what was seen once."""
+    """`saved`: bits at each occurrence, in the order of `grouped`; `once_bits`: gain of symbols seen once."""
     gains = np.add.reduceat(saved, grouped.starts)
     kept = (grouped.counts >= 2) & (gains > MIN_SYMBOL_BITS)
     if once_bits:
@@ -224,7 +224,7 @@ def _nodes(kernel: Kernel, grouped: _Grouped, parent: _Nodes | None) -> _Nodes:
 
 
 def _decisions(kernel: Kernel, grouped: _Grouped) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """For each level of the trees: pairs that reach it, the node, and the decision there."""
+    """For each level of the trees: pairs that reach it, their nodes, and the decisions there."""
     codes, lengths = (part.astype(np.int64) for part in kernel.tables.paths)
     pairs = np.arange(len(grouped.symbols))
     nodes = np.where(grouped.symbols >= RIGHT_NODES, RIGHT_NODES, 0)

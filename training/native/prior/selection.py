@@ -1,4 +1,4 @@
-"""Fills the static tables with the candidates that save most."""
+"""Fills the static tables with the candidates that save the most bits."""
 
 import ctypes
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from .candidates import Candidates, Weight
 from .symbol_pages import FADED, Group
 
 NODE_BUCKETS, SYMBOL_BUCKETS = 375_000, 650_000  # 3.0 and 7.8 MB
-SPARE = 1.3  # candidates offered per entry: those whose bucket is full do not get in
+SPARE = 1.3  # candidates offered per entry; those whose bucket is full are dropped
 LOGIT_STEP = 60 / 256  # between two levels of a node's probability
 SMALL_GROUP = 150  # pages
-FADED_WEIGHT = 0.5  # of an occurrence on a faded page, beside one on a full page of the file
+FADED_WEIGHT = 0.5  # of an occurrence on a faded page, relative to one on a full page of the file
 
-#: How much a bit saved on a group's texts counts. Small groups have few entries and would else get none; languages that
-#: are far below their aim leave room.
+#: Weight of a bit saved on a group's texts. Small groups have few occurrences and would otherwise get no entries;
+#: languages far better than their target yield theirs.
 GROUP_WEIGHTS: Mapping[str, float] = {
     "zh_kdconv": 10.0,
     "fr_tldr": 10.0,
@@ -36,8 +36,8 @@ GROUP_WEIGHTS: Mapping[str, float] = {
 
 
 def group_weight(group: Group) -> Weight:
-    """How much the pages of a group count. A large group has more, but is not worth more; a faded one repeats pages of
-    another one, with gaps."""
+    """Returns the weight of a group. A large group has more pages, but is not worth more; a faded one repeats pages of
+    another group, with gaps."""
     occurrence = float((100 / max(group.size, 30)) ** 0.5)
     if group.faded:
         occurrence *= FADED_WEIGHT
@@ -46,7 +46,7 @@ def group_weight(group: Group) -> Weight:
 
 
 def fill_nodes(kernel: Kernel, candidates: Candidates) -> npt.NDArray[np.uint16]:
-    """uint16 [NODE_BUCKETS, 4]: the table of nodes."""
+    """Returns the table of nodes, uint16 [NODE_BUCKETS, 4]."""
     table = np.zeros((NODE_BUCKETS, BUCKET_ENTRIES), dtype=np.uint16)
     best = _best(candidates, table.size)
     share = (best.counts + 0.3) / (best.totals + 0.6)
@@ -60,7 +60,7 @@ def fill_nodes(kernel: Kernel, candidates: Candidates) -> npt.NDArray[np.uint16]
 
 
 def fill_symbols(kernel: Kernel, candidates: Candidates) -> npt.NDArray[np.uint8]:
-    """uint8 [SYMBOL_BUCKETS, 4, 3]: the table of symbols."""
+    """Returns the table of symbols, uint8 [SYMBOL_BUCKETS, 4, 3]."""
     table = np.zeros((SYMBOL_BUCKETS, BUCKET_ENTRIES, 3), dtype=np.uint8)
     best, ranks = _ranked(_best(candidates, SYMBOL_BUCKETS * BUCKET_ENTRIES))
     share = (best.counts - 0.3) / (best.totals + 0.4)
@@ -75,13 +75,13 @@ def fill_symbols(kernel: Kernel, candidates: Candidates) -> npt.NDArray[np.uint8
 
 
 def _best(candidates: Candidates, entries: int) -> Candidates:
-    """Those that save most, first."""
+    """Candidates with the highest gains, best first."""
     return _taken(candidates, np.argsort(-candidates.gains, kind="stable")[: int(entries * SPARE)])
 
 
 def _ranked(candidates: Candidates) -> tuple[Candidates, npt.NDArray[np.uint8]]:
-    """The candidates in the order of their gains with the rank of each within its context by frequency, uint8 [n];
-    without those of a rank that the table does not hold."""
+    """Candidates in the order of their gains, and the frequency rank of each within its context, uint8 [n], without
+    ranks beyond the table."""
     keys = candidates.contexts ^ (candidates.items >= RIGHT_NODES).astype(np.uint64)
     order = np.lexsort((-candidates.counts, keys))
     keys = keys[order]

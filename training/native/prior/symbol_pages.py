@@ -1,4 +1,4 @@
-"""The training texts as pages of symbols: whole pages, and some of them faded."""
+"""Training texts as pages of symbols: full pages, and faded copies of some."""
 
 import random
 import sys
@@ -19,15 +19,15 @@ from training.native.texts.faded import PageFader
 from training.native.texts.strips import PYTHON_SOURCES, python_sources
 
 MAX_PAGES = 1500  # of a group
-MAX_SOURCE_PAGES = 500  # of source code that comes with Python
-ASIDE = 10  # of so many pages, one is kept from the tables; the state learns on these how far to trust them
-#: Pages of a group that are faded to what `tiny` and `micro` hold: of those for tables and of the others.
+MAX_SOURCE_PAGES = 500  # of the source code of Python's standard library
+ASIDE = 10  # one page in this many is set aside: left out of the tables, and used to train the state
+#: Pages of a group that are faded to the size of `tiny` and `micro`: of those for the tables, and of those set aside.
 FADED_COUNTED, FADED_ASIDE = 18, 12
-FADED = " faded"  # ends the name of a group of faded pages
+FADED = " faded"  # suffix of the name of a group of faded pages
 
 
 class SymbolPage(NamedTuple):
-    """The symbols of a page, uint16 [cells] each, as in `entropy.alphabet`."""
+    """Symbols of a page, uint16 [cells] each, as in `entropy.alphabet`."""
 
     symbols: npt.NDArray[np.uint16]
     rare: npt.NDArray[np.uint16]
@@ -35,30 +35,30 @@ class SymbolPage(NamedTuple):
 
 @dataclass(frozen=True)
 class Group:
-    """The pages of a file of training texts, or those of them that were faded."""
+    """Pages of a file of training texts, or faded copies of some of them."""
 
     name: str
-    #: Pages of the file, before any were faded.
+    #: Number of full pages of the file.
     size: int
-    #: The pages that tables are made of while the state is learned.
+    #: Pages that the tables are made from while the state is trained.
     counted: Sequence[SymbolPage]
-    #: The other pages.
+    #: Pages set aside for training the state.
     aside: Sequence[SymbolPage]
 
     @property
     def pages(self) -> Sequence[SymbolPage]:
-        """All of them."""
+        """All pages."""
         return [*self.counted, *self.aside]
 
     @property
     def faded(self) -> bool:
-        """Whether these are faded pages."""
+        """True for faded pages."""
         return self.name.endswith(FADED)
 
 
 def load_groups(data: Path, charset: Charset, seed: int = 1) -> list[Group]:
-    """The groups in `data`, a folder with *.jsonl.gz, and the sources that come with Python; then what is left of some
-    pages of each when they fade. Raises `CodecError` if there are no files."""
+    """Returns a group for each file in `data`, a folder with *.jsonl.gz, and for the source code of Python's standard
+    library, followed by a group of faded pages for each. Raises `CodecError` if there are no files."""
     files = sorted(data.glob("*.jsonl.gz"))
     if not files:
         raise CodecError(f"no training texts in {data}; give a folder with *.jsonl.gz")

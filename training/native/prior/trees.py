@@ -1,4 +1,4 @@
-"""The trees that turn a symbol into decisions: Huffman's, so that a page takes few of them."""
+"""Huffman trees, which turn a symbol into few binary decisions."""
 
 import heapq
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from foxing.encoder.native.entropy.tables import RIGHT_NODES, TREE_SIZE
 
 from .symbol_pages import Group
 
-PAGES = 60  # of a group that are counted
-SIZE_POWER = 0.7  # by which the number of pages of a group counts: a large one should not decide alone
-FADED_SHARE = 0.25  # of a faded group, beside a full one of as many pages
-LEAST_SHARES = (2.0**-14, 2.0**-13)  # that a symbol gets, so that no path is much longer
+PAGES = 60  # counted per group
+SIZE_POWER = 0.7  # exponent of the number of pages in the weight of a group, so that large groups do not dominate
+FADED_SHARE = 0.25  # weight of a faded group, relative to a full one of as many pages
+LEAST_SHARES = (2.0**-14, 2.0**-13)  # minimum share of a symbol, which limits the length of paths
 
 Counts = npt.NDArray[np.float64]
 
 
 def children(groups: Sequence[Group]) -> npt.NDArray[np.int32]:
-    """int32 [TREE_SIZE, 2], as in `PriorTables`: the trees of first symbols and of right halves."""
+    """Returns the trees of first symbols and of right halves, int32 [TREE_SIZE, 2], as in `PriorTables`."""
     result = np.zeros((TREE_SIZE, 2), dtype=np.int32)
     for root, counts in zip((0, RIGHT_NODES), symbol_counts(groups), strict=True):
         tree = huffman(counts)
@@ -30,7 +30,7 @@ def children(groups: Sequence[Group]) -> npt.NDArray[np.int32]:
 
 
 def symbol_counts(groups: Sequence[Group]) -> tuple[Counts, Counts]:
-    """How often each first symbol and each right half occurs, float64 [416] and [256]; never 0."""
+    """Returns the weighted frequencies of first symbols and of right halves, float64 [416] and [256]; never 0."""
     first, right = np.zeros(N_SYMBOLS), np.zeros(N_RIGHT)
     for group in groups:
         pages = group.pages[:: max(1, len(group.pages) // PAGES)]
@@ -47,7 +47,7 @@ def symbol_counts(groups: Sequence[Group]) -> tuple[Counts, Counts]:
 
 
 def huffman(counts: Counts) -> npt.NDArray[np.int64]:
-    """int64 [len(counts) - 1, 2]: the children of each node, the root first; ~symbol for a leaf."""
+    """Returns the children of each node, int64 [len(counts) - 1, 2], the root first; ~symbol for a leaf."""
     waiting = [(count, number, ~number) for number, count in enumerate(counts.tolist())]
     heapq.heapify(waiting)
     pairs: list[tuple[int, int]] = []

@@ -1,1 +1,1 @@
-"""What the network is trained to read: strips of text, synthetic text, and faded pages."""
+"""Training text: strips of corpora, synthetic text, and faded pages."""

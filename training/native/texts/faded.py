@@ -1,4 +1,4 @@
-"""Faded pages: what is left of a page at a tier that does not hold all of it, as memory fades it."""
+"""Faded pages: pages reduced to the capacity of a tier, as memory fades them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,11 +10,12 @@ from foxing.encoder.native.weights import load_weights
 from foxing.renderer import Entry, Page, Typesetter
 from foxing.renderer.fading import MessageWords, fade, isolated_bits, plain, text_salience, word_bits, words_of
 
-#: Shares of its bytes that a training page fades to: what `tiny` and `micro` hold of a full page of text that the prior
-#: has not seen. In bytes, the pages it was trained on take half as much and would hardly fade.
+#: Shares of its bytes that a training page fades to: those that `tiny` and `micro` hold of a full page that the prior
+#: has not seen. Fixed sizes in bytes would not do: pages that the prior was trained on take half as much and would
+#: hardly fade.
 SHARES = (0.85, 0.4)
-_HEADER_BYTES = 3  # of a stream, at most
-_TOO_MUCH = 1 << 30  # bytes, where one page cannot hold the entries
+_HEADER_BYTES = 3  # maximum of a stream
+_TOO_MUCH = 1 << 30  # bytes, if the entries do not fit on one page
 
 
 class PageFader:
@@ -22,17 +23,17 @@ class PageFader:
 
     def __init__(self, prior: PriorTables, charset: Charset) -> None:
         self._streams = PageStreams(prior, charset)
-        #: Sets pages for the charset.
+        #: Typesetter for the charset.
         self.setter = Typesetter(repertoire=charset.repertoire)
 
     @classmethod
     def released(cls) -> "PageFader":
-        """With the costs of the released weights."""
+        """Returns a fader with the costs of the released weights."""
         weights = load_weights()
         return cls(weights.prior, weights.charset)
 
     def faded(self, page: Page, messages: Mapping[str, Entry], max_bytes: int) -> Page:
-        """What is left of `page` in `room` bytes. `messages`: those on it, by id."""
+        """Returns `page` faded to `max_bytes`. `messages`: those on the page, by id."""
         costs = self._streams.cost(page.cells).reshape(-1)
         written = []
         for message in annotate_page(page, messages).messages:
@@ -45,7 +46,7 @@ class PageFader:
         return self.setter.page(left.entries)
 
     def some(self, pages: Sequence[Page], messages: Mapping[str, Entry], most: int) -> list[Page]:
-        """What is left of at most `most` of `pages`, spread evenly, at each of `SHARES`.
+        """Returns at most `most` of `pages`, at even distances, faded to each of `SHARES`.
 
         `messages`: those on the pages, by id.
         """

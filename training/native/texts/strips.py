@@ -1,4 +1,4 @@
-"""Strips of typeset text, from which training images are drawn."""
+"""Strips of typeset text for training images."""
 
 import random
 import sys
@@ -20,10 +20,10 @@ from training.native.options import TrainingOptions
 
 from .synthetic import SyntheticText
 
-PYTHON_SOURCES = "code_python"  # text share of the standard library of the Python that trains
-MAX_PAGES = 1500  # of a source
-CODE_CHARACTERS = 2500  # of one message of source code
-MAX_FILE_CHARACTERS = 20_000  # of a source file
+PYTHON_SOURCES = "code_python"  # name of Python's standard library among the texts
+MAX_PAGES = 1500  # per source
+CODE_CHARACTERS = 2500  # per message of source code
+MAX_FILE_CHARACTERS = 20_000  # per source file
 TYPOGRAPHIC_SHARE = 0.04  # of the strips
 SPRINKLED_SHARE = 0.2  # of the strips
 SPRINKLED = (0.02, 0.08, 0.3)  # of the characters of a sprinkled strip
@@ -36,7 +36,7 @@ HANGUL = np.arange(HANGUL_FIRST, HANGUL_LAST + 1, dtype=np.uint32)
 
 
 def python_sources(generator: random.Random) -> Iterator[dict[str, Any]]:
-    """Documents made of the source files of the standard library, in random order."""
+    """Yields the source files of the standard library as documents, in random order."""
     paths = sorted(Path(sysconfig.get_paths()["stdlib"]).rglob("*.py"))
     paths = [path for path in paths if "site-packages" not in path.parts]
     generator.shuffle(paths)
@@ -54,7 +54,7 @@ def python_sources(generator: random.Random) -> Iterator[dict[str, Any]]:
 
 @dataclass
 class Corpus:
-    """The training texts, typeset, and the words in them."""
+    """Typeset training texts, and their words."""
 
     #: uint32 [rows, 160]: the cells of all pages of a source, by its name.
     cells: dict[str, Cells] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Corpus:
 
 
 def load_corpus(folder: Path, charset: Charset, options: TrainingOptions, generator: random.Random) -> Corpus:
-    """The texts of `folder` that `options` name. Raises `CodecError` if there are none."""
+    """Returns the texts of `folder` that `options` names. Raises `CodecError` if there are none."""
     if not any((folder / f"{name}.jsonl.gz").exists() for name in options.text_shares):
         raise CodecError(f"no training texts in {folder}; give --data a folder with train/*.jsonl.gz")
     setter = Typesetter(repertoire=charset.repertoire)
@@ -98,7 +98,7 @@ def load_corpus(folder: Path, charset: Charset, options: TrainingOptions, genera
 
 
 class StripSource:
-    """Draws strips of text at random, from the training texts and from all characters."""
+    """Source of random strips of the training texts and of synthetic text."""
 
     def __init__(self, folder: Path, charset: Charset, options: TrainingOptions) -> None:
         """Typesets the texts of `folder`. Raises `CodecError` if there are none."""
@@ -118,7 +118,7 @@ class StripSource:
         self._weights = [options.text_shares[name] for name in self._cells] + list(options.drawn_shares.values())
 
     def strip(self, rows: int) -> Cells:
-        """uint32 [rows, 160]: the next strip."""
+        """Returns the next strip, uint32 [rows, 160]."""
         name = self._generator.choices(self._choices, self._weights)[0]
         if name not in self._cells:
             return self._synthetic.cells(getattr(self._synthetic, name), rows)
@@ -135,8 +135,8 @@ class StripSource:
         return strip
 
     def sprinkled(self, strip: Cells) -> Cells:
-        """`strip` with characters of all kinds inserted among those of its text, alone or in runs, so that the network
-        reads each of them from its pixels in any context."""
+        """Returns `strip` with characters of all kinds inserted, alone or in runs, so that the network reads each of
+        them from its pixels in any context."""
         generator = np.random.default_rng(self._generator.getrandbits(32))
         run = self._generator.choice(SPRINKLED_RUNS)
         chosen = generator.random(strip.shape) < self._generator.choice(SPRINKLED) / run
@@ -169,12 +169,12 @@ class StripSource:
 
 
 def printable(characters: str) -> Cells:
-    """uint32 [N]: the printable `characters` without the space, in the order of Unicode."""
+    """Returns the printable `characters` except the space, uint32 [N], in Unicode order."""
     return np.array(sorted(ord(c) for c in characters if c.isprintable() and c != " "), dtype=np.uint32)
 
 
 def typographic(strip: Cells) -> Cells:
-    """`strip` with typographic quotation marks, apostrophes and dashes instead of the ASCII ones."""
+    """Returns `strip` with typographic quotation marks, apostrophes and dashes instead of the ASCII ones."""
     result = strip.copy()
     for plain, printed in TYPOGRAPHIC.items():
         places = np.argwhere(strip == ord(plain))
@@ -184,7 +184,7 @@ def typographic(strip: Cells) -> Cells:
 
 
 def with_unreadable_cells(strip: Cells, generator: random.Random) -> Cells:
-    """`strip` with unreadable cells, as on a page that was decoded and is drawn again."""
+    """Returns `strip` with unreadable cells, as on a page that was decoded and is drawn again."""
     share = generator.choice((0.02, 0.3, 0.95, 1.0))
     mask = np.random.default_rng(generator.getrandbits(32)).random(strip.shape) < share
     if generator.random() < 0.5:
@@ -197,6 +197,6 @@ def with_unreadable_cells(strip: Cells, generator: random.Random) -> Cells:
 
 
 def strip_rows(tier: str) -> int:
-    """Rows of a training strip: whole token rows of `tier`, at least 16."""
+    """Returns the number of rows of a training strip: whole token rows of `tier`, at least 16."""
     step = DENSE_PAGE.rows_per_token(tier)
     return step * -(-16 // step)

@@ -1,4 +1,4 @@
-"""Random text made of signs: folder trees, boxes, marked lists, formulas. Also the alphabets of languages without a
+"""Random text made of signs: folder trees, boxes, marked lists, formulas. Also alphabets of languages without a
 corpus."""
 
 import random
@@ -11,7 +11,7 @@ _VIETNAMESE = "".join(
     for tone in ("", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323")
 )
 _PLAIN = "abcdefghijklmnopqrstuvwxyz"
-#: The letters of one language each; letters outside a–z are listed twice.
+#: Letters of one language each; letters outside a–z are listed twice.
 ALPHABETS = (
     *(_PLAIN + 2 * more for more in ("çğıöşü", "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áéíóöőúüű", "ăâîșț", "áéíñóúü¿¡")),
     *(_PLAIN + 2 * more for more in ("ãáâàçéêíóôõú", "åäö", "æøå", "áæéíóöúýþð", "āčēģīķļņšūž", "ąčęėįšųūž", "čćđšž")),
@@ -35,7 +35,7 @@ Word = Callable[[], str]
 
 
 def tree(generator: random.Random, name: Word) -> str:
-    """A folder tree as the command `tree` prints it. `name` makes the names."""
+    """Returns a folder tree as printed by the command `tree`. `name` makes the names."""
     lines = [f"{name()}/"]
 
     def grow(indent: str, depth: int) -> None:
@@ -54,7 +54,7 @@ def tree(generator: random.Random, name: Word) -> str:
 
 
 def box(generator: random.Random, word: Word) -> str:
-    """A table with box-drawing lines around its cells."""
+    """Returns a table with box-drawing lines around its cells."""
     lines = generator.choice(BOXES)
     widths = [generator.randint(3, 14) for _ in range(generator.randint(1, 6))]
     padding = generator.choice((0, 1))
@@ -72,7 +72,7 @@ def box(generator: random.Random, word: Word) -> str:
 
 
 def marked(generator: random.Random, word: Word) -> str:
-    """A list whose items have marks, emoji or progress bars."""
+    """Returns a list whose items have marks, emoji or progress bars."""
     mark = generator.choice(MARKS + EMOJI)
     lines = []
     for _ in range(generator.randint(2, 9)):
@@ -88,7 +88,7 @@ def marked(generator: random.Random, word: Word) -> str:
 
 
 def formula(generator: random.Random, word: Word) -> str:
-    """Formulas and amounts with units, among words."""
+    """Returns formulas and amounts with units, among words."""
 
     def term() -> str:
         kind = generator.randrange(8)

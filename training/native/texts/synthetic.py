@@ -1,5 +1,5 @@
-"""Training text that corpora lack: meaningless text, so that every character is read from its pixels in any context,
-and the records that agents leave (JSON, logs, paths, diffs, commands)."""
+"""Synthetic training text that corpora lack: meaningless text, so that every character is read from its pixels in any
+context, and records of agents (JSON, logs, paths, diffs, commands)."""
 
 import json
 import random
@@ -19,12 +19,12 @@ from . import symbolic_text
 HEX = "0123456789abcdef"
 SIGNS = "{}[]()<>:;,.=+-*/\\|&%$#@!?'\"`~^_"
 WORD_ENDINGS = (*(" ",) * 14, ", ", ". ", "! ", "? ", " – ", "… ", "\n", ": ", " (", ") ")
-MIN_LETTERS = 20  # of a script
+MIN_LETTERS = 20  # per script
 EXTENSIONS = ("py", "json", "ts", "md", "txt", "log", "yaml", "toml", "rs", "go", "html", "cfg", "sh", "csv")
 
 
 def alphabets(charset: Charset) -> list[str]:
-    """The letters of each script in the charset with at least `MIN_LETTERS`, without ideographs and Hangul."""
+    """Returns the letters of each script with at least `MIN_LETTERS` in the charset, without ideographs and Hangul."""
     scripts: dict[str, str] = {}
     for letter in filter(str.isalpha, charset.common + charset.rare + charset.wide + charset.rare_wide):
         name = unicodedata.name(letter, "")
@@ -35,7 +35,7 @@ def alphabets(charset: Charset) -> list[str]:
 
 
 def identifier(generator: random.Random) -> str:
-    """A UUID, hash, number, IP address, amount, date, time or token."""
+    """Returns a UUID, hash, number, IP address, amount, date, time or token."""
     kind = generator.randrange(9)
     digits = "".join(generator.choices(string.digits, k=generator.randint(1, 16)))
     if kind == 0:
@@ -101,7 +101,7 @@ class SyntheticText:
         return self._runs(self._full)
 
     def mixed(self) -> str:
-        """Short runs of narrow and full-width characters between words: two adjacent narrow signs take the place of a
+        """Short runs of narrow and full-width characters between words. Two adjacent narrow signs take the place of a
         full-width one."""
         generator = self._generator
         kinds = (self._narrow, self._narrow, self._signs, self._signs, self._full)
@@ -124,7 +124,7 @@ class SyntheticText:
         return "".join(map(chr, self._generator.choices(points, k=self._generator.randint(20, 300))))
 
     def chat(self) -> str:
-        """A message of random words of one language, or of made-up words in the letters of a language or script."""
+        """A message of random words of one language, or of invented words in the letters of a language or script."""
         generator = self._generator
         kind = generator.random()
         if self._languages and kind < 0.4:
@@ -173,7 +173,7 @@ class SyntheticText:
         return self._generator.choice(makers)()
 
     def cells(self, text: Callable[[], str], rows: int) -> Cells:
-        """uint32 [rows, 160]: rows filled with what `text` draws."""
+        """Returns rows filled with text from `text`, uint32 [rows, 160]."""
         parts: list[str] = []
         length = 0
         while length < rows * DENSE_PAGE.columns:
