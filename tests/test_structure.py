@@ -12,6 +12,10 @@ import pytest
 
 ROOMS = ("renderer", "encoder", "memory", "api", "migrations", "integrations")
 SCRIPTS = ("training", "benchmarks")
+#: Folders whose docstrings are checked.
+DOCUMENTED = ("training", "benchmarks")
+#: First words of clauses. A docstring begins with a verb (“Returns …”) or a noun (“Store of …”).
+CLAUSES = frozenset({"What", "Whether", "How", "Who", "Where", "That"})
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +104,22 @@ def test_a_concept_has_one_class(sources: dict[str, str]) -> None:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
     assert {name for name, number in defined.items() if number > 1} == SAME_NAME.keys()
+
+
+def docstrings(path: str, source: str) -> Iterator[tuple[str, str]]:
+    """Place and text of the docstrings of a file: of its module, classes and functions, private and nested ones too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text is not None:
+                yield f"{path}:{getattr(node, 'lineno', 1)}", text
+
+
+def test_docstrings_begin_with_a_verb_or_a_noun(sources: dict[str, str]) -> None:
+    assert [
+        f"{place}: {text.splitlines()[0]}"
+        for path, source in sources.items()
+        if path.split("/")[0] in DOCUMENTED
+        for place, text in docstrings(path, source)
+        if re.split(r"\W", text, maxsplit=1)[0] in CLAUSES
+    ] == []
