@@ -67,9 +67,14 @@ class Figures:
         self._document = {other: self._document[other] for other in order if other in self._document}
 
     @property
+    def conditions(self) -> dict[str, Measurement]:
+        """Day, weights and machine, by measurement."""
+        return {name: measurement[MEASURED] for name, measurement in self._document.items()}
+
+    @property
     def weights(self) -> dict[str, str]:
         """Digest of the codec's weights, by measurement."""
-        return {name: measurement[MEASURED]["weights"] for name, measurement in self._document.items()}
+        return {name: made["weights"] for name, made in self.conditions.items()}
 
     @property
     def codec(self) -> list[BenchRow]:

@@ -25,9 +25,9 @@ def stores_table(figures: Figures) -> str:
     """Returns the table of absolute figures, with notes below."""
     text_bytes, comparison = figures.stores
     head = (
-        *("store", "messages/s, one a call", "p50 (p95), ms", f"messages/s, {BATCH} a call", "with sealing"),
-        *("recall p50 (p95), ms", "asked again, p50", f"evidence in {LIMIT} messages"),
-        *("bytes a byte of text", "after VACUUM", "kB of an empty store", "memory, MiB"),
+        *("store", "messages/s, one per call", "p50 (p95), ms", f"messages/s, {BATCH} per call", "with sealing"),
+        *("recall p50 (p95), ms", "second pass p50, ms", f"evidence recall in {LIMIT} messages"),
+        *("bytes per byte of text", "after VACUUM", "empty store, kB", "peak memory, MiB"),
     )
     rows = [_row(row, text_bytes) for row in comparison.stores]
     return "\n\n".join([markdown_table(head, rows), *_notes(comparison)])
@@ -48,8 +48,8 @@ def _row(row: StoreRow, text_bytes: int) -> list[str]:
 def stores_ratios_table(figures: Figures) -> str:
     """Returns the table of ratios to Foxing on the same database."""
     head = (
-        *("store", "one a call", f"{BATCH} a call, with sealing", "recall p50", "p95", "asked again"),
-        *("evidence", "bytes", "after VACUUM"),
+        *("store", "one per call", f"{BATCH} per call, with sealing", "recall p50", "p95", "second pass p50"),
+        *("evidence recall", "bytes", "after VACUUM"),
     )
     rows = [
         [
@@ -70,7 +70,7 @@ def _name(row: StoreRow | Ratio) -> str:
 def _notes(comparison: Comparison) -> Iterable[str]:
     measured = comparison.stores[0]
     yield (
-        f"{measured.messages:,} messages, the first {min(SINGLE, measured.messages)} one a call; "
+        f"{measured.messages:,} messages, the first {min(SINGLE, measured.messages)} one per call; "
         f"{measured.questions:,} questions."
     )
-    yield from (f"`{name}` is left out: {reason}." for name, reason in comparison.left_out.items())
+    yield from (f"`{name}` was not measured: {reason}." for name, reason in comparison.left_out.items())

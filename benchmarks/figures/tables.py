@@ -34,7 +34,7 @@ def _group_name(language: str) -> str:
     return str(NAMES.get(language, language))
 
 
-_RATES = "bits a character (zstd -19, PPMd)"
+_RATES = "bits per character (zstd -19, PPMd)"
 
 
 def _bits(row: BenchRow) -> str:
@@ -45,8 +45,14 @@ def _bits(row: BenchRow) -> str:
 def codec_table(figures: Figures) -> str:
     """Returns accuracy and size by tier and group."""
     head = (
-        *("tier", "text", "kept", "kept, read right", "accuracy", "silent errors per 10,000", "invented per million"),
-        *("invented words per million", "bytes a page", _RATES, "vision tokens a page", "text tokens ÷ vision tokens"),
+        *("tier", "text", "kept", "accuracy of kept", "accuracy", "silent errors per 10,000", "invented per million"),
+        *(
+            "invented words per million",
+            "bytes per page",
+            _RATES,
+            "vision tokens per page",
+            "text tokens ÷ vision tokens",
+        ),
         *("calibration error", "flagged: of kept / of errors", "encode + decode, ms", "pages"),
     )
     rows = [
@@ -83,7 +89,7 @@ def summary_table(figures: Figures) -> str:
             ]
         )
     head = (
-        *("text", "bits a character", "zstd -19", "PPMd", "bytes a page", "accuracy at `base`", "at `small`"),
+        *("text", "bits per character", "zstd -19", "PPMd", "bytes per page", "accuracy at `base`", "at `small`"),
         *("kept at `tiny`", "kept at `micro`", "names at `micro`", "numbers at `micro`", "rare words at `micro`"),
         "pages",
     )
@@ -99,7 +105,7 @@ def classes_table(figures: Figures) -> str:
     head = (
         *("tier", "text", "kept", "names", "numbers", "dates", "negations", "rare words", "identifiers"),
         *("other content words", "common words", "invented words per million", "text tokens recalled ÷ exact"),
-        *("bytes a page", "pages"),
+        *("bytes per page", "pages"),
     )
     lines = []
     for row in figures.codec:
@@ -118,13 +124,7 @@ def classes_table(figures: Figures) -> str:
 
 def answers_table(figures: Figures) -> str:
     """Returns the answer words kept, by tier."""
-    head = (
-        "everything at",
-        "answer words still read",
-        "of those at `base`",
-        "answers with all their words",
-        "questions",
-    )
+    head = ("tier", "answer words kept", "relative to `base`", "complete answers", "questions")
     rows = [
         [
             *(f"`{row.tier}`", _accuracy(row.kept), _accuracy(row.against_base), _accuracy(row.whole_answers)),
@@ -137,7 +137,7 @@ def answers_table(figures: Figures) -> str:
 
 def degraded_table(figures: Figures) -> str:
     """Returns accuracy on altered images, by group."""
-    head = ("image at `small`", "text", "kept", "accuracy", "invented per million", _RATES, "pages")
+    head = ("alteration at `small`", "text", "kept", "accuracy", "invented per million", _RATES, "pages")
     rows = [row for row in figures.repeated if row.condition != "clean"]
     shown = [
         [
@@ -167,7 +167,13 @@ def ageing_table(figures: Figures) -> str:
             shown.append([f"`{row.tier}`", _group(row), *pairs, *errors, invented, *sizes])
     head = (
         *("tier", "text", "kept: step by step / directly", "names", "rare words", "other content words"),
-        *("accuracy, step by step", "silent errors per 10,000", "invented words per million", "bytes a page", "pages"),
+        *(
+            "accuracy, step by step",
+            "silent errors per 10,000",
+            "invented words per million",
+            "bytes per page",
+            "pages",
+        ),
     )
     return markdown_table(head, shown)
 
@@ -182,14 +188,14 @@ def characters_table(figures: Figures) -> str:
         first = next(iter(tiers.values()))
         read = [f"{tiers[tier].accuracy:.2%} / {tiers[tier].flagged_errors_share:.0%}" for tier in CHARACTER_TIERS]
         lines.append([kind, f"{first.characters:,}", f"{first.lookalikes:,}", *read])
-    return markdown_table(("kind", "characters", "twins", *(f"`{tier}`" for tier in CHARACTER_TIERS)), lines)
+    return markdown_table(("kind", "characters", "lookalikes", *(f"`{tier}`" for tier in CHARACTER_TIERS)), lines)
 
 
 def baselines_table(figures: Figures) -> str:
     """Returns accuracy and time of other OCR engines beside Foxing's."""
     head = (
-        *("image", "text", "engine", "accuracy", "Foxing's", "bytes of the PNG", "bytes of our tokens"),
-        *("ms a page", "Foxing's, ms", "ratio of times", "pages"),
+        *("image", "text", "engine", "accuracy", "Foxing's accuracy", "bytes of the PNG", "bytes of Foxing's tokens"),
+        *("ms per page", "Foxing's ms per page", "ratio of times", "pages"),
     )
     rows = [
         [
@@ -209,15 +215,15 @@ def speed_table(figures: Figures) -> str:
         [f"`{row.tier}`", f"{row.rendered_pages_per_s:.0f}", f"{row.encode_ms:.0f}", f"{row.decode_ms:.0f}"]
         for row in speed.tiers
     ]
-    table = markdown_table(("tier", "pages drawn a second", "encode, ms a page", "decode, ms a page"), rows)
+    table = markdown_table(("tier", "pages drawn per second", "encode, ms per page", "decode, ms per page"), rows)
     return f"{table}\n\nThe weights load in {speed.load_ms:.0f} ms."
 
 
 def bank_table(figures: Figures) -> str:
     """Returns speed and bits per character of a bank, by tier and group."""
     head = (
-        *("bank at", "text", "pages", "sealed or aged a second", "bits a character: tokens", "kept text", "index"),
-        *("keepsakes", "metadata", "all", "zstd -19 of all text"),
+        *("tier", "text", "pages", "sealed or aged per second", "bits per character: tokens", "kept text", "index"),
+        *("keepsakes", "metadata", "total", "zstd -19 of all text"),
     )
     rows = []
     for row in figures.bank:
@@ -231,9 +237,8 @@ def recall_table(figures: Figures) -> str:
     """Returns evidence recall on LoCoMo and the latency of recall."""
     rows = [
         [
-            f"LoCoMo evidence within 2,048 text tokens, everything at `{result.tier}`",
-            f"{result.remembered:.3f} of the evidence; BM25 over the full text {result.full_text_bm25:.3f} "
-            f"({result.ratio:.0%})",
+            f"LoCoMo evidence recall within 2,048 text tokens, all pages at `{result.tier}`",
+            f"{result.remembered:.3f}; BM25 over the full text {result.full_text_bm25:.3f} ({result.ratio:.0%})",
             f"{result.questions} questions",
         ]
         for result in figures.locomo
@@ -241,19 +246,18 @@ def recall_table(figures: Figures) -> str:
     speed = figures.recall_speed
     rows += [
         [
-            f"recall of one fact in {speed.messages:,} messages, cold page, p50 (p95)",
+            f"latency of recalling one fact in {speed.messages:,} messages, cold page, p50 (p95)",
             f"{speed.cold_p50_ms:.0f} ms ({speed.cold_p95_ms:.0f} ms)",
             f"{speed.questions} questions, {speed.found_first:.0%} found first",
         ],
-        ["the same again, p50", f"{speed.warm_p50_ms:.0f} ms", ""],
+        ["the same, warm page, p50", f"{speed.warm_p50_ms:.0f} ms", ""],
     ]
     return markdown_table(("figure", "measured", "on"), rows)
 
 
 def context_table(figures: Figures) -> str:
-    """Returns the evidence recall of text, images and the best of both, by reader and budget, with the plot."""
-    picture = "![Evidence against billed tokens, by reader](images/context.svg)"
-    return f"{_context_cells(figures.context, lambda row: row.evidence)}\n\n{picture}"
+    """Returns the evidence recall of text, images and the best of both, by reader and budget."""
+    return _context_cells(figures.context, lambda row: row.evidence)
 
 
 def context_per_token_table(figures: Figures) -> str:
@@ -310,11 +314,11 @@ def agent_table(figures: Figures) -> str:
         "reader",
         "identifiers as text",
         "facts",
-        "of them identifiers",
+        "identifiers",
         "last 10 turns",
-        "billed",
-        "images",
-        "all as text",
+        "billed tokens",
+        "page images",
+        "whole history as text, tokens",
     )
     lines = [
         [
@@ -330,11 +334,21 @@ def service_table(figures: Figures) -> str:
     """Returns the latency of storing over HTTP."""
     service = figures.service
     row = [
-        "store of one message over HTTP, p50 (p95)",
+        "latency of storing one message over HTTP, p50 (p95)",
         f"{service.p50_ms:.1f} ms ({service.p95_ms:.1f} ms)",
         f"{service.requests} requests, SQLite",
     ]
     return markdown_table(("figure", "measured", "on"), [row])
+
+
+def conditions_table(figures: Figures) -> str:
+    """Returns the conditions of each measurement."""
+    head = ("measurement (`--only`)", "day", "weights", "processor", "cores", "Python")
+    rows = [
+        [f"`{name}`", made["day"], f"`{made['weights']}`", made["processor"], f"{made['cores']}", made["python"]]
+        for name, made in figures.conditions.items()
+    ]
+    return markdown_table(head, rows)
 
 
 def _percent(share: float | None) -> str:
@@ -350,7 +364,7 @@ def headline_table(figures: Figures) -> str:
     lines = [
         [
             "storage of a sealed page",
-            f"{base.bits_per_character:.2f} bits a character, read back exactly",
+            f"{base.bits_per_character:.2f} bits per character, read back exactly",
             f"zstd -19: {base.zstd_bits_per_character:.2f}",
         ],
         [
@@ -365,7 +379,7 @@ def headline_table(figures: Figures) -> str:
             f"tool dialogues, which are denser: {_percent(dense.names)} and {_percent(dense.numbers)}",
         ],
     ]
-    return markdown_table(("measured on LoCoMo chats", "Foxing", "beside it"), lines)
+    return markdown_table(("measured on LoCoMo chats", "Foxing", "for comparison"), lines)
 
 
 @dataclass(frozen=True)
@@ -379,6 +393,7 @@ class DocumentedTable:
 
 #: Name in the marker `<!-- figures:NAME -->` → table.
 TABLES: Mapping[str, DocumentedTable] = {
+    "conditions": DocumentedTable(conditions_table, ("codec",)),
     "headline": DocumentedTable(headline_table, ("codec", "recall")),
     "summary": DocumentedTable(summary_table, ("codec",)),
     "codec": DocumentedTable(codec_table, ("codec",)),

@@ -114,7 +114,7 @@ def test_none_only_writes_tables(workspace: Path) -> None:
     command.main(["--only", "none"])
     text = (workspace / "page.md").read_text(encoding="utf-8")
     assert text.startswith("Before\n<!-- figures:service -->\n| figure | measured | on |\n")
-    assert "| store of one message over HTTP, p50 (p95) | 1.5 ms (1.9 ms) | 500 requests, SQLite |" in text
+    assert "| latency of storing one message over HTTP, p50 (p95) | 1.5 ms (1.9 ms) | 500 requests, SQLite |" in text
     assert text.endswith("\n<!-- /figures -->\nAfter\n")
     assert (workspace / "figures.json").read_bytes() == before
     assert not (workspace / "images").exists()
