@@ -37,8 +37,8 @@ class CategoryRecall:
     """Evidence recall on the questions of one category."""
 
     questions: int
-    remembered: float
-    full_text_bm25: float
+    evidence: float
+    bm25_evidence: float
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,11 @@ class EvidenceRecall:
     tier: str
     conversations: int
     questions: int
-    remembered: float
+    #: Evidence recall of Foxing.
+    evidence: float
     #: Evidence recall of BM25 over the stemmed full text.
-    full_text_bm25: float
-    #: `remembered` ÷ `full_text_bm25`.
+    bm25_evidence: float
+    #: `evidence` ÷ `bm25_evidence`.
     ratio: float
     #: Share of the questions whose first span is evidence.
     found_first: float = 0.0
@@ -64,8 +65,8 @@ class _Asked:
     """Result of one question."""
 
     category: str
-    remembered: float
-    full_text_bm25: float
+    evidence: float
+    bm25_evidence: float
     first: bool
 
 
@@ -89,8 +90,8 @@ def measure_locomo(memory: Memory, file: Path, tier: str, progress: Advance | No
         tier=tier,
         conversations=len(conversations),
         questions=len(asked),
-        remembered=ours,
-        full_text_bm25=theirs,
+        evidence=ours,
+        bm25_evidence=theirs,
         ratio=ours / theirs if theirs else 0.0,
         found_first=fmean(each.first for each in asked) if asked else 0.0,
         categories={name: CategoryRecall(len(group), *_means(group)) for name, group in categories.items() if group},
@@ -151,7 +152,7 @@ def span_texts(spans: Sequence[RecalledMessage]) -> dict[str, str]:
 def _means(asked: Sequence[_Asked]) -> tuple[float, float]:
     if not asked:
         return 0.0, 0.0
-    return fmean(each.remembered for each in asked), fmean(each.full_text_bm25 for each in asked)
+    return fmean(each.evidence for each in asked), fmean(each.bm25_evidence for each in asked)
 
 
 class _FullTextSearch:

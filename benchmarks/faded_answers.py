@@ -37,7 +37,7 @@ class FadedAnswers:
     #: Share of these words that are still read.
     kept: float
     #: Share of the questions for which all of these words are read.
-    whole_answers: float
+    complete_answers: float
     #: `kept` ÷ `kept` at `base`.
     against_base: float
 
@@ -83,7 +83,7 @@ def measure_faded_answers(
             questions=len(counts),
             words=sum(words for words, _ in counts),
             kept=kept_share(counts),
-            whole_answers=sum(words == kept for words, kept in counts) / max(1, len(counts)),
+            complete_answers=sum(words == kept for words, kept in counts) / max(1, len(counts)),
             against_base=kept_share(counts) / base if base else 0.0,
         )
         for tier, counts in found.items()

@@ -218,7 +218,7 @@ def _compare_systems(folder: Path, tier: str, embedder: str, *, as_json: bool) -
 def _flat(result: Mapping[str, Any]) -> dict[str, object]:
     """Fields of a result, with one for each category."""
     fields = {name: value for name, value in result.items() if name != "categories"}
-    return fields | {name: category["remembered"] for name, category in result.get("categories", {}).items()}
+    return fields | {name: category["evidence"] for name, category in result.get("categories", {}).items()}
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def answers_table(figures: Figures) -> str:
     head = ("tier", "answer words kept", "relative to `base`", "complete answers", "questions")
     rows = [
         [
-            *(f"`{row.tier}`", _accuracy(row.kept), _accuracy(row.against_base), _accuracy(row.whole_answers)),
+            *(f"`{row.tier}`", _accuracy(row.kept), _accuracy(row.against_base), _accuracy(row.complete_answers)),
             f"{row.questions}",
         ]
         for row in figures.answers
@@ -238,7 +238,7 @@ def recall_table(figures: Figures) -> str:
     rows = [
         [
             f"LoCoMo evidence recall within 2,048 text tokens, all pages at `{result.tier}`",
-            f"{result.remembered:.3f}; BM25 over the full text {result.full_text_bm25:.3f} ({result.ratio:.0%})",
+            f"{result.evidence:.3f}; BM25 over the full text {result.bm25_evidence:.3f} ({result.ratio:.0%})",
             f"{result.questions} questions",
         ]
         for result in figures.locomo
@@ -369,8 +369,8 @@ def headline_table(figures: Figures) -> str:
         ],
         [
             "recall within 2,048 text tokens",
-            f"{recall.remembered:.1%} of the evidence",
-            f"BM25 over the full text: {recall.full_text_bm25:.1%}",
+            f"{recall.evidence:.1%} of the evidence",
+            f"BM25 over the full text: {recall.bm25_evidence:.1%}",
         ],
         [
             "a page after a year, at the lowest tier",

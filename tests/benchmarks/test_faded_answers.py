@@ -13,7 +13,7 @@ from foxing.memory import Memory, RecalledMessage
 def test_words_of_answers_are_looked_for_at_each_tier(locomo_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["--locomo", str(locomo_file), "--tier", "micro", "--json"])
     # the evidence says Zebedee and green; "the", "one" and "in" are common, and 2021 is not said
-    same = {"questions": 1, "words": 2, "kept": 1.0, "whole_answers": 1.0, "against_base": 1.0}
+    same = {"questions": 1, "words": 2, "kept": 1.0, "complete_answers": 1.0, "against_base": 1.0}
     assert json.loads(capsys.readouterr().out) == {
         "answers": [{"tier": "base", **same}, {"tier": "micro", **same}],
     }
@@ -41,8 +41,8 @@ def test_faded_words_are_not_kept(locomo_file: Path, tmp_path: Path, monkeypatch
 
         monkeypatch.setattr(memory, "export", faded)
         base, tiny = measure_faded_answers(memory, locomo_file, ["tiny"])
-    assert (base.tier, base.questions, base.words, base.kept, base.whole_answers) == ("base", 2, 4, 0.75, 0.5)
-    assert (tiny.tier, tiny.kept, tiny.whole_answers, tiny.against_base) == ("tiny", 0.75, 0.5, 1.0)
+    assert (base.tier, base.questions, base.words, base.kept, base.complete_answers) == ("base", 2, 4, 0.75, 0.5)
+    assert (tiny.tier, tiny.kept, tiny.complete_answers, tiny.against_base) == ("tiny", 0.75, 0.5, 1.0)
 
 
 def test_results_are_shown_as_a_table(locomo_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

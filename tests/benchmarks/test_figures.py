@@ -67,7 +67,7 @@ def test_outdated_figures_are_kept_but_not_read(
 def test_classes_and_answers_have_tables() -> None:
     measured = {"measured": {"weights": "w1"}}
     row = {field.name: 1.0 for field in fields(BenchRow)} | {"tier": "micro", "language": "en_irc", "pages": 3}
-    answer = {"tier": "tiny", "questions": 5, "words": 9, "kept": 0.5, "whole_answers": 0.4, "against_base": 0.625}
+    answer = {"tier": "tiny", "questions": 5, "words": 9, "kept": 0.5, "complete_answers": 0.4, "against_base": 0.625}
     rows = [{**row, "names": None, "rare_words": 0.25, "invented_words_per_million": 7.0, "recalled_text_tokens": 0.4}]
     rows.append({**rows[0], "tier": "base"})
     figures = Figures({"codec": {**measured, "rows": rows}, "answers": {**measured, "rows": [answer]}})

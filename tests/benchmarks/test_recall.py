@@ -30,11 +30,11 @@ def test_locomo_evidence_is_found(tier: str, locomo_file: Path, capsys: pytest.C
         "tier": tier,
         "conversations": 1,
         "questions": 1,
-        "remembered": 1.0,
-        "full_text_bm25": 1.0,
+        "evidence": 1.0,
+        "bm25_evidence": 1.0,
         "ratio": 1.0,
         "found_first": 1.0,
-        "categories": {"single-hop": {"questions": 1, "remembered": 1.0, "full_text_bm25": 1.0}},
+        "categories": {"single-hop": {"questions": 1, "evidence": 1.0, "bm25_evidence": 1.0}},
     }
 
 
@@ -43,7 +43,7 @@ def test_results_are_shown_as_a_table(locomo_file: Path, capsys: pytest.CaptureF
     gzipped.write_bytes(gzip.compress(locomo_file.read_bytes()))
     main(["--locomo", str(gzipped), "--tier", "open"])
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["full", "text", "bm25", "1"] in lines
+    assert ["bm25", "evidence", "1"] in lines
     assert ["single-hop", "1"] in lines
 
 
