@@ -1,1 +1,1 @@
-"""Storing, importing and sealing messages."""
+"""Storing, importing and sealing of messages."""

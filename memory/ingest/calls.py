@@ -1,4 +1,4 @@
-"""Calls that store messages, as they are handed over several at a time."""
+"""Store calls as values, so that several can be written together."""
 
 from collections.abc import Iterable, Mapping
 from contextvars import Context, copy_context
@@ -11,14 +11,14 @@ from foxing.memory.values.messages import NewMessage
 
 @dataclass(frozen=True)
 class StoreCall:
-    """The arguments of a call of `Memory.store`."""
+    """Arguments of `Memory.store`."""
 
     bank: str
     messages: Iterable[NewMessage | Mapping[str, Any]]
-    #: Of the messages that do not name one themselves.
+    #: Default thread, for messages that name none.
     thread: str | None = None
     idempotency_key: str | None = None
-    #: What `MessageStore.embed` has made of the messages; None: they are embedded with the call.
+    #: Result of `MessageStore.embed` for the messages; None to embed them with the call.
     codes: MessageCodes | None = None
-    #: Of whoever makes the call, so that its step is a part of the caller's trace; no other thread is in it.
+    #: Context of the caller, which attaches the span of this call to the caller's trace.
     context: Context = field(default_factory=copy_context)

@@ -1,4 +1,4 @@
-"""Typesetting open messages onto pages, with their spans and keepsakes."""
+"""Typesetting of open messages onto pages, with their spans and keepsakes."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -13,8 +13,8 @@ from foxing.renderer import BLANK, Entry, Page, Typesetter, remaining, transcrib
 
 from .keepsakes import find_keepsakes, within_budget
 
-#: Characters that a page counts as at least where its keepsakes are chosen: that of a single message may keep 100, a
-#: UUID and a URL.
+#: Minimum page length, in characters, for the keepsake budget: a page of one short message may keep 100 characters,
+#: enough for a UUID and a URL.
 SHORTEST = 2000
 
 
@@ -26,8 +26,8 @@ class Draft:
     messages: list[Message]
 
     def without(self, erased: Collection[int]) -> "Draft | None":
-        """The page with the cells of these messages blank, as erasure leaves a sealed page; None if that leaves no
-        message on it. The others stay where they are: one of them may go on on the next page."""
+        """Returns the page with the cells of these messages blank, as erasure leaves a sealed page; None if no message
+        remains. Other messages do not move, since one may continue on the next page."""
         spans = tuple(span for span in self.page.placements if int(span.message_id) not in erased)
         if not spans:
             return None
@@ -41,7 +41,7 @@ class Draft:
         return Draft(page, [message for message in self.messages if message.id not in erased])
 
     def parts(self, page_id: int) -> PageParts:
-        """What stands where on the page, with its keepsakes within their budget of characters."""
+        """Returns the spans of the page, and its keepsakes within their budget of characters."""
         spans, parts = self.page.placements, transcribe_placements(self.page)
         # one search and one budget for the page; the line breaks keep identifiers of adjacent spans apart
         keepsakes = find_keepsakes("\n".join(part.text for part in parts))
@@ -57,7 +57,7 @@ class Draft:
 
 
 def typeset_drafts(typesetter: Typesetter, waiting: Sequence[Message], limit: int, *, everything: bool) -> list[Draft]:
-    """Up to `limit` full pages of open messages, and with `everything` a last one that is not full.
+    """Returns up to `limit` full pages of open messages, and with `everything` a last page that is not full.
 
     `waiting` is in time order; each page takes a run of it, grouped by thread.
     """
@@ -83,12 +83,12 @@ def typeset_drafts(typesetter: Typesetter, waiting: Sequence[Message], limit: in
 
 
 def cells_taken(typesetter: Typesetter, waiting: Sequence[Message]) -> int:
-    """Lower bound of the cells that open messages take on a page."""
+    """Returns a lower bound of the number of cells that open messages take on a page."""
     return sum(typesetter.cost(_entry(message)) for message in waiting)
 
 
 def sealed_parts(drafts: Sequence[Draft]) -> list[SealedPart]:
-    """How much of each message is sealed once the drafts are pages."""
+    """Returns how much of each message is sealed once the drafts are pages."""
     chars = {message.id: message.chars for draft in drafts for message in draft.messages}
     sealed = {int(span.message_id): span.char_stop for draft in drafts for span in draft.page.placements}
     return [SealedPart(message_id, stop, stop == chars[message_id]) for message_id, stop in sealed.items()]
@@ -108,6 +108,7 @@ def _entry(message: Message) -> Entry:
 
 
 def _by_thread(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries grouped by thread, that of the newest message last: mostly that message is cut by the page's end."""
+    """Groups the entries by thread, with the thread of the newest message last, since the page usually ends inside that
+    message."""
     last = {entry.thread: number for number, entry in enumerate(entries)}
     return sorted(entries, key=lambda entry: last[entry.thread])

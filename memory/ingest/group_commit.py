@@ -1,7 +1,7 @@
-"""Group commit: what several threads want to write at once goes into one transaction.
+"""Group commit: concurrent writes of several threads share one transaction.
 
-A transaction costs a flush of the log to disk, and in PostgreSQL a message to the server and back for each statement.
-While one thread writes, the requests of the others gather, and the next of them writes them all.
+A transaction costs an fsync of the log and, on PostgreSQL, a round trip for each statement. While one thread writes,
+the requests of others queue up; the next writer writes them all.
 """
 
 from collections import deque
@@ -12,23 +12,23 @@ from typing import Generic, TypeVar
 from foxing.memory.errors import MemoryFault, StorageError
 
 R = TypeVar("R")  # a request
-A = TypeVar("A")  # its answer
+A = TypeVar("A")  # the answer to it
 
 
 class _Ticket(Generic[R, A]):
-    """A request, from when it is given to when it is answered."""
+    """A queued request and its answer."""
 
     def __init__(self, request: R) -> None:
         self.request = request
         self.answer: A | None = None
         self.error: BaseException | None = None
-        #: Whether `called` means that its thread has to write, rather than that it is answered.
+        #: True if `called` means that its thread is the next writer; False if it means that the answer is there.
         self.leads = False
         self.called = Event()
 
     @property
     def result(self) -> A | BaseException:
-        """The answer, or the error."""
+        """The answer or the error."""
         if self.error is not None:
             return self.error
         assert self.answer is not None
@@ -36,11 +36,11 @@ class _Ticket(Generic[R, A]):
 
 
 class GroupCommit(Generic[R, A]):
-    """Hands requests of any number of threads to `write`, some at a time, from one thread at a time.
+    """Passes requests of any number of threads to `write` in groups, from one thread at a time.
 
-    `write`: writes a group in one transaction and returns an answer, or the error of that request alone, for each.
-    Raises what fails them all. `choose`: how many of the waiting requests, at least one and the first of them, can be
-    written together.
+    `write`: writes a group in one transaction and returns an answer for each request, or the error that concerns it
+    alone; raises an error that concerns the group. `choose`: returns how many of the waiting requests, from the first
+    on and at least one, can be written together.
     """
 
     def __init__(
@@ -55,14 +55,15 @@ class GroupCommit(Generic[R, A]):
         self._writing = False
 
     def submit(self, request: R) -> A:
-        """The answer to a request, once it is committed. Raises its error."""
+        """Returns the answer to a request once it is committed. Raises its error."""
         [answer] = self.submit_all([request])
         if isinstance(answer, BaseException):
             raise answer
         return answer
 
     def submit_all(self, requests: Sequence[R]) -> list[A | BaseException]:
-        """The answer to each of some requests, or its error, once all are committed, if not in one transaction."""
+        """Returns the answer or the error of each request, once all are committed. They may be committed in several
+        transactions."""
         tickets: list[_Ticket[R, A]] = [_Ticket(request) for request in requests]
         if not tickets:
             return []
@@ -78,7 +79,7 @@ class GroupCommit(Generic[R, A]):
         return [ticket.result for ticket in tickets]
 
     def _wait(self, tickets: Sequence[_Ticket[R, A]]) -> None:
-        """Waits for the first of the tickets of a thread that are left."""
+        """Waits for the first of a thread's remaining tickets."""
         try:
             tickets[0].called.wait()
         except BaseException:  # interrupted
@@ -86,7 +87,7 @@ class GroupCommit(Generic[R, A]):
             raise
 
     def _give_up(self, tickets: Sequence[_Ticket[R, A]]) -> None:
-        """Takes back those of the tickets that wait, and passes on the turn to write if it has come to one of them."""
+        """Removes the tickets from the queue, and appoints another writer if one of them was the next writer."""
         with self._lock:
             waiting = [ticket for ticket in tickets if ticket in self._waiting]
             for ticket in waiting:
@@ -95,7 +96,7 @@ class GroupCommit(Generic[R, A]):
             self._pass_on()
 
     def _lead(self, ticket: _Ticket[R, A], further: Sequence[_Ticket[R, A]]) -> None:
-        """Writes the first of those that wait, `ticket` among them. `further`: what else its thread waits for."""
+        """Writes the first waiting requests, `ticket` among them. `further`: later tickets of the same thread."""
         try:
             with self._lock:
                 number = self._choose([waiting.request for waiting in self._waiting])
@@ -113,8 +114,8 @@ class GroupCommit(Generic[R, A]):
             self._pass_on()
 
     def _answer(self, group: Sequence[_Ticket[R, A]]) -> None:
-        """Writes a group and notes the answers. What fails the group for a reason that one of them may be alone in is
-        tried again one by one."""
+        """Writes a group and stores the answers. If an unexpected error fails the group, each request is tried
+        separately."""
         try:
             answers = self._write([ticket.request for ticket in group])
         except Exception as error:
@@ -124,7 +125,7 @@ class GroupCommit(Generic[R, A]):
                 return
             for ticket in group:
                 ticket.error = error
-        except BaseException:  # the thread that writes is interrupted, not those that it writes for
+        except BaseException:  # only the writing thread is interrupted, not the others of the group
             for ticket in group:
                 ticket.error = StorageError("writing was interrupted; send it again")
             raise
@@ -136,7 +137,7 @@ class GroupCommit(Generic[R, A]):
                     ticket.answer = answer
 
     def _pass_on(self) -> None:
-        """Has the thread that has waited longest write next."""
+        """Appoints the thread that has waited longest as the next writer."""
         with self._lock:
             if self._waiting:
                 self._waiting[0].leads = True

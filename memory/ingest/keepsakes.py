@@ -1,15 +1,15 @@
-"""Finding keepsakes: exact identifiers that are kept as text, because a misread one is worse than a missing one."""
+"""Detection of keepsakes: exact identifiers kept as text, because a misread one is worse than a missing one."""
 
 import re
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
-SHARE = 0.05  # of a page's characters, at most
+SHARE = 0.05  # maximum share of a page's characters
 
 
 class Rank(IntEnum):
-    """How much an identifier is worth keeping, the most worthwhile first."""
+    """Priority of an identifier, lowest value first."""
 
     IDENTIFIER = 0  # useless unless exact: a UUID, a hash, an address, a path
     REFERENCE = 1  # hard to guess right: a version, a date, a ticket
@@ -17,7 +17,7 @@ class Rank(IntEnum):
 
 
 class Keepsake(NamedTuple):
-    """A range of characters worth keeping exact, half open."""
+    """A range of characters to keep exactly, half open."""
 
     start: int
     stop: int
@@ -39,7 +39,7 @@ _EXTENSIONS = (
 )
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 
-#: Rank and pattern of each kind, in order: a later kind takes only what earlier ones left.
+#: Rank and pattern of each kind, in order: a later kind does not overlap matches of earlier ones.
 _KINDS: tuple[tuple[Rank, re.Pattern[str]], ...] = tuple(
     (Rank(rank), re.compile(pattern, 0 if rank == Rank.FIGURE else re.ASCII))
     for rank, pattern in (
@@ -96,7 +96,7 @@ _OPENING = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
 def find_keepsakes(text: str) -> list[Keepsake]:
-    """The identifiers in `text`, ascending and not overlapping."""
+    """Returns the identifiers in `text`, ascending and not overlapping."""
     if text.isascii() and not any(c.isdigit() or c in "/@\\." for c in text):
         return []
     taken = bytearray(len(text))
@@ -111,9 +111,9 @@ def find_keepsakes(text: str) -> list[Keepsake]:
 
 
 def within_budget(keepsakes: Iterable[Keepsake], total_chars: int, share: float = SHARE) -> list[Keepsake]:
-    """Those that fit into `share` of `total_chars`, the lowest rank first, then in the order of the text; ascending.
+    """Returns the keepsakes that fit into `share` of `total_chars`, chosen by rank, then by position; ascending.
 
-    One that does not fit is left out whole.
+    A keepsake that does not fit is left out completely.
     """
     left = int(total_chars * share)
     chosen: list[Keepsake] = []
@@ -126,12 +126,12 @@ def within_budget(keepsakes: Iterable[Keepsake], total_chars: int, share: float 
 
 
 def _trimmed(text: str, start: int, stop: int) -> int:
-    """`stop` without punctuation of the surrounding sentence: an unopened bracket, a full stop…"""
+    """Returns `stop` without trailing punctuation of the sentence, such as an unopened bracket or a full stop."""
     unopened: dict[str, int] = {}
     while stop > start:
         last = text[stop - 1]
         if last in _OPENING:
-            if last not in unopened:  # counted once: a text of brackets would be counted for each of them
+            if last not in unopened:  # cached: counting anew for each bracket would be quadratic
                 unopened[last] = text.count(last, start, stop) - text.count(_OPENING[last], start, stop)
             if unopened[last] <= 0:
                 break

@@ -1,4 +1,4 @@
-"""Salience of words on the pages of a bank that is not stored: for the codec bench, whose pages fade as in one."""
+"""Salience of words as in a bank, for messages that are not stored: the codec bench fades its pages with it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -12,8 +12,8 @@ from .keepsakes import find_keepsakes, within_budget
 
 
 def salience_in_bank(messages: Iterable[str]) -> Callable[[Sequence[str]], Sequence[Refinement]]:
-    """The texts of the messages of a page → what changes the salience of their words in a bank of `messages`, as when
-    its pages age."""
+    """Returns a function from the message texts of a page to the refinements that ageing would apply in a bank of
+    `messages`."""
     frequencies = Counter(term for text in messages for term in terms(text))
 
     def refine(page: Sequence[str]) -> Sequence[Refinement]:
@@ -23,14 +23,14 @@ def salience_in_bank(messages: Iterable[str]) -> Callable[[Sequence[str]], Seque
 
 
 def _keepsakes(page: Sequence[str]) -> frozenset[str]:
-    """The texts of the keepsakes that are lifted out of a page when it is sealed."""
+    """Returns the texts of the keepsakes that sealing would extract from a page."""
     text = "\n".join(page)
     found = within_budget(find_keepsakes(text), sum(len(part) for part in page))
     return frozenset(text[keepsake.start : keepsake.stop] for keepsake in found)
 
 
 def _fade_texts_last(kept: frozenset[str]) -> Refinement:
-    """Words of keepsakes whose text is one of `kept` fade after all others."""
+    """Returns a refinement under which words of keepsakes in `kept` fade last."""
 
     def refine(messages: Sequence[MessageWords], salience: Sequence[Salience]) -> list[Salience]:
         texts = [message.entry.content for message in messages]

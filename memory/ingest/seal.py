@@ -1,4 +1,4 @@
-"""Sealing: open messages become pages, typeset and encoded at the fresh tier."""
+"""Sealing: typesets open messages as pages and encodes them at the fresh tier."""
 
 import uuid
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ from foxing.renderer import Cells, Progress, Typesetter, render
 
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
 
-PAGES_AT_ONCE = 8  # typeset, encoded and written together, while no messages on them are being erased
-FEWEST_AT_ONCE = 2  # after conflicts, until the call ends: one page alone takes nearly as long to encode
-ATTEMPTS = 5  # to write a page, before giving way to whoever changes or seals the bank all the time
+PAGES_AT_ONCE = 8  # typeset, encoded and written together; halved after each conflict
+FEWEST_AT_ONCE = 2  # minimum after conflicts: a single page takes nearly as long to encode
+ATTEMPTS = 5  # consecutive conflicts with other writers before giving up
 
 
 class _SealedPage(NamedTuple):
-    """A draft, and the page that it becomes."""
+    """A draft and the page encoded from it."""
 
     draft: Draft
     change: PageChange
@@ -40,11 +40,11 @@ class _SealedPage(NamedTuple):
 
 @dataclass(frozen=True)
 class _Conflict:
-    """Why pages were not written: by default, a page that holds the beginning of one of their messages has changed."""
+    """Cause of a failed write. By default, a page that holds the beginning of one of the messages has changed."""
 
-    #: Messages on them that were erased.
+    #: Ids of messages on the pages that were erased.
     erased: frozenset[int] = frozenset()
-    #: Whether another process has sealed the bank.
+    #: True if another process has sealed the bank.
     sealed: bool = False
 
 
@@ -63,15 +63,17 @@ class Sealer:
 
     @property
     def codec(self) -> Codec:
+        """Current codec."""
         return self.decoder.load()
 
     @bank_operation("seal", _figures)
     def seal(self, bank_name: str, now: datetime, *, everything: bool, progress: Progress | None = None) -> SealReport:
-        """Seals full pages, and with `everything` the remaining messages too, on a page that is not full.
+        """Seals full pages, and with `everything` the remaining messages as well, on a page that is not full. Returns a
+        report.
 
-        Pages are encoded outside any transaction. If messages on them are erased meanwhile, only the pages that hold
-        these are encoded again, without them, and fewer pages are encoded at once. If another process seals the same
-        bank, they are typeset again from what is still open. Raises `NotFound`, `CodecError`.
+        Pages are encoded outside any transaction. If messages on them are erased meanwhile, only the affected pages are
+        encoded again, and fewer pages are encoded at once. If another process seals the same bank, the messages still
+        open are typeset again. Raises `NotFound`, `CodecError`.
         """
         page_keys: list[str] = []
         sealed = conflicts = 0
@@ -80,8 +82,8 @@ class Sealer:
             total = open_messages.count(connection, bank.id)
             newest = messages.newest_id(
                 connection, bank.id
-            )  # messages stored meanwhile wait, or sealing might never end
-        #: Pages to be written next, in order; one that is to be encoded is a draft.
+            )  # excludes messages stored meanwhile, or sealing might never end
+        #: Pages to write next, in order; a draft still has to be encoded.
         ready: list[_SealedPage | Draft] = []
         at_once = PAGES_AT_ONCE
         while conflicts < ATTEMPTS:
@@ -116,9 +118,11 @@ class Sealer:
         return SealReport(pages=page_keys, messages=sealed, open_messages=left)
 
     def room(self, connection: Connection, bank_id: int) -> int:
-        """How many more characters the open messages of a bank can take before they may fill a page; 0 if they may now.
+        """Returns how many more characters the open messages of a bank can take before they may fill a page; 0 if they
+        may now.
 
-        Headers and full-width characters take further cells: a quarter of the free cells in characters may fill them.
+        Headers and full-width characters take additional cells: a quarter as many characters as free cells may fill
+        them.
         """
         newest = messages.newest_id(connection, bank_id)
         cells = self.codec.layout.cells
@@ -130,12 +134,12 @@ class Sealer:
         return Typesetter(self.codec.layout, self.codec.repertoire)
 
     def _write(self, bank: Bank, sealed_pages: Sequence[_SealedPage], now: datetime) -> list[str] | _Conflict:
-        """Writes pages, all or none; their keys."""
+        """Writes all pages or none. Returns their keys, or the conflict."""
         policy = self._policy(bank)
         drafts = [sealed.draft for sealed in sealed_pages]
         changes = [sealed.change for sealed in sealed_pages]
         parts = sealed_parts(drafts)
-        # while a message is partly sealed, the index holds all its terms, even those that have faded on its first pages
+        # the index holds all terms of a partly sealed message, even those that have faded on its first pages
         begun = {int(span.message_id) for draft in drafts for span in draft.page.placements if span.char_start}
         keeps_text = policy.keeps_text(policy.fresh)
         faded = {part.message_id for part in parts if part.complete and (not keeps_text or part.message_id in begun)}
@@ -161,7 +165,7 @@ class Sealer:
         return Policy.parse(bank.policy).served_by(self.codec.tiers)
 
     def _encode(self, bank: Bank, drafts: Sequence[Draft], now: datetime) -> list[_SealedPage]:
-        """The drafts at the policy's fresh tier, and what their tokens read as unless that tier keeps the text."""
+        """Encodes the drafts at the policy's fresh tier and reads their tokens back, if that is needed."""
         policy = self._policy(bank)
         tier = policy.fresh
         with operation("encode", pages=len(drafts), tier=tier):
@@ -176,18 +180,18 @@ class Sealer:
             exact = page = ReadyPage.exact(
                 row, page_tokens, cells, read if streamed else None, parts=parts, added=added
             )
-            # a page that is not read right, or that the tier does not hold all of, keeps its text until it ages
+            # a page that is misread, or does not fit the tier completely, keeps its text until it ages
             if read is not None and not keeps and _reads_right(cells, read):
                 misread = misread_cells(cells, read)
                 page = ReadyPage.decoded(row, page_tokens, read, misread, parts=parts, added=added)
-            # a text that the policy does not keep goes into the trash
+            # text that the policy does not keep goes to the trash
             change = PageChange(None, [page], PageContent(page.content.tokens, exact.content.text))
             sealed_pages.append(_SealedPage(draft, change))
         return sealed_pages
 
 
 def _row(draft: Draft, bank: Bank, tier: str, now: datetime) -> PageRow:
-    """The row of a page that is not encoded yet."""
+    """Returns the row of a page before it is encoded."""
     times = [message.created_at for message in draft.messages]
     return PageRow(
         id=unsaved_id(),
@@ -207,7 +211,7 @@ def _row(draft: Draft, bank: Bank, tier: str, now: datetime) -> PageRow:
 
 
 def _leading_drafts(pages: Sequence[_SealedPage | Draft]) -> list[Draft]:
-    """The pages that are to be encoded before the first that is encoded."""
+    """Returns the drafts before the first encoded page."""
     drafts: list[Draft] = []
     for page in pages:
         if not isinstance(page, Draft):
@@ -217,7 +221,7 @@ def _leading_drafts(pages: Sequence[_SealedPage | Draft]) -> list[Draft]:
 
 
 def _encoded(pages: Sequence[_SealedPage | Draft]) -> list[_SealedPage]:
-    """The pages before the first that is to be encoded."""
+    """Returns the encoded pages before the first draft."""
     encoded: list[_SealedPage] = []
     for page in pages:
         if isinstance(page, Draft):
@@ -227,7 +231,7 @@ def _encoded(pages: Sequence[_SealedPage | Draft]) -> list[_SealedPage]:
 
 
 def _without(pages: Sequence[_SealedPage | Draft], erased: frozenset[int]) -> list[_SealedPage | Draft]:
-    """The pages without messages that were erased; those that hold some are to be encoded again."""
+    """Returns the pages without erased messages. Pages that held some become drafts again."""
     left: list[_SealedPage | Draft] = []
     for page in pages:
         draft = page if isinstance(page, Draft) else page.draft
@@ -239,6 +243,6 @@ def _without(pages: Sequence[_SealedPage | Draft], erased: frozenset[int]) -> li
 
 
 def _reads_right(cells: Cells, reading: Reading) -> bool:
-    """Whether the tokens of a page hold all of it, and hardly a character of it is misread."""
+    """True if the tokens hold the complete page and misread at most `MAX_MISREAD` of it."""
     misread = misread_share(cells, misread_cells(cells, reading))
     return misread <= MAX_MISREAD and not is_cut(cells, reading)

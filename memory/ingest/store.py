@@ -1,4 +1,4 @@
-"""Storing messages: all of a call are validated first, then written in one transaction. Nothing is encoded."""
+"""Storing of messages: all messages of a call are validated, then written in one transaction. Nothing is encoded."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ from .group_commit import GroupCommit
 from .validate import check_bank_name, check_idempotency_key, list_messages, validate_message
 
 DEFAULT_THREAD = "main"
-GROUP_MESSAGES = 500  # that several calls may have together to be written in one transaction
+GROUP_MESSAGES = 500  # cap for several calls written in one transaction
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,27 +40,27 @@ class _KeyedMessage:
     """A valid message and its passages."""
 
     message: NewMessage
-    #: Its content, parts rendered.
+    #: Its content as text, with parts rendered.
     text: str
-    #: The thread it belongs to; None if neither the message nor the call names one.
+    #: Its thread; None if neither the message nor the call names one.
     thread: str | None
     passages: Sequence[Passage]
-    #: The index terms of each passage.
+    #: Index terms of each passage, with counts.
     terms: Sequence[Counter[str]]
-    #: The secret with which its digest is keyed.
+    #: Secret key of its digest.
     digest_key: bytes = field(repr=False)
-    #: What it means; None if that is worked out later.
+    #: Its embedding; None if a job computes it later.
     code: MessageCodes | None = None
 
     @property
     def key(self) -> str | None:
-        """The id that the caller chose."""
+        """The id chosen by the caller, if any."""
         return self.message.id
 
     @cached_property
     def digest(self) -> bytes:
-        """The same for messages that differ in id, time and thread only. The order of keys in JSON does not count.
-        It is keyed, because a short text could be found by trying."""
+        """Keyed digest of role, name, content and metadata, ignoring id, time, thread and the order of JSON keys. It is
+        keyed because a short text could be found by brute force."""
         message = self.message
         identity = [message.role, message.name, self.text]
         if message.parts is not None:
@@ -70,7 +70,7 @@ class _KeyedMessage:
 
     @classmethod
     def of(cls, message: NewMessage, thread: str | None, digest_key: bytes) -> "_KeyedMessage":
-        """The message in its thread or `thread`."""
+        """Returns the message in its own thread, or else in `thread`."""
         text = message.text
         passages = split_passages(text)
         terms = index_terms(text, message.name, passages)
@@ -78,35 +78,35 @@ class _KeyedMessage:
 
     @property
     def speech(self) -> list[str]:
-        """What is embedded of each passage."""
+        """Text to embed for each passage."""
         return _speech(self.text, self.message.name, self.passages)
 
 
 @dataclass(frozen=True)
 class _Request:
-    """A valid call of `store`."""
+    """A validated call of `store`."""
 
     bank: str
     messages: Sequence[_KeyedMessage]
-    #: Digest of what was given: another call must not use its idempotency key.
+    #: Digest of the call. An idempotency key cannot be reused for another digest.
     digest: bytes
     idempotency_key: str | None
     now: datetime
 
     @cached_property
     def given(self) -> list[str]:
-        """The ids that the caller chose; one that is generated is new."""
+        """Ids chosen by the caller."""
         return [item.key for item in self.messages if item.key is not None]
 
     @cached_property
     def claims(self) -> set[tuple[str, bool, str]]:
-        """What two calls in one transaction must not have in common: the second has to see what the first stored."""
+        """Keys that two calls in one transaction must not share, because the second must see what the first stored."""
         keys = () if self.idempotency_key is None else (self.idempotency_key,)
         return {(self.bank, True, key) for key in self.given} | {(self.bank, False, key) for key in keys}
 
 
 class MessageStore:
-    """Stores messages of at most `max_bytes` bytes of UTF-8 each. What threads store at once is written together."""
+    """Stores messages of at most `max_bytes` bytes of UTF-8 each. Concurrent calls share a transaction."""
 
     def __init__(self, database: Database, search: HybridSearch, max_bytes: int) -> None:
         self.database = database
@@ -121,15 +121,15 @@ class MessageStore:
             return digest_key(connection)
 
     def store(self, call: StoreCall, now: datetime) -> StoreResult:
-        """See `Memory.store`."""
+        """Implements `Memory.store`."""
         [answer] = self.store_each([call], now)
         if isinstance(answer, BaseException):
             raise answer
         return answer
 
     def store_each(self, calls: Sequence[StoreCall], now: datetime) -> list[StoreResult | BaseException]:
-        """See `Memory.store_each`."""
-        self.database.check_process()  # before waiting for a thread that does not exist in a forked process
+        """Implements `Memory.store_each`."""
+        self.database.check_process()  # a forked process would wait for a thread that does not exist
         answers: dict[int, StoreResult | BaseException] = {}
         requests: dict[int, _Request] = {}
         for number, call in enumerate(calls):
@@ -157,7 +157,7 @@ class MessageStore:
         return [answers[number] for number in range(len(calls))]
 
     def _request(self, call: StoreCall, now: datetime) -> _Request:
-        """A call that is valid. Raises `InvalidInput` and what is derived from it."""
+        """Validates a call. Raises `InvalidInput` or a subclass."""
         check_bank_name(call.bank)
         given = list_messages(call.messages)
         thread, key = call.thread, call.idempotency_key
@@ -170,11 +170,11 @@ class MessageStore:
         return _Request(call.bank, keyed, digest, key, now)
 
     def embed(self, items: Sequence[NewMessage]) -> MessageCodes | None:
-        """The codes of messages that are to be stored; None if they are made later, or never."""
+        """Returns the embeddings of messages to store; None if they are computed later, or never."""
         return self.vectors.encode_now([_speech(item.text, item.name, split_passages(item.text)) for item in items])
 
     def _encoded(self, requests: Sequence[_Request]) -> list[_Request]:
-        """The calls with the codes of their messages, if they are made now."""
+        """Returns the calls with the embeddings of their messages, if they are computed now."""
         plain = [item for request in requests for item in request.messages if item.code is None]
         coded = iter(_with_codes(plain, self.vectors.encode_now([item.speech for item in plain])))
         return [
@@ -183,8 +183,8 @@ class MessageStore:
         ]
 
     def _write_all(self, requests: Sequence[_Request]) -> list[StoreResult | MemoryFault]:
-        """Writes calls in one transaction; an answer or an error for each. If the connection is lost while it is being
-        committed, the first attempt may have succeeded, and its answers hold where the second finds nothing to do."""
+        """Writes calls in one transaction. Returns an answer or an error for each. If the connection is lost during the
+        commit, the first attempt may have succeeded; its answers are used where the second one stores nothing new."""
         attempts: list[list[StoreResult | MemoryFault]] = []
         ids: _Ids = {}
 
@@ -198,12 +198,12 @@ class MessageStore:
     def _write_once(
         self, connection: Connection, requests: Sequence[_Request], ids: "_Ids"
     ) -> list[StoreResult | MemoryFault]:
-        """`ids`: those of an earlier attempt, which may be in the database already."""
+        """Writes calls once. `ids`: ids reserved by an earlier attempt, whose messages may be stored already."""
         answers: dict[int, StoreResult | MemoryFault] = {}
         by_bank: dict[str, list[int]] = {}
         for number, request in enumerate(requests):
             by_bank.setdefault(request.bank, []).append(number)
-        for name in sorted(by_bank):  # all processes lock banks in this order
+        for name in sorted(by_bank):  # same lock order in all processes
             numbers = by_bank[name]
             try:
                 part = _BankWriter(self, connection, [requests[number] for number in numbers], ids)
@@ -214,12 +214,12 @@ class MessageStore:
         return [answers[number] for number in range(len(requests))]
 
 
-#: Ids that were reserved for messages.
+#: Ids reserved for messages.
 _Ids = dict[_KeyedMessage, int]
 
 
 class _BankWriter:
-    """Writes calls that store into one bank, which it creates if necessary and locks."""
+    """Writes calls into one bank, which it locks, and creates if necessary."""
 
     def __init__(self, store: MessageStore, connection: Connection, requests: Sequence[_Request], ids: _Ids) -> None:
         self._store = store
@@ -228,7 +228,7 @@ class _BankWriter:
         policy = Policy().model_dump(mode="json")
         self._bank = banks.get_or_create(connection, requests[0].bank, requests[0].now, policy)
         self._new: list[tuple[_KeyedMessage, datetime]] = []
-        #: Messages without an id of their own that an earlier attempt has stored, and the ids they got.
+        #: Messages without an id of their own that an earlier attempt has stored → generated id.
         self._stored: dict[_KeyedMessage, str] = {}
         self._ids = ids
 
@@ -246,8 +246,8 @@ class _BankWriter:
         return answers
 
     def _find_stored(self, items: Sequence[_KeyedMessage]) -> None:
-        """Finds which of the messages an earlier attempt has stored. An id may have gone to another message since, if
-        the attempt has not."""
+        """Finds the messages that an earlier attempt has stored. If that attempt was rolled back, another message may
+        have taken the id."""
         found = messages.by_ids(self._connection, self._bank.id, [self._ids[item] for item in items])
         for item in items:
             message = found.get(self._ids[item])
@@ -255,7 +255,7 @@ class _BankWriter:
                 self._stored[item] = message.key
 
     def _answer(self, request: _Request, known: Mapping[str, messages.Message]) -> StoreResult | MemoryFault:
-        """The answer to a call, whose new messages are noted."""
+        """Returns the answer to a call, and collects its new messages."""
         try:
             if request.idempotency_key is None:
                 return self._note_new(request, known)
@@ -266,7 +266,7 @@ class _BankWriter:
             return error
 
     def _note_new(self, request: _Request, known: Mapping[str, messages.Message]) -> StoreResult:
-        """Notes the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
+        """Collects the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
         new: dict[str, _KeyedMessage] = {}
         ids = []
         for item in request.messages:
@@ -317,7 +317,7 @@ def _with_codes(keyed: Sequence[_KeyedMessage], made: MessageCodes | None) -> li
 
 
 def _how_many(waiting: Sequence[_Request]) -> int:
-    """How many of the calls that wait are written together."""
+    """Returns how many of the waiting calls to write together."""
     total, claims = 0, set[tuple[str, bool, str]]()
     for number, request in enumerate(waiting):
         total += len(request.messages)
@@ -328,7 +328,7 @@ def _how_many(waiting: Sequence[_Request]) -> int:
 
 
 def _first_success(answers: Sequence[StoreResult | MemoryFault]) -> StoreResult | MemoryFault:
-    """The answer to a call that was tried several times."""
+    """Returns the answer to a call over several attempts."""
     last = answers[-1]
     if isinstance(last, StoreResult) and not last.stored:
         return next(answer for answer in answers if isinstance(answer, StoreResult))
@@ -338,7 +338,7 @@ def _first_success(answers: Sequence[StoreResult | MemoryFault]) -> StoreResult 
 def _rows(
     connection: Connection, bank_id: int, new: Sequence[tuple[_KeyedMessage, datetime]], ids: Sequence[int]
 ) -> list[messages.NewRow]:
-    """Rows of messages, each with the time of its call."""
+    """Returns rows of messages, each with the time of its call as default."""
     threads = [item.thread or DEFAULT_THREAD for item, _ in new]
     thread_ids = banks.thread_ids(connection, bank_id, threads)
     return [
@@ -368,7 +368,7 @@ def _same_in_call(one: _KeyedMessage, other: _KeyedMessage) -> bool:
 
 
 def _check_same(known: messages.Message, item: _KeyedMessage) -> None:
-    """Raises `Conflict` unless both are the same message; a time or thread that is not given does not count."""
+    """Raises `Conflict` unless both are the same message. A time or thread that is not given is not compared."""
     given = (item.message.created_at or known.created_at, item.thread or known.thread)
     if not _is_same(known, item) or given != (known.created_at, known.thread):
         raise Conflict(
@@ -377,8 +377,8 @@ def _check_same(known: messages.Message, item: _KeyedMessage) -> None:
 
 
 def _is_same(known: messages.Message, item: _KeyedMessage) -> bool:
-    """Whether a stored message has the text that is given, and who said it is the same. Of a message whose text is
-    forgotten, only the length of the text can be compared."""
+    """True if a stored message has the same text, role and name. If the text has been forgotten, only its length is
+    compared."""
     message = item.message
     given = (len(item.text), message.role, message.name)
     return given == (known.chars, known.role, known.name) and item.digest.startswith(known.digest)

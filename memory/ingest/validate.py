@@ -1,4 +1,4 @@
-"""Validating what is to be stored. Errors carry the message's position in the call."""
+"""Validation of messages to store. Errors carry the message's position in the call."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,8 +8,8 @@ from typing import Any
 from foxing.memory.errors import InvalidInput, InvalidTime, MessageTooLarge
 from foxing.memory.values.messages import NewMessage
 
-MAX_MESSAGES = 10_000  # in one call
-CLOCK_SKEW = timedelta(minutes=5)  # how far in the future a message may be: clocks differ
+MAX_MESSAGES = 10_000  # per call
+CLOCK_SKEW = timedelta(minutes=5)  # tolerance for messages from the future
 _BANK_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@")
 
 
@@ -17,14 +17,16 @@ _EXAMPLE = "{'role': 'user', 'content': 'hello'}"
 
 
 def check_bank_name(bank: str) -> str:
-    """The name. Raises `InvalidInput` if it cannot be part of a URL path."""
+    """Returns the name. Raises `InvalidInput` if it cannot be part of a URL path."""
     if (
         not isinstance(bank, str)
         or not 1 <= len(bank) <= 200
         or not _BANK_CHARACTERS.issuperset(bank)
         or bank in (".", "..")
     ):
-        raise InvalidInput("a bank's name must have 1 to 200 characters out of letters, digits and . _ - : @")
+        raise InvalidInput(
+            "a bank's name must be 1 to 200 characters long and may contain letters, digits and . _ - : @"
+        )
     return bank
 
 
@@ -37,19 +39,19 @@ def check_idempotency_key(key: str | None) -> None:
 def list_messages(
     items: Iterable[NewMessage | Mapping[str, Any]], *, most: int = MAX_MESSAGES
 ) -> list[NewMessage | Mapping[str, Any]]:
-    """The messages of one call, 1 to `most` of them. Raises `InvalidInput` for anything else."""
+    """Returns the messages of one call, 1 to `most`. Raises `InvalidInput` for anything else."""
     if isinstance(items, str | bytes | Mapping | NewMessage) or not isinstance(items, Iterable):
         raise InvalidInput(f"messages must be a list of messages, such as [{_EXAMPLE}], not {_kind(items)}")
     messages = list(islice(items, most + 1))
     if not messages:
         raise InvalidInput("give at least one message")
     if len(messages) > most:
-        raise InvalidInput(f"there are more than {most:,} messages in one call; store them in several")
+        raise InvalidInput(f"there are more than {most:,} messages in one call; split them into several calls")
     return messages
 
 
 def validate_message(message: NewMessage | Mapping[str, Any], index: int, now: datetime, max_bytes: int) -> NewMessage:
-    """The message, validated. `index`: its position in the call. Raises `InvalidInput`, `InvalidTime` or
+    """Returns the validated message. `index`: its position in the call. Raises `InvalidInput`, `InvalidTime` or
     `MessageTooLarge`."""
     valid = message if isinstance(message, NewMessage) else _parse(message, index)
     text = valid.text
@@ -96,6 +98,6 @@ def _check_time(field: str, time: datetime, index: int, now: datetime) -> None:
 
 
 def _kind(value: object) -> str:
-    """What a value is, in an error message: “a str”, “None”."""
+    """Returns the type of a value for an error message: “a str”, “None”."""
     name = type(value).__name__
     return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -1,4 +1,4 @@
-"""Ageing: carrying out the plan that the policy requires."""
+"""Ageing: moves pages to the tiers that the policy requires."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from .plan import Move, plan
 from .rewrite import BATCH, Rewriter
 
 _PAGES_AT_ONCE = 256  # pages planned together
-_FORECASTS = 500  # of pages that are not due, in a dry run
+_FORECASTS = 500  # reported by a dry run, for pages that are not due
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ class _Moved:
     vision_tokens_after: int
     #: bytes of the page's tokens and text after it
     bytes_after: int
-    #: words on the page, and how many stay; None if that was not worked out
+    #: word counts before and after; None if not computed
     words: WordCounts | None = None
 
 
 @dataclass(frozen=True)
 class _Due:
-    """What the policy requires of a bank."""
+    """Pages of a bank that are due for ageing."""
 
     bank_id: int
     policy: Policy
     moves: list[Move]
-    #: page key → why a move that is due is not possible
+    #: page key → why a due move is not possible
     impossible: dict[str, str]
-    #: entries of the trash whose undo window has passed
+    #: number of trash entries past their undo window
     expired: int
 
 
@@ -68,11 +68,12 @@ class Ager:
 
     @property
     def codec(self) -> Codec:
+        """Current codec."""
         return self.rewriter.codec
 
     def dry_run(self, bank_name: str, now: datetime, preview: int) -> AgeReport:
-        """What `age` would do. Of the first `preview` pages it says what would fade, and what they would take exactly;
-        of the others it estimates."""
+        """Returns the report that `age` would return. For the first `preview` pages, words that fade and sizes are
+        exact; for others, sizes are estimates."""
         due = self._survey(bank_name, now)
         moved: list[_Moved] = []
         exact = self._previews(due.moves[:preview], now)
@@ -97,36 +98,36 @@ class Ager:
         shared: bool = False,
         work: Work[Move] | None = None,
     ) -> AgeReport:
-        """Moves the pages of a bank that are due, and purges the trash.
+        """Moves the due pages of a bank to lower tiers and purges its trash. Returns a report.
 
-        If the process is killed, every page is intact at one tier, and the next call does what is left. A page that
-        cannot be read stays as it is. `shared`: whether others are doing the same; then it begins somewhere else than
-        they do, and batches that they have begun are left to them. `work`: what carries out the batches by `move`, in
-        place of this process.
+        Resumable: if the process is killed, every page is intact at one tier, and the next call completes the work. A
+        page that cannot be read is left unchanged. `shared`: True if other workers age the same bank; this one then
+        starts at a random batch and skips batches that others have begun. `work`: carries out the batches with `move`,
+        in place of this process.
         """
         due = self._survey(bank_name, now)
         moves, result = due.moves, BatchResult[Move](due.impossible)
         if shared and moves:
             moves = _rotated(moves, randrange(0, len(moves), BATCH))
-        purged = self._purge(due.bank_id, now) if due.expired else 0  # what is to be gone does not wait for ageing
+        purged = self._purge(due.bank_id, now) if due.expired else 0  # purging does not wait for ageing
         discard = DiscardTimes(now, trash.purge_time(now, due.policy.undo_window))
         here = partial(self._in_turn, shared=shared)
         carry_out(moves, BATCH, here if work is None else work, result, now, discard, progress)
         if work is not None:
             self._add_unreported(result)
-        if result.done:  # with an undo window of nothing
+        if result.done:  # with an undo window of zero
             purged += self._purge(due.bank_id, now)
         moved = [_Moved(move, page.vision_tokens, page.bytes) for move, page in result.done]
         return self._report(now, moved, result.left, result.busy, purged=purged, dry_run=False)
 
     def move(self, batch: Batch[Move]) -> BatchOutcome:
-        """Carries out a batch of moves. Done again after it was interrupted, it does what is left."""
+        """Carries out a batch of moves and returns the outcome. Idempotent; resumes an interrupted batch."""
         changes = self._changes(batch.items)
         outcome = self.rewriter.run(changes, batch.now, discard=batch.discard, owner=batch.owner)
         return BatchOutcome.of(outcome)
 
     def is_large(self, bank_name: str, now: datetime) -> bool:
-        """Whether more pages of a bank are due than one batch. Their rows are read up to there."""
+        """True if more pages of a bank are due than fit in one batch. Reads only as many rows as that takes."""
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             moves = self._due(connection, bank.id, Policy.parse(bank.policy), now)
@@ -139,8 +140,8 @@ class Ager:
                 yield batch, self.move(batch)
 
     def _add_unreported(self, result: BatchResult[Move]) -> None:
-        """Adds the pages that are as planned though nobody reported them: their worker was killed after it had written
-        them."""
+        """Counts pages as done that have the planned state although no worker reported them, because it was killed
+        after writing them."""
         with self.database.read() as connection:
             rows = pages.by_ids(connection, [move.page.id for move in result.busy])
         found = [(move, rows[move.page.id]) for move in result.busy if move.page.id in rows]
@@ -150,7 +151,7 @@ class Ager:
         result.busy = [move for move in result.busy if move.page.id not in ids]
 
     def _unchanged(self, moves: Sequence[Move]) -> Sequence[Move]:
-        """Those of the moves whose pages nobody has moved since they were planned. Reads only."""
+        """Returns the moves whose pages have not changed since they were planned. Reads only."""
         with self.database.read() as connection:
             changed = pages.changed(connection, [move.page for move in moves])
         return [move for move in moves if move.page.id not in changed]
@@ -172,7 +173,7 @@ class Ager:
         return _Due(bank.id, policy, [move for move in moves if self._is_possible(move)], impossible, expired)
 
     def _upcoming(self, due: _Due, moving: Collection[int]) -> list[PageForecast]:
-        """What happens to pages that are not in `moving`, the next first."""
+        """Returns the forecasts of pages that are not in `moving`, the soonest first."""
         forecasts: list[PageForecast] = []
         after = 0
         while True:
@@ -194,7 +195,7 @@ class Ager:
         return [self.rewriter.change(move.page, move.to_tier, drops_text=move.drops_text) for move in moves]
 
     def _previews(self, moves: Sequence[Move], now: datetime) -> dict[int, _Moved | str]:
-        """Page id → the result of a move, or why the page would be left as it is."""
+        """Returns page id → result of its move, or why the page would be left unchanged."""
         found: dict[int, _Moved | str] = {}
         for start in range(0, len(moves), BATCH):
             batch = moves[start : start + BATCH]
@@ -209,7 +210,7 @@ class Ager:
         return found
 
     def _due(self, connection: Connection, bank_id: int, policy: Policy, now: datetime) -> Iterator[Move]:
-        """The moves that the policy requires of a bank."""
+        """Yields the moves that the policy requires of a bank."""
         last = policy.served_by(self.codec.tiers).tier_at(LONGEST, self.codec.tiers)
         unfinished = [tier for tier in all_tiers() if tier_rank(tier) < tier_rank(last)]
         after = 0
@@ -221,7 +222,7 @@ class Ager:
         return not move.changes_tier or self.rewriter.can_encode(move.page)
 
     def _expected(self, move: Move) -> _Moved:
-        """The expected result of `move`."""
+        """Returns the estimated result of `move`."""
         page = move.page
         text = 0 if move.drops_text else page.text_bytes
         if not move.changes_tier:
@@ -255,7 +256,8 @@ class Ager:
 
 
 def _is_carried_out(move: Move, row: PageRow) -> bool:
-    """Whether a page, of which `row` is what it is now, has been changed once, and to what `move` requires."""
+    """True if the page, whose current row is `row`, has changed exactly once since `move` was planned, to the state
+    that it requires."""
     as_required = row.tier == move.to_tier and not (move.drops_text and row.text_kept)
     return row.version == move.page.version + 1 and as_required
 

@@ -1,4 +1,4 @@
-"""Pages without some of their messages: the cells of these are blank, and the page is encoded again at its tier."""
+"""Removal of messages from pages: their cells are blanked, and the page is encoded again at its tier."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,39 +36,39 @@ from foxing.renderer.fading import FadedText
 
 
 class BlankedPage(NamedTuple):
-    """A page without some of its messages, as it is to be written."""
+    """A page without some of its messages, ready to be written."""
 
     change: PageChange
-    #: share of the characters left on it that read otherwise than before, 0 to 1
+    #: share of the remaining characters that read differently than before, 0 to 1
     lost: float = 0.0
 
 
 @dataclass(frozen=True)
 class _Rest:
-    """What is left of a page."""
+    """The remainder of a page."""
 
-    #: as it was
+    #: row before
     before: PageRow
-    #: the same without the messages that go
+    #: row without the erased messages
     page: PageRow
-    #: where the other messages and their keepsakes stand
+    #: spans and keepsakes of the remaining messages
     parts: PageParts
     stored: PageContent
-    #: bool[rows in use, columns]: the cells that nothing is left in
+    #: bool[rows in use, columns]: the cells that are blanked
     gone: npt.NDArray[np.bool_]
 
     def becomes(self, page: ReadyPage, lost: float = 0.0) -> BlankedPage:
         return BlankedPage(PageChange(self.before, [page], self.stored), lost)
 
     def state(self, state: PageState) -> PageState:
-        """A copy of the page as it was read, without what goes."""
+        """Returns a copy of the page as read, with erased cells blank."""
         cells, confidence = state.cells[: len(self.gone)].copy(), state.confidence[: len(self.gone)].copy()
         cells[self.gone[: len(cells)]], confidence[self.gone[: len(cells)]] = BLANK, 1.0
         return replace(state, cells=cells, confidence=confidence, known=np.ones(1, dtype=bool))
 
 
 class PageBlanker:
-    """Blanks the cells of messages. Writes nothing."""
+    """Blanks the cells of messages on pages. Writes nothing."""
 
     def __init__(self, database: Database, decoder: PageDecoder, frequencies: DocumentFrequencies) -> None:
         self.database = database
@@ -77,16 +77,19 @@ class PageBlanker:
 
     @property
     def codec(self) -> Codec:
+        """Current codec."""
         return self.decoder.load()
 
     def blank(
         self, rows: Sequence[PageRow], contents: StoredContents, erased: Collection[int], now: datetime
     ) -> list[BlankedPage]:
-        """The pages of `rows`, all of one bank, without the messages `erased`; each has others on it.
+        """Returns the pages of `rows`, all of one bank, without the messages `erased`. Each page must hold other
+        messages as well.
 
-        What stays reads as before: exactly, or as the tokens of the page did. Where they cannot be made to read so, as
-        with a vision model, words become gaps or read otherwise, and `lost` says how much. Raises `Unreadable` for a
-        page that cannot be read or encoded now, `CodecError`, and `PageChanged`.
+        The remaining text reads as before: exactly, or as the tokens of the page did. Where the codec cannot reproduce
+        that, as with a vision model, words become gaps or read differently, and `lost` is their share. `now`: time to
+        which recall weights decay. Raises `Unreadable` if a page cannot be read or encoded now, `CodecError`, and
+        `PageChanged`.
         """
         for page in rows:
             if not can_draw_for(self.codec, PageLayout.from_dict(page.layout)) or page.tier not in self.codec.tiers:
@@ -99,7 +102,7 @@ class PageBlanker:
         return [*done, *self._encoded(rests, states, now)]
 
     def _rests(self, rows: Sequence[PageRow], contents: StoredContents, erased: Collection[int]) -> list[_Rest]:
-        """What is left of the pages."""
+        """Returns the remainders of the pages. Raises `PageChanged` if nothing remains of one."""
         ids = [row.id for row in rows]
         with self.database.read() as connection:
             spans = pages.spans_of_pages(connection, ids)
@@ -120,7 +123,7 @@ class PageBlanker:
         return rests
 
     def _cut_out(self, rests: Sequence[_Rest]) -> Iterator[BlankedPage]:
-        """Those of the pages without kept text whose tokens are images, with the cells cut out of them."""
+        """Yields the pages without kept text whose tokens the codec can blank directly."""
         codec = capabilities_of(self.codec).blankable
         for rest in rests if codec is not None else ():
             if codec is None or rest.stored.text is not None:
@@ -136,7 +139,7 @@ class PageBlanker:
             yield rest.becomes(page)
 
     def _states(self, rests: Sequence[_Rest], contents: StoredContents) -> dict[int, PageState]:
-        """Page id → what is left of the page as it is read now. Raises `Unreadable`."""
+        """Returns page id → remainder of the page as read now. Raises `Unreadable`."""
         found = self.decoder.read([rest.before for rest in rests], contents)
         states: dict[int, PageState] = {}
         for rest in rests:
@@ -149,7 +152,7 @@ class PageBlanker:
         return states
 
     def _encoded(self, rests: Sequence[_Rest], states: Mapping[int, PageState], now: datetime) -> Iterator[BlankedPage]:
-        """Pages with kept text as they are, those that are read from tokens as ageing draws them."""
+        """Encodes remainders: with kept text unchanged, without it faded as in ageing."""
         requests = [
             EncodeRequest(rest.page, rest.page.tier, states[rest.page.id], rest.stored.text is None, rest.parts)
             for rest in rests
@@ -165,7 +168,7 @@ class PageBlanker:
 
 
 def _outside(spans: Sequence[SpanRow], columns: int) -> npt.NDArray[np.bool_]:
-    """bool[rows up to the last of `spans`, columns]: the cells that belong to none of them."""
+    """Returns bool[rows up to the last of `spans`, columns]: the cells outside all of them."""
     rows = max(1, -(-max(span.stop for span in spans) // columns))
     outside = np.ones(rows * columns, dtype=bool)
     for span in spans:
@@ -174,7 +177,7 @@ def _outside(spans: Sequence[SpanRow], columns: int) -> npt.NDArray[np.bool_]:
 
 
 def _checked(rest: _Rest, drawn: RedrawnPage, reading: Reading | CodecError | None, state: PageState) -> BlankedPage:
-    """A page that was encoded. Raises `Unreadable` if next to nothing of it can be read."""
+    """Returns an encoded page after checking its reading. Raises `Unreadable` if almost nothing of it can be read."""
     page = rest.page
     if rest.stored.text is not None:
         read = reading if isinstance(reading, Reading) else None
@@ -191,7 +194,7 @@ def _checked(rest: _Rest, drawn: RedrawnPage, reading: Reading | CodecError | No
 
 
 def _lost_share(before: Sequence[str], left: Sequence[FadedText]) -> float:
-    """Share of the characters of texts, gaps and blanks aside, that are not left, 0 to 1."""
+    """Returns the share of the characters of texts that are lost, 0 to 1. Gaps and blanks do not count."""
     kept = total = 0
     for text, faded in zip(before, left, strict=True):
         counted = ~np.isin(code_points(text), (ord(" "), ord(GAP_MARK)))

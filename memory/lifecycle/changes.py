@@ -1,4 +1,4 @@
-"""Changes requested of pages, in batches, and what came of them."""
+"""Batches of changes to pages, and their outcomes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,38 +15,39 @@ from foxing.renderer import Progress
 
 @dataclass(frozen=True)
 class Change:
-    """A change requested of a page."""
+    """A requested change to a page."""
 
     page: PageRow
     #: tier of the page afterwards
     tier: str
-    #: whether to encode the page again, or keep its tokens
+    #: True to encode the page again, False to keep its tokens
     new_tokens: bool
-    #: whether to drop its exact text
+    #: True to drop its exact text
     drops_text: bool = False
-    #: whether new tokens must read as the page did before; if they do not, the page stays as it is
+    #: True if new tokens must read as the page did before; otherwise the page is left unchanged
     faithful: bool = False
 
 
 @dataclass(frozen=True)
 class WrittenPage:
-    """What a page takes after its change."""
+    """Size and confidence of a page after its change."""
 
-    #: number of pages that it is now
+    #: number of pages that replace it
     pages: int
     vision_tokens: int
     token_bytes: int
     text_bytes: int
-    #: mean of those of the pages
+    #: mean over these pages, 0 to 1
     confidence: float
 
     @property
     def bytes(self) -> int:
+        """Bytes of its tokens and text."""
         return self.token_bytes + self.text_bytes
 
     @classmethod
     def of(cls, rows: Sequence[PageRow]) -> Self:
-        """`rows`: the pages that it is now."""
+        """Returns the totals of `rows`, the pages that replace it."""
         return cls(
             len(rows),
             sum(row.vision_tokens for row in rows),
@@ -58,25 +59,27 @@ class WrittenPage:
 
 @dataclass(frozen=True)
 class BatchOutcome:
-    """What came of a batch, without what was written. A page that is in neither field is leased by another process or
-    was changed meanwhile."""
+    """Outcome of a batch, without the contents written. A page in neither field is leased by another process, or was
+    changed meanwhile."""
 
-    #: page id → what it takes now
+    #: page id → its size now
     done: dict[int, WrittenPage]
-    #: page id → why the page is left as it is
+    #: page id → why the page is left unchanged
     left: dict[int, str]
 
     @classmethod
     def of(cls, changed: ChangedPages) -> Self:
+        """Returns the outcome of changes that were written."""
         done = {change.page.id: WrittenPage.of([page.row for page in change.after]) for change in changed.changes}
         return cls(done, changed.left)
 
 
 class HasPage(Protocol):
-    """What is planned for a page."""
+    """Item of work on one page."""
 
     @property
-    def page(self) -> PageRow: ...
+    def page(self) -> PageRow:
+        """The page to change."""
 
 
 Item = TypeVar("Item", bound=HasPage)
@@ -84,30 +87,31 @@ Item = TypeVar("Item", bound=HasPage)
 
 @dataclass(frozen=True)
 class Batch(Generic[Item]):
-    """What is planned for some pages of a bank, carried out together."""
+    """Items of one bank that are carried out together."""
 
     items: Sequence[Item]
     now: datetime
-    #: who leases the pages; see `PageWriter.change`
+    #: owner of the page leases; see `PageWriter.change`
     owner: str
     discard: DiscardTimes | None = None
 
 
-#: Carries out batches, in any order and by any process.
+#: Carries out batches and yields their outcomes, in any order and from any process.
 Work = Callable[[Sequence[Batch[Item]]], Iterator[tuple[Batch[Item], BatchOutcome]]]
 
 
 @dataclass
 class BatchResult(Generic[Item]):
-    """What came of the batches of a bank."""
+    """Combined outcome of the batches of a bank."""
 
-    #: page key → why the page is left as it is
+    #: page key → why the page is left unchanged
     left: dict[str, str]
     done: list[tuple[Item, WrittenPage]] = field(default_factory=list)
-    #: for pages that another process leases or has changed
+    #: items whose pages another process leases or has changed
     busy: list[Item] = field(default_factory=list)
 
     def add(self, items: Sequence[Item], outcome: BatchOutcome) -> None:
+        """Adds the outcome of a batch of `items`."""
         for item in items:
             page = item.page
             if (written := outcome.done.get(page.id)) is not None:
@@ -127,7 +131,7 @@ def carry_out(
     discard: DiscardTimes | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Has `work` carry out `items` in batches of `size`, and adds to `result` what came of them."""
+    """Splits `items` into batches of `size`, passes them to `work` and adds their outcomes to `result`."""
     parts = [items[start : start + size] for start in range(0, len(items), size)]
     done = 0
     for batch, outcome in work([Batch(part, now, uuid4().hex, discard) for part in parts]):

@@ -1,4 +1,4 @@
-"""Indexing the messages of a bank again: embedding those that have no embedding of the present embedder, and words."""
+"""Reindexing of a bank: embedding messages that the current embedder has not embedded, and indexing words again."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,41 +18,42 @@ from foxing.memory.values.reports import EmbeddingReport
 from foxing.renderer import Progress
 
 BATCH = 64  # messages, written in one transaction
-BATCH_PASSAGES = 512  # of them together, unless one message has more: embedding these takes half a second
-NEWER = 10_000  # messages that are looked through for those that came after others
+BATCH_PASSAGES = 512  # per transaction, unless one message has more; embedding them takes half a second
+NEWER = 10_000  # cap on new messages that are counted
 ATTEMPTS = 5  # while other processes change the pages of a batch
 
-#: Of a bank, from a message on: the ids of the next messages, and how many there are in all.
+#: Returns the ids of the next messages of a bank after a given id, and the total.
 _Lister = Callable[[Connection, int, int], tuple[list[int], int]]
-#: Changes messages of a bank; how many of them.
+#: Changes messages of a bank; returns how many it changed.
 _Change = Callable[[int, Sequence[int]], int]
 
 
 class _Done(NamedTuple):
-    """Messages that were changed, and those that cannot be read now."""
+    """Number of messages changed, and of messages that cannot be read now."""
 
     done: int = 0
     left: int = 0
 
 
 class MessageEmbedder:
-    """Makes the embeddings that are missing, and indexes words again."""
+    """Computes missing embeddings and indexes words again."""
 
     def __init__(self, database: Database, reindexer: Reindexer) -> None:
         self.database = database
         self.reindexer = reindexer
-        #: bank id → the highest message id up to which `_new_batch` has looked
+        #: bank id → highest message id that `_new_batch` has processed
         self._done: dict[int, int] = {}
-        #: banks whose new messages a thread embeds
+        #: ids of banks whose new messages a thread is embedding
         self._busy: set[int] = set()
         self._lock = Lock()
 
     @property
     def vectors(self) -> MessageVectors:
+        """Vector index of messages."""
         return self.reindexer.vectors
 
     def reindex(self, bank_name: str, *, words: bool, progress: Progress | None = None) -> EmbeddingReport:
-        """See `Memory.reindex`."""
+        """Implements `Memory.reindex`."""
         with self.database.read() as connection:
             bank_id = banks.get(connection, bank_name).id
         indexed = self._run(bank_id, self._all, self._index_batch, progress) if words else _Done()
@@ -68,7 +69,7 @@ class MessageEmbedder:
         )
 
     def embed_new(self, bank_name: str) -> int:
-        """See `Memory.embed_new`."""
+        """Implements `Memory.embed_new`."""
         if not self.vectors.source.usable:
             return 0
         with self.database.read() as connection:
@@ -77,7 +78,8 @@ class MessageEmbedder:
             return self._new_batch(bank_id) if alone else 0
 
     def embed_missing(self, bank_id: int, progress: Progress | None = None) -> None:
-        """Embeds what has no embedding now, the messages that are new first; nothing while another thread does so."""
+        """Embeds all messages without an embedding, new ones first. Does nothing while another thread embeds the bank's
+        new messages, or if no embedder is usable. Raises `EmbedderError`."""
         if not self.vectors.source.usable:
             return
         with self._alone(bank_id) as alone:
@@ -95,20 +97,20 @@ class MessageEmbedder:
                 self._run(bank_id, self._without_code, self._embed_batch, progress)
 
     def is_due(self, connection: Connection, bank_id: int) -> bool:
-        """Whether a message has no embedding, as far as the embedder can tell without being asked."""
+        """True if a message has no embedding, as far as is known without calling the embedder."""
         if not self.vectors.source.usable:
             return False
         return embeddings.count_pending(connection, bank_id, self._embedder_id(connection)) > 0
 
     def _misses_older(self, bank_id: int, last: int) -> bool:
-        """Whether a message up to `last` has no embedding, or more than `NEWER` came after it."""
+        """True if a message up to `last` has no embedding, or more than `NEWER` messages follow it."""
         with self.database.read() as connection:
             newer = messages.ids_after(connection, bank_id, last, NEWER)
             return embeddings.count_pending(connection, bank_id, self._embedder_id(connection)) > len(newer)
 
     @contextmanager
     def _alone(self, bank_id: int) -> Iterator[bool]:
-        """Whether no other thread embeds the new messages of the bank; then none begins to."""
+        """Yields True if no other thread embeds the new messages of the bank, and keeps others from starting."""
         with self._lock:
             alone = bank_id not in self._busy
             self._busy.add(bank_id)
@@ -120,15 +122,15 @@ class MessageEmbedder:
                     self._busy.discard(bank_id)
 
     def _known_embedder(self) -> Embedder:
-        """The embedder, with its number of dimensions. Raises `EmbedderError`."""
+        """Returns the embedder with its number of dimensions. Raises `EmbedderError`."""
         source = self.vectors.source
         embedder = source.load()
         if not embedder.dimensions or getattr(embedder, "slow", False):
-            source.documents(["the number of dimensions"])  # what a server has is known only from its answer
+            source.documents(["the number of dimensions"])  # known only from an answer of the server
         return embedder
 
     def _new_batch(self, bank_id: int) -> int:
-        """Embeds some messages above the last one that was looked at, or that has an embedding; how many."""
+        """Embeds the next messages after the last one processed or embedded. Returns how many."""
         with self.database.read() as connection:
             embedder = self._embedder_id(connection)
             after = self._done.get(bank_id, 0) or embeddings.newest(connection, bank_id, embedder)
@@ -164,7 +166,7 @@ class MessageEmbedder:
         return ids, embeddings.count_pending(connection, bank_id, embedder)
 
     def _index_batch(self, bank_id: int, ids: Sequence[int]) -> int:
-        """How many of the messages have their words indexed now."""
+        """Indexes the words of messages. Returns how many messages were indexed."""
         for _ in range(ATTEMPTS):
             prepared = self.reindexer.prepare_words(bank_id, ids)
             with self.database.write() as connection:
@@ -175,7 +177,7 @@ class MessageEmbedder:
         return 0
 
     def _embed_batch(self, bank_id: int, ids: Sequence[int]) -> int:
-        """How many of the messages have an embedding now."""
+        """Embeds messages. Returns how many were embedded."""
         for _ in range(ATTEMPTS):
             prepared = self.reindexer.prepare_codes(bank_id, ids)
             with self.database.write() as connection:
@@ -191,7 +193,7 @@ class MessageEmbedder:
 
 
 def _first(connection: Connection, bank_id: int, ids: Sequence[int]) -> list[int]:
-    """The first of the messages, as many as have `BATCH_PASSAGES` passages together; at least one if there is one."""
+    """Returns the first messages that have `BATCH_PASSAGES` passages in total; at least one message if there is any."""
     counts = messages.passage_counts(connection, bank_id, ids)
     totals = accumulate(counts.get(message_id, 1) for message_id in ids)
     return [

@@ -1,9 +1,9 @@
-"""Erasing messages, threads and banks for good: from pages at every tier, the trash, the index, and all rows.
+"""Permanent erasure of messages, threads and banks from pages at every tier, the trash, the index and all rows.
 
-A message goes in one transaction, with all the pages that it stands on, so that it is whole or gone whenever the
-process is killed. The pages are encoded before that transaction begins; if anything about them changes meanwhile, it is
-done anew. A thread goes some messages at a time, so that erasing it again completes what was interrupted. A bank goes
-in one transaction.
+A message and all pages that hold it are changed in one transaction, so that the message is complete or gone if the
+process is killed. The pages are encoded before that transaction; if anything about them changes meanwhile, they are
+encoded again. A thread is erased in batches of messages; erasing it again completes an interrupted erasure. A bank is
+erased in one transaction.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,15 +27,15 @@ from foxing.renderer import Progress
 
 from .blanking import BlankedPage, PageBlanker
 
-#: Pages that are encoded and written together; a message that is on more of them is erased with all of them.
+#: Pages encoded and written together; a message on more pages is erased in a larger batch.
 BATCH = 16
 ATTEMPTS = 20  # while other processes change the pages
-MESSAGES_AT_ONCE = 20_000  # that are removed from the index together when a bank is erased
+MESSAGES_AT_ONCE = 20_000  # removed from the index together when a bank is erased
 
 
 @dataclass(frozen=True)
 class _Found:
-    """Messages that are to go, and the pages that hold them, from one state of the memory."""
+    """Snapshot of the messages to erase and the pages that hold them."""
 
     messages: Mapping[int, Message]
     #: message id → its spans
@@ -47,6 +47,7 @@ class _Found:
 
     @classmethod
     def fetch(cls, connection: Connection, bank_id: int, message_ids: Sequence[int]) -> "_Found":
+        """Fetches the messages with these ids, and their pages."""
         found = messages.by_ids(connection, bank_id, message_ids)
         spans = pages.spans_of_messages(connection, bank_id, found)
         page_ids = sorted({span.page_id for parts in spans.values() for span in parts})
@@ -59,7 +60,7 @@ class _Found:
         return cls(found, spans, pages.by_ids(connection, page_ids), contents, shared)
 
     def is_current(self, connection: Connection, bank_id: int) -> bool:
-        """Whether the messages still stand where they did, and on the same pages."""
+        """True if the messages and their places on pages have not changed."""
         if pages.changed(connection, list(self.pages.values())):
             return False
         if pages.spans_of_messages(connection, bank_id, self.messages) != self.spans:
@@ -69,18 +70,19 @@ class _Found:
 
 @dataclass
 class _Result:
-    """What was erased."""
+    """Messages and pages erased so far."""
 
     messages: int = 0
-    #: by key: a page may be written several times
+    #: page key → report; a page may be written several times
     pages: dict[str, PageErased] = field(default_factory=dict)
-    #: page key → bytes before the first time, and after the last
+    #: page key → bytes before the first write, and after the last
     bytes_before: dict[str, int] = field(default_factory=dict)
     bytes_after: dict[str, int] = field(default_factory=dict)
-    #: why some messages are still there
+    #: error that prevented the erasure of some messages
     left: Unreadable | None = None
 
     def add(self, found: _Found, blanked: Sequence[BlankedPage]) -> None:
+        """Adds a batch of erased messages and the new versions of their pages."""
         self.messages += len(found.messages)
         left = {item.change.page.id: item for item in blanked}
         for page in found.pages.values():
@@ -94,7 +96,7 @@ class _Result:
 
 
 class Eraser:
-    """Erases messages, threads and banks."""
+    """Erases messages, threads and banks permanently."""
 
     def __init__(self, database: Database, blanker: PageBlanker, reindexer: Reindexer) -> None:
         self.database = database
@@ -103,7 +105,7 @@ class Eraser:
         self.writer = PageWriter(database, reindexer)
 
     def erase_message(self, bank_name: str, key: str, now: datetime) -> ErasureReport:
-        """See `Memory.erase_message`."""
+        """Implements `Memory.erase_message`. Raises `NotFound`, `Unreadable`, `StorageError`."""
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             found = messages.by_keys(connection, bank.id, [key])
@@ -116,7 +118,7 @@ class Eraser:
     def erase_thread(
         self, bank_name: str, thread: str, now: datetime, *, progress: Progress | None = None
     ) -> ErasureReport:
-        """See `Memory.erase_thread`."""
+        """Implements `Memory.erase_thread`. Raises `NotFound`, `Unreadable`, `StorageError`."""
         result = _Result()
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
@@ -134,7 +136,7 @@ class Eraser:
         return self._report(bank_name, result)
 
     def erase_bank(self, bank_name: str) -> ErasureReport:
-        """See `Memory.erase_bank`."""
+        """Implements `Memory.erase_bank`. Raises `NotFound`."""
         with self.database.write() as connection:
             bank = banks.get(connection, bank_name)
             banks.lock(connection, bank.id)
@@ -150,7 +152,7 @@ class Eraser:
         )
 
     def _erase_readable(self, bank_id: int, message_ids: Sequence[int], now: datetime, result: _Result) -> None:
-        """Erases those of the messages that are on no page that cannot be read."""
+        """Erases the messages, except those on a page that cannot be read."""
         try:
             self._erase(bank_id, message_ids, now, result)
         except Unreadable as error:
@@ -174,15 +176,16 @@ class Eraser:
             if self._write(bank_id, found, blanked):
                 result.add(found, blanked)
                 return
-        raise StorageError("other processes keep changing the pages of these messages; erase them again")
+        raise StorageError("other processes keep changing the pages of these messages; try again")
 
     def _blank(self, found: _Found, now: datetime) -> list[BlankedPage]:
-        """The pages that hold other messages as well, without these. Raises `PageChanged`."""
+        """Returns the pages shared with other messages, without these messages. Raises `PageChanged`."""
         rows = [found.pages[page_id] for page_id in found.shared]
         return self.blanker.blank(rows, found.contents, found.messages.keys(), now) if rows else []
 
     def _write(self, bank_id: int, found: _Found, blanked: Sequence[BlankedPage]) -> bool:
-        """Writes the pages and deletes the messages; False, and nothing is done, if anything has changed meanwhile."""
+        """Writes the pages and deletes the messages. Returns False without a change if anything has changed
+        meanwhile."""
         changes = [item.change for item in blanked]
         changes += [PageChange(page, []) for page in found.pages.values() if page.id not in found.shared]
         terms = self.reindexer.prepare(bank_id, changes, erased=found.messages.keys())
@@ -198,7 +201,7 @@ class Eraser:
         return current
 
     def _delete(self, connection: Connection, bank_id: int, found: _Found) -> None:
-        """Deletes all that is kept of messages beside their pages."""
+        """Deletes all rows of messages apart from their pages."""
         ids = sorted(found.messages)
         self.reindexer.index.remove(connection, bank_id, ids)
         embeddings.remove(connection, bank_id, ids)
@@ -207,11 +210,11 @@ class Eraser:
         banks.delete_empty_threads(connection, bank_id, {message.thread for message in found.messages.values()})
 
     def _report(self, bank_name: str, result: _Result) -> ErasureReport:
-        """Raises what kept some messages from being erased."""
+        """Returns the report. Raises the error that prevented the erasure of some messages."""
         erased = self.database.purge_deleted()
         if result.left is not None:
             raise type(result.left)(
-                f"{result.messages} messages were erased, but not all of them: {result.left}; "
+                f"{result.messages} messages were erased, others were not: {result.left}; "
                 "erase the thread again once the page can be read, or erase the bank"
             ) from result.left
         return ErasureReport(
@@ -225,8 +228,8 @@ class Eraser:
 
 
 def _parts(ids: Sequence[int], spans: Mapping[int, Sequence[SpanRow]]) -> Iterator[list[int]]:
-    """The messages in parts that stand on at most `BATCH` pages each, those of a page together; a message that is on
-    more pages is a part by itself."""
+    """Splits the messages into batches on at most `BATCH` pages each, keeping messages of one page together. A message
+    on more pages is a batch of its own."""
     part: list[int] = []
     on: set[int] = set()
     for message_id in sorted(ids, key=lambda i: (spans[i][0].page_id if i in spans else 0, i)):

@@ -1,4 +1,4 @@
-"""Pages whose tokens at a tier read wrong: they are not encoded and read again at each tick of the clock."""
+"""Cache of pages whose tokens at a tier are misread, so that they are not encoded and read again on every tick."""
 
 from datetime import datetime, timedelta
 from threading import Lock
@@ -7,28 +7,29 @@ from cachetools import LRUCache
 
 from .changes import Change
 
-#: How long a page is left alone. Weights read the same again; a server may have got others.
+#: Time before another attempt. The same weights fail again; a server may have loaded others.
 LEFT_FOR = timedelta(days=1)
 MAX_PAGES = 10_000
 
-#: A page's id and version, the tier it was to get, and whether its text was to go: kept text needs no tokens.
+#: Page key, page version, target tier, and whether the text was to be dropped.
 _Key = tuple[str, int, str, bool]
 
 
 class FailedRewriteCache:
-    """Safe to share between threads."""
+    """LRU cache of failed changes. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._failed: LRUCache[_Key, tuple[datetime, str]] = LRUCache(MAX_PAGES)
         self._lock = Lock()
 
     def reason(self, change: Change, now: datetime) -> str | None:
-        """Why the page is to be left as it is at `now`; None if it may be tried."""
+        """Returns the reason of a recent failure of the same change; None if the change may be tried at `now`."""
         with self._lock:
             failed = self._failed.get(_key(change))
         return failed[1] if failed is not None and abs(now - failed[0]) < LEFT_FOR else None
 
     def add(self, change: Change, now: datetime, reason: str) -> None:
+        """Records that the change failed at `now`."""
         with self._lock:
             self._failed[_key(change)] = now, reason
 

@@ -1,4 +1,4 @@
-"""The jobs of one bank: sealing, ageing, purging or embedding what is due, and when it is next due."""
+"""Jobs of one bank: seals, ages, purges or embeds what is due, and computes when the job is next due."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,29 +21,29 @@ from .age import Ager
 from .embed import MessageEmbedder
 from .plan import next_due
 
-#: Sets the time at which the work of a job is next due, within a transaction.
+#: Stores, within a transaction, when a job is next due.
 Reschedule = Callable[[Connection], None]
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a job did."""
+    """Result of a job."""
 
     bank: str
     kind: JobKind
     sealed_pages: int = 0
     moved_pages: int = 0
     purged: int = 0
-    #: Pages that were due and left as they are.
+    #: Pages that were due but left unchanged.
     unreadable: list[PageSkipped] = field(default_factory=list)
-    #: Whether it is a part of a job that another worker has.
+    #: True for part of a job that another worker holds.
     helped: bool = False
-    #: Why the job failed; it will be tried again.
+    #: Why the job failed; it is retried.
     error: str | None = None
 
 
 class JobRunner:
-    """Does the work of jobs."""
+    """Carries out jobs."""
 
     def __init__(
         self, database: Database, codecs: CodecSource, sealer: Sealer, ager: Ager, embedder: MessageEmbedder
@@ -55,8 +55,11 @@ class JobRunner:
         self._embedder = embedder
 
     def run(self, job: Job, now: datetime, progress: Progress | None = None) -> JobResult:
-        """Does what is due at `now`. If the process is killed, doing it again does what is left. `progress`: called
-        after each batch of pages or messages; what it raises ends the job."""
+        """Carries out what is due at `now` and returns the result. Resumable: after a kill, the next call completes the
+        work.
+
+        `progress`: called after each batch of pages or messages; an exception that it raises ends the job.
+        """
         if job.kind == "seal":
             return JobResult(job.bank, job.kind, sealed_pages=self._seal(job, now, progress))
         if job.kind == "age":
@@ -79,15 +82,15 @@ class JobRunner:
         return JobResult(job.bank, job.kind, purged=purged)
 
     def help(self, job: Job, now: datetime, progress: Progress | None = None) -> JobResult | None:
-        """Does a part of a job of ageing that another worker has taken; None if that leaves nothing to help with. The
-        job stays the other's, and so does working out when it is next due."""
+        """Carries out part of an ageing job that another worker holds. Returns None if the job is too small to share.
+        The other worker keeps the job and reschedules it."""
         if not self._ager.is_large(job.bank, now):
             return None
         report = self._ager.age(job.bank, now, progress=progress, shared=True)
         return JobResult(job.bank, job.kind, moved_pages=len(report.moved), purged=report.purged, helped=True)
 
     def rescheduling(self, job: Job) -> Reschedule:
-        """What sets the time at which the work of `job` is next due, prepared outside the transaction."""
+        """Returns a function that stores when `job` is next due. Slow work is done here, before its transaction."""
         if job.kind == "seal":
             return self._seal_rescheduling(job.bank_id)
         if job.kind == "embed":
@@ -101,7 +104,7 @@ class JobRunner:
         return reschedule
 
     def _seal(self, job: Job, now: datetime, progress: Progress | None) -> int:
-        """Seals full pages, and all open messages if the oldest is due; number of new pages."""
+        """Seals full pages, and all open messages if the oldest is due. Returns the number of new pages."""
         with self._database.read() as connection:
             policy = Policy.parse(banks.by_id(connection, job.bank_id).policy)
             oldest = open_messages.oldest(connection, job.bank_id, policy.age_from)
@@ -113,7 +116,7 @@ class JobRunner:
         return len(self._sealer.seal(job.bank, now, everything=everything, progress=progress).pages)
 
     def _seal_rescheduling(self, bank_id: int) -> Reschedule:
-        with self._database.read() as connection:  # measuring messages takes too long for a writer
+        with self._database.read() as connection:  # measuring messages takes too long under the write lock
             room = self._sealer.room(connection, bank_id)
             measured = open_messages.count_chars(connection, bank_id)
 

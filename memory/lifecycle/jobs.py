@@ -1,8 +1,8 @@
-"""Jobs: what is due in the banks, done once by any number of workers.
+"""Job queue: each due job is done once, by any number of workers.
 
-The clock fills the queue from the schedule; workers take a job under a lease, do it, work out when it is next due, and
-delete it in the same transaction. The queue is a table of ours rather than procrastinate's, because that runs
-on PostgreSQL only, and SQLite is the embedded default.
+The clock fills the queue from the schedule. A worker takes a job under a lease, does it, computes when it is next due
+and deletes it in the same transaction. The queue is a table of its own rather than procrastinate's, which requires
+PostgreSQL; SQLite is the embedded default.
 """
 
 import logging
@@ -24,20 +24,20 @@ from foxing.renderer.clock import utc_now
 from .job_runner import JobResult, JobRunner
 from .recall_weights import RecallWeights
 
-LEASE = timedelta(seconds=60)  # after which the job of a killed worker is taken again
-FIRST_PAUSE = timedelta(seconds=30)  # before a failed job is tried again; doubled by every further failure
+LEASE = timedelta(seconds=60)  # until another worker may take the job of a killed one
+FIRST_PAUSE = timedelta(seconds=30)  # before a failed job is retried; doubles with each failure
 LONGEST_PAUSE = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
 
 
 def pause_after(attempts: int) -> timedelta:
-    """How long a job that has failed `attempts` times waits for the next one."""
+    """Returns the delay before the next attempt of a job that has failed `attempts` times."""
     return min(FIRST_PAUSE * (1 << min(attempts - 1, 16)), LONGEST_PAUSE)
 
 
 class _Stopped(Exception):
-    """The process is stopping; the batches that are done are kept."""
+    """Raised when the process is stopping; finished batches are kept."""
 
 
 def _never() -> bool:
@@ -45,7 +45,7 @@ def _never() -> bool:
 
 
 class JobQueue:
-    """The queue of jobs of a memory. Safe to share between threads; processes share it through the database."""
+    """Job queue of a memory. Safe to share between threads; processes share it through the database."""
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class JobQueue:
         recall_weights: RecallWeights,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """`codec`: name of the present codec. `recall_weights`: the clock writes what they have counted. `clock`: real
-        time, for leases and pauses; what is due is asked for the time that a call is given."""
+        """`codec`: name of the current codec. `recall_weights`: their counts are written by `fill`. `clock`: real time,
+        for leases and delays; due times are compared with the `now` of each call instead."""
         self._database = database
         self._runner = runner
         self._codec = codec
@@ -64,9 +64,9 @@ class JobQueue:
         self._clock = clock
 
     def fill(self, now: datetime) -> int:
-        """Adds a job for everything that is due at `now` and has none; returns how many. Banks in which nothing is due
-        are not looked at. Records that have expired are deleted, what was purged while the log could not be erased is
-        erased from it now, and what recall has found is counted."""
+        """Adds a job for everything that is due at `now` and has none. Returns the number of jobs added. Does not read
+        banks in which nothing is due. Also writes recall counts, deletes expired records, and erases purged data that
+        was still in the database's log."""
         self._recall_weights.write()
         self._database.purge_waiting()
         with self._database.read() as connection:
@@ -87,27 +87,27 @@ class JobQueue:
         self._database.purge_deleted()
 
     def length(self) -> QueueLength:
-        """How many jobs wait, run, and wait after a failure."""
+        """Returns the number of jobs that wait, that run, and that wait after a failure."""
         with self._database.read() as connection:
             return jobs.length(connection)
 
     def lag(self, now: datetime) -> QueueLag:
-        """How far the workers are behind at `now`."""
+        """Returns the delay of the workers at `now`."""
         with self._database.read() as connection:
             return jobs.lag(connection, now, self._clock())
 
     def work(self, now: datetime, *, stopping: Callable[[], bool] = _never) -> JobResult | None:
-        """Takes the next job and does it as of `now`. If there is none that is free, it helps with one that another
-        worker has, where many pages of a bank are to age; None if there is nothing to help with either.
+        """Takes the next free job and carries it out as of `now`. If there is none, helps with an ageing job of another
+        worker. Returns None if there is nothing to do.
 
-        A job that fails returns to the queue, to be tried again after a pause that doubles each time. `stopping`: asked
-        after each batch of pages; if it is true, the rest of the job returns to the queue and the result is None.
+        A failed job returns to the queue and is retried after a delay that doubles each time. `stopping`: polled after
+        each batch of pages; when true, the rest of the job returns to the queue and the result is None.
         """
         job = self._take()
         return self._help(now, stopping) if job is None else self._do(job, now, stopping)
 
     def _help(self, now: datetime, stopping: Callable[[], bool]) -> JobResult | None:
-        """Pages are leased one by one, so that workers who share a bank do each once."""
+        """Helps with an ageing job of another worker. Each page is leased, so that it is aged once."""
 
         def check(done: int, total: int) -> None:
             if stopping():
@@ -122,7 +122,7 @@ class JobQueue:
                 return None
             except Closed:
                 raise
-            except FoxingError as error:  # whoever has the job reports it
+            except FoxingError as error:  # the worker that holds the job reports it
                 log.warning("helping with job '%s' of bank '%s' failed: %s", job.kind, job.bank, error)
                 continue
             if result is not None and result.moved_pages:
@@ -130,13 +130,13 @@ class JobQueue:
         return None
 
     def tick(self, now: datetime) -> TickReport:
-        """See `Memory.tick`. Failed jobs are tried again without a pause, once in a tick."""
+        """Implements `Memory.tick`. Failed jobs are retried without delay, once per tick."""
         self.fill(now)
         results: list[JobResult] = []
         done: set[tuple[int, str]] = set()
         last_id = 0
         while (job := self._take(retry_at_once=True, after_id=last_id)) is not None:
-            if (job.bank_id, job.kind) in done:  # another clock has filled the queue again: that is its next tick
+            if (job.bank_id, job.kind) in done:  # another process has filled the queue again, for its own tick
                 self._put_back(job)
                 break
             last_id = job.id
@@ -147,7 +147,7 @@ class JobQueue:
         return _tick_report(now, results)
 
     def _take(self, *, retry_at_once: bool = False, after_id: int | None = None) -> Job | None:
-        with self._database.read() as connection:  # an idle worker disturbs no writer
+        with self._database.read() as connection:  # an idle worker takes no write lock
             if not jobs.has_free(connection, self._clock(), retry_at_once=retry_at_once):
                 return None
         with self._database.write() as connection:
@@ -155,7 +155,7 @@ class JobQueue:
             return jobs.take(connection, lease, retry_at_once=retry_at_once, after_id=after_id)
 
     def _do(self, job: Job, now: datetime, stopping: Callable[[], bool] = _never) -> JobResult | None:
-        """Does a job and takes it off the queue; if it fails, it returns to the queue. None if it was stopped."""
+        """Carries out a job and removes it from the queue; a failed job returns to it. None if the job was stopped."""
 
         def check(done: int, total: int) -> None:
             if stopping():
@@ -167,19 +167,19 @@ class JobQueue:
                 reschedule = self._runner.rescheduling(job)
             with self._database.write() as connection:
                 reschedule(connection)
-                jobs.add_following(connection, job, now, self._clock())  # before `finish`: SQLite gives ids again
+                jobs.add_following(connection, job, now, self._clock())  # before `finish`: SQLite reuses ids
                 jobs.finish(connection, job)
             return result
         except _Stopped:
             self._put_back(job)
             return None
-        except Closed:  # nothing can be written any more; the lease expires by itself
+        except Closed:  # the database is closed; the lease expires
             raise
         except FoxingError as error:
             if isinstance(error, NotFound) and self._is_erased(job):
                 return None
             reason = str(error)
-        except Exception as error:  # an error in one bank must not stop the others
+        except Exception as error:  # an error in one bank must not affect others
             log.exception("job '%s' of bank '%s' failed", job.kind, job.bank)
             reason = f"{type(error).__name__}: {error}"
         except BaseException:  # the process is being stopped
@@ -189,20 +189,20 @@ class JobQueue:
         return JobResult(job.bank, job.kind, error=reason)
 
     def _is_erased(self, job: Job) -> bool:
-        """Whether the bank of a job is gone, and the job with it."""
+        """True if the bank of a job was erased, which also deletes the job."""
         with self._database.read() as connection:
             bank = banks.find(connection, job.bank)
             return bank is None or bank.id != job.bank_id
 
     def _put_back(self, job: Job, error: str | None = None) -> None:
-        """Returns a job to the queue; where the database cannot be written either, its lease expires instead."""
+        """Returns a job to the queue. If the database cannot be written, the lease expires instead."""
         pause = timedelta(0) if error is None else pause_after(job.attempts)
         with suppress(StorageError, Closed), self._database.write() as connection:
             jobs.put_back(connection, job, self._clock() + pause, error)
 
     @contextmanager
     def _lease_kept(self, job: Job) -> Iterator[None]:
-        """Extends the lease of a job from another thread, for as long as the block takes."""
+        """Extends the lease of a job from another thread while the block runs."""
         ended = Event()
 
         def extend() -> None:

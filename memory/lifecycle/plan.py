@@ -1,4 +1,4 @@
-"""The ageing plan: which tier each page moves to, which pages lose their exact text, and when the next ones are due."""
+"""Ageing plan: the target tier of each page, which pages lose their exact text, and when the next pages are due."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,29 +15,30 @@ from foxing.renderer.clock import later
 
 @dataclass(frozen=True)
 class Move:
-    """What the policy requires of a page: a lower tier, dropping its exact text, or both."""
+    """Change that the policy requires of a page: a lower tier, dropping its exact text, or both."""
 
     page: PageRow
-    #: tier that the page moves to; its own if only the text is dropped
+    #: target tier; the page's own if only the text is dropped
     to_tier: str
     drops_text: bool
 
     @property
     def changes_tier(self) -> bool:
+        """True if the page moves to another tier."""
         return self.to_tier != self.page.tier
 
 
 class _Target(NamedTuple):
-    """How the policy holds a page of some age."""
+    """Tier of a page at some age, and whether its text is dropped."""
 
     tier: str
     drops_text: bool
 
 
 def plan(rows: Iterable[PageRow], policy: Policy, now: datetime, tiers: Mapping[str, TierSpec]) -> list[Move]:
-    """The moves that `policy` requires at `now`, in the order of `rows`. A pure function.
+    """Returns the moves that `policy` requires at `now`, in the order of `rows`. A pure function.
 
-    Pinned pages stay, and no page moves up. `tiers`: those of the codec; steps to other tiers are skipped.
+    Pinned pages do not move, and no page moves up. `tiers`: tiers of the codec; steps to other tiers are skipped.
     """
     if policy.unpaused(now) > now:
         return []
@@ -54,7 +55,7 @@ def plan(rows: Iterable[PageRow], policy: Policy, now: datetime, tiers: Mapping[
 
 
 def next_due(groups: Iterable[PageGroup], policy: Policy, tiers: Mapping[str, TierSpec]) -> datetime | None:
-    """When `policy` first requires something of a page of `groups`; None if it never does. A pure function."""
+    """Returns when `policy` first requires a change of a page in `groups`; None if never. A pure function."""
     policy = policy.served_by(tiers)
     ages = [timedelta(0), *(step.after for step in policy.steps)]
     times = []
@@ -69,9 +70,9 @@ def next_due(groups: Iterable[PageGroup], policy: Policy, tiers: Mapping[str, Ti
 
 
 def _target(tier: str, has_text: bool, age: timedelta, policy: Policy, tiers: Mapping[str, TierSpec]) -> _Target:
-    """How `policy`, reduced to `tiers`, holds a page that is at `tier` now."""
+    """Returns the target of `policy`, reduced to `tiers`, for a page that is at `tier` now."""
     tier_for_age = policy.tier_at(age, tiers)
     lowest = max(tier_for_age, tier, key=tier_rank)
-    # a page young enough to be fresh keeps its text, even if an earlier policy had another fresh tier
+    # a fresh page keeps its text even if an earlier policy had another fresh tier
     keeps_text = policy.keeps_text(tier_for_age if policy.keep_text == "fresh" else lowest)
     return _Target(lowest, has_text and not keeps_text)

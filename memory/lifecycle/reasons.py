@@ -1,4 +1,4 @@
-"""Why a page is left as it is, in words for reports."""
+"""Messages for reports that say why a page is left unchanged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,47 +9,49 @@ from foxing.memory.values.reports import PageSkipped
 
 @dataclass(frozen=True)
 class Left:
-    """A page is left as it is."""
+    """Reason for leaving a page unchanged."""
 
     reason: str
-    #: whether trying again soon would find the same
+    #: True if another attempt would soon fail the same way
     lasts: bool = False
 
 
-MISSING = "a part of it is missing in object storage, or was changed there; put it back, or restore a backup"
+MISSING = "part of it is missing from object storage or was changed there; put it back, or restore a backup"
 DAMAGED_TEXT = "its kept text is damaged; restore a backup"
 
 
 def not_read_back(tier: str) -> str:
-    """The codec reads next to nothing from the tokens that the page has, or would have, at `tier`."""
-    return f"its tokens at '{tier}' read as nothing now; its text and sharper tokens are kept"
+    """Returns the reason for a page of whose tokens at `tier`, existing or new, the codec reads almost nothing."""
+    return f"its tokens at '{tier}' are unreadable now; its text and sharper tokens are kept"
 
 
 def misread(share: float, tier: str) -> str:
-    """The codec reads `share` of the page otherwise than its text from the tokens it has, or would have, at `tier`."""
-    return f"its tokens at '{tier}' read {share:.0%} of its characters wrong; what it has is kept"
+    """Returns the reason for a page whose tokens at `tier`, existing or new, misread the `share` of its characters, 0
+    to 1."""
+    return f"its tokens at '{tier}' misread {share:.0%} of its characters; the page is left unchanged"
 
 
 def partly_unreadable(share: float) -> str:
-    """`share` of the page cannot be read; rewriting would turn those characters into gaps for good."""
+    """Returns the reason for a page of which a `share` cannot be read, 0 to 1: rewriting it would turn that into
+    gaps."""
     return f"{share:.0%} of this page cannot be read now, and rewriting it would make that permanent"
 
 
 def too_lossy(share: float, tier: str) -> str:
-    """The page would lose `share` of its characters."""
+    """Returns the reason for a page that would lose a `share` of its characters, 0 to 1."""
     return f"rewritten at '{tier}' this page would lose {share:.0%} of its characters"
 
 
 def other_layout(codec: str) -> str:
-    """The present codec does not encode pages of this layout."""
-    return f"this page was laid out for a codec other than '{codec}'; move it by foxing reencode"
+    """Returns the reason for a page in a layout that the current codec does not encode."""
+    return f"this page was laid out for a codec other than '{codec}'; run foxing reencode"
 
 
 def restorable(until: datetime) -> str:
-    """The trash holds a version that ageing dropped, which fits only the page as it is."""
-    return f"what ageing dropped from this page can be restored until {until.isoformat()}; reencode it after that"
+    """Returns the reason for a page with a version in the trash, which fits only its current layout."""
+    return f"the ageing of this page can be undone until {until.isoformat()}; reencode it after that"
 
 
 def skipped_pages(left: Mapping[str, str]) -> list[PageSkipped]:
-    """Page key → why the page is left as it is, for a report."""
+    """Converts page key → reason for a report."""
     return [PageSkipped(page_id=key, reason=reason) for key, reason in left.items()]

@@ -1,4 +1,4 @@
-"""Counts what recall has found, in memory, and writes the counts afterwards: an answer waits for no lock."""
+"""Recall weights: counts of recalled messages, kept in memory and written later, so that recall takes no write lock."""
 
 import logging
 from collections.abc import Iterable
@@ -12,38 +12,38 @@ from foxing.memory.storage.repositories import banks, messages, recall_weights
 from foxing.memory.values.messages import MessageInfo, RecalledMessage
 from foxing.memory.values.recall import RecalledImages, RecallResult
 
-MAX_WAITING = 10_000  # messages whose counts wait to be written; others are not counted until they are
+MAX_WAITING = 10_000  # cap on messages with unwritten counts; further ones are not counted until these are written
 
 log = logging.getLogger(__name__)
 
 
 class RecallWeights:
-    """The recall weights of a memory. Safe to share between threads.
+    """Recall weights of a memory. Safe to share between threads.
 
-    The first match of an answer counts 1, the second 1/2, the third 1/3 and so on: what comes far
-    down in an answer was seldom what was asked for. Counts that were not written are lost when the process is killed.
+    The first match of an answer counts 1, the second 1/2, the third 1/3 and so on, because matches far down are seldom
+    relevant. Unwritten counts are lost if the process is killed.
     """
 
     def __init__(self, database: Database, *, enabled: bool) -> None:
-        """`enabled`: whether anything is counted; what was counted before is read either way."""
+        """`enabled`: True to count recalls; existing weights are read either way."""
         self._database = database
         self._enabled = enabled
         self._lock = Lock()
-        #: bank and key of a message → the weight to be added
+        #: (bank, message key) → weight to add
         self._waiting: dict[tuple[str, str], float] = {}
 
     def record(self, bank: str, result: RecallResult, now: datetime) -> None:
-        """Counts the matches of an answer. One to a time window alone has none, and neighbours do not count."""
+        """Counts the matches of an answer. A recall by time window alone has none, and neighbours do not count."""
         self.record_keys(bank, (span.message_id for span in result.spans if span.score is not None), now)
 
     def record_images(self, bank: str, words: str, result: RecalledImages, now: datetime) -> None:
-        """The same of an answer with page images. `words`: what was asked for without the times said in it."""
+        """Counts the matches of an answer with page images. `words`: the query without its time expressions."""
         if words.strip():
             shown = [key for image in result.images for key in image.message_ids]
             self.record_keys(bank, [*shown, *(span.message_id for span in result.open_spans)], now)
 
     def record_keys(self, bank: str, keys: Iterable[str], now: datetime) -> None:
-        """Counts matches, best first, by the keys of their messages; a key that comes again does not count."""
+        """Counts matches by message key, best first; repeated keys count once."""
         if not self._enabled:
             return
         weight = recall_weights.weight_at(now)
@@ -54,7 +54,7 @@ class RecallWeights:
                     self._waiting[message] = self._waiting.get(message, 0.0) + weight / rank
 
     def info(self, bank: str, message: RecalledMessage, now: datetime) -> MessageInfo:
-        """A message with its recall weight, what waits to be written included."""
+        """Returns a message with its recall weight as of `now`, unwritten counts included."""
         with self._lock:
             waiting = self._waiting.get((bank, message.message_id), 0.0)
         strength = waiting / recall_weights.weight_at(now)
@@ -66,8 +66,8 @@ class RecallWeights:
         return MessageInfo.model_validate({**dict(message), "recall_weight": round(strength, 3)})
 
     def write(self) -> int:
-        """Writes what has been counted since the last call; for how many messages. What cannot be written now, as in a
-        database that is read-only or locked for long, waits for the next call."""
+        """Writes the counts since the last call. Returns the number of messages. Counts that cannot be written now,
+        because the database is read-only or locked for long, are kept for the next call."""
         with self._lock:
             waiting, self._waiting = self._waiting, {}
         if not waiting:
@@ -79,17 +79,15 @@ class RecallWeights:
             with self._database.write() as connection:
                 known = [(found.id, keys) for name, keys in by_bank.items() if (found := banks.find(connection, name))]
                 written = 0
-                for bank_id, keys in sorted(
-                    known, key=lambda item: item[0]
-                ):  # so that two processes do not wait for each other
+                for bank_id, keys in sorted(known, key=lambda item: item[0]):  # in a fixed order, to avoid deadlocks
                     with suppress(NotFound):  # the bank was erased
-                        banks.lock(connection, bank_id)  # so that none of the messages is erased meanwhile
+                        banks.lock(connection, bank_id)  # keeps the messages from being erased meanwhile
                         written += recall_weights.add(connection, bank_id, keys)
                 return written
         except Closed:
             return 0
         except StorageError as error:
-            log.info("recall_weights wait to be written: %s", error)
+            log.info("recall weights could not be written yet: %s", error)
             self._put_back(waiting)
             return 0
 

@@ -1,8 +1,9 @@
-"""Reencoding: moving pages that another codec or other weights wrote to the present ones.
+"""Reencoding: moves pages written by another codec or other weights to the current ones.
 
-The tier stays unless the codec lacks it; pins, kept text, keepsakes and spans stay. A page without kept text is drawn
-from its reading, so a misread character stays misread; it stays flagged if it is known to be. A page that would lose
-characters is left as it is and reported. A page laid out for another codec is typeset again.
+Tier, pins, kept text, keepsakes and spans are preserved; a tier that the codec lacks is replaced by a sharper one. A
+page without kept text is drawn from its reading, so a misread character stays misread; it stays flagged if it is known
+to be. A page that would lose characters is left unchanged and reported. A page laid out for another codec is typeset
+again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ _PAGES_AT_ONCE = 64  # pages surveyed together
 
 
 class TokenKind(NamedTuple):
-    """What decides whether a codec can read tokens."""
+    """Properties of tokens that determine whether a codec can read them."""
 
     codec: str
     weights: str
@@ -44,34 +45,34 @@ class TokenKind(NamedTuple):
 
 @dataclass(frozen=True)
 class StalePage:
-    """A page that the present codec and weights did not write."""
+    """A page that was not written by the current codec and weights."""
 
     page: PageRow
-    #: kind of its tokens; None if they are damaged, and its text is kept
+    #: kind of its tokens; None if they are damaged and its text is kept
     kind: TokenKind | None
-    #: tier that it is to have
+    #: target tier
     tier: str
-    #: whether it was laid out for another codec
+    #: True if it was laid out for another codec
     foreign: bool
-    #: whether its exact text is kept, and can be read without its tokens
+    #: True if its exact text is kept and can be read without its tokens
     keeps_text: bool
 
 
 @dataclass
 class _Survey:
-    """The pages of a bank, by what is to be done about them."""
+    """Pages of a bank, by what reencoding has to do."""
 
     stale: list[StalePage] = field(default_factory=list)
-    #: number of pages that the present weights wrote
+    #: number of pages that the current weights wrote
     current: int = 0
     #: page key → why the page cannot be read
     unreadable: dict[str, str] = field(default_factory=dict)
-    #: some tokens of each kind, enough to find out whether they can be read
+    #: one sample of tokens of each kind, to test whether they can be read
     samples: dict[TokenKind, VisionTokens] = field(default_factory=dict)
 
 
 class Reencoder:
-    """Moves banks to the present codec and weights."""
+    """Moves banks to the current codec and weights."""
 
     def __init__(self, database: Database, decoder: PageDecoder, search: HybridSearch) -> None:
         """`decoder` must have access to the codecs that wrote the pages."""
@@ -82,6 +83,7 @@ class Reencoder:
 
     @property
     def codec(self) -> Codec:
+        """Current codec."""
         return self.rewriter.codec
 
     def reencode(
@@ -93,8 +95,8 @@ class Reencoder:
         progress: Progress | None = None,
         work: Work[StalePage] | None = None,
     ) -> ReencodingReport:
-        """See `Memory.reencode`. `work`: what carries out the batches, in place of this process, by `rewrite`. A page
-        whose worker was killed after it had written it counts as current."""
+        """Implements `Memory.reencode`. `work`: carries out the batches with `rewrite`, in place of this process. A
+        page whose worker was killed after writing it counts as current."""
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             survey = self._survey(connection, bank.id)
@@ -110,7 +112,7 @@ class Reencoder:
         return self._report(bank_name, done, result.left, current, busy, dry_run=False)
 
     def rewrite(self, batch: Batch[StalePage]) -> BatchOutcome:
-        """Reencodes a batch of pages. Done again after it was interrupted, it does what is left."""
+        """Reencodes a batch of pages and returns the outcome. Idempotent; resumes an interrupted batch."""
         changes = [Change(i.page, i.tier, new_tokens=True, faithful=True) for i in batch.items if not i.foreign]
         rewritten = self.rewriter.run(changes, batch.now, pinned=True, owner=batch.owner)
         requests = [RelayoutRequest(item.page, item.tier) for item in batch.items if item.foreign]
@@ -123,7 +125,7 @@ class Reencoder:
             yield batch, self.rewrite(batch)
 
     def _current(self, stale: Sequence[StalePage]) -> set[int]:
-        """Ids of those of the pages that the present weights have written by now."""
+        """Returns the ids of the pages that the current weights have written meanwhile."""
         with self.database.read() as connection:
             contents = pages.contents(connection, [item.page.id for item in stale])
         return {page_id for page_id, content in contents.items() if self._is_current(_unpacked(content.tokens))}
@@ -161,12 +163,13 @@ class Reencoder:
         return StalePage(page, kind, self._served_tier(page.tier), foreign, keeps_text)
 
     def _served_tier(self, tier: str) -> str:
-        """`tier`, or the next sharper one that the codec has."""
+        """Returns `tier`, or the next sharper one that the codec has."""
         served = list(self.codec.tiers)
         return next((t for t in reversed(served) if tier_rank(t) <= tier_rank(tier)), served[0])
 
     def _expected(self, survey: _Survey, now: datetime) -> list[PageReencoded]:
-        """The expected result of reencoding. Why pages will be left as they are is added to `survey`."""
+        """Returns the expected result of reencoding. Adds the reasons for pages that will be left unchanged to
+        `survey`."""
         left = survey.unreadable
         left |= self._unknown_kinds(survey)
         with self.database.read() as connection:
@@ -175,7 +178,7 @@ class Reencoder:
         return [self._expected_page(item) for item in survey.stale if item.page.key not in left]
 
     def _unknown_kinds(self, survey: _Survey) -> dict[str, str]:
-        """Page key → why its tokens cannot be read, as far as a sample of their kind shows."""
+        """Returns page key → why its tokens cannot be read, judged by a sample of their kind."""
         needed = {item.kind for item in survey.stale if not item.keeps_text}
         samples = {kind: tokens for kind, tokens in survey.samples.items() if kind in needed}
         readings = dict(zip(samples, self.rewriter.decoder.read_tokens(list(samples.values())), strict=True))
@@ -219,7 +222,7 @@ class Reencoder:
 
 
 def _unpacked(blob: bytes) -> VisionTokens | TokensError:
-    """The tokens, or why they cannot be read."""
+    """Returns the tokens, or the error if they cannot be read."""
     try:
         return unpack_tokens(blob)
     except TokensError as error:

@@ -1,4 +1,4 @@
-"""Relayout: pages laid out for another codec are typeset again for the present one.
+"""Relayout: typesets pages laid out for another codec again for the current one.
 
 A page becomes one or more pages that hold the same messages. Their text is the kept text, else the reading of the
 tokens, with keepsakes spliced in.
@@ -33,7 +33,7 @@ from .retypeset import MessagePart, RetypesetPage, message_part, retypeset
 
 
 class RelayoutRequest(NamedTuple):
-    """A page to typeset again, and the tier to encode it at."""
+    """A page to typeset again, and the tier at which to encode it."""
 
     page: PageRow
     tier: str
@@ -41,9 +41,9 @@ class RelayoutRequest(NamedTuple):
 
 @dataclass(frozen=True)
 class _Parts:
-    """The parts of messages on pages."""
+    """Parts of messages on some pages."""
 
-    #: page id → its parts of messages, in their order on the page
+    #: page id → its parts of messages, in page order
     parts: dict[int, list[MessagePart]]
     #: page id → why the page cannot be read
     left: dict[int, str]
@@ -59,20 +59,21 @@ class PageRelayout:
 
     @property
     def codec(self) -> Codec:
+        """Current codec."""
         return self.decoder.load()
 
     def run(self, requests: Sequence[RelayoutRequest], now: datetime, *, owner: str | None = None) -> ChangedPages:
-        """Typesets, encodes and swaps pages of one bank.
+        """Typesets, encodes and swaps pages of one bank. Returns the changes written, and why other pages were left.
 
-        A page stays as it is if it cannot be read, would lose characters, or has a version in the trash at `now`,
-        which could be restored only into the page as it is. `owner`: see `PageWriter.change`.
+        A page is left unchanged if it cannot be read, would lose characters, or has a version in the trash at `now`,
+        which fits only its current layout. `owner`: see `PageWriter.change`.
         """
         tiers = {page.id: tier for page, tier in requests}
 
         def make(rows: Sequence[PageRow], contents: StoredContents) -> ChangedPages:
             return self._relaid([RelayoutRequest(row, tiers[row.id]) for row in rows], contents, now)
 
-        # what the trash still has then is past its undo window, and fits only the page as it was
+        # what the trash still holds is past its undo window and fits only the old layout
         rules = WriteRules(empties_trash=True)
         return self.writer.change(self.codec, [page for page, _ in requests], make, rules, owner=owner)
 
@@ -96,7 +97,7 @@ class PageRelayout:
         return ChangedPages(changes, left)
 
     def expected(self, page: PageRow, tier: str) -> tuple[int, int]:
-        """Estimated number of pages that a page becomes, and bytes of their tokens."""
+        """Returns the estimated number of pages that replace a page, and the bytes of their tokens."""
         layout = self.codec.layout
         full, rest = divmod(page.rows_used * PageLayout.from_dict(page.layout).columns, layout.cells)
         sizes = [expected_bytes(self.codec, layout, layout.rows, tier)] * full
@@ -109,7 +110,7 @@ class PageRelayout:
         return Typesetter(self.codec.layout, self.codec.repertoire)
 
     def _parts(self, rows: Sequence[PageRow], contents: StoredContents) -> _Parts:
-        """What is to be typeset again. Pages that cannot be read are left."""
+        """Returns the parts to typeset, and the pages that cannot be read."""
         ids = [page.id for page in rows]
         with self.database.read() as connection:
             spans = pages.spans_of_pages(connection, ids)
@@ -134,7 +135,7 @@ class PageRelayout:
     def _encode(
         self, request: RelayoutRequest, parts: Sequence[MessagePart], *, keeps_text: bool
     ) -> list[ReadyPage] | Left:
-        """The pages that take the place of the page of `parts`, or why it is left as it is."""
+        """Returns the pages that replace the page of `parts`, or why it is left unchanged."""
         before, tier = request
         with self.database.read() as connection:
             known = messages.by_ids(connection, before.bank_id, {part.span.message_id for part in parts})
@@ -161,7 +162,7 @@ class PageRelayout:
 
 
 def _row(request: RelayoutRequest, typeset: RetypesetPage) -> PageRow:
-    """The row of a page that was typeset again; the first of several keeps the id and the key of the page."""
+    """Returns the row of a page that was typeset again. The first of several keeps the id and key of the old page."""
     page, tier = request
     times = [message.created_at for message in typeset.messages]
     return replace(
@@ -179,6 +180,6 @@ def _row(request: RelayoutRequest, typeset: RetypesetPage) -> PageRow:
 
 
 def undo_reasons(connection: Connection, page_ids: Sequence[int], now: datetime) -> dict[int, str]:
-    """Page id → why the page must wait, for the pages that have a version in the trash at `now`."""
+    """Returns page id → why the page must wait, for the pages that have a version in the trash at `now`."""
     waiting = trash.latest_purge(connection, page_ids, now)
     return {page_id: reasons.restorable(until) for page_id, until in waiting.items()}

@@ -1,4 +1,4 @@
-"""Typesetting the messages of a page again, in another layout."""
+"""Typesetting of a page's messages in another layout."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,37 +18,38 @@ from foxing.renderer import Cells, Entry, Page, PageLayout, Placement, Transcrip
 class MessagePart:
     """The part of a message that a page holds."""
 
-    #: where it was on the page
+    #: its place on the old page
     span: SpanRow
-    #: its text, with the page's keepsakes in place of what was read there
+    #: its text, with the page's keepsakes spliced in
     text: str
     #: ranges of `text` that are keepsakes
     keepsakes: Ranges
-    #: where in `text` the gaps are
+    #: offsets of the gaps in `text`
     gaps: frozenset[int] = frozenset()
     #: bool[len(text)]: characters that are known to be misread
     misread: Flags | None = None
-    #: uint32[rows, columns]: the page
+    #: uint32[rows, columns]: cells of the old page
     cells: Cells = field(default_factory=lambda: np.zeros((0, 0), dtype=np.uint32))
 
 
 @dataclass(frozen=True)
 class RetypesetPage:
-    """A page in the new layout."""
+    """A page typeset in the new layout."""
 
-    #: id of the page in whose place it comes, or one for a new page
+    #: id of the page that it replaces, or a new one
     page_id: int
-    #: its spans count the characters of the whole messages
+    #: character offsets of its spans are relative to the complete messages
     page: Page
     parts: PageParts
     #: the message of each span
     messages: list[Message]
-    #: bool[rows, columns]: the cells that show what is known to be misread
+    #: bool[rows, columns]: the cells that show text known to be misread
     misread: Flags
 
 
 def message_part(state: PageState, layout: PageLayout, span: SpanRow, keepsakes: Sequence[KeepsakeRow]) -> MessagePart:
-    """The part of a message in `span` of a page with that `state` and `layout`. `keepsakes`: those of the page."""
+    """Returns the part of a message in `span` of a page with that `state` and `layout`. `keepsakes`: all of the
+    page."""
     spliced = splice(state, layout, span, keepsakes)
     read = spliced.transcription
     return MessagePart(
@@ -59,7 +60,8 @@ def message_part(state: PageState, layout: PageLayout, span: SpanRow, keepsakes:
 def retypeset(
     typesetter: Typesetter, page_id: int, parts: Sequence[MessagePart], messages: Mapping[int, Message]
 ) -> list[RetypesetPage]:
-    """The pages that `parts`, all of the page with that id, fill in the layout of `typesetter`. `messages`: by id."""
+    """Typesets `parts`, all of the page `page_id`, in the layout of `typesetter`. Returns one or more pages.
+    `messages`: by id."""
     by_message = {str(part.span.message_id): part for part in parts}
     result: list[RetypesetPage] = []
     for page in typesetter.pages([_entry(part, messages[part.span.message_id]) for part in parts]):
@@ -80,8 +82,8 @@ def retypeset(
 
 
 def _misread_cells(page: Page, read: Sequence[Transcription], parts: Sequence[MessagePart]) -> Flags:
-    """bool[rows, columns]: where on `page` the misread characters of its spans stand. `read`: the text of each span,
-    and `parts`: of what each is a part."""
+    """Returns bool[rows, columns]: the cells of `page` with misread characters. `read`: the text of each span. `parts`:
+    the part that each span comes from."""
     misread = np.zeros(page.cells.size, dtype=bool)
     for span, text, part in zip(page.placements, read, parts, strict=True):
         if part.misread is not None:
@@ -97,8 +99,8 @@ def _entry(part: MessagePart, message: Message) -> Entry:
 
 
 def _keepsakes_in(part: MessagePart, span: Placement) -> Ranges:
-    """The keepsakes of `part` in `span` of a new page, counted from the start of the span. A keepsake that a page break
-    splits is kept in pieces."""
+    """Returns the keepsakes of `part` in `span` of a new page, relative to the start of the span. A page break inside a
+    keepsake splits it."""
     return list(_overlaps(part.keepsakes, span.char_start, span.char_stop))
 
 
@@ -109,10 +111,10 @@ def _overlaps(ranges: Ranges, first: int, last: int) -> Iterator[tuple[int, int]
 
 
 def _counted_in_message(part: MessagePart, span: Placement) -> Placement:
-    """`span`, whose characters count from the start of `part`, with those of the whole message.
+    """Returns `span` with character offsets relative to the complete message instead of `part`.
 
-    A misread part may have more or fewer characters than the message has there, so where a page break splits it is
-    estimated; its ends are exact.
+    A misread part may have more or fewer characters than the original, so the position of a page break inside it is an
+    estimate; its ends are exact.
     """
     first, length = part.span.char_start, part.span.char_stop - part.span.char_start
     start, stop = (

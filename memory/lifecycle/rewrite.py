@@ -1,6 +1,6 @@
-"""Rewriting sealed pages: lease, draw from the best that the memory holds, encode, read back, compare and swap.
+"""Rewriting of sealed pages: lease, draw from the best available reading, encode, read back, compare and swap.
 
-Encoding happens outside any transaction. Ageing and reencoding differ only in the changes that they request.
+Pages are encoded outside any transaction. Ageing and reencoding differ only in the changes that they request.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,25 +56,26 @@ class _Draft:
     """A page that is encoded but not yet checked or written."""
 
     change: Change
-    #: its contents before
+    #: contents before the change
     stored: PageContent
     tokens: VisionTokens
-    #: the cells that the tokens show, uint32[rows, columns]; None if they were made from the old tokens
+    #: the cells that the tokens show, uint32[rows, columns]; None if the tokens were made from the old ones
     grid: Cells | None
-    #: the page as it is drawn; None if it was not drawn again
+    #: the page as drawn; None if it was not drawn again
     drawn: RedrawnPage | None = None
 
     @property
     def keeps_text(self) -> bool:
+        """True if the page still has its exact text after the change."""
         return self.stored.text is not None and not self.change.drops_text
 
     @property
     def reading(self) -> Reading | None:
-        """Of its tokens, where it is known already."""
+        """Reading of its tokens, if known already."""
         return self.drawn.reading if self.drawn is not None else None
 
     def misread_in(self, grid: Cells, reading: Reading) -> Flags:
-        """bool[rows, columns]: the cells of `grid` that read wrong."""
+        """Returns bool[rows, columns]: the cells of `grid` that the tokens misread."""
         return misread_cells(grid, reading) if self.drawn is None else self.drawn.misread_in(reading)
 
 
@@ -83,12 +84,13 @@ class Rewritten:
     """Pages after their changes, not yet written."""
 
     pages: ChangedPages
-    #: page id → the page as it is drawn, for those that are drawn again
+    #: page id → page as drawn, for pages that are drawn again
     drawn: Mapping[int, RedrawnPage]
 
 
 class Rewriter:
-    """Carries out changes in batches. If the process is killed, every page is intact, before or after its change."""
+    """Carries out changes in batches. If the process is killed, every page is intact, either before or after its
+    change."""
 
     def __init__(self, database: Database, decoder: PageDecoder, reindexer: Reindexer) -> None:
         self.database = database
@@ -100,6 +102,7 @@ class Rewriter:
 
     @property
     def codec(self) -> Codec:
+        """Current codec."""
         return self.decoder.load()
 
     def run(
@@ -111,9 +114,10 @@ class Rewriter:
         pinned: bool = False,
         owner: str | None = None,
     ) -> ChangedPages:
-        """Carries out changes to pages of one bank as of `now`; a page that cannot be read stays as it is.
+        """Carries out changes to pages of one bank as of `now`. Returns those written, and why other pages were left. A
+        page that cannot be read is left unchanged.
 
-        `discard`: when old tokens and texts go to the trash (None: they are deleted). `pinned`, `owner`: see
+        `discard`: when replaced tokens and texts go to the trash (None: they are deleted). `pinned`, `owner`: see
         `PageWriter.change`.
         """
         by_id = {change.page.id: change for change in changes}
@@ -125,24 +129,24 @@ class Rewriter:
         return self.writer.change(self.codec, rows, make, WriteRules(discard), pinned=pinned, owner=owner)
 
     def change(self, page: PageRow, tier: str, *, drops_text: bool) -> Change:
-        """Moving a page to `tier`, or only dropping its text there.
+        """Returns the change that moves a page to `tier`, or only drops its text there.
 
-        While a page keeps its text nothing of it fades, so that its tokens may hold less than they could; they are made
-        anew when the text goes.
+        While the text is kept the page does not fade, so its tokens may be incomplete; they are made again when it is
+        dropped.
         """
         spec = self.codec.tiers.get(tier)
         fades = drops_text and spec is not None and spec.fades and self.can_encode(page)
         return Change(page, tier, new_tokens=fades or tier != page.tier, drops_text=drops_text)
 
     def preview(self, changes: Sequence[Change], now: datetime) -> Rewritten:
-        """The pages as they would be after their changes at `now`. Nothing is written."""
+        """Returns the pages as they would be after their changes at `now`. Writes nothing."""
         with self.database.read() as connection:
             contents = pages.contents(connection, [change.page.id for change in changes])
         return self._rewrite(changes, contents, now)
 
     def expected_tokens(self, page: PageRow, tier: str) -> tuple[int, int]:
-        """Expected vision tokens of the page at `tier`, and their bytes. A stream holds at a lower tier what it holds
-        now, as far as it fits."""
+        """Returns the expected vision tokens of the page at `tier`, and their bytes. A stream keeps its size at a lower
+        tier, up to the limit of that tier."""
         layout, spec = PageLayout.from_dict(page.layout), self.codec.tiers[tier]
         rows, columns = token_grid(self.codec, layout, page.rows_used, tier)
         size = expected_bytes(self.codec, layout, page.rows_used, tier)
@@ -151,15 +155,15 @@ class Rewriter:
         return rows * columns, size
 
     def can_encode(self, page: PageRow) -> bool:
-        """Whether the present codec encodes pages of this layout."""
+        """True if the current codec encodes pages of this layout."""
         return can_draw_for(self.codec, PageLayout.from_dict(page.layout))
 
     def layout_reason(self) -> str:
-        """Why a page for which `can_encode` is False is left as it is."""
+        """Returns the reason for leaving a page unchanged for which `can_encode` is False."""
         return reasons.other_layout(self.codec.name)
 
     def _rewrite(self, changes: Sequence[Change], contents: StoredContents, now: datetime) -> Rewritten:
-        """The pages after their changes, not yet written."""
+        """Returns the pages after their changes, not yet written."""
         left = {c.page.id: why for c in changes if (why := self._obstacle(c, contents[c.page.id], now)) is not None}
         changes = [change for change in changes if change.page.id not in left]
         lower = self._downscale(changes, contents)
@@ -175,21 +179,21 @@ class Rewriter:
             elif page_id in states:
                 try:
                     drafts.append(_Draft(change, stored, unpack_tokens(stored.tokens), states[page_id].cells))
-                except TokensError as error:  # the text is all there is of the page, so it must not be dropped
+                except TokensError as error:  # the text is the only copy, so it must not be dropped
                     left[page_id] = str(error)
         return Rewritten(self._checked(drafts, now, left), drawn)
 
     def _obstacle(self, change: Change, stored: PageContent, now: datetime) -> str | None:
-        """Why the page is left as it is without reading it; None if it may be changed."""
+        """Returns a reason to leave the page unchanged that is known without reading it; None if there is none."""
         if not change.faithful and any(isinstance(part, MissingBlob) for part in stored):
-            return reasons.MISSING  # nothing could bring it back once its reference is gone
+            return reasons.MISSING  # not recoverable once its reference is deleted
         failed = None if change.faithful else self._failed.reason(change, now)
         if failed is None and change.new_tokens and not self.can_encode(change.page):
             return self.layout_reason()
         return failed
 
     def _checked(self, drafts: Sequence[_Draft], now: datetime, left: dict[int, str]) -> ChangedPages:
-        """The pages as they are to be written. Why others are left as they are is added to `left`."""
+        """Returns the pages to write. Adds the reasons for others to `left`."""
         readings = self._readings(drafts)
         ready: list[PageChange] = []
         for draft in drafts:
@@ -204,17 +208,17 @@ class Rewriter:
         return ChangedPages(ready, left)
 
     def _readings(self, drafts: Sequence[_Draft]) -> dict[int, Reading | CodecError]:
-        """Page id → what the tokens of a draft read as, for those where it is needed."""
+        """Returns page id → reading of the draft's tokens, where it is needed."""
         needed = [d for d in drafts if not d.keeps_text or d.change.faithful or self._is_streamed(d)]
         read = self.decoder.read_tokens([draft.tokens for draft in needed], [draft.reading for draft in needed])
         return {draft.change.page.id: reading for draft, reading in zip(needed, read, strict=True)}
 
     def _is_streamed(self, draft: _Draft) -> bool:
-        """Whether what the tokens read as decides what is kept of the exact text."""
+        """True if the reading of the tokens determines how the exact text is stored."""
         return self.codec.tiers[draft.change.tier].streamed
 
     def _check(self, draft: _Draft, read: Reading | CodecError | None) -> ReadyPage | Left:
-        """The page as it is to be written, or why it is left as it is. `read`: of its tokens, if it is needed."""
+        """Returns the page to write, or why it is left unchanged. `read`: reading of its tokens, if needed."""
         change, tokens, grid = draft.change, draft.tokens, draft.grid
         if isinstance(read, CodecError):
             return Left(str(read))
@@ -235,10 +239,10 @@ class Rewriter:
     def _best_states(
         self, changes: Sequence[Change], contents: StoredContents, left: dict[int, str]
     ) -> dict[int, PageState]:
-        """Page id → the best that the memory has of the page: its kept text, else the reading of its tokens.
+        """Returns page id → the best reading of the page: its kept text, else its tokens.
 
-        A page that is damaged or cannot be read now is added to `left`: it may be intact in a backup, or readable
-        later.
+        A page that is damaged or cannot be read now is added to `left`: a backup may hold it intact, or it may be
+        readable later.
         """
         states: dict[int, PageState] = {}
         to_decode = []
@@ -263,7 +267,8 @@ class Rewriter:
         return states
 
     def _downscale(self, changes: Sequence[Change], contents: StoredContents) -> dict[int, VisionTokens]:
-        """Page id → tokens of a lower tier made from the old ones, where the codec can and no text is kept."""
+        """Returns page id → tokens of a lower tier made from the old ones, where the codec supports it and no text is
+        kept."""
         codec = capabilities_of(self.codec).downscalable
         if codec is None:
             return {}
@@ -283,9 +288,9 @@ class Rewriter:
     def _draw(
         self, changes: Sequence[Change], states: Mapping[int, PageState], contents: StoredContents, now: datetime
     ) -> dict[int, RedrawnPage]:
-        """Page id → the page as it is drawn at its tier, from its state.
+        """Returns page id → page as drawn and encoded at its tier.
 
-        It fades unless its text stays, which is then what is read, or it has to read as before.
+        It fades unless its text is kept, which is then read instead of the tokens, or the change must be faithful.
         """
         requests = []
         for change in changes:
@@ -296,7 +301,8 @@ class Rewriter:
 
 
 def _refusal(draft: _Draft, reading: Reading) -> Left | None:
-    """Why the page of `draft`, whose tokens read as `reading`, is left as it is; None if it is not."""
+    """Returns the reason for leaving the page of `draft` unchanged, whose tokens read as `reading`; None if there is
+    none."""
     change, grid = draft.change, draft.grid
     missing = unreadable_share(reading.cells) if grid is None else missing_share(grid, reading)
     if missing > UNREAD_SHARE:

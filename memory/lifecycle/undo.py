@@ -1,4 +1,4 @@
-"""Undo: pages as they were before ageing changed them, from what the trash still holds."""
+"""Undo: restores pages to their state before ageing, from the contents in the trash."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,16 +26,16 @@ from .rewrite import BATCH
 
 @dataclass
 class _Result:
-    """What came of the pages of a bank."""
+    """Outcome for the pages of a bank."""
 
     restored: list[PageRestored] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
-    #: page key → why the page is left as it is
+    #: page key → why the page is left unchanged
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
 class Undoer:
-    """Restores what ageing dropped."""
+    """Restores contents that ageing dropped."""
 
     def __init__(self, database: Database, decoder: PageDecoder, reindexer: Reindexer) -> None:
         self.database = database
@@ -51,8 +51,8 @@ class Undoer:
         page_key: str | None = None,
         progress: Progress | None = None,
     ) -> UndoReport:
-        """See `Memory.undo`. If the process is killed, every page is intact, as it was or restored, and the next call
-        does what is left."""
+        """Implements `Memory.undo`. Resumable: if the process is killed, every page is intact, either aged or restored,
+        and the next call completes the work."""
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             page = None if page_key is None else pages.get(connection, bank.id, page_key)
@@ -70,12 +70,12 @@ class Undoer:
             purged = [key for key in purged if key == page.key]
             if purged and not chains:
                 raise Forgotten(
-                    f"what ageing dropped from page {page.key} was purged after its undo window; only a backup has it"
+                    f"the undo window of page {page.key} has passed; its earlier versions are purged, restore a backup"
                 )
         return _report(now, result, purged)
 
     def _restore(self, chains: Mapping[int, Sequence[TrashEntry]], result: _Result) -> None:
-        """Restores some pages of a bank."""
+        """Restores some pages of a bank and adds the outcome to `result`."""
         with self.database.read() as connection:
             rows = list(pages.by_ids(connection, sorted(chains)).values())
 
@@ -91,7 +91,7 @@ class Undoer:
     def _before(
         self, rows: Sequence[PageRow], contents: StoredContents, chains: Mapping[int, Sequence[TrashEntry]]
     ) -> ChangedPages:
-        """The pages as they were before ageing changed them, as far as that can be restored."""
+        """Returns the pages as they were before ageing, where that can be restored."""
         with self.database.read() as connection:
             dropped = trash.dropped(connection, [entry.id for row in rows for entry in chains[row.id]])
         unpacked: list[tuple[PageRow, DroppedPage, VisionTokens]] = []
@@ -101,7 +101,7 @@ class Undoer:
                 first = _first(contents[row.id], [dropped[entry.id] for entry in chains[row.id]])
                 unpacked.append((row, first, unpack_tokens(first.tokens or b"")))
             except KeyError:
-                left[row.id] = "what ageing dropped from this page was purged meanwhile"
+                left[row.id] = "the earlier versions of this page were purged meanwhile"
             except TokensError as error:
                 left[row.id] = str(error)
         readings = iter(self.decoder.read_tokens([tokens for _, first, tokens in unpacked if _is_read(first.text)]))
@@ -119,15 +119,15 @@ class Undoer:
 
 
 def _restorable(entries: Sequence[TrashEntry], now: datetime, since: datetime | None) -> Sequence[TrashEntry]:
-    """The entries of a page that lead back to the first thing that was dropped since then and is not past its undo
-    window. What was dropped after that goes with it."""
+    """Returns the entries of a page back to the first one that was dropped after `since` and is still within its undo
+    window. Later entries are restored with it."""
     latest = list(takewhile(lambda entry: since is None or entry.dropped_at >= since, reversed(entries)))[::-1]
     first = next((n for n, entry in enumerate(latest) if entry.purge_at > now), len(latest))
     return latest[first:]
 
 
 def _first(content: PageContent, dropped: Sequence[DroppedPage]) -> DroppedPage:
-    """A page before all of `dropped`: what a step did not drop, the page had until the next one."""
+    """Returns the page before all of `dropped`. Contents that a step did not drop are those of the next step."""
     first = DroppedPage(content.tokens, content.text)
     for step in reversed(dropped):
         pairs = zip(step, first, strict=True)
@@ -138,7 +138,8 @@ def _first(content: PageContent, dropped: Sequence[DroppedPage]) -> DroppedPage:
 def _restored_page(
     row: PageRow, first: DroppedPage, tokens: VisionTokens, reading: Reading | CodecError | None
 ) -> ReadyPage:
-    """A page as it was. `reading`: of its tokens, if it is read from them. Raises `TokensDamaged`, `CodecError`."""
+    """Returns the page as it was. `reading`: reading of its tokens, if it has to be decoded. Raises `TokensDamaged`,
+    `CodecError`."""
     if isinstance(reading, CodecError):
         raise reading
     parts = None
@@ -153,12 +154,12 @@ def _restored_page(
 
 
 def _is_read(text: bytes | None) -> bool:
-    """Whether a page with that text is read from its tokens."""
+    """True if a page with that text is read from its tokens."""
     return text is None or not stands_alone(text)
 
 
 def _restored(change: PageChange, first: TrashEntry) -> PageRestored:
-    """`first`: the first thing that was dropped of what was restored."""
+    """Returns the report on a page. `first`: the oldest entry that was restored."""
     before, after = change.page, change.after[0].row
     return PageRestored.model_validate(
         {

@@ -1,4 +1,4 @@
-"""Messages assembled from the pages that hold them: what is stored is fetched in a transaction, and read after it."""
+"""Assembly of messages from the pages that hold them: rows are fetched in one transaction and decoded after it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from foxing.memory.storage.secrets import digest_key
 
 @dataclass(frozen=True)
 class StoredMessages:
-    """What the database had stored of some messages at one moment."""
+    """Snapshot of the rows from which some messages are read."""
 
     messages: Sequence[Message]
     #: message id → its spans in the order of its text
@@ -29,12 +29,12 @@ class StoredMessages:
     contents: StoredContents
     #: page id → its keepsakes
     keepsakes: Mapping[int, Sequence[KeepsakeRow]]
-    #: ids of open messages whose text is not what was stored
+    #: ids of open messages whose text fails its digest
     damaged: Collection[int] = ()
 
     @classmethod
     def fetch(cls, connection: Connection, bank_id: int, messages: Sequence[Message]) -> "StoredMessages":
-        """Everything that is needed to read the messages of a bank. Nothing is decoded."""
+        """Fetches everything needed to read the messages of a bank. Decodes nothing."""
         sealed = [m.id for m in messages if not m.open or m.sealed_chars]
         spans = pages.spans_of_messages(connection, bank_id, sealed)
         ids = sorted({span.page_id for parts in spans.values() for span in parts})
@@ -50,7 +50,7 @@ class StoredMessages:
         )
 
     def with_changes(self, changes: Sequence[PageChange]) -> "StoredMessages":
-        """The messages as they will be once the pages are changed."""
+        """Returns the messages as they will be once `changes` are written."""
         wanted = {message.id for message in self.messages}
         replaced = {change.before.id for change in changes if change.before is not None and change.relaid}
         spans = {i: [s for s in parts if s.page_id not in replaced] for i, parts in self.spans.items()}
@@ -68,7 +68,7 @@ class StoredMessages:
 
 
 class MessageAssembler:
-    """Reads messages from whatever the memory holds of them."""
+    """Reads messages from open text, kept text or decoded tokens."""
 
     def __init__(self, decoder: PageDecoder) -> None:
         self.decoder = decoder
@@ -79,7 +79,7 @@ class MessageAssembler:
         known: Mapping[int, PageState | Unreadable] | None = None,
         messages: Sequence[Message] | None = None,
     ) -> dict[int, RememberedMessage]:
-        """Message id → the message as remembered, for `messages` or all that are stored. Pages may be decoded.
+        """Returns message id → remembered message, for `messages` (None: all of `stored`). May decode pages.
 
         `known`: page id → state to use instead of reading the page.
         """
@@ -104,8 +104,9 @@ class MessageAssembler:
         known: Mapping[int, PageState | Unreadable] | None = None,
         messages: Sequence[Message] | None = None,
     ) -> dict[int, PageState | Unreadable]:
-        """Page id → what `assemble` needs of the page, `known` included. Pages may be decoded, each up to the last of
-        all messages in `stored`, so that for those that are wanted later it is not decoded from its beginning again."""
+        """Returns page id → state, or the error that prevents reading it, for the pages of `messages` (None: all of
+        `stored`), along with `known`. May decode pages. Each is decoded up to its last message in `stored`, so that
+        reading another of these later does not decode it from its start again."""
         wanted = stored.messages if messages is None else messages
         states = dict(known or {})
         needed = {span.page_id for message in wanted for span in _sealed_spans(stored, message)}

@@ -1,4 +1,4 @@
-"""The content of a page: its cells as kept text, and what has been read of it so far."""
+"""Page contents: tokens, kept text, and the cells read from them so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ StoredContents = Mapping[int, PageContent]
 
 
 def unpack_tokens(stored: bytes) -> VisionTokens:
-    """The tokens of a page. Raises `TokensError` if they are damaged, or missing in object storage."""
+    """Returns the tokens of a page. Raises `TokensError` if they are damaged, or missing from object storage."""
     if isinstance(stored, MissingBlob):
-        raise TokensError("its tokens are missing in object storage, or were changed there; restore them from a backup")
+        raise TokensError("its tokens are missing from object storage or were changed there; restore a backup")
     return VisionTokens.from_bytes(stored)
 
 
 @dataclass
 class PageState:
-    """What has been read of a page so far. A band is the smallest run of rows that can be decoded by itself."""
+    """Cells read from a page so far. A band is the smallest run of rows that can be decoded separately."""
 
     #: tier that the page was read from
     tier: str
@@ -39,42 +39,43 @@ class PageState:
     cells: Cells
     #: float32[rows, columns], 0 to 1
     confidence: npt.NDArray[np.float32]
-    #: bool[bands], whether the band has been read
+    #: bool[bands], True where the band has been read
     known: npt.NDArray[np.bool_]
-    #: of exact text that is read from tokens: what they read wrong
+    #: corrections to the tokens' reading, where exact text is kept as such
     differences: Differences = NO_DIFFERENCES
-    #: whether every cell was compared with what was drawn, so that one with a confidence reads as it was
+    #: True if every cell was compared with the drawn page, so that any with a confidence above 0 reads as drawn
     compared: bool = False
 
     @classmethod
     def of(cls, reading: Reading) -> Self:
-        """The state of a page decoded as a whole."""
+        """Returns the state of a page that was decoded completely."""
         known = np.ones(1, dtype=bool)
         return cls(reading.tier, "decoded", reading.flag_below, reading.cells, reading.confidence, known)
 
     @classmethod
     def written(cls, tier: str, cells: Cells, reading: Reading | None) -> Self:
-        """A page that was just written with these cells: exact, or as its tokens read where its text is not kept."""
+        """Returns the state of a page just written with `cells`: exact, or its `reading` if its text is not kept."""
         return cls.kept(tier, cells) if reading is None else cls.of(reading)
 
     @classmethod
     def kept(cls, tier: str, cells: Cells) -> Self:
-        """The state of a page at `tier` whose text is kept: `cells`, uint32[rows, columns]."""
+        """Returns the state of a page at `tier` whose text is kept. `cells`: uint32[rows, columns]."""
         return cls(tier, "text", 0.0, cells, _certain(cells.shape), np.ones(1, dtype=bool))
 
     @classmethod
     def verified(cls, tier: str, cells: Cells, bands: int, differences: Differences) -> Self:
-        """The state of a page at `tier` whose exact text is to be read from its tokens. `cells`: blank ones."""
+        """Returns the state of an unread page at `tier` whose exact text is read from its tokens and corrected by
+        `differences`. `cells`: blank, uint32[rows, columns]."""
         known = np.zeros(bands, dtype=bool)
         return cls(tier, "text", 0.0, cells, _certain(cells.shape), known, differences)
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of its arrays."""
+        """Size of its arrays in bytes. The confidence of exact text takes none."""
         confidence = 0 if self.source == "text" else self.confidence.nbytes
         return self.cells.nbytes + confidence + self.known.nbytes
 
 
 def _certain(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """The confidence of exact text, 1 everywhere, which takes no memory."""
+    """Returns the confidence of exact text, 1 everywhere, as a view that takes no memory."""
     return np.broadcast_to(np.float32(1.0), shape)

@@ -28,7 +28,7 @@ class _Ticket:
 
 
 class DecodeQueue:
-    """Batches decoding requests across threads: the thread that finds the codec idle decodes for all that wait.
+    """Batches decoding requests across threads: the thread that finds the codec idle decodes for all waiting threads.
 
     A remote codec limits its own concurrency, so its requests bypass the queue.
     """
@@ -47,10 +47,10 @@ class DecodeQueue:
         return len(self._waiting) + self._requested
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
-        """One result for each of `tokens`, in order; blocks until all are done.
+        """Decodes `tokens` and returns one result for each, in order. Blocks until all are done.
 
         A result is a reading, a `TokensError` for tokens that can never be read, or a `ReadFailed` for tokens that a
-        later call may read. Any other error is raised.
+        later call may read. Raises any other error.
         """
         remote = capabilities_of(self._load()).remote
         if remote is not None:
@@ -89,7 +89,7 @@ class DecodeQueue:
                 self._requested -= len(tokens)
 
     def _next_batch(self, ticket: _Ticket) -> list[_Ticket]:
-        """The sequences that this thread is to decode next; empty once `ticket` has its result."""
+        """Returns the next tickets for this thread to decode; empty once `ticket` has its result."""
         with self._changed:
             while self._busy and ticket.result is None:
                 self._changed.wait()

@@ -1,4 +1,4 @@
-"""Decoding pages on demand: requests of all threads are batched, and decoded rows are cached."""
+"""Decoding of pages on demand: requests of all threads are batched, and decoded rows are cached."""
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from copy import copy
@@ -20,8 +20,8 @@ from .decode_queue import DecodeQueue
 from .exact_text import Differences, stands_alone, unpack_differences, unpack_text
 
 PAGE_CACHE_BYTES = 64 << 20  # 64 MiB
-FAILED_FOR_S = 10.0  # how long a page that a remote codec failed to read is not requested again
-MAX_FAILED = 256  # pages whose failure is remembered
+FAILED_FOR_S = 10.0  # before a page that a remote codec failed to read is requested again
+MAX_FAILED = 256  # failures cached
 ANOTHER_PAGE = "its tokens belong to another page"
 
 #: A page's id and version. Not its row id: a database may reuse that of a deleted page.
@@ -53,22 +53,22 @@ class _Request:
 
 
 def _page_cache(max_bytes: int) -> LRUCache[_CacheKey, PageState]:
-    """The least recently used states are dropped once all together take more than `max_bytes`."""
+    """Returns an LRU cache of page states that holds at most `max_bytes`."""
     return LRUCache(max_bytes, getsizeof=lambda state: state.memory_bytes)
 
 
 @dataclass
 class _Shared:
-    """What every view of a decoder has in common. `lock` guards the other fields and the cached states."""
+    """State shared by all views of a decoder. `lock` guards the other fields and the cached states."""
 
-    #: what decodes the tokens of the present codec
+    #: queue of the current codec
     queue: DecodeQueue
-    #: states of pages, whole or in part
+    #: page states, complete or partial
     cache: LRUCache[_CacheKey, PageState]
     max_bytes: int
-    #: pages that could not be read a moment ago
+    #: pages that a remote codec failed to read recently
     failed: MutableMapping[_CacheKey, ReaderFailed]
-    #: codec → what decodes its tokens, for codecs other than the present one
+    #: codec name → queue, for codecs other than the current one
     queues: dict[str, DecodeQueue] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
@@ -83,9 +83,9 @@ class PageDecoder:
         seconds: Callable[[], float] = monotonic,
         cache_bytes: int = PAGE_CACHE_BYTES,
     ) -> None:
-        """`load` returns the present codec and is called only when a page must be decoded. `others` returns the codec
-        of a name, for pages that another codec wrote, and raises `CodecError` if it is not available. `seconds` is a
-        monotonic clock. `cache_bytes`: how many bytes of pages that were read are kept in memory."""
+        """`load` returns the current codec and is called only when a page must be decoded. `others` returns the codec
+        of a given name, for pages that another codec wrote, and raises `CodecError` if it is not available. `seconds`:
+        monotonic clock. `cache_bytes`: capacity of the cache of decoded pages."""
         self.load = load
         self._others = others
         self._codecs: dict[str, Codec] = {}
@@ -93,7 +93,7 @@ class PageDecoder:
         self._shared = _Shared(DecodeQueue(load), _page_cache(cache_bytes), cache_bytes, failed)
 
     def with_codecs(self, others: Callable[[str], Codec]) -> Self:
-        """This decoder with access to the codecs that `others` returns; queues and caches are the same."""
+        """Returns a view of this decoder that finds other codecs with `others`. It shares queues and caches."""
         view = copy(self)
         view._others = others
         view._codecs = {}
@@ -101,20 +101,20 @@ class PageDecoder:
 
     @property
     def queue_depth(self) -> int:
-        """Number of token sequences that wait to be decoded, by any codec."""
+        """Number of token sequences waiting to be decoded, over all codecs."""
         with self._shared.lock:
             queues = [self._shared.queue, *self._shared.queues.values()]
         return sum(queue.depth for queue in queues)
 
     @property
     def free_bytes(self) -> int:
-        """Bytes of pages that can be read before others leave the cache."""
+        """Free bytes in the page cache."""
         shared = self._shared
         with shared.lock:
             return int(shared.max_bytes - shared.cache.currsize)
 
     def keep(self, page: PageRow, state: PageState) -> None:
-        """Puts the state of a page that was just written into the cache, unless others would have to leave it."""
+        """Caches the state of a page that was just written, if it fits without evicting other pages."""
         cache = self._shared.cache
         with self._shared.lock:
             if cache.currsize + state.memory_bytes <= cache.maxsize:
@@ -126,10 +126,10 @@ class PageDecoder:
         contents: StoredContents,
         ranges: Mapping[int, CellRanges] | None = None,
     ) -> dict[int, PageState | Unreadable]:
-        """Page id → the state of the page, or the error that says why it cannot be read.
+        """Returns page id → state of the page, or the error that prevents reading it.
 
-        `ranges`: page id → the cells that are needed (None: all cells of all pages); only their bands are decoded. A
-        page with kept text is not decoded unless that text is damaged.
+        `ranges`: page id → the cells that are needed (None: all cells of all pages); only their bands are decoded.
+        Intact kept text is used without decoding, unless it is stored as corrections to the tokens.
         """
         states: dict[int, PageState | Unreadable] = {}
         requests: list[_Request] = []
@@ -152,9 +152,9 @@ class PageDecoder:
     def read_tokens(
         self, tokens: Sequence[VisionTokens], known: Sequence[Reading | None] | None = None
     ) -> list[Reading | CodecError]:
-        """One result for each of `tokens`, decoded as whole pages without the cache: a reading or an error, as
-        `DecodeQueue.decode` returns them. Cells that are known to be misread have a confidence of 0. `known`: readings
-        of the tokens, where there are any already."""
+        """Decodes `tokens` as complete pages, bypassing the cache. Returns one result for each, a reading or an error
+        as from `DecodeQueue.decode`. Cells known to be misread have confidence 0. `known`: existing readings of the
+        tokens, None where there is none."""
         results: dict[int, Reading | CodecError] = {
             number: reading for number, reading in enumerate(known or ()) if reading is not None
         }
@@ -173,7 +173,7 @@ class PageDecoder:
         return [results[number] for number in range(len(tokens))]
 
     def codec_named(self, name: str) -> Codec:
-        """The codec called `name`. Raises `TokensError` if it is not available."""
+        """Returns the codec called `name`. Raises `TokensError` if it is not available."""
         codec = self._codecs.get(name)
         if codec is None:
             codec = self._codecs[name] = self._find_codec(name)
@@ -212,7 +212,7 @@ class PageDecoder:
             return shared.cache.setdefault(key, state)
 
     def _blank_state(self, page: PageRow, text: bytes | None) -> PageState:
-        """The state of a page of which nothing has been decoded."""
+        """Returns the state of a page before anything is decoded."""
         layout = PageLayout.from_dict(page.layout)
         codec = self.codec_named(page.codec)
         if page.tier not in codec.tiers:
@@ -224,26 +224,26 @@ class PageDecoder:
             return PageState.verified(page.tier, blank, bands, differences)
         confidence = np.zeros((rows, layout.columns), dtype=np.float32)
         spec, known = codec.tiers[page.tier], np.zeros(bands, dtype=bool)
-        # a stream reads the same wherever it is read, also when it was compared
+        # streams decode identically everywhere, so the comparison made on writing still holds
         compared = spec.streamed and text is None
         return PageState(page.tier, "decoded", spec.flag_below, blank, confidence, known, compared=compared)
 
     def _requests(
         self, page: PageRow, state: PageState, blob: bytes, missing: Sequence[tuple[int, int]]
     ) -> list[_Request]:
-        """Requests for the `missing` runs of bands, cropped to what each run depends on: of a stream, all that stands
-        before it. Raises `TokensError`."""
+        """Returns requests for the `missing` runs of bands, cropped to the bands that each depends on. A band of a
+        stream depends on all bands before it. Raises `TokensError`."""
         tokens = unpack_tokens(blob)
         total = len(state.known)
         if not _fits(tokens, page, total):
             raise TokensError(ANOTHER_PAGE)
         codec = self.codec_named(page.codec)
         if not tokens.has_rows and not tokens.misread and not state.known.any():
-            # a stream is read from its beginning, once up to what is wanted of it, and again if more is
+            # a stream is decoded from its start: first up to the last band needed, in full if more is needed later
             stop = missing[-1][1]
             return [_Request(page, state, 0, stop, 0, tokens.head(stop * (len(state.cells) // total)))]
         context = codec.context_rows
-        # `context_rows` holds for the present weights only, and a part of the page has no map of misread cells
+        # `context_rows` holds for the current weights only, and cropped tokens have no map of misread cells
         if context is None or total == 1 or tokens.weights != codec.weights or tokens.misread:
             return [_Request(page, state, 0, total, 0, tokens)]
         margin = -(-context // PageLayout.from_dict(page.layout).rows_per_token(page.tier))
@@ -255,7 +255,7 @@ class PageDecoder:
         return requests
 
     def _take(self, request: _Request, reading: Reading | CodecError) -> _PageError | None:
-        """Fills the state of a page with what was read of it; the error if it could not be read."""
+        """Copies a reading into the state of its page. Returns the error if the page could not be read."""
         page, shared = request.page, self._shared
         if isinstance(reading, Reading):
             if not _fills(request, reading):
@@ -276,7 +276,7 @@ class PageDecoder:
 
 
 def _flagged(read: Reading | CodecError, tokens: VisionTokens) -> Reading | CodecError:
-    """What was read of `tokens`, with what is known to be misread flagged."""
+    """Returns the reading of `tokens` with the cells known to be misread flagged, or the error."""
     try:
         return known_misread(read, tokens) if isinstance(read, Reading) else read
     except TokensError as error:
@@ -284,8 +284,8 @@ def _flagged(read: Reading | CodecError, tokens: VisionTokens) -> Reading | Code
 
 
 def _kept_state(page: PageRow, text: bytes | None) -> PageState | None:
-    """The page as its kept text has it; None if the tokens must be decoded: there is no text, it needs them, or it is
-    damaged."""
+    """Returns the page as its kept text has it; None if the tokens must be decoded, because there is no text, or it is
+    damaged or stored as corrections to the tokens."""
     if text is None or not stands_alone(text):
         return None
     try:
@@ -296,7 +296,8 @@ def _kept_state(page: PageRow, text: bytes | None) -> PageState | None:
 
 
 def _differences(text: bytes | None) -> Differences | None:
-    """What the tokens read wrong, where exact text is to be read from them; None if there is none, or it is damaged."""
+    """Returns the corrections to the tokens' reading, if exact text is stored as such; None if it is not, or is
+    damaged."""
     if text is None or stands_alone(text):
         return None
     try:
@@ -306,7 +307,7 @@ def _differences(text: bytes | None) -> Differences | None:
 
 
 def _missing_bands(state: PageState, ranges: CellRanges | None) -> list[tuple[int, int]]:
-    """Runs of bands, first and stop, that are needed and have not been read."""
+    """Returns the runs of bands, as (first, stop), that are needed and have not been read."""
     needed = np.ones(len(state.known), dtype=bool)
     if ranges is not None:
         needed[:] = False
@@ -318,14 +319,14 @@ def _missing_bands(state: PageState, ranges: CellRanges | None) -> list[tuple[in
 
 
 def _fits(tokens: VisionTokens, page: PageRow, bands: int) -> bool:
-    """Whether these can be the tokens of the page: of its codec and tier and, for a cropped page, of its height."""
+    """True if `tokens` can belong to `page`: same codec, tier and, for a cropped page, height."""
     by_rows = tokens.has_rows and PageLayout.from_dict(page.layout).cropped
     same = (tokens.codec, tokens.tier) == (page.codec, page.tier)
     return same and (not by_rows or tokens.shape[0] == bands)
 
 
 def _fills(request: _Request, reading: Reading) -> bool:
-    """Whether the reading has the rows and columns of the request. Blank rows below those in use may be missing."""
+    """True if the reading has the rows and columns of the request. Blank rows below those in use may be missing."""
     rows, columns = request.state.cells.shape
     per_band = rows // len(request.state.known)
     used = min(request.page.rows_used, request.stop * per_band)
@@ -334,13 +335,13 @@ def _fills(request: _Request, reading: Reading) -> bool:
 
 
 def _fill(request: _Request, reading: Reading) -> None:
-    """Copies the bands of `request` into its state. Bands that another thread has filled since are left alone: their
-    arrays may be in use."""
+    """Copies the bands of `request` into its state, except those that another thread has filled meanwhile: their arrays
+    may be in use."""
     state, above = request.state, request.above
     per_band = state.cells.shape[0] // len(state.known)
     exact = state.source == "text"
     if not exact:
-        state.flag_below = reading.flag_below  # that of the weights that wrote the tokens
+        state.flag_below = reading.flag_below  # threshold of the weights that wrote the tokens
     for band in range(request.first, request.stop):
         if state.known[band]:
             continue

@@ -1,4 +1,4 @@
-"""Drawing stored pages at a tier: what does not fit fades, and spans and keepsakes move along."""
+"""Drawing of stored pages at a tier: text that does not fit fades, and spans and keepsakes are moved accordingly."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,13 +34,13 @@ from .spans import keepsake_rows, part_edges
 from .splice import SplicedText, splice
 
 Flags = npt.NDArray[np.bool_]
-#: Bank id and index terms → how many messages of the bank hold each, for those that any does.
+#: Returns index term → number of messages of the bank that contain it, without terms that none contains.
 DocumentFrequencies = Callable[[Connection, int, Collection[str]], Mapping[str, int]]
 
 
 @dataclass(frozen=True)
 class StoredPage:
-    """A page, what has been read of it, and the messages on it."""
+    """A page, its cells as read, and the messages on it."""
 
     row: PageRow
     state: PageState
@@ -49,11 +49,11 @@ class StoredPage:
     #: message id → message, for the messages of the spans
     messages: Mapping[int, Message]
     keepsakes: Sequence[KeepsakeRow]
-    #: the text of each span, with the page's keepsakes in place of what was read from tokens
+    #: the text of each span, with the page's keepsakes spliced into text read from tokens
     texts: Sequence[SplicedText]
-    #: index term → how many messages of the bank hold it, for those of the page
+    #: index term → number of messages of the bank that contain it, for the terms of the page
     frequencies: Mapping[str, int]
-    #: message id → its recall weight, for those that recall has found
+    #: message id → its recall weight, for messages that have one
     recall_weights: Mapping[int, float]
 
 
@@ -64,8 +64,11 @@ def fetch_stored_pages(
     frequencies: DocumentFrequencies,
     now: datetime,
 ) -> list[StoredPage]:
-    """The pages of `rows`, all of one bank, with the messages on them. `states`: page id → what has been read of it;
-    `frequencies`: of the bank's index; `now`: the present, in which recall weights have lost some of what they were."""
+    """Returns the pages of `rows`, all of one bank, with the messages on them.
+
+    `states`: page id → state. `frequencies`: document frequencies from the bank's index. `now`: time to which recall
+    weights decay.
+    """
     ids = [row.id for row in rows]
     spans = pages.spans_of_pages(connection, ids)
     known = messages.on_pages(connection, ids)
@@ -84,57 +87,59 @@ def fetch_stored_pages(
 
 @dataclass(frozen=True)
 class RelaidMessages:
-    """Where the messages stand on a page that was re-laid out, since some of it has faded."""
+    """Places of the messages on a page that was laid out again because some of it has faded."""
 
     rows_used: int
     parts: PageParts
-    #: what is left of the message of each span
+    #: the remaining text of each span
     texts: Sequence[FadedText]
 
 
 @dataclass(frozen=True)
 class RedrawnPage:
-    """A stored page as it is drawn at a tier."""
+    """A stored page as drawn and encoded at a tier."""
 
     #: uint32[rows, columns]
     cells: Cells
     tokens: VisionTokens
-    #: of the tokens, where it is known already
+    #: reading of the tokens, if known already
     reading: Reading | None
-    #: the text of each message on it before
+    #: the text of each message on the page before
     before: Sequence[str]
-    #: None if it was not re-laid out
+    #: None if the page was not laid out again
     relaid: RelaidMessages | None
-    #: bool[rows, columns]: the cells that show what is known to be misread
+    #: bool[rows, columns]: the cells that show text known to be misread
     misread: Flags
 
     @property
     def words(self) -> WordCounts:
-        """Words of its messages by class, and how many are left."""
+        """Word counts of its messages by class, before and after."""
         return word_counts(self.before, None if self.relaid is None else self.relaid.texts)
 
     @property
     def parts(self) -> PageParts | None:
-        """What stands where on it, if it was re-laid out."""
+        """Spans and keepsakes, if the page was laid out again."""
         return None if self.relaid is None else self.relaid.parts
 
     def row(self, page: PageRow) -> PageRow:
-        """The row of `page` when it is drawn like this."""
+        """Returns the row of `page` as drawn."""
         return page if self.relaid is None else replace(page, rows_used=self.relaid.rows_used)
 
     def misread_in(self, reading: Reading) -> Flags:
-        """bool[rows, columns]: the cells that its tokens, which read as `reading`, have otherwise than they are drawn,
-        and those that were misread before they were drawn."""
+        """Returns bool[rows, columns]: the cells in which `reading`, of its tokens, differs from the drawn page, and
+        those misread before it was drawn."""
         return either(misread_cells(self.cells, reading), self.misread)
 
 
 def draw_page(page: PageRow, cells: Cells, tier: str) -> Image:
-    """The page as `tier` shows it, mode "L". `cells`: uint32[rows, columns], at least the rows that the page uses."""
+    """Returns the page drawn at `tier`, an image of mode "L". `cells`: uint32[rows, columns], at least the rows that
+    the page uses."""
     return render(cells[: page.rows_used], PageLayout.from_dict(page.layout), tier)
 
 
 def redraw(drawer: PageDrawer, pages: Sequence[StoredPage], tier: str) -> list[RedrawnPage]:
-    """Each page at `tier`, which must be of the layout of the drawer's codec. Raises `CodecError`."""
+    """Draws and encodes each page at `tier`. The pages must have a layout of the drawer's codec. Raises
+    `CodecError`."""
     drawn = drawer.draw([_inked(page) for page in pages], tier)
     return [_redrawn(page, item) for page, item in zip(pages, drawn, strict=True)]
 
@@ -169,7 +174,7 @@ def _redrawn(page: StoredPage, drawn: DrawnPage) -> RedrawnPage:
 
 
 def either(one: Flags, other: Flags) -> Flags:
-    """bool[rows, columns] of the larger: where one of two has a cell."""
+    """Returns the union of two masks, bool[rows, columns], with the rows of the longer one."""
     both = np.zeros((max(len(one), len(other)), one.shape[1]), dtype=bool)
     both[: len(one)] |= one
     both[: len(other)] |= other
@@ -177,13 +182,13 @@ def either(one: Flags, other: Flags) -> Flags:
 
 
 def known_misread_cells(state: PageState, drawn: Cells) -> Flags:
-    """bool[rows, columns]: the cells that are known to be misread, of a page that is drawn as it was read. `drawn`:
+    """Returns bool[rows, columns]: the cells known to be misread, for a page drawn as it was read. `drawn`:
     uint32[rows, columns]."""
     return either(state.confidence[: len(drawn)] == 0, np.zeros(drawn.shape, dtype=bool))
 
 
 def _misread_left(page: StoredPage, faded: FadedLayout) -> Flags:
-    """The same of a page that was re-laid out."""
+    """Returns bool[rows, columns]: the cells known to be misread, for a page that was laid out again."""
     misread = np.zeros(faded.page.cells.size, dtype=bool)
     read = transcribe_placements(faded.page)
     for span, text, left, again in zip(faded.page.placements, page.texts, faded.texts, read, strict=True):
@@ -213,9 +218,11 @@ def _edges(page: StoredPage, span: SpanRow) -> tuple[Edge, Edge]:
 
 
 def _kept(text: SplicedText, left: FadedText, whole: tuple[int, int]) -> dict[tuple[int, int], str]:
-    """The keepsakes of a text by the range that stands for each in what is left of it: itself, or a gap that stands for
-    nothing else but punctuation, since a word that does not read as it was drawn fades. `whole`: the range in which no
-    word is cut by a page break; a part of a keepsake is none."""
+    """Returns the keepsakes of a text by the range that holds each in the remaining text: the keepsake itself, or a gap
+    that replaced nothing but the keepsake and punctuation, because a word that does not read as drawn fades.
+
+    `whole`: the range in which no word is cut by a page break; parts of keepsakes outside it are dropped.
+    """
     said, kept = text.transcription.text, {}
     for start, stop in text.keepsakes:
         if start < whole[0] or stop > whole[1]:
@@ -232,9 +239,9 @@ def _kept(text: SplicedText, left: FadedText, whole: tuple[int, int]) -> dict[tu
 def _in_place_of_gap(
     keepsake: tuple[int, int], said: str, left: FadedText, place: tuple[int, int]
 ) -> dict[tuple[int, int], str]:
-    """The range of a gap, with blanks that belong to it, and what is to stand there: a keepsake with the punctuation
-    beside it. Nothing if the gap stands for more, or another one was beside it. `place`: where in `left` what is left
-    of the keepsake is."""
+    """Returns the range of a gap, including blanks that belong to it, and its replacement: the keepsake with the
+    punctuation beside it. Empty if the gap replaced more than that, or another gap was next to it. `place`: range in
+    `left` of the keepsake's remains."""
     first, last = place
     first -= first in left.gaps and left.text[:first].endswith(" ")
     last += last - 1 in left.gaps and left.text.startswith(" ", last)

@@ -1,7 +1,7 @@
-"""The exact text of a page: what must be kept of it beside the tokens.
+"""Exact text of a page, stored as what it needs beyond the tokens.
 
-Tokens that are pieces of a stream read the same everywhere. Where they read as what was written, nothing more is kept:
-the page is verified. Where a few cells differ, these are kept; else all of the text is.
+Streamed tokens decode identically everywhere. If they read exactly as the text, nothing else is stored and the page is
+verified. If a few cells differ, these are stored as corrections; otherwise the complete text is.
 """
 
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ _EMPTY = np.array([BLANK, ord(" ")], np.uint32)
 
 @dataclass(frozen=True)
 class Differences:
-    """The cells of a page that its tokens read wrong."""
+    """Corrections to the cells that the tokens of a page misread."""
 
-    #: int64[n], places in reading order, ascending
+    #: int64[n], cell indices in reading order, ascending
     places: npt.NDArray[np.int64]
-    #: uint32[n], what stands there
+    #: uint32[n], the correct cells
     values: npt.NDArray[np.uint32]
 
     def apply(self, cells: Cells, first_row: int) -> None:
-        """Corrects rows of the page, the first of which is `first_row`, in place."""
+        """Corrects `cells` in place. They are rows of the page, the first of which is `first_row`."""
         flat = cells.reshape(-1)
         places = self.places - first_row * cells.shape[1]
         inside = (places >= 0) & (places < flat.size)
@@ -44,8 +44,8 @@ NO_DIFFERENCES = Differences(np.zeros(0, np.int64), np.zeros(0, np.uint32))
 
 
 def pack_text(cells: Cells, reading: Reading | None = None) -> bytes:
-    """What must be kept of the exact text of a page. `cells`: uint32[rows, columns]; `reading`: what its tokens read
-    as, if they read the same everywhere."""
+    """Returns the bytes to store for the exact text of a page. `cells`: uint32[rows, columns]. `reading`: reading of
+    its tokens, if they decode identically everywhere."""
     if reading is None or reading.cells.shape[1] != cells.shape[1]:
         return _whole(cells)
     wrong = _differences(cells, reading.cells)
@@ -57,7 +57,7 @@ def pack_text(cells: Cells, reading: Reading | None = None) -> bytes:
 
 
 def _whole(cells: Cells) -> bytes:
-    """All of a text, in a frame with a checksum."""
+    """Returns the complete text as a zstd frame with a checksum."""
     return _compressed(cells.astype("<u4").tobytes().decode("utf-32-le").encode())
 
 
@@ -66,7 +66,8 @@ def _compressed(data: bytes) -> bytes:
 
 
 def _differences(cells: Cells, read: Cells) -> Differences:
-    """Where two grids differ. Rows that one of them lacks are blank; what follows the text is blank or a space."""
+    """Returns the cells in which two grids differ. Missing rows count as blank, and after the end of the text a space
+    equals a blank."""
     rows, columns = max(len(cells), len(read)), cells.shape[1]
     grids = [np.full((rows, columns), BLANK, np.uint32) for _ in range(2)]
     for grid, given in zip(grids, (cells, read), strict=True):
@@ -80,14 +81,14 @@ def _differences(cells: Cells, read: Cells) -> Differences:
 
 
 def stands_alone(text: bytes) -> bool:
-    """Whether a kept text is all there without the tokens."""
+    """True if the kept text can be read without the tokens."""
     return bool(text) and not text.startswith(_DIFFERENCES)
 
 
 def unpack_text(text: bytes, columns: int) -> Cells:
-    """The cells of a text that `stands_alone`, uint32[rows, columns]. Raises `TokensDamaged`."""
+    """Returns the cells of a text that `stands_alone`, uint32[rows, columns]. Raises `TokensDamaged`."""
     if isinstance(text, MissingBlob):
-        raise TokensDamaged("its kept text is missing in object storage, or was changed there; restore a backup")
+        raise TokensDamaged("its kept text is missing from object storage or was changed there; restore a backup")
     try:
         decoded = zstandard.ZstdDecompressor().decompress(text).decode()
         return np.frombuffer(decoded.encode("utf-32-le"), dtype="<u4").astype(np.uint32).reshape(-1, columns)
@@ -96,8 +97,8 @@ def unpack_text(text: bytes, columns: int) -> Cells:
 
 
 def exact_cells(text: bytes, columns: int, reading: Reading | None) -> Cells:
-    """The cells of a kept text, uint32[rows, columns]. `reading`: what the tokens read as, unless it `stands_alone`.
-    Raises `TokensDamaged`."""
+    """Returns the cells of a kept text, uint32[rows, columns]. `reading`: reading of the tokens, needed unless the text
+    `stands_alone`. Raises `TokensDamaged`."""
     if stands_alone(text) or reading is None:
         return unpack_text(text, columns)
     cells = reading.cells.copy()
@@ -106,8 +107,7 @@ def exact_cells(text: bytes, columns: int, reading: Reading | None) -> Cells:
 
 
 def unpack_differences(text: bytes) -> Differences:
-    """What is to be corrected in what the tokens read as, for a text that does not stand alone. Raises
-    `TokensDamaged`."""
+    """Returns the corrections to the tokens' reading, for a text that does not stand alone. Raises `TokensDamaged`."""
     if text == VERIFIED:
         return NO_DIFFERENCES
     try:

@@ -1,4 +1,4 @@
-"""How much of a page new tokens preserve."""
+"""Measures of how much of a page its new tokens preserve."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,12 +7,12 @@ from foxing.encoder import UNREADABLE, Reading
 from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells
 
 MAX_CHARACTER_LOSS = 0.03  # share of a page's characters that rewriting it may change
-MAX_MISREAD = 0.05  # share of a page's characters that its tokens may read otherwise, if nothing sharper is left
+MAX_MISREAD = 0.05  # share of a page's characters that its tokens may misread, if nothing sharper is left
 
 
 def character_loss(grid: Cells, reading: Reading) -> float:
-    """Share of the readable characters of `grid`, uint32[rows, columns], that `reading` has otherwise; 0 to 1. Gaps are
-    not characters; a character that reads as a gap is lost."""
+    """Returns the share of the readable characters of `grid`, uint32[rows, columns], that differ in `reading`; 0 to 1.
+    Gaps are not characters; a character that reads as a gap is lost."""
     rows = min(len(grid), len(reading.cells))
     readable = _inked(grid) & (grid != UNREADABLE)
     same = readable[:rows] & (grid[:rows] == reading.cells[:rows])
@@ -20,9 +20,11 @@ def character_loss(grid: Cells, reading: Reading) -> float:
 
 
 def misread_share(grid: Cells, misread: npt.NDArray[np.bool_], before: npt.NDArray[np.bool_] | None = None) -> float:
-    """Share of the characters of `grid`, uint32[rows, columns], that begin in one of the cells `misread`; 0 to 1.
-    `before`: cells that were misread before the page was drawn; where these show nothing readable, a character is lost.
-    Both bool[rows, columns], with at least the rows of `grid`."""
+    """Returns the share of the characters of `grid`, uint32[rows, columns], that begin in a `misread` cell; 0 to 1.
+
+    `before`: cells that were misread before the page was drawn; one of them that shows nothing readable counts as a
+    lost character. Both masks are bool[rows, columns], with at least the rows of `grid`.
+    """
     readable = _inked(grid) & (grid != UNREADABLE)
     lost = np.zeros_like(readable) if before is None else before[: len(grid)] & ~readable & (grid != WIDE_TAIL)
     total = int(readable.sum() + lost.sum())
@@ -30,15 +32,15 @@ def misread_share(grid: Cells, misread: npt.NDArray[np.bool_], before: npt.NDArr
 
 
 def unreadable_share(grid: Cells) -> float:
-    """Share of the characters of `grid`, uint32[rows, columns], that are marked as unreadable; 0 to 1."""
+    """Returns the share of the characters of `grid`, uint32[rows, columns], that are marked as unreadable; 0 to 1."""
     inked = _inked(grid)
     return float((grid[inked] == UNREADABLE).mean()) if inked.any() else 0.0
 
 
 def missing_share(grid: Cells, reading: Reading) -> float:
-    """Share of the characters of `grid`, uint32[rows, columns], that `reading` does not have; 0 to 1. A character is
-    missing if its cell is unreadable, or blank with a confidence below the threshold. What has faded is known to be
-    gone, and not missing."""
+    """Returns the share of the characters of `grid`, uint32[rows, columns], that are missing from `reading`; 0 to 1. A
+    character is missing if its cell is unreadable, or blank with a confidence below the threshold. Faded text is a
+    known loss and does not count."""
     rows = min(len(grid), len(reading.cells))
     inked = _inked(grid)
     read = reading.cells[:rows]
@@ -50,6 +52,6 @@ def missing_share(grid: Cells, reading: Reading) -> float:
 
 
 def _inked(grid: Cells) -> npt.NDArray[np.bool_]:
-    """bool[rows, columns]: the cells that begin a character. Blanks and gaps have none."""
+    """Returns bool[rows, columns]: the cells that begin a character. Blanks and gaps do not."""
     inked: npt.NDArray[np.bool_] = (grid != BLANK) & (grid != 0x20) & (grid != WIDE_TAIL) & (grid != ord(GAP_MARK))
     return inked

@@ -1,7 +1,7 @@
-"""Which words of a message are in the index, what is embedded of it, and removing what can no longer be read.
+"""Index terms and embeddings of messages, and removal of words that can no longer be read.
 
-Terms and codes are computed before the transaction that changes the pages, so that nothing is decoded while it holds
-the write lock. In the transaction they are written if everything is still as it was when they were computed.
+Terms and codes are computed before the transaction that changes the pages, so that nothing is decoded under the write
+lock. The transaction writes them only if their inputs are unchanged.
 """
 
 import re
@@ -29,16 +29,16 @@ from .message_parts import RememberedMessage
 from .ready_page import PageChange, ReadyPage
 
 _WORD = re.compile(r"\S+")
-#: What a term of a number or an identifier holds, and no other does.
+#: A character that occurs only in terms of numbers and identifiers.
 _EXACT = re.compile(r"[0-9_@./:+-]")
 
 
 @dataclass(frozen=True)
 class _Basis:
-    """What terms were computed from."""
+    """State that terms were computed from, compared before they are written."""
 
     bank_id: int
-    #: message id → whether it is open, and how many of its characters are sealed
+    #: message id → whether it is open, and number of sealed characters
     messages: Mapping[int, tuple[bool, int]]
     #: message id → ids of the pages that hold it
     places: Mapping[int, Sequence[int]]
@@ -53,6 +53,7 @@ class _Basis:
         spans: Mapping[int, Sequence[SpanRow]],
         rows: Mapping[int, PageRow],
     ) -> "_Basis":
+        """Returns the basis of terms computed from these rows."""
         return cls(
             bank_id,
             {message.id: (message.open, message.sealed_chars) for message in found},
@@ -63,20 +64,20 @@ class _Basis:
 
 @dataclass(frozen=True)
 class PreparedTerms:
-    """Terms to be written with a change of pages."""
+    """Index terms and codes computed for a change of pages, not yet written."""
 
     basis: _Basis
     #: message id → terms of each passage with their counts
     counts: Mapping[int, Sequence[Counter[str]]]
-    #: message id → number of passages, where it will be another
+    #: message id → number of passages, where it changes
     passages: Mapping[int, int] = field(default_factory=dict)
-    #: messages whose text is no longer what was said, and their codes; None if the clock makes them
+    #: ids of messages whose text differs from the original, and their codes; None if a job computes them later
     changed: Sequence[int] = ()
     codes: MessageCodes | None = None
 
 
 class Reindexer:
-    """Keeps the index to the words that the memory can still read."""
+    """Limits the index to words that can still be read."""
 
     def __init__(self, database: Database, search: HybridSearch, assembler: MessageAssembler) -> None:
         self.database = database
@@ -93,12 +94,13 @@ class Reindexer:
         erased: Collection[int] = (),
         restored: bool = False,
     ) -> PreparedTerms:
-        """The terms of the messages of a bank that `changes` of pages affect, as they will be. Pages may be decoded.
+        """Returns the terms of the messages of a bank that `changes` affect, as they will be afterwards. May decode
+        pages.
 
         Open messages keep their terms, because their text is exact, and so do messages of which a part could not be
-        read this time. `sealed`: ids of open messages that will be sealed to their end, and whose words may be lost by
-        that; `erased`: of messages that will be gone. `restored`: whether pages will have more than before, so that
-        what was said is embedded as well.
+        read this time. `sealed`: ids of open messages that will be sealed completely and may lose words. `erased`: ids
+        of messages that will be deleted. `restored`: True if pages will regain text, so that embeddings are computed
+        again as well.
         """
         states = {page.row.id: page.state for change in changes for page in change.after if page.state is not None}
         faded = [
@@ -123,13 +125,13 @@ class Reindexer:
         return PreparedTerms(basis, counts, passages, changed, codes)
 
     def prepare_words(self, bank_id: int, message_ids: Sequence[int]) -> PreparedTerms:
-        """The terms of messages as they are remembered now. Pages may be decoded."""
+        """Returns the terms of messages as they are remembered now. May decode pages."""
         found, basis, remembered = self._read(bank_id, message_ids)
         counts, passages = _terms_of(remembered, found)
         return PreparedTerms(basis, counts, passages)
 
     def prepare_codes(self, bank_id: int, message_ids: Sequence[int]) -> PreparedTerms:
-        """The codes of messages as they are remembered now. Pages may be decoded. Raises `EmbedderError`."""
+        """Returns the codes of messages as they are remembered now. May decode pages. Raises `EmbedderError`."""
         found, basis, remembered = self._read(bank_id, message_ids)
         ready = list(remembered)
         codes = self.vectors.encode([remembered_speech(remembered[i], found[i].name) for i in ready])
@@ -138,7 +140,8 @@ class Reindexer:
     def _read(
         self, bank_id: int, message_ids: Sequence[int]
     ) -> tuple[Mapping[int, Message], _Basis, Mapping[int, RememberedMessage]]:
-        """Messages by id, what they are read from, and those that can be read now, as remembered."""
+        """Returns the messages by id, the basis of what is read from them, and the messages that can be read now, as
+        remembered."""
         with self.database.read() as connection:
             found = messages.by_ids(connection, bank_id, message_ids)
             stored = StoredMessages.fetch(connection, bank_id, list(found.values()))
@@ -147,7 +150,7 @@ class Reindexer:
         return found, basis, {i: item for i, item in remembered.items() if not item.failed}
 
     def is_current(self, connection: Connection, prepared: PreparedTerms) -> bool:
-        """Whether nothing that the terms were computed from has changed since. If something has, prepare again."""
+        """True if nothing that the terms were computed from has changed since. Otherwise prepare them again."""
         basis = prepared.basis
         if not basis.messages:
             return True
@@ -157,7 +160,7 @@ class Reindexer:
         return basis == _Basis.of(basis.bank_id, found.values(), spans, rows)
 
     def write(self, connection: Connection, bank_id: int, prepared: PreparedTerms) -> None:
-        """Replaces the terms and the codes of the messages; one without terms is removed from the index."""
+        """Replaces the terms and codes of the messages. A message without terms is removed from the index."""
         self.index.replace(connection, bank_id, {i: parts for i, parts in prepared.counts.items() if any(parts)})
         self.index.remove(connection, bank_id, [i for i, parts in prepared.counts.items() if not any(parts)])
         set_passages(connection, bank_id, prepared.passages)
@@ -172,15 +175,15 @@ def _loses_words(page: ReadyPage) -> bool:
 def _terms_of(
     remembered: Mapping[int, RememberedMessage], found: Mapping[int, Message]
 ) -> tuple[dict[int, list[Counter[str]]], dict[int, int]]:
-    """Message id → the terms of its passages, and message id → their number, where it is another than it was."""
+    """Returns message id → terms of its passages, and message id → number of passages where that changed."""
     counts = {i: remembered_terms(item, found[i].name) for i, item in remembered.items()}
     return counts, {i: len(parts) for i, parts in counts.items() if len(parts) != found[i].passages}
 
 
 def remembered_terms(message: RememberedMessage, name: str | None) -> list[Counter[str]]:
-    """Index terms of each passage of a message with their counts: those of its words that hold no flagged character and
-    no gap, and those of `name`, its speaker. Numbers and identifiers are found as they read, flagged or not: nobody
-    asks for one by chance, and the answer flags what is doubtful of it."""
+    """Returns the index terms of each passage of a message with their counts: the words without flagged characters or
+    gaps, and the words of `name`, its speaker. Numbers and identifiers are indexed even if flagged: queries do not
+    contain one by chance, and the answer flags the doubtful characters."""
     flagged_before = np.concatenate([[0], np.cumsum(message.flagged)])
     gaps = set(message.gaps.tolist())
     spoken_by = terms(name or "")
@@ -195,8 +198,8 @@ def remembered_terms(message: RememberedMessage, name: str | None) -> list[Count
 
 
 def remembered_speech(message: RememberedMessage, name: str | None) -> list[str]:
-    """What is embedded of each passage of a message: who said it, and the words that hold no flagged character. Gaps
-    are left out."""
+    """Returns the text to embed for each passage of a message: the speaker, and the words without flagged characters.
+    Gaps are left out."""
     passages = split_passages(message.text)
     if _is_as_said(message):
         return [spoken(message.text[start:stop], name) for start, stop in passages]
@@ -216,7 +219,7 @@ def _is_as_said(message: RememberedMessage) -> bool:
 
 
 def _is_torn(text: str, gaps: Container[int], start: int, stop: int) -> bool:
-    """Whether the term at these places is a piece of a word with a gap in it. In scripts without spaces, where a gap
-    ends is where a word may begin."""
+    """True if a gap cuts the word of the term at these places. In scripts without spaces a word may begin at the end of
+    a gap."""
     at_start, at_stop = start - 1 in gaps, stop in gaps
     return (at_start and not is_unspaced(text[start])) or (at_stop and not is_unspaced(text[stop - 1]))

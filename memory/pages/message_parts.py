@@ -1,4 +1,4 @@
-"""Messages as they are read from pages: the part on each page, and the parts joined."""
+"""Messages as read from pages: the part of a message on each page, and the parts joined."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,13 +32,13 @@ class RememberedMessage:
     confidence: npt.NDArray[np.float32]
     #: bool[len(text)], characters that may be misread; a gap is not one
     flagged: npt.NDArray[np.bool_]
-    #: int64[gaps], where in the text something has faded, ascending; each is one mark
+    #: int64[gaps], offsets of the gap marks in the text, ascending
     gaps: npt.NDArray[np.int64]
     #: lowest tier that a part was read from; None for an open message
     tier: str | None
     #: "open", "text" or "decoded"
     source: str
-    #: characters of the message, or of the part, as it was said
+    #: characters of the message, or of the part, before anything faded
     chars: int
     #: keys of the pages that hold the message
     page_keys: tuple[str, ...] = ()
@@ -46,22 +46,23 @@ class RememberedMessage:
     readable: bool = True
     #: True if a part could not be read this time but may be readable later
     failed: bool = False
-    #: when the last message of its pages came into the bank; None of an open message, which says so itself
+    #: when the last message of its pages arrived in the bank; None for an open message, whose row has the time
     arrived_at: datetime | None = None
-    #: how the page of a part says that it begins and ends
+    #: marks of the page for the beginning and end of a part
     begin: Edge = Edge.WHOLE
     end: Edge = Edge.WHOLE
 
     @property
     def mean_confidence(self) -> float:
-        """Mean confidence of the characters, gaps left out; 0 if a part could not be read, 1 if there are none."""
+        """Mean confidence of the characters without gaps, 0 to 1; 0 if a part could not be read, 1 if there are no
+        characters."""
         if not self.readable:
             return 0.0
         return _mean_beside(self.confidence, self.gaps)
 
     @property
     def kept(self) -> float:
-        """Share of its characters that have not faded. Of a gap, the blanks beside it count as faded."""
+        """Share of its characters that have not faded, 0 to 1. Blanks next to a gap count as faded."""
         if not len(self.gaps):
             return 1.0 if self.readable else 0.0
         faded = np.zeros(len(self.text) + 2, dtype=bool)
@@ -74,11 +75,13 @@ class RememberedMessage:
 
     @property
     def uncertain(self) -> list[UncertainRun]:
+        """Runs of flagged characters, as (start, stop, mean confidence)."""
         return uncertain_runs(self.confidence, self.flagged)
 
 
 def uncertain_runs(confidence: npt.NDArray[np.float32], flagged: npt.NDArray[np.bool_]) -> list[UncertainRun]:
-    """Runs of flagged characters as (start, stop, mean confidence). Both arguments have one entry a character."""
+    """Returns the runs of flagged characters as (start, stop, mean confidence). Both arrays have one entry per
+    character."""
     if not flagged.any():
         return []
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flagged, [False]]).astype(np.int8)))
@@ -86,13 +89,13 @@ def uncertain_runs(confidence: npt.NDArray[np.float32], flagged: npt.NDArray[np.
 
 
 def _mean_beside(confidence: npt.NDArray[np.float32], gaps: npt.NDArray[np.int64]) -> float:
-    """Mean confidence of the characters that are no gaps; 1 if there are none."""
+    """Returns the mean confidence of the characters without gaps; 1 if there are none."""
     characters = np.delete(confidence, gaps) if len(gaps) else confidence
     return float(characters.mean()) if len(characters) else 1.0
 
 
 def open_message(text: str, *, damaged: bool = False) -> RememberedMessage:
-    """An open message, whose text is exact, unless that is `damaged`: then none of it is certain."""
+    """Returns an open message. Its text is exact unless `damaged`, in which case every character is flagged."""
     flagged = np.full(len(text), damaged)
     return RememberedMessage(text, 1 - flagged.astype(np.float32), flagged, _NO_GAPS, None, "open", len(text))
 
@@ -100,7 +103,7 @@ def open_message(text: str, *, damaged: bool = False) -> RememberedMessage:
 def read_part(
     state: PageState | Unreadable, page: PageRow, span: SpanRow, keepsakes: Sequence[KeepsakeRow]
 ) -> RememberedMessage:
-    """The part of a message in `span` of `page`, with the page's `keepsakes` spliced into decoded text."""
+    """Returns the part of a message in `span` of `page`, with the page's `keepsakes` spliced into decoded text."""
     if isinstance(state, Unreadable):
         return _unreadable_part(page, span, isinstance(state, ReaderFailed))
     spliced = keepsakes if state.source == "decoded" else []
@@ -124,8 +127,8 @@ def read_part(
 
 
 def join_parts(parts: Sequence[RememberedMessage]) -> RememberedMessage:
-    """A sealed message from its parts in the order of its text. A word that a page break may have cut is not among them
-    if half of it has faded."""
+    """Joins the parts of a sealed message, given in the order of its text. If a page break cuts a word and one half has
+    faded, the other half is dropped."""
     if len(parts) == 1:
         return parts[0]
     parts = _without_halves(parts)
@@ -146,7 +149,7 @@ def join_parts(parts: Sequence[RememberedMessage]) -> RememberedMessage:
 
 
 def _without_halves(parts: Sequence[RememberedMessage]) -> list[RememberedMessage]:
-    """`parts` without words of which the other half has faded on the page before or after."""
+    """Returns `parts` without halves of words whose other half has faded on the adjacent page."""
     result = list(parts)
     for number, (before, after) in enumerate(pairwise(parts)):
         faded_before = len(before.gaps) > 0 and before.gaps[-1] == len(before.text) - 1
@@ -160,7 +163,7 @@ def _without_halves(parts: Sequence[RememberedMessage]) -> list[RememberedMessag
 
 
 def _cut(part: RememberedMessage, start: int, stop: int) -> RememberedMessage:
-    """The characters of a part from `start` to `stop`."""
+    """Returns the characters of a part from `start` to `stop`."""
     return replace(
         part,
         text=part.text[start:stop],
@@ -173,7 +176,8 @@ def _cut(part: RememberedMessage, start: int, stop: int) -> RememberedMessage:
 def recalled_message(
     message: Message, remembered: RememberedMessage, score: float | None = None, *, whole: bool = True
 ) -> RecalledMessage:
-    """The public value of a message, with its `score` for a query. `whole`: whether `remembered` is all of it."""
+    """Returns the public value of a message, with its `score` for a query. `whole`: True if `remembered` is the
+    complete message."""
     return RecalledMessage.model_validate(
         {
             "message_id": message.key,
@@ -198,7 +202,7 @@ def recalled_message(
 
 
 def recalled_passage(span: RecalledMessage, remembered: RememberedMessage, passage: Passage) -> RecalledMessage:
-    """`span`, the whole message that was `remembered`, cut to a passage of it."""
+    """Returns `span`, the complete message of which `remembered` is the reading, cut to one passage."""
     start, stop = passage
     confidence, flagged = remembered.confidence[start:stop], remembered.flagged[start:stop]
     gaps = remembered.gaps[(remembered.gaps >= start) & (remembered.gaps < stop)] - start
@@ -215,8 +219,8 @@ def recalled_passage(span: RecalledMessage, remembered: RememberedMessage, passa
 
 
 def _parts(message: Message, remembered: RememberedMessage) -> tuple[Part, ...] | None:
-    """The parts of a message that was given in parts, if all of them can be read; their number tells if a mark was
-    misread."""
+    """Returns the content parts of a message that was given in parts; None if not all of them can be read. A wrong
+    number of parts shows that a mark was misread."""
     if not message.parts or not remembered.readable:
         return None
     parts = parse_parts(remembered.text)

@@ -1,4 +1,4 @@
-"""Encoding pages again: drawn from what they read as, at a tier, as they are or faded."""
+"""Encoding of stored pages at a tier, drawn from what was read of them, either unchanged or faded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,39 +23,40 @@ from .drawing import (
 
 
 class PageChanged(Exception):
-    """Another process has changed a page since it was looked at."""
+    """Raised if another process has changed a page since it was read."""
 
 
 @dataclass(frozen=True)
 class EncodeRequest:
-    """A page to be encoded at `tier`."""
+    """Request to encode a page at `tier`."""
 
     row: PageRow
     tier: str
-    #: what it reads as
+    #: the page as read
     state: PageState
-    #: whether what does not fit fades; else it has to read as before
+    #: True if text that does not fit fades; otherwise the page must read as before
     fades: bool
-    #: what is to stay on it, if not everything
+    #: spans and keepsakes that stay on the page; None for all
     parts: PageParts | None = None
 
 
 class PageEncoder:
-    """Encodes pages again. Writes nothing."""
+    """Encodes stored pages. Writes nothing."""
 
     def __init__(self, database: Database, decoder: PageDecoder, frequencies: DocumentFrequencies) -> None:
-        """`frequencies`: of the index."""
+        """`frequencies`: document frequencies from the index."""
         self.database = database
         self.decoder = decoder
         self.frequencies = frequencies
 
     @property
     def codec(self) -> Codec:
+        """Current codec."""
         return self.decoder.load()
 
     def encode(self, requests: Sequence[EncodeRequest], now: datetime) -> dict[int, RedrawnPage]:
-        """Page id → the page as it is drawn and encoded. Raises `CodecError`, and `PageChanged` if a page has not all
-        that is to stay on it."""
+        """Returns page id → page as drawn and encoded. `now`: time to which recall weights decay. Raises `CodecError`,
+        and `PageChanged` if a page lacks a span that is to stay on it."""
         encoded: dict[int, RedrawnPage] = {}
         for tier, fades in dict.fromkeys((request.tier, request.fades) for request in requests):
             group = [request for request in requests if (request.tier, request.fades) == (tier, fades)]

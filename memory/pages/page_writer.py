@@ -1,7 +1,7 @@
-"""Writing pages: a lease while they are read and encoded, then one transaction that compares, swaps and reindexes.
+"""Writing of pages: leased while they are read and encoded, then compared, swapped and reindexed in one transaction.
 
-Nothing is encoded or decoded within a transaction. If the process is killed, every page is intact, before or after its
-change.
+Nothing is encoded or decoded within a transaction. If the process is killed, every page is intact, either before or
+after its change.
 """
 
 import uuid
@@ -22,13 +22,13 @@ from .indexing import PreparedTerms, Reindexer
 from .ready_page import ChangedPages, PageChange, ReadyPage
 
 LEASE = timedelta(seconds=60)
-REMOTE_LEASE = timedelta(minutes=15)  # for a remote codec, whose requests may be retried many times
-ATTEMPTS = 5  # to write a batch while other processes change its messages
+REMOTE_LEASE = timedelta(minutes=15)  # for a remote codec, which may retry requests many times
+ATTEMPTS = 5  # at writing a batch while other processes change its messages
 
 
 @dataclass(frozen=True)
 class DiscardTimes:
-    """When old tokens and texts are moved to the trash, and when they are purged from it."""
+    """Times at which replaced tokens and texts are moved to the trash and purged from it."""
 
     dropped_at: datetime
     purge_at: datetime
@@ -36,22 +36,22 @@ class DiscardTimes:
 
 @dataclass(frozen=True)
 class WriteRules:
-    """What becomes of sharper versions of pages that are written, and of the index."""
+    """Rules for replaced versions of written pages, and for the index."""
 
-    #: When what a page had before goes to the trash; None: it is deleted.
+    #: Times for moving replaced contents to the trash; None: they are deleted.
     discard: DiscardTimes | None = None
-    #: Whether the trash is emptied of the page: what it holds fits only the page as it was.
+    #: True to delete the page's trash entries, which fit only its old layout.
     empties_trash: bool = False
-    #: Whether pages will have more than before, so that what was said is embedded as well.
+    #: True if pages regain text, so that their messages are embedded again as well.
     restores: bool = False
 
 
-#: Makes the changes of leased pages with these contents. No transaction is open meanwhile.
+#: Returns the changes to leased pages with these contents. Called outside any transaction.
 MakeChanges = Callable[[Sequence[PageRow], StoredContents], ChangedPages]
 
 
 class PageWriter:
-    """Writes pages and the terms of the messages on them."""
+    """Writes pages and the index terms of their messages."""
 
     def __init__(self, database: Database, reindexer: Reindexer) -> None:
         self.database = database
@@ -67,16 +67,16 @@ class PageWriter:
         pinned: bool = True,
         owner: str | None = None,
     ) -> ChangedPages:
-        """Leases pages of one bank, has `make` change them and writes what has not been changed meanwhile.
+        """Leases pages of one bank, calls `make` for their changes and writes those whose pages are still unchanged.
 
-        `pinned`: whether to change pinned pages as well. `owner`: who leases the pages, by default this call; another
-        call for the same owner takes its leases over. Raises `StorageError` if contents are in an object storage that
-        cannot be reached.
+        `pinned`: True to change pinned pages as well. `owner`: owner of the leases, by default unique to this call;
+        another call for the same owner takes over its leases. Returns the changes that were written, and why other
+        pages were left. Raises `StorageError` if contents are in an object storage that cannot be reached.
         """
         if not rows:
             return ChangedPages([], {})
         with self._leased(codec, rows, pinned=pinned, owner=owner or uuid.uuid4().hex) as ids:
-            with self.database.read() as connection:  # nobody waits for object storage
+            with self.database.read() as connection:  # holds no lock while object storage is read
                 leased = [row for row in rows if row.id in ids]
                 changed = pages.changed(connection, leased)  # erasure needs no lease
                 leased = [row for row in leased if row.id not in changed]
@@ -88,9 +88,9 @@ class PageWriter:
 
     @contextmanager
     def _leased(self, codec: Codec, rows: Sequence[PageRow], *, pinned: bool, owner: str) -> Iterator[Sequence[int]]:
-        """Ids of those of the pages that are free and unchanged. They are released at the end; a lease expires if the
-        process is killed."""
-        clock = datetime.now(UTC)  # the real time, even if the caller's clock has been moved
+        """Yields the ids of the pages that are free and unchanged, under a lease that is released at the end. The lease
+        expires if the process is killed."""
+        clock = datetime.now(UTC)  # real time, even if the caller's clock is shifted
         until = clock + (LEASE if capabilities_of(codec).remote is None else REMOTE_LEASE)
         with self.database.write() as connection:
             banks.lock(connection, rows[0].bank_id)
@@ -104,7 +104,7 @@ class PageWriter:
                     pages.release(connection, ids, owner)
 
     def _swap(self, bank_id: int, changes: Sequence[PageChange], rules: WriteRules) -> Sequence[PageChange]:
-        """Writes the pages that have not been changed meanwhile, and reindexes their messages."""
+        """Writes the pages that are still unchanged and reindexes their messages. Returns the changes written."""
         for _ in range(ATTEMPTS):
             if not changes:
                 break
@@ -126,8 +126,8 @@ class PageWriter:
         terms: PreparedTerms,
         rules: WriteRules,
     ) -> None:
-        """Writes pages that are as they were when the changes were made, and the terms of their messages, within the
-        transaction of a bank that is locked."""
+        """Writes changes and the terms of their messages within a transaction that holds the lock of the bank. The
+        pages must be unchanged since the changes were made."""
         for change in changes:
             _write(connection, change, rules)
         self.reindexer.write(connection, bank_id, terms)
@@ -151,7 +151,7 @@ def _write(connection: Connection, change: PageChange, rules: WriteRules) -> Non
     if before is not None and first.parts is not None:
         pages.replace_parts(connection, row, first.parts, first.added)
     added = [_insert(connection, page) for page in others]
-    if added:  # messages of the page went to others
+    if added:  # messages of the page moved to other pages
         pages.replace_ranges(connection, row.bank_id, [row.id, *(page.id for page in added)])
 
 
@@ -161,7 +161,7 @@ def _insert(connection: Connection, page: ReadyPage) -> PageRow:
 
 
 def _discard(connection: Connection, row: PageRow, change: PageChange, times: DiscardTimes) -> None:
-    """Puts what the page had before, and has no longer, into the trash."""
+    """Moves contents that the page no longer has to the trash."""
     before, after = change.stored, change.after[0]
     is_relaid = change.before is not None and after.parts is not None
     dropped = trash.DroppedPage(

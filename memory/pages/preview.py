@@ -1,4 +1,4 @@
-"""What fades, counted by the class of words."""
+"""Counts of faded words by class."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from foxing.renderer.fading import FadedText, languages_of
 
 
 def word_counts(texts: Sequence[str], left: Sequence[FadedText] | None) -> WordCounts:
-    """Class → words of the `texts` of a page, and how many of them are `left`; None: all."""
+    """Returns word class → number of words in `texts` of a page, and how many of them remain in `left` (None: all)."""
     total: Counter[WordClass] = Counter()
     kept: Counter[WordClass] = Counter()
     words = [words_of(text) for text in texts]
@@ -27,9 +27,9 @@ def word_counts(texts: Sequence[str], left: Sequence[FadedText] | None) -> WordC
 
 
 def kept_characters(text: str, left: FadedText) -> npt.NDArray[np.bool_]:
-    """bool[characters of `text`]: those that are left."""
+    """Returns bool[characters of `text`], True for those that remain in `left`."""
     stays = np.zeros(len(text), dtype=bool)
-    same = code_points(left.text) == code_points(text)[left.origin]  # blanks beside a gap stand for what has faded
+    same = code_points(left.text) == code_points(text)[left.origin]  # blanks next to a gap replace faded text
     same[list(left.gaps)] = False
     stays[left.origin[same]] = True
     return stays

@@ -1,4 +1,4 @@
-"""Page images of pages: what the memory holds of a page, laid out for a reader. Set once until the page changes."""
+"""Page images for readers: the remembered text of a page laid out for a reader, cached until the page changes."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,7 +21,7 @@ from .decoder import PageDecoder
 from .message_parts import read_part
 from .spans import part_edges
 
-#: Bytes of images that stay set and drawn, and what a cell of one takes: its character, and its part of the PNG.
+#: Capacity of the image cache, and bytes per cell of an image: its character and its part of the PNG.
 CACHE_BYTES, BYTES_PER_CELL = 64 << 20, 20
 
 T = TypeVar("T")
@@ -29,27 +29,27 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ReaderPage:
-    """A page image of a page, and the messages on it."""
+    """A page image and the messages on it."""
 
     page: PageRow
     image: PageImage
-    #: The messages on it, in their order, each with the part of its text that it shows.
+    #: Its messages in order, each with the part of the text that the image shows.
     parts: Sequence[Entry]
-    #: Ids of these messages, and how much of each it shows: 1 is all.
+    #: Message id → share of the message that the image shows, 0 to 1.
     shares: Mapping[int, float]
     #: Keys of these messages, in the same order.
     keys: tuple[str, ...]
-    #: Ids of those that begin on an earlier image or page, and of those that go on on a later one.
+    #: Ids of messages that begin on an earlier image or page, and of those that continue on a later one.
     begins_before: frozenset[int] = frozenset()
     continues_after: frozenset[int] = frozenset()
 
     @property
     def in_part(self) -> frozenset[int]:
-        """Ids of the messages that it does not show to their ends."""
+        """Ids of the messages that the image does not show completely."""
         return self.begins_before | self.continues_after
 
     def keys_of(self, ids: Collection[int]) -> list[str]:
-        """Keys of those of its messages, in their order."""
+        """Returns the keys of those of its messages that are in `ids`, in order."""
         return [key for number, key in zip(self.shares, self.keys, strict=True) if number in ids]
 
 
@@ -58,13 +58,13 @@ class _OnPage(NamedTuple):
 
     entry: Entry
     key: str
-    #: how much of the message is on the page: 1 is all
+    #: share of the message that is on the page, 0 to 1
     share: float
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """What is stored of pages, from one state of the memory."""
+    """Snapshot of the rows of some pages."""
 
     rows: Mapping[int, PageRow]
     contents: StoredContents
@@ -74,7 +74,7 @@ class _Stored:
 
 
 class ReaderPages(Generic[T]):
-    """Sets the images of pages for readers, and keeps what is made of them. Safe to share between threads."""
+    """Lays out page images for readers and caches the result. Safe to share between threads."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class ReaderPages(Generic[T]):
         make: Callable[[ReaderPage], T],
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
-        """`make`: what is kept of a page image."""
+        """`make`: returns the value to cache for a page image. `cache_bytes`: capacity of the cache."""
         self.database = database
         self.decoder = decoder
         self._make = make
@@ -93,8 +93,8 @@ class ReaderPages(Generic[T]):
         self._lock = Lock()
 
     def images(self, page_ids: Sequence[int], reader: Reader) -> list[T]:
-        """The images of the pages, in the order of the pages' times. A page that cannot be read has none, nor does one
-        that is gone."""
+        """Returns the values of the images of the pages, ordered by the pages' times. Pages that cannot be read or no
+        longer exist are left out."""
         with self.database.read() as connection:
             rows = sorted(pages.by_ids(connection, page_ids).values(), key=lambda row: (row.last_at, row.id))
             found = {row.id: self._cached(row, reader) for row in rows}
@@ -105,7 +105,7 @@ class ReaderPages(Generic[T]):
         return [image for row in rows for image in found[row.id] or ()]
 
     def _set(self, stored: _Stored, reader: Reader) -> dict[int, list[ReaderPage]]:
-        """Page id → its images."""
+        """Returns page id → its images."""
         states = self.decoder.read(list(stored.rows.values()), stored.contents)
         result: dict[int, list[ReaderPage]] = {}
         for page_id, row in stored.rows.items():
@@ -136,7 +136,7 @@ class ReaderPages(Generic[T]):
             return self._kept[key][0]
 
     def _keep(self, row: PageRow, reader: Reader, images: Sequence[ReaderPage]) -> list[T]:
-        """What is made of `images`, kept in place of those that were used least lately."""
+        """Returns the values of `images` and caches them, evicting the least recently used."""
         made = list(map(self._make, images))
         size = sum(each.image.page.cells.size for each in images) * BYTES_PER_CELL
         with self._lock:
@@ -162,7 +162,7 @@ def _fetch(connection: Connection, rows: Sequence[PageRow]) -> _Stored:
 
 
 def _reader_page(row: PageRow, image: PageImage, by_id: Mapping[str, _OnPage]) -> ReaderPage:
-    """The image with the messages on it. `by_id`: the messages of the page."""
+    """Returns the image with the messages on it. `by_id`: messages of the page."""
     shown = [by_id[span.message_id] for span in image.page.placements]
     parts = [
         replace(each.entry, content=each.entry.content[span.char_start : span.char_stop], gaps=frozenset())

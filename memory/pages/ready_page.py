@@ -1,4 +1,4 @@
-"""Pages that are ready to be written."""
+"""Values for pages that are ready to be written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,15 +18,15 @@ NO_CONTENT = PageContent(b"", None)
 
 @dataclass(frozen=True)
 class ReadyPage:
-    """A page that is ready to be written."""
+    """A page encoded and ready to be written."""
 
     row: PageRow
     content: PageContent
-    #: What stands where on it; None if that stays as it is.
+    #: Its spans and keepsakes; None if they do not change.
     parts: PageParts | None = None
-    #: What it will read as; None if every message on it reads as before.
+    #: Its reading once written; None if every message on it reads as before.
     state: PageState | None = None
-    #: The messages on it that were not on it before.
+    #: Messages that were not on the page before.
     added: Sequence[Message] = ()
 
     @classmethod
@@ -42,7 +42,8 @@ class ReadyPage:
         parts: PageParts | None = None,
         added: Sequence[Message] = (),
     ) -> Self:
-        """The page of `row` with these tokens, of which `blob` is the bytes if they are known, and this text."""
+        """Returns the page of `row` with these tokens and kept text. `blob`: the tokens as bytes, if known.
+        `confidence`: mean of the page, 0 to 1."""
         content = PageContent(tokens.to_bytes() if blob is None else blob, text)
         encoded = replace(
             row,
@@ -66,8 +67,8 @@ class ReadyPage:
         parts: PageParts | None = None,
         added: Sequence[Message] = (),
     ) -> Self:
-        """A page that keeps its text: `cells`, uint32[rows, columns]. `reading`: of the tokens, if they read the same
-        everywhere."""
+        """Returns a page that keeps its text. `cells`: uint32[rows, columns]. `reading`: reading of the tokens, if they
+        decode identically everywhere."""
         state = PageState.kept(row.tier, cells)
         return cls.of(row, tokens, pack_text(cells, reading), state, parts=parts, added=added)
 
@@ -83,8 +84,8 @@ class ReadyPage:
         parts: PageParts | None = None,
         added: Sequence[Message] = (),
     ) -> Self:
-        """A page that is read from its tokens. `misread`: bool[rows, columns], the cells that they have otherwise than
-        the page, to be remembered with them."""
+        """Returns a page that is read from its tokens. `misread`: bool[rows, columns], the cells that the tokens
+        misread, stored with them."""
         marked = tokens if misread is None else with_misread(tokens, misread)
         reading = known_misread(reading, marked)
         return cls.of(
@@ -101,34 +102,34 @@ class ReadyPage:
 
 @dataclass(frozen=True)
 class PageChange:
-    """A page, and what it becomes."""
+    """A page and the pages that replace it."""
 
-    #: None for a page that is new.
+    #: None for a new page.
     before: PageRow | None
-    #: The pages that it becomes, the first of which takes its place; none if it is to be deleted.
+    #: Pages that replace it, the first in its row; empty if it is deleted.
     after: Sequence[ReadyPage]
-    #: Its contents before; of a new page, all that it could keep.
+    #: Contents before the change; for a new page, all that it could keep.
     stored: PageContent = NO_CONTENT
-    #: Entries of the trash that it is restored from.
+    #: Ids of the trash entries from which it is restored.
     entries: Sequence[int] = ()
 
     @property
     def page(self) -> PageRow:
-        """The page before. It must not be new."""
+        """The page before the change. It must not be new."""
         assert self.before is not None
         return self.before
 
     @property
     def relaid(self) -> list[ReadyPage]:
-        """The pages after it on which messages will stand elsewhere and read otherwise."""
+        """Pages on which messages move and read differently after the change."""
         return [page for page in self.after if page.parts is not None and page.state is not None]
 
 
 @dataclass(frozen=True)
 class ChangedPages:
-    """Pages of a batch that change, and those that are left as they are. One that is in neither field is leased by
+    """Pages of a batch that change, and pages left unchanged with the reason. A page in neither field is leased by
     another process, or was changed meanwhile."""
 
     changes: Sequence[PageChange]
-    #: Page id → why the page is left as it is.
+    #: Page id → why the page is left unchanged.
     left: dict[int, str]

@@ -9,13 +9,14 @@ Ranges = Sequence[tuple[int, int]]  # of characters, half open
 
 
 def part_edges(cells: Cells, span: SpanRow, chars: int) -> tuple[Edge, Edge]:
-    """How the part of a message in `span` begins and ends. `cells`: those of its page; `chars`: of the message."""
+    """Returns the marks for the beginning and end of the part of a message in `span`. `cells`: cells of its page.
+    `chars`: length of the message."""
     header = cells.reshape(-1)[span.header_start : span.start]
     return edges_of(header, begins_before=span.char_start > 0, continues_after=span.char_stop < chars)
 
 
 def span_rows(page_id: int, spans: Sequence[Placement]) -> list[SpanRow]:
-    """The spans of a typeset page, as rows."""
+    """Returns the spans of a typeset page as rows."""
     return [
         SpanRow(
             page_id,
@@ -34,8 +35,8 @@ def span_rows(page_id: int, spans: Sequence[Placement]) -> list[SpanRow]:
 def keepsake_rows(
     page_id: int, spans: Sequence[Placement], parts: Sequence[Transcription], ranges: Sequence[Ranges]
 ) -> list[KeepsakeRow]:
-    """The keepsakes of a typeset page, as rows. `parts`: the text in each span; `ranges`: the characters of it that are
-    kept exactly."""
+    """Returns the keepsakes of a typeset page as rows. `parts`: the text in each span. `ranges`: the characters of each
+    that are kept exactly."""
     rows: list[KeepsakeRow] = []
     for span, part, kept in zip(spans, parts, ranges, strict=True):
         edges = [*(part.cell + span.start).tolist(), span.stop]

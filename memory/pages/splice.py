@@ -1,4 +1,4 @@
-"""Splicing keepsakes into what was read of a message."""
+"""Splicing of keepsakes into the decoded text of a message."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from .spans import Ranges
 class SplicedText:
     """The text of a span with keepsakes in it."""
 
-    #: cells count from the start of the span; all characters of a keepsake are in its first cell
+    #: cells are relative to the start of the span; all characters of a keepsake are in its first cell
     transcription: Transcription
     #: ranges of the text that are keepsakes
     keepsakes: Ranges
@@ -27,10 +27,12 @@ _FADED = Transcription(GAP_MARK, np.ones(1, np.float32), np.zeros(1, np.int64), 
 
 
 def splice(state: PageState, layout: PageLayout, span: SpanRow, keepsakes: Sequence[KeepsakeRow]) -> SplicedText:
-    """What `state` holds in `span`, with the text of each keepsake in the span, at confidence 1, in place of what was
-    read from its cells. Where a gap covers more than the keepsake, a mark stays on that side. A message without cells
-    has faded entirely. A keepsake that contradicts cells that are known to read as they were drawn is damaged: what was
-    read stands."""
+    """Returns the text of `span` as read in `state`, with each keepsake in the span, at confidence 1, in place of the
+    characters read from its cells.
+
+    If a gap covers more than the keepsake, a mark stays on that side. A message without cells has faded completely and
+    reads as one gap. A keepsake that contradicts cells known to read as drawn is damaged and is not spliced.
+    """
     if span.start == span.stop and span.char_start < span.char_stop:
         return SplicedText(_FADED, [])
     inside = [k for k in keepsakes if span.start <= k.start < k.stop <= span.stop]
@@ -49,7 +51,7 @@ def splice(state: PageState, layout: PageLayout, span: SpanRow, keepsakes: Seque
 
 
 def join_gaps(parts: Sequence[tuple[str, npt.NDArray[np.int64]]]) -> npt.NDArray[np.int64]:
-    """int64[gaps]: where the gaps of texts are in all of them joined. `parts`: each text and its gaps."""
+    """Returns int64[gaps]: the offsets of all gaps in the joined texts. `parts`: each text and its gaps."""
     joined = [np.zeros(0, dtype=np.int64)]
     length = 0
     for text, gaps in parts:
@@ -59,7 +61,7 @@ def join_gaps(parts: Sequence[tuple[str, npt.NDArray[np.int64]]]) -> npt.NDArray
 
 
 def _read(state: PageState, layout: PageLayout, span: SpanRow, cells: tuple[int, int]) -> Transcription:
-    """What was read from a run of cells of the span, first and stop on the page."""
+    """Returns the text of a run of cells, given as first and stop on the page. Its cells are relative to the span."""
     first, stop = cells
     run = slice(first, stop)
     read = transcribe(state.cells.reshape(-1)[run], state.confidence.reshape(-1)[run], layout=layout, start=first)
@@ -67,7 +69,7 @@ def _read(state: PageState, layout: PageLayout, span: SpanRow, cells: tuple[int,
 
 
 def _contradicts(keepsake: KeepsakeRow, read: Transcription) -> bool:
-    """Whether a character that reads as it was drawn is another one in the keepsake."""
+    """True if a character known to read as drawn differs from that of the keepsake."""
     if keepsake.text == read.text or len(read.gaps):
         return False
     if len(keepsake.text) != len(read.text):

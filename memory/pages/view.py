@@ -1,4 +1,4 @@
-"""A single page as the memory holds it: its image, its reading, its tokens."""
+"""Views of a single page: its image, its reading, its tokens, a preview of its fading."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ from .message_parts import read_part, recalled_message, uncertain_runs
 
 
 def encode_png(image: Image) -> bytes:
-    """The image as a PNG file."""
+    """Returns the image as a PNG file."""
     buffer = BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
@@ -50,7 +50,7 @@ class _StoredPage:
 
     row: PageRow
     tokens: bytes
-    #: packed cells, while they are kept
+    #: packed exact text; None if it is not kept
     text: bytes | None
     spans: Sequence[SpanRow]
     #: message id → message, for the messages of the spans
@@ -58,22 +58,22 @@ class _StoredPage:
     keepsakes: Sequence[KeepsakeRow]
 
     def unpack_tokens(self) -> VisionTokens:
-        """Raises `TokensDamaged`."""
+        """Returns the vision tokens. Raises `TokensDamaged`."""
         try:
             return unpack_tokens(self.tokens)
         except TokensError as error:
             raise TokensDamaged(f"page {self.row.key}: {error}") from error
 
     def redrawn(self, drawn: RedrawnPage) -> Self:
-        """The page with its messages where they stand when it is drawn like that."""
+        """Returns the page with its messages where they are placed in `drawn`."""
         parts = drawn.parts
         if parts is None:
             return self
         return replace(self, row=drawn.row(self.row), spans=parts.spans, keepsakes=parts.keepsakes)
 
     def misread_in(self, reading: Reading) -> Flags | None:
-        """bool[rows, columns]: the cells that its tokens, which read as `reading`, have otherwise than its exact text;
-        None if that is not kept, or is damaged."""
+        """Returns bool[rows, columns]: the cells in which `reading`, of its tokens, differs from its exact text; None
+        if that is not kept, or is damaged."""
         if self.text is None:
             return None
         try:
@@ -82,11 +82,12 @@ class _StoredPage:
             return None
 
     def check_tier(self, tier: str | None) -> str:
-        """`tier`, or for None the page's own. Raises `Forgotten` for one that is sharper than what is held."""
+        """Returns `tier`, or the page's own for None. Raises `Forgotten` for a tier sharper than the page is held
+        at."""
         if tier is None:
             return self.row.tier
         if tier_rank(tier) < tier_rank(self.row.tier) and self.text is None:
-            raise Forgotten(f"page {self.row.key} is held at '{self.row.tier}'; what '{tier}' showed is forgotten")
+            raise Forgotten(f"page {self.row.key} is held at '{self.row.tier}'; its detail at '{tier}' is forgotten")
         return tier
 
 
@@ -100,7 +101,7 @@ class PageViewer:
         frequencies: DocumentFrequencies,
         clock: Callable[[], datetime],
     ) -> None:
-        """`frequencies`: of the index. `clock`: the present, timezone-aware."""
+        """`frequencies`: document frequencies from the index. `clock`: returns the current time, timezone-aware."""
         self.database = database
         self.decoder = decoder
         self.frequencies = frequencies
@@ -108,10 +109,11 @@ class PageViewer:
 
     @property
     def codec(self) -> Codec:
+        """Current codec."""
         return self.decoder.load()
 
     def image(self, bank: str, page_id: str, tier: str | None) -> bytes:
-        """See `Memory.page_image`."""
+        """Implements `Memory.page_image`."""
         page = self._stored(bank, page_id)
         shown = page.check_tier(tier)
         if shown == page.row.tier:
@@ -120,7 +122,7 @@ class PageViewer:
         return encode_png(render(drawn.cells, PageLayout.from_dict(page.row.layout), shown))
 
     def read(self, bank: str, page_id: str, tier: str | None) -> PageReading:
-        """See `Memory.read_page`."""
+        """Implements `Memory.read_page`."""
         page = self._stored(bank, page_id)
         at = page.check_tier(tier)
         drawn = None if at == page.row.tier else self._drawn_at(page, at)
@@ -156,7 +158,7 @@ class PageViewer:
         )
 
     def preview(self, bank: str, page_id: str, tier: str | None) -> PagePreview:
-        """See `Memory.preview_page`."""
+        """Implements `Memory.preview_page`."""
         page = self._stored(bank, page_id)
         row, drawn = page.row, self._drawn_at(page, self._lower_tier(page.row, tier))
         left = [None] * len(page.spans) if drawn.relaid is None else drawn.relaid.texts
@@ -186,7 +188,8 @@ class PageViewer:
         )
 
     def _lower_tier(self, page: PageRow, tier: str | None) -> str:
-        """`tier`, or the codec's next one, checked to be below that of the page."""
+        """Returns `tier`, or the codec's next one for None. Raises `InvalidInput` unless it is below that of the
+        page."""
         lower = [name for name in self.codec.tiers if tier_rank(name) > tier_rank(page.tier)]
         if tier is None and lower:
             return lower[0]
@@ -198,7 +201,7 @@ class PageViewer:
         return tier
 
     def tokens(self, bank: str, page_id: str) -> VisionTokens:
-        """See `Memory.page_tokens`."""
+        """Implements `Memory.page_tokens`."""
         return self._stored(bank, page_id).unpack_tokens()
 
     def _stored(self, bank: str, page_id: str) -> _StoredPage:
@@ -211,7 +214,7 @@ class PageViewer:
         return _StoredPage(row, tokens, text, spans, found, keepsakes)
 
     def _drawn_at(self, page: _StoredPage, tier: str) -> RedrawnPage:
-        """The page as it would be drawn if it moved to another tier. Raises `Unreadable`."""
+        """Returns the page as it would be drawn if moved to another tier. Raises `Unreadable`, `InvalidInput`."""
         if tier not in self.codec.tiers:
             raise InvalidInput(f"the {self.codec.name} codec has no tier '{tier}'")
         if not can_draw_for(self.codec, PageLayout.from_dict(page.row.layout)):
@@ -224,7 +227,7 @@ class PageViewer:
         return redraw(PageDrawer(self.codec), stored, tier)[0]
 
     def _state(self, page: _StoredPage) -> PageState:
-        """The best that the memory holds of a page. Raises `Unreadable`."""
+        """Returns the best reading of a page: its kept text, or its tokens. Raises `Unreadable`."""
         state = self.decoder.read([page.row], {page.row.id: PageContent(page.tokens, page.text)})[page.row.id]
         if isinstance(state, Unreadable):
             raise state
@@ -232,7 +235,7 @@ class PageViewer:
 
 
 def _parts_of_messages(page: _StoredPage, state: PageState) -> list[MessageOnPage]:
-    """The parts of messages on the page, in their order on it."""
+    """Returns the parts of messages on the page, in order."""
     parts = []
     for span in page.spans:
         message = page.messages[span.message_id]
@@ -244,7 +247,7 @@ def _parts_of_messages(page: _StoredPage, state: PageState) -> list[MessageOnPag
 
 
 def _kept_of(page: _StoredPage, parts: Sequence[MessageOnPage]) -> float:
-    """Share of the characters on the page that are left in its `parts`; 1 if there are none."""
+    """Returns the share of the characters on the page that remain in `parts`, 0 to 1; 1 if there are none."""
     chars = [span.char_stop - span.char_start for span in page.spans]
     return sum(part.kept * count for part, count in zip(parts, chars, strict=True)) / sum(chars) if any(chars) else 1.0
 

@@ -1,4 +1,4 @@
-"""Fills the page cache before anyone asks: reading a page for the first time takes longer than a recall."""
+"""Warming of the page cache, because the first reading of a page takes longer than a recall."""
 
 import sys
 import time
@@ -9,24 +9,25 @@ from foxing.memory.storage.repositories import pages
 
 from .decoder import PageDecoder
 
-AT_ONCE = 4  # pages, few enough that a recall does not wait for them noticeably
+AT_ONCE = 4  # pages, few enough not to delay a recall noticeably
 PAUSE_S = 0.05  # while recalls wait for pages
 
 
 class CacheWarmer:
-    """Reads the newest pages of all banks."""
+    """Reads the newest pages of all banks into the cache."""
 
     def __init__(self, database: Database, decoder: PageDecoder) -> None:
         self.database = database
         self.decoder = decoder
 
     def warm(self, stopping: Callable[[], bool]) -> int:
-        """See `Memory.warm`."""
+        """Implements `Memory.warm`. Returns the number of pages read. `stopping`: polled between batches; ends the work
+        when true."""
         codec = self.decoder.load()
-        # the others take seconds a page, or are charged for
+        # other tiers take seconds per page or cost money
         quick = [tier for tier, spec in codec.tiers.items() if spec.streamed]
-        exact = codec.layout.cells * 4  # bytes of a page in the cache; others have confidences as well
-        most = self.decoder.free_bytes // exact  # that have been read already take none
+        exact = codec.layout.cells * 4  # bytes of a page in the cache; pages that are not exact also take confidences
+        most = self.decoder.free_bytes // exact  # pages already cached take none
         before, looked_at = sys.maxsize, 0
         while quick and looked_at < most and self.decoder.free_bytes >= 2 * exact * AT_ONCE and not stopping():
             if self.decoder.queue_depth:

@@ -1,4 +1,4 @@
-"""Importing conversations from files. Importing a file again adds nothing."""
+"""Importers of conversations from files. Importing is idempotent."""
 
 from .importer import FORMATS, ImportReport, ImportSource, check_file, import_file, store_file
 from .source import NamedFile

@@ -1,4 +1,4 @@
-"""The content of an imported message: the shapes of chat APIs and of our own exports, as a text or as parts."""
+"""Content of imported messages: converts the formats of chat APIs, and of our own exports, to a text or parts."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,9 +10,10 @@ from foxing.memory.values.parts import Part, TextPart, ToolCall, ToolResult
 
 
 def content_of(fields: Mapping[str, Any]) -> str | tuple[Part, ...]:
-    """What a message says, then its tool calls. A message is text alone where it has no tool calls or results.
+    """Returns the content of a message followed by its tool calls: a plain text if there are no tool calls or results.
 
-    Blocks without text, such as images, become “[type]”. Raises `InvalidInput` without text and tool calls.
+    Blocks without text, such as images, become “[type]”. Raises `InvalidInput` if there is neither content nor a tool
+    call.
     """
     calls = fields.get("tool_calls") or []
     content = next((fields[key] for key in ("content", "parts", "text") if fields.get(key) is not None), None)
@@ -23,7 +24,7 @@ def content_of(fields: Mapping[str, Any]) -> str | tuple[Part, ...]:
     elif isinstance(content, str):
         parts = [TextPart(text=content)] if content or not calls else []
     else:
-        raise InvalidInput("content: give a text")
+        raise InvalidInput("content: expected a text")
     if not isinstance(calls, list):
         raise InvalidInput("tool_calls: expected a list")
     if fields.get("role") == "tool" and fields.get("tool_call_id") is not None:
@@ -33,7 +34,7 @@ def content_of(fields: Mapping[str, Any]) -> str | tuple[Part, ...]:
 
 
 def _merged(blocks: Iterable[Part | str]) -> list[Part]:
-    """The blocks as parts. A placeholder, given as a string, joins the text before it."""
+    """Returns the blocks as parts. A placeholder, given as a string, is appended to the text before it."""
     parts: list[Part] = []
     for block in blocks:
         if not isinstance(block, str):
@@ -46,7 +47,7 @@ def _merged(blocks: Iterable[Part | str]) -> list[Part]:
 
 
 def _block(block: Any, where: str) -> Part | str:
-    """A block of content as a part, or a placeholder for one without text."""
+    """Returns a content block as a part, or a placeholder for one without text."""
     if isinstance(block, str):
         return TextPart(text=block)
     if not isinstance(block, dict):
@@ -61,7 +62,8 @@ def _block(block: Any, where: str) -> Part | str:
 
 
 def _call(call: Any, where: str) -> ToolCall:
-    """A tool call of OpenAI, of Anthropic or of our own. One without an id is called by its name."""
+    """Returns a tool call in the format of OpenAI, of Anthropic or of our own. The name of the tool replaces a missing
+    id."""
     if not isinstance(call, dict):
         raise InvalidInput(f"{where}: expected an object with the name and the arguments of the tool")
     inner = call.get("function", call.get("custom", call))
@@ -77,7 +79,7 @@ def _call(call: Any, where: str) -> ToolCall:
 
 
 def _result(call_id: Any, content: Any, is_error: bool, where: str) -> ToolResult:
-    """A tool result; blocks of text become lines."""
+    """Returns a tool result; text blocks become lines."""
     blocks = content if isinstance(content, list) else [] if content is None else [content]
     try:
         text = "\n".join(_text(_block(block, where)) for block in blocks)

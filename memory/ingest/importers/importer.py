@@ -1,4 +1,4 @@
-"""Importing a file into a bank, in batches that are each stored whole or not at all."""
+"""Import of a file into a bank, in batches that are each stored completely or not at all."""
 
 import json
 from collections import Counter
@@ -27,41 +27,41 @@ MESSAGES_AT_ONCE = 500  # stored together, all or none
 
 
 class ImportReport(Value):
-    """What an import did."""
+    """Report of an import."""
 
-    messages: int = Field(description="Messages in the file.")
-    stored: int = Field(description="How many were new.")
-    duplicates: int = Field(description="How many were stored already.")
-    threads: int = Field(description="Threads that the messages belong to.")
+    messages: int = Field(description="Number of messages in the file.")
+    stored: int = Field(description="Number of new messages.")
+    duplicates: int = Field(description="Number of messages that were already stored.")
+    threads: int = Field(description="Number of threads that the messages belong to.")
     ageing: AgeingForecast | None = Field(
-        description="What will happen to the first of the new messages, and when, by the present policy; null if none "
-        "is new."
+        description="When the first of the new messages will age under the current policy, and to which tiers; null "
+        "if none is new."
     )
 
 
 @dataclass(frozen=True)
 class ImportSource:
-    """A file that has been read to its end."""
+    """A file that has been read completely and is valid."""
 
     path: Path | NamedFile
-    #: its format: "jsonl" or "locomo"
+    #: "jsonl" or "locomo"
     format: str
-    #: that of times without an offset
+    #: timezone of times without an offset
     timezone: str | None
-    #: messages in it
+    #: number of messages
     messages: int
-    #: threads that they belong to
+    #: number of threads
     threads: int
-    #: whether they count as having come into the bank when they were said
+    #: True if messages count as having arrived in the bank when they were written
     backdate: bool
 
     @property
     def batches(self) -> int:
-        """How many there are."""
+        """Number of batches."""
         return -(-self.messages // MESSAGES_AT_ONCE)
 
     def read(self) -> Iterator[list[ImportedMessage]]:
-        """The messages, in batches that are stored together. Raises `InvalidInput` or `InvalidTime`."""
+        """Yields the messages in batches that are stored together. Raises `InvalidInput` or `InvalidTime`."""
         zone = zone_of(self.timezone) if self.timezone is not None else None
         remaining = _read(self.path, self.format, zone)
         while batch := list(islice(remaining, MESSAGES_AT_ONCE)):
@@ -69,9 +69,10 @@ class ImportSource:
 
 
 class Storage(Protocol):
-    """What stores the messages: a `Memory`."""
+    """Storage for the messages of an import, such as a `Memory`."""
 
-    def store(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> StoreResult: ...
+    def store(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> StoreResult:
+        """Stores messages; see `Memory.store`."""
 
 
 def import_file(
@@ -84,26 +85,27 @@ def import_file(
     backdate: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Stores the messages of a file, which may be gzipped, with their own times.
+    """Stores the messages of a file, which may be gzipped, with their own times. Returns a report.
 
     `format` is one of `FORMATS`. A line of "jsonl" is a conversation `{"id", "messages": [{"role", "content", "name"?,
     "created_at"?, "metadata"?}, …]}` or a message `{"id", "thread", "role", "content", …}`. Tool calls and results in
-    the shapes of OpenAI and Anthropic become parts. `timezone` is that of times without an offset; messages without a
-    time get the time at which they are stored. They age from when they are stored, or from `arrived_at` where a line
-    that was exported has it; `backdate`: from when they were said, so that an old history fades soon.
+    the formats of OpenAI and Anthropic become parts. `timezone` applies to times without an offset; messages without a
+    time get the time at which they are stored. Messages age from when they are stored, or from `arrived_at` if an
+    exported line has it; with `backdate`, from when they were written, so that an old history fades soon.
 
-    The file is read to its end before anything is stored, so a file with a mistake stores nothing. Messages are then
-    stored in batches, each all or nothing, under ids that are the same in every import: an interrupted import resumes
-    when it is run again. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge` or `Conflict`, with the line.
+    The complete file is read before anything is stored, so an invalid file stores nothing. Messages are then stored in
+    batches, each all or nothing, under ids that are the same in every import: running it again resumes an interrupted
+    import. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge` or `Conflict`, with the line.
     """
     source = check_file(path, format=format, timezone=timezone, backdate=backdate)
     return store_file(memory, source, bank=bank, progress=progress)
 
 
 def check_file(path: Path | NamedFile, *, format: str, timezone: str | None, backdate: bool = False) -> ImportSource:
-    """The file of `import_file`, read to its end. Raises `InvalidInput` or `InvalidTime`, with the line."""
+    """Reads a file for `import_file` completely and returns it. Raises `InvalidInput` or `InvalidTime`, with the
+    line."""
     if format not in FORMATS:
-        raise InvalidInput(f"the format '{format}' is not known; choose one of {', '.join(FORMATS)}")
+        raise InvalidInput(f"unknown format '{format}'; choose one of {', '.join(FORMATS)}")
     zone = zone_of(timezone) if timezone is not None else None
     chosen = _detect_format(path) if format == "auto" else format
     threads = Counter(imported.message.thread for imported in _read(path, chosen, zone))
@@ -113,7 +115,7 @@ def check_file(path: Path | NamedFile, *, format: str, timezone: str | None, bac
 
 
 def store_file(memory: Storage, source: ImportSource, *, bank: str, progress: Progress | None = None) -> ImportReport:
-    """Stores the messages of a file; see `import_file`."""
+    """Stores the messages of a file and returns a report; see `import_file`."""
     size = path_of(source.path).stat().st_size
     stored = duplicates = 0
     ageing: AgeingForecast | None = None
@@ -132,7 +134,7 @@ def store_file(memory: Storage, source: ImportSource, *, bank: str, progress: Pr
 
 
 def _store(memory: Storage, bank: str, path: Path | NamedFile, batch: Sequence[ImportedMessage]) -> StoreResult:
-    """Stores a batch; errors name the file and the place of the message."""
+    """Stores a batch. Errors name the file and the place of the message."""
     try:
         return memory.store(bank, [imported.message for imported in batch])
     except Conflict as error:
@@ -144,7 +146,7 @@ def _store(memory: Storage, bank: str, path: Path | NamedFile, batch: Sequence[I
 
 
 def _detect_format(path: Path | NamedFile) -> str:
-    """LoCoMo if the file is one JSON document, else JSON Lines."""
+    """Returns "locomo" if the file is one JSON document, else "jsonl"."""
     first = next((line.data for line in read_lines(path) if line.data.strip()), b"")
     try:
         value = json.loads(first)

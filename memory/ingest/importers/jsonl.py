@@ -1,4 +1,4 @@
-"""JSON Lines: one conversation or one message a line."""
+"""JSON Lines: one conversation or one message per line."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -17,14 +17,15 @@ from .source import ImportedMessage, NamedFile, parse_json, read_lines
 
 
 def read_jsonl(path: Path | NamedFile, zone: tzinfo | None) -> Iterator[ImportedMessage]:
-    """The messages of a file. `zone` is that of times without an offset. Raises `InvalidInput`, `InvalidTime`."""
+    """Yields the messages of a file. `zone`: timezone of times without an offset. Raises `InvalidInput`,
+    `InvalidTime`."""
     chain = b""
     for line in read_lines(path):
         if not line.data.strip():
             continue
         where = f"line {line.number}"
-        # The default id is a hash of the file up to this line: the same in every import, also after lines are
-        # appended, and different from that of an identical line elsewhere.
+        # The default id is a hash of the file up to this line: stable across imports, even after lines are appended,
+        # and different for identical lines.
         chain = hashlib.sha256(chain + line.data.strip()).digest()
         value = parse_json(path, where, line.data)
         try:
@@ -35,7 +36,7 @@ def read_jsonl(path: Path | NamedFile, zone: tzinfo | None) -> Iterator[Imported
 
 
 def _messages(value: Any, default_id: str, zone: tzinfo | None) -> Iterator[NewMessage]:
-    """The messages of a line."""
+    """Yields the messages of a line."""
     if not isinstance(value, dict):
         raise InvalidInput("expected an object with 'messages', or one with 'role' and 'content'")
     if "messages" in value:
@@ -75,7 +76,7 @@ def _message(fields: Mapping[str, Any], key: Any, thread: Any, zone: tzinfo | No
 
 
 def _time(fields: Mapping[str, Any], name: str, zone: tzinfo | None) -> datetime | None:
-    """A time in ISO 8601 or in seconds since the epoch, in UTC; None if there is none."""
+    """Returns a time, in ISO 8601 or in seconds since the epoch, in UTC; None if there is none."""
     value = fields.get(name)
     if value is None:
         return None

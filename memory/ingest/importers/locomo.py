@@ -13,7 +13,7 @@ from foxing.memory.values.messages import NewMessage
 
 from .source import ImportedMessage, NamedFile, parse_json, read_document
 
-BETWEEN_TURNS = timedelta(seconds=5)  # only sessions are dated, not their turns
+BETWEEN_TURNS = timedelta(seconds=5)  # assumed; only sessions are dated
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SESSION_TIME = re.compile(
@@ -23,7 +23,7 @@ _SESSION = re.compile(r"session_(\d+)")
 
 
 def is_locomo(value: Any) -> bool:
-    """Whether a JSON value is a sample of LoCoMo."""
+    """True if a JSON value is a LoCoMo sample."""
     return isinstance(value, dict) and isinstance(value.get("conversation"), dict)
 
 
@@ -36,7 +36,7 @@ class Turn(NamedTuple):
 
 
 def read_locomo(path: Path | NamedFile, zone: tzinfo | None) -> Iterator[ImportedMessage]:
-    """The messages of a file. Raises `InvalidInput`, and `InvalidTime` without a zone."""
+    """Yields the messages of a file. Raises `InvalidInput`, and `InvalidTime` if `zone` is None."""
     document = read_document(path)
     value = parse_json(path, "the whole file", document.data)
     try:
@@ -47,10 +47,10 @@ def read_locomo(path: Path | NamedFile, zone: tzinfo | None) -> Iterator[Importe
 
 
 def locomo_messages(value: Any, zone: tzinfo | None) -> Iterator[Turn]:
-    """The messages of a sample or a list of samples.
+    """Yields the messages of a sample or a list of samples.
 
-    A sample is a thread. Ids are those of the sample and the turn: `conv-26/D3:7`. Sessions are dated in local time,
-    which is that of `zone`. Raises `InvalidInput`, and `InvalidTime` without a zone.
+    A sample is a thread. Ids combine the sample and the turn: `conv-26/D3:7`. Sessions are dated in local time, in
+    `zone`. Raises `InvalidInput`, and `InvalidTime` if `zone` is None.
     """
     samples = value if isinstance(value, list) else [value]
     for number, sample in enumerate(samples):
@@ -77,7 +77,8 @@ def _sample(sample: Mapping[str, Any], name: str, zone: tzinfo | None) -> Iterat
 
 
 def _message(turn: Mapping[str, Any], sample: str, user: Any, at: datetime) -> NewMessage:
-    """A turn; the caption of its image follows the text in brackets. The speaker called `user` has that role."""
+    """Returns a turn as a message, with the caption of its image in brackets after the text. The speaker `user` has
+    that role."""
     caption = f" [{turn['blip_caption']}]" if turn.get("blip_caption") else ""
     return NewMessage(
         id=f"{sample}/{turn['dia_id']}",

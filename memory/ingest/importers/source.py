@@ -1,4 +1,4 @@
-"""Reading import files: lines of plain or gzipped files, UTF-8 and JSON. Errors name the file and the place in it."""
+"""Reading of import files: plain or gzipped lines, UTF-8, JSON. Errors name the file and the place in it."""
 
 import gzip
 import io
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 MAX_LINE_BYTES = 256 << 20
-#: Values (objects, lists, strings, numbers…) that a JSON document may hold; parsed, one takes up to 100 bytes.
+#: Cap on values (objects, lists, strings, numbers…) in a JSON document; each takes up to 100 bytes once parsed.
 MAX_VALUES = 10_000_000
-#: A gzipped file that expands to more bytes than this may have at most `MAX_EXPANSION` for each of its own. Text has
-#: 3 to 20, a gzip bomb 1,000.
+#: Beyond this many bytes, the expansion ratio of a gzipped file is capped at `MAX_EXPANSION`. Text has a ratio of 3 to
+#: 20, a gzip bomb 1,000.
 EXPANDED_BYTES = 64 << 20
 MAX_EXPANSION = 200
 _STRING = re.compile(rb'"(?:[^"\\]++|\\[\s\S])*+"?')
@@ -30,7 +30,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class NamedFile:
-    """A file that errors call by another name than that of its path, such as what was read from standard input."""
+    """A file with a display name for errors, such as a copy of standard input."""
 
     path: Path
     name: str
@@ -50,7 +50,7 @@ class ImportedMessage:
     bytes_read: int
 
     def backdated(self) -> "ImportedMessage":
-        """The same, as if it had come into the bank when it was said."""
+        """Returns the message with its creation time as the time of arrival in the bank."""
         message = self.message
         arrived_at = message.arrived_at or message.created_at
         return replace(self, message=message.model_copy(update={"arrived_at": arrived_at}))
@@ -66,12 +66,12 @@ class SourceLine(NamedTuple):
 
 
 def path_of(file: Path | NamedFile) -> Path:
-    """Where the file is."""
+    """Returns the path of the file."""
     return file.path if isinstance(file, NamedFile) else file
 
 
 def read_lines(path: Path | NamedFile) -> Iterator[SourceLine]:
-    """The lines of a file, without a byte order mark. Raises `InvalidInput` if it cannot be read."""
+    """Yields the lines of a file, without a byte order mark. Raises `InvalidInput` if it cannot be read."""
     try:
         with path_of(path).open("rb") as raw:
             compressed = raw.read(2) == _GZIP_MAGIC
@@ -92,7 +92,8 @@ def read_lines(path: Path | NamedFile) -> Iterator[SourceLine]:
 
 
 def read_document(path: Path | NamedFile) -> SourceLine:
-    """The whole file as one line. Raises `InvalidInput` if it cannot be read or is too long for one JSON document."""
+    """Returns the complete file as one line. Raises `InvalidInput` if it cannot be read or is too long for one JSON
+    document."""
     data, last = bytearray(), SourceLine(0, b"", 0)
     for last in read_lines(path):
         data += last.data
@@ -102,7 +103,7 @@ def read_document(path: Path | NamedFile) -> SourceLine:
 
 
 class _Expanded(io.RawIOBase):
-    """What is in a gzipped file, which may not expand beyond all measure."""
+    """Decompressed contents of a gzipped file, with a cap on the expansion ratio."""
 
     def __init__(self, path: Path | NamedFile, raw: IO[bytes]) -> None:
         self._path = path
@@ -118,26 +119,26 @@ class _Expanded(io.RawIOBase):
         self._bytes += count
         if self._bytes > max(EXPANDED_BYTES, MAX_EXPANSION * self._raw.tell()):
             raise InvalidInput(
-                f"{self._path} expands to more than {MAX_EXPANSION} times its size, as a gzip bomb does; if it is what "
+                f"{self._path} expands to more than {MAX_EXPANSION} times its size, like a gzip bomb; if that is what "
                 "you expect, decompress it and import the result"
             )
         return count
 
 
 def parse_json(path: Path | NamedFile, where: str, data: bytes) -> Any:
-    """The JSON value of `data`, which is at `where` in the file. Raises `InvalidInput`."""
+    """Returns the JSON value of `data`, which is at `where` in the file. Raises `InvalidInput`."""
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path}, {where}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from error
     if _marks(data) > MAX_VALUES and _marks(_STRING.sub(b"", data)) > MAX_VALUES:
-        raise InvalidInput(f"{path}, {where}: this holds more than {MAX_VALUES:,} values; split it")
+        raise InvalidInput(f"{path}, {where}: more than {MAX_VALUES:,} values; split it")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{path}, {where}: this is not JSON ({error}); correct it") from error
+        raise InvalidInput(f"{path}, {where}: invalid JSON ({error}); correct it") from error
 
 
 def _marks(data: bytes) -> int:
-    """At least as many as there are values in JSON without strings, less one."""
+    """Returns an upper bound of the number of values in JSON without strings, less one."""
     return sum(map(data.count, (b",", b"[", b"{")))

@@ -362,7 +362,7 @@ def test_commands_that_store_nothing_create_no_database(
     document = missing.failure(*command)
     assert document["type"] == "urn:foxing:problem:storage"
     assert "there is no database at" in document["detail"]
-    assert "nothing was created" in document["detail"]
+    assert "none was created" in document["detail"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -407,7 +407,7 @@ def test_a_mistake_on_standard_input_stores_nothing_and_is_placed(foxing: Foxing
     lines = ['{"role": "user", "content": "hello"}'] * 2000 + ["nonsense"]
     result = foxing.run("import", "-", "--bank", "b", stdin="\n".join(lines))
     assert result.exit_code == 1
-    assert "standard input, line 2001: this is not JSON" in " ".join(result.stderr.split())
+    assert "standard input, line 2001: invalid JSON" in " ".join(result.stderr.split())
     assert foxing.json("banks")["banks"] == []
 
 

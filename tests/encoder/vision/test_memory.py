@@ -111,11 +111,11 @@ def test_an_incomplete_reading_is_uncertain(memory: Memory, database_url: str, c
             codec.text = text
             report = memory.age("ana", now=START + timedelta(days=8))
             assert (report.moved, report.text_dropped) == ([], []), "too little was read to drop the text"
-            assert "read as nothing" in report.unreadable[0].reason
+            assert "are unreadable now" in report.unreadable[0].reason
         codec.text = "\n".join(LINES[:4])
         report = memory.age("ana", now=START + timedelta(days=8))
         assert (report.moved, memory.message("ana", "m1").source) == ([], "text")
-        assert "of its characters wrong" in report.unreadable[0].reason
+        assert "of its characters; the page is left unchanged" in report.unreadable[0].reason
         codec.text = "\n".join(LINES)
         assert memory.age("ana", now=START + timedelta(days=8.5)).moved == [], "it is not tried again at each tick"
         assert len(memory.age("ana", now=START + timedelta(days=9)).moved) == 1
@@ -162,14 +162,14 @@ def test_a_page_is_not_aged_once_a_twentieth_of_its_text_is_read_wrong(memory: M
         codec.text = right.replace("Nobody", "Xxxxxx")
         report = memory.age("ana", now=START + timedelta(days=8))
         assert (report.moved, memory.message("ana", "m1").source) == ([], "text")
-        assert "of its characters wrong" in report.unreadable[0].reason
+        assert "of its characters; the page is left unchanged" in report.unreadable[0].reason
         codec.text = right.replace("Nobody", "Xxxody")
         assert len(memory.age("ana", now=START + timedelta(days=9)).moved) == 1
         assert uncertain(memory, "m1") == ["Xxx"]  # and what `small` reads is cached
         codec.text = codec.text.replace("kitchen", "kxxxhen")
         report = memory.age("ana", now=START + timedelta(days=40))
         assert (report.moved, memory.pages("ana").pages[0].tier) == ([], "small"), "the two together are too much"
-        assert "of its characters wrong" in report.unreadable[0].reason
+        assert "of its characters; the page is left unchanged" in report.unreadable[0].reason
 
 
 def test_a_page_that_keeps_no_text_from_the_start_is_compared_too(database_url: str, codec: ScriptedCodec) -> None:
@@ -191,7 +191,7 @@ def test_text_is_kept_if_its_page_reads_with_low_confidence(memory: Memory, code
         codec.confidence = 0.1
         report = memory.age("ana", now=START + timedelta(days=8))
         assert (report.moved, report.text_dropped) == ([], [])
-        assert {"read as nothing" in left.reason for left in report.unreadable} == {True}
+        assert {"are unreadable now" in left.reason for left in report.unreadable} == {True}
         assert memory.message("ana", "m0").source == "text"
         spans = memory.recall("ana", "harbour", now=START + timedelta(days=9)).spans
         assert spans[0].message_id == "m0"

@@ -198,7 +198,7 @@ def test_locomo(memory: Memory, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "error", "reason"),
     [
-        (b"{broken", InvalidInput, "line 2: this is not JSON"),
+        (b"{broken", InvalidInput, "line 2: invalid JSON"),
         (b"[1]", InvalidInput, "line 2: expected an object"),
         (b'{"messages": 3}', InvalidInput, "line 2: 'messages' must be a list"),
         (b'{"id": "x"}', InvalidInput, "line 2: content"),
@@ -213,7 +213,7 @@ def test_locomo(memory: Memory, tmp_path: Path) -> None:
         (b'{"role": "user", "content": "\xff"}', InvalidInput, "line 2: byte 30 is not UTF-8"),
         (b'{"role": "user", "content": "\\ud800"}', InvalidInput, "line 2: content .* surrogate"),
         (b'{"role": "user", "content": "' + b"x" * 1_100_000 + b'"}', MessageTooLarge, "line 2: has 1,1"),
-        (b"[" * 100_000, InvalidInput, "line 2: this is not JSON"),
+        (b"[" * 100_000, InvalidInput, "line 2: invalid JSON"),
     ],
 )
 def test_errors_name_the_line_and_nothing_is_stored(

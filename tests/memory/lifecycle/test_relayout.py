@@ -296,7 +296,7 @@ def test_a_page_stays_while_a_dropped_version_can_be_restored(bank: Bank) -> Non
     bank.open().age(BANK)
     memory = bank.open(Printed())
     (left,) = memory.reencode(BANK).unreadable
-    assert f"can be restored until {(bank.now + 7 * DAY).isoformat()}" in left.reason
+    assert f"can be undone until {(bank.now + 7 * DAY).isoformat()}" in left.reason
     assert bank.rows()["trash"]
     bank.now += 8 * DAY
     assert len(memory.reencode(BANK).reencoded) == 1
@@ -346,7 +346,7 @@ def test_a_page_that_cannot_be_read_now_is_neither_moved_nor_aged(bank: Bank) ->
     kept = bank.rows()
     report = bank.open(Printed(blind=True)).age(BANK)
     assert (report.moved, report.text_dropped, report.busy) == ([], [], [])
-    assert {"read as nothing" in left.reason for left in report.unreadable} == {True}
+    assert {"are unreadable now" in left.reason for left in report.unreadable} == {True}
     assert bank.rows()["page_contents"] == kept["page_contents"], (
         "exact text is dropped although the tokens cannot be read"
     )
@@ -372,7 +372,7 @@ def test_dry_runs_report_what_is_done(bank: Bank) -> None:
     planned, done = memory.age(BANK, dry_run=True), memory.age(BANK)
     assert (planned.moved, planned.text_dropped) == (done.moved, done.text_dropped) == ([], [])
     assert planned.unreadable == done.unreadable
-    assert "move it by foxing reencode" in done.unreadable[0].reason
+    assert "run foxing reencode" in done.unreadable[0].reason
     (left,) = memory.tick().unreadable[BANK]
     assert left.reason == done.unreadable[0].reason
     bank.open().age(BANK)

@@ -200,7 +200,7 @@ def test_a_missing_blob_is_an_error_of_its_page_alone(
         if path.name == reference.name:
             path.unlink()
 
-    with pytest.raises(TokensDamaged, match="missing in object storage"):
+    with pytest.raises(TokensDamaged, match="missing from object storage"):
         memory.read_page("ana", first.id)
 
     assert memory.read_page("ana", second.id).text
@@ -225,7 +225,7 @@ def test_a_page_whose_tokens_are_missing_is_not_aged_from_its_text(
     path.rename(storage.folder.with_name("aside"))
     with Memory(options, clock=lambda: START + DAY, options=MemoryOptions(embedder="none")) as other:
         report = other.age("ana", now=START + 10 * DAY)
-        assert [(left.page_id, "missing in object storage" in left.reason) for left in report.unreadable] == [
+        assert [(left.page_id, "missing from object storage" in left.reason) for left in report.unreadable] == [
             (page.id, True)
         ]
         assert tokens(database_url) == [stored]
@@ -241,7 +241,7 @@ def test_a_changed_object_is_not_taken_for_the_blob(memory: Memory, storage: Sto
     fill(memory, pages=1)
     for path in storage.files():
         path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with pytest.raises(TokensDamaged, match="missing in object storage"):
+    with pytest.raises(TokensDamaged, match="missing from object storage"):
         memory.read_page("ana", memory.pages("ana").pages[0].id)
 
 
