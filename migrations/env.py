@@ -1,4 +1,4 @@
-"""MessageRanges migrations on the connection that `foxing.memory.storage.database` passes in."""
+"""Runs migrations on the connection passed in by `foxing.memory.storage.database`."""
 
 from alembic import context
 
@@ -6,6 +6,7 @@ from foxing.memory.storage.schema import metadata
 
 
 def run() -> None:
+    """Runs the migrations within the caller's transaction."""
     connection = context.config.attributes["connection"]
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     # within the caller's transaction, so that the schema and its version change together

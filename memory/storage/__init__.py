@@ -1,1 +1,1 @@
-"""The database: connection, schema and repositories."""
+"""Storage: database connection, schema and repositories."""

@@ -1,4 +1,4 @@
-"""Column types and functions that SQLite and PostgreSQL share."""
+"""Column types and functions with the same behaviour on SQLite and PostgreSQL."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -30,25 +30,28 @@ from foxing.memory.values.policy import AgeFrom
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: aware in Python, in UTC in the database. Binding a naive datetime raises `ValueError`."""
+    """Timestamp: aware in Python, in UTC in the database. Binding a naive datetime raises `ValueError`."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Converts to UTC."""
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError("a naive datetime reached the database")
-        return value.astimezone(UTC)  # SQLite's type leaves the time zone out
+        return value.astimezone(UTC)  # SQLite's type drops the time zone
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Returns an aware datetime in UTC."""
         if value is None:
             return None
         moment: datetime = value
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """Returns a processor that raises `StorageError` for a damaged value."""
         read = super().result_processor(dialect, coltype)
         if read is None:
             return None
@@ -57,30 +60,32 @@ class UtcDateTime(TypeDecorator[datetime]):
             try:
                 return read(value)
             except (TypeError, ValueError) as error:
-                raise StorageError("the database has a time that is none: it is damaged; restore a backup") from error
+                raise StorageError("the database is damaged: it has an invalid time; restore a backup") from error
 
         return checked
 
 
-_ESCAPE = "\x10"  # data link escape: hardly ever in a text, and doubled where it is
+_ESCAPE = "\x10"  # data link escape: rare in text, doubled where it occurs
 
 
 class EscapedText(TypeDecorator[str]):
-    """Text in PostgreSQL, which cannot store NUL, so that it is escaped, reversibly."""
+    """Text on PostgreSQL, which cannot store NUL: NUL is escaped reversibly."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Escapes NUL."""
         return None if value is None else _escaped(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        """Reverses the escaping of NUL."""
         return None if value is None else _unescaped(value)
 
 
 def user_text(chars: int | None = None) -> TypeEngine[str]:
-    """Text as users send it, NUL included. An escaped text may be longer than the text, so that only SQLite has the
-    length, which it does not enforce."""
+    """Returns the type of a text from users, which may contain NUL. `chars`: maximum length before escaping, declared
+    for SQLite only, which does not enforce it."""
     plain = Text() if chars is None else String(chars)
     return plain.with_variant(EscapedText(), "postgresql")
 
@@ -96,24 +101,26 @@ def _unescaped(text: str) -> str:
 
 
 class EscapedJson(TypeDecorator[dict[str, Any]]):
-    """A JSON object in PostgreSQL, which searches only JSONB, in whose strings NUL is escaped."""
+    """JSON object on PostgreSQL, as JSONB, with NUL escaped in its strings."""
 
     impl = JSONB(none_as_null=True)
     cache_ok = True
 
     def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> Any:
+        """Escapes NUL in all strings."""
         return _with_strings(value, _escaped)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """Reverses the escaping of NUL."""
         return _with_strings(value, _unescaped)
 
 
-#: A JSON object; None is SQL's null.
+#: JSON object; None becomes SQL NULL.
 JsonObject: TypeEngine[Any] = JSON(none_as_null=True).with_variant(EscapedJson(), "postgresql")
 
 
 def _with_strings(value: Any, change: Callable[[str], str]) -> Any:
-    """A JSON value with all its strings changed, keys included."""
+    """Returns a JSON value with `change` applied to all its strings, keys included."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
@@ -122,7 +129,7 @@ def _with_strings(value: Any, change: Callable[[str], str]) -> Any:
 
 
 class octet_length(GenericFunction[int]):
-    """Length of a text in UTF-8 bytes. SQLite's `length` counts characters, and stops at the first NUL."""
+    """Length of a text in UTF-8 bytes. SQLite's `length` counts characters and stops at the first NUL."""
 
     type = Integer()
     inherit_cache = True
@@ -134,23 +141,23 @@ def _octet_length_in_sqlite(element: octet_length, compiler: SQLCompiler, **opti
 
 
 class JsonIds(TypeDecorator[Sequence[int]]):
-    """Ids as JSON, which SQLite reads as a table."""
+    """Ids as a JSON array, which SQLite can read as a table."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
+        """Encodes the ids as JSON."""
         return json.dumps(list(value or ()))
 
 
-#: Ids as one parameter, whatever their number: an IN (…) with a parameter for each takes longer to build than to
-#: answer.
+#: List of ids as one parameter. An IN (…) with a parameter for each id takes longer to build than to execute.
 IdList: TypeEngine[Sequence[int]] = JsonIds().with_variant(ARRAY(BigInteger()), "postgresql")
 
 
 class is_among(GenericFunction[Any]):
-    """Whether a column is one of the ids of an `IdList`. It has no type, because SQLite would have a truth value
-    compared with 1, and use no index for that."""
+    """Condition that a column is one of the ids of an `IdList`. It has no type, because SQLite would compare a boolean
+    with 1 and then not use an index."""
 
     type = NullType()
     inherit_cache = True
@@ -169,13 +176,13 @@ def _is_among_in_postgresql(element: is_among, compiler: SQLCompiler, **options:
 
 
 def among(column: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
-    """The condition that a column is one of `ids`."""
+    """Returns the condition that a column is one of `ids`."""
     return is_among(column, bindparam(None, list(ids), IdList))
 
 
 class json_contains(GenericFunction[bool]):
-    """Whether a JSON object has all members of another, whose values are no objects or lists. Numbers
-    are equal whatever their notation; true and 1 are not."""
+    """Condition that a JSON object has all members of another one, whose values are scalars. Numbers are equal
+    regardless of notation; true and 1 are not equal."""
 
     type = Boolean()
     inherit_cache = True
@@ -200,12 +207,12 @@ def _json_contains_in_postgresql(element: json_contains, compiler: SQLCompiler, 
 def age_start(
     said_at: ColumnElement[datetime], arrived_at: ColumnElement[datetime], age_from: AgeFrom
 ) -> ColumnElement[datetime]:
-    """`Policy.age_start` in SQL."""
+    """Returns `Policy.age_start` in SQL."""
     return case((arrived_at > said_at, arrived_at), else_=said_at) if age_from == "arrival" else said_at
 
 
-#: SQLite generates only keys of type INTEGER.
+#: Type of primary keys. SQLite generates keys only for columns of type INTEGER.
 Key = BigInteger().with_variant(Integer(), "sqlite")
 
-#: Text without control characters that is compared byte by byte, whatever the language of the database.
+#: Text without control characters, compared byte by byte regardless of the locale of the database.
 ByteOrdered = Text().with_variant(Text(collation="C"), "postgresql")

@@ -1,20 +1,20 @@
-"""A semaphore that is given to those who wait for it in the order in which they came.
+"""Semaphore that serves waiting threads in order of arrival.
 
-Python's locks are given to any of them. SQLite lets a waiting writer try again after a pause that grows, so that
-whoever came last mostly writes first.
+Python's locks wake any waiting thread. SQLite makes a waiting writer retry after growing pauses, so that the last to
+arrive is usually served first.
 """
 
 import os
 from collections import deque
 from threading import Lock
 
-FOREVER = -1.0  # of a time limit
+FOREVER = -1.0  # timeout
 
 
 class FairSemaphore:
-    """A semaphore for the threads of a process, first come, first served, which `number` of them may hold at once.
+    """Semaphore for the threads of a process, first come, first served. Up to `number` threads may hold it at once.
 
-    `with semaphore:` waits for as long as it takes.
+    `with semaphore:` waits without a timeout.
     """
 
     def __init__(self, number: int = 1) -> None:
@@ -29,7 +29,7 @@ class FairSemaphore:
 
     @property
     def waiting(self) -> int:
-        """How many threads wait."""
+        """Number of waiting threads."""
         return len(self._waiting)
 
     def __enter__(self) -> None:
@@ -39,8 +39,8 @@ class FairSemaphore:
         self.release()
 
     def acquire(self, timeout_s: float = FOREVER) -> bool:
-        """Acquires the semaphore for the calling thread; False if that took longer than `timeout_s`."""
-        if os.getpid() != self._process:  # a thread that does not exist in a forked process may hold it
+        """Acquires the semaphore. Returns False if that takes longer than `timeout_s` seconds."""
+        if os.getpid() != self._process:  # in a forked process, a thread that does not exist there may hold it
             self._begin()
         ticket = Lock()
         ticket.acquire()
@@ -59,7 +59,7 @@ class FairSemaphore:
         return came
 
     def release(self) -> None:
-        """Releases the semaphore, which goes to the thread that has waited longest."""
+        """Releases the semaphore and hands it to the thread that has waited longest."""
         with self._changing:
             if self._waiting:
                 self._waiting.popleft().release()
@@ -67,7 +67,7 @@ class FairSemaphore:
                 self._free += 1
 
     def _leave(self, ticket: Lock) -> None:
-        """Gives up waiting; what was given meanwhile is released."""
+        """Leaves the queue, or releases the semaphore if it was handed over meanwhile."""
         with self._changing:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)

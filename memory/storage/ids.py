@@ -1,5 +1,5 @@
-"""Row ids that are given once. SQLite gives the highest id of a table again after its row was deleted; what another
-process knows of the old row, such as a page that it is encoding, would then be taken for the new one's."""
+"""Row ids that are never reused. SQLite reuses the highest id of a table after its row was deleted; a process that
+still works on the old row, such as a page being encoded, would then act on the new one."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ _c = schema.retired_ids.c
 
 
 def next_id(connection: Connection, table: Table) -> int | None:
-    """An id above those of all rows that `table` has or had; None where the database sees to that itself."""
+    """Returns an id above those of all rows that `table` has or had; None if the database guarantees that itself."""
     if not dialect_of(connection).reuses_ids:
         return None
     highest = select(func.coalesce(func.max(table.c.id), 0)).scalar_subquery()
@@ -23,13 +23,13 @@ def next_id(connection: Connection, table: Table) -> int | None:
 
 
 def with_id(connection: Connection, table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of a new row of `table`, with an id unless the database gives it one."""
+    """Returns the columns of a new row of `table`, with an id unless the database assigns one."""
     number = next_id(connection, table)
     return dict(values) if number is None else {"id": number, **values}
 
 
 def retire(connection: Connection, table: Table, ids: Collection[int]) -> None:
-    """Keeps the ids of rows that are about to be deleted from being given again."""
+    """Prevents the reuse of the ids of rows that are about to be deleted."""
     if not ids or not dialect_of(connection).reuses_ids:
         return
     statement = insert_into(connection, schema.retired_ids).values(table_name=table.name, id=max(ids))

@@ -1,4 +1,4 @@
-"""The manifest of a page: who said which of its messages when, and which cells hold them, packed into few bytes."""
+"""Page manifest: author, time and cells of each message of a page, in a compact encoding."""
 
 import json
 import lzma
@@ -16,8 +16,8 @@ from pydantic import JsonValue
 from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import StorageError
 
-#: Of a keyed digest that are kept of a sealed message. Beside length, role and name, which are compared too, they tell
-#: two messages with one id apart in all but one of 65,536 cases.
+#: Bytes kept of the keyed digest of a sealed message. Length, role and name are compared as well; different messages
+#: with the same id are confused in one of 65,536 cases.
 DIGEST_BYTES = 2
 _FORMAT = 2
 #: Divisors of times in microseconds: minutes, seconds, milliseconds.
@@ -28,72 +28,72 @@ Numbers = npt.NDArray[np.int64]
 
 
 class SealedMessage(NamedTuple):
-    """A message on a page, without its text."""
+    """Message on a page, without its text."""
 
     id: int
-    #: Its id as callers know it; None if that follows from `id`, see `keys.generated`.
+    #: Public id; None if it was generated from `id`, see `keys.generated`.
     key: str | None
     thread_id: int
     role: str
     name: str | None
     #: Microseconds since 1970.
     created_at: int
-    #: Length of its whole text.
+    #: Length of its complete text.
     chars: int
-    #: How many parts the content was given in; 0 if it is just a text.
+    #: Number of content parts; 0 if the content is a plain text.
     parts: int
-    #: In how many passages it is found.
+    #: Number of passages in the index.
     passages: int
-    #: The first bytes of its digest; empty once its text is purged.
+    #: First bytes of its digest; empty once its text is purged.
     digest: bytes
-    #: What the caller keeps with it, as JSON.
+    #: Metadata of the caller, as JSON.
     metadata: str | None
 
 
 class Place(NamedTuple):
-    """The cells of a page that hold a message, or a part of one. Cells are counted row by row; ranges are half open."""
+    """Cells of a page that hold a message, or a part of one. Cells are counted row by row; ranges are half open."""
 
     message_id: int
-    #: Where the header before the text starts.
+    #: First cell of the header, which precedes the text.
     header_start: int
-    #: The cells of the text.
+    #: Range of cells of the text.
     start: int
     stop: int
-    #: The characters of the message that they hold.
+    #: Range of characters of the message in these cells.
     char_start: int
     char_stop: int
 
 
 class ManifestDamaged(StorageError):
-    """What is stored of a page's messages cannot be read."""
+    """The manifest of a page is damaged, or in an unknown format."""
 
 
 @dataclass(frozen=True, eq=False)
 class PageManifest:
-    """The messages of a page and their places on it, as columns."""
+    """Messages of a page and their places on it, as columns."""
 
-    #: int64[n] each, of the messages in the order of their first places
+    #: int64[n] each; messages in the order of their first places
     ids: Numbers
     threads: Numbers
     times: Numbers
     chars: Numbers
     parts: Numbers
     passages: Numbers
-    #: int64[n], of `labels`; those of names are -1 where there is none
+    #: int64[n], indices into `labels`; -1 for messages without a name
     roles: Numbers
     names: Numbers
     labels: Sequence[str]
     keys: Sequence[str | None]
-    #: uint8[n, DIGEST_BYTES], and bool[n] whether the message has one
+    #: uint8[n, DIGEST_BYTES], and bool[n], True for messages that have a digest
     digests: npt.NDArray[np.uint8]
     has_digest: npt.NDArray[np.bool_]
     metadata: Mapping[int, str]
-    #: int64[m, 6], of the places in their order: which message, then as in `Place`
+    #: int64[m, 6], the places in order: index of the message, then the fields of `Place`
     cells: Numbers
 
     @classmethod
     def of(cls, messages: Iterable[SealedMessage], places: Sequence[Place]) -> "PageManifest":
-        """The manifest of these places and of those of `messages` that have one."""
+        """Returns the manifest of these places. Messages without a place are left out."""
         known = {message.id: message for message in messages}
         order = {message_id: number for number, message_id in enumerate(dict.fromkeys(p.message_id for p in places))}
         found = [known[message_id] for message_id in order]
@@ -125,10 +125,11 @@ class PageManifest:
 
     @cached_property
     def place_of(self) -> Mapping[int, int]:
-        """Message id → its number on the page."""
+        """Message id → index of the message on the page."""
         return {message_id: place for place, message_id in enumerate(self.ids.tolist())}
 
     def message(self, number: int) -> SealedMessage:
+        """Returns the message with that index."""
         name = int(self.names[number])
         return SealedMessage(
             int(self.ids[number]),
@@ -146,20 +147,22 @@ class PageManifest:
 
     @property
     def messages(self) -> list[SealedMessage]:
+        """All messages, in order."""
         return [self.message(number) for number in range(len(self))]
 
     @cached_property
     def places(self) -> list[Place]:
+        """All places, in order."""
         ids = self.ids.tolist()
         return [Place(ids[number], *rest) for number, *rest in self.cells.tolist()]
 
     @property
     def memory_bytes(self) -> int:
-        """About what it takes in memory."""
+        """Approximate size in memory, in bytes."""
         return 1_000 + 260 * len(self) + 250 * len(self.cells) + sum(map(len, self.metadata.values()))
 
     def pack(self) -> bytes:
-        """The manifest in few bytes, with a checksum."""
+        """Returns the manifest in its compact encoding, with a checksum."""
         columns, unit, wide = self._columns()
         numbers = [_planes(column) for column in columns]
         counts = [len(self), len(self.cells), unit, wide, int(self.has_digest.sum())]
@@ -172,8 +175,8 @@ class PageManifest:
         return bytes([_FORMAT]) + zlib.crc32(packed).to_bytes(4, "little") + packed
 
     def _columns(self) -> tuple[list[Numbers], int, bool]:
-        """What is packed: mostly differences from what can be told from before; the unit of the times; and whether most
-        characters take two cells."""
+        """Returns the columns to pack, mostly as differences from predicted values; the unit of the times; and True if
+        most characters take two cells."""
         unit = next(number for number, size in enumerate(_UNITS) if not (self.times % size).any())
         which, header, start, stop, char_start, char_stop = self.cells.T
         characters = char_stop - char_start
@@ -204,7 +207,7 @@ class PageManifest:
 
     @classmethod
     def unpack(cls, packed: bytes) -> "PageManifest":
-        """The manifest of `pack`. Raises `ManifestDamaged`."""
+        """Decodes the result of `pack`. Raises `ManifestDamaged`."""
         try:
             return cls._unpack(packed)
         except _INVALID as error:
@@ -238,17 +241,17 @@ class PageManifest:
 
 
 class PageMessages(NamedTuple):
-    """Which messages are on a page."""
+    """Ids of the messages on a page."""
 
-    #: int64[n], their ids, ascending
+    #: int64[n], ids, ascending
     ids: Numbers
-    #: Message id → number of its passages, for those that are found in several
+    #: Message id → number of passages, for messages with several
     several_passages: Mapping[int, int]
 
     @classmethod
     def unpack(cls, packed: bytes) -> "PageMessages":
-        """The messages of `PageManifest.pack`, in a quarter of the time that the whole manifest takes. Raises
-        `ManifestDamaged`."""
+        """Decodes the ids from the result of `PageManifest.pack`, in a quarter of the time of the complete manifest.
+        Raises `ManifestDamaged`."""
         try:
             read = _Packed(packed)
             ids, passages = _sums(read.column(_IDS)), read.column(_PASSAGES) + 1
@@ -259,22 +262,23 @@ class PageMessages(NamedTuple):
 
     @property
     def memory_bytes(self) -> int:
-        """About what it takes in memory."""
+        """Approximate size in memory, in bytes."""
         return 500 + self.ids.nbytes + 200 * len(self.several_passages)
 
 
 _COLUMNS = 15
-_IDS, _PASSAGES = 0, 5  # their columns
+_IDS, _PASSAGES = 0, 5  # indices of columns
 _HEAD = 5 + _COLUMNS  # counts, and the widths of the columns
 _OTHER_VERSION = (
-    "the manifest of a page was written by another version of foxing; export the bank with that, and import it here"
+    "the manifest of a page was written by another version of foxing; export the bank with that version, and import it "
+    "here"
 )
 _DAMAGED = "the manifest of a page is damaged; restore the database from a backup"
 _INVALID = (lzma.LZMAError, ValueError, IndexError, TypeError)
 
 
 class _Packed:
-    """The parts of a packed manifest. Raises one of `_INVALID`, or `ManifestDamaged` for another format."""
+    """Parser of a packed manifest. Raises one of `_INVALID`, or `ManifestDamaged` for another format."""
 
     def __init__(self, packed: bytes) -> None:
         if zlib.crc32(packed[5:]) != int.from_bytes(packed[1:5], "little"):
@@ -300,7 +304,7 @@ class _Packed:
 
 
 def _places(chars: Numbers, columns: Sequence[Numbers], wide: bool) -> Numbers:
-    """int64[m, 6], see `PageManifest.cells`, of the last columns of `PageManifest._columns`."""
+    """Returns int64[m, 6], see `PageManifest.cells`, decoded from the last columns of `PageManifest._columns`."""
     which, header, start, cells, first, rest = columns
     which = _signed(which) + np.arange(len(which))
     char_stop = chars[which] - _signed(rest)
@@ -326,7 +330,7 @@ def _sums(steps: Numbers) -> Numbers:
 
 
 def _zigzag(values: Numbers) -> Numbers:
-    """Small numbers for numbers near zero: 0, -1, 1, -2, …"""
+    """Maps integers to non-negative ones that are small if the integers are near zero: 0, -1, 1, -2, …"""
     return (values << 1) ^ (values >> 63)
 
 
@@ -335,13 +339,13 @@ def _signed(values: Numbers) -> Numbers:
 
 
 def _planes(column: Numbers) -> list[bytes]:
-    """The numbers byte by byte, the lowest bytes first, as many as the largest needs."""
+    """Returns the numbers as byte planes, lowest first, as many as the largest number needs."""
     width = -(-int(column.max(initial=0)).bit_length() // 8) if len(column) else 0
     return [part.tobytes() for part in column.astype("<u8").view(np.uint8).reshape(-1, 8).T[:width]]
 
 
 def _numbers(planes: bytes, width: int, length: int) -> Numbers:
-    """The inverse of `_planes`. Most columns have one byte a number, or none."""
+    """Decodes the result of `_planes`. Most columns have one byte per number, or none."""
     parts = np.frombuffer(planes, np.uint8).reshape(width, length)
     numbers = parts[0].astype(np.int64) if width else np.zeros(length, np.int64)
     for place in range(1, width):

@@ -1,4 +1,4 @@
-"""Which messages of a bank count, in SQL over open messages, and over the manifests of pages."""
+"""Message filters, as SQL over open messages and as masks over the manifests of pages."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -23,34 +23,34 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def microseconds(time: datetime) -> int:
-    """Microseconds since 1970, as in `manifest.SealedMessage`."""
+    """Returns microseconds since 1970, as in `manifest.SealedMessage`."""
     return (time - _EPOCH) // _MICROSECOND
 
 
 def instant(number: int) -> datetime:
-    """The time of `microseconds`."""
+    """Returns the time of `microseconds`."""
     return _EPOCH + timedelta(microseconds=number)
 
 
 @dataclass(frozen=True)
 class MessageFilter:
-    """Which messages of a bank count: those of a half-open time window, of a thread, with some metadata, of some roles,
-    or all."""
+    """Filter for messages of a bank by half-open time window, thread, metadata and roles. Admits all by default."""
 
     since: datetime | None = None
     until: datetime | None = None
     thread_id: int | None = None
-    #: Members that the metadata must have, with equal values.
+    #: Members that the metadata must have, with these values.
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
-    #: Who may have said them; anybody if there are none.
+    #: Roles to admit; empty for all.
     roles: Collection[str] = frozenset()
 
     @property
     def admits_all(self) -> bool:
+        """True if no condition is set."""
         return self == MessageFilter()
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """The filter as SQL over open messages; empty if it lets everything through."""
+        """Returns the filter as SQL conditions on open messages; empty if it admits all."""
         conditions: list[ColumnElement[bool]] = []
         if self.since is not None:
             conditions.append(_c.created_at >= self.since)
@@ -65,7 +65,7 @@ class MessageFilter:
         return conditions
 
     def page_conditions(self) -> list[ColumnElement[bool]]:
-        """What is true of every page with messages that the filter lets through, as SQL over pages."""
+        """Returns SQL conditions met by every page with a matching message."""
         conditions: list[ColumnElement[bool]] = []
         if self.since is not None:
             conditions.append(_p.last_at >= self.since)
@@ -77,7 +77,7 @@ class MessageFilter:
         return conditions
 
     def mask(self, manifest: PageManifest) -> npt.NDArray[np.bool_]:
-        """bool[n]: which messages of a page the filter lets through."""
+        """Returns bool[n]: True for the messages of a page that match."""
         result = np.ones(len(manifest), dtype=bool)
         if self.since is not None:
             result &= manifest.times >= microseconds(self.since)
@@ -100,5 +100,5 @@ class MessageFilter:
 
 
 def _equal(held: JsonValue, wanted: Scalar) -> bool:
-    """Whether two values are the same in JSON: numbers whatever their notation, and true is not 1."""
+    """True if two JSON values are equal: numbers regardless of notation; true does not equal 1."""
     return isinstance(held, bool) == isinstance(wanted, bool) and held == wanted

@@ -1,4 +1,4 @@
-"""Which database, and how connections to it are held."""
+"""Database options: location, connection pool, timeouts, object storage."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from foxing.memory.errors import StorageError
 
 from .blobs.store import BlobStore
 
-BLOBS = "foxing_blobs"  # option of connections: their `BlobPlace`
+BLOBS = "foxing_blobs"  # execution option that holds the `BlobPlace`
 BLOBS_MIN_BYTES = 16 << 10  # 16 KiB
 
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
@@ -19,59 +19,58 @@ _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
 @dataclass(frozen=True)
 class DatabaseOptions:
-    """A database, how connections to it are held, and how long to wait for what others hold."""
+    """Location of a database, and options of its connections."""
 
     #: URL of a database (`postgresql://user@host/name`), path of a SQLite file, or None for the default file.
     database: str | Path | None = field(default=None, repr=False)
-    #: Connections that stay open; None for 5 with SQLite and 20 with PostgreSQL.
+    #: Connections kept open; None for 5 with SQLite and 20 with PostgreSQL.
     pool_size: int | None = None
-    #: Further connections that are opened under load and closed afterwards; None for 60 with SQLite and none with
-    #: PostgreSQL.
+    #: Additional connections under load, closed afterwards; None for 60 with SQLite and 0 with PostgreSQL.
     max_overflow: int | None = None
-    #: Seconds that a transaction waits for a free connection.
+    #: Timeout of waiting for a free connection, in seconds.
     pool_timeout_s: float = 30.0
-    #: Seconds that a writer waits for a lock that another one holds.
+    #: Timeout of waiting for a lock, in seconds.
     busy_timeout_s: float = 30.0
-    #: PostgreSQL: seconds that the server may take to accept a connection.
+    #: PostgreSQL: timeout of opening a connection, in seconds.
     connect_timeout_s: float = 10.0
-    #: PostgreSQL: seconds that a statement may take; 0 for no limit.
+    #: PostgreSQL: timeout of a statement, in seconds; 0 for none.
     statement_timeout_s: float = 120.0
-    #: PostgreSQL: seconds that a transaction may wait for this process; 0 for no limit.
+    #: PostgreSQL: timeout of an idle transaction, in seconds; 0 for none.
     idle_timeout_s: float = 120.0
-    #: PostgreSQL: whose banks there are; None for those that are nobody's. Row-level security keeps all others from
-    #: the connections, whose role must be one that it applies to. Letters, digits and `. _ - : @`.
+    #: PostgreSQL: owner whose banks are visible; None for banks without an owner. Row-level security hides all others,
+    #: so the role of the connections must be subject to it. Letters, digits and `. _ - : @`.
     owner: str | None = None
-    #: URL of an object storage for large blobs, `s3://bucket/prefix` or `file:///folder`; None to keep them here.
+    #: URL of an object storage for large blobs, `s3://bucket/prefix` or `file:///folder`; None to keep them in the
+    #: database.
     blobs_url: str | None = field(default=None, repr=False)
-    #: Bytes from which on a blob is large.
+    #: Minimum size of a large blob, in bytes.
     blobs_min_bytes: int = BLOBS_MIN_BYTES
-    #: Whether a database that does not exist is created; otherwise opening it raises `NoDatabase`.
+    #: True to create a database that does not exist; otherwise opening it raises `NoDatabase`.
     create: bool = True
 
     @property
     def blobs(self) -> "BlobPlace | None":
-        """Where large blobs go."""
+        """Object storage for large blobs; None if they are kept in the database."""
         return None if self.blobs_url is None else BlobPlace(BlobStore(self.blobs_url), self.blobs_min_bytes)
 
 
 @dataclass(frozen=True)
 class BlobPlace:
-    """Where large blobs go, in place of the database."""
+    """Object storage for blobs of at least `min_bytes` bytes."""
 
     store: BlobStore
-    #: Bytes from which on a blob is large.
     min_bytes: int
 
 
 def default_database() -> Path:
-    """The path of the SQLite file in the user's data folder."""
+    """Returns the path of the SQLite file in the user's data folder."""
     return user_data_path("foxing") / "foxing.db"
 
 
 def database_url(database: str | Path | None) -> URL:
-    """The SQLAlchemy URL of `database`: a URL, the path of a SQLite file, or None for the default file.
+    """Returns the SQLAlchemy URL of `database`: a URL, the path of a SQLite file, or None for the default file.
 
-    Raises `StorageError` if it is none, or names a kind of database that is not supported.
+    Raises `StorageError` if the URL is invalid, or names an unsupported kind of database.
     """
     if database is None:
         database = default_database()
@@ -79,7 +78,7 @@ def database_url(database: str | Path | None) -> URL:
         return URL.create("sqlite", database=str(Path(database).expanduser().resolve()))
     try:
         url = make_url(database)
-    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
+    except (ArgumentError, ValueError) as error:  # ValueError for an invalid port
         raise _unsupported("this is not a database URL") from error
     if url.drivername in _POSTGRESQL:
         return url.set(drivername="postgresql+psycopg")
@@ -95,5 +94,5 @@ def _unsupported(reason: str) -> StorageError:
 
 
 def shown(url: URL) -> str:
-    """The URL without passwords, wherever they stand in it."""
+    """Returns the URL without passwords."""
     return url.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)

@@ -1,4 +1,4 @@
-"""The tables, in types that both SQLite and PostgreSQL have."""
+"""Tables, in types that both SQLite and PostgreSQL support."""
 
 from sqlalchemy import (
     JSON,
@@ -21,10 +21,10 @@ from sqlalchemy import (
 
 from .columns import ByteOrdered, JsonObject, Key, UtcDateTime, user_text
 
-#: Table and column of what PostgreSQL has for its policies alone: nothing here reads or writes it.
+#: (table, column) of columns that exist on PostgreSQL only, for its row-level security policies.
 POLICY_COLUMNS = frozenset({("blobs", "owner"), ("message_keys", "owner")})
 
-#: Tables that hold nothing of a bank; the policies leave them alone.
+#: Tables without data of banks, which have no policies.
 SHARED_TABLES = frozenset({"embedders", "retired_ids", "secrets"})
 
 metadata = MetaData(
@@ -43,21 +43,21 @@ banks = Table(
     Column("name", String(200), nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("policy", JSON, nullable=False),
-    #: Incremented by every sealing, so that two processes that seal at once notice.
+    #: Incremented by every sealing, to detect concurrent sealing.
     Column("seal_version", Integer, nullable=False, server_default=text("0")),
-    #: Incremented when embeddings of older messages change, so that processes read them again.
+    #: Incremented when embeddings of older messages change, to invalidate caches.
     Column("embeddings_version", Integer, nullable=False, server_default=text("0")),
-    #: Incremented by every record that is stored, whose version it becomes.
+    #: Version of the record stored last; incremented by every write of a record.
     Column("records_version", Key, nullable=False, server_default=text("0")),
-    #: Incremented when ranges of a new page are added, and when others are added or removed: `sealed.bank_ranges`.
+    #: Incremented when ranges of a new page are added, and when others change; see `sealed.bank_ranges`.
     Column("ranges_added", BigInteger, nullable=False, server_default=text("0")),
     Column("ranges_changed", BigInteger, nullable=False, server_default=text("0")),
-    #: Whose it is; null if it is nobody's. PostgreSQL sets it, and keeps other owners from all rows of the bank, see
+    #: Owner; null if it has none. Set by PostgreSQL, whose policies hide all rows of the bank from other owners; see
     #: `options.DatabaseOptions.owner`.
     Column("owner", String(200)),
 )
 
-#: Random bytes that never leave the database.
+#: Random keys, which are never exported.
 secrets = Table(
     "secrets",
     metadata,
@@ -66,7 +66,7 @@ secrets = Table(
     sqlite_with_rowid=False,
 )
 
-#: The highest id of a row that was deleted from a table; SQLite would give it again. See `ids`.
+#: Highest id of a deleted row per table, which SQLite would reuse. See `ids`.
 retired_ids = Table(
     "retired_ids",
     metadata,
@@ -84,43 +84,43 @@ threads = Table(
     UniqueConstraint("bank_id", "name"),
 )
 
-#: Messages that are not sealed to their end. What is sealed is in the manifests of pages.
+#: Open messages: those that are not sealed completely. Sealed ones are in the manifests of pages.
 messages = Table(
     "messages",
     metadata,
     Column("id", Key, primary_key=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False),
-    #: Its id as callers know it; null if it was generated, see `repositories.sealed.keys`.
+    #: Public id; null if it was generated, see `repositories.sealed.keys`.
     Column("key", user_text(200)),
     Column("thread_id", ForeignKey("threads.id"), nullable=False),
     Column("role", String(20), nullable=False),
     Column("name", user_text(200)),
     Column("created_at", UtcDateTime, nullable=False),
-    #: When it came into the bank.
+    #: Time of arrival in the bank.
     Column("arrived_at", UtcDateTime, nullable=False),
-    #: The exact text.
+    #: Exact text.
     Column("content", user_text(), nullable=False),
-    #: How many parts the content was given in; 0 if it is just a text, else the text is their rendering.
+    #: Number of content parts, of which the text is a rendering; 0 if the content is a plain text.
     Column("parts", Integer, nullable=False, server_default=text("0")),
-    #: What the caller keeps with the message.
+    #: Metadata of the caller.
     Column("metadata", JsonObject),
-    #: Keyed: tells a message stored twice from a different one under the same key.
+    #: Keyed digest: distinguishes a message stored twice from a different one with the same id.
     Column("digest", LargeBinary(16), nullable=False),
     Column("chars", Integer, nullable=False),
-    #: Characters that are on pages; a message longer than a page is sealed in parts.
+    #: Number of characters on pages; a message longer than a page is sealed in parts.
     Column("sealed_chars", Integer, nullable=False, server_default=text("0")),
-    #: In how many passages it is found and given back.
+    #: Number of passages in the index.
     Column("passages", Integer, nullable=False, server_default=text("1")),
     Index("ix_messages_bank_id_created_at", "bank_id", "created_at", "id"),
-    Index("ix_messages_thread_id", "thread_id", "id"),  # finds the messages before and after one in its thread
-    sqlite_autoincrement=True,  # the id of a message that is sealed must not be used again
+    Index("ix_messages_thread_id", "thread_id", "id"),  # for neighbours in a thread
+    sqlite_autoincrement=True,  # ids of sealed messages must not be reused
 )
 
-#: Finds messages by the ids that callers chose, open ones and sealed ones; see `repositories.sealed.keys`.
+#: Hash index of the ids chosen by callers, for open and sealed messages; see `repositories.sealed.keys`.
 message_keys = Table(
     "message_keys",
     metadata,
-    #: Of the bank and the id. Another message may have the same.
+    #: Hash of bank and public id. Not unique.
     Column("hash", Integer, primary_key=True, autoincrement=False),
     Column("message_id", BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
@@ -132,7 +132,7 @@ pages = Table(
     Column("id", Key, primary_key=True),
     Column("key", String(40), nullable=False, unique=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False),
-    #: Incremented by every change; writers compare and swap on it.
+    #: Incremented by every change, for compare-and-swap.
     Column("version", Integer, nullable=False, server_default=text("1")),
     Column("tier", String(10), nullable=False),
     Column("codec", String(40), nullable=False),
@@ -142,12 +142,12 @@ pages = Table(
     Column("sealed_at", UtcDateTime, nullable=False),
     Column("first_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
-    #: When the last of its messages came into the bank.
+    #: Latest time of arrival of its messages.
     Column("arrived_at", UtcDateTime, nullable=False),
     Column("messages", Integer, nullable=False),
     Column("vision_tokens", Integer, nullable=False),
     Column("token_bytes", Integer, nullable=False),
-    #: Of what is stored of the exact text beside the tokens.
+    #: Bytes stored for the exact text, in addition to the tokens.
     Column("text_bytes", Integer, nullable=False, server_default=text("0")),
     Column("text_kept", Boolean, nullable=False, server_default=false()),
     Column("confidence", Float, nullable=False),
@@ -156,43 +156,43 @@ pages = Table(
     Index("ix_pages_bank_id_last_at", "bank_id", "last_at", "id", "first_at"),
 )
 
-#: The large columns of pages, in a table of their own so that listing pages does not read them.
+#: Large columns of pages, in a separate table so that listing pages does not read them.
 page_contents = Table(
     "page_contents",
     metadata,
     Column("page_id", ForeignKey("pages.id"), primary_key=True),
     Column("tokens", LargeBinary, nullable=False),
-    #: What the tokens do not read of the exact text, see `pages.exact_text`; null once it is dropped.
+    #: Exact text, or corrections to the tokens' reading, see `pages.exact_text`; null once it is dropped.
     Column("text", LargeBinary),
 )
 
-#: Blobs that are in object storage; columns hold references to them, see `storage.blobs.reference`.
+#: Blobs in object storage; columns hold references to them, see `storage.blobs.reference`.
 blobs = Table(
     "blobs",
     metadata,
-    #: The name of the object: the digest of its content and a random number.
+    #: Name of the object: digest of its content and a nonce.
     Column("name", String(90), primary_key=True),
-    #: Finds a blob by its content; null once it is to be deleted, and must not be used again.
+    #: Digest of the content, for reuse; null once the blob is marked for deletion.
     Column("digest", LargeBinary(32), unique=True),
-    #: The bank that it belongs to. The bank may be gone before it.
+    #: Bank that it belongs to, which may be deleted earlier.
     Column("bank", Key, nullable=False),
     Column("size", BigInteger, nullable=False),
-    #: How many columns refer to it.
+    #: Reference count.
     Column("uses", Integer, nullable=False),
     Index("ix_blobs_uses", "uses"),
 )
 
-#: The messages of a page and their places on it; see `storage.manifest`.
+#: Messages of a page and their places on it; see `storage.manifest`.
 page_manifests = Table(
     "page_manifests",
     metadata,
     Column("page_id", ForeignKey("pages.id"), primary_key=True),
-    #: A new random number with every change: what is known of other stamps must be read again.
+    #: New random number with every change, to invalidate caches.
     Column("stamp", BigInteger, nullable=False),
     Column("manifest", LargeBinary, nullable=False),
 )
 
-#: Which page holds a message; see `repositories.sealed.ranges`.
+#: Index from messages to pages; see `repositories.sealed.ranges`.
 message_ranges = Table(
     "message_ranges",
     metadata,
@@ -201,13 +201,13 @@ message_ranges = Table(
     Column("page_id", ForeignKey("pages.id"), primary_key=True),
     Column("last_message", BigInteger, nullable=False),
     Column("thread_id", ForeignKey("threads.id"), nullable=False),
-    #: How many of them begin on the page.
+    #: Number of messages that begin on the page.
     Column("messages", Integer, nullable=False),
     Index("ix_message_ranges_thread_id", "thread_id", "first_message"),
     sqlite_with_rowid=False,
 )
 
-#: Exact identifiers and the cells that they replace.
+#: Keepsakes: exact identifiers and the cells that they replace.
 keepsakes = Table(
     "keepsakes",
     metadata,
@@ -219,8 +219,8 @@ keepsakes = Table(
     sqlite_with_rowid=False,
 )
 
-#: Which terms new messages contain, and how often; see `recall.lexical.postings.ENTRY`. Terms are hashed and not in the
-#: order of the text, so this is no copy of it.
+#: Terms of new messages with their counts; see `index.postings.ENTRY`. Terms are hashed and not in text order, so
+#: the text cannot be restored from them.
 recent_postings = Table(
     "recent_postings",
     metadata,
@@ -230,21 +230,21 @@ recent_postings = Table(
     sqlite_with_rowid=False,
 )
 
-#: The same of many messages, packed by term.
+#: Terms of many messages, packed by term.
 posting_segments = Table(
     "posting_segments",
     metadata,
     Column("id", Key, primary_key=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False, index=True),
-    #: A new random number with every change: what is known of other stamps need not be read again.
+    #: New random number with every change, to invalidate caches.
     Column("stamp", BigInteger, nullable=False),
-    #: Lowest and highest id of the messages.
+    #: Lowest and highest message id.
     Column("first_message", BigInteger, nullable=False),
     Column("last_message", BigInteger, nullable=False),
     Column("postings", LargeBinary, nullable=False),
 )
 
-#: Who made embeddings: name of the model, and how many numbers its vectors have.
+#: Embedding models and their dimensions.
 embedders = Table(
     "embedders",
     metadata,
@@ -254,7 +254,7 @@ embedders = Table(
     UniqueConstraint("name", "dimensions"),
 )
 
-#: What each message means, as a code of at most 96 bytes; empty if nothing of it is left to embed.
+#: Embedding of each message as a code of at most 96 bytes per passage; empty if no text is left to embed.
 embeddings = Table(
     "embeddings",
     metadata,
@@ -265,7 +265,7 @@ embeddings = Table(
     sqlite_with_rowid=False,
 )
 
-#: How much each message was recalled; see `repositories.recall_weights`.
+#: Decaying count of recalls of each message; see `repositories.recall_weights`.
 recall_weights = Table(
     "recall_weights",
     metadata,
@@ -275,7 +275,7 @@ recall_weights = Table(
     sqlite_with_rowid=False,
 )
 
-#: What ageing dropped, out of reach of recall, until the undo window has passed.
+#: Contents dropped by ageing, kept for undo until the undo window has passed. Not searched by recall.
 trash = Table(
     "trash",
     metadata,
@@ -286,14 +286,14 @@ trash = Table(
     Column("tier", String(10), nullable=False),
     Column("tokens", LargeBinary),
     Column("text", LargeBinary),
-    #: Where messages and keepsakes stood on the page, if it was re-laid out; see `repositories.trash.pack_parts`.
+    #: Earlier spans and keepsakes, if the page was laid out again; see `repositories.trash.pack_parts`.
     Column("parts", LargeBinary),
     Column("dropped_at", UtcDateTime, nullable=False),
     Column("purge_at", UtcDateTime, nullable=False),
     Index("ix_trash_bank_id_purge_at", "bank_id", "purge_at"),
 )
 
-#: Answers to writes with an idempotency key, given again to the same request.
+#: Answers to writes with an idempotency key, repeated for the same request.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -304,49 +304,49 @@ idempotency_keys = Table(
     Column("created_at", UtcDateTime, nullable=False, index=True),
 )
 
-#: Values of agent frameworks that come back exactly; see `foxing.memory.records`.
+#: Exact values stored for agent frameworks; see `foxing.memory.records`.
 records = Table(
     "records",
     metadata,
     Column("id", Key, primary_key=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False),
-    #: Its labels, each followed by U+001F, so that a beginning of labels is a beginning of the text.
+    #: Labels, each followed by U+001F, so that a prefix of labels is a prefix of the text.
     Column("namespace", ByteOrdered, nullable=False),
     Column("key", ByteOrdered, nullable=False),
-    #: JSON as text: a database's own type of JSON would reorder members and round numbers.
+    #: JSON as text: database types for JSON reorder members and round numbers.
     Column("value", Text, nullable=False),
-    #: What a search by words looks at; null for all strings of the value.
+    #: Text for search by words; null for all strings of the value.
     Column("text", user_text()),
-    #: The bank's `records_version` when the record was created, which orders records.
+    #: The bank's `records_version` when the record was created; defines the order of records.
     Column("ordinal", Key, nullable=False),
-    #: The same when it was last stored. Never used twice in a bank, not even for a record that was deleted.
+    #: The bank's `records_version` when it was last stored. Never reused in a bank, not even after deletion.
     Column("version", Key, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    #: Seconds that it lives after it was stored or, where the reader asks for it, read.
+    #: Time to live in seconds, counted from the last write or, if the reader requests it, read.
     Column("ttl_s", Float),
     Column("expires_at", UtcDateTime, index=True),
     UniqueConstraint("bank_id", "namespace", "key"),
     Index("ix_records_bank_id_namespace_ordinal", "bank_id", "namespace", "ordinal"),
 )
 
-#: When the clock next has to look at a bank, for each kind of job. A time may be too early, never too late: whatever
-#: could make work due earlier brings it forward in the same transaction.
+#: Time at which each kind of job of a bank is next due. It may be too early but never too late: every change that makes
+#: work due earlier brings it forward in the same transaction.
 schedule = Table(
     "schedule",
     metadata,
     Column("bank_id", ForeignKey("banks.id"), primary_key=True),
     Column("kind", String(10), primary_key=True),
-    #: Null if nothing becomes due by the passing of time.
+    #: Null if nothing is going to be due.
     Column("due_at", UtcDateTime, index=True),
-    #: Sealing: how many more characters the open messages can take before they may fill a page.
+    #: Sealing: number of characters that can be added to the open messages before they may fill a page.
     Column("chars_left", Integer, nullable=False, server_default=text("0")),
-    #: The codec whose tiers and pages the time was worked out for; null if it does not depend on one.
+    #: Codec for which the time was computed; null if it does not depend on one.
     Column("codec", String(40), index=True),
     sqlite_with_rowid=False,
 )
 
-#: Work that is due, until it is done: at most one job of a kind and bank.
+#: Queue of due jobs, at most one for each bank and kind.
 jobs = Table(
     "jobs",
     metadata,
@@ -358,9 +358,9 @@ jobs = Table(
     Column("run_after", UtcDateTime, nullable=False),
     Column("lease_owner", String(40)),
     Column("lease_until", UtcDateTime),
-    #: How often it was taken.
+    #: Number of attempts.
     Column("attempts", Integer, nullable=False, server_default=text("0")),
-    #: Why it failed the last time.
+    #: Last error.
     Column("last_error", user_text()),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("bank_id", "kind"),

@@ -1,6 +1,6 @@
-"""What the schema of a database may hold: the tables and indexes of its revision.
+"""Check of a database for objects that are not in Foxing's schema.
 
-Triggers, views and rules run as part of ordinary statements, so that a file of somebody else's could act through them.
+Triggers, views and rules run as part of ordinary statements, so an untrusted file could execute code through them.
 """
 
 from collections.abc import Iterable
@@ -13,18 +13,19 @@ from sqlalchemy.pool import StaticPool
 from .database import alembic_config, known_revisions
 from .dialects import SchemaObject, dialect_of
 
-#: What SQLite makes by itself.
+#: Tables that SQLite creates itself.
 _INTERNAL = {"sqlite_sequence", *(f"sqlite_stat{number}" for number in range(1, 5))}
 
 
 def acting(found: Iterable[SchemaObject]) -> list[SchemaObject]:
-    """Those that no revision of Foxing has, and that do something when others are used: triggers, views and virtual
-    tables."""
+    """Returns the objects that can run when others are used: triggers, views and virtual tables. No revision of Foxing
+    has any."""
     return [item for item in found if item.kind not in ("table", "index") or item.virtual]
 
 
 def unknown(found: Iterable[SchemaObject], revision: str) -> list[SchemaObject]:
-    """Those that are not in the schema of that revision; of a newer version, those that are `acting`."""
+    """Returns the objects that are not in the schema of `revision`; for the revision of a newer version, those that are
+    `acting`."""
     if revision not in known_revisions():
         return acting(found)
     known = _known(revision)
@@ -32,12 +33,12 @@ def unknown(found: Iterable[SchemaObject], revision: str) -> list[SchemaObject]:
 
 
 def unknown_objects(connection: Connection, revision: str) -> list[SchemaObject]:
-    """Those of a database."""
+    """Returns the objects of a database that are not in the schema of `revision`."""
     return unknown(dialect_of(connection).schema_objects(connection), revision)
 
 
 def _is_internal(item: SchemaObject) -> bool:
-    """Whether SQLite made it: a name that begins with "sqlite_" is not given to others."""
+    """True if SQLite created the object itself: names that begin with "sqlite_" are reserved."""
     return not item.virtual and (
         (item.kind == "table" and item.name in _INTERNAL)
         or (item.kind == "index" and item.name.startswith(f"sqlite_autoindex_{item.table}_"))
@@ -46,7 +47,7 @@ def _is_internal(item: SchemaObject) -> bool:
 
 @cache
 def _known(revision: str) -> frozenset[SchemaObject]:
-    """The objects of the schema of that revision, made in memory."""
+    """Returns the objects in the schema of `revision`, created in memory."""
     engine: Engine = create_engine("sqlite://", poolclass=StaticPool)
     try:
         with engine.begin() as connection:

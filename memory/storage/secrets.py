@@ -1,4 +1,4 @@
-"""The secret of a database, with which digests of texts are keyed."""
+"""Secrets of a database: the key of digests, and the name of its blob folder."""
 
 import hashlib
 import hmac
@@ -23,13 +23,13 @@ _c = schema.secrets.c
 
 
 def digest_key(connection: Connection) -> bytes:
-    """The key of the digests of messages and requests: 32 random bytes."""
+    """Returns the key of the digests of messages and requests, 32 random bytes."""
     return bytes(connection.execute(select(_c.value).where(_c.name == "digests")).scalar_one())
 
 
 def blob_folder(connection: Connection) -> str:
-    """The folder of this database in an object storage, which others may use as well. A database that is restored from
-    a backup gets another."""
+    """Returns the folder of this database in an object storage, which several databases may share. A database restored
+    from a backup gets a new one."""
     query = select(_c.value).where(_c.name == _FOLDER)
     value = connection.execute(query).scalar_one_or_none()
     if value is None:
@@ -40,18 +40,18 @@ def blob_folder(connection: Connection) -> str:
 
 
 def new_blob_folder() -> str:
-    """A folder that no database has."""
+    """Returns a random folder name, unique to one database."""
     return os.urandom(FOLDER_BYTES).hex()
 
 
 def keyed_digest(key: bytes, digest: bytes) -> bytes:
-    """A digest that cannot be found by trying texts without the key: `DIGEST_BYTES` bytes."""
+    """Returns a digest of `DIGEST_BYTES` bytes that cannot be found by brute force without the key."""
     return hmac.digest(key, digest, "sha256")[:DIGEST_BYTES]
 
 
 def message_digest(key: bytes, identity: Sequence[str | None], metadata: Mapping[str, JsonValue] | None) -> bytes:
-    """The digest of a message, `DIGEST_BYTES` bytes. `identity`: role, name and text, or role, name, its parts as JSON
-    and "parts"."""
+    """Returns the digest of a message, `DIGEST_BYTES` bytes. `identity`: role, name and text, or role, name, its parts
+    as JSON and "parts"."""
     said = list(identity)
     if metadata:
         said.append(compact_json(dict(metadata), sort_keys=True))

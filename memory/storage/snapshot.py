@@ -1,4 +1,4 @@
-"""What a transaction that writes nothing has read: it stays so until the transaction ends, and is read once."""
+"""Cache of rows read in a read-only transaction, which cannot change until it ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +12,10 @@ _KEY = "foxing.snapshot"
 
 
 class Snapshot:
-    """What is known of one state of the database."""
+    """Rows read from one snapshot of the database."""
 
     def __init__(self) -> None:
-        #: by page id
+        #: page id → manifest, and page id → messages
         self.manifests: dict[int, PageManifest] = {}
         self.messages: dict[int, PageMessages] = {}
         #: bank id → its `BankRanges`
@@ -24,8 +24,8 @@ class Snapshot:
 
 @contextmanager
 def reading(connection: Connection) -> Iterator[None]:
-    """To be entered when a transaction begins that writes nothing, until it ends."""
-    info = connection.info  # of a connection that is lost it cannot be asked for
+    """Attaches a `Snapshot` to the connection of a read-only transaction for the duration of the block."""
+    info = connection.info  # not accessible later if the connection is lost
     info[_KEY] = Snapshot()
     try:
         yield
@@ -34,5 +34,5 @@ def reading(connection: Connection) -> Iterator[None]:
 
 
 def of(connection: Connection) -> Snapshot | None:
-    """What the present transaction of a connection has read; None if it may write."""
+    """Returns the snapshot of the current transaction; None if it may write."""
     return connection.info.get(_KEY)

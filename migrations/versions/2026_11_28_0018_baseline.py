@@ -1,7 +1,7 @@
-"""The baseline: all tables of the first release, and PostgreSQL's policies that keep owners of banks apart.
+"""Baseline: all tables of the first release and, on PostgreSQL, row-level security by bank owner.
 
-The policies do not apply to the role that owns the tables. Others see the banks of the owner whom `foxing.owner` names,
-or those that are nobody's.
+The policies do not apply to the role that owns the tables. Other roles see the banks of the owner set in
+`foxing.owner`, or banks without an owner if none is set.
 """
 
 import os
@@ -15,14 +15,14 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-#: SQLite generates only keys of type INTEGER.
+#: SQLite generates keys only for columns of type INTEGER.
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
 JSON_OBJECT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 BYTE_ORDERED = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 OWNER = "nullif(current_setting('foxing.owner', true), '')"
-#: Tables whose rows say whose they are: all others follow their bank or page.
+#: Tables with an owner column. Rows of all others belong to the owner of their bank or page.
 OWNED = ("banks", "message_keys", "blobs")
 OF_BANK = (
     *("threads", "messages", "pages", "message_ranges", "recent_postings", "posting_segments", "embeddings"),
@@ -32,25 +32,29 @@ OF_PAGE = ("page_contents", "page_manifests", "keepsakes")
 
 
 def user_text(chars: int) -> sa.types.TypeEngine[str]:
-    """PostgreSQL escapes NUL, so that a text there may be longer than what was sent."""
+    """Returns the type of a text from users of up to `chars` characters. It has no limit on PostgreSQL, where NUL is
+    escaped."""
     return sa.Text().with_variant(sa.String(chars), "sqlite")
 
 
 def upgrade() -> None:
+    """Creates the tables, the secret key of digests and, on PostgreSQL, the policies."""
     create_tables()
-    #: The key of digests, which never leaves the database.
+    #: Secret key of digests, which stays in the database.
     secrets = sa.table("secrets", sa.column("name"), sa.column("value", sa.LargeBinary()))
     op.bulk_insert(secrets, [{"name": "digests", "value": os.urandom(32)}])
     if op.get_context().dialect.name == "postgresql":
-        keep_owners_apart()
+        create_owner_policies()
 
 
 def downgrade() -> None:
-    raise NotImplementedError("there is nothing before the first schema; delete the database instead")
+    """Raises `NotImplementedError`: there is no earlier schema."""
+    raise NotImplementedError("this is the first schema; delete the database instead")
 
 
-def keep_owners_apart() -> None:
-    for table in ("message_keys", "blobs"):  # which have no bank, or may outlive it
+def create_owner_policies() -> None:
+    """Enables row-level security on all tables that hold data of banks."""
+    for table in ("message_keys", "blobs"):  # these have no bank, or may outlive it
         op.add_column(table, sa.Column("owner", sa.String(200)))
     conditions = {
         **{table: f"owner IS NOT DISTINCT FROM {OWNER}" for table in OWNED},
@@ -65,6 +69,7 @@ def keep_owners_apart() -> None:
 
 
 def create_tables() -> None:
+    """Creates all tables and indexes."""
     op.create_table(
         "banks",
         sa.Column("id", KEY, nullable=False),

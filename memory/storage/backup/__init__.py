@@ -1,1 +1,1 @@
-"""Backups of a whole database in one file, and databases restored from them."""
+"""Backup of a complete database to one file, and restore."""

@@ -1,4 +1,4 @@
-"""Making a backup of a database, and a database of a backup."""
+"""Backup and restore of databases."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from .files import whole_files
 from .postgresql import Programs
 from .values import Backup, BackupError
 
-_SHOWN = 3  # tables that are in the way
+_SHOWN = 3  # existing tables named in an error
 _MAGICS = {SQLITE: sqlite.MAGIC, POSTGRESQL: postgresql.MAGIC}
 
 
@@ -28,11 +28,11 @@ def back_up(
     programs: Programs | None = None,
     progress: Progress | None = None,
 ) -> Backup:
-    """Writes all of `database` as of one moment to the file `path`, while others read and write it, and verifies it.
+    """Writes a consistent snapshot of `database` to the file `path`, while others read and write, and verifies it.
 
-    The file appears when it is whole, with that of its blobs, and only its owner can read it. `overwrite`: whether it
-    may replace another, which stays if this fails. `programs`: those of PostgreSQL. Raises `BackupError` or
-    `StorageError`.
+    The file appears atomically, along with the file of its blobs, and is readable only by its owner. `overwrite`: True
+    to replace an existing backup, which is kept if this one fails. `programs`: client programs of PostgreSQL. Raises
+    `BackupError` or `StorageError`.
     """
     path = path.expanduser().absolute()
     _check_target(database, path, overwrite)
@@ -52,7 +52,7 @@ def back_up(
 def restore(
     database: Database, path: Path, *, programs: Programs | None = None, progress: Progress | None = None
 ) -> Backup:
-    """Makes `database` what the backup `path` holds, all or nothing.
+    """Restores the backup `path` into `database`, all or nothing.
 
     The database must be empty: a SQLite file that does not exist, or a database without tables. An older backup is
     restored with its older schema, which the next command upgrades. Raises `BackupError` or `StorageError`, and
@@ -74,7 +74,7 @@ def restore(
 
     programs = programs or Programs()
     used = _used_blobs(database, path, programs)
-    folder = new_blob_folder()  # never that of the source, which may use it still
+    folder = new_blob_folder()  # not the folder of the source, which may still be in use
     with restored_blobs(database, path, folder, used):
         if database.dialect is SQLITE:
             sqlite.restore(database, path, folder, accept, progress)
@@ -84,7 +84,7 @@ def restore(
 
 
 def _used_blobs(database: Database, path: Path, programs: Programs) -> UsedBlobs:
-    """What a backup of a database of the kind of `database` uses."""
+    """Returns the blobs that a backup uses, for databases of the same kind as `database`."""
     return sqlite.used_blobs(path) if database.dialect is SQLITE else postgresql.used_blobs(path, programs)
 
 
@@ -103,27 +103,25 @@ def _check_target(database: Database, path: Path, overwrite: bool) -> None:
         raise BackupError(f"{path} is not a backup; choose another name")
     if not overwrite:
         raise BackupError(f"{path} exists; choose another name, or replace it with --overwrite")
-    _dialect_of(path)  # a slip must not replace something else
+    _dialect_of(path)  # raises if the file is not a backup
 
 
 def _dialect_of(path: Path) -> Dialect:
-    """The kind of database that a file is a backup of. Raises `BackupError`."""
+    """Returns the kind of database that a file is a backup of. Raises `BackupError`."""
     if path.exists() and not path.is_file():
-        raise BackupError(f"{path} is not a file; name a file that foxing db backup has made")
+        raise BackupError(f"{path} is not a file; name a file made by foxing db backup")
     try:
         with path.open("rb") as file:
             beginning = file.read(max(map(len, _MAGICS.values())))
         log = path.with_name(path.name + "-wal")
         in_use = log.exists() and log.stat().st_size > 0
     except OSError as error:
-        raise BackupError(
-            f"cannot read {path} ({error.strerror}); name a file that foxing db backup has made"
-        ) from error
+        raise BackupError(f"cannot read {path} ({error.strerror}); name a file made by foxing db backup") from error
     dialect = next((kind for kind, magic in _MAGICS.items() if beginning.startswith(magic)), None)
     if dialect is None:
         raise BackupError(f"{path} is not a backup, or is damaged; name a file made by foxing db backup")
     if in_use:
-        raise BackupError(f"{path} is a database in use, with a part of it in {log.name}; make a backup of it first")
+        raise BackupError(f"{path} is a database in use, and part of it is in {log.name}; make a backup of it first")
     return dialect
 
 
@@ -133,7 +131,7 @@ def _check_empty(database: Database) -> None:
         return
     with database.read() as connection:
         tables = sorted(inspect(connection).get_table_names())
-    database.engine.dispose()  # a file that this process has open cannot be replaced
+    database.engine.dispose()  # a file cannot be replaced while this process has it open
     if tables:
         raise BackupError(
             f"{database.display_url} is not empty (it has the tables {', '.join(tables[:_SHOWN])}…); restore into a "

@@ -1,4 +1,4 @@
-"""The blobs of a backup that are not in the database: a ZIP file beside it, `NAME.blobs`."""
+"""Blobs of a backup that are stored outside the database: a ZIP file `NAME.blobs` next to the backup."""
 
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,18 +18,18 @@ from .values import BackupError
 
 _AT_ONCE = 64  # blobs read or written together
 
-#: Name of a blob → the bank that it belongs to.
+#: Blob name → id of the bank that it belongs to.
 UsedBlobs = Mapping[str, int]
 
 
 def file_beside(path: Path) -> Path:
-    """Where the blobs of a backup are."""
+    """Returns the path of the blobs of a backup."""
     return path.with_name(path.name + ".blobs")
 
 
 @contextmanager
 def held_blobs(database: Database) -> Iterator[None]:
-    """No blob of the database that is in use when the block begins, or comes into use in it, is deleted meanwhile."""
+    """Prevents the deletion of blobs that are in use when the block begins or that come into use within it."""
     with database.read() as held:  # blobs are not deleted while an older transaction may refer to them
         database.dialect.lift_time_limits(held)
         held.execute(select(schema.blobs.c.name).limit(1)).all()
@@ -37,8 +37,8 @@ def held_blobs(database: Database) -> Iterator[None]:
 
 
 def write_blobs(database: Database, used: UsedBlobs, path: Path) -> None:
-    """Writes the blobs that a copy of the database uses to the file `path`, which is deleted if there are none. Raises
-    `BackupError` if one of them is missing in the storage, or is not what was put there."""
+    """Writes the blobs that a copy of the database uses to the file `path`, or deletes the file if there are none.
+    Raises `BackupError` if a blob is missing from the storage or was changed there."""
     if not used:
         path.unlink()
         return
@@ -54,24 +54,24 @@ def write_blobs(database: Database, used: UsedBlobs, path: Path) -> None:
                 digest = BlobReference.named(name, 0).digest
                 if content is None or contents.digest_of(key, used[name], content) != digest:
                     raise BackupError(
-                        f"the object {place} is missing in object storage, or was changed there; put it back, or erase "
-                        "the page that uses it, which foxing db check names"
+                        f"the object {place} is missing from object storage or was changed there; put it back, or "
+                        "erase the page that uses it, which foxing db check names"
                     )
                 archive.writestr(name, content)
 
 
 @contextmanager
 def restored_blobs(database: Database, path: Path, folder: str, used: UsedBlobs) -> Iterator[None]:
-    """Uploads the blobs that a backup uses to `folder`, which the database uses that the block makes. If the block
-    raises, they are deleted again, unless the database is there all the same."""
+    """Uploads the blobs of a backup to `folder`, for the database that the block restores. If the block raises, deletes
+    them again, unless the database was restored all the same."""
     if not used:
         yield
         return
     file = file_beside(path)
     if not file.is_file():
-        raise BackupError(f"{file} is missing, which has the blobs of this backup; put it beside {path.name}")
+        raise BackupError(f"{file}, which holds the blobs of this backup, is missing; put it next to {path.name}")
     if database.blobs is None:
-        raise BackupError("this backup has blobs of an object storage; choose one for the restored database").naming(
+        raise BackupError("this backup has blobs in object storage; configure one for the restored database").naming(
             "blobs_url"
         )
     uploaded = list[str]()
@@ -91,11 +91,11 @@ def _upload(database: Database, file: Path, folder: str, names: Sequence[str], u
         with zipfile.ZipFile(file) as archive:
             if missing := set(names).difference(archive.namelist()):
                 raise BackupError(
-                    f"{file} lacks {len(missing)} of the blobs of {file.stem} ({min(missing)}…); it is of another "
-                    "backup: find its own, or use another"
+                    f"{file} lacks {len(missing)} of the blobs of {file.stem} ({min(missing)}…) and belongs to another "
+                    "backup; find the right file, or use another backup"
                 )
             if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                raise BackupError(f"{file} is compressed, as foxing db backup never leaves it; use another")
+                raise BackupError(f"{file} is compressed and was not written by foxing db backup; use another")
             for start in range(0, len(names), _AT_ONCE):
                 batch = {_path_of(folder, name): archive.read(name) for name in names[start : start + _AT_ONCE]}
                 uploaded += batch
@@ -107,8 +107,8 @@ def _upload(database: Database, file: Path, folder: str, names: Sequence[str], u
 
 
 def _is_empty(database: Database) -> bool:
-    """Whether a restore that failed has left the database empty; False if that cannot be told, as where the connection
-    was lost at the commit."""
+    """True if a failed restore has left the database empty; False also if that is unknown, because the connection was
+    lost during the commit."""
     file = database.file
     try:
         return (file is not None and not file.exists()) or database.revision() is None

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and that only their owner can read."""
+"""Files that are written atomically and readable only by their owner."""
 
 import os
 import uuid
@@ -16,16 +16,16 @@ _COPIED_AT_ONCE = 1 << 20  # bytes
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """An empty file beside `path`, with permission for its owner alone, which takes the place of `path` when the block
-    ends, and is deleted with all that SQLite put beside it if the block raises. Raises `BackupError`."""
+    """Yields an empty file next to `path`, readable only by its owner. It replaces `path` when the block ends, and is
+    deleted along with SQLite's files for it if the block raises. Raises `BackupError`."""
     with whole_files(path) as (part,):
         yield part
 
 
 @contextmanager
 def whole_files(*paths: Path) -> Iterator[list[Path]]:
-    """As `whole_file`, for files of one folder that take their places once all of them are whole. If the block deletes
-    one, there is none in its place afterwards."""
+    """Yields such files for several paths in one folder, which replace them together when the block ends. If the block
+    deletes one, its path is deleted as well. Raises `BackupError`."""
     parts = [path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part") for path in paths]
     try:
         for part in parts:
@@ -40,7 +40,7 @@ def whole_files(*paths: Path) -> Iterator[list[Path]]:
             path.unlink(missing_ok=True)
         _flush(paths[0].parent)
     except OSError as error:
-        raise BackupError(f"cannot write {paths[-1]} ({error.strerror or error}); nothing was left of it") from error
+        raise BackupError(f"cannot write {paths[-1]} ({error.strerror or error}); no file was left behind") from error
     finally:
         for part in parts:
             for left in part.parent.glob(f"{part.name}*"):
@@ -49,7 +49,7 @@ def whole_files(*paths: Path) -> Iterator[list[Path]]:
 
 
 def copy(source: Path, target: Path, progress: Progress | None) -> None:
-    """Copies the bytes of a file into another that exists. Raises `OSError`."""
+    """Copies a file over an existing one. Raises `OSError`."""
     total, done = source.stat().st_size, 0
     with source.open("rb") as read, target.open("wb") as written:
         while block := read.read(_COPIED_AT_ONCE):
@@ -60,7 +60,7 @@ def copy(source: Path, target: Path, progress: Progress | None) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Has the disk hold a file, or which files a folder has."""
+    """Syncs a file, or the entries of a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

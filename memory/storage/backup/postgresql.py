@@ -1,4 +1,4 @@
-"""Backups of PostgreSQL by its own programs: `pg_dump` in the custom format, `pg_restore` and `psql`."""
+"""Backup of PostgreSQL with its client programs: `pg_dump` in the custom format, `pg_restore` and `psql`."""
 
 import os
 import shutil
@@ -19,27 +19,27 @@ from foxing.memory.storage.database import Database
 from .values import BackupError
 
 MAGIC = b"PGDMP"
-_SHOWN = 600  # characters of what a program says
-#: What libpq takes from no variable, and what others must not see among the arguments of a process.
+_SHOWN = 600  # characters of a program's output in an error
+#: Options that libpq reads from no variable and that must not be visible among the arguments of a process.
 _SECRETS = {"sslpassword", "scram_client_key", "scram_server_key", "oauth_client_secret"}
-#: What the dump of a schema of Foxing has. Functions, triggers, rules, views and extensions would run.
+#: Entries that a dump of Foxing's schema may have. Functions, triggers, rules, views and extensions would run code.
 _KINDS = (
     *("TABLE DATA", "TABLE", "SEQUENCE OWNED BY", "SEQUENCE SET", "SEQUENCE", "DEFAULT", "INDEX"),
     *("FK CONSTRAINT", "CONSTRAINT", "POLICY", "ROW SECURITY", "SCHEMA", "COMMENT"),
 )
-#: As they were, whoever restores them: roles and permissions belong to a server.
+#: Without roles and permissions, which belong to a server.
 _PLAIN = ("--no-owner", "--no-privileges")
 
 
 @dataclass(frozen=True)
 class Programs:
-    """Where PostgreSQL's programs are."""
+    """Location of PostgreSQL's client programs."""
 
-    #: None to look where the system looks for commands.
+    #: None to search PATH.
     folder: Path | None = None
 
     def find(self, name: str) -> str:
-        """The path of a program. Raises `BackupError`."""
+        """Returns the path of a program. Raises `BackupError`."""
         found = shutil.which(name, path=None if self.folder is None else str(self.folder))
         if found is None:
             place = "in PATH" if self.folder is None else f"in {self.folder}"
@@ -56,7 +56,8 @@ class Programs:
         environment: Mapping[str, str] | None = None,
         output: IO[bytes] | None = None,
     ) -> str:
-        """What a program prints, unless that goes to `output`. Raises `BackupError` with what it says if it fails."""
+        """Runs a program and returns its output, empty if that goes to `output`. Raises `BackupError` with its error
+        output if it fails."""
         command = [self.find(name), *arguments]
         done = subprocess.run(
             command,
@@ -73,7 +74,7 @@ class Programs:
 
 
 def back_up(database: Database, part: Path, programs: Programs) -> str:
-    """Dumps the schema of the database to the file `part`, verified; returns the revision of its tables."""
+    """Dumps the schema of the database to the file `part` and verifies it. Returns the revision of its tables."""
     connection = _Connection.of(database)
     arguments = ("--format=custom", f"--schema={_quoted(connection.schema)}", *_PLAIN, f"--file={part}")
     programs.run("pg_dump", *arguments, *connection.arguments, environment=connection.environment)
@@ -81,15 +82,15 @@ def back_up(database: Database, part: Path, programs: Programs) -> str:
 
 
 def restore(database: Database, path: Path, folder: str, accept: Callable[[str], None], programs: Programs) -> None:
-    """Makes the tables of a dump, which is verified first, with its blobs in `folder`, in one transaction. `accept`:
-    raises what speaks against the revision of its schema."""
+    """Restores a dump, which is verified first, with its blobs in `folder`, in one transaction. `accept`: raises if the
+    revision of the dump is not acceptable."""
     accept(verify(path, programs))
     connection = _Connection.of(database)
     held = _schemas(path, programs)
     if connection.schema not in held:
         raise BackupError(
             f"the backup is of the schema '{', '.join(sorted(held)) or '?'}', and this database uses "
-            f"'{connection.schema}'; choose it by the option search_path in the URL"
+            f"'{connection.schema}'; set the option search_path in the URL"
         )
     arguments = (f"--schema={connection.schema}", *_PLAIN, "--file=-", str(path))
     with _transaction(connection, programs) as script:
@@ -99,7 +100,7 @@ def restore(database: Database, path: Path, folder: str, accept: Callable[[str],
 
 @contextmanager
 def _transaction(connection: "_Connection", programs: Programs) -> Iterator[IO[bytes]]:
-    """Where to write SQL that is executed in one transaction, which is committed when the block ends. If the block
+    """Yields a stream for SQL that psql executes in one transaction, committed when the block ends. If the block
     raises, or this process is killed, the server rolls it back."""
     command = [programs.find("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *connection.arguments]
     environment = {**os.environ, **connection.environment}
@@ -113,7 +114,7 @@ def _transaction(connection: "_Connection", programs: Programs) -> Iterator[IO[b
                 script.flush()
                 yield script
                 script.write(b"COMMIT;\n")
-        except (BackupError, BrokenPipeError) as error:  # what psql says explains it, if psql has failed first
+        except (BackupError, BrokenPipeError) as error:  # psql's own error explains it, if psql failed first
             failure = error
         finally:
             status = psql.wait()
@@ -129,7 +130,7 @@ def _failed(name: str, status: int, said: str) -> BackupError:
 
 
 def _moved_blobs(schema: str, folder: str) -> str:
-    """SQL that has a database look for its blobs in `folder`, and expect there only what it uses."""
+    """Returns SQL that sets the blob folder of a database to `folder` and prevents the reuse of blobs without a use."""
     blobs, secrets = (f"{_quoted(schema)}.{name}" for name in ("blobs", "secrets"))
     return (
         f"UPDATE {secrets} SET value = decode({_literal(folder)}, 'hex') WHERE name = 'blobs'; "
@@ -138,15 +139,15 @@ def _moved_blobs(schema: str, folder: str) -> str:
 
 
 def verify(path: Path, programs: Programs) -> str:
-    """The revision of the tables in a dump, all of which is read. Raises `BackupError` if it is damaged."""
+    """Reads a dump completely and returns the revision of its tables. Raises `BackupError` if it is damaged."""
     try:
         programs.run("pg_restore", f"--file={os.devnull}", str(path))
     except BackupError as error:
         raise _unreadable(error) from error
     if odd := [entry for entry in _entries(path, programs) if not entry.startswith(_KINDS)]:
         raise BackupError(
-            f"the file has what no database of Foxing has ({'; '.join(odd)[:_SHOWN]}); delete that if it is yours, and "
-            "be wary of who made the file if it is not"
+            f"the file has objects that no Foxing database has ({'; '.join(odd)[:_SHOWN]}); delete them if they "
+            "are yours, otherwise do not trust the file"
         )
     rows = _rows(path, "alembic_version", programs)
     if not rows:
@@ -155,16 +156,16 @@ def verify(path: Path, programs: Programs) -> str:
 
 
 def used_blobs(path: Path, programs: Programs) -> dict[str, int]:
-    """Name → bank of the blobs in object storage that a dump uses."""
+    """Returns name → bank of the blobs in object storage that a dump uses."""
     rows = _rows(path, "blobs", programs)
     try:
         return {row["name"]: int(row["bank"]) for row in sorted(rows, key=itemgetter("name")) if int(row["uses"]) > 0}
     except (KeyError, ValueError) as error:
-        raise BackupError(f"the file has blobs that foxing does not write ({error}); use another backup") from error
+        raise BackupError(f"the file has invalid rows of blobs ({error}); use another backup") from error
 
 
 def _rows(path: Path, table: str, programs: Programs) -> list[dict[str, str]]:
-    """The rows of a table in a dump, as it has them; none if there is no such table."""
+    """Returns the rows of a table in a dump; empty if there is no such table."""
     try:
         dumped = programs.run("pg_restore", "--data-only", f"--table={table}", "--file=-", str(path))
     except BackupError as error:
@@ -178,7 +179,7 @@ def _rows(path: Path, table: str, programs: Programs) -> list[dict[str, str]]:
     try:
         return [dict(zip(columns, row.split("\t"), strict=True)) for row in rows]
     except ValueError as error:
-        raise BackupError(f"the file has rows of {table} that foxing does not write; use another backup") from error
+        raise BackupError(f"the file has invalid rows of {table}; use another backup") from error
 
 
 def _unreadable(error: BackupError) -> BackupError:
@@ -187,7 +188,8 @@ def _unreadable(error: BackupError) -> BackupError:
 
 @dataclass(frozen=True)
 class _Connection:
-    """How the programs reach a database: passwords stand in the environment, where other users do not see them."""
+    """Connection parameters for the programs. Passwords are passed in the environment, where other users cannot see
+    them."""
 
     schema: str
     arguments: Sequence[str]
@@ -195,6 +197,7 @@ class _Connection:
 
     @classmethod
     def of(cls, database: Database) -> "_Connection":
+        """Returns the parameters of a database's connection. Raises `BackupError` if its schema does not exist."""
         from psycopg.conninfo import make_conninfo
         from psycopg.pq import Conninfo
 
@@ -211,14 +214,14 @@ class _Connection:
 
 
 def _entries(path: Path, programs: Programs) -> list[str]:
-    """The contents of a dump: kind, schema, name and owner of each."""
+    """Returns the entries of a dump: kind, schema, name and owner of each."""
     lines = programs.run("pg_restore", "--list", str(path)).splitlines()
-    # "215; 1259 16389 TABLE public banks foxing"; what begins with a semicolon is about the file
+    # "215; 1259 16389 TABLE public banks foxing"; lines that begin with a semicolon describe the file
     return [line.split(" ", 3)[-1] for line in lines if line and not line.startswith(";")]
 
 
 def _schemas(path: Path, programs: Programs) -> set[str]:
-    """The schemas whose tables are in a dump."""
+    """Returns the schemas whose tables are in a dump."""
     entries = (entry.split() for entry in _entries(path, programs))
     return {entry[1] for entry in entries if len(entry) > 2 and entry[0] == "TABLE" and entry[1] != "DATA"}
 
@@ -228,5 +231,5 @@ def _literal(value: str) -> str:
 
 
 def _quoted(schema: str) -> str:
-    """A schema as an identifier, and as a pattern of `pg_dump`, which would lower its letters and expand its marks."""
+    """Returns a schema as a quoted identifier, which is also a literal pattern for `pg_dump`."""
     return '"' + schema.replace('"', '""') + '"'

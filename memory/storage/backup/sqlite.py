@@ -1,4 +1,4 @@
-"""Backups of SQLite: a copy of the file as of one moment, made while others write."""
+"""Backup of SQLite: a snapshot of the file, copied while others write."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -17,14 +17,14 @@ from .values import BackupError
 
 MAGIC = b"SQLite format 3\0"
 _PAGES_AT_ONCE = 2048  # copied between two calls of `progress`
-_SHOWN = 3  # of what is wrong with a file
+_SHOWN = 3  # problems named in an error
 
 
 def back_up(database: Database, part: Path, progress: Progress | None) -> str:
-    """Copies the database to the empty file `part`, verified; returns the revision of the schema. Writers go on
-    meanwhile."""
+    """Copies the database to the empty file `part` and verifies it. Returns the revision of the schema. Does not block
+    writers."""
     with database.read() as connection, closing(sqlite3.connect(part)) as target:
-        # the first read fixes the snapshot, so that what others write does not make the copy start over
+        # the first read fixes the snapshot, so that concurrent writes do not restart the copy
         connection.exec_driver_sql("SELECT 1 FROM sqlite_master").all()
         source = cast("sqlite3.Connection", connection.connection.driver_connection)
         with _explained(part):
@@ -35,8 +35,8 @@ def back_up(database: Database, part: Path, progress: Progress | None) -> str:
 def restore(
     database: Database, path: Path, folder: str, accept: Callable[[str], None], progress: Progress | None
 ) -> None:
-    """Makes the database of a copy, which is verified first, with its blobs in `folder`. `accept`: raises what speaks
-    against the revision of its schema."""
+    """Restores a copy, which is verified first, with its blobs in `folder`. `accept`: raises if the revision of the
+    copy is not acceptable."""
     target = database.file
     if target is None:
         raise BackupError(f"{database.display_url} is not a file; name the path of a file to restore into")
@@ -49,20 +49,22 @@ def restore(
 
 
 def verify(path: Path) -> str:
-    """The revision of the schema in a copy, which is made a file without a write-ahead log. Raises `BackupError` if it
-    is damaged or of something else."""
+    """Verifies a copy, converts it to a file without a write-ahead log, and returns the revision of its schema. Raises
+    `BackupError` if it is damaged or not a database of Foxing."""
     with _explained(path), closing(_open(str(path))) as connection:
         revision = _known_schema(connection)
         connection.execute("PRAGMA journal_mode = DELETE")
         wrong = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({_SHOWN})") if row[0] != "ok"]
-        wrong += [f"a row of {row[0]} refers to nothing" for row in connection.execute("PRAGMA foreign_key_check")]
+        wrong += [
+            f"a row of {row[0]} has a dangling reference" for row in connection.execute("PRAGMA foreign_key_check")
+        ]
         if wrong:
             raise BackupError(f"the file is damaged ({'; '.join(wrong[:_SHOWN])}); use another backup")
         return revision
 
 
 def used_blobs(path: Path) -> dict[str, int]:
-    """Name → bank of the blobs in object storage that a copy uses."""
+    """Returns name → bank of the blobs in object storage that a copy uses."""
     with _explained(path), closing(_open(f"{path.as_uri()}?mode=ro&immutable=1")) as connection:
         _known_schema(connection)
         return dict(connection.execute("SELECT name, bank FROM blobs WHERE uses > 0 ORDER BY name").fetchall())
@@ -77,24 +79,26 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Prog
 
 
 def _move_blobs(path: Path, folder: str) -> None:
-    """Has a copy look for its blobs in `folder`, and expect there only what it uses."""
+    """Sets the blob folder of a copy to `folder` and prevents the reuse of blobs without a use."""
     with _explained(path), closing(_open(str(path))) as connection:
         connection.execute("UPDATE secrets SET value = ? WHERE name = 'blobs'", (bytes.fromhex(folder),))
         connection.execute("UPDATE blobs SET digest = NULL WHERE uses <= 0")
 
 
 def _check_place(target: Path) -> None:
-    """Raises `BackupError` if there is a log that SQLite would take for that of the restored file."""
+    """Raises `BackupError` if there is a log that SQLite would apply to the restored file."""
     if target.exists():
         return
     for suffix in ("-wal", "-journal"):
         log = target.with_name(target.name + suffix)
         if log.exists():
-            raise BackupError(f"{log} is left of another database and would change the restored one; delete it first")
+            raise BackupError(
+                f"{log} is left over from another database and would change the restored one; delete it first"
+            )
 
 
 def _check_unused(target: Path) -> None:
-    """Raises `BackupError` if another process has the empty file open that is about to be replaced."""
+    """Raises `BackupError` if another process uses the empty file that is about to be replaced."""
     if not target.exists():
         return
     with _explained(target), closing(sqlite3.connect(target, timeout=0, isolation_level=None)) as connection:
@@ -107,7 +111,7 @@ def _check_unused(target: Path) -> None:
 
 
 def _open(name: str) -> sqlite3.Connection:
-    """A connection to a file that anybody may have made, by its path or URI."""
+    """Opens an untrusted file, given by path or URI."""
     connection = sqlite3.connect(name, isolation_level=None, uri=name.startswith("file:"))
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
@@ -115,15 +119,14 @@ def _open(name: str) -> sqlite3.Connection:
 
 
 def _known_schema(connection: sqlite3.Connection) -> str:
-    """The revision of the schema. Raises `BackupError` for objects that it does not have, none of which has been used
-    then."""
+    """Returns the revision of the schema. Raises `BackupError` for unknown objects, before any of them is used."""
     found = [SchemaObject(*row) for row in connection.execute(OBJECTS)]
     odd = acting(found)
     revision = "" if odd else _revision(connection)
     if odd := odd or unknown(found, revision):
         raise BackupError(
-            f"the file has what no database of Foxing has: {', '.join(map(str, odd[:_SHOWN]))}; delete that if it is "
-            "yours, and be wary of who made the file if it is not"
+            f"the file has objects that no Foxing database has: {', '.join(map(str, odd[:_SHOWN]))}; delete them if "
+            "they are yours, otherwise do not trust the file"
         )
     return revision
 
@@ -143,6 +146,8 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise BackupError(f"{path.name} cannot be used ({error}); stop what uses it, or choose another") from error
+        raise BackupError(
+            f"{path.name} cannot be used ({error}); stop other processes that use it, or choose another file"
+        ) from error
     except sqlite3.DatabaseError as error:
         raise BackupError(f"the file is damaged ({error}); use another backup") from error

@@ -1,24 +1,23 @@
-"""A backup, and what making one may report."""
+"""Values of backup and restore."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from foxing.memory.errors import StorageError
 
-#: Called with (done, total), in pages of a SQLite file or bytes of a copy; not called by PostgreSQL's programs.
-
 
 class BackupError(StorageError):
-    """A backup cannot be made, read or restored. The database is as it was."""
+    """A backup cannot be made, read or restored. The database is unchanged."""
 
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup file that was verified."""
+    """A verified backup file."""
 
     path: Path
     #: "sqlite" or "postgresql".
     dialect: str
-    #: Revision of the schema in it.
+    #: Schema revision.
     revision: str
+    #: Size with the file of its blobs when written; of the backup file alone when restored.
     bytes: int

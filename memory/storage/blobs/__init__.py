@@ -1,1 +1,1 @@
-"""Large blobs outside the database, in object storage."""
+"""Object storage for large blobs."""

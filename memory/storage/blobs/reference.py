@@ -1,4 +1,4 @@
-"""What stands in a column in place of a blob that is in object storage."""
+"""References that columns hold in place of blobs in object storage."""
 
 import os
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ REFERENCE_BYTES = len(PREFIX) + DIGEST_BYTES + NONCE_BYTES + SIZE_BYTES
 
 
 class MissingBlob(bytes):
-    """Stands for a blob that is not in the storage any more, or is damaged. It is neither tokens nor text."""
+    """Placeholder for a blob that is missing from the storage or damaged. It is neither tokens nor text."""
 
     def __new__(cls) -> Self:
         return super().__new__(cls, b"\xffmissing in object storage")
@@ -20,22 +20,23 @@ class MissingBlob(bytes):
 
 @dataclass(frozen=True)
 class BlobReference:
-    """A blob in object storage."""
+    """Reference to a blob in object storage."""
 
-    #: Of its content, keyed by a secret of the database, and so of no use to whoever lists the storage.
+    #: Digest of its content, keyed with a secret of the database, so that listing the storage reveals nothing.
     digest: bytes
-    #: Random: a blob that is stored again after it was deleted has another name, so that deleting it needs no lock.
+    #: Random: content stored again after its deletion gets another name, so that deletion needs no lock.
     nonce: bytes
-    #: Bytes.
+    #: Size in bytes.
     size: int
 
     @classmethod
     def new(cls, digest: bytes, size: int) -> Self:
+        """Returns a reference with a new nonce."""
         return cls(digest, os.urandom(NONCE_BYTES), size)
 
     @classmethod
     def read(cls, stored: bytes | None) -> Self | None:
-        """The reference in a column; None if it holds the content itself, or nothing."""
+        """Returns the reference in a column; None if the column holds the content itself, or is null."""
         if stored is None or len(stored) != REFERENCE_BYTES or not stored.startswith(PREFIX):
             return None
         rest = bytes(stored[len(PREFIX) :])
@@ -44,13 +45,15 @@ class BlobReference:
 
     @classmethod
     def named(cls, name: str, size: int) -> Self:
-        """The reference with that name."""
+        """Returns the reference with that name."""
         digest, _, nonce = name.partition("-")
         return cls(bytes.fromhex(digest), bytes.fromhex(nonce), size)
 
     @property
     def name(self) -> str:
+        """Name of the object: digest and nonce in hexadecimal."""
         return f"{self.digest.hex()}-{self.nonce.hex()}"
 
     def to_bytes(self) -> bytes:
+        """Returns the reference as stored in a column, `REFERENCE_BYTES` long."""
         return PREFIX + self.digest + self.nonce + self.size.to_bytes(SIZE_BYTES, "big")

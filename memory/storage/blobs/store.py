@@ -1,4 +1,4 @@
-"""An object storage that holds blobs: S3 and what speaks like it, Google Cloud Storage, Azure, or a folder."""
+"""Object storage clients: S3 and compatible services, Google Cloud Storage, Azure, or a folder."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from foxing.memory.errors import StorageError
 
-AT_ONCE = 8  # requests
+AT_ONCE = 8  # concurrent requests
 RETRIES = 3
 RETRY_WITHIN = timedelta(seconds=20)
 SCHEMES = ("s3://", "gs://", "az://", "file:///")
@@ -31,14 +31,14 @@ class StoredObject(NamedTuple):
 
 
 class BlobStore:
-    """The objects below a URL. Safe to share between threads; nothing is asked before the first call.
+    """Objects below a URL. Safe to share between threads. Connects on the first call.
 
-    Every method raises `StorageError` if the storage cannot be reached or refuses.
+    Every method raises `StorageError` if the storage cannot be reached or denies access.
     """
 
     def __init__(self, url: str) -> None:
-        """`url`: `s3://bucket/prefix`, `gs://…`, `az://…` or `file:///folder`. Raises `StorageError` for another, and
-        without the client."""
+        """`url`: `s3://bucket/prefix`, `gs://…`, `az://…` or `file:///folder`. Raises `StorageError` for any other URL,
+        or if the client is not installed."""
         if not url.startswith(SCHEMES):
             raise StorageError(
                 f"'{url}' is not the URL of an object storage; write it like s3://bucket/prefix or file:///folder"
@@ -50,20 +50,20 @@ class BlobStore:
         self.url = url.rstrip("/")
 
     def put(self, objects: Mapping[str, bytes]) -> None:
-        """Writes objects: path → content."""
+        """Writes objects, given as path → content."""
         self._each(lambda item: self._module.put(self._store, item[0], item[1]), list(objects.items()))
 
     def get(self, paths: Sequence[str]) -> dict[str, bytes]:
-        """Path → content, for those that are there."""
+        """Returns path → content, for objects that exist."""
         found = self._each(self._get, list(dict.fromkeys(paths)))
         return {path: content for path, content in found if content is not None}
 
     def delete(self, paths: Sequence[str]) -> None:
-        """Deletes those of the objects that are there."""
+        """Deletes objects. Missing ones are ignored."""
         self._each(self._delete, list(paths))
 
     def objects(self, prefix: str) -> Iterator[StoredObject]:
-        """All objects in a folder and the folders in it."""
+        """Yields all objects in a folder and its subfolders."""
         with self._explained():
             for part in self._module.list(self._store, prefix, chunk_size=1000):
                 for item in part:
@@ -108,7 +108,7 @@ class BlobStore:
             yield
         except StorageError:
             raise
-        except Exception as error:  # of a client that is not imported here; it speaks of files as OSError does
+        except Exception as error:  # errors of a client that is not imported here
             said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise StorageError(
                 f"the object storage {self.url} cannot be used ({said}); nothing was lost, try again"

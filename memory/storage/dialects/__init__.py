@@ -1,4 +1,4 @@
-"""What differs between SQLite and PostgreSQL, each in a class; all other SQL is the same for both."""
+"""SQL dialects: the differences between SQLite and PostgreSQL, one class each. All other SQL is shared."""
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.engine import URL
@@ -15,15 +15,15 @@ _DIALECTS: dict[str, Dialect] = {SQLITE.name: SQLITE, POSTGRESQL.name: POSTGRESQ
 
 
 def dialect_for(url: URL) -> Dialect:
-    """The dialect of a database."""
+    """Returns the dialect of a database."""
     return _DIALECTS[url.get_backend_name()]
 
 
 def dialect_of(connection: Connection) -> Dialect:
-    """The dialect of a connection."""
+    """Returns the dialect of a connection."""
     return _DIALECTS[connection.dialect.name]
 
 
 def insert_into(connection: Connection, table: Table) -> Upsert:
-    """An INSERT that has `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    """Returns an INSERT that supports `on_conflict_do_nothing` and `on_conflict_do_update`."""
     return dialect_of(connection).insert(table)

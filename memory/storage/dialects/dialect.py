@@ -1,4 +1,4 @@
-"""What a database must be able to do for Foxing, in its own way."""
+"""Interface of SQL dialects."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ class SchemaObject(NamedTuple):
     kind: str
     name: str
     table: str
-    #: Whether it has no place in the file, as a view or a virtual table.
+    #: True if it has no storage in the file, like a view or a virtual table.
     virtual: bool = False
 
     def __str__(self) -> str:
@@ -29,32 +29,33 @@ class SchemaObject(NamedTuple):
 
 
 class Dialect(ABC):
-    """A kind of database."""
+    """Kind of database."""
 
-    #: As SQLAlchemy names it.
+    #: Name in SQLAlchemy.
     name: ClassVar[str]
-    #: As users name it.
+    #: Name for users.
     label: ClassVar[str]
-    #: Connections that stay open, and further ones under load, unless the options say otherwise.
+    #: Defaults for connections kept open, and additional ones under load.
     pool: ClassVar[tuple[int, int]]
-    #: Whether one transaction at a time can write, whichever rows it writes.
+    #: True if only one transaction can write at a time.
     one_writer: ClassVar[bool]
-    #: Whether each statement is a message to a server and back.
+    #: True if each statement takes a network round trip.
     has_server: ClassVar[bool]
-    #: Whether the highest id of a table is given again after its row was deleted; see `ids`.
+    #: True if the highest id of a table is reused after its row was deleted; see `ids`.
     reuses_ids: ClassVar[bool]
 
     @abstractmethod
     def open_engine(self, url: URL, options: DatabaseOptions) -> Engine:
-        """An engine whose connections follow `options`; none is opened yet. Raises `StorageError` without a driver."""
+        """Returns an engine with these `options`. Opens no connection yet. Raises `StorageError` if the driver is
+        missing."""
 
     def file_of(self, url: URL) -> Path | None:
-        """The file of a database; None if it is not one file that is known by its path."""
+        """Returns the file of a database; None if it is not a file with a path."""
         return None
 
     @abstractmethod
     def begin_read(self, connection: Connection) -> Connection:
-        """Begins a read-only transaction of one consistent snapshot; returns its connection."""
+        """Begins a read-only transaction on one consistent snapshot. Returns its connection."""
 
     @abstractmethod
     def begin_write(self, connection: Connection) -> None:
@@ -62,51 +63,53 @@ class Dialect(ABC):
 
     @abstractmethod
     def lock(self, connection: Connection, key: int) -> None:
-        """Lets one transaction at a time have the lock `key`, until it ends."""
+        """Acquires the exclusive lock `key` until the end of the transaction."""
 
     @abstractmethod
     def lift_time_limits(self, connection: Connection) -> None:
-        """Lets the transaction take any time."""
+        """Disables all timeouts for the transaction."""
 
     def empty_log(self, connection: Connection, within_ms: int) -> bool:
-        """Empties the log, which still holds what was deleted; False if a transaction of another connection needs it.
-        Writers wait meanwhile."""
+        """Empties the log, which still holds deleted data. Returns False if a transaction of another connection
+        prevents it for `within_ms` milliseconds, during which writers are blocked."""
         return True
 
     @abstractmethod
     def insert(self, table: Table) -> Upsert:
-        """An INSERT that has `on_conflict_do_nothing` and `on_conflict_do_update`."""
+        """Returns an INSERT that supports `on_conflict_do_nothing` and `on_conflict_do_update`."""
 
     @abstractmethod
     def id_table(self, ids: ColumnElement[Any]) -> Any:
-        """The ids of a `columns.IdList` as the column of a table, to join with."""
+        """Returns the ids of a `columns.IdList` as a table column, for joins."""
 
     @abstractmethod
     def fetch_numbers(
         self, connection: Connection, query: Select[Any], parameters: Mapping[str, Any]
     ) -> Sequence[Sequence[Any]]:
-        """The rows of a query for whole numbers, in no order. `query`: made once, and kept."""
+        """Returns the rows of a query that selects integers, in no particular order. `query` must be built once and
+        reused."""
 
     @abstractmethod
     def reserve_message_ids(self, connection: Connection, number: int) -> list[int]:
-        """Ids for messages that are about to be inserted, ascending. No other message has had one of them."""
+        """Returns unused ids for messages to insert, ascending. No other message has had any of them."""
 
     def snapshot_barrier(self, connection: Connection) -> str | None:
-        """What tells transactions that began before this moment from later ones; None if there is none to wait for."""
+        """Returns a marker that separates transactions that began earlier from later ones; None if none can run
+        concurrently."""
         return None
 
     def is_older_running(self, connection: Connection, barrier: str) -> bool:
-        """Whether a transaction is running that may have begun before a barrier."""
+        """True if a transaction is running that may have begun before `barrier`."""
         return False
 
     def hides_rows(self, connection: Connection) -> bool:
-        """Whether the connection sees the rows of one owner only."""
+        """True if the connection sees the rows of one owner only."""
         return False
 
     def file_damage(self, connection: Connection, most: int) -> list[str]:
-        """What the database finds wrong with its file, up to `most` lines; none where it has programs for that."""
+        """Returns up to `most` problems that the database finds in its file; empty where other programs check it."""
         return []
 
     @abstractmethod
     def schema_objects(self, connection: Connection) -> list[SchemaObject]:
-        """What is in the schema and might act or be in the way."""
+        """Returns the objects in the schema that could run code or conflict with Foxing's."""

@@ -1,4 +1,4 @@
-"""PostgreSQL: a server, many writers, and owners of banks."""
+"""PostgreSQL dialect: a server, concurrent writers, row-level security by bank owner."""
 
 import re
 import time
@@ -32,9 +32,9 @@ from foxing.memory.storage.options import BLOBS, DatabaseOptions
 
 from .dialect import Dialect, SchemaObject
 
-#: The oldest that is supported, as libpq numbers it.
+#: Oldest supported server version, in libpq's numbering.
 OLDEST_SERVER = 140_000
-IDLE_S = 5.0  # after which a connection is tried before it is used: the server may have closed it meanwhile
+IDLE_S = 5.0  # before a pooled connection is tested on checkout, because the server may have closed it
 
 _OWNER = re.compile(r"[A-Za-z0-9._:@-]{1,200}")
 _BARRIER = text("SELECT CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS xid) AS text)")
@@ -50,31 +50,34 @@ _OBJECTS = text(
 
 
 class PostgreSQL(Dialect):
+    """PostgreSQL, through psycopg."""
+
     name = "postgresql"
     label = "PostgreSQL"
-    pool = (20, 0)  # a server allows a hundred of all processes unless told otherwise; each takes a tenth of a second
+    pool = (20, 0)  # a server allows 100 connections by default; opening one takes 100 ms
     one_writer = False
     has_server = True
     reuses_ids = False
 
     def open_engine(self, url: URL, options: DatabaseOptions) -> Engine:
+        """Returns an engine whose connections check the server, and the owner if there is one."""
         if options.owner is not None and not _OWNER.fullmatch(options.owner):
-            raise StorageError("an owner must have 1 to 200 characters out of letters, digits and . _ - : @").naming(
-                "database_owner"
-            )
+            raise StorageError(
+                "an owner must be 1 to 200 characters long and may contain letters, digits and . _ - : @"
+            ).naming("database_owner")
         if find_spec("psycopg") is None:
             raise StorageError("PostgreSQL needs a driver; install it with: pip install 'foxing[postgresql]'")
         engine = create_engine(
             url,
             connect_args=_arguments(url, options),
-            hide_parameters=True,  # they hold what users said
+            hide_parameters=True,  # parameters contain users' messages
             execution_options={BLOBS: options.blobs},
             pool_size=self.pool[0] if options.pool_size is None else options.pool_size,
             max_overflow=self.pool[1] if options.max_overflow is None else options.max_overflow,
             pool_timeout=options.pool_timeout_s,
-            pool_use_lifo=True,  # under little load, few connections are used and none of them has been idle
+            pool_use_lifo=True,  # keeps few connections busy under low load, instead of many idle ones
         )
-        event.listen(engine, "connect", _check_server, insert=True)  # before SQLAlchemy asks what it is
+        event.listen(engine, "connect", _check_server, insert=True)  # before SQLAlchemy queries the server
         if options.owner is not None:
             event.listen(engine, "connect", partial(_check_owner, options.owner))
         event.listen(engine, "checkin", _note_use)
@@ -82,52 +85,63 @@ class PostgreSQL(Dialect):
         return engine
 
     def begin_read(self, connection: Connection) -> Connection:
+        """Begins a REPEATABLE READ, READ ONLY transaction."""
         return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     def begin_write(self, connection: Connection) -> None:
-        connection.begin()  # else one without statements would end without a commit event
+        """Begins a READ COMMITTED transaction."""
+        connection.begin()  # otherwise a transaction without statements would end without a commit event
 
     def lock(self, connection: Connection, key: int) -> None:
+        """Acquires a transaction-level advisory lock."""
         connection.execute(select(func.pg_advisory_xact_lock(key)))
 
     def lift_time_limits(self, connection: Connection) -> None:
+        """Disables the timeouts of locks, statements and idle transactions."""
         for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
             connection.execute(text(f"SET LOCAL {limit} = 0"))
 
     def insert(self, table: Table) -> postgresql.Insert:
+        """Returns PostgreSQL's INSERT … ON CONFLICT."""
         return postgresql.insert(table)
 
     def id_table(self, ids: ColumnElement[Any]) -> Any:
+        """Returns `unnest` of the array of ids."""
         return func.unnest(ids).table_valued(column("value", BigInteger)).render_derived().c.value
 
     def fetch_numbers(
         self, connection: Connection, query: Select[Any], parameters: Mapping[str, Any]
     ) -> Sequence[Sequence[Any]]:
+        """Returns the rows of the query."""
         return connection.execute(query, parameters).all()
 
     def reserve_message_ids(self, connection: Connection, number: int) -> list[int]:
+        """Returns values of the sequence of messages, ascending."""
         sequence = text("SELECT nextval(pg_get_serial_sequence('messages', 'id')) FROM generate_series(1, :number)")
         return sorted(connection.execute(sequence, {"number": number}).scalars())
 
     def snapshot_barrier(self, connection: Connection) -> str | None:
+        """Returns the xmax of the current snapshot."""
         return str(connection.execute(_BARRIER).scalar_one())
 
     def is_older_running(self, connection: Connection, barrier: str) -> bool:
+        """True if another backend has a snapshot older than `barrier`."""
         return bool(connection.execute(_OLDER, {"barrier": barrier}).scalar_one())
 
     def hides_rows(self, connection: Connection) -> bool:
+        """True if row-level security applies to this role."""
         return bool(connection.execute(text("SELECT row_security_active('blobs')")).scalar_one())
 
     def schema_objects(self, connection: Connection) -> list[SchemaObject]:
-        """Triggers and rules of Foxing's tables: other programs may have tables of their own."""
+        """Returns triggers and rules of Foxing's tables. Tables of other programs are ignored."""
         found = (SchemaObject(*row) for row in connection.execute(_OBJECTS))
         return [item for item in found if item.table in schema.metadata.tables]
 
 
 def _arguments(url: URL, options: DatabaseOptions) -> dict[str, Any]:
-    """What libpq is told beside the URL, which takes precedence."""
+    """Returns libpq's parameters that are not in the URL, which takes precedence."""
     settings: dict[str, str | int] = {
-        "timezone": "UTC",  # a server in another time zone could not return the earliest instants
+        "timezone": "UTC",  # in another time zone the earliest timestamps would be out of range
         "lock_timeout": round(options.busy_timeout_s * 1000),
         "statement_timeout": round(options.statement_timeout_s * 1000),
         "idle_in_transaction_session_timeout": round(options.idle_timeout_s * 1000),
@@ -138,14 +152,14 @@ def _arguments(url: URL, options: DatabaseOptions) -> dict[str, Any]:
     ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
     arguments = {
         "options": " ".join((ours, *((given,) if isinstance(given, str) else given))).strip(),
-        "connect_timeout": max(2, round(options.connect_timeout_s)),  # libpq takes one for two
+        "connect_timeout": max(2, round(options.connect_timeout_s)),  # libpq treats 1 as 2
         "application_name": "foxing",
     }
     return {name: value for name, value in arguments.items() if name == "options" or name not in url.query}
 
 
 def _check_server(connection: Any, _: ConnectionPoolEntry) -> None:
-    """Refuses a server that is too old, and a database that cannot hold every text."""
+    """Raises `StorageError` for a server that is too old, or a database that cannot store every text."""
     version = connection.info.server_version
     if version < OLDEST_SERVER:
         raise StorageError(
@@ -157,12 +171,14 @@ def _check_server(connection: Any, _: ConnectionPoolEntry) -> None:
 
 
 def _check_owner(owner: str, connection: Any, _: ConnectionPoolEntry) -> None:
-    """Refuses a connection that would reach the banks of other owners."""
+    """Raises `StorageError` for a connection that would see the banks of other owners."""
     secured = "SELECT row_security_active(to_regclass('banks')), current_setting('foxing.owner', true)"
     active, present = connection.execute(secured).fetchone()
     connection.rollback()
     if present != owner:
-        raise StorageError(f"the owner {owner} is not set on this connection: a pooler must pass on 'options'")
+        raise StorageError(
+            f"the owner {owner} is not set on this connection; configure the connection pooler to pass 'options'"
+        )
     if not active:
         raise StorageError(
             "row-level security does not apply to this role: it owns the tables or is a superuser, or there are no "
@@ -176,11 +192,11 @@ def _note_use(_: Any, entry: ConnectionPoolEntry) -> None:
 
 
 def _try_idle_connection(connection: Any, entry: ConnectionPoolEntry, _: Any) -> None:
-    """Has the pool open another connection in place of one that the server has closed while nobody used it."""
+    """Makes the pool replace a connection that the server has closed while idle."""
     if time.monotonic() - entry.info.get("used_at", time.monotonic()) < IDLE_S:
         return
     try:
         connection.execute("SELECT 1")
         connection.rollback()
-    except Exception as error:  # of a driver that is not imported here
+    except Exception as error:  # errors of a driver that is not imported here
         raise DisconnectionError from error

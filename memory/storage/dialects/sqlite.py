@@ -1,4 +1,4 @@
-"""SQLite: a file, and one writer at a time."""
+"""SQLite dialect: a file, one writer at a time."""
 
 import json
 import sqlite3
@@ -31,21 +31,24 @@ from foxing.memory.storage.options import BLOBS, DatabaseOptions
 
 from .dialect import Dialect, SchemaObject
 
-#: Selects all objects of a schema, as `SchemaObject` has them.
+#: Selects all objects of a schema, with the columns of `SchemaObject`.
 OBJECTS = "SELECT type, name, tbl_name, rootpage = 0 FROM sqlite_master"
 
 
 class SQLite(Dialect):
+    """SQLite, in WAL mode."""
+
     name = "sqlite"
     label = "SQLite"
-    pool = (5, 60)  # a connection costs little
+    pool = (5, 60)  # connections are cheap
     one_writer = True
     has_server = False
     reuses_ids = True
 
     def open_engine(self, url: URL, options: DatabaseOptions) -> Engine:
+        """Returns an engine whose connections set Foxing's pragmas."""
         if options.owner is not None:
-            raise StorageError("SQLite has no owners of banks; use PostgreSQL or leave the owner out").naming(
+            raise StorageError("bank owners require PostgreSQL; use it, or leave the owner out").naming(
                 "database_owner"
             )
         pool: dict[str, Any] = {"pool_size": self.pool[0] if options.pool_size is None else options.pool_size}
@@ -56,7 +59,7 @@ class SQLite(Dialect):
         engine = create_engine(
             url,
             connect_args=arguments,
-            hide_parameters=True,  # they hold what users said
+            hide_parameters=True,  # parameters contain users' messages
             execution_options={BLOBS: options.blobs},
             **pool,
         )
@@ -64,24 +67,28 @@ class SQLite(Dialect):
         return engine
 
     def file_of(self, url: URL) -> Path | None:
+        """Returns the path of the file; None for an in-memory database or a file URI."""
         name = url.database
         return None if not name or name.startswith((":memory:", "file:")) else Path(name)
 
     def begin_read(self, connection: Connection) -> Connection:
+        """Begins a deferred transaction."""
         connection.exec_driver_sql("BEGIN")
         return connection
 
     def begin_write(self, connection: Connection) -> None:
-        # take the write lock now: a deferred transaction could fail to get it half way through
+        """Begins an immediate transaction."""
+        # acquires the write lock now: a deferred transaction could fail to get it later
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def lock(self, connection: Connection, key: int) -> None:
-        """The one writer has it."""
+        """Does nothing: the only writer holds every lock."""
 
     def lift_time_limits(self, connection: Connection) -> None:
-        """There are none."""
+        """Does nothing: SQLite has no such timeouts."""
 
     def empty_log(self, connection: Connection, within_ms: int) -> bool:
+        """Truncates the write-ahead log by a checkpoint."""
         usual_ms = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {within_ms}")
         try:
@@ -91,35 +98,40 @@ class SQLite(Dialect):
         return not busy
 
     def insert(self, table: Table) -> sqlite.Insert:
+        """Returns SQLite's INSERT … ON CONFLICT."""
         return sqlite.insert(table)
 
     def id_table(self, ids: ColumnElement[Any]) -> Any:
+        """Returns `json_each` of the array of ids."""
         return func.json_each(ids).table_valued(column("value", BigInteger)).c.value
 
     def fetch_numbers(
         self, connection: Connection, query: Select[Any], parameters: Mapping[str, Any]
     ) -> Sequence[Sequence[Any]]:
-        """The rows come as one: for each row the driver gives the interpreter's lock away, and gets it back behind all
-        threads that compute."""
+        """Fetches all rows as one JSON value. The driver releases the GIL for every row and then waits for it behind
+        all computing threads."""
         rows: list[list[Any]] = json.loads(connection.execute(as_one_row(query), parameters).scalar_one())
         return rows
 
     def reserve_message_ids(self, connection: Connection, number: int) -> list[int]:
+        """Returns the ids that follow the last one of the AUTOINCREMENT sequence."""
         sequence = text("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
-        last = int(connection.execute(sequence).scalar() or 0)  # this transaction is the one writer
+        last = int(connection.execute(sequence).scalar() or 0)  # this transaction is the only writer
         return list(range(last + 1, last + 1 + number))
 
     def file_damage(self, connection: Connection, most: int) -> list[str]:
+        """Returns the findings of `PRAGMA integrity_check`."""
         found = connection.execute(text(f"PRAGMA integrity_check({most})")).scalars()
         return [str(line) for line in found if line != "ok"]
 
     def schema_objects(self, connection: Connection) -> list[SchemaObject]:
+        """Returns all objects in the file."""
         return [SchemaObject(*row) for row in connection.execute(text(OBJECTS))]
 
 
-@lru_cache(maxsize=64)  # building it takes as long as asking it
+@lru_cache(maxsize=64)  # building the statement takes as long as executing it
 def as_one_row(query: Select[Any]) -> Select[Any]:
-    """A query for all rows of another, as JSON."""
+    """Returns a query for all rows of `query` as one JSON array."""
     rows = query.subquery()
     return select(func.json_group_array(func.json_array(*rows.c)))
 
@@ -127,12 +139,14 @@ def as_one_row(query: Select[Any]) -> Select[Any]:
 def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver's implicit BEGIN comes too late for a consistent read
     cursor = connection.cursor()
-    cursor.execute("PRAGMA trusted_schema = OFF")  # the file may be somebody else's: it calls no functions that act
-    cursor.execute("PRAGMA page_size = 1024")  # of a new file: rows of 1 to 4 kB fill their pages, and few are empty
+    cursor.execute(
+        "PRAGMA trusted_schema = OFF"
+    )  # the file may be untrusted: its schema calls no functions with side effects
+    cursor.execute("PRAGMA page_size = 1024")  # for a new file: rows of 1 to 4 kB waste little space in such pages
     with suppress(sqlite3.OperationalError):  # a read-only database can still be read
         cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged message survives a power failure
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
-    cursor.execute("PRAGMA cache_size = -4096")  # KiB, of each of the pool's connections; the system caches the file
+    cursor.execute("PRAGMA secure_delete = ON")  # overwrites deleted data
+    cursor.execute("PRAGMA cache_size = -4096")  # KiB per connection; the operating system caches the file as well
     cursor.close()

@@ -21,18 +21,20 @@ from .sealed import keys, manifests
 _c = schema.banks.c
 
 ERASED = "this bank was erased meanwhile"
-HINTED = 100  # names before and after an unknown one that are compared with it
-ALIKE = 0.75  # share of two names that is the same
+HINTED = 100  # names on either side of an unknown one that are compared with it
+ALIKE = 0.75  # minimum similarity ratio of a suggestion
 
 
 @dataclass(frozen=True)
 class Bank:
+    """Row of a bank."""
+
     id: int
     name: str
     created_at: datetime
     #: The policy as JSON; `Policy.parse` reads it.
     policy: dict[str, Any]
-    #: Incremented by every sealing.
+    #: Incremented by every sealing, for compare-and-swap.
     seal_version: int
 
 
@@ -41,12 +43,13 @@ def _bank(row: Row[Any]) -> Bank:
 
 
 def find(connection: Connection, name: str) -> Bank | None:
+    """Returns the bank called `name`; None if it does not exist."""
     row = connection.execute(select(schema.banks).where(_c.name == name)).first()
     return _bank(row) if row else None
 
 
 def get(connection: Connection, name: str) -> Bank:
-    """The bank called `name`. Raises `NotFound`."""
+    """Returns the bank called `name`. Raises `NotFound`, with a suggestion."""
     bank = find(connection, name)
     if bank is None:
         similar = _similar(connection, name)
@@ -56,7 +59,8 @@ def get(connection: Connection, name: str) -> Bank:
 
 
 def _similar(connection: Connection, name: str) -> str | None:
-    """The name of a bank that `name` may be a misspelling of, among those that are next to it in alphabetical order."""
+    """Returns the name most similar to `name` among its neighbours in alphabetical order; None if none is similar
+    enough."""
     following = select(_c.name).where(_c.name > name).order_by(_c.name).limit(HINTED)
     preceding = select(_c.name).where(_c.name < name).order_by(_c.name.desc()).limit(HINTED)
     names = {other.lower(): other for other in (*connection.scalars(following), *connection.scalars(preceding))}
@@ -64,9 +68,9 @@ def _similar(connection: Connection, name: str) -> str | None:
 
 
 def get_or_create(connection: Connection, name: str, now: datetime, policy: dict[str, Any]) -> Bank:
-    """The bank called `name`, created with `policy` if it does not exist. Until the transaction ends, other writers of
-    the bank wait, so that none of them stores the same message or thread. Raises `Conflict` if another owner has one
-    of that name."""
+    """Returns the bank called `name`, created with `policy` if it does not exist, and locks it against other writers
+    until the transaction ends, so that none of them stores the same message or thread. Raises `Conflict` if another
+    owner has a bank of that name."""
     query = select(schema.banks).where(_c.name == name).with_for_update(key_share=True)
     row = connection.execute(query).first()
     if row is None:
@@ -80,16 +84,18 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
 
 
 def lock(connection: Connection, bank_id: int) -> None:
-    """Has other writers of the bank wait until the transaction ends. Whoever checks what is in a bank and then writes,
-    or writes to several of its tables, begins with it; SQLite has one writer anyway. Raises `NotFound` if the bank was
+    """Locks a bank against other writers until the transaction ends. A transaction that checks the contents of a bank
+    before it writes, or that writes to several of its tables, locks it first. Raises `NotFound` if the bank was
     erased."""
-    query = select(_c.id).where(_c.id == bank_id).with_for_update(key_share=True)  # others may insert what refers to it
+    query = (
+        select(_c.id).where(_c.id == bank_id).with_for_update(key_share=True)
+    )  # permits inserts of rows that reference it
     if connection.execute(query).first() is None:
         raise NotFound(ERASED)
 
 
 def list_after(connection: Connection, after: str | None, limit: int) -> list[Bank]:
-    """Up to `limit` banks in the order of their names, starting after the name `after`."""
+    """Returns up to `limit` banks by name, starting after the name `after`."""
     query = select(schema.banks).order_by(_c.name).limit(limit)
     if after is not None:
         query = query.where(_c.name > after)
@@ -97,7 +103,7 @@ def list_after(connection: Connection, after: str | None, limit: int) -> list[Ba
 
 
 def by_id(connection: Connection, bank_id: int) -> Bank:
-    """The bank with that id. Raises `NotFound` if it was erased meanwhile."""
+    """Returns the bank with that id. Raises `NotFound` if it was erased meanwhile."""
     row = connection.execute(select(schema.banks).where(_c.id == bank_id)).first()
     if row is None:
         raise NotFound(ERASED)
@@ -105,14 +111,14 @@ def by_id(connection: Connection, bank_id: int) -> Bank:
 
 
 def set_policy(connection: Connection, bank_id: int, policy: dict[str, Any]) -> None:
-    """Replaces the policy of a bank; the clock looks at once what is due under the new one."""
+    """Replaces the policy of a bank and makes its sealing and ageing due for a check."""
     connection.execute(schema.banks.update().where(_c.id == bank_id).values(policy=policy))
     schedule.bring_forward(connection, bank_id, "seal")
     schedule.bring_forward(connection, bank_id, "age")
 
 
 def advance_seal_version(connection: Connection, bank: Bank) -> bool:
-    """Increments the seal version; False if another process has sealed since `bank` was read."""
+    """Increments the seal version. Returns False if another process has sealed since `bank` was read."""
     result = connection.execute(
         schema.banks.update()
         .where(_c.id == bank.id, _c.seal_version == bank.seal_version)
@@ -122,7 +128,7 @@ def advance_seal_version(connection: Connection, bank: Bank) -> bool:
 
 
 def delete(connection: Connection, bank_id: int) -> None:
-    """Deletes a bank with everything in it: the rows of every table that belong to it, to its pages or messages."""
+    """Deletes a bank with all rows that belong to it, to its pages or to its messages."""
     pages = schema.pages.c
     highest = connection.execute(select(func.max(pages.id)).where(pages.bank_id == bank_id)).scalar_one()
     retire(connection, schema.pages, [highest or 0])
@@ -142,7 +148,7 @@ def delete(connection: Connection, bank_id: int) -> None:
 
 
 def delete_empty_threads(connection: Connection, bank_id: int, names: Iterable[str]) -> None:
-    """Deletes those of the threads that no message belongs to any more."""
+    """Deletes those of the threads that have no messages."""
     c, messages, ranges = schema.threads.c, schema.messages.c, schema.message_ranges.c
     still_open = select(messages.id).where(messages.thread_id == c.id).exists()
     sealed = select(ranges.page_id).where(ranges.thread_id == c.id).exists()
@@ -152,7 +158,7 @@ def delete_empty_threads(connection: Connection, bank_id: int, names: Iterable[s
 
 
 def thread_ids(connection: Connection, bank_id: int, names: Iterable[str]) -> dict[str, int]:
-    """Thread name → id; threads that do not exist are created."""
+    """Returns thread name → id. Creates threads that do not exist."""
     unique = sorted(set(names))
     known = _threads(connection, bank_id, unique)
     missing = [name for name in unique if name not in known]
@@ -164,7 +170,7 @@ def thread_ids(connection: Connection, bank_id: int, names: Iterable[str]) -> di
 
 
 def find_thread(connection: Connection, bank_id: int, name: str) -> int | None:
-    """The id of a thread."""
+    """Returns the id of a thread; None if it does not exist."""
     return _threads(connection, bank_id, [name]).get(name)
 
 
@@ -178,7 +184,7 @@ def _threads(connection: Connection, bank_id: int, names: Sequence[str]) -> dict
 
 
 def thread_names(connection: Connection, ids: Collection[int]) -> dict[int, str]:
-    """Thread id → name."""
+    """Returns thread id → name."""
     if not ids:
         return {}
     c = schema.threads.c
@@ -187,5 +193,6 @@ def thread_names(connection: Connection, ids: Collection[int]) -> dict[int, str]
 
 
 def count_threads(connection: Connection, bank_id: int) -> int:
+    """Returns the number of threads in a bank."""
     query = select(func.count()).select_from(schema.threads).where(schema.threads.c.bank_id == bank_id)
     return connection.execute(query).scalar_one()

@@ -1,4 +1,4 @@
-"""Splitting long lists of values over several IN (…) clauses."""
+"""Batches of values for IN (…) clauses."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
@@ -9,6 +9,6 @@ MAX_VALUES = 500  # in one IN (…)
 
 
 def batched(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """`values` in runs of at most `MAX_VALUES`."""
+    """Yields `values` in runs of at most `MAX_VALUES`."""
     for start in range(0, len(values), MAX_VALUES):
         yield values[start : start + MAX_VALUES]

@@ -1,4 +1,4 @@
-"""Codes of embeddings: one for each message, made by one embedder."""
+"""Embedding codes of messages, one for each message, from one embedder."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
@@ -11,20 +11,20 @@ from foxing.memory.storage.dialects import insert_into
 from . import messages
 
 _c = schema.embeddings.c
-_EXAMINED = 1_000  # messages that are looked at together for codes that are missing
+_EXAMINED = 1_000  # messages examined together for missing codes
 
-ROW_BYTES = 12  # of a row besides its code
+ROW_BYTES = 12  # of a row without its code
 
 
 class StoredCode(NamedTuple):
-    """The code of a message; empty if there is nothing to embed."""
+    """Code of a message; empty if there is no text to embed."""
 
     message_id: int
     code: bytes
 
 
 def find_embedder(connection: Connection, name: str, dimensions: int) -> int | None:
-    """The id of an embedder that has made codes; None if it has not."""
+    """Returns the id of an embedder; None if it has never stored a code."""
     return connection.execute(_embedder(name, dimensions)).scalar_one_or_none()
 
 
@@ -34,7 +34,7 @@ def _embedder(name: str, dimensions: int) -> Select[Any]:
 
 
 def embedder_id(connection: Connection, name: str, dimensions: int) -> int:
-    """The id of an embedder, which is added if it is new."""
+    """Returns the id of an embedder, inserting it if it is new."""
     known = find_embedder(connection, name, dimensions)
     if known is not None:
         return known
@@ -46,14 +46,14 @@ def embedder_id(connection: Connection, name: str, dimensions: int) -> int:
 
 
 def add(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int, bytes]) -> None:
-    """Adds the codes of messages that have just been inserted: message id → code."""
+    """Inserts the codes of new messages, given as message id → code."""
     rows = [{"bank_id": bank_id, "message_id": i, "embedder_id": embedder, "code": code} for i, code in codes.items()]
     if rows:
         connection.execute(schema.embeddings.insert(), rows)
 
 
 def replace(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int, bytes]) -> None:
-    """Sets the codes of messages, whether or not they have one; what they have already is not written again."""
+    """Inserts or updates the codes of messages. Unchanged codes are not written."""
     codes = _changed(connection, bank_id, embedder, codes)
     if not codes:
         return
@@ -66,14 +66,14 @@ def replace(connection: Connection, bank_id: int, embedder: int, codes: Mapping[
 
 
 def _changed(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int, bytes]) -> dict[int, bytes]:
-    """Those of the codes that are not stored."""
+    """Returns the codes that differ from the stored ones."""
     query = select(_c.message_id, _c.code).where(_c.bank_id == bank_id, _c.embedder_id == embedder)
     stored = {i: code for i, code in connection.execute(query.where(columns.among(_c.message_id, list(codes))))}
     return {i: code for i, code in codes.items() if stored.get(i) != code}
 
 
 def remove(connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
-    """Removes the codes of messages; those without one are ignored."""
+    """Deletes the codes of messages. Messages without a code are ignored."""
     if not message_ids:
         return
     of_messages = columns.among(_c.message_id, list(message_ids))
@@ -83,16 +83,16 @@ def remove(connection: Connection, bank_id: int, message_ids: Collection[int]) -
 
 
 class CodesVersion(NamedTuple):
-    """Which codes of a bank an embedder has made."""
+    """Version of the codes of a bank by one embedder, to validate caches."""
 
-    #: id of the embedder, None if it has made none of any bank
+    #: id of the embedder; None if it has never stored a code
     embedder: int | None
-    #: changes when codes of messages do that are older than others with a code; those of newer ones are only added
+    #: incremented when codes of older messages change; codes of newer messages are only appended
     version: int
 
 
 def version(connection: Connection, bank_id: int, name: str, dimensions: int) -> CodesVersion:
-    """Which codes of a bank the embedder of that name has made."""
+    """Returns the version of the codes of a bank by the embedder of that name."""
     banks = schema.banks.c
     query = select(_embedder(name, dimensions).scalar_subquery(), banks.embeddings_version).where(banks.id == bank_id)
     row = connection.execute(query).one()
@@ -100,7 +100,7 @@ def version(connection: Connection, bank_id: int, name: str, dimensions: int) ->
 
 
 def codes_after(connection: Connection, bank_id: int, embedder: int, message_id: int) -> list[StoredCode]:
-    """The codes that an embedder made of the messages with higher ids, by id, without empty ones."""
+    """Returns the codes of messages with higher ids, by id, without empty ones."""
     query = (
         select(_c.message_id, _c.code)
         .where(_c.bank_id == bank_id, _c.message_id > message_id, _c.embedder_id == embedder)
@@ -110,25 +110,26 @@ def codes_after(connection: Connection, bank_id: int, embedder: int, message_id:
 
 
 def has_codes(connection: Connection, bank_id: int, name: str, dimensions: int) -> bool:
-    """Whether any message of a bank has a code of the embedder of that name, and not an empty one."""
+    """True if a message of a bank has a non-empty code of the embedder of that name."""
     embedder = _embedder(name, dimensions).scalar_subquery()
     query = select(_c.message_id).where(_c.bank_id == bank_id, _c.embedder_id == embedder, func.length(_c.code) > 0)
     return connection.execute(query.limit(1)).first() is not None
 
 
 def has_any(connection: Connection, bank_id: int) -> bool:
-    """Whether any message of a bank has a code."""
+    """True if a message of a bank has a code of any embedder."""
     return connection.execute(select(_c.message_id).where(_c.bank_id == bank_id).limit(1)).first() is not None
 
 
 def newest(connection: Connection, bank_id: int, embedder: int | None) -> int:
-    """The highest id of a message of a bank with a code of the embedder, 0 if there is none."""
+    """Returns the highest id of a message of a bank with a code of the embedder; 0 if there is none."""
     query = select(_c.message_id).where(_c.bank_id == bank_id, _c.embedder_id == embedder)
     return int(connection.execute(query.order_by(_c.message_id.desc()).limit(1)).scalar() or 0)
 
 
 def pending(connection: Connection, bank_id: int, embedder: int | None, after: int, limit: int) -> list[int]:
-    """Ids of up to `limit` messages above `after` without a code of the embedder, which may never have made one."""
+    """Returns the ids of up to `limit` messages above `after` without a code of the embedder. None: an embedder without
+    any codes."""
     if not after and not count_pending(connection, bank_id, embedder):
         return []
     result: list[int] = []
@@ -142,12 +143,12 @@ def pending(connection: Connection, bank_id: int, embedder: int | None, after: i
 
 
 def count_pending(connection: Connection, bank_id: int, embedder: int | None) -> int:
-    """How many messages have no code of the embedder."""
+    """Returns the number of messages without a code of the embedder."""
     coded = select(func.count()).where(_c.bank_id == bank_id, _c.embedder_id == (embedder or 0))
     return messages.count(connection, bank_id) - int(connection.execute(coded).scalar_one())
 
 
 def total_bytes(connection: Connection, bank_id: int) -> int:
-    """Bytes of the codes of a bank, with their rows."""
+    """Returns the size of the codes of a bank with their rows, in bytes."""
     size = func.coalesce(func.sum(func.length(_c.code) + ROW_BYTES), 0)
     return int(connection.execute(select(size).where(_c.bank_id == bank_id)).scalar_one())

@@ -1,4 +1,4 @@
-"""Idempotency keys of writes, with the answer that each was given."""
+"""Idempotency keys of writes, with their answers."""
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
@@ -16,32 +16,32 @@ from .batches import batched
 _c = schema.idempotency_keys.c
 
 DELETED_AT_ONCE = 10
-WINDOW = timedelta(days=1)  # how long a key is remembered
+WINDOW = timedelta(days=1)  # lifetime of a key
 
 A = TypeVar("A", bound=BaseModel)
 
 
 class SavedAnswer(NamedTuple):
-    """The answer to the first request that used a key."""
+    """Answer to the first request with a key."""
 
-    #: Digest of that request: another request must not use its key.
+    #: Digest of that request. The key cannot be used for another request.
     digest: bytes
     #: The answer as JSON.
     answer: dict[str, Any]
 
 
 class Use(NamedTuple):
-    """A use of a key by a request."""
+    """Use of a key by a request."""
 
     key: str
-    #: Of the request.
+    #: Digest of the request.
     digest: bytes
     now: datetime
 
 
 def answered_once(connection: Connection, bank_id: int, use: Use, kind: type[A], answer: Callable[[], A]) -> A:
-    """What `answer` returns, or what it returned for the first request with that key. Raises `Conflict` if that was
-    another request."""
+    """Returns the result of `answer`, or the saved result of the first request with that key. Raises `Conflict` if that
+    was another request."""
     since = use.now - WINDOW
     delete_before(connection, since)
     saved = find_answer(connection, bank_id, use.key, since)
@@ -56,20 +56,21 @@ def answered_once(connection: Connection, bank_id: int, use: Use, kind: type[A],
 
 
 def find_answer(connection: Connection, bank_id: int, key: str, since: datetime) -> SavedAnswer | None:
-    """The answer that was given under a key; None if that was before `since`."""
+    """Returns the answer saved under a key; None if there is none, or it was saved before `since`."""
     query = select(_c.digest, _c.answer).where(_c.bank_id == bank_id, _c.key == key, _c.created_at >= since)
     row = connection.execute(query).first()
     return SavedAnswer(bytes(row.digest), row.answer) if row else None
 
 
 def save_answer(connection: Connection, bank_id: int, key: str, saved: SavedAnswer, now: datetime) -> None:
+    """Saves the answer to a request under its key."""
     values = {"bank_id": bank_id, "key": key, "digest": saved.digest, "answer": saved.answer, "created_at": now}
     statement = insert_into(connection, schema.idempotency_keys).values(values)
     connection.execute(statement.on_conflict_do_update(index_elements=["bank_id", "key"], set_=values))
 
 
 def delete_naming(connection: Connection, bank_id: int, keys: Collection[str]) -> None:
-    """Deletes the answers that name any of the messages `keys`."""
+    """Deletes the answers that contain any of the message ids `keys`."""
     wanted = set(keys)
     query = select(_c.key, _c.answer).where(_c.bank_id == bank_id)
     named = [key for key, answer in connection.execute(query) if not wanted.isdisjoint(answer.get("ids", ()))]
@@ -78,8 +79,8 @@ def delete_naming(connection: Connection, bank_id: int, keys: Collection[str]) -
 
 
 def delete_before(connection: Connection, before: datetime) -> int:
-    """Deletes some of the keys that were first used before that time, in any bank; returns how many. Each use of a key
-    deletes more than it adds, so that none of them takes long."""
+    """Deletes up to `DELETED_AT_ONCE` keys of any bank that were first used before that time, and returns how many.
+    Each use of a key deletes more keys than it adds, so that expired ones do not accumulate."""
     old = select(_c.bank_id, _c.key).where(_c.created_at < before).order_by(_c.created_at).limit(DELETED_AT_ONCE)
     rows = connection.execute(old).all()
     for row in rows:

@@ -1,4 +1,4 @@
-"""Rows that contradict others, for whoever checks them, and what sets them right."""
+"""Integrity checks: rows that contradict others, and their repair."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -18,31 +18,32 @@ _m = schema.messages.c
 
 
 class Counts(NamedTuple):
-    """Rows of all banks."""
+    """Row counts over all banks."""
 
     pages: int
     messages: int
 
 
 def count_all(connection: Connection) -> Counts:
+    """Counts all pages and messages."""
     c = schema.messages.c
     queries = (
         select(func.count()).select_from(schema.pages),
-        select(func.count()).where(c.sealed_chars == 0),  # one that is sealed in part begins on a page
+        select(func.count()).where(c.sealed_chars == 0),  # a partly sealed message is counted on its first page
         select(func.coalesce(func.sum(schema.message_ranges.c.messages), 0)),
     )
     number, still_open, sealed = (int(connection.execute(query).scalar_one()) for query in queries)
     return Counts(number, still_open + sealed)
 
 
-#: References that the database does not enforce: table, column, and the table that the column holds ids of.
+#: References without a foreign key: table, column, referenced table.
 _UNENFORCED = (
     (schema.recent_postings, "bank_id", schema.banks),
     (schema.embeddings, "bank_id", schema.banks),
     (schema.recall_weights, "bank_id", schema.banks),
     (schema.message_ranges, "bank_id", schema.banks),
 )
-#: Tables whose rows can be made again, or say nothing without what they refer to.
+#: Tables whose rows can be rebuilt, or are useless without the row that they reference.
 _EXPENDABLE = frozenset(
     {
         "recent_postings",
@@ -58,18 +59,19 @@ _EXPENDABLE = frozenset(
 
 
 class Reference(NamedTuple):
-    """A column that holds ids of another table."""
+    """Column that holds ids of another table."""
 
     column: Column[Any]
     target: Column[Any]
 
     @property
     def table(self) -> Table:
+        """Table of the column."""
         return self.column.table
 
     @property
     def expendable(self) -> bool:
-        """Whether a row without what it refers to may be deleted."""
+        """True if a row with a dangling reference may be deleted."""
         return self.table.name in _EXPENDABLE
 
     def __str__(self) -> str:
@@ -77,7 +79,7 @@ class Reference(NamedTuple):
 
 
 def references() -> list[Reference]:
-    """All references between tables, enforced or not."""
+    """Returns all references between tables, with or without a foreign key."""
     enforced = [
         Reference(column, key.column)
         for table in schema.metadata.sorted_tables
@@ -90,12 +92,12 @@ def references() -> list[Reference]:
 
 
 def count_orphans(connection: Connection, reference: Reference) -> int:
-    """How many rows refer to nothing."""
+    """Returns the number of rows with a dangling reference."""
     return int(connection.execute(select(func.count()).where(_orphaned(reference))).scalar_one())
 
 
 def delete_orphans(connection: Connection, reference: Reference) -> int:
-    """Deletes the rows that refer to nothing; how many."""
+    """Deletes the rows with a dangling reference. Returns how many."""
     return connection.execute(reference.table.delete().where(_orphaned(reference))).rowcount
 
 
@@ -104,13 +106,13 @@ def _orphaned(reference: Reference) -> ColumnElement[bool]:
     return reference.column.is_not(None) & ~there.correlate(reference.table).exists()
 
 
-#: What crosses from one bank to another: rows joined with what they refer to.
+#: Problem → rows joined with the rows that they reference, and the condition that their banks differ.
 _CROSSING: dict[str, tuple[FromClause, ColumnElement[bool]]] = {
-    "messages are in a thread of another bank": (
+    "messages belong to a thread of another bank": (
         schema.messages.join(schema.threads, schema.threads.c.id == _m.thread_id),
         _m.bank_id != schema.threads.c.bank_id,
     ),
-    "entries of the trash are of a page of another bank": (
+    "trash entries belong to a page of another bank": (
         schema.trash.join(schema.pages, _p.id == schema.trash.c.page_id),
         schema.trash.c.bank_id != _p.bank_id,
     ),
@@ -118,7 +120,7 @@ _CROSSING: dict[str, tuple[FromClause, ColumnElement[bool]]] = {
 
 
 def count_crossing(connection: Connection) -> dict[str, int]:
-    """What crosses from one bank to another → how many rows, where there are any."""
+    """Returns problem → number of rows that reference a row of another bank, where there are any."""
     counts = {
         what: int(connection.execute(select(func.count()).select_from(joined).where(differs)).scalar_one())
         for what, (joined, differs) in _CROSSING.items()
@@ -127,23 +129,23 @@ def count_crossing(connection: Connection) -> dict[str, int]:
 
 
 def pages_without_contents(connection: Connection) -> list[str]:
-    """Keys of the pages that have neither tokens nor text."""
+    """Returns the keys of pages without a row of contents."""
     pages, contents = schema.pages.c, schema.page_contents.c
     query = select(pages.key).outerjoin_from(schema.pages, schema.page_contents, contents.page_id == pages.id)
     return list(connection.execute(query.where(contents.page_id.is_(None)).order_by(pages.id)).scalars())
 
 
 class ManifestRow(NamedTuple):
-    """The manifest of a page as it is stored."""
+    """Manifest of a page as stored."""
 
     page_id: int
-    #: The page's id as callers know it.
+    #: Public id of the page.
     page: str
-    #: None if there is no such row.
+    #: None if the page has no manifest.
     packed: bytes | None
 
     def unpack(self) -> PageManifest | None:
-        """The manifest; None if it is missing or damaged."""
+        """Returns the manifest; None if it is missing or damaged."""
         try:
             return None if self.packed is None else PageManifest.unpack(self.packed)
         except ManifestDamaged:
@@ -151,14 +153,14 @@ class ManifestRow(NamedTuple):
 
 
 def manifests_after(connection: Connection, bank_id: int, page_id: int, limit: int) -> list[ManifestRow]:
-    """The manifests of up to `limit` pages of a bank with a higher id."""
+    """Returns the manifests of up to `limit` pages of a bank with higher ids."""
     query = select(_p.id, _p.key, _d.manifest).outerjoin_from(schema.pages, schema.page_manifests, _d.page_id == _p.id)
     query = query.where(_p.bank_id == bank_id, _p.id > page_id).order_by(_p.id).limit(limit)
     return [ManifestRow(*row) for row in connection.execute(query)]
 
 
 def manifests(connection: Connection, bank_id: int) -> Iterator[ManifestRow]:
-    """The manifests of all pages of a bank."""
+    """Yields the manifests of all pages of a bank."""
     after = 0
     while found := manifests_after(connection, bank_id, after, 64):
         yield from found
@@ -166,19 +168,19 @@ def manifests(connection: Connection, bank_id: int) -> Iterator[ManifestRow]:
 
 
 def thread_ids(connection: Connection, bank_id: int) -> list[int]:
-    """The threads of a bank, ascending."""
+    """Returns the ids of the threads of a bank, ascending."""
     c = schema.threads.c
     return list(connection.execute(select(c.id).where(c.bank_id == bank_id).order_by(c.id)).scalars())
 
 
 def open_keys(connection: Connection, bank_id: int) -> dict[int, str | None]:
-    """Open message → the id that its caller chose, None if it was generated."""
+    """Returns open message id → public id chosen by the caller, None if it was generated."""
     query = select(_m.id, _m.key).where(_m.bank_id == bank_id)
     return {message_id: key for message_id, key in connection.execute(query)}
 
 
 def range_counts(connection: Connection, bank_id: int) -> dict[int, int]:
-    """Page id → how many ranges it has in a bank."""
+    """Returns page id → number of its ranges in a bank."""
     query = select(_r.page_id, func.count()).where(_r.bank_id == bank_id).group_by(_r.page_id)
     return {page_id: number for page_id, number in connection.execute(query)}
 
@@ -186,7 +188,7 @@ def range_counts(connection: Connection, bank_id: int) -> dict[int, int]:
 def ranges_between(
     connection: Connection, bank_id: int, page_ids: Sequence[int], low: int, high: int
 ) -> dict[int, list[ranges.MessageRange]]:
-    """Page id → its ranges that begin with messages from `low` to `high`."""
+    """Returns page id → its ranges that begin with messages from `low` to `high`."""
     query = select(_r.first_message, _r.last_message, _r.page_id, _r.thread_id, _r.messages)
     query = query.where(_r.bank_id == bank_id, _r.first_message >= low, _r.first_message <= high)
     result: dict[int, list[ranges.MessageRange]] = {}
@@ -196,14 +198,14 @@ def ranges_between(
 
 
 def ranges_of_pages(connection: Connection, bank_id: int, page_ids: Collection[int]) -> list[ranges.MessageRange]:
-    """All ranges of pages of a bank. Every run of the bank is looked at."""
+    """Returns all ranges of pages of a bank. Scans every range of the bank."""
     query = select(_r.first_message, _r.last_message, _r.page_id, _r.thread_id, _r.messages)
     found = connection.execute(query.where(_r.bank_id == bank_id, columns.among(_r.page_id, sorted(page_ids))))
     return [ranges.MessageRange(*row) for row in found]
 
 
 def rebuild_ranges(connection: Connection, bank_id: int) -> None:
-    """Works out anew the ranges of all pages of a bank whose manifests can be read."""
+    """Rebuilds the ranges of all pages of a bank whose manifests can be read."""
     found = {row.page_id: row.unpack() for row in manifests(connection, bank_id)}
     readable = {page_id: manifest for page_id, manifest in found.items() if manifest is not None}
     connection.execute(schema.message_ranges.delete().where(columns.among(_r.page_id, sorted(readable))))
@@ -211,12 +213,12 @@ def rebuild_ranges(connection: Connection, bank_id: int) -> None:
 
 
 def count_foreign_ranges(connection: Connection) -> int:
-    """How many ranges are of a page of another bank."""
+    """Returns the number of ranges of a page of another bank."""
     return int(connection.execute(select(func.count()).where(_foreign())).scalar_one())
 
 
 def delete_foreign_ranges(connection: Connection) -> bool:
-    """Deletes the ranges that are of a page of another bank; whether there were any."""
+    """Deletes the ranges of a page of another bank. Returns True if there were any."""
     deleted = connection.execute(schema.message_ranges.delete().where(_foreign())).rowcount > 0
     if deleted:
         changed = schema.banks.c.ranges_changed
@@ -230,7 +232,7 @@ def _foreign() -> ColumnElement[bool]:
 
 
 class TrashRow(NamedTuple):
-    """An entry of the trash, with the page that it is of."""
+    """Trash entry with its page."""
 
     id: int
     page: str
@@ -242,7 +244,7 @@ class TrashRow(NamedTuple):
 
 
 def trash_after(connection: Connection, bank_id: int, entry_id: int, limit: int) -> list[TrashRow]:
-    """Up to `limit` entries of a bank with a higher id."""
+    """Returns up to `limit` trash entries of a bank with higher ids."""
     t = schema.trash.c
     query = select(t.id, _p.key, t.version, _p.layout, t.tokens, t.text, t.parts)
     query = query.join_from(schema.trash, schema.pages, _p.id == t.page_id)
@@ -254,7 +256,7 @@ def trash_after(connection: Connection, bank_id: int, entry_id: int, limit: int)
 
 
 class CodeRow(NamedTuple):
-    """The code of a message as it stands."""
+    """Size of the stored code of a message."""
 
     message_id: int
     dimensions: int
@@ -262,7 +264,7 @@ class CodeRow(NamedTuple):
 
 
 def codes_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[CodeRow]:
-    """The codes of up to `limit` messages of a bank with a higher id."""
+    """Returns the codes of up to `limit` messages of a bank with higher ids."""
     e, by = schema.embeddings.c, schema.embedders.c
     query = (
         select(e.message_id, by.dimensions, func.length(e.code))

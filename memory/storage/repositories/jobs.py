@@ -1,4 +1,4 @@
-"""The queue of jobs: filling it, taking a job under a lease, and what becomes of it."""
+"""Job queue: adding due jobs, taking a job under a lease, finishing it or putting it back."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,26 +15,26 @@ from .schedule import AT_ONCE, KINDS, JobKind
 _c = schema.jobs.c
 _due = schema.schedule.c
 
-TAKE_LOCK = 0x6A6F6273  # "jobs": of PostgreSQL's advisory locks, the one of whoever takes a job
+TAKE_LOCK = 0x6A6F6273  # "jobs": key of the advisory lock for taking a job
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job that a worker has taken."""
+    """Job taken by a worker."""
 
     id: int
     bank_id: int
     bank: str
     kind: JobKind
-    #: How often it was taken, this time included.
+    #: Number of attempts, including this one.
     attempts: int
-    #: Whose lease it is under.
+    #: Owner of the lease.
     owner: str
 
 
 @dataclass(frozen=True)
 class QueueLength:
-    """How many jobs there are."""
+    """Number of jobs by state."""
 
     #: Jobs that wait for a worker or for their next attempt.
     waiting: int
@@ -46,17 +46,17 @@ class QueueLength:
 
 @dataclass(frozen=True)
 class QueueLag:
-    """How far the workers are behind, in seconds."""
+    """Delay of the workers, in seconds."""
 
-    #: Since the oldest job that nobody has taken was to be done; 0 if there is none.
+    #: Time since the oldest waiting job was due to run; 0 if there is none.
     oldest_job_s: float
-    #: Since the first page that is still to age became due; 0 if none is.
+    #: Time since the first page to age became due; 0 if none is due.
     oldest_page_s: float
 
 
 @dataclass(frozen=True)
 class Lease:
-    """Who works on a job, and until when nobody else may; real time, even where the memory's clock has been moved."""
+    """Exclusive claim of a worker on a job, in real time even if the memory's clock is shifted."""
 
     owner: str
     now: datetime
@@ -64,34 +64,35 @@ class Lease:
 
     @property
     def until(self) -> datetime:
+        """Time at which the lease expires."""
         return self.now + self.length
 
 
 def is_due(connection: Connection, now: datetime, codec: str) -> bool:
-    """Whether `fill` would find anything due. Reads only, so that an idle clock disturbs no writer."""
+    """True if `fill` would find anything due. Reads only, so that an idle clock takes no write lock."""
     return connection.execute(select(_due.bank_id).where(_due_at(now, codec)).limit(1)).first() is not None
 
 
 def fill(connection: Connection, now: datetime, *, codec: str, created_at: datetime) -> int:
-    """Adds a job for whatever is due at `now`, and for times worked out for another codec than `codec`; returns how
-    many. Work that has a job already gets no second one."""
+    """Adds jobs for all entries of the schedule that are due at `now`, or were computed for another codec than `codec`.
+    Returns how many. Entries that already have a job get no second one."""
     return _add(connection, _due_at(now, codec), created_at)
 
 
 def add_following(connection: Connection, job: Job, now: datetime, created_at: datetime) -> int:
-    """Adds the jobs of the same bank that are done after this one and are due at `now`; returns how many."""
+    """Adds the jobs of the same bank that come after this kind and are due at `now`. Returns how many."""
     later = KINDS[KINDS.index(job.kind) + 1 :]
     return _add(connection, and_(_due.bank_id == job.bank_id, _due.kind.in_(later), _due.due_at <= now), created_at)
 
 
 def _due_at(now: datetime, codec: str) -> ColumnElement[bool]:
-    return or_(_due.due_at <= now, _due.codec < codec, _due.codec > codec)  # ranges, because an index serves them
+    return or_(_due.due_at <= now, _due.codec < codec, _due.codec > codec)  # range conditions can use an index
 
 
 def _add(connection: Connection, due: ColumnElement[bool], created_at: datetime) -> int:
     at = literal(created_at, columns.UtcDateTime)
     number = case({kind: number for number, kind in enumerate(KINDS)}, value=_due.kind)
-    order = (_due.kind != "purge", _due.bank_id, number)  # what is to be gone does not wait for ageing
+    order = (_due.kind != "purge", _due.bank_id, number)  # purging does not wait for ageing
     rows = select(_due.bank_id, _due.kind, literal("waiting"), at, at).where(due).order_by(*order)
     statement = insert_into(connection, schema.jobs)
     insert = statement.from_select(["bank_id", "kind", "state", "run_after", "created_at"], rows)
@@ -100,17 +101,17 @@ def _add(connection: Connection, due: ColumnElement[bool], created_at: datetime)
 
 
 def _free(now: datetime) -> ColumnElement[bool]:
-    """Jobs that nobody works on: waiting ones, and those of a worker that was killed."""
+    """Returns the condition of jobs that no worker holds: waiting ones, and those of killed workers."""
     return or_(_c.state == "waiting", _c.lease_until <= now, _c.lease_until > now + MAX_CLOCK_SKEW)
 
 
 def _ready(now: datetime) -> ColumnElement[bool]:
-    """Jobs whose pause has passed."""
+    """Returns the condition of jobs whose retry delay has passed."""
     return or_(_c.run_after <= now, _c.run_after > now + MAX_CLOCK_SKEW)
 
 
 def has_free(connection: Connection, now: datetime, *, retry_at_once: bool = False) -> bool:
-    """Whether there is a job that nobody works on. Reads only."""
+    """True if there is a job that no worker holds. Reads only."""
     query = select(_c.id).where(_free(now)).limit(1)
     if not retry_at_once:
         query = query.where(_ready(now))
@@ -120,12 +121,12 @@ def has_free(connection: Connection, now: datetime, *, retry_at_once: bool = Fal
 def take(
     connection: Connection, lease: Lease, *, retry_at_once: bool = False, after_id: int | None = None
 ) -> Job | None:
-    """Takes the oldest job that nobody works on, in a bank in which nobody works, purging first; None if there is none.
+    """Takes the oldest free job of a bank in which no job is running, purging first. Returns None if there is none.
 
-    `retry_at_once`: whether failed jobs are taken before their pause has passed. `after_id`: jobs up to this id stay,
-    and the order is that of the ids.
+    `retry_at_once`: True to ignore the retry delay of failed jobs. `after_id`: only jobs with higher ids, in order of
+    id.
     """
-    # two that take at once do not see that the other takes from the same bank
+    # concurrent calls would not see each other's job in the same bank
     dialect_of(connection).lock(connection, TAKE_LOCK)
     others = schema.jobs.alias()
     busy = select(others.c.id).where(
@@ -155,23 +156,23 @@ def _taken() -> Select[Any]:
 
 
 def running(connection: Connection, kind: JobKind, now: datetime) -> list[Job]:
-    """Jobs of a kind that workers have taken and whose leases hold, the oldest first. Reads only."""
+    """Returns the jobs of a kind that workers hold under a valid lease, oldest first. Reads only."""
     held = (_c.kind == kind, _c.state == "running", _c.lease_until > now, _c.lease_until <= now + MAX_CLOCK_SKEW)
     return [Job(*row) for row in connection.execute(_taken().where(*held).order_by(_c.id))]
 
 
 def extend(connection: Connection, job: Job, until: datetime) -> bool:
-    """Extends the lease of a job; False if its owner has lost it."""
+    """Extends the lease of a job. Returns False if its owner has lost it."""
     return connection.execute(schema.jobs.update().where(*_mine(job)).values(lease_until=until)).rowcount == 1
 
 
 def finish(connection: Connection, job: Job) -> bool:
-    """Deletes a job that is done; False if its owner has lost the lease."""
+    """Deletes a finished job. Returns False if its owner has lost the lease."""
     return connection.execute(schema.jobs.delete().where(*_mine(job))).rowcount == 1
 
 
 def put_back(connection: Connection, job: Job, run_after: datetime, error: str | None = None) -> bool:
-    """Returns a job to the queue until `run_after`, because of `error` or untried; False if its owner has lost the
+    """Returns a job to the queue until `run_after`, with `error` if it failed. Returns False if its owner has lost the
     lease."""
     values: dict[str, Any] = {"state": "waiting", "run_after": run_after, "lease_owner": None, "lease_until": None}
     if error is None:
@@ -186,6 +187,7 @@ def _mine(job: Job) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 def length(connection: Connection) -> QueueLength:
+    """Returns the number of jobs by state."""
     waiting = func.count().filter(_c.state == "waiting")
     failed = func.count().filter(_c.state == "waiting", _c.last_error.is_not(None))
     running = func.count().filter(_c.state == "running")
@@ -193,7 +195,7 @@ def length(connection: Connection) -> QueueLength:
 
 
 def lag(connection: Connection, now: datetime, clock: datetime) -> QueueLag:
-    """How far the workers are behind. `now`: the memory's time, which pages age by; `clock`: real time."""
+    """Returns the delay of the workers. `now`: time of the memory, by which pages age. `clock`: real time."""
     waits = select(func.min(_c.run_after)).where(_c.state == "waiting", _c.run_after <= clock)
     due = select(func.min(_due.due_at)).where(_due.kind == "age", _due.due_at <= now, _due.due_at > AT_ONCE)
     job, page = connection.execute(waits).scalar(), connection.execute(due).scalar()

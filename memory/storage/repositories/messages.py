@@ -1,5 +1,5 @@
-"""Messages: who said what and when. Open ones are rows with their exact text; sealed ones are in the manifests of
-pages. Everything here finds both."""
+"""Messages, both open and sealed. Open messages are rows with their exact text; sealed ones are in the manifests of
+pages."""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from .sealed.lookup import Located
 _c = schema.messages.c
 T = TypeVar("T")
 
-MAX_CHARS = 8 << 20  # of the messages that are read at once for an answer
+MAX_CHARS = 8 << 20  # cap on the characters read per answer
 
 
 @dataclass(frozen=True)
@@ -35,33 +35,33 @@ class Message:
     """A message, with its text while it is open."""
 
     id: int
-    #: The message's id as callers know it, unique in its bank.
+    #: Public id, unique in its bank.
     key: str
     thread_id: int
     thread: str
     role: str
     name: str | None
     created_at: datetime
-    #: When it came into the bank; of a sealed message, its pages say so.
+    #: Time of arrival in the bank; None for a sealed message, whose pages have it.
     arrived_at: datetime | None
-    #: The exact text; None once the message is sealed to its end.
+    #: Exact text; None once the message is sealed completely.
     content: str | None
     #: Length of the text.
     chars: int
-    #: How many of its characters are on pages.
+    #: Number of characters on pages.
     sealed_chars: int
-    #: Of an open message whole, of a sealed one its first bytes; empty once its text is purged.
+    #: Digest; its first bytes for a sealed message, empty once the text is purged.
     digest: bytes
-    #: How many parts the content was given in; 0 if it is just a text, else the text is their rendering.
+    #: Number of content parts, of which the text is a rendering; 0 if the content is a plain text.
     parts: int = 0
-    #: What was stored with it; None if nothing was.
+    #: Metadata of the caller, if any.
     metadata: Mapping[str, JsonValue] | None = None
-    #: In how many passages it is found.
+    #: Number of passages in the index.
     passages: int = 1
 
     @property
     def open(self) -> bool:
-        """Whether it is not sealed to its end."""
+        """True if it is not sealed completely."""
         return self.content is not None
 
 
@@ -70,7 +70,7 @@ class NewRow(TypedDict):
 
     id: int
     bank_id: int
-    #: None for the id that follows from the row's.
+    #: Public id chosen by the caller; None to generate it from the row id.
     key: str | None
     thread_id: int
     role: str
@@ -109,6 +109,7 @@ def _open(connection: Connection, query: Select[Any]) -> list[Message]:
 
 
 def open_message(connection: Connection, row: Any) -> Message:
+    """Returns the message of a row of `select_open`."""
     key = row.key if row.key is not None else keys.generated(connection, row.id)
     return Message(row.id, key, *row[2:])
 
@@ -139,7 +140,7 @@ def _sealed(connection: Connection, found: Iterable[SealedMessage]) -> list[Mess
 
 
 def sealed_form(connection: Connection, message: Message) -> SealedMessage:
-    """A message as the manifest of a page has it."""
+    """Returns a message as stored in the manifest of a page."""
     return SealedMessage(
         message.id,
         None if message.key == keys.generated(connection, message.id) else message.key,
@@ -156,19 +157,19 @@ def sealed_form(connection: Connection, message: Message) -> SealedMessage:
 
 
 def by_keys(connection: Connection, bank_id: int, wanted: Sequence[str]) -> dict[str, Message]:
-    """Key → message, for those that exist."""
+    """Returns key → message, for messages that exist."""
     found = by_ids(connection, bank_id, keys.candidates(connection, bank_id, wanted))
     asked = set(wanted)
     return {message.key: message for message in found.values() if message.key in asked}
 
 
 def ids_of(connection: Connection, bank_id: int, wanted: Sequence[str]) -> dict[str, int]:
-    """Key → id of the message, for those that exist."""
+    """Returns key → id of the message, for messages that exist."""
     return {key: message.id for key, message in by_keys(connection, bank_id, wanted).items()}
 
 
 def by_ids(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, Message]:
-    """Id → message, for those that the bank has."""
+    """Returns id → message, for messages of the bank that exist."""
     if not ids:
         return {}
     found = _open(connection, select_open.where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id))
@@ -179,12 +180,12 @@ def by_ids(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[i
 
 
 def lengths(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, int]:
-    """Id → characters of the message, for those that exist."""
+    """Returns id → length of the message in characters, for messages that exist."""
     return _values(connection, bank_id, ids, _c.chars, lambda place: int(place.manifest.chars[place.number]))
 
 
 def times(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, datetime]:
-    """Id → when the message was said, for those that exist."""
+    """Returns id → creation time of the message, for messages that exist."""
     return _values(
         connection, bank_id, ids, _c.created_at, lambda place: instant(int(place.manifest.times[place.number]))
     )
@@ -193,8 +194,8 @@ def times(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[in
 def _values(
     connection: Connection, bank_id: int, ids: Collection[int], column: Column[T], of_sealed: Callable[[Located], T]
 ) -> dict[int, T]:
-    """Id → a column of the message while it is open, and what `of_sealed` reads of it in its manifest once it is not;
-    for those that exist."""
+    """Returns id → a value of the message, for messages that exist: `column` of an open message, `of_sealed` of a
+    sealed one."""
     if not ids:
         return {}
     query = select(_c.id, column).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
@@ -204,13 +205,13 @@ def _values(
 
 
 def on_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, Message]:
-    """Id → message, for the messages that these pages hold. All count as sealed."""
+    """Returns id → message, for the messages on these pages. All count as sealed."""
     found = manifests.get(connection, page_ids).values()
     return {message.id: message for message in _sealed(connection, (m for d in found for m in d.messages))}
 
 
 def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> None:
-    """Inserts messages of one bank with ids of `Dialect.reserve_message_ids`."""
+    """Inserts messages of one bank with ids from `Dialect.reserve_message_ids`."""
     connection.execute(schema.messages.insert(), [dict(row) for row in rows])
     keys.add(connection, bank_id, {row["key"]: row["id"] for row in rows if row["key"] is not None})
 
@@ -223,8 +224,8 @@ def window(
     after: tuple[datetime, int] | None,
     limit: int,
 ) -> list[Message]:
-    """Up to `limit` messages in time order, starting after the message of that time and id; fewer if they are long, but
-    at least one if there is one."""
+    """Returns up to `limit` messages in time order, starting after the message with the time and id `after`. Fewer if
+    they are long, but at least one if there is any."""
     query = _lengths.where(_c.bank_id == bank_id, *within.conditions()).order_by(_c.created_at, _c.id).limit(limit)
     if after is not None:
         at, message_id = after
@@ -236,34 +237,34 @@ def window(
 
 
 def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: int) -> list[Message]:
-    """The last `limit` messages, in time order; fewer if they are long, but at least one if there is one."""
+    """Returns the last `limit` messages, in time order. Fewer if they are long, but at least one if there is any."""
     query = _lengths.where(_c.bank_id == bank_id, *within.conditions())
     still_open = connection.execute(query.order_by(_c.created_at.desc(), _c.id.desc()).limit(limit)).all()
     sealed = _lengths_of(lookup.latest(connection, bank_id, within, limit))
     both = sorted({*map(tuple, still_open), *sealed}, reverse=True)[:limit]
-    return _first(connection, bank_id, both, MAX_CHARS // 2)[::-1]  # all of them are put together
+    return _first(connection, bank_id, both, MAX_CHARS // 2)[::-1]  # all of them are assembled together
 
 
 _lengths = select(_c.created_at, _c.id, _c.chars)
 
 
 def _lengths_of(sealed: Iterable[SealedMessage]) -> Iterator[tuple[datetime, int, int]]:
-    """Time, id and characters. A message that is sealed in part is among the open ones as well."""
+    """Yields time, id and length. A partly sealed message is among the open ones as well."""
     return ((instant(message.created_at), message.id, message.chars) for message in sealed)
 
 
 def _first(
     connection: Connection, bank_id: int, listed: Sequence[tuple[datetime, int, int]], chars: int
 ) -> list[Message]:
-    """The first of the messages, time, id and characters of each, that have at most `chars` characters together."""
+    """Returns the first messages with at most `chars` characters in total. `listed`: time, id and length of each."""
     ids = first_within(((message_id, length) for _, message_id, length in listed), chars)
     found = by_ids(connection, bank_id, ids)
     return [found[message_id] for message_id in ids]
 
 
 def first_within(messages: Iterable[Sequence[int]], chars: int) -> list[int]:
-    """Ids of the first of the messages, id and characters of each, that have at most `chars` characters together; at
-    least one if there is one."""
+    """Returns the ids of the first messages with at most `chars` characters in total; at least one if there is any.
+    `messages`: id and length of each."""
     ids: list[int] = []
     for message_id, length in messages:
         chars -= length
@@ -278,32 +279,32 @@ def _by_time(message: Message) -> tuple[datetime, int]:
 
 
 def fetch_ordered(connection: Connection, bank_id: int, within: MessageFilter, ids: Sequence[int]) -> list[Message]:
-    """Those of the messages that are in the bank and that the filter lets through, in time order."""
+    """Returns those of the messages that exist and match the filter, in time order."""
     found = by_ids(connection, bank_id, sorted(filter_ids(connection, bank_id, ids, within)))
     return sorted(found.values(), key=_by_time)
 
 
 def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> set[int]:
-    """Ids of the messages of a bank that the filter lets through."""
+    """Returns the ids of the messages of a bank that match the filter."""
     still_open = connection.execute(select(_c.id).where(_c.bank_id == bank_id, *within.conditions())).scalars()
     return {*still_open, *lookup.ids_within(connection, bank_id, within)}
 
 
 def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[int]:
-    """Ids of up to `limit` messages of a bank above `message_id`, ascending."""
+    """Returns the ids of up to `limit` messages of a bank above `message_id`, ascending."""
     query = select(_c.id).where(_c.bank_id == bank_id, _c.id > message_id).order_by(_c.id).limit(limit)
     still_open = connection.execute(query).scalars()
     return sorted({*still_open, *lookup.ids_after(connection, bank_id, message_id, limit)})[:limit]
 
 
 def count(connection: Connection, bank_id: int) -> int:
-    """How many messages a bank has."""
+    """Returns the number of messages in a bank."""
     begun = select(func.count()).where(_c.bank_id == bank_id, _c.sealed_chars == 0)
     return ranges.count(connection, bank_id) + int(connection.execute(begun).scalar_one())
 
 
 def filter_ids(connection: Connection, bank_id: int, ids: Collection[int], within: MessageFilter) -> set[int]:
-    """Those of the messages that the bank has and that the filter lets through."""
+    """Returns the ids of those of the messages that exist and match the filter."""
     if not ids:
         return set()
     query = select(_c.id, and_(True, *within.conditions())).where(
@@ -311,7 +312,7 @@ def filter_ids(connection: Connection, bank_id: int, ids: Collection[int], withi
     )
     still_open = {message_id: bool(through) for message_id, through in connection.execute(query)}
     result = {message_id for message_id, through in still_open.items() if through}
-    masks: dict[int, npt.NDArray[np.bool_]] = {}  # by manifest
+    masks: dict[int, npt.NDArray[np.bool_]] = {}  # by identity of the manifest
     for message_id, place in lookup.locate(connection, bank_id, set(ids) - still_open.keys()).items():
         mask = masks.get(id(place.manifest))
         if mask is None:
@@ -322,7 +323,7 @@ def filter_ids(connection: Connection, bank_id: int, ids: Collection[int], withi
 
 
 def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, int]:
-    """Id → in how many passages the message is found, for those that are found in several."""
+    """Returns id → number of passages, for messages with several."""
     if not ids:
         return {}
     query = select(_c.id, _c.passages).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
@@ -335,19 +336,20 @@ def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -
 
 
 def newest_id(connection: Connection, bank_id: int) -> int:
-    """An id that no message of the bank exceeds; messages of the bank that are stored later do."""
+    """Returns an upper bound of the ids of stored messages. Messages of the bank that are stored later have higher
+    ids."""
     newest = connection.execute(select(func.max(_c.id), ranges.last_message(bank_id))).one()
     return max(value or 0 for value in newest)
 
 
 def thread_size(connection: Connection, thread_id: int) -> int:
-    """How many messages a thread has."""
+    """Returns the number of messages in a thread."""
     begun = select(func.count()).where(_c.thread_id == thread_id, _c.sealed_chars == 0)
     return ranges.thread_size(connection, thread_id) + int(connection.execute(begun).scalar_one())
 
 
 def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> None:
-    """Deletes messages that no page and no index holds any more, with their recall weights."""
+    """Deletes messages that are no longer on a page or in the index, with their recall weights."""
     ids = sorted(message.id for message in found)
     recall_weights = schema.recall_weights
     of_bank = (recall_weights.c.bank_id == bank_id, columns.among(recall_weights.c.message_id, ids))
@@ -357,8 +359,8 @@ def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> 
 
 
 def is_as_stored(message: Message, text: str, key: bytes) -> bool:
-    """Whether a text has the digest of a message, or the first bytes of it, where it has any. Of a message in parts the
-    text does not say how the parts were given. `key`: that of digests."""
+    """True if a text matches the digest of a message, or the stored prefix of it, or if there is no digest. A message
+    in content parts cannot be checked, because its text does not determine them. `key`: key of digests."""
     if message.parts or not message.digest:
         return True
     digest = message_digest(key, [message.role, message.name, text], message.metadata)

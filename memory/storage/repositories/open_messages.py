@@ -1,4 +1,4 @@
-"""Open messages: those that are not sealed to their end, with their exact text."""
+"""Open messages: those that are not completely sealed, with their exact text."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -12,21 +12,21 @@ from foxing.memory.values.policy import AgeFrom
 from .messages import Message, open_message, select_open
 
 _c = schema.messages.c
-MAX_OPEN = 20_000  # read at once to fill the next pages: empty ones take cells as well
+MAX_OPEN = 20_000  # cap on messages read to fill the next pages; empty ones take cells as well
 
 
 class SealedPart(NamedTuple):
-    """How much of a message is sealed."""
+    """Sealed part of a message."""
 
     message_id: int
-    #: Characters on pages.
+    #: Number of characters on pages.
     chars: int
-    #: Whether that is all of them.
+    #: True if all of them are on pages.
     complete: bool
 
 
 def up_to(connection: Connection, bank_id: int, chars: int, newest: int) -> list[Message]:
-    """Open messages in time order, until they have `chars` unsealed characters; at least one if there is one.
+    """Returns open messages in time order until they have `chars` unsealed characters; at least one if there is any.
 
     Messages with an id above `newest` are left out.
     """
@@ -44,14 +44,14 @@ def up_to(connection: Connection, bank_id: int, chars: int, newest: int) -> list
 
 
 def missing(connection: Connection, message_ids: Collection[int]) -> frozenset[int]:
-    """Those of the messages that are not open, or not there."""
+    """Returns the ids of messages that are not open, or do not exist."""
     found = connection.execute(select(_c.id).where(columns.among(_c.id, sorted(message_ids)))).scalars()
     return frozenset(message_ids).difference(found)
 
 
 def mark_sealed(connection: Connection, parts: Sequence[SealedPart]) -> None:
-    """Records how much of each message is sealed; a complete one, which the manifests of its pages hold, is no longer
-    open and loses its exact text."""
+    """Records the sealed part of each message. The row of a completely sealed message is deleted with its exact text;
+    the message is in the manifests of its pages."""
     complete = [part.message_id for part in parts if part.complete]
     partial = [{"key_id": part.message_id, "sealed": part.chars} for part in parts if not part.complete]
     if complete:
@@ -62,18 +62,18 @@ def mark_sealed(connection: Connection, parts: Sequence[SealedPart]) -> None:
 
 
 def oldest(connection: Connection, bank_id: int, age_from: AgeFrom) -> datetime | None:
-    """What the age of the oldest open message counts from; None if there is none."""
+    """Returns the start of the age of the oldest open message; None if there is none."""
     start = func.min(columns.age_start(_c.created_at, _c.arrived_at, age_from))
     time: datetime | None = connection.execute(select(start).where(_c.bank_id == bank_id)).scalar_one()
     return time
 
 
 def count(connection: Connection, bank_id: int) -> int:
-    """How many open messages a bank has."""
+    """Returns the number of open messages in a bank."""
     return connection.execute(select(func.count()).where(_c.bank_id == bank_id)).scalar_one()
 
 
 def count_chars(connection: Connection, bank_id: int) -> int:
-    """Characters of open messages that are not on pages."""
+    """Returns the number of characters of open messages that are not on pages."""
     query = select(func.coalesce(func.sum(_c.chars - _c.sealed_chars), 0)).where(_c.bank_id == bank_id)
     return int(connection.execute(query).scalar_one())

@@ -1,4 +1,4 @@
-"""Pages: their rows, tokens and kept text, spans and keepsakes."""
+"""Pages: rows, tokens and kept text, spans and keepsakes."""
 
 import itertools
 from collections.abc import Collection, Sequence
@@ -24,14 +24,14 @@ _c = schema.pages.c
 
 @dataclass(frozen=True)
 class PageRow:
-    """A page without tokens, text, spans and keepsakes: its fields are the columns of the table."""
+    """Row of a page, without tokens, text, spans and keepsakes. Its fields are the columns of the table."""
 
-    #: Of a page that is not in the database yet, an `unsaved_id`.
+    #: Row id; an `unsaved_id` for a page that is not stored yet.
     id: int
-    #: The page's id as callers know it.
+    #: Public id.
     key: str
     bank_id: int
-    #: Incremented by every change; writers compare and swap on it.
+    #: Incremented by every change, for compare-and-swap.
     version: int
     tier: str
     #: The layout as JSON; `PageLayout.from_dict` reads it.
@@ -42,59 +42,59 @@ class PageRow:
     #: Times of the first and the last message on the page.
     first_at: datetime
     last_at: datetime
-    #: When the last of them came into the bank.
+    #: Latest time of arrival of its messages.
     arrived_at: datetime
-    #: How many messages are on the page, if only in part.
+    #: Number of messages on the page, including partial ones.
     messages: int
-    #: The codec that wrote the tokens. This and what follows is known once the page is encoded.
+    #: Codec that wrote the tokens. This and the following fields are set once the page is encoded.
     codec: str = ""
     vision_tokens: int = 0
     token_bytes: int = 0
-    #: Bytes of the exact text that are stored beside the tokens; 0 if these read as it.
+    #: Bytes stored for the exact text in addition to the tokens; 0 if the tokens read exactly as it.
     text_bytes: int = 0
-    #: Whether the exact text is kept.
+    #: True if the exact text is kept.
     text_kept: bool = False
-    #: Mean confidence of what the tokens read as; 1 while the text is kept.
+    #: Mean confidence of the reading, 0 to 1; 1 while the text is kept.
     confidence: float = 1.0
 
     @property
     def bytes(self) -> int:
-        """Bytes of its tokens and its text."""
+        """Bytes of its tokens and text."""
         return self.token_bytes + self.text_bytes
 
 
 class PageContent(NamedTuple):
-    """The large columns of a page."""
+    """Large columns of a page."""
 
     tokens: bytes
-    #: What must be kept of the exact text beside the tokens; None once it is dropped.
+    #: Exact text, or corrections to the tokens' reading, see `pages.exact_text`; None once it is dropped.
     text: bytes | None
 
 
 class SpanRow(NamedTuple):
-    """The cells of a page that hold a message, or a part of one. Cells are counted row by row; ranges are half open."""
+    """Cells of a page that hold a message, or a part of one. Cells are counted row by row; ranges are half open."""
 
     page_id: int
-    #: Its place among the spans of the page.
+    #: Index among the spans of the page.
     ordinal: int
     message_id: int
-    #: Where the header before the text starts.
+    #: First cell of the header, which precedes the text.
     header_start: int
-    #: The cells of the text.
+    #: Range of cells of the text.
     start: int
     stop: int
-    #: The characters of the message that they hold.
+    #: Range of characters of the message in these cells.
     char_start: int
     char_stop: int
 
     @property
     def place(self) -> Place:
-        """The span in the manifest of its page."""
+        """The span as stored in the manifest of its page."""
         return Place(*self[2:])
 
 
 class KeepsakeRow(NamedTuple):
-    """An exact identifier and the range of cells that it replaces, half open."""
+    """Exact identifier and the range of cells that it replaces, half open."""
 
     page_id: int
     start: int
@@ -105,15 +105,15 @@ class KeepsakeRow(NamedTuple):
 
 @dataclass(frozen=True)
 class PageParts:
-    """What stands where on a page."""
+    """Spans and keepsakes of a page."""
 
-    #: In their order on the page.
+    #: In page order.
     spans: Sequence[SpanRow]
     keepsakes: Sequence[KeepsakeRow] = ()
 
 
 class KeepsakeTotals(NamedTuple):
-    """The keepsakes of a page."""
+    """Number and bytes of the keepsakes of a page."""
 
     number: int
     bytes: int
@@ -125,13 +125,13 @@ _unsaved_ids = itertools.count(-1, -1)
 
 
 def unsaved_id() -> int:
-    """An id for a page that is not in the database yet; no stored page has it, and no other such page."""
+    """Returns a temporary id for a page that is not stored yet, distinct from the ids of all other pages."""
     return next(_unsaved_ids)
 
 
 def _page(row: Sequence[Any]) -> PageRow:
-    if None in row:  # which SQLite reads where a byte of the file was changed
-        raise StorageError("a page in the database lacks one of its columns: it is damaged; restore a backup")
+    if None in row:  # SQLite returns NULL if a byte of the file was changed
+        raise StorageError("the database is damaged: a page lacks one of its columns; restore a backup")
     return PageRow(*row)
 
 
@@ -140,7 +140,7 @@ def _columns(page: PageRow, *, without: Collection[str]) -> dict[str, Any]:
 
 
 def get(connection: Connection, bank_id: int, key: str) -> PageRow:
-    """The page of a bank with that key. Raises `NotFound`."""
+    """Returns the page of a bank with that key. Raises `NotFound`."""
     row = connection.execute(_select.where(_c.bank_id == bank_id, _c.key == key)).first()
     if row is None:
         raise NotFound(f"there is no page '{key}' in this bank; list its pages to see their ids")
@@ -148,7 +148,7 @@ def get(connection: Connection, bank_id: int, key: str) -> PageRow:
 
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, PageRow]:
-    """Id → page, for those that exist."""
+    """Returns id → page, for pages that exist."""
     if not ids:
         return {}
     found = connection.execute(_select.where(columns.among(_c.id, ids)))
@@ -156,7 +156,7 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, PageRow]:
 
 
 def ids_by_time(connection: Connection, bank_id: int, *, tier: str | None = None) -> list[int]:
-    """Ids of all pages of a bank, or of those at a tier, in the order of their last messages."""
+    """Returns the ids of the pages of a bank, or of those at `tier`, ordered by the times of their last messages."""
     query = select(_c.id).where(_c.bank_id == bank_id).order_by(_c.last_at, _c.id)
     if tier is not None:
         query = query.where(_c.tier == tier)
@@ -164,13 +164,14 @@ def ids_by_time(connection: Connection, bank_id: int, *, tier: str | None = None
 
 
 def newest(connection: Connection, codec: str, tiers: Collection[str], before_id: int, limit: int) -> list[PageRow]:
-    """The newest pages of all banks, of a codec and some tiers, among those below an id; the newest first."""
+    """Returns up to `limit` pages of all banks with ids below `before_id`, of one codec and some tiers, newest
+    first."""
     query = _select.where(_c.id < before_id, _c.codec == codec, _c.tier.in_(tiers)).order_by(_c.id.desc()).limit(limit)
     return [_page(row) for row in connection.execute(query)]
 
 
 def list_after(connection: Connection, bank_id: int, after_id: int, limit: int) -> list[PageRow]:
-    """Up to `limit` pages in the order of their ids, starting after `after_id`."""
+    """Returns up to `limit` pages ordered by id, starting after `after_id`."""
     query = _select.where(_c.bank_id == bank_id, _c.id > after_id).order_by(_c.id).limit(limit)
     return [_page(row) for row in connection.execute(query)]
 
@@ -178,8 +179,8 @@ def list_after(connection: Connection, bank_id: int, after_id: int, limit: int) 
 def ageing_candidates(
     connection: Connection, bank_id: int, tiers: Sequence[str], before: datetime, after_id: int, limit: int
 ) -> list[PageRow]:
-    """Up to `limit` unpinned pages in the order of their ids, starting after `after_id`, that may be due: stored at one
-    of `tiers` or with kept text, and with no message later than `before`."""
+    """Returns up to `limit` unpinned pages ordered by id, starting after `after_id`, that may be due: stored at one of
+    `tiers` or with kept text, and without messages later than `before`."""
     query = (
         _select.where(_c.bank_id == bank_id, ~_c.pinned, _c.last_at <= before, _c.id > after_id)
         .where(or_(_c.tier.in_(tiers), _c.text_kept))
@@ -192,8 +193,8 @@ def ageing_candidates(
 def insert(
     connection: Connection, page: PageRow, content: PageContent, parts: PageParts, on_it: Sequence[Message]
 ) -> PageRow:
-    """Inserts a page with its contents, the messages on it and its keepsakes; the page with its id. The clock looks at
-    once when it is due."""
+    """Inserts a page with its contents, the messages on it and its keepsakes, and makes ageing of the bank due for a
+    check. Returns the page with its id."""
     schedule.bring_forward(connection, page.bank_id, "age")
     values = with_id(connection, schema.pages, _columns(page, without=("id",)))
     new_id = connection.execute(schema.pages.insert().values(values).returning(_c.id)).scalar_one()
@@ -208,7 +209,7 @@ def insert(
 
 
 def replace_parts(connection: Connection, page: PageRow, parts: PageParts, added: Sequence[Message] = ()) -> None:
-    """Replaces the places of messages and the keepsakes of a page. `added`: messages that it has not already."""
+    """Replaces the spans and keepsakes of a page. `added`: messages that were not on it before."""
     before = manifests.get(connection, [page.id])[page.id]
     manifest = _manifest(connection, parts, added, before)
     manifests.update(connection, page.id, manifest)
@@ -220,7 +221,7 @@ def replace_parts(connection: Connection, page: PageRow, parts: PageParts, added
 
 
 def replace_ranges(connection: Connection, bank_id: int, page_ids: Sequence[int]) -> None:
-    """Works out anew which messages follow one another on these pages, between which messages were moved."""
+    """Rebuilds the ranges of pages between which messages were moved."""
     found = manifests.get(connection, page_ids)
     for page_id, manifest in found.items():
         ranges.remove(connection, bank_id, page_id, manifest)
@@ -242,7 +243,7 @@ def _insert_keepsakes(connection: Connection, page_id: int, keepsakes: Sequence[
 
 
 def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, PageContent]:
-    """Page id → tokens and kept text. A blob that is missing in object storage is a `MissingBlob`. Raises
+    """Returns page id → tokens and kept text. A blob that is missing from object storage is a `MissingBlob`. Raises
     `StorageError` if the storage cannot be reached."""
     if not page_ids:
         return {}
@@ -257,9 +258,9 @@ def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, PageC
 def swap(
     connection: Connection, before: PageRow, after: PageRow, content: PageContent, stored: PageContent | None = None
 ) -> bool:
-    """Compare and swap: writes the page `after` in place of `before`, with new contents, and ends the lease; False, and
-    nothing is written, if the page is no longer at the version of `before`. `stored`: its contents so far, of which
-    what stays the same is not written again."""
+    """Compares and swaps: writes `after` and its contents in place of `before`, and ends the lease. Returns False
+    without writing if the page is no longer at the version of `before`. `stored`: current contents, of which unchanged
+    ones are not written again."""
     values = _columns(after, without=("id", "key", "bank_id", "version"))
     update = schema.pages.update().where(_c.id == before.id, _c.version == before.version)
     swapped = update.values(version=before.version + 1, lease_owner=None, lease_until=None, **values)
@@ -279,8 +280,8 @@ def swap(
 def lease(
     connection: Connection, page: PageRow, owner: str, now: datetime, until: datetime, *, pinned: bool = False
 ) -> bool:
-    """Leases a page to `owner`; False if another owner holds it or it has changed. A pinned page is leased only with
-    `pinned`."""
+    """Leases a page to `owner`. Returns False if another owner holds it or it has changed. A pinned page is leased only
+    with `pinned`."""
     over = or_(_c.lease_until <= now, _c.lease_until > now + MAX_CLOCK_SKEW)
     free = or_(_c.lease_until.is_(None), over, _c.lease_owner == owner)
     update = schema.pages.update().where(_c.id == page.id, _c.version == page.version, free)
@@ -290,7 +291,7 @@ def lease(
 
 
 def changed(connection: Connection, expected: Sequence[PageRow]) -> set[int]:
-    """Ids of those of the pages that are no longer at the version expected."""
+    """Returns the ids of pages that are no longer at the expected version."""
     rows = by_ids(connection, [page.id for page in expected])
     return {page.id for page in expected if page.id not in rows or rows[page.id].version != page.version}
 
@@ -305,20 +306,20 @@ def release(connection: Connection, page_ids: Sequence[int], owner: str) -> None
 
 
 def set_pinned(connection: Connection, page: PageRow, pinned: bool) -> None:
-    """Pins or unpins a page. Its version is incremented, so that ageing in progress does not change a pinned page."""
+    """Pins or unpins a page, and increments its version so that concurrent ageing fails."""
     connection.execute(schema.pages.update().where(_c.id == page.id).values(pinned=pinned, version=_c.version + 1))
     if not pinned:
         schedule.bring_forward(connection, page.bank_id, "age")
 
 
 def spans_of_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, list[SpanRow]]:
-    """Page id → its spans in the order of their cells."""
+    """Returns page id → its spans in order of their cells."""
     found = manifests.get(connection, page_ids)
     return {page_id: _spans(page_id, manifest) for page_id, manifest in found.items() if len(manifest)}
 
 
 def spans_of_messages(connection: Connection, bank_id: int, message_ids: Collection[int]) -> dict[int, list[SpanRow]]:
-    """Message id → its spans in the order of its text."""
+    """Returns message id → its spans in order of its text."""
     places = ranges.of_messages(connection, bank_id, message_ids)
     on_pages = manifests.get(connection, {run.page_id for of_one in places.values() for run in of_one})
     result: dict[int, list[SpanRow]] = {}
@@ -332,20 +333,20 @@ def spans_of_messages(connection: Connection, bank_id: int, message_ids: Collect
 
 
 def _spans(page_id: int, manifest: PageManifest, of: Collection[int] | None = None) -> list[SpanRow]:
-    """The spans of a page, or those of some of its messages."""
+    """Returns the spans of a page, or those of the messages `of`."""
     numbered = enumerate(manifest.places)
     return [SpanRow(page_id, ordinal, *place) for ordinal, place in numbered if of is None or place.message_id in of]
 
 
 def kept_exactly(connection: Connection, bank_id: int, message_ids: Collection[int]) -> set[int]:
-    """Ids of those of the messages that are only on pages with kept text."""
+    """Returns the ids of messages all of whose pages have kept text."""
     places = ranges.of_messages(connection, bank_id, message_ids)
     rows = by_ids(connection, sorted({run.page_id for of_one in places.values() for run in of_one}))
     return {i for i, of_one in places.items() if all(rows[run.page_id].text_kept for run in of_one)}
 
 
 def keepsakes_of(connection: Connection, page_ids: Collection[int]) -> dict[int, list[KeepsakeRow]]:
-    """Page id → its keepsakes in the order of their cells."""
+    """Returns page id → its keepsakes in order of their cells."""
     if not page_ids:
         return {}
     c = schema.keepsakes.c
@@ -357,7 +358,7 @@ def keepsakes_of(connection: Connection, page_ids: Collection[int]) -> dict[int,
 
 
 def keepsake_totals(connection: Connection, page_ids: Sequence[int]) -> dict[int, KeepsakeTotals]:
-    """Page id → number and bytes of its keepsakes, for pages that have any."""
+    """Returns page id → number and bytes of its keepsakes, for pages that have any."""
     c = schema.keepsakes.c
     query = select(c.page_id, func.count(), func.sum(columns.octet_length(c.text))).group_by(c.page_id)
     found = connection.execute(query.where(columns.among(c.page_id, page_ids)))

@@ -1,4 +1,4 @@
-"""Postings as they are stored: those of new messages one by one, and those of many messages packed in segments."""
+"""Postings of the lexical index: rows of new messages, and packed segments of many messages."""
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence
@@ -11,7 +11,7 @@ from foxing.memory.storage.dialects import dialect_of
 
 from . import banks
 
-RECENT_ROW_BYTES = 12  # of a row besides its entries
+RECENT_ROW_BYTES = 12  # of a row without its entries
 SEGMENT_ROW_BYTES = 32
 
 _r = schema.recent_postings.c
@@ -19,30 +19,30 @@ _s = schema.posting_segments.c
 
 
 class Segment(NamedTuple):
-    """Where the postings of some messages are stored."""
+    """Packed postings of some messages."""
 
     id: int
-    #: a new one with every change, unlike any other
+    #: new random number with every change, to invalidate caches
     stamp: int
     first_message: int
     last_message: int
 
 
 class Size(NamedTuple):
-    """What postings take."""
+    """Size of postings."""
 
     rows: int
     bytes: int
 
 
 def lock(connection: Connection, bank_id: int) -> None:
-    """Keeps others from repacking the postings of a bank until the transaction ends."""
+    """Locks the bank, so that others cannot repack its postings until the transaction ends."""
     banks.lock(connection, bank_id)
 
 
 def add_recent(connection: Connection, bank_id: int, entries: Mapping[int, bytes]) -> int:
-    """Stores the entries of new messages, message id → entries; returns how many messages are not packed then."""
-    if dialect_of(connection).has_server:  # one statement, which is one message there and back
+    """Inserts the entries of new messages, given as message id → entries. Returns the number of unpacked messages."""
+    if dialect_of(connection).has_server:  # one statement, which is one round trip
         values = {"bank_id": bank_id, "ids": list(entries), "entries": list(entries.values())}
         return int(connection.execute(_ADD_AND_COUNT, values).scalar_one()) + len(entries)
     rows = [{"bank_id": bank_id, "message_id": i, "entries": data} for i, data in entries.items()]
@@ -51,7 +51,7 @@ def add_recent(connection: Connection, bank_id: int, entries: Mapping[int, bytes
     return count_recent(connection, bank_id)
 
 
-#: Counts as of before.
+#: The count does not include the inserted rows.
 _ADD_AND_COUNT = text(
     "WITH added AS (INSERT INTO recent_postings (bank_id, message_id, entries) "
     "SELECT :bank_id, * FROM unnest(CAST(:ids AS bigint[]), CAST(:entries AS bytea[]))) "
@@ -60,18 +60,18 @@ _ADD_AND_COUNT = text(
 
 
 def recent(connection: Connection, bank_id: int) -> list[tuple[int, bytes]]:
-    """Message id and entries of the messages that are not packed, by id."""
+    """Returns (message id, entries) of the unpacked messages, by id."""
     query = select(_r.message_id, _r.entries).where(_r.bank_id == bank_id).order_by(_r.message_id)
     return [(message_id, data) for message_id, data in connection.execute(query)]
 
 
 def count_recent(connection: Connection, bank_id: int) -> int:
-    """How many messages are not packed."""
+    """Returns the number of unpacked messages."""
     return int(connection.execute(select(func.count()).where(_r.bank_id == bank_id)).scalar_one())
 
 
 def delete_recent(connection: Connection, bank_id: int, message_ids: Collection[int]) -> set[int]:
-    """Deletes the entries of those of the messages that are not packed; returns their ids."""
+    """Deletes the entries of unpacked messages. Returns the ids of those that had any."""
     where = (_r.bank_id == bank_id, columns.among(_r.message_id, sorted(message_ids)))
     found = set(connection.execute(select(_r.message_id).where(*where)).scalars())
     if found:
@@ -80,13 +80,13 @@ def delete_recent(connection: Connection, bank_id: int, message_ids: Collection[
 
 
 def segments(connection: Connection, bank_id: int) -> list[Segment]:
-    """The segments of a bank, by id."""
+    """Returns the segments of a bank, by id."""
     query = select(_s.id, _s.stamp, _s.first_message, _s.last_message).where(_s.bank_id == bank_id).order_by(_s.id)
     return [Segment(*row) for row in connection.execute(query)]
 
 
 def packed(connection: Connection, ids: Sequence[int]) -> dict[int, bytes]:
-    """Segment id → its postings, packed."""
+    """Returns segment id → packed postings."""
     if not ids:
         return {}
     rows = connection.execute(select(_s.id, _s.postings).where(columns.among(_s.id, ids)))
@@ -94,26 +94,26 @@ def packed(connection: Connection, ids: Sequence[int]) -> dict[int, bytes]:
 
 
 def insert_segment(connection: Connection, bank_id: int, messages: tuple[int, int], data: bytes) -> int:
-    """Stores postings of a bank; `messages`: the lowest and the highest id. Returns the stamp."""
+    """Inserts a segment. `messages`: lowest and highest message id. Returns the stamp."""
     values = {"bank_id": bank_id, **_values(messages, data)}
     connection.execute(schema.posting_segments.insert(), values)
     return int(values["stamp"])
 
 
 def update_segment(connection: Connection, segment_id: int, messages: tuple[int, int], data: bytes) -> int:
-    """Replaces the postings of a segment. Returns the new stamp."""
+    """Replaces the postings of a segment. `messages`: lowest and highest message id. Returns the new stamp."""
     values = _values(messages, data)
     connection.execute(schema.posting_segments.update().where(_s.id == segment_id).values(**values))
     return int(values["stamp"])
 
 
 def delete_segment(connection: Connection, segment_id: int) -> None:
-    """Deletes a segment."""
+    """Deletes one segment of postings."""
     connection.execute(schema.posting_segments.delete().where(_s.id == segment_id))
 
 
 def sizes(connection: Connection, bank_id: int) -> tuple[Size, Size]:
-    """What the recent postings of a bank take, and what its segments do."""
+    """Returns the size of the recent postings of a bank, and that of its segments."""
     recent_size = select(func.count(), func.coalesce(func.sum(func.length(_r.entries)), 0)).where(_r.bank_id == bank_id)
     packed_size = select(func.count(), func.coalesce(func.sum(func.length(_s.postings)), 0)).where(
         _s.bank_id == bank_id

@@ -1,8 +1,8 @@
-"""How often and how lately each message was recalled.
+"""Recall weights: exponentially decaying counts of the recalls of each message.
 
-A recall counts half for every `HALF_LIFE` that has passed since. The sum is stored as it would be at `EPOCH`, when
-each counted 2 to the half-lives until it happened: so adding a recall changes nothing of those before it, and any
-number of processes add in any order.
+A recall loses half of its weight every `HALF_LIFE`. The sum is stored relative to `EPOCH`, where a recall weighs 2 to
+the power of the half-lives since then. Adding a recall therefore does not change earlier ones, and processes can add in
+any order.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,7 +17,7 @@ from . import messages
 
 HALF_LIFE = timedelta(days=90)
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
-#: Half-lives from the epoch beyond which times count as one: some 220 years, which a float64 holds with room for sums.
+#: Cap on half-lives from the epoch, about 220 years, which leaves room for sums in a float64.
 FARTHEST = 900.0
 ROW_BYTES = 16
 
@@ -25,12 +25,13 @@ _c = schema.recall_weights.c
 
 
 def weight_at(time: datetime) -> float:
-    """What a recall at `time` counts at `EPOCH`."""
+    """Returns the weight of a recall at `time`, relative to `EPOCH`."""
     return float(2.0 ** max(-FARTHEST, min((time - EPOCH) / HALF_LIFE, FARTHEST)))
 
 
 def add(connection: Connection, bank_id: int, weights: Mapping[str, float]) -> int:
-    """Adds to the weights of messages, by their keys; how many were changed. Keys that are no message's are ignored."""
+    """Adds to the weights of messages, given by key. Returns how many messages were changed. Unknown keys are
+    ignored."""
     found = messages.by_keys(connection, bank_id, list(weights))
     ids = {message.id: weights[key] for key, message in found.items()}
     if ids:
@@ -38,20 +39,20 @@ def add(connection: Connection, bank_id: int, weights: Mapping[str, float]) -> i
         statement = statement.on_conflict_do_update(
             index_elements=["bank_id", "message_id"], set_={"weight": _c.weight + statement.excluded.weight}
         )
-        # in the order of their ids, so that two processes do not wait for each other
+        # in order of id, to avoid deadlocks
         rows = [{"bank_id": bank_id, "message_id": i, "weight": weight} for i, weight in sorted(ids.items())]
         connection.execute(statement, rows)
     return len(ids)
 
 
 def strengths(connection: Connection, bank_id: int, message_ids: Collection[int], now: datetime) -> dict[int, float]:
-    """Message id → its recall weight at `now`, for those that have one."""
+    """Returns message id → recall weight at `now`, for messages that have one."""
     of_messages = columns.among(_c.message_id, list(message_ids))
     query = select(_c.message_id, _c.weight).where(_c.bank_id == bank_id, of_messages)
     return {message_id: weight / weight_at(now) for message_id, weight in connection.execute(query)}
 
 
 def total_bytes(connection: Connection, bank_id: int) -> int:
-    """Bytes of the rows of a bank."""
+    """Returns the size of the rows of a bank, in bytes."""
     query = select(func.count()).where(_c.bank_id == bank_id)
     return ROW_BYTES * int(connection.execute(query).scalar_one())

@@ -15,22 +15,22 @@ from .batches import batched
 Address = tuple[tuple[str, ...], str]
 
 _c = schema.records.c
-_END = "\x1f"  # of a label; no label holds a control character
+_END = "\x1f"  # terminates a label; labels have no control characters
 EXPIRED_AT_ONCE = 200
-#: Bytes of a row besides its texts, with its entries in the indexes.
+#: Bytes of a row without its texts, with its index entries.
 RECORD_ROW_BYTES = 120
 
 
 @dataclass(frozen=True)
 class RecordRow:
-    """A record as stored."""
+    """Row of a record."""
 
     id: int
     namespace: tuple[str, ...]
     key: str
-    #: JSON.
+    #: Value as JSON.
     value: str
-    #: What a search by words looks at; None for all strings of the value.
+    #: Text for search by words; None for all strings of the value.
     text: str | None
     ordinal: int
     version: int
@@ -40,7 +40,7 @@ class RecordRow:
     expires_at: datetime | None
 
     def is_alive(self, now: datetime) -> bool:
-        """Whether it has not expired."""
+        """True if it has not expired at `now`."""
         return self.expires_at is None or self.expires_at > now
 
 
@@ -73,7 +73,7 @@ class ChangedRecord(TypedDict):
 
 @dataclass(frozen=True)
 class Within:
-    """The records of a bank that are alive, in a namespace and, unless `exact`, those below it."""
+    """Filter for unexpired records of a bank, in a namespace and, unless `exact`, those below it."""
 
     bank_id: int
     namespace: tuple[str, ...]
@@ -81,15 +81,17 @@ class Within:
     now: datetime
 
     def conditions(self) -> list[ColumnElement[bool]]:
+        """Returns the filter as SQL conditions."""
         return [_c.bank_id == self.bank_id, _alive(self.now), *_inside(self.namespace, self.exact)]
 
 
 def encoded(namespace: Sequence[str]) -> str:
-    """A namespace as one text."""
+    """Returns a namespace as one text, with each label terminated."""
     return "".join(label + _END for label in namespace)
 
 
 def decoded(namespace: str) -> tuple[str, ...]:
+    """Returns the namespace that was encoded."""
     return tuple(namespace.split(_END)[:-1])
 
 
@@ -101,7 +103,7 @@ def _inside(namespace: Sequence[str], exact: bool) -> list[ColumnElement[bool]]:
     text = encoded(namespace)
     if exact:
         return [_c.namespace == text]
-    # every text that begins with `text`, by range: U+001F is followed by U+0020
+    # prefix search as a range, because U+0020 follows U+001F
     return [_c.namespace >= text, _c.namespace < text[:-1] + "\x20"] if text else []
 
 
@@ -125,14 +127,14 @@ def _row(row: Any) -> RecordRow:
 
 
 def reserve_versions(connection: Connection, bank_id: int, number: int) -> int:
-    """The number before the first of `number` versions that no record of the bank has had, higher than all others."""
+    """Reserves `number` new versions of records of a bank. Returns the number before the first of them."""
     c = schema.banks.c
     increment = schema.banks.update().where(c.id == bank_id).values(records_version=c.records_version + number)
     return int(connection.execute(increment.returning(c.records_version)).scalar_one()) - number
 
 
 def find_many(connection: Connection, bank_id: int, addresses: Iterable[Address]) -> dict[Address, RecordRow]:
-    """Namespace and key → record, expired or not, for those that exist."""
+    """Returns (namespace, key) → record, expired or not, for records that exist."""
     keys: dict[tuple[str, ...], list[str]] = {}
     for namespace, key in addresses:
         keys.setdefault(namespace, []).append(key)
@@ -145,7 +147,7 @@ def find_many(connection: Connection, bank_id: int, addresses: Iterable[Address]
 
 
 def insert(connection: Connection, row: NewRecord) -> RecordRow:
-    """Inserts a record; as it is stored."""
+    """Inserts a record and returns its row."""
     done = connection.execute(schema.records.insert().values({**row, "namespace": encoded(row["namespace"])}))
     key = done.inserted_primary_key
     assert key is not None
@@ -153,38 +155,40 @@ def insert(connection: Connection, row: NewRecord) -> RecordRow:
 
 
 def replace(connection: Connection, record_id: int, row: ChangedRecord) -> None:
+    """Updates the columns of a record that is stored again."""
     connection.execute(schema.records.update().where(_c.id == record_id).values(dict(row)))
 
 
 def delete(connection: Connection, record_id: int) -> None:
+    """Deletes one record."""
     connection.execute(schema.records.delete().where(_c.id == record_id))
 
 
 def clear(connection: Connection, within: Within) -> int:
-    """Deletes the records; how many there were."""
+    """Deletes all matching records. Returns how many."""
     return connection.execute(schema.records.delete().where(*within.conditions())).rowcount
 
 
 def has_expired(connection: Connection, now: datetime) -> bool:
-    """Whether there is a record, in any bank, that has expired."""
+    """True if a record of any bank has expired."""
     return connection.execute(select(_c.id).where(_c.expires_at <= now).limit(1)).first() is not None
 
 
 def delete_expired(connection: Connection, now: datetime) -> int:
-    """Deletes some of the records of any bank that have expired; how many. Whoever writes a record deletes more than it
-    adds, so that none of them takes long."""
+    """Deletes up to `EXPIRED_AT_ONCE` expired records of any bank, and returns how many. Each write of a record deletes
+    more records than it adds, so that expired ones do not accumulate."""
     old = select(_c.id).where(_c.expires_at <= now).order_by(_c.expires_at).limit(EXPIRED_AT_ONCE)
-    old = old.with_for_update(skip_locked=True)  # writers of other banks delete them, too
+    old = old.with_for_update(skip_locked=True)  # writers of other banks delete them as well
     return connection.execute(schema.records.delete().where(_c.id.in_(old.scalar_subquery()))).rowcount
 
 
 def extend(connection: Connection, record_id: int, expires_at: datetime) -> None:
-    """Sets when a record expires."""
+    """Sets the time at which a record expires."""
     connection.execute(schema.records.update().where(_c.id == record_id).values(expires_at=expires_at))
 
 
 def ordered(connection: Connection, within: Within, order: str, after: int | None, limit: int) -> list[RecordRow]:
-    """Up to `limit` records in the order "oldest", "newest" or "updated", after the one at that position."""
+    """Returns up to `limit` records in the order "oldest", "newest" or "updated", after the position `after`."""
     column = _c.version if order == "updated" else _c.ordinal
     query = _select.where(*within.conditions())
     query = query.order_by(column if order == "oldest" else column.desc()).limit(limit)
@@ -194,20 +198,20 @@ def ordered(connection: Connection, within: Within, order: str, after: int | Non
 
 
 def every(connection: Connection, within: Within) -> Iterator[RecordRow]:
-    """All of them in the order of creation, read as they are needed."""
+    """Yields all matching records in order of creation, fetched in batches."""
     query = _select.where(*within.conditions()).order_by(_c.ordinal)
     with connection.execute(query.execution_options(yield_per=200)) as rows:
         yield from map(_row, rows)
 
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, RecordRow]:
-    """Id → record, for those that exist."""
+    """Returns id → record, for records that exist."""
     found = connection.execute(_select.where(columns.among(_c.id, ids)))
     return {row.id: _row(row) for row in found}
 
 
 def namespaces(connection: Connection, within: Within, after: str | None, limit: int) -> list[str]:
-    """Up to `limit` namespaces that hold records, encoded and in order, after the namespace `after`."""
+    """Returns up to `limit` encoded namespaces with matching records, in order, after the namespace `after`."""
     query = select(_c.namespace).where(*within.conditions()).distinct()
     query = query.order_by(_c.namespace).limit(limit)
     if after is not None:
@@ -216,7 +220,7 @@ def namespaces(connection: Connection, within: Within, after: str | None, limit:
 
 
 def total_bytes(connection: Connection, bank_id: int) -> int:
-    """Bytes of the records of a bank; the index holds namespace and key once more."""
+    """Returns the size of the records of a bank, in bytes. Namespace and key count again for the index."""
     size = columns.octet_length
     names = 3 * size(cast(_c.namespace, Text)) + 2 * size(cast(_c.key, Text))
     row = names + size(_c.value) + func.coalesce(size(cast(_c.text, Text)), 0) + RECORD_ROW_BYTES

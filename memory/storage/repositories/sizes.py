@@ -1,4 +1,4 @@
-"""Row counts and bytes of a bank, table by table."""
+"""Row counts and bytes of a bank by table."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference
 
 from . import messages
 
-#: Bytes of a row besides its texts and blobs, with its entries in the indexes.
+#: Bytes of a row without its texts and blobs, with its index entries.
 PAGE_ROW_BYTES = 340
 MANIFEST_ROW_BYTES = 20
 RUN_ROW_BYTES = 40
@@ -22,7 +22,7 @@ THREAD_ROW_BYTES = 16
 
 @dataclass(frozen=True)
 class TierTotals:
-    """The pages of a bank at one tier."""
+    """Totals of the pages of a bank at one tier."""
 
     tier: str
     pages: int
@@ -32,8 +32,9 @@ class TierTotals:
 
 
 def tier_totals(connection: Connection, bank_id: int) -> list[TierTotals]:
+    """Returns the totals of each tier that has pages."""
     c = schema.pages.c
-    # without a row that is damaged
+    # skips NULLs of damaged rows
     sums = (func.coalesce(func.sum(column), 0) for column in (c.vision_tokens, c.token_bytes, c.text_bytes))
     query = select(c.tier, func.count(), *sums).where(c.bank_id == bank_id).group_by(c.tier)
     return [
@@ -44,19 +45,20 @@ def tier_totals(connection: Connection, bank_id: int) -> list[TierTotals]:
 
 @dataclass(frozen=True)
 class MessageTotals:
-    """The messages of a bank."""
+    """Totals of the messages of a bank."""
 
     messages: int
     open_messages: int
-    #: Exact text of open messages.
+    #: Bytes of the exact text of open messages.
     open_text_bytes: int
-    #: Everything of open messages but their text.
+    #: Bytes of open messages without their text.
     metadata_bytes: int
     first_at: datetime | None
     last_at: datetime | None
 
 
 def message_totals(connection: Connection, bank_id: int) -> MessageTotals:
+    """Returns the totals of the messages of a bank."""
     c, p, size = schema.messages.c, schema.pages.c, columns.octet_length
     row_bytes = func.coalesce(size(c.key) + KEY_ROW_BYTES, 0) + func.coalesce(size(c.name), 0) + size(c.role)
     row_bytes += func.coalesce(size(cast(c.metadata, Text)), 0) + OPEN_MESSAGE_ROW_BYTES
@@ -81,7 +83,7 @@ def message_totals(connection: Connection, bank_id: int) -> MessageTotals:
 
 
 def page_metadata_bytes(connection: Connection, bank_id: int) -> int:
-    """Pages, the messages on them and what finds these, without tokens and text."""
+    """Returns the bytes of page rows, manifests and the indexes that find messages, without tokens and text."""
     pages, stored, ranges = schema.pages.c, schema.page_manifests.c, schema.message_ranges.c
     of_pages = (
         select(func.count(), func.coalesce(func.sum(func.length(stored.manifest)), 0))
@@ -97,6 +99,7 @@ def page_metadata_bytes(connection: Connection, bank_id: int) -> int:
 
 
 def keepsake_bytes(connection: Connection, bank_id: int) -> int:
+    """Returns the bytes of the keepsakes of a bank."""
     pages, c = schema.pages.c, schema.keepsakes.c
     query = (
         select(func.coalesce(func.sum(columns.octet_length(c.text) + KEEPSAKE_ROW_BYTES), 0))
@@ -107,14 +110,14 @@ def keepsake_bytes(connection: Connection, bank_id: int) -> int:
 
 
 def thread_bytes(connection: Connection, bank_id: int) -> int:
-    """Threads; the table holds each name, and its index once more."""
+    """Returns the bytes of the threads of a bank. Each name counts twice, for the table and its index."""
     c = schema.threads.c
     query = select(func.coalesce(func.sum(2 * columns.octet_length(c.name) + THREAD_ROW_BYTES), 0))
     return int(connection.execute(query.where(c.bank_id == bank_id)).scalar_one())
 
 
 def idempotency_bytes(connection: Connection, bank_id: int) -> int:
-    """Idempotency keys and their answers."""
+    """Returns the bytes of the idempotency keys of a bank and their answers."""
     c = schema.idempotency_keys.c
     size = columns.octet_length(c.key) + columns.octet_length(cast(c.answer, Text))
     query = select(func.coalesce(func.sum(size), 0)).where(c.bank_id == bank_id)
@@ -122,13 +125,13 @@ def idempotency_bytes(connection: Connection, bank_id: int) -> int:
 
 
 def trash_bytes(connection: Connection, bank_id: int) -> int:
-    """Tokens, texts and places in the trash."""
+    """Returns the bytes of tokens, texts and parts in the trash of a bank."""
     c = schema.trash.c
     lengths = [func.coalesce(func.length(column), 0) for column in (c.tokens, c.text, c.parts)]
     size = lengths[0] + lengths[1] + lengths[2]
     query = select(func.coalesce(func.sum(size), 0)).where(c.bank_id == bank_id)
     total = int(connection.execute(query).scalar_one())
-    for column in (c.tokens, c.text, c.parts):  # a reference counts as what it refers to
+    for column in (c.tokens, c.text, c.parts):  # a reference counts as its blob
         outside = select(column).where(c.bank_id == bank_id, func.length(column) == REFERENCE_BYTES)
         references = (BlobReference.read(item) for item in connection.execute(outside).scalars())
         total += sum(reference.size - REFERENCE_BYTES for reference in references if reference is not None)

@@ -1,4 +1,4 @@
-"""The trash: what ageing dropped, until the undo window has passed."""
+"""Trash: contents dropped by ageing, kept until the undo window has passed."""
 
 import json
 from collections.abc import Sequence
@@ -23,29 +23,29 @@ _ZSTD_LEVEL = 19
 
 
 def purge_time(now: datetime, undo_window: timedelta) -> datetime:
-    """When the undo window of what is dropped at `now` ends."""
+    """Returns the end of the undo window of contents dropped at `now`."""
     return later(now, undo_window)
 
 
 class DroppedPage(NamedTuple):
-    """What ageing drops of a page."""
+    """Contents of a page dropped by one step of ageing."""
 
-    #: None if its tokens stay.
+    #: Vision tokens; None if they were not replaced.
     tokens: bytes | None
-    #: Its exact text; None if that stays, or was dropped before.
+    #: Exact text; None if it was kept, or dropped before.
     text: bytes | None
-    #: Where messages and keepsakes stood on it, packed by `pack_parts`; None if they stay where they are.
+    #: Spans and keepsakes, packed by `pack_parts`; None if they did not change.
     parts: bytes | None = None
 
 
 def parts_of(connection: Connection, page: PageRow) -> PageParts:
-    """The parts of a page as it is."""
+    """Returns the current spans and keepsakes of a page."""
     spans = pages.spans_of_pages(connection, [page.id]).get(page.id, [])
     return PageParts(spans, pages.keepsakes_of(connection, [page.id]).get(page.id, []))
 
 
 def pack_parts(connection: Connection, page: PageRow) -> bytes:
-    """The rows in use of a page, its spans and its keepsakes, as compressed JSON."""
+    """Returns the rows in use of a page, its spans and its keepsakes, as compressed JSON."""
     parts = parts_of(connection, page)
     packed = {
         "rows_used": page.rows_used,
@@ -56,7 +56,7 @@ def pack_parts(connection: Connection, page: PageRow) -> bytes:
 
 
 def unpack_parts(page_id: int, packed: bytes) -> tuple[int, PageParts]:
-    """The inverse of `pack_parts`: the rows in use of the page, and its parts."""
+    """Decodes the result of `pack_parts`. Returns the rows in use, and the spans and keepsakes."""
     stored = json.loads(zstandard.ZstdDecompressor().decompress(packed))
     spans = [SpanRow(page_id, *values) for values in stored["spans"]]
     return stored["rows_used"], PageParts(spans, [KeepsakeRow(page_id, *values) for values in stored["keepsakes"]])
@@ -65,7 +65,7 @@ def unpack_parts(page_id: int, packed: bytes) -> tuple[int, PageParts]:
 def drop(
     connection: Connection, page: PageRow, dropped: DroppedPage, *, dropped_at: datetime, purge_at: datetime
 ) -> None:
-    """Puts what is `dropped` of `page`, as it was at its version, into the trash."""
+    """Adds an entry with contents dropped from `page`, which is given as it was before."""
     stored = DroppedPage(*blobs.put(connection, page.bank_id, dropped))
     values = {
         "bank_id": page.bank_id,
@@ -81,7 +81,7 @@ def drop(
 
 
 def latest_purge(connection: Connection, page_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
-    """Page id → when the last of its undo windows ends, for pages of which something can be restored at `now`."""
+    """Returns page id → end of its last undo window, for pages that can be restored at `now`."""
     query = (
         select(_c.page_id, func.max(_c.purge_at).label("until"))
         .where(_c.page_id.in_(page_ids), _c.purge_at > now)
@@ -91,7 +91,7 @@ def latest_purge(connection: Connection, page_ids: Sequence[int], now: datetime)
 
 
 class TrashEntry(NamedTuple):
-    """What one step of ageing dropped of a page, as the page was at `version`."""
+    """Entry for one step of ageing, which changed the page at `version`."""
 
     id: int
     page_id: int
@@ -102,7 +102,7 @@ class TrashEntry(NamedTuple):
 
 
 def entries(connection: Connection, bank_id: int, page_id: int | None = None) -> dict[int, list[TrashEntry]]:
-    """Page id → what can be restored of it, the first that was dropped first; of a bank, or of one of its pages."""
+    """Returns page id → its entries, oldest first, for a bank or one of its pages."""
     query = select(*(_c[name] for name in TrashEntry._fields)).where(_c.bank_id == bank_id).order_by(_c.id)
     if page_id is not None:
         query = query.where(_c.page_id == page_id)
@@ -113,7 +113,7 @@ def entries(connection: Connection, bank_id: int, page_id: int | None = None) ->
 
 
 def dropped(connection: Connection, entry_ids: Sequence[int]) -> dict[int, DroppedPage]:
-    """Id of an entry → what was dropped, for those that are still there."""
+    """Returns entry id → dropped contents, for entries that still exist."""
     query = select(_c.id, _c.bank_id, _c.tokens, _c.text, _c.parts)
     rows = connection.execute(query.where(columns.among(_c.id, entry_ids))).all()
     stored = blobs.get(connection, [(row.bank_id, item) for row in rows for item in row[2:]])
@@ -121,12 +121,12 @@ def dropped(connection: Connection, entry_ids: Sequence[int]) -> dict[int, Dropp
 
 
 def remove(connection: Connection, entry_ids: Sequence[int]) -> None:
-    """Deletes entries that were restored; the digests of their messages stay."""
+    """Deletes entries that were restored. The digests of their messages are kept."""
     _delete(connection, columns.among(_c.id, entry_ids))
 
 
 def without_way_back(connection: Connection, bank_id: int, now: datetime) -> list[str]:
-    """Keys of the pages whose exact text is gone and of which nothing can be restored at `now`."""
+    """Returns the keys of pages without exact text that cannot be restored at `now`."""
     page = schema.pages.c
     waiting = select(_c.id).where(_c.page_id == page.id, _c.purge_at > now)
     query = select(page.key).where(page.bank_id == bank_id, ~page.text_kept, ~waiting.exists())
@@ -134,7 +134,7 @@ def without_way_back(connection: Connection, bank_id: int, now: datetime) -> lis
 
 
 def delete_page(connection: Connection, page: PageRow) -> None:
-    """Deletes a page for good, with what the trash holds of it."""
+    """Deletes a page with all its trash entries."""
     retire(connection, schema.pages, [page.id])
     for page_id, manifest in manifests.get(connection, [page.id]).items():
         ranges.remove(connection, page.bank_id, page_id, manifest)
@@ -147,13 +147,13 @@ def delete_page(connection: Connection, page: PageRow) -> None:
 
 
 def empty(connection: Connection, page: PageRow) -> None:
-    """Deletes everything of a page from the trash, whether or not its undo window has passed."""
+    """Deletes all trash entries of a page, regardless of the undo window."""
     _delete(connection, _c.page_id == page.id)
     changes.forget_digests(connection, page.bank_id, [page.id])
 
 
 def purge(connection: Connection, bank_id: int, now: datetime) -> int:
-    """Deletes the entries of a bank whose undo window has passed; returns how many."""
+    """Deletes the entries of a bank whose undo window has passed. Returns how many."""
     expired = and_(_c.bank_id == bank_id, _c.purge_at <= now)
     page_ids = connection.scalars(select(_c.page_id).where(expired).distinct()).all()
     _keep_for_older(connection, page_ids, now)
@@ -163,14 +163,15 @@ def purge(connection: Connection, bank_id: int, now: datetime) -> int:
 
 
 def _delete(connection: Connection, where: ColumnElement[bool]) -> int:
-    """Deletes entries; returns how many."""
+    """Deletes entries. Returns how many."""
     blobs.release(connection, [_c.tokens, _c.text, _c.parts], where)
     return connection.execute(schema.trash.delete().where(where)).rowcount
 
 
 def _keep_for_older(connection: Connection, page_ids: Sequence[int], now: datetime) -> None:
-    """Adds to entries that stay what they need of the next entry of their page, if that is about to be purged before
-    them, as after a policy with a shorter undo window: what one did not drop, the page had until the next."""
+    """Copies contents to older entries that remain, from later entries of the same page that are about to be purged
+    first, as after a change to a shorter undo window. An entry lacks contents that its step did not drop; they are in
+    the next one."""
     for ids in batched(page_ids):
         staying = connection.scalars(select(_c.page_id).where(_c.page_id.in_(ids), _c.purge_at > now)).all()
         query = select(schema.trash).where(_c.page_id.in_(staying)).order_by(_c.page_id, _c.id.desc())
@@ -189,12 +190,12 @@ def _keep_for_older(connection: Connection, page_ids: Sequence[int], now: dateti
 
 
 def count_expired(connection: Connection, bank_id: int, now: datetime) -> int:
-    """Entries of a bank whose undo window has passed."""
+    """Returns the number of entries of a bank whose undo window has passed."""
     query = select(func.count()).select_from(schema.trash).where(_c.bank_id == bank_id, _c.purge_at <= now)
     return connection.execute(query).scalar_one()
 
 
 def next_purge(connection: Connection, bank_id: int) -> datetime | None:
-    """When the first undo window of a bank ends."""
+    """Returns the end of the first undo window of a bank; None if the trash is empty."""
     time: datetime | None = connection.execute(select(func.min(_c.purge_at)).where(_c.bank_id == bank_id)).scalar_one()
     return time

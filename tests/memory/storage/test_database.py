@@ -20,7 +20,7 @@ def test_migrating_again_keeps_the_rows(database_path: Path) -> None:
 
 def test_a_database_that_must_exist_is_not_created(tmp_path: Path) -> None:
     file = tmp_path / "folder" / "foxing.db"
-    with pytest.raises(NoDatabase, match="nothing was created"):
+    with pytest.raises(NoDatabase, match="none was created"):
         Memory(DatabaseOptions(file, create=False))
     assert list(tmp_path.iterdir()) == []
     with Memory(file) as memory:

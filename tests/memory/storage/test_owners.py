@@ -234,7 +234,7 @@ def test_an_empty_database_is_not_migrated_for_an_owner(postgres_server: Postgre
 
 
 def test_an_owner_needs_postgresql_and_a_plain_name(filled: str, tmp_path: Any) -> None:
-    with pytest.raises(StorageError, match="SQLite has no owners"):
+    with pytest.raises(StorageError, match="bank owners require PostgreSQL"):
         Memory(DatabaseOptions(tmp_path / "foxing.db", owner="ana"))
-    with pytest.raises(StorageError, match="an owner must have"):
+    with pytest.raises(StorageError, match="an owner must be"):
         Memory(options(filled, "ana -c role=postgres"))

@@ -1,1 +1,1 @@
-"""Large blobs of pages: which are in object storage, and how often each is used."""
+"""Large blobs of pages in object storage, with reference counts."""

@@ -1,8 +1,8 @@
-"""The contents of columns, of which the large ones are in object storage where the database has one.
+"""Contents of columns, with large ones in object storage if the database has one.
 
-A blob is named by the digest of its content and is stored once for a bank, however often it is used. It is uploaded
-within the transaction that refers to it: if that is rolled back, the object is an orphan, which a sweep removes. A blob
-that nothing uses any more stays until `Database.purge_deleted` has deleted the object.
+A blob is named by the digest of its content and stored once per bank. It is uploaded within the transaction that
+references it: if that is rolled back, the object is an orphan, which a sweep removes. An unused blob remains until
+`Database.purge_deleted` deletes the object.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _c = schema.blobs.c
 
 
 def put(connection: Connection, bank_id: int, contents: Sequence[bytes | None]) -> list[bytes | None]:
-    """What is to be written to columns in place of `contents`; the columns use the blobs from then on."""
+    """Returns the values to write to columns in place of `contents`. Large ones are uploaded and counted as used."""
     place = _place(connection)
     if place is None:
         return list(contents)
@@ -47,8 +47,8 @@ def put(connection: Connection, bank_id: int, contents: Sequence[bytes | None]) 
 
 
 def get(connection: Connection, stored: Sequence[tuple[int, bytes | None]]) -> list[bytes | None]:
-    """The contents of columns, each given with its bank; a `MissingBlob` for one that is not in the storage, or is not
-    what was put there."""
+    """Returns the contents of columns, given as (bank id, stored value). A blob that is missing from the storage, or
+    was changed there, becomes a `MissingBlob`."""
     references = [BlobReference.read(item) for _, item in stored]
     wanted = [reference for reference in references if reference is not None]
     if not wanted:
@@ -67,39 +67,39 @@ def get(connection: Connection, stored: Sequence[tuple[int, bytes | None]]) -> l
 
 
 def release(connection: Connection, columns: Sequence[Column[Any]], where: ColumnElement[bool]) -> None:
-    """Ends the use of blobs by columns of rows that are about to be overwritten or deleted."""
-    for column in columns:  # contents that are here are not read
+    """Decrements the reference counts of blobs in columns of rows that are about to be overwritten or deleted."""
+    for column in columns:  # selects references only, not contents
         references = select(column).where(where, func.length(column) == REFERENCE_BYTES)
         _count(connection, connection.execute(references).scalars().all(), -1)
 
 
 def retain(connection: Connection, stored: Iterable[bytes | None]) -> None:
-    """Has other columns use the blobs of some columns as well."""
+    """Increments the reference counts of the blobs referenced by these values, which are copied to other columns."""
     _count(connection, stored, 1)
 
 
 def release_bank(connection: Connection, bank_id: int) -> None:
-    """Ends every use by a bank, which is about to be deleted."""
+    """Sets the reference counts of all blobs of a bank to 0, before it is deleted."""
     connection.execute(schema.blobs.update().where(_c.bank == bank_id).values(uses=0))
 
 
 def store_of(connection: Connection) -> BlobStore:
-    """The storage of the database. Raises `StorageError` if it is not given."""
+    """Returns the object storage of the database. Raises `StorageError` if none is configured."""
     place = _place(connection)
     if place is None:
         raise StorageError(
-            "some blobs of this database are in object storage, and none is given; give the one it had"
+            "some blobs of this database are in object storage, but none is configured; configure the one it used"
         ).naming("blobs_url")
     return place.store
 
 
 def path_of(folder: str, reference: BlobReference) -> str:
-    """The path of a blob in the storage."""
+    """Returns the path of a blob in the storage."""
     return f"{folder}/{reference.name[:2]}/{reference.name}"
 
 
 def _use(connection: Connection, bank_id: int, wanted: BlobReference) -> BlobReference:
-    """The blob of the same content, which is `wanted` if there was none, with one use more."""
+    """Returns the blob with the same content, or `wanted` as a new one, after incrementing its reference count."""
     values = {"name": wanted.name, "digest": wanted.digest, "bank": bank_id, "size": wanted.size, "uses": 1}
     insert = insert_into(connection, schema.blobs).values(values)
     upsert = insert.on_conflict_do_update(index_elements=[_c.digest], set_={"uses": _c.uses + 1})
@@ -115,7 +115,7 @@ def _count(connection: Connection, stored: Iterable[bytes | None], sign: int) ->
 
 
 def digest_of(key: bytes, bank_id: int, content: bytes) -> bytes:
-    """Of the content and the bank: nothing is shared between banks."""
+    """Returns the digest of the content, keyed and specific to the bank, so that banks share no blobs."""
     return hashlib.blake2b(content, digest_size=32, key=key, salt=bank_id.to_bytes(8, "big")).digest()
 
 

@@ -1,7 +1,7 @@
-"""Deleting blobs that nothing uses any more, and objects that no blob is known for.
+"""Deletion of unused blobs, and of orphaned objects.
 
-A blob is given up in one transaction, deleted once no other transaction can still see a use of it, and then forgotten.
-Whatever is interrupted is done by the next call.
+A blob is marked for deletion in one transaction, deleted once no other transaction can see a use of it, and then its
+row is deleted. The next call completes an interrupted deletion.
 """
 
 import logging
@@ -25,7 +25,7 @@ from . import contents, uses
 
 SNAPSHOTS_END_WITHIN_S = 2.0
 PAUSE_S = 0.05
-#: How old an object must be that no blob is known for: a younger one may belong to a transaction that is not committed.
+#: Minimum age of an orphaned object: a younger one may belong to an uncommitted transaction.
 ORPHAN_AFTER = timedelta(hours=1)
 
 _c = schema.blobs.c
@@ -33,44 +33,46 @@ log = logging.getLogger(__name__)
 
 
 class Transactions(Protocol):
-    """A `Database`."""
+    """Read and write transactions of a `Database`."""
 
-    def read(self) -> AbstractContextManager[Connection]: ...
+    def read(self) -> AbstractContextManager[Connection]:
+        """Runs the block in a read-only transaction."""
 
-    def write(self) -> AbstractContextManager[Connection]: ...
+    def write(self) -> AbstractContextManager[Connection]:
+        """Runs the block in a transaction that may write."""
 
 
 def has_unused(database: Transactions) -> bool:
-    """Whether there are blobs to delete."""
+    """True if there are blobs to delete."""
     with database.read() as connection:
         return connection.execute(select(_c.name).where(_c.uses <= 0).limit(1)).first() is not None
 
 
 @dataclass(frozen=True)
 class GivenUp:
-    """Blobs that were given up, by any process, before a moment."""
+    """Blobs that were marked for deletion, by any process, before a point in time."""
 
     blobs: Sequence[BlobReference]
-    #: Transactions that began before it may still see a use of them, see `Dialect.snapshot_barrier`.
+    #: Transactions that began before it may still use them, see `Dialect.snapshot_barrier`.
     barrier: str | None
 
 
 def give_up_unused(database: Transactions) -> GivenUp | None:
-    """Gives up blobs that nothing uses: the same content becomes another blob from then on. All that are given up as of
-    now; None if there are none."""
+    """Marks unused blobs for deletion; the same content is stored as a new blob from then on. Returns all marked blobs;
+    None if there are none."""
     if not has_unused(database):
         return None
     with database.write() as connection:
         unused = (_c.uses <= 0, _c.digest.is_not(None))
         connection.execute(schema.blobs.update().where(*unused).values(digest=None))
-    with database.read() as connection:  # of one snapshot: what others give up after the barrier is not waited for
+    with database.read() as connection:  # one snapshot, so that all blobs read were marked before the barrier
         barrier = dialect_of(connection).snapshot_barrier(connection)
         given_up = select(_c.name, _c.size).where(_c.digest.is_(None))
         return GivenUp([BlobReference.named(r.name, r.size) for r in connection.execute(given_up)], barrier)
 
 
 def delete_given_up(database: Transactions, given_up: GivenUp) -> bool:
-    """Deletes what was given up; False if that must wait. For SQLite, no other transaction may be older than
+    """Deletes marked blobs. Returns False if that must wait. On SQLite, no other transaction may be older than
     `given_up`."""
     if given_up.barrier is not None and not _snapshots_end(database, given_up.barrier):
         return False
@@ -79,7 +81,7 @@ def delete_given_up(database: Transactions, given_up: GivenUp) -> bool:
     try:
         store.delete([contents.path_of(folder, reference) for reference in given_up.blobs])
     except StorageError as error:
-        log.warning("blobs of what was erased are deleted later: %s", error)
+        log.warning("blobs of erased pages could not be deleted yet: %s", error)
         return False
     with database.write() as connection:
         for reference in given_up.blobs:
@@ -88,7 +90,7 @@ def delete_given_up(database: Transactions, given_up: GivenUp) -> bool:
 
 
 def _snapshots_end(database: Transactions, barrier: str) -> bool:
-    """Waits until no other transaction is older than `barrier`; False if that takes too long."""
+    """Waits until no other transaction is older than `barrier`. Returns False on timeout."""
     end = time.monotonic() + SNAPSHOTS_END_WITHIN_S
     while True:
         with database.read() as connection:
@@ -100,20 +102,22 @@ def _snapshots_end(database: Transactions, barrier: str) -> bool:
 
 
 def find_orphans(database: Transactions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[str]:
-    """Paths of objects of this database that no blob is known for, and that no transaction can be about to use: what
-    was uploaded and not committed."""
+    """Returns the paths of objects of this database without a row, which no transaction can be about to commit: the
+    uploads of transactions that were rolled back."""
     with database.read() as connection:
         folder, store = blob_folder_if_any(connection), contents.store_of(connection)
-        if folder is None or dialect_of(connection).hides_rows(connection):  # whose objects look like orphans
+        if folder is None or dialect_of(connection).hides_rows(
+            connection
+        ):  # the objects of hidden rows look like orphans
             return []
     before = clock() - ORPHAN_AFTER
     old = [item for item in store.objects(folder) if item.modified_at < before]
-    with database.read() as connection:  # later than the list: what was committed meanwhile is known
+    with database.read() as connection:  # after listing, so that rows committed meanwhile are seen
         return _unknown(connection, folder, old)
 
 
 def blob_folder_if_any(connection: Connection) -> str | None:
-    """The folder of this database; None if it never had a blob outside."""
+    """Returns the folder of this database; None if it never had a blob in object storage."""
     c = schema.secrets.c
     known = connection.execute(select(c.name).where(c.name == "blobs")).first()
     return None if known is None else blob_folder(connection)
@@ -125,7 +129,7 @@ def _unknown(connection: Connection, folder: str, objects: Sequence[StoredObject
 
 
 def sweep(database: Transactions, paths: Sequence[str]) -> bool:
-    """Deletes orphans."""
+    """Deletes orphans. Returns True."""
     with database.read() as connection:
         store = contents.store_of(connection)
     store.delete(paths)

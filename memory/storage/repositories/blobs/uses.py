@@ -1,4 +1,4 @@
-"""What uses blobs, as it stands, for whoever checks or copies them."""
+"""Reference counts of blobs compared with actual references, for checks and copies."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -13,20 +13,20 @@ _c = schema.blobs.c
 
 
 class BlobUse(NamedTuple):
-    """A blob, and how often it is used."""
+    """Reference count and actual references of a blob."""
 
     reference: BlobReference
     bank_id: int
-    #: as its row says; None without one
+    #: reference count in its row; None if it has no row
     said: int | None
-    #: as columns refer to it
+    #: number of columns that refer to it
     counted: int
-    #: a page that uses it, if any does
+    #: key of a page that uses it, if any
     page: str | None
 
 
 def all_uses(connection: Connection) -> list[BlobUse]:
-    """Every blob that is known or referred to."""
+    """Returns every blob that has a row or a reference."""
     counted: Counter[str] = Counter()
     found: dict[str, tuple[BlobReference, int, str]] = {}
     p, kept, dropped = schema.pages.c, schema.page_contents, schema.trash
@@ -50,7 +50,7 @@ def all_uses(connection: Connection) -> list[BlobUse]:
 
 
 def recount(connection: Connection, name: str) -> bool:
-    """Sets the uses of a blob to the number of references; False if they are right by now."""
+    """Sets the reference count of a blob to the number of references. Returns False if it is correct already."""
     use = next((item for item in all_uses(connection) if item.reference.name == name), None)
     if use is None or use.said == use.counted:
         return False

@@ -1,1 +1,1 @@
-"""Sealed messages: they are stored by the page, in its manifest, and found through narrow tables."""
+"""Sealed messages, which are stored per page in its manifest and found through narrow index tables."""

@@ -1,4 +1,4 @@
-"""The ranges of a bank as a process holds them in memory, to find in one step where many messages are."""
+"""In-memory copy of the ranges of a bank, to locate many messages at once."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,7 +13,7 @@ from foxing.memory.storage.dialects import dialect_of
 
 from .cache import cache_of
 
-_AT_ONCE = 50_000  # ranges that are read together
+_AT_ONCE = 50_000  # ranges read together
 _b = schema.banks.c
 _c = schema.message_ranges.c
 
@@ -22,8 +22,8 @@ Numbers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class BankRanges:
-    """The ranges of a bank by thread and message, see `ranges.MessageRange`: of those that begin with the same
-    message, which several pages hold, the one on whose page it begins."""
+    """Ranges of a bank by thread and message, see `ranges.MessageRange`. If several ranges begin with the same message,
+    which is on several pages, this is the one on the page where the message begins."""
 
     #: `banks.ranges_added` and `banks.ranges_changed`
     version: tuple[int, int]
@@ -33,15 +33,16 @@ class BankRanges:
     page: Numbers
     thread: Numbers
     messages: Numbers
-    #: int64[m, 5], the other ranges that begin with the same messages
+    #: int64[m, 5], the further ranges that begin with the same messages
     repeated: Numbers
-    #: int64[n] each, their places in the order of messages, and their first messages in that order
+    #: int64[n] each, indices of the ranges sorted by message, and their first messages in that order
     _by_message: Numbers = field(repr=False)
     _firsts: Numbers = field(repr=False)
 
     @classmethod
     def of(cls, version: tuple[int, int], rows: Numbers) -> Self:
-        """`rows`: int64[n, 5], first message, last message, page, thread and number of messages, in any order."""
+        """Returns the ranges of `rows`: int64[n, 5], first message, last message, page, thread and number of messages,
+        in any order."""
         rows = rows[np.lexsort((rows[:, 2], -rows[:, 4], rows[:, 0], rows[:, 3]))]
         new = np.append(True, rows[1:, 0] != rows[:-1, 0])[: len(rows)]
         first, last, page, thread, messages = np.ascontiguousarray(rows[new].T)
@@ -53,7 +54,7 @@ class BankRanges:
 
     @property
     def rows(self) -> Numbers:
-        """int64[n, 5], what they were made of."""
+        """All ranges as int64[n, 5], as passed to `of`."""
         every = np.arange(len(self))
         return np.concatenate([self._rows(every), self.repeated])
 
@@ -63,11 +64,11 @@ class BankRanges:
 
     @property
     def memory_bytes(self) -> int:
-        """About what they take in memory."""
+        """Approximate size in memory, in bytes."""
         return 1_000 + 7 * self.first.nbytes + self.repeated.nbytes
 
     def of_messages(self, ids: Numbers) -> dict[int, list[list[int]]]:
-        """Message id → the rows of the ranges that it is in, for those that are in any. `ids`: ascending."""
+        """Returns message id → rows of the ranges that contain it, for messages in any. `ids`: ascending."""
         places = self.find(ids)
         ids, places = ids[places >= 0], places[places >= 0]
         result = {i: [row] for i, row in zip(ids.tolist(), self._rows(places).tolist(), strict=True)}
@@ -76,14 +77,15 @@ class BankRanges:
         return result
 
     def find(self, ids: Numbers) -> Numbers:
-        """int64[n], in which run each of the messages would be; -1 for those that are in none."""
+        """Returns int64[n]: the index of the range that contains each message; -1 for messages in none."""
         if not len(self):
             return np.full(len(ids), -1)
         places = self._by_message[np.searchsorted(self._firsts, ids, side="right") - 1]
         return np.where((self.first[places] <= ids) & (ids <= self.last[places]), places, -1)
 
     def beside(self, places: Numbers, reach: int) -> Numbers:
-        """The ranges before these and after them in their threads that hold `reach` messages on either side."""
+        """Returns the indices of the ranges before and after these in their threads that hold `reach` messages on
+        either side."""
         found = [np.zeros(0, dtype=np.int64)]
         for step in (-1, 1):
             following, reached = places, np.zeros(len(places), dtype=np.int64)
@@ -97,20 +99,21 @@ class BankRanges:
         return np.setdiff1d(np.concatenate(found), places)
 
     def around(self, thread_id: int, message_id: int, reach: int) -> Numbers:
-        """The ranges of a thread with the `reach` messages before a message that is not sealed, and those after."""
+        """Returns the indices of the ranges of a thread with the `reach` messages before an open message, and those
+        after it."""
         start, stop = np.searchsorted(self.thread, [thread_id, thread_id + 1]).tolist()
         place = start + int(np.searchsorted(self.first[start:stop], message_id))
         ends = np.array([i for i in (place - 1, place) if start <= i < stop], dtype=np.int64)
         return np.union1d(ends, self.beside(ends, reach))
 
     def last_message(self, thread_id: int) -> int:
-        """The highest id of a message of a thread; 0 without any."""
+        """Returns the highest id of a message of a thread; 0 if it has none."""
         stop = int(np.searchsorted(self.thread, thread_id, side="right"))
         return int(self.last[stop - 1]) if stop and self.thread[stop - 1] == thread_id else 0
 
     def messages_of(self, places: Numbers, ids: Numbers) -> tuple[Numbers, Numbers]:
-        """int64[m] each, the ids of the messages of these ranges, by thread and id, and their threads. `ids`: of all
-        messages on their pages, ascending."""
+        """Returns int64[m] each: the ids of the messages of these ranges, by thread and id, and their threads. `ids`:
+        ids of all messages on their pages, ascending."""
         places = np.sort(places)
         start = np.searchsorted(ids, self.first[places])
         lengths = np.searchsorted(ids, self.last[places], side="right") - start
@@ -120,7 +123,7 @@ class BankRanges:
 
 
 def of_bank(connection: Connection, bank_id: int) -> BankRanges:
-    """The ranges of a bank. They are kept; only for transactions that write nothing, which see what is committed."""
+    """Returns the ranges of a bank, cached. Only for read-only transactions, which see committed rows."""
     read = snapshot.of(connection)
     assert read is not None
     held: BankRanges | None = read.ranges.get(bank_id)
@@ -130,7 +133,7 @@ def of_bank(connection: Connection, bank_id: int) -> BankRanges:
 
 
 def known(connection: Connection, bank_id: int) -> BankRanges | None:
-    """The ranges of a bank if the present transaction has asked for them."""
+    """Returns the ranges of a bank if the current transaction has read them; None otherwise."""
     read = snapshot.of(connection)
     return None if read is None else read.ranges.get(bank_id)
 
@@ -153,7 +156,7 @@ def _current(connection: Connection, bank_id: int) -> BankRanges:
 
 
 def _read(connection: Connection, bank_id: int, after_page: int) -> Numbers:
-    """int64[n, 5], the ranges of a bank on pages after one, see `BankRanges.of`."""
+    """Returns int64[n, 5]: the ranges of a bank on pages after `after_page`, as for `BankRanges.of`."""
     found = [np.zeros((0, 5), dtype=np.int64)]
     after = {"message": -1, "page": -1}
     while True:
@@ -176,7 +179,8 @@ def _version() -> Select[Any]:
 
 @cache
 def _ranges() -> Select[Any]:
-    """Up to `limit` ranges of the `bank` after the `message` and `page`, on pages after `after_page`."""
+    """Returns a query for up to `limit` ranges of the `bank` after `message` and `page`, on pages after
+    `after_page`."""
     message, page, after_page = (bindparam(name, type_=BigInteger) for name in ("message", "page", "after_page"))
     query = select(_c.first_message, _c.last_message, _c.page_id, _c.thread_id, _c.messages)
     beyond = or_(_c.first_message > message, (_c.first_message == message) & (_c.page_id > page))

@@ -1,4 +1,4 @@
-"""What a process remembers of a database: manifests and ranges that were read, and its secret."""
+"""Cache per process and database: manifests, ranges and the key of digests."""
 
 from collections.abc import Mapping
 from threading import Lock
@@ -15,23 +15,24 @@ if TYPE_CHECKING:
     from .bank_ranges import BankRanges
 
 MANIFEST_CACHE_BYTES = 32 << 20
-MESSAGES_CACHE_BYTES = 32 << 20  # of pages with some 60 messages each: of more than a million
-RANGES_CACHE_BYTES = 64 << 20  # a bank whose messages are each in another thread than the last has a range for each
+MESSAGES_CACHE_BYTES = 32 << 20  # enough for a million messages, at 60 per page
+RANGES_CACHE_BYTES = 64 << 20  # a bank that alternates threads with every message has one range per message
 
 
 class RangesCache:
-    """The ranges of banks. Safe to share between threads."""
+    """LRU cache of the ranges of banks. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._held: LRUCache[int, BankRanges] = LRUCache(RANGES_CACHE_BYTES, getsizeof=lambda held: held.memory_bytes)
 
     def get(self, bank_id: int) -> "BankRanges | None":
+        """Returns the cached ranges of a bank; None if there are none."""
         with self._lock:
             return self._held.get(bank_id)
 
     def put(self, bank_id: int, ranges: "BankRanges") -> None:
-        """Keeps the ranges of a bank, if there is room for them."""
+        """Caches the ranges of a bank, unless they exceed the capacity."""
         with self._lock:
             if ranges.memory_bytes <= RANGES_CACHE_BYTES:
                 self._held[bank_id] = ranges
@@ -46,20 +47,21 @@ T = TypeVar("T", bound=_Sized)
 
 
 class StampedCache(Generic[T]):
-    """What was read of pages, each with the stamp of its manifest. Safe to share between threads."""
+    """LRU cache of values read from page manifests, validated by the stamps of the manifests. Safe to share between
+    threads."""
 
     def __init__(self, most_bytes: int) -> None:
         self._lock = Lock()
         self._held: LRUCache[int, tuple[int, T]] = LRUCache(most_bytes, getsizeof=lambda held: held[1].memory_bytes)
 
     def get(self, stamps: Mapping[int, int]) -> dict[int, T]:
-        """By page id, what is known with these stamps."""
+        """Returns page id → cached value, for values with these stamps."""
         with self._lock:
             found = {page_id: self._held.get(page_id) for page_id in stamps}
         return {i: held[1] for i, held in found.items() if held is not None and held[0] == stamps[i]}
 
     def put(self, stamps: Mapping[int, int], read: Mapping[int, T]) -> None:
-        """Keeps what was read with these stamps, as far as there is room for it."""
+        """Caches values with these stamps, except those that exceed the capacity."""
         with self._lock:
             for page_id, value in read.items():
                 if value.memory_bytes <= self._held.maxsize:
@@ -67,7 +69,7 @@ class StampedCache(Generic[T]):
 
 
 class DatabaseCache:
-    """Of one database. Safe to share between threads."""
+    """Caches of one database. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._secret: bytes | None = None
@@ -76,7 +78,7 @@ class DatabaseCache:
         self.messages = StampedCache[PageMessages](MESSAGES_CACHE_BYTES)
 
     def secret(self, connection: Connection) -> bytes:
-        """See `digest_key`."""
+        """Returns the result of `digest_key`, read once."""
         if self._secret is None:
             self._secret = digest_key(connection)
         return self._secret
@@ -87,7 +89,7 @@ _lock = Lock()
 
 
 def cache_of(connection: Connection) -> DatabaseCache:
-    """What this process remembers of the database of a connection."""
+    """Returns this process's cache for the database of a connection."""
     pool = connection.engine.pool
     with _lock:
         return _caches.setdefault(pool, DatabaseCache())

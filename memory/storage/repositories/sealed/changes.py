@@ -1,4 +1,4 @@
-"""Changes to what manifests hold of messages. A message on several pages is changed on each."""
+"""Changes to messages in manifests. A message on several pages is changed on each."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ _w = schema.trash.c
 
 
 def set_passages(connection: Connection, bank_id: int, passages: Mapping[int, int]) -> None:
-    """Records in how many passages messages are found: id → number."""
+    """Sets the number of passages of messages, given as id → number."""
     values = [{"key_id": message_id, "number": number} for message_id, number in passages.items()]
     if not values:
         return
@@ -31,8 +31,8 @@ def set_passages(connection: Connection, bank_id: int, passages: Mapping[int, in
 
 
 def forget_digests(connection: Connection, bank_id: int, page_ids: Sequence[int]) -> None:
-    """Empties the digests of the messages on these pages whose text is kept nowhere: neither with a page nor in the
-    trash. A short text could be found by trying."""
+    """Deletes the digests of messages on these pages whose text is kept neither with a page nor in the trash, because a
+    short text could be found by brute force."""
     on_them = manifests.get(connection, page_ids)
     ids = {int(i) for manifest in on_them.values() for i in manifest.ids[manifest.has_digest]}
     places = ranges.of_messages(connection, bank_id, ids)
@@ -45,7 +45,7 @@ def forget_digests(connection: Connection, bank_id: int, page_ids: Sequence[int]
 
 
 def _exact(connection: Connection, page_ids: Collection[int]) -> set[int]:
-    """Those of the pages whose exact text is kept or can be restored."""
+    """Returns the ids of pages whose exact text is kept or can be restored."""
     ids = sorted(page_ids)
     kept = select(_p.id).where(columns.among(_p.id, ids), _p.text_kept)
     restorable = select(_w.page_id).where(columns.among(_w.page_id, ids), _w.text.is_not(None))
@@ -53,6 +53,6 @@ def _exact(connection: Connection, page_ids: Collection[int]) -> set[int]:
 
 
 def _manifests_of(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, PageManifest]:
-    """Page id → manifest, for the pages that hold any of the messages."""
+    """Returns page id → manifest, for the pages that hold any of the messages."""
     places = ranges.of_messages(connection, bank_id, ids)
     return manifests.get(connection, {run.page_id for of_one in places.values() for run in of_one})

@@ -1,4 +1,4 @@
-"""Looking for sealed messages: by id, by time, and by what a filter lets through."""
+"""Lookup of sealed messages by id, time and filter."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
@@ -16,22 +16,23 @@ from foxing.memory.storage.message_filter import MessageFilter, microseconds
 from . import manifests, ranges
 
 _p = schema.pages.c
-_AT_ONCE = 32  # pages whose manifests are read together
+_AT_ONCE = 32  # manifests read together
 
 
 class Located(NamedTuple):
-    """Where a message is: its number in a manifest."""
+    """Location of a message: a manifest and the index in it."""
 
     manifest: PageManifest
     number: int
 
     @property
     def message(self) -> SealedMessage:
+        """The message itself."""
         return self.manifest.message(self.number)
 
 
 def locate(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, Located]:
-    """Message id → where it is, for messages on pages; if several pages hold it, on one of them."""
+    """Returns message id → its location, for messages on pages; one of them if it is on several pages."""
     found = ranges.of_messages(connection, bank_id, ids)
     known = manifests.get(connection, {run.page_id for of_one in found.values() for run in of_one})
     result: dict[int, Located] = {}
@@ -44,7 +45,7 @@ def locate(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[i
 
 
 def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> set[int]:
-    """Ids of the sealed messages of a bank that the filter lets through."""
+    """Returns the ids of the sealed messages of a bank that match the filter."""
     query = select(_p.id).where(_p.bank_id == bank_id, *within.page_conditions())
     result: set[int] = set()
     for _, manifest in manifests.of_pages(connection, connection.execute(query).scalars()):
@@ -53,7 +54,7 @@ def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> s
 
 
 def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[int]:
-    """Ids of up to `limit` sealed messages of a bank above `message_id`, ascending."""
+    """Returns the ids of up to `limit` sealed messages of a bank above `message_id`, ascending."""
     result: set[int] = set()
     after = message_id
     while len(result) < limit and (found := ranges.after(connection, bank_id, after, limit)):
@@ -68,8 +69,8 @@ def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int)
 def in_time_order(
     connection: Connection, bank_id: int, within: MessageFilter, after: tuple[datetime, int] | None
 ) -> Iterator[SealedMessage]:
-    """The sealed messages that the filter lets through by time and id, starting after the message of that time and id.
-    A message that several pages hold comes once."""
+    """Yields the matching sealed messages by time and id, starting after the time and id `after`. A message on several
+    pages is yielded once."""
     query = select(_p.id, _p.first_at).where(_p.bank_id == bank_id, *within.page_conditions())
     if after is not None:
         query = query.where(_p.last_at >= after[0])
@@ -85,7 +86,7 @@ def _in_order(
     within: MessageFilter,
     beyond: tuple[int, int] | None,
 ) -> Iterator[SealedMessage]:
-    """`begins`: pages and the times of their first messages, ascending. Only what is asked for is read."""
+    """Yields matching messages lazily. `begins`: pages and the times of their first messages, ascending."""
     waiting: list[tuple[int, int, Located]] = []
     last: int | None = None
     for start in range(0, len(begins), _AT_ONCE):
@@ -116,7 +117,7 @@ def _time_and_id(item: tuple[int, int, Located]) -> tuple[int, int]:
 
 
 def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: int) -> list[SealedMessage]:
-    """The last `limit` sealed messages that the filter lets through, in no order."""
+    """Returns the last `limit` sealed messages that match the filter, newest first."""
     query = select(_p.id, _p.last_at).where(_p.bank_id == bank_id, *within.page_conditions())
     rows = connection.execute(query.order_by(_p.last_at.desc(), _p.id.desc())).all()
     found: dict[int, tuple[int, int, Located]] = {}
@@ -132,5 +133,5 @@ def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: i
 
 
 def messages_on(connection: Connection, page_ids: Collection[int]) -> set[int]:
-    """Ids of the messages that are on these pages, whole or in part."""
+    """Returns the ids of the messages on these pages, including partial ones."""
     return {int(i) for manifest in manifests.get(connection, page_ids).values() for i in manifest.ids}

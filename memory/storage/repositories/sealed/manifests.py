@@ -1,4 +1,4 @@
-"""The manifests of pages."""
+"""Reading and writing of page manifests."""
 
 import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -13,22 +13,21 @@ from foxing.memory.storage.manifest import PageManifest, PageMessages
 
 from .cache import StampedCache, cache_of
 
-_KNOWN = 1_000  # manifests that a transaction remembers, as many as a search needs
+_KNOWN = 1_000  # manifests cached per transaction, enough for a search
 _c = schema.page_manifests.c
 
 Read = TypeVar("Read", PageManifest, PageMessages)
 
 
 def get(connection: Connection, page_ids: Collection[int]) -> dict[int, PageManifest]:
-    """Page id → manifest, for the pages that exist. Raises `ManifestDamaged`."""
+    """Returns page id → manifest, for pages that exist. Raises `ManifestDamaged`."""
     read = snapshot.of(connection)
     cache = cache_of(connection).manifests
     return _find(connection, page_ids, {} if read is None else read.manifests, cache, PageManifest.unpack)
 
 
 def messages_on(connection: Connection, page_ids: Collection[int]) -> dict[int, PageMessages]:
-    """Page id → which messages are on it, for the pages that exist: quicker than `get` where that is enough. Raises
-    `ManifestDamaged`."""
+    """Returns page id → ids of its messages, for pages that exist; faster than `get`. Raises `ManifestDamaged`."""
     read = snapshot.of(connection)
     cache = cache_of(connection).messages
     return _find(connection, page_ids, {} if read is None else read.messages, cache, PageMessages.unpack)
@@ -41,7 +40,7 @@ def _find(
     cache: StampedCache[Read],
     unpack: Callable[[bytes], Read],
 ) -> dict[int, Read]:
-    """`known`: what the transaction has read; what is read now is added."""
+    """Returns manifests from `known`, those read by the transaction, to which newly read ones are added."""
     unknown = sorted(set(page_ids) - known.keys())
     found = _read(connection, unknown, cache, unpack) if unknown else {}
     result = found | {page_id: known[page_id] for page_id in page_ids if page_id in known}
@@ -67,13 +66,13 @@ def _read(
 
 @cache
 def _stamps() -> Select[Any]:
-    """The stamps of the pages `ids`."""
+    """Returns a query for the stamps of the pages `ids`."""
     wanted = columns.is_among(_c.page_id, bindparam("ids", type_=columns.IdList))
     return select(_c.page_id, _c.stamp).where(wanted)
 
 
 def insert(connection: Connection, page_id: int, manifest: PageManifest) -> None:
-    """Stores the manifest of a new page."""
+    """Inserts the manifest of a new page."""
     connection.execute(schema.page_manifests.insert().values(page_id=page_id, **_values(manifest)))
 
 
@@ -83,6 +82,7 @@ def update(connection: Connection, page_id: int, manifest: PageManifest) -> None
 
 
 def delete(connection: Connection, page_ids: Sequence[int]) -> None:
+    """Deletes the manifests of pages."""
     connection.execute(schema.page_manifests.delete().where(columns.among(_c.page_id, page_ids)))
 
 
@@ -91,7 +91,7 @@ def _values(manifest: PageManifest) -> dict[str, int | bytes]:
 
 
 def of_pages(connection: Connection, page_ids: Iterable[int]) -> Iterable[tuple[int, PageManifest]]:
-    """Pages with their manifests, `_AT_ONCE` of which are read together, in the order given."""
+    """Yields pages with their manifests in the order given, reading `_AT_ONCE` together."""
     ids = list(page_ids)
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]

@@ -1,4 +1,4 @@
-"""The messages before and after a message in its thread, whether they are open or sealed."""
+"""Neighbours of a message in its thread, open or sealed."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _c = schema.messages.c
 
 
 class Neighbours(NamedTuple):
-    """Ids of the messages around one in its thread, on either side the nearest first."""
+    """Ids of the messages around one in its thread, nearest first on either side."""
 
     before: Sequence[int]
     after: Sequence[int]
@@ -27,17 +27,17 @@ class Neighbours(NamedTuple):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What stands around some messages in their threads."""
+    """Neighbours of some messages."""
 
-    #: int64[m, 1 + 2·reach], a message, those before it in its thread and those after it, the nearest first, 0 where
-    #: there is none; by id
+    #: int64[m, 1 + 2·reach], by id: a message, those before it in its thread and those after it, nearest first, 0 if
+    #: there is none
     rows: Numbers
-    #: message id → in how many passages it is found, for those of all these that are found in several
+    #: message id → number of passages, for those of all these messages with several
     several_passages: Mapping[int, int]
 
     @property
     def of(self) -> dict[int, Neighbours]:
-        """By message."""
+        """Message id → its neighbours."""
         reach = self.rows.shape[1] // 2
         return {
             i: Neighbours([n for n in near[:reach] if n], [n for n in near[reach:] if n])
@@ -46,23 +46,23 @@ class Surroundings:
 
 
 def around(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> Surroundings:
-    """The up to `reach` messages before each of the messages and after it in its thread, in the order they were stored
-    in. For transactions that write nothing, see `bank_ranges.of_bank`."""
+    """Returns up to `reach` messages before and after each of the messages in its thread, in order of storage. Only for
+    read-only transactions, see `bank_ranges.of_bank`."""
     if not ids:
         return Surroundings(np.zeros((0, 1 + 2 * reach), dtype=np.int64), {})
     return _Search(connection, bank_id, reach).around(np.unique(np.array(list(ids), dtype=np.int64)))
 
 
 class _Search:
-    """Looks for neighbours in a bank."""
+    """Search for neighbours in a bank."""
 
     def __init__(self, connection: Connection, bank_id: int, reach: int) -> None:
         self.connection = connection
         self.reach = reach
         self.ranges = bank_ranges.of_bank(connection, bank_id)
         self.pages: dict[int, PageMessages] = {}
-        #: of all messages on these pages, ascending; a page without a manifest, which `foxing db check` reports, has
-        #: none
+        #: ids of all messages on these pages, ascending; none for a page without a manifest, which `foxing db check`
+        #: reports
         self.ids: Numbers = np.zeros(0, dtype=np.int64)
         self.open: set[int] = set()
 
@@ -82,7 +82,7 @@ class _Search:
         return Surroundings(every, self._several_passages(every))
 
     def _of_open(self, message_id: int, thread: int, near: list[int]) -> list[int]:
-        """The row of an open message, with `near` the open ones around it."""
+        """Returns the row of an open message. `near`: open messages around it."""
         self.open |= {message_id, *near}
         before = [i for i in near if i < message_id]
         if len(before) < self.reach or min(before) < self.ranges.last_message(thread):
@@ -95,7 +95,7 @@ class _Search:
         return _row(set(near), message_id, self.reach)
 
     def _sealed(self, wanted: Numbers) -> "_Sealed":
-        """Sealed messages, with what is sealed around them."""
+        """Returns the rows of sealed messages, with sealed neighbours only."""
         places = self.ranges.find(wanted)
         wanted, places = wanted[places >= 0], places[places >= 0]
         used = np.unique(places)
@@ -105,20 +105,21 @@ class _Search:
         return _windows(*self.ranges.messages_of(np.union1d(used, more), self.ids), wanted, self.reach)
 
     def _at_edge(self, wanted: Numbers, places: Numbers) -> npt.NDArray[np.bool_]:
-        """bool[n], which of the messages are so near to an end of their ranges that others are beside them."""
+        """Returns bool[n]: True for messages so close to an end of their range that they have neighbours in other
+        ranges."""
         at, first, last = (
             self.ids.searchsorted(values) for values in (wanted, self.ranges.first[places], self.ranges.last[places])
         )
         return (at - first < self.reach) | (last - at < self.reach)
 
     def _read(self, places: Numbers) -> None:
-        """Reads which messages are in these ranges."""
+        """Reads the ids of the messages on the pages of these ranges."""
         missing = set(self.ranges.page[places].tolist()) - self.pages.keys()
         if missing:
             read = manifests.messages_on(self.connection, missing)
             self.pages |= read
             ids = np.concatenate([self.ids, *(page.ids for page in read.values())])
-            ids.sort(kind="stable")  # quick, for what is ordered in parts
+            ids.sort(kind="stable")  # fast for partly sorted input
             self.ids = ids[np.append(True, ids[1:] != ids[:-1])[: len(ids)]]
 
     def _several_passages(self, rows: Numbers) -> dict[int, int]:
@@ -133,15 +134,14 @@ class _Search:
 
 
 class _Sealed(NamedTuple):
-    """Rows of `Surroundings`, without what is open, and the thread of each."""
+    """Rows of `Surroundings` with sealed neighbours only, and the thread of each."""
 
     rows: Numbers
     threads: Numbers
 
 
 def _windows(ids: Numbers, threads: Numbers, wanted: Numbers, reach: int) -> _Sealed:
-    """Those of the messages `wanted` that are among `ids`, which are ordered by thread and id, and the ones beside
-    them."""
+    """Returns the messages `wanted` that are among `ids`, with their neighbours. `ids`: sorted by thread and id."""
     if not len(ids):
         return _Sealed(np.zeros((0, 1 + 2 * reach), dtype=np.int64), ids)
     order = np.argsort(ids, kind="stable")
@@ -159,8 +159,8 @@ def _windows(ids: Numbers, threads: Numbers, wanted: Numbers, reach: int) -> _Se
 
 
 def _beside_spans(found: _Sealed, spans: Mapping[int, tuple[int, int]]) -> npt.NDArray[np.bool_]:
-    """bool[n], which of the messages have open ones of their thread beside them. `spans`: thread id → its lowest and
-    its highest open message."""
+    """Returns bool[n]: True for messages with open neighbours. `spans`: thread id → lowest and highest id of its open
+    messages."""
     reach = found.rows.shape[1] // 2
     full = (found.rows > 0).all(axis=1)
     low, high = (
@@ -172,14 +172,14 @@ def _beside_spans(found: _Sealed, spans: Mapping[int, tuple[int, int]]) -> npt.N
 
 
 def _row(near: Collection[int], message_id: int, reach: int) -> list[int]:
-    """The row of a message, with the nearest of `near`."""
+    """Returns the row of a message with the nearest of `near`."""
     before = sorted((i for i in near if i < message_id), reverse=True)[:reach]
     later = sorted(i for i in near if i > message_id)[:reach]
     return [message_id, *before, *[0] * (reach - len(before)), *later, *[0] * (reach - len(later))]
 
 
 def _open_spans(connection: Connection, threads: Collection[int]) -> dict[int, tuple[int, int]]:
-    """Thread id → the lowest and the highest id of its open messages, for those that have any."""
+    """Returns thread id → lowest and highest id of its open messages, for threads that have any."""
     if not threads:
         return {}
     t = schema.threads.c
@@ -192,7 +192,7 @@ def _open_spans(connection: Connection, threads: Collection[int]) -> dict[int, t
 
 
 def _open_beside(connection: Connection, thread_id: int, message_id: int, reach: int) -> list[int]:
-    """Ids of the up to `reach` open messages of a thread on either side of a sealed one."""
+    """Returns the ids of up to `reach` open messages of a thread on either side of a sealed one."""
     of_thread = select(_c.id).where(_c.thread_id == thread_id)
     before = of_thread.where(_c.id < message_id).order_by(_c.id.desc()).limit(reach)
     after = of_thread.where(_c.id > message_id).order_by(_c.id).limit(reach)
@@ -201,8 +201,8 @@ def _open_beside(connection: Connection, thread_id: int, message_id: int, reach:
 
 @cache
 def _open_neighbours(reach: int) -> Select[Any]:
-    """Of the open messages `ids`: id, thread, and open messages before and after them. Building it takes longer than
-    asking it."""
+    """Returns a query for id, thread, and open messages before and after each of the open messages `ids`. Cached,
+    because building it takes longer than executing it."""
     near = schema.messages.alias("near").c
 
     def distant(distance: int, *, later: bool) -> ColumnElement[int | None]:

@@ -1,6 +1,7 @@
-"""Ranges: messages that follow one another in their bank, in one thread and on one page. They say where a message is.
+"""Ranges: runs of messages that are consecutive in their bank, in one thread and on one page. They locate messages.
 
-Ranges of a bank do not overlap, but for a message that several pages hold in parts: it is a range by itself on each.
+Ranges of a bank do not overlap, except for a message that is on several pages in parts: it is a range of its own on
+each.
 """
 
 from bisect import bisect_right
@@ -23,13 +24,13 @@ _b = schema.banks.c
 
 
 class MessageRange(NamedTuple):
-    """Messages of a bank with ids from `first` to `last`: all that there are, in one thread and on one page."""
+    """All messages of a bank with ids from `first` to `last`, which are in one thread and on one page."""
 
     first: int
     last: int
     page_id: int
     thread_id: int
-    #: How many of them begin on the page.
+    #: Number of messages that begin on the page.
     messages: int
 
 
@@ -37,13 +38,13 @@ _columns = (_c.first_message, _c.last_message, _c.page_id, _c.thread_id, _c.mess
 
 
 def add(connection: Connection, bank_id: int, page_id: int, manifest: PageManifest) -> None:
-    """Stores the ranges of a new page, whose id is above those of all others of its bank: the bank is locked."""
+    """Inserts the ranges of a new page, whose id must be the highest of its bank. The bank must be locked."""
     _insert(connection, bank_id, {page_id: manifest})
     _count(connection, bank_id, _b.ranges_added)
 
 
 def put(connection: Connection, bank_id: int, manifests: Mapping[int, PageManifest]) -> None:
-    """Stores the ranges of pages, which have none: page id → manifest."""
+    """Inserts the ranges of pages that have none, given as page id → manifest."""
     _insert(connection, bank_id, manifests)
     _count(connection, bank_id, _b.ranges_changed)
 
@@ -73,7 +74,7 @@ def _insert(connection: Connection, bank_id: int, manifests: Mapping[int, PageMa
 
 
 def remove(connection: Connection, bank_id: int, page_id: int, manifest: PageManifest) -> None:
-    """Removes the ranges of a page with that manifest."""
+    """Deletes the ranges of a page with that manifest."""
     if len(manifest):
         first, last = int(manifest.ids.min()), int(manifest.ids.max())
         of_page = (_c.bank_id == bank_id, _c.first_message >= first, _c.first_message <= last, _c.page_id == page_id)
@@ -82,14 +83,15 @@ def remove(connection: Connection, bank_id: int, page_id: int, manifest: PageMan
 
 
 def _between(connection: Connection, bank_id: int, low: int, high: int) -> set[int]:
-    """Ids of open messages between two, and of those with which ranges begin."""
+    """Returns the ids between `low` and `high` of open messages, and of first messages of ranges."""
     still_open = select(_m.id).where(_m.bank_id == bank_id, _m.id > low, _m.id < high)
     begin = select(_c.first_message).where(_c.bank_id == bank_id, _c.first_message > low, _c.first_message < high)
     return {*connection.execute(still_open).scalars(), *connection.execute(begin).scalars()}
 
 
 def _ranges(page_id: int, manifest: PageManifest, known: Sequence[int]) -> Iterator[MessageRange]:
-    """The ranges of the messages of a page. `known`: ids of these and of other messages of the bank, ascending."""
+    """Yields the ranges of the messages of a page. `known`: ids of these and of other messages of the bank,
+    ascending."""
     order = np.argsort(manifest.ids)
     ids, threads = manifest.ids[order].tolist(), manifest.threads[order].tolist()
     whole, begun = (values[order].tolist() for values in _extent(manifest))
@@ -106,7 +108,7 @@ def _ranges(page_id: int, manifest: PageManifest, known: Sequence[int]) -> Itera
 
 
 def _extent(manifest: PageManifest) -> tuple[Any, Any]:
-    """bool[n] each: whether the page holds all characters of a message, and whether it holds the first."""
+    """Returns bool[n] each: True if the page holds all characters of a message, and True if it holds the first."""
     which, start, stop = manifest.cells[:, 0], manifest.cells[:, 4], manifest.cells[:, 5]
     held = np.bincount(which, weights=stop - start, minlength=len(manifest)).astype(np.int64)
     begun = np.bincount(which, weights=start == 0, minlength=len(manifest)) > 0
@@ -114,7 +116,7 @@ def _extent(manifest: PageManifest) -> tuple[Any, Any]:
 
 
 def of_messages(connection: Connection, bank_id: int, ids: Iterable[int]) -> dict[int, list[MessageRange]]:
-    """Message id → the ranges that it is in, for messages on pages: several if several pages hold it."""
+    """Returns message id → the ranges that contain it, for messages on pages; several if it is on several pages."""
     values = sorted(set(ids))
     if not values:
         return {}
@@ -123,14 +125,14 @@ def of_messages(connection: Connection, bank_id: int, ids: Iterable[int]) -> dic
         rows = held.of_messages(np.array(values, dtype=np.int64))
         return {i: [MessageRange._make(row) for row in of_one] for i, of_one in rows.items()}
     dialect = dialect_of(connection)
-    # in one statement SQLite would look for each of the ids in each of the ranges
+    # two statements, because with one SQLite would compare each id with each range
     firsts = dialect.fetch_numbers(connection, _lookup(dialect), {"ids": values, "bank": bank_id})
     known = _beginning(connection, bank_id, {first for _, first in firsts if first is not None})
     return {i: found for i, first in firsts if (found := [run for run in known.get(first, ()) if run.last >= i])}
 
 
 def pages_of(connection: Connection, bank_id: int, ids: Iterable[int]) -> set[int]:
-    """Ids of the pages that may hold any of the messages: all that do, and hardly any other."""
+    """Returns the ids of pages that may hold any of the messages: all that do, and rarely others."""
     values = sorted(set(ids))
     if not values:
         return set()
@@ -142,8 +144,8 @@ def pages_of(connection: Connection, bank_id: int, ids: Iterable[int]) -> set[in
 
 @cache
 def _lookup(dialect: Dialect, *, only_ranges: bool = False) -> Select[Any]:
-    """Of the messages `ids` of the `bank`: the id, and the first message of the run that it is in if it is in any.
-    Building the statement takes longer than executing it."""
+    """Returns a query for each of the messages `ids` of the `bank` and the first message of the last range that begins
+    at or before it. Cached, because building the statement takes longer than executing it."""
     wanted = dialect.id_table(bindparam("ids", type_=columns.IdList))
     newest = select(_c.first_message).where(
         _c.bank_id == bindparam("bank", type_=BigInteger), _c.first_message <= wanted
@@ -154,7 +156,7 @@ def _lookup(dialect: Dialect, *, only_ranges: bool = False) -> Select[Any]:
 
 
 def after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[MessageRange]:
-    """Up to `limit` ranges with messages above `message_id`, in their order."""
+    """Returns up to `limit` ranges with messages above `message_id`, in order."""
     of_bank = select(*_columns).where(_c.bank_id == bank_id)
     begun = of_bank.where(_c.first_message <= message_id).order_by(_c.first_message.desc()).limit(1)
     rest = of_bank.where(_c.first_message > message_id).order_by(_c.first_message, _c.page_id).limit(limit)
@@ -163,7 +165,7 @@ def after(connection: Connection, bank_id: int, message_id: int, limit: int) -> 
 
 
 def _beginning(connection: Connection, bank_id: int, firsts: Collection[int]) -> dict[int, list[MessageRange]]:
-    """First message → the ranges that begin with it."""
+    """Returns first message → ranges that begin with it."""
     known: dict[int, list[MessageRange]] = {}
     parameters = {"firsts": sorted(firsts), "bank": bank_id}
     for row in dialect_of(connection).fetch_numbers(connection, _that_begin(), parameters):
@@ -174,24 +176,24 @@ def _beginning(connection: Connection, bank_id: int, firsts: Collection[int]) ->
 
 @cache
 def _that_begin() -> Select[Any]:
-    """The ranges of the `bank` that begin with the messages `firsts`."""
+    """Returns a query for the ranges of the `bank` that begin with the messages `firsts`."""
     wanted = columns.is_among(_c.first_message, bindparam("firsts", type_=columns.IdList))
     return select(*_columns).where(_c.bank_id == bindparam("bank", type_=BigInteger), wanted)
 
 
 def last_message(bank_id: int) -> ScalarSelect[Any]:
-    """The highest id of a message on a page of a bank, null if there is none."""
+    """Returns a subquery for the highest id of a sealed message of a bank, null if there is none."""
     query = select(_c.last_message).where(_c.bank_id == bank_id).order_by(_c.first_message.desc()).limit(1)
     return query.scalar_subquery()
 
 
 def thread_size(connection: Connection, thread_id: int) -> int:
-    """How many messages of a thread begin on pages."""
+    """Returns the number of messages of a thread that begin on pages."""
     query = select(func.coalesce(func.sum(_c.messages), 0)).where(_c.thread_id == thread_id)
     return int(connection.execute(query).scalar_one())
 
 
 def count(connection: Connection, bank_id: int) -> int:
-    """How many messages begin on the pages of a bank."""
+    """Returns the number of messages that begin on pages of a bank."""
     query = select(func.coalesce(func.sum(_c.messages), 0)).where(_c.bank_id == bank_id)
     return int(connection.execute(query).scalar_one())

@@ -134,10 +134,10 @@ def test_a_backup_that_cannot_be_completed_fails_and_leaves_the_previous_one(
     content = first.read_bytes()
 
     first.write_bytes(content[:-1] + b"?")
-    with pytest.raises(BackupError, match=rf"{first.name} is missing in object storage, or was changed"):
+    with pytest.raises(BackupError, match=rf"{first.name} is missing from object storage or was changed"):
         made(storage.options(database_url), backup, programs, overwrite=True)
     first.unlink()
-    with pytest.raises(BackupError, match=rf"{first.name} is missing in object storage, or was changed"):
+    with pytest.raises(BackupError, match=rf"{first.name} is missing from object storage or was changed"):
         made(storage.options(database_url), backup, programs, overwrite=True)
     aside = storage.folder.rename(storage.folder.with_name("aside"))
     storage.folder.write_text("not a folder")

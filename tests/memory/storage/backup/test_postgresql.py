@@ -133,6 +133,6 @@ def test_a_dump_with_what_foxing_does_not_make_is_refused(
     dump = [programs.find("pg_dump"), "--format=custom", "--schema=public", f"--file={tmp_path / 'backup'}"]
     subprocess.run([*dump, make_url(url).set(drivername="postgresql").render_as_string(False)], check=True)
     other = new_database()
-    with pytest.raises(BackupError, match=f"no database of Foxing has .*{kind} public"):
+    with pytest.raises(BackupError, match=f"no Foxing database has .*{kind} public"):
         restored(other, tmp_path / "backup", programs=programs)
     assert execute(other, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []

@@ -61,7 +61,7 @@ def test_an_empty_file_is_filled_unless_it_is_in_use(backup: Path, tmp_path: Pat
     target.touch()
     with closing(sqlite3.connect(target, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(BackupError, match="stop what uses it"):
+        with pytest.raises(BackupError, match="stop other processes"):
             restored(target, backup)
         other.execute("ROLLBACK")
     restored(target, backup)
@@ -124,7 +124,7 @@ def test_a_backup_with_what_foxing_does_not_make_is_refused(backup: Path, tmp_pa
         connection.execute(CRAFTED[kind])
         connection.commit()
         connection.execute("PRAGMA journal_mode = DELETE")
-    with pytest.raises(BackupError, match=f"no database of Foxing has: the {kind}"):
+    with pytest.raises(BackupError, match=f"no Foxing database has: the {kind}"):
         restored(tmp_path / "new.db", backup)
     assert not (tmp_path / "new.db").exists()
 

@@ -273,7 +273,7 @@ def test_a_storage_that_does_not_answer_stops_nothing_but_what_needs_it(
     try:
         with caplog.at_level(logging.WARNING):
             assert not memory.erase_bank("ana").log_erased
-        assert "deleted later" in caplog.text
+        assert "could not be deleted yet" in caplog.text
         memory.store("bo", messages([1]))
         with pytest.raises(StorageError, match="cannot be used"):
             memory.seal("bo")

@@ -140,9 +140,7 @@ def test_a_connection_is_cut_in_the_middle_of_a_migration(
         with cut_at(url, outside, number):
             result = foxing.run("db", "upgrade")
         assert result.exit_code == 1
-        assert "in the middle of a write, of which all or nothing is stored; try again" in " ".join(
-            result.stderr.split()
-        )
+        assert "during a write, which was stored completely or not at all; try again" in " ".join(result.stderr.split())
         with Database(url) as database:
             assert database.revision() == earlier
     foxing.json("db", "upgrade")
