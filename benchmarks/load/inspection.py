@@ -83,7 +83,7 @@ def inspect(place: Path | str) -> Inspection:
                 leases=len(until),
                 endless_leases=sum(time > latest for time in until),
                 broken_pages=broken,
-                sound=not database.dialect.one_writer or connection.scalar(text("PRAGMA quick_check")) == "ok",
+                sound=not database.dialect.single_writer or connection.scalar(text("PRAGMA quick_check")) == "ok",
             )
     finally:
         database.close()

@@ -28,8 +28,8 @@ def check_blobs(database: Database) -> Iterator[tuple[int, list[Finding]]]:
 
 def _miscounted(database: Database, found: list[BlobUse]) -> Iterator[Finding]:
     for use in found:
-        if use.said != use.counted:
-            what = f"blob {use.reference.name} is used {use.counted} times, and says {use.said}"
+        if use.recorded != use.counted:
+            what = f"blob {use.reference.name} is used {use.counted} times, and says {use.recorded}"
             yield Finding(what, in_one(database, partial(uses.recount, name=use.reference.name)))
 
 

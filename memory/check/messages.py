@@ -56,7 +56,7 @@ def _text_fault(message: Message, key: bytes) -> str | None:
         return f"its text has {len(message.content)} characters in place of {message.chars}"
     if len(split_passages(message.content)) != message.passages:
         return "its text has another number of passages"
-    return None if messages.is_as_stored(message, message.content, key) else _MISMATCH
+    return None if messages.matches_digest(message, message.content, key) else _MISMATCH
 
 
 _MISMATCH = "its text is not what was stored (digest mismatch)"
@@ -66,7 +66,7 @@ def check_exact_text(bank: str, read: Read, key: bytes) -> Iterator[Finding]:
     """That text which is kept with pages, or read from their tokens as exact, is what was stored."""
     for message_id, item in read.remembered.items():
         message = read.found[message_id]
-        if item.source == "text" and not message.open and not messages.is_as_stored(message, item.text, key):
+        if item.source == "text" and not message.open and not messages.matches_digest(message, item.text, key):
             yield Finding(f"message {message.key!r} of bank {bank}: {_MISMATCH}; {RESTORE}")
 
 

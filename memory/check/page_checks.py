@@ -10,7 +10,7 @@ from foxing.encoder import CodecError, TokensError
 from foxing.memory.errors import TokensDamaged, Unreadable
 from foxing.memory.pages.content import StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
+from foxing.memory.pages.exact_text import is_self_contained, unpack_differences, unpack_text
 from foxing.memory.storage.manifest import PageManifest
 from foxing.memory.storage.message_filter import instant
 from foxing.memory.storage.repositories import pages
@@ -90,7 +90,7 @@ def _text_fault(page: PageRow, content: PageContent) -> str | None:
     if text is None:
         return None
     try:
-        if stands_alone(text):
+        if is_self_contained(text):
             rows = len(unpack_text(text, layout.columns))
             return f" uses {page.rows_used} rows, and its text has {rows}; {RESTORE}" if rows < page.rows_used else None
         places = unpack_differences(text).places
@@ -191,7 +191,7 @@ class DecodingCheck:
     def __call__(self, batch: PageBatch) -> Iterator[Finding]:
         chosen = [page for page in batch.rows if self._is_chosen() and page.id in batch.contents]
         self.decoded += len(chosen)
-        kept = [page for page in chosen if stands_alone(batch.contents[page.id].text or b"")]
+        kept = [page for page in chosen if is_self_contained(batch.contents[page.id].text or b"")]
         tokens = {page.id: PageContent(batch.contents[page.id].tokens, None) for page in kept}
         others = [page for page in chosen if page.id not in tokens]
         states = {**self._afresh.read(kept, tokens), **self._decoder.read(others, batch.contents)}

@@ -38,7 +38,7 @@ class BankSurvey:
     #: Pages whose ranges do not fit.
     unfit: list[str] = field(default_factory=list)
     #: Id that a caller chose → message, where it is not found by it.
-    lacking: dict[str, int] = field(default_factory=dict)
+    unindexed: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, database: Database, bank: Bank) -> "BankSurvey":
@@ -76,7 +76,7 @@ class BankSurvey:
 
     def _add_keys(self, connection: Connection, found: Mapping[int, str | None]) -> None:
         chosen = {key: message_id for message_id, key in found.items() if key is not None}
-        self.lacking |= keys.lacking(connection, self.bank_id, chosen)
+        self.unindexed |= keys.unindexed(connection, self.bank_id, chosen)
 
     def _readable(self, rows: Sequence[ManifestRow], threads: Numbers) -> dict[ManifestRow, PageManifest]:
         """The manifests that can be used; notes what is wrong with the others."""
@@ -124,10 +124,10 @@ def check_lookup(database: Database, survey: BankSurvey) -> Iterator[Finding]:
             "fit manifests",
             in_bank(database, bank_id, partial(integrity.rebuild_ranges, bank_id=bank_id)),
         )
-    if survey.lacking:
+    if survey.unindexed:
         yield Finding(
-            f"{len(survey.lacking)} messages of bank {bank} would not be found by their ids",
-            in_bank(database, bank_id, lambda c: keys.add(c, bank_id, keys.lacking(c, bank_id, survey.lacking))),
+            f"{len(survey.unindexed)} messages of bank {bank} would not be found by their ids",
+            in_bank(database, bank_id, lambda c: keys.add(c, bank_id, keys.unindexed(c, bank_id, survey.unindexed))),
         )
 
 

@@ -9,7 +9,7 @@ import zstandard
 from foxing.encoder import TokensError
 from foxing.memory.errors import TokensDamaged
 from foxing.memory.pages.content import unpack_tokens
-from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
+from foxing.memory.pages.exact_text import is_self_contained, unpack_differences, unpack_text
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.repositories import integrity
@@ -81,7 +81,7 @@ def _trash_fault(row: TrashRow) -> str | None:
     try:
         if row.tokens is not None:
             unpack_tokens(row.tokens)
-        if row.text is not None and stands_alone(row.text):
+        if row.text is not None and is_self_contained(row.text):
             unpack_text(row.text, PageLayout.from_dict(row.layout).columns)
         elif row.text is not None:
             unpack_differences(row.text)

@@ -15,7 +15,7 @@ from .keepsakes import find_keepsakes, within_budget
 
 #: Minimum page length, in characters, for the keepsake budget: a page of one short message may keep 100 characters,
 #: enough for a UUID and a URL.
-SHORTEST = 2000
+MIN_BUDGET_CHARS = 2000
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Draft:
         spans, parts = self.page.placements, transcribe_placements(self.page)
         # one search and one budget for the page; the line breaks keep identifiers of adjacent spans apart
         keepsakes = find_keepsakes("\n".join(part.text for part in parts))
-        keepsakes = within_budget(keepsakes, max(SHORTEST, sum(len(part.text) for part in parts)))
+        keepsakes = within_budget(keepsakes, max(MIN_BUDGET_CHARS, sum(len(part.text) for part in parts)))
         ranges: list[list[tuple[int, int]]] = []
         offset = 0
         for part in parts:

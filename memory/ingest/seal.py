@@ -27,7 +27,7 @@ from foxing.renderer import Cells, Progress, Typesetter, render
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
 
 PAGES_AT_ONCE = 8  # typeset, encoded and written together; halved after each conflict
-FEWEST_AT_ONCE = 2  # minimum after conflicts: a single page takes nearly as long to encode
+MIN_PAGES_AT_ONCE = 2  # minimum after conflicts: a single page takes nearly as long to encode
 ATTEMPTS = 5  # consecutive conflicts with other writers before giving up
 
 
@@ -103,7 +103,7 @@ class Sealer:
             written = self._write(bank, encoded, now)
             if isinstance(written, _Conflict):
                 conflicts += 1
-                at_once = max(FEWEST_AT_ONCE, at_once // 2)
+                at_once = max(MIN_PAGES_AT_ONCE, at_once // 2)
                 ready = [] if written.sealed else _without(ready, written.erased)
                 continue
             sealed += sum(part.complete for part in sealed_parts([page.draft for page in encoded]))
@@ -117,7 +117,7 @@ class Sealer:
             left = open_messages.count(connection, bank.id)
         return SealReport(pages=page_keys, messages=sealed, open_messages=left)
 
-    def room(self, connection: Connection, bank_id: int) -> int:
+    def free_chars(self, connection: Connection, bank_id: int) -> int:
         """Returns how many more characters the open messages of a bank can take before they may fill a page; 0 if they
         may now.
 

@@ -74,7 +74,7 @@ class BatchOutcome:
         return cls(done, changed.left)
 
 
-class HasPage(Protocol):
+class PageItem(Protocol):
     """Item of work on one page."""
 
     @property
@@ -82,7 +82,7 @@ class HasPage(Protocol):
         """The page to change."""
 
 
-Item = TypeVar("Item", bound=HasPage)
+Item = TypeVar("Item", bound=PageItem)
 
 
 @dataclass(frozen=True)

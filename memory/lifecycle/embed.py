@@ -19,7 +19,7 @@ from foxing.renderer import Progress
 
 BATCH = 64  # messages, written in one transaction
 BATCH_PASSAGES = 512  # per transaction, unless one message has more; embedding them takes half a second
-NEWER = 10_000  # cap on new messages that are counted
+MAX_NEWER = 10_000  # cap on new messages that are counted
 ATTEMPTS = 5  # while other processes change the pages of a batch
 
 #: Returns the ids of the next messages of a bank after a given id, and the total.
@@ -103,9 +103,9 @@ class MessageEmbedder:
         return embeddings.count_pending(connection, bank_id, self._embedder_id(connection)) > 0
 
     def _misses_older(self, bank_id: int, last: int) -> bool:
-        """True if a message up to `last` has no embedding, or more than `NEWER` messages follow it."""
+        """True if a message up to `last` has no embedding, or more than `MAX_NEWER` messages follow it."""
         with self.database.read() as connection:
-            newer = messages.ids_after(connection, bank_id, last, NEWER)
+            newer = messages.ids_after(connection, bank_id, last, MAX_NEWER)
             return embeddings.count_pending(connection, bank_id, self._embedder_id(connection)) > len(newer)
 
     @contextmanager

@@ -8,7 +8,7 @@ from cachetools import LRUCache
 from .changes import Change
 
 #: Time before another attempt. The same weights fail again; a server may have loaded others.
-LEFT_FOR = timedelta(days=1)
+RETRY_AFTER = timedelta(days=1)
 MAX_PAGES = 10_000
 
 #: Page key, page version, target tier, and whether the text was to be dropped.
@@ -26,7 +26,7 @@ class FailedRewriteCache:
         """Returns the reason of a recent failure of the same change; None if the change may be tried at `now`."""
         with self._lock:
             failed = self._failed.get(_key(change))
-        return failed[1] if failed is not None and abs(now - failed[0]) < LEFT_FOR else None
+        return failed[1] if failed is not None and abs(now - failed[0]) < RETRY_AFTER else None
 
     def add(self, change: Change, now: datetime, reason: str) -> None:
         """Records that the change failed at `now`."""

@@ -11,7 +11,7 @@ from foxing.memory.ingest.seal import Sealer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, open_messages, schedule, trash
 from foxing.memory.storage.repositories.jobs import Job
-from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime, JobKind
+from foxing.memory.storage.repositories.schedule import ALWAYS_DUE, DueTime, JobKind
 from foxing.memory.values.policy import Policy
 from foxing.memory.values.reports import PageSkipped
 from foxing.renderer import Progress
@@ -111,13 +111,13 @@ class JobRunner:
             if oldest is None:
                 return 0
             everything = now - oldest >= policy.seal_after
-            if not everything and self._sealer.room(connection, job.bank_id):
+            if not everything and self._sealer.free_chars(connection, job.bank_id):
                 return 0
         return len(self._sealer.seal(job.bank, now, everything=everything, progress=progress).pages)
 
     def _seal_rescheduling(self, bank_id: int) -> Reschedule:
         with self._database.read() as connection:  # measuring messages takes too long under the write lock
-            room = self._sealer.room(connection, bank_id)
+            free = self._sealer.free_chars(connection, bank_id)
             measured = open_messages.count_chars(connection, bank_id)
 
         def reschedule(connection: Connection) -> None:
@@ -125,8 +125,8 @@ class JobRunner:
             policy = Policy.parse(banks.by_id(connection, bank_id).policy)
             oldest = open_messages.oldest(connection, bank_id, policy.age_from)
             due_at = None if oldest is None else later(oldest, policy.seal_after)
-            left = room - max(0, open_messages.count_chars(connection, bank_id) - measured)
-            due = DueTime(AT_ONCE if left <= 0 else due_at, left, self._codecs.name)
+            left = free - max(0, open_messages.count_chars(connection, bank_id) - measured)
+            due = DueTime(ALWAYS_DUE if left <= 0 else due_at, left, self._codecs.name)
             schedule.put(connection, bank_id, "seal", due)
 
         return reschedule
@@ -135,7 +135,7 @@ class JobRunner:
         def reschedule(connection: Connection) -> None:
             banks.lock(connection, bank_id)
             missing = self._embedder.is_due(connection, bank_id)
-            schedule.put(connection, bank_id, "embed", DueTime(AT_ONCE if missing else None))
+            schedule.put(connection, bank_id, "embed", DueTime(ALWAYS_DUE if missing else None))
 
         return reschedule
 

@@ -25,15 +25,15 @@ from .job_runner import JobResult, JobRunner
 from .recall_weights import RecallWeights
 
 LEASE = timedelta(seconds=60)  # until another worker may take the job of a killed one
-FIRST_PAUSE = timedelta(seconds=30)  # before a failed job is retried; doubles with each failure
-LONGEST_PAUSE = timedelta(hours=1)
+MIN_RETRY_DELAY = timedelta(seconds=30)  # before a failed job is retried; doubles with each failure
+MAX_RETRY_DELAY = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
 
 
-def pause_after(attempts: int) -> timedelta:
+def retry_delay(attempts: int) -> timedelta:
     """Returns the delay before the next attempt of a job that has failed `attempts` times."""
-    return min(FIRST_PAUSE * (1 << min(attempts - 1, 16)), LONGEST_PAUSE)
+    return min(MIN_RETRY_DELAY * (1 << min(attempts - 1, 16)), MAX_RETRY_DELAY)
 
 
 class _Stopped(Exception):
@@ -68,7 +68,7 @@ class JobQueue:
         banks in which nothing is due. Also writes recall counts, deletes expired records, and erases purged data that
         was still in the database's log."""
         self._recall_weights.write()
-        self._database.purge_waiting()
+        self._database.purge_pending()
         with self._database.read() as connection:
             due = jobs.is_due(connection, now, self._codec)
             expired = records.has_expired(connection, now)
@@ -135,7 +135,7 @@ class JobQueue:
         results: list[JobResult] = []
         done: set[tuple[int, str]] = set()
         last_id = 0
-        while (job := self._take(retry_at_once=True, after_id=last_id)) is not None:
+        while (job := self._take(ignore_delay=True, after_id=last_id)) is not None:
             if (job.bank_id, job.kind) in done:  # another process has filled the queue again, for its own tick
                 self._put_back(job)
                 break
@@ -146,13 +146,13 @@ class JobQueue:
                 results.append(result)
         return _tick_report(now, results)
 
-    def _take(self, *, retry_at_once: bool = False, after_id: int | None = None) -> Job | None:
+    def _take(self, *, ignore_delay: bool = False, after_id: int | None = None) -> Job | None:
         with self._database.read() as connection:  # an idle worker takes no write lock
-            if not jobs.has_free(connection, self._clock(), retry_at_once=retry_at_once):
+            if not jobs.has_free(connection, self._clock(), ignore_delay=ignore_delay):
                 return None
         with self._database.write() as connection:
             lease = Lease(uuid.uuid4().hex, self._clock(), LEASE)
-            return jobs.take(connection, lease, retry_at_once=retry_at_once, after_id=after_id)
+            return jobs.take(connection, lease, ignore_delay=ignore_delay, after_id=after_id)
 
     def _do(self, job: Job, now: datetime, stopping: Callable[[], bool] = _never) -> JobResult | None:
         """Carries out a job and removes it from the queue; a failed job returns to it. None if the job was stopped."""
@@ -196,7 +196,7 @@ class JobQueue:
 
     def _put_back(self, job: Job, error: str | None = None) -> None:
         """Returns a job to the queue. If the database cannot be written, the lease expires instead."""
-        pause = timedelta(0) if error is None else pause_after(job.attempts)
+        pause = timedelta(0) if error is None else retry_delay(job.attempts)
         with suppress(StorageError, Closed), self._database.write() as connection:
             jobs.put_back(connection, job, self._clock() + pause, error)
 

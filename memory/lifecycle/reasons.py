@@ -8,12 +8,12 @@ from foxing.memory.values.reports import PageSkipped
 
 
 @dataclass(frozen=True)
-class Left:
+class Refusal:
     """Reason for leaving a page unchanged."""
 
     reason: str
     #: True if another attempt would soon fail the same way
-    lasts: bool = False
+    persistent: bool = False
 
 
 MISSING = "part of it is missing from object storage or was changed there; put it back, or restore a backup"

@@ -19,7 +19,7 @@ from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.pages.assembler import MessageAssembler
 from foxing.memory.pages.content import unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.pages.exact_text import stands_alone
+from foxing.memory.pages.exact_text import is_self_contained
 from foxing.memory.pages.indexing import Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
@@ -142,7 +142,7 @@ class Reencoder:
             contents = pages.contents(connection, [row.id for row in rows])
             for row in rows:
                 tokens, text = _unpacked(contents[row.id].tokens), contents[row.id].text
-                keeps = text is not None and stands_alone(text)
+                keeps = text is not None and is_self_contained(text)
                 if isinstance(tokens, TokensError):
                     if not keeps:
                         survey.unreadable[row.key] = str(tokens)

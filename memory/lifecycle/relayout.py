@@ -17,7 +17,7 @@ from foxing.encoder import Codec, Reading, expected_bytes, misread_cells
 from foxing.memory.errors import Unreadable
 from foxing.memory.pages.content import StoredContents
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.pages.drawing import either
+from foxing.memory.pages.drawing import union
 from foxing.memory.pages.fidelity import MAX_CHARACTER_LOSS, character_loss, unreadable_share
 from foxing.memory.pages.indexing import Reindexer
 from foxing.memory.pages.page_writer import PageWriter, WriteRules
@@ -28,7 +28,7 @@ from foxing.memory.storage.repositories.pages import PageRow
 from foxing.renderer import PageLayout, Typesetter, render
 
 from . import reasons
-from .reasons import Left
+from .reasons import Refusal
 from .retypeset import MessagePart, RetypesetPage, message_part, retypeset
 
 
@@ -90,7 +90,7 @@ class PageRelayout:
                 continue
             keeps_text = contents[page.id].text is not None
             encoded = self._encode(request, read.parts[page.id], keeps_text=keeps_text)
-            if isinstance(encoded, Left):
+            if isinstance(encoded, Refusal):
                 left[page.id] = encoded.reason
             else:
                 changes.append(PageChange(page, encoded, contents[page.id]))
@@ -134,7 +134,7 @@ class PageRelayout:
 
     def _encode(
         self, request: RelayoutRequest, parts: Sequence[MessagePart], *, keeps_text: bool
-    ) -> list[ReadyPage] | Left:
+    ) -> list[ReadyPage] | Refusal:
         """Returns the pages that replace the page of `parts`, or why it is left unchanged."""
         before, tier = request
         with self.database.read() as connection:
@@ -146,16 +146,16 @@ class PageRelayout:
         ready: list[ReadyPage] = []
         for item, tokens, reading in zip(typeset, encoded, readings, strict=True):
             if not isinstance(reading, Reading):
-                return Left(str(reading))
+                return Refusal(str(reading))
             cells = item.page.cells
             if (loss := character_loss(cells, reading)) > MAX_CHARACTER_LOSS:
-                return Left(reasons.too_lossy(loss, tier))
+                return Refusal(reasons.too_lossy(loss, tier))
             row = _row(request, item)
             if keeps_text:
                 verified = reading if self.codec.tiers[tier].streamed else None
                 page = ReadyPage.exact(row, tokens, cells, verified, parts=item.parts, added=item.messages)
             else:
-                misread = either(misread_cells(cells, reading), item.misread)
+                misread = union(misread_cells(cells, reading), item.misread)
                 page = ReadyPage.decoded(row, tokens, reading, misread, parts=item.parts, added=item.messages)
             ready.append(page)
         return ready

@@ -24,7 +24,7 @@ from foxing.memory.errors import TokensDamaged, Unreadable
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import Flags, RedrawnPage
-from foxing.memory.pages.exact_text import stands_alone, unpack_text
+from foxing.memory.pages.exact_text import is_self_contained, unpack_text
 from foxing.memory.pages.fidelity import (
     MAX_CHARACTER_LOSS,
     MAX_MISREAD,
@@ -46,7 +46,7 @@ from foxing.renderer import Cells, PageLayout, tier_rank
 from . import reasons
 from .changes import Change
 from .failed_rewrites import FailedRewriteCache
-from .reasons import Left
+from .reasons import Refusal
 
 BATCH = 16  # pages leased, encoded and swapped together
 
@@ -203,7 +203,7 @@ class Rewriter:
                 ready.append(PageChange(page, [checked], draft.stored))
                 continue
             left[page.id] = checked.reason
-            if checked.lasts:
+            if checked.persistent:
                 self._failed.add(draft.change, now, checked.reason)
         return ChangedPages(ready, left)
 
@@ -217,11 +217,11 @@ class Rewriter:
         """True if the reading of the tokens determines how the exact text is stored."""
         return self.codec.tiers[draft.change.tier].streamed
 
-    def _check(self, draft: _Draft, read: Reading | CodecError | None) -> ReadyPage | Left:
+    def _check(self, draft: _Draft, read: Reading | CodecError | None) -> ReadyPage | Refusal:
         """Returns the page to write, or why it is left unchanged. `read`: reading of its tokens, if needed."""
         change, tokens, grid = draft.change, draft.tokens, draft.grid
         if isinstance(read, CodecError):
-            return Left(str(read))
+            return Refusal(str(read))
         if read is not None and (change.faithful or not draft.keeps_text):
             refusal = _refusal(draft, read)
             if refusal is not None:
@@ -248,7 +248,7 @@ class Rewriter:
         to_decode = []
         for page in (change.page for change in changes):
             text = contents[page.id].text
-            if text is None or not stands_alone(text):
+            if text is None or not is_self_contained(text):
                 to_decode.append(page)
                 continue
             try:
@@ -300,21 +300,21 @@ class Rewriter:
         return self.encoder.encode(requests, now)
 
 
-def _refusal(draft: _Draft, reading: Reading) -> Left | None:
+def _refusal(draft: _Draft, reading: Reading) -> Refusal | None:
     """Returns the reason for leaving the page of `draft` unchanged, whose tokens read as `reading`; None if there is
     none."""
     change, grid = draft.change, draft.grid
     missing = unreadable_share(reading.cells) if grid is None else missing_share(grid, reading)
     if missing > UNREAD_SHARE:
-        return Left(reasons.not_read_back(change.tier))
+        return Refusal(reasons.not_read_back(change.tier))
     if grid is None:
         return None
     loss = character_loss(grid, reading)
     if change.faithful and loss > MAX_CHARACTER_LOSS:
-        return Left(reasons.too_lossy(loss, change.tier))
+        return Refusal(reasons.too_lossy(loss, change.tier))
     if not change.faithful or draft.stored.text is not None:
         before = None if draft.drawn is None else draft.drawn.misread
         loss = misread_share(grid, draft.misread_in(grid, reading), before)
         if loss > MAX_MISREAD:
-            return Left(reasons.misread(loss, change.tier), lasts=not change.faithful)
+            return Refusal(reasons.misread(loss, change.tier), persistent=not change.faithful)
     return None

@@ -9,7 +9,7 @@ from foxing.encoder import CodecError, Reading, TokensError, VisionTokens
 from foxing.memory.errors import Forgotten, TokensDamaged
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.pages.exact_text import exact_cells, stands_alone
+from foxing.memory.pages.exact_text import exact_cells, is_self_contained
 from foxing.memory.pages.indexing import Reindexer
 from foxing.memory.pages.page_writer import PageWriter, WriteRules
 from foxing.memory.pages.ready_page import ChangedPages, PageChange, ReadyPage
@@ -65,7 +65,7 @@ class Undoer:
             if progress is not None:
                 progress(min(start + BATCH, len(ids)), len(ids))
         with self.database.read() as connection:
-            purged = trash.without_way_back(connection, bank.id, now)
+            purged = trash.unrestorable_pages(connection, bank.id, now)
         if page is not None:
             purged = [key for key in purged if key == page.key]
             if purged and not chains:
@@ -155,7 +155,7 @@ def _restored_page(
 
 def _is_read(text: bytes | None) -> bool:
     """True if a page with that text is read from its tokens."""
-    return text is None or not stands_alone(text)
+    return text is None or not is_self_contained(text)
 
 
 def _restored(change: PageChange, first: TrashEntry) -> PageRestored:

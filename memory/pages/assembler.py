@@ -11,7 +11,7 @@ from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.message_parts import RememberedMessage, join_parts, open_message, read_part
 from foxing.memory.pages.ready_page import PageChange
 from foxing.memory.storage.repositories import pages
-from foxing.memory.storage.repositories.messages import Message, is_as_stored
+from foxing.memory.storage.repositories.messages import Message, matches_digest
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageParts, PageRow, SpanRow
 from foxing.memory.storage.secrets import digest_key
 
@@ -46,7 +46,7 @@ class StoredMessages:
             pages.by_ids(connection, ids),
             pages.contents(connection, ids),
             pages.keepsakes_of(connection, ids),
-            {message.id for message, text in texts if not is_as_stored(message, text, key)},
+            {message.id for message, text in texts if not matches_digest(message, text, key)},
         )
 
     def with_changes(self, changes: Sequence[PageChange]) -> "StoredMessages":

@@ -17,12 +17,12 @@ from foxing.renderer import BLANK, PageLayout
 
 from .content import PageState, StoredContents, unpack_tokens
 from .decode_queue import DecodeQueue
-from .exact_text import Differences, stands_alone, unpack_differences, unpack_text
+from .exact_text import Differences, is_self_contained, unpack_differences, unpack_text
 
 PAGE_CACHE_BYTES = 64 << 20  # 64 MiB
 FAILED_FOR_S = 10.0  # before a page that a remote codec failed to read is requested again
 MAX_FAILED = 256  # failures cached
-ANOTHER_PAGE = "its tokens belong to another page"
+WRONG_PAGE = "its tokens belong to another page"
 
 #: A page's id and version. Not its row id: a database may reuse that of a deleted page.
 _CacheKey = tuple[str, int]
@@ -236,7 +236,7 @@ class PageDecoder:
         tokens = unpack_tokens(blob)
         total = len(state.known)
         if not _fits(tokens, page, total):
-            raise TokensError(ANOTHER_PAGE)
+            raise TokensError(WRONG_PAGE)
         codec = self.codec_named(page.codec)
         if not tokens.has_rows and not tokens.misread and not state.known.any():
             # a stream is decoded from its start: first up to the last band needed, in full if more is needed later
@@ -259,7 +259,7 @@ class PageDecoder:
         page, shared = request.page, self._shared
         if isinstance(reading, Reading):
             if not _fills(request, reading):
-                return _PageError(page.id, TokensDamaged(f"page {page.key} cannot be read: {ANOTHER_PAGE}"))
+                return _PageError(page.id, TokensDamaged(f"page {page.key} cannot be read: {WRONG_PAGE}"))
             with shared.lock:
                 _fill(request, reading)
             return None
@@ -286,7 +286,7 @@ def _flagged(read: Reading | CodecError, tokens: VisionTokens) -> Reading | Code
 def _kept_state(page: PageRow, text: bytes | None) -> PageState | None:
     """Returns the page as its kept text has it; None if the tokens must be decoded, because there is no text, or it is
     damaged or stored as corrections to the tokens."""
-    if text is None or not stands_alone(text):
+    if text is None or not is_self_contained(text):
         return None
     try:
         cells = unpack_text(text, PageLayout.from_dict(page.layout).columns)
@@ -298,7 +298,7 @@ def _kept_state(page: PageRow, text: bytes | None) -> PageState | None:
 def _differences(text: bytes | None) -> Differences | None:
     """Returns the corrections to the tokens' reading, if exact text is stored as such; None if it is not, or is
     damaged."""
-    if text is None or stands_alone(text):
+    if text is None or is_self_contained(text):
         return None
     try:
         return unpack_differences(text)

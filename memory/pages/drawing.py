@@ -128,7 +128,7 @@ class RedrawnPage:
     def misread_in(self, reading: Reading) -> Flags:
         """Returns bool[rows, columns]: the cells in which `reading`, of its tokens, differs from the drawn page, and
         those misread before it was drawn."""
-        return either(misread_cells(self.cells, reading), self.misread)
+        return union(misread_cells(self.cells, reading), self.misread)
 
 
 def draw_page(page: PageRow, cells: Cells, tier: str) -> Image:
@@ -173,7 +173,7 @@ def _redrawn(page: StoredPage, drawn: DrawnPage) -> RedrawnPage:
     return RedrawnPage(drawn.cells, drawn.tokens, drawn.reading, before, relaid, misread)
 
 
-def either(one: Flags, other: Flags) -> Flags:
+def union(one: Flags, other: Flags) -> Flags:
     """Returns the union of two masks, bool[rows, columns], with the rows of the longer one."""
     both = np.zeros((max(len(one), len(other)), one.shape[1]), dtype=bool)
     both[: len(one)] |= one
@@ -184,7 +184,7 @@ def either(one: Flags, other: Flags) -> Flags:
 def known_misread_cells(state: PageState, drawn: Cells) -> Flags:
     """Returns bool[rows, columns]: the cells known to be misread, for a page drawn as it was read. `drawn`:
     uint32[rows, columns]."""
-    return either(state.confidence[: len(drawn)] == 0, np.zeros(drawn.shape, dtype=bool))
+    return union(state.confidence[: len(drawn)] == 0, np.zeros(drawn.shape, dtype=bool))
 
 
 def _misread_left(page: StoredPage, faded: FadedLayout) -> Flags:

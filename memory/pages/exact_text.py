@@ -80,13 +80,13 @@ def _differences(cells: Cells, read: Cells) -> Differences:
     return Differences(places.astype(np.int64), exact[places])
 
 
-def stands_alone(text: bytes) -> bool:
+def is_self_contained(text: bytes) -> bool:
     """True if the kept text can be read without the tokens."""
     return bool(text) and not text.startswith(_DIFFERENCES)
 
 
 def unpack_text(text: bytes, columns: int) -> Cells:
-    """Returns the cells of a text that `stands_alone`, uint32[rows, columns]. Raises `TokensDamaged`."""
+    """Returns the cells of a text that `is_self_contained`, uint32[rows, columns]. Raises `TokensDamaged`."""
     if isinstance(text, MissingBlob):
         raise TokensDamaged("its kept text is missing from object storage or was changed there; restore a backup")
     try:
@@ -98,8 +98,8 @@ def unpack_text(text: bytes, columns: int) -> Cells:
 
 def exact_cells(text: bytes, columns: int, reading: Reading | None) -> Cells:
     """Returns the cells of a kept text, uint32[rows, columns]. `reading`: reading of the tokens, needed unless the text
-    `stands_alone`. Raises `TokensDamaged`."""
-    if stands_alone(text) or reading is None:
+    `is_self_contained`. Raises `TokensDamaged`."""
+    if is_self_contained(text) or reading is None:
         return unpack_text(text, columns)
     cells = reading.cells.copy()
     unpack_differences(text).apply(cells, 0)

@@ -121,7 +121,7 @@ class Reindexer:
         readable = {i: item for i, item in remembered.items() if not item.failed}
         counts, passages = _terms_of(readable, found)
         changed = [i for i, item in readable.items() if restored or not _is_as_said(item)]
-        codes = self.vectors.encode_now([remembered_speech(remembered[i], found[i].name) for i in changed])
+        codes = self.vectors.encode_now([embedded_texts(remembered[i], found[i].name) for i in changed])
         return PreparedTerms(basis, counts, passages, changed, codes)
 
     def prepare_words(self, bank_id: int, message_ids: Sequence[int]) -> PreparedTerms:
@@ -134,7 +134,7 @@ class Reindexer:
         """Returns the codes of messages as they are remembered now. May decode pages. Raises `EmbedderError`."""
         found, basis, remembered = self._read(bank_id, message_ids)
         ready = list(remembered)
-        codes = self.vectors.encode([remembered_speech(remembered[i], found[i].name) for i in ready])
+        codes = self.vectors.encode([embedded_texts(remembered[i], found[i].name) for i in ready])
         return PreparedTerms(basis, {}, changed=ready, codes=codes)
 
     def _read(
@@ -197,7 +197,7 @@ def remembered_terms(message: RememberedMessage, name: str | None) -> list[Count
     return counts
 
 
-def remembered_speech(message: RememberedMessage, name: str | None) -> list[str]:
+def embedded_texts(message: RememberedMessage, name: str | None) -> list[str]:
     """Returns the text to embed for each passage of a message: the speaker, and the words without flagged characters.
     Gaps are left out."""
     passages = split_passages(message.text)

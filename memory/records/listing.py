@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from foxing.memory.errors import InvalidCursor
 from foxing.memory.recall.cursors import MAX_INTEGER, decode_cursor, encode_cursor
 from foxing.memory.storage.repositories import records
-from foxing.memory.storage.repositories.records import RecordRow, Within
+from foxing.memory.storage.repositories.records import RecordFilter, RecordRow
 from foxing.memory.values.base import INVALID_CURSOR, check_limit
 from foxing.memory.values.records import Namespaces, Record, Records, RecordSearch
 
@@ -34,7 +34,9 @@ def record_of(row: RecordRow, score: float | None = None) -> Record:
     )
 
 
-def search_records(connection: Connection, within: Within, search: RecordSearch) -> tuple[list[RecordRow], Records]:
+def search_records(
+    connection: Connection, within: RecordFilter, search: RecordSearch
+) -> tuple[list[RecordRow], Records]:
     """The rows found, and the answer. Raises `InvalidCursor`."""
     name = _fingerprint(within, search)
     position = None if search.cursor is None else _integer(decode_cursor(search.cursor, name))
@@ -49,7 +51,7 @@ def search_records(connection: Connection, within: Within, search: RecordSearch)
     return shown, Records(records=[record_of(row) for row in shown], next_cursor=following)
 
 
-def _in_order(connection: Connection, within: Within, search: RecordSearch, after: int | None) -> list[RecordRow]:
+def _in_order(connection: Connection, within: RecordFilter, search: RecordSearch, after: int | None) -> list[RecordRow]:
     """The rows of one answer, and one more if there are more."""
     wanted = search.limit + 1
     passed_over = 0 if after is not None else search.offset
@@ -70,7 +72,7 @@ def _in_order(connection: Connection, within: Within, search: RecordSearch, afte
 
 
 def _by_words(
-    connection: Connection, within: Within, search: RecordSearch, start: int
+    connection: Connection, within: RecordFilter, search: RecordSearch, start: int
 ) -> tuple[list[RecordRow], Records]:
     """Ranks the records anew for every answer, from the `start`-th on."""
     rows = records.every(connection, within)
@@ -86,7 +88,7 @@ def _by_words(
     return list(by_id.values()), Records(records=listed, next_cursor=following)
 
 
-def list_namespaces(connection: Connection, within: Within, limit: int, cursor: str | None) -> Namespaces:
+def list_namespaces(connection: Connection, within: RecordFilter, limit: int, cursor: str | None) -> Namespaces:
     """See `RecordStore.namespaces`."""
     check_limit(limit)
     name = f"namespaces:{within.bank_id}:{records.encoded(within.namespace)}"
@@ -101,7 +103,7 @@ def list_namespaces(connection: Connection, within: Within, limit: int, cursor: 
     return Namespaces(namespaces=[list(records.decoded(text)) for text in shown], next_cursor=following)
 
 
-def _fingerprint(within: Within, search: RecordSearch) -> str:
+def _fingerprint(within: RecordFilter, search: RecordSearch) -> str:
     """The same for all pages of a list of one bank."""
     fields = search.model_dump(mode="json", exclude={"limit", "offset", "cursor", "refresh_ttl"})
     return "records:" + hashlib.sha256(json.dumps([within.bank_id, fields]).encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ from foxing.memory.errors import InvalidInput
 from foxing.memory.ingest.validate import check_bank_name, check_idempotency_key
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, records
-from foxing.memory.storage.repositories.records import RecordRow, Within
+from foxing.memory.storage.repositories.records import RecordFilter, RecordRow
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
 from foxing.memory.values.base import first_error
 from foxing.memory.values.policy import Policy
@@ -77,7 +77,7 @@ class RecordStore:
                 use = idempotency.Use(idempotency_key, digest, now)
                 result = idempotency.answered_once(connection, bank_id, use, RecordChanges, write)
         if any(change.deleted for change in result.changes):
-            self._database.purge_later()
+            self._database.postpone_purge()
         return result
 
     def get(
@@ -110,7 +110,7 @@ class RecordStore:
             bank_id = banks.get(connection, bank).id
             if valid.refresh_ttl:
                 banks.lock(connection, bank_id)
-            within = Within(bank_id, valid.namespace, valid.exact, now)
+            within = RecordFilter(bank_id, valid.namespace, valid.exact, now)
             rows, result = search_records(connection, within, valid)
             if valid.refresh_ttl:
                 refresh(connection, rows, now)
@@ -123,7 +123,7 @@ class RecordStore:
         `InvalidInput`, `InvalidCursor`."""
         labels = RecordSearch.from_fields({"namespace": list(prefix)}).namespace
         with self._database.read() as connection:
-            within = Within(banks.get(connection, bank).id, labels, False, self._now())
+            within = RecordFilter(banks.get(connection, bank).id, labels, False, self._now())
             return list_namespaces(connection, within, limit, cursor)
 
     @cached_property

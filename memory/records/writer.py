@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict
 from foxing.memory.storage.repositories import records
-from foxing.memory.storage.repositories.records import NewRecord, RecordRow, Within
+from foxing.memory.storage.repositories.records import NewRecord, RecordFilter, RecordRow
 from foxing.memory.values.records import ClearRecords, DeleteRecord, PutRecord, RecordChange, RecordWrite
 from foxing.renderer.clock import later
 
@@ -51,7 +51,7 @@ class RecordWriter:
 
     def _clear(self, namespace: tuple[str, ...]) -> int:
         self._held = {address: row for address, row in self._held.items() if address[0][: len(namespace)] != namespace}
-        return records.clear(self._connection, Within(self._bank_id, namespace, False, self._now))
+        return records.clear(self._connection, RecordFilter(self._bank_id, namespace, False, self._now))
 
     def _put(self, row: RecordRow | None, write: PutRecord) -> RecordRow:
         """Stores the record; as it is stored now."""

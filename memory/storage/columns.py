@@ -205,10 +205,10 @@ def _json_contains_in_postgresql(element: json_contains, compiler: SQLCompiler, 
 
 
 def age_start(
-    said_at: ColumnElement[datetime], arrived_at: ColumnElement[datetime], age_from: AgeFrom
+    created_at: ColumnElement[datetime], arrived_at: ColumnElement[datetime], age_from: AgeFrom
 ) -> ColumnElement[datetime]:
     """Returns `Policy.age_start` in SQL."""
-    return case((arrived_at > said_at, arrived_at), else_=said_at) if age_from == "arrival" else said_at
+    return case((arrived_at > created_at, arrived_at), else_=created_at) if age_from == "arrival" else created_at
 
 
 #: Type of primary keys. SQLite generates keys only for columns of type INTEGER.

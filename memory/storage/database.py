@@ -21,13 +21,13 @@ from . import snapshot
 from .dialects import dialect_for
 from .driver_errors import explained_errors
 from .fair_semaphore import FairSemaphore
-from .options import DatabaseOptions, database_url, default_database, shown
-from .repositories.blobs.erasure import delete_given_up, give_up_unused, has_unused
+from .options import DatabaseOptions, database_url, default_database, redacted
+from .repositories.blobs.erasure import delete_marked, has_unused, mark_unused
 
 __all__ = ["Database", "DatabaseOptions", "alembic_config", "database_url", "default_database"]
 
 #: Timeout of emptying the log while transactions use it, in milliseconds. Blocks writers.
-ERASE_WITHIN_MS = 200
+EMPTY_LOG_TIMEOUT_MS = 200
 ATTEMPTS = 3  # at a transaction that may be retried
 FORKED = "this memory was opened before the process was forked; open one in the new process, with Memory(…)"
 MIGRATION_LOCK = 0x666F78696E67  # "foxing": key of the advisory lock for migrations
@@ -71,7 +71,7 @@ class Database:
         #: Object storage for large blobs; None if they are kept in the database.
         self.blobs = options.blobs
         self._closed = False
-        self._purge_waits = False
+        self._purge_is_pending = False
         self._semaphore = FairSemaphore()
         _opened.add(self)
 
@@ -104,7 +104,7 @@ class Database:
     @property
     def display_url(self) -> str:
         """URL without the password."""
-        return shown(self.url)
+        return redacted(self.url)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -145,7 +145,7 @@ class Database:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         self.check_process()  # after a fork, the holder may be a thread that does not exist here
-        if not self.dialect.one_writer:
+        if not self.dialect.single_writer:
             yield
             return
         if not self._semaphore.acquire(self._options.busy_timeout_s):
@@ -165,7 +165,7 @@ class Database:
         if known is None and not self._options.create:
             raise self._missing()
         with self.write() as connection:
-            self.dialect.lift_time_limits(connection)
+            self.dialect.disable_timeouts(connection)
             self.dialect.lock(connection, MIGRATION_LOCK)  # several processes may start concurrently
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -211,25 +211,25 @@ class Database:
 
     def purge_deleted(self) -> bool:
         """Empties SQLite's write-ahead log, which still holds deleted data, and deletes unused blobs from object
-        storage. Returns False if a transaction of another connection prevents it; `purge_waiting` then tries again.
+        storage. Returns False if a transaction of another connection prevents it; `purge_pending` then tries again.
         Other databases have no such log."""
-        given_up = None if self.blobs is None else give_up_unused(self)
-        erased = self._empty_log() and (given_up is None or delete_given_up(self, given_up))
-        self._purge_waits = not erased
+        marked = None if self.blobs is None else mark_unused(self)
+        erased = self._empty_log() and (marked is None or delete_marked(self, marked))
+        self._purge_is_pending = not erased
         return erased
 
     def _empty_log(self) -> bool:
         with self._connect() as connection:
-            return self.dialect.empty_log(connection, ERASE_WITHIN_MS)
+            return self.dialect.empty_log(connection, EMPTY_LOG_TIMEOUT_MS)
 
-    def purge_later(self) -> None:
-        """Schedules `purge_deleted` for the next call of `purge_waiting`, where deleted data need not be erased
+    def postpone_purge(self) -> None:
+        """Schedules `purge_deleted` for the next call of `purge_pending`, where deleted data need not be erased
         immediately."""
-        self._purge_waits = True
+        self._purge_is_pending = True
 
-    def purge_waiting(self) -> bool:
+    def purge_pending(self) -> bool:
         """Calls `purge_deleted` if the last attempt failed, or if it was postponed. Returns False if it fails."""
-        waits = self._purge_waits or (self.blobs is not None and has_unused(self))
+        waits = self._purge_is_pending or (self.blobs is not None and has_unused(self))
         return self.purge_deleted() if waits else True
 
     def ping(self) -> None:

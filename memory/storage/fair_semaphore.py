@@ -8,7 +8,7 @@ import os
 from collections import deque
 from threading import Lock
 
-FOREVER = -1.0  # timeout
+NO_TIMEOUT = -1.0  # timeout
 
 
 class FairSemaphore:
@@ -38,7 +38,7 @@ class FairSemaphore:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def acquire(self, timeout_s: float = FOREVER) -> bool:
+    def acquire(self, timeout_s: float = NO_TIMEOUT) -> bool:
         """Acquires the semaphore. Returns False if that takes longer than `timeout_s` seconds."""
         if os.getpid() != self._process:  # in a forked process, a thread that does not exist there may hold it
             self._begin()

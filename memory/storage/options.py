@@ -11,7 +11,7 @@ from foxing.memory.errors import StorageError
 
 from .blobs.store import BlobStore
 
-BLOBS = "foxing_blobs"  # execution option that holds the `BlobPlace`
+BLOBS = "foxing_blobs"  # execution option that holds the `BlobOptions`
 BLOBS_MIN_BYTES = 16 << 10  # 16 KiB
 
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
@@ -49,13 +49,13 @@ class DatabaseOptions:
     create: bool = True
 
     @property
-    def blobs(self) -> "BlobPlace | None":
+    def blobs(self) -> "BlobOptions | None":
         """Object storage for large blobs; None if they are kept in the database."""
-        return None if self.blobs_url is None else BlobPlace(BlobStore(self.blobs_url), self.blobs_min_bytes)
+        return None if self.blobs_url is None else BlobOptions(BlobStore(self.blobs_url), self.blobs_min_bytes)
 
 
 @dataclass(frozen=True)
-class BlobPlace:
+class BlobOptions:
     """Object storage for blobs of at least `min_bytes` bytes."""
 
     store: BlobStore
@@ -93,6 +93,6 @@ def _unsupported(reason: str) -> StorageError:
     ).naming("database_url")
 
 
-def shown(url: URL) -> str:
+def redacted(url: URL) -> str:
     """Returns the URL without passwords."""
     return url.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)

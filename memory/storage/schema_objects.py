@@ -17,7 +17,7 @@ from .dialects import SchemaObject, dialect_of
 _INTERNAL = {"sqlite_sequence", *(f"sqlite_stat{number}" for number in range(1, 5))}
 
 
-def acting(found: Iterable[SchemaObject]) -> list[SchemaObject]:
+def executable(found: Iterable[SchemaObject]) -> list[SchemaObject]:
     """Returns the objects that can run when others are used: triggers, views and virtual tables. No revision of Foxing
     has any."""
     return [item for item in found if item.kind not in ("table", "index") or item.virtual]
@@ -25,9 +25,9 @@ def acting(found: Iterable[SchemaObject]) -> list[SchemaObject]:
 
 def unknown(found: Iterable[SchemaObject], revision: str) -> list[SchemaObject]:
     """Returns the objects that are not in the schema of `revision`; for the revision of a newer version, those that are
-    `acting`."""
+    `executable`."""
     if revision not in known_revisions():
-        return acting(found)
+        return executable(found)
     known = _known(revision)
     return [item for item in found if item not in known and not _is_internal(item)]
 

@@ -11,8 +11,8 @@ from foxing.memory.storage.secrets import new_blob_folder
 from foxing.renderer import Progress
 
 from . import postgresql, sqlite
-from .blobs import UsedBlobs, file_beside, held_blobs, restored_blobs, write_blobs
-from .files import whole_files
+from .blobs import UsedBlobs, blobs_path, held_blobs, restored_blobs, write_blobs
+from .files import atomic_files
 from .postgresql import Programs
 from .values import Backup, BackupError
 
@@ -38,8 +38,8 @@ def back_up(
     _check_target(database, path, overwrite)
     if database.revision() is None:
         raise BackupError(f"{database.display_url} has no tables; there is nothing to back up")
-    programs, beside = programs or Programs(), file_beside(path)
-    with held_blobs(database), whole_files(beside, path) as (blobs, part):
+    programs, beside = programs or Programs(), blobs_path(path)
+    with held_blobs(database), atomic_files(beside, path) as (blobs, part):
         if database.dialect is SQLITE:
             revision = sqlite.back_up(database, part, progress)
         else:
@@ -95,8 +95,8 @@ def _check_target(database: Database, path: Path, overwrite: bool) -> None:
         raise BackupError(f"there is no database {source}; name the one to back up with --database")
     if not path.parent.is_dir():
         raise BackupError(f"there is no folder {path.parent}; create it, or choose another")
-    if file_beside(path).exists() and not overwrite:
-        raise BackupError(f"{file_beside(path)} exists; choose another name, or replace it with --overwrite")
+    if blobs_path(path).exists() and not overwrite:
+        raise BackupError(f"{blobs_path(path)} exists; choose another name, or replace it with --overwrite")
     if not path.exists():
         return
     if not path.is_file() or (source is not None and path.samefile(source)):

@@ -22,7 +22,7 @@ _AT_ONCE = 64  # blobs read or written together
 UsedBlobs = Mapping[str, int]
 
 
-def file_beside(path: Path) -> Path:
+def blobs_path(path: Path) -> Path:
     """Returns the path of the blobs of a backup."""
     return path.with_name(path.name + ".blobs")
 
@@ -31,7 +31,7 @@ def file_beside(path: Path) -> Path:
 def held_blobs(database: Database) -> Iterator[None]:
     """Prevents the deletion of blobs that are in use when the block begins or that come into use within it."""
     with database.read() as held:  # blobs are not deleted while an older transaction may refer to them
-        database.dialect.lift_time_limits(held)
+        database.dialect.disable_timeouts(held)
         held.execute(select(schema.blobs.c.name).limit(1)).all()
         yield
 
@@ -67,7 +67,7 @@ def restored_blobs(database: Database, path: Path, folder: str, used: UsedBlobs)
     if not used:
         yield
         return
-    file = file_beside(path)
+    file = blobs_path(path)
     if not file.is_file():
         raise BackupError(f"{file}, which holds the blobs of this backup, is missing; put it next to {path.name}")
     if database.blobs is None:

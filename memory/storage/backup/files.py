@@ -15,15 +15,15 @@ _COPIED_AT_ONCE = 1 << 20  # bytes
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Yields an empty file next to `path`, readable only by its owner. It replaces `path` when the block ends, and is
     deleted along with SQLite's files for it if the block raises. Raises `BackupError`."""
-    with whole_files(path) as (part,):
+    with atomic_files(path) as (part,):
         yield part
 
 
 @contextmanager
-def whole_files(*paths: Path) -> Iterator[list[Path]]:
+def atomic_files(*paths: Path) -> Iterator[list[Path]]:
     """Yields such files for several paths in one folder, which replace them together when the block ends. If the block
     deletes one, its path is deleted as well. Raises `BackupError`."""
     parts = [path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part") for path in paths]

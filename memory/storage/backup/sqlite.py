@@ -9,10 +9,10 @@ from typing import cast
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.dialects import SchemaObject
 from foxing.memory.storage.dialects.sqlite import OBJECTS
-from foxing.memory.storage.schema_objects import acting, unknown
+from foxing.memory.storage.schema_objects import executable, unknown
 from foxing.renderer import Progress
 
-from .files import copy, whole_file
+from .files import atomic_file, copy
 from .values import BackupError
 
 MAGIC = b"SQLite format 3\0"
@@ -41,7 +41,7 @@ def restore(
     if target is None:
         raise BackupError(f"{database.display_url} is not a file; name the path of a file to restore into")
     _check_place(target)
-    with whole_file(target) as part:
+    with atomic_file(target) as part:
         copy(path, part, progress)
         accept(verify(part))
         _move_blobs(part, folder)
@@ -121,7 +121,7 @@ def _open(name: str) -> sqlite3.Connection:
 def _known_schema(connection: sqlite3.Connection) -> str:
     """Returns the revision of the schema. Raises `BackupError` for unknown objects, before any of them is used."""
     found = [SchemaObject(*row) for row in connection.execute(OBJECTS)]
-    odd = acting(found)
+    odd = executable(found)
     revision = "" if odd else _revision(connection)
     if odd := odd or unknown(found, revision):
         raise BackupError(

@@ -38,7 +38,7 @@ class Dialect(ABC):
     #: Defaults for connections kept open, and additional ones under load.
     pool: ClassVar[tuple[int, int]]
     #: True if only one transaction can write at a time.
-    one_writer: ClassVar[bool]
+    single_writer: ClassVar[bool]
     #: True if each statement takes a network round trip.
     has_server: ClassVar[bool]
     #: True if the highest id of a table is reused after its row was deleted; see `ids`.
@@ -66,7 +66,7 @@ class Dialect(ABC):
         """Acquires the exclusive lock `key` until the end of the transaction."""
 
     @abstractmethod
-    def lift_time_limits(self, connection: Connection) -> None:
+    def disable_timeouts(self, connection: Connection) -> None:
         """Disables all timeouts for the transaction."""
 
     def empty_log(self, connection: Connection, within_ms: int) -> bool:

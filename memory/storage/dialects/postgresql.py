@@ -33,7 +33,7 @@ from foxing.memory.storage.options import BLOBS, DatabaseOptions
 from .dialect import Dialect, SchemaObject
 
 #: Oldest supported server version, in libpq's numbering.
-OLDEST_SERVER = 140_000
+MIN_SERVER_VERSION = 140_000
 IDLE_S = 5.0  # before a pooled connection is tested on checkout, because the server may have closed it
 
 _OWNER = re.compile(r"[A-Za-z0-9._:@-]{1,200}")
@@ -55,7 +55,7 @@ class PostgreSQL(Dialect):
     name = "postgresql"
     label = "PostgreSQL"
     pool = (20, 0)  # a server allows 100 connections by default; opening one takes 100 ms
-    one_writer = False
+    single_writer = False
     has_server = True
     reuses_ids = False
 
@@ -96,7 +96,7 @@ class PostgreSQL(Dialect):
         """Acquires a transaction-level advisory lock."""
         connection.execute(select(func.pg_advisory_xact_lock(key)))
 
-    def lift_time_limits(self, connection: Connection) -> None:
+    def disable_timeouts(self, connection: Connection) -> None:
         """Disables the timeouts of locks, statements and idle transactions."""
         for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
             connection.execute(text(f"SET LOCAL {limit} = 0"))
@@ -161,9 +161,9 @@ def _arguments(url: URL, options: DatabaseOptions) -> dict[str, Any]:
 def _check_server(connection: Any, _: ConnectionPoolEntry) -> None:
     """Raises `StorageError` for a server that is too old, or a database that cannot store every text."""
     version = connection.info.server_version
-    if version < OLDEST_SERVER:
+    if version < MIN_SERVER_VERSION:
         raise StorageError(
-            f"this is PostgreSQL {version // 10_000}, which is too old; foxing needs {OLDEST_SERVER // 10_000} or newer"
+            f"PostgreSQL {version // 10_000} is too old; foxing needs {MIN_SERVER_VERSION // 10_000} or newer"
         )
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":

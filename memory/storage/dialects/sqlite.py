@@ -41,7 +41,7 @@ class SQLite(Dialect):
     name = "sqlite"
     label = "SQLite"
     pool = (5, 60)  # connections are cheap
-    one_writer = True
+    single_writer = True
     has_server = False
     reuses_ids = True
 
@@ -84,7 +84,7 @@ class SQLite(Dialect):
     def lock(self, connection: Connection, key: int) -> None:
         """Does nothing: the only writer holds every lock."""
 
-    def lift_time_limits(self, connection: Connection) -> None:
+    def disable_timeouts(self, connection: Connection) -> None:
         """Does nothing: SQLite has no such timeouts."""
 
     def empty_log(self, connection: Connection, within_ms: int) -> bool:

@@ -21,8 +21,8 @@ from .sealed import keys, manifests
 _c = schema.banks.c
 
 ERASED = "this bank was erased meanwhile"
-HINTED = 100  # names on either side of an unknown one that are compared with it
-ALIKE = 0.75  # minimum similarity ratio of a suggestion
+HINT_CANDIDATES = 100  # names on either side of an unknown one that are compared with it
+MIN_SIMILARITY = 0.75  # minimum similarity ratio of a suggestion
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ def get(connection: Connection, name: str) -> Bank:
 def _similar(connection: Connection, name: str) -> str | None:
     """Returns the name most similar to `name` among its neighbours in alphabetical order; None if none is similar
     enough."""
-    following = select(_c.name).where(_c.name > name).order_by(_c.name).limit(HINTED)
-    preceding = select(_c.name).where(_c.name < name).order_by(_c.name.desc()).limit(HINTED)
+    following = select(_c.name).where(_c.name > name).order_by(_c.name).limit(HINT_CANDIDATES)
+    preceding = select(_c.name).where(_c.name < name).order_by(_c.name.desc()).limit(HINT_CANDIDATES)
     names = {other.lower(): other for other in (*connection.scalars(following), *connection.scalars(preceding))}
-    return next((names[other] for other in get_close_matches(name.lower(), names, n=1, cutoff=ALIKE)), None)
+    return next((names[other] for other in get_close_matches(name.lower(), names, n=1, cutoff=MIN_SIMILARITY)), None)
 
 
 def get_or_create(connection: Connection, name: str, now: datetime, policy: dict[str, Any]) -> Bank:

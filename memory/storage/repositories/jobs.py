@@ -10,7 +10,7 @@ from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import dialect_of, insert_into
 from foxing.renderer.clock import MAX_CLOCK_SKEW
 
-from .schedule import AT_ONCE, KINDS, JobKind
+from .schedule import ALWAYS_DUE, KINDS, JobKind
 
 _c = schema.jobs.c
 _due = schema.schedule.c
@@ -110,20 +110,20 @@ def _ready(now: datetime) -> ColumnElement[bool]:
     return or_(_c.run_after <= now, _c.run_after > now + MAX_CLOCK_SKEW)
 
 
-def has_free(connection: Connection, now: datetime, *, retry_at_once: bool = False) -> bool:
+def has_free(connection: Connection, now: datetime, *, ignore_delay: bool = False) -> bool:
     """True if there is a job that no worker holds. Reads only."""
     query = select(_c.id).where(_free(now)).limit(1)
-    if not retry_at_once:
+    if not ignore_delay:
         query = query.where(_ready(now))
     return connection.execute(query).first() is not None
 
 
 def take(
-    connection: Connection, lease: Lease, *, retry_at_once: bool = False, after_id: int | None = None
+    connection: Connection, lease: Lease, *, ignore_delay: bool = False, after_id: int | None = None
 ) -> Job | None:
     """Takes the oldest free job of a bank in which no job is running, purging first. Returns None if there is none.
 
-    `retry_at_once`: True to ignore the retry delay of failed jobs. `after_id`: only jobs with higher ids, in order of
+    `ignore_delay`: True to ignore the retry delay of failed jobs. `after_id`: only jobs with higher ids, in order of
     id.
     """
     # concurrent calls would not see each other's job in the same bank
@@ -140,7 +140,7 @@ def take(
         query = query.order_by(_c.kind != "purge", _c.id)
     else:
         query = query.where(_c.id > after_id).order_by(_c.id)
-    if not retry_at_once:
+    if not ignore_delay:
         query = query.where(_ready(lease.now))
     job_id = connection.execute(query.with_for_update(skip_locked=True)).scalar()
     if job_id is None:
@@ -197,7 +197,7 @@ def length(connection: Connection) -> QueueLength:
 def lag(connection: Connection, now: datetime, clock: datetime) -> QueueLag:
     """Returns the delay of the workers. `now`: time of the memory, by which pages age. `clock`: real time."""
     waits = select(func.min(_c.run_after)).where(_c.state == "waiting", _c.run_after <= clock)
-    due = select(func.min(_due.due_at)).where(_due.kind == "age", _due.due_at <= now, _due.due_at > AT_ONCE)
+    due = select(func.min(_due.due_at)).where(_due.kind == "age", _due.due_at <= now, _due.due_at > ALWAYS_DUE)
     job, page = connection.execute(waits).scalar(), connection.execute(due).scalar()
     ages = [0.0 if time is None else (at - time).total_seconds() for time, at in ((job, clock), (page, now))]
     return QueueLag(*ages)

@@ -358,7 +358,7 @@ def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> 
     keys.remove(connection, bank_id, [(message.key, message.id) for message in found])
 
 
-def is_as_stored(message: Message, text: str, key: bytes) -> bool:
+def matches_digest(message: Message, text: str, key: bytes) -> bool:
     """True if a text matches the digest of a message, or the stored prefix of it, or if there is no digest. A message
     in content parts cannot be checked, because its text does not determine them. `key`: key of digests."""
     if message.parts or not message.digest:

@@ -18,7 +18,7 @@ from . import messages
 HALF_LIFE = timedelta(days=90)
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 #: Cap on half-lives from the epoch, about 220 years, which leaves room for sums in a float64.
-FARTHEST = 900.0
+MAX_HALF_LIVES = 900.0
 ROW_BYTES = 16
 
 _c = schema.recall_weights.c
@@ -26,7 +26,7 @@ _c = schema.recall_weights.c
 
 def weight_at(time: datetime) -> float:
     """Returns the weight of a recall at `time`, relative to `EPOCH`."""
-    return float(2.0 ** max(-FARTHEST, min((time - EPOCH) / HALF_LIFE, FARTHEST)))
+    return float(2.0 ** max(-MAX_HALF_LIVES, min((time - EPOCH) / HALF_LIFE, MAX_HALF_LIVES)))
 
 
 def add(connection: Connection, bank_id: int, weights: Mapping[str, float]) -> int:

@@ -72,7 +72,7 @@ class ChangedRecord(TypedDict):
 
 
 @dataclass(frozen=True)
-class Within:
+class RecordFilter:
     """Filter for unexpired records of a bank, in a namespace and, unless `exact`, those below it."""
 
     bank_id: int
@@ -164,7 +164,7 @@ def delete(connection: Connection, record_id: int) -> None:
     connection.execute(schema.records.delete().where(_c.id == record_id))
 
 
-def clear(connection: Connection, within: Within) -> int:
+def clear(connection: Connection, within: RecordFilter) -> int:
     """Deletes all matching records. Returns how many."""
     return connection.execute(schema.records.delete().where(*within.conditions())).rowcount
 
@@ -187,7 +187,7 @@ def extend(connection: Connection, record_id: int, expires_at: datetime) -> None
     connection.execute(schema.records.update().where(_c.id == record_id).values(expires_at=expires_at))
 
 
-def ordered(connection: Connection, within: Within, order: str, after: int | None, limit: int) -> list[RecordRow]:
+def ordered(connection: Connection, within: RecordFilter, order: str, after: int | None, limit: int) -> list[RecordRow]:
     """Returns up to `limit` records in the order "oldest", "newest" or "updated", after the position `after`."""
     column = _c.version if order == "updated" else _c.ordinal
     query = _select.where(*within.conditions())
@@ -197,7 +197,7 @@ def ordered(connection: Connection, within: Within, order: str, after: int | Non
     return [_row(row) for row in connection.execute(query)]
 
 
-def every(connection: Connection, within: Within) -> Iterator[RecordRow]:
+def every(connection: Connection, within: RecordFilter) -> Iterator[RecordRow]:
     """Yields all matching records in order of creation, fetched in batches."""
     query = _select.where(*within.conditions()).order_by(_c.ordinal)
     with connection.execute(query.execution_options(yield_per=200)) as rows:
@@ -210,7 +210,7 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, RecordRow]:
     return {row.id: _row(row) for row in found}
 
 
-def namespaces(connection: Connection, within: Within, after: str | None, limit: int) -> list[str]:
+def namespaces(connection: Connection, within: RecordFilter, after: str | None, limit: int) -> list[str]:
     """Returns up to `limit` encoded namespaces with matching records, in order, after the namespace `after`."""
     query = select(_c.namespace).where(*within.conditions()).distinct()
     query = query.order_by(_c.namespace).limit(limit)

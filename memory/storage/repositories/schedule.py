@@ -22,7 +22,7 @@ JobKind = Literal["seal", "age", "purge", "embed"]
 KINDS: tuple[JobKind, ...] = ("seal", "age", "purge", "embed")
 
 #: Time that is always due.
-AT_ONCE = datetime.min.replace(tzinfo=UTC)
+ALWAYS_DUE = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def put(connection: Connection, bank_id: int, kind: JobKind, due: DueTime) -> No
     connection.execute(statement.on_conflict_do_update(index_elements=["bank_id", "kind"], set_=values))
 
 
-def bring_forward(connection: Connection, bank_id: int, kind: JobKind, due_at: datetime = AT_ONCE) -> None:
+def bring_forward(connection: Connection, bank_id: int, kind: JobKind, due_at: datetime = ALWAYS_DUE) -> None:
     """Sets the due time to `due_at` unless it is earlier."""
     statement = insert_into(connection, schema.schedule).values(bank_id=bank_id, kind=kind, due_at=due_at)
     earlier = or_(_c.due_at.is_(None), statement.excluded.due_at < _c.due_at)
@@ -82,10 +82,10 @@ def note_stored(connection: Connection, bank_id: int, chars: int, due_at: dateti
 def _note_stored(dialect: Dialect) -> Upsert:
     """Returns the statement of `note_stored`, cached because building it takes as long as executing it."""
     chars, seal_at = bindparam("chars", type_=Integer), bindparam("seal_at", type_=_c.due_at.type)
-    statement = dialect.insert(schema.schedule).values(bank_id=bindparam("bank"), kind="seal", due_at=AT_ONCE)
+    statement = dialect.insert(schema.schedule).values(bank_id=bindparam("bank"), kind="seal", due_at=ALWAYS_DUE)
     left = _c.chars_left - chars
     earlier = case((or_(_c.due_at.is_(None), _c.due_at > seal_at), seal_at), else_=_c.due_at)
-    values = {"chars_left": left, "due_at": case((left <= 0, AT_ONCE), else_=earlier)}
+    values = {"chars_left": left, "due_at": case((left <= 0, ALWAYS_DUE), else_=earlier)}
     return statement.on_conflict_do_update(index_elements=["bank_id", "kind"], set_=values)
 
 

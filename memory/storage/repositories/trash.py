@@ -125,7 +125,7 @@ def remove(connection: Connection, entry_ids: Sequence[int]) -> None:
     _delete(connection, columns.among(_c.id, entry_ids))
 
 
-def without_way_back(connection: Connection, bank_id: int, now: datetime) -> list[str]:
+def unrestorable_pages(connection: Connection, bank_id: int, now: datetime) -> list[str]:
     """Returns the keys of pages without exact text that cannot be restored at `now`."""
     page = schema.pages.c
     waiting = select(_c.id).where(_c.page_id == page.id, _c.purge_at > now)

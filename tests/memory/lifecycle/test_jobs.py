@@ -15,7 +15,7 @@ from foxing.encoder import load_codec
 from foxing.memory import Memory
 from foxing.memory.lifecycle import age
 from foxing.memory.lifecycle.job_runner import JobResult
-from foxing.memory.lifecycle.jobs import LONGEST_PAUSE, pause_after
+from foxing.memory.lifecycle.jobs import MAX_RETRY_DELAY, retry_delay
 from foxing.memory.storage.repositories.jobs import QueueLength
 
 pytestmark = pytest.mark.both_databases
@@ -137,8 +137,8 @@ def test_a_failed_job_waits_and_the_next_tick_tries_it_again(database_url: str) 
 
 
 def test_pauses_double_up_to_an_hour() -> None:
-    assert [pause_after(attempts).total_seconds() for attempts in (1, 2, 3)] == [30, 60, 120]
-    assert pause_after(1000) == LONGEST_PAUSE
+    assert [retry_delay(attempts).total_seconds() for attempts in (1, 2, 3)] == [30, 60, 120]
+    assert retry_delay(1000) == MAX_RETRY_DELAY
 
 
 def test_an_interrupted_job_returns_to_the_queue(database_url: str) -> None:

@@ -162,7 +162,7 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
         "recall_weights": lambda connection: recall_weights.strengths(connection, bank, ids, now),
         "trash": lambda connection: trash.entries(connection, bank),
         "answers": lambda connection: idempotency.find_answer(connection, bank, "once", now - timedelta(days=999)),
-        "records": lambda connection: list(records.every(connection, records.Within(bank, (), False, now))),
+        "records": lambda connection: list(records.every(connection, records.RecordFilter(bank, (), False, now))),
         "schedule": lambda connection: schedule.find(connection, bank, "seal"),
         "jobs": lambda connection: jobs.length(connection).waiting,
     }

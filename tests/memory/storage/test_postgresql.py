@@ -134,8 +134,8 @@ def test_a_database_of_a_newer_version_is_refused(postgres_server: PostgresServe
 
 def test_a_server_that_is_too_old_is_refused(url: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(postgresql, "OLDEST_SERVER", 990_000)
-        with pytest.raises(StorageError, match=r"PostgreSQL \d+, which is too old; foxing needs 99"):
+        patch.setattr(postgresql, "MIN_SERVER_VERSION", 990_000)
+        with pytest.raises(StorageError, match=r"PostgreSQL \d+ is too old; foxing needs 99"):
             Memory(url)
 
 

@@ -17,7 +17,7 @@ from foxing.memory.storage import schema
 from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference, MissingBlob
 from foxing.memory.storage.blobs.store import BlobStore
 from foxing.memory.storage.dialects import insert_into
-from foxing.memory.storage.options import BLOBS, BlobPlace
+from foxing.memory.storage.options import BLOBS, BlobOptions
 from foxing.memory.storage.secrets import blob_folder, digest_key
 
 _c = schema.blobs.c
@@ -119,6 +119,6 @@ def digest_of(key: bytes, bank_id: int, content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=32, key=key, salt=bank_id.to_bytes(8, "big")).digest()
 
 
-def _place(connection: Connection) -> BlobPlace | None:
-    place: BlobPlace | None = connection.get_execution_options().get(BLOBS)
+def _place(connection: Connection) -> BlobOptions | None:
+    place: BlobOptions | None = connection.get_execution_options().get(BLOBS)
     return place

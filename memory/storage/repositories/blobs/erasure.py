@@ -23,10 +23,10 @@ from foxing.memory.storage.secrets import blob_folder
 
 from . import contents, uses
 
-SNAPSHOTS_END_WITHIN_S = 2.0
+SNAPSHOT_TIMEOUT_S = 2.0
 PAUSE_S = 0.05
 #: Minimum age of an orphaned object: a younger one may belong to an uncommitted transaction.
-ORPHAN_AFTER = timedelta(hours=1)
+MIN_ORPHAN_AGE = timedelta(hours=1)
 
 _c = schema.blobs.c
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def has_unused(database: Transactions) -> bool:
 
 
 @dataclass(frozen=True)
-class GivenUp:
+class MarkedBlobs:
     """Blobs that were marked for deletion, by any process, before a point in time."""
 
     blobs: Sequence[BlobReference]
@@ -57,7 +57,7 @@ class GivenUp:
     barrier: str | None
 
 
-def give_up_unused(database: Transactions) -> GivenUp | None:
+def mark_unused(database: Transactions) -> MarkedBlobs | None:
     """Marks unused blobs for deletion; the same content is stored as a new blob from then on. Returns all marked blobs;
     None if there are none."""
     if not has_unused(database):
@@ -67,31 +67,31 @@ def give_up_unused(database: Transactions) -> GivenUp | None:
         connection.execute(schema.blobs.update().where(*unused).values(digest=None))
     with database.read() as connection:  # one snapshot, so that all blobs read were marked before the barrier
         barrier = dialect_of(connection).snapshot_barrier(connection)
-        given_up = select(_c.name, _c.size).where(_c.digest.is_(None))
-        return GivenUp([BlobReference.named(r.name, r.size) for r in connection.execute(given_up)], barrier)
+        marked = select(_c.name, _c.size).where(_c.digest.is_(None))
+        return MarkedBlobs([BlobReference.named(r.name, r.size) for r in connection.execute(marked)], barrier)
 
 
-def delete_given_up(database: Transactions, given_up: GivenUp) -> bool:
+def delete_marked(database: Transactions, marked: MarkedBlobs) -> bool:
     """Deletes marked blobs. Returns False if that must wait. On SQLite, no other transaction may be older than
-    `given_up`."""
-    if given_up.barrier is not None and not _snapshots_end(database, given_up.barrier):
+    `marked`."""
+    if marked.barrier is not None and not _snapshots_end(database, marked.barrier):
         return False
     with database.read() as connection:
         folder, store = blob_folder(connection), contents.store_of(connection)
     try:
-        store.delete([contents.path_of(folder, reference) for reference in given_up.blobs])
+        store.delete([contents.path_of(folder, reference) for reference in marked.blobs])
     except StorageError as error:
         log.warning("blobs of erased pages could not be deleted yet: %s", error)
         return False
     with database.write() as connection:
-        for reference in given_up.blobs:
+        for reference in marked.blobs:
             connection.execute(schema.blobs.delete().where(_c.name == reference.name, _c.digest.is_(None)))
     return True
 
 
 def _snapshots_end(database: Transactions, barrier: str) -> bool:
     """Waits until no other transaction is older than `barrier`. Returns False on timeout."""
-    end = time.monotonic() + SNAPSHOTS_END_WITHIN_S
+    end = time.monotonic() + SNAPSHOT_TIMEOUT_S
     while True:
         with database.read() as connection:
             if not dialect_of(connection).is_older_running(connection, barrier):
@@ -110,7 +110,7 @@ def find_orphans(database: Transactions, clock: Callable[[], datetime] = lambda:
             connection
         ):  # the objects of hidden rows look like orphans
             return []
-    before = clock() - ORPHAN_AFTER
+    before = clock() - MIN_ORPHAN_AGE
     old = [item for item in store.objects(folder) if item.modified_at < before]
     with database.read() as connection:  # after listing, so that rows committed meanwhile are seen
         return _unknown(connection, folder, old)

@@ -18,7 +18,7 @@ class BlobUse(NamedTuple):
     reference: BlobReference
     bank_id: int
     #: reference count in its row; None if it has no row
-    said: int | None
+    recorded: int | None
     #: number of columns that refer to it
     counted: int
     #: key of a page that uses it, if any
@@ -52,7 +52,7 @@ def all_uses(connection: Connection) -> list[BlobUse]:
 def recount(connection: Connection, name: str) -> bool:
     """Sets the reference count of a blob to the number of references. Returns False if it is correct already."""
     use = next((item for item in all_uses(connection) if item.reference.name == name), None)
-    if use is None or use.said == use.counted:
+    if use is None or use.recorded == use.counted:
         return False
     values = {"name": name, "digest": use.reference.digest, "bank": use.bank_id, "size": use.reference.size}
     insert = insert_into(connection, schema.blobs).values(**values, uses=use.counted)

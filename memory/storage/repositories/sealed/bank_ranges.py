@@ -83,7 +83,7 @@ class BankRanges:
         places = self._by_message[np.searchsorted(self._firsts, ids, side="right") - 1]
         return np.where((self.first[places] <= ids) & (ids <= self.last[places]), places, -1)
 
-    def beside(self, places: Numbers, reach: int) -> Numbers:
+    def adjacent(self, places: Numbers, reach: int) -> Numbers:
         """Returns the indices of the ranges before and after these in their threads that hold `reach` messages on
         either side."""
         found = [np.zeros(0, dtype=np.int64)]
@@ -104,7 +104,7 @@ class BankRanges:
         start, stop = np.searchsorted(self.thread, [thread_id, thread_id + 1]).tolist()
         place = start + int(np.searchsorted(self.first[start:stop], message_id))
         ends = np.array([i for i in (place - 1, place) if start <= i < stop], dtype=np.int64)
-        return np.union1d(ends, self.beside(ends, reach))
+        return np.union1d(ends, self.adjacent(ends, reach))
 
     def last_message(self, thread_id: int) -> int:
         """Returns the highest id of a message of a thread; 0 if it has none."""

@@ -70,7 +70,7 @@ def remove_of(connection: Connection, message_ids: Sequence[int]) -> None:
     connection.execute(schema.message_keys.delete().where(columns.among(_c.message_id, message_ids)))
 
 
-def lacking(connection: Connection, bank_id: int, ids: Mapping[str, int]) -> dict[str, int]:
+def unindexed(connection: Connection, bank_id: int, ids: Mapping[str, int]) -> dict[str, int]:
     """Returns the messages that are missing from the hash index, from those given as key → row id."""
     hashes = {hash_of(bank_id, key): key for key in ids}
     query = select(_c.hash, _c.message_id).where(columns.among(_c.hash, list(hashes)))

@@ -100,7 +100,7 @@ class _Search:
         wanted, places = wanted[places >= 0], places[places >= 0]
         used = np.unique(places)
         self._read(used)
-        more = self.ranges.beside(np.unique(places[self._at_edge(wanted, places)]), self.reach)
+        more = self.ranges.adjacent(np.unique(places[self._at_edge(wanted, places)]), self.reach)
         self._read(more)
         return _windows(*self.ranges.messages_of(np.union1d(used, more), self.ids), wanted, self.reach)
 

@@ -12,7 +12,7 @@ from support.databases import execute
 from foxing.encoder import TokensError, VisionTokens
 from foxing.memory import Memory, NotFound
 from foxing.memory.index.postings import term_hash
-from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
+from foxing.memory.pages.exact_text import is_self_contained, unpack_differences, unpack_text
 from foxing.memory.storage import schema
 from foxing.memory.storage.manifest import PageManifest
 from foxing.memory.storage.repositories.trash import unpack_parts
@@ -56,7 +56,7 @@ def _readable(memory: Memory, column: str, value: Any) -> str:
         with suppress(TokensError):
             return grid_text(memory.codec.decode([VisionTokens.from_bytes(blob)])[0].cells)
     if column == "text":
-        return grid_text(unpack_text(blob, COLUMNS)) if stands_alone(blob) else _differing(blob)
+        return grid_text(unpack_text(blob, COLUMNS)) if is_self_contained(blob) else _differing(blob)
     if column == "manifest":
         return str(PageManifest.unpack(blob).messages)
     if column == "parts":

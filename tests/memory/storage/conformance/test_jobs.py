@@ -9,7 +9,7 @@ import pytest
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, pages, schedule
 from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLength
-from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime
+from foxing.memory.storage.repositories.schedule import ALWAYS_DUE, DueTime
 
 from .conftest import NOW, insert_messages, insert_page, new_page
 
@@ -29,9 +29,9 @@ def fill(database: Database, now: datetime = NOW) -> int:
         return jobs.fill(connection, now, codec="native", created_at=NOW)
 
 
-def take(database: Database, owner: str = "me", now: datetime = NOW, *, retry_at_once: bool = False) -> Job | None:
+def take(database: Database, owner: str = "me", now: datetime = NOW, *, ignore_delay: bool = False) -> Job | None:
     with database.write() as connection:
-        return jobs.take(connection, lease(owner, now), retry_at_once=retry_at_once)
+        return jobs.take(connection, lease(owner, now), ignore_delay=ignore_delay)
 
 
 def length(database: Database) -> QueueLength:
@@ -42,7 +42,12 @@ def length(database: Database) -> QueueLength:
 def test_a_time_is_brought_forward_and_never_back(database: Database, bank_id: int) -> None:
     with database.write() as connection:
         assert schedule.find(connection, bank_id, "age") is None
-        for due_at, expected in ((NOW + DAY, NOW + DAY), (NOW + 2 * DAY, NOW + DAY), (NOW, NOW), (AT_ONCE, AT_ONCE)):
+        for due_at, expected in (
+            (NOW + DAY, NOW + DAY),
+            (NOW + 2 * DAY, NOW + DAY),
+            (NOW, NOW),
+            (ALWAYS_DUE, ALWAYS_DUE),
+        ):
             schedule.bring_forward(connection, bank_id, "age", due_at)
             found = schedule.find(connection, bank_id, "age")
             assert found is not None
@@ -56,44 +61,44 @@ def test_a_time_is_brought_forward_and_never_back(database: Database, bank_id: i
 def test_stored_characters_count_down_to_a_full_page(database: Database, bank_id: int) -> None:
     with database.write() as connection:
         schedule.note_stored(connection, bank_id, 5, NOW + DAY)
-        assert schedule.find(connection, bank_id, "seal") == DueTime(AT_ONCE)  # in a new bank anything may be due
+        assert schedule.find(connection, bank_id, "seal") == DueTime(ALWAYS_DUE)  # in a new bank anything may be due
         schedule.put(connection, bank_id, "seal", DueTime(None, 10, "native"))
         schedule.note_stored(connection, bank_id, 6, NOW + DAY)
         assert schedule.find(connection, bank_id, "seal") == DueTime(NOW + DAY, 4, "native")
         schedule.note_stored(connection, bank_id, 3, NOW + 2 * DAY)
         assert schedule.find(connection, bank_id, "seal") == DueTime(NOW + DAY, 1, "native")
         schedule.note_stored(connection, bank_id, 1, NOW + 2 * DAY)
-        assert schedule.find(connection, bank_id, "seal") == DueTime(AT_ONCE, 0, "native")
+        assert schedule.find(connection, bank_id, "seal") == DueTime(ALWAYS_DUE, 0, "native")
 
 
 def test_whatever_makes_work_due_earlier_reaches_the_schedule(database: Database, bank_id: int) -> None:
     with database.write() as connection:
         page = insert_page(connection, new_page(bank_id, "p"), insert_messages(connection, bank_id, "m"))
-        assert schedule.find(connection, bank_id, "age") == DueTime(AT_ONCE)
+        assert schedule.find(connection, bank_id, "age") == DueTime(ALWAYS_DUE)
         schedule.put(connection, bank_id, "age", DueTime(None))
         pages.set_pinned(connection, page, True)
         assert schedule.find(connection, bank_id, "age") == DueTime(None)
         pages.set_pinned(connection, page, False)
-        assert schedule.find(connection, bank_id, "age") == DueTime(AT_ONCE)
+        assert schedule.find(connection, bank_id, "age") == DueTime(ALWAYS_DUE)
         for kind in ("seal", "age"):
             schedule.put(connection, bank_id, kind, DueTime(None))
         banks.set_policy(connection, bank_id, {})
         assert schedule.find(connection, bank_id, "seal") == schedule.find(connection, bank_id, "age")
-        assert schedule.find(connection, bank_id, "age") == DueTime(AT_ONCE)
+        assert schedule.find(connection, bank_id, "age") == DueTime(ALWAYS_DUE)
 
 
 def test_the_queue_is_filled_once_with_what_is_due(database: Database, bank_id: int) -> None:
     with database.write() as connection:
         other = banks.get_or_create(connection, "bo", NOW, {}).id
         schedule.put(connection, bank_id, "age", DueTime(NOW, codec="native"))
-        schedule.put(connection, bank_id, "seal", DueTime(AT_ONCE))
+        schedule.put(connection, bank_id, "seal", DueTime(ALWAYS_DUE))
         schedule.put(connection, bank_id, "purge", DueTime(None))
         schedule.put(connection, other, "age", DueTime(NOW + DAY, codec="native"))
     with database.read() as connection:
         assert jobs.is_due(connection, NOW, "native")
     assert fill(database) == 2
     assert fill(database) == 0
-    assert [(job.kind, job.bank) for job in (take(database, retry_at_once=True),) if job] == [("seal", "ana")]
+    assert [(job.kind, job.bank) for job in (take(database, ignore_delay=True),) if job] == [("seal", "ana")]
     assert fill(database) == 0
     assert fill(database, NOW + DAY) == 1
 

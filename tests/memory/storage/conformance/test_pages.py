@@ -135,8 +135,8 @@ def test_what_was_dropped_is_read_back_and_taken_out(database: Database, bank_id
         [entry] = trash.entries(connection, bank_id)[page.id]
         assert (entry.tier, entry.version, entry.dropped_at, entry.purge_at) == ("base", 1, NOW, NOW + DAY)
         assert trash.entries(connection, bank_id, other.id) == {}
-        assert trash.without_way_back(connection, bank_id, NOW) == ["q"]
-        assert trash.without_way_back(connection, bank_id, NOW + DAY) == ["p", "q"]
+        assert trash.unrestorable_pages(connection, bank_id, NOW) == ["q"]
+        assert trash.unrestorable_pages(connection, bank_id, NOW + DAY) == ["p", "q"]
         held = trash.dropped(connection, [entry.id, entry.id + 1])[entry.id]
         assert (bytes(held.tokens or b""), held.text, bytes(held.parts or b"")) == (b"to\0", None, parts)
         trash.remove(connection, [entry.id])

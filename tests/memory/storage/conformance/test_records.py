@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, records
-from foxing.memory.storage.repositories.records import NewRecord, Within
+from foxing.memory.storage.repositories.records import NewRecord, RecordFilter
 
 from .conftest import NOW, ODD_TEXT, POLICY
 
@@ -49,7 +49,7 @@ def test_namespaces_are_compared_byte_by_byte(database: Database, bank_id: int) 
         records.insert(connection, new_record(bank_id, "below", 20, "a", "x"))
         records.insert(connection, new_record(other, "k", 1, "a"))
     with database.read() as connection:
-        every, below_a = Within(bank_id, (), False, NOW), Within(bank_id, ("a",), False, NOW)
+        every, below_a = RecordFilter(bank_id, (), False, NOW), RecordFilter(bank_id, ("a",), False, NOW)
         names = [records.decoded(text) for text in records.namespaces(connection, every, None, 20)]
         assert names == [("Z",), ("a",), ("a", "x"), ("a b",), ("a-b",), ("ab",), ("ä",), ("한",)]
         rest = records.namespaces(connection, every, records.encoded(("a", "x")), 2)
@@ -61,7 +61,7 @@ def test_namespaces_are_compared_byte_by_byte(database: Database, bank_id: int) 
     with database.write() as connection:
         assert records.clear(connection, below_a) == 3
         assert list(records.every(connection, below_a)) == []
-        assert len(list(records.every(connection, Within(other, (), False, NOW)))) == 1
+        assert len(list(records.every(connection, RecordFilter(other, (), False, NOW)))) == 1
 
 
 def test_expired_records_are_not_seen_and_deleted(database: Database, bank_id: int) -> None:
@@ -70,7 +70,7 @@ def test_expired_records_are_not_seen_and_deleted(database: Database, bank_id: i
             row = new_record(bank_id, f"k{number}", number)
             row["expires_at"] = NOW + timedelta(seconds=number)
             records.insert(connection, row)
-        within = Within(bank_id, (), False, NOW + timedelta(seconds=1))
+        within = RecordFilter(bank_id, (), False, NOW + timedelta(seconds=1))
         (left,) = records.every(connection, within)
         assert left.key == "k2"
         records.extend(connection, left.id, NOW + timedelta(days=1))
