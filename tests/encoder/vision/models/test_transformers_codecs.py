@@ -177,7 +177,7 @@ def conformance() -> Iterator[object]:
                 yield pytest.param(check, kind, id=f"{check.__name__}-{kind}", marks=marks)
 
 
-@pytest.mark.parametrize(("check", "kind"), conformance())
+@pytest.mark.parametrize(("check", "kind"), list(conformance()))
 def test_conformance_with_random_weights(open_low_tiers: OpenCodec, check: Callable[[Codec], None], kind: str) -> None:
     check(open_low_tiers(kind))
 
