@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -158,12 +159,12 @@ class Database:
     def migrate(self) -> None:
         """Upgrades the schema to that of this version. Raises `DatabaseTooNew` if a newer version wrote the database,
         and `NoDatabase` if it is empty and must not be created."""
-        config = alembic_config()
         known = self._known_revision()
-        if known == ScriptDirectory.from_config(config).get_current_head():
+        if known == newest_revision():
             return
         if known is None and not self._options.create:
             raise self._missing()
+        config = alembic_config()
         with self.write() as connection:
             self.dialect.disable_timeouts(connection)
             self.dialect.lock(connection, MIGRATION_LOCK)  # several processes may start concurrently
@@ -172,7 +173,7 @@ class Database:
 
     def check_revision(self) -> str:
         """Returns the schema revision, which must be that of this version. Raises `StorageError` otherwise."""
-        current, head = self._known_revision(), ScriptDirectory.from_config(alembic_config()).get_current_head()
+        current, head = self._known_revision(), newest_revision()
         if current is None or current != head:
             raise StorageError(
                 f"{self.display_url} has schema {current or '(none)'}, this version of Foxing needs {head}; run "
@@ -282,4 +283,15 @@ def alembic_config() -> Config:
 
 def known_revisions() -> frozenset[str]:
     """Returns the schema revisions known to this version."""
-    return frozenset(script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions())
+    return frozenset(_revisions(alembic_config().get_main_option("version_locations")))
+
+
+def newest_revision() -> str:
+    """Returns the schema revision of this version."""
+    return _revisions(alembic_config().get_main_option("version_locations"))[0]
+
+
+@cache
+def _revisions(folders: str | None) -> tuple[str, ...]:
+    """Returns the revisions in the files of these folders, newest first. Alembic executes every file to list them."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions())
