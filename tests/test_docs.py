@@ -73,6 +73,7 @@ def anchors(page: Path) -> set[str]:
     return names
 
 
+@pytest.mark.slow
 def test_the_generated_pages_are_current(tmp_path: Path) -> None:
     checked = generate("--check", cwd=tmp_path)
     if checked.returncode == 1 and "libraries changed" in checked.stderr:
@@ -80,6 +81,7 @@ def test_the_generated_pages_are_current(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.slow
 def test_pages_do_not_depend_on_the_environment_and_stale_pages_are_named(tmp_path: Path) -> None:
     pages = tmp_path / "pages"
     pages.mkdir()

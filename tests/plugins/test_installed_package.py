@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 CODEC = '''
 from dataclasses import replace
 from pydantic import Field

@@ -169,6 +169,7 @@ def tesseract() -> Read:
     return read
 
 
+@pytest.mark.slow
 def test_the_curve_of_an_ocr_engine_is_found(
     foxing: Foxing, settings: Reader, serve: Serve, tesseract: Read, tmp_path: Path
 ) -> None:

@@ -132,6 +132,7 @@ def test_codec_bench_shows_that_texts_takes_several_files(foxing: Foxing) -> Non
     assert "--baselines" in shown
 
 
+@pytest.mark.slow
 def test_codec_bench_prints_every_table(
     foxing: Foxing, texts: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -163,6 +164,7 @@ def test_codec_bench_prints_every_table(
     assert "Weights loaded in" in shown
 
 
+@pytest.mark.slow
 def test_the_full_check_writes_a_report_and_thresholds(foxing: Foxing, texts: list[Path], tmp_path: Path) -> None:
     report, thresholds = tmp_path / "report.md", tmp_path / "thresholds.json"
     files = ("--report", str(report), "--calibration", str(thresholds))

@@ -10,7 +10,10 @@ import pytest
 
 from foxing.memory import Memory
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs limits and users of Linux")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="needs limits and users of Linux"),
+]
 
 SAID = {"role": "user", "content": "The delivery is late again.", "id": "m"}
 LITTLE_MEMORY = "import resource; resource.setrlimit(resource.RLIMIT_AS, ({mib} << 20,) * 2)"

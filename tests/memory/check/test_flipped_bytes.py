@@ -41,6 +41,7 @@ def is_false(shown: RecalledMessage, said: Mapping[str, str]) -> bool:
     return any(a != b for place, (a, b) in enumerate(zip(shown.text, true, strict=True)) if place not in unsure)
 
 
+@pytest.mark.slow
 def test_flipped_bytes_are_noticed_or_without_effect(filled_file: str, tmp_path: Path) -> None:
     intact, path = Path(filled_file.removeprefix("sqlite:///")).read_bytes(), tmp_path / "flipped.db"
     path.write_bytes(intact)
