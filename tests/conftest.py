@@ -10,8 +10,8 @@ from support.databases import PostgresServer, running_server
 from support.plugins import Installer, InstallPlugin
 from support.transactions import DecodingWatch
 
-from foxing.memory import Policy
-from foxing.memory.index import embedder as embedder
+from foxing.memory import Memory, Policy
+from foxing.memory.index import embedder
 from foxing.memory.index.model_source import NONE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -19,14 +19,6 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # The same examples in every run, and no clock: a slow machine is not a failure.
 settings.register_profile("foxing", derandomize=True, deadline=None, database=None, max_examples=100)
 settings.load_profile("foxing")
-
-# Tests are exact about what words find. Those about meaning choose an embedder.
-embedder.DEFAULT_EMBEDDER = NONE
-
-# Tests date their messages and age them as if the memory had been there. Those about arrival choose it, or start a
-# process.
-Policy.model_fields["age_from"].default = "message"
-Policy.model_rebuild(force=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,11 +44,32 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
         if name.startswith("FOXING_") and name != "FOXING_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
+
+
+@pytest.fixture
+def words_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No embedder unless a test names one, for tests that are exact about what words find."""
+    monkeypatch.setattr(embedder, "DEFAULT_EMBEDDER", NONE)
     monkeypatch.setenv("FOXING_EMBEDDER", NONE)
 
 
-@pytest.fixture(autouse=True)
-def _no_decoding_in_transactions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture
+def message_ages() -> Iterator[None]:
+    """Has new banks of this process count ages from when messages were said, as if the memory had been there, for tests
+    that date messages years back and age them. Their policy says so otherwise: `{"age_from": "message"}`."""
+    field = Policy.model_fields["age_from"]
+    default = field.default
+    try:
+        field.default = "message"
+        Policy.model_rebuild(force=True)
+        yield
+    finally:
+        field.default = default
+        Policy.model_rebuild(force=True)
+
+
+@pytest.fixture
+def no_decoding_in_transactions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails a test in which a page is decoded on a thread that has a database transaction open."""
     watch = DecodingWatch(monkeypatch)
     yield
@@ -91,10 +104,19 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An empty database with the tables of this version; to copy it takes less than to create them."""
+    path = tmp_path_factory.mktemp("template") / "foxing.db"
+    Memory(path).close()
+    return path.read_bytes()
+
+
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, database_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, database_path: Path, sqlite_template: bytes) -> Iterator[str]:
     """URL of an empty database, of the kind that `--database` or the marker `both_databases` asks for."""
     if getattr(request, "param", request.config.getoption("database")) == "sqlite":
+        database_path.write_bytes(sqlite_template)
         yield f"sqlite:///{database_path}"
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")

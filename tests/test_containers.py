@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from support.command_line import start
+from support.command_line import start_anew
 from support.databases import PostgresServer
 
 from foxing.api.settings import load_settings
@@ -102,7 +102,7 @@ def test_services_wait_for_each_other_and_have_no_secrets(compose: dict[str, Any
 
 @contextmanager
 def running(*arguments: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    process = start(*arguments, **environment)
+    process = start_anew(*arguments, **environment)
     try:
         yield process
     finally:

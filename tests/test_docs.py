@@ -151,7 +151,6 @@ def test_the_settings_example_has_every_setting_with_its_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (example,) = code_blocks(REFERENCE / "settings.md", "toml")
-    monkeypatch.delenv("FOXING_EMBEDDER")
     monkeypatch.setenv("FOXING_SETTINGS_FILE", str(tmp_path / "foxing.toml"))
     (tmp_path / "foxing.toml").write_text(example, encoding="utf-8")
     settings = load_settings()

@@ -209,7 +209,7 @@ BODIES: Mapping[str, list[Example]] = {
         Example("Who drinks tea", {"namespace": ["agent"], "filter": [{"member": "drink", "op": "eq", "value": "tea"}]})
     ],
     "NamespaceList": [Example("Below a label", {"prefix": ["agent"]})],
-    "Policy": [Example("The default policy", Policy(age_from="arrival").model_dump(mode="json"))],
+    "Policy": [Example("The default policy", Policy().model_dump(mode="json"))],
     "SealRequest": [Example("Seal all open messages", {})],
     "AgeRequest": [Example("Preview", {"dry_run": True, "now": "2026-03-10T00:00:00Z"})],
     "UndoRequest": [Example("What was dropped since a day", {"since": "2026-03-09T00:00:00Z"})],
@@ -321,7 +321,7 @@ ANSWERS: Mapping[str, Any] = {
     },
     "BankInfo": _BANK_INFO,
     "Banks": {"banks": [_BANK_INFO], "next_cursor": None},
-    "Policy": Policy(age_from="arrival").model_dump(mode="json"),
+    "Policy": Policy().model_dump(mode="json"),
     "SealReport": {"pages": [PAGE_ID], "messages": 148, "open_messages": 0},
     "AgeReport": {
         "now": "2026-03-10T00:00:00Z",

@@ -20,6 +20,8 @@ from support.service import (
 
 from foxing.memory import Memory, Policy
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 
 @pytest.mark.both_databases
 def test_a_page_is_sealed_and_ages(bank_client: httpx.Client) -> None:
@@ -59,7 +61,8 @@ def test_a_page_is_sealed_and_ages(bank_client: httpx.Client) -> None:
 @pytest.mark.both_databases
 def test_a_policy_is_set_and_applied(bank_client: httpx.Client) -> None:
     assert ok(bank_client.get(f"{BANK_PATH}/policy"))["steps"][0] == {"after": "P7D", "tier": "small"}
-    policy = {"fresh": "large", "steps": [{"after": "PT1H", "tier": "micro"}], "keep_text": "until:micro"}
+    step = {"after": "PT1H", "tier": "micro"}
+    policy = {"fresh": "large", "steps": [step], "keep_text": "until:micro", "age_from": "message"}
     stored = ok(bank_client.put(f"{BANK_PATH}/policy", json=policy))
     assert Policy.model_validate(stored) == Policy.model_validate(policy)
     assert ok(bank_client.get(f"{BANK_PATH}/policy")) == stored

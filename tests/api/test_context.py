@@ -1,7 +1,10 @@
 """Context over HTTP."""
 
 import httpx
+import pytest
 from support.service import BANK_PATH, check_problem, ok, seal
+
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
 
 
 def test_context_for_a_reader(bank_client: httpx.Client) -> None:

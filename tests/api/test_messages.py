@@ -220,6 +220,7 @@ def test_a_body_that_is_not_declared_as_json_is_refused(client: httpx.Client, me
     check_problem(client.post(MESSAGES, content=body, headers=headers), 415, "unsupported-media-type")
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_a_message_over_the_limit_stores_nothing(client: httpx.Client) -> None:
     small = {"role": "user", "content": "small"}
     huge = {"role": "tool", "content": "x" * ((1 << 20) + 1)}

@@ -4,9 +4,12 @@ import io
 
 import httpx
 import numpy as np
+import pytest
 from PIL import Image
 from safetensors.numpy import load as load_safetensors
 from support.service import BANK_PATH, LATER, check_problem, ok, seal
+
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
 
 
 def test_a_page_has_an_image_at_every_tier_that_the_memory_holds(bank_client: httpx.Client) -> None:

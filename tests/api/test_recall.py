@@ -17,6 +17,8 @@ from support.service import BANK, BANK_PATH, LATER, NOW, check_problem, ok, seal
 from foxing.encoder import Codec, Reading, VisionTokens, load_codec
 from foxing.memory import Memory, MemoryOptions
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 
 def store_open_message(client: httpx.Client) -> None:
     """Stores message "new", which stays open."""

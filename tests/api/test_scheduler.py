@@ -32,7 +32,7 @@ def eventually(condition: Callable[[], bool]) -> None:
 
 def test_the_clock_seals_and_ages(memory: Memory) -> None:
     memory.store("b", [{"role": "user", "content": "soon a page", "created_at": datetime.now(UTC) - timedelta(days=9)}])
-    memory.set_policy("b", {"seal_after": "PT1S", "steps": [{"after": "PT2S", "tier": "tiny"}]})
+    memory.set_policy("b", {"age_from": "message", "steps": [{"after": "P7D", "tier": "tiny"}], "seal_after": "P1D"})
     with serve(memory, ageing_enabled=True, ageing_interval_s=0.05) as client:
         eventually(lambda: [page.tier for page in memory.pages("b").pages] == ["tiny"])
         eventually(lambda: metric_samples(client).get("foxing_pages_aged_total{trigger=tick}") == 1)

@@ -16,6 +16,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
 
 
+@pytest.fixture(autouse=True)
+def _words_alone(words_alone: None) -> None:
+    """Nothing is embedded unless a test asks for it."""
+
+
 @pytest.fixture
 def locomo_file(tmp_path: Path) -> Path:
     """One conversation of four turns, and a question with evidence among others without any."""

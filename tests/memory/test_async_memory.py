@@ -12,6 +12,7 @@ SAID = {"id": "m", "role": "user", "content": "We ship Titan on 14 March.", "cre
 
 async def use(path: Path) -> None:
     async with await AsyncMemory.open(path) as memory:
+        await memory.set_policy("ana", {"age_from": "message"})
         assert (await memory.store("ana", [SAID], thread="titan")).stored == 1
         assert [span.message_id for span in (await memory.recall("ana", "Titan")).spans] == ["m"]
         assert [message.text async for message in memory.export("ana")] == [SAID["content"]]

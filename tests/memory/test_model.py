@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from foxing.encoder import Codec, load_codec
-from foxing.memory import Conflict, Memory, NewMessage
-from foxing.memory.values.policy import Policy, PolicyStep
+from foxing.memory import Conflict, Memory, NewMessage, Policy, PolicyStep
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("message_ages")]
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -14,7 +14,7 @@ from foxing.memory.storage.database import Database
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("message_ages")]
 
 
 def test_rows_of_every_kind_survive_an_upgrade(

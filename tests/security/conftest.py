@@ -10,6 +10,11 @@ from support.service import serve, store_conversation
 from foxing.memory import Memory, MemoryOptions
 
 
+@pytest.fixture(autouse=True)
+def _past_conversations(message_ages: None) -> None:
+    """Pages age from when their messages were said."""
+
+
 @pytest.fixture
 def memory(database_url: str) -> Iterator[Memory]:
     with Memory(database_url) as memory:

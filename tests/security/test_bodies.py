@@ -12,6 +12,8 @@ from support.service import check_problem
 
 from foxing.api.settings import load_settings
 
+pytestmark = pytest.mark.usefixtures("words_alone")
+
 JSON = {"Content-Type": "application/json"}
 MESSAGES = "/v1/banks/agent-7/messages"
 MIB = 1 << 20

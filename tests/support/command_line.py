@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from foxing.api.cli.context import State
 from foxing.api.cli.main import app
 
+from .processes import ForkedProcess, start_python
+
 
 class Foxing:
     """Runs the command in process, on one database."""
@@ -52,8 +54,13 @@ class Foxing:
         return document
 
 
-def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+def start(*arguments: str, **environment: str) -> ForkedProcess:
     """Starts the command as a process; `environment` is added to that of the test."""
+    return start_python("from foxing.api.cli.main import main; main()", *arguments, **environment)
+
+
+def start_anew(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """The same in a new interpreter, for what depends on how it starts."""
     command = [sys.executable, "-m", "foxing.api.cli.main", *arguments]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}

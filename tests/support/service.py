@@ -16,6 +16,7 @@ from foxing.memory import Memory
 BANK = "agent-7"
 BANK_PATH = f"/v1/banks/{BANK}"
 MESSAGES = 24
+TIMEOUT_S = 600  # reached only by a test that fails
 STARTS_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 #: Soon after the conversation, and when its page is due for `tiny`.
 NOW = "2026-01-05T12:00:00Z"
@@ -32,7 +33,7 @@ FACTS = (
 def serve(memory: Memory | None = None, **settings: Any) -> Iterator[httpx.Client]:
     """A client of a running service. The clock is off unless `settings` enable it."""
     app = create_app(load_settings({"ageing_enabled": False, **settings}), memory)
-    with BackgroundServer(app) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+    with BackgroundServer(app) as server, httpx.Client(base_url=server.url, timeout=TIMEOUT_S) as client:
         yield client
 
 
@@ -66,7 +67,8 @@ def metric_samples(client: httpx.Client) -> dict[str, float]:
 
 
 def store_conversation(memory: Memory) -> None:
-    """Stores `MESSAGES` messages, a minute apart, in thread "titan" of the bank."""
+    """Stores `MESSAGES` messages, a minute apart, in thread "titan" of the bank, whose ages count from then."""
+    memory.set_policy(BANK, {"age_from": "message"})
     memory.store(
         BANK,
         [

@@ -35,6 +35,11 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def set_message_ages(foxing: Foxing, bank: str) -> None:
+    """Has ages count from when messages were said: what is imported here is old at once."""
+    foxing.json("policy", "--bank", bank, "--set", "-", stdin='{"age_from": "message"}')
+
+
 def test_every_command_has_help() -> None:
     runner = CliRunner()
     top = runner.invoke(app, ["--help"])
@@ -140,6 +145,7 @@ def test_recall_where_metadata_has_a_value(foxing: Foxing, tmp_path: Path) -> No
 
 @pytest.mark.both_databases
 def test_a_bank_is_sealed_read_and_aged(foxing: Foxing, file: Path) -> None:
+    set_message_ages(foxing, "b")
     foxing.text("import", str(file), "--bank", "b")
     assert foxing.json("banks")["banks"][0]["open_messages"] == 12
     sealed = foxing.json("seal", "--bank", "b", "--now", "2026-01-05T12:00:00Z")
@@ -165,7 +171,8 @@ def test_a_bank_is_sealed_read_and_aged(foxing: Foxing, file: Path) -> None:
     assert "1 tiny" in foxing.text("banks")
 
 
-def test_recall(foxing: Foxing, file: Path) -> None:
+def test_recall(foxing: Foxing, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOXING_EMBEDDER", "none")  # the order is that of words alone
     foxing.text("import", str(file), "--bank", "b")
     result = foxing.json("recall", "when does Titan ship?", "--bank", "b", "--limit", "2")
     assert len(result["spans"]) == 2
@@ -275,6 +282,7 @@ def test_the_option_overrides_the_setting(
 
 
 def test_worker_once_seals_and_ages(foxing: Foxing) -> None:
+    set_message_ages(foxing, "b")
     with Memory(foxing.database) as memory:
         memory.store("b", [{"role": "user", "content": "old", "created_at": SENT_AT}])
     report = foxing.json("worker", "--once")
@@ -299,6 +307,7 @@ def test_worker_once_exits_with_1_if_a_bank_failed_and_does_the_others(foxing: F
     """A broken policy stands in for whatever makes a job fail."""
     with Memory(foxing.database) as memory:
         for bank in ("a", "b"):
+            set_message_ages(foxing, bank)
             memory.store(bank, [{"role": "user", "content": "old", "created_at": SENT_AT}])
     execute(foxing.database, "UPDATE banks SET policy = :policy WHERE name = 'a'", policy='{"fresh": "none"}')
     result = foxing.run("worker", "--once", "--json")
@@ -310,6 +319,7 @@ def test_worker_once_exits_with_1_if_a_bank_failed_and_does_the_others(foxing: F
 
 
 def test_ageing_is_undone_and_messages_are_erased(foxing: Foxing, file: Path) -> None:
+    set_message_ages(foxing, "ana")
     foxing.json("import", str(file), "--bank", "ana")
     foxing.json("seal", "--bank", "ana", "--now", "2026-01-06T09:00:00Z")
     foxing.json("age", "--bank", "ana", "--now", "2026-01-20T09:00:00Z")

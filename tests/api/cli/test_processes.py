@@ -3,8 +3,6 @@
 import itertools
 import json
 import signal
-import subprocess
-import sys
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -12,9 +10,10 @@ from threading import Semaphore
 
 import httpx
 import pytest
-from support.command_line import start
+from support.command_line import start, start_anew
 from support.databases import execute
 from support.operations.checks import check, examples
+from support.processes import start_python
 
 from foxing.memory import Memory
 
@@ -23,7 +22,7 @@ SENT_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 @pytest.mark.both_databases
 def test_serve_answers_and_exits_on_sigterm(database_url: str) -> None:
-    process = start("--database", str(database_url), "serve", "--port", "0", "--json")
+    process = start_anew("--database", database_url, "serve", "--port", "0", "--json")
     try:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
@@ -49,10 +48,10 @@ def test_serve_answers_and_exits_on_sigterm(database_url: str) -> None:
 
 def test_worker_exits_on_sigterm_between_jobs(database_url: str) -> None:
     with Memory(database_url) as memory:
+        memory.set_policy("b", {"age_from": "message"})
         memory.store("b", [{"role": "user", "content": "old", "created_at": SENT_AT}])
-    process = start("--database", str(database_url), "worker", "--json", FOXING_AGEING_INTERVAL_S="3600")
+    process = start("--database", database_url, "worker", "--json", FOXING_AGEING_INTERVAL_S="3600")
     try:
-        assert process.stderr is not None
         assert json.loads(process.stderr.readline())["event"] == "job"
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=120)
@@ -68,11 +67,10 @@ def test_worker_exits_on_sigterm_between_jobs(database_url: str) -> None:
 
 
 def test_a_port_in_use_is_reported(database_url: str) -> None:
-    first = start("--database", str(database_url), "serve", "--port", "0", "--json")
+    first = start("--database", database_url, "serve", "--port", "0", "--json")
     try:
-        assert first.stdout is not None
         port = json.loads(first.stdout.readline())["url"].rpartition(":")[2]
-        second = start("--database", str(database_url), "serve", "--port", port)
+        second = start("--database", database_url, "serve", "--port", port)
         _, error = second.communicate(timeout=120)
         assert second.returncode == 2
         assert f"port {port}" in error
@@ -99,10 +97,8 @@ main()
 
 @pytest.mark.parametrize("command", [["serve", "--port", "0"], ["worker"]], ids=["serve", "worker"])
 def test_a_service_that_still_starts_exits_on_sigterm(database_url: str, command: list[str]) -> None:
-    program = [sys.executable, "-c", OPENING, "--database", database_url, *command]
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start_python(OPENING, "--database", database_url, *command)
     try:
-        assert process.stdout is not None
         assert process.stdout.readline() == "opening\n"
         process.terminate()
         out, log = process.communicate(timeout=120)
@@ -120,7 +116,6 @@ def test_serve_loses_nothing_that_it_acknowledged_when_it_is_told_to_stop_under_
     acknowledged: list[str] = []
     begun = Semaphore(0)
     try:
-        assert service.stdout is not None
         url = json.loads(service.stdout.readline())["url"]
 
         def work(number: int) -> None:
@@ -154,4 +149,4 @@ def test_serve_loses_nothing_that_it_acknowledged_when_it_is_told_to_stop_under_
     assert [execute(database_url, leases.format(table))[0][0] for table in ("jobs", "pages")] == [0, 0]
     with Memory(database_url) as memory:
         assert {span.message_id for span in memory.export("b")} >= set(acknowledged)
-    assert examples(check(database_url, embedder="none")) == []
+    assert examples(check(database_url, embedder="use")) == []

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from support.command_line import Foxing, start
+from support.command_line import Foxing, start_anew
 
 from foxing.memory import Memory
 
@@ -41,7 +41,7 @@ def test_age_reencode_and_import_by_actors(database_path: Path, tmp_path: Path) 
 
 
 def _run(database: Path, *arguments: str) -> dict[str, list[dict[str, object]]]:
-    process = start("--database", str(database), *arguments, "--ray", "--actors", "1", "--json")
+    process = start_anew("--database", str(database), *arguments, "--ray", "--actors", "1", "--json")
     out, error = process.communicate(timeout=300)
     assert process.returncode == 0, error
     document: dict[str, list[dict[str, object]]] = json.loads(out)

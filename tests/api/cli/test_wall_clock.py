@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.command_line import start
+from support.command_line import start_anew
 from support.databases import execute
 from support.wall_clock import WallClock
 
@@ -42,13 +42,14 @@ def test_a_worker_goes_on_when_the_wall_clock_steps(database_url: str, tmp_path:
                     "steps": [{"after": "P2D", "tier": "tiny"}],
                     "keep_text": "until:large",
                     "undo_window": "PT1S",
+                    "age_from": "message",
                 },
             )
             sent = datetime.now(UTC) - timedelta(days=days)
             memory.store(bank, [{"role": "user", "content": "the delivery is late", "created_at": sent}])
             eventually(lambda: [page.tier for page in memory.pages(bank).pages] == ["tiny"], f"{bank} sealed and aged")
 
-        worker = start("--database", database_url, "worker", FOXING_AGEING_INTERVAL_S="0.1", **clock.environment)
+        worker = start_anew("--database", database_url, "worker", FOXING_AGEING_INTERVAL_S="0.1", **clock.environment)
         try:
             works("before", 9)
             clock.step(shift)

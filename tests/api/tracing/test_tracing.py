@@ -37,7 +37,7 @@ def memory(database_url: str) -> Iterator[Memory]:
 def client(memory: Memory, exporter: InMemorySpanExporter) -> Iterator[httpx.Client]:
     settings = load_settings({"ageing_enabled": False, "time_travel": True})
     app = create_app(settings, memory, Tracing(exporter, batched=False))
-    with BackgroundServer(app) as server, httpx.Client(base_url=server.url, timeout=60) as opened:
+    with BackgroundServer(app) as server, httpx.Client(base_url=server.url, timeout=600) as opened:
         yield opened
 
 
@@ -143,6 +143,7 @@ def test_nothing_is_traced_unless_it_is_chosen(
 
 
 def test_metrics_show_how_late_the_work_is_and_how_long_steps_take(memory: Memory, client: httpx.Client) -> None:
+    memory.set_policy(BANK, {"age_from": "message"})
     assert client.post(f"{BANK_PATH}/messages", json=conversation()).status_code == 201
     seal(client)
     memory.tick()  # works out when the page is due

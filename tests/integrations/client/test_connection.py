@@ -20,6 +20,8 @@ from foxing.memory import (
     ToolCall,
 )
 
+pytestmark = pytest.mark.usefixtures("message_ages")
+
 AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NOTHING = Records(records=[], next_cursor=None)
 LATER = "2026-02-20T12:00:00Z"

@@ -11,6 +11,8 @@ from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.langchain import FoxingRetriever
 from foxing.memory import InvalidInput
 
+pytestmark = pytest.mark.usefixtures("message_ages")
+
 standard = pytest.importorskip("langchain_tests.integration_tests", reason="needs langchain-tests")
 
 TALK: list[dict[str, object]] = [

@@ -26,6 +26,8 @@ from foxing.memory import Memory
 
 from ..conftest import Service
 
+pytestmark = pytest.mark.usefixtures("message_ages")
+
 #: Gives what MCP's client connects to for a bank.
 Server = Callable[[str], AbstractAsyncContextManager[MCPServer | str]]
 TOOLS = {

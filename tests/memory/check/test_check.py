@@ -17,6 +17,8 @@ from foxing.memory.index.model_source import NONE
 from foxing.memory.index.vectors import MessageVectors
 from foxing.memory.storage.database import Database
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 WRONG = (
     "DELETE FROM posting_segments WHERE bank_id = (SELECT min(id) FROM banks)",
     "UPDATE embeddings SET message_id = 770000 WHERE message_id = (SELECT max(message_id) FROM embeddings)",
@@ -88,4 +90,4 @@ def test_a_text_that_sealing_has_dropped_is_no_problem(database_url: str) -> Non
         memory.store("ana", [{"role": "user", "content": "The delivery is late again."}])
         memory.seal("ana")
     assert execute(database_url, "SELECT count(*) FROM trash") == [(1,)]
-    assert examples(check(database_url, embedder="none")) == []
+    assert examples(check(database_url, embedder="use")) == []

@@ -14,6 +14,8 @@ from foxing.encoder import VisionTokens
 from foxing.memory import Memory
 from foxing.memory.storage.manifest import PageManifest
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 #: What is said of a page, by its number.
 SAID = {

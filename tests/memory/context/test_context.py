@@ -14,9 +14,10 @@ from pydantic import TypeAdapter
 from support.texts import chat
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory import ContextRequest, ContextResult, Memory, MemoryOptions, NewMessage
-from foxing.memory.errors import InvalidInput, NotFound
+from foxing.memory import ContextRequest, ContextResult, InvalidInput, Memory, MemoryOptions, NewMessage, NotFound
 from foxing.renderer.readers import Readers, UnknownReader
+
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
 
 BANK = "agent"
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -262,7 +263,7 @@ def test_the_form_is_that_of_the_reader_by_default(memory: Memory) -> None:
 
 def test_a_page_that_fades_is_shown_as_it_is_held(memory: Memory) -> None:
     before = build(memory, "cheap", 700, QUESTION)
-    memory.set_policy(BANK, {"steps": [{"after": "P1D", "tier": "micro"}]})
+    memory.set_policy(BANK, {"steps": [{"after": "P1D", "tier": "micro"}], "age_from": "message"})
     memory.age(BANK, now=NOW + timedelta(days=400))
     after = build(memory, "cheap", 700, QUESTION)
     assert images(after) != images(before)

@@ -7,8 +7,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from foxing.memory import Conflict, Memory, StorageError
-from foxing.memory.errors import MemoryFault
+from foxing.memory import Conflict, Memory, MemoryFault, StorageError
 from foxing.memory.ingest.group_commit import GroupCommit
 
 THREADS = 8

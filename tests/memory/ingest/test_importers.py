@@ -1,9 +1,5 @@
 import gzip
 import json
-import os
-import signal
-import subprocess
-import sys
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,11 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.processes import start_python
 
-from foxing.memory import Memory
-from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
+from foxing.memory import (
+    Conflict,
+    InvalidInput,
+    InvalidTime,
+    Memory,
+    MemoryOptions,
+    MessageTooLarge,
+    TextPart,
+    ToolCall,
+    ToolResult,
+)
 from foxing.memory.ingest.importers import ImportReport, import_file, source
-from foxing.memory.values.parts import TextPart, ToolCall, ToolResult
 
 NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)
 TALK = {
@@ -318,20 +323,15 @@ def test_killed_import_resumes_when_run_again(database_url: str, tmp_path: Path)
     ]
     path = write_lines(tmp_path / "long.jsonl", *lines)
     program = (
-        "import sys; from pathlib import Path; from foxing.memory import Memory; "
+        "import sys; from pathlib import Path; from foxing.memory import Memory, MemoryOptions; "
         "from foxing.memory.ingest.importers import import_file; "
-        "import_file(Memory(sys.argv[1]), Path(sys.argv[2]), bank='b', "
+        "import_file(Memory(sys.argv[1], options=MemoryOptions(embedder='none')), Path(sys.argv[2]), bank='b', "
         "progress=lambda done, total: print(done, flush=True))"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(database_url), str(path)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    with Memory(database_url) as memory:
+    with start_python(program, database_url, str(path)) as process:
+        process.stdout.readline()
+        process.kill()
+    with Memory(database_url, options=MemoryOptions(embedder="none")) as memory:
         before = memory.bank("b").messages
         assert 500 <= before < 8_000
         assert before % 500 == 0

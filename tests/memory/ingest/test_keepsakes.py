@@ -4,6 +4,8 @@ import pytest
 
 from foxing.memory.ingest.keepsakes import Keepsake, find_keepsakes, within_budget
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 
 def kept(text: str) -> list[str]:
     return [text[start:stop] for start, stop, _ in find_keepsakes(text)]

@@ -11,6 +11,8 @@ from support.search_doubles import indexed_terms
 from foxing.memory import Memory, Policy
 from foxing.memory.text.terms import terms
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 WORDS = "The delivery is late again and nobody in the office knows why. "
@@ -136,7 +138,9 @@ def test_sizes_are_in_bytes(memory: Memory) -> None:
     assert memory.bank("bo").bytes.metadata > memory.bank("cy").bytes.metadata + 2 * 200
     for name in ("ana", "bo", "cy"):
         held = memory.bank(name).bytes
-        assert held.total == (held.tokens + held.text + held.index + held.keepsakes + held.metadata + held.trash)
+        words = held.tokens + held.text + held.index + held.keepsakes + held.metadata + held.trash
+        assert held.total == words + held.embeddings + held.records
+        assert held.embeddings > 0
 
 
 def test_ageing_at_the_latest_possible_time(memory: Memory) -> None:

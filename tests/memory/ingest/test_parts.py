@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from foxing.memory import Conflict, InvalidInput, Memory, MessageTooLarge
+from foxing.memory import Conflict, InvalidInput, Memory, MessageTooLarge, TextPart, ToolCall, ToolResult
 from foxing.memory.pages.message_parts import open_message, recalled_message
 from foxing.memory.storage.repositories import banks, messages
-from foxing.memory.values.parts import TextPart, ToolCall, ToolResult
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 CALL = {"type": "tool_call", "id": "call_1", "name": "find_issue", "arguments": {"query": "offline maps", "limit": 3}}

@@ -9,7 +9,7 @@ from support.operations.checks import check, examples
 
 from foxing.memory import Memory, Policy
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("no_decoding_in_transactions")]
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -62,7 +62,7 @@ def test_pages_without_erased_messages_are_encoded_once(
     assert (len(report.pages), report.open_messages) == (PAGES, 0)
     assert encoded <= PAGES + 2 * len(erased)  # a message is on two pages at most
     assert read == {str(number): said(number) for number in range(MESSAGES) if number not in erased}
-    assert examples(check(database_url, embedder="none")) == []
+    assert examples(check(database_url, embedder="use")) == []
 
 
 def test_a_bank_that_is_erased_from_all_the_time_gives_the_worker_back(database_url: str, other: Memory) -> None:
@@ -77,7 +77,7 @@ def test_a_bank_that_is_erased_from_all_the_time_gives_the_worker_back(database_
         assert memory.tick().failed_banks == {}
         assert memory.bank("ana").open_messages == 0
         assert {span.message_id for span in memory.export("ana")} == {str(n) for n in range(len(erased), MESSAGES)}
-    assert examples(check(database_url, embedder="none")) == []
+    assert examples(check(database_url, embedder="use")) == []
 
 
 def test_another_process_that_seals_takes_the_pages_over(database_url: str, other: Memory) -> None:

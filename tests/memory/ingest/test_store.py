@@ -109,6 +109,7 @@ def test_idempotency_key_returns_the_first_answer_again(memory: Memory) -> None:
         memory.store("ana", [{"role": "user", "content": "other"}], idempotency_key="k")
 
 
+@pytest.mark.usefixtures("words_alone")
 @pytest.mark.both_databases
 def test_banks_are_isolated(memory: Memory) -> None:
     memory.store("ana", [{"role": "user", "content": "the password is swordfish", "id": "m"}])

@@ -9,6 +9,8 @@ import pytest
 
 from foxing.memory import Forgotten, InvalidPolicy, Memory, NotFound, Policy, PolicyStep
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")
+
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 SENTENCES = (

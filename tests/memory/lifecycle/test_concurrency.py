@@ -1,8 +1,6 @@
 """Threads and processes working in one memory at once: nothing is lost or done twice, and recalls are consistent."""
 
 import json
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,18 +12,21 @@ from threading import Event, Lock
 import pytest
 from support.databases import execute
 from support.hooked_codec import HookedCodec
+from support.processes import start_python
 
 from foxing.encoder import Reading, load_codec
 from foxing.memory import Memory, Policy, RecalledMessage
 from foxing.memory.lifecycle import age
 from foxing.memory.pages.decode_queue import DecodeQueue
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")
+
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 TIMEOUT_S = 180  # reached only by a test that fails
 #: Pages are decoded from the start, at a tier that is read without errors.
-NO_TEXT = Policy(keep_text="until:large")
+NO_TEXT = Policy(keep_text="until:large", age_from="message")
 
 
 def message(key: str, minute: int, text: str = "The delivery is late again") -> dict[str, object]:
@@ -125,15 +126,10 @@ def test_two_processes_do_the_work_once(database_url: str) -> None:
             memory.store("ana", [message(str(n), n) for n in range(first, first + 5)])
             memory.seal("ana")
         memory.store("ana", [message(str(n), n, 8 * "The delivery is late again, ") for n in range(20, 100)])
-        command = [sys.executable, "-W", "ignore", "-c", WORK, str(database_url), (START + 10 * DAY).isoformat()]
-        workers = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
-        ]
+        workers = [start_python(WORK, database_url, (START + 10 * DAY).isoformat()) for _ in range(2)]
         for worker in workers:
-            assert worker.stdout is not None
             assert worker.stdout.readline() == "ready\n"
         for worker in workers:
-            assert worker.stdin is not None
             worker.stdin.write("go\n")
             worker.stdin.flush()
         answers = [json.loads(worker.communicate(timeout=TIMEOUT_S)[0]) for worker in workers]
@@ -188,7 +184,7 @@ def test_a_recall_sees_one_state_of_the_memory(database_url: str) -> None:
     codec = HookedCodec()
     with Memory(database_url, codec=codec) as memory, Memory(database_url) as other:
         other.store("ana", [message(f"{n:02d}", n) for n in range(40)])
-        other.set_policy("ana", Policy(keep_text="until:large"))
+        other.set_policy("ana", NO_TEXT)
         other.seal("ana")
 
         def meanwhile() -> None:

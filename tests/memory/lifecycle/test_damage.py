@@ -12,6 +12,8 @@ from foxing.encoder import CodecError, VisionTokens
 from foxing.encoder.native.codec import NativeCodec
 from foxing.memory import Memory, Policy, TokensDamaged
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")
+
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 TEXT = "The delivery is late again, says note"

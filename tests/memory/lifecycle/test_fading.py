@@ -14,6 +14,8 @@ from support.texts import NAMES, RARE, chat
 from foxing.memory import Forgotten, InvalidInput, Memory, NewMessage, Policy, PolicyStep, RecalledMessage
 from foxing.memory.text.terms import terms
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")
+
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 ADDRESS = "https://example.org/orders/7f3a91c2"
@@ -67,7 +69,9 @@ def left(faded: Memory) -> dict[str, RecalledMessage]:
 def age(memory: Memory, *tiers: str, keep_text: str = "fresh") -> dict[str, RecalledMessage]:
     """The messages after their page has moved to each tier in turn."""
     for tier in tiers:
-        memory.set_policy("ana", Policy(steps=(PolicyStep(after=DAY, tier=tier),), keep_text=keep_text))
+        memory.set_policy(
+            "ana", Policy(steps=(PolicyStep(after=DAY, tier=tier),), keep_text=keep_text, age_from="message")
+        )
         assert memory.age("ana", now=START + 400 * DAY).unreadable == []
     return {span.message_id: span for span in memory.export("ana")}
 
@@ -157,7 +161,7 @@ def test_kept_text_does_not_fade_until_it_is_dropped(memory: Memory) -> None:
 
 def test_a_dry_run_and_a_preview_say_what_fades(memory: Memory) -> None:
     page = memory.pages("ana").pages[0]
-    memory.set_policy("ana", Policy(steps=(PolicyStep(after=DAY, tier="micro"),)))
+    memory.set_policy("ana", Policy(steps=(PolicyStep(after=DAY, tier="micro"),), age_from="message"))
     move = memory.age("ana", now=START + 400 * DAY, dry_run=True).moved[0]
     preview = memory.preview_page("ana", page.id, "micro")
     assert (preview.from_tier, preview.to_tier) == ("base", "micro")

@@ -18,7 +18,7 @@ from foxing.memory.lifecycle.job_runner import JobResult
 from foxing.memory.lifecycle.jobs import MAX_RETRY_DELAY, retry_delay
 from foxing.memory.storage.repositories.jobs import QueueLength
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")]
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

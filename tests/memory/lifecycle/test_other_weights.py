@@ -9,6 +9,8 @@ from foxing.encoder import load_codec
 from foxing.encoder.bench import accuracy
 from foxing.memory import Memory, TokensDamaged
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")
+
 
 def test_a_codec_that_reads_other_weights_recalls_their_pages(bank: SampleBank, memory: Memory) -> None:
     assert set(weights_of(memory).values()) == {bank.weights} != {memory.codec.weights}

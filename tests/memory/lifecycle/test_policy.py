@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from foxing.memory.errors import InvalidPolicy
-from foxing.memory.values.policy import Policy, PolicyStep
+from foxing.memory import InvalidPolicy, Policy, PolicyStep
 from foxing.renderer import all_tiers
 
 EVERY_TIER = all_tiers()

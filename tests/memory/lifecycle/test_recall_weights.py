@@ -12,6 +12,8 @@ from support.texts import chat
 from foxing.memory import ContextRequest, Memory, MemoryOptions, NewMessage, NotFound, Policy, PolicyStep
 from foxing.memory.lifecycle import recall_weights
 
+pytestmark = pytest.mark.usefixtures("message_ages")
+
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 #: Two messages that are alike to a tier: of one length, without names, numbers or negations.
@@ -68,7 +70,7 @@ def test_what_is_recalled_often_fades_later(opened: Callable[..., Memory], words
         before = {m.message_id: m.after for m in memory.preview_page("ana", page, "micro").messages}
         for _ in range(12):
             assert [span.message_id for span in memory.recall("ana", words, limit=1).spans] == [often]
-        memory.set_policy("ana", Policy(steps=(PolicyStep(after=DAY, tier="micro"),)))
+        memory.set_policy("ana", Policy(steps=(PolicyStep(after=DAY, tier="micro"),), age_from="message"))
         assert len(memory.age("ana", now=START + 30 * DAY).moved) == 1
         kept = memory.message("ana", often)
         assert kept.kept > 2 * memory.message("ana", seldom).kept

@@ -19,6 +19,8 @@ from foxing.encoder import UNREADABLE, Reading, VisionTokens, load_codec
 from foxing.encoder.bench import accuracy
 from foxing.memory import Memory, NotFound
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 
 def test_a_dry_run_reports_pages_and_bytes_and_writes_nothing(bank: SampleBank, memory: Memory) -> None:
     before = bank.rows()

@@ -1,14 +1,11 @@
 """Reencoding that is interrupted, killed, or overtaken by another change."""
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import support
 from support.other_weights import BANK, BothWeights, SampleBank, exactness, reencoded_ids, weights_of
+from support.processes import start_python
 
 #: One page at a time, so that the process can be killed between two.
 REENCODE = """
@@ -44,15 +41,7 @@ def test_an_interrupted_run_resumes(bank: SampleBank, monkeypatch: pytest.Monkey
 
 
 def test_a_killed_process_leaves_every_page_intact(bank: SampleBank, other_weights: Path) -> None:
-    folder = next(iter(support.__path__))
-    path = os.pathsep.join([str(Path(folder).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", REENCODE, str(bank.database), str(other_weights)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": path},
-    ) as process:
-        assert process.stdout is not None
+    with start_python(REENCODE, str(bank.database), str(other_weights)) as process:
         assert process.stdout.readline() == "1\n"
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -15,11 +15,22 @@ from support.databases import execute
 from support.hooked_codec import HookedCodec
 from support.plugins import InstallPlugin
 
-from foxing.encoder import CODECS, CodecOptions, CodecPlugin, Dependencies, Reading, TierSpec, TokensError, VisionTokens
-from foxing.encoder.contract import UNREADABLE
+from foxing.encoder import (
+    CODECS,
+    UNREADABLE,
+    CodecOptions,
+    CodecPlugin,
+    Dependencies,
+    Reading,
+    TierSpec,
+    TokensError,
+    VisionTokens,
+)
 from foxing.memory import Memory, TokensDamaged
 from foxing.memory.storage.manifest import PageManifest
 from foxing.renderer import BLANK, PRINTED_PAGE, TOKEN_SIDE_PX, Cells, Repertoire, render
+
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

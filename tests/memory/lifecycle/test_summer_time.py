@@ -8,7 +8,7 @@ import pytest
 
 from foxing.memory import Memory
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("message_ages")]
 
 HOUR = timedelta(hours=1)
 #: Zone, and the instant at which its clocks change.

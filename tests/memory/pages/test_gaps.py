@@ -19,6 +19,8 @@ from foxing.memory.storage.repositories.pages import KeepsakeRow, SpanRow
 from foxing.memory.text.terms import terms
 from foxing.renderer import BLANK, GAP_MARK, Entry, PageLayout, Typesetter, code_points, transcribe
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 URL = "https://nursery.example/spring-2026"
 TEXT = f"The hydrangea stands half a metre from the foundation. Order at {URL} before noon, see⋯ you in Lisbon."
@@ -75,6 +77,7 @@ def test_a_gap_is_one_mark_and_leaves_index_and_confidence_alone(database_path: 
     assert not {"half", "metr", "lisbon", "⋯"} & found
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_a_word_with_a_gap_in_it_leaves_the_index(database_path: Path) -> None:
     with read(database_path, FadedCodec("dran", "foun", "noon")) as memory:
         assert "hy⋯gea" in memory.message("ana", "m").text

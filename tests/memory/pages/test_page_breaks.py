@@ -48,7 +48,7 @@ def memory(database_url: str) -> Memory:
 
 
 def age(memory: Memory, tier: str) -> None:
-    memory.set_policy(BANK, {"fresh": "base", "steps": [{"after": "P1D", "tier": tier}]})
+    memory.set_policy(BANK, {"fresh": "base", "steps": [{"after": "P1D", "tier": tier}], "age_from": "message"})
     memory.age(BANK, now=START + timedelta(days=20))
 
 

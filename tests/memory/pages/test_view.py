@@ -12,6 +12,8 @@ from foxing.memory import Memory
 from foxing.renderer import GAP_MARK, WIDE_TAIL
 from foxing.renderer.marks import FILLER_MARK
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 #: Full-width characters after an odd number of narrow ones.
 MIXED = "a 한국어 b 여섯 abc 다섯 글자, the 회의 was moved 오후 x 세시 "
@@ -22,7 +24,7 @@ def test_a_reading_has_no_fillers_and_its_runs_count_characters(database_url: st
     with Memory(database_url, clock=lambda: NOW) as memory:
         memory.store("ana", [{"role": "user", "content": f"{number} {MIXED}" * 3} for number in range(30)])
         page_id = memory.seal("ana").pages[0]
-        memory.set_policy("ana", {"fresh": "base", "steps": [{"after": "P1D", "tier": "micro"}]})
+        memory.set_policy("ana", {"fresh": "base", "steps": [{"after": "P1D", "tier": "micro"}], "age_from": "message"})
         if tier == "micro":
             memory.age("ana", now="2026-04-01")
         reading = memory.read_page("ana", page_id)

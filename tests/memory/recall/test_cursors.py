@@ -15,6 +15,8 @@ from foxing.memory.index.search_index import SearchQuery
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks
 
+pytestmark = pytest.mark.usefixtures("words_alone", "message_ages")
+
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 

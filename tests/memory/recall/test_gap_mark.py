@@ -9,6 +9,8 @@ from support.faded import BANK, make_faded_bank
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import InvalidInput, Memory
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "words_alone", "message_ages")
+
 
 @pytest.fixture(scope="module")
 def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:

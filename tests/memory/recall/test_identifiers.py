@@ -16,6 +16,8 @@ from foxing.memory.pages.splice import SplicedText
 from foxing.renderer import Transcription
 from foxing.renderer.fading import FadedText
 
+pytestmark = pytest.mark.usefixtures("words_alone", "message_ages")
+
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 DUE = (("base", 0), ("small", 8), ("tiny", 31), ("micro", 366))
 
@@ -77,7 +79,14 @@ TALK = (
 )
 
 
-@pytest.mark.parametrize(("beside", "per_page"), [(0, 1), (3, 8), (8, None)], ids=["one", "eight", "as many as fit"])
+@pytest.mark.parametrize(
+    ("beside", "per_page"),
+    [
+        pytest.param(0, 1, id="one", marks=pytest.mark.slow),
+        pytest.param(3, 8, id="eight"),
+        pytest.param(8, None, id="as many as fit", marks=pytest.mark.slow),
+    ],
+)
 def test_identifiers_are_found_and_shown_exactly_at_every_tier(
     database_url: str, beside: int, per_page: int | None
 ) -> None:

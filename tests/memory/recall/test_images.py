@@ -13,6 +13,8 @@ from support.texts import chat
 from foxing.memory import Memory, RecalledImages
 from foxing.renderer.readers import Readers
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 BANK = "ana"
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 QUERY = "the garden by the river, at the table, in the summer, with the music of the story"
@@ -74,7 +76,7 @@ def test_a_page_that_faded_is_laid_out_as_it_is_held(tmp_path: Path) -> None:
         memory.store(BANK, chat(60, START))
         memory.seal(BANK)
         before = memory.recall_images(BANK, QUERY, reader="claude")
-        memory.set_policy(BANK, {"steps": [{"after": "P1D", "tier": "micro"}]})
+        memory.set_policy(BANK, {"steps": [{"after": "P1D", "tier": "micro"}], "age_from": "message"})
         memory.age(BANK)
         after = memory.recall_images(BANK, QUERY, reader="claude")
     assert {image.tier for image in after.images} == {"micro"}

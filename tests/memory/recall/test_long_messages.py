@@ -14,6 +14,8 @@ from foxing.memory.index import packed_index
 from foxing.memory.index.packed_index import PackedIndex
 from foxing.memory.storage.database import Database
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "words_alone", "message_ages")
+
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
 PASSAGES = (1, 1, 1, 2, 3, 5, 9, 40)
@@ -49,7 +51,7 @@ class Bank:
         self.random = Random(seed)
         self.now = START
         self.memory = Memory(url, clock=lambda: self.now, options=options)
-        self.memory.set_policy("ana", {"undo_window": "P20D", "seal_after": "P300D"})
+        self.memory.set_policy("ana", {"undo_window": "P20D", "seal_after": "P300D", "age_from": "message"})
         #: id → the words of each passage, of the messages that are there and of those that were erased
         self.held: dict[str, list[list[str]]] = {}
         self.erased: dict[str, list[list[str]]] = {}

@@ -11,7 +11,7 @@ from foxing.memory import Conflict, InvalidCursor, InvalidInput, Memory
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.values.metadata import MAX_METADATA_BYTES
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("words_alone", "message_ages")]
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 KEY = """a "quoted" key, $.with [0] 'all'"""

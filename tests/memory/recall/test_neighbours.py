@@ -12,6 +12,8 @@ from foxing.memory.recall.ranking import LENDERS, TimePreference, lend, lenders,
 from foxing.memory.text.passages import document_key, message_of
 from foxing.memory.text.times import Window
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "words_alone", "message_ages")
+
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 TALK = ("hello", "how was it", "where did you stay in Lisbon", "at my aunt's", "nice", "sunny too", "bye", "see you")

@@ -12,6 +12,8 @@ import pytest
 from foxing.memory import InvalidCursor, Memory, RecallResult
 from foxing.memory.recall.cursors import encode_cursor
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "words_alone", "message_ages")
+
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -195,7 +197,7 @@ def _bank_with_history(url: str) -> tuple[Memory, list[Callable[[], object]], se
     random = Random(3)
     moment = [NOW]
     memory = Memory(url, clock=lambda: moment[0])
-    memory.set_policy("ana", {"undo_window": "P90D", "seal_after": "P300D"})
+    memory.set_policy("ana", {"undo_window": "P90D", "seal_after": "P300D", "age_from": "message"})
     for number in range(20):
         length = random.choice([1, 1, 2, 8, 20])
         text = "\n\n".join(

@@ -13,6 +13,8 @@ from support.search_doubles import HashingEmbedder
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.text.passages import LONGEST, MOST, Passage, split_passages
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "words_alone", "message_ages")
+
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 TOPICS = ("bridge", "harbour", "orchard", "library", "tunnel", "market", "chapel", "railway", "brewery", "theatre")

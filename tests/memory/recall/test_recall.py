@@ -9,6 +9,8 @@ from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import InvalidCursor, InvalidInput, InvalidTime, Memory, NotFound
 from foxing.renderer.readers import UnknownReader
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "words_alone", "message_ages")
+
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 

@@ -7,7 +7,7 @@ import pytest
 
 from foxing.memory import InvalidCursor, InvalidInput, Memory, RecallQuery
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("words_alone", "message_ages")]
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 ROLES = ("system", "user", "assistant", "tool", "developer")

@@ -18,6 +18,8 @@ from foxing.memory.recall.conformance import INDEX_CHECKS, IndexedBank
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import postings as stored_postings
 
+pytestmark = pytest.mark.usefixtures("words_alone", "message_ages")
+
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 WORDS = ("apple", "bridge", "candle", "dragon", "engine", "forest")

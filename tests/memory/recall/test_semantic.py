@@ -309,7 +309,7 @@ def test_embeddings_hold_what_is_left_of_a_page(database_url: str) -> None:
     with opened(database_url, HashingEmbedder()) as memory:
         memory.store("ana", CHAT)
         before = codes(database_url)
-        memory.set_policy("ana", {"steps": [{"after": "P8D", "tier": "micro"}]})
+        memory.set_policy("ana", {"steps": [{"after": "P8D", "tier": "micro"}], "age_from": "message"})
         memory.seal("ana")
         assert codes(database_url) == before
         memory.age("ana", now=NOW + 30 * DAY)
@@ -326,7 +326,7 @@ def test_without_the_embedder_codes_of_what_fades_go(database_url: str) -> None:
     with opened(database_url, HashingEmbedder()) as memory:
         memory.store("ana", CHAT)
     with opened(database_url, "none") as memory:
-        memory.set_policy("ana", {"steps": [{"after": "P8D", "tier": "micro"}]})
+        memory.set_policy("ana", {"steps": [{"after": "P8D", "tier": "micro"}], "age_from": "message"})
         memory.seal("ana")
         memory.age("ana", now=NOW + 30 * DAY)
         whole = {key for key in codes(database_url) if not memory.message("ana", key).gaps}

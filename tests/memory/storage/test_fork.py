@@ -95,4 +95,4 @@ def test_a_forked_process_cannot_use_the_memory_of_its_parent(database_url: str)
     else:
         assert lines == ["own worked"] * 4
         assert ben == {"after", *(f"own-{number}" for number in range(4))}
-    assert examples(check(database_url, embedder="none")) == []
+    assert examples(check(database_url, embedder="use")) == []

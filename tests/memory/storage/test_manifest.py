@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foxing.memory.errors import StorageError
+from foxing.memory import StorageError
 from foxing.memory.storage.manifest import DIGEST_BYTES, PageManifest, PageMessages, Place, SealedMessage
 
 TEXTS = st.text(max_size=12)

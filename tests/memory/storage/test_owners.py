@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Table, make_url, text
 from sqlalchemy.exc import ProgrammingError
 from support.databases import PostgresServer, execute
 
-from foxing.memory import Conflict, Memory, NotFound, StorageError, StoreResult
+from foxing.memory import Conflict, DatabaseOptions, Memory, NotFound, StorageError, StoreResult
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.storage import schema
-from foxing.memory.storage.database import Database, DatabaseOptions
+from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import (
     banks,
     embeddings,
@@ -28,6 +28,8 @@ from foxing.memory.storage.repositories import (
     schedule,
     trash,
 )
+
+pytestmark = pytest.mark.usefixtures("message_ages")
 
 ROLE = "tenant"
 TENANT = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO tenant"

@@ -12,8 +12,9 @@ from support.databases import PostgresServer, execute
 from support.operations.checks import check, examples
 
 from foxing.encoder import load_codec
-from foxing.memory import Memory, NotFound
-from foxing.memory.storage.database import DatabaseOptions
+from foxing.memory import DatabaseOptions, Memory, NotFound
+
+pytestmark = pytest.mark.usefixtures("message_ages")
 
 OWNERS = ("ana", "ben", "carla")
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -97,4 +98,4 @@ def test_owners_who_work_at_once_see_their_own_rows_only(url: str) -> None:
     assert dict(tuple(row) for row in execute(url, "SELECT name, owner FROM banks")) == {
         f"notes-{owner}": owner for owner in OWNERS
     }
-    assert examples(check(url, embedder="none")) == []
+    assert examples(check(url, embedder="use")) == []

@@ -1,7 +1,5 @@
 """What PostgreSQL alone can do to a memory: servers that are down, cut connections, limits, full disks."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,13 +8,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import Connection, make_url, text
-from support.command_line import Foxing
+from support.command_line import Foxing, start
 from support.databases import PostgresServer, execute
 from support.service import check_problem, serve
 
-from foxing.memory import DatabaseTooNew, Memory, StorageError
+from foxing.memory import DatabaseOptions, DatabaseTooNew, Memory, StorageError
 from foxing.memory.errors import ConnectionLost, WriteConflict
-from foxing.memory.storage.database import Database, DatabaseOptions, database_url
+from foxing.memory.storage.database import Database, database_url
 from foxing.memory.storage.dialects import postgresql
 from foxing.memory.storage.repositories import banks, schedule
 
@@ -155,8 +153,7 @@ def execute_outside(url: str, statement: str) -> None:
 
 def test_processes_that_migrate_at_once_wait_for_each_other(postgres_server: PostgresServer) -> None:
     url = postgres_server.new_database(migrated=False)
-    command = [sys.executable, "-W", "ignore", "-m", "foxing.api.cli.main", "--database", url, "db", "upgrade"]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
+    processes = [start("--database", url, "db", "upgrade") for _ in range(3)]
     answers = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], answers
 

@@ -7,8 +7,8 @@ from threading import Event, Thread
 
 import pytest
 
-from foxing.memory.errors import StorageError
-from foxing.memory.storage.database import Database, DatabaseOptions
+from foxing.memory import DatabaseOptions, StorageError
+from foxing.memory.storage.database import Database
 
 WRITERS = 20
 

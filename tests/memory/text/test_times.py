@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from foxing.memory.errors import InvalidTime
+from foxing.memory import InvalidTime
 from foxing.memory.text.times import Window, parse_since, parse_until, split_query
 
 SEOUL = ZoneInfo("Asia/Seoul")

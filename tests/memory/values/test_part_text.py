@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foxing.memory import NewMessage
+from foxing.memory import NewMessage, TextPart, ToolCall, ToolResult
 from foxing.memory.values.part_text import parse_parts, render_parts
-from foxing.memory.values.parts import Part, TextPart, ToolCall, ToolResult
+from foxing.memory.values.parts import Part
 from foxing.renderer import Entry, Typesetter
 
 EXAMPLE: list[Part] = [

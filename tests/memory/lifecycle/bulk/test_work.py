@@ -17,6 +17,8 @@ from foxing.memory.bulk.work import BulkWork, ImportRequest
 from foxing.memory.ingest.importers import import_file, importer
 from foxing.memory.lifecycle import age, reencode
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 B = TypeVar("B")
 R = TypeVar("R")
 
@@ -25,6 +27,7 @@ LATER = START + timedelta(days=10)
 
 
 def fill(memory: Memory, pages: int) -> None:
+    memory.set_policy("ana", {"age_from": "message"})
     for number in range(pages):
         at = START + timedelta(minutes=number)
         memory.store("ana", [{"id": str(number), "role": "user", "content": f"Note {number}.", "created_at": at}])

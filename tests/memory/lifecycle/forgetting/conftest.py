@@ -66,5 +66,5 @@ def memory(database_url: str, request: pytest.FixtureRequest) -> Iterator[Memory
     """Without embeddings, unless the test asks for an embedder."""
     options = MemoryOptions(embedder=getattr(request, "param", "none"))
     with Memory(database_url, clock=lambda: START + DAY, options=options) as opened:
-        opened.set_policy("ana", {"undo_window": "P60D"})
+        opened.set_policy("ana", {"undo_window": "P60D", "age_from": "message"})
         yield opened

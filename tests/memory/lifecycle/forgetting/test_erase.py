@@ -12,6 +12,8 @@ from foxing.memory import Conflict, Forgotten, Memory, MemoryOptions, NotFound, 
 from .conftest import DAY, START, said
 from .traces import blobs, in_answers, in_files, in_rows
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 #: Days before the present on which a page was said, and how its bank ages.
 AGES = {"base": 1, "small": 10, "tiny": 40, "micro": 400}
 NOW = START + 500 * DAY
@@ -28,7 +30,7 @@ def memory(database_url: str, request: pytest.FixtureRequest) -> Iterator[Memory
 
 def fill(memory: Memory, bank: str, policy: dict[str, str]) -> list[str]:
     """A bank with a page at each tier and open messages, each with a secret; ids of the secrets."""
-    memory.set_policy(bank, {"undo_window": "P7D", **policy})
+    memory.set_policy(bank, {"undo_window": "P7D", "age_from": "message", **policy})
     secrets = []
     for tier, days in [*reversed(AGES.items()), ("open", 0)]:
         at = NOW - days * DAY - timedelta(hours=1)
@@ -93,6 +95,7 @@ def check_erasure(memory: Memory, database_url: str, keep_text: str) -> None:
 
 
 def test_what_is_left_of_a_faded_page_stays(memory: Memory) -> None:
+    memory.set_policy("ana", {"age_from": "message"})
     memory.store("ana", chat(50, NOW - 400 * DAY))
     memory.seal("ana")
     memory.age("ana")

@@ -2,19 +2,20 @@
 
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 from support.databases import execute
 from support.hooked_codec import HookedCodec
+from support.processes import start_python
 
 from foxing.memory import Memory, MemoryOptions
 
 from .conftest import DAY, START, age, messages, said, stored
 from .traces import in_rows
+
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
 
 KILLS = 1  # of each; more of them show nothing else, and take a second each
 PAGES = 6
@@ -37,10 +38,7 @@ ERASE = SCRIPT + "memory.erase_thread('ana', 'secret', progress=lambda *done: pr
 
 def killed(code: str, url: str, moment: random.Random) -> None:
     """Runs `code` in another process and kills it somewhere in the middle of its work."""
-    arguments = [sys.executable, "-W", "ignore", "-c", code, url, (START + 40 * DAY).isoformat()]
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    with process:
+    with start_python(code, url, (START + 40 * DAY).isoformat()) as process:
         for _ in range(moment.randint(1, 3)):
             assert process.stdout.readline()
         time.sleep(moment.random() * 0.03)
@@ -49,7 +47,7 @@ def killed(code: str, url: str, moment: random.Random) -> None:
 
 def fill(memory: Memory) -> None:
     """Small pages, each with messages of two threads."""
-    memory.set_policy("ana", {"undo_window": "P60D"})
+    memory.set_policy("ana", {"undo_window": "P60D", "age_from": "message"})
     for number in range(PAGES):
         first = 4 * number
         memory.store("ana", [*messages(range(first, first + 2)), *messages(range(first + 2, first + 4), "secret")])

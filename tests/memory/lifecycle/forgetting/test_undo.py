@@ -10,13 +10,15 @@ from foxing.memory import Forgotten, InvalidTime, Memory, NotFound
 
 from .conftest import COUNT, DAY, START, age, messages, said, stored
 
+pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
+
 PAGEFUL = 50  # messages of which words fade
 
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("memory", ["use"], indirect=True, ids=["embedded"])
 def test_undo_brings_back_every_byte(memory: Memory, database_url: str) -> None:
-    memory.set_policy("ana", {"undo_window": "P500D"})
+    memory.set_policy("ana", {"undo_window": "P500D", "age_from": "message"})
     memory.store("ana", [*chat(PAGEFUL, START), *messages([PAGEFUL])])
     memory.seal("ana")
     before = stored(database_url)
@@ -80,7 +82,7 @@ def test_since_restores_what_was_dropped_after_it(memory: Memory, database_url: 
 
 
 def test_what_is_purged_is_said_and_the_rest_comes_back(memory: Memory, database_url: str) -> None:
-    memory.set_policy("ana", {"undo_window": "P10D"})
+    memory.set_policy("ana", {"undo_window": "P10D", "age_from": "message"})
     memory.store("ana", messages(range(COUNT)))
     memory.seal("ana")
     age(memory, 8)
@@ -104,12 +106,12 @@ def test_what_is_purged_is_said_and_the_rest_comes_back(memory: Memory, database
 
 
 def test_a_window_that_ends_earlier_for_what_was_dropped_later(memory: Memory, database_url: str) -> None:
-    memory.set_policy("ana", {"undo_window": "P500D"})
+    memory.set_policy("ana", {"undo_window": "P500D", "age_from": "message"})
     memory.store("ana", chat(PAGEFUL, START))
     memory.seal("ana")
     before = stored(database_url)
     age(memory, 8)  # can be restored until day 508
-    memory.set_policy("ana", {"undo_window": "P1D"})
+    memory.set_policy("ana", {"undo_window": "P1D", "age_from": "message"})
     age(memory, 400, 410)  # words fade, and the places of the others before that are purged
     assert execute(database_url, "SELECT count(*) FROM trash")[0][0] == 1
     assert [page.to_tier for page in memory.undo("ana", now=START + 411 * DAY).restored] == ["base"]

@@ -1,8 +1,6 @@
 """Backups of either database, made while others write, and what is restored from them."""
 
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,11 +10,13 @@ from support.command_line import Foxing
 from support.databases import execute
 from support.operations.backups import made, restored
 from support.operations.checks import check, examples
+from support.processes import start_python
 
 from foxing.memory import DatabaseTooNew, Memory
-from foxing.memory.index.model_source import NONE
 from foxing.memory.storage.backup.postgresql import Programs
 from foxing.memory.storage.backup.values import BackupError
+
+pytestmark = pytest.mark.usefixtures("message_ages")
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -69,17 +69,14 @@ def test_what_is_backed_up_under_load_gives_the_same_answers_elsewhere(
     database_url: str, elsewhere: Callable[[], str], programs: Programs, tmp_path: Path
 ) -> None:
     Memory(database_url).close()
-    load = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", LOAD, database_url, START.isoformat()], stdout=subprocess.PIPE, text=True
-    )
+    load = start_python(LOAD, database_url, START.isoformat())
     path = tmp_path / "of-today.backup"
     try:
         fill(database_url)
-        assert load.stdout is not None
         stored = [int(load.stdout.readline()) for _ in range(2)][-1]
         backup = made(database_url, path, programs)
         assert load.stdout.readline(), "nothing was stored beside the backup"
-        assert examples(check(database_url, embedder=NONE)) == []  # what changes meanwhile is not called wrong
+        assert examples(check(database_url, embedder="use")) == []  # what changes meanwhile is not called wrong
     finally:
         load.kill()
         load.communicate()
@@ -87,7 +84,7 @@ def test_what_is_backed_up_under_load_gives_the_same_answers_elsewhere(
     assert restored(url, path, programs).revision == backup.revision
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert answers(url) == answers(database_url)
-    assert examples(check(url, embedder=NONE)) == []
+    assert examples(check(url, embedder="use")) == []
     with Memory(url) as memory, Memory(database_url) as original:
         ids = [span.message_id for span in memory.export("busy")]
         assert ids == [str(number) for number in range(len(ids))]

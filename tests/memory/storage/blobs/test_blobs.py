@@ -22,7 +22,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories.blobs import contents
 from foxing.memory.storage.repositories.blobs.erasure import find_orphans
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("no_decoding_in_transactions")]
 
 
 def tokens(url: str) -> list[bytes]:
@@ -191,7 +191,7 @@ def test_an_upload_that_was_not_committed_is_an_orphan(
 def test_a_missing_blob_is_an_error_of_its_page_alone(
     memory: Memory, options: DatabaseOptions, database_url: str, storage: Storage
 ) -> None:
-    memory.set_policy("ana", {"keep_text": "until:large"})
+    memory.set_policy("ana", {"keep_text": "until:large", "age_from": "message"})
     fill(memory, pages=2)
     first, second = memory.pages("ana").pages
     reference = BlobReference.read(tokens(database_url)[0])
@@ -237,7 +237,7 @@ def test_a_page_whose_tokens_are_missing_is_not_aged_from_its_text(
 
 
 def test_a_changed_object_is_not_taken_for_the_blob(memory: Memory, storage: Storage) -> None:
-    memory.set_policy("ana", {"keep_text": "until:large"})
+    memory.set_policy("ana", {"keep_text": "until:large", "age_from": "message"})
     fill(memory, pages=1)
     for path in storage.files():
         path.write_bytes(path.read_bytes()[:-1] + b"?")

@@ -1,12 +1,11 @@
 """A process killed while it writes blobs leaves nothing but objects that a sweep removes."""
 
 import signal
-import subprocess
-import sys
 
 import pytest
 from support.databases import execute
 from support.operations.blobs import DAY, MIN_BYTES, START, Storage
+from support.processes import start_python
 
 from foxing.api.memory_factory import open_check
 from foxing.api.settings import load_settings
@@ -62,10 +61,7 @@ def test_nothing_is_lost_and_nothing_is_left(
 
 
 def _run_and_kill(database: str, blobs: str, lines: int) -> None:
-    command = [sys.executable, "-W", "ignore", "-c", WORK, database, blobs, START.isoformat(), str(MIN_BYTES)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    with process:
+    with start_python(WORK, database, blobs, START.isoformat(), str(MIN_BYTES)) as process:
         for _ in range(lines):
             assert process.stdout.readline(), "the process ended before it could be killed"
         process.send_signal(signal.SIGKILL)

@@ -8,7 +8,7 @@ from foxing.memory import Memory
 
 from .conftest import NOW, ODD_TEXT
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")]
 
 DAY = timedelta(days=1)
 

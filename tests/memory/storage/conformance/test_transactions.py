@@ -1,7 +1,5 @@
 """What every dialect must guarantee: snapshots, atomic writes, migrations, and creation without races."""
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -9,10 +7,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
+from support.processes import start_python
 
-from foxing.memory import StorageError
+from foxing.memory import DatabaseOptions, StorageError
 from foxing.memory.storage import schema
-from foxing.memory.storage.database import Database, DatabaseOptions
+from foxing.memory.storage.database import Database
 from foxing.memory.storage.dialects import SQLITE
 from foxing.memory.storage.repositories import banks, messages, open_messages
 
@@ -120,20 +119,10 @@ database.close()
 
 
 def test_processes_that_create_the_same_banks_get_the_same(database: Database, database_url: str) -> None:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", CREATE, database_url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
+    processes = [start_python(CREATE, database_url) for _ in range(2)]
     for process in processes:
-        assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
     for process in processes:
-        assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
     first, second = (process.communicate(timeout=60)[0].split("\n") for process in processes)

@@ -25,7 +25,10 @@ Fill = Callable[[Memory, range], None]
 Check = Callable[[Memory, int], None]
 Work = Callable[[Memory], object]
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # psycopg's open cursors
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # psycopg's open cursors
+    pytest.mark.usefixtures("message_ages"),
+]
 
 
 @pytest.fixture

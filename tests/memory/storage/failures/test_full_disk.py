@@ -19,6 +19,8 @@ from support.service import check_problem, ok, serve
 from foxing.memory import Memory, StorageError
 from foxing.memory.storage import schema
 
+pytestmark = pytest.mark.usefixtures("message_ages")
+
 DISK_MB = 24
 MESSAGES = 400
 BATCH = 20

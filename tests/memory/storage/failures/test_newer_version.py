@@ -15,7 +15,7 @@ NEWER = "2999_01_01_0001"
 
 Fill = Callable[[Memory, range], None]
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("message_ages")]
 
 
 @pytest.fixture
