@@ -35,23 +35,23 @@ class Operation:
 
 
 #: Returns a context manager that is entered when an operation begins and exited when it ends, with its error if any.
-Watcher = Callable[[Operation], AbstractContextManager[object]]
+Hook = Callable[[Operation], AbstractContextManager[object]]
 
-_watchers: tuple[Watcher, ...] = ()
+_hooks: tuple[Hook, ...] = ()
 _changing = Lock()
 
 
-def watch(watcher: Watcher) -> Callable[[], None]:
+def watch(hook: Hook) -> Callable[[], None]:
     """Registers a hook for all operations of this process, called in the threads that run them. Returns a function that
     unregisters it."""
-    global _watchers
+    global _hooks
     with _changing:
-        _watchers = (*_watchers, watcher)
+        _hooks = (*_hooks, hook)
 
     def end() -> None:
-        global _watchers
+        global _hooks
         with _changing:
-            _watchers = tuple(other for other in _watchers if other is not watcher)
+            _hooks = tuple(other for other in _hooks if other is not hook)
 
     return end
 
@@ -62,8 +62,8 @@ def operation(name: str, **attributes: Value) -> Iterator[Operation]:
     taken = Operation(name)
     taken.note(**attributes)
     with ExitStack() as stack:
-        for watcher in _watchers:
-            stack.enter_context(watcher(taken))
+        for hook in _hooks:
+            stack.enter_context(hook(taken))
         yield taken
 
 

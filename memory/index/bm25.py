@@ -115,8 +115,8 @@ def _weights(frequencies: Mapping[int, int], counts: Mapping[int, int], document
     all documents contain is skipped: it hardly affects the ranking and is the slowest to score."""
     weights = {term: counts[term] * inverse_frequency(documents, n) for term, n in frequencies.items() if n}
     least = LEAST_WEIGHT * max(weights.values(), default=0.0)
-    telling = {term: weight for term, weight in weights.items() if weight >= least}
-    return dict(sorted(telling.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])
+    informative = {term: weight for term, weight in weights.items() if weight >= least}
+    return dict(sorted(informative.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])
 
 
 def inverse_frequency(documents: int, containing: int) -> float:

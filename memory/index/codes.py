@@ -56,7 +56,7 @@ def distances(codes: Codes, question: Embeddings) -> npt.NDArray[np.uint16]:
     return result
 
 
-def nearness(codes: Codes, question: Embeddings) -> npt.NDArray[np.float32]:
+def similarities(codes: Codes, question: Embeddings) -> npt.NDArray[np.float32]:
     """Returns float32[n], the approximate dot product of each vector with `question`, float32[dimensions]."""
     numbers = question[:MAX_BITS]
     bits = np.unpackbits(codes, axis=1, count=len(numbers)).astype(np.float32)

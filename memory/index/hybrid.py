@@ -41,11 +41,11 @@ class HybridSearch:
         words = dict(hits)
         if preferred is not None:
             words |= dict(self.index.search(connection, replace(query, within=preferred), limit=POOL))
-        by_words = Scores.of(words)
+        lexical = Scores.of(words)
         codes = self.vectors.search(connection, query.bank_id, question)
         if codes is None:
-            return CandidatePool(hits, by_words)
+            return CandidatePool(hits, lexical)
         filters = [query.within] if preferred is None else [query.within, preferred]
         near = [codes.nearest(connection, within, query.newest, POOL) for within in filters]
-        documents = np.unique(np.concatenate([by_words.documents, *near]))
-        return CandidatePool(hits, fuse(by_words, codes.scores(documents)))
+        documents = np.unique(np.concatenate([lexical.documents, *near]))
+        return CandidatePool(hits, fuse(lexical, codes.scores(documents)))

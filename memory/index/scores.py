@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from foxing.memory.text.passages import document_key, message_of, passage_of
 
-MEANING_WEIGHT = 1.0  # weight of the semantic z-score, relative to the lexical one
-MEANING_FLOOR = -0.5  # semantic z-score below which a passage gains nothing
+SEMANTIC_WEIGHT = 1.0  # weight of the semantic z-score, relative to the lexical one
+SEMANTIC_FLOOR = -0.5  # semantic z-score below which a passage gains nothing
 
 #: int64[n], document keys or message ids.
 Keys = npt.NDArray[np.int64]
@@ -60,18 +60,18 @@ def _rank(documents: Keys) -> Keys:
     return np.asarray(document_key(-message_of(documents), passage_of(documents)), dtype=np.int64)
 
 
-def fuse(words: Scores, meaning: Scores) -> Scores:
+def fuse(lexical: Scores, semantic: Scores) -> Scores:
     """Returns the weighted sum of lexical and semantic scores, each divided by its standard deviation over these
-    passages. Every passage in `words` is in the result; others only if their similarity is above the floor. If
-    `meaning` is empty, returns `words` unchanged."""
-    if not len(meaning):
-        return words
-    documents = np.union1d(words.documents, meaning.documents)
-    by_words, near = np.zeros(len(documents)), np.full(len(documents), np.nan)
-    by_words[np.searchsorted(documents, words.documents)] = words.values
-    near[np.searchsorted(documents, meaning.documents)] = meaning.values
-    by_words /= by_words.std() or by_words.max() or 1.0
-    from_mean = np.nan_to_num((near - np.nanmean(near)) / (np.nanstd(near) or 1.0))  # 0 if not embedded yet
-    by_meaning = np.maximum(from_mean - MEANING_FLOOR, 0.0)
-    scores = Scores(documents, by_words + MEANING_WEIGHT * by_meaning)
-    return scores[(scores.values > 0) | scores.is_in(words.documents)]
+    passages. Every passage in `lexical` is in the result; others only if their similarity is above the floor. If
+    `semantic` is empty, returns `lexical` unchanged."""
+    if not len(semantic):
+        return lexical
+    documents = np.union1d(lexical.documents, semantic.documents)
+    words, similarity = np.zeros(len(documents)), np.full(len(documents), np.nan)
+    words[np.searchsorted(documents, lexical.documents)] = lexical.values
+    similarity[np.searchsorted(documents, semantic.documents)] = semantic.values
+    words /= words.std() or words.max() or 1.0
+    z_score = (similarity - np.nanmean(similarity)) / (np.nanstd(similarity) or 1.0)
+    gain = np.maximum(np.nan_to_num(z_score) - SEMANTIC_FLOOR, 0.0)  # a passage not embedded yet has z-score 0
+    scores = Scores(documents, words + SEMANTIC_WEIGHT * gain)
+    return scores[(scores.values > 0) | scores.is_in(lexical.documents)]

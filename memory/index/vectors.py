@@ -18,7 +18,7 @@ from foxing.memory.storage.repositories import embeddings, messages, schedule
 from foxing.memory.telemetry import operation
 from foxing.memory.text.passages import MAX_PASSAGES, document_key, message_of
 
-from .codes import Codes, as_rows, code_bytes, nearest, nearness, to_codes
+from .codes import Codes, as_rows, code_bytes, nearest, similarities, to_codes
 from .embedder import Embeddings
 from .embedder_source import EmbedderSource
 from .scores import Keys, Scores
@@ -181,7 +181,7 @@ class CodeSearch:
         places = np.searchsorted(self.documents, documents)
         places[places == len(self.documents)] = 0
         known = self.documents[places] == documents
-        near = nearness(np.ascontiguousarray(self.codes[places[known]]), self.question)
+        near = similarities(np.ascontiguousarray(self.codes[places[known]]), self.question)
         return Scores(documents[known], near.astype(np.float64))
 
 

@@ -9,7 +9,7 @@ from foxing.renderer.marks import GAP_MARK
 
 from .candidates import Candidate
 
-LEAST_SPAN_TOKENS = 12  # about the length of a header
+LEAST_SPAN_TOKENS = 12  # minimum tokens of a span; a header alone takes about as many
 
 
 def header(speaker: str, said_at: datetime) -> str:

@@ -294,8 +294,8 @@ def the_same_text_gives_the_same_vector(embedder: Embedder) -> None:
 def alike_texts_are_near(embedder: Embedder) -> None:
     """Checks that a question is closer to the text that answers it than to another."""
     documents = embedder.embed_documents(["The red apple fell from the tree.", "Trains to Busan leave at noon."])
-    nearness = documents @ embedder.embed_queries(["When do trains to Busan leave?", "Did an apple fall?"]).T
-    _expect(nearness[1, 0] > nearness[0, 0], "a question is closer to another text than to its answer")
+    similarities = documents @ embedder.embed_queries(["When do trains to Busan leave?", "Did an apple fall?"]).T
+    _expect(similarities[1, 0] > similarities[0, 0], "a question is closer to another text than to its answer")
 
 
 class _Abort(Exception):

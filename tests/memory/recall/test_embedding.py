@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.search_doubles import HashingEmbedder
 
-from foxing.memory.index.codes import code_bytes, distances, nearness, to_codes
+from foxing.memory.index.codes import code_bytes, distances, similarities, to_codes
 from foxing.memory.index.embedder import Embedder, Embeddings
 from foxing.memory.index.embedders import open_embedder
 from foxing.memory.index.universal_sentence_encoder import UniversalSentenceEncoder
@@ -64,6 +64,6 @@ def test_codes_are_near_what_their_vectors_are_near() -> None:
         assert held.shape[1] == code_bytes(dimensions) <= 96
         question = vectors[7] + 0.3 * vectors[8]
         assert distances(held, question).argmin() == 7
-        near = nearness(held, question)
+        near = similarities(held, question)
         assert near.argsort()[-2:].tolist() == [8, 7]
         assert np.corrcoef(near, vectors @ question)[0, 1] > 0.5
