@@ -271,7 +271,7 @@ def test_vectors_of_another_length_are_noticed(database_url: str) -> None:
     with opened(database_url, Shorter()) as memory:
         answer = memory.recall("ana", "sourdough")
         assert answer.spans[0].message_id == "bread"
-        assert "128 numbers" in answer.notes[0]
+        assert "128 dimensions" in answer.notes[0]
         memory.reindex("ana")
         assert memory.recall("ana", "sourdough").notes == []
 
