@@ -15,6 +15,7 @@ class MissingBlob(bytes):
     """Placeholder for a blob that is missing from the storage or damaged. It is neither tokens nor text."""
 
     def __new__(cls) -> Self:
+        """Returns bytes that are not valid as tokens or text."""
         return super().__new__(cls, b"\xffmissing in object storage")
 
 
