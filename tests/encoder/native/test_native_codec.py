@@ -148,7 +148,10 @@ def test_text_of_untrained_kinds_is_read_accurately(codec: Codec, kind: str) -> 
     assert accuracy(page.text, reading.text) >= 0.97
 
 
-@pytest.mark.parametrize("condition", ["shift 1 px", "blur 0.5 px", "noise 8/255"])
+@pytest.mark.parametrize(
+    "condition",
+    ["shift 1 px", *(pytest.param(condition, marks=pytest.mark.slow) for condition in ("blur 0.5 px", "noise 8/255"))],
+)
 def test_degraded_images_are_read(codec: Codec, condition: str) -> None:
     row = measure(codec, page_set(codec, ENGLISH, 3), "small", "en", condition)
     assert row.accuracy >= 0.95
@@ -162,6 +165,7 @@ def test_wrong_characters_have_lower_confidence(codec: Codec) -> None:
     assert confidence[right].mean() > confidence[~right].mean() + 0.2
 
 
+@pytest.mark.slow
 def test_the_bench_measures_every_tier_language_and_condition(codec: Codec) -> None:
     groups = {"en": page_set(codec, ENGLISH, 1), "ko": page_set(codec, KOREAN, 1)}
     runs = [("small", "clean"), ("tiny", "clean"), *(("small", condition) for condition in CONDITIONS)]
@@ -174,6 +178,7 @@ def test_the_bench_measures_every_tier_language_and_condition(codec: Codec) -> N
         assert row.characters == sum(len(page.text) for page in groups[row.language].pages)
 
 
+@pytest.mark.slow
 def test_every_character_of_the_charset_is_typeset_and_read(codec: NativeCodec) -> None:
     characters = codec.runner.charset.characters.replace(" ", "")
     parts = [characters[start : start + 3000] for start in range(0, len(characters), 3000)]
@@ -219,7 +224,7 @@ def non_pages(codec: Codec, tier: str) -> dict[str, Image.Image]:
     }
 
 
-@pytest.mark.parametrize("tier", ["base", "small", "tiny"])
+@pytest.mark.parametrize("tier", [*(pytest.param(tier, marks=pytest.mark.slow) for tier in ("base", "small")), "tiny"])
 def test_an_image_that_is_not_a_page_is_unread(codec: NativeCodec, tier: str) -> None:
     for name, image in non_pages(codec, tier).items():
         reading = codec.decode(codec.encode([image], tier))[0]
@@ -245,6 +250,7 @@ def test_tokens_that_no_encoder_wrote_are_rejected(codec: NativeCodec) -> None:
                 codec.decode([replace(tokens, data=data)])
 
 
+@pytest.mark.slow
 def test_an_unread_page_stays_unread_when_drawn_again(codec: NativeCodec) -> None:
     for tier in ("base", "small", "tiny"):
         noise = codec.decode(codec.encode([non_pages(codec, tier)["noise"]], tier))[0]

@@ -108,6 +108,7 @@ def test_a_memory_ages_and_recalls_through_a_failing_server(server: Server, load
         assert memory.page_tokens("b", page.id).dtype == "png"
 
 
+@pytest.mark.slow
 def test_a_message_is_cut_out_of_the_images_of_pages_and_nothing_is_read(
     server: Server, load: LoadCodec, database_url: str
 ) -> None:

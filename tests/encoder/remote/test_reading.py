@@ -31,7 +31,12 @@ from foxing.encoder import (
 )
 from foxing.encoder import VisionTokens as Tokens
 from foxing.encoder.bench import accuracy
-from foxing.encoder.conformance import CHECKS, sample_page
+from foxing.encoder.conformance import (
+    CHECKS,
+    batches_decode_as_single_pages,
+    sample_page,
+    tokens_survive_a_round_trip,
+)
 from foxing.renderer import all_tiers, render
 
 
@@ -45,7 +50,17 @@ def faulty(tokens: Sequence[Tokens], seed: int) -> Callable[[bytes, int], str]:
 PAGES = pytest.mark.parametrize(("number", "seed"), [(24, 2), pytest.param(100, 8, marks=pytest.mark.slow)])
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+#: Of each page at each tier, in all directions.
+LONG_CHECKS = (tokens_survive_a_round_trip, batches_decode_as_single_pages)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(check, id=check.__name__, marks=(pytest.mark.slow,) if check in LONG_CHECKS else ())
+        for check in CHECKS
+    ],
+)
 def test_conformance(server: Server, load: LoadCodec, check: Callable[[Codec], None]) -> None:
     codec = load(server.url)
     assert isinstance(codec, RemoteCodec)
