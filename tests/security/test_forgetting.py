@@ -24,6 +24,7 @@ START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 COUNT = 120
 PIN = "my PIN is 4821"
+AGEING = {"age_from": "message"}  # the messages are older than the test
 
 
 def said(number: int) -> str:
@@ -37,6 +38,7 @@ def memory(database_path: Path) -> Iterator[Memory]:
             {"id": str(n), "role": "user", "content": said(n), "created_at": START + timedelta(minutes=n)}
             for n in range(COUNT)
         ]
+        memory.set_policy("ana", AGEING)
         memory.store("ana", [*messages, {"id": "pin", "role": "user", "content": PIN, "created_at": START}])
         yield memory
 
@@ -105,7 +107,7 @@ def test_a_message_whose_text_is_forgotten_is_still_stored_once(memory: Memory) 
 
 
 def test_a_kept_text_keeps_its_digest(memory: Memory, database_path: Path) -> None:
-    memory.set_policy("ana", {"keep_text": "always"})
+    memory.set_policy("ana", {**AGEING, "keep_text": "always"})
     memory.seal("ana", now=START + DAY)
     for days in (8, 16, 40, 50):
         memory.age("ana", now=START + days * DAY)

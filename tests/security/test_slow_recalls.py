@@ -37,6 +37,7 @@ def memory(database_url: str, codec: HookedCodec) -> Iterator[Memory]:
     """A memory with a page that must be decoded."""
     with Memory(database_url, codec=codec) as memory:
         store_conversation(memory)
+        memory.set_policy(BANK, {"age_from": "message"})
         memory.seal(BANK, now=NOW)
         memory.age(BANK, now=LATER)
         yield memory

@@ -25,6 +25,7 @@ START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 LATER = START + 8 * DAY
 PAGES = 6
+AGEING = {"age_from": "message"}  # the messages are older than the test
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ def memory(database_url: str, codec: HookedCodec, monkeypatch: pytest.MonkeyPatc
     """A memory with `PAGES` pages that are due for `small`, which ages them one by one."""
     monkeypatch.setattr(age, "BATCH", 1)
     with Memory(database_url, codec=codec, clock=lambda: LATER) as memory:
+        memory.set_policy("ana", AGEING)
         for number in range(PAGES):
             memory.store("ana", [{"role": "user", "content": f"Note {number}", "created_at": START}])
             memory.seal("ana", now=START)
@@ -139,6 +141,7 @@ def embedded(database_url: str) -> int:
 def test_what_is_to_be_gone_does_not_wait_for_ageing(memory: Memory, codec: HookedCodec) -> None:
     memory.age("ana")
     for name in ("bo", "cy"):
+        memory.set_policy(name, AGEING)
         memory.store(name, [{"role": "user", "content": "Note", "created_at": START}])
         memory.seal(name, now=START)
     now = LATER + 7 * DAY

@@ -20,7 +20,7 @@ from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.encoder.vision.models.got import GotOcr2
 from foxing.encoder.vision.models.model import FREE_OCR, VisionModel
 from foxing.encoder.vision.models.qwen import QwenVl
-from foxing.memory import Memory, Policy
+from foxing.memory import Memory, MemoryOptions, Policy
 from foxing.renderer import PageLayout
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -67,7 +67,7 @@ def codec(deepseek: DeepSeekOcr, deepseek_weights: str) -> ScriptedCodec:
 
 @pytest.fixture
 def memory(database_url: str, codec: ScriptedCodec) -> Memory:
-    memory = Memory(database_url, codec=codec, clock=lambda: START)
+    memory = Memory(database_url, codec=codec, clock=lambda: START, options=MemoryOptions(embedder="none"))
     memory.store(
         "ana",
         [

@@ -67,7 +67,9 @@ def memory(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[Memor
     monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__MODEL", str(WEIGHTS))
     monkeypatch.setenv("FOXING_DEVICE", "cpu")
     monkeypatch.setenv("FOXING_DATABASE_URL", str(database_url))
+    monkeypatch.setenv("FOXING_EMBEDDER", "none")
     with open_memory(load_settings()) as opened:
+        opened.set_policy(BANK, {"age_from": "message"})  # the messages are older than the test
         yield opened
 
 

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("message_ages")
 AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NOTHING = Records(records=[], next_cursor=None)
 LATER = "2026-02-20T12:00:00Z"
+AGEING: dict[str, object] = {"age_from": "message"}  # the talk is older than the test
 TALK: list[dict[str, object]] = [
     {"id": "m1", "role": "user", "content": "We ship Titan on 14 March.", "created_at": AT, "metadata": {"n": 1}},
     {
@@ -62,6 +63,7 @@ def test_messages_are_stored_and_recalled(connection: Connection) -> None:
 
 def test_pages_are_sealed_read_pinned_and_aged(connection: Connection) -> None:
     bank = connection.bank
+    connection.run(lambda memory: memory.set_policy(bank, AGEING))
     connection.run(lambda memory: memory.store(bank, TALK))
     sealed = connection.run(lambda memory: memory.seal(bank, now="2026-01-06T00:00:00Z"))
     assert (len(sealed.pages), sealed.messages, sealed.open_messages) == (1, 2, 0)
@@ -96,6 +98,7 @@ def test_pages_are_sealed_read_pinned_and_aged(connection: Connection) -> None:
 
 def test_ageing_is_undone_and_messages_are_erased(connection: Connection) -> None:
     bank = connection.bank
+    connection.run(lambda memory: memory.set_policy(bank, AGEING))
     connection.run(lambda memory: memory.store(bank, TALK))
     (page,) = connection.run(lambda memory: memory.seal(bank, now="2026-01-06T00:00:00Z")).pages
     connection.run(lambda memory: memory.age(bank, now=LATER))

@@ -75,6 +75,7 @@ def test_a_document_says_where_it_is_from(connection: Connection) -> None:
 
 
 def test_documents_are_read_from_aged_pages(connection: Connection) -> None:
+    connection.run(lambda memory: memory.set_policy(connection.bank, {"age_from": "message"}))
     connection.run(lambda memory: memory.seal(connection.bank, now="2026-01-10"))
     connection.run(lambda memory: memory.age(connection.bank, now="2026-03-01"))
     found = FoxingRetriever(connection=connection, k=5).invoke("when do we ship Titan?")

@@ -119,6 +119,7 @@ def test_messages_and_threads_are_forgotten(server: Server, bank: str, service: 
 
 
 def test_pages_are_seen_read_and_pinned(server: Server, bank: str, service: Service) -> None:
+    service.memory.set_policy(bank, {"age_from": "message"})
     service.memory.store(
         bank, [{"id": "m1", "role": "user", "content": "We ship Titan on 14 March.", "created_at": "2026-01-05T09:00Z"}]
     )
