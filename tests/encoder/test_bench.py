@@ -209,6 +209,7 @@ def test_rows_start_with_the_documented_fields(tmp_path: Path) -> None:
     assert 0 < identifiers["numbers"] < 1
 
 
+@pytest.mark.slow
 def test_the_language_of_a_document_decides_the_classes(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.jsonl", document(ONE_PAGE, lang="en"))
     (row,) = answer("--texts", f"agent={path}", "--tier", "small")["rows"]
@@ -216,6 +217,7 @@ def test_the_language_of_a_document_decides_the_classes(tmp_path: Path) -> None:
         assert row[name] == 1, name
 
 
+@pytest.mark.slow
 def test_every_kind_of_character_has_a_row(codec: Codec) -> None:
     rows = {row.kind: row for row in measure_characters(codec, ("base",))}
     counted = {kind: rows[kind].characters for kind in ("ASCII", "Hangul syllables", "ideographs of GB 2312")}
@@ -230,6 +232,7 @@ def test_every_kind_of_character_has_a_row(codec: Codec) -> None:
         assert len(row.wrong) <= min(40, row.characters)
 
 
+@pytest.mark.slow
 def test_misread_characters_are_listed(codec: Codec) -> None:
     class Blind:
         """Reads each Q as an O and each R as a gap, with full confidence."""
@@ -277,12 +280,14 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     assert calibration_error(right, np.full(10, 0.4)) == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_speed_is_measured_at_each_tier(codec: Codec, short_texts: PageSet) -> None:
     speed = measure_speed(codec, short_texts, ["small"], "cpu").to_dict()
     assert speed["load_ms"] > 0
     assert [tier["tier"] for tier in speed["tiers"]] == ["small"]
 
 
+@pytest.mark.slow
 def test_curves_are_drawn_as_png_and_svg(codec: Codec, short_texts: PageSet, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="drawing needs the extra 'bench'")
     rows = [measure(codec, short_texts, tier, name) for name in ("en", "agent") for tier in ("small", "micro")]

@@ -135,7 +135,7 @@ def test_a_word_that_does_not_read_as_it_was_drawn_fades(tier: str) -> None:
     assert drawn.reading.text == grid_text(drawn.cells)
 
 
-@pytest.mark.parametrize("tier", ["small", "tiny", "micro"])
+@pytest.mark.parametrize("tier", ["small", *(pytest.param(tier, marks=pytest.mark.slow) for tier in ("tiny", "micro"))])
 def test_a_place_that_is_always_misread_is_left_empty(tier: str) -> None:
     places = np.arange(501, 4000, 307)
 
