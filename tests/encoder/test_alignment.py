@@ -84,7 +84,7 @@ def test_a_map_of_another_grid_is_rejected() -> None:
             unpack_ink(wrong, PRINTED_PAGE)
 
 
-@pytest.mark.parametrize("line", ["x\n", "ab\n", "word\n"])
+@pytest.mark.parametrize("line", ["x\n", *(pytest.param(line, marks=pytest.mark.slow) for line in ("ab\n", "word\n"))])
 def test_a_dense_page_of_very_short_lines_is_placed_quickly(line: str) -> None:
     ink = np.ones((DENSE_PAGE.rows, DENSE_PAGE.columns), dtype=bool)
     begun = process_time()

@@ -11,7 +11,9 @@ from foxing.encoder.text_tokens import count_text_tokens, cut_to_tokens
 MILLION = 1_000_000
 
 
-@pytest.mark.parametrize("character", [" ", "\n", "\t", "\u3000"])
+@pytest.mark.parametrize(
+    "character", [" ", "\u3000", *(pytest.param(character, marks=pytest.mark.slow) for character in "\n\t")]
+)
 def test_a_million_blanks_are_counted_and_cut(character: str) -> None:
     text = character * MILLION
     tokens = count_text_tokens(text)

@@ -31,6 +31,7 @@ def remember(memory: Memory, count: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_printed_pages_age_from_their_image_and_stay_exact(server: Server, load: LoadCodec, database_url: str) -> None:
     codec = load(server.url, columns=80)
     setter = Typesetter(codec.layout)

@@ -73,6 +73,7 @@ def memory(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[Memor
         yield opened
 
 
+@pytest.mark.slow
 def test_a_bank_is_recalled_at_every_tier_from_tokens_alone(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     originals = messages()
     memory.store(BANK, originals)
@@ -127,7 +128,8 @@ def test_images_that_are_not_pages_read_with_low_confidence(codec: VisionCodec, 
         assert reading.unread or sure.sum() <= max(4, 0.2 * used.sum())
 
 
-@pytest.mark.parametrize("tier", [*(pytest.param(tier, marks=pytest.mark.slow) for tier in ("base", "small")), "tiny"])
+@pytest.mark.slow
+@pytest.mark.parametrize("tier", ["base", "small", "tiny"])
 def test_unknown_scripts_read_with_less_confidence_than_any_page(codec: VisionCodec, tier: str) -> None:
     """The model generates known words for scripts absent from its training, most with low confidence. Cyrillic letters
     resemble Latin ones, so it misreads them with a confidence that a threshold would not catch."""

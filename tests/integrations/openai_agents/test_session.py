@@ -187,6 +187,7 @@ def test_session_unicode_content(connected: Connect) -> None:
     using(connected(), steps)
 
 
+@pytest.mark.slow
 def test_session_memory_concurrent_access(connected: Connect) -> None:
     async def steps(session: FoxingSession) -> None:
         pairs: list[list[TResponseInputItem]] = [
