@@ -45,7 +45,7 @@ def images(codec: VisionCodec) -> dict[str, Image.Image]:
 @pytest.mark.parametrize(
     "check", [check for check in CHECKS if check not in READING_CHECKS], ids=lambda check: check.__name__
 )
-@pytest.mark.parametrize("tiers", [("tiny",), pytest.param(tuple(TOKENS), marks=pytest.mark.slow)], ids=len)
+@pytest.mark.parametrize("tiers", [("small", "tiny"), pytest.param(tuple(TOKENS), marks=pytest.mark.slow)], ids=len)
 def test_conformance_with_random_weights(
     codec: VisionCodec, check: Callable[[Codec], None], tiers: tuple[str, ...]
 ) -> None:
