@@ -1,1 +1,1 @@
-"""Bulk work: ageing, reencoding and importing whose batches a pool of other processes carries out."""
+"""Bulk work: ageing, reencoding and importing in batches that a pool of other processes carries out."""

@@ -1,4 +1,5 @@
-"""Embedding the messages of a file in other processes, which read it themselves: messages are not sent to them."""
+"""Embedding of the messages of a file in other processes. They read the file themselves, so that no messages are sent
+to them."""
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,24 +20,26 @@ class EmbedBatch:
     """A batch of the messages of a file."""
 
     source: ImportSource
-    #: which one, from 0
+    #: index of the batch in the file, from 0
     number: int
 
 
 @dataclass(frozen=True)
 class EmbeddedBatch:
-    """What the messages of a batch mean."""
+    """Embeddings of the messages of a batch."""
 
-    #: of their texts, to notice a file that is written to meanwhile
+    #: checksum of their texts, which detects changes of the file during the import
     checksum: int
-    #: None if they are embedded later, or not at all
+    #: None if the messages are embedded later, or not at all
     codes: MessageCodes | None
 
     @classmethod
     def of(cls, messages: Sequence[NewMessage], codes: MessageCodes | None) -> "EmbeddedBatch":
+        """Returns the batch of `messages` with their `codes`."""
         return cls(_checksum(messages), codes)
 
     def matches(self, messages: Sequence[NewMessage]) -> bool:
+        """Returns True if the batch was made from messages with these texts."""
         return self.checksum == _checksum(messages)
 
 
@@ -49,11 +52,11 @@ class FileReader:
         self._next = 0
 
     def reaches(self, batch: EmbedBatch) -> bool:
-        """Whether the batch is of this file and has not been passed."""
+        """Returns True if the batch is of this file and has not been read or skipped."""
         return batch.source == self._source and batch.number >= self._next
 
     def messages(self, batch: EmbedBatch) -> list[NewMessage]:
-        """The messages of a batch, none past the end of the file. Raises `InvalidInput`."""
+        """Returns the messages of a batch; empty past the end of the file. Raises `InvalidInput`."""
         for imported in self._batches:
             self._next += 1
             if self._next > batch.number:
@@ -62,7 +65,7 @@ class FileReader:
 
 
 class EmbeddedStorage:
-    """Stores the batches of a file in their order, each with what others have made of it."""
+    """Stores the batches of a file in order, with the embeddings made by other processes."""
 
     def __init__(self, store: MessageStore, embedded: Iterator[EmbeddedBatch], now: Callable[[], datetime]) -> None:
         self._store = store

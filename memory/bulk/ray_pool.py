@@ -14,9 +14,9 @@ from foxing.renderer import FoxingError
 
 from .work import BulkWork
 
-ATTEMPTS = 5  # at a batch whose worker is killed each time
-MAX_BLOCKS = 10_000  # of a data set; with more batches, several share one
-OBJECT_STORE_BYTES = 128 << 20  # of a cluster that is started here: batches and outcomes are small
+ATTEMPTS = 5  # maximum attempts at a batch whose worker is killed
+MAX_BLOCKS = 10_000  # per data set; with more batches, several share a block
+OBJECT_STORE_BYTES = 128 << 20  # of a cluster started by this process; batches and outcomes are small
 LOCAL = "local"
 
 _Batch = TypeVar("_Batch")
@@ -24,25 +24,27 @@ _Result = TypeVar("_Result")
 
 
 class HasBulkWork(Protocol):
-    """A `Memory`."""
+    """Object with bulk work: a `Memory`."""
 
     @property
-    def bulk(self) -> BulkWork: ...
+    def bulk(self) -> BulkWork:
+        """Bulk work of the memory."""
+        ...
 
 
 @dataclass(frozen=True)
 class ActorOptions:
-    """The workers of a pool."""
+    """Number and resources of the workers of a pool."""
 
-    #: How many; None for one for each CPU of the cluster.
+    #: Number of workers; None for one per CPU of the cluster.
     actors: int | None = None
-    #: GPUs of each; without one an actor sees none.
+    #: GPUs per worker; with 0 a worker has access to none.
     gpus: float = 0.0
 
 
 class RayPool:
-    """A pool on the cluster that `RAY_ADDRESS` names, or else on one that is started on this machine and stopped again
-    when the pool is closed. A cluster that this process is connected to already is used and left as it is."""
+    """A pool on the cluster that `RAY_ADDRESS` names, or on one that is started on this machine and stopped when the
+    pool is closed. An existing connection of this process to a cluster is used and left open."""
 
     def __init__(self, open_memory: Callable[[], HasBulkWork], options: ActorOptions = ActorOptions()) -> None:
         """`open_memory`: opens the memory of a worker; it is pickled. Raises `PoolError` if Ray is not installed, or
@@ -63,19 +65,19 @@ class RayPool:
         self.close()
 
     def close(self) -> None:
-        """Stops the cluster that was started here, or disconnects."""
+        """Stops the cluster if it was started here, or disconnects from it."""
         if self._started:
             self._started = False
             self._ray.shutdown()
 
     @property
     def machines(self) -> int:
-        """How many the cluster has."""
+        """Number of machines in the cluster."""
         return sum(bool(node["Alive"]) for node in self._ray.nodes())
 
     @property
     def actors(self) -> int:
-        """How many workers there are."""
+        """Number of workers."""
         if self._options.actors is not None:
             return self._options.actors
         return max(1, int(self._ray.cluster_resources().get("CPU", 1)))
@@ -89,7 +91,7 @@ class RayPool:
         given_up: PoolError | None = None
         for number, outcome in self._outcomes(work, batches, in_order=in_order):
             if isinstance(outcome, PoolError) and not in_order:
-                given_up = outcome  # the other batches do not suffer from it
+                given_up = outcome  # the other batches are not affected
             elif isinstance(outcome, FoxingError):
                 raise outcome
             else:
@@ -100,7 +102,7 @@ class RayPool:
     def _outcomes(
         self, work: Callable[[BulkWork, _Batch], _Result], batches: Sequence[_Batch], *, in_order: bool
     ) -> Iterator[tuple[int, Any]]:
-        """The number of a batch, and what `work` returned or which error of ours it raised."""
+        """Yields the number of each batch with the result of `work`, or with the `FoxingError` that it raised."""
         data = self._data_set(work, batches, in_order=in_order)
         try:
             for row in data.iter_rows():
@@ -111,7 +113,7 @@ class RayPool:
     def _data_set(
         self, work: Callable[[BulkWork, _Batch], _Result], batches: Sequence[_Batch], *, in_order: bool
     ) -> Any:
-        """A data set of Ray with a row for the outcome of each batch."""
+        """Ray data set with one row per batch, which holds its outcome."""
         data, actors = self._ray.data, min(self.actors, len(batches))
         context = data.DataContext.get_current().copy()
         context.enable_progress_bars = False
@@ -120,7 +122,7 @@ class RayPool:
         attempts = self._ray.remote(num_cpus=0)(Attempts).remote()
         with data.DataContext.current(context):
             made = data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
-            return made.map_batches(  # actors that are killed are restarted, and their batches given out again
+            return made.map_batches(  # killed actors are restarted, and their batches are assigned again
                 RayWorker,
                 fn_constructor_args=(self._open_memory, work, attempts),
                 batch_size=1,
@@ -147,31 +149,31 @@ class RayPool:
 
 
 class Attempts:
-    """An actor that counts how often each batch was begun."""
+    """Actor that counts the attempts at each batch."""
 
     def __init__(self) -> None:
         self._begun: Counter[int] = Counter()
 
     def begin(self, number: int) -> int:
-        """How often this batch was begun, this time included."""
+        """Counts an attempt at a batch and returns the number of attempts so far."""
         self._begun[number] += 1
         return self._begun[number]
 
 
 class RayWorker:
-    """An actor: opens its memory with the first batch, and keeps it."""
+    """Actor that opens its memory with the first batch and keeps it open."""
 
     def __init__(
         self, open_memory: Callable[[], HasBulkWork], work: Callable[[BulkWork, Any], object], attempts: Any
     ) -> None:
-        """`attempts`: the handle of an actor `Attempts`."""
+        """`attempts`: handle of the actor `Attempts`."""
         self._open_memory = open_memory
         self._work = work
         self._attempts = attempts
         self._memory: HasBulkWork | None = None
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, list[Any]]:
-        """Carries out the batches of some rows; an error of ours is an outcome."""
+        """Carries out the batches of some rows. A `FoxingError` is returned as the outcome of its batch."""
         numbers = [int(number) for number in rows["number"]]
         outcomes = [self._outcome(*item) for item in zip(numbers, rows["batch"], strict=True)]
         return {"number": numbers, "outcome": [pickle.dumps(outcome) for outcome in outcomes]}

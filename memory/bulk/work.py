@@ -1,8 +1,8 @@
 """Ageing, reencoding and importing by a pool of workers.
 
-This process plans, hands out batches and adds up what came of them. Each worker has a memory of its own on the same
-database, with the codec loaded once; pages are leased and swapped there, so that a batch which is carried out twice
-changes each page once.
+This process plans, assigns batches and adds up the results. Each worker has a memory of its own on the same database,
+with the codec loaded once. Workers lease and swap pages, so that a batch that is carried out twice changes each page
+once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,13 +27,13 @@ _Result = TypeVar("_Result")
 
 
 class Pool(Protocol):
-    """Workers."""
+    """Pool of workers."""
 
     def run(
         self, work: "Callable[[BulkWork, _Batch], _Result]", batches: Sequence[_Batch], *, in_order: bool = False
     ) -> Iterator[tuple[_Batch, _Result]]:
-        """Each batch and what `work` returned for it in a worker, as they are done or `in_order`. `work` may be called
-        again for a batch whose worker was killed. Raises what `work` raises, and `PoolError`."""
+        """Yields each batch with the result of `work` for it in a worker, as they finish or `in_order`. `work` may be
+        called again for a batch whose worker was killed. Raises the errors of `work`, and `PoolError`."""
         ...
 
 
@@ -77,20 +77,20 @@ class BulkWork:
         timezone: str | None = None,
         progress: Progress | None = None,
     ) -> AgeReport:
-        """Does what `Memory.age` does, by the workers of `pool`. Raises as it does, and `PoolError`."""
+        """Does the work of `Memory.age` with the workers of `pool`. Raises the same errors, and `PoolError`."""
         at = self._now(now, timezone)
         self._before()
         return self._ager.age(bank, at, progress=progress, work=lambda batches: pool.run(BulkWork.move, batches))
 
     def reencode(self, bank: str, pool: Pool, *, progress: Progress | None = None) -> ReencodingReport:
-        """Does what `Memory.reencode` does, by the workers of `pool`. Raises as it does, and `PoolError`."""
+        """Does the work of `Memory.reencode` with the workers of `pool`. Raises the same errors, and `PoolError`."""
         return self._reencoder.reencode(
             bank, self._now(), progress=progress, work=lambda batches: pool.run(BulkWork.rewrite, batches)
         )
 
     def import_file(self, request: ImportRequest, pool: Pool, *, progress: Progress | None = None) -> ImportReport:
-        """Does what `import_file` does; the workers of `pool` read the file as well, and embed its messages. This
-        process stores them, in the order of the file. Raises as it does, and `PoolError`."""
+        """Does the work of `import_file`; the workers of `pool` also read the file and embed its messages. This process
+        stores them in the order of the file. Raises the same errors, and `PoolError`."""
         source = check_file(request.path, format=request.format, timezone=request.timezone, backdate=request.backdate)
         batches = [EmbedBatch(source, number) for number in range(source.batches)]
         embedded = pool.run(BulkWork.embed, batches, in_order=True)

@@ -1,1 +1,1 @@
-"""Checking a database: whether everything in it can be read and agrees with the rest, and repairing what can be."""
+"""Consistency check of a database: everything can be read and agrees with the rest. Repairs derived data."""

@@ -1,4 +1,4 @@
-"""Checks of blobs in object storage: that they are there, are used as often as is said, and that nothing else is."""
+"""Checks of blobs in object storage: all are there, their numbers of uses are right, and nothing else is stored."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +11,8 @@ from .finding import RESTORE, Finding, in_one
 
 
 def check_blobs(database: Database) -> Iterator[tuple[int, list[Finding]]]:
-    """Blobs that are missing, or whose number of uses is wrong; blobs looked at, and what is wrong."""
+    """Finds blobs that are missing or have a wrong number of uses. Yields the number of blobs checked, and the
+    problems."""
     with database.read() as connection:
         found = uses.all_uses(connection)
         folder = erasure.blob_folder_if_any(connection)
@@ -34,7 +35,7 @@ def _miscounted(database: Database, found: list[BlobUse]) -> Iterator[Finding]:
 
 
 def _missing(database: Database, folder: str, suspected: list[BlobUse]) -> Iterator[Finding]:
-    """Those that are still used: others were deleted since they were counted."""
+    """Finds missing blobs among those that are still used; others were deleted since they were counted."""
     if not suspected:
         return
     with database.read() as connection:
@@ -51,7 +52,7 @@ def _missing(database: Database, folder: str, suspected: list[BlobUse]) -> Itera
 
 
 def check_orphans(database: Database) -> Iterator[Finding]:
-    """Objects in the storage that nothing refers to, from uploads that were not committed."""
+    """Finds objects in the storage that nothing refers to, from uploads that were not committed."""
     if database.blobs is None:
         return
     for path in erasure.find_orphans(database):

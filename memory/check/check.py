@@ -1,4 +1,4 @@
-"""Checking a database from end to end, while others use it."""
+"""Consistency check of a whole database while it is in use."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,19 +21,19 @@ from .page_checks import PAGE_CHECKS, DecodingCheck, PageBatch, PageCheck, Weigh
 from .report import CheckedPart, CheckReport
 from .survey import BankSurvey, check_lookup, check_manifests
 
-SAMPLED_PAGES = 100  # decoded unless all are asked for
-SAMPLED_MESSAGES = 1_000  # compared with the index unless all are asked for
+SAMPLED_PAGES = 100  # decoded unless `everything` is set
+SAMPLED_MESSAGES = 1_000  # compared with the index unless `everything` is set
 _PAGES_AT_ONCE = 128
 _MESSAGES_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """How thorough a check is."""
+    """Options of a check."""
 
-    #: Whether to set right what can be.
+    #: Repair problems where possible.
     repair: bool = False
-    #: Whether to decode every page and to compare every message with the index, in place of some.
+    #: Decode every page and compare every message with the index, instead of a sample.
     everything: bool = False
     progress: Progress | None = None
 
@@ -58,7 +58,7 @@ class _Run:
     parts: dict[str, CheckedPart] = field(default_factory=dict)
 
     def add(self, name: str, checked: int, found: Iterable[Finding]) -> None:
-        """Counts what was looked at and what is wrong with it, and repairs it if asked to."""
+        """Counts the rows checked and the problems found, and repairs these if requested."""
         part = self.part(name)
         part.checked += checked
         for problem in found:
@@ -78,7 +78,7 @@ class _Run:
 
 
 class DatabaseCheck:
-    """Checks a database, whose schema must be that of this version, and repairs what can be made again."""
+    """Checks a database, whose schema must be of this version, and rebuilds derived data."""
 
     def __init__(self, database: Database, codecs: CodecSource, search: HybridSearch) -> None:
         self._database = database
@@ -88,8 +88,8 @@ class DatabaseCheck:
         self._index = IndexChecks(database, search, MessageAssembler(self._decoder))
 
     def run(self, options: CheckOptions | None = None) -> CheckReport:
-        """Looks at every row. Raises `StorageError` if the database has another schema, `CodecError` if the present
-        codec cannot be loaded."""
+        """Checks every row and returns the report. Raises `StorageError` if the database has another schema,
+        `CodecError` if the present codec cannot be loaded."""
         options = options or CheckOptions()
         revision = self._database.check_revision()
         run = _Run(options)
@@ -181,5 +181,5 @@ class DatabaseCheck:
 
 
 def _step(number: int, sampled: int, options: CheckOptions) -> int:
-    """Every which is looked at."""
+    """Step of the sample: one row in this many is checked."""
     return 1 if options.everything else max(1, -(-number // sampled))

@@ -1,4 +1,4 @@
-"""Problems, and what checks have in common."""
+"""Problems found by checks, and helpers shared by checks."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,25 +11,26 @@ from foxing.memory.storage.repositories import banks
 
 T = TypeVar("T")
 
-#: Sets a problem right, in transactions of its own; False if that cannot be done now.
+#: Repairs a problem in transactions of its own; returns False if that is not possible now.
 Repair = Callable[[], bool]
 
-EXAMPLES = 20  # problems of a check that are told in words
-RESTORE = "restore a backup"  # where nothing else helps
+EXAMPLES = 20  # problems of a check that are reported in words
+RESTORE = "restore a backup"  # advice for problems that cannot be repaired
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong."""
+    """A problem."""
 
-    #: Where, and what to do if it cannot be repaired.
+    #: Description, with what to do if it cannot be repaired.
     what: str
-    #: None if nothing but a backup helps.
+    #: None if only a backup helps.
     repair: Repair | None = None
 
 
 def in_one(database: Database, change: Callable[[Connection], object]) -> Repair:
-    """A repair by one transaction. A change that returns False or 0 had nothing to do any more."""
+    """Returns a repair in one transaction. It returns False if `change` returns False or 0, because the problem is
+    gone."""
 
     def repair() -> bool:
         with database.write() as connection:
@@ -39,7 +40,7 @@ def in_one(database: Database, change: Callable[[Connection], object]) -> Repair
 
 
 def in_bank(database: Database, bank_id: int, change: Callable[[Connection], object]) -> Repair:
-    """The same under the lock of a bank."""
+    """Returns the same repair under the lock of a bank."""
 
     def locked(connection: Connection) -> object:
         banks.lock(connection, bank_id)
@@ -49,7 +50,7 @@ def in_bank(database: Database, bank_id: int, change: Callable[[Connection], obj
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """`items` in lists of up to `size`."""
+    """Yields `items` in lists of up to `size`."""
     part: list[T] = []
     for item in items:
         part.append(item)

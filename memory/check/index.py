@@ -1,4 +1,4 @@
-"""Checks of what recall searches, words and embeddings, which are made again from what is read."""
+"""Checks of the search index and the embeddings, which are rebuilt from readable messages."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,21 +22,21 @@ from foxing.memory.storage.repositories.messages import Message
 from .finding import Finding, Repair, in_bank
 from .survey import BankSurvey
 
-ATTEMPTS = 5  # while other processes change what is compared
-AT_ONCE = 64  # messages that are read together
+ATTEMPTS = 5  # if other processes change the compared data
+AT_ONCE = 64  # messages per read
 _REINDEX = "run foxing reindex --words"
 
 
 @dataclass(frozen=True)
 class Read:
-    """Messages of a bank as they can be read, beside their rows."""
+    """Readable messages of a bank, with their rows."""
 
     found: Mapping[int, Message]
     remembered: Mapping[int, RememberedMessage]
 
 
 class IndexChecks:
-    """Compares the search index and the embeddings of a bank with its messages, and makes the index again."""
+    """Compares the search index and the embeddings of a bank with its messages, and rebuilds the index."""
 
     def __init__(self, database: Database, search: HybridSearch, assembler: MessageAssembler) -> None:
         self._database = database
@@ -44,16 +44,16 @@ class IndexChecks:
         self._assembler = assembler
         self._reindexer = Reindexer(database, search, assembler)
         self._embedder = MessageEmbedder(database, self._reindexer)
-        #: Banks whose words were indexed again, and whether of all messages.
+        #: Banks whose words were reindexed → True if all messages were.
         self._rebuilt: dict[int, bool] = {}
 
     @property
     def note(self) -> str | None:
-        """Why postings are not checked, if they are not."""
+        """Reason why postings are not checked; None if they are."""
         return None if self._index is not None else "the search index is not foxing's own"
 
     def postings(self, survey: BankSurvey) -> Iterator[Finding]:
-        """Segments that cannot be read, and messages that are in the index twice or do not exist."""
+        """Finds segments that cannot be read, and messages that are in the index twice or do not exist."""
         if self._index is None:
             return
         bank_id, bank = survey.bank_id, survey.bank
@@ -70,7 +70,7 @@ class IndexChecks:
             )
 
     def codes(self, survey: BankSurvey) -> Iterator[Finding]:
-        """Embeddings that have the wrong size, or are of messages that do not exist. The clock makes them again."""
+        """Finds embeddings of the wrong size, or of messages that do not exist. The scheduler embeds these again."""
         bank_id, after = survey.bank_id, 0
         while True:
             with self._database.read() as connection:
@@ -89,7 +89,7 @@ class IndexChecks:
                 )
 
     def read(self, survey: BankSurvey, ids: Sequence[int]) -> Read:
-        """Those of the messages that can be read. Pages may be decoded."""
+        """Returns the messages of `ids` that can be read. Decodes pages where necessary."""
         with self._database.read() as connection:
             found = messages.by_ids(connection, survey.bank_id, ids)
             stored = StoredMessages.fetch(connection, survey.bank_id, list(found.values()))
@@ -99,7 +99,7 @@ class IndexChecks:
         return Read(found, {i: item for i, item in remembered.items() if item.readable})
 
     def terms_of(self, survey: BankSurvey, read: Read) -> Iterator[Finding]:
-        """Messages whose words in the index are others than those that can be read."""
+        """Finds messages whose words in the index differ from their readable text."""
         if self._index is None:
             return
         terms = {i: remembered_terms(item, read.found[i].name) for i, item in read.remembered.items()}
@@ -108,7 +108,7 @@ class IndexChecks:
                 suspects = self._index.differing(connection, survey.bank_id, terms)
             wrong = self._confirmed(survey.bank_id, sorted(suspects))
         except ValueError:
-            return  # `postings` says so
+            return  # reported by `postings`
         for message_id in wrong:
             key = read.found[message_id].key
             yield Finding(
@@ -117,8 +117,7 @@ class IndexChecks:
             )
 
     def _confirmed(self, bank_id: int, ids: Sequence[int]) -> list[int]:
-        """Those of the messages whose words are wrong beside what they read as at one moment; none if others change
-        them all the time."""
+        """Ids whose words differ from the text read in the same state; empty if other processes keep changing them."""
         assert self._index is not None
         for _ in range(ATTEMPTS if ids else 0):
             prepared = self._reindexer.prepare_words(bank_id, ids)
@@ -134,7 +133,7 @@ class IndexChecks:
         self._index.remove(connection, bank_id, ids)
 
     def _rebuild(self, survey: BankSurvey, remove: Callable[[Connection], None] = lambda _: None) -> Repair:
-        """Removes what is wrong, and indexes all words of the bank again; once, and not while messages cannot be
+        """Repair that removes wrong entries and reindexes all words of the bank, once, and not while messages cannot be
         found."""
 
         def repair() -> bool:
@@ -160,5 +159,5 @@ def _embed_again(connection: Connection, bank_id: int, ids: Sequence[int]) -> No
 
 
 def _has_wrong_size(row: CodeRow, of: Mapping[int, Message]) -> bool:
-    """Whether a code is neither empty nor that of so many passages as its message has."""
+    """True if a code is not empty and its size does not match the number of passages of its message."""
     return bool(row.code_bytes) and row.code_bytes != of[row.message_id].passages * code_bytes(max(1, row.dimensions))

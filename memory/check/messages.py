@@ -1,4 +1,4 @@
-"""Checks of messages: their text while they are open, and that pages hold all of what is sealed."""
+"""Checks of messages: the text of open ones, and the parts of sealed ones on pages."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from .survey import BankSurvey
 
 @dataclass(frozen=True)
 class MessageBatch:
-    """Some messages of a bank, as they were at one moment, with their places on pages."""
+    """Messages of a bank in one state, with their places on pages."""
 
     bank: str
     messages: Sequence[Message]
@@ -27,12 +27,13 @@ class MessageBatch:
 
     @classmethod
     def of(cls, connection: Connection, survey: BankSurvey, ids: Sequence[int]) -> "MessageBatch":
-        """Those of the messages that are there, in the order given."""
+        """Reads the messages of `ids` that exist, in the given order."""
         found = messages.by_ids(connection, survey.bank_id, ids)
         spans = pages.spans_of_messages(connection, survey.bank_id, ids)
         return cls(survey.bank, [found[i] for i in ids if i in found], spans, digest_key(connection))
 
     def name(self, message: Message) -> str:
+        """Returns the name of a message in reports."""
         return f"message {message.key!r} of bank {self.bank}"
 
 
@@ -40,7 +41,7 @@ MessageCheck = Callable[[MessageBatch], Iterator[Finding]]
 
 
 def check_text(batch: MessageBatch) -> Iterator[Finding]:
-    """That an open message has a text of that length, with that digest and number of passages."""
+    """Finds open messages whose text has another length, digest or number of passages than recorded."""
     for message in batch.messages:
         reason = _text_fault(message, batch.digest_key)
         if reason is not None:
@@ -63,7 +64,7 @@ _MISMATCH = "its text is not what was stored (digest mismatch)"
 
 
 def check_exact_text(bank: str, read: Read, key: bytes) -> Iterator[Finding]:
-    """That text which is kept with pages, or read from their tokens as exact, is what was stored."""
+    """Finds sealed messages whose exact text, kept with pages or decoded from tokens, does not match their digest."""
     for message_id, item in read.remembered.items():
         message = read.found[message_id]
         if item.source == "text" and not message.open and not messages.matches_digest(message, item.text, key):
@@ -71,8 +72,8 @@ def check_exact_text(bank: str, read: Read, key: bytes) -> Iterator[Finding]:
 
 
 def check_places(batch: MessageBatch) -> Iterator[Finding]:
-    """That pages hold what is sealed of a message from its beginning on, each part once: all of it, or less of a
-    message that is open."""
+    """Finds messages whose sealed part is not on pages exactly once and without gaps from its beginning: the whole
+    message, or less of an open one."""
     for message in batch.messages:
         reason = _place_fault(message, batch.spans.get(message.id, []))
         if reason is not None:

@@ -1,4 +1,4 @@
-"""Checks of pages: tokens, kept text, the places of messages, and what the tokens decode to."""
+"""Checks of pages: tokens, kept text, places of messages, and decoding."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from .survey import BankSurvey
 
 @dataclass(frozen=True)
 class PageBatch:
-    """Some pages of a bank, as they were at one moment, with all that belongs to them."""
+    """Pages of a bank in one state, with all of their data."""
 
     bank: str
     rows: Sequence[PageRow]
@@ -35,7 +35,7 @@ class PageBatch:
 
     @classmethod
     def after(cls, connection: Connection, survey: BankSurvey, page_id: int, limit: int) -> "PageBatch":
-        """Up to `limit` pages with a higher id."""
+        """Reads up to `limit` pages with higher ids than `page_id`."""
         rows = pages.list_after(connection, survey.bank_id, page_id, limit)
         ids = [row.id for row in rows]
         return cls(
@@ -47,15 +47,16 @@ class PageBatch:
         )
 
     def name(self, page: PageRow) -> str:
+        """Returns the name of a page in reports."""
         return f"page {page.key} of bank {self.bank}"
 
 
-#: Looks at a batch and names what is wrong in it.
+#: Function that yields the problems of a batch.
 PageCheck = Callable[[PageBatch], Iterator[Finding]]
 
 
 def check_tokens(batch: PageBatch) -> Iterator[Finding]:
-    """The checksum of the tokens, and that they are what the page says."""
+    """Finds pages whose tokens are missing, damaged, or not as recorded."""
     for page in batch.rows:
         if page.id not in batch.contents:
             yield Finding(f"{batch.name(page)} has no tokens; {RESTORE}")
@@ -73,7 +74,7 @@ def check_tokens(batch: PageBatch) -> Iterator[Finding]:
 
 
 def check_text(batch: PageBatch) -> Iterator[Finding]:
-    """That exact text is kept where the page says so, has the size that it says, and can be read."""
+    """Finds pages whose exact text is not kept as recorded, has another size, or cannot be read."""
     for page in batch.rows:
         if page.id in batch.contents and (reason := _text_fault(page, batch.contents[page.id])) is not None:
             yield Finding(f"{batch.name(page)}{reason}")
@@ -105,8 +106,8 @@ def _text_fault(page: PageRow, content: PageContent) -> str | None:
 
 
 def check_places(batch: PageBatch) -> Iterator[Finding]:
-    """That what a page says of its messages agrees: their number and times, their places one after the other, within
-    what was said, and its keepsakes in them."""
+    """Finds pages whose record does not match its messages: number and times, places one after another within the
+    messages, and keepsakes inside their places."""
     for page in batch.rows:
         manifest = batch.manifests.get(page.id)
         if manifest is None:
@@ -147,18 +148,19 @@ def _keepsake_fault(manifest: PageManifest, keepsakes: Sequence[KeepsakeRow]) ->
 
 
 class WeightsCheck:
-    """That the tokens are of weights that are at hand. Remembers codecs that are not."""
+    """Check that the tokens of pages were written with the available weights. Caches codecs that cannot be loaded."""
 
     def __init__(self, decoder: PageDecoder) -> None:
         self._decoder = decoder
         self._known: dict[str, str | CodecError] = {}
 
     def __call__(self, batch: PageBatch) -> Iterator[Finding]:
+        """Finds pages whose tokens need other weights, or a codec that cannot be loaded."""
         for page in batch.rows:
             try:
                 tokens = unpack_tokens(batch.contents[page.id].tokens)
             except (TokensError, KeyError):
-                continue  # another check says so
+                continue  # reported by another check
             weights = self._weights(tokens.codec)
             if isinstance(weights, CodecError):
                 yield Finding(f"{batch.name(page)}: {weights}")
@@ -178,8 +180,8 @@ class WeightsCheck:
 
 
 class DecodingCheck:
-    """That tokens decode to a page of the right size. `step`: every which page is decoded. Pages whose text is kept
-    whole, which `decoder` would not decode for it, are decoded by `afresh`, which must remember none."""
+    """Check that tokens decode to a page of the right size. `step`: one page in this many is decoded. Pages with
+    complete kept text, which `decoder` would not decode, are decoded by `afresh`, which must not cache pages."""
 
     def __init__(self, decoder: PageDecoder, afresh: PageDecoder, step: int) -> None:
         self._decoder = decoder
@@ -189,6 +191,7 @@ class DecodingCheck:
         self.decoded = 0
 
     def __call__(self, batch: PageBatch) -> Iterator[Finding]:
+        """Finds pages of the sample that do not decode."""
         chosen = [page for page in batch.rows if self._is_chosen() and page.id in batch.contents]
         self.decoded += len(chosen)
         kept = [page for page in chosen if is_self_contained(batch.contents[page.id].text or b"")]

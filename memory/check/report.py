@@ -1,10 +1,10 @@
-"""What a check of a database found."""
+"""Report of a check."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class CheckedPart(BaseModel):
-    """The outcome of one of the checks."""
+    """Result of one of the checks."""
 
     name: str
     checked: int = Field(default=0, description="How many rows, pages or messages were looked at.")
@@ -15,7 +15,7 @@ class CheckedPart(BaseModel):
 
 
 class CheckReport(BaseModel):
-    """The outcome of all checks."""
+    """Results of all checks."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,13 +29,15 @@ class CheckReport(BaseModel):
 
     @property
     def problems(self) -> int:
+        """Number of problems."""
         return sum(part.problems for part in self.parts)
 
     @property
     def repaired(self) -> int:
+        """Number of problems that were repaired."""
         return sum(part.repaired for part in self.parts)
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is wrong any more."""
+        """True if no problem is left."""
         return self.problems == self.repaired

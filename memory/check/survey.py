@@ -1,4 +1,4 @@
-"""What messages a bank has, and whether they are found: the manifests of its pages against ranges and keys."""
+"""Survey of the messages of a bank: compares the manifests of its pages with ranges and keys."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ from foxing.memory.storage.repositories.sealed import keys, ranges
 from .finding import RESTORE, Finding, chunks, in_bank
 
 _PAGES_AT_ONCE = 64
-_NAMED = 5  # pages that a problem names
+_NAMED = 5  # pages named per problem
 
 
 @dataclass
 class BankSurvey:
-    """The messages of a bank as its open messages and the manifests of its pages had them at one moment."""
+    """Messages of a bank in one state: its open messages, and those in the manifests of its pages."""
 
     bank_id: int
     bank: str
@@ -31,18 +31,18 @@ class BankSurvey:
     ids: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
     #: Pages whose manifests cannot be used.
     unreadable: set[int] = field(default_factory=set)
-    #: Ranges on these pages, first and last message: they cannot be looked up.
+    #: Ranges on these pages, first and last message, which cannot be looked up.
     hidden: Sequence[tuple[int, int]] = ()
-    #: What is wrong with manifests, in words.
+    #: Problems of manifests, in words.
     damage: list[str] = field(default_factory=list)
-    #: Pages whose ranges do not fit.
+    #: Pages whose ranges do not match their manifests.
     unfit: list[str] = field(default_factory=list)
-    #: Id that a caller chose → message, where it is not found by it.
+    #: Id chosen by a caller → message that is not found by it.
     unindexed: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, database: Database, bank: Bank) -> "BankSurvey":
-        """Reads all manifests of a bank, at one moment."""
+        """Reads all manifests of a bank in one transaction."""
         survey = cls(bank.id, bank.name)
         with database.read() as connection:
             threads = np.array(integrity.thread_ids(connection, bank.id), np.int64)
@@ -62,12 +62,12 @@ class BankSurvey:
         return survey
 
     def visible(self, ids: Iterable[int]) -> list[int]:
-        """Those of the ids that can be looked up."""
+        """Returns the ids that can be looked up."""
         return [i for i in ids if not any(first <= i <= last for first, last in self.hidden)]
 
     def missing(self, connection: Connection, ids: Iterable[int]) -> list[int]:
-        """Those of the ids, read in this later transaction, that are no message's, ascending; none where that cannot
-        be told."""
+        """Returns the ids, read in this later transaction, that belong to no message, in ascending order; empty if
+        manifests are unreadable."""
         if self.unreadable:
             return []
         given = np.unique(np.fromiter(ids, np.int64))
@@ -79,7 +79,7 @@ class BankSurvey:
         self.unindexed |= keys.unindexed(connection, self.bank_id, chosen)
 
     def _readable(self, rows: Sequence[ManifestRow], threads: Numbers) -> dict[ManifestRow, PageManifest]:
-        """The manifests that can be used; notes what is wrong with the others."""
+        """Usable manifests; records the problems of the others."""
         readable: dict[ManifestRow, PageManifest] = {}
         for row in rows:
             manifest = row.unpack()
@@ -96,7 +96,7 @@ class BankSurvey:
     def _add_unfit(
         self, connection: Connection, readable: Mapping[ManifestRow, PageManifest], range_counts: Mapping[int, int]
     ) -> None:
-        """Notes the pages whose messages would not be found, or be found elsewhere."""
+        """Records pages whose messages would not be found there, or would be found elsewhere."""
         if not readable:
             return
         ids = np.unique(np.concatenate([manifest.ids for manifest in readable.values()]))
@@ -110,12 +110,12 @@ class BankSurvey:
 
 
 def check_manifests(survey: BankSurvey) -> Iterator[Finding]:
-    """That the manifest of every page can be read, and names threads of the bank."""
+    """Finds pages whose manifest cannot be read or names a thread that the bank does not have."""
     return map(Finding, survey.damage)
 
 
 def check_lookup(database: Database, survey: BankSurvey) -> Iterator[Finding]:
-    """That messages are found where they are, and by the ids that callers chose."""
+    """Finds messages that are not found on their pages, or by the ids that callers chose."""
     bank_id, bank = survey.bank_id, survey.bank
     if survey.unfit:
         pages = ", ".join(survey.unfit[:_NAMED]) + (", …" if len(survey.unfit) > _NAMED else "")
@@ -138,8 +138,8 @@ def _fits(
     number: int,
     found: Mapping[int, Sequence[ranges.MessageRange]],
 ) -> bool:
-    """Whether the ranges of a page are those of its manifest. `of_page`: its ranges that begin near its messages;
-    `number`: of all its ranges; `found`: message → the ranges that it is found by."""
+    """True if the ranges of a page match its manifest. `of_page`: its ranges that begin near its messages; `number`:
+    number of all its ranges; `found`: message → ranges that contain it."""
     ends = {end for run in of_page for end in (run.first, run.last)}
     if len(of_page) != number or not ends <= manifest.place_of.keys():
         return False

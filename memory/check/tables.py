@@ -1,4 +1,4 @@
-"""Checks of tables as a whole: the file, what is in the schema, references between rows, and the trash."""
+"""Checks of whole tables: the file, schema objects, references between rows, and the trash."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from .finding import EXAMPLES, RESTORE, Finding, in_one
 
 
 def check_file(database: Database) -> Iterator[Finding]:
-    """What SQLite finds wrong with its file."""
+    """Finds damage reported by SQLite's own check of its file."""
     with database.read() as connection:
         damage = dialect_of(connection).file_damage(connection, EXAMPLES)
     for line in damage:
@@ -30,7 +30,7 @@ def check_file(database: Database) -> Iterator[Finding]:
 
 
 def check_schema(database: Database, revision: str) -> Iterator[Finding]:
-    """Triggers, views, tables and indexes that are not Foxing's."""
+    """Finds triggers, views, tables and indexes that are not Foxing's."""
     with database.read() as connection:
         found = unknown_objects(connection, revision)
     for item in found:
@@ -38,7 +38,7 @@ def check_schema(database: Database, revision: str) -> Iterator[Finding]:
 
 
 def check_references(database: Database) -> Iterator[Finding]:
-    """Rows that refer to rows that are not there or are another bank's, and pages without contents."""
+    """Finds rows that refer to missing rows or to rows of another bank, and pages without contents."""
     for reference in integrity.references():
         with database.read() as connection:
             number = integrity.count_orphans(connection, reference)
@@ -50,7 +50,7 @@ def check_references(database: Database) -> Iterator[Finding]:
         empty = integrity.pages_without_contents(connection)
     for what, number in crossing.items():
         yield Finding(f"{number} {what}; {RESTORE}")
-    if foreign:  # the bank of the page gets them back when ranges are compared with manifests
+    if foreign:  # the lookup check restores them for the bank of the page
         what = f"{foreign} ranges are of a page of another bank"
         yield Finding(what, in_one(database, integrity.delete_foreign_ranges))
     for page in empty:
@@ -65,7 +65,7 @@ def _orphans(database: Database, reference: Reference, number: int) -> Finding:
 
 
 def check_trash(database: Database, bank: Bank) -> Iterator[tuple[int, list[Finding]]]:
-    """What could not be brought back; entries looked at, and what is wrong."""
+    """Finds trash entries that could not be restored. Yields the number of entries checked, and the problems."""
     after = 0
     while True:
         with database.read() as connection:

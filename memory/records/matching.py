@@ -1,4 +1,4 @@
-"""Which records answer a search: conditions on their values, and words in them."""
+"""Search of records: conditions on their values, and words in them."""
 
 import json
 from collections import Counter
@@ -21,7 +21,7 @@ class RecordMatch(NamedTuple):
 
 
 def meets(value: JsonValue, conditions: Sequence[Condition]) -> bool:
-    """Whether all conditions hold for the value of a record."""
+    """Returns True if all conditions hold for the value of a record."""
     members: Mapping[str, JsonValue] = value if isinstance(value, dict) else {}
     return all(_holds(members.get(condition.member), condition) for condition in conditions)
 
@@ -40,7 +40,7 @@ def _holds(stored: JsonValue, condition: Condition) -> bool:
 
 
 def same(one: JsonValue, other: JsonValue) -> bool:
-    """Whether two JSON values are equal; true and 1 are not."""
+    """Returns True if two JSON values are equal; true and 1 are not."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, list) and isinstance(other, list):
@@ -55,7 +55,7 @@ def _is_number(value: JsonValue) -> bool:
 
 
 def ranked(rows: Iterable[RecordRow], query: str) -> list[RecordMatch]:
-    """The records that hold words of `query`, the best first, by BM25 over the records given."""
+    """Returns the records that hold words of `query`, best first, by BM25 over the given records."""
     wanted = query_terms(query)
     stored: list[tuple[int, Counter[str], int]] = []
     lengths = 0
@@ -79,7 +79,7 @@ def _score(counts: Counter[str], weights: Mapping[str, float], relative_length: 
 
 
 def searchable(row: RecordRow) -> str:
-    """What a search by words looks at."""
+    """Returns the text that a search by words covers."""
     return "\n".join(_strings(json.loads(row.value))) if row.text is None else row.text
 
 
