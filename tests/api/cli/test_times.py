@@ -20,6 +20,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d [+-]\d\d:\d\d")
 def page_id(foxing: Foxing) -> str:
     """A page with one message of `SENT_AT`; another message is open."""
     with Memory(foxing.database) as memory:
+        memory.set_policy("b", {"age_from": "message"})
         memory.store("b", [{"role": "user", "content": "Titan ships on 14 March", "created_at": SENT_AT}])
         page = memory.seal("b", now=SENT_AT).pages[0]
         memory.store("b", [{"role": "user", "content": "Titan is late", "created_at": SENT_AT}])
