@@ -1,1 +1,1 @@
-"""The commands of `foxing`. Modules import heavy packages inside functions, so that `--help` answers at once."""
+"""The commands of `foxing`. Heavy packages are imported inside functions to keep `--help` fast."""

@@ -1,4 +1,4 @@
-"""What the commands share: options, access to the settings and the memory, and how results and errors are printed."""
+"""Shared parts of the commands: options, access to the settings and the memory, and output of results and errors."""
 
 import json
 import sys
@@ -27,37 +27,38 @@ class State:
 
     #: `--database`, as given before the name of the command.
     database: str | None = field(default=None, repr=False)
-    #: Whether `--json` was given.
+    #: True if `--json` was given.
     as_json: bool = False
-    #: Returns the name or the offset of the asker's timezone unless `--timezone` gives one.
+    #: Returns the name or the offset of the timezone to use without `--timezone`.
     system_timezone: Callable[[], str] = system_timezone
 
     def settings(self, **overrides: Any) -> "Settings":
-        """The effective settings; `overrides` that are not None win. Raises `InvalidSettings`."""
+        """Returns the effective settings; `overrides` that are not None take precedence. Raises `InvalidSettings`."""
         from foxing.api.settings import load_settings
 
         return load_settings({"database_url": self.database, **overrides})
 
     @contextmanager
     def memory(self, *, create: bool = False) -> Iterator["Memory"]:
-        """The memory that the settings name, closed on exit. `create`: for a command that may store the first message;
-        otherwise a database that does not exist raises `NoDatabase`."""
+        """Opens the memory of the settings and closes it on exit. `create`: create the database if it does not exist;
+        otherwise a missing database raises `NoDatabase`."""
         from foxing.api.memory_factory import open_memory
 
         with open_memory(self.settings(), create=create) as memory:
             yield memory
 
     def existing_database(self) -> "DatabaseOptions":
-        """The database that the settings name, which is not created if it does not exist."""
+        """Returns the database of the settings, which is not created if it does not exist."""
         return replace(self.settings().database_options, create=False)
 
     def timezone(self, name: str | None) -> Timezone:
-        """The asker's timezone: `name`, the value of `--timezone`, else the system's. Raises `InvalidTime`."""
+        """Returns the timezone to read and show times in. `name`: the value of `--timezone`; None for the system's
+        timezone. Raises `InvalidTime`."""
         return Timezone.named(self.system_timezone() if name is None else name)
 
     @property
     def console(self) -> Console:
-        """stdout, for results. Piped output is wide, so that tables do not wrap."""
+        """Console on stdout, for results. Piped output is wide, so that tables do not wrap."""
         console = Console(soft_wrap=True, markup=False, highlight=False, emoji=False)
         if not console.is_terminal:
             console.width = PIPE_COLUMNS
@@ -65,32 +66,32 @@ class State:
 
     @property
     def error_console(self) -> Console:
-        """stderr, for progress and errors."""
+        """Console on stderr, for progress and errors."""
         return Console(stderr=True, soft_wrap=True, markup=False, highlight=False, emoji=False)
 
     @property
-    def says_progress(self) -> bool:
-        """Whether stderr is told how far long work is. With `--json`, what is no terminal gets the error alone."""
+    def shows_progress(self) -> bool:
+        """True if progress is printed to stderr. With `--json`, only a terminal gets it."""
         return self.error_console.is_terminal or not self.as_json
 
     @contextmanager
     def progress(self, description: str) -> Iterator[Advance]:
-        """Says on stderr how far the block is, see `progress`; yields the function to call as it proceeds."""
-        if not self.says_progress:
+        """Shows the progress of the block on stderr; yields the function to call as it proceeds. See `progress`."""
+        if not self.shows_progress:
             yield lambda done, total: None
             return
         with progress(self.error_console, description) as advance:
             yield advance
 
     def answer(self, document: Any, show: Callable[[Console], None]) -> None:
-        """Prints `document` as one line of JSON with `--json`; otherwise calls `show`."""
+        """Prints `document` as one line of JSON with `--json`; calls `show` otherwise."""
         if self.as_json:
             write_json(document)
         else:
             show(self.console)
 
     def fail(self, error: "FoxingError") -> int:
-        """Prints the error on stderr; returns the exit status."""
+        """Prints the error to stderr and returns the exit status: 2 for invalid settings, else 1."""
         from foxing.api.problems import encodable, problem_of
         from foxing.api.settings import InvalidSettings
         from foxing.api.settings.names import explained
@@ -103,7 +104,7 @@ class State:
 
 
 class _Part(Protocol):
-    """A part of a list."""
+    """One page of a list."""
 
     @property
     def next_cursor(self) -> str | None: ...
@@ -113,7 +114,7 @@ P = TypeVar("P", bound=_Part)
 
 
 def _parts(listing: Callable[[str | None], P]) -> Iterator[P]:
-    """Every part of a list. `listing`: gives the part that a cursor begins."""
+    """Yields the pages of a list. `listing`: returns the page at a cursor, None for the first."""
     cursor = None
     while True:
         part = listing(cursor)
@@ -124,17 +125,17 @@ def _parts(listing: Callable[[str | None], P]) -> Iterator[P]:
 
 
 def all_banks(memory: "Memory") -> "list[BankInfo]":
-    """Every bank of the database."""
+    """Returns all banks of the database."""
     return [bank for part in _parts(lambda cursor: memory.banks(limit=500, cursor=cursor)) for bank in part.banks]
 
 
 def all_pages(memory: "Memory", bank: str) -> "list[PageInfo]":
-    """Every page of a bank."""
+    """Returns all pages of a bank, oldest first."""
     return [page for part in _parts(lambda cursor: memory.pages(bank, limit=500, cursor=cursor)) for page in part.pages]
 
 
 def state_of(context: typer.Context) -> State:
-    """The `State` of this invocation, created on first use."""
+    """Returns the `State` of this invocation, which is created on first use."""
     state: State = context.ensure_object(State)
     return state
 
@@ -148,18 +149,20 @@ def _set_json(context: typer.Context, value: bool) -> bool:
 JsonOption = Annotated[
     bool,
     typer.Option(
-        "--json", callback=_set_json, is_eager=True, help="Print the result, or the error, as one JSON document."
+        "--json", callback=_set_json, is_eager=True, help="Print the result or the error as one JSON document."
     ),
 ]
 BankOption = Annotated[str, typer.Option("--bank", "-b", help="Name of the bank.", show_default=False)]
 TimezoneOption = Annotated[
     str | None,
-    typer.Option(help="Time zone that times are read and shown in, e.g. Europe/Berlin.", show_default="the system's"),
+    typer.Option(
+        help="Timezone for reading and showing times, such as Europe/Berlin.", show_default="the system's timezone"
+    ),
 ]
 NowOption = Annotated[
     str | None,
     typer.Option(
-        help="Time to use in place of the current one: a time, a date, or words such as “yesterday”.",
+        help="Time to use instead of the current time: an RFC 3339 time, a date, or words such as “yesterday”.",
         show_default="the current time",
     ),
 ]

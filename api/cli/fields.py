@@ -1,4 +1,4 @@
-"""Options of commands, made from the fields of an input: names, types, limits, defaults and help."""
+"""Command options generated from the fields of an input model: names, types, limits, defaults and help."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -14,12 +14,13 @@ from foxing.memory.values.signatures import parameters_of
 
 from .context import NowOption, TimezoneOption
 
-#: Fields that every command has as the same option.
+#: Fields that are the same option in every command.
 _SHARED = {"now": NowOption, "timezone": TimezoneOption}
 
 
 def options_of(model: type[Input], *, leave_out: Collection[str] = ()) -> list[Parameter]:
-    """An option for each field but those left out, which is None, or its default, where it is not given."""
+    """Returns an option for each field of `model` except those in `leave_out`. An option that is not given has its
+    default, or None."""
     parameters = parameters_of(model, leave_out=leave_out)
     return [
         each.replace(annotation=_SHARED[each.name]) if each.name in _SHARED else _option(model, each)
@@ -28,7 +29,7 @@ def options_of(model: type[Input], *, leave_out: Collection[str] = ()) -> list[P
 
 
 def help_of(model: type[Input], field: str) -> str:
-    """The description of a field, as the help of an argument that is declared apart."""
+    """Returns the description of a field, for an argument that is declared separately."""
     return model.model_fields[field].description or ""
 
 
@@ -49,7 +50,7 @@ def _option(model: type[Input], parameter: Parameter) -> Parameter:
 
 
 def _plain(annotation: Any) -> tuple[Any, bool]:
-    """A type that an option can have, and whether it may be left out."""
+    """Returns the option type of an annotation, and True if the option may be omitted."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _plain(arguments[0])

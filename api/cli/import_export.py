@@ -1,4 +1,4 @@
-"""`import` and `export`: messages from files and to files."""
+"""`import` and `export`: read messages from files and write them to files."""
 
 import json
 from enum import StrEnum
@@ -17,6 +17,8 @@ from .streams import STDIN, STREAM, input_file, is_stream, output_file
 
 
 class Format(StrEnum):
+    """Format of the files to import; `auto` detects it."""
+
     auto = "auto"
     jsonl = "jsonl"
     locomo = "locomo"
@@ -30,24 +32,24 @@ def import_messages(
     bank: BankOption,
     file_format: Annotated[Format, typer.Option("--format", help="Format of the files.")] = Format.auto,
     timezone: Annotated[
-        str | None, typer.Option(help="Time zone of times without an offset, e.g. Europe/Berlin.", show_default=False)
+        str | None, typer.Option(help="Timezone of times without an offset, such as Europe/Berlin.", show_default=False)
     ] = None,
     backdate: Annotated[
         bool,
-        typer.Option("--backdate", help="Age the messages from when they were said, not from now."),
+        typer.Option("--backdate", help="Count the age of messages from their original times, not from now."),
     ] = False,
     ray: RayOption = False,
     actors: ActorsOption = None,
     actor_gpus: ActorGpusOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Import messages from files, with their original times. Importing a file again adds nothing.
+    """Import messages from files, with their original times. Importing a file again stores nothing new.
 
-    Imported messages are exact at first and fade with their time in the bank, as the last line says; with
-    --backdate they fade soon if they are old.
+    The age of imported messages counts from now: they are exact at first and fade later, and the last line of output
+    shows when. With --backdate, their age counts from their original times, so that old messages fade soon.
 
-    JSON Lines hold one conversation per line: {"id", "messages": [{"role", "content", "created_at"}, …]}, or one
-    message per line as written by `export`. With --ray, actors embed the messages, and read the files themselves.
+    A JSON Lines file has one conversation per line, {"id", "messages": [{"role", "content", "created_at"}, …]}, or one
+    message per line as written by `export`. With --ray, the actors read the files and embed the messages.
     """
     from foxing.memory.bulk.work import ImportRequest
     from foxing.memory.ingest.importers import NamedFile, import_file
@@ -74,7 +76,7 @@ def import_messages(
             )
         first = next((report.ageing for _, report in reports if report.ageing is not None), None)
         if first is not None:
-            console.print(f"these messages are {forecast_text(first, asker)}")
+            console.print(f"imported messages: {forecast_text(first, asker)}")
 
     state.answer({"files": [{"file": str(path), **jsonable(report)} for path, report in reports]}, show)
 
@@ -88,9 +90,10 @@ def export_messages(
     ] = Path(STREAM),
     as_json: JsonOption = False,
 ) -> None:
-    """Export every message of a bank, as remembered, in time order: JSON Lines, one message per line.
+    """Export all messages of a bank, as remembered, in time order, as JSON Lines with one message per line.
 
-    With --json, the output is one document {"messages": […]}; with --output as well, the number of messages written.
+    With --json, print one document {"messages": […]} instead; with --json and --output, print the number of messages
+    written to the file.
     """
     state = state_of(context)
     with state.memory() as memory:
@@ -113,7 +116,7 @@ def export_messages(
 
 
 def _exported(message: RecalledMessage) -> dict[str, Any]:
-    """The JSON object of a message: the fields that `import` takes, then how the message is remembered."""
+    """Returns the JSON object of a message: the fields that `import` reads, then those that describe its fidelity."""
     fields: dict[str, Any] = jsonable(message)
     fields["id"] = fields.pop("message_id")
     text, parts = fields.pop("text"), fields.pop("parts")

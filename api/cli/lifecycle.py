@@ -1,4 +1,4 @@
-"""`seal`, `age`, `undo`, `erase` and `policy`: how the pages of a bank age, and what is brought back or goes."""
+"""`seal`, `age`, `undo`, `erase` and `policy`: the lifecycle of the pages of a bank."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ def seal(
     timezone: TimezoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Seal the open messages of a bank."""
+    """Seal the open messages of a bank onto pages now."""
     state = state_of(context)
     asker = state.timezone(timezone)
     with state.memory() as memory, state.progress("sealing pages") as progress:
@@ -44,10 +44,11 @@ def age(
     bank: BankOption,
     now: NowOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what would move, be forgotten and be saved.")
+        bool, typer.Option("--dry-run", help="Change nothing; show what would move or be purged, and the savings.")
     ] = False,
     preview: Annotated[
-        int, typer.Option(min=0, max=100, help="In a dry run: of how many pages to show which words would fade.")
+        int,
+        typer.Option(min=0, max=100, help="With --dry-run: number of pages to count fading words of, by class."),
     ] = 8,
     ray: RayOption = False,
     actors: ActorsOption = None,
@@ -55,7 +56,7 @@ def age(
     timezone: TimezoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Move the pages of a bank to the tiers that the policy sets for their age."""
+    """Move the pages of a bank to the tiers that its policy sets for their age, and purge expired trash."""
     state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus, dry_run=dry_run)
     asker = state.timezone(timezone)
     with workers.pool(state) as pool, state.memory() as memory, state.progress("ageing pages") as progress:
@@ -86,13 +87,13 @@ def _show(console: Console, report: AgeReport, asker: Timezone) -> None:
         f"{report.purged} trash entries {purged}",
     )
     for page in report.unreadable:
-        console.print(f"page {page.page_id} is left as it is: {page.reason}")
+        console.print(f"page {page.page_id} was skipped: {page.reason}")
     for forecast in report.upcoming:
         console.print(f"page {forecast.page_id} at {forecast.tier}: {forecast_text(forecast, asker)}")
 
 
 def _show_words(console: Console, report: AgeReport) -> None:
-    """The words that would stay of the pages of which that is known."""
+    """Prints the words that would remain, by class, on the previewed pages."""
     known = [move.words for move in report.moved if move.words is not None]
     if not known:
         return
@@ -100,7 +101,7 @@ def _show_words(console: Console, report: AgeReport) -> None:
     for name in dict.fromkeys(name for words in known for name in words):
         counts = [words[name] for words in known if name in words]
         rows.append((name.replace("_", " "), sum(c.words for c in counts), sum(c.kept for c in counts)))
-    console.print(table("class, >words, >would stay", rows))
+    console.print(table("class, >words, >would remain", rows))
     console.print(f"words of {len(known)} of {len(report.moved)} pages; `foxing preview PAGE` shows the text of one")
 
 
@@ -110,8 +111,9 @@ def undo(
     since: Annotated[
         str | None,
         typer.Option(
-            help="Only what was dropped then or later: a time, a date, or words such as “2 hours ago”.",
-            show_default="all that can be restored",
+            help="Restore only what was dropped at this time or later: an RFC 3339 time, a date, or words such as “2 "
+            "hours ago”.",
+            show_default="everything within the undo window",
         ),
     ] = None,
     page: Annotated[str | None, typer.Option(help="Id of the page.", show_default="all pages")] = None,
@@ -119,7 +121,7 @@ def undo(
     timezone: TimezoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring back what ageing dropped within the undo window, and pin the pages."""
+    """Restore what ageing dropped within the undo window, and pin the restored pages."""
     state = state_of(context)
     asker = state.timezone(timezone)
     with state.memory() as memory, state.progress("restoring pages") as progress:
@@ -144,32 +146,32 @@ def _show_undo(console: Console, report: UndoReport, asker: Timezone) -> None:
         f"{report.vision_tokens_after:,}, bytes {report.bytes_before:,} → {report.bytes_after:,}",
     )
     if report.purged:
-        console.print(f"the exact text of {len(report.purged)} pages was purged; only a backup has it")
+        console.print(f"the exact text of {len(report.purged)} pages has been purged; it can only come from a backup")
     if report.busy:
-        console.print(f"{len(report.busy)} pages are held by another process; run it again")
-    for left in report.unreadable:
-        console.print(f"page {left.page_id} is left as it is: {left.reason}")
+        console.print(f"{len(report.busy)} pages are locked by another process; run the command again")
+    for skipped in report.unreadable:
+        console.print(f"page {skipped.page_id} was skipped: {skipped.reason}")
 
 
 def erase(
     context: typer.Context,
     bank: BankOption,
-    message: Annotated[str | None, typer.Option(help="Id of the message.", show_default=False)] = None,
-    thread: Annotated[str | None, typer.Option(help="Name of the thread.", show_default=False)] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking.")] = False,
+    message: Annotated[str | None, typer.Option(help="Id of the message to erase.", show_default=False)] = None,
+    thread: Annotated[str | None, typer.Option(help="Name of the thread to erase.", show_default=False)] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without confirmation.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Erase a message, a thread, or a whole bank for good."""
+    """Permanently erase a message, a thread, or a whole bank."""
     state = state_of(context)
     if message is not None and thread is not None:
-        raise typer.BadParameter("give --message or --thread, or neither to erase the whole bank")
+        raise typer.BadParameter("give --message or --thread, not both; without either, the whole bank is erased")
     what = f"bank '{bank}'"
     if message is not None or thread is not None:
         what = f"'{message or thread}' of {what}"
     if not yes:
         if state.as_json or not sys.stdin.isatty():
-            raise typer.BadParameter(f"this erases {what} for good; confirm it with --yes", param_hint="--yes")
-        typer.confirm(f"Erase {printable(what)} for good?", abort=True)
+            raise typer.BadParameter(f"this permanently erases {what}; confirm with --yes", param_hint="--yes")
+        typer.confirm(f"Permanently erase {printable(what)}?", abort=True)
     with state.memory() as memory, state.progress("erasing messages") as progress:
         if message is not None:
             report = memory.erase_message(bank, message)
@@ -181,12 +183,13 @@ def erase(
     def show(console: Console) -> None:
         deleted = sum(page.deleted for page in report.pages)
         console.print(
-            f"{report.messages:,} messages erased; {len(report.pages) - deleted} pages encoded again, "
+            f"{report.messages:,} messages erased; {len(report.pages) - deleted} pages reencoded, "
             f"{deleted} deleted; bytes {report.bytes_before:,} → {report.bytes_after:,}",
         )
         if not report.log_erased:
             console.print(
-                "traces are left, because the write-ahead log or object storage is in use; the clock erases them later",
+                "some copies remain because the write-ahead log or object storage is in use; the scheduler erases them "
+                "later",
             )
 
     state.answer(report, show)
@@ -197,18 +200,18 @@ def policy(
     bank: BankOption,
     set_from: Annotated[
         Path | None,
-        typer.Option("--set", help="JSON file with the new policy; - is standard input.", show_default=False),
+        typer.Option("--set", help="Set the policy from this JSON file; - is standard input.", show_default=False),
     ] = None,
     pause_for: Annotated[
         str | None,
         typer.Option(
-            help="Duration for which no page of the bank ages, in ISO 8601, such as P1D; PT0S ends a pause.",
+            help="Stop ageing in the bank for this ISO 8601 duration, such as P1D; PT0S ends a pause.",
             show_default=False,
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show or set the ageing policy of a bank."""
+    """Show, set or pause the ageing policy of a bank."""
     state = state_of(context)
     fields = None if set_from is None else _read_policy(set_from)
     with state.memory(create=set_from is not None) as memory:
@@ -222,14 +225,14 @@ def policy(
 
 
 def _read_policy(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`, or on standard input for `-`. Raises `InvalidPolicy`."""
+    """Returns the JSON object in `path`, or on standard input for `-`. Raises `InvalidPolicy`."""
     name = name_of(path)
     try:
         fields = json.loads(read_input(path))
     except OSError as error:
-        raise InvalidPolicy(f"{name} cannot be read ({error.strerror}); name a JSON file") from error
+        raise InvalidPolicy(f"{name} cannot be read ({error.strerror}); give a JSON file") from error
     except ValueError as error:
         raise InvalidPolicy(f"{name} is not JSON: {error}") from error
     if not isinstance(fields, dict):
-        raise InvalidPolicy(f"{name} must hold one JSON object; start from the output of `foxing policy --bank …`")
+        raise InvalidPolicy(f"{name} must contain one JSON object; start from the output of `foxing policy --bank …`")
     return fields

@@ -25,25 +25,27 @@ from .serve import serve
 from .worker import worker
 
 OUT_OF_MEMORY = (
-    "there is not enough memory; what was stored before is intact. Give the process more (such as ulimit -v), or close "
-    "others"
+    "out of memory; everything stored so far is intact. Raise the memory limit of the process (such as ulimit -v), or "
+    "stop other processes"
 )
 
 
 class FoxingGroup(TyperGroup):
-    """The commands below, followed by those of other packages (`foxing.commands`). Reports a `FoxingError` as one
-    sentence, or a problem document, instead of a traceback."""
+    """The built-in commands, followed by those of other packages (entry points `foxing.commands`). Reports a
+    `FoxingError` as one sentence or a problem document, without a traceback."""
 
-    #: Whether to leave out the commands of other packages.
+    #: True to omit the commands of other packages.
     own_only = False
 
     def list_commands(self, ctx: Any) -> list[str]:
+        """Returns the names of all commands, built-in ones first."""
         from foxing.api.plugins.commands import command_names
 
         built_in = super().list_commands(ctx)
         return [*built_in, *(name for name in command_names(self.own_only) if name not in built_in)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Returns the command called `cmd_name`; None if there is none."""
         built_in = super().get_command(ctx, cmd_name)
         if built_in is not None:
             return built_in
@@ -52,6 +54,7 @@ class FoxingGroup(TyperGroup):
         return find_command(cmd_name)
 
     def invoke(self, ctx: Any) -> Any:
+        """Runs the command. Raises `typer.Exit` after an error was printed."""
         from foxing.renderer import FoxingError
 
         try:
@@ -65,7 +68,7 @@ class FoxingGroup(TyperGroup):
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether the process could not get memory: for objects, for a library, or for the stack of a thread."""
+    """Returns True if memory allocation failed: for objects, for a shared library, or for a thread's stack."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
     said = str(error).casefold()
@@ -75,7 +78,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 app = typer.Typer(
     cls=FoxingGroup,
     name="foxing",
-    help="Long-context optical memory for LLM agents: conversations kept as page images that fade with age.",
+    help="Long-context optical memory for LLM agents: stores conversations as page images that fade with age.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -99,6 +102,7 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
+    """Sets the options that precede the command."""
     state_of(ctx).database = database
 
 
@@ -126,9 +130,9 @@ app.add_typer(database_commands)
 
 
 def main() -> None:
-    """Entry point of the `foxing` command."""
+    """Runs the `foxing` command; the entry point of the script."""
     for stream in (sys.stdout, sys.stderr):
-        # Messages are Unicode, whatever the locale: a stream that cannot encode a character gets an escape.
+        # Messages are Unicode in any locale; characters that a stream cannot encode are escaped.
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")

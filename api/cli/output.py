@@ -1,4 +1,4 @@
-"""How results are printed: JSON, tables, times, and text that is safe on a terminal."""
+"""Output of results: JSON, tables, times, and text that is safe on a terminal."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from rich.text import Text
 from foxing.memory.values.messages import UncertainRun
 from foxing.memory.values.policy import AgeingForecast
 
-#: Characters that control a terminal instead of being shown: control characters and bidirectional formatting.
+#: Characters that control a terminal: control characters and bidirectional formatting → visible replacements.
 _UNSAFE = {
     **{code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)},
     0x7F: "␡",
@@ -27,17 +27,17 @@ def write_json(document: Any) -> None:
 
 
 def jsonable(document: Any) -> Any:
-    """The JSON form of a pydantic model; any other value unchanged."""
+    """Returns the JSON form of a pydantic model, and any other value unchanged."""
     return document.model_dump(mode="json") if hasattr(document, "model_dump") else document
 
 
 def printable(text: str) -> str:
-    """`text` with every character that could control the terminal replaced by a visible one."""
+    """Returns `text` with every character that could control the terminal replaced by a visible one."""
     return text.translate(_UNSAFE)
 
 
 def underlined(text: str, uncertain: Sequence[UncertainRun]) -> Text:
-    """`text`, made printable, with its uncertain runs underlined."""
+    """Returns `text`, made printable, with its uncertain runs underlined."""
     shown = Text()
     position = 0
     for start, stop, _ in uncertain:
@@ -49,7 +49,7 @@ def underlined(text: str, uncertain: Sequence[UncertainRun]) -> Text:
 
 
 def minute(value: datetime | None, zone: tzinfo) -> str:
-    """Date and time to the minute in `zone`, with the offset: `2026-03-04 18:30 +09:00`. Empty for None."""
+    """Returns date and time to the minute in `zone`, with the offset: `2026-03-04 18:30 +09:00`. Empty for None."""
     if value is None:
         return ""
     try:
@@ -62,7 +62,7 @@ def minute(value: datetime | None, zone: tzinfo) -> str:
 
 @dataclass(frozen=True)
 class Timezone:
-    """The timezone of the person who asks, in which a command reads and shows times."""
+    """The timezone in which a command reads and shows times."""
 
     #: IANA name or offset, as `Memory` takes it.
     name: str
@@ -70,25 +70,25 @@ class Timezone:
 
     @classmethod
     def named(cls, name: str) -> "Timezone":
-        """The timezone of that name or offset. Raises `InvalidTime` if it is unknown."""
+        """Returns the timezone with this IANA name or offset. Raises `InvalidTime` if it is unknown."""
         from foxing.memory.text.times import zone_of
 
         return cls(name, zone_of(name))
 
     def show(self, value: datetime | None) -> str:
-        """See `minute`."""
+        """Returns `value` to the minute in this timezone; see `minute`."""
         return minute(value, self.zone)
 
 
 def forecast_text(forecast: AgeingForecast, asker: Timezone) -> str:
-    """What happens to messages or to a page when: “exact until …; tiny from …”."""
+    """Returns a forecast as text: “exact until …; tiny from …”."""
     steps = [f"{step.tier} from {asker.show(step.at)}" for step in forecast.steps]
-    until = "exact for good" if forecast.exact_until is None else f"exact until {asker.show(forecast.exact_until)}"
+    until = "exact permanently" if forecast.exact_until is None else f"exact until {asker.show(forecast.exact_until)}"
     return "; ".join([until if forecast.exact else "no longer exact", *steps])
 
 
 def system_timezone() -> str:
-    """The IANA name of the system's timezone, or its present offset if it has no name."""
+    """Returns the IANA name of the system's timezone, or its current offset if it has no name."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     from tzlocal import get_localzone_name
@@ -100,7 +100,7 @@ def system_timezone() -> str:
 
 
 def table(columns: str, rows: Iterable[Sequence[str | int | None]]) -> Table:
-    """A table. `columns`: their names, separated by `, `; one with `>` before it is right-aligned, and the first never
+    """Returns a table. `columns`: names separated by `, `; a leading `>` right-aligns a column. The first column never
     wraps. Numbers are shown with thousands separators, None as an empty cell."""
     result = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns.split(", ")):

@@ -1,4 +1,4 @@
-"""`pages`, `read` and `preview`: list the pages of a bank, read one, and show how it would fade."""
+"""`pages`, `read` and `preview`: list the pages of a bank, read a page, and preview its fading."""
 
 from typing import Annotated
 
@@ -10,8 +10,8 @@ from .output import jsonable, printable, table, underlined
 
 #: Explains the marks on a page.
 LEGEND = (
-    "◆ thread, ▶ message (▶▶ begins on an earlier page, > goes on on a later one), ¶ new line, ⇥ tab, ⟦…⟧ code point; "
-    "times on the page are in UTC (+00:00)"
+    "◆ thread, ▶ message (▶▶ begins on an earlier page, > continues on a later one), ¶ new line, ⇥ tab, ⟦…⟧ code "
+    "point; times on the page are in UTC (+00:00)"
 )
 
 
@@ -21,7 +21,9 @@ def read(
     bank: BankOption,
     tier: Annotated[
         str | None,
-        typer.Option(help="Read the page at this tier: its present one or a lower one.", show_default="present tier"),
+        typer.Option(
+            help="Tier to read the page at: its current tier or a lower one.", show_default="the current tier"
+        ),
     ] = None,
     timezone: TimezoneOption = None,
     as_json: JsonOption = False,
@@ -50,11 +52,11 @@ def preview(
     page: Annotated[str, typer.Argument(help="Id of the page.", show_default=False)],
     bank: BankOption,
     tier: Annotated[
-        str | None, typer.Option(help="A tier below that of the page.", show_default="the next one")
+        str | None, typer.Option(help="Tier below the current one to preview.", show_default="the next lower tier")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what would be left of a page at a lower tier. Nothing changes."""
+    """Show what would remain of a page at a lower tier, without changing it."""
     state = state_of(context)
     with state.memory() as memory:
         found = memory.preview_page(bank, page, tier)
@@ -74,10 +76,10 @@ def preview(
             console.print()
             ends = (
                 ("begins on an earlier page", message.begins_before),
-                ("goes on on a later page", message.continues_after),
+                ("continues on a later page", message.continues_after),
             )
             if said := " and ".join(words for words, so in ends if so):
-                console.print(f"only a part: it {said}", style="dim")
+                console.print(f"partial: {said}", style="dim")
             if message.before == message.after:
                 console.print(printable(f"same:   {message.before}"))
                 continue
@@ -108,6 +110,8 @@ def pages(
         columns = "page, tier, from, to, >messages, >tokens, >bytes, >confidence, flags"
         console.print(table(columns, rows))
         if infos:
-            console.print("confidence is that of what is left; `foxing read PAGE` says how much that is", style="dim")
+            console.print(
+                "confidence refers to the remaining text; `foxing read PAGE` shows how much remains", style="dim"
+            )
 
     state.answer({"pages": [jsonable(page) for page in infos], "next_cursor": None}, show)

@@ -1,4 +1,4 @@
-"""The options of commands that Ray can carry out, and the pool of workers that they ask for."""
+"""Options of commands that can run on Ray, and the pool of workers that they select."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,19 +19,19 @@ RayOption = Annotated[
     bool,
     typer.Option(
         "--ray",
-        help="Share the work out to actors of Ray, on the cluster of RAY_ADDRESS or on this machine. Needs the extra "
-        "'ray'.",
+        help="Distribute the work over Ray actors, on the cluster at RAY_ADDRESS or on this machine. Requires the "
+        "extra 'ray'.",
     ),
 ]
 ActorsOption = Annotated[
-    int | None, typer.Option(min=1, help="With --ray: number of actors.", show_default="one for each CPU")
+    int | None, typer.Option(min=1, help="With --ray: number of actors.", show_default="one per CPU")
 ]
-ActorGpusOption = Annotated[float, typer.Option(min=0, help="With --ray: GPUs of each actor; 0.5 shares one.")]
+ActorGpusOption = Annotated[float, typer.Option(min=0, help="With --ray: GPUs per actor; 0.5 runs two actors on one.")]
 
 
 @dataclass(frozen=True)
 class PoolOptions:
-    """What `--ray`, `--actors` and `--actor-gpus` say."""
+    """Values of `--ray`, `--actors` and `--actor-gpus`."""
 
     ray: bool
     actors: int | None
@@ -39,15 +39,16 @@ class PoolOptions:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        """Raises `typer.BadParameter` for options that do not go together."""
+        """Raises `typer.BadParameter` for options that cannot be combined."""
         if self.ray and self.dry_run:
-            raise typer.BadParameter("a dry run takes one process; leave out --ray", param_hint="--ray")
+            raise typer.BadParameter("a dry run uses a single process; remove --ray", param_hint="--ray")
         if not self.ray and (self.actors is not None or self.gpus):
-            raise typer.BadParameter("--actors and --actor-gpus need --ray", param_hint="--ray")
+            raise typer.BadParameter("--actors and --actor-gpus require --ray", param_hint="--ray")
 
     @contextmanager
     def pool(self, state: State) -> Iterator["RayPool | None"]:
-        """Workers with the memory that the settings name; None without `--ray`. Raises `PoolError`."""
+        """Opens a pool of workers that use the memory of the settings; yields None without `--ray`. Raises
+        `PoolError`."""
         if not self.ray:
             yield None
             return
@@ -59,6 +60,6 @@ class PoolOptions:
         with RayPool(partial(open_memory, settings), ActorOptions(self.actors, self.gpus)) as pool:
             if pool.machines > 1 and database_url(settings.database_url).get_backend_name() == "sqlite":
                 raise PoolError(
-                    "actors on other machines cannot reach a SQLite file; leave out RAY_ADDRESS, or move to PostgreSQL"
+                    "actors on other machines cannot access a SQLite file; unset RAY_ADDRESS, or use PostgreSQL"
                 )
             yield pool

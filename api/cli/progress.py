@@ -1,4 +1,4 @@
-"""How far long work is: a bar on a terminal, elsewhere a line every ten seconds."""
+"""Progress of long work: a bar on a terminal, elsewhere a line every ten seconds."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ def lines(console: Console, state: Callable[[], str]) -> Iterator[None]:
 
 @contextmanager
 def progress(console: Console, description: str) -> Iterator[Advance]:
-    """Shows on `console` how far the block is; yields the function that says so."""
+    """Shows the progress of the block on `console`; yields the function that updates it."""
     if console.is_terminal:
         columns = (TextColumn(description), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True) as bar:

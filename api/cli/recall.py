@@ -20,11 +20,11 @@ from .output import Timezone, printable, underlined
 _REASONS = {
     "max_tokens": "over --max-tokens",
     "not_verbatim": "the exact text is not kept",
-    "unreadable": "what holds it cannot be read now",
+    "unreadable": "the page cannot be read at the moment",
 }
 
 
-#: `query` and `metadata` are declared below; a list goes on with a larger limit.
+#: `query` and `metadata` are declared below; the command has no pagination.
 _APART = ("query", "metadata", "cursor", *fields_only_for("images"))
 
 
@@ -37,15 +37,16 @@ def recall(
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUE",
-            help="Only messages whose metadata has this value; may be repeated. Numbers, true, false and null are read "
-            "as such, anything else as a string; quote a string that looks like one of them: 'turn=\"3\"'.",
+            help="Only messages whose metadata has this value; may be repeated. VALUE is parsed as JSON if it is a "
+            "number, true, false or null, and is a string otherwise; quote a string that looks like JSON: "
+            "'turn=\"3\"'.",
             show_default=False,
         ),
     ] = None,
     as_json: JsonOption = False,
     **fields: Unpack[TextQueryFields],
 ) -> None:
-    """Find messages by query and time. Uncertain characters are underlined."""
+    """Find messages by query, time, or both. Uncertain characters are underlined."""
     state = state_of(context)
     asker = state.timezone(fields.get("timezone"))
     fields["timezone"] = asker.name
@@ -59,13 +60,13 @@ def recall(
         more = "" if result.next_cursor is None else "; raise --limit or --max-tokens to see more"
         console.print(f"{len(result.spans)} messages, {result.text_tokens} text tokens{more}")
         for reason, number in Counter(left.reason for left in result.left_out).items():
-            console.print(f"{number} left out: {_REASONS[reason]}", style="dim")
+            console.print(f"{number} omitted: {_REASONS[reason]}", style="dim")
 
     state.answer(result, show)
 
 
 def _condition(text: str) -> tuple[str, Scalar]:
-    """Key and value of `--where`. Raises `InvalidInput`."""
+    """Returns the key and the value of `--where`. Raises `InvalidInput`."""
     key, equals, value = text.partition("=")
     if not equals:
         raise InvalidInput(f"--where takes KEY=VALUE, such as channel=planning, not '{text}'")
@@ -77,12 +78,12 @@ def _condition(text: str) -> tuple[str, Scalar]:
 
 
 def show_span(console: Console, span: RecalledMessage, asker: Timezone) -> None:
-    """Prints a message with where it comes from, and its uncertain characters underlined."""
+    """Prints a message with its time, speaker and source, and its uncertain characters underlined."""
     speaker = span.role if span.name is None else f"{span.role} {span.name}"
     source = span.source if span.tier is None else f"{span.source} at {span.tier}"
     sure = "" if span.source != "decoded" else f", {span.kept_percent}% kept, confidence {span.confidence:.1%}"
-    beside = "" if span.neighbour_of is None else f", beside {span.neighbour_of}"
-    head = f"{asker.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{sure}{beside}"
+    neighbour = "" if span.neighbour_of is None else f", neighbour of {span.neighbour_of}"
+    head = f"{asker.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{sure}{neighbour}"
     console.print(printable(head), style="dim")
     console.print(underlined(span.text, span.uncertain))
     console.print()

@@ -1,4 +1,4 @@
-"""`reencode`: rewrite pages of another codec, or of other weights, with the present ones."""
+"""`reencode`: rewrite pages of another codec or other weights with the current codec."""
 
 from typing import Annotated
 
@@ -14,17 +14,19 @@ from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 
 def reencode(
     context: typer.Context,
-    bank: Annotated[str | None, typer.Option("--bank", "-b", help="Only this bank.", show_default="all banks")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be reencoded.")] = False,
+    bank: Annotated[
+        str | None, typer.Option("--bank", "-b", help="Reencode only this bank.", show_default="all banks")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would be reencoded.")] = False,
     ray: RayOption = False,
     actors: ActorsOption = None,
     actor_gpus: ActorGpusOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Reencode pages written by another codec or other weights with the present ones.
+    """Reencode pages written by another codec or other weights with the current codec.
 
-    An interrupted run resumes when started again. Exits with status 1 if pages were left unchanged because another
-    process holds them or because they cannot be read.
+    An interrupted run resumes when started again. Exits with status 1 if pages were skipped because another process has
+    locked them or because they cannot be read.
     """
     state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus, dry_run=dry_run)
     reports = []
@@ -59,7 +61,7 @@ def _show(console: Console, reports: list[ReencodingReport]) -> None:
         console.print(table(columns, rows))
     for report in reports:
         for page in report.unreadable:
-            console.print(f"page {page.page_id} is left as it is: {printable(page.reason)}")
+            console.print(f"page {page.page_id} was skipped: {printable(page.reason)}")
     pages = sum(len(report.reencoded) for report in reports)
     verb = "would be reencoded" if any(report.dry_run for report in reports) else "reencoded"
     size = f"{sum(r.bytes_before for r in reports):,} → {sum(r.bytes_after for r in reports):,}"

@@ -1,4 +1,4 @@
-"""`reindex`: embed the messages that the present embedder has not embedded, and index words anew."""
+"""`reindex`: embed messages with the current embedder, and rebuild the word index."""
 
 from typing import Annotated
 
@@ -13,14 +13,16 @@ from .output import printable, table
 
 def reindex(
     context: typer.Context,
-    bank: Annotated[str | None, typer.Option("--bank", "-b", help="Only this bank.", show_default="all banks")] = None,
-    words: Annotated[bool, typer.Option("--words", help="Also index the words of all messages anew.")] = False,
+    bank: Annotated[
+        str | None, typer.Option("--bank", "-b", help="Reindex only this bank.", show_default="all banks")
+    ] = None,
+    words: Annotated[bool, typer.Option("--words", help="Also rebuild the word index of all messages.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Embed the messages that the present embedder has not embedded, as they are remembered now.
+    """Embed all messages that the current embedder has not embedded, as they are remembered now.
 
-    Run it after the embedder has changed, and with --words after the search index has. An interrupted run resumes when
-    started again. Exits with status 1 if messages were left because they cannot be read now.
+    Run it after changing the embedder, and with --words after changing the search index. An interrupted run resumes
+    when started again. Exits with status 1 if messages were skipped because they cannot be read at the moment.
     """
     state = state_of(context)
     reports = []

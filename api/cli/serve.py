@@ -22,10 +22,10 @@ def serve(
 ) -> None:
     """Run the HTTP service until SIGTERM or Ctrl-C. Logs go to stderr.
 
-    An address other than loopback requires FOXING_API_KEY. With --json, one document with the URL is printed to stdout.
+    An address other than loopback requires FOXING_API_KEY. With --json, print one document with the URL to stdout.
     """
-    # before anything else: what follows takes seconds, and in a container an unhandled SIGTERM is ignored. uvicorn
-    # raises the signal again once it has stopped, and the memory is to be closed after that as well.
+    # Handled from the start: the imports take seconds, and in a container an unhandled SIGTERM is ignored. uvicorn
+    # raises the signal again after it has stopped, and the memory must still be closed then.
     StopSignals(signal.SIGTERM)
     from foxing.api.app import create_app
     from foxing.api.logs import configure_logs
@@ -37,7 +37,7 @@ def serve(
     with listen(settings.host, settings.port) as listener, open_memory(settings, embed_later=True) as memory:
         configure_logs(settings)
         url = url_of(listener)
-        state.answer({"url": url}, lambda console: console.print(f"Foxing listens on {url} (reference: {url}/docs)"))
+        state.answer({"url": url}, lambda console: console.print(f"Listening on {url} (API reference: {url}/docs)"))
         sys.stdout.flush()
         try:
             run(create_app(settings, memory), listener)

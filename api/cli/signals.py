@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C, for commands that run until they are told to stop."""
+"""SIGTERM and Ctrl-C, for commands that run until they are stopped."""
 
 import signal
 from queue import SimpleQueue
@@ -6,21 +6,21 @@ from types import FrameType
 
 
 class StopSignals:
-    """Handles signals from its construction on. Until `started` is called, the first one ends the process with status
-    0, through all open contexts; after that it ends `wait`."""
+    """Handles stop signals from construction on. Before `started` is called, the first signal raises `SystemExit(0)`,
+    which closes all open contexts; afterwards it makes `wait` return."""
 
     def __init__(self, *numbers: signal.Signals) -> None:
-        self._received: SimpleQueue[int] = SimpleQueue()  # an Event may deadlock when it is set in a handler
+        self._received: SimpleQueue[int] = SimpleQueue()  # setting an Event in a signal handler may deadlock
         self._started = False
         for number in numbers:
             signal.signal(number, self._receive)
 
     def started(self) -> None:
-        """Leaves it to the caller to `wait`, and to stop what it starts from now on."""
+        """Makes signals end `wait` from now on, instead of the process."""
         self._started = True
 
     def wait(self) -> None:
-        """Returns once a signal has come, even if that was before."""
+        """Returns when a signal has been received, including one received before the call."""
         self._received.get()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:

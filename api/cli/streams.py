@@ -1,4 +1,4 @@
-"""`-` in place of a file: standard input and standard output."""
+"""`-` as a file name: standard input and standard output."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,35 +12,34 @@ import typer
 
 from foxing.memory.errors import InvalidInput
 
-#: What stands for both.
+#: The file name for both.
 STREAM = "-"
 STDIN = "standard input"
 
 
 def is_stream(file: Path | str | None) -> bool:
-    """Whether `file` stands for standard input or output."""
+    """Returns True if `file` is `-`."""
     return str(file) == STREAM
 
 
 def refuse_stream(option: str, *files: Path | None) -> None:
-    """Raises `typer.BadParameter` if one of the `files` of an option that needs files or folders stands for a
-    stream."""
+    """Raises `typer.BadParameter` if one of the `files` of an option that requires a path is `-`."""
     if any(map(is_stream, files)):
-        raise typer.BadParameter("this needs a name on the disk; - does not stand for a stream here", param_hint=option)
+        raise typer.BadParameter("give the path of a file or folder; - is not accepted here", param_hint=option)
 
 
 def name_of(file: Path) -> str:
-    """What messages call a file that is read."""
+    """Returns the name of an input file for messages."""
     return STDIN if is_stream(file) else str(file)
 
 
 def read_input(file: Path) -> bytes:
-    """All of a file, or of standard input. Raises `OSError`."""
+    """Returns the contents of a file, or of standard input. Raises `OSError`."""
     return sys.stdin.buffer.read() if is_stream(file) else file.read_bytes()
 
 
 def write_images(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes files into a folder, which is created if it is missing. Raises `InvalidInput`."""
+    """Writes `files` (name → contents) to a folder, which is created if necessary. Raises `InvalidInput`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
@@ -51,7 +50,7 @@ def write_images(folder: Path, files: Mapping[str, bytes]) -> None:
 
 @contextmanager
 def input_file(file: Path) -> Iterator[Path]:
-    """`file`; for `-` a file with all of standard input, which can be read more than once until the block ends."""
+    """Yields `file`; for `-`, a copy of standard input that can be read repeatedly until the block ends."""
     if not is_stream(file):
         yield file
         return
@@ -71,9 +70,10 @@ def write_file(file: Path) -> None:
 
 @contextmanager
 def output_file(file: Path) -> Iterator[IO[bytes]]:
-    """Standard output for `-`, else a file that gets its name only when it is complete. Raises `InvalidInput`."""
+    """Yields standard output for `-`, else a file that is renamed to its name when it is complete. Raises
+    `InvalidInput`."""
     if is_stream(file):
-        yield sys.stdout.buffer  # UTF-8, whatever the locale
+        yield sys.stdout.buffer  # UTF-8 in any locale
         sys.stdout.buffer.flush()
         return
     part = file.with_name(file.name + ".part")

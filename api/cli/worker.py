@@ -1,4 +1,4 @@
-"""`worker`: seal and age all banks, without HTTP."""
+"""`worker`: seal and age the pages of all banks, without an HTTP service."""
 
 import signal
 from typing import Annotated
@@ -15,16 +15,16 @@ from .signals import StopSignals
 
 def worker(
     context: typer.Context,
-    once: Annotated[bool, typer.Option("--once", help="Fill and empty the queue once, and exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Fill and process the queue once, then exit.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Seal and age what is due in any bank, without HTTP, until SIGTERM or Ctrl-C.
+    """Seal and age the pages of all banks as they become due, until SIGTERM or Ctrl-C, without an HTTP service.
 
-    Every FOXING_AGEING_INTERVAL_S seconds what is due goes into a queue of jobs, which any number of workers empty.
-    FOXING_AGEING_ENABLED has no effect here: it stops the clock of `serve`. With --json, stdout gets the report of
-    --once, or the number of ticks and jobs on exit. --once exits with status 1 if a bank failed.
+    Every FOXING_AGEING_INTERVAL_S seconds, due work is added to a queue of jobs, which any number of workers process.
+    FOXING_AGEING_ENABLED has no effect here: it controls the scheduler of `serve`. With --json, the report of --once,
+    or on exit the number of ticks and jobs, is printed to stdout. --once exits with status 1 if a bank failed.
     """
-    # before anything else: what follows takes seconds, and in a container an unhandled SIGTERM is ignored
+    # Handled from the start: the imports take seconds, and in a container an unhandled SIGTERM is ignored.
     signals = None if once else StopSignals(signal.SIGTERM, signal.SIGINT)
     from foxing.api.logs import configure_logs
     from foxing.api.memory_factory import open_memory
@@ -63,5 +63,5 @@ def _show(console: Console, report: TickReport) -> None:
     console.print(
         f"{report.sealed_pages} pages sealed, {report.moved_pages} moved to a lower tier, "
         f"{report.purged} trash entries purged, {len(report.failed_banks)} banks failed, "
-        f"{sum(map(len, report.unreadable.values()))} pages unreadable and left as they are"
+        f"{sum(map(len, report.unreadable.values()))} unreadable pages skipped"
     )

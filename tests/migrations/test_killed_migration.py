@@ -58,4 +58,4 @@ def test_a_killed_migration_is_done_by_the_next(
     with Memory(database_url) as memory:
         assert list(memory.export("ana")) == before
     assert execute(database_url, "SELECT version_num FROM alembic_version") == [(LATER,)]
-    assert Foxing(database_url).json("db", "check")["sound"]
+    assert Foxing(database_url).json("db", "check")["ok"]

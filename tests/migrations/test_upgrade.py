@@ -41,7 +41,7 @@ def test_rows_of_every_kind_survive_an_upgrade(
     assert sorted(execute(database_url, "SELECT text FROM thread_notes")) == [("fresh",), ("old",), ("open",)]
     archived = [bool(value) for (value,) in execute(database_url, "SELECT archived FROM threads ORDER BY name")]
     assert archived == [True, True, False]
-    assert Foxing(database_url).json("db", "check")["sound"]
+    assert Foxing(database_url).json("db", "check")["ok"]
 
 
 @pytest.mark.parametrize("revision", ["2026_11_25_0001", "2026_11_28_0017"])

@@ -23,27 +23,29 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="FILE…",
-            help="JSON Lines of messages, each as FILE or NAME=FILE, where the file - is standard input; may be given "
-            "more than once. Files with the same "
-            "name are measured together; a file without a name is grouped by the 'lang' of its first document. Without "
-            "--texts, the conversation of the demo is measured.",
+            help="JSON Lines files of messages, each as FILE or NAME=FILE; - is standard input. May be repeated. Files "
+            "with the same name are measured together; a file without a name is grouped by the 'lang' of its first "
+            "document. Default: the conversation of the demo.",
         ),
     ] = None,
-    tier: Annotated[list[str] | None, typer.Option(metavar="TIER", help="Only this tier.", show_default="all")] = None,
+    tier: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TIER", help="Measure only this tier; may be repeated.", show_default="all"),
+    ] = None,
     pages: Annotated[int, typer.Option(min=1, help="Maximum number of dense pages per file.")] = 20,
     group_pages: Annotated[
         int | None,
         typer.Option(
             min=1,
             help="Maximum number of dense pages per group, taken equally from its files.",
-            show_default="no maximum",
+            show_default="unlimited",
         ),
     ] = None,
     skip: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Pages to skip at the start of each file of --texts.",
+            help="Number of pages to skip at the start of each file of --texts.",
             show_default="3, or half of a short file",
         ),
     ] = None,
@@ -62,7 +64,7 @@ def bench(
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Also measure RapidOCR and Tesseract, if installed, on the same images.")
     ] = False,
-    baseline_pages: Annotated[int, typer.Option(min=1, help="Pages of each group that --baselines measures.")] = 1,
+    baseline_pages: Annotated[int, typer.Option(min=1, help="Number of pages per group for --baselines.")] = 1,
     speed: Annotated[
         bool, typer.Option("--speed", help="Also time loading, drawing, encoding and decoding separately.")
     ] = False,
@@ -70,7 +72,7 @@ def bench(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Plot the share of characters read right against bytes per page to this PNG or SVG file.",
+            help="Plot the share of correctly read characters against bytes per page to this PNG or SVG file.",
             show_default=False,
         ),
     ] = None,
@@ -78,24 +80,24 @@ def bench(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Plot the share of names, numbers, dates, negations, rare and other words read right against bytes "
-            "per page to this PNG or SVG file.",
+            help="Plot the share of correctly read names, numbers, dates, negations, rare words and other words "
+            "against bytes per page to this PNG or SVG file.",
             show_default=False,
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure what the codec keeps of text it was never trained on, in how many bytes, how accurately and how fast.
+    """Measure the size, accuracy and speed of the codec on text outside its training data.
 
-    `rows` has one entry per group and tier, followed on request by altered images (`condition`) and pages aged through
-    decoded text (`path` is "aged"). Where a tier holds less than a page, words fade first, as in a bank of the same
-    messages: `kept_share` is the share of the messages that is left, and errors are those of the page as it is drawn. A
-    character is kept unless it is read as a gap (⋯), which is no error; it is invented if it is read where the page has
-    none. Words are compared with the original message by message: `names`, `numbers`, `dates`, `negations`,
-    `rare_words`, `content_words`, `common_words` and `identifiers` are the shares read right. `recalled_text_tokens`:
-    text tokens of the messages as they are read ÷ exact. `characters` has one entry per kind of character and tier. For
-    a codec based on a vision-language model, `storage` shows how storing tokens in each dtype changes the logits of its
-    decoder.
+    `rows` has one entry per group and tier, followed by altered images (--degraded, `condition`) and pages aged through
+    decoded text (--ageing, `path` is "aged"). If a page exceeds the capacity of a tier, words fade first, as in a bank
+    of the same messages: `kept_share` is the share of the messages that remains, and errors are counted against the
+    page as drawn. A character that is read as a gap (⋯) is not kept, which does not count as an error; a character
+    that is read where the page has none is invented. Words are compared with the original messages: `names`, `numbers`,
+    `dates`, `negations`, `rare_words`, `content_words`, `common_words` and `identifiers` are the shares read correctly.
+    `recalled_text_tokens` is the number of text tokens of the messages as read, divided by that of the originals.
+    `characters` has one entry per kind of character and tier. For a codec based on a vision-language model, `storage`
+    shows how storing tokens in each dtype changes the logits of its decoder.
     """
     from foxing.encoder import load_codec
     from foxing.encoder.bench import load_texts
@@ -129,7 +131,8 @@ def bench(
 
 
 def chosen_tiers(codec: "Codec", names: Sequence[str]) -> list[str]:
-    """`names` without repetitions, or all tiers of the codec. Raises `CodecError` for one that it lacks."""
+    """Returns `names` without duplicates, or all tiers of the codec if `names` is empty. Raises `CodecError` for a tier
+    that the codec does not have."""
     from foxing.encoder import CodecError
 
     for name in names:
@@ -140,8 +143,8 @@ def chosen_tiers(codec: "Codec", names: Sequence[str]) -> list[str]:
 
 @contextmanager
 def text_files(arguments: Sequence[str]) -> "Iterator[list[tuple[str | None, Path]]]":
-    """The files of `--texts`, each with its group or None; standard input is a file until the block ends. Raises
-    `CodecError` for a file that does not exist."""
+    """Yields the files of `--texts`, each with its group or None. Standard input is copied to a file that exists until
+    the block ends. Raises `CodecError` for a file that does not exist."""
     from foxing.encoder.bench import named_file
 
     with ExitStack() as stack:
@@ -165,8 +168,8 @@ def _demo_texts(codec: "Codec", limit: int) -> "PageSet":
 
 
 def _with_identifiers(codec: "Codec", groups: "dict[str, PageSet]", pages: int) -> "dict[str, PageSet]":
-    """`groups` that have pages, and `pages` pages of identifiers, with the salience of their words in a bank of each
-    group. Raises `CodecError` if no page is left."""
+    """Adds a group of `pages` pages of identifiers, drops groups without pages, and sets the salience of words as in a
+    bank of the group's messages. Raises `CodecError` if no page is left."""
     from foxing.encoder import CodecError
     from foxing.encoder.bench import identifier_texts
     from foxing.memory.ingest.salience import salience_in_bank

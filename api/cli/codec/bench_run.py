@@ -19,11 +19,11 @@ from foxing.encoder.bench.plan import StorageRow, compare_with, plan_rows, run_p
 
 
 class NotCompared(TypedDict):
-    """An engine that was not compared with."""
+    """A baseline engine that was skipped."""
 
     engine: str
     reason: str
-    #: The group that it cannot read; left out if the engine is not available at all.
+    #: The group that it cannot read; absent if the engine is not available at all.
     language: NotRequired[str]
 
 
@@ -37,20 +37,20 @@ class BaselineComparison:
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What to measure besides pages as they are drawn."""
+    """Measurements in addition to clean pages."""
 
     degraded: bool
     ageing: bool
     characters: bool
     #: Pages of each group that other engines read; None for no comparison.
     baseline_pages: int | None
-    #: Where the codec is loaded to time it; None for no timing.
+    #: Device to time the codec on; None for no timing.
     speed_on: str | None
 
 
 @dataclass(frozen=True)
 class BenchResult:
-    """Everything one run measured; None for what was not requested."""
+    """Results of one run; parts that were not requested are None."""
 
     rows: Sequence[BenchRow]
     #: Effect of each storage dtype on the decoder's logits, per tier; None unless the codec's tokens can be quantized.
@@ -60,7 +60,7 @@ class BenchResult:
     speed: CodecSpeed | None
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON document of `codec bench --json`."""
+        """Returns the JSON document of `codec bench --json`."""
         document: dict[str, Any] = {"rows": [row.to_dict() for row in self.rows]}
         if self.storage is not None:
             document["storage"] = self.storage
@@ -77,7 +77,8 @@ class BenchResult:
 def run_bench(
     state: State, codec: Codec, groups: Mapping[str, PageSet], tiers: Sequence[str], options: BenchOptions
 ) -> BenchResult:
-    """Measures `codec` on the pages of `groups`, by name, with a progress bar for each part. Raises `CodecError`."""
+    """Measures `codec` on `groups` (name → pages), with a progress bar for each part. Returns the results. Raises
+    `CodecError`."""
     engines = None if options.baseline_pages is None else load_baselines()
     with state.progress("measuring") as progress:
         warm_up(codec, groups, tiers)

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from .bench_run import BaselineComparison, BenchResult
 
-#: Said below the table of classes.
+#: Printed below the table of word classes.
 CLASSES_NOTE = (
-    "Names to common: shares of the words in messages that are read right; a word that is a gap is not. ids: the same "
-    "of identifiers, which are counted in their class too. invented/M: words read that stand for none, per million "
-    "characters. recalled: text tokens of the messages as they are read ÷ exact."
+    "names to common: shares of the messages' words that are read correctly; a word that has faded counts as not read. "
+    "ids: the same for identifiers, which also count in their class. invented/M: words read that are not in the "
+    "message, per million characters. recalled: text tokens of the messages as read, divided by those of the originals."
 )
-#: Said below every table that has a compression ratio.
+#: Printed below every table that has a compression ratio.
 UNIT_NOTE = (
     "×BPE is text tokens per vision token. A native vision token is a unit of storage and recall; it saves LLM context "
     "only where the LLM looks at page images."
@@ -45,7 +45,7 @@ def show_result(console: Console, result: "BenchResult") -> None:
 
 
 def _show_rows(console: Console, rows: "Sequence[BenchRow]") -> None:
-    """What is kept and in how many bytes, then how sure and how fast the codec is."""
+    """Prints accuracy and size, then confidence and speed."""
     columns = (
         "tier, text, image, >pages, >kept, >accuracy, >silent/10k, >invented/M, >bits/char, >zstd, >PPMd, "
         ">B/page, >tokens/page, >×BPE"
@@ -75,7 +75,7 @@ def _show_rows(console: Console, rows: "Sequence[BenchRow]") -> None:
 
 
 def _show_classes(console: Console, rows: "Sequence[BenchRow]") -> None:
-    """Which words are read right, by class, and how many were invented."""
+    """Prints the shares of words read correctly, by class, and the rate of invented words."""
     columns = (
         "tier, text, image, encoded, >names, >numbers, >dates, >negations, >rare, >content, >common, >ids, "
         ">invented/M, >recalled, >B/page"
@@ -98,7 +98,7 @@ def _share(value: float | None) -> str | None:
 
 
 def _show_ageing(console: Console, aged: "Sequence[BenchRow]", direct: "Sequence[BenchRow]") -> None:
-    """Pages aged through decoded text, tier by tier, beside those drawn from the original: what is left of each."""
+    """Prints the kept shares of pages aged through decoded text, beside pages drawn from the original text."""
     originals = {(row.language, row.tier): row for row in direct if row.condition == "clean"}
     rows = []
     for row in aged:
@@ -118,7 +118,7 @@ def _show_ageing(console: Console, aged: "Sequence[BenchRow]", direct: "Sequence
 
 
 def _show_characters(console: Console, rows: "Sequence[CharacterRow]") -> None:
-    columns = "tier, kind, >characters, >twins, >others read, >errors flagged, examples of errors"
+    columns = "tier, kind, >characters, >look-alikes, >others read, >errors flagged, examples of errors"
     shown = [
         (
             *(row.tier, row.kind, row.characters, row.lookalikes, f"{row.accuracy:.2%}"),
@@ -130,8 +130,8 @@ def _show_characters(console: Console, rows: "Sequence[CharacterRow]") -> None:
 
 
 def _show_storage(console: Console, rows: "Sequence[StorageRow]") -> None:
-    """Size of tokens stored in each dtype, and how the decoder's logits differ from those of float32 tokens."""
-    columns = "tier, stored as, >bytes/page, >mean |Δlogit|, >max |Δlogit|, >spread, >same choice, >steps"
+    """Prints the size of tokens stored in each dtype and the difference of the decoder's logits from float32 tokens."""
+    columns = "tier, stored as, >bytes/page, >mean |Δlogit|, >max |Δlogit|, >spread, >same argmax, >steps"
     shown = [
         (
             *(row["tier"], row["dtype"], row["bytes_per_page"], f"{row['mean']:.4f}", f"{row['largest']:.4f}"),

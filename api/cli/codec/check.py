@@ -1,4 +1,4 @@
-"""`codec check`: whether the selected codec works here."""
+"""`codec check`: test the selected codec on this machine."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,43 +22,44 @@ def check(
         bool,
         typer.Option(
             "--full",
-            help="Measure everything that depends on the weights and the machine, and write a report and a calibration "
-            "file. Takes minutes on a GPU, and hours without one.",
+            help="Run all checks that depend on the weights and the machine, and write a report and a calibration "
+            "file. Takes minutes on a GPU and hours without one.",
         ),
     ] = False,
     texts: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FILE…",
-            help=f"{FULL}JSON Lines of messages, as for codec bench; without it, a few sentences in eight languages.",
+            help=f"{FULL}JSON Lines files of messages, as for `codec bench`. Default: sentences in eight languages.",
         ),
     ] = None,
     pages: Annotated[int, typer.Option(min=1, help=f"{FULL}maximum number of pages per language.")] = 4,
     tier: Annotated[
-        list[str] | None, typer.Option(metavar="TIER", help=f"{FULL}only this tier.", show_default="all")
+        list[str] | None,
+        typer.Option(metavar="TIER", help=f"{FULL}check only this tier; may be repeated.", show_default="all"),
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help=f"{FULL}largest number of pages in one call.")] = 32,
+    batch: Annotated[int, typer.Option(min=1, help=f"{FULL}maximum number of pages per call.")] = 32,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help=f"{FULL}where to write the report.", show_default="codec-check-CODEC.md"),
+        typer.Option(metavar="FILE", help=f"{FULL}file for the report.", show_default="codec-check-CODEC.md"),
     ] = None,
     calibration: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help=f"{FULL}where to write the thresholds.", show_default="codec-calibration-CODEC.json"
+            metavar="FILE", help=f"{FULL}file for the thresholds.", show_default="codec-calibration-CODEC.json"
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Load the selected codec, encode and decode a page of plain English at every tier, and show the results.
 
-    Exits with status 1 if the codec cannot be loaded or reached, or does not read the page at its sharpest tier. A
-    codec behind an endpoint is called once per tier.
+    Exits with status 1 if the codec cannot be loaded or reached, or misreads the page at its sharpest tier. A codec
+    behind an endpoint is called once per tier.
 
-    With --full it also runs the conformance suite, pages in several languages at all tiers, every prompt of the model,
-    calls of 1 to 32 pages (with the share of what the device can compute), and the same tokens on the server and here.
-    It chooses the confidence below which characters are flagged, and writes it to a file for the codec's option
-    `calibration`. The report is Markdown, with everything as JSON at its end, and can be attached to an issue.
+    With --full, also run the conformance suite, pages in several languages at all tiers, every prompt of the model,
+    calls of 1 to 32 pages (with device utilisation), and the same tokens on the server and on this machine. This
+    determines the confidence threshold below which characters are flagged and writes it to a file for the codec's
+    option `calibration`. The report is Markdown with all results as JSON at its end, and can be attached to an issue.
     """
     from foxing.encoder import load_codec
     from foxing.encoder.diagnostics import check_codec
@@ -95,7 +96,7 @@ def check(
 
 
 def show_check(console: Console, result: "CodecCheck") -> None:
-    """Prints a table of the tiers."""
+    """Prints the codec, its weights and a table of the tiers."""
     console.print(f"{result.codec}, weights {result.weights}, pages of {result.layout}")
     for name, value in result.runs_on.items():
         console.print(f"  {name}: {value}")
@@ -117,4 +118,4 @@ def show_check(console: Console, result: "CodecCheck") -> None:
         for row in result.tiers
     ]
     console.print(table(columns, rows))
-    console.print("It works." if result.passed else "It does not read plain English at its sharpest tier.")
+    console.print("Passed." if result.passed else "Failed: the codec misreads plain English at its sharpest tier.")

@@ -24,8 +24,8 @@ SERVER = "remote"
 def plan_check(
     settings: Settings, codec: Codec, *, texts: Sequence[str], tiers: Sequence[str], pages: int, batch: int
 ) -> AcceptancePlan:
-    """What to measure. `texts`: files as FILE or NAME=FILE. `pages`: for each language. `batch`: the largest number of
-    pages in one call. Raises `CodecError`."""
+    """Returns the plan of a full check. `texts`: files as FILE or NAME=FILE. `pages`: maximum number per language.
+    `batch`: maximum number of pages per call. Raises `CodecError`."""
     if not texts:
         groups = sample_texts(codec, pages)
     else:
@@ -38,20 +38,20 @@ def plan_check(
 
 
 def _local(settings: Settings, codec: Codec) -> tuple[Codec | None, str | None]:
-    """The same weights decoding here, or why there are none."""
+    """Returns a codec with the same weights that decodes on this machine, or the reason why there is none."""
     options = dict(settings.codecs.get(codec.name) or {})
     if capabilities_of(codec).remote is None:
         return None, None
     if options.pop(SERVER, None) is None:
-        return None, "the codec decodes on a server alone"
+        return None, "the codec decodes only on a server"
     try:
         return load_codec(codec.name, settings.device, options), None
     except CodecError as error:
-        return None, f"the model cannot be loaded here ({error})"
+        return None, f"the model cannot be loaded on this machine ({error})"
 
 
 def _doubled(largest: int) -> Iterator[int]:
-    """1, 2, 4 … up to `largest`, which is the last."""
+    """Yields 1, 2, 4 … and finally `largest`."""
     size = 1
     while size < largest:
         yield size
@@ -60,7 +60,7 @@ def _doubled(largest: int) -> Iterator[int]:
 
 
 def measure(state: State, codec: Codec, plan: AcceptancePlan) -> FullCheck:
-    """Everything, with a progress bar for each part. Raises `CodecError`."""
+    """Runs all checks of the plan, with a progress bar for each, and returns the results. Raises `CodecError`."""
     with ExitStack() as bars:
 
         def stage(name: str) -> Any:
@@ -71,7 +71,7 @@ def measure(state: State, codec: Codec, plan: AcceptancePlan) -> FullCheck:
 
 
 def write_report(check: FullCheck, file: Path) -> None:
-    """Raises `CodecError` if it cannot be written."""
+    """Writes the report as Markdown. Raises `CodecError` if the file cannot be written."""
     try:
         file.write_text(markdown(check), encoding="utf-8")
     except OSError as error:
@@ -79,7 +79,7 @@ def write_report(check: FullCheck, file: Path) -> None:
 
 
 def show_files(console: Console, check: FullCheck, report: Path, calibration: Path) -> None:
-    """Says whether the codec conforms, where the files are, and how to use them."""
+    """Prints the result of the conformance suite, the paths of the files, and how to use the thresholds."""
     failed = [result.check for result in check.conformance if result.failure is not None]
     console.print(f"Conformance: {', '.join(failed) + ' failed' if failed else 'passed'}.")
     console.print(f"Report: {report}")

@@ -11,18 +11,20 @@ ELLIPSIS = "…"
 
 
 class MultiValueCommand(TyperCommand):
-    """A command whose options with a metavar ending in `…` take every argument up to the next option.
+    """A command whose options with a metavar ending in `…` take all arguments up to the next option.
 
     `--texts a b` is parsed as `--texts=a --texts=b`. `--texts=a` takes exactly one value, which may begin with a dash.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses `args`, one option per value."""
         names = {name for param in self.params if (param.metavar or "").endswith(ELLIPSIS) for name in param.opts}
         return super().parse_args(ctx, list(_expanded(ctx, args, names)))
 
 
 def _expanded(ctx: Any, args: list[str], names: set[str]) -> Iterator[str]:
-    """`args` with one `--option=value` per value of the options in `names`. Raises `BadParameter` if one has none."""
+    """Yields `args` with one `--option=value` per value of the options in `names`. Raises `BadParameter` for an option
+    without a value."""
     index = 0
     while index < len(args):
         name = args[index]

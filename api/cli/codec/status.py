@@ -1,4 +1,4 @@
-"""`codec list`: every codec, and whether it can be used here."""
+"""`codec list`: list the codecs and their requirements."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,43 +17,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RequiredSetting:
-    """A setting without which a codec cannot be loaded."""
+    """A setting that a codec requires."""
 
     #: Its environment variable.
     setting: str
-    #: Whether it has a value.
+    #: True if it has a value.
     set: bool
 
 
 @dataclass(frozen=True)
 class CodecStatus:
-    """A codec, and what it still lacks here."""
+    """A codec and the state of its requirements on this machine."""
 
     codec: str
     #: One sentence.
     description: str
-    #: The distribution that has it.
+    #: The distribution that provides it.
     package: str
-    #: Whether FOXING_CODEC selects it.
+    #: True if FOXING_CODEC selects it.
     selected: bool
     #: The extras of the package that install its dependencies, separated by commas; None if it needs none.
     extra: str | None
-    #: Whether its dependencies are installed.
+    #: True if its dependencies are installed.
     installed: bool
     #: Modules that are not installed.
     missing: tuple[str, ...]
-    #: Whether its weights come with the package.
+    #: True if the package includes its weights.
     bundled: bool
     requires: tuple[RequiredSetting, ...]
-    #: Whether its dependencies are installed and its required settings are set.
+    #: True if its dependencies are installed and its required settings are set.
     ready: bool
 
 
 def list_codecs(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List the codecs, whether their dependencies are installed, and the settings they require.
+    """List the codecs, the state of their dependencies, and the settings they require.
 
-    `ready` means that dependencies are installed and required settings are set; run `codec check` to see whether the
-    codec works. `broken` has the codecs of other packages that cannot be used, with the reason.
+    `ready` means that all dependencies are installed and all required settings are set; run `codec check` to test the
+    codec itself. `broken` lists the codecs of other packages that cannot be used, each with the reason.
     """
     from foxing.encoder import CODECS
 

@@ -1,4 +1,4 @@
-"""`db`: the database as a whole: its schema, backups, and whether it is sound."""
+"""`db`: schema, backups and integrity of the database."""
 
 import typer
 

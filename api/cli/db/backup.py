@@ -15,9 +15,7 @@ from foxing.memory.errors import InvalidInput
 
 ProgramsOption = Annotated[
     Path | None,
-    typer.Option(
-        help="Folder of PostgreSQL's pg_dump, pg_restore and psql.", show_default="where the system finds them"
-    ),
+    typer.Option(help="Folder that contains PostgreSQL's pg_dump, pg_restore and psql.", show_default="the PATH"),
 ]
 
 
@@ -28,12 +26,12 @@ def backup(
     programs: ProgramsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the whole database, as of one moment, to a file, while services and workers go on.
+    """Back up the whole database to a file: a consistent snapshot, taken while services and workers keep running.
 
-    SQLite's is a copy of the file; PostgreSQL's is a dump by pg_dump in the custom format. It is verified, appears when
-    it is whole, and only its owner can read it. Keep it as safe as the database: it holds what that holds. Standard
-    output gets it when it is whole, too, which takes room for it in the folder for temporary files; a database with
-    blobs in object storage needs a file, beside which they are written.
+    The backup of a SQLite database is a copy of its file; that of a PostgreSQL database is a dump by pg_dump in the
+    custom format. The file is verified before it gets its name, and only its owner can read it. Protect it like the
+    database: it contains the same data. A backup to standard output is first written to the folder for temporary files.
+    A database with blobs in object storage needs a named file: the blobs are written next to it.
     """
     from foxing.memory.storage.backup.backup import back_up
     from foxing.memory.storage.backup.postgresql import Programs
@@ -48,7 +46,9 @@ def backup(
         made = back_up(database, path, overwrite=overwrite, programs=Programs(programs), progress=progress)
         if folder is not None:
             if len(list(folder.iterdir())) > 1:
-                raise InvalidInput("a backup with blobs is more than one file; name a file to write them beside")
+                raise InvalidInput(
+                    "a backup with blobs consists of several files; give the name of a file instead of -"
+                )
             write_file(path)
             state.error_console.print(f"{made.bytes:,} bytes, schema {made.revision}, verified")
             return
@@ -63,16 +63,17 @@ def backup(
 def restore(
     context: typer.Context,
     file: Annotated[
-        Path, typer.Argument(help="File that `foxing db backup` has written; - is standard input.", show_default=False)
+        Path, typer.Argument(help="Backup made by `foxing db backup`; - is standard input.", show_default=False)
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Restore without confirmation.")] = False,
     programs: ProgramsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an empty database what a backup holds: all of it, or nothing if something is wrong.
+    """Restore a backup into an empty database, completely or not at all.
 
-    The database is that of --database or FOXING_DATABASE_URL. A file must not exist yet, and a database of PostgreSQL
-    must have no tables; the backup is verified first. What was forgotten after the backup was made is there again.
+    The target is the database of --database or FOXING_DATABASE_URL. A SQLite file must not exist yet, and a PostgreSQL
+    database must have no tables. The backup is verified first. Messages that were erased after the backup was made are
+    present again.
     """
     from foxing.memory.storage.backup.backup import restore as restore_backup
     from foxing.memory.storage.backup.postgresql import Programs
@@ -82,7 +83,7 @@ def restore(
     with Database(state.settings().database_options) as database:
         if not yes:
             if is_stream(file) or not sys.stdin.isatty():
-                raise InvalidInput("nobody can be asked here whether to restore; add --yes")
+                raise InvalidInput("standard input is not a terminal, so the restore cannot be confirmed; add --yes")
             typer.confirm(f"Restore {printable(str(file))} into {database.display_url}?", abort=True, err=True)
         with input_file(file) as path, state.progress("restoring") as progress:
             made = restore_backup(database, path, programs=Programs(programs), progress=progress)

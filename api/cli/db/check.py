@@ -1,4 +1,4 @@
-"""`db check`: whether the database is sound."""
+"""`db check`: check the integrity of the database."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 def check(
     context: typer.Context,
-    repair: Annotated[bool, typer.Option("--repair", help="Set right what can be made again.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Rebuild derived data and delete orphaned rows.")] = False,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Decode every page and compare every message with the index, not a sample."),
+        typer.Option("--all", help="Decode every page and compare every message with the index, not only a sample."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that everything in the database can be read and agrees with the rest, while services and workers go on.
+    """Check the integrity of the database while services and workers keep running.
 
-    Every checksum, place and reference is looked at; of pages 100 are decoded and of messages 1,000 compared with the
-    index, unless --all is given. --repair deletes rows that belong to nothing, and makes again what is worked out from
-    pages and messages: words, embeddings, and what finds a message by its id. It never changes pages or messages, for
-    which there is the backup. Exits with status 1 if anything is wrong that was not repaired.
+    All checksums, offsets and references are checked. Unless --all is given, 100 pages are decoded and 1,000 messages
+    compared with the index. --repair deletes orphaned rows and rebuilds data derived from pages and messages: the word
+    index, embeddings, and the lookup of messages by id. It never changes pages or messages; restore those from a
+    backup. Exits with status 1 if problems remain.
     """
     from foxing.api.memory_factory import open_check
     from foxing.memory.check.check import CheckOptions
@@ -36,19 +36,19 @@ def check(
     settings = state.settings()
     with Database(state.existing_database()) as database, state.progress("checking") as progress:
         report = open_check(database, settings).run(CheckOptions(repair, everything, progress))
-    state.answer({**report.model_dump(mode="json"), "sound": report.sound}, lambda console: _show(console, report))
+    state.answer({**report.model_dump(mode="json"), "ok": report.sound}, lambda console: _show(console, report))
     if not report.sound:
         raise typer.Exit(1)
 
 
 def _show(console: Console, report: "CheckReport") -> None:
     rows = [(part.name, part.checked, part.problems, part.repaired, part.note) for part in report.parts]
-    console.print(table("check, >looked at, >wrong, >repaired, ", rows))
+    console.print(table("check, >checked, >problems, >repaired, ", rows))
     for part in report.parts:
         for example in part.examples:
             console.print(f"{part.name}: {printable(example)}")
     if not report.problems:
-        outcome = "sound"
+        outcome = "ok"
     elif report.sound:
         outcome = f"{report.repaired:,} problems, all repaired"
     else:

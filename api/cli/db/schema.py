@@ -6,7 +6,7 @@ from foxing.api.cli.context import JsonOption, state_of
 
 
 def upgrade(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Upgrade the database to the schema of this version. Commands that open a memory do this as well."""
+    """Upgrade the schema of the database to this version. Commands that open a memory also do this."""
     from foxing.memory.storage.database import Database
 
     state = state_of(context)

@@ -1,1 +1,1 @@
-"""Commands about readers of page images: `render` and `context`."""
+"""Commands for readers of page images: `render`, `context` and `calibrate`."""

@@ -1,4 +1,4 @@
-"""`calibrate`: measure what a reader behind an endpoint reads of our pages, and write its profile."""
+"""`calibrate`: measure the accuracy of a reader behind an endpoint, and write its profile."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from foxing.memory.errors import InvalidInput
 
 
 class ApiOption(StrEnum):
-    """Whose API the endpoint speaks."""
+    """API of the endpoint."""
 
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
@@ -24,60 +24,67 @@ class ApiOption(StrEnum):
 
 def calibrate(
     context: typer.Context,
-    reader: Annotated[str, typer.Option("--reader", "-r", help="Name of the reader to write.", show_default=False)],
+    reader: Annotated[str, typer.Option("--reader", "-r", help="Name of the new profile.", show_default=False)],
     url: Annotated[str, typer.Option(help="Base URL of the endpoint, usually ending in /v1.", show_default=False)],
-    model: Annotated[str, typer.Option(help="Name of the model there.", show_default=False)],
+    model: Annotated[str, typer.Option(help="Name of the model at the endpoint.", show_default=False)],
     base: Annotated[
         str | None,
-        typer.Option(help="Reader whose billing and limits hold for it.", show_default="the reader of this name"),
+        typer.Option(
+            help="Existing reader to copy billing and image limits from.", show_default="the reader called --reader"
+        ),
     ] = None,
     api: Annotated[
         ApiOption | None,
-        typer.Option(help="Whose API the endpoint speaks.", show_default="that of the provider of --base, or openai"),
+        typer.Option(help="API of the endpoint.", show_default="that of the provider of --base, or openai"),
     ] = None,
     cell: Annotated[
         list[str] | None,
-        typer.Option(help="Size of a cell in px, such as 8x16; may be repeated.", show_default="5x10 to 20x40"),
+        typer.Option(help="Cell size in pixels, such as 8x16; may be repeated.", show_default="5x10 to 20x40"),
     ] = None,
-    pages: Annotated[int, typer.Option(min=1, max=100, help="Pages for each size.")] = 2,
+    pages: Annotated[int, typer.Option(min=1, max=100, help="Number of pages per cell size.")] = 2,
     rows: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Most rows on a page.", show_default="a full page")
+        int | None, typer.Option(min=1, max=1000, help="Maximum number of rows per page.", show_default="a full page")
     ] = None,
     prompt_price: Annotated[
         float | None,
-        typer.Option(min=0, help="Price of a million prompt tokens.", show_default="that of the profile, or 0"),
+        typer.Option(min=0, help="Price per million prompt tokens.", show_default="that of --base, or 0"),
     ] = None,
     completion_price: Annotated[
         float | None,
-        typer.Option(min=0, help="Price of a million tokens of answers.", show_default="that of the profile, or 0"),
+        typer.Option(min=0, help="Price per million completion tokens.", show_default="that of --base, or 0"),
     ] = None,
     journal: Annotated[
         Path | None,
         typer.Option(
-            help="File that keeps the answers, so that an interrupted run resumes; not a stream.",
+            help="File to record the answers in, from which an interrupted run resumes.",
             show_default="READER.journal",
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File for the profile; - is standard output.", show_default="READER.toml"),
+        typer.Option(
+            "--output", "-o", help="File to write the profile to; - is standard output.", show_default="READER.toml"
+        ),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the curve, such as curve.svg; needs matplotlib.", show_default=False)
+        Path | None,
+        typer.Option(help="Plot the curve to this file, such as curve.svg. Requires matplotlib.", show_default=False),
     ] = None,
     extra: Annotated[
         str | None,
-        typer.Option(help="JSON object of fields merged into each request; null removes one.", show_default=False),
+        typer.Option(
+            help="JSON object of fields to merge into each request; null removes a field.", show_default=False
+        ),
     ] = None,
-    timeout_s: Annotated[float, typer.Option("--timeout", min=1, help="Seconds for one request.")] = 120.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost.")] = False,
+    timeout_s: Annotated[float, typer.Option("--timeout", min=1, help="Timeout of a request, in seconds.")] = 120.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Send no requests; show the expected cost.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure what a reader behind an endpoint reads of our own pages, by the size of their cells.
+    """Measure how accurately a reader behind an endpoint reads page images, by cell size, and write its profile.
 
-    Sends sample pages, one after the other, and writes the profile as a table for `foxing.toml`. The setting
-    `reader_api_key` is the key of the endpoint. Each answer is kept in a journal, so that a run that was interrupted
-    resumes and pays for nothing twice.
+    Sends sample pages one at a time and writes the profile as a table for `foxing.toml`. The setting `reader_api_key`
+    is the API key of the endpoint. Each answer is recorded in a journal: an interrupted run resumes without paying for
+    a page twice.
     """
     try:
         from foxing.encoder.reader_curve.curve import Prices, ReaderCurve
@@ -87,7 +94,7 @@ def calibrate(
 
         from . import calibration
     except ImportError as error:
-        raise InvalidInput(f"calibrate needs httpx ({error}); pip install 'foxing[remote]'") from error
+        raise InvalidInput(f"calibrate requires httpx ({error}); run: pip install 'foxing[remote]'") from error
 
     state = state_of(context)
     if plot is not None:
@@ -112,9 +119,9 @@ def calibrate(
         Journal(journal or Path(f"{name}.journal"), asked),
         prices,
     )
-    announced, announcement = calibration.announced_costs(curve, known), calibration.announcement(curve, known)
+    estimate, announcement = calibration.cost_estimate(curve, known), calibration.estimate_text(curve, known)
     if dry_run:
-        state.answer(announced, lambda console: console.print(announcement))
+        state.answer(estimate, lambda console: console.print(announcement))
         return
     state.error_console.print(announcement)
     spent = calibration.ask_pages(state, curve, endpoint, chosen, fields)
@@ -124,7 +131,7 @@ def calibrate(
         reader,
         [row.type for row in results],
         datetime.now(UTC).date(),
-        f"foxing calibrate: {model} at {endpoint.url}, {pages} pages for each size",
+        f"foxing calibrate: {model} at {endpoint.url}, {pages} pages per cell size",
     )
     with output_file(output) as file:
         file.write(profile_table(profile).encode())
@@ -136,7 +143,7 @@ def calibrate(
     legible = profile.legible
     answer = {
         "reader": reader,
-        "announced": announced,
+        "estimate": estimate,
         "spent": asdict(spent),
         "curve": calibration.curve_rows(results),
         "legible": None if legible is None else [legible.width_px, legible.height_px],
@@ -145,10 +152,10 @@ def calibrate(
 
     def show(console: Console) -> None:
         calibration.show_curve(console, results)
-        size = "no size" if legible is None else f"{legible.width_px} × {legible.height_px} px and more"
+        size = "none" if legible is None else f"{legible.width_px} × {legible.height_px} px"
         console.print(
-            f"{printable(reader)} reads {size}; spent {calibration.in_words(spent)}. The profile is in "
-            f"{printable(str(output))}; put it into foxing.toml"
+            f"smallest cell size that {printable(reader)} reads: {size}; spent {calibration.in_words(spent)}. Add the "
+            f"profile in {printable(str(output))} to foxing.toml"
         )
 
     state.answer(answer, show)

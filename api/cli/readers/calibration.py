@@ -1,4 +1,4 @@
-"""One run of `calibrate`: what it checks before anything is paid for, the pages that it asks for, and the curve."""
+"""One run of `calibrate`: checks before the first paid request, the requests for pages, and the resulting curve."""
 
 import json
 import re
@@ -26,64 +26,67 @@ from foxing.renderer.readers import Reader, Readers, UnknownReader
 
 _CELL = re.compile(r"(\d{1,3})[x×](\d{1,3})")
 
-#: Of the bar of a curve on a terminal.
+#: Length of a full bar of the curve.
 BAR_CHARS = 24
-_API_NAMES = {"openai": "OpenAI's", "anthropic": "Anthropic's"}
+_API_NAMES = {"openai": "OpenAI", "anthropic": "Anthropic"}
 
 
 def reader_to_measure(state: State, name: str, *, given: bool) -> Reader:
-    """The reader whose billing and limits hold. Raises `UnknownReader`, `InvalidInput`."""
+    """Returns the reader to copy billing and limits from. `given`: True if `name` is the value of --base. Raises
+    `UnknownReader`, and `InvalidInput` for a reader without images."""
     try:
         known = Readers(state.settings().readers)[name]
     except UnknownReader as error:
-        advice = "" if given else " A new reader needs the billing and the limits of one of these: give it with --base"
+        advice = "" if given else " For a new reader, name one of these with --base to copy its billing and limits"
         raise UnknownReader(f"{error}{advice}") from error
     if known.billing is None or known.limits is None:
-        raise InvalidInput(f"the reader '{name}' looks at no images; give another with --base")
+        raise InvalidInput(f"the reader '{name}' does not accept images; name another with --base")
     return known
 
 
 def file_name(reader: str) -> str:
-    """The name of the reader as that of a file. Raises `InvalidInput`."""
+    """Returns the name of the reader if it can be a file name. Raises `InvalidInput` otherwise."""
     if not re.fullmatch(r"[\w.+-]{1,100}", reader) or reader.startswith("."):
-        raise InvalidInput("the name of a reader has letters, digits, and . _ + - alone, at most 100")
+        raise InvalidInput("the name of a reader has 1 to 100 letters, digits and . _ + -, and does not start with .")
     return reader
 
 
 def cell_size(text: str) -> tuple[int, int]:
-    """Width and height of a cell. Raises `InvalidInput`."""
+    """Returns the width and height of a cell in pixels. Raises `InvalidInput`."""
     match = _CELL.fullmatch(text.strip())
     size = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (4 <= size[0] <= 200 and size[0] <= size[1] <= 400):
-        raise InvalidInput(f"a cell is given as 8x16, from 4 px wide and no wider than high, not '{text}'")
+        raise InvalidInput(
+            f"'{text}' is not a cell size; write it like 8x16, at least 4 px wide and at most as wide as high"
+        )
     return size
 
 
 def extra_fields(extra: str | None) -> dict[str, Any]:
-    """The fields to merge into requests. Raises `InvalidInput`."""
+    """Returns the fields to merge into each request. Raises `InvalidInput`."""
     try:
         fields = json.loads(extra or "{}")
     except ValueError as error:
         raise InvalidInput(f"the option 'extra' is not JSON: {error}") from error
     if not isinstance(fields, dict):
-        raise InvalidInput("the option 'extra' is a JSON object, such as '{\"max_tokens\": null}'")
+        raise InvalidInput("the option 'extra' must be a JSON object, such as '{\"max_tokens\": null}'")
     return fields
 
 
 def free_output(output: Path, dry_run: bool) -> Path:
-    """`output`, unless there is a file already, or no folder for it: nothing is paid for before this is known. Raises
-    `InvalidInput`."""
+    """Returns `output`. Raises `InvalidInput` if the file already exists or its folder does not, before any request is
+    paid for."""
     if is_stream(output):
         return output
     if not output.parent.is_dir():
-        raise InvalidInput(f"there is no folder {output.parent}; create it, or give another file with --output")
+        raise InvalidInput(f"the folder {output.parent} does not exist; create it, or choose another --output")
     if output.exists() and not dry_run:
-        raise InvalidInput(f"{output} is there already; remove it, or give another file with --output")
+        raise InvalidInput(f"{output} already exists; remove it, or choose another --output")
     return output
 
 
 def endpoint_of(options: Mapping[str, Any], api: Any, secret: SecretStr | None) -> Any:
-    """The endpoint, with its key. Raises `InvalidInput`, `CodecError`."""
+    """Returns the endpoint, with its API key. Raises `InvalidInput`, `CodecError`."""
     key = plain_text(secret)
     try:
         return Endpoint(ServerOptions(**options, api_key=key), headers=headers(api, key))
@@ -92,34 +95,37 @@ def endpoint_of(options: Mapping[str, Any], api: Any, secret: SecretStr | None) 
         raise InvalidInput(f"the option '{'.'.join(map(str, first['loc']))}' is invalid: {first['msg']}") from error
 
 
-def announced_costs(calibration: ReaderCurve, reader: Reader) -> dict[str, Any]:
+def cost_estimate(calibration: ReaderCurve, reader: Reader) -> dict[str, Any]:
+    """Returns the number of pages and the expected and maximum cost, as JSON."""
     return {
         "pages": len(calibration.pages),
         "answered": len(calibration.pages) - len(calibration.pending),
         "expected": asdict(calibration.expected_cost()),
-        "most": asdict(calibration.max_cost()),
+        "maximum": asdict(calibration.max_cost()),
         "formula": reader.formula,
     }
 
 
-def announcement(calibration: ReaderCurve, reader: Reader) -> str:
+def estimate_text(calibration: ReaderCurve, reader: Reader) -> str:
+    """Returns the number of pages and the expected and maximum cost, as a sentence."""
     done = len(calibration.pages) - len(calibration.pending)
-    known = f", {done:,} of them answered already" if done else ""
+    known = f", {done:,} of them already answered" if done else ""
     return (
-        f"{len(calibration.pages):,} pages{known}; the rest takes about "
+        f"{len(calibration.pages):,} pages{known}; expected cost "
         f"{in_words(calibration.expected_cost())}, at most {in_words(calibration.max_cost())} (an image: "
         f"{reader.formula})"
     )
 
 
 def in_words(cost: Cost) -> str:
+    """Returns a cost as text: prompt and completion tokens, and the price if it is known."""
     price = f" for {cost.price:,.4f}" if cost.price else ""
     return f"{cost.prompt_tokens:,} + {cost.completion_tokens:,} tokens{price}"
 
 
 def ask_pages(state: State, calibration: ReaderCurve, endpoint: Any, api: Any, fields: dict[str, Any]) -> Cost:
-    """Asks for the pages that are left, showing what has been spent. Raises what `ReaderCurve.run` raises; where the
-    endpoint does not answer as its API does, that says which API was spoken, and how to choose the other."""
+    """Sends the remaining pages, showing the cost so far, and returns the total cost. Raises the errors of
+    `ReaderCurve.run`; the message of a `ReadFailed` names the API in use and how to choose the other one."""
     console = state.error_console
     present = ""
 
@@ -130,20 +136,20 @@ def ask_pages(state: State, calibration: ReaderCurve, endpoint: Any, api: Any, f
             console.print(present)
 
     try:
-        with lines(console, lambda: present) if not console.is_terminal and state.says_progress else nullcontext():
+        with lines(console, lambda: present) if not console.is_terminal and state.shows_progress else nullcontext():
             return calibration.run(endpoint, api, fields, advance)
     except ReadFailed as error:
         other = "openai" if api == "anthropic" else "anthropic"
         raise ReadFailed(
-            f"{error}. It was asked in {_API_NAMES[api]} API; if the endpoint speaks {_API_NAMES[other]}, give --api "
-            f"{other}"
+            f"{error}. The request used the {_API_NAMES[api]} API; if the endpoint has the {_API_NAMES[other]} API, "
+            f"give --api {other}"
         ) from error
     finally:
         endpoint.close()
 
 
 def curve_rows(results: Sequence[CellResult]) -> list[dict[str, Any]]:
-    """The results as JSON."""
+    """Returns the results as JSON."""
     return [
         {
             "cell": [row.cell.width_px, row.cell.height_px],
@@ -160,7 +166,7 @@ def curve_rows(results: Sequence[CellResult]) -> list[dict[str, Any]]:
 
 
 def show_curve(console: Console, results: Sequence[CellResult]) -> None:
-    """A line for each size, with a bar for the share of sentences that were read exactly."""
+    """Prints a line per cell size, with a bar for the share of sentences that were read exactly."""
     columns = "cell, sentences read exactly, >exact, >identifiers, >silent errors, >tokens, >reported, >as text"
     rows = [
         (
@@ -175,23 +181,24 @@ def show_curve(console: Console, results: Sequence[CellResult]) -> None:
 
 
 def check_plot(path: Path) -> None:
-    """Raises `CodecError` if a curve cannot be drawn into `path`: without matplotlib, or a suffix that it knows."""
+    """Raises `CodecError` if the curve cannot be plotted to `path`: matplotlib or the folder is missing, or the suffix
+    is not supported."""
     _pyplot()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     suffixes = sorted(FigureCanvasAgg.get_supported_filetypes())
     if path.suffix.lower().lstrip(".") not in suffixes:
-        raise CodecError(f"the curve cannot be drawn to {path}; its suffix is one of {', '.join(suffixes)}")
+        raise CodecError(f"the curve cannot be plotted to {path}; the suffix must be one of {', '.join(suffixes)}")
     if not path.parent.is_dir():
-        raise CodecError(f"the curve cannot be drawn to {path}; there is no such folder")
+        raise CodecError(f"the curve cannot be plotted to {path}; the folder does not exist")
 
 
 def _pyplot() -> Any:
-    """Matplotlib, which draws into files alone. Raises `CodecError` without it."""
+    """Returns pyplot with a backend that only writes files. Raises `CodecError` without matplotlib."""
     try:
         import matplotlib as mpl
     except ImportError as error:
-        raise CodecError("drawing the curve needs matplotlib; pip install 'foxing[bench]'") from error
+        raise CodecError("--plot requires matplotlib; run: pip install 'foxing[bench]'") from error
     mpl.use("Agg")
     from matplotlib import pyplot
 
@@ -199,15 +206,15 @@ def _pyplot() -> Any:
 
 
 def plot_curve(results: Sequence[CellResult], reader: str, path: Path) -> None:
-    """Draws the curve into `path`, whose suffix decides the format. Raises `CodecError` without matplotlib and for a
-    file that cannot be written."""
+    """Plots the curve to `path`, whose suffix selects the format. Raises `CodecError` without matplotlib and for a file
+    that cannot be written."""
     plt = _pyplot()
     figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
     heights = [row.cell.height_px for row in results]
     axis.plot(heights, [row.score.exact for row in results], "o-", label="sentences read exactly")
     axis.plot(heights, [row.score.identifiers_exact for row in results], "s--", label="identifiers read exactly")
-    axis.plot(heights, [row.score.silent for row in results], "x:", label="silent errors for each character")
-    axis.set_xlabel("height of a cell, px")
+    axis.plot(heights, [row.score.silent for row in results], "x:", label="silent errors per character")
+    axis.set_xlabel("cell height, px")
     axis.set_ylim(-0.03, 1.03)
     axis.set_title(reader)
     axis.grid(alpha=0.3)
@@ -215,6 +222,6 @@ def plot_curve(results: Sequence[CellResult], reader: str, path: Path) -> None:
     try:
         figure.savefig(path)
     except (ValueError, OSError) as error:
-        raise CodecError(f"the curve cannot be drawn to {path}: {error}") from error
+        raise CodecError(f"the curve cannot be plotted to {path}: {error}") from error
     finally:
         plt.close(figure)

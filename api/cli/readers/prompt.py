@@ -1,4 +1,4 @@
-"""`context`: the next prompt for a reader."""
+"""`context`: build the next prompt for a reader."""
 
 import base64
 from pathlib import Path
@@ -16,7 +16,7 @@ from foxing.memory.values.signatures import takes
 
 from .render import ReaderOption
 
-#: `reader`, `query`, `now` and `timezone` are declared below; a prompt that holds messages comes from a program.
+#: `reader`, `query`, `now` and `timezone` are declared below; `messages` is for programs.
 _APART = ("reader", "query", "now", "timezone", "messages")
 
 
@@ -32,7 +32,10 @@ def context(
     as_json: JsonOption = False,
     **fields: object,
 ) -> None:
-    """Build the next prompt for a reader: the last messages exactly, and what recall finds, as text or page image."""
+    """Build the next prompt for a reader: the latest messages verbatim, and recalled messages as text or page images.
+
+    The prompt stays within --budget tokens, as the reader bills them.
+    """
     refuse_stream("--images", images)
     state = state_of(ctx)
     asker = state.timezone(timezone)

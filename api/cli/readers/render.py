@@ -1,4 +1,4 @@
-"""`render`: any text as page images for a reader."""
+"""`render`: draw any text as page images for a reader."""
 
 import io
 import json
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from foxing.renderer.readers import Reader
 
 MANIFEST = "manifest.json"
-#: No time is shown for a file; entries need one.
+#: Placeholder: entries need a time, but files are drawn without one.
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 ReaderOption = Annotated[str, typer.Option("--reader", "-r", help="Name of the reader.", show_default=False)]
 
 
 class NewlineOption(StrEnum):
-    """How a new line is shown."""
+    """Representation of a line break: a new row or a mark."""
 
     BREAK = "break"
     MARK = "mark"
@@ -38,14 +38,15 @@ def render(
     files: Annotated[list[Path], typer.Argument(help="Text files in UTF-8; - is standard input.", show_default=False)],
     reader: ReaderOption,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the images and their manifest; not a stream.")
+        Path, typer.Option("--output", "-o", help="Folder to write the images and their manifest to.")
     ] = Path(),
     newline: Annotated[
-        NewlineOption, typer.Option(help="Whether a new line starts a row, or is a mark, which takes less room.")
+        NewlineOption,
+        typer.Option(help="break: a line break starts a new row; mark: it is drawn as ¶, which is denser."),
     ] = NewlineOption.BREAK,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw texts as page images for a reader, and say what it bills for them."""
+    """Draw text files as page images for a reader, and show the tokens that it bills for them."""
     from foxing.renderer.readers import Readers
 
     refuse_stream("--output", output)
@@ -71,20 +72,20 @@ def render(
 
 
 def _read(file: Path) -> str:
-    """Raises `InvalidInput` for a file that is not a text."""
+    """Returns the text of a file. Raises `InvalidInput` if it cannot be read, is not UTF-8, or is empty."""
     try:
         text = io.StringIO(read_input(file).decode("utf-8"), newline=None).read()
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{name_of(file)} is not text in UTF-8: {error}") from error
+        raise InvalidInput(f"{name_of(file)} is not UTF-8 text: {error}") from error
     if not text:
         raise InvalidInput(f"{name_of(file)} is empty; there is nothing to draw")
     return text
 
 
 def _draw(file: Path, text: str, reader: "Reader", newline: NewlineOption) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Fields of the manifest and the PNG of each image of a text."""
+    """Yields the manifest entry and the PNG of each image of a text."""
     from foxing.encoder.text_tokens import count_text_tokens
     from foxing.renderer import Entry
     from foxing.renderer.readers import page_images

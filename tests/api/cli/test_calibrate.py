@@ -204,14 +204,14 @@ def test_the_size_below_which_a_reader_fails_is_found_at_the_price_that_was_anno
     found = foxing.json(*arguments(endpoint, *prices))
     assert found["legible"] == list(CELLS[smallest])
     assert [row["exact"] for row in found["curve"]] == [float(n >= smallest) for n in range(len(CELLS))]
-    assert found["announced"] == announced
+    assert found["estimate"] == announced
     spent, expected = found["spent"], announced["expected"]
     assert spent["requests"] == expected["requests"] == len(CELLS) == len(endpoint.asked)
     assert spent["prompt_tokens"] == expected["prompt_tokens"]
     billed = [sum(tokens) for tokens in zip(*endpoint.billed, strict=True)]
     assert spent["price"] == pytest.approx((3 * billed[0] + 15 * billed[1]) / 1e6)
     assert spent["price"] == pytest.approx(expected["price"], rel=0 if smallest == 0 else 0.02)
-    assert spent["price"] <= announced["most"]["price"]
+    assert spent["price"] <= announced["maximum"]["price"]
     assert all(row["reported_tokens"] == row["formula_tokens"] for row in found["curve"])
     profile = tomllib.loads((tmp_path / "small.toml").read_text(encoding="utf-8"))["readers"]["small"]
     reader = Readers({"small": profile})["small"]
@@ -247,7 +247,7 @@ def test_a_run_that_was_killed_resumes_and_asks_for_nothing_that_was_answered(
     assert not (tmp_path / "small.toml").exists()
     assert len((tmp_path / "small.journal").read_bytes().splitlines()) == 1 + 3
     found = foxing.json(*arguments(endpoint))
-    assert (found["announced"]["answered"], found["spent"]["requests"]) == (3, len(CELLS) - 3)
+    assert (found["estimate"]["answered"], found["spent"]["requests"]) == (3, len(CELLS) - 3)
     assert len(endpoint.asked) == len(set(endpoint.asked)) == len(CELLS)
     assert found["legible"] == list(CELLS[0])
 
@@ -256,8 +256,8 @@ def test_nothing_is_asked_in_a_dry_run(foxing: Foxing, settings: Reader, serve: 
     endpoint = serve(lambda image: "")
     answer = foxing.json(*arguments(endpoint, "--dry-run", "--prompt-price", "2"))
     assert answer["pages"] == len(CELLS)
-    assert 0 < answer["expected"]["price"] <= answer["most"]["price"]
-    assert f"at most {answer['most']['prompt_tokens']:,}" in foxing.text(*arguments(endpoint, "--dry-run"))
+    assert 0 < answer["expected"]["price"] <= answer["maximum"]["price"]
+    assert f"at most {answer['maximum']['prompt_tokens']:,}" in foxing.text(*arguments(endpoint, "--dry-run"))
     assert not endpoint.bodies
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".journal", ".toml")) == ["foxing.toml"]
 
@@ -272,7 +272,7 @@ def test_an_interrupted_run_resumes_and_pays_for_nothing_twice(
     whole = journal.read_bytes()
     journal.write_bytes(whole + b'{"page": "cut off in the mid')  # killed while it wrote
     found = foxing.json(*arguments(endpoint))
-    assert found["announced"]["answered"] == 3
+    assert found["estimate"]["answered"] == 3
     assert found["spent"]["requests"] == len(CELLS) - 3
     assert len(endpoint.asked) == len(set(endpoint.asked)) == len(CELLS)
     assert [row["exact"] for row in found["curve"]] == [1.0] * len(CELLS)
@@ -288,7 +288,7 @@ def test_an_anthropic_endpoint(
     monkeypatch.setenv("FOXING_READER_API_KEY", "correct-horse")
     more = ("--base", "small", "--api", "anthropic", "--extra", '{"temperature": null, "top_k": 1}')
     text = foxing.text(*arguments(endpoint, *more, cells=cells, name="ours.2"))
-    assert "ours.2 reads 8 × 16 px and more" in text
+    assert "smallest cell size that ours.2 reads: 8 × 16 px" in text
     assert all("temperature" not in body and body["top_k"] == 1 for body in endpoint.bodies)
     assert (
         tomllib.loads((tmp_path / "ours.2.toml").read_text(encoding="utf-8"))["readers"]["ours.2"]["title"] == "ours.2"
@@ -368,13 +368,13 @@ def test_what_cannot_be_calibrated_is_refused(
         (arguments(down, cells=one, name="smal"), "'small'"),
         (arguments(down, cells=one, name="smal"), "--base"),
         (arguments(down, "--base", "text", cells=one), "looks at no images"),
-        (arguments(down, "--cell", "big", cells=[]), "given as 8x16"),
-        (arguments(down, "--cell", "3x9", cells=[]), "given as 8x16"),
+        (arguments(down, "--cell", "big", cells=[]), "is not a cell size"),
+        (arguments(down, "--cell", "3x9", cells=[]), "is not a cell size"),
         (arguments(down, "--cell", "200x400", cells=[]), "no image of its type"),
-        (arguments(down, "--output", "other.toml", cells=one), "is there already"),
-        (arguments(down, "--output", "none/ours.toml", cells=one), "there is no folder none"),
-        (arguments(down, "--plot", "curve.doc", cells=one), "its suffix is one of"),
-        (arguments(down, "--plot", "none/curve.svg", cells=one), "no such folder"),
+        (arguments(down, "--output", "other.toml", cells=one), "already exists"),
+        (arguments(down, "--output", "none/ours.toml", cells=one), "the folder none does not exist"),
+        (arguments(down, "--plot", "curve.doc", cells=one), "the suffix must be one of"),
+        (arguments(down, "--plot", "none/curve.svg", cells=one), "the folder does not exist"),
         (arguments(down, "--model", "", cells=one), "the option 'model' is invalid"),
         (arguments(down, "--journal", "torn.journal", cells=one), "is not the journal"),
         (arguments(down, "--journal", "other.journal", cells=one), "belongs to another calibration (model another)"),

@@ -445,7 +445,7 @@ def test_an_export_is_json_whatever_was_said(foxing: Foxing, tmp_path: Path) -> 
 def test_what_needs_a_name_refuses_a_stream(foxing: Foxing, tmp_path: Path, command: Sequence[str]) -> None:
     result = foxing.run(*command)
     assert result.exit_code == 2
-    assert "does not stand for a stream here" in " ".join(result.stderr.replace("│", " ").split())
+    assert "- is not accepted here" in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_a_backup_goes_through_a_pipe(tmp_path: Path) -> None:

@@ -54,6 +54,6 @@ def test_nothing_is_said_once_the_work_is_done() -> None:
 def test_stderr_has_the_error_alone_with_json(capsys: pytest.CaptureFixture[str]) -> None:
     with State(as_json=True).progress("ageing pages") as advance:
         advance(1, 2)
-    assert not State(as_json=True).says_progress
-    assert State().says_progress
+    assert not State(as_json=True).shows_progress
+    assert State().shows_progress
     assert capsys.readouterr().err == ""

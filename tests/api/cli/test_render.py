@@ -63,7 +63,7 @@ def test_what_cannot_be_rendered_is_refused(foxing: Foxing, file: Path, tmp_path
         ([str(file), "-r", "cluade"], "did you mean 'claude'"),
         ([str(file), "-r", "text"], "looks at no images"),
         ([str(tmp_path / "empty"), "-r", "claude"], "is empty"),
-        ([str(tmp_path / "binary"), "-r", "claude"], "is not text in UTF-8"),
+        ([str(tmp_path / "binary"), "-r", "claude"], "is not UTF-8 text"),
         ([str(tmp_path / "none"), "-r", "claude"], "cannot be read: No such file"),
         ([str(file), str(same), "-r", "claude"], "the same name"),
         ([str(file), "-r", "claude", "-o", str(file)], "cannot be written"),

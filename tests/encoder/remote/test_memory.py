@@ -226,7 +226,7 @@ def test_codec_check_reports_the_endpoint_and_the_accuracy(
     assert rows[0]["accuracy"] > 0.97
     assert [row["prompt_tokens"] for row in rows] == [300] * 5
     assert all(row["token_bytes"] > 1000 for row in rows)
-    assert "It works." in invoke("check").stdout
+    assert "Passed." in invoke("check").stdout
     server.answer = lambda answer: completion("I see nothing.")
     blind = invoke("check", "--json")
     assert blind.exit_code == 1

@@ -117,5 +117,5 @@ def test_the_bench_reports_storage_effects(small_codec: VisionCodec) -> None:
 def test_the_bench_shows_storage_effects(small_codec: VisionCodec) -> None:
     arguments = ["codec", "bench", "--pages", "1", "--tier", "small", "--tier", "tiny"]
     shown = CliRunner().invoke(app, arguments, env={"COLUMNS": "250"}).stdout
-    assert "same choice" in shown
+    assert "same argmax" in shown
     assert "float8_e4m3" in shown

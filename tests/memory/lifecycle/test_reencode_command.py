@@ -56,7 +56,7 @@ def test_the_command_reports_pages_left_as_they_are(bank: SampleBank, run: Run) 
     assert run("--dry-run").exit_code == 0
     done = run()
     assert done.exit_code == 1
-    assert f"page {bank.tiny.id} is left as it is" in done.stdout
+    assert f"page {bank.tiny.id} was skipped" in done.stdout
     assert "2 pages reencoded" in done.stdout
     left = run("--json")
     assert left.exit_code == 1
