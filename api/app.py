@@ -27,11 +27,11 @@ from .worker import Worker
 
 
 def create_app(settings: Settings, memory: Memory | None = None, tracing: Tracing | None = None) -> FastAPI:
-    """The HTTP service over `memory`, which the caller closes. Without `memory`, the application opens the one that
-    the settings describe on startup and closes it on shutdown. `tracing`: by default what the settings choose.
+    """Returns the HTTP service over `memory`, which the caller closes. Without `memory`, the application opens the
+    memory of the settings on startup and closes it on shutdown. `tracing`: default: that of the settings.
 
-    Raises `InvalidSettings` if the settings would serve other machines without an API key, or trace without the
-    packages for it.
+    Raises `InvalidSettings` if `host` is not a loopback address and no API key is set, or if the packages for tracing
+    are not installed.
     """
     settings.check_host()
     traces = Tracing.chosen(settings) if tracing is None else tracing
@@ -65,7 +65,7 @@ def create_app(settings: Settings, memory: Memory | None = None, tracing: Tracin
 async def _watched(
     tracing: Tracing, metrics: Metrics, lifespan: AbstractAsyncContextManager[None]
 ) -> AsyncIterator[None]:
-    """Traces and times the steps of the memory during the lifespan of the application."""
+    """Traces and times the operations of the memory during the lifespan of the application."""
     unwatch = watch(metrics.operations.watch)
     tracing.start()
     try:
@@ -80,8 +80,8 @@ async def _watched(
 async def _lifespan(
     app: FastAPI, settings: Settings, memory: Memory | None, metrics: Metrics, mounted: Sequence[MountedApp]
 ) -> AsyncIterator[None]:
-    """Opens a memory if the caller gave none, starts the mounted apps, and runs the clock and a worker
-    where ageing is enabled."""
+    """Opens a memory if the caller passed none, starts the mounted apps, and runs the scheduler and a worker if ageing
+    is enabled."""
     opened = memory if memory is not None else await anyio.to_thread.run_sync(open_loaded_memory, settings)
     metrics.memory.decode_queue.set_function(lambda: opened.queue_depth)
     app.state.service = Service(opened, settings, metrics)

@@ -1,4 +1,4 @@
-"""Authentication: the API key, and the host names that the service answers to without one."""
+"""Authentication by API key; without a key, checks of the `Host` and `Origin` headers."""
 
 import hmac
 import re
@@ -17,15 +17,15 @@ _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::
 
 
 class Authenticator:
-    """Checks the API key of each request or, where none is set, the `Host` header."""
+    """Checks the API key of requests or, if no key is set, their `Host` and `Origin` headers."""
 
     def __init__(self, settings: Settings) -> None:
         self._key = None if settings.key is None else settings.key.encode()
         self._hosts = LOOPBACK_NAMES | {settings.host.lower()}
 
     def check(self, path: str, headers: Headers) -> None:
-        """Raises `RequestError`: 401 for a missing or wrong key; without one 421 for a host name that is not served and
-        403 for a request that a browser sends for a page of another site."""
+        """Raises `RequestError`: 401 if the API key is missing or wrong; if no key is set, 421 for a host name that is
+        not served and 403 for a cross-site request of a browser."""
         if self._key is None:
             self._check_host(headers)
             if path not in OPEN_PATHS:
@@ -39,9 +39,8 @@ class Authenticator:
         if host_name(headers) not in self._hosts:
             raise RequestError(
                 WRONG_HOST,
-                f"without an API key the service answers only to {', '.join(sorted(self._hosts))}, not to "
-                f"'{headers.get('host', '')}'; "
-                "set FOXING_API_KEY to serve it under another name",
+                f"without an API key the service accepts only the hosts {', '.join(sorted(self._hosts))}, not "
+                f"'{headers.get('host', '')}'; set FOXING_API_KEY to serve it under another name",
             )
 
     @staticmethod
@@ -58,19 +57,19 @@ class Authenticator:
 
 
 def check_site(headers: Headers) -> None:
-    """Raises `RequestError` if a browser sends the request for a page that the service itself has not served. Such a
-    page cannot read the answer, but the request would take effect; requests without a body are not preflighted."""
+    """Raises `RequestError` for a cross-site request of a browser. The other site could not read the response, but the
+    request would take effect: browsers send no preflight for requests without a body."""
     origin = headers.get("origin")
     own = origin is None or origin.lower().partition("://")[2] == headers.get("host", "").lower()
     if not own or headers.get("sec-fetch-site", "none").lower() not in ("none", "same-origin"):
         raise RequestError(
             CROSS_SITE,
-            "without an API key the service does not answer to pages of other web sites; set FOXING_API_KEY and send "
-            "the key, or call it from outside of a browser",
+            "without an API key the service rejects requests from other web sites; set FOXING_API_KEY and send the "
+            "key, or call the service from outside a browser",
         )
 
 
 def host_name(headers: Headers) -> str:
-    """The host that a request names, in lower case and without its port; "" if the header holds anything else."""
+    """Returns the host of the `Host` header in lower case, without its port; "" if the header is invalid."""
     match = _HOST.fullmatch(", ".join(headers.getlist("host")).lower())
     return "" if match is None else match["address"] or match["name"]

@@ -1,6 +1,6 @@
-"""Request bodies: what is refused before a body is parsed, and parsing and validating large ones in a thread.
+"""Request bodies: checks before a body is parsed, and parsing and validation of large bodies in a thread.
 
-Whatever a body holds, it must neither stop the event loop nor take many times its size in memory.
+No body may block the event loop or take many times its size in memory.
 """
 
 import json
@@ -20,11 +20,11 @@ from .problems import INVALID_ENCODING, INVALID_REQUEST, INVALID_TEXT, UNSUPPORT
 
 #: Larger bodies are checked, parsed and validated in a thread.
 LARGE_BODY = 64 << 10
-#: Large bodies that are parsed concurrently.
+#: Maximum number of large bodies parsed concurrently.
 PARSERS = 2
-#: Values (objects, lists, strings, numbers…) that a body may hold; parsed, one takes up to 100 bytes.
+#: Maximum number of values (objects, lists, strings, numbers…) in a body; a parsed value takes up to 100 bytes.
 MAX_VALUES = 500_000
-#: Members of an object; an unknown one is an error each.
+#: Maximum number of members of an object; each unknown member makes an error entry.
 MAX_MEMBERS = 10_000
 
 _JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
@@ -36,9 +36,10 @@ _STRING = re.compile(rb'"(?:[^"\\]++|\\[\s\S])*+"?')
 
 
 class BodyRoute(APIRoute):
-    """A route whose body is parsed and validated in a thread where it is large."""
+    """A route that parses and validates large bodies in a thread."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Returns the handler of the route."""
         handle, field = super().get_route_handler(), self.body_field
         if field is None:
             return handle
@@ -58,11 +59,11 @@ class BodyRoute(APIRoute):
 
 
 class _ParsedRequest(Request):
-    """A request whose body is parsed already, or why it cannot be."""
+    """A request with an already parsed body, or with the error of parsing it."""
 
     def __init__(self, request: Request, value: Any) -> None:
         super().__init__(request.scope, request.receive)
-        self._body = b" "  # not empty; FastAPI asks for the JSON
+        self._body = b" "  # FastAPI calls `json` only if the body is not empty
         self._value = value
 
     async def json(self) -> Any:
@@ -72,7 +73,7 @@ class _ParsedRequest(Request):
 
 
 def _validated(field: ModelField, body: bytes) -> Any:
-    """The value of a body. Raises `ValueError` for what is not JSON, and `RequestValidationError`."""
+    """Returns the validated value of a body. Raises `ValueError` for invalid JSON, and `RequestValidationError`."""
     value = json.loads(body)
     _check_members(value)
     valid, errors = field.validate(value, {}, loc=("body",))
@@ -82,8 +83,8 @@ def _validated(field: ModelField, body: bytes) -> Any:
 
 
 def check_json_body(headers: Headers, body: bytes) -> None:
-    """Raises `RequestError` if the body is not declared as JSON, is not UTF-8, holds an escaped lone surrogate or too
-    many values."""
+    """Raises `RequestError` if the body is not declared as JSON, is not UTF-8, or contains an escaped lone surrogate or
+    too many values."""
     media_type = headers.get("content-type", "")
     if not _JSON_TYPE.fullmatch(media_type.strip()):
         given = f", not '{media_type}'" if media_type else ""
@@ -100,18 +101,19 @@ def check_json_body(headers: Headers, body: bytes) -> None:
     if match is not None and body[match.end() : match.end() + 2] == b"\\u":
         raise RequestError(
             INVALID_TEXT,
-            "the body holds a lone surrogate (an escape from \\ud800 to \\udfff without its other half), which is not "
-            "a character; send both halves or remove it",
+            "the body contains a lone surrogate (an escape from \\ud800 to \\udfff without its other half), which is "
+            "not a character; send both halves or remove it",
         )
     if _marks(body) > MAX_VALUES and _marks(_STRING.sub(b"", body)) > MAX_VALUES:
         raise RequestError(
             INVALID_REQUEST,
-            f"the body holds more than {MAX_VALUES:,} values; send fewer messages per request, and large lists as text",
+            f"the body contains more than {MAX_VALUES:,} values; send fewer messages per request, and large lists as "
+            "text",
         )
 
 
 def _marks(text: bytes) -> int:
-    """At least as many as there are values in JSON without strings, less one."""
+    """Returns an upper bound on the number of values minus one, for JSON from which strings were removed."""
     return sum(map(text.count, (b",", b"[", b"{")))
 
 
@@ -121,6 +123,8 @@ def _check_members(value: Any) -> None:
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict) and len(item) > MAX_MEMBERS:
-            raise RequestError(INVALID_REQUEST, f"an object of the body has more than {MAX_MEMBERS:,} members")
+            raise RequestError(
+                INVALID_REQUEST, f"an object in the body has more than {MAX_MEMBERS:,} members; split the request"
+            )
         children = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
         waiting += [child for child in children if isinstance(child, (dict, list))]

@@ -30,24 +30,26 @@ from .problems import (
 )
 from .routes import ROUTERS
 
-#: Maximum length of `errors`: a body may hold ten thousand invalid messages.
+#: Maximum length of `errors`: a body may contain ten thousand invalid messages.
 MAX_FIELD_ERRORS = 20
 
 #: Pydantic error type → message that replaces pydantic's.
 _MESSAGES = {
     "timezone_aware": "a time needs an offset; write 2026-03-02T09:15:00Z or 2026-03-02T18:15:00+09:00",
-    "extra_forbidden": "there is no such field; remove it",
+    "extra_forbidden": "unknown field; remove it",
     "missing": "the field is required but missing",
 }
 
 
 def add_exception_handlers(app: FastAPI) -> None:
+    """Adds the exception handlers to `app`."""
     app.add_exception_handler(FoxingError, on_foxing_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(HTTPException, on_http_error)
 
 
 async def on_foxing_error(request: Request, error: Exception) -> JSONResponse:
+    """Returns the problem document of a `FoxingError`; logs the error if its status is 500 or more."""
     assert isinstance(error, FoxingError)
     problem = problem_of(error, instance=request.url.path, request_id=request_id_of(request))
     if isinstance(error, InvalidInput) and error.index is not None:
@@ -59,6 +61,7 @@ async def on_foxing_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    """Returns the problem document of a request that fails validation: `invalid-json` or `invalid-request`."""
     assert isinstance(error, RequestValidationError)
     errors = list(error.errors())
     if errors and errors[0]["type"] == "json_invalid":
@@ -72,31 +75,32 @@ async def on_invalid_request(request: Request, error: Exception) -> JSONResponse
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+    """Returns the problem document of an HTTP error of Starlette or FastAPI, such as an unknown path."""
     assert isinstance(error, HTTPException)
     path = request.url.path
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return _respond(request, NO_SUCH_PATH, f"there is no path {path}; /docs lists the paths")
+        return _respond(request, NO_SUCH_PATH, f"the path {path} does not exist; /docs lists the paths")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(_allowed_methods(path))
         detail = f"{path} supports {allowed}, not {request.method}"
         return _respond(request, METHOD_NOT_ALLOWED, detail, headers={"Allow": allowed})
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        # json.loads failed, but not with a syntax error: the nesting is too deep or a number has too many digits.
-        return _respond(request, INVALID_JSON, "the body is nested too deeply or holds a number that is too large")
+        # json.loads failed without a syntax error: the nesting is too deep or a number has too many digits.
+        return _respond(request, INVALID_JSON, "the body is nested too deeply or contains a number that is too large")
     kind = ProblemKind(HTTP_ERROR.slug, error.status_code, HTTPStatus(error.status_code).phrase)
     headers = dict(error.headers) if error.headers else None
     return _respond(request, kind, str(error.detail), headers=headers)
 
 
 def field_error(entry: Mapping[str, Any]) -> FieldError:
-    """The problem document's form of an entry of pydantic's `ValidationError.errors()`."""
+    """Returns an entry of pydantic's `ValidationError.errors()` in the form of the problem document."""
     where = ".".join(str(part) for part in entry["loc"])
     message = _MESSAGES.get(entry["type"]) or str(entry["msg"]).removeprefix("Value error, ")
     return FieldError(where=encodable(where), message=encodable(message))
 
 
 def _allowed_methods(path: str) -> list[str]:
-    """The methods of all routes that match `path`, sorted."""
+    """Returns the methods of all routes that match `path`, sorted."""
     return sorted(
         {
             method
@@ -109,6 +113,7 @@ def _allowed_methods(path: str) -> list[str]:
 
 
 def request_id_of(request: Request) -> str | None:
+    """Returns the id that `RequestLogging` gave the request; None outside of it."""
     value: str | None = getattr(request.state, "request_id", None)
     return value
 

@@ -20,14 +20,14 @@ _SHARED: tuple[Processor, ...] = (
 )
 
 
-#: Characters that would act on a terminal, as a bank's name may hold → their escapes, which are JSON's as well.
+#: Characters that could control a terminal → their JSON escapes.
 _ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F))}
-#: Line breaks and tabs are part of a rendered entry: those of a traceback.
+#: The same without line breaks and tabs, which a rendered traceback contains.
 _LINE_ESCAPES = {code: escape for code, escape in _ESCAPES.items() if chr(code) not in "\t\n"}
 
 
 def _escape_values(logger: object, method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Escapes control characters in the texts of an entry, so that it stays one line."""
+    """Escapes control characters in the values of an entry, so that it stays on one line."""
     for name, value in entry.items():
         if isinstance(value, str):
             entry[name] = value.translate(_ESCAPES)
@@ -35,13 +35,13 @@ def _escape_values(logger: object, method: str, entry: MutableMapping[str, Any])
 
 
 def _escape_line(logger: object, method: str, line: Any) -> str:
-    """Escapes what the renderer has written itself, such as a traceback."""
+    """Escapes control characters in a rendered entry, such as those in a traceback."""
     return str(line).translate(_LINE_ESCAPES)
 
 
-class _Repetitions(logging.Filter):
-    """Leaves out what a library logs again and again, as when descriptors run out: after `AT_MOST` entries that begin
-    alike within `PERIOD_S` it is silent until the period has passed. Entries of our own are never left out."""
+class _RateLimit(logging.Filter):
+    """Limits repeated entries of libraries, such as those logged when file descriptors run out: at most `AT_MOST`
+    entries with the same logger and beginning pass in `PERIOD_S`. Foxing's own entries always pass."""
 
     AT_MOST = 10
     PERIOD_S = 60.0
@@ -65,7 +65,7 @@ class _Repetitions(logging.Filter):
 
 
 def get_logger() -> structlog.stdlib.BoundLogger:
-    """The logger of the service. It writes through the standard library, so the handlers configured there apply."""
+    """Returns the logger of the service, which writes through the standard library's `logging` and its handlers."""
     logger = structlog.wrap_logger(
         logging.getLogger(LOGGER_NAME),
         processors=[
@@ -80,8 +80,8 @@ def get_logger() -> structlog.stdlib.BoundLogger:
 
 
 def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
-    """Sends everything that this process logs, libraries included, to `stream` (default: stderr). The settings give
-    the format and the level."""
+    """Sends the log of this process, including that of libraries, to `stream` (default: stderr), in the format and at
+    the level of the settings."""
     renderer: list[Processor]
     if settings.log_format == "json":
         renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
@@ -96,12 +96,12 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)
-    handler.addFilter(_Repetitions())
+    handler.addFilter(_RateLimit())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    # The service logs requests itself, and the metrics count ticks.
+    # `RequestLogging` logs requests, and the metrics count ticks.
     logging.getLogger("uvicorn.access").disabled = True
-    # httpx logs the full URL of each request, which may hold a key.
+    # httpx logs the full URL of each request, which may contain a key.
     for name in ("apscheduler", "alembic", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Opens the memory that the settings describe, and the check of its database."""
+"""Opening the memory of the settings, and the check of its database."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -16,8 +16,8 @@ from .settings import Settings
 
 
 def open_memory(settings: Settings, *, create: bool = True, embed_later: bool = False) -> Memory:
-    """An open memory whose database is migrated to this version. `create`: whether one that does not exist is created.
-    `embed_later`: whether storing waits for no embedder. Raises `StorageError`, `NoDatabase`, `DatabaseTooNew`,
+    """Returns an open memory whose database is migrated to this version. `create`: create the database if it does not
+    exist. `embed_later`: store without waiting for the embedder. Raises `StorageError`, `NoDatabase`, `DatabaseTooNew`,
     `EmbedderError` or `RerankerError`."""
     return Memory(
         replace(settings.database_options, create=create),
@@ -29,7 +29,7 @@ def open_memory(settings: Settings, *, create: bool = True, embed_later: bool = 
 
 
 def open_check(database: Database, settings: Settings) -> DatabaseCheck:
-    """The check of `database` with the codec, the search index and the embedder of the settings."""
+    """Returns the check of `database`, with the codec, search index and embedder of the settings."""
     codecs = CodecSource(settings.codec, settings.device, settings.codecs)
     return DatabaseCheck(database, codecs, _options(settings, False).search())
 
@@ -51,11 +51,11 @@ def _options(settings: Settings, embed_later: bool) -> MemoryOptions:
 
 
 def open_loaded_memory(settings: Settings) -> Memory:
-    """The memory of a service, with what its first requests would wait for loaded: all threads stand still meanwhile.
-    The codec, which a readiness check loads, is not. Raises what `open_memory` raises."""
+    """Returns an open memory with the vocabulary and the embedder loaded: loading them during the first requests would
+    block all threads. The codec is loaded by the readiness check. Raises the errors of `open_memory`."""
     memory = open_memory(settings, embed_later=True)
     load_vocabulary()
     if settings.embedder == USE:
-        with suppress(EmbedderError):  # recall says so
+        with suppress(EmbedderError):  # recall reports it
             open_embedder(USE)
     return memory

@@ -1,4 +1,4 @@
-"""Prometheus metrics, in a registry that belongs to one application."""
+"""Prometheus metrics, in one registry per application."""
 
 import math
 from collections import Counter as Tally
@@ -18,15 +18,15 @@ from foxing.renderer import FoxingError
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
 
-#: Seconds. The targets are 10 ms for storing and 300 ms for a recall from a cold page.
+#: Buckets in seconds. The targets are 10 ms for storing and 300 ms for a recall from a page that is not cached.
 LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
-OPEN = "open"  # in the place of a tier, of messages that are on no page yet
+OPEN = "open"  # label `tier` of messages on the open page
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class HttpMetrics:
-    """Requests and their latency. To bound the number of labels, `route` is a path template ("unmatched" for unknown
-    paths), and unknown methods are counted as "OTHER"."""
+    """Requests and their latency. To bound the number of label values, `route` is a path template ("unmatched" for
+    unknown paths), and unknown methods count as "OTHER"."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
@@ -41,6 +41,7 @@ class HttpMetrics:
         )
 
     def record_request(self, method: str, route: str, status: int, duration_s: float) -> None:
+        """Counts a request and observes its duration, in seconds."""
         known = method if method in KNOWN_METHODS else "OTHER"
         self.requests.labels(known, route, str(status)).inc()
         self.latency.labels(known, route).observe(duration_s)
@@ -59,21 +60,23 @@ class MemoryMetrics:
             "foxing_recalled_spans_total", "Spans returned by recalls, by source.", ("source",), registry=registry
         )
         self.recalled_characters = Counter(
-            "foxing_recalled_characters_total", "Characters of these spans.", ("tier",), registry=registry
+            "foxing_recalled_characters_total", "Characters of recalled spans.", ("tier",), registry=registry
         )
         self.flagged_characters = Counter(
             "foxing_flagged_characters_total",
-            "Of these characters, those flagged as uncertain.",
+            "Characters of recalled spans flagged as uncertain.",
             ("tier",),
             registry=registry,
         )
         self.decode_queue = Gauge("foxing_decode_queue_pages", "Pages waiting to be decoded.", registry=registry)
 
     def record_store(self, result: StoreResult) -> None:
+        """Counts the messages of a store."""
         self.stored.inc(result.stored)
         self.duplicates.inc(result.duplicates)
 
     def record_recall(self, result: RecallResult) -> None:
+        """Counts a text recall, its spans and their characters."""
         self.recalls.labels("text").inc()
         for source, count in Tally(span.source for span in result.spans).items():
             self.recalled_spans.labels(source).inc(count)
@@ -83,11 +86,12 @@ class MemoryMetrics:
             self.flagged_characters.labels(tier).inc(sum(stop - start for start, stop, _ in span.uncertain))
 
     def record_image_recall(self) -> None:
+        """Counts a recall of page images."""
         self.recalls.labels("images").inc()
 
 
 class AgeingMetrics:
-    """Sealing, ageing and purging, by trigger ("request" or "tick"), the ticks of the clock, and the queue of jobs."""
+    """Sealing, ageing and purging by trigger ("request" or "tick"), ticks of the scheduler, and the job queue."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.sealed = Counter("foxing_pages_sealed_total", "Pages sealed.", ("trigger",), registry=registry)
@@ -95,28 +99,28 @@ class AgeingMetrics:
         self.purged = Counter("foxing_trash_purged_total", "Trash entries purged.", ("trigger",), registry=registry)
         self.ticks = Counter("foxing_ticks_total", "Ageing ticks completed.", registry=registry)
         self.tick_failures = Counter(
-            "foxing_tick_failures_total", "Ageing ticks that failed as a whole.", registry=registry
+            "foxing_tick_failures_total", "Ageing ticks that failed to fill the job queue.", registry=registry
         )
-        self.jobs = Counter("foxing_jobs_total", "Jobs done.", ("kind",), registry=registry)
+        self.jobs = Counter("foxing_jobs_total", "Jobs completed.", ("kind",), registry=registry)
         self.job_failures = Counter(
-            "foxing_job_failures_total", "Jobs that failed, each attempt counted.", ("kind",), registry=registry
+            "foxing_job_failures_total", "Failed attempts at jobs.", ("kind",), registry=registry
         )
         self.jobs_waiting = Gauge(
             "foxing_jobs_waiting",
-            "Jobs in the queue that no worker has taken, those that failed included.",
+            "Jobs in the queue that no worker has claimed, including failed jobs that will be retried.",
             registry=registry,
         )
         self.jobs_running = Gauge(
-            "foxing_jobs_running", "Jobs in the queue that a worker has taken.", registry=registry
+            "foxing_jobs_running", "Jobs in the queue that a worker has claimed.", registry=registry
         )
         self.oldest_job = Gauge(
             "foxing_oldest_job_seconds",
-            "Seconds that the oldest job which no worker has taken is late; 0 if there is none.",
+            "Seconds that the oldest unclaimed job is overdue; 0 if there is none.",
             registry=registry,
         )
         self.oldest_page = Gauge(
             "foxing_oldest_due_page_seconds",
-            "Seconds since the first page that is still to age became due; 0 if none is.",
+            "Seconds that the oldest page due for ageing is overdue; 0 if none is due.",
             registry=registry,
         )
         self.jobs_failed = Gauge(
@@ -124,25 +128,27 @@ class AgeingMetrics:
         )
         self.last_tick = Gauge(
             "foxing_last_tick_timestamp_seconds",
-            "Unix time at which the last tick completed; 0 before the first.",
+            "Unix time at which the last tick completed; 0 before the first tick.",
             registry=registry,
         )
 
     def record_seal(self, report: SealReport) -> None:
+        """Counts the pages sealed by a request."""
         self.sealed.labels("request").inc(len(report.pages))
 
     def record_age(self, report: AgeReport) -> None:
+        """Counts the pages aged and the trash purged by a request; dry runs do not count."""
         if not report.dry_run:
             self.aged.labels("request").inc(len(report.moved))
             self.purged.labels("request").inc(report.purged)
 
     def record_tick(self, ended_at_s: float) -> None:
-        """Counts a completed tick; `ended_at_s` is Unix time."""
+        """Counts a completed tick. `ended_at_s`: Unix time in seconds."""
         self.ticks.inc()
         self.last_tick.set(ended_at_s)
 
     def record_job(self, result: JobResult) -> None:
-        """Counts an attempt at a job and what it did."""
+        """Counts an attempt at a job, and the pages and trash entries that it processed."""
         if not result.helped:
             (self.jobs if result.error is None else self.job_failures).labels(result.kind).inc()
         self.sealed.labels("tick").inc(result.sealed_pages)
@@ -150,8 +156,8 @@ class AgeingMetrics:
         self.purged.labels("tick").inc(result.purged)
 
     def watch_queue(self, queue: JobQueue, now: Callable[[], datetime]) -> None:
-        """Reads the length and the lag of `queue` whenever the metrics are asked for; NaN while the database cannot be
-        read. `now`: the memory's time."""
+        """Sets the gauges of the queue to be read from `queue` on each scrape; NaN if the database cannot be read.
+        `now`: returns the memory's time."""
         self.jobs_waiting.set_function(_reading(lambda: queue.length().waiting))
         self.jobs_running.set_function(_reading(lambda: queue.length().running))
         self.jobs_failed.set_function(_reading(lambda: queue.length().failed))
@@ -170,12 +176,12 @@ def _reading(value: Callable[[], float]) -> Callable[[], float]:
 
 
 class OperationMetrics:
-    """How long the operations of the process take."""
+    """Durations of the operations of this process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.duration = Histogram(
             "foxing_operation_duration_seconds",
-            "Duration of an operation, with those that it consists of.",
+            "Duration of an operation, including its nested operations.",
             ("operation",),
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
@@ -183,7 +189,7 @@ class OperationMetrics:
 
     @contextmanager
     def watch(self, operation: Operation) -> Iterator[None]:
-        """Times an operation, whether or not it fails."""
+        """Observes the duration of an operation, also if it raises."""
         with self.duration.labels(operation.name).time():
             yield
 
@@ -199,5 +205,5 @@ class Metrics:
         self.operations = OperationMetrics(self.registry)
 
     def expose(self) -> bytes:
-        """All metrics in the Prometheus text format."""
+        """Returns all metrics in the Prometheus text format."""
         return generate_latest(self.registry)

@@ -1,6 +1,6 @@
 """Middleware: request ids, request logging and metrics; authentication and checks of the request body.
 
-Plain ASGI middleware, because Starlette's `BaseHTTPMiddleware` starts a task for each request."""
+Plain ASGI middleware, because Starlette's `BaseHTTPMiddleware` starts a task per request."""
 
 import re
 import time
@@ -34,20 +34,20 @@ from .problems import (
 
 REQUEST_ID_HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-BODY_S = 60.0  # seconds that the body of a request may take
-#: In the state of a request that the server refuses: why.
+BODY_S = 60.0  # timeout for receiving the body of a request
+#: Key in the state of a request that the server rejects; its value is the reason.
 REFUSAL = "refusal"
 #: Paths that are polled; their successful requests are logged at debug level.
 _POLLED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The HTTP response of a problem document."""
+    """Returns the HTTP response of a problem document."""
     return JSONResponse(problem.document(), problem.status, headers, MEDIA_TYPE)
 
 
 class RequestLogging:
-    """Gives each request an id, logs and counts it, and answers unhandled exceptions with a problem document."""
+    """Assigns an id to each request, logs and counts it, and turns unhandled exceptions into problem documents."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -55,6 +55,7 @@ class RequestLogging:
         self.log = get_logger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Runs the application with a request id, and logs and counts the request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -79,7 +80,7 @@ class RequestLogging:
             self.log.exception("request failed", request_id=request_id, method=scope["method"], path=route_of(scope))
             if status:
                 raise  # the response has started; the server closes the connection
-            detail = f"this is a bug in Foxing, not in the request; the log has details under request id {request_id}"
+            detail = f"this is a bug in Foxing, not in the request; see the log for request id {request_id}"
             problem = make_problem(INTERNAL, detail, instance=scope["path"], request_id=request_id)
             await problem_response(problem)(scope, receive, send_with_id)
         finally:
@@ -102,16 +103,16 @@ class RequestLogging:
 
 
 def route_of(scope: Scope) -> str:
-    """The path template of the matched route, such as "/v1/banks/{bank}", or "unmatched"."""
+    """Returns the path template of the matched route, such as "/v1/banks/{bank}", or "unmatched"."""
     return str(getattr(scope.get("route"), "path_format", "unmatched"))
 
 
 class RequestGuard:
-    """Refuses requests without the API key or for which the server has no room, and bodies that are too large, not JSON
+    """Rejects unauthenticated requests, requests over the limits of the server, and bodies that are too large, not JSON
     or not UTF-8.
 
-    Buffers the whole body and replays it to the application. For mounted apps, only the key is checked, and that the
-    next piece of a body arrives in time."""
+    Buffers the whole body and replays it to the application. For mounted apps, it checks only authentication, the
+    limits, and the time between the chunks of a body."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator, max_body_bytes: int) -> None:
         self.app = app
@@ -119,6 +120,7 @@ class RequestGuard:
         self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Runs the application if the request is accepted; responds with a problem document otherwise."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -130,7 +132,7 @@ class RequestGuard:
         try:
             _check_room(scope)
             self.authenticator.check(scope["path"], headers)
-            # A mounted app may stream, and takes what it likes.
+            # Mounted apps may stream and accept any media type.
             body = None if mounted else await self._read_body(headers, receive)
         except RequestError as error:
             problem = problem_of(error, instance=scope["path"], request_id=scope["state"]["request_id"])
@@ -153,7 +155,7 @@ class RequestGuard:
         await self.app(scope, replay, send)
 
     async def _run_mounted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Runs a mounted app until a piece of the body is late."""
+        """Runs a mounted app; cancels it if a chunk of the body is late."""
         more_body, started, late = True, False, False
 
         async def timed_receive() -> Message:
@@ -182,7 +184,8 @@ class RequestGuard:
             await problem_response(problem, error.headers)(scope, receive, send)
 
     async def _guard_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Only mounted apps have websockets. One that is refused is closed before it is accepted, with status 403."""
+        """Authenticates a websocket, which only mounted apps have. A rejected one is closed before it is accepted,
+        which the client sees as status 403."""
         try:
             self.authenticator.check(scope["path"], Headers(scope=scope))
         except RequestError as error:
@@ -191,11 +194,11 @@ class RequestGuard:
         await self.app(scope, receive, send)
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes | None:
-        """The body, or None if the client disconnected before its end. Raises `RequestError`."""
+        """Returns the body, or None if the client disconnected before its end. Raises `RequestError`."""
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise RequestError(
                 UNSUPPORTED_MEDIA,
-                "the body is compressed, which the service does not take; send it without Content-Encoding",
+                "compressed bodies are not supported; send the body without Content-Encoding",
                 {"Connection": "close"},
             )
         content_length = headers.get("content-length", "")
@@ -244,7 +247,7 @@ class RequestGuard:
 
 
 def _check_room(scope: Scope) -> None:
-    """Raises `RequestError` if the server has no room for a request."""
+    """Raises `RequestError` if the server rejected the request because of its limits."""
     refusal = scope["state"].get(REFUSAL)
     if refusal is not None:
         raise RequestError(BUSY, refusal, {"Connection": "close", "Retry-After": "1"})

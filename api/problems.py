@@ -1,4 +1,5 @@
-"""Problem documents (RFC 9457). An error carries its kind, and so its HTTP status; those of requests are here."""
+"""Problem documents (RFC 9457). Each error class has a `ProblemKind` with its HTTP status; those of request errors are
+defined here."""
 
 from typing import Final
 
@@ -12,7 +13,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 class RequestError(FoxingError):
-    """A request that is refused before it reaches the memory."""
+    """A request that is rejected before it reaches the memory. `headers`: added to the response."""
 
     def __init__(self, kind: ProblemKind, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -22,15 +23,15 @@ class RequestError(FoxingError):
 
 INVALID_JSON: Final = ProblemKind("invalid-json", 400, "The body is not valid JSON")
 INVALID_ENCODING: Final = ProblemKind("invalid-encoding", 400, "The body is not UTF-8")
-HTTP_ERROR: Final = ProblemKind("http-error", 400, "The request was refused")
+HTTP_ERROR: Final = ProblemKind("http-error", 400, "The request was rejected")
 UNAUTHORIZED: Final = ProblemKind("unauthorized", 401, "The API key is missing or wrong")
-CROSS_SITE: Final = ProblemKind("cross-site", 403, "The request comes from another web site")
-NO_SUCH_PATH: Final = ProblemKind("no-such-path", 404, "No such path")
+CROSS_SITE: Final = ProblemKind("cross-site", 403, "Cross-site requests are not allowed")
+NO_SUCH_PATH: Final = ProblemKind("no-such-path", 404, "The path does not exist")
 METHOD_NOT_ALLOWED: Final = ProblemKind("method-not-allowed", 405, "The path does not support this method")
 REQUEST_TIMEOUT: Final = ProblemKind("request-timeout", 408, "The request took too long to arrive")
 BODY_TOO_LARGE: Final = ProblemKind("body-too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA: Final = ProblemKind("unsupported-media-type", 415, "The body must be JSON")
-WRONG_HOST: Final = ProblemKind("wrong-host", 421, "The service does not answer to this host name")
+WRONG_HOST: Final = ProblemKind("wrong-host", 421, "The service does not accept this host name")
 INVALID_REQUEST: Final = ProblemKind("invalid-request", 422, "The request is invalid")
 INVALID_TEXT: Final = ProblemKind("invalid-text", 422, "The text is not valid Unicode")
 INTERNAL: Final = FoxingError.kind
@@ -39,7 +40,7 @@ BUSY: Final = ProblemKind("busy", 503, "Too many requests are in progress")
 
 
 def problem_of(error: FoxingError, *, instance: str | None = None, request_id: str | None = None) -> Problem:
-    """The problem document of an error, whose message becomes the detail."""
+    """Returns the problem document of an error; the message of the error is its `detail`."""
     return make_problem(error.kind, explained(error), instance=instance, request_id=request_id)
 
 
@@ -51,7 +52,7 @@ def make_problem(
     request_id: str | None = None,
     errors: list[FieldError] | None = None,
 ) -> Problem:
-    """The problem document of `kind`. Lone surrogates in `detail` and `instance` are escaped."""
+    """Returns a problem document of `kind`. Lone surrogates in `detail` and `instance` are escaped."""
     return Problem(
         type=TYPE_PREFIX + kind.slug,
         title=kind.title,
@@ -64,5 +65,5 @@ def make_problem(
 
 
 def encodable(text: str) -> str:
-    """`text` with lone surrogates escaped: UTF-8 cannot encode them, and an error message may quote them."""
+    """Returns `text` with lone surrogates escaped: error messages may quote them, and UTF-8 cannot encode them."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Whether the service can be used."""
+"""Readiness check of the service."""
 
 from math import inf
 from time import monotonic
@@ -9,12 +9,12 @@ import anyio.to_thread
 from foxing.memory import Memory
 from foxing.renderer import FoxingError
 
-READY_FOR_S = 1.0  # how long the answer of a readiness check holds
+READY_FOR_S = 1.0  # how long the result of a check is cached
 
 
 class Readiness:
-    """Whether a memory can be used, asked at most once a second, whoever wants to know, and in a thread of its own: an
-    orchestrator must not take a busy service for a broken one."""
+    """Readiness of a memory, cached for one second. The check has a thread of its own, so that a busy service does not
+    fail it."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
@@ -24,7 +24,7 @@ class Readiness:
         self._error: FoxingError | None = None
 
     async def check(self) -> None:
-        """Raises the error that `Memory.check` raised when it was asked last."""
+        """Raises the error of the last `Memory.check`, if it failed; checks again if the result has expired."""
         async with self._asking:
             if monotonic() - self._asked_at >= READY_FOR_S:
                 try:

@@ -1,5 +1,5 @@
-"""The clock of ageing: puts what is due into the queue of jobs at a fixed interval, whatever the wall clock does. Any
-number of clocks, in this process or another, fill one queue: work that is in it already is not added again."""
+"""The ageing scheduler: adds due work to the job queue at a fixed interval of monotonic time. Any number of schedulers,
+in this process or others, may fill one queue: work that is already queued is not added again."""
 
 import time
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from .metrics import Metrics
 class _MonotonicScheduler(BackgroundScheduler):  # type: ignore[misc]
     """Runs one job whenever an interval of monotonic time has passed.
 
-    A trigger of APScheduler plans by the wall clock: when that steps back three days, the next run is three days away,
-    and stays there after the clock is right again. Here the job is planned for the present each time that it is due.
+    APScheduler's triggers use the wall clock: if it is set back by three days, the next run is three days away, even
+    after the clock has been corrected. Here the job is scheduled for the current time whenever it is due.
     """
 
     def __init__(self, call: Callable[[], None], interval_s: float) -> None:
@@ -30,12 +30,13 @@ class _MonotonicScheduler(BackgroundScheduler):  # type: ignore[misc]
         )
 
     def start(self, *, at_once: bool) -> None:
+        """Starts the scheduler. `at_once`: run the job immediately instead of after one interval."""
         self._due_at = time.monotonic() + (0 if at_once else self._interval_s)
         super().start()
 
     def _process_jobs(self) -> float:
-        """Starts the job if it is due; returns the seconds until it is due again. APScheduler calls it after that time
-        and whenever a job has changed."""
+        """Starts the job if it is due, and returns the seconds until it is due again. APScheduler calls this after that
+        time and whenever a job has changed."""
         now = time.monotonic()
         if now >= self._due_at:
             self._due_at = now + self._interval_s
@@ -48,11 +49,11 @@ class _MonotonicScheduler(BackgroundScheduler):  # type: ignore[misc]
 
 
 class Clock:
-    """Ticks in a background thread from `start` to `stop`. A failed tick is logged and counted and does not stop the
-    clock; ticks never overlap."""
+    """Fills the job queue at each tick, in a background thread from `start` to `stop`. A failed tick is logged and
+    counted, and the next one runs as usual. Ticks never overlap."""
 
     def __init__(self, memory: Memory, interval_s: float, metrics: Metrics, after_tick: Callable[[], object]) -> None:
-        """`after_tick`: called after each tick, to wake the worker."""
+        """`interval_s`: seconds between ticks. `after_tick`: called after each tick, to wake the worker."""
         self._memory = memory
         self._metrics = metrics
         self._after_tick = after_tick
@@ -63,19 +64,19 @@ class Clock:
         self._scheduler = _MonotonicScheduler(self.tick, interval_s)
 
     def start(self, *, at_once: bool = False) -> None:
-        """Starts the clock. The first tick comes after one interval, or immediately with `at_once`."""
+        """Starts the scheduler. The first tick runs after one interval, or immediately with `at_once`."""
         self._scheduler.start(at_once=at_once)
 
     def stop(self) -> None:
-        """Stops the clock, after waiting for a running tick."""
+        """Waits for a running tick and stops the scheduler."""
         self._scheduler.shutdown(wait=True)
 
     def tick(self) -> None:
-        """Fills the queue now."""
+        """Adds due work to the queue now."""
         try:
             self._memory.jobs.fill(self._memory.now())
         except Exception:
-            # Whatever went wrong, the clock must go on: the service depends on the next tick.
+            # No error may stop the scheduler: the service depends on the next tick.
             self.failures += 1
             self._metrics.ageing.tick_failures.inc()
             get_logger().exception("tick failed")

@@ -28,35 +28,35 @@ class StoreRequest(Input):
 
 
 class SealRequest(Input):
-    """Options for sealing."""
+    """Options of a seal request."""
 
     now: Now = None
     timezone: Timezone = None
 
 
 class AgeRequest(Input):
-    """Options for ageing."""
+    """Options of an ageing request."""
 
     now: Now = None
     timezone: Timezone = None
     dry_run: bool = Field(
         default=False,
-        description="Change nothing; report what would move or be forgotten, and how much it would save.",
+        description="Change nothing; report which pages would move, what would be lost, and the savings.",
     )
     preview: Annotated[int, Field(ge=0, le=MAX_PREVIEWED_PAGES), INTEGRAL] = Field(
         default=PREVIEWED_PAGES,
-        description="In a dry run: of how many pages, oldest first, to work out which words would fade; each takes "
-        "some tenths of a second.",
+        description="In a dry run: number of pages, oldest first, to count fading words of; each takes a few tenths of "
+        "a second.",
     )
 
 
 class UndoRequest(Input):
-    """What ageing dropped and is to come back."""
+    """Selection of dropped data to restore."""
 
     since: str | None = Field(
         default=None,
-        description="Only what was dropped then or later: an RFC 3339 time, a date, or words such as “2 hours ago”. "
-        "Default: all that is within its undo window.",
+        description="Restore only what was dropped at this time or later: an RFC 3339 time, a date, or words such as "
+        "“2 hours ago”. Default: everything within the undo window.",
     )
     page: str | None = Field(default=None, max_length=40, description="Id of the page; default: all pages.")
     now: Now = None
@@ -71,7 +71,7 @@ _BY_FORMAT: JsonDict = {
 
 
 class RecallRequest(RecallQuery):
-    """Messages to recall: those that answer a query, those of a time window in time order, or both."""
+    """A recall by query, by time window, or both. Without a query, messages come in time order."""
 
     model_config = ConfigDict(json_schema_extra=_BY_FORMAT)
 
@@ -82,22 +82,22 @@ class RecordWrites(Input):
     """Records to store and to delete, all or none."""
 
     writes: Annotated[list[RecordWrite], FailFast()] = Field(
-        min_length=1, max_length=MAX_WRITES, description="What to do, in this order."
+        min_length=1, max_length=MAX_WRITES, description="Writes, applied in this order."
     )
 
 
 class RecordKeys(Input):
-    """Which records to read."""
+    """Records to read."""
 
     records: Annotated[list[RecordKey], FailFast()] = Field(
-        min_length=1, max_length=MAX_WRITES, description="Their namespaces and keys."
+        min_length=1, max_length=MAX_WRITES, description="Namespaces and keys of the records."
     )
-    refresh_ttl: bool = Field(default=False, description="Whether they live for their `ttl_s` from now on.")
+    refresh_ttl: bool = Field(default=False, description="Restart the `ttl_s` of the records from now.")
 
 
 class NamespaceList(Input):
-    """Which namespaces to list."""
+    """Selection of namespaces to list."""
 
-    prefix: Prefix = Field(default=(), description="Their first labels; none for all.")
+    prefix: Prefix = Field(default=(), description="First labels of the namespaces; an empty list selects all.")
     limit: Limit = Field(default=100, description="Maximum number of namespaces.")
     cursor: Cursor = None

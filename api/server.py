@@ -1,9 +1,9 @@
 """The uvicorn server that runs the application, in the calling thread or in the background.
 
-Clients that send nothing or half a request, or that do not read their answers, keep nobody out. They have limited time,
-and where connections or requests run out, the connection is closed whose client has been silent for longest. Mounted
-apps, whose answers may never end, have a share of the requests. There are always connections that only wait for a
-request, so that a new one is accepted and `/healthz` is answered.
+Slow or stalled clients cannot block others. There are timeouts for receiving a request and for reading its response,
+and when connections or requests reach their limits, the connection whose client has been silent the longest is closed.
+Mounted apps, whose responses may never end, are limited to a share of the requests. Some connections are reserved for
+idle clients, so that new connections are accepted and `/healthz` responds.
 """
 
 import asyncio
@@ -34,54 +34,55 @@ from .middleware import REFUSAL
 from .plugins.apps import PREFIX
 from .settings import InvalidSettings
 
-GRACE_S = 30  # seconds that requests in progress have to finish on shutdown
-#: Seconds that clients have on shutdown to send the rest of a request and to read an answer, and that mounted apps have
-#: to end answers that have begun.
+GRACE_S = 30  # timeout for requests in progress on shutdown
+#: Timeout on shutdown for clients to send the rest of a request or read a response, and for mounted apps to finish
+#: responses that have started.
 CLIENT_GRACE_S = 5.0
-LOADING_S = 5.0  # seconds that shutdown waits for the codec to be loaded
-BACKLOG = 128  # connections waiting to be accepted; as many are accepted at once, and may fail at once
-#: After which a thread that computes gives the interpreter to one that waits. Python's 5 ms are as long as a store.
+LOADING_S = 5.0  # time that shutdown waits for the codec to finish loading
+BACKLOG = 128  # listen backlog; this many connections may be accepted, or fail, at once
+#: Thread switch interval of the interpreter. Python's default of 5 ms is as long as a store.
 SWITCH_S = 0.002
-#: Pools of memory that malloc has. By default there are eight for each core, and every thread fills its own with what
-#: it has freed: twice the memory after two minutes under load.
+#: Maximum number of malloc arenas. By default there are eight per core, and memory freed in one is not reused by
+#: threads of another: memory use doubles within two minutes under load.
 ARENAS = 2
 _M_ARENA_MAX = -8  # of glibc's mallopt
-HEAD_S = 10.0  # seconds that the head of a request may take
-#: Seconds in which a client has to read something of an answer, and how many bytes of it for each of them.
+HEAD_S = 10.0  # timeout for receiving the head of a request
+#: Period over which the read rate of a client is measured, and the minimum rate.
 UNREAD_S = 20.0
 MIN_BYTES_PER_S = 1024
-#: Bytes of answers that clients have not read yet, of all connections; beyond it, one that waits is closed.
+#: Maximum size of the unread responses of all connections; above it, the connection stalled longest is closed.
 MAX_UNREAD_BYTES = 256 << 20
 MAX_CONNECTIONS = 1000
-#: Descriptors for everything that is no connection: database files, weights, log.
+#: File descriptors reserved for everything except connections: database files, weights, log.
 RESERVED_DESCRIPTORS = 256
-#: Answered as long as the service runs, however many requests are in progress.
+#: Not subject to the limit of requests.
 LIVENESS_PATH = "/healthz"
 
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """How many connections there are at once, and how long clients may take."""
+    """Limits on concurrent connections, and timeouts for clients."""
 
+    #: Maximum number of connections.
     connections: int
-    #: Seconds that the head of a request may take.
+    #: Timeout for receiving the head of a request, in seconds.
     head_s: float = HEAD_S
-    #: Seconds in which a client has to read something of its answer.
+    #: Period over which the read rate of a client is measured, in seconds.
     unread_s: float = UNREAD_S
 
     @property
     def requests(self) -> int:
-        """Requests and websockets in progress: an eighth of the connections is left to wait for requests."""
+        """Maximum number of requests and websockets in progress: an eighth of the connections stays idle."""
         return max(1, self.connections - max(1, self.connections // 8))
 
     @property
     def mounted(self) -> int:
-        """Requests and websockets of mounted apps in progress."""
+        """Maximum number of requests and websockets of mounted apps in progress."""
         return max(1, self.connections // 4)
 
     @classmethod
     def of_process(cls) -> Self:
-        """As many connections as the limit of open files allows, `MAX_CONNECTIONS` at most."""
+        """Returns limits with as many connections as the limit of open files allows, at most `MAX_CONNECTIONS`."""
         try:
             import resource
         except ImportError:  # not on Windows
@@ -94,14 +95,15 @@ class ConnectionLimits:
 
 
 class StartFailed(FoxingError):
-    """The service could not start; the log says why."""
+    """The service could not start; see the log."""
 
     def __init__(self) -> None:
-        super().__init__("the service could not start; the log says why")
+        super().__init__("the service could not start; see the log for the reason")
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 picks a free port. Raises `InvalidSettings` if the address is not available."""
+    """Returns a listening socket; port 0 picks a free port. Raises `InvalidSettings` if the address is not
+    available."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -122,38 +124,41 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """The base URL of a listening socket."""
+    """Returns the base URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Connections:
-    """The connections of a server, by what they wait for. In each the one that has waited longest is the first."""
+    """The connections of a server by state, each in order of waiting time, longest first."""
 
     def __init__(self) -> None:
-        #: that wait for a request
+        #: Waiting for a request.
         self.idle: OrderedDict[_Protocol, None] = OrderedDict()
-        #: whose client is to send the rest of a request, or to read an answer
+        #: Waiting for the client to send the rest of a request or to read a response.
         self.stalled: OrderedDict[_Protocol, None] = OrderedDict()
-        #: on which a mounted app has begun to answer
+        #: With a response of a mounted app that has started.
         self.streams: OrderedDict[_Protocol, None] = OrderedDict()
-        #: with a request in progress, and those with one of a mounted app
+        #: With a request in progress.
         self.requests: set[_Protocol] = set()
+        #: With a request to a mounted app in progress.
         self.mounted: set[_Protocol] = set()
 
     def discard(self, connection: "_Protocol") -> None:
+        """Removes a closed connection."""
         for ordered in (self.idle, self.stalled, self.streams):
             ordered.pop(connection, None)
         self.end_request(connection)
 
     def end_request(self, connection: "_Protocol") -> None:
+        """Removes a connection whose request has ended from the requests in progress."""
         self.requests.discard(connection)
         self.mounted.discard(connection)
         self.streams.pop(connection, None)
 
 
 class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """uvicorn's HTTP protocol within the limits of a server, of which there is a subclass for each."""
+    """uvicorn's HTTP protocol with `ConnectionLimits`; each server has its own subclass."""
 
     limits: ConnectionLimits
     others: _Connections
@@ -167,7 +172,7 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         self.app = partial(self._run, self.app)
         self._wait_for_head()
         while len(self.connections) > self.limits.connections:
-            # Where none waits, all answer /healthz: they will be waiting in a moment, and are closed for the next one.
+            # If none is waiting, all are responding to /healthz; they will be idle in a moment and are closed then.
             longest = next((one for one in chain(self.others.idle, self.others.stalled) if one is not self), None)
             if longest is None:
                 break
@@ -190,7 +195,7 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         self.others.end_request(self)
         self.others.idle[self] = None
         super().on_response_complete()
-        if self.in_progress:  # the next request had come already
+        if self.in_progress:  # the next request has already arrived
             self._begin_request()
 
     def pause_writing(self) -> None:
@@ -225,7 +230,7 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
     @property
     def unread_bytes(self) -> int:
-        """Bytes of answers that the client has not read, without those that the system holds."""
+        """Size of the responses that the client has not read, without the system's send buffer, in bytes."""
         return int(self.transport.get_write_buffer_size())
 
     @property
@@ -233,7 +238,7 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         return sum(not isinstance(one, _Protocol) for one in self.connections)
 
     def abort(self) -> None:
-        if self._unread_timer is not None:  # nor is the system to keep what is not read
+        if self._unread_timer is not None:  # the system discards its send buffer as well
             connection = self.transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._forget()
@@ -241,12 +246,12 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         self.transport.abort()
 
     def abort_on_shutdown(self) -> None:
-        """Closes the connection if it waits for its client or for a mounted app that has begun to answer."""
+        """Closes the connection unless the application is still computing a response."""
         if self in self.others.stalled or self in self.others.streams or not self.in_progress:
             self.abort()
 
     async def _run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Runs the application, noting when it waits for the client."""
+        """Runs the application, and records when it waits for the client."""
         mounted = scope["path"].startswith(PREFIX)
         refusal = self._refusal(scope, mounted)
         if refusal is not None:
@@ -279,7 +284,8 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         await app(scope, noting_receive, noting_send)
 
     def _refusal(self, scope: Scope, mounted: bool) -> str | None:
-        """Why a request is refused; None if there is room, or has been made."""
+        """Returns the reason for which a request is rejected; None if it is within the limits, closing a stalled
+        connection if necessary."""
         headers = Headers(scope=scope)
         has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
         if scope["path"] == LIVENESS_PATH and not has_body:
@@ -295,7 +301,8 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         return None
 
     def _make_room(self) -> str | None:
-        """Makes room for another request of a mounted app. Returns why it cannot."""
+        """Makes room for another request to a mounted app, closing a stalled one if necessary. Returns the reason if
+        that is not possible, else None."""
         most, mounted = self.limits.mounted, self.others.mounted
         if len(mounted) + self.websockets >= most:
             longest = next((one for one in chain(self.others.stalled, self.others.streams) if one in mounted), None)
@@ -323,7 +330,7 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         self._unread_timer = self.loop.call_later(self.limits.unread_s, self._check_reader, self.unread_bytes)
 
     def _check_reader(self, unread_bytes: int) -> None:
-        """Closes the connection if its client has read next to nothing of `unread_bytes`."""
+        """Closes the connection if its client has read less of `unread_bytes` than the minimum rate requires."""
         if unread_bytes - self.unread_bytes < self.limits.unread_s * MIN_BYTES_PER_S:
             self.abort()
         else:
@@ -335,7 +342,7 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
             self._unread_timer = None
 
     def _note_stall(self) -> None:
-        """Notes whether the client is waited for."""
+        """Records the connection as stalled if it waits for its client, and removes it otherwise."""
         if self in self.connections and (self._awaits_body or self._unread_timer is not None):
             self.others.stalled.setdefault(self)
         else:
@@ -348,15 +355,16 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
 
 def _protocol(limits: ConnectionLimits) -> type[asyncio.Protocol]:
-    """The protocol of a server within `limits`."""
+    """Returns a protocol class for one server with `limits`."""
     return type("Protocol", (_Protocol,), {"limits": limits, "others": _Connections()})
 
 
 class _Server(uvicorn.Server):
-    """Tells the application that it stops before it waits for the requests in progress, and waits for no client for
-    longer than `CLIENT_GRACE_S`."""
+    """On shutdown, notifies the application before waiting for requests in progress, and waits at most
+    `CLIENT_GRACE_S` for clients."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Sets `Service.stopping`, and closes connections that wait for their client after `CLIENT_GRACE_S`."""
         service = getattr(getattr(self.config.app, "state", None), "service", None)
         if service is not None:
             service.stopping.set()
@@ -378,17 +386,18 @@ class _Server(uvicorn.Server):
 
 
 class _ProcessServer(_Server):
-    """The server of a process of its own. Once it listens it loads the codec, as a readiness check does, spares what is
-    loaded from garbage collection, which would stop all threads for a tenth of a second, and reads the newest pages."""
+    """The server of a dedicated process. After it starts listening, it loads the codec, exempts all loaded objects from
+    garbage collection, which would pause all threads for 0.1 s, and fills the page cache."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts listening, and then loads the codec in a thread."""
         await super().startup(sockets)
         self._loading = threading.Thread(target=self._load, name="loading", daemon=True)
         self._loading.start()
 
     def _load(self) -> None:
         service: Service = self.config.app.state.service  # type: ignore[union-attr]
-        with suppress(FoxingError):  # the readiness check says so
+        with suppress(FoxingError):  # the readiness check reports it
             service.memory.check()
         gc.collect()
         gc.freeze()
@@ -397,12 +406,13 @@ class _ProcessServer(_Server):
                 service.memory.warm(service.stopping.is_set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shuts down, and waits up to `LOADING_S` for the loading thread."""
         await super().shutdown(sockets)
         self._loading.join(LOADING_S)
 
 
 def make_server(app: FastAPI, limits: ConnectionLimits | None = None) -> uvicorn.Server:
-    """A server that leaves logging to the application."""
+    """Returns a server that leaves logging to the application. `limits`: default: those of the process."""
     return _Server(_config(app, limits))
 
 
@@ -420,8 +430,8 @@ def _config(app: FastAPI, limits: ConnectionLimits | None = None) -> uvicorn.Con
 
 
 def run(app: FastAPI, listener: socket.socket) -> None:
-    """Serves until SIGTERM or SIGINT, then finishes requests in progress. Raises `StartFailed`. The process is the
-    service's own: the interpreter is set up for it."""
+    """Serves until SIGTERM or SIGINT, then finishes requests in progress. For a dedicated process, whose interpreter is
+    tuned by `set_up_interpreter`. Raises `StartFailed`."""
     set_up_interpreter()
     server = _ProcessServer(_config(app))
     with suppress(SystemExit):  # uvicorn exits if the application does not start
@@ -431,14 +441,14 @@ def run(app: FastAPI, listener: socket.socket) -> None:
 
 
 def set_up_interpreter() -> None:
-    """Sets up the process for threads that compute beside threads that answer, and for little memory."""
+    """Shortens the thread switch interval, so that computing threads delay responses less, and limits malloc arenas."""
     sys.setswitchinterval(SWITCH_S)
     with suppress(OSError, AttributeError, TypeError):  # not on Windows, macOS or musl
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)
 
 
 class BackgroundServer:
-    """A service at `url`, on a free port of 127.0.0.1, that runs in a thread for the length of a `with` block.
+    """A service at `url`, on a free port of 127.0.0.1, that runs in a thread during a `with` block.
 
     For tests, benchmarks and notebooks. Entering the block raises `StartFailed`.
     """

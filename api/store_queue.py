@@ -1,4 +1,4 @@
-"""Storing the messages of requests that come at once together."""
+"""Batching of concurrent requests that store messages."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,29 +12,29 @@ from foxing.memory import Memory
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.values.messages import NewMessage, StoreResult
 
-GATHER_S = 0.005  # that calls wait for others to be stored with
-GATHERED = 64  # calls that are stored together
-GATHERED_CHARS, GATHERED_MESSAGES = 20_000, 32  # at most, of a call that is stored with others
+GATHER_S = 0.005  # maximum time that a call waits for others
+GATHERED = 64  # maximum number of calls in a batch
+GATHERED_CHARS, GATHERED_MESSAGES = 20_000, 32  # maximum size of a call that is batched
 
 
 class StoreQueue:
-    """Calls that store a few messages gather while others are stored, and are handed to the memory together: a change
-    of threads for each takes as long as storing its message. The memory's own batches (`GroupCommit`) begin where
-    threads are: between the two, each call is validated, indexed and embedded."""
+    """Batches small store calls while an earlier batch is stored, because a thread switch per call takes as long as
+    storing its message. The memory's `GroupCommit` batches transactions; before that, the memory validates, indexes and
+    embeds each call."""
 
     def __init__(self, memory: Memory, limiter: anyio.CapacityLimiter) -> None:
         self._memory = memory
         self._limiter = limiter
         self._waiting: list[tuple[StoreCall, asyncio.Future[StoreResult]]] = []
         self._running: asyncio.Task[None] | None = None
-        #: Calls of the last group. Their callers mostly call again once they are answered.
+        #: Number of calls in the last batch. Most of their callers call again after the response.
         self._last = 0
         self._enough: asyncio.Event | None = None
 
     async def store(
         self, bank: str, messages: Sequence[NewMessage], thread: str | None, idempotency_key: str | None
     ) -> StoreResult:
-        """The result of `Memory.store`. Raises what that raises."""
+        """Stores messages and returns the result of `Memory.store`. Raises its errors."""
         call = StoreCall(bank, messages, thread, idempotency_key)
         large = len(messages) > GATHERED_MESSAGES or sum(len(m.text) for m in messages) > GATHERED_CHARS
         if large:  # others would wait for it
@@ -47,7 +47,7 @@ class StoreQueue:
         if self._enough is not None and len(self._waiting) >= self._last:
             self._enough.set()
         if self._running is None or self._running.done():
-            # in no request's context: the first would be the parent of what all later ones are traced as
+            # An empty context: otherwise the spans of later requests would be children of the first request's span.
             self._running = asyncio.get_running_loop().create_task(self._run(), context=Context())
         return await answered
 
@@ -59,7 +59,7 @@ class StoreQueue:
                 answers = await self._store([call for call, _ in gathered])
             except Exception as error:
                 answers = [error] * len(gathered)
-            except BaseException:  # the event loop ends
+            except BaseException:  # the event loop is closing
                 for _, answered in gathered:
                     answered.cancel()
                 raise
@@ -72,8 +72,8 @@ class StoreQueue:
                     answered.set_result(answer)
 
     async def _gather(self) -> None:
-        """Waits for as many calls as were stored together last, but not for long: a transaction for one takes nearly as
-        long as for all."""
+        """Waits up to `GATHER_S` for as many calls as the last batch had: a transaction for one call takes nearly as
+        long as one for all."""
         if len(self._waiting) < self._last:
             self._enough = asyncio.Event()
             with suppress(TimeoutError):

@@ -1,7 +1,7 @@
-"""Spans of OpenTelemetry: one for each request, and below it one for each operation of the memory.
+"""OpenTelemetry tracing: a span per request, with a child span per operation of the memory.
 
-They hold names of banks, ids of pages and figures, and nothing of what was said. Off unless the settings choose an
-exporter. Needs `foxing[otel]`.
+Spans contain names of banks, ids of pages and numbers, and no message content. Off unless the settings select an
+exporter. Requires `foxing[otel]`.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
-PREFIX = "foxing."  # of the names of spans and attributes
+PREFIX = "foxing."  # prefix of the names of spans and attributes
 
 
 class Tracing:
-    """Traces from `start` to `stop`."""
+    """Exports spans from `start` to `stop`."""
 
     def __init__(self, exporter: "SpanExporter | None" = None, *, batched: bool = True) -> None:
-        """`exporter`: where spans go; None for nowhere. `batched`: whether they are sent together, by a thread."""
+        """`exporter`: destination of the spans; None for no tracing. `batched`: export in batches, in a thread."""
         self._exporter = exporter
         self._batched = batched
         self._provider: TracerProvider | None = None
@@ -36,19 +36,19 @@ class Tracing:
 
     @classmethod
     def chosen(cls, settings: Settings) -> "Tracing":
-        """What the settings choose. Raises `InvalidSettings` without the packages for it."""
+        """Returns the tracing that the settings select. Raises `InvalidSettings` if its packages are not installed."""
         if settings.tracing == "none":
             return cls()
         try:
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         except ImportError as error:
             raise InvalidSettings(
-                "FOXING_TRACING=otlp needs OpenTelemetry; install it with: pip install 'foxing[otel]'"
+                "FOXING_TRACING=otlp requires OpenTelemetry; run: pip install 'foxing[otel]'"
             ) from error
         return cls(OTLPSpanExporter())
 
     def start(self) -> None:
-        """Begins to trace, if there is an exporter."""
+        """Starts tracing, if there is an exporter."""
         if self._exporter is None:
             return
         from opentelemetry.sdk.resources import Resource
@@ -63,7 +63,7 @@ class Tracing:
         self._unwatch = watch(self._watch)
 
     def stop(self) -> None:
-        """Ends tracing, and sends what was not sent yet."""
+        """Stops tracing and exports the remaining spans."""
         if self._unwatch is not None:
             self._unwatch()
         if self._provider is not None:
@@ -71,7 +71,7 @@ class Tracing:
         self._provider = self._tracer = self._unwatch = None
 
     def _span(self, name: str, **options: Any) -> Any:
-        """A span that takes over nothing of an error: its message may quote what was given."""
+        """Starts a span that does not record exceptions, whose messages may quote message content."""
         return self._tracer.start_as_current_span(
             name, record_exception=False, set_status_on_exception=False, **options
         )
@@ -91,7 +91,7 @@ class Tracing:
 
     @contextmanager
     def request(self, scope: Scope) -> Iterator[Callable[[int], None]]:
-        """The span of a request, continuing the trace of its caller; yields what is told the status."""
+        """Starts the span of a request, as a child of the caller's span; yields a function to call with the status."""
         if self._tracer is None:
             yield lambda status: None
             return
@@ -114,13 +114,14 @@ class Tracing:
 
 
 class RequestTracing:
-    """Middleware: a span for each request."""
+    """Middleware that starts a span per request."""
 
     def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
         self.app = app
         self.tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Runs the application in a span."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""The worker: does the jobs that the clock puts into the queue, in a thread."""
+"""The worker: processes the jobs of the queue, in a thread."""
 
 import time
 from threading import Event, Thread
@@ -9,11 +9,11 @@ from foxing.memory.lifecycle.job_runner import JobResult
 from .logs import get_logger
 from .metrics import Metrics
 
-POLL_S = 5.0  # how often an idle worker looks for jobs of other processes, and for failed ones whose pause has passed
+POLL_S = 5.0  # interval at which an idle worker polls for jobs of other processes and for retries
 
 
 class Worker:
-    """Takes jobs from `start` to `stop`. Whatever a job raises is logged and counted and does not stop the worker."""
+    """Processes jobs from `start` to `stop`. An exception in a job is logged and counted; the worker continues."""
 
     def __init__(self, memory: Memory, metrics: Metrics) -> None:
         self._memory = memory
@@ -21,21 +21,21 @@ class Worker:
         self._stopping = False
         self._called = Event()
         self._thread = Thread(target=self._run, name="worker")
-        #: Number of jobs done.
+        #: Number of completed jobs.
         self.done = 0
-        #: Number of jobs that failed, each attempt counted.
+        #: Number of failed attempts at jobs.
         self.failed = 0
 
     def start(self) -> None:
-        """Starts the worker, which takes what is in the queue already."""
+        """Starts the worker, which also processes jobs that are already in the queue."""
         self._thread.start()
 
     def call(self) -> None:
-        """Makes an idle worker look into the queue now."""
+        """Wakes an idle worker to poll the queue now."""
         self._called.set()
 
     def stop(self) -> None:
-        """Stops the worker, after waiting for the pages in progress; the rest of its job stays in the queue."""
+        """Waits for the pages in progress and stops the worker; the rest of its job stays in the queue."""
         self._stopping = True
         self._called.set()
         self._thread.join()
@@ -46,14 +46,14 @@ class Worker:
             try:
                 idle = not self._work()
             except Exception:
-                # Whatever went wrong, usually with the database, the next attempt may succeed.
+                # The next attempt may succeed: most errors here come from the database.
                 get_logger().exception("worker failed")
                 idle = True
             if idle and not self._stopping:
                 self._called.wait(POLL_S)
 
     def _work(self) -> bool:
-        """Does one job; False if there was none."""
+        """Processes one job; returns False if there was none."""
         started = time.perf_counter()
         result = self._memory.jobs.work(self._memory.now(), stopping=lambda: self._stopping)
         if result is None:
@@ -71,7 +71,7 @@ def _log_job(result: JobResult, duration_s: float) -> None:
         log.error("job failed", bank=result.bank, kind=result.kind, reason=result.error)
     if result.unreadable:
         log.warning(
-            "unreadable pages left unchanged",
+            "unreadable pages skipped",
             bank=result.bank,
             pages=len(result.unreadable),
             first=result.unreadable[0].page_id,

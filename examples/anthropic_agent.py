@@ -1,7 +1,7 @@
-"""Claude keeps notes in its memory tool, and reads them in the next conversation.
+"""Claude keeps notes in its memory tool and reads them in the next conversation.
 
-python examples/anthropic_agent.py                         # in a database of its own
-python examples/anthropic_agent.py http://127.0.0.1:8765   # on a server
+python examples/anthropic_agent.py                         # with a temporary database
+python examples/anthropic_agent.py http://127.0.0.1:8765   # with a running service
 """
 
 import sys
@@ -22,9 +22,9 @@ Block = Mapping[str, object]
 
 
 def scripted_client(answers: Sequence[Block]) -> Anthropic:
-    """A client whose model gives these answers, whatever it is asked.
+    """Returns a client whose model gives these answers in order.
 
-    Put the real one here: `Anthropic()` with ANTHROPIC_API_KEY set.
+    Replace it with a real client: `Anthropic()` with ANTHROPIC_API_KEY set.
     """
     remaining = iter(answers)
 
@@ -47,15 +47,17 @@ def scripted_client(answers: Sequence[Block]) -> Anthropic:
 
 
 def saying(text: str) -> Block:
+    """Returns a scripted answer with a text."""
     return {"type": "text", "text": text}
 
 
 def calling(command: str, **arguments: object) -> Block:
+    """Returns a scripted answer that calls the memory tool."""
     return {"type": "tool_use", "id": f"call-{command}", "name": "memory", "input": {"command": command, **arguments}}
 
 
 def converse(client: Anthropic, memory: FoxingMemoryTool, said: str) -> None:
-    """One conversation: tools are called until the model says something."""
+    """Runs one conversation: tools are called until the model answers with text."""
     print(f"user: {said}")
     runner = client.beta.messages.tool_runner(
         model=MODEL,
@@ -72,7 +74,7 @@ def converse(client: Anthropic, memory: FoxingMemoryTool, said: str) -> None:
 
 
 def main(target: Target, bank: str = "anthropic-example") -> None:
-    """Two conversations: Claude writes a note in the first, and reads it in the second."""
+    """Runs two conversations: Claude writes a note in the first and reads it in the second."""
     with FoxingMemoryTool.connect(target, bank=bank) as memory:
         memory.clear_all_memory()
         script = [

@@ -1,7 +1,7 @@
-"""An agent with a memory: recalls before it answers, and stores what was said.
+"""An agent with a memory: recalls before it answers, and stores each turn.
 
-python examples/client_agent.py                           in a database in this folder
-python examples/client_agent.py http://127.0.0.1:8765     in a running service
+python examples/client_agent.py                           # with a database in this folder
+python examples/client_agent.py http://127.0.0.1:8765     # with a running service
 """
 
 import sys
@@ -16,18 +16,18 @@ SAID = ("My name is Mina, and I prefer tea.", "We ship Titan on 14 March.", "Whe
 
 
 def model(question: str, remembered: Sequence[str]) -> str:
-    """A scripted model. Put yours here: a call of its API with `remembered` before the question."""
+    """Returns a scripted answer. Replace it with a call of your model, with `remembered` before the question."""
     if not question.endswith("?"):
         return "Noted."
     return f"You said: {remembered[0]}" if remembered else "I do not know."
 
 
 def answer(connection: Connection, question: str) -> str:
-    """One turn of the agent."""
+    """Runs one turn of the agent and returns its answer."""
     try:
         found = connection.run(lambda memory: memory.recall(connection.bank, question, limit=3, max_tokens=500))
         remembered = [span.text for span in found.spans]
-    except NotFound:  # nothing was stored yet
+    except NotFound:  # nothing is stored yet
         remembered = []
     said = model(question, remembered)
     turn: list[Fields] = [{"role": "user", "content": question}, {"role": "assistant", "content": said}]
@@ -36,6 +36,7 @@ def answer(connection: Connection, question: str) -> str:
 
 
 def main(target: Target, bank: str = BANK) -> None:
+    """Runs the conversation."""
     with connect(target, bank) as connection:
         for question in SAID:
             print(f"user: {question}\nassistant: {answer(connection, question)}")

@@ -1,7 +1,7 @@
-"""An agent with tools whose conversation goes on later, and that retrieves what was said in other conversations.
+"""An agent with tools that continues a conversation later and retrieves messages of other conversations.
 
-python examples/langchain_agent.py                         # in a database of its own
-python examples/langchain_agent.py http://127.0.0.1:8765   # on a server
+python examples/langchain_agent.py                         # with a temporary database
+python examples/langchain_agent.py http://127.0.0.1:8765   # with a running service
 """
 
 import sys
@@ -23,20 +23,21 @@ Model = Runnable[LanguageModelInput, AIMessage]
 
 @tool
 def opening_hours(museum: str) -> str:
-    """When a museum is open."""
+    """Returns the opening hours of a museum."""
     return f"The {museum} is open from 10 to 17, and closed on Mondays."
 
 
 def scripted_model(answers: Sequence[AIMessage]) -> Model:
-    """A model that gives these answers, whatever it is asked.
+    """Returns a model that gives these answers in order.
 
-    Put a real one here: `ChatAnthropic(model="claude-sonnet-5-5").bind_tools([opening_hours])` of langchain-anthropic.
+    Replace it with a real one: `ChatAnthropic(model="claude-sonnet-5-5").bind_tools([opening_hours])` of
+    langchain-anthropic.
     """
     return GenericFakeChatModel(messages=iter(answers))
 
 
 def converse(model: Model, history: FoxingChatMessageHistory, retriever: FoxingRetriever, said: str) -> None:
-    """One turn: the model is asked until it calls no more tools; then what is new goes into the history."""
+    """Runs one turn: calls the model until it calls no more tools, and adds the new messages to the history."""
     documents = retriever.invoke(said)
     recalled = [
         f"{each.metadata['created_at'][:10]} {each.metadata['role']}: {each.page_content}" for each in documents
@@ -57,7 +58,7 @@ def converse(model: Model, history: FoxingChatMessageHistory, retriever: FoxingR
 
 
 def main(target: Target, bank: str = "langchain-example") -> None:
-    """Two conversations: the first one is continued, the second one retrieves what was said in it."""
+    """Runs two conversations: the first is continued, and the second retrieves messages of the first."""
     with connect(target, bank) as connection:
         retriever = FoxingRetriever(connection=connection, k=3)
         oslo = FoxingChatMessageHistory(connection, "oslo")

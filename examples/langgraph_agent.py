@@ -1,7 +1,7 @@
-"""An agent that remembers facts about its user from one conversation to the next.
+"""An agent that remembers facts about its user between conversations.
 
-python examples/langgraph_agent.py                         # in a database of its own
-python examples/langgraph_agent.py http://127.0.0.1:8765   # on a server
+python examples/langgraph_agent.py                         # with a temporary database
+python examples/langgraph_agent.py http://127.0.0.1:8765   # with a running service
 """
 
 import sys
@@ -28,21 +28,22 @@ FACTS = ("users", "mina", "facts")
 
 @tool
 def remember(fact: str, store: Annotated[BaseStore, InjectedStore()]) -> str:
-    """Remembers a fact about the user."""
+    """Stores a fact about the user."""
     store.put(FACTS, uuid.uuid4().hex, {"fact": fact})
     return "remembered"
 
 
 def scripted_model(answers: Sequence[AIMessage]) -> Runnable[LanguageModelInput, AIMessage]:
-    """A model that gives these answers, whatever it is asked.
+    """Returns a model that gives these answers in order.
 
-    Put a real one here: `ChatAnthropic(model="claude-sonnet-5-5").bind_tools([remember])` of langchain-anthropic.
+    Replace it with a real one: `ChatAnthropic(model="claude-sonnet-5-5").bind_tools([remember])` of
+    langchain-anthropic.
     """
     return GenericFakeChatModel(messages=iter(answers))
 
 
 def converse(store: FoxingStore, model: Runnable[LanguageModelInput, AIMessage], said: str) -> list[BaseMessage]:
-    """One conversation: the model is asked until it calls no more tools."""
+    """Runs one conversation: calls the model until it calls no more tools. Returns the messages."""
 
     def ask_model(state: MessagesState) -> dict[str, list[BaseMessage]]:
         question = str(state["messages"][-1].content)
@@ -62,7 +63,7 @@ def converse(store: FoxingStore, model: Runnable[LanguageModelInput, AIMessage],
 
 
 def main(target: Target, bank: str = "langgraph-example") -> None:
-    """Two conversations; in the second the agent knows what was said in the first."""
+    """Runs two conversations; in the second, the agent knows a fact from the first."""
     with FoxingStore.connect(target, bank=bank) as store:
         call = {"name": "remember", "args": {"fact": "Mina does not eat fish."}, "id": "call-1"}
         script = [AIMessage("", tool_calls=[call]), AIMessage("I will remember that.")]

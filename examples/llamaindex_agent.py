@@ -1,7 +1,7 @@
-"""An agent that recalls in one session what was said in another.
+"""An agent that recalls messages of another session.
 
-python examples/llamaindex_agent.py                         # in a database of its own
-python examples/llamaindex_agent.py http://127.0.0.1:8765   # on a server
+python examples/llamaindex_agent.py                         # with a temporary database
+python examples/llamaindex_agent.py http://127.0.0.1:8765   # with a running service
 """
 
 import asyncio
@@ -20,13 +20,14 @@ Model = Callable[[Sequence[ChatMessage]], str]
 
 
 def scripted_model(prompt: Sequence[ChatMessage]) -> str:
-    """Put a real one here: `Anthropic(model="claude-sonnet-5-5").chat(prompt)` of llama-index-llms-anthropic."""
+    """Returns a scripted answer. Replace it with a real model: `Anthropic(model="claude-sonnet-5-5").chat(prompt)` of
+    llama-index-llms-anthropic."""
     recalled = "\n".join(message.content or "" for message in prompt)
     return "On Tuesday." if "Munch Museum on Tuesday" in recalled else "Good."
 
 
 async def converse(model: Model, block: FoxingMemoryBlock, session: str, said: str) -> None:
-    """A session of one turn, which is remembered at its end."""
+    """Runs a session of one turn and stores it."""
     memory = Memory.from_defaults(session_id=session, memory_blocks=[block], tokenizer_fn=str.split)
     await memory.aput(ChatMessage(said))
     answer = ChatMessage(model(await memory.aget()), role="assistant")
@@ -35,7 +36,7 @@ async def converse(model: Model, block: FoxingMemoryBlock, session: str, said: s
 
 
 async def main(target: Target) -> None:
-    """Two sessions: the second one recalls what was said in the first one."""
+    """Runs two sessions: the second recalls a message of the first."""
     block = FoxingMemoryBlock.connect(target, bank="llamaindex-example")
     await converse(scripted_model, block, "oslo", "I go to the Munch Museum on Tuesday.")
     await converse(scripted_model, block, "bergen", "On which day did I want to see the Munch Museum?")

@@ -1,7 +1,7 @@
-"""An agent that has its memory from an MCP server: it calls the tools that the server lists.
+"""An agent that uses the memory tools of an MCP server.
 
-python examples/mcp_agent.py                                        in a database in this folder
-python examples/mcp_agent.py http://127.0.0.1:8765/x/mcp/example    in a running service
+python examples/mcp_agent.py                                        # with a database in this folder
+python examples/mcp_agent.py http://127.0.0.1:8765/x/mcp/example    # with a running service
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class ToolUse(NamedTuple):
 
 
 def model(said: str, tools: set[str], result: str | None) -> ToolUse | str:
-    """A scripted model. Put yours here: a call of its API with the tools, until it answers with a text."""
+    """Returns a scripted answer or tool call. Replace it with a call of your model, with the tools of the server."""
     if result is not None:
         return f"Here is what I remember.\n{result}" if said.endswith("?") else "Noted."
     tool = "recall" if said.endswith("?") else "remember"
@@ -36,7 +36,7 @@ def model(said: str, tools: set[str], result: str | None) -> ToolUse | str:
 
 
 async def answer(client: Client, said: str) -> str:
-    """One turn of the agent: calls tools until the model answers."""
+    """Runs one turn of the agent: calls tools until the model answers with text, which is returned."""
     tools = {tool.name for tool in (await client.list_tools()).tools}
     result: str | None = None
     while True:
@@ -48,13 +48,14 @@ async def answer(client: Client, said: str) -> str:
 
 
 async def talk(server: MCPServer | str) -> None:
+    """Runs the conversation."""
     async with Client(server) as client:
         for said in SAID:
             print(f"user: {said}\nassistant: {await answer(client, said)}")
 
 
 async def main(target: str) -> None:
-    """`target`: the address of an MCP server, or the path of a database."""
+    """Runs the example. `target`: the URL of an MCP server, or the path of a database."""
     if target.startswith("http"):
         await talk(target)
         return

@@ -1,7 +1,7 @@
-"""An agent whose conversation goes on later, and that recalls what was said in other conversations.
+"""An agent that continues a session later and recalls messages of other sessions.
 
-python examples/openai_agents_agent.py                         # in a database of its own
-python examples/openai_agents_agent.py http://127.0.0.1:8765   # on a server
+python examples/openai_agents_agent.py                         # with a temporary database
+python examples/openai_agents_agent.py http://127.0.0.1:8765   # with a running service
 """
 
 import asyncio
@@ -21,43 +21,47 @@ from foxing.memory.errors import NotFound
 
 @function_tool
 def opening_hours(museum: str) -> str:
-    """When a museum is open."""
+    """Returns the opening hours of a museum."""
     return f"The {museum} is open from 10 to 17, and closed on Mondays."
 
 
 class ScriptedModel(Model):
-    """A model that gives these answers, whatever it is asked.
+    """A model that gives these answers in order.
 
-    Put a real one in its place: `Agent(model="gpt-5.1", …)` with OPENAI_API_KEY set.
+    Replace it with a real one: `Agent(model="gpt-5.1", …)` with OPENAI_API_KEY set.
     """
 
     def __init__(self, answers: Sequence[TResponseOutputItem]) -> None:
         self._answers = iter(answers)
 
     async def get_response(self, *arguments: object, **options: object) -> ModelResponse:
+        """Returns the next answer."""
         return ModelResponse(output=[next(self._answers)], usage=Usage(), response_id=None)
 
     def stream_response(self, *arguments: object, **options: object) -> AsyncIterator[TResponseStreamEvent]:
+        """Raises `NotImplementedError`: scripted answers are not streamed."""
         raise NotImplementedError("the script is not streamed")
 
 
 def saying(text: str) -> TResponseOutputItem:
+    """Returns a scripted answer with a text."""
     content = ResponseOutputText(type="output_text", text=text, annotations=[])
     return ResponseOutputMessage(id="m", type="message", role="assistant", status="completed", content=[content])
 
 
 def calling(tool: str, arguments: str) -> TResponseOutputItem:
+    """Returns a scripted answer that calls a tool."""
     return ResponseFunctionToolCall(type="function_call", call_id="call-1", name=tool, arguments=arguments)
 
 
 async def converse(session: FoxingSession, said: str, answers: Sequence[TResponseOutputItem]) -> str:
-    """One turn of a conversation."""
+    """Runs one turn of a session and returns the answer."""
 
     async def instructions(context: RunContextWrapper[None], agent: Agent[None]) -> str:
         connection = session.connection
         try:
             recalled = await connection.run_async(lambda memory: memory.recall(connection.bank, said, limit=3))
-        except NotFound:  # nothing was said yet
+        except NotFound:  # nothing is stored yet
             return "Answer briefly."
         lines = [f"{span.created_at:%Y-%m-%d} {span.role} in {span.thread}: {span.text}" for span in recalled.spans]
         return "Answer briefly. You recall:\n" + "\n".join(lines)
@@ -70,7 +74,7 @@ async def converse(session: FoxingSession, said: str, answers: Sequence[TRespons
 
 
 async def main(target: Target, bank: str = "openai-agents-example") -> None:
-    """Two conversations: the first one is continued, the second one recalls it."""
+    """Runs two sessions: the first is continued, and the second recalls its messages."""
     async with FoxingSession.connect(target, bank=bank, session_id="oslo") as session:
         await session.clear_session()
         call = calling("opening_hours", '{"museum": "Munch Museum"}')

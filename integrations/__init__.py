@@ -1,1 +1,1 @@
-"""Clients of the service, and what lets agent frameworks use Foxing as their memory. Each needs its own extra."""
+"""Client of the service, and integrations with agent frameworks. Each requires its own extra."""

@@ -156,7 +156,7 @@ BankOption = Annotated[str, typer.Option("--bank", "-b", help="Name of the bank.
 TimezoneOption = Annotated[
     str | None,
     typer.Option(
-        help="Timezone for reading and showing times, such as Europe/Berlin.", show_default="the system's timezone"
+        help="Time zone for reading and showing times, such as Europe/Berlin.", show_default="the system's timezone"
     ),
 ]
 NowOption = Annotated[

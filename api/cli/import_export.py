@@ -32,7 +32,8 @@ def import_messages(
     bank: BankOption,
     file_format: Annotated[Format, typer.Option("--format", help="Format of the files.")] = Format.auto,
     timezone: Annotated[
-        str | None, typer.Option(help="Timezone of times without an offset, such as Europe/Berlin.", show_default=False)
+        str | None,
+        typer.Option(help="Time zone of times without an offset, such as Europe/Berlin.", show_default=False),
     ] = None,
     backdate: Annotated[
         bool,

@@ -1,1 +1,1 @@
-"""The demo: a year of conversation that is stored, ages and is recalled."""
+"""The demo: stores, ages and recalls a year of conversation."""

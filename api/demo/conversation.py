@@ -1,4 +1,4 @@
-"""The conversation of the demo: an agent and its user over a year, the same on every run.
+"""The conversation of the demo: a year of messages between an agent and its user, identical on every run.
 
 The story of project Titan is written by hand (`data/titan.txt`); everyday conversations are generated from templates
 (`data/scenarios.txt`).
@@ -29,7 +29,7 @@ _SPEAKERS = re.compile(r"^(mina|assistant|tool:[a-z_]+)> ", re.MULTILINE)
 class Exchange:
     """One conversation of a data file."""
 
-    #: When it begins; None for a template.
+    #: Start time; None for a template.
     at: datetime | None
     thread: str
     #: (speaker, text) pairs; a speaker is "mina", "assistant" or "tool:NAME".
@@ -37,7 +37,7 @@ class Exchange:
 
 
 def demo_conversation(seed: int = SEED) -> list[NewMessage]:
-    """All messages in time order, from `STARTS_AT` to `ENDS_AT`."""
+    """Returns all messages in time order, from `STARTS_AT` to `ENDS_AT`."""
     rng = random.Random(seed)
     story = [exchange for exchange in _exchanges("titan.txt") if exchange.at is not None]
     exchanges = [*story, *_generated(rng)]
@@ -63,7 +63,7 @@ def demo_conversation(seed: int = SEED) -> list[NewMessage]:
 
 
 def _generated(rng: random.Random) -> Iterator[Exchange]:
-    """Conversations from templates, more frequent towards the end."""
+    """Yields conversations generated from templates, more frequent towards the end."""
     templates = _exchanges("scenarios.txt")
     pools = WordPools(rng)
     span = (ENDS_AT - STARTS_AT) - timedelta(hours=12)

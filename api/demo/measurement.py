@@ -1,4 +1,4 @@
-"""What the demo measures: size and accuracy of the aged pages, and one page at every tier."""
+"""Measurements of the demo: size and accuracy of the aged pages, and one page at every tier."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,36 +26,40 @@ class TierRow:
 
     tier: str
     pages: int
-    #: Of the original pages.
+    #: Characters of the original pages.
     characters: int
-    #: Of the pages as they are read now.
+    #: Characters of the pages as read now.
     characters_left: int
     vision_tokens: int
     token_bytes: int
-    #: The full text of the original pages, compressed exactly as one stream.
+    #: Size of the original text, compressed losslessly as one stream.
     zstd_bytes: int
-    #: What is left of it, compressed in the same way.
+    #: Size of the remaining text, compressed in the same way.
     zstd_bytes_left: int
-    #: Words of the original pages, and those of them that are still read.
+    #: Words of the original pages.
     words: int
+    #: Words of the original pages that are still read.
     words_kept: int
-    #: Of these, the names, numbers, dates and negations.
+    #: Names, numbers, dates and negations among the words.
     facts: int
+    #: Names, numbers, dates and negations that are still read.
     facts_kept: int
-    #: Words that are read and were never there.
+    #: Words read that are not in the original pages.
     words_invented: int
 
     @property
     def bits_per_character(self) -> float:
+        """Size of the vision tokens in bits, divided by the characters of the original pages."""
         return self.token_bytes * 8 / self.characters
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields and `bits_per_character`, rounded."""
+        """Returns the fields and the rounded `bits_per_character`."""
         return {**asdict(self), "bits_per_character": round(self.bits_per_character, 3)}
 
 
 def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, PageReading]) -> list[TierRow]:
-    """One row per tier that holds pages, sharpest first. `originals`: pages as read when they were sealed, by id."""
+    """Returns one row per tier that has pages, sharpest first. `originals`: page id → the page as read when it was
+    sealed."""
     pages = all_pages(memory, bank)
     rows = []
     for tier in sorted({page.tier for page in pages}, key=tier_rank):
@@ -94,10 +98,10 @@ def _zstd_bytes(texts: Sequence[str]) -> int:
 
 
 def write_page(memory: Memory, messages: Sequence[NewMessage], output: Path) -> list[Path]:
-    """Seals `messages` in a bank of their own, and writes its first page as `page-<tier>.png`, and `page-<tier>.txt`
-    with the text decoded from it, for each tier of the codec.
+    """Seals `messages` in a separate bank and writes its first page at each tier of the codec: the image as
+    `page-<tier>.png`, the text decoded from it as `page-<tier>.txt`.
 
-    Returns the files. Raises `InvalidInput` if one cannot be written.
+    Returns the files. Raises `InvalidInput` if a file cannot be written.
     """
     tiers = sorted(memory.codec.tiers, key=tier_rank)
     memory.set_policy(SHOWN_BANK, {"fresh": tiers[0], "steps": []})

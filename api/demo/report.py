@@ -1,4 +1,4 @@
-"""The result of the demo, as JSON and for people."""
+"""The result of the demo, as JSON and as text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ TIMEZONE = Timezone("Asia/Seoul", SEOUL)
 
 @dataclass(frozen=True)
 class DemoAnswer:
-    """A question and what the memory recalls."""
+    """A question and the recalled messages."""
 
     question: str
     recall: RecallResult
@@ -27,20 +27,20 @@ class DemoAnswer:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What became of the conversation."""
+    """Result of the demo."""
 
-    #: How many were stored.
+    #: Number of stored messages.
     messages: int
-    #: The pages, by the tier at which they ended.
+    #: The pages by their final tier.
     tiers: Sequence[TierRow]
     answers: Sequence[DemoAnswer]
     #: Images and texts of one page at every tier.
     files: Sequence[Path]
-    #: Duration of the whole demo.
+    #: Duration of the whole demo, in seconds.
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON document of `foxing demo --json`."""
+        """Returns the JSON document of `foxing demo --json`."""
         return {
             "messages": self.messages,
             "pages": sum(row.pages for row in self.tiers),
@@ -55,10 +55,10 @@ class DemoResult:
 
 
 def introduction(messages: Sequence[NewMessage]) -> str:
-    """Says what the demo is about to do."""
+    """Returns a sentence that describes what the demo does."""
     return (
         f"Storing {len(messages):,} messages of an agent and its user, dated "
-        f"{TIMEZONE.show(messages[0].created_at)} to {TIMEZONE.show(ENDS_AT)}, while their pages are sealed and age in "
+        f"{TIMEZONE.show(messages[0].created_at)} to {TIMEZONE.show(ENDS_AT)}; their pages are sealed and age in "
         "simulated time."
     )
 
@@ -66,7 +66,7 @@ def introduction(messages: Sequence[NewMessage]) -> str:
 def show_result(console: Console, result: DemoResult) -> None:
     """Prints the pages by tier, the answer to the question, and the files written."""
     pages = table(
-        "tier, >pages, >vision tokens, >bytes, >bits/char, >words left, >facts left, >never said",
+        "tier, >pages, >vision tokens, >bytes, >bits/char, >words kept, >facts kept, >invented",
         [
             (
                 *(row.tier, row.pages, row.vision_tokens, row.token_bytes, f"{row.bits_per_character:.2f}"),
@@ -78,17 +78,16 @@ def show_result(console: Console, result: DemoResult) -> None:
         ],
     )
     texts = table(
-        "tier, >full text, >zstd -19 of it, >left, >zstd -19 of what is left",
+        "tier, >original text, >zstd -19, >remaining text, >zstd -19",
         [(row.tier, row.characters, row.zstd_bytes, row.characters_left, row.zstd_bytes_left) for row in result.tiers],
     )
     console.print(f"\nPages by tier on {TIMEZONE.show(ENDS_AT)}", pages, sep="\n")
-    console.print("\nTheir text, in characters, and as zstd compresses it, in bytes", texts, sep="\n")
+    console.print("\nText of these pages in characters, and compressed by zstd in bytes", texts, sep="\n")
     console.print(
-        "\nBytes and bits/char: the vision tokens, over the characters of the full text. zstd -19 compresses the full "
-        "text of the pages as one stream, of which nothing fades; beside it stands what is left, compressed the same "
-        "way. Words left: of the words that were said, those still read from the vision tokens; facts are names, "
-        "numbers, dates and negations; never said: words that are read and were not there. A vision token is a unit "
-        "of storage here, not of LLM context.\n",
+        "\nbytes: size of the vision tokens; bits/char: the same per character of the original text. words kept: share "
+        "of the original words that are still read from the vision tokens; facts are names, numbers, dates and "
+        "negations; invented: words that are read but are not in the original. zstd compresses all pages of a tier as "
+        "one stream. A vision token is a unit of storage here, not of LLM context.\n",
         style="dim",
     )
     for answer in result.answers:
@@ -96,6 +95,6 @@ def show_result(console: Console, result: DemoResult) -> None:
         for span in answer.recall.spans:
             show_span(console, span, TIMEZONE)
     console.print(
-        f"{len(result.files)} files in {result.files[0].parent}: one page at every tier, and the text decoded from "
-        f"each. Took {result.seconds:.0f} s.",
+        f"{len(result.files)} files written to {result.files[0].parent}: one page at every tier as an image, and the "
+        f"text decoded from it. Took {result.seconds:.0f} s.",
     )

@@ -1,4 +1,4 @@
-"""`foxing demo`: a year of conversation is stored, ages in simulated time, and is recalled from what is left."""
+"""`foxing demo`: stores a year of conversation, ages it in simulated time, and recalls from it."""
 
 import tempfile
 import time
@@ -18,7 +18,7 @@ from .report import TIMEZONE, DemoAnswer, DemoResult, introduction, show_result
 
 BANK = "mina"
 QUESTION = "3 weeks ago, what did we decide about project Titan?"
-#: About the beginning: its pages are at the lowest tier by now.
+#: About the start of the conversation, whose pages are at the lowest tier.
 OLD_QUESTION = "What is the budget of the Titan prototype, and who is in the core team?"
 OLD_UNTIL = ENDS_AT - timedelta(days=365)
 TICK_INTERVAL = timedelta(days=3)
@@ -33,15 +33,17 @@ class SimulatedClock:
     now: datetime
 
     def __call__(self) -> datetime:
+        """Returns the current time of the simulation."""
         return self.now
 
 
 def run_demo(state: State, output: Path, messages: Sequence[NewMessage] | None = None) -> None:
-    """Stores and ages a conversation in a temporary database, answers a question from it and prints the result.
+    """Stores and ages a conversation in a temporary database, recalls the answers to two questions, and prints the
+    result.
 
-    `output` receives the image of one page at every tier, and the text decoded from each. `messages` replaces the
-    demo's year of conversation. Raises `InvalidInput` if `output` cannot be written, `CodecError` if the codec cannot
-    be loaded.
+    `output`: folder for the image of one page at every tier and the text decoded from it. `messages`: replaces the
+    demo's conversation. Raises `InvalidInput` if `output` cannot be written, `CodecError` if the codec cannot be
+    loaded.
     """
     started = time.monotonic()
     try:
@@ -73,9 +75,9 @@ def run_demo(state: State, output: Path, messages: Sequence[NewMessage] | None =
 def _simulate(
     state: State, memory: Memory, messages: Sequence[NewMessage], clock: SimulatedClock
 ) -> dict[str, PageReading]:
-    """Moves the clock to `ENDS_AT`, storing messages when they are due and running the scheduler at each step.
+    """Advances the clock to `ENDS_AT`, storing messages at their times and running an ageing tick at each step.
 
-    Returns each page as it reads when it has been sealed, by id.
+    Returns page id → the page as read directly after sealing.
     """
     originals: dict[str, PageReading] = {}
     stored = 0
@@ -98,13 +100,13 @@ def _simulate(
 
 
 def _read_new_pages(memory: Memory, originals: dict[str, PageReading]) -> None:
-    """Adds the pages sealed since the last call. They must not have aged yet."""
+    """Adds the pages sealed since the last call, which must not have aged yet."""
     for page in all_pages(memory, BANK):
         if page.id not in originals:
             originals[page.id] = memory.read_page(BANK, page.id)
 
 
 def _page_to_show(originals: dict[str, PageReading], answer: RecallResult) -> PageReading:
-    """The page of the best answer; if it is on none, the fullest page."""
+    """Returns the page of the best answer; the fullest page if the answer is not on a page."""
     ids = [page_id for span in answer.spans for page_id in span.page_ids]
     return originals[ids[0]] if ids else max(originals.values(), key=lambda page: len(page.text))

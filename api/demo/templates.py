@@ -1,10 +1,10 @@
-"""Templates of conversations: text with slots, filled from pools of words and phrases or with made-up values.
+"""Templates of conversations: text with slots, filled from word lists or with random values.
 
 | slot | is replaced by |
 |---|---|
 | `{city}` | an alternative of the rule `city` in `words.txt` or `phrases.txt`, or a value of the kind `city` |
 | `{city:c}` | the same; later `{:c}` in this conversation repeats it |
-| `{let city c}` | nothing; binds `c` without showing it |
+| `{let city c}` | nothing; binds `c` without inserting it |
 | `{n 1 9}` `{dec 1 9}` | an integer from 1 to 9; one with a decimal |
 | `{rows 7 logline}` `{list 3 city}` | 7 alternatives on lines of their own; 3 separated by commas |
 """
@@ -27,7 +27,7 @@ class Rule:
     """A named list of alternatives, which may have slots themselves."""
 
     alternatives: tuple[str, ...]
-    #: Name of another rule whose last drawn index this one reuses, as an answer follows its question.
+    #: Name of another rule whose last drawn index this rule reuses, as an answer follows its question.
     follows: str | None
 
 
@@ -39,7 +39,7 @@ class WordPools:
         self._remaining: dict[str, list[int]] = {}
 
     def draw(self, rule: str) -> int:
-        """The index of an alternative."""
+        """Returns the index of an alternative of `rule`."""
         remaining = self._remaining.get(rule)
         if not remaining:
             count = len(_rules()[rule].alternatives)
@@ -53,7 +53,7 @@ class TemplateFiller:
 
     pools: WordPools
     rng: random.Random
-    #: When the conversation begins.
+    #: Start time of the conversation.
     at: datetime
     _bound: dict[str, str] = field(default_factory=dict)  # letter → its text
     _drawn: dict[str, int] = field(default_factory=dict)  # rule → the index drawn last
@@ -61,7 +61,7 @@ class TemplateFiller:
     _elapsed_s: int = 0
 
     def fill(self, text: str) -> str:
-        """`text` with every slot replaced."""
+        """Returns `text` with every slot replaced."""
         return _SLOT.sub(self._slot, text)
 
     def _slot(self, match: re.Match[str]) -> str:
@@ -85,7 +85,7 @@ class TemplateFiller:
         return (", " if kind == "list" else "\n").join(self._value(second) for _ in range(first))
 
     def _value(self, name: str) -> str:
-        """A made-up value if there is a method `_make_NAME`, else an alternative of the rule `name`."""
+        """Returns a random value if there is a method `_make_NAME`, else an alternative of the rule `name`."""
         make = getattr(self, f"_make_{name}", None)
         if make is not None:
             return str(make())
@@ -113,7 +113,7 @@ class TemplateFiller:
         return (self.at.date() + timedelta(self.rng.randint(-6, 6))).isoformat()
 
     def _make_stamp(self) -> str:
-        """The time of a log line; ascends within a conversation."""
+        """Returns the time of a log line, which increases within a conversation."""
         self._elapsed_s += self.rng.randint(1, 90)
         moment = self.at - timedelta(minutes=20) + timedelta(seconds=self._elapsed_s)
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{self.rng.randint(100, 999)}+09:00"
@@ -145,7 +145,7 @@ class TemplateFiller:
 
 
 def read_data(name: str) -> str:
-    """The text of a data file of the demo."""
+    """Returns the text of a data file of the demo."""
     return (files("foxing.api.demo") / "data" / name).read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The page at `/docs`: the OpenAPI document as self-contained HTML that works offline."""
+"""The page at `/docs`: the OpenAPI document as self-contained HTML for offline use."""
 
 import json
 from functools import lru_cache
@@ -20,7 +20,7 @@ table { border-collapse: collapse; } td, th { text-align: left; vertical-align: 
 
 
 def reference_page(document: Json) -> str:
-    """A self-contained HTML page with every operation and schema of an OpenAPI document."""
+    """Returns a self-contained HTML page with all operations and schemas of an OpenAPI document."""
     return _reference_page(json.dumps(document))
 
 
@@ -84,7 +84,7 @@ def _details(head: str, body: str, anchor: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Escaped text, with `code` in backticks as code elements."""
+    """Returns `text` escaped, with text in backticks as code elements."""
     pieces = escape(text).split("`")
     return "".join(f"<code>{piece}</code>" if index % 2 else piece for index, piece in enumerate(pieces))
 

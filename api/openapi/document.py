@@ -1,4 +1,4 @@
-"""The OpenAPI document of the service, and the response descriptions that endpoints share."""
+"""The OpenAPI document of the service, and the response descriptions shared by the endpoints."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -26,20 +26,20 @@ from foxing.renderer.errors import ProblemKind
 from .examples import ANSWERS, BANK, BODIES, Example, Json
 
 DESCRIPTION = """\
-Optical memory for LLM agents: messages are typeset onto pages, and pages are stored as vision tokens that move to lower
-tiers and fade as they age. Recall returns what the memory still holds and how confident each reading is.
+Optical memory for LLM agents: messages are typeset onto pages, and pages are stored as vision tokens, which move to
+lower tiers and fade as they age. Recall returns what the memory still holds, with the confidence of each reading.
 
-Times carry an offset (RFC 3339). Lists return `next_cursor`, to be passed as `cursor` for the next part and null at the
-end. Errors are problem documents (RFC 9457) with a stable `type` and a `detail` that says what to do.
+Times have an offset (RFC 3339). Lists return `next_cursor`: pass it as `cursor` to get the next page; it is null on the
+last page. Errors are problem documents (RFC 9457) with a stable `type` and a `detail` that says what to do.
 """
 
 TAGS: list[Json] = [
-    {"name": "messages", "description": "Storing messages, and reading single messages as remembered."},
-    {"name": "recall", "description": "Finding messages by query and time."},
+    {"name": "messages", "description": "Store messages, and read or erase single messages."},
+    {"name": "recall", "description": "Find messages by query and time, and build prompts."},
     {"name": "pages", "description": "Pages, their contents and their tiers."},
-    {"name": "records", "description": "Values of agent frameworks that come back exactly."},
-    {"name": "banks", "description": "Isolated memories. Nothing crosses banks."},
-    {"name": "ageing", "description": "Sealing open messages, and moving pages to lower tiers."},
+    {"name": "records", "description": "JSON values of agent frameworks, returned exactly as stored."},
+    {"name": "banks", "description": "Banks, which are isolated memories, and their statistics."},
+    {"name": "ageing", "description": "Seal open messages, move pages to lower tiers, and undo that."},
     {"name": "service", "description": "Health, metrics and the API reference."},
 ]
 
@@ -50,12 +50,12 @@ bearer = HTTPBearer(
 
 
 class _StatusProblem(NamedTuple):
-    """What the document says of a status."""
+    """Description and example of an error status."""
 
-    #: Shown as the example.
+    #: Kind of the example.
     kind: ProblemKind
     description: str
-    #: Of the example.
+    #: Detail of the example.
     detail: str
 
 
@@ -72,7 +72,7 @@ _PROBLEMS = (
     ),
     _StatusProblem(
         TimeTravelForbidden.kind,
-        "The settings do not allow `now`, or, without a key, a page of another web site asks.",
+        "The settings do not allow `now`; or no API key is set and the request is cross-site.",
         "this service does not accept 'now': omit it, or set FOXING_TIME_TRAVEL=true",
     ),
     _StatusProblem(NotFound.kind, "The bank, page or message does not exist.", "there is no bank 'agent-7'"),
@@ -88,7 +88,7 @@ _PROBLEMS = (
     ),
     _StatusProblem(
         Forgotten.kind,
-        "The memory no longer holds the requested version.",
+        "The memory no longer holds the requested version or data.",
         "the page is held at 'tiny'; its 'base' version is forgotten",
     ),
     _StatusProblem(
@@ -104,8 +104,8 @@ _PROBLEMS = (
     ),
     _StatusProblem(
         WRONG_HOST,
-        "The service has no key, and does not answer to this host name.",
-        "without an API key the service answers only to 127.0.0.1, ::1, localhost, not to 'example.org'; set "
+        "No API key is set, and the service does not accept this host name.",
+        "without an API key the service accepts only the hosts 127.0.0.1, ::1, localhost, not 'example.org'; set "
         "FOXING_API_KEY to serve it under another name",
     ),
     _StatusProblem(
@@ -117,22 +117,22 @@ _PROBLEMS = (
     _StatusProblem(
         INTERNAL,
         "A bug in Foxing, or vision tokens that cannot be read.",
-        "this is a bug in Foxing, not in the request; the log has details under request id 4f1c",
+        "this is a bug in Foxing, not in the request; see the log for request id 4f1c",
     ),
     _StatusProblem(
         StorageError.kind,
-        "The database or the remote decoder is unavailable, or too many requests are in progress.",
+        "The database or the remote codec is unavailable, or too many requests are in progress.",
         "the database cannot be written: the disk is full; what was stored before is intact",
     ),
 )
 _BY_STATUS = {problem.kind.status: problem for problem in _PROBLEMS}
-#: The problems of every call under /v1, and further ones of every call with a body.
+#: Error statuses of all operations under /v1, and additional ones of operations with a body.
 V1_STATUSES = (401, 403, 421, 422, 500, 503)
 BODY_STATUSES = (400, 408, 413, 415)
 
 
 def problem_responses(*statuses: int) -> dict[int | str, Json]:
-    """Error responses with an example each."""
+    """Returns OpenAPI responses for error statuses, each with an example."""
     reference = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {
@@ -144,20 +144,20 @@ def problem_responses(*statuses: int) -> dict[int | str, Json]:
 
 
 def problem_example(status: int) -> Json:
-    """An example of a problem document."""
+    """Returns an example of a problem document."""
     kind, _, detail = _BY_STATUS[status]
     problem = make_problem(kind, detail, instance=f"/v1/banks/{BANK}", request_id="4f1c0b7e2d9a4c55a1f06c3b8e7d2f10")
     return problem.document()
 
 
 def binary_response(media_type: str, description: str) -> dict[int | str, Json]:
-    """The success response of an endpoint that returns bytes."""
+    """Returns the OpenAPI success response of an endpoint that returns bytes."""
     schema = {"type": "string", "contentMediaType": media_type, "format": "binary"}
     return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
 
 
 def openapi_document(app: FastAPI) -> Json:
-    """The OpenAPI document of `app`. Built once and cached."""
+    """Returns the OpenAPI document of `app`, which is built once and cached."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -179,7 +179,7 @@ def openapi_document(app: FastAPI) -> Json:
 
 
 def _complete(operation: Json) -> None:
-    """Adds examples of bodies and answers, which FastAPI would strip of nulls, and the problems of bodies."""
+    """Adds examples of requests and responses, from which FastAPI would remove nulls, and errors of request bodies."""
     responses = operation["responses"]
     for status, response in responses.items():
         content = response["content"].get("application/json")
@@ -200,7 +200,7 @@ def _complete(operation: Json) -> None:
 class HttpOperation(NamedTuple):
     """One method of one path."""
 
-    #: In upper case.
+    #: Upper case.
     method: str
     path: str
     #: The OpenAPI operation object.
@@ -216,7 +216,7 @@ class TagOperations(NamedTuple):
 
 
 def operations(document: Json) -> Iterator[TagOperations]:
-    """The tags of an OpenAPI document, each with its operations, in the order of the document."""
+    """Yields the tags of an OpenAPI document with their operations, in the order of the document."""
     for tag in document.get("tags", []):
         tagged = [
             HttpOperation(method.upper(), path, operation)
@@ -228,13 +228,13 @@ def operations(document: Json) -> Iterator[TagOperations]:
 
 
 def examples_of(content: Json) -> list[Example]:
-    """The examples of an OpenAPI media type object."""
+    """Returns the examples of an OpenAPI media type object."""
     examples = [Example(entry["summary"], entry["value"]) for entry in content.get("examples", {}).values()]
     return [*examples, Example("", content["example"])] if "example" in content else examples
 
 
 def schema_names(schema: Json) -> list[str]:
-    """The names of the schemas that `schema` refers to, directly or through `anyOf`."""
+    """Returns the names of the schemas that `schema` refers to, directly or through `anyOf`."""
     return [
         part["$ref"].rpartition("/")[2]
         for part in [schema, *schema.get("anyOf", [])]

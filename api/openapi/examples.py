@@ -1,5 +1,4 @@
-"""Examples for the OpenAPI document: of request bodies, of answers and of problems. Tests validate each against its
-model."""
+"""Examples of request and response bodies for the OpenAPI document. Tests validate each against its model."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ MESSAGE_ID = "msg_01jqz5d8e2"
 class Example(NamedTuple):
     """An example of a request or response body."""
 
-    #: Empty if there is no other.
+    #: Empty if it is the only example.
     summary: str
     value: Any
 
@@ -155,11 +154,11 @@ BODIES: Mapping[str, list[Example]] = {
     ],
     "ContextRequest": [
         Example(
-            "What was said about a question, for Claude",
+            "Messages about a question, for Claude",
             {"reader": "claude", "budget": 2000, "query": "When does Titan ship?"},
         ),
         Example(
-            "For the messages that the prompt holds",
+            "Context for the messages of a prompt",
             {
                 "reader": "gpt-6",
                 "budget": 4000,
@@ -189,7 +188,7 @@ BODIES: Mapping[str, list[Example]] = {
     ],
     "RecordWrites": [
         Example(
-            "Store one, delete another",
+            "Store a record and delete another",
             {
                 "writes": [
                     {
@@ -206,15 +205,17 @@ BODIES: Mapping[str, list[Example]] = {
     ],
     "RecordKeys": [Example("One record", {"records": [{"namespace": ["agent", "preferences"], "key": "mina"}]})],
     "RecordSearch": [
-        Example("Who drinks tea", {"namespace": ["agent"], "filter": [{"member": "drink", "op": "eq", "value": "tea"}]})
+        Example(
+            "Filter by a member", {"namespace": ["agent"], "filter": [{"member": "drink", "op": "eq", "value": "tea"}]}
+        )
     ],
-    "NamespaceList": [Example("Below a label", {"prefix": ["agent"]})],
+    "NamespaceList": [Example("Namespaces below a label", {"prefix": ["agent"]})],
     "Policy": [Example("The default policy", Policy().model_dump(mode="json"))],
     "SealRequest": [Example("Seal all open messages", {})],
-    "AgeRequest": [Example("Preview", {"dry_run": True, "now": "2026-03-10T00:00:00Z"})],
-    "UndoRequest": [Example("What was dropped since a day", {"since": "2026-03-09T00:00:00Z"})],
+    "AgeRequest": [Example("Dry run", {"dry_run": True, "now": "2026-03-10T00:00:00Z"})],
+    "UndoRequest": [Example("Restore what was dropped since a date", {"since": "2026-03-09T00:00:00Z"})],
 }
-#: Schema of an answer, or a call whose answer differs from others of the schema → its example.
+#: Schema of a response, or operation whose example differs from that of the schema → its example.
 ANSWERS: Mapping[str, Any] = {
     "pin_page": {**_PAGE, "pinned": True},
     "erase_bank": {

@@ -1,1 +1,1 @@
-"""Commands and apps that other packages add by entry point."""
+"""Commands and apps of other packages, registered by entry point."""

@@ -1,11 +1,11 @@
-"""Mounted apps by entry point: the group `foxing.apps`.
+"""Mounted apps, from the entry point group `foxing.apps`.
 
     [project.entry-points."foxing.apps"]
     tea = "tea_timer.web:make_app"
 
-An entry point names an ASGI application, or a function that takes the service's `Memory` and returns one. The service
-mounts it under `/x/<name>/`, behind the check of the API key. Its requests are neither buffered nor checked otherwise,
-and the lifespan of a Starlette or FastAPI application runs with that of the service.
+An entry point refers to an ASGI application, or to a function that takes the service's `Memory` and returns one. The
+service mounts it under `/x/<name>/`, behind authentication. Its requests are not buffered or validated. The lifespan of
+a Starlette or FastAPI application runs with that of the service.
 """
 
 import inspect
@@ -23,7 +23,7 @@ from foxing.memory import Memory
 from foxing.renderer.plugins import PluginError, Plugins
 
 GROUP = "foxing.apps"
-#: Under which apps are mounted.
+#: Path prefix of mounted apps.
 PREFIX = "/x/"
 
 AppFactory = Callable[[Memory], ASGIApp]
@@ -31,13 +31,15 @@ AppFactory = Callable[[Memory], ASGIApp]
 
 def _checked(name: str, value: object) -> AppFactory:
     if not callable(value):
-        raise PluginError(f"its entry point names a {type(value).__name__}, not an ASGI application or a function")
+        raise PluginError(f"its entry point refers to a {type(value).__name__}, not an ASGI application or a function")
     count = len(inspect.signature(value).parameters)
     if count == 1:
         return cast(AppFactory, value)
     if count == 3:
         return lambda memory: cast(ASGIApp, value)
-    raise PluginError(f"{value!r} takes {count} parameters: an ASGI application takes three, a function the memory")
+    raise PluginError(
+        f"{value!r} takes {count} parameters; an ASGI application takes three, and a function takes one, the memory"
+    )
 
 
 #: The apps of installed packages.
@@ -45,16 +47,17 @@ APPS: Plugins[AppFactory] = Plugins(GROUP, _checked)
 
 
 class MountedApp:
-    """The app called `name`. It is built when the service starts; without one it answers with a problem."""
+    """The app called `name`, built when the service starts. If that fails, requests get a problem document."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.path_format = f"{PREFIX}{name}"  # the route under which requests are logged and counted
+        self.path_format = f"{PREFIX}{name}"  # route in logs and metrics
         self._app: ASGIApp | None = None
         self._state: dict[str, Any] = {}
 
     async def start(self, memory: Memory, stack: AsyncExitStack) -> None:
-        """Builds the app and enters its lifespan, which `stack` ends. A failure is logged, and affects no other app."""
+        """Builds the app and enters its lifespan, which `stack` exits. A failure is logged and does not affect other
+        apps."""
         try:
             app = APPS.get(self.name).value(memory)
             router = getattr(app, "router", None)
@@ -62,15 +65,16 @@ class MountedApp:
             if lifespan is not None:
                 self._state = dict(await stack.enter_async_context(lifespan(app)) or {})
             self._app = app
-        except Exception as error:  # another package's code may fail in any way
+        except Exception as error:  # code of another package may raise anything
             get_logger().error("app cannot be mounted", app=self.name, path=self.path_format, reason=str(error))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Runs the app; responds with a problem document if it has not started."""
         scope["route"] = self
         if self._app is not None:
             await self._app({**scope, "state": dict(self._state)}, receive, send)
         elif scope["type"] == "http":
-            detail = f"the app '{self.name}' did not start; the log of the service says why"
+            detail = f"the app '{self.name}' did not start; see the log of the service for the reason"
             problem = make_problem(PLUGIN_BROKEN, detail, instance=scope["path"])
             await JSONResponse(problem.document(), problem.status, media_type=MEDIA_TYPE)(scope, receive, send)
         else:
@@ -78,7 +82,7 @@ class MountedApp:
 
 
 def mount_apps(service: Starlette) -> list[MountedApp]:
-    """Mounts the app of each installed package. Imports none of them."""
+    """Mounts the apps of all installed packages without importing them, and returns them."""
     mounted = [MountedApp(name) for name in APPS.names()]
     for app in mounted:
         service.mount(app.path_format, app, name=app.path_format)

@@ -1,10 +1,10 @@
-"""Commands by entry point: the group `foxing.commands`.
+"""Commands, from the entry point group `foxing.commands`.
 
     [project.entry-points."foxing.commands"]
     tea = "tea_timer.command:tea"
 
-An entry point names a function, which becomes one command, or a `typer.Typer`, which becomes a group of commands. Its
-module is imported when the command runs or is listed, so it imports what is heavy inside the function.
+An entry point refers to a function, which becomes a command, or to a `typer.Typer`, which becomes a group of commands.
+Its module is imported when the command runs or is listed, so it should import heavy packages inside the function.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def _checked(name: str, value: object) -> Command:
         host.add_typer(value, name=name)
         return _only_command(host, name)
     if not callable(value):
-        raise PluginError(f"its entry point names a {type(value).__name__}, not a function or a typer.Typer")
+        raise PluginError(f"its entry point refers to a {type(value).__name__}, not a function or a typer.Typer")
     return _function_command(name, value)
 
 
@@ -35,13 +35,14 @@ COMMANDS: Plugins[Command] = Plugins(GROUP, _checked)
 
 
 def command_names(own_only: bool = False) -> list[str]:
-    """The names of all commands by entry point; with `own_only` those that Foxing declares. Imports none of them."""
+    """Returns the names of all commands by entry point, or with `own_only` only those of Foxing, without importing
+    them."""
     return [name for name in COMMANDS.names() if not own_only or COMMANDS.package_of(name) == OWN_PACKAGE]
 
 
 def find_command(name: str) -> Command | None:
-    """The command called `name`, or None if no package has it. One that is broken says why in its help, and raises
-    `PluginError` when it runs."""
+    """Returns the command called `name`, or None if no package has it. The help of a broken command shows the reason;
+    running it raises `PluginError`."""
     if name not in COMMANDS:
         return None
     try:

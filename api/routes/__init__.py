@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from . import ageing, banks, context, health, messages, pages, policy, recall, records, store
 
-#: Those of a memory; the rest is about the service.
+#: Routers of the memory; the others are about the service.
 MEMORY_ROUTERS: tuple[APIRouter, ...] = (
     store.router,
     messages.router,

@@ -22,7 +22,7 @@ async def seal(
     service: ServiceDep,
     body: SealRequest | None = None,
 ) -> SealReport:
-    """Typesets all open messages onto pages, encodes them and responds when done. The body is optional."""
+    """Typesets all open messages onto pages and encodes the pages. Responds when done. The body is optional."""
     request = body or SealRequest()
     service.check_now(request.now)
     report = await service.run_codec(
@@ -35,7 +35,7 @@ async def seal(
 @router.post(
     "/age",
     summary="Age pages",
-    response_description="What moved or, in a dry run, would move.",
+    response_description="The pages that moved or, in a dry run, would move.",
     responses=problem_responses(404),
 )
 async def age(
@@ -43,8 +43,8 @@ async def age(
     service: ServiceDep,
     body: AgeRequest | None = None,
 ) -> AgeReport:
-    """Moves each page to the tier that its age calls for and responds when done. With `dry_run` nothing changes, and
-    `now` is always allowed. The body is optional."""
+    """Moves each page to the tier that the policy sets for its age. Responds when done. With `dry_run`, nothing changes
+    and `now` is always allowed. The body is optional."""
     request = body or AgeRequest()
     if not request.dry_run:
         service.check_now(request.now)
@@ -63,8 +63,8 @@ async def age(
 
 @router.post(
     "/undo",
-    summary="Bring back what ageing dropped",
-    response_description="What was restored, and what was purged already.",
+    summary="Undo ageing",
+    response_description="The pages that were restored, and those whose data has been purged.",
     responses=problem_responses(404, 410),
 )
 async def undo(
@@ -72,9 +72,8 @@ async def undo(
     service: ServiceDep,
     body: UndoRequest | None = None,
 ) -> UndoReport:
-    """Restores tokens, exact text and index of pages as they were before ageing changed them, as far as their undo
-    window has not passed, and pins the pages. Undoing again does nothing. The body is optional; 410 if all that was
-    dropped of the `page` has been purged."""
+    """Restores the tokens, exact text and index of pages as they were before ageing, within the undo window, and pins
+    the pages. Idempotent. The body is optional. Returns 410 if all dropped data of `page` has been purged."""
     request = body or UndoRequest()
     service.check_now(request.now)
     return await service.run_codec(

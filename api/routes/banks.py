@@ -1,4 +1,4 @@
-"""Listing banks and their statistics, and erasing banks and threads."""
+"""Endpoints that list banks, return statistics, and erase banks and threads."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/banks", tags=["banks"])
     response_description="The banks and their statistics.",
 )
 async def list_banks(service: ServiceDep, limit: LimitQuery = 50, cursor: CursorQuery = None) -> Banks:
-    """All banks, each with its contents and their size in bytes."""
+    """Returns all banks with statistics of their contents and sizes in bytes."""
     return await service.run(service.memory.banks, limit=limit, cursor=cursor)
 
 
@@ -29,20 +29,20 @@ async def list_banks(service: ServiceDep, limit: LimitQuery = 50, cursor: Cursor
     responses=problem_responses(404),
 )
 async def get_bank(bank: BankPath, service: ServiceDep) -> BankInfo:
-    """The number of messages, threads and pages by tier, and the bytes taken by tokens, text, index, keepsakes,
-    metadata and trash."""
+    """Returns the number of messages, threads and pages by tier, and the size of tokens, text, index, keepsakes,
+    metadata and trash in bytes."""
     return await service.run(service.memory.bank, bank)
 
 
 @router.delete(
     "/{bank}",
     summary="Erase a bank",
-    response_description="The bank is gone.",
+    response_description="The bank was erased.",
     responses=problem_responses(404),
 )
 async def erase_bank(bank: BankPath, service: ServiceDep) -> ErasureReport:
-    """Erases a bank for good with all its messages, pages and records, in one transaction. Its name can be used
-    again."""
+    """Permanently erases a bank with all its messages, pages and records, in one transaction. Its name can be
+    reused."""
     return await service.run_codec(service.memory.erase_bank, bank)
 
 
@@ -50,12 +50,12 @@ async def erase_bank(bank: BankPath, service: ServiceDep) -> ErasureReport:
 @router.delete(
     "/{bank}/threads/{thread:path}",
     summary="Erase a thread",
-    response_description="The thread is gone.",
+    response_description="The thread was erased.",
     responses=problem_responses(404),
 )
 async def erase_thread(
     bank: BankPath, thread: Annotated[str, Path(description="Name of the thread.")], service: ServiceDep
 ) -> ErasureReport:
-    """Erases all messages of a thread for good, as erasing a message does. If it is interrupted, each message is whole
-    or gone, and erasing the thread again completes it. Records are not concerned."""
+    """Permanently erases all messages of a thread, in the same way as single messages. If the request is interrupted,
+    each message is either intact or erased; repeat the request to complete it. Records are not affected."""
     return await service.run_codec(service.memory.erase_thread, bank, thread, progress=service.raise_if_stopping)

@@ -1,4 +1,4 @@
-"""Context: the next prompt for a reader."""
+"""Endpoint that builds the next prompt for a reader."""
 
 from fastapi import APIRouter
 
@@ -17,8 +17,8 @@ router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["reca
     responses=problem_responses(404),
 )
 async def context(bank: BankPath, service: ServiceDep, body: ContextRequest) -> ContextResult:
-    """The last messages exactly, and what recall finds, as text or page image, whichever shows more for a billed token
-    at the size that the reader is known to read. An image never costs more than its text, and the content never more
-    than the budget. Stable blocks come first, so that prompt caches hold."""
+    """Returns the latest messages verbatim and recalled messages as text or page images, whichever shows more per
+    billed token at a size that the reader is known to read. An image never costs more than its text, and the content
+    never exceeds the budget. Blocks that do not change between calls come first, so that prompt caches hit."""
     service.check_now(body.now)
     return await service.run_codec(service.memory.context, bank, body)

@@ -15,7 +15,7 @@ router = APIRouter(tags=["service"])
 
 
 class Health(Value):
-    """The result of a health check that passed."""
+    """Result of a health check that passed."""
 
     status: Literal["ok"] = "ok"
 
@@ -27,7 +27,7 @@ class Health(Value):
     responses=problem_responses(421, 500),
 )
 async def healthz() -> Health:
-    """Succeeds while the event loop is running. Does not touch the database or the codec."""
+    """Succeeds while the event loop is running. Does not access the database or the codec."""
     return Health()
 
 
@@ -38,7 +38,7 @@ async def healthz() -> Health:
     responses=problem_responses(421, 500, 503),
 )
 async def readyz(service: ServiceDep) -> Health:
-    """Succeeds if the database and the codec are usable; otherwise the problem says what to do."""
+    """Succeeds if the database and the codec can be used; the result is cached for one second."""
     await service.check_ready()
     return Health()
 
@@ -62,10 +62,11 @@ async def readyz(service: ServiceDep) -> Health:
     },
 )
 async def metrics(service: ServiceDep) -> Response:
-    """Requests, latencies, messages, recalls, ageing and the decode queue."""
+    """Returns metrics of requests, latencies, messages, recalls, ageing, jobs and the decode queue."""
     return Response(service.metrics.expose(), media_type=METRICS_MEDIA_TYPE)
 
 
 @router.get("/docs", include_in_schema=False)
 async def docs(request: Request) -> HTMLResponse:
+    """Returns the API reference as a web page."""
     return HTMLResponse(reference_page(request.app.openapi()))

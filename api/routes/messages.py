@@ -1,4 +1,4 @@
-"""Reading single messages as remembered, and erasing them."""
+"""Endpoints that read and erase single messages."""
 
 from typing import Annotated
 
@@ -23,20 +23,20 @@ MessagePath = Annotated[str, Path(description="Id of the message.")]
     responses=problem_responses(404, 410),
 )
 async def get_message(bank: BankPath, message_id: MessagePath, service: ServiceDep) -> MessageInfo:
-    """The text comes from the open page, from kept exact text or by decoding the tier that the memory still holds; with
-    it come the parts, where the content was given in parts, and how much recall has found the message. Reading it here
-    does not count."""
+    """Returns a message with its recall weight. The text comes from the open page, from kept exact text, or from
+    decoding the page at its current tier; `parts` is present if the content was stored in parts. Reading a message here
+    does not change its recall weight."""
     return await service.run_codec(service.memory.message, bank, message_id)
 
 
 @router.delete(
     "/{message_id:path}",
     summary="Erase a message",
-    response_description="The message is gone.",
+    response_description="The message was erased.",
     responses=problem_responses(404),
 )
 async def erase_message(bank: BankPath, message_id: MessagePath, service: ServiceDep) -> ErasureReport:
-    """Erases a message for good: its cells are blanked and its pages encoded again at their tiers, sharper versions of
-    these pages go from the trash, and its words, embedding and identifiers from the index. Other messages on the
-    pages read as before; ageing that concerns these pages can no longer be undone."""
+    """Permanently erases a message: blanks its cells and reencodes its pages at their tiers, deletes sharper versions
+    of these pages from the trash, and removes its words, embedding and identifiers from the index. Other messages on
+    the pages read as before; earlier ageing of these pages can no longer be undone."""
     return await service.run_codec(service.memory.erase_message, bank, message_id)

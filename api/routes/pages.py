@@ -1,4 +1,4 @@
-"""Pages: listing, reading, exporting and pinning."""
+"""Endpoints that list, read, export and pin pages."""
 
 from typing import Annotated
 
@@ -17,14 +17,14 @@ PNG = "image/png"
 
 TierQuery = Annotated[
     KnownTier | None,
-    Query(description="The tier that the page is held at (the default) or a lower one. Sharper tiers are forgotten."),
+    Query(description="The current tier of the page (default) or a lower one. Sharper versions are no longer stored."),
 ]
 
 
 @router.get(
     "",
     summary="List pages",
-    response_description="The pages, newest last.",
+    response_description="The pages, oldest first.",
     responses=problem_responses(404),
 )
 async def list_pages(
@@ -32,9 +32,9 @@ async def list_pages(
     service: ServiceDep,
     limit: LimitQuery = 50,
     cursor: CursorQuery = None,
-    tier: Annotated[KnownTier | None, Query(description="Restricts the list to pages held at this tier.")] = None,
+    tier: Annotated[KnownTier | None, Query(description="Return only pages at this tier.")] = None,
 ) -> Pages:
-    """The pages of a bank with their tiers, ages, sizes and confidence."""
+    """Returns the pages of a bank with their tiers, ages, sizes and confidence."""
     return await service.run(service.memory.pages, bank, limit=limit, cursor=cursor, tier=tier)
 
 
@@ -45,7 +45,7 @@ async def list_pages(
     responses=problem_responses(404),
 )
 async def get_page(bank: BankPath, page_id: PagePath, service: ServiceDep) -> PageInfo:
-    """The tier, age, size and confidence of a page."""
+    """Returns the tier, age, size and confidence of a page."""
     return await service.run(service.memory.page, bank, page_id)
 
 
@@ -53,10 +53,10 @@ async def get_page(bank: BankPath, page_id: PagePath, service: ServiceDep) -> Pa
     "/{page_id}/image",
     summary="Get the image of a page",
     response_class=Response,
-    responses={**binary_response(PNG, "The page as it appears at the tier."), **problem_responses(404, 410)},
+    responses={**binary_response(PNG, "The page at the tier."), **problem_responses(404, 410)},
 )
 async def get_page_image(bank: BankPath, page_id: PagePath, service: ServiceDep, tier: TierQuery = None) -> Response:
-    """A PNG of the page at a tier, drawn from what the memory still holds."""
+    """Returns a PNG of the page at a tier, drawn from the text or tokens that are still stored."""
     image = await service.run_codec(service.memory.page_image, bank, page_id, tier)
     return Response(image, media_type=PNG)
 
@@ -64,18 +64,18 @@ async def get_page_image(bank: BankPath, page_id: PagePath, service: ServiceDep,
 @router.get(
     "/{page_id}/read",
     summary="Read a page",
-    response_description="The reading of the page.",
+    response_description="The text of the page and its confidence.",
     responses=problem_responses(404, 410),
 )
 async def read_page(bank: BankPath, page_id: PagePath, service: ServiceDep, tier: TierQuery = None) -> PageReading:
-    """Decodes the page now. Returns its text, its lines with their confidence, and the runs that may be misread."""
+    """Decodes the page. Returns its text, its lines with their confidence, and the runs that may be misread."""
     return await service.run_codec(service.memory.read_page, bank, page_id, tier)
 
 
 @router.get(
     "/{page_id}/preview",
     summary="Preview the fading of a page",
-    response_description="What would be left of the page.",
+    response_description="The page before and after fading.",
     responses=problem_responses(404),
 )
 async def preview_page(
@@ -83,11 +83,11 @@ async def preview_page(
     page_id: PagePath,
     service: ServiceDep,
     tier: Annotated[
-        KnownTier | None, Query(description="A tier below the one that the page is held at; by default the next one.")
+        KnownTier | None, Query(description="A tier below the current tier of the page; default: the next lower one.")
     ] = None,
 ) -> PagePreview:
-    """The messages on a page before and after it moves to a lower tier, and how many words of each class stay. Nothing
-    changes."""
+    """Returns the messages on a page before and after a move to a lower tier, and the number of words of each class
+    that would remain. Nothing changes."""
     return await service.run_codec(service.memory.preview_page, bank, page_id, tier)
 
 
@@ -98,9 +98,9 @@ async def preview_page(
     responses={**binary_response(TOKENS_MEDIA_TYPE, "The tokens as a safetensors file."), **problem_responses(404)},
 )
 async def get_page_tokens(bank: BankPath, page_id: PagePath, service: ServiceDep) -> Response:
-    """The stored vision tokens: tensor `tokens`, uint8[token rows, token columns, bytes per token],
-    or, for a page of variable length, `stream` or `image` (a PNG file), uint8[bytes]. The metadata names
-    the codec, its weights, the tier, and the data type and number of the values in a token."""
+    """Returns the stored vision tokens: tensor `tokens`, uint8[token rows, token columns, bytes per token], or, for
+    tokens of variable length, `stream` or `image` (a PNG file), uint8[bytes]. The metadata names the codec, its
+    weights, the tier, and the data type and number of the values in a token."""
     tokens = await service.run(service.memory.page_tokens, bank, page_id)
     return Response(
         tokens.to_safetensors(),
@@ -116,7 +116,7 @@ async def get_page_tokens(bank: BankPath, page_id: PagePath, service: ServiceDep
     responses=problem_responses(404),
 )
 async def pin_page(bank: BankPath, page_id: PagePath, service: ServiceDep) -> PageInfo:
-    """A pinned page does not age and keeps its exact text, if any. Pinning a pinned page has no effect."""
+    """Pins a page: it does not age and keeps its exact text, if any. Pinning a pinned page has no effect."""
     return await service.run(service.memory.pin, bank, page_id)
 
 
@@ -127,5 +127,5 @@ async def pin_page(bank: BankPath, page_id: PagePath, service: ServiceDep) -> Pa
     responses=problem_responses(404),
 )
 async def unpin_page(bank: BankPath, page_id: PagePath, service: ServiceDep) -> PageInfo:
-    """The page ages again from the next ageing run on. Unpinning an unpinned page has no effect."""
+    """Unpins a page: it ages again from the next ageing run. Unpinning an unpinned page has no effect."""
     return await service.run(service.memory.unpin, bank, page_id)

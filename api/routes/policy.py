@@ -1,4 +1,4 @@
-"""The ageing policy of a bank."""
+"""Endpoints that read and set the ageing policy of a bank."""
 
 from typing import Annotated, Any
 
@@ -19,12 +19,12 @@ router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}/policy", tags
     responses=problem_responses(404),
 )
 async def get_policy(bank: BankPath, service: ServiceDep) -> Policy:
-    """The ages at which pages move to lower tiers, how long exact text is kept and when open messages are sealed.
-    Durations are ISO 8601."""
+    """Returns the policy: the ages at which pages move to lower tiers, how long exact text is kept, and when open
+    messages are sealed. Durations are in ISO 8601."""
     return await service.run(service.memory.policy, bank)
 
 
-# The body is passed on unparsed: the error messages of the memory explain an invalid policy best.
+# The body is not validated here: the memory has better error messages for an invalid policy.
 @router.put(
     "",
     summary="Set the ageing policy of a bank",
@@ -37,6 +37,6 @@ async def get_policy(bank: BankPath, service: ServiceDep) -> Policy:
     },
 )
 async def set_policy(bank: BankPath, service: ServiceDep, body: Annotated[dict[str, Any], Body()]) -> Policy:
-    """Sets the policy, and creates the bank if there is none; omitted fields take their defaults. The new policy
-    applies from the next ageing run on and never moves a page back to a sharper tier."""
+    """Sets the policy and creates the bank if it does not exist. Omitted fields take their defaults. The new policy
+    applies from the next ageing run and never moves a page back to a sharper tier."""
     return await service.run(service.memory.set_policy, bank, body)

@@ -1,4 +1,4 @@
-"""Recall."""
+"""Endpoint that recalls messages."""
 
 from fastapi import APIRouter
 
@@ -14,7 +14,7 @@ router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["reca
 @router.post(
     "/recall",
     summary="Recall messages",
-    response_description="What the memory holds.",
+    response_description="The recalled messages, as spans of text or page images.",
     responses=problem_responses(404),
 )
 async def recall(
@@ -22,8 +22,8 @@ async def recall(
     service: ServiceDep,
     body: RecallRequest,
 ) -> RecallResult | RecalledImages:
-    """With a query, the messages that answer it, best first. Without one, all messages of the time window in time
-    order, each once. Decoded spans report the confidence of the reading and the runs of characters that may be
+    """Returns the messages that match a query, best first; without a query, all messages of the time window in time
+    order, each once. Decoded spans have the confidence of the reading and the runs of characters that may be
     misread."""
     service.check_now(body.now)
     if body.format == "images":

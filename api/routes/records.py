@@ -1,4 +1,4 @@
-"""Records: values of agent frameworks that come back exactly."""
+"""Endpoints for records: JSON values of agent frameworks that are returned exactly as stored."""
 
 from fastapi import APIRouter
 
@@ -14,7 +14,7 @@ router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}/records", tag
 @router.post(
     "",
     summary="Store and delete records",
-    response_description="All writes are done.",
+    response_description="The results of the writes.",
     responses=problem_responses(409),
 )
 async def write_records(
@@ -23,15 +23,15 @@ async def write_records(
     body: RecordWrites,
     idempotency_key: IdempotencyKey = None,
 ) -> RecordChanges:
-    """Does all writes or none, in the order given, and creates the bank if there is none. With `if_version`, a write
-    takes place only if the record is still the one that was read."""
+    """Applies all writes or none, in the given order, and creates the bank if it does not exist. A write with
+    `if_version` fails with 409 unless the record has that version."""
     return await service.run(service.memory.records.write, bank, body.writes, idempotency_key=idempotency_key)
 
 
 @router.post(
     "/get",
     summary="Get records",
-    response_description="The records, in the order asked for.",
+    response_description="The records, in the order of the request.",
     responses=problem_responses(404),
 )
 async def get_records(
@@ -39,7 +39,7 @@ async def get_records(
     service: ServiceDep,
     body: RecordKeys,
 ) -> FoundRecords:
-    """Records by namespace and key, each exactly as it was stored, or null where there is none."""
+    """Returns records by namespace and key, exactly as stored; null for a record that does not exist."""
     return await service.run(service.memory.records.get, bank, body.records, refresh_ttl=body.refresh_ttl)
 
 
@@ -54,8 +54,8 @@ async def search_records(
     service: ServiceDep,
     body: RecordSearch,
 ) -> Records:
-    """The records of a namespace and those below it, in order, or by words with the best match first. Conditions
-    compare members of their values."""
+    """Returns the records in and below a namespace, in order, or with a query those that contain its words, best match
+    first. Filters compare members of the values."""
     return await service.run(service.memory.records.search, bank, body)
 
 
@@ -70,7 +70,7 @@ async def list_namespaces(
     service: ServiceDep,
     body: NamespaceList,
 ) -> Namespaces:
-    """The namespaces of a bank that hold records, in alphabetical order."""
+    """Returns the namespaces of a bank that contain records, in alphabetical order."""
     return await service.run(
         service.memory.records.namespaces, bank, prefix=body.prefix, limit=body.limit, cursor=body.cursor
     )

@@ -1,5 +1,5 @@
-"""Options of codecs among the settings: `[codecs.<codec>]` in the file, `FOXING_CODECS__<CODEC>__<OPTION>` in the
-environment. Which there are, and what they accept, the plug-in of the codec says."""
+"""Codec options in the settings: `[codecs.<codec>]` in the file, `FOXING_CODECS__<CODEC>__<OPTION>` in the environment.
+The plug-in of a codec defines its options."""
 
 import json
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ CodecSettings = dict[str, dict[str, Any]]
 
 
 def underscored(name: str) -> str:
-    """The form in which names are compared: an environment variable cannot hold a dash."""
+    """Returns a name in the form used for comparison, because an environment variable cannot contain a dash."""
     return name.strip().lower().replace("-", "_")
 
 
 def with_plain_names(codecs: object) -> object:
-    """`codecs` with the names of codecs and of their options underscored, so that sources can be merged."""
+    """Returns `codecs` with the names of codecs and options underscored, so that sources can be merged."""
     if not isinstance(codecs, Mapping):
         return codecs
     return {
@@ -37,9 +37,9 @@ def with_plain_names(codecs: object) -> object:
 
 
 def checked_codecs(codecs: Mapping[str, Mapping[str, Any]]) -> CodecSettings:
-    """`codecs` by the names that the codecs give themselves, texts from the environment taken apart.
+    """Returns `codecs` under the registered names of codecs and options, with JSON strings from the environment parsed.
 
-    Required options may be missing: they are needed once a codec is loaded. Raises `InvalidSettings`.
+    Required options may be missing; loading the codec checks them. Raises `InvalidSettings`.
     """
     names = {underscored(name): name for name in CODECS.names()}
     result: CodecSettings = {}
@@ -50,7 +50,7 @@ def checked_codecs(codecs: Mapping[str, Mapping[str, Any]]) -> CodecSettings:
         try:
             plugin = CODECS.get(name).value
         except PluginError:
-            result[name] = dict(options)  # the error comes when it is loaded; other codecs go on working
+            result[name] = dict(options)  # the error is raised when it is loaded; other codecs still work
             continue
         result[name] = _decoded(plugin.options, options)
         try:
@@ -62,17 +62,17 @@ def checked_codecs(codecs: Mapping[str, Mapping[str, Any]]) -> CodecSettings:
 
 def _unknown_codec(name: str, options: Mapping[str, Any], known: list[str]) -> InvalidSettings:
     near = get_close_matches(name.replace("_", "-"), known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
+    hint = f"did you mean '{near[0]}'?" if near else f"the codecs are {', '.join(known)}"
     settings = [f"codecs.{name}.{option}" for option in options]
     return InvalidSettings(
-        f"there is no codec '{name}' to set options of ({', '.join(map(environment_name, settings))}, in "
+        f"options are set for the unknown codec '{name}' ({', '.join(map(environment_name, settings))}, in "
         f"{SETTINGS_FILE}: [codecs.{name}]); {hint}"
     )
 
 
 def _decoded(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` by the names of the model's fields; JSON where the environment holds a text for a field that takes
-    several values."""
+    """Returns `values` under the names of the model's fields. JSON strings for fields that are not strings are
+    parsed."""
     fields = {underscored(name): (name, info) for name, info in model.model_fields.items()}
     result: dict[str, Any] = {}
     for given, value in values.items():
@@ -87,5 +87,5 @@ def _decoded_value(info: FieldInfo, value: Any) -> Any:
         try:
             value = json.loads(value)
         except ValueError:
-            return value  # the option says what it accepts
+            return value  # the validation error of the option explains it
     return _decoded(inner, value) if inner is not None and isinstance(value, Mapping) else value

@@ -1,4 +1,4 @@
-"""Loading the settings, with errors in one sentence."""
+"""Loading the settings, with one-sentence error messages."""
 
 import os
 import tomllib
@@ -21,9 +21,9 @@ from .names import (
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The effective settings. `overrides` that are not None take precedence over environment and file.
+    """Returns the effective settings. `overrides` that are not None take precedence over environment and file.
 
-    Raises `InvalidSettings` with one sentence that names what is wrong.
+    Raises `InvalidSettings`, whose message names each invalid setting.
     """
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     _check_environment(os.environ)
@@ -38,7 +38,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
 
 
 def _check_environment(environment: Mapping[str, str]) -> None:
-    """Raises `InvalidSettings` for a variable that looks like a setting and is none."""
+    """Raises `InvalidSettings` for a variable with the prefix of settings that is not a setting."""
     for variable, value in environment.items():
         if not value or not variable.upper().startswith(ENV_PREFIX):
             continue
@@ -50,7 +50,7 @@ def _check_environment(environment: Mapping[str, str]) -> None:
 
 
 def _error_sentence(entry: Mapping[str, Any]) -> str:
-    """An entry of pydantic's `ValidationError.errors()` as a sentence that names the setting."""
+    """Returns an entry of pydantic's `ValidationError.errors()` as a sentence that names the setting."""
     name = ".".join(map(str, entry["loc"])) or "settings"
     if entry["type"] == "extra_forbidden":
         return str(no_such_setting(name, Settings.model_fields, in_file=True))

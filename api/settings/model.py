@@ -1,4 +1,4 @@
-"""All settings, with what they accept."""
+"""Definitions of all settings."""
 
 import ipaddress
 from typing import Any, Literal, Self
@@ -35,39 +35,42 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class EnvironmentSource(EnvSettingsSource):
-    """The variables `FOXING_*`. Options of codecs stay text, which the model of the codec's options parses: taken for
+    """The environment variables `FOXING_*`. Codec options stay strings, which the codec's options model parses: as
     JSON, the revision 1234567 would become a number."""
 
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        """Returns the decoded value of a setting; the string itself for a codec option."""
         return super().decode_complex_value(field_name, field, value) if field else value
 
 
 class FileSource(TomlConfigSettingsSource):
-    """The file that the environment names, else `foxing.toml` in the working directory, which may not say where texts
-    and keys go."""
+    """The file named by the environment, else `foxing.toml` in the working directory, which may not contain the
+    settings in `NOT_FROM_FOLDER`."""
 
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         file = settings_file()
         if named_file() is not None and not file.is_file():
-            raise InvalidSettings(f"there is no file {file}; correct {FILE_VARIABLE}")
+            raise InvalidSettings(f"the file {file} does not exist; correct {FILE_VARIABLE}")
         super().__init__(settings_cls, file)
 
     def __call__(self) -> dict[str, Any]:
+        """Returns the settings of the file. Raises `InvalidSettings` for settings that the file may not contain."""
         values = super().__call__()
         refused = [name for name in NOT_FROM_FOLDER if name in values]
         if refused and named_file() is None:
             raise InvalidSettings(
-                f"{SETTINGS_FILE} in the working directory sets {', '.join(refused)}, which say where texts and keys "
-                f"go, and is not trusted to do so; if it is yours, set {FILE_VARIABLE}={SETTINGS_FILE}"
+                f"{SETTINGS_FILE} in the working directory is not trusted to set {', '.join(refused)}, which decide "
+                f"where texts and keys are sent; if the file is yours, set {FILE_VARIABLE}={SETTINGS_FILE}"
             )
         return {name: with_plain_names(value) if name == "codecs" else value for name, value in values.items()}
 
 
 class Settings(BaseSettings):
-    """All settings. Each can be set as `FOXING_<NAME>` in the environment or as `<name>` in the file that
-    `FOXING_SETTINGS_FILE` names, by default `foxing.toml` in the working directory; a nested one has `__` between its
-    parts, or is in a table. The environment takes precedence.
-    `load_settings` reports errors in one sentence. Nothing shows a key, or an address, which may hold a password."""
+    """All settings. Each can be set as `FOXING_<NAME>` in the environment or as `<name>` in the file named by
+    `FOXING_SETTINGS_FILE`, by default `foxing.toml` in the working directory. Nested settings have `__` between their
+    parts in the environment, and are in tables in the file. The environment takes precedence.
+
+    `load_settings` reports errors in one sentence. API keys, and URLs, which may contain passwords, are never shown."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
@@ -81,148 +84,146 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None,
         repr=False,
-        description="The database: the path of a SQLite file, or a URL such as `postgresql://user@host/foxing`; by "
-        "default a SQLite file in the user's data folder.",
+        description="Database: path of a SQLite file, or URL such as `postgresql://user@host/foxing`. Default: a "
+        "SQLite file in the user's data folder.",
     )
     search_index: str = Field(
         default="packed",
-        description="What finds messages by their words: 'packed' is an index in the database; packages add others.",
+        description="Index for search by words: 'packed' is stored in the database; packages can add others.",
     )
     embedder: str = Field(
         default="use",
-        description="What finds messages by their meaning: 'use' is the Universal Sentence Encoder, which comes with "
-        "the package; 'openai' an endpoint; 'none' leaves it out. Packages can add others. Run `foxing reindex` after "
-        "a change.",
+        description="Embedder for semantic search: 'use' is the bundled Universal Sentence Encoder, 'openai' an "
+        "OpenAI-compatible endpoint, 'none' disables semantic search. Packages can add others. Run `foxing reindex` "
+        "after a change.",
     )
     embedder_url: str | None = Field(
-        default=None, repr=False, description="Address of the OpenAI-compatible endpoint for embeddings, up to `/v1`."
+        default=None, repr=False, description="Base URL of the OpenAI-compatible endpoint for embeddings, up to `/v1`."
     )
-    embedder_model: str | None = Field(default=None, description="Model that the endpoint embeds with.")
-    embedder_api_key: SecretStr | None = Field(default=None, description="API key of the endpoint.")
+    embedder_model: str | None = Field(default=None, description="Embedding model of the endpoint.")
+    embedder_api_key: SecretStr | None = Field(default=None, description="API key of the embedding endpoint.")
     embedder_timeout_s: float = Field(
-        default=5.0, gt=0, le=600, description="Seconds that recall waits for the endpoint before it goes on without."
+        default=5.0,
+        gt=0,
+        le=600,
+        description="Timeout of the embedding endpoint during recall, in seconds; after it, recall uses words alone.",
     )
     reranker: str = Field(
         default="none",
-        description="What puts the best matches of a question in a better order by reading them with it: 'endpoint', "
-        "or 'none'. Packages can add others.",
+        description="Reranker of the best matches of a query: 'endpoint' or 'none'. Packages can add others.",
     )
     reranker_url: str | None = Field(
         default=None,
         repr=False,
-        description="Address of the endpoint that answers `POST …/rerank` as Cohere's, Jina AI's and vLLM's do, up to "
-        "`/v1` or `/v2`.",
+        description="Base URL of the reranking endpoint, up to `/v1` or `/v2`: `POST …/rerank` as of Cohere, Jina AI "
+        "and vLLM.",
     )
-    reranker_model: str | None = Field(default=None, description="Model that the endpoint reranks with.")
-    reranker_api_key: SecretStr | None = Field(default=None, description="API key of the endpoint.")
+    reranker_model: str | None = Field(default=None, description="Reranking model of the endpoint.")
+    reranker_api_key: SecretStr | None = Field(default=None, description="API key of the reranking endpoint.")
     reranker_timeout_s: float = Field(
         default=TIMEOUT_S,
         gt=0,
         le=60,
-        description="Seconds that recall waits for the reranker before it goes on without.",
+        description="Timeout of the reranker during recall, in seconds; after it, matches keep their order.",
     )
     recall_weights: bool = Field(
         default=True,
-        description="Whether messages that recall finds get a recall weight, so that they fade later. What was counted "
-        "before keeps its effect, which halves every 90 days.",
+        description="Give recalled messages a recall weight, so that they fade later. If disabled, existing weights "
+        "remain; they halve every 90 days.",
     )
-    reader_api_key: SecretStr | None = Field(
-        default=None, description="API key of the endpoint that `foxing calibrate` asks."
-    )
-    page_cache_bytes: int = Field(
-        default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
-    )
+    reader_api_key: SecretStr | None = Field(default=None, description="API key of the endpoint of `foxing calibrate`.")
+    page_cache_bytes: int = Field(default=64 << 20, ge=0, description="Size of the cache of decoded pages, in bytes.")
     warm_cache: bool = Field(
         default=True,
-        description="Whether the service reads the newest pages when it starts, until that memory is full: about 20 ms "
-        "of computing a page. Pages of codecs that print them are left out.",
+        description="Fill the cache of decoded pages with the newest pages when the service starts, at about 20 ms of "
+        "CPU time per page. Pages of codecs that generate text with a language model are not preloaded.",
     )
     database_pool_size: int | None = Field(
         default=None,
         ge=1,
         le=1000,
-        description="Database connections that a process keeps open; by default 5 with SQLite, 20 with PostgreSQL.",
+        description="Number of database connections that a process keeps open. Default: 5 for SQLite, 20 for "
+        "PostgreSQL.",
     )
     database_max_overflow: int | None = Field(
         default=None,
         ge=0,
         le=1000,
-        description="Further database connections that a process opens under load and closes afterwards; by default 60 "
-        "with SQLite, none with PostgreSQL. With `database_pool_size` more than `threads` and `codec_threads` "
-        "together, no request waits for one.",
+        description="Number of additional connections that a process opens under load and closes afterwards. Default: "
+        "60 for SQLite, 0 for PostgreSQL. Requests never wait for a connection if this plus `database_pool_size` "
+        "exceeds `threads` plus `codec_threads`.",
     )
     database_pool_timeout_s: float = Field(
-        default=30.0, gt=0, le=3600, description="Seconds that a request waits for a free database connection."
+        default=30.0, gt=0, le=3600, description="Timeout for a free database connection, in seconds."
     )
     database_busy_timeout_s: float = Field(
-        default=30.0, gt=0, le=3600, description="Seconds that a write waits for a lock that another process holds."
+        default=30.0, gt=0, le=3600, description="Timeout for a lock held by another process, in seconds."
     )
     database_connect_timeout_s: float = Field(
-        default=10.0, ge=2, le=600, description="PostgreSQL: seconds that the server may take to accept a connection."
+        default=10.0, ge=2, le=600, description="PostgreSQL: timeout for connecting, in seconds."
     )
     database_statement_timeout_s: float = Field(
-        default=120.0, ge=0, le=86_400, description="PostgreSQL: seconds that a statement may take; 0 for no limit."
+        default=120.0, ge=0, le=86_400, description="PostgreSQL: timeout of a statement, in seconds; 0 for none."
     )
     database_idle_timeout_s: float = Field(
         default=120.0,
         ge=0,
         le=86_400,
-        description="PostgreSQL: seconds that a transaction may wait for this process before the server ends it; 0 for "
-        "no limit.",
+        description="PostgreSQL: timeout of an idle transaction, in seconds; 0 for none.",
     )
     database_owner: str | None = Field(
         default=None,
-        description="PostgreSQL: whose banks this process reads and writes; all others are kept from it by row-level "
-        "security. Needs a role that does not own the tables.",
+        description="PostgreSQL: owner of the banks that this process may access; row-level security hides all other "
+        "banks. Requires a role that does not own the tables.",
     )
     blobs_url: str | None = Field(
         default=None,
         repr=False,
         description="Object storage for large blobs of pages: `s3://bucket/prefix`, `gs://…`, `az://…` or "
-        "`file:///folder`, with the credentials of its own variables (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`, …); by "
-        "default they are in the database. Needs the extra `blobs`.",
+        "`file:///folder`. Credentials come from the usual variables (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`, …). "
+        "Default: the database. Requires the extra `blobs`.",
     )
     blobs_min_bytes: int = Field(
         default=BLOBS_MIN_BYTES,
         ge=64,
-        description="Bytes from which on a blob is large; smaller ones stay in the database.",
+        description="Minimum size of a blob in object storage, in bytes; smaller blobs stay in the database.",
     )
     codec: str = Field(default="native", description="Codec that encodes and decodes pages.")
     device: str = Field(
-        default="auto", description="Device that the codec runs on: 'auto', 'cpu' or a torch device such as 'cuda:0'."
+        default="auto", description="Device of the codec: 'auto', 'cpu', or a torch device such as 'cuda:0'."
     )
     codecs: CodecSettings = Field(
         default_factory=dict,
-        repr=False,  # may hold keys and passwords
-        description="Options of each codec, by its name.",
+        repr=False,  # may contain keys and passwords
+        description="Options of codecs, by codec name.",
     )
     ageing_enabled: bool = Field(
         default=True,
-        description="Whether the service seals and ages on a schedule. `seal` and `age` on request always work.",
+        description="Seal and age pages on a schedule in the service. Requests to `seal` and `age` always work.",
     )
     ageing_interval_s: float = Field(default=60.0, gt=0, le=86_400, description="Seconds between ageing ticks.")
     time_travel: bool = Field(
-        default=False, description="Whether requests may set the current time (`now`); for tests and demonstrations."
+        default=False, description="Allow requests to set the current time (`now`); for tests and demonstrations."
     )
     host: str = Field(
-        default="127.0.0.1", description="Address to listen on. Any but a loopback address requires `api_key`."
+        default="127.0.0.1", description="Address to listen on. An address other than loopback requires `api_key`."
     )
     port: int = Field(default=8765, ge=0, le=65_535, description="TCP port to listen on; 0 picks a free port.")
     api_key: SecretStr | None = Field(
         default=None,
-        description="API key that clients send as `Authorization: Bearer <key>`; no key is required if not set.",
+        description="API key that clients send as `Authorization: Bearer <key>`. Default: no authentication.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Lowest level that is logged."
+        default="info", description="Minimum level of logged entries."
     )
     log_format: Literal["json", "text"] = Field(
         default="json",
-        description="Format of the log on stderr: 'json' writes one JSON object per line, 'text' lines for people.",
+        description="Format of the log on stderr: 'json' for one JSON object per line, 'text' for readable lines.",
     )
     tracing: Literal["none", "otlp"] = Field(
         default="none",
-        description="Where traces go: 'otlp' sends them by OpenTelemetry to the collector that `OTEL_EXPORTER_OTLP_*` "
-        "name, and needs `foxing[otel]`. They hold names of banks and ids of pages, and nothing of what was said.",
+        description="Exporter of traces: 'otlp' sends them to the OpenTelemetry collector of `OTEL_EXPORTER_OTLP_*` "
+        "and requires the extra `otel`. Traces contain names of banks and ids of pages, and no message content.",
     )
     max_message_bytes: int = Field(
         default=1 << 20, ge=1, description="Maximum size of the content of a message, in bytes of UTF-8."
@@ -232,21 +233,21 @@ class Settings(BaseSettings):
         default=40,
         ge=1,
         le=1000,
-        description="Number of requests without codec work that run concurrently; others wait.",
+        description="Maximum number of concurrent requests without codec work; further requests wait.",
     )
     codec_threads: int = Field(
         default=16,
         ge=1,
         le=1000,
-        description="Number of requests with codec work (recall, read, image, seal, age) that run concurrently; others "
-        "wait. They have their own threads and never delay storing. Pages that concurrent recalls need are decoded in "
-        "shared batches.",
+        description="Maximum number of concurrent requests with codec work (recall, read, image, seal, age); further "
+        "requests wait. Their threads are separate, so that they never delay storing. Concurrent recalls decode pages "
+        "in shared batches.",
     )
 
     readers: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
-        description="Readers of page images beside those that come with Foxing, by name, each a table as in "
-        "`renderer/readers/profiles.toml`. `foxing calibrate` writes such a table.",
+        description="Additional readers of page images, by name, each a table as in `renderer/readers/profiles.toml`. "
+        "`foxing calibrate` writes such a table.",
     )
 
     @field_validator("readers")
@@ -275,7 +276,7 @@ class Settings(BaseSettings):
         if not key:
             return None
         if not (key.isascii() and key.isprintable()) or " " in key:
-            raise ValueError("must be printable ASCII without spaces, because it is sent in a header")
+            raise ValueError("must be printable ASCII without spaces, because it is sent in an HTTP header")
         return value
 
     @classmethod
@@ -287,6 +288,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Returns the sources of settings, in the order of precedence: arguments, environment, file."""
         return init_settings, EnvironmentSource(settings_cls), FileSource(settings_cls)
 
     @property
@@ -296,18 +298,18 @@ class Settings(BaseSettings):
 
     @property
     def embedder_endpoint(self) -> EndpointOptions:
-        """The endpoint that embeds, if that is the embedder."""
+        """The endpoint of the embedder 'openai'."""
         key = plain_text(self.embedder_api_key)
         return EndpointOptions(self.embedder_url or "", self.embedder_model or "", key, self.embedder_timeout_s)
 
     @property
     def reranker_endpoint(self) -> EndpointOptions:
-        """The endpoint that reranks, if that is the reranker."""
+        """The endpoint of the reranker 'endpoint'."""
         return EndpointOptions(self.reranker_url or "", self.reranker_model or "", plain_text(self.reranker_api_key))
 
     @property
     def database_options(self) -> DatabaseOptions:
-        """The database, and how connections to it are held."""
+        """The database and its connection options."""
         return DatabaseOptions(
             self.database_url,
             pool_size=self.database_pool_size,
@@ -324,7 +326,7 @@ class Settings(BaseSettings):
 
     @property
     def loopback(self) -> bool:
-        """Whether `host` is reachable from this machine only."""
+        """True if `host` is only reachable from this machine."""
         if self.host.lower() in LOOPBACK_NAMES:
             return True
         try:
@@ -333,7 +335,7 @@ class Settings(BaseSettings):
             return False
 
     def check_host(self) -> Self:
-        """Returns these settings. Raises `InvalidSettings` if they would serve other machines without an API key."""
+        """Returns these settings. Raises `InvalidSettings` if `host` is not loopback and no API key is set."""
         if not self.loopback and self.key is None:
             raise InvalidSettings(
                 f"refusing to listen on '{self.host}' without an API key: anyone who can connect could read and write "
@@ -343,5 +345,5 @@ class Settings(BaseSettings):
 
 
 def plain_text(secret: SecretStr | None) -> str | None:
-    """The text of a secret, if there is one."""
+    """Returns the text of a secret; None for None."""
     return None if secret is None else secret.get_secret_value()

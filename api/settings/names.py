@@ -1,4 +1,4 @@
-"""Names of settings: in the environment, in `foxing.toml`, and in error messages."""
+"""Names of settings in the environment, in `foxing.toml` and in error messages."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -9,15 +9,14 @@ from foxing.renderer.errors import FoxingError, ProblemKind
 
 SETTINGS_FILE = "foxing.toml"
 ENV_PREFIX = "FOXING_"
-#: Between the parts of a nested setting in the environment.
+#: Separator of the parts of a nested setting in the environment.
 ENV_DELIMITER = "__"
-#: Variable that names the file of settings. One that is named is trusted as the environment is.
+#: Variable that names the settings file. A file named by it is as trusted as the environment.
 FILE_VARIABLE = "FOXING_SETTINGS_FILE"
-#: Variables that are not settings: the file of settings, and the folder of evaluation data, which tests and benchmarks
-#: read.
+#: Variables that are not settings: the settings file, and the folder of evaluation data for tests and benchmarks.
 NOT_SETTINGS = frozenset({"settings_file", "data"})
-#: Settings that say where texts and keys go and who may read them. They do not count in a file that merely lies in the
-#: working directory: it may be somebody else's, and would send pages and keys to them.
+#: Settings that decide where texts and keys are sent and who may read them. They are rejected in a `foxing.toml` of the
+#: working directory, which may come from somebody else.
 NOT_FROM_FOLDER = (
     *("database_url", "database_owner", "blobs_url", "search_index", "codec", "codecs", "host", "api_key"),
     *("embedder", "embedder_url", "reranker", "reranker_url"),
@@ -25,29 +24,29 @@ NOT_FROM_FOLDER = (
 
 
 class InvalidSettings(FoxingError):
-    """A setting is invalid; the message names it and says what it accepts."""
+    """A setting is invalid; the message names it and its valid values."""
 
     kind = ProblemKind("invalid-settings", 500, "A setting is invalid")
 
 
 def named_file() -> Path | None:
-    """The file of settings that the environment names; None if it names none."""
+    """Returns the settings file named by the environment; None if there is none."""
     name = os.environ.get(FILE_VARIABLE)
     return Path(name) if name else None
 
 
 def settings_file() -> Path:
-    """The file that settings are read from, if it is there."""
+    """Returns the path of the settings file, which may not exist."""
     return named_file() or Path(SETTINGS_FILE)
 
 
 def environment_name(setting: str) -> str:
-    """The environment variable of a setting: that of "codecs.remote.url" is `FOXING_CODECS__REMOTE__URL`."""
+    """Returns the environment variable of a setting: "codecs.remote.url" → `FOXING_CODECS__REMOTE__URL`."""
     return ENV_PREFIX + setting.replace(".", ENV_DELIMITER).replace("-", "_").upper()
 
 
 def explained(error: FoxingError) -> str:
-    """The message of an error, and the environment variables of the settings that it names."""
+    """Returns the message of an error, followed by the environment variables of the settings that it concerns."""
     if not error.settings:
         return str(error)
     names = ", ".join(map(environment_name, error.settings))
@@ -55,7 +54,8 @@ def explained(error: FoxingError) -> str:
 
 
 def no_such_setting(name: str, known: Iterable[str], in_file: bool) -> InvalidSettings:
-    """The error for a name that is not a setting. `name` and `known`: as in the file."""
+    """Returns the error for a name that is not a setting. `name` and `known`: as in the file. `in_file`: True if the
+    name comes from the file."""
     given = f"'{name}' ({SETTINGS_FILE})" if in_file else environment_name(name)
     spelled: Mapping[str, str] = {setting if in_file else environment_name(setting): setting for setting in known}
     near = get_close_matches(name if in_file else environment_name(name), spelled, n=1, cutoff=0.7)

@@ -8,7 +8,7 @@ from pathlib import Path
 import unasync
 
 SOURCE = Path(__file__).resolve().parents[2] / "integrations" / "client" / "async_client.py"
-HEAD = '"""The client of a service. Made from async_client.py by `make docs`; do not edit it."""\n'
+HEAD = '"""The client of the HTTP service. Generated from async_client.py by `make docs`; do not edit it."""\n'
 NAMES = {"AsyncClient": "Client", "AsyncClientRecords": "ClientRecords", "aclose": "close"}
 
 

@@ -1,7 +1,7 @@
 """The files of the memory tool, as records of a bank.
 
-Each command is one write, all or none, on the versions that it has read; where another writer was faster, it reads
-again.
+Each command is one atomic write, conditional on the versions of the records it has read. After a conflict with another
+writer it is retried.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,20 +18,20 @@ from foxing.memory.values.records import FoundRecords, Record, Records, RecordSe
 from .paths import DIRECTORY, NAMESPACE, ROOT, FilePlace, name_of, place_of
 from .texts import inserted, replaced, shown, size
 
-#: What a directory is said to take, as on most file systems.
+#: Size shown for a directory, as on most file systems.
 DIRECTORY_BYTES = 4096
 SHOWN_DEPTH = 2
 MOST_AT_ONCE = 500
 
 
 class Files:
-    """The files below /memories in a bank. Commands return the tool's answer, or raise `ToolError` with it."""
+    """The files below /memories in a bank. Methods return the response of the tool, or raise `ToolError` with it."""
 
     def __init__(self, bank: str) -> None:
         self._bank = bank
 
     def view(self, path: str, view_range: Sequence[int] | None) -> CallSequence[str]:
-        """A file with line numbers, or what is in a directory and in those in it."""
+        """Returns a file with line numbers, or the listing of a directory, two levels deep."""
         place = place_of(path)
         file, is_directory = yield from self._look(place)
         if file is not None:
@@ -46,7 +46,7 @@ class Files:
         return "\n".join([*lines, *(f"{length}\t{path}/{name}" for name, length in listing)])
 
     def create(self, path: str, text: str) -> CallSequence[str]:
-        """A new file, and the directories above it."""
+        """Creates a file and its parent directories."""
         place = place_of(path)
         file, is_directory = yield from self._look(place)
         exists = ToolError(f"File {path} already exists")
@@ -60,15 +60,15 @@ class Files:
         return f"File created successfully at: {path}"
 
     def str_replace(self, path: str, old: str, new: str) -> CallSequence[str]:
-        """A file in which a text that is there once is replaced."""
+        """Replaces a text that occurs exactly once in a file."""
         return self._edit(path, partial(replaced, path, old=old, new=new))
 
     def insert(self, path: str, line: int, text: str) -> CallSequence[str]:
-        """A file with a text after a line."""
+        """Inserts a text after a line of a file."""
         return self._edit(path, partial(inserted, path, line=line, new=text))
 
     def delete(self, path: str) -> CallSequence[str]:
-        """Deletes a file, or a directory with all that is in it."""
+        """Deletes a file, or a directory with its contents."""
         place = place_of(path)
         if not place.names:
             raise ToolError(f"Cannot delete the {ROOT} directory itself")
@@ -86,7 +86,7 @@ class Files:
             return f"Successfully deleted {path}"
 
     def rename(self, old_path: str, new_path: str) -> CallSequence[str]:
-        """Moves a file, or a directory with all that is in it."""
+        """Moves a file, or a directory with its contents."""
         old, new = place_of(old_path), place_of(new_path)
         if not old.names:
             raise ToolError(f"Cannot rename the {ROOT} directory itself")
@@ -100,7 +100,7 @@ class Files:
                 raise ToolError(f"Cannot move {old_path} into itself")
             writes = [*_directories(new.parents), *moves]
             if len(list(batches(writes))) > 1:
-                raise ToolError(f"{old_path} is too large to be moved at once; move what is in it piece by piece")
+                raise ToolError(f"{old_path} is too large to move at once; move its contents separately")
             try:
                 yield from self._write(writes)
             except Conflict:
@@ -110,12 +110,12 @@ class Files:
             return f"Successfully renamed {old_path} to {new_path}"
 
     def clear(self) -> CallSequence[str]:
-        """Deletes everything."""
+        """Deletes all files."""
         yield from self._write([{"op": "clear", "namespace": (NAMESPACE,)}])
         return "All memory cleared"
 
     def _look(self, place: FilePlace) -> CallSequence[tuple[Record | None, bool]]:
-        """The file at a place, and whether it is a directory."""
+        """Returns the file at a place, or None, and True if the place is a directory."""
         if not place.names:
             return None, True
         found = yield from self._get([place.as_file, place.as_directory])
@@ -127,7 +127,7 @@ class Files:
         return (yield from ask_or(missing, lambda memory: memory.records.get(self._bank, wanted))).records
 
     def _below(self, place: FilePlace) -> CallSequence[list[Record]]:
-        """All records in a directory and in those below it."""
+        """Returns all records in and below a directory."""
         found: list[Record] = []
         cursor: str | None = None
         while True:
@@ -142,7 +142,7 @@ class Files:
         return ask_or(nothing, lambda memory: memory.records.search(self._bank, **fields))
 
     def _check_directories(self, place: FilePlace) -> CallSequence[None]:
-        """Raises `ToolError` if something above a place is a file."""
+        """Raises `ToolError` if one of the parents of a place is a file."""
         parents = place.parents
         files = (yield from self._get([parent.as_file for parent in parents])) if parents else ()
         for parent, file in zip(parents, files, strict=True):
@@ -165,7 +165,7 @@ class Files:
             return answer
 
     def _moves(self, old: FilePlace, new: FilePlace) -> CallSequence[list[Fields]]:
-        """The writes that move what is at a place; none if there is nothing."""
+        """Returns the writes that move the file or directory at `old`; none if it does not exist."""
         file, is_directory = yield from self._look(old)
         if file is not None:
             return [_put(new.as_file, _text(file)), _delete(file)]
@@ -188,7 +188,7 @@ class Files:
 
 
 def _directories(places: Iterable[FilePlace]) -> list[Fields]:
-    """Puts that make directories of places; where they are, they stay."""
+    """Returns the writes that create directories; existing ones are unchanged."""
     return [
         {"op": "put", "namespace": namespace, "key": key, "value": None}
         for namespace, key in (place.as_directory for place in places)
@@ -200,7 +200,7 @@ def _put(address: tuple[tuple[str, ...], str], text: str, if_version: int = 0) -
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ToolError("The text contains half of a surrogate pair; give valid Unicode") from error
+        raise ToolError("The text contains a lone surrogate; use valid Unicode") from error
     return {"op": "put", "namespace": namespace, "key": key, "value": text, "if_version": if_version}
 
 
@@ -215,8 +215,8 @@ def _text(file: Record) -> str:
 
 
 def _listing(records: Iterable[Record], above: int) -> list[tuple[str, str]]:
-    """(name, size) of what is at most `SHOWN_DEPTH` names below a namespace of `above` labels, in the order of names.
-    Names that begin with a dot are left out, with all below them."""
+    """Returns (path, size) of the entries up to `SHOWN_DEPTH` levels below a namespace of `above` labels, in the order
+    of their names. Hidden entries, whose names begin with a dot, are omitted with their contents."""
     found: dict[tuple[str, ...], tuple[str, str]] = {}
     for record in records:
         directories = tuple(map(name_of, record.namespace[above:]))

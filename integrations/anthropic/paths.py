@@ -1,7 +1,7 @@
-"""Paths of the memory tool, and the records that hold what is there.
+"""Paths of the memory tool, and their mapping to records.
 
-A file is a record in the namespace of its directory, with its text as the value. A directory is a record as well, in
-its own namespace, so that it stays when it is empty.
+A file is a record in the namespace of its directory, with its text as the value. A directory is a record in its own
+namespace, so that it exists when it is empty.
 """
 
 import re
@@ -11,7 +11,7 @@ from anthropic.lib.tools import ToolError
 
 ROOT = "/memories"
 NAMESPACE = "anthropic_memory"
-#: Key of the record that says that a directory exists. No file has that name.
+#: Key of the record of a directory; not a valid file name.
 DIRECTORY = "/"
 MOST_NAME_CHARS = 200
 MOST_DIRECTORIES = 19
@@ -21,13 +21,13 @@ _ENCODED = re.compile("[%\x00-\x1f]")
 
 @dataclass(frozen=True)
 class FilePlace:
-    """Where a path leads: names of directories and at last of a file or directory, none for /memories itself."""
+    """The location of a file or directory: the names of its path, none for /memories itself."""
 
     names: tuple[str, ...]
 
     @property
     def namespace(self) -> tuple[str, ...]:
-        """Of what is in it, if it is a directory."""
+        """Namespace of its contents, if it is a directory."""
         return (NAMESPACE, *map(_label, self.names))
 
     @property
@@ -42,12 +42,12 @@ class FilePlace:
 
     @property
     def parents(self) -> "list[FilePlace]":
-        """The directories above it, /memories left out."""
+        """Its parent directories, except /memories."""
         return [FilePlace(self.names[:length]) for length in range(1, len(self.names))]
 
 
 def place_of(path: str) -> FilePlace:
-    """Where a path leads. Raises `ToolError` for a path outside of /memories, and for names that are too long."""
+    """Returns the location of a path. Raises `ToolError` for a path outside /memories, and for invalid names."""
     if not path.startswith(ROOT):
         raise ToolError(f"Path must start with {ROOT}, got: {path}")
     root = ROOT.removeprefix("/")
@@ -69,12 +69,12 @@ def place_of(path: str) -> FilePlace:
 
 
 def name_of(label: str) -> str:
-    """The name that a label of a namespace, or a key, stands for."""
+    """Returns the file or directory name of a namespace label or key; the inverse of `_label`."""
     return re.sub("%([0-9A-F]{2})", lambda found: chr(int(found.group(1), 16)), label)
 
 
 def _label(name: str) -> str:
-    """A name as records can have it: without control characters."""
+    """Returns a name as a label or key, with control characters percent-encoded."""
     return _ENCODED.sub(lambda found: f"%{ord(found.group()):02X}", name)
 
 

@@ -1,4 +1,4 @@
-"""What the memory tool shows of texts, and how it changes them: the answers of the SDK's own filesystem tool."""
+"""Text operations of the memory tool, with the same responses as the SDK's filesystem tool."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ _UNITS = ("B", "K", "M", "G")
 
 
 def shown(path: str, text: str, view_range: Sequence[int] | None) -> str:
-    """A file with line numbers. `view_range`: first and last line, from 1; -1 for the end."""
+    """Returns a text with line numbers. `view_range`: first and last line, from 1; -1 for the end."""
     lines = text.split("\n")
     first, last = 1, len(lines)
     if view_range and len(view_range) == 2:
@@ -20,7 +20,7 @@ def shown(path: str, text: str, view_range: Sequence[int] | None) -> str:
 
 
 def replaced(path: str, text: str, old: str, new: str) -> tuple[str, str]:
-    """The text with `old` replaced, and the answer. Raises `ToolError` unless `old` is there once."""
+    """Returns the text with `old` replaced, and the response. Raises `ToolError` unless `old` occurs exactly once."""
     count = text.count(old)
     if count == 0:
         raise ToolError(f"No replacement was performed, old_str `{old}` did not appear verbatim in {path}.")
@@ -40,7 +40,8 @@ def replaced(path: str, text: str, old: str, new: str) -> tuple[str, str]:
 
 
 def inserted(path: str, text: str, line: int, new: str) -> tuple[str, str]:
-    """The text with a line after the `line`-th, and the answer. Raises `ToolError` for a line that there is not."""
+    """Returns the text with `new` inserted after line `line`, and the response. Raises `ToolError` if the line does not
+    exist."""
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
@@ -51,7 +52,7 @@ def inserted(path: str, text: str, line: int, new: str) -> tuple[str, str]:
 
 
 def size(number_of_bytes: int) -> str:
-    """Such as "0B", "12B", "1.5K"."""
+    """Returns a size as text, such as "0B", "12B" or "1.5K"."""
     unit = min(max(number_of_bytes.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
     scaled = number_of_bytes / 1024**unit
     return f"{scaled:.0f}{_UNITS[unit]}" if scaled == int(scaled) else f"{scaled:.1f}{_UNITS[unit]}"

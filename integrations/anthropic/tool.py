@@ -21,17 +21,18 @@ from .files import Files
 
 
 class FoxingMemoryTool(Closing, BetaAbstractMemoryTool):
-    """Claude's memory tool with its files in a bank; answers are those of `BetaLocalFilesystemMemoryTool`.
+    """Claude's memory tool with files in a bank. Responses are those of `BetaLocalFilesystemMemoryTool`.
 
         memory = FoxingMemoryTool.connect("http://127.0.0.1:8765", bank="agent-7")
         client.beta.messages.tool_runner(tools=[memory], …)
 
-    Raises `ToolError` with what Claude is to be told, and `FoxingError` if the service cannot be used.
+    Methods return the response to Claude. They raise `ToolError` for an error that Claude sees, and `FoxingError` if
+    the service cannot be used.
     """
 
     def __init__(self, connection: Connection, *, cache_control: BetaCacheControlEphemeralParam | None = None) -> None:
         super().__init__(cache_control=cache_control)
-        #: The bank, for calls of other kinds.
+        #: Connection to the bank, for other calls.
         self.connection = connection
         self._files = Files(connection.bank)
 
@@ -44,12 +45,12 @@ class FoxingMemoryTool(Closing, BetaAbstractMemoryTool):
         api_key: str | None = None,
         cache_control: BetaCacheControlEphemeralParam | None = None,
     ) -> Self:
-        """A tool on the bank behind `target`: the address of a server, the URL or path of a database, or a `Memory`.
+        """Returns a tool for a bank of `target`: the URL of a service, the URL or path of a database, or a `Memory`.
         Nothing is opened before the first call. Raises `InvalidInput` for an invalid target or bank."""
         return cls(connect(target, bank, api_key=api_key), cache_control=cache_control)
 
     def view(self, command: BetaMemoryTool20250818ViewCommand) -> str:
-        """A file with line numbers, or what is in a directory."""
+        """Returns a file with line numbers, or the listing of a directory."""
         return run(self.connection, self._files.view(command.path, command.view_range))
 
     def create(self, command: BetaMemoryTool20250818CreateCommand) -> str:
@@ -78,11 +79,11 @@ class FoxingMemoryTool(Closing, BetaAbstractMemoryTool):
 
 
 class AsyncFoxingMemoryTool(AsyncClosing, BetaAsyncAbstractMemoryTool):
-    """The same for asynchronous programs."""
+    """Asynchronous version of `FoxingMemoryTool`."""
 
     def __init__(self, connection: Connection, *, cache_control: BetaCacheControlEphemeralParam | None = None) -> None:
         super().__init__(cache_control=cache_control)
-        #: The bank, for calls of other kinds.
+        #: Connection to the bank, for other calls.
         self.connection = connection
         self._files = Files(connection.bank)
 
@@ -95,11 +96,11 @@ class AsyncFoxingMemoryTool(AsyncClosing, BetaAsyncAbstractMemoryTool):
         api_key: str | None = None,
         cache_control: BetaCacheControlEphemeralParam | None = None,
     ) -> Self:
-        """See `FoxingMemoryTool.connect`."""
+        """Returns a tool for a bank of `target`; see `FoxingMemoryTool.connect`."""
         return cls(connect(target, bank, api_key=api_key), cache_control=cache_control)
 
     async def view(self, command: BetaMemoryTool20250818ViewCommand) -> str:
-        """A file with line numbers, or what is in a directory."""
+        """Returns a file with line numbers, or the listing of a directory."""
         return await run_async(self.connection, self._files.view(command.path, command.view_range))
 
     async def create(self, command: BetaMemoryTool20250818CreateCommand) -> str:

@@ -1,5 +1,5 @@
-"""The Python client of a service, and connections to a bank of a service or of a memory in process. The values and the
-other errors are those of `foxing.memory`."""
+"""The Python client of the HTTP service, and connections to a bank of a service or of an in-process memory. Values and
+all other errors are those of `foxing.memory`."""
 
 from .async_client import AsyncClient, AsyncClientRecords
 from .client import Client, ClientRecords

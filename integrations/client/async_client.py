@@ -1,4 +1,4 @@
-"""The client of a service. The synchronous client is made from this file: run `make docs` after a change."""
+"""The client of the HTTP service. The synchronous client is generated from this file by `make docs`."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -47,22 +47,22 @@ V = TypeVar("V", bound=Value)
 
 
 class AsyncClient:
-    """A client of a service: the methods of a memory, over HTTP. Close it, or use it in a block. `Client` may be shared
-    between threads; `AsyncClient`, whose methods are awaited, belongs to one event loop.
+    """A client with the methods of `Memory`, over HTTP. Close it, or use it as a context manager. `Client` is
+    thread-safe; `AsyncClient`, whose methods are awaited, belongs to one event loop.
 
-    Methods raise the errors of a memory in process, and `Refused`, `Unavailable`, `ServiceFailed`, `InvalidResponse`. A
-    call that the service could not answer is sent again for `retry_for_s` seconds, which does nothing twice.
+    Methods raise the errors of an in-process memory, and `Refused`, `Unavailable`, `ServiceFailed`, `InvalidResponse`.
+    Calls that the service could not process are retried for `retry_for_s` seconds; all calls are idempotent.
     """
 
     def __init__(self, service: str | ServiceOptions, *, api_key: str | None = None) -> None:
-        """`service`: its address, such as "http://127.0.0.1:8000", or the address with timeouts. `api_key`: the key of
-        the service, if one is set. Raises `InvalidInput` for what is no address."""
+        """`service`: base URL, such as "http://127.0.0.1:8765", or `ServiceOptions` with URL and timeouts. `api_key`:
+        the API key of the service, if one is set. Raises `InvalidInput` for an invalid URL."""
         options = service if isinstance(service, ServiceOptions) else ServiceOptions(service, api_key)
         import httpx
 
         self._options = options
         self._http = httpx.AsyncClient(**options.client_options())
-        #: Values that agent frameworks keep and must get back exactly, beside the messages.
+        #: Records: JSON values of agent frameworks, stored exactly and separately from the messages.
         self.records = AsyncClientRecords(self)
 
     async def __aenter__(self) -> Self:
@@ -78,11 +78,11 @@ class AsyncClient:
         await self._http.aclose()
 
     async def ask(self, kind: type[V], request: Request) -> V:
-        """The answer to a request, as a value."""
+        """Sends a request and returns its response as a value of type `kind`. Raises `InvalidResponse`."""
         return read(kind, await self.send(request))
 
     async def send(self, request: Request) -> bytes:
-        """The body of the answer to a request."""
+        """Sends a request, with retries, and returns the body of its response."""
         from httpx import HTTPError
 
         arguments = request_arguments(request)
@@ -98,7 +98,7 @@ class AsyncClient:
         raise AssertionError("the last attempt returns or raises")
 
     async def check(self) -> None:
-        """Raises `Unavailable` unless the service can be used."""
+        """Raises `Unavailable` unless the service is ready."""
         await self.send(Request("GET", "/readyz"))
 
     async def store(
@@ -109,23 +109,25 @@ class AsyncClient:
         thread: str | None = None,
         idempotency_key: str | None = None,
     ) -> StoreResult:
-        """Stores messages, all or none, and creates the bank if necessary."""
+        """Stores all messages or none, and creates the bank if it does not exist. Returns their ids and the number of
+        new messages. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`, `Conflict`."""
         return await self.ask(StoreResult, store_request(bank, messages, thread, idempotency_key))
 
     async def message(self, bank: str, message_id: str) -> MessageInfo:
-        """One message as remembered."""
+        """Returns one message as remembered. Raises `NotFound`, `Forgotten`."""
         return await self.ask(MessageInfo, Request("GET", bank_path(bank, "messages", message_id)))
 
     async def recall(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
     ) -> RecallResult:
-        """The messages that answer `query`, best first; without one, those of the time window in time order."""
+        """Returns the messages that match `query`, best first; without a query, those of the time window in time order.
+        Raises `NotFound`, `InvalidInput`, `InvalidTime`."""
         return await self.ask(RecallResult, recall_request(bank, query, fields, "text"))
 
     async def recall_all(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
     ) -> AsyncIterator[RecalledMessage]:
-        """The same, page after page of the list."""
+        """Yields the messages of `recall`, following `next_cursor`."""
         while True:
             part = await self.recall(bank, query, **fields)
             for item in part.spans:
@@ -137,35 +139,36 @@ class AsyncClient:
     async def recall_images(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]
     ) -> RecalledImages:
-        """Images of the pages that hold the messages that answer `query`."""
+        """Returns images of the pages with the messages that match `query`. Raises `NotFound`, `InvalidInput`,
+        `InvalidTime`."""
         return await self.ask(RecalledImages, recall_request(bank, query, fields, "images"))
 
     async def context(self, bank: str, request: ContextRequest) -> ContextResult:
-        """The next prompt for a reader, within a budget of its tokens."""
+        """Returns the next prompt for a reader, within a budget in its tokens. Raises `NotFound`, `InvalidInput`."""
         body = request.model_dump(by_alias=True, exclude_unset=True)
         sent = Request("POST", bank_path(bank, "context"), body=body, timeout_s=LONG_S)
         return await self.ask(ContextResult, sent)
 
     def export(self, bank: str) -> AsyncIterator[RecalledMessage]:
-        """All messages of a bank in time order, as remembered now."""
+        """Yields all messages of a bank in time order, as remembered now. Raises `NotFound`."""
         return self.recall_all(bank, limit=500)
 
     async def import_messages(
         self, bank: str, messages: Iterable[NewMessage | Mapping[str, object]], *, thread: str | None = None
     ) -> AsyncIterator[StoreResult]:
-        """Stores messages batch by batch; what each did. Messages with ids can be imported again: those that are
-        stored already are not stored twice."""
+        """Stores messages in batches; yields the result of each. Messages with ids can be imported again: those that
+        are already stored are skipped."""
         remaining = iter(messages)
         while batch := list(islice(remaining, STORED_AT_ONCE)):
             yield await self.store(bank, batch, thread=thread)
 
     async def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
-        """Pages of a bank, oldest first."""
+        """Returns pages of a bank, oldest first. Raises `NotFound`, `InvalidCursor`."""
         parameters = {"limit": limit, "cursor": cursor, "tier": tier}
         return await self.ask(Pages, Request("GET", bank_path(bank, "pages"), parameters))
 
     async def all_pages(self, bank: str, *, tier: Tier | None = None) -> AsyncIterator[PageInfo]:
-        """All of them."""
+        """Yields all pages of a bank, oldest first. Raises `NotFound`."""
         cursor: str | None = None
         while True:
             part = await self.pages(bank, limit=500, cursor=cursor, tier=tier)
@@ -176,40 +179,41 @@ class AsyncClient:
                 return
 
     async def page(self, bank: str, page_id: str) -> PageInfo:
-        """One page and how it is held."""
+        """Returns the tier, age, size and confidence of a page. Raises `NotFound`."""
         return await self.ask(PageInfo, Request("GET", bank_path(bank, "pages", page_id)))
 
     async def page_image(self, bank: str, page_id: str, tier: str | None = None) -> bytes:
-        """PNG of the page as a tier shows it."""
+        """Returns a PNG of a page at a tier, by default its current one. Raises `NotFound`, `Forgotten`."""
         return await self.send(Request("GET", bank_path(bank, "pages", page_id, "image"), {"tier": tier}))
 
     async def read_page(self, bank: str, page_id: str, tier: str | None = None) -> PageReading:
-        """The page decoded now, or as it would read at a lower tier."""
+        """Returns the page decoded at its current tier or a lower one. Raises `NotFound`, `Forgotten`."""
         return await self.ask(PageReading, Request("GET", bank_path(bank, "pages", page_id, "read"), {"tier": tier}))
 
     async def preview_page(self, bank: str, page_id: str, tier: str | None = None) -> PagePreview:
-        """What would be left of a page at a lower tier, by default the next one."""
+        """Returns what would remain of a page at a lower tier, by default the next one. Raises `NotFound`,
+        `InvalidInput`."""
         path = bank_path(bank, "pages", page_id, "preview")
         return await self.ask(PagePreview, Request("GET", path, {"tier": tier}))
 
     async def page_tokens(self, bank: str, page_id: str) -> bytes:
-        """The stored vision tokens of a page, as a safetensors file."""
+        """Returns the stored vision tokens of a page as a safetensors file. Raises `NotFound`."""
         return await self.send(Request("GET", bank_path(bank, "pages", page_id, "tokens")))
 
     async def pin(self, bank: str, page_id: str) -> PageInfo:
-        """Pins a page, so that it does not age."""
+        """Pins a page, so that it does not age, and returns it. Raises `NotFound`."""
         return await self.ask(PageInfo, Request("PUT", bank_path(bank, "pages", page_id, "pin")))
 
     async def unpin(self, bank: str, page_id: str) -> PageInfo:
-        """Unpins a page, so that it ages again."""
+        """Unpins a page, so that it ages again, and returns it. Raises `NotFound`."""
         return await self.ask(PageInfo, Request("DELETE", bank_path(bank, "pages", page_id, "pin")))
 
     async def banks(self, *, limit: int = 50, cursor: str | None = None) -> Banks:
-        """Banks in the order of their names, with statistics."""
+        """Returns banks with statistics, in the order of their names. Raises `InvalidCursor`."""
         return await self.ask(Banks, Request("GET", "/v1/banks", {"limit": limit, "cursor": cursor}))
 
     async def all_banks(self) -> AsyncIterator[BankInfo]:
-        """All of them."""
+        """Yields all banks with statistics, in the order of their names."""
         cursor: str | None = None
         while True:
             part = await self.banks(limit=500, cursor=cursor)
@@ -220,20 +224,21 @@ class AsyncClient:
                 return
 
     async def bank(self, bank: str) -> BankInfo:
-        """Statistics of a bank."""
+        """Returns the statistics of a bank. Raises `NotFound`."""
         return await self.ask(BankInfo, Request("GET", bank_path(bank)))
 
     async def policy(self, bank: str) -> Policy:
-        """The ageing policy of a bank."""
+        """Returns the ageing policy of a bank. Raises `NotFound`."""
         return await self.ask(Policy, Request("GET", bank_path(bank, "policy")))
 
     async def set_policy(self, bank: str, policy: Policy | Mapping[str, object]) -> Policy:
-        """Sets the ageing policy of a bank, which is created if necessary."""
+        """Sets the ageing policy of a bank, creates the bank if it does not exist, and returns the policy. Raises
+        `InvalidPolicy`."""
         body = policy.model_dump(mode="json") if isinstance(policy, Policy) else policy
         return await self.ask(Policy, Request("PUT", bank_path(bank, "policy"), body=body))
 
     async def seal(self, bank: str, *, now: str | datetime | None = None, timezone: str | None = None) -> SealReport:
-        """Seals all open messages onto pages."""
+        """Seals all open messages onto pages and returns a report. Raises `NotFound`, `InvalidTime`."""
         body = {"now": now, "timezone": timezone}
         return await self.ask(SealReport, Request("POST", bank_path(bank, "seal"), body=body, timeout_s=LONG_S))
 
@@ -246,7 +251,9 @@ class AsyncClient:
         dry_run: bool = False,
         preview: int = PREVIEWED_PAGES,
     ) -> AgeReport:
-        """Moves the pages of a bank to the tiers that the policy sets for their age."""
+        """Moves the pages of a bank to the tiers that the policy sets for their age, and returns a report. `dry_run`:
+        change nothing. `preview`: number of pages to count fading words of, in a dry run. Raises `NotFound`,
+        `InvalidTime`."""
         body = {"now": now, "timezone": timezone, "dry_run": dry_run, "preview": preview}
         return await self.ask(AgeReport, Request("POST", bank_path(bank, "age"), body=body, timeout_s=LONG_S))
 
@@ -259,28 +266,31 @@ class AsyncClient:
         now: str | datetime | None = None,
         timezone: str | None = None,
     ) -> UndoReport:
-        """Brings back what ageing dropped within the undo window, of a bank or a page, and pins the pages."""
+        """Restores what ageing dropped within the undo window, of a bank or a page, pins the pages, and returns a
+        report. Raises `NotFound`, `InvalidTime`, `Forgotten`."""
         body = {"since": since, "page": page, "now": now, "timezone": timezone}
         return await self.ask(UndoReport, Request("POST", bank_path(bank, "undo"), body=body, timeout_s=LONG_S))
 
     async def erase_message(self, bank: str, message_id: str) -> ErasureReport:
-        """Erases a message for good. Sent again after a lost answer, it raises `NotFound` if the first attempt has done
-        it."""
+        """Permanently erases a message and returns a report. A retry after a lost response raises `NotFound` if the
+        first attempt succeeded. Raises `NotFound`."""
         request = Request("DELETE", bank_path(bank, "messages", message_id), timeout_s=LONG_S)
         return await self.ask(ErasureReport, request)
 
     async def erase_thread(self, bank: str, thread: str) -> ErasureReport:
-        """Erases all messages of a thread for good. Erasing it again completes what was interrupted."""
+        """Permanently erases all messages of a thread and returns a report. Repeat the call after an interruption to
+        complete it. Raises `NotFound`."""
         request = Request("DELETE", bank_path(bank, "threads", thread), timeout_s=LONG_S)
         return await self.ask(ErasureReport, request)
 
     async def erase_bank(self, bank: str) -> ErasureReport:
-        """Erases a bank for good with everything in it, records included."""
+        """Permanently erases a bank with all its messages, pages and records, and returns a report. Raises
+        `NotFound`."""
         return await self.ask(ErasureReport, Request("DELETE", bank_path(bank), timeout_s=LONG_S))
 
 
 class AsyncClientRecords:
-    """The records of a client: the methods of a `RecordStore`, over HTTP."""
+    """The records of a client, with the methods of `RecordStore`, over HTTP."""
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
@@ -292,20 +302,23 @@ class AsyncClientRecords:
         *,
         idempotency_key: str | None = None,
     ) -> RecordChanges:
-        """Stores and deletes records in the order given, all or none, and creates the bank if necessary."""
+        """Applies all writes or none, in order, and creates the bank if it does not exist. Returns a result per write.
+        Raises `InvalidInput`, and `Conflict` for a record that does not have the version of `if_version`."""
         return await self._client.ask(RecordChanges, write_request(bank, writes, idempotency_key))
 
     async def get(
         self, bank: str, keys: Iterable[RecordKey | Mapping[str, object]], *, refresh_ttl: bool = False
     ) -> FoundRecords:
-        """The records under these keys. `refresh_ttl`: whether they live for their `ttl_s` from now on."""
+        """Returns the records with these keys, in order; None for one that does not exist. `refresh_ttl`: restart their
+        `ttl_s` from now. Raises `NotFound` if the bank does not exist."""
         body = {"records": list(keys), "refresh_ttl": refresh_ttl}
         return await self._client.ask(FoundRecords, Request("POST", bank_path(bank, "records", "get"), body=body))
 
     async def search(
         self, bank: str, search: RecordSearch | None = None, **fields: Unpack[RecordSearchFields]
     ) -> Records:
-        """The records of some namespaces: all of them, those that meet conditions, or those that hold words."""
+        """Returns the records of some namespaces: all, those that match filters, or those that contain words. Raises
+        `NotFound`, `InvalidInput`, `InvalidCursor`."""
         given = {} if search is None else search.model_dump(exclude_unset=True)
         request = Request("POST", bank_path(bank, "records", "search"), body={**given, **fields})
         return await self._client.ask(Records, request)
@@ -313,7 +326,7 @@ class AsyncClientRecords:
     async def search_all(
         self, bank: str, search: RecordSearch | None = None, **fields: Unpack[RecordSearchFields]
     ) -> AsyncIterator[Record]:
-        """The same, page after page of the list."""
+        """Yields the records of `search`, following `next_cursor`."""
         while True:
             part = await self.search(bank, search, **fields)
             for item in part.records:
@@ -325,6 +338,7 @@ class AsyncClientRecords:
     async def namespaces(
         self, bank: str, *, prefix: Sequence[str] = (), limit: int = 100, cursor: str | None = None
     ) -> Namespaces:
-        """The namespaces that hold records and begin with `prefix`, in alphabetical order."""
+        """Returns the namespaces that contain records and begin with `prefix`, in alphabetical order. Raises
+        `NotFound`, `InvalidCursor`."""
         body = {"prefix": list(prefix), "limit": limit, "cursor": cursor}
         return await self._client.ask(Namespaces, Request("POST", bank_path(bank, "records", "namespaces"), body=body))

@@ -1,8 +1,8 @@
-"""One bank behind a server's address, a database or a memory: the seam that agent frameworks stand on.
+"""A bank of a service, a database or an in-process memory behind one interface, on which the integrations are built.
 
-A framework says what it wants once, as a call of a memory, and runs it on whatever it is connected to:
+A call is written once, as a method call on a memory, and runs on any kind of connection:
 
-    connection = connect("http://127.0.0.1:8000", bank="agent-7")
+    connection = connect("http://127.0.0.1:8765", bank="agent-7")
     connection.run(lambda memory: memory.store(connection.bank, [{"role": "user", "content": "hello"}]))
     await connection.run_async(lambda memory: memory.recall(connection.bank, "hello"))
 """
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-#: What a connection runs: calls one method of a memory in process or of a client, which have the same methods.
+#: A function that calls one method of a `Memory` or a `Client`, which have the same methods.
 Call: TypeAlias = Callable[["Memory | Client"], R]
-#: A server's address with its options or without, a database's URL or path, or a memory.
+#: URL or options of a service, URL or path of a database, or a memory.
 Target: TypeAlias = "str | os.PathLike[str] | ServiceOptions | Memory"
 
 
 def connect(target: Target, bank: str, *, api_key: str | None = None) -> "Connection":
-    """A bank behind `target`: the address of a server ("http://…"), with the `api_key` that it asks for; the URL or the
+    """Returns a connection to a bank of `target`: the URL of a service ("http://…"), with its `api_key`; the URL or
     path of a database; or a `Memory`, which the caller closes. Nothing is opened before the first call.
 
-    Raises `InvalidInput` for what is neither, and for an invalid name of a bank.
+    Raises `InvalidInput` for an invalid target or name of a bank.
     """
     bank_path(bank)
     if isinstance(target, str) and target.startswith(("http://", "https://")):
@@ -46,39 +46,41 @@ def connect(target: Target, bank: str, *, api_key: str | None = None) -> "Connec
     if isinstance(target, ServiceOptions):
         return Connection(_OverHttp(target), bank)
     if api_key is not None:
-        raise InvalidInput("an API key is for a server; leave it out for a database or a memory")
+        raise InvalidInput("an API key is only for a service; omit it for a database or a memory")
     if isinstance(target, str | os.PathLike):
         return Connection(_InProcess(os.fspath(target)), bank)
     if not (hasattr(target, "recall") and hasattr(target, "records")):
         kind = type(target).__name__
-        raise InvalidInput(f"give the address of a server, the URL or path of a database, or a Memory, not a {kind}")
+        raise InvalidInput(
+            f"the target must be the URL of a service, the URL or path of a database, or a Memory, not a {kind}"
+        )
     return Connection(_InProcess(target), bank)
 
 
 class Connection:
-    """A bank, and what answers calls about it. Safe to share between threads and event loops; close it, or use it in a
+    """A bank of a service or of a memory. Safe to share between threads and event loops. Close it, or use it in a
     `with` or `async with` block."""
 
-    def __init__(self, way: "_OverHttp | _InProcess", bank: str) -> None:
+    def __init__(self, backend: "_OverHttp | _InProcess", bank: str) -> None:
         #: Name of the bank, for calls.
         self.bank = bank
-        self._way = way
+        self._backend = backend
 
     def run(self, call: Call[R]) -> R:
-        """The answer to a call. Raises what it raises."""
-        return self._way.run(call)
+        """Runs a call and returns its result. Raises the errors of the call."""
+        return self._backend.run(call)
 
     async def run_async(self, call: Call[R]) -> R:
-        """The same without blocking the event loop."""
-        return await self._way.run_async(call)
+        """Runs a call without blocking the event loop and returns its result. Raises the errors of the call."""
+        return await self._backend.run_async(call)
 
     def close(self) -> None:
-        """Closes what was opened for this connection; a `Memory` that was given stays open."""
-        self._way.close()
+        """Closes the HTTP client or the memory of this connection. A `Memory` passed by the caller stays open."""
+        self._backend.close()
 
     async def close_async(self) -> None:
-        """The same, with the connections that belong to this event loop."""
-        await self._way.close_async()
+        """Like `close`, and also closes the HTTP client of this event loop."""
+        await self._backend.close_async()
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +100,7 @@ class Connection:
 
 
 class _OverHttp:
-    """A server. Connections of httpx belong to an event loop, so that there is a client for each."""
+    """A service. Connections of httpx belong to an event loop, so there is one client per loop."""
 
     def __init__(self, options: ServiceOptions) -> None:
         self._options = options
@@ -121,7 +123,7 @@ class _OverHttp:
             client = self._clients.get(loop)
             if client is None:
                 client = self._clients[loop] = AsyncClient(self._options)
-        # the methods of both clients are the same, and this one's are awaited
+        # both clients have the same methods; those of this one are awaited
         return await cast("Awaitable[R]", call(cast(Client, client)))
 
     def close(self) -> None:
@@ -141,7 +143,7 @@ class _OverHttp:
 
 
 class _InProcess:
-    """A memory in this process; torch and the database are imported with the first call."""
+    """A memory in this process, which is imported and opened by the first call."""
 
     def __init__(self, target: "str | Memory") -> None:
         self._database = target if isinstance(target, str) else None

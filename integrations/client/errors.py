@@ -1,4 +1,4 @@
-"""Errors that only a client raises, and the error of a failed response. The others are those of `foxing.memory`."""
+"""Errors that only clients raise, and the mapping of failed responses to errors."""
 
 from pydantic import ValidationError
 
@@ -9,34 +9,34 @@ from foxing.renderer.errors import ProblemKind
 
 
 class Refused(MemoryFault):
-    """The service refuses the request: the API key is missing or wrong, or a setting does not allow it."""
+    """The service rejected the request: the API key is missing or wrong, or a setting forbids it."""
 
 
 class ServiceFailed(MemoryFault):
-    """The service failed; its log says why."""
+    """The service failed with an internal error; see its log."""
 
 
 class Unreachable(Unavailable):
-    """No connection to the service."""
+    """The service cannot be reached."""
 
-    kind = ProblemKind("unreachable", 503, "No connection to the service")
+    kind = ProblemKind("unreachable", 503, "The service cannot be reached")
 
 
 class TimedOut(Unavailable):
-    """The service did not answer in time."""
+    """The service did not respond in time."""
 
-    kind = ProblemKind("timed-out", 504, "The service did not answer in time")
+    kind = ProblemKind("timed-out", 504, "The service did not respond in time")
 
 
 class InvalidResponse(MemoryFault):
-    """The answer is not one of Foxing."""
+    """The response is not a response of a Foxing service."""
 
-    kind = ProblemKind("invalid-response", 502, "The answer is not one of Foxing")
+    kind = ProblemKind("invalid-response", 502, "The response is not from a Foxing service")
 
 
 _REFUSALS = (401, 403, 421)
 _UNAVAILABLE = (429, 502, 503, 504)
-#: Name of a problem → the error that a memory in process raises.
+#: Problem type → the error that an in-process memory raises.
 _ERRORS: dict[str, type[MemoryFault]] = {
     error.kind.slug: error
     for error in vars(errors).values()
@@ -45,7 +45,7 @@ _ERRORS: dict[str, type[MemoryFault]] = {
 
 
 def error_of(status: int, content: bytes) -> MemoryFault:
-    """The error for a failed response."""
+    """Returns the error for a failed response: the class by its problem type, else by its status."""
     try:
         problem = Problem.model_validate_json(content, extra="allow")
     except ValidationError:
@@ -53,9 +53,10 @@ def error_of(status: int, content: bytes) -> MemoryFault:
     if problem is None or not problem.type.startswith(TYPE_PREFIX):
         text = content[:200].decode(errors="replace")
         error = _by_status(status)(
-            f"the server answered with status {status}, and not as Foxing does: {text!r}; check the address"
+            f"the server responded with status {status} and without a problem document of Foxing: {text!r}; check the "
+            "URL"
         )
-        error.kind = ProblemKind("http-error", status, "The request was refused")
+        error.kind = ProblemKind("http-error", status, "The request was rejected")
         return error
     slug = problem.type.removeprefix(TYPE_PREFIX)
     error = _ERRORS.get(slug, _by_status(status))(problem.detail)

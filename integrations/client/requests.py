@@ -1,4 +1,4 @@
-"""Requests to a service, and what their answers are read as."""
+"""Requests to a service, and parsing of their responses."""
 
 import re
 import uuid
@@ -18,64 +18,62 @@ from .errors import InvalidResponse
 
 V = TypeVar("V", bound=Value)
 
-#: Seconds that sealing, ageing and context may take: they encode pages.
+#: Timeout of sealing, ageing and context, which encode pages, in seconds.
 LONG_S = 900.0
-#: Messages that an import stores at once.
+#: Number of messages per request of an import.
 STORED_AT_ONCE = 1_000
 _BANK = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,200}")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request to the service. Sending it again does nothing twice."""
+    """An idempotent request to the service."""
 
     method: str
-    #: Percent-encoded.
+    #: Percent-encoded path.
     path: str
-    #: Of the query; those that are None are left out.
+    #: Query parameters; None values are omitted.
     parameters: Mapping[str, str | int | None] = field(default_factory=dict)
-    #: As it is given; None for no body.
+    #: Body, which is sent as JSON by `json_of`; None for no body.
     body: Mapping[str, object] | None = None
-    #: Of a write; the service answers a repeated request as it did the first.
+    #: Idempotency key of a write; a repeated request gets the response of the first.
     idempotency_key: str | None = None
-    #: Seconds to wait for the answer, if they are not those of the client.
+    #: Timeout in seconds; None for that of the client.
     timeout_s: float | None = None
 
 
 def bank_path(bank: str, *parts: str) -> str:
-    """The path of a bank, or below it. Raises `InvalidInput` for what is no bank's name."""
+    """Returns the path of a bank, or a path below it. Raises `InvalidInput` for an invalid name of a bank."""
     if not isinstance(bank, str) or not _BANK.fullmatch(bank):
-        raise InvalidInput(
-            f"'{bank}' is no name of a bank: it has 1 to 200 characters out of letters, digits and . _ - : @"
-        )
+        raise InvalidInput(f"'{bank}' is not a valid name of a bank; use 1 to 200 letters, digits and . _ - : @")
     return "/".join(("/v1/banks", quote(bank, safe=""), *(quote(part, safe="") for part in parts)))
 
 
 def store_request(bank: str, messages: Iterable[object], thread: str | None, idempotency_key: str | None) -> Request:
-    """A request that stores messages. Without `idempotency_key` it has one of its own, so that sending it again stores
-    nothing twice."""
+    """Returns a request that stores messages. Without `idempotency_key`, a random key makes retries safe. Raises
+    `InvalidInput` if `messages` is not a list."""
     path = bank_path(bank, "messages")
     if isinstance(messages, str | bytes | Mapping):
-        raise InvalidInput("messages are a list of messages, such as [{'role': 'user', 'content': 'hello'}]")
+        raise InvalidInput("messages must be a list, such as [{'role': 'user', 'content': 'hello'}]")
     body = {"messages": list(messages), "thread": thread}
     return Request("POST", path, body=body, idempotency_key=idempotency_key or uuid.uuid4().hex)
 
 
 def write_request(bank: str, writes: Iterable[object], idempotency_key: str | None) -> Request:
-    """A request that writes records, with a key of its own like `store_request`."""
+    """Returns a request that writes records. Without `idempotency_key`, a random key makes retries safe."""
     key = idempotency_key or uuid.uuid4().hex
     return Request("POST", bank_path(bank, "records"), body={"writes": list(writes)}, idempotency_key=key)
 
 
 def recall_request(bank: str, query: str | RecallQuery | None, fields: Mapping[str, object], format: str) -> Request:
-    """A request for a recall in a format."""
+    """Returns a recall request. `format`: "text" or "images"."""
     given = query.model_dump(exclude_unset=True) if isinstance(query, RecallQuery) else {"query": query}
     return Request("POST", bank_path(bank, "recall"), body={**given, **fields, "format": format})
 
 
 def json_of(body: Mapping[str, object]) -> dict[str, object]:
-    """A body as it is sent: without the members that are None, times as text, values without the fields that were left
-    out."""
+    """Returns a body as JSON types: None members are omitted, times are RFC 3339 strings, and models contain only the
+    fields that were set."""
     return {name: _json(value) for name, value in body.items() if value is not None}
 
 
@@ -92,14 +90,14 @@ def _json(value: object) -> object:
 
 
 def read(kind: type[V], content: bytes) -> V:
-    """The value that an answer holds. Members that are not known are kept, and new names of known things are taken as
-    they are, so that a newer service can say more. Raises `InvalidResponse`."""
+    """Returns the value of a response. Unknown members and unknown enum values are kept, for compatibility with newer
+    services. Raises `InvalidResponse`."""
     try:
         return kind.model_validate_json(content, extra="allow", context=FROM_SERVICE)
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
-            raise InvalidResponse("the server answered with something that is not JSON; check the address") from error
+            raise InvalidResponse("the response of the server is not JSON; check the URL") from error
         raise InvalidResponse(
-            f"the service answered with something that is not a {kind.__name__} ({error}); "
-            "check the address, and that service and client have the same version"
+            f"the response of the service is not a valid {kind.__name__} ({error}); check the URL, and that service "
+            "and client have the same version"
         ) from error

@@ -1,6 +1,6 @@
-"""How calls are sent over HTTP: requests, what their responses mean, and when they are sent again.
+"""HTTP transport of the clients: options, request arguments, connection errors and retries.
 
-httpx and stamina are imported with the first client: they take longer than everything else here.
+httpx and stamina are imported with the first client, because importing them is slow.
 """
 
 from dataclasses import dataclass, field
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 FIRST_PAUSE_S = 0.1  # doubles with every retry
 LONGEST_PAUSE_S = 2.0
 CONNECT_S = 5.0
-#: Problems that another attempt does not mend.
+#: Problem types that are not retried.
 _LASTING = frozenset({"database-too-new", "plugin-broken", "embedder"})
 
 
 @dataclass(frozen=True)
 class ServiceOptions:
-    """Where a service is, and how long to wait for it. Raises `InvalidInput` for what is no address."""
+    """URL, API key and timeouts of a service. Raises `InvalidInput` for an invalid URL."""
 
-    #: Such as "http://127.0.0.1:8000".
-    url: str = field(repr=False)  # may hold a password
-    #: The key of the service, if one is set.
+    #: Base URL, such as "http://127.0.0.1:8765".
+    url: str = field(repr=False)  # may contain a password
+    #: API key of the service, if one is set.
     api_key: str | None = field(default=None, repr=False)
-    #: Seconds to wait for an answer. Sealing, ageing and context have longer.
+    #: Timeout of a request in seconds. Sealing, ageing and context have a longer one.
     timeout_s: float = 60.0
-    #: Seconds for which a call that fails is tried again.
+    #: Time for which failed calls are retried, in seconds.
     retry_for_s: float = 20.0
-    #: Requests at once; further ones wait.
+    #: Maximum number of concurrent requests; further ones wait.
     connections: int = 100
 
     def __post_init__(self) -> None:
@@ -46,16 +46,16 @@ class ServiceOptions:
             valid = False
         if not valid:
             shown = "this" if "@" in self.url else f"'{self.url}'"
-            raise InvalidInput(f"{shown} is no address of a service; write it like http://127.0.0.1:8000")
+            raise InvalidInput(f"{shown} is not the URL of a service; write it like http://127.0.0.1:8765")
 
     @property
     def address(self) -> str:
-        """The address without a user name and password; safe to show."""
+        """The URL without user name and password; safe to show."""
         parts = urlsplit(self.url)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
     def client_options(self) -> dict[str, Any]:
-        """Arguments of `httpx.Client` and `httpx.AsyncClient`."""
+        """Returns the arguments of `httpx.Client` and `httpx.AsyncClient`."""
         import httpx
 
         build_values()
@@ -64,7 +64,7 @@ class ServiceOptions:
         has_user = parts.username is not None
         return {
             "base_url": self.address,
-            # apart from the address, which httpx logs
+            # separate from the URL, which httpx logs
             "auth": (unquote(parts.username or ""), unquote(parts.password or "")) if has_user else None,
             "headers": {"Accept": "application/json", **authorization},
             "timeout": httpx.Timeout(self.timeout_s, connect=CONNECT_S, pool=None),
@@ -72,12 +72,13 @@ class ServiceOptions:
         }
 
     def attempts(self) -> Any:
-        """The attempts of a call: an iterator of context managers, asynchronous as well."""
+        """Returns an iterator of context managers, one per attempt at a call; it can also be iterated
+        asynchronously."""
         import stamina
 
         return stamina.retry_context(
             _is_worth_another,
-            attempts=None,  # the time decides
+            attempts=None,  # limited by time only
             timeout=self.retry_for_s,
             wait_initial=FIRST_PAUSE_S,
             wait_max=LONGEST_PAUSE_S,
@@ -86,7 +87,7 @@ class ServiceOptions:
 
 
 def request_arguments(request: Request) -> dict[str, Any]:
-    """Arguments of `httpx.Client.request`."""
+    """Returns the arguments of `httpx.Client.request`."""
     headers = {} if request.idempotency_key is None else {"Idempotency-Key": request.idempotency_key}
     arguments: dict[str, Any] = {"method": request.method, "url": request.path, "headers": headers}
     parameters = {name: value for name, value in request.parameters.items() if value is not None}
@@ -102,20 +103,20 @@ def request_arguments(request: Request) -> dict[str, Any]:
 
 
 def connection_error(error: "httpx.HTTPError", url: str, request: Request) -> Unavailable:
-    """The error for a request without a response."""
+    """Returns the error for a request without a response. `url`: shown in the message."""
     import httpx
 
     key = request.idempotency_key
-    again = "" if key is None else f"; sending it again with idempotency_key='{key}' does nothing twice"
+    again = "" if key is None else f"; to retry safely, repeat the call with idempotency_key='{key}'"
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return Unreachable(f"there is no service at {url} ({error}); start it with 'foxing serve'")
     if isinstance(error, httpx.TimeoutException):
-        return TimedOut(f"the service at {url} did not answer in time{again}")
+        return TimedOut(f"the service at {url} did not respond in time{again}")
     return Unreachable(f"the connection to {url} broke ({error or type(error).__name__}){again}")
 
 
 def _is_worth_another(error: Exception) -> bool:
-    """Whether a call is tried again: every call may be, because none does anything twice."""
+    """Returns True if a call is retried after `error`; all calls are idempotent."""
     worth = isinstance(error, Unavailable) and not isinstance(error, TimedOut) and error.problem not in _LASTING
     if worth:
         _keep_stdout_clean()
@@ -124,8 +125,8 @@ def _is_worth_another(error: Exception) -> bool:
 
 @cache
 def _keep_stdout_clean() -> None:
-    """Removes structlog from stamina's hooks, unless the program has configured it. stamina uses it wherever it is
-    installed, as it is with Foxing, and unconfigured it prints to stdout."""
+    """Removes structlog from stamina's hooks unless the program has configured it. stamina uses structlog if it is
+    installed, and unconfigured structlog prints to stdout."""
     from stamina.instrumentation import StructlogOnRetryHook, get_on_retry_hooks, set_on_retry_hooks
 
     try:

@@ -1,1 +1,1 @@
-"""What the adapters of all frameworks share: tested versions, exact JSON, calls in sequence, transcripts."""
+"""Shared parts of the framework integrations: tested versions, exact JSON, call sequences, transcripts."""

@@ -1,4 +1,4 @@
-"""Splitting what is written into requests that a service takes."""
+"""Batches of items that fit into a request."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,12 +7,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 MOST_IN_A_REQUEST = 1_000
-#: A service takes 4 MiB by default.
+#: The service accepts 4 MiB by default.
 REQUEST_BYTES = 3 << 20
 
 
 def batches(items: Iterable[T]) -> Iterator[list[T]]:
-    """The items in lists, each of which fits into a request. `items`: what is written, as JSON."""
+    """Yields `items`, which are JSON values, in lists that fit into a request."""
     batch: list[T] = []
     size = 0
     for item in items:

@@ -1,6 +1,6 @@
-"""Several calls that depend on each other, written once for synchronous and asynchronous callers.
+"""Sequences of dependent calls, written once for synchronous and asynchronous callers.
 
-A function yields calls, receives their answers and returns a result; `run` and `run_async` carry it out:
+A generator yields calls, receives their results and returns a result; `run` and `run_async` execute it:
 
     def number_of_notes(bank: str) -> CallSequence[int]:
         found = yield from ask(lambda memory: memory.records.search(bank, namespace=["notes"]))
@@ -19,18 +19,18 @@ from foxing.renderer.errors import FoxingError
 M = TypeVar("M")
 R = TypeVar("R")
 
-#: Calls whose answers lead to an `R`.
+#: A generator of calls that returns an `R`.
 CallSequence: TypeAlias = Generator[Call[Any], Any, R]
 
 
 def ask(call: Call[R]) -> CallSequence[R]:
-    """The answer to a call. Raises what it raises."""
+    """Yields a call and returns its result. Raises the errors of the call."""
     answer: R = yield call
     return answer
 
 
 def ask_or(missing: M, call: Call[R]) -> CallSequence[R | M]:
-    """The same, or `missing` where the bank, or what is asked for, does not exist."""
+    """Yields a call and returns its result, or `missing` if the call raises `NotFound`."""
     try:
         return (yield from ask(call))
     except NotFound:
@@ -38,7 +38,7 @@ def ask_or(missing: M, call: Call[R]) -> CallSequence[R | M]:
 
 
 def run(connection: Connection, sequence: CallSequence[R]) -> R:
-    """The result of the calls. Raises what they do not handle."""
+    """Runs a sequence and returns its result. Raises the errors of its calls that it does not handle."""
     resume: Callable[[], Call[Any]] = partial(next, sequence)
     with closing(sequence):
         while True:
@@ -54,7 +54,7 @@ def run(connection: Connection, sequence: CallSequence[R]) -> R:
 
 
 async def run_async(connection: Connection, sequence: CallSequence[R]) -> R:
-    """The same without blocking the event loop. A sequence that is cancelled is closed."""
+    """Like `run`, without blocking the event loop. Closes the sequence if it is cancelled."""
     resume: Callable[[], Call[Any]] = partial(next, sequence)
     with closing(sequence):
         while True:

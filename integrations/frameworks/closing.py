@@ -1,4 +1,4 @@
-"""What an adapter opened, closed with it."""
+"""Mixins for adapters that own a connection."""
 
 from types import TracebackType
 from typing import Self
@@ -7,12 +7,12 @@ from foxing.integrations.client import Connection
 
 
 class Closing:
-    """An adapter that holds a connection; close it, or use it in a `with` block."""
+    """Mixin of adapters with a connection: `close` and the `with` statement."""
 
     connection: Connection
 
     def close(self) -> None:
-        """Closes what was opened for it; a `Memory` that was given stays open."""
+        """Closes the connection. A `Memory` passed by the caller stays open."""
         self.connection.close()
 
     def __enter__(self) -> Self:
@@ -25,12 +25,12 @@ class Closing:
 
 
 class AsyncClosing:
-    """The same for an `async with` block."""
+    """Mixin of adapters with a connection: `aclose` and the `async with` statement."""
 
     connection: Connection
 
     async def aclose(self) -> None:
-        """Closes what was opened for it on this event loop; a `Memory` that was given stays open."""
+        """Closes the connection on this event loop. A `Memory` passed by the caller stays open."""
         await self.connection.close_async()
 
     async def __aenter__(self) -> Self:

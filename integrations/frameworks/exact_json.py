@@ -1,4 +1,4 @@
-"""Values of frameworks as JSON that comes back the same."""
+"""Lossless conversion of framework values to JSON."""
 
 import math
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from foxing.memory.errors import InvalidInput
 
 
 def exact_json(value: object, what: str = "the value") -> JsonValue:
-    """A copy of `value` in JSON's own types. Tuples become lists, members of string and number enums their values.
+    """Returns a copy of `value` in JSON types. Tuples become lists, and string and number enums their values.
 
-    Raises `InvalidInput` for anything that would not come back as it is. `what`: names the value in the error.
+    Raises `InvalidInput` for a value that JSON cannot represent exactly. `what`: name of the value in the message.
     """
     try:
         return _copy(value, what)
@@ -28,14 +28,14 @@ def _copy(value: object, what: str) -> JsonValue:
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidInput(f"{what} is {value}, which JSON does not have; store it as a string")
+            raise InvalidInput(f"{what} is {value}, which JSON cannot represent; store it as a string")
         return float(value)
     if isinstance(value, Mapping):
         return {_key(key, what): _copy(inner, f"{what}.{key}") for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_copy(inner, f"{what}[{number}]") for number, inner in enumerate(value)]
     kind = type(value).__name__
-    raise InvalidInput(f"{what} is of type {kind}, which JSON does not have; convert it first")
+    raise InvalidInput(f"{what} is of type {kind}, which JSON cannot represent; convert it first")
 
 
 def _key(key: object, what: str) -> str:
@@ -48,6 +48,6 @@ def _text(text: str, what: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        reason = "contains half of a surrogate pair; give valid Unicode"
+        reason = "contains a lone surrogate; use valid Unicode"
         raise InvalidInput(f"{what} {reason}") from error
     return text

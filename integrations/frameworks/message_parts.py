@@ -1,4 +1,4 @@
-"""What is said in a framework's items, as messages to remember."""
+"""Messages to remember, built from the items of a framework."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ _MOST_NAME_CHARS = 200
 
 
 def message(role: Role, parts: Sequence[Part], name: object = None) -> Fields | None:
-    """A message of these parts; None if there are none. A name that messages cannot have is left out."""
+    """Returns a message with these parts; None if there are none. An invalid `name` is omitted."""
     if not parts:
         return None
     said: Fields = {"role": role, "content": list(parts)}
@@ -23,12 +23,13 @@ def message(role: Role, parts: Sequence[Part], name: object = None) -> Fields | 
 
 
 def text(value: object) -> list[Part]:
-    """A text part; nothing for a blank text, and for what is no text."""
+    """Returns a list with one text part; empty for a blank string or another type."""
     return [{"type": "text", "text": value}] if isinstance(value, str) and value.strip() else []
 
 
 def tool_call(call_id: object, name: object, arguments: object) -> list[Part]:
-    """A tool call. `arguments`: an object, or a string that holds one."""
+    """Returns a list with one tool call part; a text part if its id or name is invalid. `arguments`: a mapping, or a
+    JSON string."""
     given = {str(key): value for key, value in arguments.items()} if isinstance(arguments, Mapping) else arguments
     if _is_name(call_id) and _is_name(name) and isinstance(given, str | dict):
         return [{"type": "tool_call", "id": str(call_id), "name": str(name), "arguments": given}]
@@ -36,14 +37,14 @@ def tool_call(call_id: object, name: object, arguments: object) -> list[Part]:
 
 
 def tool_result(call_id: object, content: str, *, failed: bool = False) -> list[Part]:
-    """What a tool answered."""
+    """Returns a list with one tool result part; a text part if its id is invalid."""
     if _is_name(call_id):
         return [{"type": "tool_result", "id": str(call_id), "content": content, "is_error": failed}]
     return text(content)
 
 
 def texts(content: object) -> str:
-    """The text of a content: a string, or a list of blocks with a `text` each. Other blocks are passed over."""
+    """Returns the text of a content: a string, or a list of blocks with `text`. Other blocks are ignored."""
     if isinstance(content, str):
         return content
     if not isinstance(content, Sequence):
@@ -53,5 +54,5 @@ def texts(content: object) -> str:
 
 
 def _is_name(value: object) -> bool:
-    """Whether messages can have it as a name or an id."""
+    """Returns True if `value` is valid as a name or an id."""
     return isinstance(value, str) and 1 <= len(value) <= _MOST_NAME_CHARS and min(value) >= " "

@@ -1,4 +1,4 @@
-"""A conversation that a framework gets back exactly, and that the memory remembers."""
+"""Transcript of a conversation: stored exactly as records, and remembered as messages."""
 
 import hashlib
 import json
@@ -19,12 +19,12 @@ from foxing.memory.values.reports import ErasureReport
 from .batches import batches
 from .call_sequences import CallSequence, ask, ask_or
 
-#: Seconds for which adding the same items again, after a failure, counts as another attempt.
+#: Time within which adding the same items again after a failure is a retry of the same write, in seconds.
 ANOTHER_ATTEMPT_S = 300.0
 MOST_AT_ONCE = 500
 MOST_FAILED = 1_000
 
-#: Whether what is said is stored as messages: not at all, until it is removed from the conversation, or "always".
+#: Storing of items as messages: False for none, True until they are removed from the conversation, or "always".
 Remember = bool | Literal["always"]
 
 
@@ -32,35 +32,34 @@ Remember = bool | Literal["always"]
 class TranscriptItem:
     """An item of a conversation."""
 
-    #: The item itself, which comes back exactly.
+    #: The item, stored exactly.
     value: JsonValue
-    #: What is said in it, to be remembered; None for nothing.
+    #: The message to remember; None for none.
     message: Fields | None
 
 
 class Transcript:
-    """The items of one conversation, kept as records in the order in which they were added. What is said in them is
-    stored as messages of a thread as well, which recall finds and which age. Removing items erases these messages for
-    good, unless they are to stay remembered.
+    """The items of one conversation, stored as records in the order in which they were added. Their text is also stored
+    as messages of a thread, which can be recalled and which age. Removing items permanently erases these messages,
+    unless `remember` is "always".
 
-    Adding fails as a whole or continues: after an error, adding the same items again is the same write, and stores
-    nothing twice. Several writers may add to one conversation; the items of a call stay together.
+    After an error of `add`, adding the same items again continues the same write and stores nothing twice. Several
+    writers may add to one conversation; the items of a call stay together.
     """
 
     def __init__(self, bank: str, framework: str, conversation: str, *, remember: Remember = True) -> None:
-        """`framework`: the namespace of its records. `conversation`: its id, also the name of the thread. `remember`:
-        whether to store messages, and whether they stay remembered after their items are removed. Raises
-        `InvalidInput` for an id that neither can have."""
+        """`framework`: first label of the records' namespace. `conversation`: id of the conversation and name of the
+        thread. `remember`: see `Remember`. Raises `InvalidInput` for an invalid id."""
         if not isinstance(conversation, str) or not 1 <= len(conversation) <= 200 or min(conversation) < " ":
             raise InvalidInput(
-                f"{conversation!r} is no id of a conversation: it has 1 to 200 characters and no control characters",
+                f"{conversation!r} is not a valid conversation id; use 1 to 200 characters without control characters",
             )
         self._bank = bank
         self._namespace = (framework, conversation)
         self._thread = conversation
         self._remember = bool(remember)
         self._erase = remember is True
-        #: Digest of items that could not be added → the id of that write, and when it failed.
+        #: Digest of items of a failed write → id of the write, and the time of the failure.
         self._failed: dict[bytes, tuple[str, float]] = {}
 
     def add(self, entries: Sequence[TranscriptItem]) -> CallSequence[None]:
@@ -80,7 +79,7 @@ class Transcript:
             raise
 
     def _write(self, write_id: str, entries: Sequence[TranscriptItem]) -> CallSequence[None]:
-        """Records first: they are what the framework must get back. A message has the key of its record as its id."""
+        """Writes the records and then the messages. The id of a message is the key of its record."""
         keyed = [(f"{write_id}-{number:06}", entry) for number, entry in enumerate(entries)]
         puts: list[Fields] = [
             {"op": "put", "namespace": self._namespace, "key": key, "value": entry.value, "text": ""}
@@ -95,7 +94,7 @@ class Transcript:
             yield from self._store(some, key)
 
     def items(self) -> CallSequence[list[JsonValue]]:
-        """All items, oldest first."""
+        """Returns all items, oldest first."""
         found: list[JsonValue] = []
         cursor: str | None = None
         while True:
@@ -106,12 +105,12 @@ class Transcript:
                 return found
 
     def latest(self, limit: int) -> CallSequence[list[JsonValue]]:
-        """The last `limit` items, oldest first."""
+        """Returns the last `limit` items, oldest first."""
         return [record.value for record in (yield from self._newest(limit))][::-1]
 
     def pop(self) -> CallSequence[JsonValue]:
-        """Removes and returns the last item, each to one caller only; None if there is none. Its message goes first, so
-        that what fails in between can be done again."""
+        """Removes and returns the last item; None if there is none. Concurrent callers get different items. Its message
+        is erased first, so that the call can be repeated after an error."""
         while True:
             newest = yield from self._newest(1)
             if not newest:
@@ -126,7 +125,7 @@ class Transcript:
             return record.value
 
     def clear(self) -> CallSequence[None]:
-        """Removes all items, and erases the messages of the thread first."""
+        """Erases the messages of the thread, and then removes all items."""
         if self._erase:
             yield from ask_or(None, lambda memory: memory.erase_thread(self._bank, self._thread))
         yield from self._write_records([{"op": "clear", "namespace": self._namespace}])
@@ -144,7 +143,7 @@ class Transcript:
         return found
 
     def _search(self, fields: RecordSearchFields) -> CallSequence[Records]:
-        """A part of the items; none if there is no bank yet."""
+        """Searches the items; returns none if the bank does not exist yet."""
         nothing = Records(records=[], next_cursor=None)
         own: RecordSearchFields = {**fields, "namespace": self._namespace, "exact": True}
         return ask_or(nothing, lambda memory: memory.records.search(self._bank, **own))

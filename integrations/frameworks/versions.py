@@ -1,4 +1,4 @@
-"""Which versions of each framework its adapter is tested with."""
+"""Versions of the frameworks that the integrations are tested with."""
 
 import re
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from types import MappingProxyType
 
 
 class UnsupportedFramework(ImportError):
-    """The framework is not installed, or not in a version that its adapter is tested with."""
+    """The framework is not installed, or its version is not supported."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """Versions of a distribution: from `lowest` on, below `below`."""
+    """Range of versions of a distribution: `lowest` and above, below `below`."""
 
     distribution: str
     lowest: str
@@ -21,11 +21,11 @@ class Range:
 
     @property
     def requirement(self) -> str:
-        """As in pyproject.toml."""
+        """The range as a requirement specifier."""
         return f"{self.distribution}>={self.lowest},<{self.below}"
 
 
-#: Folder of an adapter, whose extra has the same name → what it is tested with.
+#: Folder of an integration, which is also the name of its extra → versions that it is tested with.
 RANGES: Mapping[str, Range] = MappingProxyType(
     {
         "langgraph": Range("langgraph-checkpoint", "4.3", "5"),
@@ -38,22 +38,22 @@ RANGES: Mapping[str, Range] = MappingProxyType(
 
 
 def require(name: str) -> None:
-    """Raises `UnsupportedFramework` unless the framework of this adapter is installed in a tested version."""
+    """Raises `UnsupportedFramework` unless the framework of this integration is installed in a tested version."""
     tested = RANGES[name]
     install = f"pip install 'foxing[{name.replace('_', '-')}]'"
     try:
         installed = version(tested.distribution)
     except PackageNotFoundError as error:
         raise UnsupportedFramework(
-            f"foxing.integrations.{name} needs {tested.requirement}, which is not installed: {install}"
+            f"foxing.integrations.{name} requires {tested.requirement}, which is not installed; run: {install}"
         ) from error
     if not _release(tested.lowest) <= _release(installed) < _release(tested.below):
         raise UnsupportedFramework(
-            f"foxing.integrations.{name} is tested with {tested.requirement}, and {installed} is installed: {install}"
+            f"foxing.integrations.{name} requires {tested.requirement}, but {installed} is installed; run: {install}"
         )
 
 
 def _release(text: str) -> tuple[int, ...]:
-    """The numbers that a version begins with: "4.3.2rc1" → (4, 3, 2)."""
+    """Returns the leading numbers of a version: "4.3.2rc1" → (4, 3, 2)."""
     found = re.match(r"\d+(\.\d+)*", text)
     return tuple(int(number) for number in found.group().split(".")) if found else ()

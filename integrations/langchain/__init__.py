@@ -1,4 +1,4 @@
-"""LangChain: conversations kept exactly in a bank, and a retriever of what it remembers."""
+"""LangChain: chat message history stored exactly in a bank, and a retriever of remembered messages."""
 
 from foxing.integrations.frameworks.versions import require
 

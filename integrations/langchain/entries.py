@@ -1,4 +1,4 @@
-"""Messages of LangChain as items of a transcript, and back."""
+"""Conversion of LangChain messages to transcript items and back."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,31 +33,32 @@ _ROLES: Mapping[str, Role] = {
 
 
 def entries(messages: Sequence[BaseMessage]) -> list[TranscriptItem]:
-    """Raises `InvalidInput` for a message that would not come back."""
+    """Returns messages as transcript items. Raises `InvalidInput` for a message that cannot be restored exactly."""
     return [_entry(message, f"message {number}") for number, message in enumerate(messages)]
 
 
 def message_of(item: JsonValue) -> BaseMessage:
-    """The message that an item holds. Raises `InvalidInput` for what LangChain does not know."""
+    """Returns the message of an item. Raises `InvalidInput` if it is not a valid LangChain message."""
     try:
         if isinstance(item, dict):
             return messages_from_dict([item])[0]
     except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"this is no message that langchain-core knows: {error}") from error
-    raise InvalidInput("the history holds something that is not a message of LangChain")
+        raise InvalidInput(f"langchain-core cannot parse this message: {error}") from error
+    raise InvalidInput("the history contains an item that is not a LangChain message")
 
 
 def _entry(message: BaseMessage, what: str) -> TranscriptItem:
     if not isinstance(message, BaseMessage):
         kind = type(message).__name__
-        raise InvalidInput(f"{what} is of type {kind}; give messages of langchain_core.messages")
+        raise InvalidInput(f"{what} is of type {kind}; pass messages of langchain_core.messages")
     value = exact_json(message_to_dict(message), what)
     message_of(value)
     return TranscriptItem(value, _said(message))
 
 
 def _said(message: BaseMessage) -> Fields | None:
-    """Text, tool calls and what tools answer. Other blocks, such as images and reasoning, are passed over."""
+    """Returns the text, tool calls and tool results as a message to remember; None if there are none. Other blocks,
+    such as images and reasoning, are ignored."""
     text = message_parts.texts(message.content)
     if isinstance(message, ToolMessage):
         result = message_parts.tool_result(message.tool_call_id, text, failed=message.status == "error")

@@ -17,7 +17,7 @@ NAMESPACE = "langchain"
 
 
 class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
-    """A conversation of LangChain: its messages come back exactly, and what is said in them is remembered.
+    """A LangChain chat message history: messages are stored exactly, and their text is also remembered.
 
         history = FoxingChatMessageHistory.connect("http://127.0.0.1:8765", bank="agent-7", session_id="chat-1")
         history.add_user_message("hello")
@@ -26,12 +26,12 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
     """
 
     def __init__(self, connection: Connection, session_id: str, *, remember: Remember = True) -> None:
-        """`remember`: whether what is said is stored as messages of the bank as well, until the history is cleared, or
-        "always". Raises `InvalidInput` for a `session_id` that is empty, longer than 200 characters, or has control
+        """`remember`: also store the text as messages of the bank: False for never, True until the history is cleared,
+        or "always". Raises `InvalidInput` for a `session_id` that is empty, longer than 200 characters, or has control
         characters."""
-        #: The bank, for calls of other kinds.
+        #: Connection to the bank, for other calls.
         self.connection = connection
-        #: Id of the conversation; what is said in it is remembered in the thread of this name.
+        #: Id of the conversation and name of the thread of its remembered messages.
         self.session_id = session_id
         self._transcript = Transcript(connection.bank, NAMESPACE, session_id, remember=remember)
 
@@ -45,8 +45,8 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
         api_key: str | None = None,
         remember: Remember = True,
     ) -> Self:
-        """A conversation in the bank behind `target`: the address of a server, the URL or path of a database, or a
-        `Memory`. Nothing is opened before the first call. Raises `InvalidInput` for an invalid target, bank or id."""
+        """Returns a history in a bank of `target`: the URL of a service, the URL or path of a database, or a `Memory`.
+        Nothing is opened before the first call. Raises `InvalidInput` for an invalid target, bank or id."""
         return cls(connect(target, bank, api_key=api_key), session_id, remember=remember)
 
     @property
@@ -55,22 +55,22 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
         return [message_of(item) for item in run(self.connection, self._transcript.items())]
 
     async def aget_messages(self) -> list[BaseMessage]:
-        """The same without blocking the event loop."""
+        """Returns `messages` without blocking the event loop."""
         return [message_of(item) for item in await run_async(self.connection, self._transcript.items())]
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
-        """Adds messages, all or none. Raises `InvalidInput` for one that would not come back as it is."""
+        """Adds all messages or none. Raises `InvalidInput` for a message that cannot be restored exactly."""
         run(self.connection, self._transcript.add(entries(messages)))
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
-        """The same without blocking the event loop."""
+        """Adds messages without blocking the event loop; see `add_messages`."""
         await run_async(self.connection, self._transcript.add(entries(messages)))
 
     def clear(self) -> None:
-        """Removes all messages from the history, and erases the thread of this session for good: everything that was
-        said in it."""
+        """Removes all messages from the history, and permanently erases the thread of this session unless `remember` is
+        False or "always"."""
         run(self.connection, self._transcript.clear())
 
     async def aclear(self) -> None:
-        """The same without blocking the event loop."""
+        """Clears the history without blocking the event loop; see `clear`."""
         await run_async(self.connection, self._transcript.clear())

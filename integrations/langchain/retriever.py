@@ -1,4 +1,4 @@
-"""`BaseRetriever` on what a bank remembers."""
+"""`BaseRetriever` over the messages of a bank."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -32,37 +32,37 @@ class RetrieverFields(TypedDict, total=False):
 
 
 class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
-    """The messages that answer a query, as documents, the best first.
+    """A retriever that returns the messages that match a query as documents, best first.
 
         retriever = FoxingRetriever.connect("http://127.0.0.1:8765", bank="agent-7", k=5)
         documents = retriever.invoke("when do we ship Titan?")
 
-    A document holds the text as the memory still has it; its metadata says who said it and when, from which tier it was
-    read, how sure the reading is, and which share of it is left. Raises `FoxingError`.
+    The content of a document is the message as remembered now. Its metadata has the speaker, time, tier, confidence and
+    kept share of the message. Raises `FoxingError`.
     """
 
-    #: The bank, for calls of other kinds.
+    #: Connection to the bank, for other calls.
     connection: Connection = Field(exclude=True, repr=False)
-    #: Maximum number of documents, 1 to 500; `invoke(query, k=…)` replaces it.
+    #: Maximum number of documents, 1 to 500; `invoke(query, k=…)` overrides it.
     k: int = Field(default=4, ge=1, le=500)
-    #: Only messages of this thread.
+    #: Return only messages of this thread.
     thread: str | None = None
-    #: Only messages from then on: a time with a timezone, RFC 3339, or words such as “3 weeks ago”.
+    #: Start of the time window: a timezone-aware time, an RFC 3339 string, or words such as “3 weeks ago”.
     since: datetime | str | None = None
-    #: Only messages until then, in the same forms.
+    #: End of the time window, in the same formats.
     until: datetime | str | None = None
-    #: Members that the metadata of a message must have, with equal values.
+    #: Return only messages whose metadata has these values.
     message_metadata: Mapping[str, Scalar] | None = None
-    #: Messages before and after each match to return with it, 0 to 5.
+    #: Number of messages before and after each match to return with it, 0 to 5.
     neighbours: int = Field(default=0, ge=0, le=5)
-    #: Maximum of text tokens of all documents.
+    #: Maximum number of text tokens of all documents.
     max_tokens: int | None = Field(default=None, ge=1)
 
     @classmethod
     def connect(
         cls, target: Target, bank: str, *, api_key: str | None = None, **fields: Unpack[RetrieverFields]
     ) -> Self:
-        """A retriever of the bank behind `target`: the address of a server, the URL or path of a database, or a
+        """Returns a retriever for a bank of `target`: the URL of a service, the URL or path of a database, or a
         `Memory`. Nothing is opened before the first call. Raises `InvalidInput` for an invalid target or bank, and
         pydantic's `ValidationError` for invalid fields."""
         return cls(connection=connect(target, bank, api_key=api_key), **fields)

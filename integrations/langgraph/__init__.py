@@ -1,4 +1,4 @@
-"""LangGraph's store: long-term memory of graphs, kept exactly in a bank."""
+"""LangGraph store: long-term memory of graphs, stored exactly in a bank."""
 
 from foxing.integrations.frameworks.versions import require
 

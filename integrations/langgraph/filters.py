@@ -1,4 +1,4 @@
-"""LangGraph's filters as conditions on records."""
+"""Conversion of LangGraph filters to conditions on records."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -18,7 +18,7 @@ _OPERATORS: Mapping[str, Literal["eq", "ne", "gt", "gte", "lt", "lte"]] = {
 
 
 def conditions(filter: Mapping[str, object] | None) -> list[Fields]:
-    """The conditions that a filter sets. Raises `InvalidInput` for operators that LangGraph does not have."""
+    """Returns the conditions of a filter. Raises `InvalidInput` for an unknown operator."""
     return [condition for member, wanted in (filter or {}).items() for condition in _of_member(member, wanted)]
 
 
@@ -29,8 +29,8 @@ def _of_member(member: str, wanted: object) -> list[Fields]:
     if unknown or not wanted:
         names = ", ".join(_OPERATORS)
         raise InvalidInput(
-            f"filter.{member}: '{', '.join(unknown)}' is not an operator; there are {names}. "
-            "To compare with an object write {'$eq': {…}}",
+            f"filter.{member}: '{', '.join(unknown)}' is not an operator; the operators are {names}. "
+            "To compare with an object, write {'$eq': {…}}",
         )
     return [
         {"member": member, "op": _OPERATORS[operator], "value": exact_json(value, f"filter.{member}.{operator}")}

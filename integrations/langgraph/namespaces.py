@@ -1,4 +1,4 @@
-"""Which namespaces an operation asks for."""
+"""Matching of namespaces in `ListNamespacesOp`."""
 
 from collections.abc import Iterable
 from itertools import takewhile
@@ -9,13 +9,14 @@ ANY = "*"
 
 
 def literal_prefix(op: ListNamespacesOp) -> tuple[str, ...]:
-    """The longest labels that all namespaces asked for begin with."""
+    """Returns the longest prefix without wildcards that all matching namespaces have."""
     paths = (_path(condition) for condition in op.match_conditions or () if condition.match_type == "prefix")
     return max((tuple(takewhile(lambda label: label != ANY, path)) for path in paths), key=len, default=())
 
 
 def listed(namespaces: Iterable[tuple[str, ...]], op: ListNamespacesOp) -> list[tuple[str, ...]]:
-    """Those that meet all conditions, cut to the depth asked for, each once, in alphabetical order."""
+    """Returns the namespaces that match all conditions, truncated to `max_depth`, without duplicates, in alphabetical
+    order."""
     found = (each for each in namespaces if all(_matches(each, condition) for condition in op.match_conditions or ()))
     return sorted({each if op.max_depth is None else each[: op.max_depth] for each in found})
 
@@ -29,5 +30,5 @@ def _matches(namespace: tuple[str, ...], condition: MatchCondition) -> bool:
 
 
 def _path(condition: MatchCondition) -> tuple[str, ...]:
-    """The labels; a single one may be given as it is."""
+    """Returns the labels of a condition, whose path may also be a single label."""
     return (condition.path,) if isinstance(condition.path, str) else tuple(condition.path)

@@ -1,7 +1,7 @@
-"""LangGraph's operations as calls on records.
+"""LangGraph operations as calls on records.
 
-Items are records below the namespace "langgraph", which LangGraph keeps from its users, so that no other records of the
-bank are seen.
+Items are records below the namespace "langgraph", so that operations cannot access other records of the bank. LangGraph
+reserves this label.
 """
 
 from collections.abc import Sequence
@@ -41,15 +41,16 @@ Address: TypeAlias = tuple[tuple[str, ...], str]
 
 
 class Operations:
-    """What operations do in a bank."""
+    """Executes LangGraph operations on the records of a bank."""
 
     def __init__(self, bank: str, fields: tuple[str, ...] | None) -> None:
-        """`fields`: paths of the values that queries look at; None for all strings."""
+        """`fields`: paths of the values that queries search; None for all strings."""
         self._bank = bank
         self._fields = fields
 
     def results(self, ops: Sequence[Op]) -> CallSequence[list[Result]]:
-        """The results in the order of the operations; reads come before writes. Nothing is done if one is invalid."""
+        """Executes operations and returns their results in order. Reads run before writes. Nothing is executed if an
+        operation is invalid."""
         for op in ops:
             validate_op_namespace(op)
         writes = [self._write(op) for op in ops if isinstance(op, PutOp)]
@@ -82,7 +83,7 @@ class Operations:
         write: Fields = {"op": "put", "namespace": namespace, "key": op.key, "value": value}
         if op.ttl is not None:
             if not op.ttl > 0:
-                raise InvalidInput(f"ttl is {op.ttl} minutes; give more than 0, or None for ever")
+                raise InvalidInput(f"ttl is {op.ttl} minutes; it must be more than 0, or None for no expiry")
             write["ttl_s"] = op.ttl * 60
         paths = self._fields if op.index is None else op.index or ()
         if paths is not None:
@@ -98,7 +99,7 @@ class Operations:
 
     def _search(self, op: SearchOp, fields: RecordSearchFields) -> CallSequence[list[Record]]:
         if op.limit < 0 or op.offset < 0:
-            raise InvalidInput(f"limit is {op.limit} and offset {op.offset}; give 0 or more")
+            raise InvalidInput(f"limit is {op.limit} and offset {op.offset}; both must be 0 or more")
         namespace = (ROOT, *op.namespace_prefix)
         wanted = op.offset + op.limit
         if op.query is None or not op.query.strip():
@@ -113,7 +114,7 @@ class Operations:
         return found[op.offset : wanted]
 
     def _collect(self, fields: RecordSearchFields, limit: int) -> CallSequence[list[Record]]:
-        """Up to `limit` records, of as many answers as that takes."""
+        """Returns up to `limit` records, from as many requests as necessary."""
         found: list[Record] = []
         while len(found) < limit:
             fields = {**fields, "limit": min(MOST_AT_ONCE, limit - len(found))}
@@ -136,7 +137,7 @@ class Operations:
                 return list(islice(listed(found, op), op.offset, op.offset + op.limit))
 
     def _refresh(self, records: Sequence[Record]) -> CallSequence[None]:
-        """Lets those that expire live on. Others are left out, so that reading them writes nothing."""
+        """Restarts the TTL of records that expire. Other records are skipped, so that reading them causes no write."""
         keys = list(dict.fromkeys(_address(record) for record in records if record.expires_at is not None))
         for start in range(0, len(keys), MOST_IN_A_REQUEST):
             yield from self._get_records(keys[start : start + MOST_IN_A_REQUEST], refresh_ttl=True)
@@ -169,7 +170,7 @@ def _address(record: Record) -> Address:
 
 
 def _of_kind(ops: Sequence[Op], kind: type[Kind]) -> list[tuple[int, Kind]]:
-    """The operations of one kind, each with its place."""
+    """Returns the operations of one type, each with its index in `ops`."""
     return [(number, op) for number, op in enumerate(ops) if isinstance(op, kind)]
 
 

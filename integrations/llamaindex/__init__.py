@@ -1,4 +1,4 @@
-"""LlamaIndex: a memory block on what a bank remembers, as text or page images."""
+"""LlamaIndex: a memory block over a bank, with recalled messages as text or page images."""
 
 from foxing.integrations.frameworks.versions import require
 

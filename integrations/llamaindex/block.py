@@ -1,4 +1,4 @@
-"""`BaseMemoryBlock` on a bank."""
+"""`BaseMemoryBlock` over a bank."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from foxing.memory.values.recall import ImageQueryFields
 from .entries import said, text_of
 
 MOST_QUERY_CHARS = 10_000
-#: Seconds for which putting the same messages again, after a failure, counts as another attempt.
+#: Time within which putting the same messages again after a failure is a retry of the same write, in seconds.
 ANOTHER_ATTEMPT_S = 300.0
 MOST_FAILED = 1_000
 IMAGE_TOKENS = 256
@@ -42,7 +42,7 @@ class BlockFields(TypedDict, total=False):
 
 
 class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock]]):
-    """What a bank remembers of the last user message, as text or page images; what is put is remembered.
+    """A memory block that recalls messages for the last user message, as text or page images, and stores new messages.
 
         block = FoxingMemoryBlock.connect("http://127.0.0.1:8765", bank="agent-7")
         memory = Memory.from_defaults(memory_blocks=[block])
@@ -51,20 +51,20 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
     """
 
     name: str = "foxing"
-    #: The bank, for calls of other kinds.
+    #: Connection to the bank, for other calls.
     connection: Connection = Field(exclude=True, repr=False)
     #: Maximum number of messages to recall, 1 to 500.
     k: int = Field(default=4, ge=1, le=500)
-    #: Only messages of this thread; also where messages go that `Memory` gives no session.
+    #: Recall only messages of this thread; also the thread of stored messages without a session.
     thread: str | None = None
-    #: Model that looks at page images; None for text.
+    #: Name of the reader of page images; None for text.
     reader: str | None = None
-    #: Digest of messages that could not be put → the id of that write, and when it failed.
+    #: Digest of messages of a failed write → id of the write, and the time of the failure.
     _failed: dict[str, tuple[str, float]] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def connect(cls, target: Target, bank: str, *, api_key: str | None = None, **fields: Unpack[BlockFields]) -> Self:
-        """A block on the bank behind `target`: the address of a server, the URL or path of a database, or a `Memory`.
+        """Returns a block for a bank of `target`: the URL of a service, the URL or path of a database, or a `Memory`.
         Nothing is opened before the first call. Raises `InvalidInput` for an invalid target or bank, and pydantic's
         `ValidationError` for invalid fields."""
         return cls(connection=connect(target, bank, api_key=api_key), **fields)
@@ -80,14 +80,14 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
             return []
 
     async def _recalled(self, query: str) -> list[ContentBlock]:
-        """Raises `NotFound` if there is no bank yet."""
+        """Returns the recalled messages as blocks. Raises `NotFound` if the bank does not exist yet."""
         bank, run = self.connection.bank, self.connection.run_async
         if self.reader is None:
             text = await run(lambda memory: memory.recall(bank, query, limit=self.k, thread=self.thread))
             return list(map(_text, text.spans))
         fields: ImageQueryFields = {"limit": self.k, "thread": self.thread, "reader": self.reader}
         found = await run(lambda memory: memory.recall_images(bank, query, **fields))
-        # A URL, because the template of `Memory` passes over images that are bytes.
+        # A data URL, because the template of `Memory` ignores images given as bytes.
         images = [ImageBlock(url=f"data:{each.media_type};base64,{each.data}") for each in found.images]
         return [*images, *map(_text, found.open_spans)]
 
@@ -118,8 +118,8 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         await self.connection.run_async(lambda memory: memory.store(bank, messages, idempotency_key=key))
 
     async def atruncate(self, content: list[ContentBlock], tokens_to_truncate: int) -> list[ContentBlock] | None:
-        """Leaves out blocks from the end, the worst matches first; None if none is left. Texts count a token for four
-        characters, images 256."""
+        """Removes blocks from the end, worst matches first, and returns the remaining ones; None if none remain. A text
+        counts one token per four characters, an image 256."""
         kept = list(content)
         while kept and tokens_to_truncate > 0:
             last = kept.pop()

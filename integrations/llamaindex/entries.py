@@ -1,4 +1,4 @@
-"""Messages of LlamaIndex as messages to remember."""
+"""Conversion of LlamaIndex messages to messages to remember."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,18 +30,18 @@ _ROLES: Mapping[MessageRole, Role] = {
 
 
 def text_of(message: ChatMessage) -> str:
-    """Its text blocks, a line each."""
+    """Returns the text blocks of a message, one per line."""
     return "\n".join(block.text for block in message.blocks if isinstance(block, TextBlock))
 
 
 def said(messages: Sequence[ChatMessage]) -> list[tuple[str | None, Fields]]:
-    """(session, message) of each message that says something. Other blocks than text and tool calls are named in
-    brackets. Raises `InvalidInput` for what is no message."""
+    """Returns (session, message to remember) for each message that is not empty. Blocks other than text and tool calls
+    are replaced by their type in brackets. Raises `InvalidInput` for an item that is not a message."""
     found = []
     for number, message in enumerate(messages):
         if not isinstance(message, ChatMessage):
             kind = type(message).__name__
-            raise InvalidInput(f"message {number} is of type {kind}; give messages of LlamaIndex")
+            raise InvalidInput(f"message {number} is of type {kind}; pass LlamaIndex messages")
         new = _message(message)
         session = message.additional_kwargs.get("session_id")
         if new is not None:
@@ -66,7 +66,7 @@ def _message(message: ChatMessage) -> Fields | None:
 
 
 def _lines(block: object) -> list[str]:
-    """The text of a block, and of the blocks in it; the kind of any other in brackets."""
+    """Returns the text of a block and its nested blocks; the type of any other block in brackets."""
     if isinstance(block, TextBlock):
         return [block.text]
     if isinstance(block, CitableBlock):
@@ -77,5 +77,5 @@ def _lines(block: object) -> list[str]:
 
 
 def _plain(arguments: Mapping[str, object] | str) -> object:
-    """The arguments of a tool call in JSON; values of other kinds, such as times, as text."""
+    """Returns the arguments of a tool call as JSON types; other values, such as times, as strings."""
     return arguments if isinstance(arguments, str) else json.loads(json.dumps(arguments, default=str))

@@ -1,4 +1,4 @@
-"""An MCP server: what the model of any MCP client remembers and recalls. Needs the extra `mcp`.
+"""MCP server: long-term memory for the models of MCP clients. Requires the extra `mcp`.
 
-`server.make_server` makes it, `app` mounts it in the service, `command` runs it over stdin and stdout.
+`server.make_server` creates it, `app` mounts it in the service, `command` runs it over stdin and stdout.
 """

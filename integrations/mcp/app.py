@@ -1,4 +1,4 @@
-"""The server mounted in the service, as streamable HTTP: /x/mcp/<bank>. The service checks the API key before it."""
+"""The MCP server mounted in the service, as streamable HTTP at /x/mcp/<bank>, behind the service's authentication."""
 
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,8 @@ PATH = "/{bank}"
 
 
 def make_app(memory: "Memory") -> Starlette:
-    """The application. Requests are independent of each other, so that any replica may answer. Without the extra it
-    says what to install."""
+    """Returns the application. It is stateless, so that any replica can serve a request. If the extra is not installed,
+    all requests get a problem document."""
     try:
         from mcp.server.transport_security import TransportSecuritySettings
 
@@ -26,10 +26,10 @@ def make_app(memory: "Memory") -> Starlette:
     app = make_server(by_address(memory)).streamable_http_app(
         streamable_http_path=PATH,
         stateless_http=True,
-        # the service checks the host and the origin of a request
+        # the service checks `Host` and `Origin`
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    # The package would open a stream of events that never sends one, as there are no sessions.
+    # Without sessions, the event stream that the package offers on GET would never send anything.
     app.router.routes.insert(0, Route(PATH, _no_stream, methods=["GET"]))
     return app
 
@@ -39,7 +39,7 @@ async def _no_stream(request: Request) -> JSONResponse:
         "type": "urn:foxing:problem:method-not-allowed",
         "title": "The path does not support this method",
         "status": 405,
-        "detail": "this MCP server sends nothing but answers, so there is no stream to GET; send requests by POST",
+        "detail": "this MCP server only sends responses, so it has no event stream to GET; send requests by POST",
     }
     return JSONResponse(problem, 405, {"Allow": "POST"}, "application/problem+json")
 

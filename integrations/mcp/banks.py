@@ -1,4 +1,4 @@
-"""Which bank a request is about: the one that the server is for, or the one that its address names."""
+"""Selection of the bank of a request: a fixed bank, or the bank in the path of the request."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -13,28 +13,29 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-#: Returns the connection to the bank of the request that is being answered. Raises `FoxingError`.
+#: Returns the connection to the bank of the current request. Raises `FoxingError`.
 ConnectionOf: TypeAlias = Callable[[], Connection]
 
-#: A call of a memory or a client, and the bank that it is about.
+#: A function that calls a method of a memory or a client for a bank.
 BankCall: TypeAlias = Callable[["Memory | Client", str], R]
 
-#: The bank that the address of the present request names.
+#: The bank in the path of the current request.
 _bank: ContextVar[str] = ContextVar("bank", default="")
 
 
 def fixed(connection: Connection) -> ConnectionOf:
-    """The same bank for every request."""
+    """Returns a `ConnectionOf` with the same connection for every request."""
     return lambda: connection
 
 
 def by_address(target: Target) -> ConnectionOf:
-    """The bank that `note_bank` has seen. `target`: what holds the banks."""
+    """Returns a `ConnectionOf` to the bank recorded by `note_bank`. `target`: the service, database or memory of the
+    banks."""
     return lambda: connect(target, _bank.get())
 
 
 async def note_bank(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Middleware: keeps the bank that ends the path of a request while it is answered."""
+    """Middleware that records the bank in the path of a request."""
     request = ctx.request
     token = _bank.set("" if request is None else str(request.path_params.get("bank", "")))
     try:
@@ -44,6 +45,6 @@ async def note_bank(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
 
 
 async def answer_of(connection_of: ConnectionOf, call: BankCall[R]) -> R:
-    """The answer to a call about the bank of the request. Raises what it raises."""
+    """Runs a call for the bank of the current request and returns its result. Raises the errors of the call."""
     connection = connection_of()
     return await connection.run_async(lambda memory: call(memory, connection.bank))

@@ -1,4 +1,4 @@
-"""`foxing mcp`: the server over stdin and stdout, for clients that start it themselves."""
+"""`foxing mcp`: the MCP server over stdin and stdout, for clients that start it as a process."""
 
 import logging
 from collections.abc import Iterator
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from foxing.memory import Memory
 
 
-#: Seconds for which a call of a service that is down is tried again: a model waits for the answer.
+#: Time for which calls to an unavailable service are retried, in seconds; short because a model is waiting.
 RETRY_FOR_S = 5.0
 
 log = logging.getLogger(__name__)
 
 
 class CommandState(Protocol):
-    """What the command line hands to its commands."""
+    """State that the CLI passes to its commands."""
 
     def memory(self, *, create: bool = False) -> "AbstractContextManager[Memory]":
-        """The memory that the settings name, closed on exit. `create`: whether a database that does not exist is
-        created."""
+        """Opens the memory of the settings and closes it on exit. `create`: create the database if it does not
+        exist."""
 
     def settings(self) -> Any:
-        """The effective settings."""
+        """Returns the effective settings."""
 
 
 def mcp(
@@ -35,17 +35,19 @@ def mcp(
     service: Annotated[
         str | None,
         typer.Argument(
-            help="Address of a running service, such as http://127.0.0.1:8765. Default: the database of the settings, "
+            help="URL of a running service, such as http://127.0.0.1:8765. Default: open the database of the settings "
             "in this process.",
             show_default=False,
         ),
     ] = None,
     bank: Annotated[
-        str, typer.Option("--bank", "-b", help="Name of the bank, created with its first message.")
+        str, typer.Option("--bank", "-b", help="Name of the bank. It is created with the first message.")
     ] = "main",
 ) -> None:
-    """Run an MCP server over stdin and stdout, for Claude Desktop, Claude Code, Cursor, VS Code and other clients. The
-    API key of a service comes from the settings. Needs the extra 'mcp'."""
+    """Run an MCP server over stdin and stdout, for Claude Desktop, Claude Code, Cursor, VS Code and other clients.
+
+    The API key of a service is read from the settings. Requires the extra 'mcp'.
+    """
     from foxing.renderer import PluginError
 
     try:
@@ -59,7 +61,7 @@ def mcp(
 
 @contextmanager
 def _connected(state: CommandState, service: str | None, bank: str) -> "Iterator[Connection]":
-    """The bank, of a service or of the memory that the settings name. Raises `FoxingError`."""
+    """Connects to the bank of a service, or of the memory of the settings. Raises `FoxingError`."""
     from foxing.integrations.client import ServiceOptions, connect
 
     if service is not None:
@@ -77,7 +79,7 @@ def _connected(state: CommandState, service: str | None, bank: str) -> "Iterator
 
 @contextmanager
 def _ticking(memory: "Memory", settings: Any) -> Iterator[None]:
-    """Seals and ages what is due, as the clock of a service does, in a thread until the block ends."""
+    """Runs ageing ticks in a thread until the block ends, as the scheduler of a service does."""
     ended = Event()
 
     def tick() -> None:
@@ -88,7 +90,7 @@ def _ticking(memory: "Memory", settings: Any) -> Iterator[None]:
                 memory.tick()
             except FoxingError as error:
                 if not ended.is_set():
-                    log.warning("ageing failed, and is tried again: %s", error)
+                    log.warning("ageing failed and will be retried: %s", error)
 
     thread = Thread(target=tick, name="clock", daemon=True)
     if settings.ageing_enabled:

@@ -1,4 +1,4 @@
-"""The prompts: what a user can insert by name."""
+"""MCP prompts, which a user can insert by name."""
 
 from typing import Annotated
 
@@ -12,21 +12,21 @@ CATCH_UP_TOKENS = 4_000
 
 
 class Prompts:
-    """The prompts of a server, for the bank that a request is about."""
+    """The prompts of a server, for the bank of the request."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
 
-    async def recall_topic(self, topic: Annotated[str, Field(description="What it is about.")]) -> str:
+    async def recall_topic(self, topic: Annotated[str, Field(description="The topic.")]) -> str:
         """Insert what is remembered about a topic."""
         return f"What is remembered about {topic}:\n\n{await self._remembered(query=topic)}"
 
     async def catch_up(
-        self, since: Annotated[str, Field(description="Since when, such as “last week” or 2026-03-02.")] = "last week"
+        self, since: Annotated[str, Field(description="Start time, such as “last week” or 2026-03-02.")] = "last week"
     ) -> str:
-        """Insert what was said since some time, to be summed up."""
+        """Insert the messages since a time, with a request to summarise them."""
         said = await self._remembered(since=since)
-        return f"Sum up what was said since {since}: decisions, open questions, who does what.\n\n{said}"
+        return f"Summarise what was said since {since}: decisions, open questions, who does what.\n\n{said}"
 
     async def _remembered(self, *, query: str | None = None, since: str | None = None) -> str:
         try:
@@ -36,6 +36,6 @@ class Prompts:
 
 
 def add_prompts(server: MCPServer, prompts: Prompts) -> None:
-    """Registers the prompts of a server."""
+    """Registers `prompts` with a server."""
     server.prompt(title="Recall a topic")(prompts.recall_topic)
     server.prompt(title="Catch up")(prompts.catch_up)

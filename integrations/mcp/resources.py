@@ -1,4 +1,4 @@
-"""The resources: what a client can attach to a conversation without asking the model."""
+"""MCP resources, which a client can attach to a conversation without a tool call."""
 
 from itertools import chain
 from typing import TypeVar
@@ -22,33 +22,33 @@ _TEXT, _PNG = "text/plain", "image/png"
 
 
 class Resources:
-    """The resources of a server, for the bank that a request is about."""
+    """The resources of a server, for the bank of the request."""
 
     def __init__(self, connection_of: ConnectionOf, tools: Tools) -> None:
         self._connection_of = connection_of
         self._tools = tools
 
     async def timeline(self) -> str:
-        """What is remembered of which time."""
+        """List the pages of the memory by time, with their tiers and confidence."""
         try:
             return await self._tools.timeline()
         except ToolError as error:
             raise ResourceError(str(error)) from error
 
     async def page(self, page_id: str) -> str:
-        """The messages on a page, as they can be read now."""
+        """Read the messages on a page, as remembered now."""
         return page_text(await self._run(lambda memory, bank: memory.read_page(bank, page_id)))
 
     async def page_image(self, page_id: str) -> bytes:
-        """A page as its tier shows it."""
+        """Get a page as a PNG image, at its current tier."""
         return await self._run(lambda memory, bank: memory.page_image(bank, page_id))
 
     async def message(self, message_id: str) -> str:
-        """One message as remembered."""
+        """Read one message, as remembered now."""
         return message_text(await self._run(lambda memory, bank: memory.message(bank, message_id)))
 
     async def thread(self, thread: str) -> str:
-        """The first messages of a thread, in time order."""
+        """Read the first messages of a thread, in time order."""
         found = await self._run(lambda memory, bank: memory.recall(bank, thread=thread, limit=THREAD_MESSAGES))
         return messages_text(found.spans) or "There are no messages in this thread."
 
@@ -58,7 +58,7 @@ class Resources:
         argument: CompletionArgument,
         context: CompletionContext | None,
     ) -> Completion:
-        """Ids of pages and names of threads that begin with what is typed."""
+        """Returns ids of pages or names of threads that begin with the value of an argument, newest first."""
         if argument.name not in ("page_id", "thread"):
             return Completion(values=[])
         _, pages = await self._tools.held()
@@ -75,7 +75,7 @@ class Resources:
 
 
 def add_resources(server: MCPServer, resources: Resources) -> None:
-    """Registers the resources of a server."""
+    """Registers `resources` with a server."""
     for uri, name, title, media_type, read in (
         ("foxing://timeline", "timeline", "Timeline", _TEXT, resources.timeline),
         ("foxing://pages/{page_id}", "page", "Page", _TEXT, resources.page),

@@ -1,4 +1,4 @@
-"""The server: tools, resources and prompts over one bank, or over the bank that the address of a request names."""
+"""The MCP server: tools, resources and prompts for one bank, or for the bank in the path of the request."""
 
 import logging
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from .tools import Tools
 
 INSTRUCTIONS = """\
 Long-term memory of earlier conversations. Call recall before answering a question about what was said, decided or done
-before, and build_context at the beginning of a task. Call remember for facts, decisions, preferences and results that
-will be needed again: one or a few full sentences, with names and dates. Old memories fade: ⋯ stands for what is gone.
-Say that you do not know instead of guessing what stood there.
+before, and build_context at the start of a task. Call remember for facts, decisions, preferences and results that will
+be needed again: one or a few full sentences, with names and dates. Old memories fade: ⋯ marks text that has been lost.
+Do not guess the lost text; say that you do not know.
 """
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
@@ -26,7 +26,8 @@ _DESTROYS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempot
 
 
 def make_server(connection_of: ConnectionOf) -> MCPServer:
-    """A server over the bank that `connection_of` gives for each request; see `banks.fixed` and `banks.by_address`."""
+    """Returns a server for the bank that `connection_of` selects per request; see `banks.fixed` and
+    `banks.by_address`."""
     with _root_logger_unchanged():
         server: MCPServer = MCPServer(
             "foxing",
@@ -48,7 +49,7 @@ def make_server(connection_of: ConnectionOf) -> MCPServer:
         (tools.pin_page, "Pin a page", _SETS),
         (tools.unpin_page, "Unpin a page", _SETS),
         (tools.age_pages, "Age pages", _DESTROYS),
-        (tools.forget, "Erase for good", _DESTROYS),
+        (tools.forget, "Erase permanently", _DESTROYS),
     ):
         server.add_tool(tool, title=title, annotations=annotations, structured_output=False)
     add_resources(server, Resources(connection_of, tools))
@@ -58,7 +59,7 @@ def make_server(connection_of: ConnectionOf) -> MCPServer:
 
 @contextmanager
 def _root_logger_unchanged() -> Iterator[None]:
-    """The package configures the root logger, which is the program's business."""
+    """Restores the root logger, which the `mcp` package configures, at the end of the block."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:

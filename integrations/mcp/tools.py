@@ -1,4 +1,4 @@
-"""The tools: what a model can do with its memory."""
+"""MCP tools, which a model calls to use its memory."""
 
 from collections.abc import Sequence
 from inspect import Parameter
@@ -25,7 +25,7 @@ R = TypeVar("R")
 TIMELINE_PAGES = 100
 NOTHING_YET = "Nothing is remembered yet."
 
-#: Fields of a `RecallQuery` that a model is not asked for; further filters it is.
+#: Fields of a `RecallQuery` that are not arguments of the tools; all other fields are.
 _NOT_ASKED = (
     *("query", "now", "timezone", "metadata", "limit", "cursor"),
     *fields_only_for("text"),
@@ -37,7 +37,7 @@ _TEXT_TOKENS = Parameter(
     "max_tokens",
     Parameter.KEYWORD_ONLY,
     default=2_000,
-    annotation=Annotated[int, Field(ge=100, le=100_000, description="Text tokens of the answer.")],
+    annotation=Annotated[int, Field(ge=100, le=100_000, description="Maximum text tokens of the result.")],
 )
 _FEW_PAGES = Parameter(
     "limit",
@@ -45,44 +45,46 @@ _FEW_PAGES = Parameter(
     default=3,
     annotation=Annotated[int, Field(ge=1, le=20, description="Maximum number of pages.")],
 )
-_Query = Annotated[str, Field(description="What to look for, in plain words; a time in it counts, as in “last week”.")]
-_PageId = Annotated[str, Field(description="Id of the page, as the timeline shows it.")]
+_Query = Annotated[str, Field(description="Question or search terms; may contain a time such as “last week”.")]
+_PageId = Annotated[str, Field(description="Id of the page, from timeline.")]
 
 
 class Tools:
-    """The tools of a server, for the bank that a request is about."""
+    """The tools of a server, for the bank of the request."""
 
     def __init__(self, connection_of: ConnectionOf) -> None:
         self._connection_of = connection_of
 
     async def remember(
         self,
-        text: Annotated[str, Field(min_length=1, description="What to remember, in full sentences with names.")],
-        role: Annotated[Literal["user", "assistant", "system", "tool"], Field(description="Who said it.")] = "user",
+        text: Annotated[str, Field(min_length=1, description="Text to remember, in full sentences with names.")],
+        role: Annotated[
+            Literal["user", "assistant", "system", "tool"], Field(description="Role of the speaker.")
+        ] = "user",
         name: Annotated[str | None, Field(description="Name of the speaker.")] = None,
-        thread: Annotated[str | None, Field(description="The conversation it belongs to.")] = None,
+        thread: Annotated[str | None, Field(description="Name of the conversation.")] = None,
         message_id: Annotated[
-            str | None, Field(description="Storing the same text under the same id again does nothing.")
+            str | None, Field(description="Id of the message; storing the same text and id again has no effect.")
         ] = None,
     ) -> str:
-        """Store something in long-term memory, word for word. It can be recalled at once; with age it fades, names,
-        numbers and dates last. Do not store secrets."""
+        """Store a text in long-term memory, verbatim. It can be recalled immediately; as it ages it fades, with names,
+        numbers and dates kept the longest. Do not store secrets."""
         message: Fields = {"role": role, "content": text, "name": name, "id": message_id}
         stored = await self._run(lambda memory, bank: memory.store(bank, [message], thread=thread))
         if stored.ageing is None:
-            return f"{stored.ids[0]} was remembered already."
+            return f"{stored.ids[0]} is already stored."
         return f"Remembered as {stored.ids[0]}: {forecast_text(stored.ageing)}."
 
     @takes([*_FILTERS, _TEXT_TOKENS])
     async def recall(
         self,
         query: Annotated[
-            str | None, Field(description="What to look for, in plain words. Without it: all of the time window.")
+            str | None, Field(description="Question or search terms. Default: all messages of the time window.")
         ] = None,
         **fields: Unpack[TextQueryFields],
     ) -> str:
-        """Find what was said earlier, best match first. A mark ⋯ stands for what has faded, and characters that may be
-        misread are named: do not guess what they were."""
+        """Find earlier messages, best match first. ⋯ marks text that has faded, and characters that may be misread are
+        listed: do not guess either."""
         found = await self._run_or_none(lambda memory, bank: memory.recall(bank, query, **fields))
         if found is None:
             return NOTHING_YET
@@ -90,8 +92,8 @@ class Tools:
 
     @takes([*_FILTERS, _FEW_PAGES, *_READER])
     async def recall_pages(self, query: _Query, **fields: Unpack[ImageQueryFields]) -> list[ContentBlock]:
-        """Find what was said earlier and see it as images of the pages that hold it. Needs a model that reads images;
-        messages that are on no page yet come as text."""
+        """Find earlier messages and return images of their pages. Requires a model that reads images. Messages that are
+        not on a page yet are returned as text."""
         found = await self._run_or_none(lambda memory, bank: memory.recall_images(bank, query, **fields))
         if found is None:
             return [_text(NOTHING_YET)]
@@ -101,7 +103,7 @@ class Tools:
             blocks.append(ImageContent(type="image", data=image.data, mime_type=image.media_type))
         if found.whole_spans:
             whole = messages_text(found.whole_spans)
-            blocks.append(_text(f"The messages that these images show in part, whole:\n{whole}"))
+            blocks.append(_text(f"Full text of the messages that these images show in part:\n{whole}"))
         if found.open_spans or found.left_out or not blocks:
             blocks.append(_text(found_text(found.open_spans, found.left_out, found.notes)))
         return blocks
@@ -115,8 +117,8 @@ class Tools:
         ] = 4_000,
         thread: Annotated[str | None, Field(description=ContextRequest.model_fields["thread"].description)] = None,
     ) -> list[ContentBlock]:
-        """What is worth knowing before answering: the last messages exactly, and what was said earlier about a
-        question, within a budget."""
+        """Get the context for answering a question: the latest messages verbatim and earlier messages that match the
+        question, within a token budget."""
         request = ContextRequest(reader=reader, budget=budget, query=query, thread=thread, form="blocks")
         found = await self._run_or_none(lambda memory, bank: memory.context(bank, request))
         blocks: list[ContentBlock] = []
@@ -131,24 +133,24 @@ class Tools:
     async def read_page(
         self,
         page_id: _PageId,
-        tier: Annotated[Tier | None, Field(description="A lower tier, to see what would be left there.")] = None,
+        tier: Annotated[Tier | None, Field(description="A lower tier, to preview what would remain there.")] = None,
     ) -> str:
-        """Read all messages on a page, as they can be read now."""
+        """Read all messages on a page, as remembered now."""
         return page_text(await self._run(lambda memory, bank: memory.read_page(bank, page_id, tier)))
 
     async def timeline(self) -> str:
-        """See what is remembered of which time: pages from the oldest to the newest, how sharp each still is, and how
-        many messages are on none yet."""
+        """List the pages of the memory from oldest to newest, with time range, threads, tier and confidence, and the
+        number of messages that are not on a page yet."""
         bank, pages = await self.held()
         return NOTHING_YET if bank is None else timeline_text(bank, pages)
 
     async def pin_page(self, page_id: _PageId) -> str:
-        """Keep a page as it is: it no longer fades."""
+        """Pin a page, so that it no longer fades."""
         page = await self._run(lambda memory, bank: memory.pin(bank, page_id))
         return f"Page {page.id} is pinned at tier {page.tier}."
 
     async def unpin_page(self, page_id: _PageId) -> str:
-        """Let a pinned page fade again with its age."""
+        """Unpin a page, so that it fades again as it ages."""
         page = await self._run(lambda memory, bank: memory.unpin(bank, page_id))
         return f"Page {page.id} ages again; it is at tier {page.tier}."
 
@@ -160,31 +162,31 @@ class Tools:
         that, what has faded is lost."""
         aged = await self._run(lambda memory, bank: memory.age(bank, dry_run=dry_run))
         moves = [f"page {move.page_id}: {move.from_tier} to {move.to_tier}" for move in aged.moved]
-        lines = [f"{'Would fade' if aged.dry_run else 'Faded'}: {'; '.join(moves)}" if moves else "No page is due."]
+        lines = [f"{'Would age' if aged.dry_run else 'Aged'}: {'; '.join(moves)}" if moves else "No page is due."]
         lines += [f"page {page.page_id} at {page.tier}: {forecast_text(page)}" for page in aged.upcoming]
         return "\n".join(lines)
 
     async def forget(
         self,
         message_id: Annotated[
-            str | None, Field(description="Id of the message to erase, as recall and read_page show it.")
+            str | None, Field(description="Id of the message to erase, from recall or read_page.")
         ] = None,
         thread: Annotated[str | None, Field(description="Name of a thread to erase with all its messages.")] = None,
     ) -> str:
-        """Erase a message, or a whole thread, from memory for good: it cannot be brought back. Use it only when the
-        user asks for it."""
+        """Permanently erase a message or a whole thread from memory. This cannot be undone. Use it only when the user
+        asks for it."""
         if (message_id is None) == (thread is None):
             raise ToolError("Give either message_id or thread.")
         if message_id is not None:
             key = message_id
             await self._run(lambda memory, bank: memory.erase_message(bank, key))
-            return f"Message {message_id} is erased for good."
+            return f"Message {message_id} was permanently erased."
         name = thread or ""
         erased = await self._run(lambda memory, bank: memory.erase_thread(bank, name))
-        return f"Thread {thread} is erased for good: {erased.messages} messages."
+        return f"Thread {thread} was permanently erased: {erased.messages} messages."
 
     async def held(self) -> tuple[BankInfo | None, Sequence[PageInfo]]:
-        """Statistics of the bank, None if there is none yet, and its newest pages, oldest first."""
+        """Returns the statistics of the bank, None if it does not exist yet, and its newest pages, oldest first."""
         pages: list[PageInfo] = []
         cursor: str | None = None
         while True:
@@ -199,14 +201,14 @@ class Tools:
         return found or Pages(pages=[], next_cursor=None)
 
     async def _run(self, call: BankCall[R]) -> R:
-        """The answer to a call about the bank of the request. Raises `ToolError`, which the model is shown."""
+        """Runs a call for the bank of the request and returns its result. Raises `ToolError`, which the model sees."""
         try:
             return await answer_of(self._connection_of, call)
         except FoxingError as error:
             raise ToolError(str(error)) from error
 
     async def _run_or_none(self, call: BankCall[R]) -> R | None:
-        """The same; None where the bank does not exist."""
+        """Like `_run`, but returns None if the call raises `NotFound`."""
         try:
             return await answer_of(self._connection_of, call)
         except NotFound:

@@ -1,4 +1,4 @@
-"""What a model is shown of messages and pages: plain text that says how much is left and what is not sure."""
+"""Messages and pages as plain text for a model, with the share that remains and the uncertain characters."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -9,21 +9,22 @@ from foxing.memory.values.pages import MessageOnPage, PageInfo, PageReading
 from foxing.memory.values.policy import AgeingForecast
 from foxing.memory.values.recall import LeftOut, RecalledImage
 
-MAX_RUNS = 20  # of uncertain characters that are listed
+MAX_RUNS = 20  # maximum number of uncertain runs listed
 
 
 def messages_text(messages: Iterable[RecalledMessage]) -> str:
-    """Messages, each with who said it when and where, and what is wrong with it."""
+    """Returns messages as text, one after the other; see `message_text`."""
     return "\n".join(map(message_text, messages))
 
 
 def message_text(message: RecalledMessage, beyond: str = "") -> str:
-    """One message on a line of its own, more if its text has more. `beyond`: what is to be said of its ends."""
+    """Returns a message with its time, speaker, thread and id, and notes on faded and uncertain text. `beyond`: an
+    additional note."""
     speaker = message.role if message.name is None else f"{message.role} {message.name}"
     head = f"[{moment(message.created_at)}] {speaker} (thread {message.thread}, id {message.message_id})"
     notes = [beyond] if beyond else []
     if message.kept_percent < 100:
-        notes.append(f"{message.kept_percent}% kept, ⋯ stands for what has faded")
+        notes.append(f"{message.kept_percent}% kept, ⋯ marks faded text")
     if message.uncertain:
         shown = ", ".join(f"“{message.text[start:stop]}”" for start, stop, _ in message.uncertain[:MAX_RUNS])
         notes.append(f"may be misread: {shown}")
@@ -31,21 +32,21 @@ def message_text(message: RecalledMessage, beyond: str = "") -> str:
 
 
 def found_text(messages: Sequence[RecalledMessage], left_out: Sequence[LeftOut], notes: Sequence[str]) -> str:
-    """The answer to a recall."""
-    lines = [messages_text(messages) or "Nothing is remembered that matches."]
+    """Returns the result of a recall as text."""
+    lines = [messages_text(messages) or "No remembered message matches."]
     if left_out:
-        lines.append(f"({len(left_out)} more match: {left_out[0].reason})")
+        lines.append(f"({len(left_out)} more matches omitted: {left_out[0].reason})")
     return "\n".join([*lines, *(f"({note})" for note in notes)])
 
 
 def timeline_text(bank: BankInfo, pages: Iterable[PageInfo]) -> str:
-    """What a bank holds of which time, oldest first."""
+    """Returns the statistics of a bank and its pages as text, oldest first."""
     lines = [
-        f"Bank {bank.id}: {bank.messages} messages in {bank.threads} threads, {bank.open_messages} of them not yet on "
-        f"a page and remembered exactly; {bank.bytes.total:,} bytes."
+        f"Bank {bank.id}: {bank.messages} messages in {bank.threads} threads, {bank.open_messages} of them not on a "
+        f"page yet and remembered exactly; {bank.bytes.total:,} bytes."
     ]
     for page in pages:
-        state = "exact text kept" if page.text_kept else f"what is left is read with confidence {page.confidence:.2f}"
+        state = "exact text kept" if page.text_kept else f"remaining text read with confidence {page.confidence:.2f}"
         pinned = ", pinned" if page.pinned else ""
         lines.append(
             f"{moment(page.first_at)} to {moment(page.last_at)}: page {page.id}, {page.messages} messages "
@@ -55,7 +56,7 @@ def timeline_text(bank: BankInfo, pages: Iterable[PageInfo]) -> str:
 
 
 def page_text(reading: PageReading) -> str:
-    """A page as it reads now."""
+    """Returns a page and its messages as text."""
     if reading.source == "text":
         state = "kept exactly"
     else:
@@ -65,29 +66,29 @@ def page_text(reading: PageReading) -> str:
 
 
 def image_text(image: RecalledImage) -> str:
-    """What stands before a page image."""
+    """Returns the caption of a page image."""
     said = f"Page {image.page_id}, tier {image.tier}, with the messages {', '.join(image.message_ids)}"
     if image.begins_before:
-        said += f"; shown in part, they begin on an earlier page: {', '.join(image.begins_before)}"
+        said += f"; partial messages that begin on an earlier page: {', '.join(image.begins_before)}"
     if image.continues_after:
-        said += f"; shown in part, they go on on a later page: {', '.join(image.continues_after)}"
+        said += f"; partial messages that continue on a later page: {', '.join(image.continues_after)}"
     return f"{said}:"
 
 
 def _beyond(message: MessageOnPage) -> str:
-    """What is to be said of a message that goes on beyond a page."""
-    ends = ("begins on an earlier page", message.begins_before), ("goes on on a later page", message.continues_after)
+    """Returns a note for a message that begins before a page or continues after it; "" for other messages."""
+    ends = ("begins on an earlier page", message.begins_before), ("continues on a later page", message.continues_after)
     said = " and ".join(words for words, so in ends if so)
-    return f"only a part: it {said}" if said else ""
+    return f"partial: {said}" if said else ""
 
 
 def forecast_text(forecast: AgeingForecast) -> str:
-    """What happens to messages when: “exact until …; tiny from …”."""
+    """Returns a forecast as text: “exact until …; tiny from …”."""
     steps = [f"{step.tier} from {moment(step.at)}" for step in forecast.steps]
-    exact = "exact for good" if forecast.exact_until is None else f"exact until {moment(forecast.exact_until)}"
+    exact = "exact permanently" if forecast.exact_until is None else f"exact until {moment(forecast.exact_until)}"
     return "; ".join([exact if forecast.exact else "no longer exact", *steps])
 
 
 def moment(time: datetime) -> str:
-    """A time to the minute, in UTC."""
+    """Returns a time to the minute, in UTC."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""A session of the OpenAI Agents SDK, kept exactly in a bank and remembered."""
+"""OpenAI Agents SDK: sessions stored exactly in a bank, and remembered."""
 
 from foxing.integrations.frameworks.versions import require
 

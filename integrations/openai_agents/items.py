@@ -1,4 +1,4 @@
-"""What is said in the items of a run."""
+"""Conversion of the items of a run to messages to remember."""
 
 from collections.abc import Mapping
 
@@ -16,8 +16,8 @@ _ROLES: Mapping[object, Role] = {
 
 
 def message_of(item: Mapping[str, object]) -> Fields | None:
-    """The message in an item: text, a tool call, or what a tool answered. None for everything else, such as reasoning
-    and images."""
+    """Returns the message of an item: text, a tool call, or a tool result. None for other items, such as reasoning and
+    images."""
     kind = item.get("type")
     if kind == "function_call":
         return message_parts.message(

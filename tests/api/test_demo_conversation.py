@@ -94,7 +94,7 @@ def test_the_demo_answers_from_aged_pages(
         r"2026-03-06 17:5\d \+09:00  (assistant|user Mina)  \[titan\]  decoded at small, 100% kept",
         shown,
     )
-    assert re.search(r"tier .* full text .* zstd -19 of it .* left .* zstd -19 of what is left", shown)
+    assert re.search(r"tier .* original text .* zstd -19 .* remaining text .* zstd -19", shown)
     for tier in ("large", "base", "small", "tiny", "micro"):
         with Image.open(tmp_path / "out" / f"page-{tier}.png") as picture:
             assert picture.height <= picture.width

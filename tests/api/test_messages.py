@@ -136,7 +136,7 @@ def test_concurrent_requests_with_one_key_store_once(client: httpx.Client) -> No
     [
         ({"role": "robot", "content": "x"}, "role", "'user'"),
         ({"role": "user"}, "content", "missing"),
-        ({"role": "user", "content": "x", "colour": "red"}, "colour", "no such field"),
+        ({"role": "user", "content": "x", "colour": "red"}, "colour", "unknown field"),
         ({"role": "user", "content": "x", "created_at": "2026-03-02T09:15:00"}, "created_at", "offset"),
         ({"role": "user", "content": "x", "created_at": "yesterday"}, "created_at", "RFC 3339"),
         ({"role": "user", "content": "x", "id": ""}, "id", "at least 1"),

@@ -61,7 +61,7 @@ def test_a_file_that_merely_lies_in_the_working_directory_does_not_say_where_tex
 
 def test_a_file_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOXING_SETTINGS_FILE", str(tmp_path / "other.toml"))
-    with pytest.raises(InvalidSettings, match="there is no file"):
+    with pytest.raises(InvalidSettings, match="does not exist"):
         load_settings()
     (tmp_path / "other.toml").write_text('port = 1111\ndatabase_url = "x.db"\n')
     assert load_settings().database_url == "x.db"

@@ -312,9 +312,9 @@ def test_an_endpoint_of_the_other_api_is_told_from_a_broken_one(
     result = foxing.run(*arguments(endpoint), "--api", api)
     assert result.exit_code == 1
     detail = " ".join(result.stderr.split())
-    spoken = {"openai": "OpenAI's", "anthropic": "Anthropic's"}
-    assert f"It was asked in {spoken[api]} API" in detail
-    assert f"if the endpoint speaks {spoken[other]}, give --api {other}" in detail
+    names = {"openai": "OpenAI", "anthropic": "Anthropic"}
+    assert f"The request used the {names[api]} API" in detail
+    assert f"if the endpoint has the {names[other]} API, give --api {other}" in detail
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_directory_that_is_too_large_is_not_moved_in_part(target: Target, bank
     with FoxingMemoryTool.connect(target, bank) as tool:
         for number in range(4):
             tool.call(create(f"/memories/large/{number}", "x" * 900_000))
-        with pytest.raises(ToolError, match="piece by piece"):
+        with pytest.raises(ToolError, match="move its contents separately"):
             tool.call(rename("/memories/large", "/memories/moved"))
         assert "moved" not in str(tool.call(view("/memories")))
 

@@ -207,9 +207,9 @@ def test_a_slow_service_is_not_waited_for_and_the_key_is_named() -> None:
     ("response", "kind", "message"),
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", InvalidResponse, "not JSON"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", InvalidResponse, "not a Banks"),
-        (b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"banks": 7}', InvalidResponse, "not a Banks"),
-        (b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\nOops", ServiceFailed, "not as Foxing does"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", InvalidResponse, "not a valid Banks"),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"banks": 7}', InvalidResponse, "not a valid Banks"),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\nOops", ServiceFailed, "without a problem document of Foxing"),
     ],
 )
 def test_an_answer_of_another_server_is_an_error(response: bytes, kind: type[FoxingError], message: str) -> None:
@@ -230,7 +230,7 @@ def test_an_answer_of_another_server_is_an_error(response: bytes, kind: type[Fox
 
 @pytest.mark.parametrize("url", ["localhost:8765", "ftp://host", ""])
 def test_what_is_no_address_is_refused_at_once(url: str) -> None:
-    with pytest.raises(InvalidInput, match="no address"):
+    with pytest.raises(InvalidInput, match="not the URL of a service"):
         Client(url)
 
 
@@ -285,7 +285,7 @@ def test_a_newer_service_may_say_more(client: Client, bank: str) -> None:
     (span,) = read(RecallResult, json.dumps(answer).encode()).spans
     assert (span.source, span.role, span.parts) == ("dreamt", "narrator", [{"type": "smell"}])
     assert span.model_extra == {"mood": "calm"}
-    with pytest.raises(InvalidResponse, match="not a RecallResult"):
+    with pytest.raises(InvalidResponse, match="not a valid RecallResult"):
         read(RecallResult, json.dumps({**answer, "text_tokens": "many"}).encode())
     with pytest.raises(ValidationError):
         RecallResult.model_validate(answer)

@@ -213,12 +213,12 @@ def test_a_memory_that_was_given_stays_open(shared_memory: Memory, bank: str) ->
 
 @pytest.mark.parametrize("bank", ["", ".", "..", "a/b", "a b", "한국어", "x" * 201])
 def test_an_invalid_bank_is_refused_at_once(tmp_path: Path, bank: str) -> None:
-    with pytest.raises(InvalidInput, match="no name of a bank"):
+    with pytest.raises(InvalidInput, match="not a valid name of a bank"):
         connect(tmp_path / "agent.db", bank)
 
 
 def test_what_cannot_be_connected_to_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="not a int"):
         connect(7, "ana")  # type: ignore[arg-type]
-    with pytest.raises(InvalidInput, match="is for a server"):
+    with pytest.raises(InvalidInput, match="is only for a service"):
         connect(tmp_path / "agent.db", "ana", api_key="secret")

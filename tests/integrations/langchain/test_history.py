@@ -163,7 +163,7 @@ class Postcard(BaseMessage):
     ("message", "reason"),
     [
         ("hello", "message 1 is of type str"),
-        (Postcard(content="hello"), "no message that langchain-core knows"),
+        (Postcard(content="hello"), "langchain-core cannot parse this message"),
         (HumanMessage("x", additional_kwargs={"when": {1, 2}}), "additional_kwargs.when is of type set"),
         (ToolMessage("x", tool_call_id="c", artifact=object()), "artifact is of type object"),
         (HumanMessage("\ud800"), "surrogate"),
@@ -210,5 +210,5 @@ def test_a_bank_deleted_under_a_running_agent_has_an_empty_history(tmp_path: Pat
 
 @pytest.mark.parametrize("session_id", ["", "x" * 201, "a\nb"])
 def test_an_invalid_session_id_is_refused_at_once(tmp_path: Path, session_id: str) -> None:
-    with pytest.raises(InvalidInput, match="no id of a conversation"):
+    with pytest.raises(InvalidInput, match="not a valid conversation id"):
         FoxingChatMessageHistory.connect(tmp_path / "agent.db", "ana", session_id)

@@ -94,8 +94,8 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         assert everything == found
         context = text_of(await client.call_tool("build_context", {"query": "Titan", "reader": "claude"}))
         assert "Titan" in context
-        assert "2 messages in 2 threads, 2 of them not yet on a page" in text_of(await client.call_tool("timeline"))
-        assert "Nothing is remembered" in text_of(await client.call_tool("recall", {"query": "zebra"}))
+        assert "2 messages in 2 threads, 2 of them not on a page yet" in text_of(await client.call_tool("timeline"))
+        assert "No remembered message matches" in text_of(await client.call_tool("recall", {"query": "zebra"}))
 
     use(server, bank, play)
 
@@ -138,7 +138,7 @@ def test_pages_are_seen_read_and_pinned(server: Server, bank: str, service: Serv
         assert f"page {page}, 1 messages (main), tier base" in text_of(await client.call_tool("timeline"))
         assert text_of(await client.call_tool("age_pages")) == "No page is due."
         await client.call_tool("unpin_page", {"page_id": page})
-        assert "Would fade" in text_of(await client.call_tool("age_pages"))
+        assert "Would age" in text_of(await client.call_tool("age_pages"))
         assert not service.memory.page(bank, page).pinned
 
         assert [resource.uri for resource in (await client.list_resources()).resources] == ["foxing://timeline"]
@@ -156,25 +156,25 @@ def test_pages_are_seen_read_and_pinned(server: Server, bank: str, service: Serv
 
         assert {prompt.name for prompt in (await client.list_prompts()).prompts} == {"recall_topic", "catch_up"}
         assert "14 March" in str(await client.get_prompt("recall_topic", {"topic": "Titan"}))
-        assert "Sum up" in str(await client.get_prompt("catch_up", {"since": "2026-01-01"}))
+        assert "Summarise" in str(await client.get_prompt("catch_up", {"since": "2026-01-01"}))
 
     use(server, bank, play)
 
 
-def test_a_message_that_goes_on_on_another_page_is_said_to(server: Server, service: Service, bank: str) -> None:
-    """In words, and whole beside an image of a part."""
+def test_partial_messages_are_marked(server: Server, service: Service, bank: str) -> None:
+    """In text, and in full beside an image of a part."""
     long = "We ship Titan on 14 March. " * 550
     service.memory.store(bank, [{"id": "long", "role": "user", "content": long}])
     first, last = service.memory.seal(bank).pages
 
     async def play(client: Client) -> None:
         begun = text_of(await client.call_tool("read_page", {"page_id": first}))
-        assert "only a part: it goes on on a later page" in begun
+        assert "partial: continues on a later page" in begun
         ended = text_of(await client.call_tool("read_page", {"page_id": last}))
-        assert "only a part: it begins on an earlier page" in ended
+        assert "partial: begins on an earlier page" in ended
         shown = text_of(await client.call_tool("recall_pages", {"query": "Titan"}))
-        assert "shown in part, they go on on a later page: long" in shown
-        assert "The messages that these images show in part, whole:" in shown
+        assert "partial messages that continue on a later page: long" in shown
+        assert "Full text of the messages that these images show in part:" in shown
         assert long.strip() in shown
 
     use(server, bank, play)
@@ -314,8 +314,8 @@ def test_what_is_kept_is_said_beside_the_confidence(tmp_path: Path) -> None:
             reading = memory.read_page(FADED, page)
         text = text_of(await client.call_tool("read_page", {"page_id": page}))
         assert f"{reading.kept_percent}% kept, read with confidence" in text
-        assert text.count("% kept, ⋯ stands for what has faded") == sum(m.kept < 1 for m in reading.messages) > 0
-        assert "what is left is read with confidence" in text_of(await client.call_tool("timeline"))
+        assert text.count("% kept, ⋯ marks faded text") == sum(m.kept < 1 for m in reading.messages) > 0
+        assert "remaining text read with confidence" in text_of(await client.call_tool("timeline"))
 
     async def run() -> None:
         with Memory(tmp_path / "foxing.db") as memory:

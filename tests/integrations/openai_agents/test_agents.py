@@ -129,5 +129,5 @@ def test_an_item_that_would_not_come_back_is_refused(target: Target, bank: str, 
 
 @pytest.mark.parametrize("session_id", ["", "x" * 201, "a\nb"])
 def test_an_invalid_session_id_is_refused_at_once(tmp_path: Path, session_id: str) -> None:
-    with pytest.raises(InvalidInput, match="no id of a conversation"):
+    with pytest.raises(InvalidInput, match="not a valid conversation id"):
         FoxingSession.connect(tmp_path / "agent.db", "ana", session_id)
