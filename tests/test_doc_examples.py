@@ -1,133 +1,388 @@
-"""Each code block of the README and the docs runs alone: in an empty folder, with a service on an empty database.
+"""Every code block of the README and the docs runs or is checked, as it stands.
 
-A block that cannot run here is preceded by a comment that says why: `<!-- not run: needs a GPU -->`.
+The blocks of a page run in their order in one folder, beside one service. In the README and the guides each continues
+where the one before ended, from an empty database on. On other pages each finds a bank `ana` (in http.md: `agent-7`)
+with a page of 20 messages in a thread `titan`.
+
+| block | what happens |
+|---|---|
+| `sh`, `python`, `sql` | runs and must end with status 0 |
+| `text` right after one of these | is what that prints; `…` stands for any characters, a line `…` for any lines |
+| `text` elsewhere | nothing: a picture, or the form of something |
+| `json`, `toml` | is a policy, settings, entry points or a client's file, and is parsed as such |
+| `nginx` | is checked for its braces |
+
+`PAGE` and `MESSAGE` stand for the ids of the first page and message of the bank. `foxing serve` ends at once, since a
+service is running, `pip` and `uv` install nothing, and `foxing worker` does what is due once. A block that cannot run
+here comes after a comment `<!-- not run: REASON -->`, with one of `REASONS`.
 """
 
+import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
 
+import httpx
 import pytest
-from support.faded import DAY, STARTS_AT
-from support.service import serve
+from support.databases import TEMPLATE, PostgresServer, client_programs
+from support.faded import STARTS_AT
 from support.texts import chat
-from test_docs import REPOSITORY, WRITTEN
+from test_docs import DOCS, REFERENCE, REPOSITORY, WRITTEN, commands
 
-from foxing.memory import Memory
+from foxing.api.openapi.examples import BANK as HTTP_BANK
+from foxing.api.openapi.examples import BODIES, PAGE_ID
+from foxing.api.settings import load_settings
+from foxing.memory import Policy
 
-_BLOCK = re.compile(
-    r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.M
+REASONS = frozenset(
+    {
+        "needs a GPU",
+        "needs Docker",
+        "needs a cloud",
+        "needs an account",
+        "needs a cluster",
+        "needs Claude Code",
+        "needs Node.js",
+        "takes hours",
+        ".ci/run runs it",
+    }
 )
-SHELL = ("sh", "console")
-#: What the operations page calls a bank, and a thread in it.
-BANK, THREAD = "B", "T"
-#: Folders of a server's disk, which are in the folder of the block here.
-PLACES = ("/backup", "/srv/foxing")
-#: Commands that stand in front of the real ones. The service is running already, its worker does what is due once, and
-#: what pip would install is there. What the service refuses is an error.
+README = REPOSITORY / "README.md"
+GUIDES = DOCS / "guides"
+HTTP = REFERENCE / "http.md"
+RUNNABLE = [*WRITTEN, HTTP]
+#: Pages with a server of PostgreSQL, and its address in them.
+ON_POSTGRESQL = (REFERENCE / "postgresql.md", GUIDES / "team.md")
+POSTGRESQL = "db.example"
+#: What these pages create in it.
+DATABASES, ROLES = ("foxing", "restored"), ("foxing", "ana")
+SHOWN = ("json", "toml", "nginx", "text")
+#: What http.md deletes.
+RECORD_VERSION = '"if_version": 5'
+#: A block, the comment above it, and the output below it.
+_BLOCK = re.compile(
+    r"(?:^ *<!-- not run: (?P<reason>.+?) -->\n)?^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$"
+    r"(?:\n+ *```text\n(?P<output>.*?)^ *```$)?",
+    re.DOTALL | re.M,
+)
+#: Folders of a server's disk, which are in the folder of the page here.
+PLACES = ("/backup", "/srv/foxing", "/etc/foxing")
+SERVICE = re.compile(r"\b(localhost|127\.0\.0\.1):8765\b")
+SERVER = Path(__file__).parent / "support" / "command_server.py"
+#: Commands that stand in front of the real ones: what pip would install is there, and what the service refuses is an
+#: error.
 STUBS = {
     "foxing": 'case "$1" in serve) exit 0;; worker) set -- worker --once;; esac\n'
-    f'exec {sys.executable} -W ignore -m foxing.api.cli.main "$@"',
+    f'exec {sys.executable} -IS {SERVER} "$COMMAND_SERVER" foxing "$@"',
+    "python": f'exec {sys.executable} -IS {SERVER} "$COMMAND_SERVER" python "$@"',
     "pip": "exit 0",
-    "python": f'exec {sys.executable} "$@"',
+    "uv": "exit 0",
     "curl": f'exec {shutil.which("curl")} --fail-with-body --silent --show-error "$@"',
 }
+#: What runs a block, without its text. Statements of SQL run one by one, as a superuser.
+COMMANDS = {
+    "sh": ("bash", "-e", "-o", "pipefail", "-c"),
+    "python": ("python", "-c"),
+    "sql": ("bash", "-c", 'psql --quiet --set ON_ERROR_STOP=1 --dbname foxing <<< "$0"'),
+}
+#: What is exported in a block of a guide is so in the next.
+KEEPING = """[ ! -f ../exported ] || . ../exported
+trap 'export -p | grep -E " (FOXING|PG)" > ../exported || true' EXIT"""
+STARTING_S = 300
 
 
 @dataclass(frozen=True)
 class Block:
-    page: Path
     number: int
     language: str
     text: str
-    reason: str | None
-
-    @property
-    def name(self) -> str:
-        return f"{self.page.stem}-{self.number}"
+    reason: str | None = None
+    output: str | None = None
 
 
-def blocks() -> Iterator[Block]:
-    for page in WRITTEN:
-        found = _BLOCK.finditer(page.read_text(encoding="utf-8"))
-        for number, match in enumerate((m for m in found if m["language"] in ("python", *SHELL)), 1):
-            yield Block(page, number, match["language"], match["text"], match["reason"])
+def blocks(page: Path) -> list[Block]:
+    found = []
+    for number, match in enumerate(_BLOCK.finditer(page.read_text(encoding="utf-8")), 1):
+        runs = match["language"] in COMMANDS
+        text, output = (
+            part and re.sub(rf"^{match['indent']}", "", part, flags=re.M) for part in match.group("text", "output")
+        )
+        found.append(Block(number, match["language"], text, match["reason"], output if runs else None))
+    return found
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A database with the bank, the thread and the page that commands of the operations page name."""
-    path = tmp_path_factory.mktemp("filled") / "foxing.db"
-    with Memory(path, clock=lambda: STARTS_AT + DAY) as memory:
-        memory.store(BANK, chat(20, STARTS_AT), thread=THREAD)
-        memory.seal(BANK)
-    return path.read_bytes()
+def runs(page: Path) -> bool:
+    """Whether any block of the page does."""
+    return any(block.language in COMMANDS and block.reason is None for block in blocks(page))
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(REPOSITORY).as_posix()
+
+
+@dataclass
+class Surroundings:
+    """Where the blocks of a page run."""
+
+    page: Path
+    folder: Path
+    #: of the service
+    url: str
+    environment: dict[str, str]
+    bank: str
+    #: whether each block finds the bank as it was at first
+    fresh_bank: bool
+    names: dict[str, str] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """The bank that the block finds, and what it calls the page and the message."""
+        with httpx.Client(base_url=f"{self.url}/v1/banks/{self.bank}", timeout=60) as client:
+            if self.fresh_bank:
+                client.delete("")
+                messages = [message.model_dump(mode="json", exclude_none=True) for message in chat(20, STARTS_AT)]
+                if self.page == HTTP:  # what its examples expect
+                    messages += BODIES["StoreRequest"][0].value["messages"]
+                    put = {"op": "put", "namespace": ["agent", "preferences"], "key": "ben", "value": {}}
+                    (change,) = client.post("/records", json={"writes": [put]}).json()["changes"]
+                    self.names[RECORD_VERSION] = f'"if_version": {change["version"]}'
+                thread = "titan-planning" if self.page == HTTP else "titan"
+                client.post("/messages", json={"thread": thread, "messages": messages}).raise_for_status()
+                client.post("/seal", json={}).raise_for_status()
+            pages = client.get("/pages")
+            if pages.is_success and pages.json()["pages"]:
+                self.names["PAGE"] = self.names[PAGE_ID] = pages.json()["pages"][0]["id"]
+            found = client.post("/recall", json={"limit": 1})
+            if found.is_success and found.json()["spans"]:
+                self.names["MESSAGE"] = found.json()["spans"][0]["message_id"]
+
+    def adapt(self, text: str) -> str:
+        """The text with the names of this machine."""
+        for name, value in self.names.items():
+            text = re.sub(rf"(?<!\w){name}\b", value, text)
+        for place in PLACES:
+            text = text.replace(place, str(self.folder / place.strip("/")))
+        text = text.replace(POSTGRESQL, "")  # that of PGHOST
+        return SERVICE.sub(self.url.removeprefix("http://"), text)
+
+    def restore(self, text: str) -> str:
+        """What was printed, with the names of the page."""
+        for place in PLACES:
+            text = text.replace(str(self.folder / place.strip("/")), place)
+        return text.replace(self.url.removeprefix("http://"), "127.0.0.1:8765").replace(str(self.folder), ".")
+
+    def run(self, block: Block) -> subprocess.CompletedProcess[str]:
+        text = self.adapt(block.text)
+        if block.language == "sh" and not self.fresh_bank:
+            text = f"{KEEPING}\n{text}"
+        return subprocess.run(
+            [*COMMANDS[block.language], text],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=600,
+        )
+
+
+@pytest.fixture(scope="session")
+def command_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Runs commands in processes that have imported everything already."""
+    path = tmp_path_factory.mktemp("commands") / "socket"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FOXING_")}
+    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "ignore", str(SERVER), str(path)]
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    until = time.monotonic() + STARTING_S
+    while not path.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    yield path
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextmanager
+def service(environment: dict[str, str]) -> Iterator[str]:
+    """URL of a running service, whose clock is off."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = [
+        sys.executable,
+        "-IS",
+        str(SERVER),
+        environment["COMMAND_SERVER"],
+        "foxing",
+        "serve",
+        "--port",
+        str(port),
+    ]
+    environment = {**environment, "FOXING_AGEING_ENABLED": "false"}
+    url = f"http://127.0.0.1:{port}"
+    with TemporaryFile("w+") as log, httpx.Client(base_url=url) as client:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        until = time.monotonic() + STARTING_S
+        while not listens(client):
+            if process.poll() is not None or time.monotonic() > until:
+                log.seek(0)
+                raise AssertionError(f"the service did not start: {log.read()}")
+            time.sleep(0.05)
+        yield url
+        process.terminate()
+        process.wait()
+
+
+def listens(client: httpx.Client) -> bool:
+    try:
+        return client.get("/healthz").is_success
+    except httpx.TransportError:
+        return False
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where the block runs."""
-    stubs = tmp_path / "bin"
-    stubs.mkdir()
+def surroundings(request: pytest.FixtureRequest, tmp_path: Path, command_server: Path) -> Iterator[Surroundings]:
+    page: Path = request.param
+    programs, folder = tmp_path / "bin", tmp_path / "work"
+    programs.mkdir()
     for name, script in STUBS.items():
-        (stubs / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-        (stubs / name).chmod(0o755)
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (programs / name).chmod(0o755)
     for place in PLACES:
-        (tmp_path / "work" / place.strip("/")).mkdir(parents=True)
-    (tmp_path / "data" / "foxing").mkdir(parents=True)
-    (tmp_path / "work" / "examples").symlink_to(Path(__file__).resolve().parents[1] / "examples")
-    return tmp_path / "work"
+        (folder / place.strip("/")).mkdir(parents=True)
+    (folder / "etc/foxing/key").write_text("a-long-random-string", encoding="utf-8")
+    for name in ("examples", "tests", "training", "benchmarks"):
+        (folder / name).symlink_to(REPOSITORY / name)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FOXING_")} | {
+        "HOME": str(tmp_path),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "COMMAND_SERVER": str(command_server),
+        "TZ": "UTC",
+        "COLUMNS": "120",
+    }
+    if page in ON_POSTGRESQL:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        environment |= {"PGHOST": server.host, "PGUSER": "postgres"}
+        if page.parent != GUIDES:  # which does so itself
+            server.execute("CREATE ROLE foxing LOGIN SUPERUSER")
+            server.execute(f"CREATE DATABASE foxing OWNER foxing TEMPLATE {TEMPLATE}")
+        environment["PATH"] = f"{programs}:{client_programs()}:{os.environ['PATH']}"
+    with service(environment) as url:
+        bank = HTTP_BANK if page == HTTP else "ana"
+        yield Surroundings(page, folder, url, environment, bank, page != README and page.parent != GUIDES)
+    if page in ON_POSTGRESQL:
+        for database in DATABASES:
+            server.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+        for role in ROLES:
+            server.execute(f"DROP ROLE IF EXISTS {role}")
+
+
+def slow_but_for_the_readme(page: Path) -> Any:
+    return pytest.param(page, id=name_of(page), marks=() if page == README else pytest.mark.slow)
 
 
 @pytest.mark.parametrize(
-    "block",
-    [
-        pytest.param(block, id=block.name, marks=() if block.page.name == "README.md" else pytest.mark.slow)
-        for block in blocks()
-    ],
+    "surroundings", [slow_but_for_the_readme(page) for page in RUNNABLE if runs(page)], indirect=True
 )
-def test_a_block_runs_alone(block: Block, folder: Path, request: pytest.FixtureRequest) -> None:
-    if block.reason is not None:
-        pytest.skip(block.reason)
-    database = folder.parent / "data" / "foxing" / "foxing.db"
-    text = block.text
-    if block.page.name == "operations.md":
-        database.write_bytes(request.getfixturevalue("filled"))
-        with Memory(database) as memory:
-            text = re.sub(r"\bPAGE\b", memory.pages(BANK).pages[0].id, text)
-            text = re.sub(r"\bID\b", memory.recall(BANK, limit=1).spans[0].message_id, text)
-    for place in PLACES:
-        text = text.replace(place, str(folder / place.strip("/")))
-    environment = {
-        **os.environ,
-        "HOME": str(folder.parent),
-        "XDG_DATA_HOME": str(folder.parent / "data"),
-        "PATH": f"{folder.parent / 'bin'}:{os.environ['PATH']}",
-    }
-    with Memory(database) as memory, serve(memory) as client:
-        text = re.sub(r"\b(localhost|127\.0\.0\.1):8765\b", str(client.base_url.netloc.decode()), text)
-        if block.language in SHELL:
-            text = re.sub(r"^\$ ", "", text, flags=re.MULTILINE)
-            command = ["bash", "-e", "-o", "pipefail", "-c", text]
+def test_the_blocks_of_a_page_run(surroundings: Surroundings) -> None:
+    wrong, missing = [], set()
+    for block in blocks(surroundings.page):
+        if block.reason is not None or block.language not in COMMANDS:
+            continue
+        surroundings.prepare()
+        done = surroundings.run(block)
+        printed = surroundings.restore(done.stdout)
+        extra = re.search(r"No module named '(?!foxing)([\w.]+)'|pip install 'foxing\[[\w-]+\]'", printed)
+        if done.returncode and extra:
+            missing.add(extra[0])
+        elif done.returncode:
+            wrong.append(f"block {block.number} ends with status {done.returncode}:\n{block.text}\n{printed}")
+        elif block.output is not None and not is_like(printed, block.output):
+            wrong.append(f"block {block.number}:\n{block.text}\nprints\n{printed}\nand not\n{block.output}")
+    assert not wrong, "\n".join(wrong)
+    if missing:
+        pytest.skip(f"extras are not installed: {', '.join(sorted(missing))}")
+
+
+def is_like(printed: str, shown: str) -> bool:
+    """Whether a page may show what was printed as `shown`."""
+    lines = [
+        "(?:.*\n)*?" if line.strip() == "…" else ".*?".join(map(re.escape, line.rstrip().split("…"))) + " *\n"
+        for line in shown.splitlines()
+    ]
+    return re.fullmatch("".join(lines), printed.rstrip() + "\n") is not None
+
+
+def test_an_ellipsis_stands_for_what_varies_and_for_nothing_else() -> None:
+    assert is_like("page 1f3a: 20 messages  \n", "page …: 20 messages\n")
+    assert is_like("a\nb\nc\n", "a\n…\nc\n")
+    assert is_like("a\nc\n", "a\n…\nc\n")
+    assert not is_like("a\nb\n", "a\n")
+    assert not is_like("page 1f3a: 21 messages\n", "page …: 20 messages\n")
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=name_of)
+def test_blocks_that_are_not_run_have_a_reason_and_all_others_a_language(page: Path) -> None:
+    for block in blocks(page):
+        assert block.reason is None or block.reason in REASONS, block
+        assert block.language in (*COMMANDS, *SHOWN), block
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
+def test_what_is_shown_is_valid(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for block in blocks(page):
+        match block.language:
+            case "json":
+                check_json(json.loads(block.text))
+            case "toml":
+                check_toml(block.text, tmp_path, monkeypatch)
+            case "nginx":
+                assert block.text.count("{") == block.text.count("}")
+
+
+def check_json(value: Any) -> None:
+    """A policy, or the file in which a client names MCP servers."""
+    servers = value.get("mcpServers", value.get("servers"))
+    if servers is None:
+        Policy.parse(value)
+        return
+    known = dict(commands())
+    for server in servers.values():
+        if "command" in server:
+            name, *arguments = server["args"]
+            known[f"{server['command']} {name}"].make_context(name, arguments)
         else:
-            command = [sys.executable, "-W", "ignore", "-c", text]
-        done = subprocess.run(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
-        )
-    missing = re.search(r"No module named '(?!foxing)([\w.]+)'|pip install 'foxing\[[\w-]+\]'", done.stderr)
-    if done.returncode and missing:
-        pytest.skip(f"an extra is not installed: {missing[0]}")
-    assert done.returncode == 0, (
-        f"{block.page.relative_to(REPOSITORY)}, block {block.number}:\n{done.stdout}{done.stderr}"
-    )
+            assert re.fullmatch(r"http://127\.0\.0\.1:8765/x/mcp/\w+", server["url"])
 
 
-def test_only_blocks_that_cannot_run_are_left_out() -> None:
-    reasons = [block.reason for block in blocks()]
-    assert reasons.count(None) > len(reasons) / 2
-    assert any(block.page.name == "README.md" and block.language == "sh" and not block.reason for block in blocks())
+def check_toml(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry points of a package, or a file of settings."""
+    value = tomllib.loads(text)
+    project = value.pop("project", None)
+    if project is not None:
+        for group, entries in project["entry-points"].items():
+            assert group in PLUGIN_GROUPS
+            assert all(re.fullmatch(r"[\w.]+:\w+", target) for target in entries.values())
+    if value:
+        monkeypatch.setenv("FOXING_SETTINGS_FILE", str(folder / "foxing.toml"))
+        (folder / "foxing.toml").write_text(text, encoding="utf-8")
+        load_settings()
+
+
+PLUGIN_GROUPS = frozenset({"foxing.codecs", "foxing.tiers", "foxing.search_indexes", "foxing.embedders"}) | frozenset(
+    {"foxing.rerankers", "foxing.commands", "foxing.apps"}
+)

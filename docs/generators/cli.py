@@ -34,5 +34,6 @@ def cli_page() -> str:
     context = group.make_context("foxing", [], resilient_parsing=True)
     written = get_docs_for_click(obj=group, ctx=context, name="foxing")
     _, _, body = written.partition("\n\n")  # its title
+    body = body.replace("```console\n$ ", "```text\n")  # the form of a command, which cannot run
     body = "".join(part if part.startswith("`") else _PLACEHOLDER.sub("&lt;", part) for part in _CODE.split(body))
     return f"{HEAD}\n{body.strip()}\n"

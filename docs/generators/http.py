@@ -28,7 +28,7 @@ RULES = """\
 - Every call under `/v1` can fail with the [problems](#problems) 401, 403, 421, 422, 500 and 503, and one with a body
   also with 400, 408, 413 and 415. Further problems are listed with the call.
 """
-PATH_VALUES = {"bank": BANK, "page_id": PAGE_ID, "message_id": MESSAGE_ID}
+PATH_VALUES = {"bank": BANK, "thread": "titan-planning", "page_id": PAGE_ID, "message_id": MESSAGE_ID}
 PROBLEM_VALUES = ("Problem", "FieldError")
 ANY_JSON = "JsonValue"  # pydantic's name for it; it has no fields to show
 BASE = "http://127.0.0.1:8765"

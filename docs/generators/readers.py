@@ -29,31 +29,10 @@ Formulas change. Each is tested with the examples that its provider published or
 ADDING = """\
 ## Other readers
 
-A table `[readers.NAME]` in `foxing.toml` adds a reader, or replaces one of these:
-
-```toml
-[readers.ours]
-title = "Our model"
-provider = "openai"                     # whose request bodies it takes: anthropic, openai or gemini
-type = [{ width_px = 9, height_px = 18, font = "dejavu-sans-mono", exact = 0.97 }]
-limits = { max_side_px = 2048, max_images = 20, max_image_bytes = 10000000, max_request_bytes = 50000000 }
-billing = { formula = "patches", side = 32, max_side_px = 2048, max_patches = 1536, multiplier = 1.0 }
-```
-
-### Measuring one
-
-```
-FOXING_READER_API_KEY=… foxing calibrate --reader ours --base claude --url https://api.example.com/v1 --model MODEL \\
-    --prompt-price 3 --completion-price 15
-```
-
-sends sample pages of ours, cells of 5 × 10 to 20 × 40 px, to an OpenAI- or Anthropic-compatible endpoint and measures
-the share of sentences and of identifiers that are read exactly, silent errors (characters read as others, where the
-model could have said that it cannot read them), and the tokens that the endpoint reports beside those of the formula.
-Billing and limits are those of `--base`; limits that matter may be added to it: `many_images = { above, max_side_px
-}`, `prompt_price` and `completion_price`. What it will cost is shown first, and alone with `--dry-run`. Answers are
-kept in `ours.journal`, so that a run that was interrupted resumes; the profile is written to `ours.toml`, a table as
-above. A size is used if at least 95 % of the sentences were read exactly.
+A table `[readers.NAME]` in `foxing.toml` adds a reader, or replaces one of these.
+[Measure your own reader](../guides/readers.md) shows one, and how `foxing calibrate` makes it. `limits` may also have
+`many_images = { above, max_side_px }`; `prompt_price` and `completion_price` are those of a million tokens. `billing`
+has one of these formulas:
 """
 COLUMNS = ("name", "reader", "type, px", "read exactly", "full page image, px", "tokens", "cells a token", "bills")
 FORMULAS = (

@@ -45,6 +45,11 @@ class PostgresServer:
         self._revision = database.revision()
         database.close()
 
+    @property
+    def host(self) -> str:
+        """The folder of its socket."""
+        return str(self._url.query["host"])
+
     def new_database(self, *, migrated: bool = True) -> str:
         """URL of an empty database, with the tables of this version unless it is not `migrated`."""
         if migrated and self._free:
