@@ -1,6 +1,6 @@
 """Page rendering: typesetting messages onto a grid of cells, drawing the grid, and transcribing cells to text.
 
-What it exports is imported on first use: errors and names of tiers need neither numpy nor Pillow.
+Exports are imported on first use, so errors and tier names load without numpy and Pillow.
 """
 
 from importlib import import_module

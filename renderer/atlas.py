@@ -1,4 +1,4 @@
-"""The glyphs of GNU Unifont as one array."""
+"""Glyph atlas: the glyphs of GNU Unifont in one array."""
 
 import zipfile
 import zlib
@@ -19,7 +19,7 @@ _TABLE_SIZE = 0x110000 + 1
 
 @dataclass(frozen=True)
 class Atlas:
-    """Glyphs in halves of 8×16 px: a narrow glyph has one, a full-width glyph two in a row. Read-only."""
+    """Glyph atlas in halves of 8×16 px: a narrow glyph has one half, a full-width glyph two adjacent. Read-only."""
 
     #: uint8[n, 16]: one byte per pixel row, the leftmost pixel in the high bit, 1 is ink. Half 0 is blank.
     halves: npt.NDArray[np.uint8]
@@ -30,8 +30,8 @@ class Atlas:
 
     @cached_property
     def glyph(self) -> npt.NDArray[np.int32]:
-        """int32[0x110001]: code point → number of its glyph, the same for characters that look the same; -1 for those
-        without one."""
+        """int32[0x110001]: code point → number of its glyph, equal for characters that look the same; -1 for characters
+        without a glyph."""
         table = np.full(_TABLE_SIZE, -1, dtype=np.int32)
         numbers: dict[bytes, int] = {}
         for width in (1, 2):
@@ -43,14 +43,14 @@ class Atlas:
         return table
 
     def drawing(self, character: str) -> bytes:
-        """The glyph's pixels as bytes, equal for characters that look the same; empty if there is no glyph."""
+        """Returns the glyph's pixels as bytes, equal for characters that look the same; empty if there is no glyph."""
         first, width = self.first_half[ord(character)], self.width[ord(character)]
         return self.halves[first : first + width].tobytes()
 
 
 @lru_cache(maxsize=1)
 def load_atlas() -> Atlas:
-    """The packaged atlas, loaded once per process. Raises `RenderError` if the file is missing or damaged."""
+    """Returns the packaged atlas, loaded once per process. Raises `RenderError` if the file is missing or damaged."""
     try:
         with ATLAS_PATH.open("rb") as file, np.load(file) as arrays:
             code_points, wide, rows = arrays["code_points"], arrays["wide"], arrays["rows"]

@@ -1,9 +1,9 @@
-"""Page breaks: where in a message a page may end.
+"""Page breaks: the places in a message at which a page may end.
 
-A page ends before a message, else after a sentence, else after a word: never inside a number with its unit, a date, an
-identifier or a run of capitalised words. Scripts without blanks break between characters. All of this is looked for in
-windows before the end of the page's room, so that little of it stays empty; a run that is longer than the last window
-breaks anywhere.
+A page ends before a message if possible, else after a sentence, else after a word: not inside a number with its unit, a
+date, an identifier or a run of capitalised words. Scripts without spaces break between characters. Breaks are searched
+in windows before the end of the page, so that little of the page stays empty; a run longer than the last window breaks
+anywhere.
 """
 
 import re
@@ -15,22 +15,22 @@ from .scripts import KATAKANA, UNSPACED, is_unspaced
 
 
 class Edge(IntEnum):
-    """How a part of a message begins or ends, and the number of marks that say so in its header."""
+    """Edge of a message part. The value is the number of marks for it in the header."""
 
-    #: With the message.
+    #: The beginning or end of the message.
     WHOLE = 0
-    #: At a page break between words.
+    #: A page break between words.
     BETWEEN = 1
-    #: At a page break inside a word, or where one may be.
+    #: A page break inside a word, or possibly inside one.
     INSIDE = 2
 
 
 class _Quality(IntEnum):
-    """How good a break is."""
+    """Quality of a page break; higher is better."""
 
     #: Inside a word.
     NONE = 0
-    #: Beside a blank, but it takes a name, a number or a date apart.
+    #: Beside a blank, but inside a name, a number with its unit, or a date.
     BLANK = 1
     #: Between words.
     WORDS = 2
@@ -38,37 +38,37 @@ class _Quality(IntEnum):
     SENTENCE = 3
 
 
-#: Characters beside a break that are looked at.
+#: Characters on each side of a break that decide its quality.
 CONTEXT = 160
-#: Share of a page that may stay empty for a break, at most.
+#: Maximum share of a page that a break may leave empty.
 _MOST = 1 / 4
-#: Characters that may be left over for a break of that quality, best first: share of the page's cells, and at least.
+#: Search window for each quality, best first: share of the page's cells, and minimum number of characters.
 _WINDOWS = ((_Quality.SENTENCE, 1 / 64, 0), (_Quality.WORDS, 1 / 32, CONTEXT), (_Quality.BLANK, _MOST, 0))
-#: Characters of an identifier, at least, that stands by itself beside another one.
+#: Minimum length of two adjacent identifiers between which a page may break.
 _IDENTIFIER = 7
 
-#: Blanks at which a line must not break.
+#: Spaces at which a line must not break.
 _NO_BREAK = "\u00a0\u202f\u2007\u2060\ufeff"
 _TOKEN = re.compile(rf"(?:\S|[{_NO_BREAK}])+")
 _RUN = re.compile(rf"[^\s⋯{UNSPACED}]*")
 _CLOSING = "\"'’”»)]}>*_`"
 _OPENING = "\"'‘“«([{<*_`¿¡„"
 _SENTENCE_ENDS = ".!?…:;"
-#: Ends of sentences and clauses in scripts without blanks.
+#: Ends of sentences and clauses in scripts without spaces.
 _UNSPACED_ENDS = "。！？!?…、，；：."
-#: Punctuation after which a line may break without a blank.
+#: Punctuation after which a line may break without a space.
 _BREAKS_AFTER = "。！？、，；：」』）】"
-#: Places whose quality is not `NONE`, and some others.
+#: Candidate places: all whose quality is not `NONE`, and some others.
 _MAY_BREAK = re.compile(rf"\A|(?<=[\s{_BREAKS_AFTER}{UNSPACED}])|(?=[\s{UNSPACED}])")
-#: Places that are looked for together.
+#: Characters per search step.
 _AT_ONCE = 64
-#: What must not begin a line, and what must not end one.
+#: Characters that must not begin a line, and characters that must not end one.
 _NOT_FIRST = "。、，．.,:;!?！？；：」』）】〉》”’)]}〕…‥ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ％%"
 _NOT_LAST = "「『（【〈《“‘([{〔เแโใไ$€£¥￥"
 _KATAKANA_WORD = re.compile(f"[{KATAKANA}・]")
-#: Digits of scripts without blanks, and words for parts of the day that stand before a time.
+#: Chinese and Japanese digits.
 _HAN_DIGITS = frozenset("〇零一二三四五六七八九十百千万萬億亿两兩")
-#: Characters of a script without blanks beside a number that may belong to it: a unit, “午後”, “下午”, “令和”.
+#: Maximum distance of a number from characters that may belong to it in scripts without spaces: a unit, “午後”, “令和”.
 _BESIDE_NUMBERS = 4
 _NUMBER_STOPS = re.compile(r"[\s。、，！？；：「」『』（）]")
 #: Lower-case words inside names.
@@ -78,15 +78,15 @@ _IN_NAMES = frozenset(
         *("el", "ibn", "la", "las", "le", "les", "los", "of", "ter", "the", "van", "von", "y", "zu", "zum", "zur"),
     )
 )
-#: Letters of an abbreviation before a name, at most: “Prof.”
+#: Maximum number of letters of an abbreviation before a name: “Prof.”
 _ABBREVIATION = 4
 
 
 def best_break(text: str, limit: int, cells: int, *, least: int = 0) -> int:
-    """The number of characters of `text`, from `least` to `limit`, that a page of `cells` cells takes.
+    """Returns the number of characters of `text` to put on a page of `cells` cells, from `least` to `limit`.
 
-    `limit`: how many there is room for, fewer than `text` has. 0 says that the message is better begun on the next
-    page. It is `limit` itself inside a run that is too long to stay whole.
+    `limit`: characters that fit, fewer than `text` has. The result is 0 if the message should begin on the next page,
+    and `limit` inside a run that is too long to keep whole.
     """
     if not least and limit <= cells * _WINDOWS[0][1]:
         return 0
@@ -107,20 +107,21 @@ def best_break(text: str, limit: int, cells: int, *, least: int = 0) -> int:
 
 
 def edge_at(text: str, place: int) -> Edge:
-    """How a part of `text` that ends at `place`, and the one after it, are cut there."""
+    """Returns the edge that a page break at offset `place` of `text` makes."""
     if place in (0, len(text)):
         return Edge.WHOLE
     return Edge.INSIDE if _quality(text, place) == _Quality.NONE else Edge.BETWEEN
 
 
 def cut_word_length(text: str, *, at_end: bool) -> int:
-    """Characters of the word, of a script with blanks, that `text` begins with, or ends with."""
+    """Returns the length of the word that `text` begins with, or ends with if `at_end`; 0 in scripts without spaces."""
     run = _RUN.match(text[::-1] if at_end else text)
     return run.end() if run else 0
 
 
 def whole_word_range(text: str, begin: Edge, end: Edge) -> tuple[int, int]:
-    """The range of a part's `text`, half open, in which no word is cut by a page break."""
+    """Returns the half-open range of `text`, a message part with these edges, that excludes words cut by a page
+    break."""
     first = cut_word_length(text, at_end=False) if begin == Edge.INSIDE else 0
     last = len(text) - (cut_word_length(text, at_end=True) if end == Edge.INSIDE else 0)
     return first, last
@@ -142,7 +143,7 @@ def _quality(text: str, place: int) -> _Quality:
 
 
 def _between_tokens(text: str, place: int) -> _Quality:
-    """The quality of a break between a blank and what follows it."""
+    """Returns the quality of a break between a blank and the token after it."""
     head = text[max(0, place - CONTEXT) : place]
     if "\n" in head and "\n" in head[len(head.rstrip()) :]:
         return _Quality.SENTENCE
@@ -164,8 +165,8 @@ def _has_digit(token: str) -> bool:
 
 
 def _belongs_to_number(left: Sequence[str], right: Sequence[str]) -> bool:
-    """Whether a number and what stands beside it, its unit or the rest of its date, would be taken apart. A comma ends
-    a number, but for that between a day and a year; two identifiers are not one."""
+    """Returns whether a break would separate a number from its unit or from the rest of its date. A comma ends a
+    number, except between a day and a year; two identifiers are separate."""
     first = next((token for token in reversed(left) if token not in _IN_NAMES), "")  # “14 de abril de 2026”
     second = next((token for token in right if token not in _IN_NAMES), "")
     if not (_has_digit(first) or _has_digit(second)):
@@ -179,7 +180,7 @@ def _belongs_to_number(left: Sequence[str], right: Sequence[str]) -> bool:
 
 
 def _ends_sentence(token: str) -> bool:
-    """Whether a sentence ends with `token`, which is no abbreviation before a name."""
+    """Returns whether `token` ends a sentence and is not an abbreviation before a name."""
     bare = token.rstrip(_CLOSING)
     return bare[-1:] in _SENTENCE_ENDS + _UNSPACED_ENDS and bare[-1:] != "," and not _is_abbreviation(bare)
 
@@ -194,7 +195,7 @@ def _is_capitalised(token: str) -> bool:
 
 
 def _is_name(left: Sequence[str], right: Sequence[str]) -> bool:
-    """Whether a run of capitalised words would be taken apart, with the lower-case words inside of it."""
+    """Returns whether a break would split a name: capitalised words, and the lower-case words between them."""
     if left[-1][-1] in ",;" or _ends_sentence(left[-1]):
         return False
     before = next((token for token in reversed(left) if token not in _IN_NAMES), "")
@@ -203,7 +204,7 @@ def _is_name(left: Sequence[str], right: Sequence[str]) -> bool:
 
 
 def _between_characters(text: str, place: int) -> _Quality:
-    """The quality of a break without a blank beside it."""
+    """Returns the quality of a break that is not beside a blank."""
     before, after = text[place - 1], text[place]
     if not (is_unspaced(before) or is_unspaced(after) or before in _BREAKS_AFTER):
         return _Quality.NONE

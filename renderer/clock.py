@@ -1,18 +1,18 @@
-"""The present, and sums of times."""
+"""Current time and saturating time arithmetic."""
 
 from datetime import UTC, datetime, timedelta
 
-#: Longer than any lease and any pause of a job: a time in the database that lies further ahead is of a wrong clock.
+#: Longer than any lease and any job delay: a time in the database further ahead than this was set by a wrong clock.
 MAX_CLOCK_SKEW = timedelta(hours=2)
 
 
 def utc_now() -> datetime:
-    """The present, in UTC."""
+    """Returns the current time in UTC."""
     return datetime.now(UTC)
 
 
 def later(time: datetime, duration: timedelta) -> datetime:
-    """`time` plus `duration`, or the last instant of the year 9999 if that comes first."""
+    """Returns `time` plus `duration`, capped at the end of the year 9999 in UTC."""
     try:
         return time + duration
     except OverflowError:

@@ -1,11 +1,12 @@
-"""Characters with the same glyph (Latin A, Greek Α, Cyrillic А): which one a drawn page reads as.
+"""Resolution of characters with the same glyph (Latin A, Greek Α, Cyrillic А).
 
-The pixels of such a letter do not tell its script, so a rule decides it from the shapes around it. The rule is the same
-for the typesetter, which writes as an escape whatever the rule would read as something else, and for a codec, which
-applies it to the shapes that it has recognised. So what was typeset is what is read, as long as the shapes are right.
+The pixels of such a letter do not determine its script, so a rule derives the script from the surrounding shapes. The
+typesetter and the codec use the same rule: the typesetter writes an escape for every character that the rule would
+resolve differently, and the codec applies the rule to the shapes that it recognised. A page therefore reads as it was
+typeset if its shapes are recognised correctly.
 
-The rule looks at shapes alone and sees an escape as the shape of its character. Replacing a character by a look-alike,
-or by its escape, therefore changes no reading. It does not look beyond the message either.
+The rule depends on shapes alone, and treats an escape as the shape of its character. Replacing a character by a
+look-alike or by its escape therefore changes no other reading. Context ends at the message.
 """
 
 import unicodedata
@@ -19,16 +20,16 @@ from .atlas import load_atlas
 from .marks import ESCAPE_CLOSE, ESCAPE_OPEN, FILLER_MARK, MESSAGE_MARK, NEWLINE_MARK, THREAD_MARK
 from .page import BLANK, WIDE_TAIL, Cells
 
-#: Scripts whose letters are told apart by the rule. The first is the one of a word that nothing decides.
+#: Scripts that the rule distinguishes. The first is the default.
 SCRIPTS = ("LATIN", "CYRILLIC", "GREEK")
 _ALL_BITS = (1 << len(SCRIPTS)) - 1
 
-#: Signs that, right before or after a word of ambiguous letters, make it Latin: the word belongs to code.
+#: Symbols of code: directly before or after a word of ambiguous letters, they make it Latin.
 _CODE_BEFORE = "`[{<_=/\\$@|0123456789"
 _CODE_AFTER = "`[_=/\\+0123456789"
 _CODE_BORDER = ord("`")
-_CODE_BORDER_WIDTH = 20  # cells: words on its other side are taken only if there are no others near
-_MIN_CAPITALS = 2  # of an abbreviation
+_CODE_BORDER_WIDTH = 20  # cells that a border counts as, so that words on the same side are preferred
+_MIN_CAPITALS = 2  # letters of an abbreviation
 
 _GAPS = np.array([BLANK, 0x20, ord(NEWLINE_MARK)], dtype=np.uint32)
 _OPAQUE = 0x110000  # in a view, an escape whose character has no look-alike
@@ -40,13 +41,13 @@ _Bits = npt.NDArray[np.uint8]
 _Ints = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
 
-#: By bits of scripts: whether exactly one is set, and the lowest of them (0 if none is).
+#: By script bits: whether exactly one is set, and the index of the lowest one (0 if none is).
 _IS_ONE = np.array([bits.bit_count() == 1 for bits in range(_ALL_BITS + 1)])
 _LOWEST = np.array([max(0, (bits & -bits).bit_length() - 1) for bits in range(_ALL_BITS + 1)], dtype=np.int64)
 
 
 def script_of(character: str) -> int:
-    """Index in `SCRIPTS` of the script of a letter; -1 for other characters and modifier letters (ʹ)."""
+    """Returns the index in `SCRIPTS` of the script of a letter; -1 for other characters and modifier letters (ʹ)."""
     if not character.isalpha() or unicodedata.category(character) == "Lm":
         return -1
     name = unicodedata.name(character, "").split(" ")[0]
@@ -55,35 +56,34 @@ def script_of(character: str) -> int:
 
 @dataclass(frozen=True)
 class _View:
-    """What the rule sees of M cells: no fillers, one character for a gap or an escape."""
+    """Input of the rule, M characters: no fillers, and one character per run of blanks or escape."""
 
-    #: uint32 [M]: characters, of those that look the same always the same one.
+    #: uint32 [M]: characters, one representative per glyph.
     values: Cells
-    #: int64 [M]: the cell of each.
+    #: int64 [M]: cell of each character.
     places: _Ints
-    #: bool [M]: gaps and escapes, which stand for several cells.
+    #: bool [M]: runs of blanks and escapes, which stand for several cells.
     escapes: _Flags
 
 
 @dataclass(frozen=True)
 class _Alike:
-    """Code points with the same glyph, those of a repertoire (at least one) and others, sorted."""
+    """Code points with the same glyph, inside (at least one) and outside the repertoire, sorted."""
 
     inside: list[int]
     outside: list[int]
 
 
 class Confusables:
-    """The characters of a repertoire that share a glyph, and the rule that decides between them."""
+    """Characters of a repertoire that share a glyph, and the rule that decides between them."""
 
     def __init__(self, characters: str) -> None:
-        """`characters`: the repertoire, in any order. A character outside it reads as the one inside that it looks
-        like."""
+        """`characters`: the repertoire, in any order. A character outside it resolves to the look-alike inside it."""
         #: uint8 [0x110001]: code point → bits of the scripts that have its glyph; 0 unless it is a letter of `SCRIPTS`.
         self._scripts = np.zeros(_TABLE_SIZE, dtype=np.uint8)
         #: int16 [0x110001]: code point → row of `_readings`; 0 for a character without a look-alike.
         self._group = np.zeros(_TABLE_SIZE, dtype=np.int16)
-        #: bool [0x110001]: characters that read as themselves where all letters are Latin.
+        #: bool [0x110001]: characters that resolve to themselves where all letters are Latin.
         self._plain = np.ones(_TABLE_SIZE, dtype=bool)
         #: bool [0x110001]: capital letters.
         self._capital = np.zeros(_TABLE_SIZE, dtype=bool)
@@ -96,13 +96,13 @@ class Confusables:
                 self._capital[ord(character)] = character.isupper()
         for alike in _same_glyphs(characters):
             readings.append(self._add_group(alike, len(readings)))
-        #: uint32 [groups, scripts]: the character that each glyph reads as in each script.
+        #: uint32 [groups, scripts]: the character that each glyph resolves to in each script.
         self._readings = np.array(readings, dtype=np.uint32)
         self._plain[ord(ESCAPE_OPEN)] = False
         self._first_not_plain = int(np.argmin(self._plain))
 
     def _add_group(self, alike: _Alike, number: int) -> list[int]:
-        """What the glyph of group `number` reads as in each script."""
+        """Registers group `number`, and returns the character that its glyph resolves to in each script."""
         by_script: dict[int, int] = {}
         for point in alike.inside:
             by_script.setdefault(script_of(chr(point)), point)
@@ -117,26 +117,26 @@ class Confusables:
         return [letters.get(script, default) for script in range(len(SCRIPTS))]
 
     def plain(self, cells: Cells) -> bool:
-        """Whether `cells`, uint32 of any shape, have no letters but Latin ones and read as they are: a cheap test."""
+        """Returns whether `cells`, uint32 of any shape, have only Latin letters and are canonical: a cheap test."""
         if not cells.size or int(cells.max()) < self._first_not_plain:
             return True
         return bool(self._plain[cells].all())
 
     def ambiguous(self, points: Cells) -> _Flags:
-        """bool [N]: which of `points`, uint32 [N], can read as another character, depending on what is around them."""
+        """Returns bool [N]: which of `points`, uint32 [N], can resolve to another character in some context."""
         group = self._group[points]
         found: _Flags = (group > 0) & (self._readings[group] != points[:, None]).any(axis=1)
         return found
 
     def canonical(self, cells: Cells) -> Cells:
-        """What `cells` read as, uint32 of the same shape: those of a whole page, or of a message with its header.
+        """Applies the rule to `cells`, uint32: a whole page, or a message with its header.
 
-        Every cell whose glyph several characters share holds the one that the rule decides on; digits of escapes are
-        Latin. All other cells are as given.
+        Returns cells of the same shape in which each cell whose glyph is shared holds the character that the rule
+        decides on; digits of escapes are Latin. All other cells are unchanged.
         """
         if self.plain(cells):
             return cells
-        shapes = self._shapes(cells)  # also for gaps, which have no script
+        shapes = self._shapes(cells)  # also for blanks, which have no script
         flat = shapes.reshape(-1)
         view = self._view(flat)
         script = self._decide(view.values)
@@ -145,8 +145,9 @@ class Confusables:
         return shapes
 
     def certainty(self, cells: Cells, confidence: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """`confidence` of the shapes of `cells`, same shape, where no ambiguous letter is surer than the letters of its
-        word that tell the script: than the surest if they agree, than the least sure if they do not."""
+        """Returns `confidence`, float32 of the shape of `cells`, with that of each ambiguous letter limited by the
+        letters of its word that determine the script: by the most confident of them if they agree, else by the
+        least confident."""
         flat, sure = cells.reshape(-1), confidence.reshape(-1)
         scripts = self._scripts[flat]
         letters, telling = scripts > 0, _IS_ONE[scripts]
@@ -164,7 +165,7 @@ class Confusables:
         return result.reshape(confidence.shape)
 
     def _shapes(self, cells: Cells) -> Cells:
-        """A copy of `cells` with one character for each glyph, the Latin one if there is one."""
+        """Returns a copy of `cells` with one representative per glyph, the Latin character if there is one."""
         group = self._group[cells]
         shapes: Cells = np.where(group > 0, self._readings[group, 0], cells)
         return shapes
@@ -182,16 +183,17 @@ class Confusables:
         values, places, escapes = values[keep], places[keep], escapes[keep]
         gap = np.isin(values, _GAPS)
         values[gap] = 0x20
-        keep = np.pad(~(gap[1:] & gap[:-1]), (1, 0), constant_values=True)  # a gap is as wide in any layout
+        # a run of blanks counts as one character, so that its width in the layout does not matter
+        keep = np.pad(~(gap[1:] & gap[:-1]), (1, 0), constant_values=True)
         return _View(values[keep], places[keep], (escapes | gap)[keep])
 
     def _shape_of_escaped(self, point: int) -> int:
-        """The shape of an escaped character if it has look-alikes, whether or not it would read as one of them."""
+        """Returns the shape of an escaped character that has look-alikes, else `_OPAQUE`."""
         group = self._group[point] if point < _OPAQUE else 0
         return int(self._readings[group, 0]) if group else _OPAQUE
 
     def _decide(self, values: Cells) -> _Ints:
-        """int64 [M]: the index in `SCRIPTS` that each letter of a view reads as; 0 elsewhere."""
+        """Returns int64 [M]: index in `SCRIPTS` of the script of each letter of a view; 0 elsewhere."""
         scripts = self._scripts[values]
         script = np.zeros(len(values), dtype=np.int64)
         letters = scripts > 0
@@ -210,14 +212,14 @@ class Confusables:
 
 
 def _escape_digits(after: Cells) -> str:
-    """The digits between the start of an escape and its end within `after`; empty if this is not an escape."""
+    """Returns the digits between the start of an escape and its end within `after`; empty if this is not an escape."""
     digits, close, _ = "".join(map(chr, after.tolist())).partition(ESCAPE_CLOSE)
     return digits if close and _HEX_DIGITS.issuperset(digits) else ""
 
 
 def _nearest_in_word(at: _Ints, certain: _Ints, number: _Ints) -> _Ints:
-    """For each letter in `at`, the last of the letters `certain` up to it in its word, else the first after it, else
-    itself. `number`: of the word of each letter."""
+    """Returns, for each letter in `at`, the last of the letters `certain` up to it in its word, else the first after
+    it, else itself. `number`: word number of each letter."""
     if not len(certain):
         return at
     after = np.searchsorted(certain, at, side="right")
@@ -228,16 +230,16 @@ def _nearest_in_word(at: _Ints, certain: _Ints, number: _Ints) -> _Ints:
 
 
 class _Words:
-    """The words of a view, runs of letters, and what decides their scripts."""
+    """Words of a view, runs of letters, and the features that decide their scripts."""
 
     def __init__(self, values: Cells, scripts: _Bits, capital: _Flags) -> None:
-        """[M] each: characters, bits of the scripts of each, and whether it is a capital letter."""
+        """[M] each: characters, script bits, and flags of capital letters."""
         letters = scripts > 0
         edges = np.diff(np.pad(letters, 1).astype(np.int8))
         self._starts, self._stops = np.flatnonzero(edges > 0), np.flatnonzero(edges < 0)
         #: bool [M]: first letters of words.
         self.begins = edges[:-1] > 0
-        #: uint8 [words]: bits of the scripts that have all letters of the word.
+        #: uint8 [words]: bits of the scripts that contain all letters of the word.
         self.common = np.bitwise_and.reduceat(np.where(letters, scripts, np.uint8(_ALL_BITS)), self._starts)
         lower = np.add.reduceat((letters & ~capital).astype(np.int64), self._starts)
         self._abbreviation = (lower == 0) & (self._stops - self._starts >= _MIN_CAPITALS)
@@ -245,12 +247,13 @@ class _Words:
         self._in_code = _is_in_code(values, letters, self._starts, self._stops)
         marks = np.isin(values, _points(MESSAGE_MARK + THREAD_MARK))
         self._message = np.cumsum(marks)[self._starts]
-        # roles are Latin whatever the language of the message
+        # roles are Latin in messages of any language
         self._decided = _IS_ONE[self.common] & (before != ord(MESSAGE_MARK))
         self._position = np.cumsum(np.where(values == _CODE_BORDER, _CODE_BORDER_WIDTH, 1))
 
     def script(self) -> _Ints:
-        """int64 [words]: index in `SCRIPTS` of the script of each word; anything for a word that has none in common."""
+        """Returns int64 [words]: index in `SCRIPTS` of the script of each word; undefined for a word whose letters have
+        no script in common."""
         near = self._nearest_decided()
         chosen = np.where(near >= 0, _LOWEST[self.common[near]], 0)
         chosen[self._in_code | (self._abbreviation & ~((near >= 0) & self._abbreviation[near]))] = 0
@@ -259,8 +262,8 @@ class _Words:
         return chosen
 
     def _nearest_decided(self) -> _Ints:
-        """The nearest word of the same message that is decided by its own letters, the one after if both are as near;
-        -1 if there is none."""
+        """Returns int64 [words]: the nearest word of the same message whose own letters determine its script, the later
+        one in a tie; -1 if there is none."""
         number = np.arange(len(self._starts))
         last = np.maximum.accumulate(np.where(self._decided, number, -1))
         first = np.minimum.accumulate(np.where(self._decided, number, len(number))[::-1])[::-1]
@@ -273,7 +276,7 @@ class _Words:
 
 
 def _is_in_code(values: Cells, letters: _Flags, starts: _Ints, stops: _Ints) -> _Flags:
-    """bool [words]: words next to signs that belong to code."""
+    """Returns bool [words]: words next to symbols of code."""
     padded = np.pad(values, (2, 1))
     before, after = padded[starts + 1], padded[stops + 2]
     option = (before == ord("-")) & ~np.pad(letters, (2, 0))[starts]  # as in `-p`
@@ -286,7 +289,7 @@ def _points(characters: str) -> Cells:
 
 
 def _same_glyphs(characters: str) -> Iterable[_Alike]:
-    """The characters with the glyph of one of `characters`, by glyph, where there are several."""
+    """Groups the characters that share the glyph of one of `characters`, where there are several."""
     glyph, inside = load_atlas().glyph, np.zeros(_TABLE_SIZE, dtype=bool)
     inside[_points(characters)] = True
     points = np.flatnonzero(glyph >= 0)

@@ -6,7 +6,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class ProblemKind:
-    """A kind of problem that a client can tell apart, in HTTP and with `--json`."""
+    """Kind of problem that clients can distinguish, over HTTP and with `--json`."""
 
     #: Stable name; the last part of the type of a problem document.
     slug: str
@@ -17,12 +17,12 @@ class ProblemKind:
 
 
 class FoxingError(Exception):
-    """Base class of the errors that Foxing raises on purpose. The message says what to do."""
+    """Base class of all errors that Foxing raises. The message says what to do."""
 
-    #: What it is for those who only see a problem document.
+    #: Kind of problem reported in problem documents.
     kind = ProblemKind("internal", 500, "Internal error")
-    #: What to change: names of settings, such as "device", and of options of codecs, such as "codecs.remote.url". Where
-    #: these are set is not known here; the HTTP service and the command add it to the message.
+    #: Settings and codec options to change, such as "device" and "codecs.remote.url". The HTTP service and the command
+    #: line add to the message where they are set.
     settings: tuple[str, ...] = ()
 
     @property
@@ -31,7 +31,7 @@ class FoxingError(Exception):
         return self.kind.slug
 
     def naming(self, *settings: str) -> Self:
-        """This error, with the settings to change."""
+        """Sets the settings to change, and returns this error."""
         self.settings = settings
         return self
 

@@ -1,4 +1,4 @@
-"""What `foxing.renderer` exports; imports numpy and Pillow."""
+"""Exports of `foxing.renderer`; importing them loads numpy and Pillow."""
 
 from .atlas import Atlas, load_atlas
 from .breaks import Edge, cut_word_length, whole_word_range

@@ -1,4 +1,4 @@
-"""Page geometry: the grid of cells, and its tokens at each tier."""
+"""Page geometry: the grid of cells, and its vision tokens at each tier."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,13 +14,13 @@ MAX_SIDE_PX = 8192  # of a page before it is scaled to a tier
 
 @dataclass(frozen=True)
 class PageLayout:
-    """How a page is laid out. Stored with each page.
+    """Layout of a page. Stored with each page.
 
     The default is the dense page: 160 columns by 80 rows of 8×16 px cells, square at every tier and cropped to the
     token rows it uses. Raises `LayoutError` for invalid values.
     """
 
-    #: Cells in a row: an even number, at least 8. If `wrap` is "words": any number, at least 9.
+    #: Cells per row: an even number, at least 8; with `wrap="words"` any number, at least 9.
     columns: int = 160
     #: Rows of a full page.
     rows: int = 80
@@ -28,19 +28,19 @@ class PageLayout:
     cell_width_px: int = 8
     #: Height of a cell in px. Unifont needs twice the width.
     cell_height_px: int = 16
-    #: How a newline inside a message is typeset. "mark" writes ¶. "break" starts a new row, and writes ¶ only where the
+    #: Typesetting of a newline inside a message. "mark" writes ¶. "break" starts a new row, and writes ¶ only if the
     #: newline falls in the last column, where a blank would look like a space.
     newline: Literal["mark", "break"] = "mark"
-    #: The bitmap font, or the outline font for models trained on printed pages; the outline font fits any cell size.
+    #: Bitmap font, or outline font for models trained on printed pages; the outline font fits any cell size.
     font: Literal["unifont", "dejavu-sans-mono"] = "unifont"
     #: Whether a page that is not full is cropped to the token rows it uses. If not, every image is a full square.
     cropped: bool = True
-    #: Where a row ends. "cells": anywhere, and full-width characters start at even columns. "words": between words
-    #: where these fit in a row; full-width characters start anywhere, and the last column holds no ink. An image does
-    #: not show whether a row ended at a space, so pages that a codec reads back need "cells".
+    #: Line breaking. "cells": rows break anywhere, and full-width characters start at even columns. "words": rows break
+    #: between words, except in words longer than a row; full-width characters start anywhere, and the last column holds
+    #: no ink. An image does not show whether a row ended at a space, so pages that a codec reads back need "cells".
     wrap: Literal["cells", "words"] = "cells"
-    #: Whether the headers of a message that goes on on a later page say so. A model that was trained on pages without
-    #: these marks misreads headers that have them. Where there are none, any page break may be inside a word.
+    #: Whether headers mark messages that span pages. A model trained on pages without these marks misreads headers that
+    #: have them. Without marks, any page break may be inside a word.
     break_marks: bool = True
 
     def __post_init__(self) -> None:
@@ -71,7 +71,7 @@ class PageLayout:
 
     @property
     def ink_columns(self) -> int:
-        """Columns that may hold ink."""
+        """Number of columns that may hold ink."""
         return self.columns - (self.wrap == "words")
 
     @property
@@ -80,30 +80,31 @@ class PageLayout:
         return self.columns * self.rows
 
     def token_rows(self, tier: str) -> int:
-        """Rows of vision tokens on a full page at `tier`; there are as many columns."""
+        """Returns the rows of vision tokens of a full page at `tier`, which equal its columns. Raises `LayoutError`
+        for an unknown tier."""
         return self.side_px(tier) // TOKEN_SIDE_PX
 
     def side_px(self, tier: str) -> int:
-        """Side of a full page at `tier`, in px. Raises `LayoutError` for an unknown tier."""
+        """Returns the side of a full page at `tier` in px. Raises `LayoutError` for an unknown tier."""
         return tier_named(tier).side_px
 
     def rows_per_token(self, tier: str) -> int:
-        """Grid rows that one row of vision tokens covers. Raises `LayoutError` if they do not divide evenly."""
+        """Returns the grid rows per row of vision tokens. Raises `LayoutError` if they do not divide evenly."""
         rows, rest = divmod(self.rows, self.token_rows(tier))
         if rest:
             raise LayoutError(f"{self.rows} rows do not divide into the {self.token_rows(tier)} token rows of '{tier}'")
         return rows
 
     def columns_per_token(self, tier: str) -> int:
-        """Grid columns that one vision token covers. Raises `LayoutError` if they do not divide evenly."""
+        """Returns the grid columns per vision token. Raises `LayoutError` if they do not divide evenly."""
         columns, rest = divmod(self.columns, self.token_rows(tier))
         if rest:
             raise LayoutError(f"{self.columns} columns do not divide into the token columns of '{tier}'")
         return columns
 
     def cropped_rows(self, rows_used: int, tier: str) -> int:
-        """Grid rows of the image of a page that uses `rows_used`: rounded up to whole token rows, at least one; all
-        rows if pages are not cropped."""
+        """Returns the grid rows that the image of a page with `rows_used` rows shows: rounded up to whole token rows,
+        at least one; all rows if pages are not cropped."""
         if not self.cropped:
             tier_named(tier)
             return self.rows
@@ -111,30 +112,31 @@ class PageLayout:
         return min(self.rows, max(step, -(-rows_used // step) * step))
 
     def bands(self, rows_used: int, tier: str) -> int:
-        """Parts of a page that can be decoded separately: its token rows, or 1 if pages are not cropped."""
+        """Returns the number of bands of a page, the parts that can be decoded separately: its token rows, or 1 if
+        pages are not cropped."""
         return self.cropped_rows(rows_used, tier) // self.rows_per_token(tier) if self.cropped else 1
 
     def vision_tokens(self, rows_used: int, tier: str) -> int:
-        """Vision tokens of a page that uses `rows_used` rows, one for each 64×64 px of its image at `tier`."""
+        """Returns the vision tokens of a page with `rows_used` rows: one for each 64×64 px of its image at `tier`."""
         rows = self.bands(rows_used, tier) if self.cropped else self.token_rows(tier)
         return rows * self.token_rows(tier)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields that differ from their defaults, as a JSON object. Stored pages depend on the defaults."""
+        """Returns the fields that differ from their defaults, as a JSON object. Stored pages depend on the defaults."""
         return {name: value for name, value in asdict(self).items() if value != getattr(PageLayout, name)}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`; missing fields take their defaults. Raises `LayoutError` for unknown ones."""
+        """Inverts `to_dict`; missing fields take their defaults. Raises `LayoutError` for unknown or invalid fields."""
         try:
             return cls(**fields)
         except TypeError as error:  # an unknown field
             raise LayoutError(f"invalid page layout: {error}") from error
 
 
-#: The default layout, for the native codec.
+#: Default layout, for the native codec.
 DENSE_PAGE = PageLayout()
-#: For models trained on printed pages: a quarter of the dense page's characters, in an outline font.
+#: Layout for models trained on printed pages: a quarter of the cells of the dense page, in an outline font.
 PRINTED_PAGE = PageLayout(
     columns=80,
     rows=40,

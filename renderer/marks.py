@@ -1,4 +1,4 @@
-"""Characters that pages are made with beside what was said."""
+"""Control characters of a page: marks that are not part of any message."""
 
 NEWLINE_MARK = "¶"
 TAB_MARK = "⇥"
@@ -7,16 +7,16 @@ ESCAPE_OPEN = "⟦"
 ESCAPE_CLOSE = "⟧"
 MESSAGE_MARK = "▶"
 THREAD_MARK = "◆"
-#: At the end of the header of a message that goes on on a later page, in place of a blank. It is read well at every
-#: tier, as is `MESSAGE_MARK`, of which there are two where a message begins on an earlier page.
+#: Replaces the last blank of the header of a message that continues on a later page. A message that begins on an
+#: earlier page has two `MESSAGE_MARK`s. Both marks are legible at every tier.
 CONTINUATION_MARK = ">"
-#: Where something has faded: what stood here is gone. Marks right after one another are one gap.
+#: Stands for text that has faded. Adjacent marks are one gap.
 GAP_MARK = "⋯"
 
-#: Cells of a header that consists of marks, at most; others have more.
+#: Maximum number of cells of a header that consists of marks only; full headers are longer.
 MARK_HEADER_CELLS = 3
 
-#: Characters with a meaning of their own on a page; literal ones are typeset as escapes.
+#: Characters with a special meaning on a page; literal ones are typeset as escapes.
 RESERVED = NEWLINE_MARK + TAB_MARK + FILLER_MARK + ESCAPE_OPEN + ESCAPE_CLOSE + GAP_MARK
-#: All characters that pages are made with; literal ones of the last two, which begin messages, need no escape.
+#: All control characters of a page. The last two begin headers; in messages they need no escape.
 MARKS = RESERVED + MESSAGE_MARK + THREAD_MARK

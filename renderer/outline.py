@@ -24,7 +24,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class OutlineGlyphs:
-    """Glyphs for one cell size, each drawn on first use. Thread-safe.
+    """Outline glyphs for one cell size, drawn on first use. Thread-safe.
 
     A glyph is uint8[height, width] or, for a full-width character, uint8[height, 2 · width]; 255 is paper, 0 ink.
     """
@@ -48,7 +48,8 @@ class OutlineGlyphs:
         self._lock = Lock()
 
     def halves(self, code_points: npt.NDArray[np.uint32]) -> Pixels:
-        """uint8[2 · n, height, width]: left and right half of each glyph; the right half of a narrow one is blank."""
+        """Returns uint8[2 · n, height, width]: left and right half of each glyph; the right half of a narrow glyph is
+        blank."""
         halves = np.full((len(code_points), 2, self.cell_height_px, self.cell_width_px), 255, dtype=np.uint8)
         for index, point in enumerate(code_points.tolist()):
             glyph = self.glyph(point)
@@ -57,7 +58,7 @@ class OutlineGlyphs:
         return halves.reshape(-1, self.cell_height_px, self.cell_width_px)
 
     def glyph(self, code_point: int) -> Pixels:
-        """The glyph of a code point; blank for a value without one."""
+        """Returns the glyph of a code point; a blank one for a value without a glyph."""
         with self._lock:
             if code_point not in self._glyphs:
                 self._glyphs[code_point] = self._draw(code_point)
@@ -91,12 +92,12 @@ class OutlineGlyphs:
 
 @lru_cache(maxsize=8)
 def outline_glyphs(cell_width_px: int, cell_height_px: int) -> OutlineGlyphs:
-    """The glyphs of DejaVu Sans Mono for a cell size, shared within the process."""
+    """Returns the glyphs of DejaVu Sans Mono for a cell size in px, shared within the process."""
     return OutlineGlyphs(FONT_PATH, cell_width_px, cell_height_px)
 
 
 def draw_outlines(cells: Cells, cell_width_px: int, cell_height_px: int) -> Pixels:
-    """Pixels of a grid: uint8[rows · height, columns · width], 255 is paper, 0 ink. A tail that does not follow a
+    """Draws a grid: uint8[rows · height, columns · width], 255 is paper, 0 ink. A tail that does not follow a
     full-width character stays blank."""
     points, where = np.unique(cells, return_inverse=True)
     halves = outline_glyphs(cell_width_px, cell_height_px).halves(points)

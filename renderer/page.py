@@ -1,4 +1,4 @@
-"""A typeset page: a grid of cells, and which cells belong to which message."""
+"""Typeset page: a grid of cells, and the placement of each message on it."""
 
 import re
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from .breaks import Edge
 from .layout import PageLayout
 from .marks import CONTINUATION_MARK, FILLER_MARK, GAP_MARK, MESSAGE_MARK
 
-#: A grid or a run of cells, each a code point, `BLANK`, `WIDE_TAIL` or `PADDING`. Control characters never occur: they
-#: are typeset as escapes.
+#: Grid or run of cells, uint32: code points, `BLANK`, `WIDE_TAIL` and `PADDING`. These values do not clash with control
+#: characters, which are typeset as escapes.
 Cells = npt.NDArray[np.uint32]
 
-#: A cell without a character.
+#: Cell without a character.
 BLANK = 0
-#: The right half of a full-width character.
+#: Right half of a full-width character.
 WIDE_TAIL = 1
-#: Where a row ends early because the next word does not fit. Stands for no character.
+#: Fills the end of a row when the next word does not fit; stands for no character.
 PADDING = 2
 
 
 @dataclass(frozen=True)
 class Placement:
-    """The cells of a message, or of the part of it on this page.
+    """Cells of a message, or of the part of it on this page.
 
-    Cells are counted in reading order from the top left. Ranges are half-open.
+    Cells are numbered in reading order from the top left. Ranges are half-open.
     """
 
     message_id: str
@@ -37,9 +37,9 @@ class Placement:
     start: int
     #: Cell after the content.
     stop: int
-    #: First character of the message's content that is on this page.
+    #: Offset in the message's content of the first character on this page.
     char_start: int
-    #: Character after the last one on this page.
+    #: Offset after the last character on this page.
     char_stop: int
 
 
@@ -50,7 +50,7 @@ class Page:
     layout: PageLayout
     #: uint32[rows used, columns], read-only: code points, `BLANK`, `WIDE_TAIL` and `PADDING`.
     cells: Cells
-    #: One for each message, in reading order.
+    #: One placement per message, in reading order.
     placements: tuple[Placement, ...]
 
     @property
@@ -60,15 +60,19 @@ class Page:
 
     @property
     def text(self) -> str:
-        """The page in reading order, headers and marks included, without trailing blanks."""
+        """Text of the page in reading order, headers and marks included, without trailing blanks."""
         return grid_text(self.cells)
 
 
 def edges_of(
     header: Cells, *, begins_before: bool | None = None, continues_after: bool | None = None
 ) -> tuple[Edge, Edge]:
-    """How the part of a message below `header` begins and ends, by its marks. `begins_before`, `continues_after`:
-    whether it is known to; one without a mark, as on older pages, may be cut inside a word."""
+    """Returns the edges of the message part below `header`, read from the marks in the header.
+
+    `begins_before`, `continues_after`: whether the message is known to begin on an earlier page, or to continue on a
+    later one; None if unknown. A part that is known to be cut and has no mark, as on older pages, may be cut inside a
+    word.
+    """
     text = "".join(map(chr, header.tolist()))
     begun = re.search(f"{MESSAGE_MARK}+", text)
     ended = len(text) - len(text.rstrip(CONTINUATION_MARK))
@@ -82,7 +86,7 @@ def _edge(marks: int, cut: bool | None) -> Edge:
 
 
 def gap_starts(cells: Cells) -> npt.NDArray[np.bool_]:
-    """bool[n]: the cells in reading order at which a gap begins: those with a `GAP_MARK` and none right before it."""
+    """Returns bool[n], in reading order: cells that begin a gap, a `GAP_MARK` not preceded by another one."""
     marked = cells.reshape(-1) == ord(GAP_MARK)
     begun: npt.NDArray[np.bool_] = marked.copy()
     begun[1:] &= ~marked[:-1]
@@ -90,26 +94,26 @@ def gap_starts(cells: Cells) -> npt.NDArray[np.bool_]:
 
 
 def visible_cells(cells: Cells) -> npt.NDArray[np.int64]:
-    """int64[n]: the cells that hold a character for people, counted in reading order: no fillers, no right halves of
-    full-width characters, and of a gap its first cell."""
+    """Returns int64[n], ascending: numbers of the cells that show a character, in reading order. Fillers and right
+    halves of full-width characters are left out, and a gap counts once, at its first cell."""
     flat = cells.reshape(-1)
     return np.flatnonzero(_characters(flat) & (flat != ord(FILLER_MARK)))
 
 
 def visible_text(cells: Cells) -> str:
-    """The characters of a grid for people: as `grid_text`, without fillers."""
+    """Returns the text of a grid for display: as `grid_text`, without fillers."""
     return _text(cells.reshape(-1)[visible_cells(cells)])
 
 
 def grid_text(cells: Cells) -> str:
-    """The characters of a grid in reading order. A gap is one mark, however many cells it takes. Blank cells become
+    """Returns the text of a grid in reading order. A gap is one mark, however many cells it takes. Blank cells become
     spaces; trailing spaces are dropped."""
     flat = cells.reshape(-1)
     return _text(flat[_characters(flat)])
 
 
 def _characters(flat: Cells) -> npt.NDArray[np.bool_]:
-    """bool[n]: the cells that begin a character or a gap."""
+    """Returns bool[n]: cells that begin a character or a gap."""
     kept: npt.NDArray[np.bool_] = (flat != WIDE_TAIL) & (flat != PADDING) & ((flat != ord(GAP_MARK)) | gap_starts(flat))
     return kept
 

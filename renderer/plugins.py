@@ -1,13 +1,13 @@
-"""Plug-ins: what other packages add to Foxing by entry point.
+"""Plug-ins that other packages add by entry point.
 
-A kind of plug-in is a group of entry points, such as `foxing.codecs`. A package declares one in its metadata, and is
-found once it is installed:
+Each kind of plug-in is a group of entry points, such as `foxing.codecs`. A package declares a plug-in in its metadata,
+and installing the package is enough for it to be found:
 
     [project.entry-points."foxing.codecs"]
     morse = "morse_codec.plugin:PLUGIN"
 
-Whoever offers a kind of plug-in holds one `Plugins` for it. The module lives in the lowest room, so that every room can
-use it.
+Each group has one `Plugins` object, in the module that defines the kind of plug-in. This module is in the lowest layer
+so that every layer can use it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,50 +18,50 @@ from typing import Generic, TypeVar, cast
 
 from .errors import FoxingError, ProblemKind
 
-#: The distribution whose plug-ins take precedence over others of the same name: this one.
+#: Name of this distribution, whose plug-ins take precedence over others of the same name.
 OWN_PACKAGE = "foxing"
 
 T = TypeVar("T")
 
 
 class PluginError(FoxingError):
-    """A plug-in does not exist, or cannot be used."""
+    """A plug-in does not exist or cannot be used."""
 
     kind = ProblemKind("plugin-broken", 503, "A plug-in cannot be used")
 
 
 @dataclass(frozen=True)
 class Plugin(Generic[T]):
-    """A plug-in that works."""
+    """Plug-in that was imported and checked."""
 
-    #: The name of its entry point.
+    #: Name of its entry point.
     name: str
-    #: The distribution that declares it.
+    #: Distribution that declares it.
     package: str
     value: T
 
 
 @dataclass(frozen=True)
 class BrokenPlugin:
-    """A plug-in that is declared but cannot be used."""
+    """Plug-in that is declared but cannot be used."""
 
     name: str
-    #: The distribution that declares it.
+    #: Distribution that declares it.
     package: str
     #: Why it cannot be used.
     reason: str
 
 
 class Plugins(Generic[T]):
-    """The plug-ins of one group, in the order of their names, those of this package first. Thread-safe.
+    """Plug-ins of one group, in the order of their names, those of this package first. Thread-safe.
 
-    Names come from the metadata of installed packages, which imports nothing. A plug-in is imported when it is first
-    asked for, and one that is broken never affects the others.
+    Names are read from the metadata of installed packages, without importing anything. A plug-in is imported on first
+    use, and a broken one does not affect the others.
     """
 
     def __init__(self, group: str, check: Callable[[str, object], T]) -> None:
-        """`check`: (name, object that the entry point names) → the plug-in. Raises `PluginError` if the object is not a
-        plug-in of this group."""
+        """`check`: (name, object of the entry point) → the plug-in; raises `PluginError` if the object is not a plug-in
+        of this group."""
         self.group = group
         self._check = check
         self._declared: dict[str, EntryPoint] | None = None
@@ -70,37 +70,38 @@ class Plugins(Generic[T]):
         self._lock = RLock()
 
     def names(self) -> list[str]:
-        """The names of all plug-ins, broken ones included. Imports none of them."""
+        """Returns the names of all plug-ins, broken ones included. Imports none of them."""
         return list(self._entries())
 
     def __contains__(self, name: str) -> bool:
         return name in self._entries()
 
     def package_of(self, name: str) -> str:
-        """The distribution that declares the plug-in called `name`. Imports nothing. Raises `PluginError`."""
+        """Returns the distribution that declares the plug-in `name`, without importing it. Raises `PluginError` if it
+        does not exist."""
         return _package(self._entry(name))
 
     def get(self, name: str) -> Plugin[T]:
-        """The plug-in called `name`. Raises `PluginError` if there is none, or if it is broken."""
+        """Returns the plug-in called `name`. Raises `PluginError` if it does not exist or is broken."""
         found = self._load(name)
         if isinstance(found, BrokenPlugin):
             raise PluginError(f"{self._described(found)} cannot be used: {found.reason}")
         return found
 
     def working(self) -> Iterator[Plugin[T]]:
-        """Every plug-in that can be used. Imports them."""
+        """Yields every plug-in that can be used. Imports all plug-ins."""
         for name in self.names():
             found = self._load(name)
             if isinstance(found, Plugin):
                 yield found
 
     def broken(self) -> list[BrokenPlugin]:
-        """Every plug-in that cannot be used. Imports all."""
+        """Returns every plug-in that cannot be used. Imports all plug-ins."""
         found = [self._load(name) for name in self.names()]
         return [item for item in found if isinstance(item, BrokenPlugin)] + self._shadowed
 
     def refresh(self) -> None:
-        """Looks again at what is installed when next asked, broken plug-ins included."""
+        """Clears the cache: the next call reads the installed packages again and retries broken plug-ins."""
         with self._lock:
             self._declared = None
             self._loaded.clear()
@@ -112,15 +113,15 @@ class Plugins(Generic[T]):
                 for entry in sorted(entry_points(group=self.group), key=_precedence):
                     first = self._declared.setdefault(entry.name, entry)
                     if _package(first) != _package(entry):
-                        reason = f"the package {_package(first)} has one of the same name; remove one of the packages"
+                        reason = f"the package {_package(first)} declares the same name; uninstall one of the packages"
                         self._shadowed.append(BrokenPlugin(entry.name, _package(entry), reason))
             return self._declared
 
     def _entry(self, name: str) -> EntryPoint:
         entry = self._entries().get(name)
         if entry is None:
-            known = ", ".join(self.names()) or "none; install Foxing again, its own are declared in its metadata"
-            raise PluginError(f"no installed package has '{name}' in {self.group} (there are {known})")
+            known = ", ".join(self.names()) or "none; reinstall Foxing, whose metadata declares its own plug-ins"
+            raise PluginError(f"no installed package declares '{name}' in {self.group} (available: {known})")
         return entry
 
     def _load(self, name: str) -> Plugin[T] | BrokenPlugin:
@@ -136,7 +137,7 @@ class Plugins(Generic[T]):
             return Plugin(entry.name, package, self._check(entry.name, entry.load()))
         except PluginError as error:
             return BrokenPlugin(entry.name, package, str(error))
-        except (Exception, SystemExit) as error:  # another package's code may fail in any way
+        except (Exception, SystemExit) as error:  # third-party code may raise anything
             return BrokenPlugin(entry.name, package, f"{entry.value} fails with {type(error).__name__}: {_line(error)}")
 
     def _described(self, item: BrokenPlugin) -> str:
@@ -144,11 +145,11 @@ class Plugins(Generic[T]):
 
 
 class Factories(Plugins[Callable[[], object]], Generic[T]):
-    """Plug-ins that are callables without arguments, each of which opens one of the same kind of thing. Some names are
-    Foxing's own, and opened by whoever offers them."""
+    """Plug-ins that are factories: callables without arguments that return an object of one kind."""
 
     def __init__(self, group: str, noun: str, kind: type, error: type[FoxingError], own: Iterable[str]) -> None:
-        """`noun`: what they open, in words. `kind`: a class or protocol of it. `error`: what `open` raises."""
+        """`noun`: name of the kind of object, for messages; `kind`: its class or protocol; `error`: class of the errors
+        that `open` raises; `own`: built-in names, which the caller opens itself."""
         super().__init__(group, self._factory)
         self._noun = noun
         self._kind = kind
@@ -156,18 +157,19 @@ class Factories(Plugins[Callable[[], object]], Generic[T]):
         self._own = frozenset(own)
 
     def choices(self) -> list[str]:
-        """All names that can be chosen."""
+        """Returns all names that can be chosen, built-in ones included, sorted."""
         return sorted({*self._own, *self.names()})
 
     def open(self, name: str) -> T:
-        """What the plug-in called `name` opens. Raises the error of this kind."""
+        """Calls the factory called `name` and returns its object. Raises the `error` class of this group if the plug-in
+        does not exist or fails, or if the object lacks methods."""
         if name not in self:
-            unknown = self._error(f"there is no {self._noun} '{name}'; choose one of {', '.join(self.choices())}")
+            unknown = self._error(f"unknown {self._noun} '{name}'; choose one of {', '.join(self.choices())}")
             raise unknown.naming(self._noun.replace(" ", "_"))
         try:
             plugin = self.get(name)
             opened = plugin.value()
-        except Exception as error:  # another package's code may fail in any way
+        except Exception as error:  # third-party code may raise anything
             raise self._error(f"the {self._noun} '{name}' cannot be opened: {error}") from error
         if not isinstance(opened, self._kind):
             raise self._error(f"the {self._noun} '{name}' of the package {plugin.package} lacks methods; update it")

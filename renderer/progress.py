@@ -1,4 +1,4 @@
-"""How a long call says how far it is."""
+"""Type of the progress callback of long calls."""
 
 from collections.abc import Callable
 

@@ -16,10 +16,10 @@ RESAMPLING = Image.Resampling.LANCZOS
 
 
 def rasterize(cells: Cells, layout: PageLayout = DENSE_PAGE) -> npt.NDArray[np.uint8]:
-    """Pixels of a grid in the font and cell size of `layout`, before scaling to a tier.
+    """Draws a grid in the font and cell size of `layout`, before scaling to a tier.
 
-    uint8[rows · cell height, columns · cell width], 255 is paper, 0 ink. Cells without a glyph stay blank, as do tails
-    that do not follow a full-width character; a misread page may contain both.
+    Returns uint8[rows · cell height, columns · cell width]; 255 is paper, 0 ink. Cells without a glyph stay blank, as
+    do tails that do not follow a full-width character; a misread page may contain both.
     """
     if layout.font != "unifont":
         return draw_outlines(cells, layout.cell_width_px, layout.cell_height_px)
@@ -29,7 +29,7 @@ def rasterize(cells: Cells, layout: PageLayout = DENSE_PAGE) -> npt.NDArray[np.u
 
 
 def _draw_unifont(cells: Cells) -> npt.NDArray[np.uint8]:
-    """uint8[rows · 16, columns · 8]: Unifont at its native size."""
+    """Draws a grid in Unifont at its native size: uint8[rows · 16, columns · 8]."""
     atlas = load_atlas()
     halves = np.maximum(atlas.first_half[cells], 0)
     tail = (cells[:, 1:] == WIDE_TAIL) & (atlas.width[cells[:, :-1]] == 2)
@@ -41,11 +41,11 @@ def _draw_unifont(cells: Cells) -> npt.NDArray[np.uint8]:
 
 
 def render(cells: Cells, layout: PageLayout, tier: str) -> Image.Image:
-    """The page image at `tier`: mode "L", 255 is paper, 0 ink. The same cells always give the same bytes.
+    """Draws the page image at `tier`: mode "L", 255 is paper, 0 ink. The same cells always give the same bytes.
 
-    If the layout crops, the image shows the rows in use, rounded up to whole token rows; otherwise it is a square of
-    `layout.side_px(tier)`. Raises `RenderError` if the shape of `cells` does not fit the layout, `LayoutError` for an
-    unknown tier.
+    If the layout is cropped, the image shows the rows in use, rounded up to whole token rows; otherwise it is a square
+    of side `layout.side_px(tier)`. Raises `RenderError` if the shape of `cells` does not fit the layout, `LayoutError`
+    for an unknown tier.
     """
     if cells.ndim != 2 or cells.shape[1] != layout.columns or not 1 <= cells.shape[0] <= layout.rows:
         raise RenderError(

@@ -1,4 +1,4 @@
-"""The characters that are typeset as themselves."""
+"""Repertoire: the characters that are typeset as themselves rather than as escapes."""
 
 from functools import lru_cache
 
@@ -10,11 +10,11 @@ from .confusables import Confusables
 from .errors import RenderError
 from .marks import MARKS, RESERVED
 
-#: How a character is typeset: in one cell, in two, as an escape, or as a mark (newline and tab).
+#: Kinds of characters by typesetting: one cell, two cells, an escape, or a mark (newline and tab).
 NARROW, WIDE, ESCAPED, MARKED = 1, 2, 3, 4
 
-#: Soft hyphens, joiners, directions, variants and other characters that are not seen, first and last: Unifont has
-#: pictures of them, full-width boxes with small letters, which stand apart from their word and are often misread.
+#: Ranges, inclusive, of soft hyphens, joiners, direction marks, variation selectors and other invisible characters.
+#: Unifont draws them as full-width boxes with small letters, which split words and are often misread.
 _INVISIBLE = (
     (0xAD, 0xAD),
     (0x034F, 0x034F),
@@ -32,19 +32,19 @@ _REQUIRED = "0123456789ABCDEF " + MARKS  # for headers and escapes
 
 
 class Repertoire:
-    """The characters that a codec can decode. All others are typeset as escapes.
+    """Characters that a codec can decode. All others are typeset as escapes.
 
     `characters`: the characters as one string, in any order; None for every character with a glyph. `confusables`:
-    whether the codec reads what `Confusables` decides wherever several of them share a glyph; the others are then
-    typeset as escapes too. Raises `RenderError` if a character has no glyph, or if one that every page needs is
-    missing: hexadecimal digits, the space, or a mark.
+    whether the codec resolves characters that share a glyph by the rule of `Confusables`; characters that the rule
+    would resolve differently are then typeset as escapes too. Raises `RenderError` if a character has no glyph, or if
+    a character that every page needs is missing: a hexadecimal digit, the space, or a mark.
     """
 
     #: The characters in the order given; None for every character with a glyph.
     characters: str | None
-    #: The rule that decides between characters with the same glyph; None if the codec tells them apart in its own way.
+    #: Rule that decides between characters with the same glyph; None if the codec distinguishes them by itself.
     confusables: Confusables | None
-    #: uint8[0x110001]: how each code point is typeset (1 narrow, 2 full-width, 3 escape, 4 mark).
+    #: uint8[0x110001]: kind of each code point (1 narrow, 2 full-width, 3 escape, 4 mark).
     kind: npt.NDArray[np.uint8]
 
     def __init__(self, characters: str | None = None, *, confusables: bool = False) -> None:
@@ -61,7 +61,7 @@ class Repertoire:
         missing = [c for c in _REQUIRED if kind[ord(c)] != NARROW]
         if missing:
             raise RenderError(f"the repertoire lacks {''.join(missing)!r}, which every page needs; add them")
-        kind[0x7F:0xA0] = ESCAPED  # control characters, although Unifont has pictures of them
+        kind[0x7F:0xA0] = ESCAPED  # control characters, although Unifont draws them
         for first, last in _INVISIBLE:
             kind[first : last + 1] = ESCAPED
         kind[[ord(c) for c in RESERVED]] = ESCAPED
@@ -70,7 +70,7 @@ class Repertoire:
         self.characters = characters
         self.confusables = None
         if confusables:
-            # a sign drawn like a mark would be read as the mark
+            # a symbol drawn like a mark would be read as the mark
             marks = [ord(mark) for mark in MARKS]
             like_marks = np.isin(atlas.glyph, atlas.glyph[marks])
             like_marks[marks] = False
@@ -80,5 +80,5 @@ class Repertoire:
 
 @lru_cache(maxsize=1)
 def full_repertoire() -> Repertoire:
-    """Every character that has a glyph."""
+    """Returns the repertoire of every character with a glyph."""
     return Repertoire()

@@ -1,6 +1,6 @@
-"""The table of tiers: the resolutions at which a page is held.
+"""Table of tiers: the resolutions at which a page is held.
 
-A package adds a tier for its codec by entry point:
+A package adds a tier for its codec by an entry point:
 
     [project.entry-points."foxing.tiers"]
     nano = "morse_codec.tiers:NANO"
@@ -20,12 +20,12 @@ _TOKEN_ROWS = frozenset({1, 2, 4, 5, 8, 10, 16, 20, 40, 80})
 
 @dataclass(frozen=True)
 class Tier:
-    """A resolution at which a page is held."""
+    """Resolution at which a page is held."""
 
     name: str
-    #: Side of a full page in px, a multiple of `TOKEN_SIDE_PX`. The longer, the sharper; no two tiers have the same.
+    #: Side of a full page in px, a multiple of `TOKEN_SIDE_PX`; unique among the tiers. Longer is sharper.
     side_px: int
-    #: Age from which on the default policy holds a page at it; zero: when it is sealed; None: never.
+    #: Age at which the default policy moves a page to this tier; zero: when it is sealed; None: never.
     from_age: timedelta | None = None
 
     @property
@@ -34,7 +34,7 @@ class Tier:
         return (self.side_px // TOKEN_SIDE_PX) ** 2
 
 
-#: The tiers of this package, sharpest first. The first four are the modes of DeepSeek-OCR.
+#: Tiers of this package, sharpest first. The first four are the modes of DeepSeek-OCR.
 OWN_TIERS = (
     Tier("large", 1280),
     Tier("base", 1024, from_age=timedelta(0)),
@@ -58,23 +58,23 @@ def _checked(name: str, value: object) -> Tier:
     return value
 
 
-#: The tiers that other packages add.
+#: Tiers that other packages add.
 ADDED_TIERS: Plugins[Tier] = Plugins("foxing.tiers", _checked)
 
 
 def all_tiers() -> dict[str, Tier]:
-    """Every tier by name, sharpest first."""
+    """Returns every tier by name, sharpest first."""
     every = (*OWN_TIERS, *(plugin.value for plugin in ADDED_TIERS.working()))
     return {tier.name: tier for tier in sorted(every, key=lambda tier: -tier.side_px)}
 
 
 def is_tier(name: str) -> bool:
-    """Whether there is a tier called `name`."""
+    """Returns whether a tier called `name` exists."""
     return name in _OWN or name in all_tiers()
 
 
 def tier_named(name: str) -> Tier:
-    """The tier called `name`. Raises `LayoutError` if there is none."""
+    """Returns the tier called `name`. Raises `LayoutError` if it does not exist."""
     if name in _OWN:
         return _OWN[name]
     if name in ADDED_TIERS:
@@ -86,5 +86,5 @@ def tier_named(name: str) -> Tier:
 
 
 def tier_rank(name: str) -> int:
-    """Sort key of a tier: sharper ones come first. Raises `LayoutError` for an unknown tier."""
+    """Returns the sort key of a tier; sharper tiers sort first. Raises `LayoutError` for an unknown tier."""
     return -tier_named(name).side_px

@@ -1,4 +1,4 @@
-"""Transcribing cells: the text that was typeset, with the confidence and the cell of every character."""
+"""Transcription: cells → the text that was typeset, with the confidence and the cell of every character."""
 
 from dataclasses import dataclass
 
@@ -20,9 +20,9 @@ class Transcription:
     text: str
     #: float32[len(text)] in [0, 1].
     confidence: npt.NDArray[np.float32]
-    #: int64[len(text)]: the cell in which each character begins, counted from the first cell given.
+    #: int64[len(text)]: the cell in which each character begins, relative to the first cell given.
     cell: npt.NDArray[np.int64]
-    #: int64[gaps]: where in `text` the gaps are, ascending; each is one `GAP_MARK`. A literal one is not a gap.
+    #: int64[gaps], ascending: offsets of the gaps in `text`, one `GAP_MARK` each. A literal mark is not a gap.
     gaps: npt.NDArray[np.int64]
 
 
@@ -33,10 +33,10 @@ def transcribe(
     layout: PageLayout = DENSE_PAGE,
     start: int = 0,
 ) -> Transcription:
-    """The text in `cells`, a run in reading order that begins at cell `start` of its page. Inverts typesetting.
+    """Transcribes `cells`, a run in reading order that begins at cell `start` of its page. Inverts typesetting.
 
-    `confidence`: one number per cell, 1 by default; an escape takes the lowest of its cells, a gap that of its first. A
-    malformed escape, which a misread page may contain, is kept as it is, with a confidence of 0.
+    `confidence`: float32 of the shape of `cells`, 1 by default; an escape takes the lowest of its cells, a gap that of
+    its first cell. A malformed escape, which a misread page may contain, is kept as it is, with a confidence of 0.
     """
     flat = np.asarray(cells, dtype=np.uint32).reshape(-1)
     if confidence is None:
@@ -58,19 +58,19 @@ def transcribe(
 
 
 def transcribe_placements(page: Page) -> list[Transcription]:
-    """The text in each placement of the page."""
+    """Transcribes each placement of the page, in order."""
     flat = page.cells.reshape(-1)
     return [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start) for s in page.placements]
 
 
 def _mark_row_breaks(flat: Cells, layout: PageLayout, start: int) -> Cells:
-    """`flat` with the blank end of each row replaced by a newline mark and padding.
+    """Returns `flat` with the blank end of each row replaced by a newline mark and padding.
 
-    A single blank at the end of a row stays: it is a space, since a newline in the last column has a mark. Not so where
-    rows end with words.
+    A single blank at the end of a row is kept: it is a space, since a newline in the last column has a mark. With
+    `wrap="words"` it is a newline.
     """
     columns = layout.columns
-    least = 1 if layout.wrap == "words" else 2  # blanks of a row break
+    least = 1 if layout.wrap == "words" else 2  # minimum number of blanks of a row break
     out = flat.copy()
     position = 0
     while position < len(out):
@@ -91,7 +91,7 @@ def _unescape(escaped: Transcription) -> Transcription:
     characters: list[str] = []
     sources: list[int] = []
     confidence: list[float] = []
-    broken: list[int] = []  # positions in `text` of what is left of escapes
+    broken: list[int] = []  # positions in `text` of malformed escapes
     position = 0
     while position < len(text):
         character, width = text[position], 1
@@ -102,7 +102,7 @@ def _unescape(escaped: Transcription) -> Transcription:
                 character, width = chr(int(digits, 16)), close + 1 - position
             else:
                 broken += range(position, close + 1 if close > 0 else _digits_after(text, position + 1))
-        elif character == ESCAPE_CLOSE:  # what opened it was misread
+        elif character == ESCAPE_CLOSE:  # its opening mark was misread
             first = position
             while first > 0 and position - first < _MAX_ESCAPE_DIGITS and text[first - 1] in _HEX_DIGITS:
                 first -= 1
@@ -118,7 +118,7 @@ def _unescape(escaped: Transcription) -> Transcription:
 
 
 def _digits_after(text: str, start: int) -> int:
-    """Where the digits of an escape end that begin at `start`."""
+    """Returns the end of the escape digits that begin at `start`."""
     stop = start
     while stop < min(len(text), start + _MAX_ESCAPE_DIGITS) and text[stop] in _HEX_DIGITS:
         stop += 1

@@ -1,12 +1,12 @@
-"""Typesetting: messages become cells on the grid of a page.
+"""Typesetting: messages → cells on the grid of a page.
 
-Every Unicode string survives. What a page cannot show is typeset as an escape, `⟦` + hexadecimal code point + `⟧`:
-control characters, soft hyphens, joiners and others that are not seen, lone surrogates, characters without a glyph or
-outside the repertoire, literal marks, and characters that would read as a look-alike (see `confusables`).
-`foxing.renderer.transcription` reverses it.
+Every Unicode string survives the round trip. Characters that a page cannot show are typeset as an escape, `⟦` +
+hexadecimal code point + `⟧`: control characters, soft hyphens, joiners and other invisible characters, lone surrogates,
+characters without a glyph or outside the repertoire, literal marks, and characters that would resolve to a look-alike
+(see `confusables`). `foxing.renderer.transcription` is the inverse.
 
-Written here rather than taken from a text layout library: those place glyphs at pixel positions, and a page needs cells
-that turn back into exactly the text.
+Text layout libraries do not fit: they place glyphs at pixel positions, and a page needs cells that transcribe to
+exactly the original text.
 """
 
 import unicodedata
@@ -37,24 +37,24 @@ from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, Placement
 from .repertoire import ESCAPED, NARROW, WIDE, Repertoire, full_repertoire
 
 _ROW_BREAK = 3  # a unit that ends the row; only inside this module
-_ATTEMPTS = 8  # to decide which look-alikes to escape, before all of a message are
+_ATTEMPTS = 8  # at choosing the look-alikes to escape, before all look-alikes of a message are escaped
 _FILLER = np.array([ord(FILLER_MARK)], dtype=np.uint32)
 _HEX = np.array([*map(ord, "0123456789ABCDEF")], dtype=np.uint32)
-_HEX_DIGITS = 6  # of a character, at most
+_HEX_DIGITS = 6  # maximum per character
 
-#: Unicode categories of characters that do not begin a row, and of those that do not end one: where a script has no
-#: blanks, a row ends at any other character.
+#: Unicode categories of characters that must not begin a row, and of those that must not end one. In scripts without
+#: spaces a row may break at any other character.
 _NOT_FIRST = frozenset({"Pe", "Pf", "Po", "Pd", "Lm", "Mn", "Mc", "Me", "Cf", "Sk"})
 _NOT_LAST = frozenset({"Ps", "Pi", "Sc", "Cf"})
-#: Small kana, which do not begin a row either.
+#: Small kana, which must not begin a row either.
 _SMALL_KANA = frozenset("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ")
-#: How a character goes with its neighbours: it is a word by itself, does not begin a row, does not end one, is a digit.
+#: Line-breaking properties of a character: it is a word by itself, must not begin a row, must not end one, is a digit.
 _ALONE, _STAYS_AFTER, _STAYS_BEFORE, _DIGIT = 1, 2, 4, 8
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A message to typeset."""
+    """Message to typeset."""
 
     message_id: str
     role: str
@@ -63,13 +63,13 @@ class Entry:
     created_at: datetime
     thread: str = ""
     name: str | None = None
-    #: Characters of `content` that are already on an earlier page.
+    #: Number of characters of `content` that are already on earlier pages.
     skip_chars: int = 0
-    #: Where in `content` the gaps are: each is a `GAP_MARK` that is typeset as itself, not as an escape.
+    #: Offsets of the gaps in `content`: `GAP_MARK`s that are typeset as themselves, not as escapes.
     gaps: frozenset[int] = frozenset()
-    #: Whether the page shows thread, role, name and time. Otherwise a mark alone says that a message begins.
+    #: Whether the page shows thread, role, name and time. If not, the header is a single mark.
     header: bool = True
-    #: How `content` begins and ends if it is not a whole message. What a page break makes of it comes on top.
+    #: Edges of `content` if it is part of a message; page breaks within `content` add their own.
     begin: Edge = Edge.WHOLE
     end: Edge = Edge.WHOLE
 
@@ -78,40 +78,40 @@ _Flags = npt.NDArray[np.bool_]
 
 
 class _Units(NamedTuple):
-    """Characters to place, or cells once placed, with the index of the character of the text that each belongs to."""
+    """Characters to place, or placed cells, each with the index of the text character to which it belongs."""
 
     values: Cells
     owners: npt.NDArray[np.int64]
 
 
 class _Setting(NamedTuple):
-    """An entry as cells: its header, the part of its content that fits, and that part's length in characters."""
+    """Entry as cells: its header, the part of its content that fits, and the length of that part in characters."""
 
     header: Cells
     body: Cells
     characters: int
-    #: How the part ends.
+    #: Edge at the end of the part.
     end: Edge
 
 
 class _Rest(NamedTuple):
-    """What is still to be typeset of a message."""
+    """Part of a message that is still to be typeset."""
 
-    #: As much of it as matters for where it is cut.
+    #: Text, up to the length that can affect the page break.
     text: str
-    #: How it ends.
+    #: Edge at the end of the message.
     end: Edge
-    #: Characters to take at least, if they fit.
+    #: Minimum number of characters to take, if they fit.
     least: int
 
 
 def code_points(text: str) -> npt.NDArray[np.uint32]:
-    """uint32[len(text)]: the code points of `text`, lone surrogates included."""
+    """Returns the code points of `text`, lone surrogates included: uint32[len(text)]."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint32)
 
 
 def escape(character: str) -> str:
-    """The escape of one character, such as "⟦1F⟧"."""
+    """Returns the escape of one character, such as "⟦1F⟧"."""
     return f"{ESCAPE_OPEN}{ord(character):X}{ESCAPE_CLOSE}"
 
 
@@ -161,7 +161,7 @@ class Typesetter:
         return Page(self.layout, cells, tuple(placements))
 
     def pages(self, entries: Sequence[Entry]) -> list[Page]:
-        """All of `entries` on as many pages as they need."""
+        """Typesets all of `entries` on as many pages as they need. Raises `RenderError` for naive times."""
         rest, pages = list(entries), []
         while rest:
             page = self.page(rest)
@@ -170,8 +170,8 @@ class Typesetter:
         return pages
 
     def cost(self, entry: Entry) -> int:
-        """Lower bound of the cells that `entry` takes: without fillers, under its shortest possible header, and of its
-        text as many characters as a page has cells."""
+        """Returns a lower bound of the cells that `entry` takes: with its shortest possible header, without fillers,
+        counting at most as many characters of its text as a page has cells."""
         header = f"{MESSAGE_MARK}{entry.role} {entry.name} " if entry.name else f"{MESSAGE_MARK}{entry.role} "
         header = header if entry.header else MESSAGE_MARK
         text = entry.content[entry.skip_chars : entry.skip_chars + self.layout.cells]
@@ -179,13 +179,14 @@ class Typesetter:
         return int(load_atlas().width[units.values].sum())
 
     def _set(self, entry: Entry, before: Entry | None, position: int) -> _Setting | None:
-        """`entry` from cell `position` on, None if nothing of it fits there. `before`: the entry above it, if any."""
-        first, said = before is None, entry.end
-        setting = self._fit(self._header(entry, before, said), entry, position, first=first)
+        """Sets `entry` from cell `position` on; returns None if nothing of it fits. `before`: the entry above it, if
+        any."""
+        first, marked = before is None, entry.end
+        setting = self._fit(self._header(entry, before, marked), entry, position, first=first)
         for end in (Edge.BETWEEN, Edge.INSIDE):
-            if setting.end == end != said:  # the header is to say so, which may move the break
-                said = end
-                setting = self._fit(self._header(entry, before, said), entry, position, first=first)
+            if setting.end == end != marked:  # a longer mark in the header may move the break
+                marked = end
+                setting = self._fit(self._header(entry, before, marked), entry, position, first=first)
         fits = position + len(setting.header) <= self.layout.cells
         if fits and (setting.characters or entry.skip_chars == len(entry.content)):
             return setting
@@ -196,10 +197,10 @@ class Typesetter:
         return _header(entry, before, *((begin, end) if self.layout.break_marks else (Edge.WHOLE, Edge.WHOLE)))
 
     def _fit(self, header: str, entry: Entry, position: int, *, first: bool) -> _Setting:
-        """`header` and the content that fits between it and the end of the page, from cell `position` on. `first`:
-        whether at least a character of it is to be taken."""
+        """Sets `header` from cell `position` on, and the content that fits between it and the end of the page. `first`:
+        whether to take at least one character."""
         room = max(0, self.layout.cells - position)
-        # Each character takes at least one cell; without this limit the time would be quadratic in the message length.
+        # A character takes at least one cell; without this limit the time would be quadratic in the message length.
         text = entry.content[entry.skip_chars : entry.skip_chars + room + 1]
         following = entry.content[entry.skip_chars + len(text) : entry.skip_chars + len(text) + CONTEXT]
         gaps = [place - entry.skip_chars for place in sorted(entry.gaps)]
@@ -214,7 +215,7 @@ class Typesetter:
         for attempt in range(1, _ATTEMPTS + 1):
             if setting.characters == len(text):
                 break
-            # what does not fit no longer decides how the rest reads
+            # text that does not fit no longer affects how the rest resolves
             text = text[: setting.characters]
             points = points[: len(header) + len(text)]
             escaped = self._misread(points) if attempt < _ATTEMPTS else confusables.ambiguous(points)
@@ -222,7 +223,7 @@ class Typesetter:
         return setting
 
     def _misread(self, points: Cells) -> _Flags:
-        """bool[len(points)]: which characters of a message and its header would read as one that looks the same."""
+        """Returns bool[len(points)]: characters of a message and its header that would resolve to a look-alike."""
         units = _units(points, self.repertoire, "mark")
         misread = np.zeros(len(points), dtype=bool)
         if self.repertoire.confusables is not None:
@@ -232,8 +233,8 @@ class Typesetter:
     def _cut(
         self, header: str, text: str, escaped: _Flags | None, gaps: Sequence[int], position: int, rest: _Rest
     ) -> _Setting:
-        """`header` and as much of `text` as fits. `escaped`: which of their characters to escape; `gaps`: where in
-        `text` there may be gaps, beyond its ends too; `rest`: what `text` begins."""
+        """Sets `header` and as much of `text` as fits. `escaped`: bool, characters of both to escape; `gaps`: offsets
+        of gaps in `text`, possibly outside of it; `rest`: the remaining message, which begins with `text`."""
         in_header, in_text = (None, None) if escaped is None else (escaped[: len(header)], escaped[len(header) :])
         header_units = _units(code_points(header), self.repertoire, "mark", in_header)
         header_cells = _place(header_units, position, self.layout).values
@@ -252,7 +253,7 @@ class Typesetter:
 
 
 def remaining(entries: Sequence[Entry], page: Page) -> list[Entry]:
-    """The part of `entries` that `page` did not take; a cut message continues where it was cut."""
+    """Returns the part of `entries` that is not on `page`; a cut message continues where it was cut."""
     stops = {placement.message_id: placement.char_stop for placement in page.placements}
     rest = []
     for entry in entries:
@@ -265,10 +266,10 @@ def remaining(entries: Sequence[Entry], page: Page) -> list[Entry]:
 
 
 def _header(entry: Entry, before: Entry | None, begin: Edge, end: Edge) -> str:
-    """Thread, role, name, date and time; thread, date and time only where they differ from the header before. A mark
-    alone if the entry has no header. `begin`, `end`: of the part that it stands before; the mark of its end takes the
-    place of the last blank."""
-    if not entry.header:  # whose parts begin and end between words
+    """Returns the header of a part with the edges `begin` and `end`: thread, role, name, date and time; marks alone if
+    the entry has no header. Thread, date and time are left out where they equal those of the entry `before`. The mark
+    of the end replaces the last blank."""
+    if not entry.header:  # its parts begin and end between words
         return MESSAGE_MARK * (1 + min(begin, Edge.BETWEEN)) + CONTINUATION_MARK * min(end, Edge.BETWEEN)
     if before is not None and not before.header:
         before = None
@@ -298,8 +299,8 @@ def _utc(entry: Entry) -> datetime:
 def _units(
     points: Cells, repertoire: Repertoire, newline: str, escaped: _Flags | None = None, gaps: Sequence[int] = ()
 ) -> _Units:
-    """The characters `points`, with escapes and marks in place of those that a page cannot show, and escapes of those
-    that `escaped` names. `gaps`: places of marks that stay as they are."""
+    """Replaces characters of `points` that a page cannot show by escapes and marks, and those flagged in `escaped` by
+    escapes. `gaps`: offsets of gap marks, which are kept."""
     owners = np.arange(len(points), dtype=np.int64)
     kinds = repertoire.kind[points]
     if escaped is not None:
@@ -326,8 +327,8 @@ def _units(
 
 
 def _place(units: _Units, position: int, layout: PageLayout) -> _Units:
-    """`units` as cells from cell `position` on. Full-width characters take two cells, and start on an even column
-    unless rows end with words; fillers and padding belong to the character that they precede."""
+    """Places `units` as cells from cell `position` on. Full-width characters take two cells, and start on an even
+    column unless `wrap` is "words"; fillers and padding belong to the character after them."""
     if layout.wrap == "words":
         return _place_words(units, position % layout.columns, layout.columns)
     wide = load_atlas().width[units.values] == WIDE
@@ -356,8 +357,8 @@ def _place(units: _Units, position: int, layout: PageLayout) -> _Units:
 
 
 def _place_words(units: _Units, column: int, columns: int) -> _Units:
-    """`units` as cells from `column` on. A word that does not fit in the rest of a row begins the next one; one that
-    does not fit in a whole row goes on anywhere. The last column holds no ink: a space there ends a row."""
+    """Places `units` as cells from `column` on. A word that does not fit in the rest of a row begins the next row; a
+    word longer than a row breaks anywhere. The last column holds no ink: a space there ends a row."""
     if not len(units.values):
         return units
     width = load_atlas().width[units.values].astype(np.int64)
@@ -369,7 +370,7 @@ def _place_words(units: _Units, column: int, columns: int) -> _Units:
     placed = 0
 
     def end_row(unit: int, value: int) -> None:
-        """Places all before `unit`, and `value` in the rest of the row."""
+        """Places all units before `unit`, and fills the rest of the row with `value`."""
         nonlocal placed
         cells.extend((units.values[placed:unit], np.full(columns - column, value, dtype=np.uint32)))
         owners.extend((units.owners[placed:unit], np.full(columns - column, units.owners[unit], dtype=np.int64)))
@@ -403,7 +404,7 @@ def _place_words(units: _Units, column: int, columns: int) -> _Units:
 
 
 def _word_starts(values: Cells) -> _Flags:
-    """bool[len(values)]: the first character, and those before which a row may end."""
+    """Returns bool[len(values)]: the first character, and characters before which a row may end."""
     starts = np.ones(len(values), dtype=bool)
     before, after = values[:-1], values[1:]
     apart = np.isin(before, [ord(" "), ord(NEWLINE_MARK), ord(TAB_MARK), _ROW_BREAK]) | (after == _ROW_BREAK)
@@ -421,8 +422,8 @@ def _word_starts(values: Cells) -> _Flags:
 
 @lru_cache(maxsize=1 << 14)
 def _bonds(point: int) -> int:
-    """How a character goes with those beside it. Full-width ones are words by themselves, but not in Korean, which has
-    blanks between its words, nor in Latin script and numbers."""
+    """Returns the line-breaking properties of a character. A full-width character is a word by itself, except Hangul,
+    which has spaces between words, Latin letters and digits."""
     character, category = chr(point), unicodedata.category(chr(point))
     wide = load_atlas().width[point] == WIDE
     alone = wide and category not in ("Nd", "Lu", "Ll") and not unicodedata.name(character, "").startswith("HANGUL")
@@ -436,9 +437,9 @@ def _bonds(point: int) -> int:
 
 
 def _row_break(position: int, columns: int) -> Cells:
-    """The cells from `position` to the end of the row."""
+    """Returns the cells of a row break, from `position` to the end of the row."""
     blanks = columns - position % columns
-    # a blank in the last column alone would look like a space
+    # a single blank in the last column would look like a space
     return np.full(blanks, ord(NEWLINE_MARK) if blanks == 1 else BLANK, dtype=np.uint32)
 
 

@@ -1,4 +1,4 @@
-"""Fading: which words of messages stay on a page that holds less than all of them, and what is left of the messages."""
+"""Fading: choosing the words to keep on a page that cannot hold all of its messages, and the text that remains."""
 
 from .bits import BITS_PER_CELL, CellCosts, isolated_bits, word_bits
 from .fade import BYTES_PER_BIT, FadedPage, MessageWords, Size, fade

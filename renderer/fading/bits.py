@@ -1,4 +1,4 @@
-"""The bits that words take, by the costs of the cells that they stand in."""
+"""Cost of words in bits, summed over the cells that they occupy."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -12,17 +12,18 @@ from foxing.renderer.typeset import Entry, Typesetter
 
 from .words import Word
 
-#: Bits of each cell: float32, the shape of the cells.
+#: Cost of each cell in bits: float32 of the shape of the cells.
 CellCosts = npt.NDArray[np.float32]
-#: Bits of a cell where nothing better is known.
+#: Default cost of a cell in bits, for codecs without costs.
 BITS_PER_CELL = 2.4
 
 
 def word_bits(words: Sequence[Word], cells: npt.NDArray[np.int64], costs: CellCosts) -> npt.NDArray[np.float64]:
-    """float64[words]: the bits of each of the words of a text, with those of what is before it.
+    """Returns float64[words]: cost of each word of a text in bits, including the characters between it and the word
+    before.
 
-    `cells`: int64[characters], ascending: the cell in which each character of the text begins; `costs`: float32[n] of
-    the cells of the text.
+    `cells`: int64[characters], ascending: the cell in which each character of the text begins; `costs`: float32[n], the
+    costs of the cells of the text.
     """
     if not words:
         return np.zeros(0)
@@ -33,9 +34,10 @@ def word_bits(words: Sequence[Word], cells: npt.NDArray[np.int64], costs: CellCo
 
 
 def isolated_bits(words: Iterable[str], typesetter: Typesetter, cost: Callable[[Cells], CellCosts]) -> dict[str, float]:
-    """The bits of each word outside of any sentence: on a page that lists them. Those that it cannot hold are left out.
+    """Returns word → cost in bits without context, measured on one page that lists the words. Words that do not fit
+    on the page are left out.
 
-    `cost`: the bits of each cell of a page.
+    `cost`: cells of a page → cost of each cell in bits.
     """
     listed = list(dict.fromkeys(filter(None, words)))
     stops = np.cumsum([len(word) + 1 for word in listed])

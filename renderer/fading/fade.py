@@ -1,4 +1,4 @@
-"""Fading: the choice of the words that stay on a page, so that what is left, laid out again, fits."""
+"""Fading: choosing the words to keep, so that the page fits its capacity when it is typeset again."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -13,21 +13,21 @@ from foxing.renderer.typeset import Entry
 from .faded_text import FadedText, faded
 from .words import Word, is_punctuation
 
-#: Bytes that entries take, typeset on one page and encoded; more than any capacity if one page cannot hold them.
+#: Entries → their bytes when typeset on one page and encoded; more than any capacity if they do not fit on one page.
 Size = Callable[[Sequence[Entry]], int]
-#: Bits of a gap: its mark and a blank.
+#: Cost in bits of a gap: its mark and a blank.
 GAP_BITS = 4.0
-#: Bits of the mark alone, where there are many. Words that take no more stay.
+#: Cost in bits of a gap mark on a page with many gaps. A run of words that costs no more is kept.
 MARK_BITS = 2.5
-#: The words kept grow in steps of this factor in bits, from `_FIRST_BITS` on. Steps that do not depend on the page make
-#: fading it twice the same as fading it once.
+#: Levels grow by this factor in bits, from `_FIRST_BITS` on. Steps that do not depend on the page make fading
+#: idempotent.
 _STEP = 1.02
 _FIRST_BITS = 8.0
-#: Bytes that a bit of a guess takes on most pages, where words stand without those that were beside them.
+#: Bytes per estimated bit on most pages. Words cost more without their former neighbours as context.
 BYTES_PER_BIT = 1.04 / 8
-#: Share of the capacity that is enough, and the share that is aimed at.
+#: Shares of the capacity: where the search stops, and what it aims at.
 _ENOUGH, _AIM = 0.98, 0.99
-#: Sizes asked for by guessing alone; after these, a guess that does not halve what is left is followed by a bisection.
+#: Number of interpolation steps; after these, a step that does not halve the interval is followed by a bisection.
 _GUESSES = 4
 
 _Kept = list[npt.NDArray[np.bool_]]
@@ -35,30 +35,30 @@ _Kept = list[npt.NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class MessageWords:
-    """A message on a page, and its words."""
+    """Message on a page, split into words."""
 
-    #: Its content is the part of the message that the page holds.
+    #: Its content is the part of the message on this page.
     entry: Entry
-    #: As `words_of` gives them.
+    #: Result of `words_of` for the content.
     words: Sequence[Word]
-    #: float64[words]: bits that each word takes on the page; a guide.
+    #: float64[words]: estimated cost of each word on the page in bits.
     bits: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class FadedPage:
-    """What is left on a page."""
+    """Result of `fade`."""
 
-    #: What to typeset, without headers where anything has faded. A message of which nothing is left is not among them,
-    #: unless nothing is left of any.
+    #: Entries to typeset, without headers if anything has faded. Messages without a remaining word are left out, except
+    #: the first if no message has one.
     entries: tuple[Entry, ...]
-    #: What is left of each message.
+    #: Remaining text of each message.
     texts: tuple[FadedText, ...]
-    #: bool[words] for each message: the words that stay.
+    #: bool[words] for each message: the kept words.
     kept: tuple[npt.NDArray[np.bool_], ...]
-    #: As `Size` gives it.
+    #: Size in bytes as measured by `Size`.
     size: int
-    #: Bytes that a bit of a guess took: what `fade` does well to begin with where it fades this page again.
+    #: Bytes per estimated bit on this page: a good initial value for fading the page again.
     bytes_per_bit: float
 
 
@@ -69,14 +69,16 @@ def fade(
     size: Size,
     bytes_per_bit: float = BYTES_PER_BIT,
 ) -> FadedPage:
-    """What is left of `messages` in `capacity` bytes: all of them, else all without headers, else the words with the
-    most salience.
+    """Fades `messages` to `capacity` bytes: keeps everything if it fits, else everything but headers, else the most
+    salient words.
 
-    `salience`: float64[words] for each message, at least 0. Its whole number is a rank: a word of a lower rank fades
-    before any of a higher one. Words of a rank fade in the order of the fraction per bit. Punctuation fades with the
-    first word beside it, and a word that a page break may have cut before all others. At least 97 % of the capacity is
-    used where a step allows it. A word that stays stays in any capacity that is 3 % larger too, provided that `size`
-    grows with the words. `size` is called two or three times, once with the `bytes_per_bit` of the page.
+    `salience`: float64[words] for each message, at least 0. The integer part is a rank: words of a lower rank fade
+    first. Within a rank, words fade in ascending order of the fractional part per bit. Punctuation fades with the first
+    word beside it; a word that a page break may have cut fades before all others. `size`: called two or three times,
+    once if `bytes_per_bit`, the initial estimate of bytes per bit, is that of the page.
+
+    At least 97 % of the capacity is used where the levels allow it. A kept word is also kept in any capacity that is
+    3 % larger, provided that `size` is monotonic in the words. If not even the lowest level fits, it is returned.
     """
     entries = [message.entry for message in messages]
     order = _WordOrder(messages, salience)
@@ -91,32 +93,32 @@ def fade(
 
 
 class _WordOrder:
-    """The words of a page in the order in which they stay, and levels: how many of them do."""
+    """Words of a page in the order in which they are kept, and levels: numbers of kept words."""
 
     def __init__(self, messages: Sequence[MessageWords], salience: Sequence[npt.NDArray[np.float64]]) -> None:
         self.messages = messages
-        #: What is left of a message, by its number and the words that are kept.
+        #: (number of the message, kept words as bytes) → remaining text.
         self._texts: dict[tuple[int, bytes], FadedText] = {}
         self.ends = np.cumsum([len(message.words) for message in messages])
-        #: bool[words]: those that a page break may have cut.
+        #: bool[words]: words that a page break may have cut.
         self.cut = np.concatenate([np.zeros(0, dtype=bool), *map(_cut_words, messages)])
         bits = np.concatenate([np.zeros(0), *(message.bits for message in messages)])
         values = np.concatenate([np.zeros(0), *salience])
         rank, total = np.floor(values), len(values)
         order = np.lexsort((np.arange(total), -(values - rank) / (bits + GAP_BITS), -rank))
-        #: int64[words]: how many words stay before each does.
+        #: int64[words]: rank of each word in the order of keeping, from 0.
         self.place = np.empty(total, dtype=np.int64)
         self.place[order] = np.arange(total)
         self._follow_neighbours()
-        #: float64[words + 1]: bits of the words that stay, by their number.
+        #: float64[words + 1]: cumulative cost in bits of the first n words in that order.
         self.bits = np.concatenate([[0.0], np.cumsum(np.bincount(self.place, bits, total))])
         steps = np.log(np.maximum(self.bits, _FIRST_BITS) / _FIRST_BITS) // np.log(_STEP)
-        #: int64[levels], ascending: the words that stay at each level, from none to all.
+        #: int64[levels], ascending: number of words kept at each level, from none to all.
         self.levels = np.union1d([0, total], np.flatnonzero(np.diff(steps) > 0))
 
     def _follow_neighbours(self) -> None:
-        """Gives punctuation the place of the first word beside it to fade, a question mark that of the word before. The
-        end of a message, which tells no more than where it stands, fades before all words."""
+        """Gives punctuation the place of the first word beside it to fade, and a question mark that of the word before
+        it. Punctuation at the end of a message carries no information and fades before all words."""
         start, last = 0, len(self.place) - 1
         for message, stop in zip(self.messages, self.ends.tolist(), strict=True):
             text = message.entry.content
@@ -133,13 +135,13 @@ class _WordOrder:
             start = stop
 
     def kept(self, level: int) -> _Kept:
-        """bool[words] for each message: what stays at `level`, and what takes no more bits than a gap."""
+        """Returns bool[words] for each message: the words kept at `level`, and those that cost no more than a gap."""
         kept, cut = (np.split(flags, self.ends[:-1]) for flags in (self.place < self.levels[level], self.cut))
         bridged = (_bridged(message, stays) for message, stays in zip(self.messages, kept, strict=True))
         return [stays & ~gone for stays, gone in zip(bridged, cut, strict=True)]
 
     def texts(self, kept: _Kept) -> list[FadedText]:
-        """What is left of the messages with the words that are `kept`."""
+        """Returns the remaining text of each message."""
         return [self._text(number, stays) for number, stays in enumerate(kept)]
 
     def _text(self, number: int, kept: npt.NDArray[np.bool_]) -> FadedText:
@@ -150,32 +152,32 @@ class _WordOrder:
         return self._texts[key]
 
     def entries(self, kept: _Kept) -> list[Entry]:
-        """The messages with the words that are `kept`, those without any left out."""
+        """Returns the entries to typeset, without the messages that keep no word."""
         texts = self.texts(kept)
         entries = [text.entry(message.entry) for message, text in zip(self.messages, texts, strict=True)]
         return [entry for entry, text in zip(entries, texts, strict=True) if not text.gone] or entries[:1]
 
     def guess(self, level: int) -> float:
-        """About the bits that the words of `level` take, gaps included."""
+        """Returns the estimated cost of `level` in bits, gaps included."""
         stays = self.place < self.levels[level]
         gaps = np.count_nonzero(stays[:-1] & ~stays[1:])
         return float(self.bits[self.levels[level]]) + GAP_BITS * (gaps + len(self.messages))
 
 
 def _left_of(message: MessageWords, kept: npt.NDArray[np.bool_]) -> FadedText:
-    """What is left of a message with the words that are `kept`."""
+    """Returns the remaining text of a message."""
     entry = message.entry
     return faded(entry.content, message.words, kept, entry.gaps, continues_after=entry.end != Edge.WHOLE)
 
 
 def _cut_words(message: MessageWords) -> npt.NDArray[np.bool_]:
-    """bool[words]: those that go on beyond an end of the part where a page may have cut a word."""
+    """Returns bool[words]: words that a page break may have cut at an edge of the message part."""
     first, last = whole_word_range(message.entry.content, message.entry.begin, message.entry.end)
     return np.array([word.start < first or word.stop > last for word in message.words], dtype=bool)
 
 
 def _bridged(message: MessageWords, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """`kept` with the runs of faded words that take no more than `MARK_BITS`, if anything of the message is kept."""
+    """Returns `kept` with the runs of faded words that cost no more than `MARK_BITS`, if any word is kept."""
     if kept.all() or not kept.any():
         return kept
     edges = np.flatnonzero(np.diff(np.concatenate([[1], kept.astype(np.int8), [1]])))
@@ -187,8 +189,8 @@ def _bridged(message: MessageWords, kept: npt.NDArray[np.bool_]) -> npt.NDArray[
 
 
 def _largest(order: _WordOrder, capacity: int, size: Size, scale: float) -> tuple[int, int]:
-    """A level that takes at most `capacity` bytes, and what it takes: one that takes `_ENOUGH` of them, or else the
-    highest; the lowest level if none does. `scale`: bytes that a bit of a guess is taken for at first."""
+    """Returns a level that takes at most `capacity` bytes and its size: one that uses a share of at least `_ENOUGH`,
+    else the highest; the lowest level if none fits. `scale`: initial estimate of bytes per bit."""
     low, high = 0, len(order.levels)
     taken: dict[int, int] = {}
     guesses = [order.guess(level) for level in range(high)]

@@ -1,4 +1,4 @@
-"""The text that is left of a message when words of it have faded."""
+"""Text of a message after some of its words have faded."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -13,29 +13,30 @@ from foxing.renderer.typeset import Entry
 
 from .words import Word
 
-#: What ends a statement. At the end of a text it fades without a mark, which would take more room and tell no more.
+#: Punctuation that ends a statement. At the end of a text it fades without a gap mark, which would cost more than the
+#: full stop and add no information.
 _FULL_STOPS = frozenset(".。．!！…")
 
 
 @dataclass(frozen=True)
 class FadedText:
-    """What is left of a text."""
+    """Text that remains after fading."""
 
-    #: One `GAP_MARK` for each gap.
+    #: The kept words, with one `GAP_MARK` for each gap.
     text: str
-    #: Where in `text` the gaps are.
+    #: Offsets of the gaps in `text`.
     gaps: frozenset[int]
-    #: int64[len(text)], ascending: the character of the original that each character is; for a mark and the blanks
-    #: beside it, the first one that has faded there.
+    #: int64[len(text)], ascending: offset in the original text of each character; for a gap mark and the blanks beside
+    #: it, the offset of the first character that faded there.
     origin: npt.NDArray[np.int64]
 
     @property
     def gone(self) -> bool:
-        """Whether nothing is left but a gap."""
+        """True if nothing remains but a gap."""
         return self.text == GAP_MARK and bool(self.gaps)
 
     def entry(self, entry: Entry) -> Entry:
-        """`entry` with this as its content, and without its header."""
+        """Returns `entry` with this text as its content and without a header."""
         return replace(entry, content=self.text, gaps=self.gaps, skip_chars=0, header=False)
 
 
@@ -47,11 +48,11 @@ def faded(
     *,
     continues_after: bool = False,
 ) -> FadedText:
-    """`text` with one mark in the place of each run of words that are not `kept`, and of what is between them.
+    """Returns `text` with each run of words that are not `kept` replaced by one gap mark.
 
-    `words`: those of `words_of(text, gaps)`; `kept`: bool[len(words)]; `gaps`: the ones that `text` already has. A mark
-    and a kept word are separated by one blank, which scripts without blanks do not need. A full stop at the end of the
-    message fades without a mark. `continues_after`: whether `text` ends before the message does.
+    `words`: the result of `words_of(text, gaps)`; `kept`: bool[len(words)]; `gaps`: offsets of gaps already in `text`;
+    `continues_after`: whether the message continues after `text`. One blank separates a gap mark from a kept word,
+    except in scripts without spaces. A full stop at the end of the message fades without a mark.
     """
     if kept.all():
         return FadedText(text, frozenset(gaps), np.arange(len(text), dtype=np.int64))
@@ -81,7 +82,7 @@ def faded(
 
 
 class _Piece(NamedTuple):
-    """A range of characters of a text that stays, or that becomes one gap."""
+    """Range of characters that is kept, or that becomes one gap."""
 
     start: int
     stop: int
@@ -89,7 +90,7 @@ class _Piece(NamedTuple):
 
 
 def _pieces(words: Sequence[Word], kept: npt.NDArray[np.bool_], gaps: Collection[int]) -> list[_Piece]:
-    """The pieces of a text in turns, white space around a gap left out."""
+    """Splits a text into alternating kept pieces and gaps, without the white space around gaps."""
     parts = [_Piece(*word, not stays) for word, stays in zip(words, kept.tolist(), strict=True)]
     parts += [_Piece(place, place + 1, True) for place in gaps]
     pieces: list[_Piece] = []

@@ -1,25 +1,25 @@
-"""The negations and the commonest function words of some languages. A language that is not here fades by the counts and
-the lengths of its words alone."""
+"""Negations and the commonest function words of some languages. In other languages, word frequency and word length
+alone decide what fades."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-#: A language is in use if its function words are at least this share of those of the language with the most.
+#: A language counts as used if it scores at least this share of the best-scoring language.
 _SHARE_IN_USE = 0.25
 
 
 @dataclass(frozen=True)
 class Language:
-    """Words in lower case, with ' as their apostrophe."""
+    """Word lists of one language, in lower case, with ' as the apostrophe."""
 
     negations: frozenset[str]
-    #: At most 60 words that tell the least.
+    #: Up to 60 of the least informative words.
     function_words: frozenset[str]
-    #: Matches a negation that is a part of a word, or of a script without blanks; None if there are none.
+    #: Matches negations that are part of a word, or in scripts without spaces; None if there are none.
     negation_within: re.Pattern[str] | None = None
-    #: Whether all nouns have a capital, not names alone.
+    #: Whether all nouns are capitalised, not only names.
     capital_nouns: bool = False
 
 
@@ -110,7 +110,7 @@ LANGUAGES = {
 }
 
 
-#: Names of months, with some of their short and inflected forms.
+#: Names of months, with some short and inflected forms.
 MONTHS = _words(
     "jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov "
     "november dec december januar februar märz mai juni juli oktober dezember janvier février mars avril juin juillet "
@@ -120,7 +120,7 @@ MONTHS = _words(
     "квітня травня червня липня серпня вересня жовтня листопада грудня ocak şubat mart nisan mayıs haziran temmuz "
     "ağustos eylül ekim kasım aralık"
 )
-#: Days, by name and counted from today.
+#: Weekdays and relative days.
 DAYS = _words(
     "monday tuesday wednesday thursday friday saturday sunday today tomorrow yesterday tonight heute morgen gestern "
     "lundi mardi mercredi jeudi vendredi samedi dimanche aujourd'hui demain hier lunes martes miércoles jueves "
@@ -128,9 +128,9 @@ DAYS = _words(
     "wczoraj понедельник вторник среда четверг пятница суббота воскресенье сегодня завтра вчера сьогодні вчора bugün "
     "yarın dün σήμερα αύριο χθες 오늘 내일 어제 모레 今日 明日 昨日 今天 明天 昨天 后天"
 )
-#: Months that are other words too where they have no capital.
+#: Months that are also other words when not capitalised.
 AMBIGUOUS_MONTHS = _words("may mar march mars mai maja jan dec mart")
-#: Units that stay with the number before them.
+#: Units of measure, which are kept together with the number before them.
 MEASURES = _words(
     "% ° am pm a.m p.m bc ad ce bce utc gmt ms s sec secs second seconds min mins minute minutes h hr hrs hour hours "
     "day days week weeks month months year years mm cm m km ft feet foot inch inches mile miles mi kg g mg lb lbs oz "
@@ -147,7 +147,7 @@ _SCRIPTS = (
 
 
 def languages_of(words: Iterable[str]) -> dict[str, Language]:
-    """The languages that a text seems to be in, by code, the likeliest first. `words`: its words in lower case."""
+    """Returns the likely languages of a text by code, most likely first. `words`: its words in lower case."""
     counts = Counter(words)
     scripts = Counter(code for word in counts.elements() for code in _script(word))
     if scripts["ja"] * 20 > scripts["zh"]:
@@ -162,5 +162,5 @@ def languages_of(words: Iterable[str]) -> dict[str, Language]:
 
 
 def _script(word: str) -> list[str]:
-    """The first language whose script `word` has characters of."""
+    """Returns the first language whose script occurs in `word`, as a list; empty if there is none."""
     return [code for code, pattern in _SCRIPTS if pattern.search(word)][:1]

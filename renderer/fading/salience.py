@@ -1,4 +1,4 @@
-"""Salience: how much each word of a page is worth keeping, by the text alone."""
+"""Salience: the worth of each word of a page, computed from the text alone."""
 
 import re
 from collections import Counter
@@ -14,49 +14,52 @@ from .frequencies import frequencies_of
 from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, languages_of
 from .words import is_punctuation
 
-#: Salience of the words of a message: float64[words], at least 0; see `fade` for what it means.
+#: Salience of the words of a message: float64[words], at least 0; see `fade` for its meaning.
 Salience = npt.NDArray[np.float64]
 _Flags = npt.NDArray[np.bool_]
 #: Messages of a page → the salience of their words.
 SalienceScorer = Callable[[Sequence[MessageWords]], list[Salience]]
 
-#: Ranks of words. Only the whole number counts between ranks.
+#: Ranks of words, the integer part of a salience.
 PUNCTUATION, FUNCTION_WORD, CONTENT, FACT = 0, 1, 2, 3
 
-#: How much a frequent word is worth beside a rare one: at most this, and falling with this power of how rare it is.
+#: Worth of a frequent word relative to a rare one: maximum, and the power of its rarity with which the worth falls.
 _FREQUENT, _FREQUENT_POWER = 0.4, 4
-#: Of a language without a list of frequent words: characters of a word below which it is seldom a rare one.
+#: In languages without a list of frequent words: length in characters below which a word is seldom rare.
 _SHORT = 4
-#: The same: bits of an average rare word by itself.
+#: In languages without a list of frequent words: average cost in bits of a rare word without context.
 _RARE_BITS = 17.0
 _SPREAD_BITS = 1.0
-#: Bits of a character of a word whose bits by itself are not known.
+#: Bits per character of a word whose cost without context is not known.
 _BITS_PER_CHARACTER = 2.2
-#: Share of capitals inside the sentences of a page, and words there, above which they are grammar, as in German.
+#: Share of capitalised words inside sentences, and minimum number of such words, above which all nouns of a page are
+#: taken to be capitalised, as in German.
 _GRAMMAR = 0.18, 60
-#: The same of a message that shouts.
+#: Share and minimum number of capitalised words above which a message counts as written in capitals.
 _SHOUTED = 0.6, 6
-#: How much more the words of a first sentence, and those of a sentence with facts, are worth.
+#: Factors for the words of a first sentence, and of a sentence with facts.
 _FIRST_SENTENCE, _WITH_FACTS = 1.1, 1.1
-#: How much a word that says what is counted or negated is worth at least.
+#: Minimum worth of a word that says what is counted or negated.
 _EXPLAINING = 0.3
+#: Factors by role.
 _ROLE_SALIENCE = {"user": 1.0, "assistant": 1.0, "tool": 0.6, "system": 0.8}
-#: The same of facts, of which those that a user said stay while any other can go.
+#: Worth of a fact by role. Facts stated by a user fade after all others.
 _FACT_SALIENCE = {"user": 0.9, "assistant": 0.09, "system": 0.09, "tool": 0.009}
-#: What begins a message that a machine wrote for a machine, whoever sent it.
+#: Beginning of a machine-readable message, such as JSON.
 _MACHINE = re.compile(r"\A\s*[{\[]\s*[\"'{\[]")
-#: How much less a fact is worth that a tool prints again.
+#: Factor for a fact that a tool repeats.
 _REPEATED = 0.4
+#: Worth of the rarest words, and the maximum worth of a content word.
 _RAREST, _MOST = 0.8, 0.99
 
 _SENTENCE_END = re.compile(r"[.!?…。！？\n]")
 _HIRAGANA = re.compile("[\u3041-\u309f]+")
 _DAY = re.compile("曜|星期|周[一二三四五六日天]|[월화수목금토일]요일")
-#: A word before a full stop that does not end the sentence.
+#: Abbreviation, whose full stop does not end the sentence.
 _ABBREVIATION = re.compile(r"(?<!\w)(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|ca|bzw|z\.B|e\.g|i\.e)$")
 _ABBREVIATED = 6
 _PART = re.compile("[-/]")
-#: What follows the key of a JSON object, which tells what a value is and nothing by itself.
+#: Follows the key of a JSON object, which is not a fact itself.
 _KEY = re.compile(r"[\"'] ?:")
 _TRIMMED = re.compile(r"^[\W_]+|[\W_]+$")
 _FLAG = re.compile("-[A-Za-z]")
@@ -77,24 +80,24 @@ def text_salience(messages: Sequence[MessageWords], isolated_bits: Mapping[str, 
 
 
 def plain(word: str) -> str:
-    """A word in lower case, without signs around it."""
+    """Returns a word normalised: in lower case, with ' as the apostrophe, without symbols around it."""
     return _TRIMMED.sub("", word).lower().replace("’", "'")
 
 
 class _MessageText:
-    """The words of a message with what can be seen of each."""
+    """Words of a message with their features."""
 
     def __init__(self, number: int, message: MessageWords) -> None:
         text = message.entry.content
         self.number = number
         self.text, self.words = text, message.words
         role = "tool" if _MACHINE.match(text) else message.entry.role
-        #: Whose words they are worth as.
+        #: Role by which the words are rated.
         self.speaker = role if role in _ROLE_SALIENCE else "user" if role != "developer" else "system"
         self.units = [text[word.start : word.stop] for word in message.words]
         self.plain = [plain(unit) for unit in self.units]
         self.punctuation = [is_punctuation(unit) for unit in self.units]
-        #: The number of the sentence that each word is in, and whether it is the first one of it.
+        #: Number of the sentence of each word, and whether the word is the first of its sentence.
         self.sentence, self.first = self._sentences()
 
     def _sentences(self) -> tuple[list[int], list[bool]]:
@@ -111,29 +114,29 @@ class _MessageText:
         return sentences, first
 
     def inside(self) -> list[int]:
-        """The words that do not begin a sentence."""
+        """Returns the indices of the words that do not begin a sentence."""
         return [i for i, first in enumerate(self.first) if not first and not self.punctuation[i]]
 
     def capital(self, number: int) -> bool:
-        """Whether a word has a capital, other than that of "I"."""
+        """Returns whether a word is capitalised, other than "I"."""
         letters = self.units[number].lstrip("\"'([{@#-+")
         return letters[:1].isupper() and self.plain[number].partition("'")[0] != "i"
 
     def beside_capital(self, number: int) -> bool:
-        """Whether a word beside this one has a capital, as in a title."""
+        """Returns whether an adjacent word is capitalised, as in a title."""
         beside = (number - 1, number + 1)
         return any(0 <= i < len(self.words) and not self.punctuation[i] and self.capital(i) for i in beside)
 
 
 class _PageText:
-    """What the words of a page say of each other."""
+    """Statistics over the words of a page."""
 
     def __init__(self, messages: Sequence[MessageWords], isolated_bits: Mapping[str, float]) -> None:
         self.texts = [_MessageText(number, message) for number, message in enumerate(messages)]
         self.isolated_bits = isolated_bits
         words = [word for text in self.texts for word in text.plain if word]
         self.counts = Counter(words)
-        #: Where each word is first: the number of the message, and that of the word.
+        #: Word → number of the message and index of the word at its first occurrence.
         self.first_places: dict[str, tuple[int, int]] = {}
         for text in self.texts:
             for i, word in enumerate(text.plain):
@@ -150,7 +153,7 @@ class _PageText:
         self.names -= {text.plain[i] for text, i in inside if not text.capital(i)}
 
     def salience(self, text: _MessageText) -> Salience:
-        """float64[words of `text`]: their salience."""
+        """Returns the salience of the words of `text`: float64[words]."""
         negated = self._negated(text)
         facts = self._facts(text, negated)
         explaining = self._explaining(text, facts, negated)
@@ -170,12 +173,12 @@ class _PageText:
         return salience
 
     def _is_repeated(self, text: _MessageText, number: int) -> bool:
-        """Whether a tool printed a word that is on the page before."""
+        """Returns whether a tool repeats a word that occurs earlier on the page."""
         return text.speaker == "tool" and self.first_places[text.plain[number]] != (text.number, number)
 
     def _explaining(self, text: _MessageText, facts: _Flags, negated: _Flags) -> _Flags:
-        """bool[words of `text`]: the words that say what is counted or negated. They follow a number or a negation, or
-        are before a negation in hiragana."""
+        """Returns bool[words]: words that say what is counted or negated. They follow a number or a negation, or
+        precede a negation in hiragana."""
         parted = (not self.negations.isdisjoint(_PART.split(word)) for word in text.plain)
         negation = np.array([within or part for within, part in zip(negated.tolist(), parted, strict=True)], dtype=bool)
         number = facts & np.array([unit.isdigit() for unit in text.units], dtype=bool)
@@ -186,7 +189,7 @@ class _PageText:
         return explaining
 
     def rarity(self, word: str) -> float:
-        """How much a word is worth for being rare in its language, in (0, 1)."""
+        """Returns the worth of a word by its rarity in its language, in (0, 1)."""
         if self.frequencies is not None:
             rarity = self.frequencies.rarity(word)
             return _RAREST * (1.0 if rarity == 1 else _FREQUENT * rarity**_FREQUENT_POWER)
@@ -204,7 +207,7 @@ class _PageText:
         return _HIRAGANA.fullmatch(unit) is not None or all(c in self.function_words for c in unit)
 
     def _facts(self, text: _MessageText, negated: _Flags) -> _Flags:
-        """bool[words of `text`]: numbers, dates, names, negations and identifiers."""
+        """Returns bool[words]: numbers, dates, names, negations and identifiers."""
         shouted = self.capital_nouns or _common([text.capital(i) for i in text.inside()], *_SHOUTED)
         facts = np.zeros(len(text.words), dtype=bool)
         for i, (unit, word) in enumerate(zip(text.units, text.plain, strict=True)):
@@ -219,7 +222,7 @@ class _PageText:
         return facts
 
     def _negated(self, text: _MessageText) -> _Flags:
-        """bool[words of `text`]: those that a negation is a part of."""
+        """Returns bool[words]: words that contain a negation."""
         within = np.zeros(len(text.text) + 1, dtype=np.int64)
         for language in self.languages.values():
             for match in language.negation_within.finditer(text.text) if language.negation_within else ():
@@ -229,7 +232,7 @@ class _PageText:
 
 
 def _is_exact(unit: str, word: str) -> bool:
-    """Whether a word is a number, a date or an identifier."""
+    """Returns whether a word is a number, a date or an identifier."""
     if any(character.isdigit() for character in unit) or word in DAYS or _DAY.search(unit):
         return True
     if word in MONTHS:
@@ -238,5 +241,5 @@ def _is_exact(unit: str, word: str) -> bool:
 
 
 def _common(capitals: Sequence[bool], share: float, least: int) -> bool:
-    """Whether more than `share` of words, at least `least`, have a capital."""
+    """Returns whether a share of more than `share` of the words is capitalised, given at least `least` words."""
     return len(capitals) >= least and sum(capitals) > share * len(capitals)

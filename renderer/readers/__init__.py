@@ -1,4 +1,4 @@
-"""Readers of page images: what they can read, what they bill, and pages laid out for them."""
+"""Reader profiles: legible type sizes, image limits and billing, and page images laid out for a reader."""
 
 from .billing import Billing, Crops, Flat, Modes, Patches, Tiles
 from .page_images import PageImage, image_px, margin_px, page_image, page_images, reader_layout

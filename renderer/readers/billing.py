@@ -1,6 +1,6 @@
-"""What a provider bills for an image, by its size in px.
+"""Billing formulas: the tokens that a provider bills for an image of a given size in px.
 
-Each formula also says at which size the model sees an image, which is smaller where the provider scales it down.
+Each formula also gives the size to which the provider scales the image down.
 """
 
 from fractions import Fraction
@@ -13,18 +13,18 @@ Count = Annotated[int, Field(ge=1, le=1 << 20)]
 
 
 class Billing(Protocol):
-    """A provider's formula."""
+    """Billing formula of a provider."""
 
     def tokens(self, width: int, height: int) -> int:
-        """Tokens that an image of `width` by `height` px is billed."""
+        """Returns the tokens billed for an image of `width` by `height` px."""
         ...
 
     def scaled_size(self, width: int, height: int) -> tuple[int, int]:
-        """The width and height in px at which the model sees the image."""
+        """Returns the width and height in px after the provider has scaled the image down."""
         ...
 
     def in_words(self) -> str:
-        """The formula with its numbers."""
+        """Returns the formula with its numbers, for people."""
         ...
 
 
@@ -37,7 +37,7 @@ class _Formula(BaseModel):
 
 
 class Patches(_Formula):
-    """A number for each square patch: Claude, the smaller GPT models, Qwen-VL."""
+    """Billing by square patches: Claude, the smaller GPT models, Qwen-VL."""
 
     formula: Literal["patches"] = "patches"
     side: Count
@@ -56,12 +56,12 @@ class Patches(_Formula):
         width, height = _fit(width, height, self.max_side_px)
         if self._patches(width, height) <= self.max_patches:
             return width, height
-        # to the area of as many patches as there may be, then until one side is whole patches, as OpenAI publishes it
+        # scaled to the area of `max_patches`, then until one side is a multiple of a patch, as OpenAI documents
         scale = sqrt(self.max_patches * self.side**2 / (width * height))
         sides = (width * scale / self.side, height * scale / self.side)
         scale *= min(floor(side) / side for side in sides if side >= 1)
         width, height = max(1, floor(width * scale)), max(1, floor(height * scale))
-        while self._patches(width, height) > self.max_patches:  # a side of less than a patch
+        while self._patches(width, height) > self.max_patches:  # one side is shorter than a patch
             width, height = max(1, width * 99 // 100), max(1, height * 99 // 100)
         return width, height
 
@@ -76,10 +76,10 @@ class Patches(_Formula):
 
 
 class Tiles(_Formula):
-    """A number for each image and one for each of its tiles: GPT-4o, GPT-4.1 and GPT-5."""
+    """Billing by image and tile: GPT-4o, GPT-4.1 and GPT-5."""
 
     formula: Literal["tiles"] = "tiles"
-    #: An image is scaled down into a square of this side, then until its shorter side is `short_side_px`.
+    #: An image is scaled down to fit a square of this side, then until its shorter side is at most `short_side_px`.
     fit_px: Count
     short_side_px: Count
     tile_px: Count
@@ -108,10 +108,10 @@ class Tiles(_Formula):
 
 
 class Crops(_Formula):
-    """A number for each crop of an image: Gemini 2."""
+    """Billing by crops of an image: Gemini 2."""
 
     formula: Literal["crops"] = "crops"
-    #: An image of at most this side is one crop.
+    #: An image whose longer side is at most this is one crop.
     small_px: Count
     min_crop_px: Count
     max_crop_px: Count
@@ -133,7 +133,7 @@ class Crops(_Formula):
 
 
 class Flat(_Formula):
-    """The same for every image: Gemini 3."""
+    """Flat rate per image: Gemini 3."""
 
     formula: Literal["flat"] = "flat"
     per_image: Count
@@ -148,17 +148,17 @@ class Flat(_Formula):
 
 
 class Mode(_Formula):
-    """A size of `Modes`."""
+    """One size of `Modes`."""
 
     side_px: Count
     tokens: Count
 
 
 class Modes(_Formula):
-    """The tokens of the smallest square that holds the image: DeepSeek-OCR."""
+    """Billing by the smallest square that holds the image: DeepSeek-OCR."""
 
     formula: Literal["modes"] = "modes"
-    #: In ascending order; a larger image is scaled down to the last.
+    #: Ascending by size; a larger image is scaled down to the last.
     modes: Annotated[tuple[Mode, ...], Field(min_length=1, max_length=20)]
 
     def tokens(self, width: int, height: int) -> int:
@@ -179,6 +179,6 @@ AnyBilling = Annotated[Patches | Tiles | Crops | Flat | Modes, Field(discriminat
 
 
 def _fit(width: int, height: int, side: int) -> tuple[int, int]:
-    """The size scaled down to a square of `side`, if it is larger."""
+    """Returns the size scaled down to fit a square of `side`."""
     long = max(width, height)
     return (width, height) if long <= side else (max(1, width * side // long), max(1, height * side // long))

@@ -1,4 +1,4 @@
-"""Page images for a reader, in the type that it reads and in the shape that holds the most for a token."""
+"""Page images for a reader, in a type size that it reads and a shape that fits the most cells per billed token."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,29 +18,30 @@ from .reader import Reader, ReaderProfileError
 
 #: See `PageLayout.newline`.
 Newline = Literal["mark", "break"]
-#: Longest row. Readers lose their place in longer ones.
+#: Maximum length of a row; readers lose their place in longer ones.
 MAX_COLUMNS = 160
-#: Blank cells around the text of a page image that is not dense. On the right it is the last column, where no ink is.
+#: Margin in blank cells around the text of a page image that is not dense. The right margin is the last column of the
+#: grid, which holds no ink.
 MARGIN_CELLS = 1
-#: Of PNG. The highest level takes eight times as long and saves three bytes in a hundred.
+#: zlib level. The highest level takes eight times as long and saves 3 % of the bytes.
 PNG_COMPRESSION_LEVEL = 6
-#: Shapes that hold nearly as much for a token as the best one; of them the largest is used.
+#: Of the shapes with at least this share of the best ratio of cells to billed tokens, the largest is used.
 MIN_DENSITY_SHARE = 0.99
 
 
 @dataclass(frozen=True)
 class PageImage:
-    """A page image for a reader."""
+    """Page image for a reader."""
 
     page: Page
     width_px: int
     height_px: int
-    #: What the reader bills for it.
+    #: Tokens that the reader bills for the image.
     tokens: int
 
     @cached_property
     def png(self) -> bytes:
-        """PNG, drawn on first use. The same page always gives the same bytes."""
+        """PNG file, drawn on first use. The same page always gives the same bytes."""
         pixels = np.full((self.height_px, self.width_px), 255, dtype=np.uint8)
         drawn = rasterize(self.page.cells, self.page.layout)
         left, above = margin_px(self.page.layout)
@@ -51,10 +52,10 @@ class PageImage:
 
 
 def reader_layout(reader: Reader, newline: Newline = "mark") -> PageLayout:
-    """The layout of a full page image: as many cells as the reader sees for a token without scaling the image down.
-    Raises `ReaderProfileError` for a reader that sees no images."""
+    """Returns the layout of a full page image with the most cells per billed token among the sizes that the provider
+    does not scale down. Raises `ReaderProfileError` for a reader that accepts no images."""
     if not reader.accepts_images:
-        raise ReaderProfileError(f"the reader '{reader.name}' looks at no images; give it text")
+        raise ReaderProfileError(f"the reader '{reader.name}' accepts no images; give it text")
     return replace(_best_layout(reader), newline=newline)
 
 
@@ -82,7 +83,7 @@ def _best_layout(reader: Reader) -> PageLayout:
                 cells = layout.ink_columns * rows
                 shapes.append((cells / billing.tokens(*size), cells, columns, rows))
     if not shapes:
-        raise ReaderProfileError(f"reader '{reader.name}': no image of its type is seen without being scaled down")
+        raise ReaderProfileError(f"reader '{reader.name}': the provider scales down every image in its type size")
     best = max(shapes)[0]
     _, _, columns, rows = max(
         (s for s in shapes if s[0] >= MIN_DENSITY_SHARE * best), key=lambda s: (s[1], -abs(s[2] - 100))
@@ -91,26 +92,26 @@ def _best_layout(reader: Reader) -> PageLayout:
 
 
 def image_px(layout: PageLayout, rows: int) -> tuple[int, int]:
-    """Width and height in px of a page image of `rows` rows, with its margin."""
+    """Returns the width and height in px of a page image of `rows` rows, margins included."""
     left, above = margin_px(layout)
     return layout.columns * layout.cell_width_px + left, rows * layout.cell_height_px + 2 * above
 
 
 def margin_px(layout: PageLayout) -> tuple[int, int]:
-    """Px of paper to the left of the cells of a page image, and above them; there is as much below."""
+    """Returns the left and the top margin of a page image in px; the bottom margin equals the top one."""
     cells = 0 if layout.wrap == "cells" else MARGIN_CELLS
     return cells * layout.cell_width_px, cells * layout.cell_height_px
 
 
 def page_images(entries: Sequence[Entry], reader: Reader, newline: Newline = "mark") -> list[PageImage]:
-    """`entries` on as many images as they need, who and when in the layout. Raises `ReaderProfileError` for a reader
-    that sees no images, `RenderError` for naive times."""
+    """Typesets `entries`, headers included, on as many page images as they need. Raises `ReaderProfileError` for a
+    reader that accepts no images, `RenderError` for naive times."""
     layout = reader_layout(reader, newline)
     return [page_image(page, reader) for page in Typesetter(layout).pages(entries)]
 
 
 def page_image(page: Page, reader: Reader) -> PageImage:
-    """The image of a page of `reader_layout(reader)`, cropped to the rows it uses."""
+    """Returns the image of a page of the layout `reader_layout(reader)`, cropped to the rows in use."""
     assert reader.billing is not None
     width, height = image_px(page.layout, page.rows_used)
     return PageImage(page, width, height, reader.billing.tokens(width, height))

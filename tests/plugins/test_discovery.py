@@ -27,7 +27,7 @@ def plugins() -> Plugins[str]:
 
 def test_plugins_are_found_when_they_are_installed(plugins: Plugins[str], install_plugin: InstallPlugin) -> None:
     assert plugins.names() == []
-    with pytest.raises(PluginError, match=r"no installed package has 'one' in foxing.test_things"):
+    with pytest.raises(PluginError, match=r"no installed package declares 'one' in foxing.test_things"):
         plugins.get("one")
     install_plugin(plugins, "one", "1")
     install_plugin(plugins, "bad", 2)

@@ -238,4 +238,4 @@ def test_the_search_index_is_listed_and_finds_messages(installation: Installatio
     assert [(span["text"], span["score"] > 1000) for span in found["spans"]] == [("the march team", True)]
     unknown = installation.run("recall", "team", "--bank", "ana", **database, FOXING_SEARCH_INDEX="louder")
     assert unknown.returncode == 1
-    assert "there is no search index 'louder'; choose one of loud, packed" in unknown.stderr
+    assert "unknown search index 'louder'; choose one of loud, packed" in unknown.stderr

@@ -370,7 +370,7 @@ def test_what_cannot_be_calibrated_is_refused(
         (arguments(down, "--base", "text", cells=one), "looks at no images"),
         (arguments(down, "--cell", "big", cells=[]), "is not a cell size"),
         (arguments(down, "--cell", "3x9", cells=[]), "is not a cell size"),
-        (arguments(down, "--cell", "200x400", cells=[]), "no image of its type"),
+        (arguments(down, "--cell", "200x400", cells=[]), "scales down every image"),
         (arguments(down, "--output", "other.toml", cells=one), "already exists"),
         (arguments(down, "--output", "none/ours.toml", cells=one), "the folder none does not exist"),
         (arguments(down, "--plot", "curve.doc", cells=one), "the suffix must be one of"),

@@ -61,7 +61,7 @@ def test_what_cannot_be_rendered_is_refused(foxing: Foxing, file: Path, tmp_path
     same.write_text("x", encoding="utf-8")
     cases = [
         ([str(file), "-r", "cluade"], "did you mean 'claude'"),
-        ([str(file), "-r", "text"], "looks at no images"),
+        ([str(file), "-r", "text"], "accepts no images"),
         ([str(tmp_path / "empty"), "-r", "claude"], "is empty"),
         ([str(tmp_path / "binary"), "-r", "claude"], "is not UTF-8 text"),
         ([str(tmp_path / "none"), "-r", "claude"], "cannot be read: No such file"),
