@@ -1,4 +1,4 @@
-"""Pages that are to be drawn at a tier, and what is known of the messages on them."""
+"""Annotated pages: pages to draw at a tier, with the known text of their messages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,45 +25,50 @@ from foxing.renderer.marks import MARK_HEADER_CELLS
 
 from .contract import Reading
 
-#: A character that was read with less confidence is more likely wrong than right. Others that are flagged are right
-#: more often than not.
+#: Characters read with a lower confidence are more likely wrong than right; other flagged characters are usually right.
 MISREAD_BELOW = 0.5
 
 Flags = npt.NDArray[np.bool_]
-#: Salience of the words of the messages of a page, float64[words] each → the same, changed; see `fade`.
+#: (messages of a page, salience of their words) → adjusted salience; float64[words] for each message, see `fade`.
 Refinement = Callable[[Sequence[MessageWords], Sequence[Salience]], list[Salience]]
 
 
 class MessageCells(Protocol):
-    """Where a message stands on a page: the first cell of its header, and the cells of its content, half open."""
+    """Cells of a message on a page: the first cell of its header, and the half-open range of its content."""
 
     @property
-    def header_start(self) -> int: ...
+    def header_start(self) -> int:
+        """First cell of the header."""
+        ...
 
     @property
-    def start(self) -> int: ...
+    def start(self) -> int:
+        """First cell of the content."""
+        ...
 
     @property
-    def stop(self) -> int: ...
+    def stop(self) -> int:
+        """Cell after the content."""
+        ...
 
 
 @dataclass(frozen=True)
 class AnnotatedMessage:
-    """A message, or the part of it that a page holds, as far as it is known."""
+    """Known text of a message, or of the part of it on a page."""
 
     entry: Entry
-    #: The cells of the page that hold it, half open.
+    #: Half-open range of the cells of its content.
     start: int
     stop: int
-    #: int64[characters], ascending: the cell in which each character begins, counted from `start`.
+    #: int64[characters], ascending: the cell in which each character begins, relative to `start`.
     cell: npt.NDArray[np.int64]
-    #: bool[characters]: those that may be misread. Words with one fade first.
+    #: bool[characters]: likely misread characters. Words that contain one fade first.
     likely_misread: Flags
 
     @classmethod
     def of(cls, entry: Entry, placement: MessageCells, read: Transcription, edges: tuple[Edge, Edge]) -> Self:
-        """The part of the message `entry` in `placement`, of which `read` is known; its cells count from the start of
-        the placement. `edges`: how the part begins and ends."""
+        """Builds the annotation of the part of the message `entry` in `placement`. `read`: its transcription, with
+        cells relative to the start of the placement; `edges`: edges of the part."""
         gaps = frozenset(read.gaps.tolist())
         header = placement.start - placement.header_start > MARK_HEADER_CELLS
         begin, end = edges
@@ -75,19 +80,19 @@ class AnnotatedMessage:
 
 @dataclass(frozen=True)
 class AnnotatedPage:
-    """A page, and what is known of the messages on it."""
+    """Page with the known text of its messages."""
 
     layout: PageLayout
     #: uint32[rows, columns].
     cells: Cells
-    #: In their order on the page.
+    #: In the order of the page.
     messages: Sequence[AnnotatedMessage]
-    #: Change the salience of its words, one after the other.
+    #: Adjustments of the salience of its words, applied in order.
     refinements: Sequence[Refinement] = ()
 
 
 def annotate_page(page: Page, messages: Mapping[str, Entry]) -> AnnotatedPage:
-    """A page as it was typeset, of which everything is known. `messages`: those on it, by id."""
+    """Annotates a page as typeset, whose text is known exactly. `messages`: its messages by id."""
     pairs = zip(page.placements, transcribe_placements(page), strict=True)
     annotated = [
         AnnotatedMessage.of(messages[placement.message_id], placement, read, _edges(page, placement))
@@ -97,8 +102,8 @@ def annotate_page(page: Page, messages: Mapping[str, Entry]) -> AnnotatedPage:
 
 
 def annotate_reading(page: Page, reading: Reading, messages: Mapping[str, Entry]) -> AnnotatedPage:
-    """A page of which no more is known than what was read of it. `page`: as it was drawn, with the placements of all
-    its messages; `messages`: those on it by id; the reading has their text."""
+    """Annotates a page of which only the reading is known. `page`: the page as drawn, with the placements of all its
+    messages; `messages`: its messages by id, whose text is replaced by that of the reading."""
     cells, confidence = match_rows(reading.cells, page.cells), np.ones(page.cells.shape, dtype=np.float32)
     confidence[: len(reading.confidence)] = reading.confidence[: len(confidence)]
     annotated = []
@@ -118,7 +123,7 @@ def _edges(page: Page, placement: MessageCells) -> tuple[Edge, Edge]:
 
 
 def match_rows(cells: Cells, drawn: Cells) -> Cells:
-    """`cells` with the shape of `drawn`, blank where they have none."""
+    """Returns `cells` with the rows of `drawn`: cropped, or padded with blank rows."""
     if len(cells) >= len(drawn):
         return cells[: len(drawn)]
     return np.concatenate([cells, np.full((len(drawn) - len(cells), drawn.shape[1]), BLANK, cells.dtype)])

@@ -1,17 +1,17 @@
-"""What a codec may offer beyond the contract: one protocol per capability, and `capabilities_of` to ask for them.
+"""Optional capabilities of codecs: one protocol per capability, and `capabilities_of` to query them.
 
 | capability | protocol | adds |
 |---|---|---|
 | `describable` | `DescribableCodec` | reports the device, model and precision it runs with |
-| `quantizable` | `QuantizableCodec` | measures what each storage dtype does to its decoder |
+| `quantizable` | `QuantizableCodec` | measures the effect of each storage dtype on the decoder's logits |
 | `downscalable` | `DownscalableCodec` | makes a lower tier's tokens from stored ones, without decoding |
 | `blankable` | `BlankableCodec` | removes cells from stored tokens, without decoding |
-| `costable` | `CostableCodec` | estimates what each cell takes of a tier's capacity |
-| `promptable` | `PromptableCodec` | answers other prompts than the one that reads a page |
-| `remote` | `RemoteCodec` | decodes on a server: pages fail one by one, and usage is counted |
+| `costable` | `CostableCodec` | estimates the cost of each cell in bits |
+| `promptable` | `PromptableCodec` | answers prompts other than the transcription prompt |
+| `remote` | `RemoteCodec` | decodes on a server: pages fail individually, and usage is counted |
 
-A codec declares a capability by having the members of its protocol; nothing else asks for the type of a codec. The
-conformance suite checks that they do what they say.
+A codec declares a capability by implementing the members of its protocol; `capabilities_of` is the only place that
+checks the type of a codec. The conformance suite checks the capabilities that a codec declares.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,49 +31,51 @@ from .tokens import VisionTokens
 
 @runtime_checkable
 class DescribableCodec(Codec, Protocol):
-    """A codec that reports what it runs on."""
+    """Codec that describes its runtime."""
 
     def runs_on(self) -> Mapping[str, str]:
-        """Label → value, for people: the device, the model, the precision, the server."""
+        """Returns label → value, for people: the device, the model, the precision, the server."""
         ...
 
 
 @dataclass(frozen=True)
 class StorageEffect:
-    """What storing vision tokens in `dtype` rather than float32 does to the decoder's logits.
+    """Effect on the decoder's logits of storing vision tokens in `dtype` instead of float32.
 
-    Measured at every step of writing the texts of some pages.
+    Measured at every decoding step over the texts of some pages.
     """
 
     dtype: str
     #: Bytes of a page's tokens, scales included.
     bytes_per_page: int
-    #: Largest absolute change of a logit.
+    #: Maximum absolute change of a logit.
     largest: float
     #: Mean absolute change of a logit.
     mean: float
     #: Standard deviation of the logits, for comparison.
     spread: float
-    #: Share of the steps at which the most likely text token stays the same.
+    #: Share of the steps at which the most likely text token is unchanged.
     same_choice: float
+    #: Number of decoding steps measured.
     steps: int
 
 
 @runtime_checkable
 class QuantizableCodec(Codec, Protocol):
-    """A codec that can store its tokens in several dtypes."""
+    """Codec that can store its tokens in several dtypes."""
 
     def storage_effects(self, images: Sequence[Image], texts: Sequence[str], tier: str) -> list[StorageEffect]:
-        """The effect of each dtype. `images`: pages at `tier`; `texts`: their text, in lines as the model writes it."""
+        """Measures the effect of each storage dtype. `images`: pages at `tier`; `texts`: their texts, with the line
+        breaks that the model writes."""
         ...
 
 
 @runtime_checkable
 class DownscalableCodec(Codec, Protocol):
-    """A codec whose tokens are the page image itself, so that a lower tier's tokens can be made from them."""
+    """Codec whose tokens are the page image itself, so that a lower tier's tokens can be made from them."""
 
     def lower(self, tokens: Sequence[VisionTokens], tier: str, rows: Sequence[int]) -> list[VisionTokens]:
-        """The same pages at the lower `tier`. Nothing is decoded, so no misreading becomes part of a page.
+        """Downscales pages to the lower `tier`. Nothing is decoded, so no misreading becomes part of a page.
 
         `rows`: grid rows in use on each page. Raises `CodecError`.
         """
@@ -82,32 +84,32 @@ class DownscalableCodec(Codec, Protocol):
 
 @runtime_checkable
 class BlankableCodec(Codec, Protocol):
-    """A codec whose tokens are the page image itself, so that cells can be removed from them."""
+    """Codec whose tokens are the page image itself, so that cells can be blanked in them."""
 
     def blank(self, tokens: Sequence[VisionTokens], masks: Sequence[npt.NDArray[np.bool_]]) -> list[VisionTokens]:
-        """The same pages with nothing in the cells that are gone, bool[rows, columns] for each page, and no rows below
-        those. Nothing is decoded, so everything else stays as it is. Raises `CodecError`.
+        """Blanks cells of pages. `masks`: the cells to blank, bool[rows, columns] for each page; rows below the mask
+        are removed. Nothing is decoded, so all other cells are unchanged. Raises `CodecError`.
         """
         ...
 
 
 @runtime_checkable
 class CostableCodec(Codec, Protocol):
-    """A codec whose tokens grow with what is on a page, and that can tell which cells they are spent on."""
+    """Codec whose tokens grow with the content of a page, and that can attribute their size to cells."""
 
     def cost(self, cells: Cells, tier: str) -> npt.NDArray[np.float32]:
-        """float32[rows, columns]: what each of `cells`, a page of the codec's layout, takes of the capacity of `tier`,
-        in bits.
+        """Returns float32[rows, columns]: estimated cost in bits of each of `cells`, a page of the codec's layout, at
+        `tier`.
 
-        A guide to what should fade: what fits is found by encoding. A full-width character may have all of it in its
-        first cell. Raises `CodecError` for a tier that the codec lacks.
+        The estimate guides fading; only encoding shows whether a page fits. The cost of a full-width character may be
+        in its first cell alone. Raises `CodecError` for a tier that the codec lacks.
         """
         ...
 
 
 @runtime_checkable
 class PromptableCodec(Codec, Protocol):
-    """A codec whose model can be asked for more than the text of a page."""
+    """Codec whose model accepts prompts other than the transcription prompt."""
 
     @property
     def prompts(self) -> Mapping[str, str]:
@@ -115,13 +117,14 @@ class PromptableCodec(Codec, Protocol):
         ...
 
     def write(self, tokens: Sequence[VisionTokens], prompt: str, subject: str = "") -> list[str]:
-        """The model's answer for each page to the prompt of that name. Raises `CodecError`."""
+        """Returns the model's answer for each page to the prompt called `prompt`, with `subject` filled in. Raises
+        `CodecError`."""
         ...
 
 
 @dataclass(frozen=True)
 class RemoteUsage:
-    """Use of the server since the codec was loaded."""
+    """Usage of the server since the codec was loaded."""
 
     #: Requests sent, retries included.
     requests: int = 0
@@ -129,23 +132,23 @@ class RemoteUsage:
     failures: int = 0
     #: Pages decoded.
     pages: int = 0
-    #: Pages given up.
+    #: Pages that failed after all attempts.
     pages_failed: int = 0
-    #: Text tokens of the requests, as the server counts them.
+    #: Prompt tokens, as the server counts them.
     prompt_tokens: int = 0
-    #: Text tokens of the answers, as the server counts them.
+    #: Completion tokens, as the server counts them.
     completion_tokens: int = 0
-    #: Duration of all requests in seconds, concurrent ones added up.
+    #: Sum of the durations of all requests in seconds, concurrent ones included.
     seconds: float = 0.0
-    #: In the currency of the configured prices.
+    #: Cost in the currency of the configured prices.
     cost: float = 0.0
 
 
 @runtime_checkable
 class RemoteCodec(Codec, Protocol):
-    """A codec whose pages are decoded on a server, one by one, so that some may fail while others succeed.
+    """Codec that decodes on a server, page by page, so that some pages may fail while others succeed.
 
-    It limits its own concurrency: callers need no lock, and a page that several of them ask for is decoded once.
+    It limits its own concurrency: callers need no lock, and concurrent requests for a page share one decoding.
     """
 
     @property
@@ -154,14 +157,14 @@ class RemoteCodec(Codec, Protocol):
         ...
 
     def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
-        """For each item its `Reading`, or the error: `TokensError` if it can never be decoded, `ReadFailed` if a later
-        attempt may succeed."""
+        """Decodes each item; returns its `Reading` or its error: `TokensError` if it can never be decoded, `ReadFailed`
+        if a later attempt may succeed."""
         ...
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a codec offers beyond the contract: under each capability the codec itself, or None if it lacks it.
+    """Optional capabilities of a codec. Each field is the codec itself, or None if it lacks the capability.
 
     if (remote := capabilities_of(codec).remote) is not None:
         readings = remote.decode_each(tokens)
@@ -177,7 +180,7 @@ class Capabilities:
 
 
 def capabilities_of(codec: Codec) -> Capabilities:
-    """What `codec` offers beyond the contract."""
+    """Returns the optional capabilities of `codec`."""
     return Capabilities(
         describable=codec if isinstance(codec, DescribableCodec) else None,
         quantizable=codec if isinstance(codec, QuantizableCodec) else None,

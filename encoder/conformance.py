@@ -1,4 +1,4 @@
-"""Conformance suite for codecs. Each check takes a codec and raises `AssertionError` with the reason it failed.
+"""Conformance suite for codecs. Each check takes a codec and raises `AssertionError` with the reason for a failure.
 
     from foxing.encoder import load_codec
     from foxing.encoder.conformance import CHECKS
@@ -23,7 +23,7 @@ from .contract import Codec, Reading, token_grid
 from .errors import CodecError, TokensError
 from .tokens import STREAM, VisionTokens
 
-#: All different: language models are kept from repeating themselves.
+#: All different, because language models are kept from repeating themselves.
 SENTENCES = (
     "We agreed to move the release of project Titan to the second week of March, because the battery test took longer.",
     "Please tell the others before Friday, and send me the report from the cold room when it is ready.",
@@ -41,7 +41,7 @@ SENTENCES = (
 
 
 def sample_page(codec: Codec, messages: int = 12) -> Page:
-    """A page of plain English in the codec's layout; a dense page is about a tenth full with 12 messages."""
+    """Returns a page of plain English in the codec's layout; 12 messages fill about a tenth of a dense page."""
     at = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
     texts = [f"{SENTENCES[n % len(SENTENCES)]} That was point {n}." for n in range(messages)]
     entries = [Entry(str(n), "user", text, at, "t") for n, text in enumerate(texts)]
@@ -62,7 +62,8 @@ def _expect_raises(error: type[CodecError], attempt: Callable[[], object], messa
 
 
 def describes_itself(codec: Codec) -> None:
-    """Name, weights and tiers are set; tiers are listed sharpest first, and each takes fewer tokens than the last."""
+    """Checks that name, weights and tiers are set, that tiers are listed sharpest first, and that each tier takes fewer
+    tokens than the one before."""
     _expect(codec.name and codec.weights, "name or weights is empty")
     _expect(isinstance(codec.tiers, Mapping) and codec.tiers, "the codec has no tiers")
     names = list(codec.tiers)
@@ -75,14 +76,14 @@ def describes_itself(codec: Codec) -> None:
 
 
 def tokens_match_the_spec(codec: Codec) -> None:
-    """Tokens of a full and of a partly filled page match the tier's spec."""
+    """Checks that the tokens of a full and of a partly filled page match the tier's spec."""
     page = sample_page(codec)
     for tier, spec in codec.tiers.items():
         for rows in sorted({page.rows_used, codec.layout.rows}):
             tokens = codec.encode([_image(codec, page, tier, rows)], tier)[0]
             _expect(
                 (tokens.codec, tokens.weights, tokens.tier) == (codec.name, codec.weights, tier),
-                "tokens name another origin",
+                "tokens name another codec, other weights or another tier",
             )
             grid = token_grid(codec, codec.layout, rows, tier)
             right_grid = tokens.shape[:2] == grid or spec.dtype == STREAM
@@ -96,8 +97,8 @@ def tokens_match_the_spec(codec: Codec) -> None:
 
 
 def streams_are_as_long_as_their_page(codec: Codec) -> None:
-    """If tokens are a stream, those of a full page fit the tier and a short page takes fewer; each has the bytes of the
-    spec."""
+    """Checks streams: that a full page fits the tier, that a short page takes fewer tokens, and that tokens have the
+    size in the spec."""
     for tier, spec in codec.tiers.items():
         if spec.dtype != STREAM:
             continue
@@ -110,7 +111,7 @@ def streams_are_as_long_as_their_page(codec: Codec) -> None:
 
 
 def readings_fit_the_grid(codec: Codec) -> None:
-    """A reading has the shape of the grid and valid confidences."""
+    """Checks that a reading has the shape of the grid and valid confidences."""
     page = sample_page(codec)
     tier = list(codec.tiers)[-1]
     reading = _read(codec, page, tier)
@@ -123,7 +124,7 @@ def readings_fit_the_grid(codec: Codec) -> None:
 
 
 def reads_its_own_tokens(codec: Codec) -> None:
-    """The sharpest tier reads plain English."""
+    """Checks that plain English is read at the sharpest tier."""
     page = sample_page(codec)
     tier = next(iter(codec.tiers))
     reading = _read(codec, page, tier)
@@ -133,7 +134,7 @@ def reads_its_own_tokens(codec: Codec) -> None:
 
 
 def tokens_survive_a_round_trip(codec: Codec) -> None:
-    """Tokens survive a round trip through bytes and decode as before."""
+    """Checks that tokens survive a round trip through bytes and decode as before."""
     page = sample_page(codec)
     for tier in codec.tiers:
         tokens = codec.encode([render(page.cells, codec.layout, tier)], tier)[0]
@@ -144,7 +145,7 @@ def tokens_survive_a_round_trip(codec: Codec) -> None:
 
 
 def batches_decode_as_single_pages(codec: Codec) -> None:
-    """Pages of several sizes and tiers in one call decode in order, as they do one by one."""
+    """Checks that pages of several sizes and tiers in one call decode in order, and as they do one by one."""
     pages = [sample_page(codec, n) for n in (2, 9, 2, 12)]
     tiers = list(codec.tiers)[-2:]
     tokens = []
@@ -159,7 +160,7 @@ def batches_decode_as_single_pages(codec: Codec) -> None:
 
 
 def crops_decode_as_the_page(codec: Codec) -> None:
-    """If `context_rows` is set, a crop with that margin decodes as it does within the page."""
+    """Checks, if `context_rows` is set, that a crop with that margin decodes as it does within the page."""
     if codec.context_rows is None:
         return
     page = sample_page(codec, 40)
@@ -177,7 +178,7 @@ def crops_decode_as_the_page(codec: Codec) -> None:
 
 
 def foreign_tokens_are_rejected(codec: Codec) -> None:
-    """Tokens of other weights, another codec, an unknown tier or a wrong shape raise `TokensError`."""
+    """Checks that tokens of other weights, another codec, an unknown tier or a wrong shape raise `TokensError`."""
     tier = list(codec.tiers)[-1]
     tokens = codec.encode([render(sample_page(codec).cells, codec.layout, tier)], tier)[0]
     foreign: Sequence[tuple[str, VisionTokens]] = (
@@ -191,29 +192,30 @@ def foreign_tokens_are_rejected(codec: Codec) -> None:
 
 
 def _wrong_shape(tokens: VisionTokens) -> tuple[int, int, int]:
-    """A shape that fits the data and that no codec writes: one column, or a stream that is one token."""
+    """Returns a shape that fits the data but that no codec writes: one column, or a stream of one token."""
     return (1, 1, len(tokens.data)) if tokens.dtype == STREAM else (tokens.count, 1, tokens.shape[2])
 
 
 def bad_images_are_rejected(codec: Codec) -> None:
-    """An image of the wrong size and an unknown tier raise `CodecError`; empty batches are accepted."""
+    """Checks that an image of the wrong size and an unknown tier raise `CodecError`, and that empty batches are
+    accepted."""
     tier, spec = next(iter(codec.tiers.items()))
     wrong = Image.new("L", (spec.side_px + TOKEN_SIDE_PX, spec.side_px), 255)
     _expect_raises(CodecError, lambda: codec.encode([wrong], tier), "an image of the wrong size was encoded")
     right = Image.new("L", (spec.side_px, spec.side_px), 255)
     _expect_raises(CodecError, lambda: codec.encode([right], "gigantic"), "an unknown tier was encoded")
-    _expect(codec.encode([], tier) == [] and codec.decode([]) == [], "an empty batch gives something")
+    _expect(codec.encode([], tier) == [] and codec.decode([]) == [], "an empty batch has a result")
 
 
 def other_modes_are_converted(codec: Codec) -> None:
-    """A colour image gives the tokens of the grey one."""
+    """Checks that a colour image gives the same tokens as the grey one."""
     tier = list(codec.tiers)[-1]
     image = render(sample_page(codec, 2).cells, codec.layout, tier)
     _expect(codec.encode([image.convert("RGB")], tier) == codec.encode([image], tier), "colour changes the tokens")
 
 
 def capabilities_do_what_they_say(codec: Codec) -> None:
-    """What `capabilities_of` finds works: see `foxing.encoder.capabilities`."""
+    """Checks each capability that `capabilities_of` reports; see `foxing.encoder.capabilities`."""
     found = capabilities_of(codec)
     if found.describable is not None:
         labels = found.describable.runs_on()
@@ -224,11 +226,11 @@ def capabilities_do_what_they_say(codec: Codec) -> None:
         lines = "\n".join(grid_text(row) for row in page.cells)
         effects = found.quantizable.storage_effects([image], [lines], tier)
         measured = {"float32", *(effect.dtype for effect in effects)}  # effects are relative to float32
-        _expect(codec.tiers[tier].dtype in measured, "the dtype in use has no effect")
+        _expect(codec.tiers[tier].dtype in measured, "the effect of the dtype in use is not measured")
     if found.downscalable is not None:
         sharp = codec.encode([render(page.cells, codec.layout, next(iter(codec.tiers)))], next(iter(codec.tiers)))
         lowered = found.downscalable.lower(sharp, tier, [page.rows_used])[0]
-        _expect((lowered.codec, lowered.tier) == (codec.name, tier), "lowered tokens name another origin")
+        _expect((lowered.codec, lowered.tier) == (codec.name, tier), "lowered tokens name another codec or tier")
     if found.blankable is not None:
         _blanks_cells(found.blankable, page, tier)
     if found.costable is not None:
@@ -236,7 +238,7 @@ def capabilities_do_what_they_say(codec: Codec) -> None:
     if found.promptable is not None:
         (name, *_) = found.promptable.prompts
         answers = found.promptable.write(codec.encode([image], tier), name)
-        _expect([type(answer) for answer in answers] == [str], "a prompt gives no text for a page")
+        _expect([type(answer) for answer in answers] == [str], "a prompt does not return one text per page")
     if found.remote is not None:
         pages_before = found.remote.usage.pages
         (reading,) = found.remote.decode_each(codec.encode([image], tier))
@@ -245,7 +247,7 @@ def capabilities_do_what_they_say(codec: Codec) -> None:
 
 
 def _blanks_cells(codec: BlankableCodec, page: Page, tier: str) -> None:
-    """A page without cells has the image of a page that was drawn without them, but for pixels on their edges."""
+    """Checks that a blanked page looks like one drawn without these cells, except for pixels at their edges."""
     rest = page.cells.copy()
     rest[0, : codec.layout.columns // 2] = BLANK
     tokens = codec.encode([render(page.cells, codec.layout, tier)], tier)
@@ -257,22 +259,26 @@ def _blanks_cells(codec: BlankableCodec, page: Page, tier: str) -> None:
 
 
 def _costs_add_up(codec: CostableCodec) -> None:
-    """Costs are one number for each cell, and on a page of prose they add up to about the bytes of its tokens."""
+    """Checks that there is one cost per cell, and that the costs of a page of prose add up to about the bytes of its
+    tokens."""
     page = sample_page(codec)
     for tier in codec.tiers:
         costs = codec.cost(page.cells, tier)
         fits = costs.shape == page.cells.shape and costs.dtype == np.float32
         _expect(fits, f"'{tier}': costs are {costs.dtype}{list(costs.shape)}, expected float32 for each cell")
-        _expect(bool((np.isfinite(costs) & (costs >= 0)).all()), f"'{tier}': a cost is not a number of bits")
-        _expect(bool((codec.cost(page.cells, tier) == costs).all()), f"'{tier}': the same page has other costs")
+        _expect(bool((np.isfinite(costs) & (costs >= 0)).all()), f"'{tier}': a cost is negative or not finite")
+        _expect(
+            bool((codec.cost(page.cells, tier) == costs).all()),
+            f"'{tier}': costs of the same page differ between calls",
+        )
         taken = len(codec.encode([render(page.cells, codec.layout, tier)], tier)[0].data)
         share = float(costs.sum()) / 8 / taken
         _expect(0.5 <= share <= 2, f"'{tier}': costs add up to {share:.2f} of the bytes that the page takes")
-    _expect_raises(CodecError, lambda: codec.cost(page.cells, "gigantic"), "an unknown tier has costs")
+    _expect_raises(CodecError, lambda: codec.cost(page.cells, "gigantic"), "costs were returned for an unknown tier")
 
 
 def _image(codec: Codec, page: Page, tier: str, rows: int) -> Image.Image:
-    """The page at `tier` with blank rows below it, `rows` in all."""
+    """Draws the page at `tier`, padded with blank rows to `rows`."""
     blank = np.full((rows - page.rows_used, codec.layout.columns), BLANK, dtype=np.uint32)
     return render(np.concatenate([page.cells, blank]), codec.layout, tier)
 

@@ -1,4 +1,4 @@
-"""Choosing and naming the device that a codec runs on."""
+"""Compute devices of codecs: selection and labels."""
 
 import torch
 
@@ -6,13 +6,14 @@ from .errors import CodecError
 
 
 def device_label(device: torch.device) -> str:
-    """The device and its hardware, such as "cuda (NVIDIA L4)" or "cpu (2 threads)"."""
+    """Returns the device with its hardware, such as "cuda (NVIDIA L4)" or "cpu (2 threads)"."""
     hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     return f"{device} ({hardware})"
 
 
 def pick_device(device: str) -> torch.device:
-    """The device called `device`; "auto" is a GPU if there is one. Raises `CodecError` if it is not available."""
+    """Returns the device called `device`; "auto" is a GPU if there is one. Raises `CodecError` if it is not
+    available."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -1,4 +1,4 @@
-"""Whether a codec works here: a page of plain English through each tier and back, and what it ran on."""
+"""Functional check of a codec on this machine: a page of plain English is encoded and decoded at each tier."""
 
 import platform
 import sys
@@ -15,14 +15,14 @@ from .capabilities import capabilities_of
 from .conformance import sample_page
 from .contract import Codec
 
-#: Accuracy of plain English at the sharpest tier below which the codec does not work.
+#: Minimum accuracy on plain English at the sharpest tier for a codec to pass.
 MIN_ACCURACY = 0.9
 _PACKAGES = ("foxing", "torch", "transformers", "tokenizers", "httpx", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
 class TierCheck:
-    """One page at one tier."""
+    """Result for one page at one tier."""
 
     tier: str
     side_px: int
@@ -30,9 +30,9 @@ class TierCheck:
     characters: int
     #: Vision tokens stored.
     vision_tokens: int
-    #: Context positions that a full page takes in the decoding model; None if they are its vision tokens.
+    #: Context positions of a full page in the decoding model; None if they equal its vision tokens.
     positions: int | None
-    #: Tokens of the request as the server counted them, its prompt included; None if no server decoded the page.
+    #: Prompt tokens of the request as the server counted them; None if the page was decoded locally.
     prompt_tokens: int | None
     #: Bytes stored, header included.
     token_bytes: int
@@ -40,18 +40,18 @@ class TierCheck:
     accuracy: float
     #: Mean confidence of the characters.
     confidence: float
-    #: Share of the characters that are flagged as uncertain.
+    #: Share of the characters flagged as uncertain.
     flagged_share: float
     unread: bool
-    #: Seconds of the first and only run.
+    #: Time of the only run, in seconds.
     encode_s: float
-    #: Seconds of the first and only run.
+    #: Time of the only run, in seconds.
     decode_s: float
 
 
 @dataclass(frozen=True)
 class CodecCheck:
-    """The result of `check_codec`."""
+    """Result of `check_codec`."""
 
     codec: str
     weights: str
@@ -59,15 +59,17 @@ class CodecCheck:
     #: Device, model, Python and package versions, for people.
     runs_on: Mapping[str, str]
     tiers: tuple[TierCheck, ...]
-    #: Whether the sharpest tier read the page.
+    #: Whether the page was read at the sharpest tier.
     passed: bool
 
     def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as a JSON object."""
         return asdict(self)
 
 
 def check_codec(codec: Codec, progress: Progress | None = None) -> CodecCheck:
-    """Encodes and decodes a page at each tier. `progress` gets tiers done and tiers in total. Raises `CodecError`."""
+    """Encodes and decodes a page at each tier. `progress`: called with the tiers done and the total. Raises
+    `CodecError`."""
     checks: list[TierCheck] = []
     for check in _check_tiers(codec):
         checks.append(check)
@@ -79,7 +81,7 @@ def check_codec(codec: Codec, progress: Progress | None = None) -> CodecCheck:
 
 
 def runs_on(codec: Codec) -> dict[str, str]:
-    """What the codec reports about itself, then Python, this machine and the packages' versions."""
+    """Returns the labels of the codec's runtime, then Python, this machine and package versions."""
     describable = capabilities_of(codec).describable
     labels = {} if describable is None else dict(describable.runs_on())
     labels["python"] = f"{platform.python_version()} on {sys.platform} {platform.machine()}"

@@ -1,7 +1,7 @@
-"""Drawing pages at a tier of a codec: what the tier does not hold, or what does not read as it was drawn, fades.
+"""Drawing pages at a tier of a codec: text that exceeds the tier's capacity, or that is misread, fades.
 
-A page of a codec with costs is laid out again until its tokens fit and every word on it reads as it is drawn, so that
-nothing is read that was never there. A page of another codec fades to the text tokens that the tier is read well at.
+A page of a codec with costs is typeset again until its tokens fit and every word reads as it was drawn, so that no text
+is invented. A page of another codec fades to the number of text tokens that its model reads well at the tier.
 """
 
 import os
@@ -51,25 +51,24 @@ from .gap_cells import write_gaps, write_other_marks
 from .text_tokens import count_text_tokens
 from .tokens import VisionTokens
 
-#: How often a page is drawn, at most. What still does not read as it was drawn after that is flagged, or cut.
+#: Maximum number of times that a page is drawn. Text that is still misread after that is flagged, or cut.
 ATTEMPTS = 7
-#: How often words take the place of those that do not read as they were drawn. They may misread as well.
+#: Number of attempts in which other words replace misread ones. These may be misread as well.
 REFILLS = 1
-#: Share of a tier's capacity that a faded page is to take, at first by the costs of its cells alone, then by what its
-#: last tokens took for them.
+#: Target size of a faded page as a share of the capacity, estimated from the costs of its cells at first, then from the
+#: size of its last tokens.
 AIM = 0.985
-#: Share of the capacity that a faded page takes at least; one that takes less is laid out again with more.
-LEAST = 0.95
-#: In as many attempts before the page is given up, gaps replace all words that are misread, even if
-#: it is cut then.
+#: Minimum size of a faded page as a share of the capacity; a smaller page is typeset again with more words.
+MIN_FILL = 0.95
+#: In this many last attempts, gaps replace all misread words, even if the page is cut as a result.
 LAST_ATTEMPTS = 3
-#: Gaps replace words as long as the page is expected to take no more than this share of the capacity.
-FULL = 0.98
-#: Bytes of each such gap, beside the costs of its cells: what stands around it is read with less confidence.
+#: Gaps replace words only if the estimated size of the page stays below this share of the capacity.
+MAX_FILL = 0.98
+#: Bytes of such a gap beyond the costs of its cells, because the text around it is read with less confidence.
 GAP_BYTES = 4
-#: A character is often misread where it is in this share of its places on a page, and in more than one.
-OFTEN = 0.3
-#: Characters beside a word that are a part of it as far as misreading goes: a blank.
+#: A character counts as often misread if more than one and at least this share of its occurrences on the page are.
+OFTEN_MISREAD = 0.3
+#: Characters on each side of a misread character that count as misread with it: a blank.
 _BESIDE = 1
 _NO_ROOM = 1 << 40
 WORKERS = min(8, os.cpu_count() or 1)
@@ -77,29 +76,29 @@ WORKERS = min(8, os.cpu_count() or 1)
 
 @dataclass(frozen=True)
 class FadedLayout:
-    """A page of which something has faded."""
+    """Page that was typeset again because something faded."""
 
-    #: Its placements are those of all messages, in order; one of which nothing is left has no cells.
+    #: Has a placement for each message, in order; the placement of a message that has faded entirely is empty.
     page: Page
-    #: What is left of each message.
+    #: Remaining text of each message.
     texts: Sequence[FadedText]
 
 
 @dataclass(frozen=True)
 class DrawnPage:
-    """A page as it is drawn at a tier."""
+    """Page as drawn at a tier."""
 
-    #: uint32[rows, columns].
+    #: uint32[rows, columns]: the cells as drawn.
     cells: Cells
     tokens: VisionTokens
-    #: What the tokens read as, where it is known already.
+    #: Reading of the tokens, if they were decoded; None otherwise.
     reading: Reading | None
-    #: None if the page is drawn as it was.
+    #: New layout; None if the page was drawn unchanged.
     faded: FadedLayout | None
 
 
 class PageDrawer:
-    """Draws and encodes pages. Safe to share between threads."""
+    """Drawer and encoder of pages for one codec. Thread-safe."""
 
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
@@ -107,7 +106,7 @@ class PageDrawer:
         self._typesetter = Typesetter(codec.layout, codec.repertoire)
 
     def draw(self, pages: Sequence[AnnotatedPage], tier: str) -> list[DrawnPage]:
-        """Each page at `tier`, with its tokens. Raises `CodecError`."""
+        """Draws and encodes each page at `tier`. Raises `CodecError`."""
         fader = _Fader(self.codec.tiers[tier], self._costable, self._typesetter)
         drawn: dict[int, DrawnPage] = {}
         with ThreadPoolExecutor(WORKERS, "foxing-fading") as pool:
@@ -130,38 +129,39 @@ class PageDrawer:
 
 @dataclass
 class _Draft:
-    """A page on its way to a tier."""
+    """State of a page between attempts."""
 
     page: AnnotatedPage
-    #: What is drawn.
+    #: Cells to draw.
     cells: Cells
-    #: Bits of each of `cells`.
+    #: Cost of each of `cells` in bits.
     costs: CellCosts
-    #: The messages, without the words that did not read as they were drawn.
+    #: Messages without the words that were misread.
     messages: list[MessageWords]
     #: Salience of their words.
     salience: list[Salience]
-    #: Character of a message → the character of the page's message that it is, as `FadedText.origin`.
+    #: For each message, offset of each character in the original message, as `FadedText.origin`.
     origins: list[npt.NDArray[np.int64]]
-    #: What it may take by its costs.
+    #: Target size, in bytes or text tokens.
     aim: int
-    #: What is left of `messages`, and the placements of all of them on `cells`; None if the page is drawn as it was.
+    #: Result of fading `messages`, and the placements of all messages on `cells`; None and empty if the page is drawn
+    #: unchanged.
     faded: FadedPage | None = None
     placements: Sequence[Placement] = ()
-    #: Whether it was given more capacity once.
+    #: Whether the target size was raised once.
     grown: bool = False
-    #: bool[words] for each message: those that were written over with gaps where they stood.
+    #: bool[words] for each message: words that gaps have replaced in place.
     gapped: list[Flags] = field(default_factory=list)
-    #: The cells of the page whose size was asked for last, and their bits.
+    #: Cells of the page that was measured last, and their costs.
     tried: tuple[Cells, CellCosts] | None = None
 
     @property
     def short(self) -> bool:
-        """Whether words have faded for want of capacity."""
+        """True if words have faded for lack of capacity."""
         return self.faded is not None and not all(kept.all() for kept in self.faded.kept)
 
     def layout(self) -> FadedLayout | None:
-        """The page as it was laid out again; None if it is drawn as it was."""
+        """Returns the new layout; None if the page is drawn unchanged."""
         if self.faded is None:
             return None
         pairs = zip(self.faded.texts, self.origins, strict=True)
@@ -170,17 +170,17 @@ class _Draft:
 
 
 class _Fader:
-    """Fades pages to one tier."""
+    """Fader of pages to one tier."""
 
     def __init__(self, spec: TierSpec, costable: CostableCodec | None, typesetter: Typesetter) -> None:
         self.spec = spec
         self.costable = costable
         self.typesetter = typesetter
-        #: In bytes, or in text tokens; None if nothing has to fade.
+        #: Capacity in bytes, or in text tokens for a codec without costs; None if nothing has to fade.
         self.capacity = spec.bytes_per_page if costable is not None else spec.text_tokens
 
     def draft(self, page: AnnotatedPage) -> _Draft:
-        """The page as it is drawn first: as it was if it fits."""
+        """Returns the first draft of a page: unchanged if it fits."""
         costs = self._costs(page.cells)
         messages = []
         for message in page.messages:
@@ -195,8 +195,8 @@ class _Fader:
         return draft
 
     def correct(self, draft: _Draft, tokens: VisionTokens, reading: Reading | None, *, attempt: int) -> bool:
-        """Lays the page out again if it does not fit, leaves much of it free, or does not read as it was drawn; False
-        if all is well. `attempt`: how often it was drawn before."""
+        """Changes the draft if its tokens are cut, leave much of the capacity unused, or are misread; returns False if
+        no change is needed. `attempt`: number of earlier attempts."""
         if self.capacity is None or reading is None or not draft.messages:
             return False
         refill, last = attempt < REFILLS, attempt >= ATTEMPTS - LAST_ATTEMPTS
@@ -205,7 +205,7 @@ class _Fader:
         wrong = _misread_words(draft, seen, stored, wary=not (refill or stored < draft.cells.size))
         marks = _misread_marks(draft, seen, stored)
         cut, misread = stored < draft.cells.size, any(flags.any() for flags in wrong) or len(marks) > 0
-        spare = refill and draft.short and not draft.grown and not cut and used < LEAST * self.capacity
+        spare = refill and draft.short and not draft.grown and not cut and used < MIN_FILL * self.capacity
         if cut:
             taken = float(draft.costs.reshape(-1)[:stored].sum()) / 8
             draft.aim = int(min(draft.aim, taken) * AIM)
@@ -226,9 +226,9 @@ class _Fader:
         return True
 
     def _write_gaps(self, draft: _Draft, wrong: Sequence[Flags], marks: npt.NDArray[np.int64], used: int) -> bool:
-        """Writes gaps over the words that are `wrong`, and others over the `marks` that are misread, so that nothing
-        else moves and reads otherwise than before; False if the page might not fit then. `marks`: cells; `used`: the
-        bytes of its tokens so far."""
+        """Writes gaps over the words that are `wrong` and rewrites the misread gap marks `marks`, in place, so that the
+        rest of the page reads as before; returns False, without a change, if the page might then not fit. `marks`:
+        int64[n], cells; `used`: bytes of its tokens so far."""
         if draft.faded is None or self.capacity is None:
             return False
         cells, texts = draft.cells.copy(), list(draft.faded.texts)
@@ -244,14 +244,14 @@ class _Fader:
                 texts[number] = FadedText(after.text, frozenset(after.gaps.tolist()), origin)
         costs = self._costs(cells)
         gaps = sum(map(np.count_nonzero, wrong))
-        if used * float(costs.sum() / draft.costs.sum()) + GAP_BYTES * gaps > FULL * self.capacity:
+        if used * float(costs.sum() / draft.costs.sum()) + GAP_BYTES * gaps > MAX_FILL * self.capacity:
             return False
         draft.cells, draft.costs, draft.faded = cells, costs, replace(draft.faded, texts=tuple(texts))
         draft.gapped = [a | b for a, b in zip(draft.gapped or wrong, wrong, strict=True)]
         return True
 
     def _fade(self, draft: _Draft) -> None:
-        """Lays the page out again with what fits."""
+        """Fades the messages to the target size and typesets the page again."""
         self._score(draft)
         scale = BYTES_PER_BIT if draft.faded is None else draft.faded.bytes_per_bit
         draft.faded = fade(draft.messages, draft.salience, draft.aim, partial(self._size, draft), scale)
@@ -262,8 +262,8 @@ class _Fader:
         draft.placements = _all_placements(page, [message.entry for message in draft.messages], draft.faded.texts)
 
     def _score(self, draft: _Draft) -> None:
-        """Works out the salience of the words of the page, once: before any is taken out. A word that may be misread is
-        less salient than any other."""
+        """Computes the salience of the words of the page once, before words are removed. Words that are likely misread
+        get the lowest rank."""
         if draft.salience:
             return
         texts = [message.entry.content for message in draft.messages]
@@ -287,7 +287,7 @@ class _Fader:
         return self.costable.cost(cells, self.spec.name)
 
     def _size(self, draft: _Draft, entries: Sequence[Entry]) -> int:
-        """What `entries`, set on a page, take of the capacity."""
+        """Returns the size of `entries` typeset on one page, in the unit of the capacity."""
         page = self.typesetter.page(entries)
         if len(page.placements) < len(entries) or page.placements[-1].char_stop < len(entries[-1].content):
             return _NO_ROOM
@@ -296,13 +296,13 @@ class _Fader:
         return self._taken(page.cells, costs)
 
     def _taken(self, cells: Cells, costs: CellCosts) -> int:
-        """What a page takes of the capacity."""
+        """Returns the estimated size of a page in the unit of the capacity."""
         return count_text_tokens(grid_text(cells)) if self.costable is None else int(costs.sum() / 8) + 1
 
 
 def _all_placements(page: Page, entries: Sequence[Entry], texts: Sequence[FadedText]) -> list[Placement]:
-    """The placements of all messages, whose characters count from the start of `texts`. One without text has no
-    cells."""
+    """Returns a placement for each message, with character offsets in `texts`; an empty one for a message without
+    text."""
     by_id = {placement.message_id: placement for placement in page.placements}
     placements: list[Placement] = []
     position = 0
@@ -316,13 +316,13 @@ def _all_placements(page: Page, entries: Sequence[Entry], texts: Sequence[FadedT
 
 
 def is_cut(drawn: Cells, reading: Reading) -> bool:
-    """Whether the tokens of a page do not hold all of what is drawn, uint32[rows, columns]."""
+    """Returns whether the tokens of a page are cut, that is, hold less than `drawn`, uint32[rows, columns]."""
     return _stored_cells(drawn, match_rows(reading.cells, drawn)) < drawn.size
 
 
 def _stored_cells(drawn: Cells, seen: Cells) -> int:
-    """How many cells of a page its tokens hold: all, or those before the gap that stands for what did not fit. `drawn`:
-    the page, uint32[rows, columns]; `seen`: what its tokens read as, of the same shape."""
+    """Returns the number of cells that the tokens of a page hold: all, or those before the final gap that replaces what
+    did not fit. `drawn`: the page, uint32[rows, columns]; `seen`: the decoded cells, of the same shape."""
     if seen[-1, -1] != ord(GAP_MARK) or drawn[-1, -1] == ord(GAP_MARK):
         return drawn.size
     others = np.flatnonzero(seen.reshape(-1) != ord(GAP_MARK))
@@ -330,15 +330,15 @@ def _stored_cells(drawn: Cells, seen: Cells) -> int:
 
 
 def _misread_words(draft: _Draft, seen: Cells, stored: int, *, wary: bool) -> list[Flags]:
-    """The words of each message that do not read as they were drawn in the first `stored` cells. `wary`: also those
-    with a character that is often misread there."""
+    """Returns bool[words] for each message: words misread in the first `stored` cells. `wary`: also words that contain
+    a character that is often misread there."""
     drawn, read = draft.cells.reshape(-1), seen.reshape(-1)
     wrong = np.zeros(drawn.size, dtype=bool)
     wrong[:stored] = (_unspaced(drawn[:stored]) != _unspaced(read[:stored])) & (drawn[:stored] != ord(GAP_MARK))
     if wary:
         characters, of, total = np.unique(drawn[:stored], return_inverse=True, return_counts=True)
         misread = np.bincount(of[wrong[:stored]], minlength=len(characters))
-        wrong[:stored] |= ((misread > 1) & (misread >= OFTEN * total))[of]
+        wrong[:stored] |= ((misread > 1) & (misread >= OFTEN_MISREAD * total))[of]
     flags = [np.zeros(len(message.words), dtype=bool) for message in draft.messages]
     if not wrong.any():
         return flags
@@ -365,7 +365,7 @@ def _misread_words(draft: _Draft, seen: Cells, stored: int, *, wary: bool) -> li
 
 
 def _misread_marks(draft: _Draft, seen: Cells, stored: int) -> npt.NDArray[np.int64]:
-    """The cells of marks of gaps that do not read as such, of the first `stored` cells."""
+    """Returns int64[n]: the misread gap marks among the first `stored` cells."""
     if draft.faded is None:
         return np.zeros(0, dtype=np.int64)
     drawn, read = draft.cells.reshape(-1)[:stored], seen.reshape(-1)[:stored]
@@ -373,12 +373,12 @@ def _misread_marks(draft: _Draft, seen: Cells, stored: int) -> npt.NDArray[np.in
 
 
 def _unspaced(cells: Cells) -> Cells:
-    """`cells` with blanks in place of spaces, which look alike."""
+    """Returns `cells` with spaces replaced by blanks, which look the same."""
     return np.where(cells == 0x20, np.uint32(BLANK), cells)
 
 
 def _remove(draft: _Draft, gone: Sequence[Flags]) -> None:
-    """Takes the words that are `gone` out of the messages."""
+    """Removes the words flagged in `gone` from the messages."""
     for number, (message, flags) in enumerate(zip(draft.messages, gone, strict=True)):
         if not flags.any():
             continue

@@ -1,4 +1,4 @@
-"""Thresholds of a codec, measured on the machine where it runs: a file that the codec then uses."""
+"""Calibration file: the flag thresholds of a codec, measured on the machine where it runs."""
 
 import json
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ FORMAT = "foxing-calibration-1"
 
 @dataclass(frozen=True)
 class TierThreshold:
-    """The threshold of one tier, and what it did on pages that it was not chosen on."""
+    """Threshold of one tier, with its error rates on pages that were not used to choose it."""
 
-    #: A character with a confidence below it is flagged.
+    #: Characters with a confidence below this are flagged.
     flag_below: float
-    #: Characters that it was chosen on.
+    #: Number of characters used to choose it.
     characters: int
     #: Share of the characters that are wrong and not flagged.
     silent_errors: float
@@ -28,16 +28,16 @@ class TierThreshold:
 
 @dataclass(frozen=True)
 class FlagThresholds:
-    """Thresholds of the tiers of a codec with certain weights."""
+    """Thresholds by tier of a codec with one set of weights."""
 
     codec: str
     weights: str
     tiers: Mapping[str, TierThreshold]
-    #: Name of the model on a server that reads the pages; empty where the weights tell which one it is.
+    #: Name of the model on the server that reads the pages; empty if the weights identify it.
     model: str = ""
 
     def write(self, path: Path) -> None:
-        """Writes the file, whole or not at all. Raises `CodecError`."""
+        """Writes the file atomically. Raises `CodecError`."""
         document = {"format": FORMAT, **asdict(self)}
         try:
             with NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", delete=False) as file:
@@ -48,7 +48,7 @@ class FlagThresholds:
 
     @classmethod
     def read(cls, path: Path) -> "FlagThresholds":
-        """The contents of a file. Raises `CodecError`."""
+        """Reads a file. Raises `CodecError`."""
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
             if fields["format"] != FORMAT:
@@ -61,11 +61,11 @@ class FlagThresholds:
             ) from error
 
     def thresholds_for(self, codec: str, weights: str, model: str = "") -> dict[str, float]:
-        """Tier → the confidence below which a character is flagged. Raises `CodecError` if it was measured with another
-        codec, other weights or another model on the server."""
+        """Returns tier → confidence below which characters are flagged. Raises `CodecError` if the calibration is of
+        another codec, other weights or another model on the server."""
         if (self.codec, self.weights, self.model) != (codec, weights, model):
             raise CodecError(
-                f"the calibration was measured with {_named(self.codec, self.weights, self.model)}, and this is "
+                f"the calibration was measured with {_named(self.codec, self.weights, self.model)}, not with "
                 f"{_named(codec, weights, model)}; write another with foxing codec check --full, or remove the option"
             ).naming(f"codecs.{codec}.calibration")
         return {tier: threshold.flag_below for tier, threshold in self.tiers.items()}

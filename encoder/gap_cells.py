@@ -1,4 +1,4 @@
-"""Cells of a drawn page that gaps replace, in place: nothing else moves."""
+"""Writing gaps over words of a drawn page, in place, without moving anything else."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,8 @@ from foxing.renderer.marks import FILLER_MARK
 
 
 def write_gaps(run: Cells, read: Transcription, text: FadedText, words: Sequence[Word]) -> None:
-    """Writes gaps over `words` in the cells of a message, in place. `read`: what `run` says; `text`: its origin."""
+    """Writes gaps over `words` in `run`, the cells of a message, in place. `read`: transcription of `run`; `text`: the
+    faded text that it shows, whose `origin` maps characters to `words`."""
     if not words:
         return
     gone = np.zeros(len(read.text), dtype=bool)
@@ -27,7 +28,8 @@ def write_gaps(run: Cells, read: Transcription, text: FadedText, words: Sequence
 
 
 def write_other_marks(flat: Cells, marks: npt.NDArray[np.int64]) -> None:
-    """Writes two marks where one is misread, which are one gap as well, or else none. In place. `marks`: int64[n]."""
+    """Replaces misread gap marks by two adjacent marks, which are one gap as well, or removes them if there is no room,
+    in place. `marks`: int64[n], cells of the misread marks."""
     for cell in marks.tolist():
         after = cell + 1
         if after < len(flat) and flat[after] in (ord(FILLER_MARK), BLANK, 0x20) and flat[cell - 1] != ord(GAP_MARK):

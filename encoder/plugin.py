@@ -1,9 +1,9 @@
-"""Codec plug-ins: what a package declares so that its codec can be chosen by name.
+"""Codec plug-ins, which a package declares so that its codec can be chosen by name.
 
     [project.entry-points."foxing.codecs"]
     morse = "morse_codec.plugin:PLUGIN"
 
-The module that holds the plug-in must not import what the codec needs: plug-ins are listed where none of it is
+The module of the plug-in must not import the dependencies of the codec: plug-ins are also listed where these are not
 installed.
 """
 
@@ -25,72 +25,74 @@ GROUP = "foxing.codecs"
 
 
 class CodecOptions(BaseModel):
-    """Base class of the options of a codec; by itself, those of a codec without options.
+    """Base class of the options of a codec; used as is by codecs without options.
 
-    Each field has a description, and `repr=False` if its value must not be shown.
+    Each field needs a description, and `repr=False` if its value must not be shown.
     """
 
-    # Input is hidden because it may hold a password.
+    # Errors hide the input because it may contain a password.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 OptionsT = TypeVar("OptionsT", bound=CodecOptions)
-#: Options of one codec: its own model, or option → value.
+#: Options of one codec: an instance of its options model, or option → value.
 GivenOptions = CodecOptions | Mapping[str, object]
 
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What an extra of the package installs."""
+    """Dependencies that an extra of the package installs."""
 
     extra: str
-    #: Modules to look for.
+    #: Modules whose presence shows that the extra is installed.
     modules: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class RequiredOption:
-    """An option without which a codec cannot be loaded."""
+    """Option without which a codec cannot be loaded."""
 
-    #: Its name; within an option that is a model itself, both with a dot between: "remote.url".
+    #: Name, dotted for options of a nested model: "remote.url".
     option: str
+    #: Whether it is set.
     given: bool
 
 
 @dataclass(frozen=True)
 class CodecPlugin(Generic[OptionsT]):
-    """A codec that can be loaded by name."""
+    """Codec that can be loaded by name."""
 
-    #: The name of the codec, which is also that of the entry point.
+    #: Name of the codec, equal to that of its entry point.
     name: str
     #: One sentence for people choosing a codec.
     about: str
-    #: (device, options) → the codec; raises `CodecError`. Imports what the codec needs.
+    #: (device, options) → the codec; raises `CodecError`. Imports the dependencies of the codec.
     load: Callable[[str, OptionsT], Codec]
     options: type[OptionsT]
-    #: What must be installed beside the package; None if it comes with it.
+    #: Dependencies beyond those of the package; None if there are none.
     needs: Dependencies | None = None
-    #: Option → what must be installed in addition if it is given.
+    #: Option → additional dependencies if it is set.
     needs_for: Mapping[str, Dependencies] = field(default_factory=dict)
-    #: Whether the weights come with the package.
+    #: Whether the package includes the weights.
     bundled: bool = False
 
     def dependencies(self, given: Mapping[str, object]) -> tuple[Dependencies, ...]:
-        """What must be installed for the options in `given`."""
+        """Returns the dependencies of the codec with the options in `given`."""
         own = () if self.needs is None else (self.needs,)
         return own + tuple(needs for option, needs in self.needs_for.items() if given.get(option) is not None)
 
     def missing(self, given: Mapping[str, object]) -> tuple[str, ...]:
-        """Modules that are needed for the options in `given` and not installed."""
+        """Returns the modules that the codec needs with the options in `given` and that are not installed."""
         modules = (module for needs in self.dependencies(given) for module in needs.modules)
         return tuple(module for module in modules if find_spec(module) is None)
 
     def required(self, given: Mapping[str, object]) -> tuple[RequiredOption, ...]:
-        """The options without which it cannot be loaded, if those in `given` are set."""
+        """Returns the required options, given that those in `given` are set."""
         return tuple(_required(self.options, given, ""))
 
     def parse(self, given: GivenOptions | None) -> OptionsT:
-        """The options in `given`, validated. Raises `CodecError` naming each invalid or missing option."""
+        """Validates the options in `given`, and returns them as a model. Raises `CodecError`, which names each invalid
+        or missing option."""
         if type(given) is self.options:
             return given
         if isinstance(given, CodecOptions):
@@ -102,7 +104,8 @@ class CodecPlugin(Generic[OptionsT]):
             raise self._invalid(error, missing=True) from error
 
     def check(self, given: Mapping[str, object]) -> None:
-        """Raises `CodecError` naming each invalid option in `given`. Required ones may be missing."""
+        """Validates the options in `given`, of which required ones may be missing. Raises `CodecError`, which names
+        each invalid option."""
         try:
             self.options.model_validate(dict(given))
         except ValidationError as error:
@@ -116,7 +119,7 @@ class CodecPlugin(Generic[OptionsT]):
         return CodecError("; ".join(sentences)).naming(*dict.fromkeys(names))
 
     def _sentence(self, entry: Mapping[str, Any]) -> str:
-        """An entry of pydantic's `ValidationError.errors()` as a sentence that names the option."""
+        """Returns an entry of pydantic's `ValidationError.errors()` as a sentence that names the option."""
         option = ".".join(map(str, entry["loc"]))
         if entry["type"] == "missing":
             return f"the codec '{self.name}' needs the option '{option}'"
@@ -132,7 +135,7 @@ class CodecPlugin(Generic[OptionsT]):
 
 
 def options_of(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
-    """(name, pydantic's `FieldInfo`) of each option; those of an option that is a model itself have a dot between."""
+    """Yields (name, pydantic's `FieldInfo`) of each option; options of a nested model have dotted names."""
     for name, info in model.model_fields.items():
         inner = model_in(info.annotation)
         if inner is None:
@@ -142,7 +145,8 @@ def options_of(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model that an option takes, such as `ServerOptions` in `ServerOptions | None`; None if it takes none."""
+    """Returns the nested model in the annotation of an option, such as `ServerOptions` in `ServerOptions | None`; None
+    if there is none."""
     kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
@@ -159,7 +163,7 @@ def _required(model: type[BaseModel], given: Mapping[str, object], prefix: str) 
 
 
 def _shown(model: type[BaseModel], location: tuple[int | str, ...]) -> bool:
-    """Whether a message may repeat the value at `location`. The value of an option that holds others never is."""
+    """Returns whether a message may repeat the value at `location`; never for an option that is a nested model."""
     known = dict(options_of(model))
     names = (".".join(map(str, location[:end])) for end in range(len(location), 0, -1))
     return next((bool(known[name].repr) for name in names if name in known), False)
@@ -177,5 +181,5 @@ def _checked(name: str, value: object) -> CodecPlugin[Any]:
     return value
 
 
-#: The codecs that are installed.
+#: Installed codecs.
 CODECS: Plugins[CodecPlugin[Any]] = Plugins(GROUP, _checked)

@@ -1,4 +1,4 @@
-"""Loading codecs by name, each once per process."""
+"""Codec registry: loads codecs by name, once per process."""
 
 from collections.abc import Callable
 from copy import copy
@@ -12,12 +12,12 @@ from .contract import Codec
 from .errors import CodecError
 from .plugin import CODECS, CodecOptions, CodecPlugin, GivenOptions
 
-FAILED_FOR_S = 10.0  # after a failed load, the time until the next attempt
+FAILED_FOR_S = 10.0  # a failed load is not retried for this long
 _seconds: Callable[[], float] = monotonic
 
 
 class _Loading:
-    """Loads a codec once. Concurrent callers wait for the first one, and share its failure for `FAILED_FOR_S`."""
+    """Loader of one codec. Concurrent callers wait for the first, and share its failure for `FAILED_FOR_S`."""
 
     def __init__(self, options: CodecOptions) -> None:
         self.options = options
@@ -40,17 +40,17 @@ class _Loading:
             return self._codec
 
 
-#: (name, device) → a codec for each set of options. Options are compared, not hashed: some hold mappings.
+#: (name, device) → one loader per set of options. Options are compared, not hashed, because some hold mappings.
 _loading: dict[tuple[str, str], list[_Loading]] = {}
 _lock = Lock()
 
 
 def load_codec(name: str = "native", device: str = "auto", options: GivenOptions | None = None) -> Codec:
-    """The codec called `name` on `device` ("auto", "cpu", "cuda"). Its weights are loaded once per process.
+    """Returns the codec called `name` on `device` ("auto", "cpu", "cuda"), loaded once per process.
 
-    `options`: the codec's own model of options, or option → value. Raises `CodecError` for an unknown name, an extra
-    that is not installed, missing weights, invalid or missing options, or an unavailable device. A failure is repeated
-    for `FAILED_FOR_S` seconds without another attempt.
+    `options`: an instance of the codec's options model, or option → value. Raises `CodecError` for an unknown name, an
+    extra that is not installed, missing weights, invalid or missing options, or an unavailable device. The same failure
+    is raised for `FAILED_FOR_S` seconds without another attempt.
     """
     found = find_codec(name)
     parsed = found.value.parse(options)
@@ -65,14 +65,14 @@ def load_codec(name: str = "native", device: str = "auto", options: GivenOptions
 
 
 def find_codec(name: str) -> Plugin[CodecPlugin[Any]]:
-    """The plug-in of the codec called `name`. Raises `CodecError` if there is none, or if it is broken."""
+    """Returns the plug-in of the codec called `name`. Raises `CodecError` if it does not exist or is broken."""
     try:
         return CODECS.get(name)
     except PluginError as error:
         if name in CODECS:
             raise CodecError(str(error)) from error
-        known = ", ".join(CODECS.names()) or "none; install Foxing again, its own are declared in its metadata"
-        raise CodecError(f"there is no codec '{name}'; there are {known}").naming("codec") from error
+        known = ", ".join(CODECS.names()) or "none; reinstall Foxing, whose metadata declares its own codecs"
+        raise CodecError(f"unknown codec '{name}'; available: {known}").naming("codec") from error
 
 
 def _check_installed(found: Plugin[CodecPlugin[Any]], options: CodecOptions) -> None:

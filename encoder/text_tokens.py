@@ -1,4 +1,4 @@
-"""Counting text tokens with a real BPE vocabulary (Mistral's Tekken, 131k), loaded from an installed package."""
+"""Text token counts in a real BPE vocabulary (Mistral's Tekken, 131k), loaded from an installed package."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -7,22 +7,22 @@ from threading import Lock
 from typing import Any
 
 VOCABULARY = "tekken_240911.json"
-#: The tokenizer's regular expression runs out of stack on half a million blanks.
+#: Maximum characters per call of the tokenizer: its regular expression overflows the stack on half a million blanks.
 _SLICE = 100_000
-#: Texts of at most so many characters, of which the counts of the last ones are kept: who and when, and the messages of
-#: a conversation, are counted again at every turn.
+#: Cache of token counts: maximum characters of a text, and number of entries. Headers and the messages of a
+#: conversation are counted again at every turn.
 _SHORT, _KEPT = 500, 1 << 14
 
 _loading = Lock()
 
 
 def load_vocabulary() -> None:
-    """Loads the vocabulary, for which the first text would wait, and all threads with it: half a second."""
+    """Loads the vocabulary ahead of the first count, which would otherwise block all threads for half a second."""
     _tokenizer()
 
 
 def _tokenizer() -> Any:
-    with _loading:  # the cache lets every thread load that comes meanwhile
+    with _loading:  # lru_cache alone would let concurrent threads load it several times
         return _loaded()
 
 
@@ -35,12 +35,12 @@ def _loaded() -> Any:
 
 
 def count_text_tokens(text: str) -> int:
-    """Number of text tokens in `text`; of a text above 100,000 characters, that of its slices of this length."""
+    """Returns the number of text tokens in `text`; a text longer than 100,000 characters is counted in slices."""
     return sum(_count(part) for part in _slices(text))
 
 
 def cut_to_tokens(text: str, limit: int) -> str:
-    """The longest prefix of `text` with at most `limit` tokens, by bisection."""
+    """Returns the longest prefix of `text` with at most `limit` tokens, found by bisection."""
     kept = 0
     for part in _slices(text):
         tokens = _count(part)

@@ -1,4 +1,4 @@
-"""Vision tokens as self-describing bytes: a header that says what they are, the data, and a checksum."""
+"""Vision tokens and their self-describing binary format: header, data and checksum."""
 
 import hashlib
 import re
@@ -15,25 +15,25 @@ from foxing.renderer import all_tiers
 from .errors import TokensError
 
 MAGIC = b"FXV"
-#: The version of the format, the byte after `MAGIC`; that of tokens with a map of inked cells beside them; and that of
-#: tokens with a map of misread cells, and the other one or none.
+#: Format version, the byte after `MAGIC`: plain tokens; with a map of inked cells; with a map of misread cells (and
+#: possibly one of inked cells).
 VERSION, VERSION_WITH_INK, VERSION_WITH_MISREAD = 2, 3, 4
-#: How tokens began before that, and the last commit that reads them.
+#: Magic number of the format before version 2, and the last commit that reads it.
 EARLIER_MAGIC, EARLIER_COMMIT = b"FXVT\x01", "79853fe"
 CHECKSUM_BYTES = 6
 
-#: Bits of one number of a token.
+#: Bits per number of a token, by dtype.
 DTYPE_BITS = {"uint8": 8, "int8": 8, "float8_e4m3": 8, "float16": 16, "bfloat16": 16, "float32": 32}
-#: An "int8" token has one scale per run of this many numbers: float32, little-endian, all scales before the numbers.
+#: Numbers of an "int8" token that share one scale. The scales, float32 little-endian, precede the numbers.
 SCALED_NUMBERS = 128
 SCALE_BYTES = 4
-#: The dtype of tokens that are the page image itself: one PNG for all tokens, of variable length.
+#: Dtype of tokens that are the page image itself: one PNG for all tokens, of variable length.
 PNG = "png"
-#: How a PNG begins, and the chunks of a page image.
+#: PNG signature, and the PNG chunks of a page image.
 PNG_SIGNATURE, PNG_CHUNKS = b"\x89PNG\r\n\x1a\n", frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
-#: The dtype of tokens that are pieces of one stream of bytes, of variable length; the last piece may be shorter.
+#: Dtype of tokens that are chunks of one byte stream of variable length; the last chunk may be shorter.
 STREAM = "stream"
-#: The code of each dtype in the header.
+#: Code of each dtype in the header.
 DTYPE_CODES = {name: code for code, name in enumerate((*DTYPE_BITS, PNG, STREAM))}
 
 _DTYPES = {code: name for name, code in DTYPE_CODES.items()}
@@ -42,18 +42,18 @@ _MAX_VARINT_BYTES = 5
 
 
 def is_variable(dtype: str) -> bool:
-    """Whether the bytes of a page's tokens depend on what is on the page."""
+    """Returns whether the size of a page's tokens in `dtype` depends on the content of the page."""
     return dtype in (PNG, STREAM)
 
 
 def bytes_of(dtype: str, numbers: int) -> int:
-    """Bytes of a token of `numbers` numbers, scales included. Not for variable dtypes."""
+    """Returns the bytes of a token of `numbers` numbers, scales included. Not for variable dtypes."""
     scales = -(-numbers // SCALED_NUMBERS) * SCALE_BYTES if dtype == "int8" else 0
     return scales + numbers * DTYPE_BITS[dtype] // 8
 
 
 def numbers_in(dtype: str, token_bytes: int) -> int:
-    """Numbers in a token of `token_bytes` bytes, as in its shape: for "png" 1, for "stream" its bytes."""
+    """Returns the numbers per token of `token_bytes` bytes, as in its shape: 1 for "png", the bytes for "stream"."""
     if dtype in (PNG, STREAM):
         return 1 if dtype == PNG else token_bytes
     scales = -(-token_bytes // (SCALED_NUMBERS + SCALE_BYTES)) * SCALE_BYTES if dtype == "int8" else 0
@@ -62,27 +62,26 @@ def numbers_in(dtype: str, token_bytes: int) -> int:
 
 @dataclass(frozen=True)
 class VisionTokens:
-    """The vision tokens of a page. Raises `TokensError` if the fields contradict each other."""
+    """Vision tokens of a page. Raises `TokensError` if the fields contradict each other."""
 
     #: Name of the codec that wrote them.
     codec: str
     #: Digest of the weights that wrote them.
     weights: str
     tier: str
-    #: Token rows, token columns, numbers per token (1 if `dtype` is "png"). With "stream": 1, the number of tokens, and
+    #: Token rows, token columns, numbers per token (1 if `dtype` is "png"). For "stream": 1, the number of tokens,
     #: bytes per token.
     shape: tuple[int, int, int]
-    #: A key of `DTYPE_CODES`.
+    #: Key of `DTYPE_CODES`.
     dtype: str
-    #: The tokens row by row, packed without gaps. A number of "int8" is multiplied by the scale of its run of
-    #: `SCALED_NUMBERS`. With "png": one image of all tokens. With "stream": its bytes, as many as there are; the last
-    #: token is not padded.
+    #: Tokens in row-major order, packed. A number of "int8" is multiplied by the scale of its run of `SCALED_NUMBERS`.
+    #: For "png": one image of all tokens. For "stream": the bytes of the stream; the last token is not padded.
     data: bytes
-    #: Which cells of the page have ink, packed by the codec; empty if it does not need that.
+    #: Map of inked cells, packed by the codec; empty if the codec does not need it.
     ink: bytes = b""
-    #: Which cells of the page are known to be read wrong, packed; see `foxing.encoder.alignment`. Empty if none are.
+    #: Map of cells known to be misread, packed; see `foxing.encoder.alignment`. Empty if there are none.
     misread: bytes = b""
-    #: How many rows of cells are wanted, from the top; None for all. Not stored, see `head`.
+    #: Number of cell rows to decode, from the top; None for all. Not stored, see `head`.
     max_rows: int | None = None
 
     def __post_init__(self) -> None:
@@ -104,7 +103,7 @@ class VisionTokens:
         elif self.dtype == STREAM:
             if self.shape[0] != 1 or self.count != -(-len(self.data) // self.shape[2]):
                 raise TokensError(
-                    f"a stream of {len(self.data)} bytes is one row of as many tokens as it fills; the shape is "
+                    f"a stream of {len(self.data)} bytes must be one row of the tokens that it fills; the shape is "
                     f"{self.shape}"
                 )
         elif len(self.data) != (expected := bytes_of(self.dtype, self.shape[2]) * self.count):
@@ -121,20 +120,20 @@ class VisionTokens:
 
     @property
     def bytes_per_token(self) -> int:
-        """Bytes of one token; of the last one of a stream, at most; for "png" the average, rounded up."""
+        """Bytes per token: for "png" the average, rounded up; the last token of a stream may be shorter."""
         return self.shape[2] if self.dtype == STREAM else -(-len(self.data) // self.count)
 
     @property
     def has_rows(self) -> bool:
-        """Whether each token row is a strip of the page, so that `crop` gives a part of it. Not for a stream."""
+        """True if each token row is a strip of the page, so that `crop` works; false for a stream."""
         return self.dtype != STREAM
 
     def to_bytes(self) -> bytes:
-        """Magic number and version, header, data, and the first 6 bytes of the SHA-256 of all that.
+        """Serialises the tokens: magic number, version, header, data, and the first 6 bytes of the SHA-256 of these.
 
-        Header: codec, weights and tier, each after its length; the code of the dtype; the shape; by version, the map of
-        inked cells and that of misread cells, each after its length. Numbers are LEB128 varints. A digest of the
-        weights in lower-case hexadecimal takes half its length; the lowest bit of its length says so.
+        Header: codec, weights and tier, each prefixed with its length; dtype code; shape; depending on the version, the
+        maps of inked and of misread cells, each prefixed with its length. Numbers are LEB128 varints. A digest of the
+        weights in lower-case hexadecimal is stored as binary; the lowest bit of its length is the flag for that.
         """
         packed = _HEX.fullmatch(self.weights) is not None
         weights = bytes.fromhex(self.weights) if packed else self.weights.encode()
@@ -154,10 +153,10 @@ class VisionTokens:
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> Self:
-        """The inverse of `to_bytes`. Raises `TokensError` if the bytes are truncated, altered or something else."""
+        """Inverts `to_bytes`. Raises `TokensError` if the bytes are truncated, altered or not vision tokens."""
         if blob.startswith(EARLIER_MAGIC):
             raise TokensError(
-                f"these vision tokens are of a format that foxing no longer reads; run `foxing export` with commit "
+                f"foxing no longer reads the format of these vision tokens; run `foxing export` with commit "
                 f"{EARLIER_COMMIT} of foxing, and import the file here"
             )
         if not blob.startswith(MAGIC):
@@ -165,7 +164,7 @@ class VisionTokens:
         version = int.from_bytes(blob[len(MAGIC) :][:1])
         if version not in (VERSION, VERSION_WITH_INK, VERSION_WITH_MISREAD):
             raise TokensError(
-                "these vision tokens are truncated, or a newer version of foxing wrote them; upgrade foxing"
+                "these vision tokens are damaged or were written by a newer version of foxing; upgrade foxing"
             )
         body, checksum = blob[:-CHECKSUM_BYTES], blob[-CHECKSUM_BYTES:]
         if hashlib.sha256(body).digest()[:CHECKSUM_BYTES] != checksum:
@@ -178,7 +177,7 @@ class VisionTokens:
             ) from error
 
     def crop(self, first: int, stop: int) -> Self:
-        """The token rows from `first` up to but not including `stop`, without the maps of the page. Raises
+        """Returns the token rows from `first` up to but not including `stop`, without the maps of cells. Raises
         `TokensError` for a range that is empty or out of bounds, and for a stream, which decodes only as a whole."""
         if not self.has_rows:
             raise TokensError("a page that is stored as a stream decodes only as a whole; it cannot be cropped")
@@ -191,15 +190,15 @@ class VisionTokens:
         return replace(self, shape=shape, data=self.data[first * row_bytes : stop * row_bytes], ink=b"", misread=b"")
 
     def head(self, rows: int) -> Self:
-        """The same tokens, of which only the first `rows` rows of cells are wanted, without the map of misread cells. A
-        codec may read more."""
+        """Returns tokens that decode to the first `rows` rows of cells, without the map of misread cells. A codec may
+        decode more rows. Raises `TokensError` if `rows` is less than 1."""
         if rows < 1:
-            raise TokensError(f"at least one row of a page must be wanted, not {rows}")
+            raise TokensError(f"the head of a page has at least one row, not {rows}")
         return replace(self, max_rows=rows, misread=b"")
 
     def image(self) -> Image.Image:
-        """The page image in mode "L". Raises `TokensError` unless `dtype` is "png", and the image is intact and no
-        larger than a page."""
+        """Returns the page image in mode "L". Raises `TokensError` unless `dtype` is "png" and the image is intact and
+        no larger than a page."""
         if self.dtype != PNG:
             raise TokensError(f"vision tokens of dtype '{self.dtype}' are not an image")
         try:
@@ -216,9 +215,9 @@ class VisionTokens:
         return replace(self, shape=(stop - first, self.shape[1], 1), data=png_bytes(part), misread=b"")
 
     def to_safetensors(self) -> bytes:
-        """A safetensors file with the tensor "tokens", uint8[token rows, token columns, bytes per token] as stored, and
-        the other fields as metadata. With the dtype "png": the tensor "image", uint8[bytes], a PNG file. With "stream":
-        the tensor "stream", uint8[bytes]; "numbers_per_token" is the bytes of a token."""
+        """Returns a safetensors file with the tensor "tokens", uint8[token rows, token columns, bytes per token] as
+        stored, and the other fields as metadata. For the dtype "png", the tensor is "image", uint8[bytes], a PNG file;
+        for "stream" it is "stream", uint8[bytes], and "numbers_per_token" is the number of bytes per token."""
         array = np.frombuffer(self.data, dtype=np.uint8)
         metadata = {
             "codec": self.codec,
@@ -235,8 +234,8 @@ class VisionTokens:
 
 
 def _plain_png(data: bytes) -> bytes:
-    """A PNG with its header, palette and pixels alone, which is all that a page has: other chunks may hold compressed
-    text, animations and colour profiles. Raises `ValueError` for another file, and for an image larger than a page."""
+    """Strips a PNG to header, palette and pixels, which is all that a page has; other chunks may hold compressed text,
+    animations and colour profiles. Raises `ValueError` for other files and for an image larger than a page."""
     if not data.startswith(PNG_SIGNATURE):
         raise ValueError("it is not a PNG")
     parts, position = [PNG_SIGNATURE], len(PNG_SIGNATURE)
@@ -258,24 +257,24 @@ def _plain_png(data: bytes) -> bytes:
 
 @dataclass
 class _Header:
-    """Reads the fields of a header one after another. Raises `ValueError` where the bytes end or make no sense."""
+    """Sequential reader of header fields. Raises `ValueError` if the bytes are truncated or invalid."""
 
     body: bytes
-    #: Where the next field begins.
+    #: Offset of the next field.
     position: int
 
     def number(self) -> int:
-        """The next LEB128 varint."""
+        """Reads the next LEB128 varint."""
         result = 0
         for place in range(_MAX_VARINT_BYTES):
             part = self.take(1)[0]
             result |= (part & 0x7F) << 7 * place
             if part < 0x80:
                 return result
-        raise ValueError("a number in it is too long")
+        raise ValueError("it contains a number that is too long")
 
     def take(self, length: int) -> bytes:
-        """The next `length` bytes."""
+        """Reads the next `length` bytes."""
         taken = self.body[self.position : self.position + length]
         if len(taken) != length:
             raise ValueError("it ends early")
@@ -284,7 +283,7 @@ class _Header:
 
 
 def _parsed(header: _Header, version: int) -> tuple[str, str, str, tuple[int, int, int], str, bytes, bytes, bytes]:
-    """The fields of `VisionTokens`. Raises `ValueError` or `TokensError`."""
+    """Parses the fields of `VisionTokens`. Raises `ValueError` or `TokensError`."""
     codec = header.take(header.number()).decode()
     length, packed = divmod(header.number(), 2)
     weights = header.take(length)
@@ -300,7 +299,7 @@ def _parsed(header: _Header, version: int) -> tuple[str, str, str, tuple[int, in
 
 
 def _varint(number: int) -> bytes:
-    """`number` as LEB128: seven bits a byte, the lowest first."""
+    """Returns `number` as LEB128: seven bits per byte, lowest first."""
     parts = bytearray()
     while number > 0x7F:
         parts.append(number & 0x7F | 0x80)
@@ -309,8 +308,8 @@ def _varint(number: int) -> bytes:
 
 
 def png_bytes(image: Image.Image) -> bytes:
-    """`image` as a PNG file in 16 greys, enough for print at half the bytes of 256. The same image always gives the
-    same bytes."""
+    """Returns `image` as a PNG file with 16 grey levels, enough for print at half the bytes of 256 levels. The same
+    image always gives the same bytes."""
     grey = np.asarray(image.convert("L")).astype(np.uint16)
     indexed = Image.frombytes("P", image.size, ((grey + 8) // 17).astype(np.uint8).tobytes())
     indexed.putpalette([17 * level for level in range(16) for _ in range(3)])

@@ -1,4 +1,4 @@
-"""`foxing codec check --full`: everything about a codec that depends on its weights and its machine, in one report."""
+"""`foxing codec check --full`: a report of all properties of a codec that depend on its weights and its machine."""
 
 from .readings import Readings
 from .report import markdown

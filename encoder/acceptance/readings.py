@@ -1,4 +1,4 @@
-"""How pages in several languages are read at each tier, cell by cell."""
+"""Reading accuracy by language and tier, cell by cell."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,47 +14,49 @@ from foxing.encoder.contract import Codec, Reading
 from foxing.encoder.drawing import DrawnPage, PageDrawer
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, Page, Progress, grid_text, transcribe
 
-#: A message is right from this similarity on, as 1 − Levenshtein distance / longer length.
+#: Minimum similarity of a message that is read right: 1 − Levenshtein distance / longer length.
 RIGHT = 0.9
-#: Share of a page's characters that may be misread for it to lose its text by ageing.
+#: Maximum share of misread characters at which ageing drops the text of a page.
 MAX_MISREAD = 0.05
 
 
 @dataclass(frozen=True)
 class LanguageReading:
-    """The pages of one language at one tier, faded to what the tier holds."""
+    """Results for the pages of one language at one tier, faded to the capacity of the tier."""
 
     language: str
     tier: str
     pages: int
-    #: Characters on them, after fading.
+    #: Characters on the pages after fading.
     characters: int
-    #: 1 − Levenshtein distance / longer length, by characters.
+    #: 1 − Levenshtein distance / longer length, weighted by characters.
     accuracy: float
-    #: Shares of the characters: wrong and not flagged, and flagged, by the thresholds that the codec has.
+    #: Share of the characters that are wrong and not flagged, by the current thresholds of the codec.
     silent_errors: float
+    #: Share of the characters that are flagged.
     flagged: float
-    #: Share of the pages that could not be read at all.
+    #: Share of the pages that could not be read.
     unread: float
-    #: Share of the messages that are right, each where it belongs.
+    #: Share of the messages that are read right, each in its place.
     messages_right: float
-    #: Share of the pages that would keep their text, since more than `MAX_MISREAD` of them is misread.
+    #: Share of the pages that would keep their text because more than `MAX_MISREAD` of it is misread.
     not_aged: float
-    #: Seconds for all pages.
+    #: Time of decoding all pages, in seconds.
     decode_s: float
 
 
 @dataclass(frozen=True)
 class Readings:
-    """What was read, and what thresholds are chosen by."""
+    """Results by language, and the data for choosing thresholds."""
 
     languages: list[LanguageReading]
-    #: Tier → for each page, (float32 confidence, bool right) of every cell that has or reads as a character.
+    #: Tier → for each page (float32 confidence, bool right) of the cells that hold or read as a character.
     cells: dict[str, list[tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]]]
 
 
 def measure_readings(codec: Codec, texts: Mapping[str, PageSet], tiers: list[str], progress: Progress) -> Readings:
-    """Draws, encodes and decodes the pages of each language at each of `tiers`. Raises `CodecError`."""
+    """Draws, encodes and decodes the pages of each language at each of `tiers`, and compares the readings. `progress`:
+    called with the measurements done and the total. Raises `CodecError`."""
     result = Readings([], {tier: [] for tier in tiers})
     work = [(language, tier) for language in texts for tier in tiers]
     for done, (language, tier) in enumerate(work, start=1):
@@ -72,8 +74,8 @@ def _measure(codec: Codec, pages: PageSet, language: str, tier: str, result: Rea
     cells = [page.cells for page in drawn]
     compared = list(_compared(cells, readings))
     result.cells[tier].extend(compared)
-    sure, right = (np.concatenate(parts) for parts in zip(*compared, strict=True))
-    flagged = sure < codec.tiers[tier].flag_below
+    confidence, right = (np.concatenate(parts) for parts in zip(*compared, strict=True))
+    flagged = confidence < codec.tiers[tier].flag_below
     originals = [grid_text(page) for page in cells]
     placed = [
         right
@@ -85,7 +87,7 @@ def _measure(codec: Codec, pages: PageSet, language: str, tier: str, result: Rea
         language=language,
         tier=tier,
         pages=len(drawn),
-        characters=len(sure),
+        characters=len(confidence),
         accuracy=sum(scores) / max(1, sum(map(len, originals))),
         silent_errors=float((~right & ~flagged).mean()),
         flagged=float(flagged.mean()),
@@ -99,7 +101,7 @@ def _measure(codec: Codec, pages: PageSet, language: str, tier: str, result: Rea
 
 
 def _right(page: Page, drawn: DrawnPage, reading: Reading) -> Iterator[bool]:
-    """Whether each message of `page`, as it is drawn, reads right."""
+    """Yields, for each message of `page` as drawn, whether it is read right."""
     placements = page.placements if drawn.faded is None else drawn.faded.page.placements
     said, read = drawn.cells.reshape(-1), _padded(reading.cells, len(drawn.cells)).reshape(-1)
     for placement in placements:
@@ -110,7 +112,7 @@ def _right(page: Page, drawn: DrawnPage, reading: Reading) -> Iterator[bool]:
 
 
 def _misread(drawn: Cells, reading: Reading) -> float:
-    """Share of the characters of a page that are misread."""
+    """Returns the share of the characters of a page that are misread."""
     written = _written(drawn)
     return float(misread_cells(drawn, reading)[: len(drawn)][written].mean()) if written.any() else 0.0
 
@@ -121,10 +123,10 @@ def _compared(
     for cells, reading in zip(drawn, readings, strict=True):
         rows = max(len(cells), len(reading.cells))
         page, read = _padded(cells, rows), _padded(reading.cells, rows)
-        sure = np.zeros(page.shape, dtype=np.float32)
-        sure[: len(reading.confidence)] = reading.confidence
+        confidence = np.zeros(page.shape, dtype=np.float32)
+        confidence[: len(reading.confidence)] = reading.confidence
         used = _written(page) | _written(read)
-        yield sure[used], page[used] == read[used]
+        yield confidence[used], page[used] == read[used]
 
 
 def _padded(cells: Cells, rows: int) -> Cells:
@@ -134,6 +136,6 @@ def _padded(cells: Cells, rows: int) -> Cells:
 
 
 def _written(cells: Cells) -> npt.NDArray[np.bool_]:
-    """bool: the cells that hold a character, the second halves of full-width ones left out."""
+    """Returns bool of the shape of `cells`: cells that hold a character, without right halves of full-width ones."""
     written: npt.NDArray[np.bool_] = (cells > 0x20) & (cells != BLANK) & (cells != WIDE_TAIL)
     return written

@@ -1,4 +1,4 @@
-"""The report of a full check, in Markdown, to be attached to an issue."""
+"""Report of a full check in Markdown, to attach to an issue."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,8 @@ from .thresholds import MIN_CHARACTERS, SILENT_ERRORS
 
 
 def markdown(check: FullCheck) -> str:
-    """Tables of everything, and the same as JSON at the end. It names no file of the machine but the model's."""
+    """Returns the report: tables, and the same data as JSON at the end. The only local path in it is that of the
+    model."""
     parts = [*_head(check), *_tiers(check), *_languages(check), *_thresholds(check), *_prompts(check)]
     parts += [*_speed(check), *_served(check), *_conformance(check)]
     document = json.dumps(check.to_dict(), ensure_ascii=False, indent=1)
@@ -41,9 +42,9 @@ def _tiers(check: FullCheck) -> Iterator[str]:
 def _languages(check: FullCheck) -> Iterator[str]:
     yield "## Accuracy by language"
     yield (
-        "Pages faded to what the tier holds. Messages: right where they belong. Silent: wrong and not flagged, by the "
-        "thresholds before this check and without what ageing notes. Not aged: pages of which so much is misread that "
-        "ageing would leave them."
+        "Pages are faded to the capacity of the tier. Messages: share read right, in their place. Silent: wrong and "
+        "not flagged, by the thresholds before this check and without the misreadings that ageing records. Not aged: "
+        "pages with so many misreadings that ageing would keep their text."
     )
     head = (
         "language",
@@ -74,8 +75,8 @@ def _languages(check: FullCheck) -> Iterator[str]:
 def _thresholds(check: FullCheck) -> Iterator[str]:
     yield "## Thresholds"
     yield (
-        f"The lowest that keep silent errors below {SILENT_ERRORS:.1%} with 95 % certainty, chosen on every other "
-        f"page, and what they do on the rest; none for a tier with fewer than {MIN_CHARACTERS:,} characters."
+        f"The lowest thresholds that keep silent errors below {SILENT_ERRORS:.1%} with 95 % confidence, chosen on "
+        f"every other page and measured on the rest; none for a tier with fewer than {MIN_CHARACTERS:,} characters."
     )
     rows = [
         (tier, f"{row.flag_below:.2f}", f"{row.characters:,}", f"{row.silent_errors:.2%}", f"{row.flagged:.1%}")
@@ -95,8 +96,8 @@ def _prompts(check: FullCheck) -> Iterator[str]:
 
 def _speed(check: FullCheck) -> Iterator[str]:
     yield "## Speed"
-    yield "Share: of what the product of two large matrices reaches on the device in the same precision."
-    head = ("tier", "pages a call", "encoded /s", "share", "decoded /s", "share", "characters /s", "memory")
+    yield "Share: of the peak FLOPS, measured by the product of two large matrices in the same precision."
+    head = ("tier", "pages per call", "encoded /s", "share", "decoded /s", "share", "characters /s", "memory")
     yield _table(
         head,
         [

@@ -1,4 +1,4 @@
-"""The full check of a codec."""
+"""Full check of a codec."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,22 +21,22 @@ from .thresholds import calibrate
 
 Check = Callable[[Codec], None]
 SHOWN_CHARACTERS = 400
-SUBJECT = "the harbour"  # which stands on the sample page
-#: (what is going on) → the function that gets steps done and steps in total.
+SUBJECT = "the harbour"  # occurs on the sample page
+#: Name of a stage → its progress callback.
 Stage = Callable[[str], Progress]
 
 
 @dataclass(frozen=True)
 class ConformanceResult:
-    """One check of `foxing.encoder.conformance`."""
+    """Result of one check of `foxing.encoder.conformance`."""
 
     check: str
-    #: Why it failed; None if it passed.
+    #: Reason for the failure; None if it passed.
     failure: str | None
 
 
 def check_conformance(codec: Codec, checks: Sequence[Check], progress: Progress) -> list[ConformanceResult]:
-    """The result of each of `checks`, those of `foxing.encoder.conformance`. No failure is raised."""
+    """Runs `checks` of `foxing.encoder.conformance`, and returns their results. Failures are recorded, not raised."""
     results: list[ConformanceResult] = []
     for check in checks:
         try:
@@ -51,18 +51,19 @@ def check_conformance(codec: Codec, checks: Sequence[Check], progress: Progress)
 
 @dataclass(frozen=True)
 class PromptResult:
-    """The answer to one prompt about the sample page."""
+    """Answer to one prompt about the sample page."""
 
     prompt: str
     tier: str
+    #: Length of the answer.
     characters: int
     seconds: float
-    #: The beginning of it, or why there is none.
+    #: First `SHOWN_CHARACTERS` of the answer, or the error.
     text: str
 
 
 def run_prompts(codec: Codec) -> list[PromptResult]:
-    """The answer to every prompt at the sharpest tier; none for a codec without prompts."""
+    """Returns the answer to each prompt at the sharpest tier; empty for a codec without prompts."""
     promptable = capabilities_of(codec).promptable
     if promptable is None:
         return []
@@ -82,18 +83,21 @@ def run_prompts(codec: Codec) -> list[PromptResult]:
 
 @dataclass(frozen=True)
 class ServedResult:
-    """One page at one tier. `agreement`: 1 − Levenshtein distance / longer length between the two texts."""
+    """Comparison of served and local decoding of one page at one tier."""
 
     tier: str
+    #: 1 − Levenshtein distance / longer length between the two texts.
     agreement: float
+    #: Time of decoding on the server, in seconds.
     served_s: float
+    #: Time of decoding locally, in seconds.
     local_s: float
-    #: Why there is no figure.
+    #: Error message if decoding failed.
     failure: str | None = None
 
 
 def compare_served(served: Codec, local: Codec) -> list[ServedResult]:
-    """The sample page at each tier, encoded once and decoded by both."""
+    """Compares the sample page at each tier, encoded once and decoded by both codecs."""
     page, results = sample_page(served), []
     for tier in served.tiers:
         tokens = served.encode([render(page.cells, page.layout, tier)], tier)
@@ -113,16 +117,16 @@ def compare_served(served: Codec, local: Codec) -> list[ServedResult]:
 
 @dataclass(frozen=True)
 class AcceptancePlan:
-    """What is measured."""
+    """Plan of a full check."""
 
     #: Pages by language.
     texts: Mapping[str, PageSet]
     tiers: Sequence[str]
-    #: Pages per call.
+    #: Batch sizes in pages per call.
     batches: Sequence[int]
-    #: The same weights decoding here, for a codec that decodes on a server; None if there are none.
+    #: For a codec that decodes on a server, a local codec with the same weights; None if there is none.
     local: Codec | None = None
-    #: Why there are none.
+    #: Reason why `local` is None.
     no_local: str | None = None
     #: Checks of the conformance suite.
     conformance: Sequence[Check] = CHECKS
@@ -130,9 +134,11 @@ class AcceptancePlan:
 
 @dataclass(frozen=True)
 class FullCheck:
-    """Everything that was measured."""
+    """Results of a full check."""
 
+    #: Time of the check, RFC 3339 in UTC.
     measured_at: str
+    #: Functional check at each tier.
     first: CodecCheck
     conformance: Sequence[ConformanceResult]
     readings: Sequence[LanguageReading]
@@ -144,15 +150,16 @@ class FullCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether the sharpest tier reads plain English and every check of the suite passed."""
+        """True if plain English is read at the sharpest tier and every conformance check passed."""
         return self.first.passed and all(result.failure is None for result in self.conformance)
 
     def to_dict(self) -> dict[str, Any]:
+        """Returns the results as a JSON object."""
         return {**asdict(self), "passed": self.passed}
 
 
 def full_check(codec: Codec, plan: AcceptancePlan, stage: Stage) -> FullCheck:
-    """Runs everything, one part after another. Raises `CodecError` if the codec cannot even read one page."""
+    """Runs all stages in order. Raises `CodecError` if the codec cannot decode a single page."""
     first = check_codec(codec, stage("one page at each tier"))
     conformance = check_conformance(codec, plan.conformance, stage("conformance"))
     readings = measure_readings(codec, plan.texts, list(plan.tiers), stage("languages"))

@@ -1,4 +1,4 @@
-"""Texts in several languages for a codec that is given none: sentences that no training text holds."""
+"""Default texts in several languages: sentences that do not occur in the training data."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
@@ -8,7 +8,7 @@ from foxing.encoder.bench import PageSet, texts_of
 from foxing.encoder.conformance import SENTENCES
 from foxing.encoder.contract import Codec
 
-#: By language; a page repeats none of them as it stands, since each has a number.
+#: Sentences by language. On a page each sentence is followed by a number, so that none is repeated verbatim.
 LANGUAGES: Mapping[str, Sequence[str]] = MappingProxyType(
     {
         "en": SENTENCES,
@@ -59,7 +59,7 @@ LANGUAGES: Mapping[str, Sequence[str]] = MappingProxyType(
 
 
 def sample_texts(codec: Codec, pages: int) -> dict[str, PageSet]:
-    """At most `pages` full pages in each of `LANGUAGES`."""
+    """Returns language → at most `pages` full pages, for each of `LANGUAGES`."""
     return {language: _pages(codec, language, pages) for language in LANGUAGES}
 
 

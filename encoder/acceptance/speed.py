@@ -1,4 +1,4 @@
-"""Speed by batch size, memory, and the share of what the device can compute."""
+"""Speed by batch size, peak memory, and utilisation of the device."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,38 +16,41 @@ from foxing.encoder.contract import Codec
 from foxing.encoder.errors import CodecError
 from foxing.renderer import Progress, render
 
-SHIFT_PX = 40  # between the pages of a batch, which are otherwise alike
-PEAK_SIZE = {"cuda": 8192, "cpu": 1024}  # of the matrices whose product measures the peak
+SHIFT_PX = 40  # between the pages of a batch, which are otherwise equal
+PEAK_SIZE = {"cuda": 8192, "cpu": 1024}  # rows of the square matrices whose product measures peak FLOPS
 PEAK_REPEATS = 5
 
 
 @dataclass(frozen=True)
 class BatchSpeed:
-    """So many pages in one call."""
+    """Speed at one tier and batch size."""
 
     tier: str
+    #: Pages per call.
     pages: int
-    #: Pages per second.
+    #: Pages encoded per second.
     encode: float
+    #: Pages decoded per second.
     decode: float
     #: Characters read per second.
     characters: float
-    #: Share of the device's peak, as the product of two large matrices measures it; None where nothing was counted.
+    #: Share of the device's peak FLOPS, measured by the product of two large matrices; None if not counted.
     encode_share: float | None
     decode_share: float | None
-    #: Peak of the device's memory in bytes; None on a CPU.
+    #: Peak device memory in bytes; None on a CPU.
     memory: int | None
-    #: Why there are no figures.
+    #: Error message if the measurement failed.
     failure: str | None = None
 
 
 def measure_batches(codec: Codec, tiers: Sequence[str], sizes: Sequence[int], progress: Progress) -> list[BatchSpeed]:
-    """Every batch size at every tier, until one fails. A device without enough memory fails by itself."""
+    """Measures every batch size at each of `tiers`; after a failure, such as lack of memory, larger sizes at that tier
+    are skipped. `progress`: called with the measurements done and the total."""
     results: list[BatchSpeed] = []
     peak = _peak_flops(codec)
     for number, tier in enumerate(tiers):
         images = _images(codec, tier, max(sizes))
-        codec.encode(images[:1], tier)  # what is done once for a tier is not timed
+        codec.encode(images[:1], tier)  # warm-up: one-time work for a tier is not timed
         for step, size in enumerate(sizes):
             try:
                 results.append(_measure(codec, tier, images[:size], peak))
@@ -80,7 +83,7 @@ def _measure(codec: Codec, tier: str, images: list[Image.Image], peak: float | N
 
 
 def _share(work: Callable[[], object], seconds: float, peak: float | None) -> float | None:
-    """What `work` computed in `seconds` as a share of `peak`. It runs once more to be counted."""
+    """Returns the FLOPS of `work`, which took `seconds`, as a share of `peak`. Runs `work` again to count them."""
     if peak is None:
         return None
     with FlopCounterMode(display=False) as counter:
@@ -94,8 +97,8 @@ def _served(codec: Codec) -> bool:
 
 
 def _peak_flops(codec: Codec) -> float | None:
-    """Operations per second of a product of two large matrices in the codec's precision on its device; None for a codec
-    that does not say what it runs on."""
+    """Returns the FLOPS of a product of two large matrices in the codec's precision on its device; None for a codec
+    that does not describe its runtime."""
     describable = capabilities_of(codec).describable
     runs_on = {} if describable is None else describable.runs_on()
     device = runs_on.get("device", "").split(" ")[0]
@@ -121,7 +124,7 @@ def _synchronise() -> None:
 
 @contextmanager
 def _memory() -> Iterator[list[int]]:
-    """A list that holds the peak of the GPU's memory afterwards; it stays empty without a GPU."""
+    """Yields a list that receives the peak GPU memory in bytes on exit; it stays empty without a GPU."""
     peak: list[int] = []
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()

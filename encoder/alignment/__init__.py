@@ -1,5 +1,5 @@
-"""Alignment of a model's text with the grid of the page: by where the image has ink, or line by line; and what of it is
-known to be misread."""
+"""Alignment of a model's text with the grid of the page, by the ink in the image or line by line, and maps of misread
+cells."""
 
 from .ink_alignment import place_on_ink
 from .lines import place_lines

@@ -1,6 +1,6 @@
-"""Global alignment of two sequences with affine gaps, by dynamic programming over rows.
+"""Global alignment of two sequences with affine gap costs, by dynamic programming over rows.
 
-The symbols of a text are called letters here, those of a page cells.
+Here, “letters” are the symbols of a text and “cells” the symbols of a page.
 """
 
 from dataclasses import dataclass
@@ -9,62 +9,61 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-#: Pairs of a letter and a cell that are compared; beyond, only those near the diagonal.
+#: Maximum number of pairs of a letter and a cell; longer inputs are aligned in a band around the diagonal.
 MAX_PAIRS = 24_000_000
-#: Letters before and after the diagonal that are always compared.
+#: Minimum width of the band on each side of the diagonal, in cells.
 MIN_BAND = 300
 
-_MATCHED, _SKIPPED, _UNREAD = 0, 1, 2  # what an alignment of two prefixes ends with
-_BEST, _SKIP_GOES_ON, _UNREAD_GOES_ON, _UNREAD_AFTER_SKIPPED = 3, 4, 8, 16  # bits of a step
-_NEVER = np.int32(1 << 28)  # a cost that is never paid
+_MATCHED, _SKIPPED, _UNREAD = 0, 1, 2  # last operation of an alignment of two prefixes
+_BEST, _SKIP_EXTENDS, _UNREAD_EXTENDS, _UNREAD_AFTER_SKIPPED = 3, 4, 8, 16  # bits of a step
+_NEVER = np.int32(1 << 28)  # larger than any real cost
 
-Costs = npt.NDArray[np.int32]  # whole numbers, so that sums are exact
+Costs = npt.NDArray[np.int32]  # integers, so that sums are exact
 Steps = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class AlignmentProblem:
-    """What is aligned: `n` letters with `m` cells."""
+    """Alignment of `n` letters with `m` cells: its costs."""
 
-    #: int32[kinds, m]: cost of putting a letter of each kind into each cell.
+    #: int32[kinds, m]: cost of matching a letter of each kind with each cell.
     match: Costs
-    #: int[n]: the kind of each letter.
+    #: int64[n]: kind of each letter.
     kind: npt.NDArray[np.int64]
-    #: int32[n]: cost of skipping each letter if the one before it is not skipped.
+    #: int32[n]: cost of opening a run of skipped letters with each letter.
     skip: Costs
-    #: int32[n]: cost of skipping each letter after another one.
+    #: int32[n]: cost of extending a run of skipped letters by each letter.
     skip_extend: Costs
-    #: int32[gaps, m]: cost of leaving each cell unread if the one before it is not, by what stands before it.
+    #: int32[gaps, m]: cost of opening a run of unread cells with each cell, by the kind of the preceding gap.
     unread: Costs
-    #: int[n + 1]: the row of `unread` before any letter, and after each.
+    #: int64[n + 1]: row of `unread` before the first letter, and after each letter.
     unread_kind: npt.NDArray[np.int64]
-    #: int32[m]: cost of leaving each cell unread after another one.
+    #: int32[m]: cost of extending a run of unread cells by each cell.
     unread_extend: Costs
 
     @cached_property
     def ramp(self) -> Costs:
-        """int32[m + 1]: cost of so many further unread cells from the first one on."""
+        """int32[m + 1]: cumulative sum of `unread_extend`."""
         ramp: Costs = np.concatenate([[0], np.cumsum(self.unread_extend)]).astype(np.int32)
         return ramp
 
 
 @dataclass
 class _Row:
-    """Costs int32[m + 1] of aligning the letters so far with each number of cells; outside the band they are not valid
-    and not looked at."""
+    """Costs int32[m + 1] of aligning the letters so far with each prefix of the cells; undefined outside the band."""
 
     best: Costs
-    #: The same if the last letter is skipped.
+    #: Costs if the last letter is skipped.
     skipped: Costs
 
 
 def align(problem: AlignmentProblem) -> npt.NDArray[np.int64]:
-    """int64[n]: the cell of each letter, ascending, or -1 for those that are skipped, at the least cost."""
+    """Returns the alignment of minimum cost: int64[n], the cell of each letter, ascending, or -1 if it is skipped."""
     n, m = len(problem.kind), problem.match.shape[1]
     row = _Row(problem.ramp.copy(), np.full(m + 1, _NEVER, dtype=np.int32))
     if m:
         row.best[1:] += problem.unread[problem.unread_kind[0], 0] - problem.unread_extend[0]
-    first = np.full(m + 1, _UNREAD | _UNREAD_GOES_ON, dtype=np.uint8)
+    first = np.full(m + 1, _UNREAD | _UNREAD_EXTENDS, dtype=np.uint8)
     first[:2] = np.array([_MATCHED, _UNREAD], dtype=np.uint8)[: m + 1]
     steps: list[tuple[int, Steps]] = [(0, first)]
     band = max(MIN_BAND, MAX_PAIRS // max(1, 2 * n))
@@ -77,35 +76,36 @@ def align(problem: AlignmentProblem) -> npt.NDArray[np.int64]:
 
 
 def _next_row(problem: AlignmentProblem, row: _Row, i: int, low: int, high: int) -> Steps:
-    """Takes `row` on by letter `i` for `low` to `high` cells. uint8[high - low]: how each was reached; see the bits."""
+    """Advances `row` by letter `i` for prefixes of `low` to `high` cells, in place. Returns uint8[high - low]: bits of
+    the step that reached each prefix."""
     best, skipped = row.best[low:high], row.skipped[low:high]
     matched = np.empty(high - low, dtype=np.int32)
     matched[0] = row.best[low - 1] + problem.match[problem.kind[i], low - 1] if low else _NEVER
     np.add(best[:-1], problem.match[problem.kind[i], low : high - 1], out=matched[1:])
     begun = best + problem.skip[i]
     skipped += problem.skip_extend[i]
-    goes_on = skipped < begun
+    extends = skipped < begun
     np.minimum(begun, skipped, out=skipped)
     is_skipped = skipped < matched
     read = np.minimum(skipped, matched)  # costs without an unread cell at the end
     opened = read[:-1] + problem.unread[problem.unread_kind[i + 1], low : high - 1]
     ramp = problem.ramp[low + 1 : high]
     unread = np.minimum.accumulate(opened - ramp) + ramp
-    unread_goes_on = unread < opened
+    unread_extends = unread < opened
     is_unread = unread < read[1:]
     best[0] = read[0]
     np.minimum(unread, read[1:], out=best[1:])
     if low:  # no longer within the band
         row.best[low - 1] = row.skipped[low - 1] = _NEVER
-    steps: Steps = is_skipped * np.uint8(_SKIPPED | _UNREAD_AFTER_SKIPPED) + goes_on * np.uint8(_SKIP_GOES_ON)
-    steps[1:] += unread_goes_on * np.uint8(_UNREAD_GOES_ON)
+    steps: Steps = is_skipped * np.uint8(_SKIPPED | _UNREAD_AFTER_SKIPPED) + extends * np.uint8(_SKIP_EXTENDS)
+    steps[1:] += unread_extends * np.uint8(_UNREAD_EXTENDS)
     steps[1:][is_unread] |= _UNREAD
     steps[1:][is_unread] &= ~np.uint8(_SKIPPED)
     return steps
 
 
 def _traced(steps: list[tuple[int, Steps]], n: int, m: int) -> npt.NDArray[np.int64]:
-    """The way back from the end through `steps`."""
+    """Traces the alignment back from the end through `steps`."""
     cells = np.full(n, -1, dtype=np.int64)
     i, j = n, m
     state = int(steps[n][1][m - steps[n][0]]) & _BEST
@@ -114,12 +114,12 @@ def _traced(steps: list[tuple[int, Steps]], n: int, m: int) -> npt.NDArray[np.in
         step = int(row[j - low])
         if state == _UNREAD:
             j -= 1
-            if not step & _UNREAD_GOES_ON:
+            if not step & _UNREAD_EXTENDS:
                 before = int(steps[i][1][j - low])
                 state = _SKIPPED if before & _UNREAD_AFTER_SKIPPED else _MATCHED
         elif state == _SKIPPED:
             i -= 1
-            state = _SKIPPED if step & _SKIP_GOES_ON else int(steps[i][1][j - steps[i][0]]) & _BEST
+            state = _SKIPPED if step & _SKIP_EXTENDS else int(steps[i][1][j - steps[i][0]]) & _BEST
         else:
             i, j = i - 1, j - 1
             cells[i] = j

@@ -1,4 +1,4 @@
-"""A model's text line by line as rows of the grid, where the page's ink is not known."""
+"""Line-by-line placement of a model's text on the grid, for pages without a map of ink."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,38 +11,38 @@ from foxing.renderer.marks import FILLER_MARK
 from .page_ink import MISFIT, Confidence
 
 
-def place_lines(text: str, sure: Confidence, ended: float, layout: PageLayout) -> tuple[Cells, Confidence]:
-    """`text` as cells uint32[rows, columns], with confidence float32 of the same shape.
+def place_lines(text: str, confidence: Confidence, ended: float, layout: PageLayout) -> tuple[Cells, Confidence]:
+    """Places each line of `text` in a row; a longer line continues in the next row, as in typesetting.
 
-    `sure`: float32[len(text)]; `ended`: probability that the text ends where it does. A line is a row; a longer one
-    continues in the next row, as in typesetting. Rows below the last line have confidence 0, since there may be text
-    that was not read. If there are more lines than rows, blank lines are dropped first, then the last ones, and the
-    whole page loses confidence.
+    `confidence`: float32[len(text)]; `ended`: probability that the text is complete. Returns cells, uint32[rows,
+    columns], and their confidence, float32 of the same shape. Rows below the last line have confidence 0, since text
+    there may have been missed. If there are more lines than rows, blank lines are dropped first, then the last lines,
+    and the confidence of the whole page is multiplied by `MISFIT`.
     """
-    rows = [row for line in _split_lines(code_points(text), sure, ended) for row in _wrap(line, layout.columns)]
+    rows = [row for line in _split_lines(code_points(text), confidence, ended) for row in _wrap(line, layout.columns)]
     if len(rows) > layout.rows:
         rows = [row for row in rows if (row[0] != BLANK).any()]
     cells = np.full((layout.rows, layout.columns), BLANK, dtype=np.uint32)
-    confidence = np.zeros((layout.rows, layout.columns), dtype=np.float32)
-    for index, (row, row_sure) in enumerate(rows[: layout.rows]):
-        cells[index], confidence[index] = row, row_sure
+    placed = np.zeros((layout.rows, layout.columns), dtype=np.float32)
+    for index, (row, row_confidence) in enumerate(rows[: layout.rows]):
+        cells[index], placed[index] = row, row_confidence
     if len(rows) > layout.rows:
-        confidence *= MISFIT
-    return cells, confidence
+        placed *= MISFIT
+    return cells, placed
 
 
 @dataclass(frozen=True)
 class _Line:
-    """The characters of one line, without its newline."""
+    """Characters of one line, without the newline."""
 
     points: Cells
-    sure: Confidence
+    confidence: Confidence
     #: Confidence that the line ends here.
     end: float
 
 
-def _split_lines(points: Cells, sure: Confidence, ended: float) -> Iterator[_Line]:
-    """The lines from the first to the last one that is not blank: a page begins in its first row."""
+def _split_lines(points: Cells, confidence: Confidence, ended: float) -> Iterator[_Line]:
+    """Yields the lines from the first to the last one that is not blank, since a page begins in its first row."""
     used = np.flatnonzero((points != 0x0A) & (points != 0x20))
     if not len(used):
         return
@@ -50,35 +50,35 @@ def _split_lines(points: Cells, sure: Confidence, ended: float) -> Iterator[_Lin
     before = breaks[breaks < used[0]]
     start = int(before[-1]) + 1 if len(before) else 0
     for stop in breaks[(breaks > used[0]) & (breaks < used[-1])].tolist():
-        yield _Line(points[start:stop], sure[start:stop], float(sure[stop]))
+        yield _Line(points[start:stop], confidence[start:stop], float(confidence[stop]))
         start = stop + 1
     after = breaks[breaks > used[-1]]
     stop = int(after[0]) if len(after) else len(points)
-    yield _Line(points[start:stop], sure[start:stop], float(sure[stop]) if len(after) else ended)
+    yield _Line(points[start:stop], confidence[start:stop], float(confidence[stop]) if len(after) else ended)
 
 
 def _wrap(line: _Line, columns: int) -> Iterator[tuple[Cells, Confidence]]:
-    """A line as rows of cells; full-width characters start on an even column, as in typesetting."""
+    """Splits a line into rows of cells; full-width characters start on an even column, as in typesetting."""
     width = load_atlas().width
     cells: list[int] = []
-    sure: list[float] = []
-    for point, confidence in zip(line.points.tolist(), line.sure.tolist(), strict=True):
+    confidence: list[float] = []
+    for point, certainty in zip(line.points.tolist(), line.confidence.tolist(), strict=True):
         if width[point] == 2:
-            if len(cells) % 2:  # the filler before it was left out
+            if len(cells) % 2:  # the model omitted the filler before it
                 cells.append(ord(FILLER_MARK))
-                sure.append(confidence)
+                confidence.append(certainty)
             cells += [point, WIDE_TAIL]
-            sure += [confidence, confidence]
+            confidence += [certainty, certainty]
         elif width[point] == 1:
             cells.append(point)
-            sure.append(confidence)
+            confidence.append(certainty)
         elif point == 0x09:
             cells.append(0x20)
-            sure.append(confidence)
+            confidence.append(certainty)
         # a character without a glyph was not on the page
     for start in range(0, max(1, len(cells)), columns):
         row = np.full(columns, BLANK, dtype=np.uint32)
-        row_sure = np.full(columns, line.end, dtype=np.float32)
+        row_confidence = np.full(columns, line.end, dtype=np.float32)
         part = cells[start : start + columns]
-        row[: len(part)], row_sure[: len(part)] = part, sure[start : start + columns]
-        yield row, row_sure
+        row[: len(part)], row_confidence[: len(part)] = part, confidence[start : start + columns]
+        yield row, row_confidence

@@ -1,4 +1,4 @@
-"""Which cells of a page were read otherwise than they were drawn, seen where the page was compared with its text."""
+"""Maps of misread cells, made when a page is compared with its text and stored beside its tokens."""
 
 import zlib
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from foxing.encoder.tokens import VisionTokens
 from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells
 
 Flags = npt.NDArray[np.bool_]
-#: Bytes of a step, and of all steps of a page, at most.
+#: Maximum bytes of one varint, and of all of a page.
 MAX_STEP_BYTES, MAX_BYTES = 3, 1 << 16
 
 
 def misread_cells(drawn: Cells, reading: Reading) -> Flags:
-    """bool[rows, columns]: the cells whose character `reading` has otherwise than `drawn`, uint32[rows, columns], and
-    those where it has one that was never drawn. What reads as a gap is lost, not misread. Rows that one of them lacks
-    are blank."""
+    """Compares `reading` with the cells as `drawn`, uint32[rows, columns]. Returns bool[rows, columns]: cells that hold
+    another character, or a character that was never drawn. Cells that read as a gap are lost, not misread. Missing rows
+    count as blank."""
     rows, columns = max(len(drawn), len(reading.cells)), drawn.shape[1]
     written, read = (np.full((rows, columns), BLANK, dtype=np.uint32) for _ in range(2))
     written[: len(drawn)], read[: len(reading.cells)] = drawn, reading.cells
@@ -30,7 +30,7 @@ def misread_cells(drawn: Cells, reading: Reading) -> Flags:
 
 
 def with_misread(tokens: VisionTokens, cells: Flags) -> VisionTokens:
-    """`tokens` with these cells of their page, bool[rows, columns], beside them."""
+    """Returns `tokens` with a map of misread cells, bool[rows, columns]."""
     places = np.flatnonzero(cells)
     if not len(places):
         return replace(tokens, misread=b"")
@@ -39,7 +39,8 @@ def with_misread(tokens: VisionTokens, cells: Flags) -> VisionTokens:
 
 
 def misread_of(tokens: VisionTokens, shape: tuple[int, int]) -> Flags:
-    """bool[rows, columns], the inverse of `with_misread`; cells beyond `shape` are left out. Raises `TokensError`."""
+    """Returns the map of misread cells of `tokens` as bool of `shape`, (rows, columns); cells beyond `shape` are
+    dropped. Raises `TokensError` if the map is invalid."""
     flags = np.zeros(shape[0] * shape[1], dtype=bool)
     places = np.fromiter(_places(tokens.misread), dtype=np.int64)
     flags[places[places < len(flags)]] = True
@@ -47,8 +48,8 @@ def misread_of(tokens: VisionTokens, shape: tuple[int, int]) -> Flags:
 
 
 def known_misread(reading: Reading, tokens: VisionTokens) -> Reading:
-    """`reading` of `tokens` with a confidence of 0 wherever they were read wrong when they could be compared. Raises
-    `TokensError`."""
+    """Returns `reading` with confidence 0 in the cells that the map of `tokens` marks as misread. Raises `TokensError`
+    if the map is invalid."""
     if not tokens.misread:
         return reading
     rows, columns = reading.cells.shape
@@ -56,8 +57,8 @@ def known_misread(reading: Reading, tokens: VisionTokens) -> Reading:
 
 
 def without_confidence(reading: Reading, wrong: Flags) -> Reading:
-    """`reading` with a confidence of 0 in the cells that are `wrong`, bool[rows, columns]; those of rows that it lacks
-    are left out."""
+    """Returns `reading` with confidence 0 in the cells that are `wrong`, bool[rows, columns]; rows that the reading
+    lacks are ignored."""
     confidence = reading.confidence.copy()
     rows = min(len(confidence), len(wrong))
     confidence[:rows][wrong[:rows]] = 0
@@ -70,7 +71,7 @@ def _empty(cells: Cells) -> Flags:
 
 
 def _steps(places: npt.NDArray[np.intp]) -> Iterator[bytes]:
-    """How many cells lie between one place and the next, as LEB128: the lowest seven bits first."""
+    """Yields the number of cells between each place and the next as LEB128 varints."""
     for step in np.diff(places, prepend=-1).tolist():
         rest = step - 1
         while rest > 0x7F:
@@ -80,7 +81,7 @@ def _steps(places: npt.NDArray[np.intp]) -> Iterator[bytes]:
 
 
 def _places(packed: bytes) -> Iterator[int]:
-    """The places again. Raises `TokensError`."""
+    """Inverts `_steps` and the compression. Raises `TokensError`."""
     if not packed:
         return
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -99,4 +100,4 @@ def _places(packed: bytes) -> Iterator[int]:
             yield place
             step = shift = 0
         elif shift > 7 * MAX_STEP_BYTES:
-            raise TokensError("the map of misread cells makes no sense; restore a backup")
+            raise TokensError("the map of misread cells is invalid; restore a backup")

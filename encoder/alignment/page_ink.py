@@ -1,4 +1,4 @@
-"""Which cells of a page have ink, seen in its image, and the few bytes that this takes."""
+"""Maps of inked cells: computed from the image of a page, and packed into a few bytes."""
 
 import zlib
 from typing import Any
@@ -10,14 +10,15 @@ from PIL import Image
 from foxing.encoder.errors import TokensError
 from foxing.renderer import PageLayout
 
-#: Darkness, 0 to 255, of the darkest pixel of a cell from which the cell counts as inked.
+#: Minimum darkness, 0 to 255, of the darkest pixel of an inked cell.
 MIN_INK = 16
-#: How much darker the edge of a cell must be than the edge beside it to be ink of its own, and not spilt.
+#: Minimum darkness of the edge of a cell relative to the edge beside it, for it to be ink of this cell rather than of
+#: the neighbour.
 EDGE_INK = 32
-#: Mean darkness of a cell from which it counts as inked where cells are so small that each pixel mixes two of them.
+#: Minimum mean darkness of an inked cell, for cells so small that each pixel mixes two of them.
 MEAN_INK = 6
-#: Factor on the confidence of characters whose cell is in doubt: in a word with more or fewer letters than cells, where
-#: words and ink do not agree, or on a page with more lines than rows.
+#: Confidence factor of characters whose cell is uncertain: in a word with more or fewer letters than cells, where words
+#: and ink disagree, or on a page with more lines than rows.
 MISFIT = 0.5
 #: Confidence that a cell without ink is blank.
 BLANK_CONFIDENCE = 0.99
@@ -28,14 +29,14 @@ _Darkness = npt.NDArray[np.uint8]
 
 
 def ink_of(image: Image.Image, rows: int, layout: PageLayout) -> Ink:
-    """bool[rows, columns]: which cells of a page image (mode "L") have ink.
+    """Returns bool[rows, columns]: the inked cells of a page image (mode "L").
 
-    Exact for printed pages at every tier, but for strokes at the very edge of a cell, and for dense pages down to
-    `small`; at `tiny` right for 99.97 % of their cells, at `micro` for 99.8 %.
+    The map is exact for printed pages at every tier, except for strokes at the very edge of a cell, and for dense pages
+    down to `small`; at `tiny` it is right for 99.97 % of their cells, at `micro` for 99.8 %.
     """
     width, height = layout.cell_width_px, layout.cell_height_px
     scale = layout.columns * width / image.width
-    margin = 0 if scale == 1 else int(np.ceil(scale))  # where scaling mixes a cell with the next one
+    margin = 0 if scale == 1 else int(np.ceil(scale))  # in which scaling mixes adjacent cells
     if 2 * margin >= width:
         small = image.resize((layout.columns, rows), Image.Resampling.BOX)
         return np.asarray(small, dtype=np.uint8) <= 255 - MEAN_INK
@@ -46,14 +47,14 @@ def ink_of(image: Image.Image, rows: int, layout: PageLayout) -> Ink:
 
 
 def _own_ink(dark: _Darkness, margin: int) -> Ink:
-    """bool[rows, columns]: cells with ink inside, or in a margin that is darker than what lies beyond the edge. Strokes
-    such as `_` lie at the edge. `dark`: uint8[rows, height, columns, width]."""
+    """Returns bool[rows, columns]: cells with ink inside, or in a margin that is darker than the adjacent margin of the
+    next cell; strokes such as `_` lie at the edge. `dark`: uint8[rows, height, columns, width]."""
     across, down = slice(margin, dark.shape[3] - margin), slice(margin, dark.shape[1] - margin)
     before, after = slice(None, margin), slice(-margin, None)
     inside = dark[:, down, :, across].max((1, 3)) >= MIN_INK
     upper, lower = _darkest(dark[:, before, :, across]), _darkest(dark[:, after, :, across])
     left, right = _darkest(dark[:, down, :, before]), _darkest(dark[:, down, :, after])
-    # a pixel on the edge between two rows belongs to the upper one: glyphs stand on the base of their cell
+    # a pixel on the edge between two rows belongs to the upper row: glyphs stand on the bottom of their cell
     shared = (lower >= MIN_INK) & (lower >= _moved(upper, -1, 0)) & (_moved(inside, -1, 0) == 0)
     edges = (
         (upper, _moved(lower, 1, 0)),
@@ -68,27 +69,27 @@ def _own_ink(dark: _Darkness, margin: int) -> Ink:
 
 
 def _darkest(strip: _Darkness) -> npt.NDArray[np.int16]:
-    """int16[rows, columns]: the darkest pixel of each cell's strip."""
+    """Returns int16[rows, columns]: darkness of the darkest pixel in each cell's strip."""
     darkest: npt.NDArray[np.int16] = strip.max((1, 3)).astype(np.int16)
     return darkest
 
 
 def _moved(values: npt.NDArray[Any], down: int, right: int) -> npt.NDArray[np.int16]:
-    """int16[rows, columns]: `values` moved by one cell, with 0 where nothing is moved to."""
+    """Returns int16[rows, columns]: `values` shifted by one cell, filled with 0."""
     rows, columns = values.shape
     padded = np.pad(values.astype(np.int16), 1)
     return padded[1 - down : 1 - down + rows, 1 - right : 1 - right + columns]
 
 
 def pack_ink(ink: Ink) -> bytes:
-    """bool[rows, columns] as bytes, about 230 for a full page of 80×40 cells: one bit a cell, deflated."""
+    """Packs a map, bool[rows, columns], as one bit per cell, deflated: about 230 bytes for a page of 80×40 cells."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     return deflate.compress(np.packbits(ink).tobytes()) + deflate.flush()
 
 
 def unpack_ink(packed: bytes, layout: PageLayout) -> Ink:
-    """bool[rows, columns], the inverse of `pack_ink` for a full page of `layout`. Raises `TokensError` for the map of
-    another grid, and for bytes that are none."""
+    """Inverts `pack_ink` for a full page of `layout`: bool[rows, columns]. Raises `TokensError` for the map of another
+    grid and for invalid bytes."""
     size = -(-layout.cells // 8)
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
@@ -97,7 +98,7 @@ def unpack_ink(packed: bytes, layout: PageLayout) -> Ink:
         raise TokensError(f"the map of inked cells cannot be read ({error}); restore the page from a backup") from error
     if len(bits) != size or not inflate.eof or inflate.unused_data:
         raise TokensError(
-            f"the map of inked cells is not that of a page of {layout.columns}×{layout.rows} cells; run foxing reencode"
+            f"the map of inked cells does not fit a page of {layout.columns}×{layout.rows} cells; run foxing reencode"
         )
     cells = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=layout.cells).astype(bool)
     return cells.reshape(layout.rows, layout.columns)

@@ -1,4 +1,4 @@
-"""What is aligned: letters of a text and inked cells of a page, and the blanks between words."""
+"""Symbols of the alignment: letters of a text, inked cells of a page, and the blanks between words."""
 
 import re
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from foxing.renderer import load_atlas
 
 from .page_ink import Ink
 
-#: Symbols of a text: half of a character that has ink, blanks, and blanks with a line break among them.
+#: Symbols of a text: half of a character with ink, a run of blanks, and a run of blanks that contains a line break.
 LETTER, BLANKS, BREAK = range(3)
-#: Symbols of a page: an inked cell, paper within a row, the end of a row, and that of a full one, where a word may go
-#: on.
+#: Symbols of a page: an inked cell, paper within a row, the end of a row, and the end of a full row, at which a word
+#: may continue.
 INKED, PAPER, ROW_END, WRAP = range(4)
 
-#: What models write around text that is on the page: tables in HTML, numbers in LaTeX, emphasis in Markdown.
+#: Markup that models add to the text of a page: tables in HTML, numbers in LaTeX, emphasis in Markdown.
 MARKUP = re.compile(
     r"</?(?:table|thead|tbody|tr|td|th|caption|br|b|i|u|sub|sup|p|div)\b[^<>\n]{0,80}>"
     r"|\\[()\[\]]|\\(?=[%$&#_{}])|\\(?:mathrm|text|mathbf|textbf|mathit)\s?\{|[\^_]\{|\}|\$\$?|\*\*|^#+ "
     r"|`{1,3}(?:[a-z]+(?=\n))?|\\(?:quad|cdot|[,;! ])",
     re.MULTILINE,
 )
-#: How much an odd letter, or an odd pair, is told from others; see `rareness`.
+#: Maximum score and scale of the scores of `rareness`.
 MAX_RARENESS = 40
 RARENESS_STEP = 7.0
-MAX_CHARACTERS = 509  # different ones that are told apart there
+MAX_CHARACTERS = 509  # hash buckets for characters in `rareness`
 
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -34,29 +34,29 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class TextSymbols:
-    """The symbols of a text; a full-width character has two letters. Arrays of one entry for each."""
+    """Symbols of a text, as arrays of length n; a full-width character has two letters."""
 
-    #: int64: `LETTER`, `BLANKS` or `BREAK`.
+    #: int64[n]: `LETTER`, `BLANKS` or `BREAK`.
     kind: Numbers
-    #: int64: index of its (first) character in the text.
+    #: int64[n]: index of the (first) character of each symbol in the text.
     place: Numbers
-    #: int64: 0 or 1, which half of a character it is.
+    #: int64[n]: 0 or 1, the half of the character.
     half: Numbers
-    #: bool: whether it may be markup that is not on the page, or the blanks beside markup.
+    #: bool[n]: symbols that may be markup that is not on the page, or blanks beside markup.
     markup: Flags
-    #: int64, 0 to `MAX_RARENESS`: how much more common what stands beside each other would be without it.
+    #: int64[n], 0 to `MAX_RARENESS`: how much more likely the text is without the symbol.
     odd: Numbers
-    #: int64, 0 to `MAX_RARENESS`: how uncommon it is that the next letter follows it.
+    #: int64[n], 0 to `MAX_RARENESS`: how unlikely the next symbol is after this one.
     gap: Numbers
 
     def head(self, letters: int) -> "TextSymbols":
-        """The symbols up to so many letters that are no markup."""
+        """Returns the symbols up to the given number of letters, markup not counted."""
         stop = int(np.searchsorted(np.cumsum((self.kind == LETTER) & ~self.markup), letters, side="right"))
         return TextSymbols(*(values[:stop] for values in vars(self).values()))
 
 
 def text_symbols(text: str) -> TextSymbols:
-    """The symbols of `text`. Characters without a glyph cannot be on a page and are left out."""
+    """Returns the symbols of `text`. Characters without a glyph cannot be on a page and are left out."""
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
     atlas = load_atlas()
     space = np.array([character.isspace() for character in text], dtype=bool)
@@ -80,7 +80,8 @@ def text_symbols(text: str) -> TextSymbols:
 
 
 def _collapsed(kind: Numbers) -> tuple[Numbers, Numbers]:
-    """Indices of the letters and of the first blank between two of them, and their kinds; a break among blanks wins."""
+    """Collapses runs of blanks between letters. Returns the indices of the letters and of the first blank of each run,
+    and their kinds; a run with a line break is a `BREAK`."""
     letters = np.flatnonzero(kind == LETTER)
     if not len(letters):
         return letters, letters
@@ -109,12 +110,12 @@ def rareness(codes: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def _graded(values: npt.NDArray[np.float64]) -> Numbers:
-    """Whole numbers from 0 to `MAX_RARENESS`."""
+    """Quantises scores to integers from 0 to `MAX_RARENESS`."""
     return np.clip(np.round(MAX_RARENESS / 2 + RARENESS_STEP * values), 0, MAX_RARENESS).astype(np.int64)
 
 
 def page_symbols(ink: Ink) -> tuple[Numbers, Numbers]:
-    """Kind and cell of the symbols of a page: two int64[m]. The cell of one without ink is -1."""
+    """Returns the kind and the cell of each symbol of a page, int64[m] each; the cell of a symbol without ink is -1."""
     rows, columns = np.nonzero(ink)
     if not len(rows):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What of a model's text can be trusted, and what of it is no text of the page."""
+"""Removal of untrusted text and of markup that is not on the page from a model's output."""
 
 import re
 
@@ -10,21 +10,21 @@ from foxing.renderer import Cells, code_points
 
 from .page_ink import Confidence
 
-#: A text whose characters have a lower mean confidence than this was guessed.
+#: Minimum mean confidence; below it, the whole text counts as guessed.
 UNREAD_BELOW = 0.25
 #: YAML between two lines of `---`.
 FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?:[^\n]*\n)*?---[ \t]*(?:\n|\Z)")
-#: Positions in an answer to a grounding prompt: `<|ref|>text<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>`.
+#: Markup of positions in the answer to a grounding prompt: `<|ref|>text<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>`.
 MARKUP = re.compile(r"<\|/?(?:ref|grounding)\|>|<\|det\|>[^<]*<\|/det\|>")
 
 
 def mask_untrusted(
     text: str, confidence: Confidence, looped: npt.NDArray[np.bool_] | None = None
 ) -> tuple[str, Confidence]:
-    """`text` with everything that cannot be trusted replaced by `UNREADABLE`, and the confidence of each character.
+    """Replaces untrusted characters of `text` by `UNREADABLE`, and sets their confidence to 0.
 
-    Untrusted are endless repetitions (`looped`: bool[len(text)]), the whole text if the model was guessing, and what
-    the model itself wrote as unreadable; their confidence is 0. `confidence`: float32[len(text)].
+    Untrusted are repetition loops (`looped`: bool[len(text)]), the whole text if the model guessed, and U+FFFD in the
+    text. `confidence`: float32[len(text)]. Returns the text, of the same length, and its confidence.
     """
     points = code_points(text)
     untrusted = np.zeros(len(points), dtype=bool) if looped is None else looped.copy()
@@ -37,7 +37,7 @@ def mask_untrusted(
 
 
 def without_markup(text: str, confidence: Confidence) -> tuple[str, Confidence]:
-    """`text` and its confidence without the positions that grounding prompts add."""
+    """Returns `text` and its confidence without the positions that grounding prompts add."""
     keep = np.ones(len(text), dtype=bool)
     for match in MARKUP.finditer(text):
         keep[match.start() : match.end()] = False
@@ -45,7 +45,7 @@ def without_markup(text: str, confidence: Confidence) -> tuple[str, Confidence]:
 
 
 def without_front_matter(text: str, confidence: Confidence) -> tuple[str, Confidence]:
-    """`text` and its confidence without the YAML that some models write before what is on the page."""
+    """Returns `text` and its confidence without the YAML front matter that some models write before the page text."""
     match = FRONT_MATTER.match(text)
     start = 0 if match is None else match.end()
     return text[start:], confidence[start:]

@@ -1,8 +1,8 @@
-"""Benchmark of a codec: accuracy, size, calibration and speed on pages of text it was never trained on.
+"""Codec benchmark: accuracy, size, calibration and speed on pages of held-out text.
 
-Accuracy is 1 − Levenshtein distance / longer length over whole pages, without splicing in keepsakes. What the tokens of
-a tier do not hold is read as a gap, which is counted apart from errors. Pages of a codec with costs are drawn as in a
-memory: words fade until the rest fits. A native vision token is a unit of storage and of recall; it saves an LLM
+Accuracy is 1 − Levenshtein distance / longer length over whole pages, without splicing in keepsakes. Text that exceeds
+the capacity of a tier reads as a gap, which is counted separately from errors. Pages of a codec with costs are drawn as
+in a memory: words fade until the rest fits. A native vision token is a unit of storage and of recall; it saves LLM
 context only where the LLM looks at page images.
 """
 

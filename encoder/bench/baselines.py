@@ -1,9 +1,9 @@
-"""OCR engines run on the same page images as baselines: RapidOCR and Tesseract.
+"""Baselines: the OCR engines RapidOCR and Tesseract on the same page images.
 
-They get every advantage: each reads a page at the size it reads best, scaled up from the tier's image and cut into
-rows, and characters it is unsure of count too; the image is kept as a PNG of 16 greys, which halves its bytes. They
-know neither our marks nor our grid and place blanks freely, so both sides are compared without marks and blanks and
-under Unicode compatibility (NFKC), and our codec's accuracy is reported under the same rule.
+The comparison favours the engines: each reads a page at its best size, scaled up from the tier's image and cut into
+rows, and uncertain characters count too; images are PNGs with 16 grey levels, which halves their bytes. The engines do
+not know the marks and the grid, and place blanks freely. Both sides are therefore compared without marks and blanks and
+under Unicode compatibility (NFKC), and the accuracy of the codec is reported under the same rule.
 """
 
 import os
@@ -39,10 +39,10 @@ from .measurement import mean_accuracy
 #: Russian: rows 1× 62.7 %, with the English data beside the Russian 87.1 %.
 PAGE_WIDTH_PX = 1280
 ROW_HEIGHT_PX = 16
-RAPIDOCR_MARGIN_PX = 4  # paper around a row
+RAPIDOCR_MARGIN_PX = 4  # blank margin around a row
 TESSERACT_MARGIN_PX = 8
 
-#: An engine is skipped for texts of which it knows less than this share of the characters.
+#: Minimum share of the characters of a text that an engine knows; otherwise it is skipped for the text.
 MIN_KNOWN_SHARE = 0.9
 TESSERACT_LANGUAGES = {"ko": "kor", "ja": "jpn", "zh": "chi_sim", "de": "deu", "fr": "fra", "ru": "rus"}
 _WITHOUT_MARKS = str.maketrans("", "", f"¶⇥▒⟦⟧▶◆{GAP_MARK}")
@@ -52,46 +52,47 @@ Row = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class BaselineRow:
-    """How one engine reads the pages of one group from one tier's images, beside our codec on the same images."""
+    """Comparison of one engine with the codec on the pages of one group, from the same images of one tier."""
 
     engine: str
     version: str
     tier: str
     language: str
     pages: int
-    #: Characters compared: without marks and blanks.
+    #: Number of characters compared, without marks and blanks.
     characters: int
-    #: Of the engine.
+    #: Accuracy of the engine.
     accuracy: float
-    #: Of our codec, under the same rule.
+    #: Accuracy of the codec under the same rule.
     own_accuracy: float
     #: Milliseconds per page of the engine.
     ms: float
-    #: Milliseconds per page of our encoding and decoding, in batches of at least `BATCH_PAGES`.
+    #: Milliseconds per page of the codec, encoding and decoding, in batches of at least `BATCH_PAGES`.
     own_ms: float
     #: `ms` ÷ `own_ms`.
     times_slower: float
-    #: Mean bytes of a page's image as PNG, which the engine reads.
+    #: Mean bytes of the PNG that the engine reads.
     bytes_per_page: float
     #: Mean bytes of a page's vision tokens.
     own_bytes_per_page: float
 
     def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as a JSON object."""
         return asdict(self)
 
 
 class Baseline(Protocol):
-    """An engine that is loaded."""
+    """Loaded OCR engine."""
 
     name: str
     version: str
 
     def why_unsupported(self, text: str, language: str) -> str | None:
-        """Why the engine cannot read `text` in `language`; None if it may."""
+        """Returns the reason why the engine cannot read `text` in `language`; None if it can."""
         ...
 
     def read(self, rows: Sequence[Row], language: str) -> str:
-        """The text of `rows` from the top of a page, each uint8[16, 1280], 255 paper."""
+        """Reads `rows`, from the top of a page, each uint8[16, 1280], 255 paper; returns the text."""
         ...
 
 
@@ -111,11 +112,13 @@ class RapidOcr:
         self._known = frozenset("".join(self._engine.text_rec.postprocess_op.character))
 
     def why_unsupported(self, text: str, language: str) -> str | None:
+        """See `Baseline`."""
         letters = comparable(text)
         known = sum(letter in self._known for letter in letters) / max(1, len(letters))
         return None if known >= MIN_KNOWN_SHARE else f"its packaged model knows {known:.0%} of the characters"
 
     def read(self, rows: Sequence[Row], language: str) -> str:
+        """See `Baseline`."""
         margin = RAPIDOCR_MARGIN_PX
         parts = [np.repeat(np.pad(row, margin, constant_values=255)[:, :, None], 3, axis=2) for row in rows]
         return "\n".join(self._engine.recognize_txt(parts).txts)
@@ -135,6 +138,7 @@ class Tesseract:
             raise CodecError(f"Tesseract cannot run: {reason}")
 
     def why_unsupported(self, text: str, language: str) -> str | None:
+        """See `Baseline`."""
         try:
             self._engine(TESSERACT_LANGUAGES.get(language, "eng"))
         except CodecError as error:
@@ -142,6 +146,7 @@ class Tesseract:
         return None
 
     def read(self, rows: Sequence[Row], language: str) -> str:
+        """See `Baseline`."""
         engine = self._engine(TESSERACT_LANGUAGES.get(language, "eng"))
         lines = []
         for row in rows:
@@ -154,11 +159,11 @@ class Tesseract:
             folder = tessdata_folder(language)
             if folder is None:
                 raise CodecError(
-                    f"there is no {language}.traineddata; install it (Debian: "
+                    f"{language}.traineddata is missing; install it (Debian: "
                     f"tesseract-ocr-{language.replace('_', '-')}), or set TESSDATA_PREFIX to its folder"
                 )
             module = self._tesserocr
-            # headers, commands and names are in Latin letters on every page
+            # headers, commands and many names are in Latin letters on every page
             english = language != "eng" and (folder / "eng.traineddata").is_file()
             languages = f"{language}+eng" if english else language
             self._engines[language] = module.PyTessBaseAPI(
@@ -167,12 +172,13 @@ class Tesseract:
         return self._engines[language]
 
 
-#: Name → the engine's class.
+#: Name → class of the engine.
 BASELINES: dict[str, Callable[[], Baseline]] = {"RapidOCR": RapidOcr, "Tesseract": Tesseract}
 
 
 def load_baselines() -> tuple[list[Baseline], dict[str, str]]:
-    """The engines that are installed, and name → reason for those that are not. Raises `CodecError` if none is."""
+    """Loads the installed engines. Returns them, and name → reason for those that cannot be loaded. Raises `CodecError`
+    if none can."""
     loaded: list[Baseline] = []
     missing: dict[str, str] = {}
     for name, load in BASELINES.items():
@@ -186,16 +192,17 @@ def load_baselines() -> tuple[list[Baseline], dict[str, str]]:
 
 
 class _Read(NamedTuple):
-    """The texts of some pages."""
+    """Texts read from some pages."""
 
     texts: list[str]
     ms_per_page: float
-    #: What was read, on average.
+    #: Mean bytes of the input.
     bytes_per_page: float
 
 
 def compare(codec: Codec, baseline: Baseline, pages: Sequence[Page], tier: str, language: str) -> BaselineRow:
-    """Has `baseline` and our codec read `pages` from the same images of `tier`. Raises `CodecError`."""
+    """Compares `baseline` with `codec` on `pages`, from the same images of `tier`. `language`: name of their group.
+    Raises `CodecError`."""
     files = [png_bytes(render(page.cells, page.layout, tier)) for page in pages]
     read = _read_with_baseline(baseline, files, language)
     own = _read_with_codec(codec, files, tier)
@@ -226,7 +233,7 @@ def _read_with_baseline(baseline: Baseline, files: Sequence[bytes], language: st
 
 
 def _read_with_codec(codec: Codec, files: Sequence[bytes], tier: str) -> _Read:
-    """The pages read by `codec`, timed in batches of at least `BATCH_PAGES`."""
+    """Reads pages with `codec`, timed in batches of at least `BATCH_PAGES`."""
     batch = [_image(files[index % len(files)]) for index in range(max(BATCH_PAGES, len(files)))]
     codec.decode(codec.encode(batch, tier))  # warm-up
     begun = perf_counter()
@@ -238,17 +245,17 @@ def _read_with_codec(codec: Codec, files: Sequence[bytes], tier: str) -> _Read:
 
 
 def _image(file: bytes) -> Image.Image:
-    """A PNG file of a page in mode "L"."""
+    """Opens the PNG file of a page in mode "L"."""
     return Image.open(BytesIO(file)).convert("L")
 
 
 def comparable(text: str) -> str:
-    """`text` without what an engine cannot know: our marks, blanks, and compatible variants of characters."""
+    """Normalises `text` for comparison: NFKC, without marks and blanks."""
     return "".join(unicodedata.normalize("NFKC", text.translate(_WITHOUT_MARKS)).split())
 
 
 def page_rows(image: Image.Image) -> list[Row]:
-    """The rows of a page image (mode "L") at the size that engines read best: each uint8[16, 1280], 255 paper."""
+    """Splits a page image (mode "L") into rows at the best size for the engines: uint8[16, 1280] each, 255 paper."""
     if image.width != PAGE_WIDTH_PX:
         height = round(image.height * PAGE_WIDTH_PX / image.width)
         image = image.resize((PAGE_WIDTH_PX, height), Image.Resampling.BICUBIC)
@@ -257,7 +264,8 @@ def page_rows(image: Image.Image) -> list[Row]:
 
 
 def tessdata_folder(language: str) -> Path | None:
-    """The folder with Tesseract's data for `language`, searched in TESSDATA_PREFIX, PyPI packages, and the system."""
+    """Returns the folder with Tesseract's data for `language`, searched in TESSDATA_PREFIX, PyPI packages and system
+    folders; None if there is none."""
     configured = os.environ.get("TESSDATA_PREFIX")
     folders = [Path(configured)] if configured else []
     folders.append(Path(sys.prefix) / "share" / "tessdata")

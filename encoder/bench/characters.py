@@ -1,7 +1,7 @@
-"""How a codec reads each character of its repertoire, by kind, among words of English.
+"""Accuracy of a codec on each character of its repertoire, by kind, among English words.
 
-Each character occurs once, beside another of its kind, so that it cannot be guessed. The words make room for it: a page
-of rare characters alone would measure the capacity of its vision tokens.
+Each character occurs once, beside another of its kind, so that it cannot be guessed. The words limit the information on
+a page: a page of rare characters alone would measure the capacity of its vision tokens.
 """
 
 import random
@@ -21,7 +21,7 @@ from .documents import entries
 SEED = 29
 MESSAGE_CHARACTERS = 300
 MAX_LISTED_ERRORS = 40  # in a row's `wrong`
-RUN_LENGTH = 2  # characters of a kind side by side
+RUN_LENGTH = 2  # adjacent characters of one kind
 FILLER_SENTENCE = "we moved the test to the second week of March and told everyone about it before noon"
 FILLER_WORDS = tuple(FILLER_SENTENCE.split())
 
@@ -31,7 +31,7 @@ def _between(*ranges: tuple[int, int]) -> Callable[[str], bool]:
 
 
 def _ideograph_in(encoding: str) -> Callable[[str], bool]:
-    """Whether a character is an ideograph of a national standard, by Python's codec for it."""
+    """Returns a predicate for ideographs of a national standard, by Python's codec for `encoding`."""
 
     def belongs(character: str) -> bool:
         if not 0x4E00 <= ord(character) <= 0x9FFF:
@@ -44,7 +44,7 @@ def _ideograph_in(encoding: str) -> Callable[[str], bool]:
     return belongs
 
 
-#: Kind → whether a character belongs to it. A character may belong to several kinds; it is decoded once for all.
+#: Kind → predicate of its characters. A character may belong to several kinds; it is decoded once for all of them.
 CHARACTER_KINDS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
     {
         "ASCII": _between((0x21, 0x7E)),
@@ -62,20 +62,20 @@ CHARACTER_KINDS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
         "emoji": _between((0x1F300, 0x1FAFF)),
     }
 )
-#: The kind of all remaining characters.
+#: Kind of all remaining characters.
 OTHER_KIND = "others"
 
 
 @dataclass(frozen=True)
 class CharacterRow:
-    """How a codec reads the characters of one kind at one tier."""
+    """Accuracy on the characters of one kind at one tier."""
 
     tier: str
     kind: str
     #: Number of characters of this kind in the repertoire.
     characters: int
-    #: Those with the same glyph as another character (Latin A, Greek Α, Cyrillic А), which cannot be told apart in
-    #: isolation and are not scored. "twins" in JSON.
+    #: Number of characters that share a glyph with another (Latin A, Greek Α, Cyrillic А); they cannot be distinguished
+    #: in isolation and are not scored. "twins" in JSON.
     lookalikes: int
     #: Share of the scored characters that are decoded right.
     accuracy: float
@@ -85,17 +85,17 @@ class CharacterRow:
     wrong: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as a JSON object, with `lookalikes` as "twins"."""
+        """Returns the fields as a JSON object, with `lookalikes` as "twins"."""
         return {"twins" if name == "lookalikes" else name: value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "CharacterRow":
-        """The inverse of `to_dict`."""
+        """Inverts `to_dict`."""
         return cls(**{"lookalikes" if name == "twins" else name: value for name, value in fields.items()})
 
 
 class _Outcome(NamedTuple):
-    """How a character was decoded, over all its occurrences."""
+    """Outcome of decoding a character, over all its occurrences."""
 
     #: Whether every occurrence is right.
     right: bool
@@ -104,8 +104,8 @@ class _Outcome(NamedTuple):
 
 
 def measure_characters(codec: Codec, tiers: Sequence[str], progress: Progress | None = None) -> list[CharacterRow]:
-    """A row for each kind in the codec's repertoire and each of `tiers`. `progress` gets tiers done and tiers in total.
-    Raises `CodecError`."""
+    """Measures each kind of character in the codec's repertoire at each of `tiers`; returns one row for each.
+    `progress`: called with the tiers done and the total. Raises `CodecError`."""
     characters = readable_characters(codec)
     groups, lookalikes = _by_kind(characters), _lookalikes(characters)
     pages = _typeset(codec, groups)
@@ -119,7 +119,7 @@ def measure_characters(codec: Codec, tiers: Sequence[str], progress: Progress | 
 
 
 def readable_characters(codec: Codec) -> str:
-    """The assigned characters of the codec's repertoire that are typeset as themselves, sorted. A codec without a
+    """Returns the assigned characters that are typeset as themselves for the codec, sorted. A codec without a
     repertoire reads every character with a glyph."""
     kinds = codec.repertoire.kind if codec.repertoire else full_repertoire().kind[:0x20000]
     characters = map(chr, np.flatnonzero(np.isin(kinds, (NARROW, WIDE))))
@@ -134,7 +134,7 @@ def _by_kind(characters: str) -> dict[str, str]:
 
 
 def _lookalikes(characters: str) -> set[str]:
-    """Those of `characters` that have the same glyph as another."""
+    """Returns the characters that share a glyph with another of `characters`."""
     atlas = load_atlas()
     by_glyph: dict[bytes, list[str]] = {}
     for character in characters:
@@ -143,7 +143,7 @@ def _lookalikes(characters: str) -> set[str]:
 
 
 def _typeset(codec: Codec, groups: Mapping[str, str]) -> list[Page]:
-    """Every character once, each kind together and in random order."""
+    """Typesets every character once, grouped by kind and in random order."""
     generator = random.Random(SEED)
     done: set[str] = set()
     parts: list[list[str]] = []
@@ -163,7 +163,7 @@ def _among_words(characters: Sequence[str], generator: random.Random) -> str:
 
 
 def _decode(codec: Codec, pages: Sequence[Page], tier: str) -> dict[str, _Outcome]:
-    """The outcome for every character in a message. Letters of the filler words occur many times."""
+    """Returns the outcome for every character in messages. Letters of the filler words occur many times."""
     tokens = codec.encode([render(page.cells, page.layout, tier) for page in pages], tier)
     outcomes: dict[str, _Outcome] = {}
     for page, reading in zip(pages, codec.decode(tokens), strict=True):

@@ -1,12 +1,10 @@
-"""Pages beside what was read of them, cell by cell and word by word: what is kept, what of it is right, and what was
-invented.
+"""Comparison of pages with their readings, cell by cell and word by word: kept, right and invented text.
 
-A character is a cell with ink: headers and marks count; blanks, the right halves of full-width characters, and gaps do
-not. Every cell of a page belongs to one figure: where the drawn page has a character, the reading keeps it, right or
-wrong, or has a gap; elsewhere, a character that is read was invented.
+A character is an inked cell: headers and marks count; blanks, right halves of full-width characters and gaps do not.
+Every cell of a page counts once: where the drawn page has a character, the reading keeps it, right or wrong, or has a
+gap; elsewhere, a character in the reading is invented.
 
-Words are compared message by message and in order, so that a word that is lost does not shift the others. Headers are
-left out.
+Words are compared message by message and in order, so that a lost word does not shift the others. Headers are ignored.
 """
 
 from collections import Counter
@@ -30,9 +28,9 @@ _Number = TypeVar("_Number", bound=np.generic)
 
 
 class CellComparison(NamedTuple):
-    """The kept characters of some pages beside what was read, flat, in reading order."""
+    """Comparison of the kept characters of some pages, flat, in reading order."""
 
-    #: bool[n]: whether the character's cell was read right.
+    #: bool[n]: whether each character was read right.
     right: Flags
     #: float32[n] in [0, 1]: the codec's confidence.
     confidence: npt.NDArray[np.float32]
@@ -40,12 +38,12 @@ class CellComparison(NamedTuple):
 
 @dataclass(frozen=True)
 class PageComparison:
-    """Some pages beside what was read of them."""
+    """Comparison of some pages with their readings."""
 
     kept: CellComparison
-    #: Characters on the pages, whether kept or not.
+    #: Number of characters on the pages, kept or not.
     characters: int
-    #: Characters that were read where the drawn page has none.
+    #: Number of characters read where the drawn page has none.
     invented: int
 
     @property
@@ -65,29 +63,29 @@ class PageComparison:
 
     @property
     def invented_per_million(self) -> float:
-        """Invented characters for each million characters on the pages."""
+        """Invented characters per million characters on the pages."""
         return self.invented * 1e6 / max(1, self.characters)
 
 
 @dataclass
 class WordComparison:
-    """The words of some pages beside those that were read."""
+    """Comparison of the words of some pages with those of their readings."""
 
     #: Number of words on the pages, by class.
     words: Counter[WordClass] = field(default_factory=Counter)
-    #: Those that were read right.
+    #: Number of words read right, by class.
     right: Counter[WordClass] = field(default_factory=Counter)
-    #: Words that were read and stand for none on the pages.
+    #: Number of words in the readings that match no word on the pages.
     invented: int = 0
-    #: Identifiers on the pages, whatever their class, and those that were read right.
+    #: Number of identifiers on the pages, of any class, and of those read right.
     identifiers: int = 0
     identifiers_right: int = 0
-    #: Text tokens of the messages on the pages, and of what was read of them, gap marks included.
+    #: Text tokens of the messages on the pages, and of their readings, gap marks included.
     text_tokens: int = 0
     read_text_tokens: int = 0
 
     def share(self, of: WordClass) -> float | None:
-        """Share of the words of a class that are read right; None if there are none."""
+        """Returns the share of the words of a class that are read right; None if there are none."""
         return self.right[of] / self.words[of] if self.words[of] else None
 
     @property
@@ -97,29 +95,29 @@ class WordComparison:
 
     @property
     def text_tokens_share(self) -> float | None:
-        """Text tokens of what was read of the messages ÷ those of the messages; None if there are none."""
+        """Text tokens of the messages as read ÷ those of the messages; None if there are none."""
         return self.read_text_tokens / self.text_tokens if self.text_tokens else None
 
 
 def gap_cells(cells: Cells) -> Flags:
-    """Which cells hold a gap."""
+    """Returns bool of the shape of `cells`: cells of gaps."""
     gaps: Flags = cells == ord(GAP_MARK)
     return gaps
 
 
 def count_characters(cells: Cells) -> int:
-    """Number of characters in a grid, gaps not counted."""
+    """Returns the number of characters in a grid, gaps not counted."""
     return int(_characters(cells).sum())
 
 
 def compared(pages: Sequence[Page], readings: Sequence[Reading]) -> CellComparison:
-    """The kept characters of `pages`, headers included, beside those of `readings`."""
+    """Compares the kept characters of `pages`, headers included, with `readings`."""
     return compare_pages([page.cells for page in pages], [page.cells for page in pages], readings).kept
 
 
 def compare_pages(originals: Sequence[Cells], drawn: Sequence[Cells], readings: Sequence[Reading]) -> PageComparison:
-    """Compares `readings` with the `originals`. `drawn`: the cells that the codec saw, which are other than the
-    originals where a page was drawn from an earlier reading."""
+    """Compares `readings` with the `originals`. `drawn`: the cells that were drawn, which differ from the originals if
+    a page was drawn from an earlier reading."""
     right, confidence = [], []
     characters = invented = 0
     for original, seen, reading in zip(originals, drawn, readings, strict=True):
@@ -135,8 +133,8 @@ def compare_pages(originals: Sequence[Cells], drawn: Sequence[Cells], readings: 
 
 
 def kept_of_messages(originals: Sequence[Page], drawn: Sequence[Page], readings: Sequence[Reading]) -> float:
-    """Share of the characters of the messages of `originals`, headers left out, that are still on the `drawn` pages and
-    are not read as a gap; 1 if the messages are empty."""
+    """Returns the share of the characters of the messages of `originals`, without headers, that are on the `drawn`
+    pages and are not read as a gap; 1 if the messages are empty."""
     characters = kept = 0
     for original, page, reading in zip(originals, drawn, readings, strict=True):
         flat, seen = original.cells.reshape(-1), page.cells.reshape(-1)
@@ -153,9 +151,8 @@ def compare_words(
     language: str,
     drawn: Sequence[Sequence[Placement]] | None = None,
 ) -> WordComparison:
-    """Compares the words of messages in `readings` with those on `pages`. `language`: as in `LANGUAGES`, the classes
-    depend on it. `drawn`: where the messages of each page stand on the page that the codec saw, if it was
-    re-laid out."""
+    """Compares the words of messages in `readings` with those on `pages`. `language`: key of `LANGUAGES`, which
+    determines the classes; `drawn`: placements on the drawn pages, if they were typeset again."""
     result = WordComparison()
     for number, (page, reading) in enumerate(zip(pages, readings, strict=True)):
         originals = _messages(page.cells, page, page.placements)
@@ -170,7 +167,8 @@ def compare_words(
 
 
 def _messages(cells: Cells, page: Page, placements: Sequence[Placement]) -> Mapping[str | None, Transcription]:
-    """Message id → its text in a grid of the layout of `page`. None stands for what is below all messages."""
+    """Returns message id → its transcription from a grid in the layout of `page`. The key None stands for the text
+    below all messages."""
     flat = cells.reshape(-1)
     texts: dict[str | None, Transcription] = {
         placement.message_id: transcribe(
@@ -183,7 +181,8 @@ def _messages(cells: Cells, page: Page, placements: Sequence[Placement]) -> Mapp
 
 
 def compare_message(original: str, read: str, gaps: Collection[int], language: str, result: WordComparison) -> None:
-    """Adds the words of a message to `result`. `read`: what is read of it; `gaps`: where in that the gaps are."""
+    """Adds the words of a message to `result`. `read`: its text in the reading; `gaps`: offsets of the gaps in
+    `read`."""
     words, found = words_of(original), words_of(read)
     classes = classify(original, words, language)
     identifiers = [is_identifier(word.text) for word in words]
@@ -200,8 +199,9 @@ def compare_message(original: str, read: str, gaps: Collection[int], language: s
 
 
 def _is_left_over(word: ClassedWord, text: str, gaps: Collection[int], lost: Sequence[str]) -> bool:
-    """Whether an unmatched word is what is left of a word of the original: it holds or touches a character that is
-    unreadable, or it touches a gap and a lost word begins or ends like it. One of `JOINERS` may be before the gap."""
+    """Returns whether an unmatched word is the remainder of an original word: it contains or touches an unreadable
+    character, or it touches a gap and a lost word begins or ends with it. One of `JOINERS` may be between the word and
+    the gap."""
     start, stop = word.start, word.stop
     if chr(UNREADABLE) in text[max(0, start - 1) : stop + 1]:
         return True
@@ -213,18 +213,18 @@ def _is_left_over(word: ClassedWord, text: str, gaps: Collection[int], lost: Seq
 
 
 def _blank(cells: Cells) -> Flags:
-    """Which cells have no ink."""
+    """Returns bool of the shape of `cells`: cells without ink."""
     blank: Flags = (cells == BLANK) | (cells == ord(" "))
     return blank
 
 
 def _characters(cells: Cells) -> Flags:
-    """Which cells hold a character: the first halves of full-width ones, and no gaps."""
+    """Returns bool of the shape of `cells`: cells that begin a character, gaps excluded."""
     characters: Flags = ~(_blank(cells) | (cells == WIDE_TAIL) | gap_cells(cells))
     return characters
 
 
 def _padded(cells: npt.NDArray[_Number], size: int) -> npt.NDArray[_Number]:
-    """`cells` flat, with zeros (blank cells) at the end up to `size`."""
+    """Returns `cells` flattened and padded with zeros (blank cells) to `size`."""
     flat = cells.reshape(-1)
     return np.concatenate([flat, np.zeros(size - len(flat), dtype=flat.dtype)])

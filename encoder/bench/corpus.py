@@ -1,4 +1,4 @@
-"""The pages that are measured: held-out parts of files of messages, by group, and random identifiers."""
+"""Benchmark pages: held-out parts of files of messages, by group, and random identifiers."""
 
 import random
 import re
@@ -16,11 +16,11 @@ from foxing.renderer import Entry, Page, Typesetter
 from .documents import entries, full_pages, read_messages
 from .word_lists import UNKNOWN_LANGUAGE
 
-#: Pages at the beginning of each file that training uses to choose weights and to calibrate. Of a file with fewer than
-#: twice as many pages, half, rounded down.
+#: Pages at the beginning of each file that are reserved for model selection and calibration; in a file with fewer than
+#: twice as many pages, half of them, rounded down.
 DEVELOPMENT_PAGES = 3
 IDENTIFIERS = "identifiers"
-#: Characters in a message of identifiers: long, so that little of a page is header.
+#: Length of a message of identifiers in characters: long, so that headers take little of a page.
 IDENTIFIER_MESSAGE_CHARS = 2400
 _NAMED_FILE = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
 
@@ -29,50 +29,51 @@ _T = TypeVar("_T")
 
 @dataclass
 class PageSet:
-    """The pages of one group."""
+    """Pages of one group."""
 
     #: Dense pages.
     pages: list[Page] = field(default_factory=list)
-    #: The messages on them.
+    #: Messages on the pages.
     messages: list[Entry] = field(default_factory=list)
-    #: The "lang" of the first document, which decides the classes of words.
+    #: "lang" of the first document, which selects the word lists.
     language: str = UNKNOWN_LANGUAGE
-    #: The texts of the messages of a page → what changes the salience of their words. None: nothing.
+    #: Texts of the messages of a page → adjustments of the salience of their words; None for none.
     refine: Callable[[Sequence[str]], Sequence[Refinement]] | None = None
 
 
 @dataclass(frozen=True)
 class _Conversations:
-    """The messages of one file."""
+    """Messages of one file."""
 
-    #: The "lang" of its first document.
+    #: "lang" of its first document.
     language: str
     messages: list[Entry]
 
 
 def first_pages(texts: PageSet, count: int) -> PageSet:
-    """The first `count` pages of a group."""
+    """Returns a group with only its first `count` pages."""
     return replace(texts, pages=texts.pages[:count])
 
 
 def development_pages(pages: int) -> int:
-    """How many of a file's pages training may use; at least half are left to be measured."""
+    """Returns the number of development pages of a file with `pages` pages; at least half of the pages are held out."""
     return min(DEVELOPMENT_PAGES, pages // 2)
 
 
 def development(pages: Sequence[_T]) -> Sequence[_T]:
-    """The pages of a file that training may use; none of a file with one page. `pages`: all pages of the file, or at
-    least the first `2 * DEVELOPMENT_PAGES`."""
+    """Returns the development pages of a file; none if it has one page. `pages`: all pages of the file, or at least the
+    first `2 * DEVELOPMENT_PAGES`."""
     return pages[: development_pages(len(pages))]
 
 
 def held_out(pages: Sequence[_T]) -> Sequence[_T]:
-    """The pages of a file that figures are reported on: all but those of `development`."""
+    """Returns the held-out pages of a file, on which figures are reported: all but those of `development`."""
     return pages[development_pages(len(pages)) :]
 
 
 def named_file(argument: str) -> tuple[str | None, Path]:
-    """`NAME=FILE` as (group, file), a plain `FILE` as (None, file). Raises `CodecError` if the file does not exist."""
+    """Parses `NAME=FILE` as (group, file), and a plain `FILE` as (None, file). Raises `CodecError` if the file does not
+    exist."""
     named = _NAMED_FILE.fullmatch(argument)
     if named and not Path(argument).is_file():
         group, path = named[1].strip(), Path(named[2])
@@ -91,11 +92,12 @@ def load_texts(
     limit: int | None = None,
     group_limit: int | None = None,
 ) -> dict[str, PageSet]:
-    """The held-out dense pages of JSON Lines files of messages, by group, at most `limit` of each file, and at most
-    `group_limit` of each group: as many of each of its files, as far as they go.
+    """Returns group → held-out dense pages of JSON Lines files of messages.
 
     `files`: (group, file); the group None stands for the "lang" of the file's first document. `skip`: pages to leave
-    out at the beginning of each file, by default those of `development`. Raises `CodecError` for an unreadable file.
+    out at the beginning of each file, by default those of `development`. `limit`: maximum pages per file;
+    `group_limit`: maximum pages per group, distributed evenly over its files. Raises `CodecError` for an unreadable
+    file.
     """
     if group_limit is not None:
         limit = group_limit if limit is None else min(limit, group_limit)
@@ -108,7 +110,7 @@ def load_texts(
 
 
 def _joined(files: Sequence[PageSet], limit: int | None) -> PageSet:
-    """The pages of the files of a group, at most `limit`, and the messages on them."""
+    """Joins the files of a group: at most `limit` pages, and the messages on them."""
     result = PageSet(language=files[0].language)
     for file, count in zip(files, equal_parts([len(file.pages) for file in files], limit), strict=True):
         result.pages += file.pages[:count]
@@ -117,8 +119,8 @@ def _joined(files: Sequence[PageSet], limit: int | None) -> PageSet:
 
 
 def equal_parts(counts: Sequence[int], limit: int | None) -> list[int]:
-    """How many to take of parts that have `counts`, so that they are `limit` in all and as equal as they can be. All if
-    there are no more than that."""
+    """Distributes `limit` items over parts that have `counts` items, as evenly as possible. Returns the number for each
+    part; all of `counts` if they do not exceed `limit` or it is None."""
     if limit is None or sum(counts) <= limit:
         return list(counts)
     level = max(level for level in range(limit + 1) if sum(min(count, level) for count in counts) <= limit)
@@ -130,7 +132,8 @@ def equal_parts(counts: Sequence[int], limit: int | None) -> list[int]:
 
 
 def load_development(files: Sequence[Path], codec: Codec) -> dict[str, list[Page]]:
-    """The dense pages that `load_texts` leaves out, by language: for choosing weights and for calibrating."""
+    """Returns language → development pages, which `load_texts` leaves out: for model selection and calibration. Raises
+    `CodecError` for an unreadable file."""
     typesetter = _typesetter(codec)
     result: dict[str, list[Page]] = {}
     for path in files:
@@ -141,7 +144,8 @@ def load_development(files: Sequence[Path], codec: Codec) -> dict[str, list[Page
 
 
 def texts_of(documents: Sequence[Mapping[str, Any]], codec: Codec, limit: int | None = None) -> PageSet:
-    """The dense pages of documents, at most `limit` and none held out, and the messages on them."""
+    """Typesets documents on dense pages, at most `limit`, without a development split; returns the pages and the
+    messages on them."""
     messages = entries(documents)
     pages = full_pages(messages, _typesetter(codec), limit)
     return PageSet(pages, _messages_on(pages, messages), _language_of(documents))
@@ -152,7 +156,7 @@ def _language_of(documents: Sequence[Mapping[str, Any]]) -> str:
 
 
 def identifier_texts(codec: Codec, pages: int) -> PageSet:
-    """`pages` dense pages of random hexadecimal, UUIDs and digits, none of which can be guessed. The same on every
+    """Returns `pages` dense pages of random hexadecimal, UUIDs and digits, which cannot be guessed. The same on every
     run."""
     document = {"id": IDENTIFIERS, "messages": list(_identifier_messages(pages, codec.layout.cells))}
     return texts_of([document], codec, pages)
@@ -202,7 +206,7 @@ def _read_file(path: Path) -> _Conversations:
 def _held_out_pages(file: _Conversations, codec: Codec, skip: int | None, limit: int | None) -> list[Page]:
     needed = None if limit is None else limit + (DEVELOPMENT_PAGES if skip is None else skip)
     if needed is not None and skip is None:
-        needed = max(needed, 2 * DEVELOPMENT_PAGES)  # enough to know where the held-out pages begin
+        needed = max(needed, 2 * DEVELOPMENT_PAGES)  # enough to locate the first held-out page
     pages = full_pages(file.messages, _typesetter(codec), needed)
     kept = held_out(pages) if skip is None else pages[skip:]
     return list(kept[:limit])

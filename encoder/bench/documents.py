@@ -1,4 +1,4 @@
-"""Conversations in JSON Lines, and the dense pages made of them for training and measuring.
+"""Conversations in JSON Lines, and the dense pages typeset from them for training and evaluation.
 
 A document is `{"id", "lang"?, "messages": [{"role"?, "name"?, "content"}, …]}`.
 """
@@ -14,15 +14,15 @@ from typing import Any
 from foxing.encoder.errors import CodecError
 from foxing.renderer import Entry, Page, Typesetter, remaining
 
-FIRST_MESSAGE_AT = datetime(2025, 1, 6, 8, 0, tzinfo=UTC)  # messages get made-up times from here on
+FIRST_MESSAGE_AT = datetime(2025, 1, 6, 8, 0, tzinfo=UTC)  # first of the made-up message times
 SECONDS_BETWEEN_MESSAGES = 97
 MINUTES_BETWEEN_DOCUMENTS = 31
-MESSAGES_AHEAD = 400  # passed to the typesetter at a time, so that the time is linear in the length of a file
+MESSAGES_AHEAD = 400  # passed to the typesetter at a time, which keeps the time linear in the length of a file
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_messages(path: Path) -> Iterator[dict[str, Any]]:
-    """The documents of a JSON Lines file, plain or gzipped. Raises `CodecError` for an invalid line."""
+    """Yields the documents of a JSON Lines file, plain or gzipped. Raises `CodecError` for an invalid line."""
     with path.open("rb") as file:
         compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     opener = gzip.open if compressed else open
@@ -41,7 +41,8 @@ def read_messages(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def entries(documents: Sequence[Mapping[str, Any]], start: datetime = FIRST_MESSAGE_AT) -> list[Entry]:
-    """The messages of documents as typesetter entries, one thread per document, with made-up times from `start` on."""
+    """Returns the messages of documents as typesetter entries, one thread per document, with made-up times from `start`
+    on."""
     result: list[Entry] = []
     at = start
     for document in documents:
@@ -62,13 +63,13 @@ def entries(documents: Sequence[Mapping[str, Any]], start: datetime = FIRST_MESS
 
 
 def dense_pages(documents: Sequence[Mapping[str, Any]], typesetter: Typesetter, limit: int | None = None) -> list[Page]:
-    """Full pages of the documents in order, at most `limit`; see `full_pages`."""
+    """Typesets the documents on full pages, at most `limit`; see `full_pages`."""
     return full_pages(entries(documents), typesetter, limit)
 
 
 def full_pages(messages: Sequence[Entry], typesetter: Typesetter, limit: int | None = None) -> list[Page]:
-    """Full pages of the messages in order, at most `limit`. A last page that is not full is dropped unless it is the
-    only one."""
+    """Typesets the messages, in order, on full pages, at most `limit`. A last page that is not full is dropped unless
+    it is the only page."""
     upcoming = iter(messages)
     pages: list[Page] = []
     queue: list[Entry] = []

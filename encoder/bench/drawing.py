@@ -1,4 +1,4 @@
-"""Pages as a tier shows them: with what is left of their text, and on degraded images."""
+"""Pages as drawn at a tier, faded where necessary, and degraded images of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,36 +20,36 @@ BATCH_PAGES = 8
 
 @dataclass(frozen=True)
 class DrawnPages:
-    """The pages of a group as they are drawn at a tier."""
+    """Pages of a group as drawn at a tier."""
 
-    #: What is drawn, with the placements of all messages.
+    #: Drawn pages, with the placements of all messages.
     pages: Sequence[Page]
-    #: What each cell of `pages` would hold if nothing had been misread at an earlier tier.
+    #: Cells that `pages` would have without misreadings at earlier tiers.
     truth: Sequence[Cells]
 
 
 class TierDrawer:
-    """Draws the pages of a group at the tiers of a codec.
+    """Drawer of the pages of a group at the tiers of a codec.
 
-    Pages of a codec with costs are drawn as a memory draws them when they age: what does not fit fades. Those of
-    another codec are drawn as they are.
+    Pages of a codec with costs are drawn as in a memory when they age: text that does not fit fades. Pages of other
+    codecs are drawn unchanged.
     """
 
     def __init__(self, codec: Codec, texts: PageSet, drawer: PageDrawer | None = None) -> None:
-        """`drawer`: what draws pages; made from the codec if it is None."""
+        """`drawer`: drawer of faded pages; created for the codec if None."""
         self.texts = texts
         costable = capabilities_of(codec).costable is not None
-        #: None if pages are drawn as they are.
+        #: None if pages are drawn unchanged.
         self._drawer = (drawer or PageDrawer(codec)) if costable else None
         self._messages: Mapping[str, Entry] = {message.message_id: message for message in texts.messages}
 
     @property
     def fades(self) -> bool:
-        """Whether pages may be re-laid out."""
+        """True if pages may be typeset again because text fades."""
         return self._drawer is not None
 
     def draw(self, tier: str) -> DrawnPages:
-        """The pages at `tier`, drawn from the originals. Raises `CodecError`."""
+        """Draws the pages at `tier` from the originals. Raises `CodecError`."""
         pages = self.texts.pages
         whole = DrawnPages(pages, [page.cells for page in pages])
         if self._drawer is None:
@@ -57,7 +57,7 @@ class TierDrawer:
         return self._draw(self._drawer, whole, [annotate_page(page, self._messages) for page in pages], tier)
 
     def draw_read(self, drawn: DrawnPages, readings: Sequence[Reading], tier: str) -> DrawnPages:
-        """The pages at `tier`, drawn from what was read of them as they were `drawn` before. Raises `CodecError`."""
+        """Draws the pages at `tier` from `readings` of the pages `drawn` at an earlier tier. Raises `CodecError`."""
         pairs = list(zip(drawn.pages, readings, strict=True))
         if self._drawer is None:
             return DrawnPages([replace(page, cells=reading.cells) for page, reading in pairs], drawn.truth)
@@ -85,7 +85,7 @@ def _page(before: Page, drawn: DrawnPage) -> Page:
 
 
 def _truth(before: Cells, annotated: AnnotatedPage, drawn: DrawnPage) -> Cells:
-    """What the cells of a page would hold if nothing had been misread. `before`: the same of `annotated.cells`."""
+    """Returns the cells that a drawn page would have without misreadings. `before`: the same for `annotated.cells`."""
     if drawn.faded is None:
         return before
     truth = drawn.cells.copy()
@@ -103,29 +103,29 @@ def _truth(before: Cells, annotated: AnnotatedPage, drawn: DrawnPage) -> Cells:
 
 
 def shifted(image: Image.Image) -> Image.Image:
-    """Shifted by one pixel to the right and down."""
+    """Shifts an image by one pixel to the right and down."""
     return image.transform(image.size, Image.Transform.AFFINE, (1, 0, -1, 0, 1, -1), fillcolor=255)
 
 
 def blurred(image: Image.Image) -> Image.Image:
-    """Gaussian blur, σ 0.5 px."""
+    """Applies Gaussian blur, σ 0.5 px."""
     return image.filter(ImageFilter.GaussianBlur(0.5))
 
 
 def noisy(image: Image.Image) -> Image.Image:
-    """Gaussian noise, σ 8/255; the same on every run."""
+    """Adds Gaussian noise, σ 8/255; the same on every run."""
     noise = np.random.default_rng(7).normal(0, 8, (image.height, image.width))
     return Image.fromarray(np.clip(np.asarray(image, dtype=np.float32) + noise, 0, 255).astype(np.uint8))
 
 
 def compressed(image: Image.Image) -> Image.Image:
-    """JPEG, quality 80."""
+    """Compresses an image as JPEG of quality 80."""
     buffer = BytesIO()
     image.save(buffer, "JPEG", quality=80)
     return Image.open(buffer).convert("L")
 
 
-#: Name → the function that degrades an image.
+#: Name → function that degrades a page image of mode "L".
 CONDITIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "shift 1 px": shifted,
     "blur 0.5 px": blurred,

@@ -1,4 +1,4 @@
-"""Measuring a codec: pages are encoded, decoded and compared with the originals."""
+"""Codec measurements: pages are encoded, decoded and compared with the originals."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,20 +24,20 @@ from .word_classes import WordClass
 
 CALIBRATION_BINS = 15
 CLEAN = "clean"
-CONDITIONS_TIER = "small"  # at which degraded images are measured
-#: The tiers that a page passes through as it ages under the default policy.
+CONDITIONS_TIER = "small"  # tier at which degraded images are measured
+#: Tiers through which a page passes as it ages under the default policy.
 AGEING_TIERS = tuple(tier.name for tier in OWN_TIERS if tier.from_age is not None)
 
 
 @dataclass(frozen=True)
 class _Case:
-    """What one row measures."""
+    """Measurement of one row."""
 
     texts: PageSet
     tier: str
-    #: The group of the pages.
+    #: Group of the pages.
     language: str
-    #: The pages as they are drawn at the tier.
+    #: Pages as drawn at the tier.
     drawn: DrawnPages
     #: Whether the codec's pages fade.
     fades: bool
@@ -47,7 +47,7 @@ class _Case:
 
 @dataclass
 class _Pass:
-    """The result of encoding and decoding pages at one tier."""
+    """Result of encoding and decoding pages at one tier."""
 
     tokens: list[VisionTokens] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
@@ -98,13 +98,13 @@ class _WordFigures(TypedDict):
 
 
 def accuracy(original: str, read: str) -> float:
-    """1 − Levenshtein distance / longer length; 1 for two empty texts."""
+    """Returns 1 − Levenshtein distance / longer length; 1 for two empty texts."""
     longer = max(len(original), len(read))
     return 1 - Levenshtein.distance(original, read) / longer if longer else 1.0
 
 
 def mean_accuracy(originals: Sequence[str], read: Sequence[str]) -> float:
-    """The `accuracy` of each text, weighted by the characters of the original."""
+    """Returns the mean `accuracy`, weighted by the characters of the originals."""
     scores = [accuracy(original, text) * len(original) for original, text in zip(originals, read, strict=True)]
     return sum(scores) / max(1, sum(map(len, originals)))
 
@@ -117,8 +117,8 @@ def measure(
     condition: str = CLEAN,
     drawer: PageDrawer | None = None,
 ) -> BenchRow:
-    """Draws pages at `tier`, encodes and decodes them in batches and compares the result. `language`: name of their
-    group; `drawer`: what draws the pages of a codec with costs, made from the codec if it is None. Raises
+    """Draws pages at `tier`, encodes and decodes them in batches, and compares the result with the originals.
+    `language`: name of their group; `drawer`: drawer of faded pages, created for the codec if None. Raises
     `CodecError`."""
     pages = TierDrawer(codec, texts, drawer)
     drawn = pages.draw(tier)
@@ -133,8 +133,9 @@ def measure_ageing(
     tiers: Sequence[str] = AGEING_TIERS,
     drawer: PageDrawer | None = None,
 ) -> Iterator[BenchRow]:
-    """A row for every tier but the first, drawn from what was read at the tier before, as in a bank that keeps no text.
-    Tiers that the codec lacks are skipped. What going to a tier directly keeps, `measure` says."""
+    """Measures repeated ageing, as in a bank that keeps no text: yields a row for every tier but the first, drawn from
+    the reading at the tier before. Tiers that the codec lacks are skipped. See `measure` for ageing directly to a tier.
+    Raises `CodecError`."""
     pages = TierDrawer(codec, texts, drawer)
     drawn, readings = None, []
     for tier in (tier for tier in tiers if tier in codec.tiers):
@@ -147,7 +148,8 @@ def measure_ageing(
 
 
 def calibration_error(right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.floating]) -> float:
-    """Expected calibration error over `CALIBRATION_BINS` equal bins of confidence."""
+    """Returns the expected calibration error over `CALIBRATION_BINS` equal bins of confidence. `right`: bool[n];
+    `confidence`: float[n] in [0, 1]."""
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     error = 0.0
     for number in range(CALIBRATION_BINS):
@@ -197,7 +199,7 @@ def _row(case: _Case, done: _Pass) -> BenchRow:
 
 def _sizes(texts: Sequence[str], tokens: Sequence[VisionTokens]) -> _Sizes:
     characters = sum(map(len, texts))
-    bits = 8 / max(1, characters)  # of a character, for each byte
+    bits = 8 / max(1, characters)  # bits per character for each byte
     sizes = [text_size(text) for text in texts]
     ppmd_bytes = [size.ppmd_bytes for size in sizes if size.ppmd_bytes is not None]
     vision_tokens, text_tokens = sum(item.count for item in tokens), sum(size.tokens for size in sizes)

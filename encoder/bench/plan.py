@@ -1,4 +1,4 @@
-"""The measurements of `foxing codec bench`, in the order in which they run."""
+"""Plan of `foxing codec bench`: its measurements in the order in which they run."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,20 +15,18 @@ from .drawing import CONDITIONS, TierDrawer
 from .measurement import AGEING_TIERS, CONDITIONS_TIER, measure, measure_ageing
 from .rows import BenchRow
 
-#: Called with steps done and steps in total.
-
 
 @dataclass(frozen=True)
 class BenchStep:
-    """A measurement to run."""
+    """Measurement to run."""
 
-    #: Number of rows that `run` gives.
+    #: Number of rows that `run` yields.
     rows: int
     run: Callable[[], Iterator[BenchRow]]
 
 
 class SkippedBaseline(TypedDict):
-    """A group that an engine cannot read."""
+    """Group of pages that an engine cannot read, with the reason."""
 
     engine: str
     language: str
@@ -36,7 +34,7 @@ class SkippedBaseline(TypedDict):
 
 
 class StorageRow(TypedDict):
-    """A `StorageEffect` at one tier."""
+    """`StorageEffect` at one tier, for JSON."""
 
     tier: str
     dtype: str
@@ -51,8 +49,8 @@ class StorageRow(TypedDict):
 def plan_rows(
     codec: Codec, groups: Mapping[str, PageSet], tiers: Sequence[str], *, degraded: bool, ageing: bool
 ) -> list[BenchStep]:
-    """The measurements that give rows: each group at each tier first, then degraded images and repeated ageing where
-    asked for."""
+    """Returns the measurements that yield rows: each group at each tier, then degraded images and repeated ageing if
+    requested."""
 
     def one(texts: PageSet, tier: str, name: str, condition: str = "clean") -> Iterator[BenchRow]:
         yield measure(codec, texts, tier, name, condition)
@@ -68,14 +66,14 @@ def plan_rows(
 
 
 def warm_up(codec: Codec, groups: Mapping[str, PageSet], tiers: Sequence[str]) -> None:
-    """Measures one page at each tier, so that no row includes one-time setup."""
+    """Measures one page at each tier, so that no row includes one-time set-up."""
     texts = first_pages(next(iter(groups.values())), 1)
     for tier in tiers:
         measure(codec, texts, tier, "")
 
 
 def run_plan(plan: Sequence[BenchStep], progress: Progress) -> list[BenchRow]:
-    """The rows of all steps."""
+    """Runs all steps, and returns their rows. `progress`: called with the rows done and the total."""
     total = sum(step.rows for step in plan)
     rows: list[BenchRow] = []
     for step in plan:
@@ -93,7 +91,8 @@ def compare_with(
     pages: int,
     progress: Progress,
 ) -> tuple[list[BaselineRow], list[SkippedBaseline]]:
-    """Each engine on the first `pages` of each group at each tier, and the groups that an engine cannot read."""
+    """Compares the codec with each engine on the first `pages` of each group at each tier. Returns the rows, and the
+    groups that an engine cannot read."""
     rows: list[BaselineRow] = []
     skipped: list[SkippedBaseline] = []
     work = [(engine, name) for engine in engines for name in groups]
@@ -112,7 +111,7 @@ def compare_with(
 def storage_of(
     codec: QuantizableCodec, groups: Mapping[str, PageSet], tiers: Sequence[str], progress: Progress
 ) -> list[StorageRow]:
-    """The effect of each storage dtype at each tier, measured on the first page of each group."""
+    """Measures the effect of each storage dtype at each tier on the first page of each group."""
     pages = [texts.pages[0] for texts in groups.values()]
     lines = ["\n".join(grid_text(row) for row in page.cells) for page in pages]
     rows: list[StorageRow] = []

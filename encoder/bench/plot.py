@@ -1,4 +1,4 @@
-"""Plots of what a page keeps in how many bytes, as PNG or SVG. They need the extra `bench`."""
+"""Plots of accuracy against bytes per page, as PNG or SVG. They need the extra `bench`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .baselines import BaselineRow
 from .rows import BenchRow
 from .word_classes import WordClass
 
-#: Group → its name in plots and tables. A star marks languages that the native codec was never trained on.
+#: Group → name in plots and tables. A star marks languages that the native codec was not trained on.
 NAMES = {
     "locomo": "English chats (LoCoMo)",
     "en_irc": "English chat rooms (IRC)",
@@ -46,7 +46,7 @@ NAMES = {
     "ru": "Russian",
     "identifiers": "hex, UUIDs, digits",
 }
-#: Errors are drawn on a logarithmic scale down to one character in 100,000, which also stands for none.
+#: Lower end of the logarithmic scale of errors: one character in 100,000; no errors are drawn there as well.
 MIN_ERROR = 1e-5
 _ERROR_TICKS = {0.5: "50 %", 0.1: "90 %", 0.01: "99 %", 0.001: "99.9 %", 1e-4: "99.99 %", MIN_ERROR: "≥ 99.999 %"}
 _COMPRESSOR_MARKER = "D"
@@ -55,7 +55,7 @@ _BASELINE_MARKERS = ("x", "+", "1", "2")
 _PANEL_COLUMNS = 3
 _PANEL_INCHES = (3.4, 2.7)
 _LEGEND_COLUMNS = 3  # below each column of panels
-#: Word class → its name and the style of its line. Lines that should stay at the top are solid.
+#: Word class → name and line style. Classes that fading should keep have solid lines.
 _CLASS_STYLES: Mapping[WordClass, tuple[str, str]] = {
     WordClass.NAME: ("names", "C0-"),
     WordClass.NUMBER: ("numbers", "C1-"),
@@ -65,25 +65,25 @@ _CLASS_STYLES: Mapping[WordClass, tuple[str, str]] = {
     WordClass.CONTENT: ("other content words", "C5--"),
     WordClass.COMMON: ("common words", "C7:"),
 }
-_POINT_SIZES = range(12, 3, -2)  # the sharpest tier largest, so that points in one place are all seen
+_POINT_SIZES = range(12, 3, -2)  # sharpest tier first, so that overlapping points stay visible
 
 
 @dataclass(frozen=True)
 class _Marks:
-    """What the points look like."""
+    """Markers of the plots."""
 
-    #: Tier → colour and size of its point.
+    #: Tier → colour and size of its points.
     tiers: Mapping[str, Mapping[str, Any]]
     #: Baseline engine → marker.
     engines: Mapping[str, str]
 
 
 def plot_curve(rows: Sequence[BenchRow], path: Path, baselines: Sequence[BaselineRow] = ()) -> None:
-    """Draws the share of a page's characters that are kept and read right against the bytes of a page.
+    """Plots the share of a page's characters that are kept and read right against the bytes of a page.
 
-    A panel for each group has a line over the tiers on clean images, vertical lines at the bytes of zstd -19 and PPMd,
-    which keep everything, and baselines at the bytes of the PNG that they read. The suffix of `path` decides the
-    format. Raises `CodecError` without matplotlib."""
+    The panel of each group has a line over the tiers on clean images, vertical lines at the bytes of the lossless
+    compressors zstd -19 and PPMd, and baselines at the bytes of the PNG that they read. The suffix of `path` determines
+    the format. Raises `CodecError` if matplotlib is not installed, or for an unknown suffix."""
     clean = _by_group(rows)
     marks = _marks(list(chain.from_iterable(clean.values())), baselines)
     panels = _panels(clean)
@@ -96,10 +96,10 @@ def plot_curve(rows: Sequence[BenchRow], path: Path, baselines: Sequence[Baselin
 
 
 def plot_classes(rows: Sequence[BenchRow], path: Path) -> None:
-    """Draws the share of the words of each class that are read right against the bytes of a page.
+    """Plots the share of the words of each class that are read right against the bytes of a page.
 
-    A panel for each group has a line for each class over the tiers on clean images, for the classes that the group has.
-    The suffix of `path` decides the format. Raises `CodecError` without matplotlib."""
+    The panel of each group has a line over the tiers on clean images for each word class of the group. The suffix of
+    `path` determines the format. Raises `CodecError` if matplotlib is not installed, or for an unknown suffix."""
     groups = _by_group(rows)
     panels = _panels(groups)
     drawn: dict[str, Any] = {}
@@ -116,7 +116,7 @@ def plot_classes(rows: Sequence[BenchRow], path: Path) -> None:
 
 
 def _by_group(rows: Sequence[BenchRow]) -> dict[str, list[BenchRow]]:
-    """Group → its rows on clean images, encoded from the original."""
+    """Returns group → rows on clean images, drawn from the originals."""
     groups: dict[str, list[BenchRow]] = {}
     for row in rows:
         if row.condition == "clean" and row.path == "direct":
@@ -125,7 +125,7 @@ def _by_group(rows: Sequence[BenchRow]) -> dict[str, list[BenchRow]]:
 
 
 def _panels(groups: Mapping[str, Sequence[BenchRow]]) -> Any:
-    """Axes[lines, columns] of a new figure, one for each group, with its name."""
+    """Returns Axes[lines, columns] of a new figure, one titled panel per group."""
     columns = min(_PANEL_COLUMNS, len(groups))
     lines = ceil(len(groups) / columns)
     size = (_PANEL_INCHES[0] * columns + 0.9, _PANEL_INCHES[1] * lines + 0.9)
@@ -152,7 +152,7 @@ def _marks(rows: Sequence[BenchRow], baselines: Sequence[BaselineRow]) -> _Marks
 
 
 def _draw_tiers(axes: Any, rows: Sequence[BenchRow], marks: _Marks) -> None:
-    """The codec and the text compressors on one group."""
+    """Draws the codec and the text compressors on one group."""
     places = [(row.bytes_per_page, _error(row.character_accuracy)) for row in rows]
     axes.plot([x for x, _ in places], [y for _, y in places], "-", color="0.5", linewidth=1.2)
     for row, (x, y) in zip(rows, places, strict=True):
@@ -177,14 +177,14 @@ def _error(share: float) -> float:
 
 
 def _scale_errors(axes: Any) -> None:
-    """A logarithmic scale of errors, fewer of them higher up."""
+    """Sets a logarithmic, inverted scale of errors."""
     axes.set_yscale("log")
     axes.set_ylim(0.95, MIN_ERROR * 0.6)
     axes.set_yticks(list(_ERROR_TICKS), list(_ERROR_TICKS.values()))
 
 
 def _label(panels: Any, groups: int, measured: str) -> None:
-    """Scales the bytes and labels the axes, which all panels share. `measured`: what the y axis shows."""
+    """Scales the x axis and labels the axes, which all panels share. `measured`: label of the y axis."""
     from matplotlib.ticker import LogLocator
 
     first = panels[0, 0]

@@ -1,4 +1,4 @@
-"""Speed of a codec: loading, rendering pages, encoding and decoding."""
+"""Codec speed: loading, rendering, encoding and decoding."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,12 +13,12 @@ from foxing.renderer import Page, render
 from .corpus import PageSet, first_pages
 from .drawing import BATCH_PAGES, TierDrawer
 
-REPEATS = 3  # the median counts
+REPEATS = 3  # runs, of which the median is reported
 
 
 @dataclass(frozen=True)
 class TierSpeed:
-    """Speed at one tier, in batches of `BATCH_PAGES`, after one batch that is not timed."""
+    """Speed at one tier, in batches of `BATCH_PAGES`, after a warm-up batch."""
 
     tier: str
     rendered_pages_per_s: float
@@ -30,20 +30,21 @@ class TierSpeed:
 
 @dataclass(frozen=True)
 class CodecSpeed:
-    """The result of `measure_speed`."""
+    """Result of `measure_speed`."""
 
-    #: Milliseconds to load the weights from disk to the device, libraries already imported. 0 for a codec that was not
-    #: loaded by name or that runs another project's model.
+    #: Milliseconds to load the weights from disk to the device, with libraries already imported. 0 for a codec that is
+    #: not registered or whose weights are not bundled.
     load_ms: float
     tiers: tuple[TierSpeed, ...]
 
     def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as a JSON object."""
         return asdict(self)
 
 
 def measure_speed(codec: Codec, texts: PageSet, tiers: Sequence[str], device: str = "auto") -> CodecSpeed:
-    """Times the codec on the pages of a group as they are drawn at each tier, repeated or cut to a full batch. Raises
-    `CodecError`."""
+    """Times the codec on pages as drawn at each of `tiers`, repeated or truncated to one full batch. `texts`: the
+    pages; `device`: device on which loading is timed. Raises `CodecError`."""
     plugin = CODECS.get(codec.name).value if codec.name in CODECS else None
     load_ms = 0.0
     if plugin is not None and plugin.bundled:  # a second copy of a large model may not fit into memory
@@ -65,7 +66,7 @@ def _tier_speed(codec: Codec, pages: Sequence[Page], tier: str) -> TierSpeed:
 
 
 def _timed(work: Callable[[], object]) -> float:
-    """Median duration of `REPEATS` runs in seconds."""
+    """Returns the median duration of `REPEATS` runs of `work` in seconds."""
     times = []
     for _ in range(REPEATS):
         begun = perf_counter()

@@ -1,8 +1,9 @@
-"""The words of a message, and the class of each: what a page that fades must keep is measured class by class.
+"""Word classes: fading is measured class by class.
 
-A word is compared as a whole. Identifiers (URL, e-mail address, path, dotted or snake_case name) and numbers with their
-separators are one word, hyphenated words are several, and in scripts without blanks a word is one character.
-Punctuation, symbols and gaps are not words. The rules look at the text alone and at nothing that decides what fades.
+Words are compared as a whole. Identifiers (URL, e-mail address, path, dotted or snake_case name) and numbers with their
+separators are one word, hyphenated words are several, and in scripts without spaces a word is one character.
+Punctuation, symbols and gaps are not words. The rules depend on the text alone and share nothing with the code that
+decides what fades.
 """
 
 import re
@@ -15,9 +16,9 @@ from foxing.encoder.contract import UNREADABLE
 
 from .word_lists import ENGLISH, LANGUAGES, EnglishWords, LanguageWords, english_words
 
-RARE_LETTERS = 4  # a word with fewer letters is never rare
-COMMON_WORDS = 150  # of English, by occurrences
-RARE_MESSAGES_SHARE = 0.0005  # a rare word occurs in at most this share of the English training messages
+RARE_LETTERS = 4  # minimum letters of a rare word
+COMMON_WORDS = 150  # number of common English words, by frequency
+RARE_MESSAGES_SHARE = 0.0005  # maximum share of the English training messages that contain a rare word
 
 #: Characters that join the parts of one word.
 JOINERS = frozenset("'’._@:/+~-")
@@ -38,9 +39,9 @@ _AFTER_URL = ".,;:!?'\"’”)]}"
 _PLAIN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _SEPARATOR = re.compile(r"[:/+~-]")
 _IDENTIFIER = re.compile(r"[_@]|://|/.*[/.]|\./")
-#: Letters and digits mixed, as in a hash, a UUID or a key.
+#: Mixed letters and digits, as in a hash, a UUID or a key.
 _OPAQUE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w-]{7,}", re.DOTALL)
-#: A number with its unit, a time or a numeric date.
+#: Number with its unit, time or numeric date.
 _QUANTITY = re.compile(r"[\d.,:/+~-]+[^\W\d_]{0,4}")
 _CAMEL_CASE = re.compile(r"[a-z][A-Z]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
@@ -57,34 +58,34 @@ _NUMERIC_DATES = (
 )
 _DAY = r"\d{1,2}(?:st|nd|rd|th|er|\.)?"
 _YEAR = r"(?:19|20)\d\d"
-_IN_DATES = frozenset(("of", "the", "de"))  # words inside a date that are not part of what it says
+_IN_DATES = frozenset(("of", "the", "de"))  # words inside a date that carry no information
 
 _SENTENCE_END = re.compile(r"[.!?…:。！？\n|>]|,\s*[\"“«„]")
 _TITLES = frozenset(("mr", "mrs", "ms", "dr", "prof", "st"))
 
 
 class WordClass(StrEnum):
-    """What a word is. Each word has the first class that applies, in this order."""
+    """Class of a word. The first class that applies counts, in this order."""
 
-    #: Not, no, never, n't, without, and their like.
+    #: Not, no, never, n't, without and similar words.
     NEGATION = "negations"
     #: Dates, years from 1900 to 2099, times, months and weekdays.
     DATE = "dates"
-    #: Holds a digit and is not a date.
+    #: Words with a digit that are not dates.
     NUMBER = "numbers"
-    #: Capitalised inside a sentence; not told apart from nouns in German. In Korean, Japanese and Chinese, capitalised
-    #: and in Latin script.
+    #: Capitalised words inside a sentence; not used for German, where nouns are capitalised too. In Korean, Japanese
+    #: and Chinese, capitalised words in Latin script.
     NAME = "names"
-    #: An identifier, or an English word of `RARE_LETTERS` letters that few of the training messages hold.
+    #: Identifiers, and English words of at least `RARE_LETTERS` letters that occur in few training messages.
     RARE = "rare_words"
-    #: One of the `COMMON_WORDS` most frequent words of English.
+    #: The `COMMON_WORDS` most frequent English words.
     COMMON = "common_words"
-    #: All others.
+    #: All other words.
     CONTENT = "content_words"
 
 
 class ClassedWord(NamedTuple):
-    """A word and its range of characters, half open."""
+    """Word with its half-open range of characters."""
 
     text: str
     start: int
@@ -92,33 +93,33 @@ class ClassedWord(NamedTuple):
 
 
 def words_of(text: str) -> list[ClassedWord]:
-    """The words of `text` in order."""
+    """Returns the words of `text` in order."""
     return [word for chunk in _CHUNK.finditer(text) for word in _words_of_chunk(chunk[0], chunk.start())]
 
 
 def is_plain(word: str) -> bool:
-    """Whether a word consists of letters and inner apostrophes, and is not camelCase."""
+    """Returns whether a word consists of letters and inner apostrophes, and is not camelCase."""
     return _PLAIN.fullmatch(word) is not None and not _CAMEL_CASE.search(word)
 
 
 def is_identifier(word: str) -> bool:
-    """Whether a word is a URL, an address, a path, a dotted, snake_case or camelCase name, or mixes letters and digits,
-    as a hash or a UUID does. Numbers with their units and numeric dates are not identifiers."""
+    """Returns whether a word is a URL, an address, a path, a dotted, snake_case or camelCase name, or mixes letters and
+    digits, like a hash or a UUID. Numbers with units and numeric dates are not identifiers."""
     if _QUANTITY.fullmatch(word):
         return False
     return _is_named_identifier(word) or _OPAQUE.fullmatch(word) is not None
 
 
 def lower_case(word: str) -> str:
-    """The form in which words are listed."""
+    """Returns a word in the form of the word lists: in lower case, with ' as the apostrophe."""
     return word.lower().replace("’", "'")
 
 
 def classify(
     text: str, words: Sequence[ClassedWord], language: str, lists: EnglishWords | None = None
 ) -> list[WordClass]:
-    """The class of each of the words of `text`. `language`: as in `LANGUAGES`. `lists`: of English, by default those of
-    the package."""
+    """Returns the class of each of `words`, the words of `text`. `language`: key of `LANGUAGES`; `lists`: English word
+    lists, by default those of the package."""
     known = LANGUAGES.get(language, LanguageWords())
     english = (lists or english_words()) if language == ENGLISH else None
     dated, negated = _marked(text, _dates(language)), _marked(text, known.negation_pattern)
@@ -143,7 +144,7 @@ def classify(
 
 
 def _words_of_chunk(chunk: str, start: int) -> Iterator[ClassedWord]:
-    """The words of a run of characters without blanks. Plain words joined by punctuation are several."""
+    """Yields the words of a chunk without blanks. Plain words joined by punctuation are separate words."""
     if "://" in chunk:
         chunk = chunk.rstrip(_AFTER_URL)
     if _IDENTIFIER.search(chunk) or any(character.isdigit() for character in chunk):
@@ -161,14 +162,14 @@ def _words_of_chunk(chunk: str, start: int) -> Iterator[ClassedWord]:
 
 
 def _readable(word: str, start: int) -> Iterator[ClassedWord]:
-    """The word, unless no letter or digit of it can be read."""
+    """Yields the word, unless all of its letters and digits are unreadable."""
     if word.strip(f"_{_UNREADABLE}"):
         yield ClassedWord(word, start, start + len(word))
 
 
 @lru_cache
 def _dates(language: str) -> str:
-    """The pattern of dates in a language."""
+    """Returns the pattern of dates in a language."""
     known = LANGUAGES.get(language, LanguageWords())
     patterns = [_NUMERIC_DATES, known.date_pattern]
     always = "|".join((*known.months, *known.weekdays))
@@ -181,7 +182,7 @@ def _dates(language: str) -> str:
 
 
 def _marked(text: str, pattern: str) -> bytearray:
-    """A 1 for each character of `text` that `pattern` matches, whatever its case, else 0."""
+    """Returns, for each character of `text`, 1 if `pattern` matches it, ignoring case, else 0."""
     marks = bytearray(len(text))
     if pattern:
         for match in re.finditer(pattern, text, re.IGNORECASE):
@@ -190,7 +191,7 @@ def _marked(text: str, pattern: str) -> bytearray:
 
 
 def _inside_sentences(text: str, words: Sequence[ClassedWord]) -> list[bool]:
-    """Whether each word has another of its sentence before it."""
+    """Returns, for each word, whether another word of its sentence precedes it."""
     inside = []
     before: ClassedWord | None = None
     for word in words:
@@ -224,7 +225,7 @@ def _is_name(word: str, inside: bool, known: LanguageWords, english: EnglishWord
 
 
 def _by_frequency(word: str, listed: str, english: EnglishWords | None) -> WordClass:
-    """The class of a word that the other rules leave."""
+    """Returns the class of a word to which no other rule applies."""
     if _is_named_identifier(word):
         return WordClass.RARE
     if english is None:

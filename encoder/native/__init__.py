@@ -1,1 +1,1 @@
-"""The native codec: a small network trained for this project, with its weights in the package."""
+"""Native codec: a small network trained for this project, with its weights in the package."""

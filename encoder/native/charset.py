@@ -1,10 +1,10 @@
-"""The characters that the native codec reads, loaded from `data/charset.json`.
+"""Charset: the characters that the native codec reads, loaded from `data/charset.json`.
 
 A pair of cells holds one full-width character or two narrow ones. Both kinds are split into lists by frequency, so that
 the softmax over a long list of rare characters is computed only where one of them occurs; Hangul syllables are three
-jamo and need no list. Of several signs with the same glyph (the dashes – ‒ −) the charset reads one and the typesetter
-escapes the others; of letters (Latin A, Greek Α, Cyrillic А) it reads what `foxing.renderer.Confusables` decides.
-`python -m training.native.build_charset` builds a charset.
+jamo and need no list. Of several symbols with the same glyph (the dashes – ‒ −) the charset contains one, and the
+typesetter escapes the others; letters with the same glyph (Latin A, Greek Α, Cyrillic А) are resolved by
+`foxing.renderer.Confusables`. `python -m training.native.build_charset` builds a charset.
 """
 
 import json
@@ -28,32 +28,32 @@ CHARSET_PATH = Path(__file__).parent / "data" / "charset.json"
 HANGUL_FIRST, HANGUL_LAST = 0xAC00, 0xD7A3
 N_LEAD, N_VOWEL, N_TAIL = 19, 21, 28
 
-#: Letters treated as signs because more frequent letters share their glyphs: archaic Greek, Macedonian dze, eth.
+#: Letters treated as symbols because more frequent letters share their glyphs: archaic Greek, Macedonian dze, eth.
 INFREQUENT_LETTERS = "\u03f9\u03f2\u037f\u03f3\u03fa\u0376\u037b\u03fd\u0405\u0455\u00d0"
 
 _TABLE_SIZE = 0x110000
 
 
 class Shapes(NamedTuple):
-    """The glyphs of narrow characters, int64 each."""
+    """Lookup tables between narrow characters and glyphs, int64 each."""
 
-    #: [common]: number of the glyph of each common character.
+    #: [common]: glyph number of each common character.
     of_common: Tensor
-    #: [rare]: number of the glyph of each rare character.
+    #: [rare]: glyph number of each rare character.
     of_rare: Tensor
-    #: [glyphs]: class of a character with that glyph, `rare_class` if none is common.
+    #: [glyphs]: class of a character with the glyph; `rare_class` if none of them is common.
     symbol: Tensor
     #: [glyphs]: index of that character in `rare`; 0 if it is common.
     rare: Tensor
 
     def to(self, device: torch.device) -> "Shapes":
-        """The same tables on `device`."""
+        """Returns the tables on `device`."""
         return Shapes(*(table.to(device) for table in self))
 
 
 @dataclass(frozen=True)
 class Charset:
-    """The characters of a network, by list."""
+    """Characters of a network, by list."""
 
     #: Narrow characters with a class of their own.
     common: str
@@ -61,9 +61,9 @@ class Charset:
     rare: str
     #: Full-width characters with a class of their own, without Hangul.
     wide: str
-    #: All other full-width characters.
+    #: All other full-width characters, without Hangul.
     rare_wide: str
-    #: Those of `wide` that make up most texts.
+    #: The most frequent characters of `wide`, for the first lookup.
     frequent_wide: str = ""
 
     @property
@@ -74,18 +74,22 @@ class Charset:
 
     @property
     def rare_class(self) -> int:
+        """Cell class of rare narrow characters."""
         return len(self.common)
 
     @property
     def wide_class(self) -> int:
+        """Cell class of full-width characters other than Hangul."""
         return len(self.common) + 1
 
     @property
     def hangul_class(self) -> int:
+        """Cell class of Hangul syllables."""
         return len(self.common) + 2
 
     @property
     def unreadable_class(self) -> int:
+        """Cell class of unreadable cells."""
         return len(self.common) + 3
 
     @property
@@ -95,39 +99,40 @@ class Charset:
 
     @property
     def rare_wide_class(self) -> int:
+        """Class of the characters in `rare_wide`."""
         return len(self.wide)
 
     @property
     def n_frequent_wide(self) -> int:
-        """Number of classes of the first look-up of a full-width character: `frequent_wide`, then
+        """Number of classes of the first lookup of a full-width character: `frequent_wide`, then
         `infrequent_wide_class`."""
         return len(self.frequent_wide) + 1
 
     @property
     def infrequent_wide_class(self) -> int:
+        """Class of all other full-width characters in the first lookup."""
         return len(self.frequent_wide)
 
     @cached_property
     def characters(self) -> str:
-        """All characters, Hangul included, as the repertoire of a typesetter; without the signs that look like another
-        character."""
+        """All characters, Hangul included, for the repertoire of a typesetter; without the keys of `look_alikes`."""
         hangul = "".join(map(chr, range(HANGUL_FIRST, HANGUL_LAST + 1)))
         return self._narrow + self.wide + self.rare_wide + hangul
 
     @cached_property
     def repertoire(self) -> Repertoire:
-        """What a typesetter may put on a page for this charset."""
+        """Repertoire of a typesetter for this charset."""
         return Repertoire(self.characters, confusables=True)
 
     @cached_property
     def confusables(self) -> Confusables:
-        """The rule that decides between `characters` with the same glyph."""
+        """Rule that resolves `characters` with the same glyph."""
         assert self.repertoire.confusables is not None
         return self.repertoire.confusables
 
     @cached_property
     def distinct_narrow(self) -> str:
-        """The narrow characters that can be identified from their glyph alone."""
+        """Narrow characters, one for each glyph."""
         return distinct_glyphs(self._narrow)
 
     @property
@@ -136,18 +141,18 @@ class Charset:
 
     @cached_property
     def full_width_signs(self) -> str:
-        """The full-width characters that are neither ideographs nor Hangul: kana, emoji and others."""
+        """Full-width characters that are neither ideographs nor Hangul: kana, emoji and others."""
         return "".join(c for c in self.wide + self.rare_wide if not "\u4e00" <= c <= "\u9fff")
 
     @cached_property
     def look_alikes(self) -> dict[str, str]:
-        """Narrow characters that are not in `characters` → the one that is read instead."""
+        """Narrow characters that are not in `characters` → look-alike that is read instead."""
         return look_alikes(self.common, self.rare)
 
     @cached_property
     def cell_class(self) -> npt.NDArray[np.int16]:
-        """int16 [0x110000]: cell value → class of the cell. Blank cells and tails have the class of a space; -1 for
-        characters outside the charset."""
+        """int16 [0x110000]: cell value → cell class. Blank cells and tails have the class of the space; characters
+        outside the charset have -1."""
         table = np.full(_TABLE_SIZE, -1, dtype=np.int16)
         table[HANGUL_FIRST : HANGUL_LAST + 1] = self.hangul_class
         table[_points(self.common)] = np.arange(len(self.common))
@@ -187,7 +192,7 @@ class Charset:
 
     @cached_property
     def shapes(self) -> "Shapes":
-        """The narrow characters by glyph."""
+        """Narrow characters by glyph."""
         glyph = load_atlas().glyph[_points(self.common + self.rare)]
         _, first, shape = np.unique(glyph, return_index=True, return_inverse=True)
         of_common, of_rare = np.split(shape, [len(self.common)])
@@ -195,7 +200,7 @@ class Charset:
         return Shapes(*(torch.from_numpy(table.astype(np.int64)) for table in (of_common, of_rare, symbol, rare)))
 
     def to_dict(self) -> dict[str, str]:
-        """The fields as stored in weights and in `charset.json`, where `frequent_wide` is named "often"."""
+        """Returns the fields as stored in weights and in `charset.json`, where `frequent_wide` is named "often"."""
         return {
             "common": self.common,
             "rare": self.rare,
@@ -206,7 +211,7 @@ class Charset:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, str]) -> Self:
-        """The inverse of `to_dict`. Raises `TypeError` for unknown or missing fields."""
+        """Inverts `to_dict`. Raises `TypeError` for unknown or missing fields."""
         names = {"often": "frequent_wide"}
         return cls(**{names.get(name, name): characters for name, characters in fields.items()})
 
@@ -216,13 +221,12 @@ def _points(characters: str) -> list[int]:
 
 
 def load_charset(path: Path = CHARSET_PATH) -> Charset:
-    """The charset of the released weights, or the one stored in `path`."""
+    """Loads the charset in `path`, by default that of the released weights."""
     return Charset.from_dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def distinct_glyphs(characters: str) -> str:
-    """`characters` without those that have the same glyph as an earlier one, such as Greek Α and Cyrillic А after
-    Latin A."""
+    """Returns `characters` without those that share a glyph with an earlier one, such as Greek Α after Latin A."""
     atlas = load_atlas()
     first: dict[bytes, str] = {}
     for character in characters:
@@ -231,8 +235,9 @@ def distinct_glyphs(characters: str) -> str:
 
 
 def look_alikes(common: str, rare: str) -> dict[str, str]:
-    """Signs and infrequent letters with the glyph of another character → the character that is read instead: a letter
-    if there is one, otherwise one of `common` before one of `rare`, technical and modifier characters last."""
+    """Returns symbols and infrequent letters that share a glyph with another character → the character that is read
+    instead: a letter if there is one, otherwise a character of `common` before one of `rare`, technical and modifier
+    characters last."""
     atlas = load_atlas()
     by_glyph: dict[bytes, list[str]] = {}
     for character in common + rare:
@@ -246,10 +251,10 @@ def look_alikes(common: str, rare: str) -> dict[str, str]:
 
 
 def _is_special(character: str) -> bool:
-    """Whether this is a miscellaneous technical sign or a modifier letter."""
+    """Returns whether a character is a miscellaneous technical symbol or a modifier letter."""
     return "\u2300" <= character <= "\u23ff" or unicodedata.category(character) == "Lm"
 
 
 def _is_letter(character: str) -> bool:
-    """Whether this is a letter that look-alikes of other scripts are told apart from by the rest of the word."""
+    """Returns whether a character is a letter whose script is resolved by the rest of the word."""
     return script_of(character) >= 0 and character not in INFREQUENT_LETTERS

@@ -1,4 +1,4 @@
-"""The native codec, behind the codec contract."""
+"""Native codec: implementation of the codec contract."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ BATCH_PAGES = 8
 
 
 class NativeCodec:
-    """See `foxing.encoder.Codec`. Encodes in batches of `BATCH_PAGES`; safe to share between threads."""
+    """See `foxing.encoder.Codec`. Encodes in batches of `BATCH_PAGES`. Thread-safe."""
 
     name = NAME
     layout = DENSE_PAGE
@@ -53,7 +53,7 @@ class NativeCodec:
 
     @classmethod
     def load(cls, path: Path = WEIGHTS_PATH, device: str = "auto") -> "NativeCodec":
-        """The codec with the weights in `path`, on `device`. Raises `CodecError`."""
+        """Loads the weights in `path` to `device`. Raises `CodecError`."""
         chosen = pick_device(device)
         model, charset, prior, info = load_weights(path)
         model.eval().requires_grad_(False).to(chosen)
@@ -78,7 +78,7 @@ class NativeCodec:
         return [result[i] for i in range(len(images))]
 
     def _check_tier(self, tier: str) -> None:
-        """Raises `CodecError` for a tier that there is not."""
+        """Raises `CodecError` for an unknown tier."""
         if tier not in self.tiers:
             raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")
 
@@ -93,8 +93,8 @@ class NativeCodec:
                 )
 
     def cost(self, cells: Cells, tier: str) -> npt.NDArray[np.float32]:
-        """See `foxing.encoder.CostableCodec`. With the bits of confidences; a full-width character takes its bits in
-        its left cell."""
+        """See `foxing.encoder.CostableCodec`. Costs include the confidences; that of a full-width character is in its
+        left cell."""
         self._check_tier(tier)
         narrow, wide = CONFIDENCE_COST_FACTORS.get(tier, (1.0, 1.0))
         costs = self._streams.cost(cells) * np.float32(narrow)
@@ -107,7 +107,7 @@ class NativeCodec:
 
 
 def batch_equal(heights: Sequence[int]) -> Iterator[list[int]]:
-    """Positions in `heights` in batches of equal ones, at most `BATCH_PAGES` each."""
+    """Yields batches of at most `BATCH_PAGES` positions with equal `heights`."""
     groups: dict[int, list[int]] = defaultdict(list)
     for position, height in enumerate(heights):
         groups[height].append(position)

@@ -1,4 +1,4 @@
-"""Scaling of the native codec's confidences: from which a cell is certain, and below which a character is flagged."""
+"""Confidence calibration of the native codec: temperatures, thresholds of certain cells and flag thresholds by tier."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,14 +7,14 @@ from typing import TypedDict
 from .entropy.confidence import CERTAIN_FROM
 
 DEFAULT_FLAG_BELOW = 0.8
-#: Tier → bits of a narrow and of a full-width cell together with those of its confidence, in bits of the cell alone.
-#: Measured on English, Japanese and Chinese chats that had faded to the tier. Below 1 where nearly all cells are
-#: certain: costs are rounded, and a little too high.
+#: Tier → factors for a narrow and a full-width cell from the cost of its symbol to that of symbol and confidence.
+#: Measured on English, Japanese and Chinese chats faded to the tier. Below 1 if nearly all cells are certain, because
+#: costs are rounded up slightly.
 CONFIDENCE_COST_FACTORS = {"tiny": (0.985, 1.0), "micro": (1.075, 1.45)}
 
 
 class ConfidenceScalingInfo(TypedDict, total=False):
-    """A `ConfidenceScaling` as stored in the weights file."""
+    """`ConfidenceScaling` as stored in the weights file."""
 
     temperature: Mapping[str, float]
     certain_from: Mapping[str, float]
@@ -23,31 +23,34 @@ class ConfidenceScalingInfo(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class ConfidenceScaling:
-    """Measured values by tier. Where one was not measured, a default applies."""
+    """Calibrated values by tier; a default applies to tiers without one."""
 
-    #: The encoder's logits are divided by this before they become confidences.
+    #: Softmax temperature by which the encoder's logits are divided.
     temperatures: Mapping[str, float] = field(default_factory=dict)
-    #: A character whose confidence is below this is flagged; no more than `certainties`.
+    #: Confidence below which a character is flagged; not above `certainties`.
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    #: A cell whose confidence is at least this is certain: the stream holds no more about it.
+    #: Confidence from which a cell is certain: the stream stores no further detail.
     certainties: Mapping[str, float] = field(default_factory=dict)
 
     def temperature(self, tier: str) -> float:
+        """Returns the softmax temperature of a tier, 1 by default."""
         return self.temperatures.get(tier, 1.0)
 
     def flag_below(self, tier: str) -> float:
+        """Returns the confidence below which characters of a tier are flagged."""
         return self.thresholds.get(tier, DEFAULT_FLAG_BELOW)
 
     def certain_from(self, tier: str) -> float:
+        """Returns the confidence from which cells of a tier are certain."""
         return self.certainties.get(tier, CERTAIN_FROM)
 
     @classmethod
     def from_info(cls, info: ConfidenceScalingInfo) -> "ConfidenceScaling":
-        """The values stored in a weights file."""
+        """Returns the values stored in a weights file."""
         return cls(info.get("temperature", {}), info.get("flag_below", {}), info.get("certain_from", {}))
 
     def to_info(self) -> ConfidenceScalingInfo:
-        """The inverse of `from_info`."""
+        """Inverts `from_info`."""
         return {
             "temperature": self.temperatures,
             "flag_below": self.thresholds,

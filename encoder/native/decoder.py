@@ -1,4 +1,4 @@
-"""Decodes vision tokens to cells with a confidence. This half of the native codec needs no encoder."""
+"""Decoder of the native codec: vision tokens → cells with a confidence. It does not need the encoder network."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,16 +25,16 @@ NAME = "native"
 
 
 class DecodedPage(NamedTuple):
-    """A decoded page, [rows, 160] each."""
+    """Decoded page, [rows, 160] each."""
 
-    #: uint32: values as in `foxing.renderer.Page`; `GAP_MARK` where the page was cut.
+    #: uint32: values as in `foxing.renderer.Page`; `GAP_MARK` where the stream was cut.
     cells: Cells
     #: float32 in [0, 1]; 0 for unreadable cells, 1 for a gap.
     confidence: npt.NDArray[np.float32]
 
 
 class PageStreams:
-    """Writes and reads the streams of pages. Safe to share between threads."""
+    """Writer and reader of page streams. Thread-safe."""
 
     def __init__(self, prior: PriorTables, charset: Charset) -> None:
         self.alphabet = Alphabet(charset)
@@ -44,19 +44,20 @@ class PageStreams:
     def write(
         self, grid: SymbolGrid, confidence: npt.NDArray[np.float32], capacity: int, certain_from: float = CERTAIN_FROM
     ) -> bytes:
-        """The stream of a page, [rows, 160] each, cut if it takes more than `capacity` bytes. Cells with a confidence
-        of `certain_from` or more are certain."""
+        """Writes the stream of a page, [rows, 160] each, cut if it exceeds `capacity` bytes. Cells with a confidence of
+        at least `certain_from` are certain."""
         return write_stream(self.kernel, grid, confidence, capacity, certain_from)
 
     def cost(self, cells: Cells) -> npt.NDArray[np.float32]:
-        """float32, shape of `cells`: the bits that each cell of a page takes; a full-width character takes them in its
-        left cell."""
+        """Returns the cost in bits of each cell of a page: float32 of the shape of `cells`. The cost of a full-width
+        character is in its left cell."""
         symbols, rare = (part.reshape(-1).astype(np.uint16) for part in self.alphabet.symbols(cells))
         bits = self.kernel.costs(symbols, rare).reshape(cells.shape) * np.float32(1 / 16)
         return bits.astype(np.float32, copy=False)
 
     def read(self, data: bytes, max_rows: int = DENSE_PAGE.rows) -> DecodedPage:
-        """The page in a stream, up to `max_rows` rows. Raises `TokensError` for bytes that `write` does not write."""
+        """Reads the page in a stream, up to `max_rows` rows. Raises `TokensError` for bytes that `write` cannot
+        produce."""
         page = read_stream(self.kernel, data, max_rows)
         cells = self.alphabet.cells(*page.grid)
         confidence = np.where(cells == UNREADABLE, np.float32(0), page.confidence)
@@ -66,18 +67,18 @@ class PageStreams:
 
 
 class TokenDecoder:
-    """Decodes the vision tokens of one set of weights. Safe to share between threads."""
+    """Decoder of the vision tokens of one set of weights. Thread-safe."""
 
     def __init__(self, streams: PageStreams, weights: str, calibration: ConfidenceScaling, dims: NativeDims) -> None:
-        """`weights`: their digest."""
+        """`weights`: digest of the weights file."""
         self.streams = streams
         self.weights = weights
         self.calibration = calibration
         self.dims = dims
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """One `Reading` for each page, in order, up to the head that is wanted of it; tiers may be mixed. Raises
-        `TokensError` for tokens of another codec, of other weights, or that these weights do not write."""
+        """Decodes pages in order, each up to its requested head; tiers may be mixed. Raises `TokensError` for tokens of
+        another codec, of other weights, or that these weights cannot produce."""
         for item in tokens:
             self._check(item)
         return map_parallel(self._read, tokens)
@@ -92,7 +93,7 @@ class TokenDecoder:
     def _check(self, tokens: VisionTokens) -> None:
         """Raises `TokensError` if these weights did not write `tokens`."""
         if tokens.codec != NAME:
-            raise TokensError(f"these tokens were written by the codec '{tokens.codec}', this is '{NAME}'")
+            raise TokensError(f"these tokens were written by the codec '{tokens.codec}', not by '{NAME}'")
         if tokens.weights != self.weights:
             raise TokensError(
                 f"these tokens were written by the weights {tokens.weights}, which this version does not have (it has "

@@ -1,8 +1,8 @@
 """Thread pools that run one page or stream per thread.
 
-By default the arithmetic libraries split every product over threads of their own, which busy-wait for each other:
-on a loaded machine, hundreds of small products then take seconds. Here each thread has its own part of the work, and
-its products are not split.
+By default the linear algebra libraries split every matrix product over their own threads, which busy-wait for each
+other: on a loaded machine, hundreds of small products then take seconds. Here each thread processes its own part, and
+products are not split.
 """
 
 import os
@@ -17,7 +17,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 
 WORKERS = min(8, os.cpu_count() or 1)
-YIELD_S = 0.5  # how long a page that is to be encoded makes way for pages that are decoded
+YIELD_S = 0.5  # maximum time for which encoding a page waits for decoding calls
 
 _Part = TypeVar("_Part")
 _Result = TypeVar("_Result")
@@ -26,10 +26,11 @@ _Result = TypeVar("_Result")
 def map_parallel(
     work: Callable[[_Part], _Result], parts: Sequence[_Part], *, deferrable: bool = False
 ) -> list[_Result]:
-    """`work(part)` for each part, in order, one thread per core. `work` must not call `map_parallel` itself.
+    """Returns `work(part)` for each part, in order, with one thread per core. `work` must not call `map_parallel`
+    itself.
 
-    `deferrable`: each part waits for up to `YIELD_S` until no other call is in progress. Recalls wait for pages that
-    are decoded, nobody for those that a worker encodes.
+    `deferrable`: each part waits up to `YIELD_S` until no call that is not deferrable is in progress. Recalls wait for
+    decoding, whereas encoding runs in the background.
     """
     if deferrable:
         return list(_workers("encode").map(lambda part: _deferred(work, part), parts))
@@ -43,7 +44,7 @@ def _deferred(work: Callable[[_Part], _Result], part: _Part) -> _Result:
 
 
 class _InProgress:
-    """Counts the calls that are in progress and not deferrable."""
+    """Counter of the calls in progress that are not deferrable."""
 
     def __init__(self) -> None:
         self._calls = 0
@@ -61,7 +62,7 @@ class _InProgress:
                 self._ended.notify_all()
 
     def wait(self, seconds: float) -> None:
-        """Waits until there is none, for at most `seconds`."""
+        """Waits until no such call is in progress, for at most `seconds`."""
         with self._ended:
             self._ended.wait_for(lambda: not self._calls, seconds)
 
@@ -77,8 +78,8 @@ def _workers(purpose: str) -> ThreadPoolExecutor:
 
 
 def _use_one_thread() -> None:
-    """Stops splitting the products of this thread. OpenMP keeps the limit per thread, so others are unaffected."""
-    torch.get_num_threads()  # makes torch set up this thread now; later it would override the limit
+    """Disables splitting of products in this thread. The OpenMP limit is per thread, so others are unaffected."""
+    torch.get_num_threads()  # torch sets up the thread on first use, which would later override the limit
     _openmp().limit(limits=1)
 
 

@@ -1,4 +1,4 @@
-"""The plug-in of the codec `native`."""
+"""Plug-in of the codec `native`."""
 
 from foxing.encoder.contract import Codec
 from foxing.encoder.plugin import CodecOptions, CodecPlugin
@@ -7,7 +7,7 @@ NAME = "native"
 
 
 class NativeOptions(CodecOptions):
-    """Options of the codec `native`: there are none."""
+    """Options of the codec `native`, which has none."""
 
 
 def _load(device: str, options: NativeOptions) -> Codec:
@@ -18,7 +18,7 @@ def _load(device: str, options: NativeOptions) -> Codec:
 
 PLUGIN = CodecPlugin(
     NAME,
-    "Foxing's own small codec, weights included: dense pages, every tier, fast enough on two CPU cores.",
+    "Small built-in codec, weights included: dense pages, every tier, fast enough on two CPU cores.",
     _load,
     NativeOptions,
     bundled=True,

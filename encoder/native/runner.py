@@ -1,4 +1,4 @@
-"""Runs the network of the native codec over batches of page images."""
+"""Inference of the native codec's network on batches of page images."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -27,34 +27,34 @@ _Result = TypeVar("_Result")
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device computes in it, float32 elsewhere."""
+    """Returns bfloat16 if the device supports it natively, else float32."""
     if device.type == "cpu" and not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return torch.float32
     return torch.bfloat16
 
 
 def to_pixels(images: Sequence[Image]) -> Tensor:
-    """uint8 [B, 1, H, W], paper 255, from images of mode "L" and one size."""
+    """Stacks images of mode "L" and equal size to uint8 [B, 1, H, W], paper 255."""
     return torch.from_numpy(np.stack([np.asarray(image, dtype=np.uint8) for image in images])).unsqueeze(1)
 
 
 @dataclass(frozen=True)
 class RecognizedPages:
-    """What the encoder recognised on pages, [B, rows, 160] each."""
+    """Recognition result of the encoder, [B, rows, 160] each."""
 
-    #: int64: the symbol of each cell, as in `entropy.alphabet`.
+    #: int64: symbol of each cell, as in `entropy.alphabet`.
     symbols: Symbols
     #: int64: index into the rare narrow characters; 0 elsewhere.
     rare: Symbols
-    #: uint32: the cells that `symbols` and `rare` stand for.
+    #: uint32: cells that `symbols` and `rare` encode.
     cells: Cells
     #: float32 in [0, 1]: probability that the cell is right.
     confidence: npt.NDArray[np.float32]
 
 
 class NetworkRunner:
-    """Runs a `NativeModel` over pages of one size. On a CPU, each page runs on a thread. Safe to share between
-    threads."""
+    """Inference with a `NativeModel` on pages of equal size. On a CPU, each page runs in its own thread.
+    Thread-safe."""
 
     def __init__(self, model: NativeModel, charset: Charset, prior: PriorTables) -> None:
         self.model = model
@@ -67,17 +67,19 @@ class NetworkRunner:
 
     @property
     def device(self) -> torch.device:
+        """Device of the model's parameters."""
         return next(self.model.parameters()).device
 
     def recognize(self, pixels: Tensor, tier: str, temperature: float = 1.0) -> RecognizedPages:
-        """What the encoder recognises in `pixels`, uint8 [B, 1, H, W], the image of a tier, paper 255. Logits are
-        divided by `temperature` before they become confidences."""
+        """Recognises pages in `pixels`, uint8 [B, 1, H, W], images of `tier`, paper 255. `temperature`: softmax
+        temperature of the confidences."""
         parts = self._by_page(lambda part: self._recognize(part, tier, temperature), pixels)
         fields = ((part.symbols, part.rare, part.cells, part.confidence) for part in parts)
         return RecognizedPages(*(np.concatenate(arrays) for arrays in zip(*fields, strict=True)))
 
     def encode(self, pixels: Tensor, tier: str, capacity: int, calibration: ConfidenceScaling) -> list[bytes]:
-        """The stream of each page, cut if it takes more than `capacity` bytes. `pixels`: as for `recognize`."""
+        """Recognises pages and returns their streams, each cut if it exceeds `capacity` bytes. `pixels`: as for
+        `recognize`."""
         temperature, certain_from = calibration.temperature(tier), calibration.certain_from(tier)
 
         def streams(part: Tensor) -> list[bytes]:
@@ -90,7 +92,7 @@ class NetworkRunner:
         return [stream for part in self._by_page(streams, pixels) for stream in part]
 
     def _by_page(self, work: Callable[[Tensor], _Result], pixels: Tensor) -> list[_Result]:
-        """`work` on each page, one per thread; on a GPU, on all pages at once."""
+        """Applies `work` to each page, one per thread; on a GPU, to all pages at once."""
         if self.device.type == "cpu" and len(pixels) > 1:
             return map_parallel(work, torch.split(pixels, 1), deferrable=True)
         return [work(pixels)]

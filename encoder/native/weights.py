@@ -1,4 +1,4 @@
-"""Weights of the native codec: one safetensors file that also holds its dimensions and charset."""
+"""Weights of the native codec: one safetensors file that also contains its dimensions and charset."""
 
 import hashlib
 import json
@@ -20,25 +20,25 @@ from .network.dims import NativeDims
 
 WEIGHTS_PATH = Path(__file__).parent / "data" / "native.safetensors"
 FORMAT = "foxing-native-3"
-PRIOR = "prior."  # begins the names of the prior's tables
-DIGEST_CHARACTERS = 12  # of the sha256 that names the weights in vision tokens
+PRIOR = "prior."  # prefix of the names of the prior's tables
+DIGEST_CHARACTERS = 12  # of the sha256 that identifies the weights in vision tokens
 
 
 class WeightsInfo(ConfidenceScalingInfo, total=False):
-    """What training and calibration record in a weights file."""
+    """Metadata that training and calibration record in a weights file."""
 
-    #: Steps of training.
+    #: Number of training steps.
     step: int
-    #: Mean of the held-out accuracies, without `micro`.
+    #: Mean held-out accuracy, without `micro`.
     score: float
     #: Held-out accuracy by "tier/text".
     held_out: dict[str, float]
 
 
 class LoadedWeights(NamedTuple):
-    """The contents of a weights file."""
+    """Contents of a weights file."""
 
-    #: In float32.
+    #: Network in float32.
     model: NativeModel
     charset: Charset
     prior: PriorTables
@@ -46,7 +46,7 @@ class LoadedWeights(NamedTuple):
 
 
 def save_weights(weights: LoadedWeights, path: Path, dtype: torch.dtype = torch.float32) -> None:
-    """Writes `path` atomically, with the network in `dtype`."""
+    """Writes the weights to `path` atomically, with the network in `dtype`."""
     model, charset, prior, info = weights
     tensors = {
         name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().contiguous()
@@ -65,7 +65,7 @@ def save_weights(weights: LoadedWeights, path: Path, dtype: torch.dtype = torch.
 
 
 def load_weights(path: Path = WEIGHTS_PATH) -> LoadedWeights:
-    """The model in `path` with its charset, prior and info. Strict: the file holds every tensor and no other.
+    """Loads a weights file strictly: it must contain every tensor and no other.
 
     Raises `CodecError` if the file is missing, damaged or of another format.
     """
@@ -100,7 +100,7 @@ def _to_float32(tensor: Tensor) -> Tensor:
 
 
 def weights_digest(path: Path = WEIGHTS_PATH) -> str:
-    """The first characters of the file's sha256, which name the weights in vision tokens."""
+    """Returns the first `DIGEST_CHARACTERS` of the file's sha256, which identify the weights in vision tokens."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):

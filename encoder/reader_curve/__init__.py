@@ -1,1 +1,1 @@
-"""Calibration: what a reader behind an endpoint reads of our own pages, by the size of cells, and what it bills."""
+"""Reader calibration: accuracy by cell size, and billed tokens, of a model behind an endpoint on sample pages."""

@@ -1,4 +1,4 @@
-"""Asking a model to read an image: request bodies and responses of OpenAI- and Anthropic-compatible endpoints."""
+"""Requests to read an image, and their responses, for OpenAI- and Anthropic-compatible endpoints."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -16,17 +16,17 @@ PROMPT = (
     "that mean nothing count as much as words. Write ▒ in place of a character that you cannot read. Answer with the "
     "text alone."
 )
-_ADVICE = "check that the model takes images, and remove or add fields with the option 'extra'"
-#: Ways to stop in which the model did not do what it was asked to.
+_ADVICE = "check that the model accepts images, and remove or add fields with the option 'extra'"
+#: Finish reasons of an answer that is not a transcription.
 _REFUSED = frozenset({"content_filter", "refusal", "error", "abort"})
 
 
 @dataclass(frozen=True)
 class ChatAnswer:
-    """What a model answered."""
+    """Answer of a model."""
 
     text: str
-    #: 0 if the endpoint does not say.
+    #: 0 if the endpoint does not report it.
     prompt_tokens: int = 0
     completion_tokens: int = 0
     #: Whether the model or a filter refused.
@@ -34,7 +34,7 @@ class ChatAnswer:
 
 
 def request_body(api: Api, model: str, png: bytes, max_tokens: int) -> dict[str, Any]:
-    """The body that asks for the text of an image."""
+    """Returns the request body that asks for the text of an image. `png`: a PNG file."""
     data = base64.b64encode(png).decode()
     content: list[dict[str, Any]]
     if api == "anthropic":
@@ -48,14 +48,14 @@ def request_body(api: Api, model: str, png: bytes, max_tokens: int) -> dict[str,
 
 
 def headers(api: Api, key: str | None) -> dict[str, str]:
-    """The headers that an endpoint wants."""
+    """Returns the authentication and version headers for an endpoint."""
     if api == "anthropic":
         return {"anthropic-version": ANTHROPIC_VERSION} | ({} if key is None else {"x-api-key": key})
     return {} if key is None else {"Authorization": f"Bearer {key}"}
 
 
 def _openai(document: Any) -> ChatAnswer:
-    """Raises `InvalidCompletion`."""
+    """Parses a chat completion. Raises `InvalidCompletion`."""
     try:
         choice = document["choices"][0]
         message, usage = choice["message"], document.get("usage") or {}
@@ -67,7 +67,7 @@ def _openai(document: Any) -> ChatAnswer:
 
 
 def _anthropic(document: Any) -> ChatAnswer:
-    """Raises `InvalidCompletion`."""
+    """Parses a message of the Anthropic API. Raises `InvalidCompletion`."""
     try:
         usage = document.get("usage") or {}
         prompt, completion = (token_count(usage.get(name) or 0) for name in ("input_tokens", "output_tokens"))
@@ -77,7 +77,7 @@ def _anthropic(document: Any) -> ChatAnswer:
 
 
 def _text(content: Any) -> str:
-    """The text of a message: a string, or the texts of its parts. Raises `TypeError`."""
+    """Returns the text of a message, which is a string or a list of parts. Raises `TypeError`."""
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list):
@@ -91,6 +91,6 @@ _PARSERS: Mapping[Api, tuple[str, Callable[[Any], ChatAnswer]]] = MappingProxyTy
 
 
 def call_of(api: Api) -> Call[ChatAnswer]:
-    """The call that takes `request_body`."""
+    """Returns the call for a request made by `request_body`."""
     path, parse = _PARSERS[api]
     return Call(path, parse, "chat completion" if api == "openai" else "message", _ADVICE)

@@ -1,4 +1,4 @@
-"""Running a calibration: what it will cost, asking for each page once, and the curve that comes out."""
+"""Calibration run: cost estimate, one request per page, and the resulting accuracy curve."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,26 +18,26 @@ from .journal import Journal
 from .sample_pages import SamplePage
 from .scores import Score, score
 
-#: How many tokens a model may write for each token of the page: letters that are misread take more of them.
+#: Maximum tokens of an answer: per text token of the page, and in addition. Misread letters take more tokens.
 TOKENS_PER_TOKEN, SPARE_TOKENS = 1.5, 64
 QUOTED_CHARS = 80
 
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices of a million tokens, in whatever currency."""
+    """Prices per million tokens, in any currency."""
 
     prompt: float = 0.0
     completion: float = 0.0
 
     def of(self, prompt_tokens: float, completion_tokens: float) -> float:
-        """The price of so many tokens."""
+        """Returns the price of the given numbers of tokens."""
         return (self.prompt * prompt_tokens + self.completion * completion_tokens) / 1e6
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Requests, and what they take."""
+    """Number of requests, with their tokens and price."""
 
     requests: int
     prompt_tokens: int
@@ -47,21 +47,21 @@ class Cost:
 
 @dataclass(frozen=True)
 class CellResult:
-    """How a reader reads cells of one size."""
+    """Accuracy and billing of a reader at one cell size."""
 
     cell: TypeSize
     pages: int
     score: Score
-    #: Tokens that the reader's formula says a page is billed, and the prompt tokens that the endpoint reported, without
-    #: those of the prompt's text; None if it reports none.
+    #: Mean tokens per page by the reader's billing formula.
     formula_tokens: float
+    #: Mean prompt tokens per page as reported by the endpoint, without the text of the prompt; None if not reported.
     reported_tokens: float | None
-    #: Text tokens that a page holds.
+    #: Mean text tokens on a page.
     text_tokens: float
 
     @property
     def type(self) -> TypeSize:
-        """The cell with what was measured."""
+        """Cell size with the measured accuracy, for a profile."""
         measured = {
             "exact": round(self.score.exact, 4),
             "identifiers": round(self.score.identifiers_exact, 4),
@@ -70,12 +70,12 @@ class CellResult:
         return self.cell.model_copy(update=measured)
 
 
-#: Called with pages done, all pages, and what has been spent in this run.
+#: Called with the pages done, the total, and the cost of this run so far.
 Advance = Callable[[int, int, Cost], None]
 
 
 class ReaderCurve:
-    """Sample pages, the endpoint that reads them, and the journal of its answers."""
+    """Calibration of a reader: sample pages, and the journal of the answers to them."""
 
     def __init__(self, pages: Sequence[SamplePage], journal: Journal, prices: Prices) -> None:
         self.pages = pages
@@ -89,11 +89,11 @@ class ReaderCurve:
         return [page for page in self.pages if page.key not in self.journal.answers]
 
     def expected_cost(self) -> Cost:
-        """What the pages that are left cost if the model writes what stands on them."""
+        """Returns the cost of the pending pages if the model transcribes them exactly."""
         return self._cost(self.pending, [page.text_tokens for page in self.pending])
 
     def max_cost(self) -> Cost:
-        """What they cost if the model writes as much as it may."""
+        """Returns the cost of the pending pages if every answer has the maximum length."""
         return self._cost(self.pending, [max_answer_tokens(page) for page in self.pending])
 
     def _cost(self, pages: Sequence[SamplePage], written: Iterable[int]) -> Cost:
@@ -102,13 +102,14 @@ class ReaderCurve:
         return Cost(len(pages), prompt, completion, self.prices.of(prompt, completion))
 
     def run(self, endpoint: Endpoint, api: Api, extra: dict[str, Any], advance: Advance) -> Cost:
-        """Asks for the pages that are left, one after the other, each written to the journal before the next. Returns
-        what was spent. Raises `ReadFailed` if the endpoint does not answer, and `CodecError` if it reads nothing."""
+        """Requests the pending pages one after another, and writes each answer to the journal before the next request.
+        Returns the cost. `extra`: fields to merge into each request; `advance`: progress callback. Raises `ReadFailed`
+        if the endpoint does not answer, and `CodecError` if the journal cannot be written."""
         self.journal.open()
         spent = Cost(0, 0, 0, 0.0)
-        left = self.pending
-        for done, page in enumerate(left):
-            advance(len(self.pages) - len(left) + done, len(self.pages), spent)
+        pending = self.pending
+        for done, page in enumerate(pending):
+            advance(len(self.pages) - len(pending) + done, len(self.pages), spent)
             body = merged(request_body(api, endpoint.options.model, page.image.png, max_answer_tokens(page)), extra)
             answer = endpoint.ask(call_of(api), body)
             self.journal.add(page.key, answer)
@@ -117,7 +118,7 @@ class ReaderCurve:
         return spent
 
     def _with(self, spent: Cost, page: SamplePage, answer: ChatAnswer) -> Cost:
-        """`spent` and an answer; tokens that the endpoint does not report are counted here."""
+        """Returns `spent` plus the cost of an answer; tokens that the endpoint does not report are estimated."""
         prompt = answer.prompt_tokens or page.image.tokens + self._prompt_tokens
         completion = answer.completion_tokens or count_text_tokens(answer.text)
         return Cost(
@@ -128,22 +129,22 @@ class ReaderCurve:
         )
 
     def results(self) -> list[CellResult]:
-        """A row for each size of cells, in the order of the pages. Raises `CodecError` if the model read nothing at
-        all, with the beginning of what it said."""
+        """Returns one result per cell size, in the order of the pages. Raises `CodecError`, which quotes the model, if
+        it read nothing at all."""
         answers = self.journal.answers
         if all(answers[page.key].refused or not answers[page.key].text.strip() for page in self.pages):
             refused = sum(answers[page.key].refused for page in self.pages)
             raise CodecError(
-                f"the model read none of {len(self.pages)} pages: it refused {refused} and answered nothing to the "
-                "others; check that it takes images, and remove the journal before you try again"
+                f"the model read none of {len(self.pages)} pages: it refused {refused} and returned no text for the "
+                "others; check that it accepts images, and remove the journal before you try again"
             )
         rows = [self._row(cell, list(pages)) for cell, pages in groupby(self.pages, lambda page: page.cell)]
         if not any(row.score.exact_sentences for row in rows):
             said = max((answers[page.key].text for page in self.pages[-1:]), key=len)
             raise CodecError(
-                "the model read not one sentence at any size; to the last page it answered: "
-                f"“{' '.join(said.split())[:QUOTED_CHARS]}”. Check that it takes images and that 'model' is the one "
-                "you mean, and remove the journal before you try again"
+                "the model read no sentence exactly at any cell size; its answer to the last page was "
+                f"“{' '.join(said.split())[:QUOTED_CHARS]}”. Check that it accepts images and that 'model' names the "
+                "intended model, and remove the journal before you try again"
             )
         return rows
 
@@ -162,5 +163,5 @@ class ReaderCurve:
 
 
 def max_answer_tokens(page: SamplePage) -> int:
-    """How many tokens a model may write about a page."""
+    """Returns the maximum number of tokens of an answer to a page."""
     return ceil(page.text_tokens * TOKENS_PER_TOKEN) + SPARE_TOKENS

@@ -1,4 +1,4 @@
-"""The journal of a calibration: one answer a line, so that a run that was killed continues where it was."""
+"""Journal of a calibration: one answer per line, so that an interrupted run resumes."""
 
 import json
 import os
@@ -12,20 +12,20 @@ from .chat import ChatAnswer
 
 
 class Journal:
-    """Answers in a file of JSON Lines, after a line that says what was asked: which reader, model and endpoint."""
+    """JSON Lines file of answers, after a line with the reader, the model and the endpoint."""
 
     def __init__(self, path: Path, asked: Mapping[str, str]) -> None:
-        """Reads the file, if it is there. Raises `CodecError` if it belongs to another calibration or cannot be
-        read."""
+        """Reads the file if it exists. `asked`: reader, model and endpoint. Raises `CodecError` if the file belongs to
+        another calibration or cannot be read."""
         self.path = path
         self._asked = dict(asked)
-        #: Key of a page → the answer.
+        #: Key of a page → answer.
         self.answers: dict[str, ChatAnswer] = {}
         try:
             lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
         except OSError as error:
             raise CodecError(f"the journal {path} cannot be read: {error}") from error
-        self._read(lines[:-1])  # what follows the last line break was cut off when the run was killed
+        self._read(lines[:-1])  # a last line without a line break was being written when the run was killed
 
     def _read(self, lines: list[bytes]) -> None:
         try:
@@ -43,12 +43,12 @@ class Journal:
             ) from error
 
     def add(self, page: str, answer: ChatAnswer) -> None:
-        """Writes an answer to the disk. Raises `CodecError`."""
+        """Appends the answer for a page and flushes it to disk. Raises `CodecError`."""
         self._write({"page": page} | asdict(answer))
         self.answers[page] = answer
 
     def open(self) -> None:
-        """Makes the file ready for answers; nothing that it holds is lost. Raises `CodecError`."""
+        """Prepares the file for appending: creates it, or removes an incomplete last line. Raises `CodecError`."""
         try:
             whole = self.path.read_bytes() if self.path.exists() else b""
             if not whole.endswith(b"\n"):

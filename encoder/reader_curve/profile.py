@@ -1,4 +1,4 @@
-"""The profile of a reader as a table of `foxing.toml`."""
+"""Reader profile as a table of `foxing.toml`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,8 @@ _HEAD = "# Written by foxing calibrate. Put it into foxing.toml.\n"
 
 
 def measured_reader(reader: Reader, name: str, types: Sequence[TypeSize], day: date, source: str) -> Reader:
-    """`reader` under a name, with the types as they were measured. `source`: what measured them."""
+    """Returns `reader` renamed to `name`, with measured type sizes. `day`, `source`: date and origin of the
+    measurement."""
     fields = reader.model_dump(exclude={"type", "type_date", "type_source"})
     title = reader.title if reader.name == name else name
     return Reader.model_validate(
@@ -20,7 +21,7 @@ def measured_reader(reader: Reader, name: str, types: Sequence[TypeSize], day: d
 
 
 def profile_table(reader: Reader) -> str:
-    """The table `[readers.NAME]` in TOML."""
+    """Returns the table `[readers.NAME]` in TOML."""
     fields = reader.model_dump(exclude={"name"}, exclude_none=True)
     lines = [f"{name} = {_value(value)}" for name, value in fields.items() if name != "type"]
     types = "".join(f"    {_value(each)},\n" for each in fields["type"])
@@ -40,5 +41,5 @@ def _value(value: Any) -> str:
 
 
 def _string(text: str) -> str:
-    """A basic string. JSON escapes as TOML does, but for DEL."""
+    """Returns a TOML basic string. JSON escapes as TOML does, except for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

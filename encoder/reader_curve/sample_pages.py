@@ -1,4 +1,4 @@
-"""Sample pages: English sentences and identifiers, laid out for a reader at a given size of cells."""
+"""Sample pages: English sentences and identifiers, laid out for a reader at a given cell size."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,10 @@ from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer import Entry, Typesetter
 from foxing.renderer.readers import PageImage, Reader, TypeSize, page_image, reader_layout
 
-#: Cells of the default grid, in px, smallest first.
+#: Default cell sizes (width, height) in px, smallest first.
 CELLS = ((5, 10), (6, 12), (7, 14), (8, 16), (9, 18), (10, 20), (12, 24), (14, 28), (16, 32), (20, 40))
 WORDS_PER_SENTENCE = 5
-#: One sentence of so many ends in an identifier, of so many hexadecimal digits.
+#: Every n-th sentence ends in an identifier; number of its hexadecimal digits.
 IDENTIFIER_EVERY, IDENTIFIER_DIGITS = 5, 12
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,35 +25,35 @@ Ranges = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class SamplePage:
-    """A page that a reader is to read."""
+    """Page for a reader to transcribe."""
 
     cell: TypeSize
-    #: Its number among those of this cell, from 0.
+    #: Number of the page among those of this cell size, from 0.
     number: int
     image: PageImage
-    #: What stands on it.
+    #: Text on the page.
     text: str
-    #: The sentences of `text` that hold no identifier, and the identifiers.
+    #: Ranges in `text` of the sentences without an identifier, and of the identifiers.
     sentences: Ranges
     identifiers: Ranges
 
     @property
     def key(self) -> str:
-        """Identifies the image."""
+        """Digest of the image, the key of the page in a journal."""
         return sha256(self.image.png).hexdigest()[:24]
 
     @property
     def text_tokens(self) -> int:
-        """Tokens of the text, which a reader writes."""
+        """Number of text tokens on the page."""
         return count_text_tokens(self.text)
 
 
 def sample_pages(
     reader: Reader, cells: Sequence[tuple[int, int]], count: int, rows: int | None = None
 ) -> list[SamplePage]:
-    """`count` pages for each size of cells, (width, height) in px, in the shape that suits the reader. `rows`: at most
-    so many on a page. Raises `ReaderProfileError` for a size of which the reader sees no whole image, or a reader that
-    sees none."""
+    """Returns `count` pages for each of `cells`, (width, height) in px, in the page shape for the reader. `rows`:
+    maximum rows of a page. Raises `ReaderProfileError` for a cell size at which the provider would scale down every
+    image, and for a reader that accepts no images."""
     return [
         page
         for width, height in cells
@@ -75,7 +75,7 @@ def _pages(reader: Reader, cell: TypeSize, count: int, rows: int | None) -> Iter
 
 
 def _sentences(seed: str, characters: int) -> Iterator[str]:
-    """Sentences of at least so many characters together; the same for the same seed."""
+    """Yields sentences with at least `characters` characters in total; the same for the same seed."""
     generator, words, written = random.Random(seed), _words(), 0
     number = 0
     while written < characters:
@@ -94,7 +94,7 @@ def _words() -> Sequence[str]:
 
 
 def _places(sentences: Sequence[str], stop: int) -> tuple[Ranges, Ranges]:
-    """Where the sentences without identifiers and the identifiers are that end before `stop`."""
+    """Returns the ranges of the sentences without identifiers, and of the identifiers, that end before `stop`."""
     whole: list[tuple[int, int]] = []
     identifiers: list[tuple[int, int]] = []
     start = 0

@@ -1,4 +1,4 @@
-"""How well a sample page was read."""
+"""Scores of answers to sample pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from rapidfuzz.distance import Levenshtein
 
 from .sample_pages import Ranges, SamplePage
 
-#: What a reader is asked to write in place of a character that it cannot read.
+#: Placeholder that the prompt asks for in place of an unreadable character.
 UNREAD = "▒"
-#: Marks of a page that stand for no character of the text.
+#: Control characters of a page, which are not part of the text.
 _MARKS = str.maketrans("", "", "▶◆¶")
 
 
@@ -22,10 +22,13 @@ class Score:
     exact_sentences: int = 0
     identifiers: int = 0
     exact_identifiers: int = 0
-    #: Characters without blanks; those read as others or invented, those said to be unread, and those left out.
+    #: Characters on the pages, without blanks.
     characters: int = 0
+    #: Characters that were substituted or inserted.
     silent_errors: int = 0
+    #: Characters that the reader marked as unreadable.
     unread: int = 0
+    #: Characters that were omitted.
     left_out: int = 0
 
     @property
@@ -40,7 +43,7 @@ class Score:
 
     @property
     def silent(self) -> float:
-        """Silent errors for each character, at most 1."""
+        """Silent errors per character, at most 1."""
         return min(1.0, self.silent_errors / self.characters) if self.characters else 0.0
 
     def __add__(self, other: Self) -> "Score":
@@ -48,7 +51,8 @@ class Score:
 
 
 def score(page: SamplePage, answer: str) -> Score:
-    """How well `answer` gives the text of a page. Blanks and line breaks do not count, nor do marks of the page."""
+    """Scores `answer` against the text of a page. Blanks, line breaks and control characters of the page are
+    ignored."""
     truth, place = _squeezed(page.text)
     read = "".join(answer.translate(_MARKS).split())
     wrong: set[int] = set()
@@ -69,7 +73,8 @@ def score(page: SamplePage, answer: str) -> Score:
 
 
 def _squeezed(text: str) -> tuple[str, Sequence[int]]:
-    """The text without blanks, and for each position in `text`, its end included, how many characters stand before."""
+    """Returns the text without blanks, and for each offset in `text`, its end included, the number of characters before
+    it that are not blank."""
     place = [0]
     for character in text:
         place.append(place[-1] + (not character.isspace()))

@@ -1,1 +1,1 @@
-"""The `remote` codec: stores pages as images, which a vision model behind an OpenAI-compatible endpoint reads."""
+"""Codec `remote`: stores pages as images, and reads them with a vision model behind an OpenAI-compatible endpoint."""

@@ -1,4 +1,4 @@
-"""The base address of an API, and the removal of secrets from text."""
+"""Base address of an API, and redaction of secrets in text."""
 
 import re
 from collections.abc import Iterable
@@ -9,25 +9,25 @@ from urllib.parse import quote, unquote, urlsplit
 from foxing.encoder.errors import CodecError
 
 REDACTED = "[hidden]"
-#: Shorter secrets are not redacted: replacing them would damage unrelated words.
+#: Minimum length of a secret that is redacted; replacing shorter ones would damage unrelated words.
 MIN_SECRET_CHARS = 4
 _SECRET_FIELD = re.compile("key|token|secret|pass|auth|sig|code", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Address:
-    """The base URL of an API, its credentials apart."""
+    """Base URL of an API, with credentials stored separately."""
 
-    #: The URL without user name, password and query; safe to show.
+    #: URL without user name, password and query; safe to show.
     base_url: str
-    #: The query sent with every call; may hold a key.
+    #: Query sent with every call; may contain a key.
     query: str = field(default="", repr=False)
     #: User name and password for HTTP basic authentication.
     auth: tuple[str, str] | None = field(default=None, repr=False)
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """The address in `url`. Raises `CodecError`, which does not repeat the URL, if it is not one."""
+        """Parses `url`. Raises `CodecError`, which does not repeat the URL, if it is invalid."""
         try:
             parts = urlsplit(url.strip())
             port = "" if parts.port is None else f":{parts.port}"
@@ -46,12 +46,12 @@ class Address:
         return cls(base_url, parts.query, auth)
 
     def url_of(self, path: str) -> str:
-        """The URL of a call, query included. Credentials belong in a header."""
+        """Returns the URL of a call, query included. Credentials are sent in a header."""
         return f"{self.base_url}{path}{f'?{self.query}' if self.query else ''}"
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Strings that must never be shown, both URL-quoted and plain."""
+        """Strings that must never be shown, URL-quoted and plain."""
         fields = [part.partition("=") for part in self.query.split("&")]
         values = [self.query, *(value for name, _, value in fields if _SECRET_FIELD.search(name))]
         if self.auth is not None:
@@ -61,7 +61,7 @@ class Address:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """`text` with every secret replaced by `REDACTED`, and without user names and passwords in URLs."""
+    """Returns `text` with every secret replaced by `REDACTED`, and without user names and passwords in URLs."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= MIN_SECRET_CHARS:
             text = text.replace(secret, REDACTED)

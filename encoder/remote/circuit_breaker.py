@@ -1,22 +1,23 @@
 """Circuit breaker for an unresponsive server.
 
-Not one of a library, as those count calls that raise. Here a call is a page, which takes several attempts, and only
-attempts without any response count.
+Circuit breaker libraries count calls that raise. Here a call is a page, which may take several attempts, and only
+attempts without any response count as failures.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-OPEN_S = 15.0
+OPEN_S = 15.0  # time for which the circuit stays open
 
 
 class CircuitOpen(Exception):
-    """The server is unresponsive; the page is rejected without a request."""
+    """The server is unresponsive, so the page was rejected without a request."""
 
 
 class CircuitBreaker:
-    """Opens after `threshold` attempts in a row without a response, and then rejects pages for `OPEN_S` seconds. After
-    that one page at a time probes whether the server is back. For one event loop. `clock` returns seconds."""
+    """Circuit breaker that opens after `threshold` consecutive attempts without a response, and then rejects pages for
+    `OPEN_S` seconds. After that, one page at a time probes the server. For use in one event loop. `clock`: monotonic
+    time in seconds."""
 
     def __init__(self, threshold: int, clock: Callable[[], float]) -> None:
         self._threshold = threshold
@@ -39,10 +40,10 @@ class CircuitBreaker:
                 self._probing = False
 
     def record_response(self) -> None:
-        """The server responded, with whatever status."""
+        """Records a response with any status, which closes the circuit."""
         self._unanswered = 0
 
     def record_timeout(self) -> None:
-        """The server did not respond in time."""
+        """Records an attempt without a response in time."""
         self._unanswered += 1
         self._open_until = self._clock() + OPEN_S

@@ -1,4 +1,4 @@
-"""The remote codec: stores the image of a page at its tier, and reads it through a server on demand."""
+"""Remote codec: stores the image of a page at its tier, and reads it through a server on demand."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -42,15 +42,15 @@ from .retries import Timing
 NAME = "remote"
 #: Columns → layout. Vision models need larger characters than those of the dense page.
 LAYOUTS = {layout.columns: layout for layout in (PRINTED_PAGE, DENSE_PAGE)}
-FLAG_BELOW = 0.8  # unless a calibration says otherwise: it depends on the model
-#: Maximum text tokens per cell with ink: full-width characters of rare scripts take three for two cells.
+FLAG_BELOW = 0.8  # default without a calibration; the best value depends on the model
+#: Maximum text tokens per inked cell: full-width characters of rare scripts take three for two cells.
 TOKENS_PER_CELL = 1.5
 SPARE_TOKENS = 128
-#: With more letters than this per cell with ink, a text was generated without end.
+#: Maximum letters per inked cell; a text with more is searched for repetition loops.
 MAX_LETTERS_PER_CELL = 1.2
 
-#: Resizing leaves a faint halo of a character around it: pixels this near to a cell that is blanked, and lighter than
-#: that (0 is black), are blanked as well.
+#: Resizing leaves a faint halo around characters: pixels within this distance of a blanked cell that are lighter than
+#: this value (0 is black) are blanked as well.
 HALO_PX = 4
 HALO_ABOVE = 216
 
@@ -61,8 +61,9 @@ _TYPICAL = (
 
 
 class EndpointCodec:
-    """See `RemoteCodec`, `DownscalableCodec` and `BlankableCodec` of `foxing.encoder`. Tokens are images, which any
-    model can read; they name their grid of cells, and those of another grid are rejected."""
+    """Codec with the capabilities `RemoteCodec`, `DownscalableCodec` and `BlankableCodec` of `foxing.encoder`. Tokens
+    are images, which any model can read; their `weights` name the grid of cells, and tokens of another grid are
+    rejected."""
 
     name = NAME
     repertoire: Repertoire | None = None
@@ -80,7 +81,7 @@ class EndpointCodec:
 
     @classmethod
     def load(cls, options: RemoteOptions, timing: Timing | None = None) -> "EndpointCodec":
-        """A codec for the server in `options`, which is not contacted yet. Raises `CodecError`."""
+        """Creates a codec for the server in `options`, without contacting it. Raises `CodecError`."""
         codec = cls(options, Endpoint(options, timing))
         if options.calibration is not None:
             calibration = FlagThresholds.read(options.calibration.expanduser())
@@ -88,18 +89,18 @@ class EndpointCodec:
         return codec
 
     def flag(self, below: Mapping[str, float]) -> None:
-        """Flags characters of each tier below a confidence; below `FLAG_BELOW` at tiers that are not given."""
+        """Sets the flag thresholds. `below`: tier → confidence; `FLAG_BELOW` at tiers that are not given."""
         specs = {tier: replace(spec, flag_below=below.get(tier, FLAG_BELOW)) for tier, spec in self.tiers.items()}
         self.tiers = MappingProxyType(specs)
 
     def close(self) -> None:
-        """Cancels queued pages and aborts those in progress, whose callers get `ReadFailed`, and closes the
-        connections. Later calls open new ones."""
+        """Cancels queued and running pages, whose callers get `ReadFailed`, and closes the connections. Later calls
+        open new ones."""
         self._dispatcher.close()
 
     @property
     def usage(self) -> RemoteUsage:
-        """Requests since the codec was loaded, and their cost."""
+        """Usage of the server since the codec was loaded."""
         return self.endpoint.meter.usage
 
     def runs_on(self) -> dict[str, str]:
@@ -152,8 +153,8 @@ class EndpointCodec:
         return self.encode(images, tier)
 
     def blank(self, tokens: Sequence[VisionTokens], masks: Sequence[npt.NDArray[np.bool_]]) -> list[VisionTokens]:
-        """See `foxing.encoder.BlankableCodec`. A pixel belongs to the cell that its centre is in; what is faint beside
-        a blanked cell goes as well."""
+        """See `foxing.encoder.BlankableCodec`. A pixel belongs to the cell that contains its centre; faint pixels
+        beside a blanked cell are blanked as well."""
         blanked = []
         for item, cells in zip(tokens, masks, strict=True):
             self._check(item)
@@ -170,7 +171,7 @@ class EndpointCodec:
         return blanked
 
     def _resized(self, tokens: VisionTokens, tier: str, rows_used: int) -> Image:
-        """The image of `tokens`, cropped and resized to that of a page with `rows_used` rows at `tier`."""
+        """Returns the image of `tokens`, cropped and resized for a page with `rows_used` rows at `tier`."""
         image = self._image(tokens)
         rows = self.layout.cropped_rows(rows_used, tier)
         height = rows * image.width / self.layout.rows  # a full page is square
@@ -181,18 +182,18 @@ class EndpointCodec:
         return paper.resize(size, Resampling.LANCZOS, box=(0, 0, image.width, height))
 
     def _image(self, tokens: VisionTokens) -> Image:
-        """The page image. Raises `TokensError` for one that is damaged or has another size than a page of its tier."""
+        """Returns the page image. Raises `TokensError` if it is damaged or does not have the size of its tier."""
         image = tokens.image()
         if image.size != (self.tiers[tokens.tier].side_px, tokens.shape[0] * TOKEN_SIDE_PX):
             raise TokensError(f"an image of {image.width}×{image.height} px is not a page of '{tokens.tier}'")
         return image
 
     async def _read_page(self, tokens: VisionTokens) -> Reading:
-        """Reads one page. Raises `ReadFailed`, `TokensError`."""
+        """Reads one page. Raises `ReadFailed` or `TokensError`."""
         ink = await asyncio.to_thread(self._ink, tokens)
         cells: Cells = np.full(ink.shape, BLANK, dtype=np.uint32)
         confidence = np.full(ink.shape, BLANK_CONFIDENCE, dtype=np.float32)
-        if ink.any():  # an empty page costs no request
+        if ink.any():  # an empty page needs no request
             inked = int(ink.sum())
             limit = self.options.max_tokens or int(TOKENS_PER_CELL * inked) + len(ink) + SPARE_TOKENS
             completion = await self.endpoint.request(CHAT, chat_request(self.options, tokens.data, limit))
@@ -206,7 +207,8 @@ class EndpointCodec:
         return ink_of(self._image(tokens), rows, layout)
 
     def _text_of(self, completion: ChatCompletion) -> tuple[str, npt.NDArray[np.float32]]:
-        """The text on the page, and float32[len(text)], the confidence of each character. Raises `ReadFailed`."""
+        """Returns the text on the page, and the confidence of each character, float32[len(text)]. Raises
+        `ReadFailed`."""
         if completion.confidence is None:
             text = completion.text
             confidence = np.full(len(text), self.options.default_confidence, dtype=np.float32)
@@ -220,7 +222,7 @@ class EndpointCodec:
     def _check(self, tokens: VisionTokens) -> None:
         """Raises `TokensError` for tokens that this codec cannot read."""
         if tokens.codec != self.name:
-            raise TokensError(f"these tokens were written by the codec '{tokens.codec}', but this is '{self.name}'")
+            raise TokensError(f"these tokens were written by the codec '{tokens.codec}', not by '{self.name}'")
         if tokens.weights != self.weights:
             raise TokensError(
                 f"these tokens are images of another grid ({tokens.weights}, not {self.weights}); set "
@@ -237,7 +239,7 @@ class EndpointCodec:
 
 
 def _without_loop(completion: ChatCompletion, inked: int) -> ChatCompletion:
-    """`completion` up to where it starts to loop, if it does not end by itself. `inked`: cells with ink."""
+    """Truncates a completion without a proper end where it starts to loop. `inked`: number of cells with ink."""
     text = completion.text
     letters = sum(not character.isspace() for character in text)
     endless = completion.cut or letters > MAX_LETTERS_PER_CELL * inked
@@ -247,7 +249,7 @@ def _without_loop(completion: ChatCompletion, inked: int) -> ChatCompletion:
 
 @lru_cache(maxsize=32)
 def _tier_spec(layout: PageLayout, tier: str) -> TierSpec:
-    """The tier; its bytes are those of a page full of English."""
+    """Returns the spec of a tier, with the bytes of a page full of English."""
     tokens = layout.vision_tokens(layout.rows, tier)
     words = Random(0).choices(_TYPICAL.split(), k=layout.cells)  # repeated text would make a smaller PNG
     page = render(code_points(" ".join(words)[: layout.cells]).reshape(layout.rows, layout.columns), layout, tier)

@@ -1,4 +1,4 @@
-"""Responses of vLLM's `POST /completions` to prompts given as embeddings."""
+"""Responses of vLLM's `POST /completions` to prompt embeddings."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,16 +22,16 @@ MAX_TOKEN_ID = 1 << 31  # exclusive; no vocabulary is larger
 
 @dataclass(frozen=True)
 class Completion:
-    """Generated text and its tokens. Token fields are empty if the server returns no log-probabilities; `logprobs`
-    alone is empty if one of them is not a number."""
+    """Generated text and its tokens. The token fields are empty if the server returns no log-probabilities; `logprobs`
+    alone is empty if one of them is not a valid number."""
 
-    #: The text, without the token that ended it.
+    #: Text, without the token that ended it.
     text: str
-    #: The server's name for each token.
+    #: Server's name of each token.
     tokens: tuple[str, ...]
     #: Log-probability of each token.
     logprobs: tuple[float, ...]
-    #: The server's name for the most likely token at each position.
+    #: Server's name of the most likely token at each position.
     best: tuple[str, ...]
     #: Whether the text was cut off at `max_tokens` or at `MAX_ANSWER_CHARS`.
     cut: bool
@@ -64,7 +64,7 @@ class Completion:
         ended_at_once = finish == "stop" and counts[1] > 0
         if not text.strip() and not tokens and not ended_at_once:
             raise NoReading(
-                f"answered nothing (it ended with '{quote(finish)}' after {counts[1]:,} tokens); check that it runs "
+                f"returned no text (it ended with '{quote(finish)}' after {counts[1]:,} tokens); check that it runs "
                 "the same model, and the option 'max_tokens'",
                 deliberate=True,
             )
@@ -74,17 +74,17 @@ class Completion:
 
     @property
     def ids(self) -> list[int] | None:
-        """The token ids, if the server names tokens by them."""
+        """Token ids, if the server names tokens by id; None otherwise."""
         return _parse_ids(self.tokens)
 
     @property
     def best_ids(self) -> list[int] | None:
-        """The ids of the most likely token at each position, if the server names tokens by them."""
+        """Ids of the most likely token at each position, if the server names tokens by id; None otherwise."""
         return _parse_ids(self.best)
 
     @property
     def answer(self) -> ChatCompletion:
-        """The same as a chat completion, for servers that do not name tokens by their ids."""
+        """Result as a chat completion, for servers that do not name tokens by id."""
         entries = [{"token": name, "logprob": p} for name, p in zip(self.tokens, self.logprobs, strict=False)]
         confidence = character_confidence(self.text, entries)
         return ChatCompletion(self.text, confidence, self.cut, self.prompt_tokens, self.completion_tokens).trimmed()

@@ -1,4 +1,4 @@
-"""Reading many pages through a server at once, each independently of the others."""
+"""Concurrent reading of pages through a server, each page independently."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ from .endpoint import CLOSED, Endpoint
 
 
 class PageDispatcher:
-    """Reads pages through an endpoint, up to the endpoint's `concurrency` at once."""
+    """Dispatcher of pages to an endpoint, with up to `concurrency` pages at a time."""
 
     def __init__(
         self,
@@ -22,21 +22,20 @@ class PageDispatcher:
         check: Callable[[VisionTokens], None],
         read: Callable[[VisionTokens], Awaitable[Reading]],
     ) -> None:
-        """`check` raises `TokensError` for tokens that cannot be read; `read` requests one page and raises
-        `CodecError`."""
+        """`check`: raises `TokensError` for tokens that cannot be read; `read`: reads one page, raises `CodecError`."""
         self.endpoint = endpoint
         self._check = check
         self._read = read
         self._slots = asyncio.Semaphore(endpoint.options.concurrency)
         self._in_flight: dict[VisionTokens, Future[Reading]] = {}
-        self._lock = threading.RLock()  # a future that is already done runs its callback at once
+        self._lock = threading.RLock()  # re-entrant: a future that is already done runs its callback immediately
 
     def close(self) -> None:
-        """See `Endpoint.close`; callers of pages that wait or are in progress get `ReadFailed`."""
+        """Closes the endpoint, see `Endpoint.close`; callers with queued or running pages get `ReadFailed`."""
         self.endpoint.close()
 
     def all(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """See `foxing.encoder.Codec.decode`. Raises the first failure after every page has been attempted."""
+        """Implements `foxing.encoder.Codec.decode`. Raises the first failure after every page has been attempted."""
         for item in tokens:
             self._check(item)
         outcomes = _wait([self._submit(item) for item in tokens])
@@ -48,7 +47,7 @@ class PageDispatcher:
         return readings
 
     def each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
-        """See `foxing.encoder.RemoteCodec.decode_each`."""
+        """Implements `foxing.encoder.RemoteCodec.decode_each`."""
         results: list[Future[Reading] | CodecError] = []
         for item in tokens:
             try:
@@ -62,7 +61,7 @@ class PageDispatcher:
         return self.endpoint.submit(partial(self._read_counted, tokens))
 
     def _submit_once(self, tokens: VisionTokens) -> Future[Reading]:
-        """The future of a page; the existing one if the page is already in flight."""
+        """Returns the future of a page; the existing one if the page is already in flight."""
         with self._lock:
             future = self._in_flight.get(tokens)
             if future is None:
@@ -82,7 +81,7 @@ class PageDispatcher:
             failed = False
         except CodecError:
             raise
-        except Exception as error:  # an unforeseen failure must not affect other pages
+        except Exception as error:  # an unexpected failure must not affect other pages
             cause = f"{type(error).__name__}: {self.endpoint.clean(str(error))}"
             raise ReadFailed(f"the page could not be read: {cause}; report this") from error
         finally:

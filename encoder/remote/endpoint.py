@@ -1,4 +1,4 @@
-"""Requests to an OpenAI-compatible API, with retries. Every failure says what to do about it."""
+"""Requests to an OpenAI-compatible API, with retries. Every error message says what to do."""
 
 import asyncio
 import json
@@ -24,14 +24,15 @@ from .responses import ChatCompletion, InvalidCompletion, NoReading, billed_toke
 from .retries import AttemptFailed, Timing, with_retries
 from .usage import UsageMeter
 
-MIN_CIRCUIT_THRESHOLD = 5  # attempts in a row without a response
+MIN_CIRCUIT_THRESHOLD = 5  # consecutive attempts without a response
 MODEL_LIST_TIMEOUT_S = 10.0
 MAX_RESPONSE_BYTES = 32 << 20
-MAX_MESSAGE_CHARS = 300  # of a server's message, when repeated
+MAX_MESSAGE_CHARS = 300  # maximum length of a quoted server message
 #: Idle connections are closed before uvicorn, which vLLM and SGLang run on, closes them after 5 s: a request sent at
 #: that moment would fail.
 KEEP_ALIVE_S = 2.0
-#: The same over TLS, which takes two more round trips to open and ends at a gateway that waits a minute or more.
+#: The same over TLS, where opening a connection takes two more round trips, and gateways keep connections for at least
+#: a minute.
 TLS_KEEP_ALIVE_S = 30.0
 
 CLOSED = "the codec was closed before the page was read; ask for it again"
@@ -40,13 +41,17 @@ _RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524,
 
 
 class TokenCounts(Protocol):
-    """A response that says how many tokens it took."""
+    """Response that reports its tokens."""
 
     @property
-    def prompt_tokens(self) -> int: ...
+    def prompt_tokens(self) -> int:
+        """Tokens of the prompt."""
+        ...
 
     @property
-    def completion_tokens(self) -> int: ...
+    def completion_tokens(self) -> int:
+        """Tokens of the answer."""
+        ...
 
 
 T = TypeVar("T")
@@ -55,14 +60,14 @@ ResponseT = TypeVar("ResponseT", bound=TokenCounts)
 
 @dataclass(frozen=True)
 class Call(Generic[ResponseT]):
-    """A call of the API."""
+    """Call of the API."""
 
     path: str
     #: Parses the JSON of the response. Raises `InvalidCompletion`.
     parse: Callable[[Any], ResponseT]
-    #: What the response is called in error messages.
+    #: Name of the response in error messages.
     name: str
-    #: What to check if the server rejects the request.
+    #: Advice if the server rejects the request.
     advice: str
 
 
@@ -70,7 +75,7 @@ CHAT = Call(
     "/chat/completions",
     ChatCompletion.parse,
     "chat completion",
-    "check that the model takes images, and remove or add fields with the option 'extra'",
+    "check that the model accepts images, and remove or add fields with the option 'extra'",
 )
 COMPLETION = Call(
     "/completions",
@@ -81,7 +86,7 @@ COMPLETION = Call(
 
 
 class HttpResponse(NamedTuple):
-    """A complete response."""
+    """Complete HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -89,16 +94,16 @@ class HttpResponse(NamedTuple):
 
 
 class Endpoint:
-    """An OpenAI-compatible API. Thread-safe; the first request opens the connections. No error message holds the API
-    key or a user name, password or query of the address."""
+    """OpenAI-compatible API. Thread-safe; the first request opens the connections. Error messages never contain the API
+    key, or the user name, password or query of the address."""
 
     def __init__(
         self, options: ServerOptions, timing: Timing | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
-        """`headers`: in place of that of the API key. Raises `CodecError` if the address is invalid."""
+        """`headers`: replaces the header with the API key. Raises `CodecError` if the address is invalid."""
         self._address = Address.parse(options.url)
         self._secrets = tuple(secret for secret in (options.api_key, *self._address.secrets) if secret)
-        #: The base URL without credentials and query.
+        #: Base URL without credentials and query.
         self.url = self._address.base_url
         self.options = options
         self.meter = UsageMeter(options.prompt_price, options.completion_price)
@@ -110,7 +115,7 @@ class Endpoint:
         self._tasks: set[asyncio.Task[Any] | None] = set()
 
     def submit(self, work: Callable[[], Awaitable[T]]) -> Future[T]:
-        """Begins work that sends requests, on the event loop of requests. `close` cancels it."""
+        """Schedules `work`, which sends requests, on the event loop of requests. `close` cancels it."""
         return asyncio.run_coroutine_threadsafe(self._until_closed(work), event_loop())
 
     async def _until_closed(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -122,7 +127,8 @@ class Endpoint:
             self._tasks.discard(task)
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of `work`; see `submit`. Raises `ReadFailed` if the endpoint is closed meanwhile."""
+        """Runs `work`, see `submit`, and returns its result. Raises `ReadFailed` if the endpoint is closed
+        meanwhile."""
         future = self.submit(work)
         try:
             return future.result()
@@ -133,7 +139,7 @@ class Endpoint:
             raise
 
     def close(self) -> None:
-        """Aborts requests and pauses in progress, which fail. A later request opens new connections."""
+        """Cancels all requests and pauses in progress. A later request opens new connections."""
         asyncio.run_coroutine_threadsafe(self._abort(), event_loop()).result()
 
     async def _abort(self) -> None:
@@ -146,15 +152,15 @@ class Endpoint:
             await client.aclose()
 
     def ask(self, call: Call[ResponseT], body: Mapping[str, Any]) -> ResponseT:
-        """See `request`, which it waits for."""
+        """Sends a request and waits for the response; see `request`."""
         return self.run(partial(self.request, call, body))
 
     async def request(self, call: Call[ResponseT], body: Mapping[str, Any]) -> ResponseT:
-        """The response to a request; within `submit` or `run`.
+        """Sends a request and returns the response; for use within `submit` or `run`.
 
-        Server errors, timeouts and invalid responses are retried, with pauses that double and that honour Retry-After;
-        empty responses and refusals are retried once. All attempts together have `page_timeout_s`. Raises `ReadFailed`,
-        at once while the server is unresponsive.
+        Server errors, timeouts and invalid responses are retried with exponential backoff, which honours Retry-After;
+        empty responses and refusals are retried once. `page_timeout_s` limits all attempts together. Raises
+        `ReadFailed`, immediately while the circuit breaker is open.
         """
         content = json.dumps(body).encode()
         try:
@@ -162,12 +168,12 @@ class Endpoint:
                 return await with_retries(partial(self._attempt, call, content), self.options, self._timing)
         except CircuitOpen:
             raise ReadFailed(
-                f"{self.url} did not answer the last pages, so this one was not sent; start the server, or "
+                f"{self.url} did not respond to the last requests, so this page was not sent; start the server, or "
                 "change the option 'url'"
             ) from None
 
     async def _attempt(self, call: Call[ResponseT], content: bytes, deadline: float) -> ResponseT:
-        """One attempt, counted. Raises `AttemptFailed`."""
+        """Makes one attempt and counts it. Raises `AttemptFailed`."""
         clock = self._timing.clock
         start = clock()
         failed, counts = True, (0, 0)
@@ -178,7 +184,7 @@ class Endpoint:
             counts = failure.billed
             (self._breaker.record_timeout if failure.no_response else self._breaker.record_response)()
             raise
-        finally:  # an attempt that is cancelled has cost something too
+        finally:  # a cancelled attempt may be billed too
             self.meter.count_request(clock() - start, *counts, failed=failed)
         self._breaker.record_response()
         return response
@@ -197,22 +203,22 @@ class Endpoint:
             raise AttemptFailed(message, retry=True, billed=billed_tokens(document)) from error
 
     async def _send(self, method: str, path: str, content: bytes | None, deadline: float) -> HttpResponse:
-        """One HTTP exchange, which has `timeout_s`, and no longer than until `deadline`, even if the server sends
-        slowly."""
+        """Makes one HTTP exchange, limited by `timeout_s` and `deadline` even if the server sends slowly. Raises
+        `AttemptFailed`."""
         timeout_s = max(0.0, min(self.options.timeout_s, deadline - self._timing.clock()))
         try:
             async with self._timing.timeout(timeout_s):
                 return await self._exchange(method, path, content)
         except TimeoutError as error:
             raise AttemptFailed(
-                f"{self.url} did not answer within {round(timeout_s, 1):g} s; raise the option 'timeout_s' or lower "
+                f"{self.url} did not respond within {round(timeout_s, 1):g} s; raise the option 'timeout_s' or lower "
                 "'concurrency'",
                 retry=True,
                 no_response=True,
             ) from error
         except httpx.ConnectError as error:
             raise AttemptFailed(
-                f"nothing answers at {self.url} ({self._cause(error)}); start the server, or change the option 'url'",
+                f"cannot connect to {self.url} ({self._cause(error)}); start the server, or change the option 'url'",
                 retry=True,
                 no_response=True,
             ) from error
@@ -223,7 +229,8 @@ class Endpoint:
             raise AttemptFailed(message) from error
 
     async def _exchange(self, method: str, path: str, content: bytes | None) -> HttpResponse:
-        """One HTTP exchange. Raises `AttemptFailed` for a response that is too large, and the exceptions of httpx."""
+        """Makes one HTTP exchange. Raises `AttemptFailed` for a response that is too large, and the exceptions of
+        httpx."""
         url, auth = self._address.url_of(path), self._address.auth
         received = bytearray()
         async with self._open_client().stream(
@@ -249,7 +256,7 @@ class Endpoint:
         return self.clean(str(error)) or type(error).__name__
 
     async def _document(self, response: HttpResponse, advice: str) -> Any:
-        """The JSON of a successful response. Raises `AttemptFailed`."""
+        """Returns the JSON of a successful response. Raises `AttemptFailed`."""
         status, headers, content = response
         html = "html" in headers.get("content-type", "") or content.lstrip()[:1] == b"<"
         if status >= 300:
@@ -270,7 +277,7 @@ class Endpoint:
         return document
 
     async def _rejection(self, response: HttpResponse, status: int, error: ErrorResponse, advice: str) -> AttemptFailed:
-        """The failure that an error response amounts to. `status`: the one to judge by; `advice`: see `Call`."""
+        """Returns the failure for an error response. `status`: the effective HTTP status; `advice`: see `Call`."""
         headers = response.headers
         message = f": {self.clean(error.message)[:MAX_MESSAGE_CHARS]}" if error.message else ""
         shown_status = f"{response.status}" if response.status >= 300 else f"{response.status} with an error"
@@ -279,7 +286,7 @@ class Endpoint:
             location = self.clean(headers.get("location", "nowhere").partition("?")[0])
             return AttemptFailed(f"{answered}: it redirects to {location}; set the option 'url' to the new address")
         if status in (401, 403):
-            return AttemptFailed(f"{answered}; check the option 'api_key' and what it permits")
+            return AttemptFailed(f"{answered}; check the option 'api_key' and its permissions")
         if status == 404 or (status == 400 and error.model_missing):
             models = await self._models_note()
             return AttemptFailed(f"{answered}; check the options 'model' and 'url'{models}")
@@ -290,7 +297,7 @@ class Endpoint:
         return AttemptFailed(f"{answered}; the server does not accept this request: {advice}")
 
     async def _models_note(self) -> str:
-        """The models that the server lists, for the end of an error message; "" if it lists none."""
+        """Returns the models that the server lists, for the end of an error message; "" if it lists none."""
         try:
             deadline = self._timing.clock() + MODEL_LIST_TIMEOUT_S
             status, _, content = await self._send("GET", "/models", None, deadline)
@@ -300,7 +307,8 @@ class Endpoint:
         return f"; it serves {', '.join(names[:10])}" if names else ""
 
     def _retry_after_s(self, headers: Mapping[str, str]) -> float | None:
-        """The Retry-After header, given in seconds or as a date."""
+        """Parses the Retry-After header, given in seconds or as a date; returns seconds, None if it is missing or
+        invalid."""
         value = headers.get("retry-after")
         if value is None:
             return None
@@ -315,7 +323,7 @@ class Endpoint:
         return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - self._timing.now()).total_seconds())
 
     def clean(self, text: str) -> str:
-        """`text` of a server or a package, without secrets."""
+        """Returns `text`, such as a server's message, without secrets."""
         return redact(text, self._secrets)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class ErrorResponse:
-    """Why a server rejected a request."""
+    """Error in a server's response."""
 
     #: The server's message, on one line.
     message: str = ""
@@ -16,7 +16,7 @@ class ErrorResponse:
 
     @classmethod
     def parse(cls, document: Any) -> Self:
-        """Reads the error formats of OpenAI, vLLM and FastAPI; of anything else, all of it is the message."""
+        """Parses the error formats of OpenAI, vLLM and FastAPI; any other document becomes the message."""
         error = (document.get("error") or document) if isinstance(document, Mapping) else document
         if not isinstance(error, Mapping):
             return cls(_one_line(error))
@@ -26,18 +26,18 @@ class ErrorResponse:
 
     @property
     def status(self) -> int | None:
-        """The HTTP status that the codes stand for."""
+        """HTTP status of the codes; None if they have none."""
         known = (_STATUSES.get(code, int(code) if code.isdecimal() and len(code) == 3 else 0) for code in self.codes)
         return next((status for status in known if 400 <= status < 600), None)
 
     @property
     def model_missing(self) -> bool:
-        """Whether the server does not have the model, as opposed to the model rejecting the request."""
+        """True if the server lacks the model, rather than the model rejecting the request."""
         return "model_not_found" in self.codes or "does not exist" in self.message.lower()
 
     @property
     def quota_exhausted(self) -> bool:
-        """Whether the account is out of credit, as opposed to a rate limit that time lifts."""
+        """True if the account is out of credit, as opposed to a temporary rate limit."""
         return "insufficient_quota" in self.codes
 
 

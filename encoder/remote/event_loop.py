@@ -1,4 +1,4 @@
-"""The event loop of requests, in a thread that no process waits for when it exits."""
+"""Event loop for requests, in a daemon thread, which does not delay process exit."""
 
 import asyncio
 import os
@@ -8,11 +8,11 @@ from threading import Thread
 
 @cache
 def event_loop() -> asyncio.AbstractEventLoop:
-    """The loop of this process, running."""
+    """Returns the running event loop of this process."""
     loop = asyncio.new_event_loop()
     Thread(target=loop.run_forever, name="foxing-remote", daemon=True).start()
     return loop
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=event_loop.cache_clear)

@@ -10,8 +10,8 @@ from foxing.encoder.plugin import CodecOptions
 
 Server = Literal["openai", "vllm", "sglang"]
 
-#: Prompt name → text. The first is for models that follow instructions; the others are those that DeepSeek-OCR,
-#: PaddleOCR-VL and MinerU2.5 were trained on.
+#: Prompt name → text. The first is for instruction-tuned models; the others are those on which DeepSeek-OCR,
+#: PaddleOCR-VL and MinerU2.5 were trained.
 PROMPTS: Mapping[str, str] = {
     "transcribe": (
         "Transcribe this page exactly. Write one line of text for each line of the image, from the top, and break no "
@@ -22,12 +22,12 @@ PROMPTS: Mapping[str, str] = {
     "ocr": "OCR:",
     "text-recognition": "Text Recognition:",
 }
-#: Columns that a page can have: 80 (printed) or 160 (dense).
+#: Valid columns of a page: 80 (printed) or 160 (dense).
 COLUMNS = (80, 160)
 
 
 class ServerOptions(CodecOptions):
-    """Which server reads pages, and how long it may take."""
+    """Options of the server that reads pages."""
 
     url: str = Field(
         repr=False,  # may hold a password

@@ -1,11 +1,11 @@
-"""The plug-in of the codec `remote`."""
+"""Plug-in of the codec `remote`."""
 
 from foxing.encoder.contract import Codec
 from foxing.encoder.plugin import CodecPlugin, Dependencies
 
 from .options import RemoteOptions
 
-#: What decoding on a server needs, whichever codec does it.
+#: Dependencies of all codecs that decode on a server.
 DEPENDENCIES = Dependencies("remote", ("httpx",))
 
 
@@ -17,7 +17,7 @@ def _load(device: str, options: RemoteOptions) -> Codec:
 
 PLUGIN = CodecPlugin(
     "remote",
-    "Stores page images and has them read by a vision model behind an OpenAI-compatible endpoint.",
+    "Stores page images, and reads them with a vision model behind an OpenAI-compatible endpoint.",
     _load,
     RemoteOptions,
     needs=DEPENDENCIES,

@@ -1,4 +1,4 @@
-"""Request bodies, as the servers document them."""
+"""Request bodies of the supported servers."""
 
 import base64
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from .options import PROMPTS, RemoteOptions, Server
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: No n-gram of this many tokens repeats within the window; the token ids are those of table cells, which are exempt.
-#: Takes effect in vLLM and SGLang started with DeepSeek-OCR's logits processor.
+#: Arguments of DeepSeek-OCR's logits processor in vLLM and SGLang: no n-gram of this size repeats within the window;
+#: the tokens of table cells are exempt.
 NGRAM = {"ngram_size": 30, "window_size": 90, "whitelist_token_ids": [128821, 128822]}
 
 _EXTRAS: Mapping[Server, Mapping[str, Any]] = {
@@ -24,7 +24,8 @@ _EXTRAS: Mapping[Server, Mapping[str, Any]] = {
 
 
 def chat_request(options: RemoteOptions, png: bytes, max_tokens: int) -> dict[str, Any]:
-    """The body of `POST /chat/completions` that asks for the text of a page: its image, then the prompt."""
+    """Returns the body of a `POST /chat/completions` that asks for the text of a page: its image, then the prompt.
+    `png`: a PNG file."""
     image = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     content = [
         {"type": "image_url", "image_url": {"url": image}},
@@ -48,13 +49,13 @@ def prompt_embeds_request(
     repeats: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The body of a `POST /completions` to vLLM whose prompt is given as embeddings.
+    """Returns the body of a `POST /completions` to vLLM with the prompt as embeddings.
 
-    `embeddings`: float32, float16 or bfloat16 [length, hidden], the whole prompt as the decoder takes it: the
-    embeddings of special tokens and words, with stored vision tokens in the places of the image. No chat template is
-    applied. `repeats`: arguments of DeepSeek-OCR's logits processor, if the server runs it. The response names tokens
-    by their ids. The server must run with `--enable-prompt-embeds`, and unpickles
-    what it is sent, so it must trust its clients. Raises `CodecError` for a tensor that the server would reject.
+    `embeddings`: float32, float16 or bfloat16 [length, hidden], the complete decoder input: embeddings of special
+    tokens and words, and stored vision tokens at the positions of the image. No chat template is applied. `repeats`:
+    arguments of DeepSeek-OCR's logits processor, if the server runs it; `extra`: fields to merge into the request. The
+    response names tokens by their ids. The server must run with `--enable-prompt-embeds`; it unpickles the embeddings,
+    so it must trust its clients. Raises `CodecError` for a tensor that the server would reject.
     """
     import torch
 
@@ -80,7 +81,8 @@ def prompt_embeds_request(
 
 
 def merged(body: Mapping[str, Any], *extras: Mapping[str, Any]) -> dict[str, Any]:
-    """`body` with the fields of `extras` merged in, the last one winning. Fields that end up None are removed."""
+    """Returns `body` with the fields of `extras` merged in; later ones take precedence. Fields that are None are
+    removed."""
     result = dict(body)
     for extra in extras:
         result |= extra

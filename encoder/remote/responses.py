@@ -1,4 +1,4 @@
-"""Chat completions: the text, the confidence of each character, and whether the text was cut off."""
+"""Parsing of chat completions: text, confidence of each character, and truncation."""
 
 import math
 import re
@@ -14,17 +14,17 @@ from rapidfuzz.distance import Levenshtein
 from foxing.renderer import DENSE_PAGE
 
 LOOP_MAX_PERIOD = 512  # characters
-LOOP_MIN_CHARS = 80  # of all repetitions together
+LOOP_MIN_CHARS = 80  # total length of the repetitions
 LOOP_MIN_REPEATS = 4
 MAX_TOKEN_COUNT = 1 << 40  # a larger count in a response is invalid
 MAX_QUOTE_CHARS = 300
 
 #: Maximum number of characters kept of a response, four for each cell of the densest page: a server may send
-#: megabytes, and processing takes more than linear time.
+#: megabytes, and processing time is superlinear.
 MAX_ANSWER_CHARS = 4 * DENSE_PAGE.cells
 
-#: A special token at either end of the text, which servers keep if asked to skip none. The marks of grounding answers
-#: are not among them.
+#: Special token at either end of the text, which servers keep if `skip_special_tokens` is false. The markup of
+#: grounding answers is not matched.
 _SPECIAL = re.compile(r"<[|｜](?!/?(?:ref|det|grounding)\|)[^|｜<>\n]{1,40}[|｜]>")
 _MAX_SPECIAL_CHARS = 44
 _FENCE = re.compile(r"\A\s*```[a-zA-Z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
@@ -35,8 +35,8 @@ class InvalidCompletion(ValueError):
 
 
 class NoReading(InvalidCompletion):
-    """A valid completion without a reading of the page. The message is a predicate whose subject is the server.
-    `deliberate`: the model did what it was asked to, and another attempt will most likely end the same way."""
+    """A valid completion contains no reading of the page. The message is a predicate whose subject is the server.
+    `deliberate`: whether the model completed its answer, so that another attempt will most likely end the same way."""
 
     def __init__(self, message: str, *, deliberate: bool) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class NoReading(InvalidCompletion):
 
 @dataclass(frozen=True)
 class ChatCompletion:
-    """The response to a request to read a page."""
+    """Response to a request to read a page."""
 
     text: str
     #: float32[len(text)] in [0, 1]: confidence of each character; None if the server returns no log-probabilities.
@@ -79,14 +79,14 @@ class ChatCompletion:
         completion = cls(text, character_confidence(text, logprobs), cut, *counts).trimmed()
         if not completion.text.strip():
             raise NoReading(
-                f"answered nothing, though the page is not empty (it ended with '{quote(finish)}' after {counts[1]:,} "
-                "tokens); check that the model takes images, and the option 'max_tokens'",
+                f"returned no text for a page that is not empty (it ended with '{quote(finish)}' after {counts[1]:,} "
+                "tokens); check that the model accepts images, and the option 'max_tokens'",
                 deliberate=True,
             )
         return completion
 
     def head(self, length: int) -> Self:
-        """The same, cut to the first `length` characters."""
+        """Returns the completion truncated to the first `length` characters."""
         return self._slice(0, length)
 
     def _slice(self, start: int, stop: int) -> Self:
@@ -97,7 +97,7 @@ class ChatCompletion:
         )
 
     def trimmed(self) -> Self:
-        """The same, without special tokens at either end and without a code fence around the text."""
+        """Returns the completion without special tokens at either end and without a code fence around the text."""
         text = self.text
         start, stop = 0, len(text)
         while (match := _SPECIAL.match(text, start)) is not None:
@@ -111,7 +111,7 @@ class ChatCompletion:
 
 
 def billed_tokens(document: Any) -> tuple[int, int]:
-    """Tokens of the prompt and of the answer in a response without a usable answer; 0 for what it does not count."""
+    """Returns the prompt and completion tokens of a response without a usable answer; 0 if not reported."""
     usage = document.get("usage") if isinstance(document, Mapping) else None
     counts = []
     for name in ("prompt_tokens", "completion_tokens"):
@@ -123,7 +123,7 @@ def billed_tokens(document: Any) -> tuple[int, int]:
 
 
 def token_count(value: Any) -> int:
-    """A token count in a response. Raises `ValueError`, `OverflowError`, `TypeError`."""
+    """Parses a token count in a response. Raises `ValueError`, `OverflowError` or `TypeError`."""
     count = int(value)
     if not 0 <= count <= MAX_TOKEN_COUNT:
         raise ValueError("not a number of tokens")
@@ -131,32 +131,31 @@ def token_count(value: Any) -> int:
 
 
 def check_finish(choice: Mapping[str, Any], message: Mapping[str, Any], finish: Any) -> None:
-    """Raises `NoReading` if the model refused, a content filter stopped it, or generation failed."""
+    """Checks the finish reason. Raises `NoReading` if the model refused, a content filter stopped it, or generation
+    failed."""
     if refusal := message.get("refusal"):
-        raise NoReading(f"answered that the model refuses to read the page: {quote(refusal)}", deliberate=True)
+        raise NoReading(f"reported that the model refuses to read the page: {quote(refusal)}", deliberate=True)
     if finish == "content_filter":
-        raise NoReading("answered that its content filter stopped the reading (content_filter)", deliberate=True)
+        raise NoReading("reported that its content filter stopped the answer (content_filter)", deliberate=True)
     if finish in ("error", "abort"):
-        raise NoReading(
-            f"answered that the reading broke off: {quote(choice.get('error') or finish)}", deliberate=False
-        )
+        raise NoReading(f"reported that generation failed: {quote(choice.get('error') or finish)}", deliberate=False)
 
 
 def quote(value: Any) -> str:
-    """`value` on one line of at most `MAX_QUOTE_CHARS` characters, for an error message."""
+    """Returns `value` on one line of at most `MAX_QUOTE_CHARS` characters, for an error message."""
     return " ".join(str(value).split())[:MAX_QUOTE_CHARS]
 
 
 def _trailing_special(text: str, start: int, stop: int) -> int | None:
-    """The position of the special token that `text[start:stop]` ends with, trailing whitespace aside."""
+    """Returns the position of the special token at the end of `text[start:stop]`, ignoring trailing whitespace."""
     end = start + len(text[start:stop].rstrip())
     opening = text.rfind("<", max(start, end - _MAX_SPECIAL_CHARS), end)
     return opening if opening >= 0 and _SPECIAL.fullmatch(text, opening, end) else None
 
 
 def loop_start(text: str) -> int | None:
-    """The position from which `text` repeats itself to its end, after the first occurrence of what is repeated; None if
-    it does not."""
+    """Returns the position of the first repetition in a loop that lasts to the end of `text`; None if there is no
+    loop."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")[::-1]
     for period in range(1, min(LOOP_MAX_PERIOD, len(codes) // LOOP_MIN_REPEATS) + 1):
         different = np.flatnonzero(codes[period:] != codes[:-period])
@@ -167,9 +166,9 @@ def loop_start(text: str) -> int | None:
 
 
 def character_confidence(text: str, logprobs: Any) -> npt.NDArray[np.float32] | None:
-    """float32[len(text)] in [0, 1]: for each character the lowest probability of the tokens that hold a byte of it;
-    None without usable log-probabilities. All characters of a long token share its probability. Characters that the
-    tokens do not spell have confidence 0."""
+    """Returns float32[len(text)] in [0, 1]: for each character, the lowest probability of the tokens that contain a
+    byte of it; None without usable log-probabilities. All characters of a token share its probability. Characters that
+    the tokens do not spell have confidence 0."""
     if not isinstance(logprobs, Sequence) or not logprobs or not text:
         return None
     spelled = _token_bytes(logprobs)
@@ -187,7 +186,7 @@ def character_confidence(text: str, logprobs: Any) -> npt.NDArray[np.float32] | 
     of_characters = np.minimum.reduceat(of_bytes, starts) if len(starts) else of_bytes
     if characters == text:
         return of_characters
-    offset = characters.find(text)  # the text lacks special tokens at its ends
+    offset = characters.find(text)  # special tokens at the ends were removed from the text
     if offset >= 0:
         return of_characters[offset : offset + len(text)]
     result = np.zeros(len(text), dtype=np.float32)
@@ -199,8 +198,8 @@ def character_confidence(text: str, logprobs: Any) -> npt.NDArray[np.float32] | 
 
 
 def _token_bytes(logprobs: Sequence[Any]) -> tuple[bytearray, list[float]] | None:
-    """The UTF-8 bytes that the tokens spell, and the probability of the token of each byte; None if an entry is
-    invalid. Entries past the end of the longest text that is kept are ignored."""
+    """Returns the UTF-8 bytes of the tokens, and for each byte the probability of its token; None if an entry is
+    invalid. Entries beyond the maximum length of a text are ignored."""
     written = bytearray()
     probabilities: list[float] = []
     for entry in logprobs:

@@ -1,7 +1,7 @@
-"""When a request is sent again.
+"""Retries of failed requests.
 
-Not by a library: whether, and after which pause, depends on what the server said, on a deadline that all attempts of a
-page share, and on how often it has refused.
+Retry libraries do not fit: whether and when to retry depends on the server's response, on a deadline shared by all
+attempts of a page, and on the number of refusals.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from .options import ServerOptions
 
 FIRST_PAUSE_S = 0.5  # doubles with every retry
 MAX_PAUSE_S = 30.0
-MAX_RETRY_AFTER_S = 120.0  # the page fails if the server asks for more
-MIN_ATTEMPT_S = 1.0  # no retry starts with less time than this left
+MAX_RETRY_AFTER_S = 120.0  # the page fails if the server asks for a longer pause
+MIN_ATTEMPT_S = 1.0  # minimum time left before the deadline for a retry to start
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -30,24 +30,24 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Timing:
-    """Sources of time and randomness; tests replace them."""
+    """Sources of time and randomness, which tests replace."""
 
-    #: Pauses for some seconds.
+    #: Waits for a number of seconds.
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    #: Raises `TimeoutError` in its block after some seconds.
+    #: Context manager that raises `TimeoutError` in its block after a number of seconds.
     timeout: Callable[[float], AbstractAsyncContextManager[object]] = asyncio.timeout
-    #: A random number in [0, 1).
+    #: Returns a random number in [0, 1).
     jitter: Callable[[], float] = random.random
-    #: Monotonic time in seconds.
+    #: Returns monotonic time in seconds.
     clock: Callable[[], float] = time.monotonic
-    #: The current time, timezone-aware.
+    #: Returns the current time, timezone-aware.
     now: Callable[[], datetime] = utc_now
 
 
 class AttemptFailed(Exception):
-    """An attempt failed. `retry`: whether another may succeed; `retry_once`: at most one more; `retry_after_s`: the
-    pause that the server asks for; `no_response`: whether the server was unresponsive; `billed`: tokens of the prompt
-    and of the answer that the server counted all the same."""
+    """An attempt failed. `retry`: whether another attempt may succeed; `retry_once`: whether to retry at most once;
+    `retry_after_s`: pause that the server asks for; `no_response`: whether the server was unresponsive; `billed`:
+    prompt and completion tokens that the server counted nevertheless."""
 
     def __init__(
         self,
@@ -68,8 +68,8 @@ class AttemptFailed(Exception):
 
 
 async def with_retries(attempt: Callable[[float], Awaitable[T]], options: ServerOptions, timing: Timing) -> T:
-    """What `attempt` returns, called again while that makes sense. It is given the time, by the clock of `timing`, when
-    the time of the page ends. Raises `ReadFailed`, which says how often it was tried."""
+    """Calls `attempt` until it succeeds or a retry is not useful, and returns its result. `attempt` takes the deadline
+    of the page by the clock of `timing`. Raises `ReadFailed`, which states the number of attempts."""
     deadline = timing.clock() + options.page_timeout_s
     retries, retried_once = 0, False
     while True:
@@ -83,12 +83,13 @@ async def with_retries(attempt: Callable[[float], Awaitable[T]], options: Server
                 raise ReadFailed(f"{failure}{_note(retries, options, late=late)}") from failure
             retried_once |= failure.retry_once
             retries += 1
-            _log.info("%s; attempt %d begins in %.1f s", failure, retries + 1, pause_s)
+            _log.info("%s; attempt %d starts in %.1f s", failure, retries + 1, pause_s)
         await timing.sleep(pause_s)
 
 
 def _pause_s(failure: AttemptFailed, retries: int, timing: Timing) -> float:
-    """Seconds before the next attempt: what the server asks for, but at least half of what doubles."""
+    """Returns the pause before the next attempt in seconds: the one that the server asks for, but at least half of the
+    exponential backoff, or the backoff with jitter."""
     longest = min(FIRST_PAUSE_S * 2.0**retries, MAX_PAUSE_S)
     if failure.retry_after_s is not None:
         return max(failure.retry_after_s, longest / 2)
@@ -96,10 +97,10 @@ def _pause_s(failure: AttemptFailed, retries: int, timing: Timing) -> float:
 
 
 def _note(retries: int, options: ServerOptions, *, late: bool) -> str:
-    """How often the request was tried, for the end of an error message."""
+    """Returns the number of attempts in words, for the end of an error message."""
     if not retries and not late:
         return ""
     tries = f"tried {retries + 1} times" if retries else "tried once"
     if late and retries < options.retries:
-        tries += f"; a page has {options.page_timeout_s:g} s, the option 'page_timeout_s'"
+        tries += f"; the timeout of a page is {options.page_timeout_s:g} s, the option 'page_timeout_s'"
     return f" ({tries})"

@@ -1,4 +1,4 @@
-"""Counters for requests, pages, tokens and cost."""
+"""Usage counters: requests, pages, tokens and cost."""
 
 from dataclasses import replace
 
@@ -14,13 +14,13 @@ class UsageMeter:
 
     @property
     def usage(self) -> RemoteUsage:
-        """The counts so far."""
+        """Usage so far."""
         return self._usage
 
     def count_request(
         self, seconds: float, prompt_tokens: int = 0, completion_tokens: int = 0, *, failed: bool
     ) -> None:
-        """Counts a request that has ended."""
+        """Counts a completed request, which took `seconds`."""
         prompt_price, completion_price = self._prices
         now = self._usage
         self._usage = replace(
@@ -34,6 +34,6 @@ class UsageMeter:
         )
 
     def count_page(self, *, failed: bool) -> None:
-        """Counts a page that was read or given up."""
+        """Counts a page that was read or that failed after all attempts."""
         now = self._usage
         self._usage = replace(now, pages=now.pages + (not failed), pages_failed=now.pages_failed + failed)

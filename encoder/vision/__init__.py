@@ -1,2 +1,2 @@
-"""Codecs over vision–language models run by transformers: they store a model's own vision tokens and decode them later
-without running its encoder again."""
+"""Codecs over vision–language models in transformers. They store a model's own vision tokens, and decode them later
+without running the encoder again."""

@@ -34,27 +34,27 @@ from .models.model import FREE_OCR, PageFeatures, VisionModel
 from .quantization import STORAGE_DTYPES, from_tokens, to_bytes
 from .storage_effects import storage_effects
 
-#: Confidence below which a character is flagged unless a calibration says otherwise: it depends on the weights.
+#: Default flag threshold without a calibration; the best value depends on the weights.
 FLAG_BELOW = 0.8
 DEFAULT_TIMEOUT_S = 600.0
-CELLS_PER_MARK = 8  # at least; a model may precede words with their location on the page
+CELLS_PER_MARK = 8  # minimum cells per location mark, which a model may write before words
 
 
-#: Vision tokens of a page → text tokens of which 97 % are read right, by DeepSeek-OCR's own measurements (table 2 of
-#: arXiv 2510.18234, between its rows).
+#: Vision tokens of a page → text tokens of which 97 % are read right, interpolated from table 2 of DeepSeek-OCR's
+#: publication, arXiv 2510.18234.
 _WELL_READ = {64: 600, 100: 800}
 
 
 def legible_text_tokens(vision_tokens: int) -> int:
-    """Text tokens of a page that a model reads well from so many vision tokens: as many for each as in the nearest
-    measurement."""
+    """Returns the text tokens that a model reads well from the given number of vision tokens, by the ratio of the
+    nearest measurement."""
     nearest = min(_WELL_READ, key=lambda measured: abs(measured - vision_tokens))
     return vision_tokens * _WELL_READ[nearest] // nearest
 
 
 class VisionCodec:
-    """See `foxing.encoder.Codec`. Batches of all threads run one at a time, which bounds memory; one may be encoded
-    while another is decoded."""
+    """See `foxing.encoder.Codec`. One batch at a time is encoded, and one decoded, over all threads, which bounds
+    memory."""
 
     context_rows: int | None = None
     repertoire: Repertoire | None = None
@@ -69,8 +69,9 @@ class VisionCodec:
         token_dtype: str = "bfloat16",
         batch_tokens: int | None = None,
     ) -> None:
-        """`weights`: digest of the model's; `source`: where the model came from; `token_dtype`: storage dtype of new
-        tokens; `batch_tokens`: maximum positions per batch. Raises `CodecError` for an unknown dtype."""
+        """`weights`: digest of the model's weights; `source`: origin of the model, for people; `token_dtype`: storage
+        dtype of new tokens; `batch_tokens`: maximum context positions per batch. Raises `CodecError` for an unknown
+        dtype."""
         if token_dtype not in STORAGE_DTYPES:
             raise CodecError(f"vision tokens are stored in one of {', '.join(STORAGE_DTYPES)}, not '{token_dtype}'")
         self.model = model
@@ -79,9 +80,9 @@ class VisionCodec:
         self.source = source
         self.layout = layout
         self.token_dtype = token_dtype
-        #: Maximum positions per batch; None: what free memory allows.
+        #: Maximum context positions per batch; None: as many as fit into free memory.
         self.batch_tokens = batch_tokens
-        #: Maximum seconds in which a batch is decoded.
+        #: Maximum time for decoding a batch, in seconds.
         self.timeout_s = DEFAULT_TIMEOUT_S
         #: Maximum text tokens per page: one per cell and end of row, location marks, the end of the sequence.
         self.max_new_tokens = layout.cells + layout.cells // CELLS_PER_MARK + layout.rows + 1
@@ -91,7 +92,7 @@ class VisionCodec:
         self.flag({})
 
     def flag(self, below: Mapping[str, float]) -> None:
-        """Flags characters of each tier below a confidence; below `FLAG_BELOW` at tiers that are not given."""
+        """Sets the flag thresholds. `below`: tier → confidence; `FLAG_BELOW` at tiers that are not given."""
         specs = {tier: self._spec(tier, below.get(tier, FLAG_BELOW)) for tier in self.model.tiers}
         self.tiers = MappingProxyType(specs)
 
@@ -115,8 +116,8 @@ class VisionCodec:
         return {name: value for name, value in facts.items() if value}
 
     def encode(self, images: Sequence[Image.Image], tier: str) -> list[VisionTokens]:
-        """See `foxing.encoder.Codec`. Which cells of a page have ink is stored beside its tokens: a model's text does
-        not say in which row it stood."""
+        """See `foxing.encoder.Codec`. A map of inked cells is stored with the tokens, because a model's text does not
+        indicate its rows."""
         self._check_images(images, tier)
         shape = self.model.shape(tier)
         tokens: list[VisionTokens] = []
@@ -129,7 +130,7 @@ class VisionCodec:
         return tokens
 
     def _pages_at_once(self, tier: str) -> int:
-        """Pages per call of the encoder."""
+        """Returns the number of pages per encoder call."""
         if self.batch_tokens is None:
             return self._encoder_memory.pages_at_once(tier)
         return max(1, self.batch_tokens // (self.model.side_px(tier) // self.model.patch_px) ** 2)
@@ -139,9 +140,9 @@ class VisionCodec:
         return [self._reading(item, text) for item, text in zip(tokens, self.generate(tokens), strict=True)]
 
     def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
-        """The model's raw answer for each page to the prompt of that name. Raises `TokensError` as `decode` does,
-        `CodecError` for a prompt that the model lacks, `ReadFailed` if memory does not suffice for a single page or a
-        batch takes longer than `timeout_s`."""
+        """Returns the model's raw answer for each page to the prompt called `prompt`. Raises `TokensError` as `decode`
+        does, `CodecError` for a prompt that the model lacks, `ReadFailed` if a single page does not fit into memory or
+        a batch takes longer than `timeout_s`."""
         for item in tokens:
             self._check(item)
         text = self.model.prompt(prompt, subject)
@@ -172,7 +173,7 @@ class VisionCodec:
 
     @torch.inference_mode()
     def _image_features(self, images: Sequence[Image.Image], tier: str) -> list[Tensor]:
-        """For each image float [rows, columns, channels], in the model's dtype."""
+        """Returns for each image its vision tokens, float [rows, columns, channels], in the model's dtype."""
         side = self.model.side_px(tier)
         if side != self.tiers[tier].side_px:
             images = [image.convert("L").resize((side, side), Image.Resampling.BICUBIC) for image in images]
@@ -185,7 +186,7 @@ class VisionCodec:
             )
 
     def _reading(self, tokens: VisionTokens, generation: Generation) -> Reading:
-        """What the model wrote, in the cells that have ink; tokens without a map of them are placed line by line."""
+        """Places the model's text in the inked cells, or line by line for tokens without a map of ink."""
         trusted = mask_untrusted(generation.text, generation.confidence, generation.looped)
         if self.model.front_matter:
             trusted = without_front_matter(*trusted)
@@ -211,11 +212,11 @@ class VisionCodec:
     def _check(self, tokens: VisionTokens) -> None:
         """Raises `TokensError` for tokens that this codec did not write."""
         if tokens.codec != self.name:
-            raise TokensError(f"these tokens were written by the codec '{tokens.codec}', this is '{self.name}'")
+            raise TokensError(f"these tokens were written by the codec '{tokens.codec}', not by '{self.name}'")
         if tokens.weights != self.weights:
             raise TokensError(
-                f"these tokens were written by the weights {tokens.weights}, and these are {self.weights}; set "
-                "the options 'model' and 'revision' to the model that wrote them"
+                f"these tokens were written by the weights {tokens.weights}, not by {self.weights}; set the options "
+                "'model' and 'revision' to the model that wrote them"
             )
         if tokens.tier not in self.tiers:
             raise TokensError(f"the {self.name} codec has no tier '{tokens.tier}'")

@@ -1,4 +1,4 @@
-"""Digest that names the weights of a checkpoint."""
+"""Digest that identifies the weights of a checkpoint."""
 
 import hashlib
 import json
@@ -17,9 +17,9 @@ _LENGTH = struct.Struct("<Q")
 
 
 def weights_digest(checkpoint: Checkpoint) -> str:
-    """A hash of the name, dtype, shape and values of every tensor that `load_network` loads, however they are split
-    into files: equal for copies of a checkpoint, different for every training run. Reads all weights, at about 1 GB/s
-    (7 s for DeepSeek-OCR). Raises `CodecError`."""
+    """Returns a hash of the name, dtype, shape and values of every tensor that `load_network` loads, independent of
+    their distribution over files: equal for copies of a checkpoint, different for every training run. Reads all
+    weights, at about 1 GB/s (7 s for DeepSeek-OCR). Raises `CodecError`."""
     tensors: dict[str, bytes] = {}
     for path in _weight_files(checkpoint):
         try:
@@ -33,7 +33,7 @@ def weights_digest(checkpoint: Checkpoint) -> str:
 
 
 def _weight_files(checkpoint: Checkpoint) -> list[Path]:
-    """The files that transformers loads and no others: the single file, else those in the index."""
+    """Returns exactly the files that transformers loads: the single file, else those in the index."""
     single = checkpoint.folder / "model.safetensors"
     if single.is_file():
         return [single]
@@ -48,7 +48,7 @@ def _weight_files(checkpoint: Checkpoint) -> list[Path]:
 
 
 def _tensor_digests(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Each tensor's name and the sha256 of its dtype, shape and values."""
+    """Yields the name of each tensor, and the sha256 of its dtype, shape and values."""
     with path.open("rb") as file:
         (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
         if length > MAX_HEADER_BYTES:

@@ -1,4 +1,4 @@
-"""How many pages fit into the memory that is free."""
+"""Batch sizes that fit into the free memory."""
 
 import os
 from collections.abc import Callable
@@ -9,22 +9,22 @@ import torch
 
 from .models.model import VisionModel
 
-#: Share of the free memory that a batch may take: the rest is for what is not counted.
+#: Share of the free memory that a batch may take; the rest is for allocations that are not estimated.
 SHARE = 0.8
-#: Positions per batch where free memory is unknown, and the most on any device: larger batches gain nothing.
+#: Positions per batch if free memory is unknown, and the maximum on any device; larger batches are not faster.
 UNKNOWN_BATCH_TOKENS = 32_768
 MAX_BATCH_TOKENS = 1 << 18
-#: Pages per call of the encoder where its memory has not been measured, and the most on any device.
+#: Pages per encoder call on devices other than a GPU, and the maximum on a GPU.
 UNKNOWN_BATCH_PAGES = 4
 MAX_BATCH_PAGES = 64
-#: Memory of a position beside its keys and values, as a multiple of them: hidden states and the experts' inputs.
+#: Memory of a position beyond its keys and values, as a multiple of these: hidden states and inputs of the experts.
 ACTIVATION_SHARE = 1.0
 
 R = TypeVar("R")
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Memory that a new tensor on `device` may take; None if that is not known."""
+    """Returns the memory available for new tensors on `device` in bytes; None if it is not known."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
@@ -35,7 +35,8 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def bytes_per_position(config: Any, dtype: torch.dtype) -> int:
-    """Memory of one position of a text or page in the decoder. `config`: that of the decoder in transformers."""
+    """Returns the memory of one context position in the decoder in bytes. `config`: transformers configuration of the
+    decoder."""
     heads = int(getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
     size = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
     cache = 2 * int(config.num_hidden_layers) * heads * size * dtype.itemsize
@@ -43,7 +44,7 @@ def bytes_per_position(config: Any, dtype: torch.dtype) -> int:
 
 
 def batch_tokens(model: VisionModel) -> int:
-    """Positions of all pages of a batch together that the decoder has memory for now."""
+    """Returns the total number of context positions of a batch for which the decoder currently has memory."""
     free = free_bytes(model.device)
     if free is None:
         return UNKNOWN_BATCH_TOKENS
@@ -52,7 +53,7 @@ def batch_tokens(model: VisionModel) -> int:
 
 
 class EncoderMemory:
-    """What pages of each tier take in the encoder, learned from what they took."""
+    """Memory of the encoder per page and tier, learned from measurements. Thread-safe."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -60,7 +61,8 @@ class EncoderMemory:
         self._lock = Lock()
 
     def pages_at_once(self, tier: str) -> int:
-        """How many pages of `tier` there is memory for now: one until it was measured on a GPU."""
+        """Returns the number of pages of `tier` for which there is currently memory; on a GPU, 1 before the first
+        measurement."""
         if self._device.type != "cuda":
             return UNKNOWN_BATCH_PAGES
         with self._lock:
@@ -71,7 +73,8 @@ class EncoderMemory:
         return min(MAX_BATCH_PAGES, max(1, int(SHARE * free / per_page)))
 
     def measured(self, tier: str, pages: int, run: Callable[[], R]) -> R:
-        """What `run` returns, which encodes `pages` of `tier`; remembers the memory that it took on a GPU."""
+        """Returns the result of `run`, which encodes `pages` pages of `tier`, and records the GPU memory that it
+        took."""
         if self._device.type != "cuda":
             return run()
         before = torch.cuda.memory_allocated(self._device)
@@ -81,6 +84,6 @@ class EncoderMemory:
         return result
 
     def record(self, tier: str, pages: int, taken: int) -> None:
-        """Remembers that `pages` took so many bytes, unless fewer took more each."""
+        """Records that `pages` pages took `taken` bytes; the maximum per page counts."""
         with self._lock:
             self._per_page[tier] = max(self._per_page.get(tier, 1), taken // max(1, pages))

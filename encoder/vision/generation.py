@@ -1,4 +1,4 @@
-"""Text generation from vision tokens, with the probability of every character and loop detection."""
+"""Text generation from vision tokens, with the probability of every character and detection of repetition loops."""
 
 import math
 from collections import defaultdict
@@ -17,49 +17,50 @@ from foxing.encoder.errors import ReadFailed
 from .models.checkpoint import transformers
 from .models.model import PageFeatures, RepeatRule, VisionModel
 
-MAX_PERIOD = 64  # tokens per turn of a loop
-MIN_LOOP_TOKENS = (
-    24  # repeated tokens that make a loop at the end of a text that does not end; at least two repetitions
-)
-LOOP_SHARE = 4  # a text is stopped if a loop at its end is longer than the tokens that it may have, divided by this
-CHECK_EVERY = 16  # tokens after which loops are looked for
-SAME = 0.8  # share of the tokens of a loop that are those of the turn before: blocked ones are not
+MAX_PERIOD = 64  # maximum tokens per repetition of a loop
+#: Minimum number of repeated tokens of a loop at the end of an incomplete text; at least two repetitions.
+MIN_LOOP_TOKENS = 24
+LOOP_SHARE = 4  # generation stops if a loop is longer than the maximum number of tokens divided by this
+CHECK_EVERY = 16  # tokens between checks for loops
+SAME = 0.8  # minimum share of the tokens of a loop that equal the previous repetition; banned tokens differ
 
 FinishReason = Literal["end", "length", "loop"]
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a text may take."""
+    """Limits of a generation."""
 
     #: Maximum number of tokens.
     max_new_tokens: int
-    #: By `time.monotonic`, when the batch must have ended.
+    #: Deadline of the batch, by `time.monotonic`.
     deadline: float = math.inf
 
 
 @dataclass(frozen=True)
 class Generation:
-    """A generated text."""
+    """Generated text."""
 
     text: str
-    #: float32[len(text)] in [0, 1], the probability of the token that each character came from.
+    #: float32[len(text)] in [0, 1]: probability of the token of each character.
     confidence: npt.NDArray[np.float32]
-    #: bool[len(text)], the characters inside an endless repetition.
+    #: bool[len(text)]: characters inside a repetition loop.
     looped: npt.NDArray[np.bool_]
-    #: Whether the model ended the text, reached the maximum length or was stopped in a loop.
+    #: "end" if the model ended the text, "length" at the maximum length, "loop" if it was stopped in a loop.
     finish_reason: FinishReason
     #: Probability of the end-of-sequence token; 0 if there is none.
     end_probability: float
 
 
 class NgramHistory:
-    """The n-grams of a sequence, none of which may occur twice within a window."""
+    """Index of the n-grams of a sequence, none of which may occur twice within a window."""
 
     def __init__(self, rule: RepeatRule) -> None:
         self.rule = rule
         self.tokens: list[int] = []
-        self._followers: dict[tuple[int, ...], dict[int, int]] = defaultdict(dict)  # and where their n-gram began
+        self._followers: dict[tuple[int, ...], dict[int, int]] = defaultdict(
+            dict
+        )  # n-1 tokens → next token → start of the n-gram
 
     @property
     def banned(self) -> set[int]:
@@ -71,6 +72,7 @@ class NgramHistory:
         return {token for token, begun in followers.items() if begun >= first} - self.rule.exempt
 
     def append(self, token: int) -> None:
+        """Appends a token to the sequence."""
         self.tokens.append(token)
         begun = len(self.tokens) - self.rule.size
         if begun >= 0:
@@ -78,21 +80,21 @@ class NgramHistory:
 
 
 class NoRepeatNgramProcessor:
-    """Logits processor for greedy decoding that keeps repetitions down, records the probability of each chosen token
-    and stops sequences that loop."""
+    """Logits processor for greedy decoding that limits repetitions, records the probability of each chosen token, and
+    stops sequences that loop."""
 
     def __init__(self, rule: RepeatRule, n_sequences: int, budget: Budget) -> None:
         self._rule = rule
-        self._counts: Tensor | None = None  # float [B, vocabulary]: how often each token was generated
+        self._counts: Tensor | None = None  # float [B, vocabulary]: count of each generated token
         self._histories = [NgramHistory(rule) for _ in range(n_sequences)]
         self._budget = budget
-        #: By sequence, the best token of each step after the penalties, banned or not.
+        #: For each sequence, the best token of each step after the penalties, banned or not.
         self.wanted: list[list[int]] = [[] for _ in range(n_sequences)]
         self._looping = [False] * n_sequences
         self._log_probabilities: list[Tensor] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """`scores` less the penalties, with banned tokens at −∞. `scores`: float [B, vocabulary], logits."""
+        """Returns `scores`, logits float [B, vocabulary], less the penalties and with banned tokens at −∞."""
         scores = scores.float()
         total = scores.logsumexp(-1)
         if self._log_probabilities:
@@ -111,7 +113,7 @@ class NoRepeatNgramProcessor:
         return allowed
 
     def _penalised(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """`scores` less what the rule takes off tokens that were generated before."""
+        """Returns `scores` less the presence and frequency penalties of the rule."""
         if not (self._rule.presence_penalty or self._rule.frequency_penalty):
             return scores
         if self._counts is None:
@@ -122,25 +124,26 @@ class NoRepeatNgramProcessor:
         return scores - taken
 
     def looping(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
-        """Stopping criterion: bool[B], the sequences that loop. Raises `ReadFailed` after the deadline."""
+        """Implements the stopping criterion: returns bool[B], the sequences that loop. Raises `ReadFailed` after the
+        deadline."""
         if monotonic() > self._budget.deadline:
             raise ReadFailed(
-                "the text of a page was not complete within the option 'timeout_s'; raise it, lower 'batch_tokens', or "
-                "use a faster device"
+                "decoding a batch of pages exceeded the option 'timeout_s'; raise it, lower 'batch_tokens', or use a "
+                "faster device"
             )
         for index, wanted in enumerate(self.wanted):
             self._looping[index] = self._looping[index] or loops(wanted, self._budget.max_new_tokens)
         return torch.tensor(self._looping, device=input_ids.device)
 
     def probabilities(self) -> npt.NDArray[np.float32]:
-        """Probabilities of the chosen tokens before banning: float32[B, steps]."""
+        """Returns the probabilities of the chosen tokens before penalties and bans: float32[B, steps]."""
         return torch.stack(self._log_probabilities, dim=1).exp().cpu().numpy()
 
 
 @torch.inference_mode()
 def generate(model: VisionModel, pages: Sequence[PageFeatures], prompt: str, budget: Budget) -> list[Generation]:
-    """Greedy decoding of one batch, a `Generation` per page. Tiers may be mixed; shorter prompts are padded on the
-    left. Raises `ReadFailed` after the deadline."""
+    """Decodes one batch greedily; returns one `Generation` per page. Tiers may be mixed; shorter prompts are padded on
+    the left. Raises `ReadFailed` after the deadline."""
     before, after = model.prompt_ids(prompt)
     eos_ids = model.eos_token_ids
     pad = min(eos_ids)
@@ -174,9 +177,9 @@ def generate(model: VisionModel, pages: Sequence[PageFeatures], prompt: str, bud
 def detokenize(
     model: VisionModel, ids: Sequence[int], wanted: Sequence[int], probabilities: npt.NDArray[np.float32]
 ) -> Generation:
-    """The `Generation` of a token sequence. `ids`: generated tokens, the end-of-sequence token included; `wanted`: the
-    best token of each step, which is what the model read where it was banned; `probabilities`: float32[at least
-    len(ids)], of `ids`."""
+    """Returns the `Generation` of a token sequence. `ids`: generated tokens, the end-of-sequence token included;
+    `wanted`: best token of each step, banned or not, which gives the text; `probabilities`: float32[at least len(ids)],
+    of `ids`."""
     stop = next((step for step, token in enumerate(ids) if token in model.eos_token_ids), len(ids))
     read = list(wanted[:stop])
     tail = None if stop < len(ids) else loop_start(read)
@@ -188,8 +191,8 @@ def detokenize(
 
 
 def loops(tokens: Sequence[int], max_new_tokens: int) -> bool:
-    """Whether a text of at most `max_new_tokens` is to be stopped: it ends in a loop that is longer than what a page
-    repeats. Equal lines and the same result twice are text."""
+    """Returns whether to stop a text of at most `max_new_tokens`, because it ends in a loop longer than repetitions on
+    a page usually are: equal lines are legitimate text."""
     length = max(MIN_LOOP_TOKENS, max_new_tokens // LOOP_SHARE)
     if len(tokens) % CHECK_EVERY or len(tokens) < length + 1:
         return False
@@ -201,7 +204,7 @@ def loops(tokens: Sequence[int], max_new_tokens: int) -> bool:
 
 
 def loop_start(tokens: Sequence[int]) -> int | None:
-    """Where the second turn of a loop begins that the text does not come out of; None if it does not end in one."""
+    """Returns the start of the second repetition of a loop at the end of the text; None if there is no loop."""
     sequence = np.asarray(tokens, dtype=np.int64)
     for period in range(1, min(MAX_PERIOD, len(sequence) - 1) + 1):
         same = np.concatenate([np.zeros(period, dtype=bool), sequence[period:] == sequence[:-period]])
@@ -218,7 +221,7 @@ def loop_start(tokens: Sequence[int]) -> int | None:
 
 
 def align_characters(tokenizer: Any, ids: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:
-    """The text of `ids`, and the half-open range of tokens that spells each of its characters."""
+    """Returns the text of `ids`, and for each of its characters the half-open range of tokens that spells it."""
     pieces: list[str] = []
     spans: list[tuple[int, int]] = []
     context, done = 0, 0  # ids[context:] are decoded together; ids[:done] are already in `pieces`

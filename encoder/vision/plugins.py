@@ -1,4 +1,4 @@
-"""The plug-ins of the codecs that run a third-party model: one for each class in `models`."""
+"""Plug-ins of the codecs that run a third-party model, one for each class in `models`."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -76,7 +76,7 @@ class DeepSeekOptions(VisionOptions):
 
 
 def _loader(module: str, model_class: str) -> "Callable[[str, VisionOptions], Codec]":
-    """Loads the codec over a class of `models`, which is imported then."""
+    """Returns a loader of the codec over a class of `models`, which is imported on call."""
 
     def load(device: str, options: VisionOptions) -> Codec:
         found = getattr(import_module(f"{__package__}.models.{module}"), model_class)
@@ -86,14 +86,16 @@ def _loader(module: str, model_class: str) -> "Callable[[str, VisionOptions], Co
 
 
 def _open(model_class: "type[VisionModel]", device: str, options: VisionOptions, server: ServerOptions | None) -> Codec:
-    """The codec over the model of `options`; `server` decodes its tokens if given. Raises `CodecError`."""
+    """Loads the codec over the model in `options`; `server`, if given, decodes its tokens. Raises `CodecError`."""
     from foxing.encoder.device import pick_device
 
     from .codec import VisionCodec
     from .digest import weights_digest
     from .models.checkpoint import locate, page_layout, pick_dtype
 
-    endpoint = None if server is None else _endpoint(server)  # its errors come before a large model is loaded
+    endpoint = (
+        None if server is None else _endpoint(server)
+    )  # first, so that its errors are raised before a large model is loaded
     torch_device = pick_device(device)
     checkpoint = locate(options.model or model_class.hub_id, options.revision)
     load = model_class.load if endpoint is None else model_class.load_encoder
@@ -119,13 +121,13 @@ def _open(model_class: "type[VisionModel]", device: str, options: VisionOptions,
 
 
 def _endpoint(server: ServerOptions) -> "Endpoint":
-    from foxing.encoder.remote.endpoint import Endpoint  # imports packages that decoding here does not need
+    from foxing.encoder.remote.endpoint import Endpoint  # imports packages that local decoding does not need
 
     return Endpoint(server)
 
 
 class VisionCodecSettings(TypedDict):
-    """What a `VisionCodec` is told beside its model and weights."""
+    """Keyword arguments of `VisionCodec`."""
 
     layout: PageLayout
     source: str
@@ -137,7 +139,7 @@ def _stores(models: str, tiers: str, server: str = "") -> str:
     return f"Stores the vision tokens of {models} and decodes them with its decoder{server}: printed pages, {tiers}."
 
 
-_ON_A_SERVER = ", here or on a server"
+_ON_A_SERVER = ", locally or on a server"
 _GRID_TIERS = "large to tiny"
 DEEPSEEK_OCR = CodecPlugin(
     "deepseek-ocr",

@@ -1,11 +1,11 @@
-"""Conversion of vision tokens to bytes and back."""
+"""Quantisation: vision tokens → bytes in a storage dtype, and back."""
 
 import torch
 from torch import Tensor
 
 from foxing.encoder.tokens import SCALED_NUMBERS, VisionTokens, bytes_of
 
-#: Dtypes in which tokens can be stored. A codec reads all of them, whichever it writes.
+#: Storage dtypes of tokens. A codec reads all of them, whichever it writes.
 STORAGE_DTYPES: dict[str, torch.dtype] = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
@@ -14,12 +14,12 @@ STORAGE_DTYPES: dict[str, torch.dtype] = {
     "int8": torch.int8,
 }
 INT8_MAX = 127
-QUANTIZED_MAX = 1e38  # keeps a scale times 127 finite
+QUANTIZED_MAX = 1e38  # bound on values, so that a scale times 127 is finite
 
 
 def to_bytes(features: Tensor, dtype: str) -> bytes:
-    """`features` in `dtype`, little-endian. Values beyond the dtype's range are clamped to it. `features`: float [rows,
-    columns, channels]."""
+    """Returns `features`, float [rows, columns, channels], as little-endian bytes in `dtype`. Values outside the range
+    of the dtype are clamped."""
     values = features.detach().float().cpu()
     if dtype == "int8":
         return _quantize(values)
@@ -29,7 +29,7 @@ def to_bytes(features: Tensor, dtype: str) -> bytes:
 
 
 def from_tokens(tokens: VisionTokens) -> Tensor:
-    """The stored features: float32 [rows, columns, channels]."""
+    """Returns the stored features: float32 [rows, columns, channels]."""
     data = torch.frombuffer(bytearray(tokens.data), dtype=torch.uint8)
     if tokens.dtype == "int8":
         return _dequantize(data, tokens.shape)
@@ -37,7 +37,8 @@ def from_tokens(tokens: VisionTokens) -> Tensor:
 
 
 def _quantize(values: Tensor) -> bytes:
-    """int8 with one float32 scale per run of `SCALED_NUMBERS` values: a token's scales, then its values."""
+    """Quantises to int8 with one float32 scale per run of `SCALED_NUMBERS` values: a token's scales, then its
+    values."""
     bounded = values.flatten(0, -2).nan_to_num().clamp(-QUANTIZED_MAX, QUANTIZED_MAX)
     runs = torch.split(bounded, SCALED_NUMBERS, dim=-1)
     scales = torch.stack([run.abs().amax(-1) for run in runs], dim=-1) / INT8_MAX
@@ -48,7 +49,7 @@ def _quantize(values: Tensor) -> bytes:
 
 
 def _dequantize(data: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """The inverse of `_quantize`. `data`: uint8 [bytes]."""
+    """Inverts `_quantize`. `data`: uint8 [bytes]."""
     tokens = data.view(-1, bytes_of("int8", shape[2]))
     scales = tokens[:, : -shape[2]].flatten().view(torch.float32).view(len(tokens), -1)
     values = tokens[:, -shape[2] :].view(torch.int8).float()
@@ -56,5 +57,5 @@ def _dequantize(data: Tensor, shape: tuple[int, int, int]) -> Tensor:
 
 
 def _as_bytes(values: Tensor) -> Tensor:
-    """uint8 [..., bytes]."""
+    """Returns the bytes of `values`: uint8 [..., bytes]."""
     return values.contiguous().view(torch.uint8)

@@ -29,12 +29,12 @@ from .quantization import from_tokens
 class RemoteVisionCodec(VisionCodec):
     """See `foxing.encoder.RemoteCodec`. Its tokens are interchangeable with those of `VisionCodec`."""
 
-    #: The decoder is on the server, so its logits are not known here.
+    #: Not supported: the decoder is on the server, so its logits are not available.
     storage_effects = None  # type: ignore[assignment]
 
     def __init__(self, model: VisionModel, weights: str, endpoint: Endpoint, **options: Any) -> None:
-        """`model`: may be without its decoder (`VisionModel.load_encoder`); `endpoint`: a server that runs the same
-        weights and accepts prompt embeddings; `options`: those of `VisionCodec`."""
+        """`model`: possibly without its decoder (`VisionModel.load_encoder`); `endpoint`: server that runs the same
+        weights and accepts prompt embeddings; `options`: keyword arguments of `VisionCodec`."""
         super().__init__(model, weights, **options)
         self.endpoint = endpoint
         self._dispatcher = PageDispatcher(endpoint, self._check, self._read)
@@ -45,14 +45,15 @@ class RemoteVisionCodec(VisionCodec):
 
     @property
     def usage(self) -> RemoteUsage:
-        """Requests sent since the codec was loaded, and their cost."""
+        """Usage of the server since the codec was loaded."""
         return self.endpoint.meter.usage
 
     def runs_on(self) -> dict[str, str]:
+        """See `foxing.encoder.DescribableCodec`."""
         return {**super().runs_on(), "decoded by": f"{self.endpoint.options.model} at {self.endpoint.url}"}
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """See `foxing.encoder.Codec`. All pages are requested before the first failure is raised."""
+        """See `foxing.encoder.Codec`. Raises the first failure after every page has been attempted."""
         return self._dispatcher.all(tokens)
 
     def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
@@ -60,27 +61,27 @@ class RemoteVisionCodec(VisionCodec):
         return self._dispatcher.each(tokens)
 
     def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
-        """See `VisionCodec.generate`; pages are requested one after another. Also raises `ReadFailed` for a failed
-        request."""
+        """See `VisionCodec.generate`. Pages are requested one after another; a failed request raises `ReadFailed`."""
         for item in tokens:
             self._check(item)
         request = self.model.prompt(prompt, subject)
         return [self.endpoint.run(partial(self._request, item, request)) for item in tokens]
 
     async def _read(self, tokens: VisionTokens) -> Reading:
-        """Also raises `ReadFailed` for a page with ink that reads as empty: accepting that would cost the page its
-        exact text. Without a map of its ink a page counts as inked, since every page begins with a message header."""
+        """Reads one page. Raises `ReadFailed`, also for an inked page that reads as empty, because accepting it would
+        delete the exact text of the page. A page without a map of ink counts as inked, since every page begins with a
+        message header."""
         generation = await self._request(tokens, self.model.prompt(FREE_OCR))
         inked = not tokens.ink or bool(unpack_ink(tokens.ink, self.layout).any())
         if inked and not without_markup(generation.text, generation.confidence)[0].strip():
             raise ReadFailed(
-                f"{self.endpoint.url} wrote no text for a page, though no page is empty; run foxing codec check to see "
+                f"{self.endpoint.url} returned no text for a page that is not empty; run foxing codec check to see "
                 "whether it runs the model of the option 'model' and accepts embeddings (--enable-prompt-embeds)"
             )
         return await asyncio.to_thread(self._reading, tokens, generation)
 
     async def _request(self, tokens: VisionTokens, prompt: str) -> Generation:
-        """The server's answer for one page. Raises `ReadFailed`."""
+        """Requests the server's answer for one page. Raises `ReadFailed`."""
         options = self.endpoint.options
         embeddings = await asyncio.to_thread(self._embeddings, tokens, prompt)
         room = self.model.context_length - len(embeddings)
@@ -91,9 +92,8 @@ class RemoteVisionCodec(VisionCodec):
         completion = await self.endpoint.request(COMPLETION, body)
         if 0 < completion.prompt_tokens < len(embeddings):
             raise ReadFailed(
-                f"{self.endpoint.url} read a prompt of {completion.prompt_tokens} tokens, not the {len(embeddings)} "
-                "embeddings that it was sent, so it does not accept them; the option 'remote' needs vLLM "
-                "started with --enable-prompt-embeds"
+                f"{self.endpoint.url} read a prompt of {completion.prompt_tokens} tokens instead of {len(embeddings)} "
+                "embeddings, so it ignored them; the option 'remote' needs vLLM started with --enable-prompt-embeds"
             )
         return to_generation(self.model, completion, options.default_confidence, max_tokens)
 
@@ -104,8 +104,9 @@ class RemoteVisionCodec(VisionCodec):
 
 
 def to_generation(model: VisionModel, completion: Completion, default_confidence: float, max_tokens: int) -> Generation:
-    """The `Generation` that the model would give locally, cut where it would be stopped in a loop.
-    `default_confidence`: probability of tokens for which the server reports none; `max_tokens`: of the request."""
+    """Returns the `Generation` that local decoding would produce, truncated where a loop would stop it.
+    `default_confidence`: probability of tokens for which the server reports none; `max_tokens`: limit of the
+    request."""
     ids, best = completion.ids, completion.best_ids
     if ids is None or best is None:
         return _generation_from_text(completion, default_confidence)
@@ -125,13 +126,13 @@ def to_generation(model: VisionModel, completion: Completion, default_confidence
 
 
 def _generation_from_text(completion: Completion, default_confidence: float) -> Generation:
-    """The same without token ids: loops are detected in the text alone."""
+    """Returns the `Generation` of a completion without token ids; loops are detected in the text alone."""
     answer = completion.answer
     length = len(answer.text)
     confidence = (
         np.full(length, default_confidence, dtype=np.float32) if answer.confidence is None else answer.confidence
     )
-    start = loop_start(answer.text) if answer.cut else None  # what ends by itself repeats what is on the page
+    start = loop_start(answer.text) if answer.cut else None  # repetitions in a complete text are on the page
     looped = np.arange(length) >= (length if start is None else start)
     if answer.cut:
         return Generation(answer.text, confidence, looped, "length", 0.0)

@@ -1,4 +1,4 @@
-"""Effect of storing vision tokens in fewer bits, measured in the logits of the decoder."""
+"""Effect of quantised vision tokens on the logits of the decoder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from foxing.encoder.tokens import VisionTokens
 from .models.model import FREE_OCR, PageFeatures, VisionModel
 from .quantization import STORAGE_DTYPES, from_tokens, to_bytes
 
-#: Storage dtypes that are compared with float32.
+#: Storage dtypes compared with float32.
 DTYPES = tuple(dtype for dtype in STORAGE_DTYPES if dtype != "float32")
 
 
 @dataclass(frozen=True)
 class _Reference:
-    """A page's text decoded from unquantised vision tokens."""
+    """Reference: the text of a page, decoded from unquantised vision tokens."""
 
     #: float32 [rows, columns, channels].
     features: Tensor
@@ -38,9 +38,10 @@ def storage_effects(
     dtypes: Sequence[str] = DTYPES,
     max_steps: int = 512,
 ) -> list[StorageEffect]:
-    """The effect of each of `dtypes`. `images`: pages at `tier`; `texts`: their texts, of which the decoder is forced
-    to produce the first `max_steps` tokens, so that each step compares the same context. The caller must have exclusive
-    use of the model. Raises `ValueError` unless every image has a non-empty text.
+    """Measures the effect of each of `dtypes` with teacher forcing, so that each step compares the same context.
+
+    `images`: pages at `tier`; `texts`: their texts; `max_steps`: maximum number of tokens of each text. The caller must
+    have exclusive use of the model. Raises `ValueError` unless every image has a non-empty text.
     """
     tokenized = [model.tokenize(text)[:max_steps] for text in texts]
     if not images or len(images) != len(tokenized) or not all(tokenized):
@@ -75,7 +76,7 @@ def _effect(model: VisionModel, tier: str, dtype: str, references: Sequence[_Ref
 
 
 def _logits(model: VisionModel, features: Tensor, tier: str, text_ids: list[int]) -> Tensor:
-    """Logits that predict each of `text_ids`: float32 [len(text_ids), vocabulary]."""
+    """Returns the logits that predict each of `text_ids`: float32 [len(text_ids), vocabulary]."""
     before, after = model.prompt_ids(model.prompt(FREE_OCR))
     row = before + [model.image_token_id] * model.positions(tier) + after + text_ids[:-1]
     ids = torch.tensor([row], device=model.device)

@@ -103,7 +103,7 @@ class Reader(_Profile):
 
     @property
     def accepts_images(self) -> bool:
-        """True if the model takes images and has a legible type size."""
+        """True if the model accepts images and has a legible type size."""
         return self.limits is not None and self.billing is not None and self.legible is not None
 
     @cached_property

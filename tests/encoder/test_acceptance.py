@@ -118,7 +118,7 @@ def test_thresholds_of_a_model_on_a_server_belong_to_that_model(tmp_path: Path) 
         "base": 0.7,
         "small": 0.8,
     }
-    with pytest.raises(CodecError, match=r"model a-model, and this is the codec remote.*model another"):
+    with pytest.raises(CodecError, match=r"model a-model, not with the codec remote.*model another"):
         load_codec("remote", options={**options, "model": "another", "calibration": str(file)})
 
 

@@ -177,7 +177,7 @@ def test_the_codec_is_listed_with_what_it_requires_and_broken_ones_with_the_reas
     assert native == ["foxing"], "a package cannot replace a codec of ours"
     reasons = {entry["name"]: entry["reason"] for entry in document["broken"]}
     assert "No module named 'echo_plugin.missing'" in reasons["cracked"]
-    assert "one of the same name" in reasons["native"]
+    assert "declares the same name" in reasons["native"]
     assert "cracked (from foxing-echo) cannot be used" in installation.run("codec", "list").stdout
 
 

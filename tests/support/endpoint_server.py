@@ -334,8 +334,8 @@ def refusal(text: str) -> dict[str, Any]:
 
 #: Pattern of the error message → a response without a reading.
 EMPTY_ANSWERS = {
-    "answered nothing.*'stop'": completion(None),
-    "answered nothing.*'length'": completion("\n \n", finish="length"),
+    "returned no text.*'stop'": completion(None),
+    "returned no text.*'length'": completion("\n \n", finish="length"),
     "its content filter": completion("The battery", finish="content_filter"),
     "refuses to read the page: It looks private": refusal("It looks private."),
 }

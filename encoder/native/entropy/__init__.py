@@ -1,1 +1,1 @@
-"""Entropy coding of recognised pages: symbols, prior, range coder, and packing into vision tokens."""
+"""Entropy coding of recognised pages: symbols, prior, range coder and stream format."""

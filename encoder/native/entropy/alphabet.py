@@ -1,7 +1,7 @@
-"""Pages as symbols, one per cell: 416 of them where a character can start, 256 where it can only end.
+"""Alphabet: pages as symbols, one per cell, out of 416 where a character can begin and 256 where it can only end.
 
-A narrow character is its class; a full-width one is a left half (256 and up) and a right half, as coded by `halves`. A
-cell of the rare class has, beside its symbol, an index into the rare narrow characters.
+The symbol of a narrow character is its class; a full-width character is a left half (256 and up) and a right half, as
+coded by `halves`. A cell of the rare class also has an index into the rare narrow characters.
 """
 
 from typing import NamedTuple
@@ -16,8 +16,8 @@ from foxing.renderer import DENSE_PAGE, WIDE_TAIL, Cells
 
 from .halves import N_LEFT, N_RIGHT, syllable_halves, wide_halves
 
-COLUMNS = DENSE_PAGE.columns  # 160 cells in a row of the pages that the codec reads
-LEFT = 256  # first symbol that is a left half; those below are classes of cells
+COLUMNS = DENSE_PAGE.columns  # 160 cells per row
+LEFT = 256  # first symbol that is a left half; smaller symbols are cell classes
 N_SYMBOLS = LEFT + N_LEFT
 
 Symbols = npt.NDArray[np.int64]
@@ -33,14 +33,14 @@ class SymbolGrid(NamedTuple):
 
 
 def right_halves(symbols: Symbols) -> npt.NDArray[np.bool_]:
-    """bool, same shape: which symbols are right halves, those after a left half."""
+    """Returns bool of the same shape: symbols that are right halves, which follow a left half."""
     right = np.zeros(symbols.shape, dtype=bool)
     right[..., 1:] = symbols[..., :-1] >= LEFT
     return right
 
 
 class Alphabet:
-    """Converts cells of typeset pages to symbols and back, by lookup tables."""
+    """Lookup tables that convert cells of typeset pages to symbols and back."""
 
     def __init__(self, charset: Charset) -> None:
         self.rare_class = charset.rare_class
@@ -62,7 +62,7 @@ class Alphabet:
         self._pair[hangul_halves[:, 0], hangul_halves[:, 1]] = np.arange(HANGUL_FIRST, HANGUL_LAST + 1)
 
     def symbols(self, cells: Cells) -> SymbolGrid:
-        """Symbols of `cells`, uint32 of any shape whose last axis is a whole row."""
+        """Returns the symbols of `cells`, uint32 of any shape whose last axis is a whole row."""
         symbols, rare = self.narrow_symbols(cells)
         right = cells == WIDE_TAIL
         left = np.zeros_like(right)
@@ -73,12 +73,13 @@ class Alphabet:
         return SymbolGrid(symbols, rare)
 
     def narrow_symbols(self, cells: Cells) -> SymbolGrid:
-        """Symbols of narrow characters, uint32 of any shape."""
+        """Returns the symbols of narrow characters, uint32 of any shape."""
         symbols = self._class[cells].astype(np.int64)
         return SymbolGrid(symbols, np.where(symbols == self.rare_class, self._rare[cells], 0).astype(np.int64))
 
     def cells(self, symbols: Symbols, rare: Symbols) -> Cells:
-        """The inverse of `symbols`, uint32; symbols that form no character become unreadable cells."""
+        """Inverts `symbols`; returns uint32 of the same shape. Symbols that form no character become unreadable
+        cells."""
         left, right = symbols >= LEFT, right_halves(symbols)
         cells: Cells = self._common[np.minimum(symbols, LEFT - 1)]
         rare_at = (symbols == self.rare_class) & ~right

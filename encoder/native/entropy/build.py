@@ -1,7 +1,7 @@
-"""Compiles `mixing.c` when foxing is installed, for the wheel of one platform or in the checkout.
+"""Build hook that compiles `mixing.c`, for the wheel of a platform or in the checkout.
 
-Where there is no C compiler, pip fetches one for the build. If that fails, so does the installation: without the kernel
-no page can be coded.
+If there is no C compiler, pip downloads one for the build. If that fails, so does the installation, since the native
+codec does not work without the kernel.
 """
 
 import os
@@ -18,12 +18,12 @@ FOLDER = Path("encoder/native/entropy")
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden")
-#: A compiler as a Python package, for machines that have none.
+#: C compiler as a Python package, for machines without one.
 ZIG, ZIG_COMMAND = "ziglang>=0.13", (sys.executable, "-m", "ziglang", "cc")
 
 
 def own_compiler() -> list[str]:
-    """The command of this machine's C compiler; empty if it has none."""
+    """Returns the command of this machine's C compiler; empty if it has none."""
     if os.environ.get("CC"):
         return os.environ["CC"].split()
     found = next(filter(None, map(shutil.which, COMPILERS)), None)
@@ -31,7 +31,8 @@ def own_compiler() -> list[str]:
 
 
 def compile_kernel(root: Path) -> Path:
-    """The compiled kernel in the source tree at `root`, made again if its source is newer. Raises `RuntimeError`."""
+    """Compiles the kernel in the source tree at `root` unless it is up to date; returns its path. Raises
+    `RuntimeError`."""
     source, library = root / FOLDER / "mixing.c", root / FOLDER / f"_mixing{SUFFIX}"
     if library.exists() and library.stat().st_mtime >= source.stat().st_mtime:
         return library
@@ -47,7 +48,7 @@ def compile_kernel(root: Path) -> Path:
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
-    """Adds the compiled kernel to a wheel, which then is one for this platform and any Python 3."""
+    """Build hook that adds the compiled kernel to a wheel, and tags it for this platform and any Python 3."""
 
     def dependencies(self) -> list[str]:
         """See `BuildHookInterface`."""

@@ -1,9 +1,9 @@
-"""Confidence of the encoder in each cell, quantised to 16 levels.
+"""Quantisation of the encoder's confidence in each cell to 16 levels.
 
 Nearly all cells of a legible page have level 0, which costs next to nothing: the kernel codes the level of a character
-given those before it and how surprising the character is. Where level 0 begins is calibrated for each tier: as low as
-next to nothing of it is wrong, since at a small tier clear cells differ a little in confidence and would take half of
-the room to say so.
+in the context of earlier levels and of the cost of the character. The bound of level 0 is calibrated for each tier, as
+low as cells above it are almost never wrong: at low tiers the confidences of clear cells vary slightly, and coding the
+variation would take half of the stream.
 """
 
 import numpy as np
@@ -19,12 +19,12 @@ LEVEL_CONFIDENCE = np.concatenate([[MAX_CONFIDENCE], (LEVEL_BOUNDS + np.append(L
 )
 
 
-#: Confidence from which a cell has level 0, where none is calibrated.
+#: Default bound of level 0, without calibration.
 CERTAIN_FROM = float(LEVEL_BOUNDS[0])
 
 
 def quantize(confidence: npt.NDArray[np.float32], certain_from: float = CERTAIN_FROM) -> npt.NDArray[np.int64]:
-    """Levels of confidences of any shape; 0 from `certain_from` on."""
+    """Returns the levels of confidences, int64 of the same shape; 0 for those of at least `certain_from`."""
     levels: npt.NDArray[np.int64] = np.searchsorted(-LEVEL_BOUNDS, -confidence, side="left")
     levels[confidence >= certain_from] = 0
     return levels

@@ -1,7 +1,7 @@
 """Codes of full-width characters: two halves, one for each of their cells.
 
-The left half is one of 160, the right half one of 256. Hangul syllables and all other characters use disjoint right
-halves, so a pair of halves is unique, and a prior that knows some characters knows something about the rest.
+There are 160 left and 256 right halves. Hangul syllables and all other characters use disjoint right halves, so a pair
+of halves is unique, and characters that share a half share statistics of the prior.
 """
 
 import torch
@@ -11,26 +11,26 @@ from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import N_TAIL, N_VOWEL, Charset
 
 N_LEFT, N_RIGHT = 160, 256
-MAX_RARE = 2048  # rare narrow characters
-FIRST_WIDE = (N_VOWEL * N_TAIL) // 7  # 84: right halves below are those of Hangul
+MAX_RARE = 2048  # maximum number of rare narrow characters
+FIRST_WIDE = (N_VOWEL * N_TAIL) // 7  # 84: smaller right halves are those of Hangul
 WIDE_RIGHTS = N_RIGHT - FIRST_WIDE
-STRIDE = 9  # spreads neighbours in the list of characters over the codes
+STRIDE = 9  # spreads adjacent characters of the list over the codes
 TAILS = N_TAIL // 7  # the 28 tails of a syllable: 4 values in the right half, 7 in the left
 
 
 def check_capacity(charset: Charset) -> None:
-    """Raises `CodecError` if the charset has more characters than there are codes."""
+    """Checks the size of a charset. Raises `CodecError` if it has more characters than there are codes."""
     full_width = len(charset.wide) + len(charset.rare_wide)
     if charset.n_cell > N_RIGHT or len(charset.rare) > MAX_RARE or full_width > N_LEFT * WIDE_RIGHTS:
         raise CodecError("the charset has more characters than this network has codes")
 
 
 def wide_halves(wide: Tensor) -> Tensor:
-    """Indices into `wide + rare_wide` of the charset, int64 [M] → left and right halves, int64 [M, 2]."""
+    """Returns the left and right halves, int64 [M, 2], of indices into `wide + rare_wide` of the charset, int64 [M]."""
     slot = wide * STRIDE % (N_LEFT * WIDE_RIGHTS)
     return torch.stack([slot // WIDE_RIGHTS, FIRST_WIDE + slot % WIDE_RIGHTS], dim=-1)
 
 
 def syllable_halves(lead: Tensor, vowel: Tensor, tail: Tensor) -> Tensor:
-    """Jamo indices, int64 [M] each → left and right halves, int64 [M, 2]."""
+    """Returns the left and right halves, int64 [M, 2], of syllables given by jamo indices, int64 [M] each."""
     return torch.stack([lead * (N_TAIL // TAILS) + tail // TAILS, vowel * TAILS + tail % TAILS], dim=-1)

@@ -1,6 +1,6 @@
-"""Codes the symbols of a page with the prior, by the compiled `mixing.c`.
+"""Python interface of the kernel, the compiled `mixing.c`, which codes the symbols of a page with the prior.
 
-A wheel holds the kernel of its platform; `build.py` compiles it.
+A wheel contains the kernel for its platform; `build.py` compiles it.
 """
 
 import ctypes
@@ -19,12 +19,12 @@ from .tables import STATE_BYTES, PriorTables
 
 LIBRARY = Path(__file__).with_name("_mixing" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"))
 RATE = 13  # shift of the learning rate of the mixers
-LIMIT = 400  # decisions that a probability counts; more would make it slow to change
-MAX_CELLS = DENSE_PAGE.cells  # of `Page` in `mixing.c`
+LIMIT = 400  # maximum count of an adaptive probability; a higher limit makes it adapt more slowly
+MAX_CELLS = DENSE_PAGE.cells  # as in `mixing.c`
 _NO_MEMORY, _NO_PAGE = -(1 << 63), 1 - (1 << 63)
 NOT_A_PAGE = (
-    "these symbols are not a page: one of them is unknown, or a full-width character begins in an odd column or in the "
-    "last one"
+    "these symbols are not a page: a symbol is unknown, or a full-width character begins in an odd or in the last "
+    "column"
 )
 
 Symbols = npt.NDArray[np.uint16]
@@ -32,20 +32,20 @@ Levels = npt.NDArray[np.uint8]
 
 
 class CodedCells(NamedTuple):
-    """The symbols of N cells in reading order."""
+    """Symbols of N cells in reading order."""
 
     #: uint16 [N], as in `alphabet`.
     symbols: Symbols
     #: uint16 [N]: index into the rare narrow characters; 0 elsewhere.
     rare: Symbols
-    #: uint8 [N]: levels of confidence, as in `confidence`; both cells of a full-width character have the same.
+    #: uint8 [N]: confidence levels, as in `confidence`; equal for both cells of a full-width character.
     levels: Levels
 
     def first(self, count: int) -> Self:
-        """The first `count` cells, contiguous in memory and of the types above. Raises `ValueError` if there are fewer,
-        or more than a page has."""
+        """Returns the first `count` cells, contiguous in memory and in the dtypes above. Raises `ValueError` if there
+        are fewer cells, or if `count` exceeds the cells of a page."""
         if not 0 <= count <= min(MAX_CELLS, *(len(part) for part in self)):
-            raise ValueError(f"{count} cells are more than are given or than a page has ({MAX_CELLS})")
+            raise ValueError(f"{count} cells are more than were given or than a page has ({MAX_CELLS})")
         return type(self)(
             np.ascontiguousarray(self.symbols[:count], np.uint16),
             np.ascontiguousarray(self.rare[:count], np.uint16),
@@ -54,17 +54,17 @@ class CodedCells(NamedTuple):
 
     @classmethod
     def empty(cls, count: int) -> Self:
-        """`count` cells to decode into. Raises `ValueError` for a number that no page has."""
+        """Returns buffers for decoding `count` cells. Raises `ValueError` if `count` exceeds the cells of a page."""
         if not 0 <= count <= MAX_CELLS:
             raise ValueError(f"a page has at most {MAX_CELLS} cells, not {count}")
         return cls(np.zeros(count, np.uint16), np.zeros(count, np.uint16), np.zeros(count, np.uint8))
 
 
 class WrittenStream(NamedTuple):
-    """The stream of a page."""
+    """Stream of a page, possibly cut."""
 
     data: bytes
-    #: Cells that it holds, from the first one on; never half of a character.
+    #: Number of cells that it holds, from the first cell on; never half of a character.
     cells: int
 
 
@@ -83,14 +83,14 @@ class ModelStruct(ctypes.Structure):
 
 @cache
 def load_library() -> ctypes.CDLL:
-    """The compiled kernel. Raises `CodecError` if this installation has none, or one of another version."""
+    """Loads the compiled kernel, once. Raises `CodecError` if it is missing or of another version."""
     try:
         library = ctypes.CDLL(str(LIBRARY))
     except OSError as error:
-        raise CodecError(f"the kernel of the native codec cannot be loaded ({error}); install foxing again") from error
+        raise CodecError(f"the kernel of the native codec cannot be loaded ({error}); reinstall foxing") from error
     library.foxing_state_bytes.restype = ctypes.c_int64
     if library.foxing_state_bytes() != STATE_BYTES:
-        raise CodecError("the kernel of the native codec is of another version; install foxing again")
+        raise CodecError("the kernel of the native codec does not match this version; reinstall foxing")
     for name in ("encode", "decode", "costs", "learn", "contexts", "fill_nodes", "fill_symbols"):
         getattr(library, f"foxing_{name}").restype = ctypes.c_int64
     library.foxing_mixing_prepare()
@@ -98,7 +98,7 @@ def load_library() -> ctypes.CDLL:
 
 
 def pointer(array: npt.NDArray[Any]) -> ctypes.c_void_p:
-    """The address of a contiguous array, which must outlive its use."""
+    """Returns the address of a contiguous array, which must outlive its use."""
     return ctypes.c_void_p(array.ctypes.data)
 
 
@@ -107,10 +107,11 @@ def _pointers(cells: CodedCells) -> list[ctypes.c_void_p]:
 
 
 class Kernel:
-    """Codes pages with one set of tables. Safe to share between threads; runs without the lock of the interpreter."""
+    """Coder of pages with one set of tables. Thread-safe; releases the GIL."""
 
     def __init__(self, tables: PriorTables, rare_class: int, newline: int) -> None:
-        """`rare_class`, `newline`: symbols with a meaning. Raises `CodecError` if there is no compiled kernel."""
+        """`rare_class`, `newline`: symbols with a special meaning. Raises `CodecError` if the kernel cannot be
+        loaded."""
         self.tables = tables
         self.rare_class, self.newline = rare_class, newline
         self.library = load_library()
@@ -131,8 +132,8 @@ class Kernel:
         )
 
     def encode(self, cells: CodedCells, capacity: int) -> WrittenStream:
-        """The stream of as many of the `cells` as fit into `capacity` bytes. Raises `ValueError` for symbols that no
-        page has."""
+        """Writes the stream of as many of the `cells` as fit into `capacity` bytes. Raises `ValueError` for symbols
+        that are not a page."""
         written = self._encode(cells, capacity)
         if not isinstance(written, WrittenStream):
             written = self._encode(cells.first(written), capacity)
@@ -140,7 +141,7 @@ class Kernel:
         return written
 
     def _encode(self, cells: CodedCells, capacity: int) -> WrittenStream | int:
-        """The stream of all `cells`, or how many of them fit."""
+        """Returns the stream of all `cells`, or the number of cells that fit."""
         count = len(cells.symbols)
         parts = cells.first(count)
         data = np.zeros(capacity + 8, dtype=np.uint8)
@@ -149,14 +150,14 @@ class Kernel:
             *(*_pointers(parts), count, pointer(data), ctypes.c_int64(capacity)),
         )
         if length == _NO_MEMORY:
-            raise MemoryError("no memory to code a page")
+            raise MemoryError("out of memory while coding a page")
         if length == _NO_PAGE:
             raise ValueError(NOT_A_PAGE)
         return WrittenStream(data[:length].tobytes(), count) if length >= 0 else -1 - length
 
     def decode(self, data: bytes, count: int, *, whole: bool = True) -> CodedCells:
-        """The inverse of `encode` for a stream that holds `count` cells, or more of which these are the first unless it
-        is `whole`. Raises `ValueError` for one that it does not write."""
+        """Inverts `encode` for the first `count` cells of a stream. `whole`: whether these are all cells of the stream,
+        which is then checked. Raises `ValueError` for a stream that `encode` cannot produce."""
         cells = CodedCells.empty(count)
         stream = np.frombuffer(data, dtype=np.uint8)
         result = self.library.foxing_decode(
@@ -164,14 +165,14 @@ class Kernel:
             *(pointer(stream), ctypes.c_int64(len(data)), *_pointers(cells), count, whole),
         )
         if result == -2:
-            raise MemoryError("no memory to decode a page")
+            raise MemoryError("out of memory while decoding a page")
         if result:
             raise ValueError("the stream does not decode to a page")
         return cells
 
     def costs(self, symbols: Symbols, rare: Symbols) -> Symbols:
-        """uint16 [N]: what each of the N cells of a page takes, in units of 2^-4 bits; a full-width character takes it
-        in its left cell. Raises `ValueError` for symbols that no page has."""
+        """Returns uint16 [N]: cost of each of the N cells of a page in units of 2^-4 bits; that of a full-width
+        character is in its left cell. Raises `ValueError` for symbols that are not a page."""
         cells = CodedCells(symbols, rare, np.zeros(len(symbols), dtype=np.uint8)).first(len(symbols))
         result = np.zeros(len(symbols), dtype=np.uint16)
         done = self.library.foxing_costs(
@@ -179,7 +180,7 @@ class Kernel:
             *(*_pointers(cells)[:2], len(symbols), pointer(result)),
         )
         if done == -2:
-            raise MemoryError("no memory to code a page")
+            raise MemoryError("out of memory while coding a page")
         if done:
             raise ValueError(NOT_A_PAGE)
         return result

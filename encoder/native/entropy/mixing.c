@@ -1,16 +1,16 @@
-/* The entropy coder of the native codec: context mixing over the symbols of a page, in integers only.
+/* Entropy coder of the native codec: context mixing over the symbols of a page, in integer arithmetic.
  *
  * A symbol is coded as a path of binary decisions through a fixed tree. The probability of each decision is mixed from
- * predictions of two kinds: static tables, learned from text in advance and shipped with the weights, and tables that
- * are empty at the top of a page and learn along it. The mixing weights start from shipped values and go on learning
- * too. The method is that of M. Mahoney's PAQ and lpaq ("Adaptive weighing of context models for lossless data
- * compression", 2005): bit histories, maps from a history to a probability, gated logistic mixing, and a final
- * correction by adaptive probability maps.
+ * two kinds of predictions: static tables, trained on text and shipped with the weights, and adaptive tables, which are
+ * empty at the top of a page and learn along it. The mixing weights start from shipped values and are adaptive as well.
+ * The method is that of M. Mahoney's PAQ and lpaq ("Adaptive weighing of context models for lossless data compression",
+ * 2005): bit histories, maps from a history to a probability, gated logistic mixing, and a final correction by adaptive
+ * probability maps.
  *
- * `reference.py` does the same in Python and is what this file is tested against. All arithmetic is in integers of a
- * fixed width, so that a page decodes identically everywhere. Right shifts of negative numbers must round down, as they
- * do with every compiler in use. Probabilities are of a 1, in units of 2^-16 unless named otherwise; logits are in units
- * of 2^-8, from -2047 to 2047.
+ * `tests/support/kernel_reference` is the reference implementation in Python; tests compare the two bit by bit. All
+ * integers have a fixed width, so that a page decodes identically on every machine. Right shifts of negative numbers
+ * must round down, as they do with all supported compilers. Probabilities are those of a 1, in units of 2^-16 unless
+ * noted otherwise; logits are in units of 2^-8, from -2047 to 2047.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -36,51 +36,51 @@ enum {
     COLUMNS = 160,
     MAX_CELLS = 80 * COLUMNS,
     LEFT = 256,           /* first symbol that is a left half */
-    RARE_BASE = 1024,     /* number of the first rare character; those below are narrow classes */
+    RARE_BASE = 1024,     /* number of the first rare character; smaller numbers are narrow classes */
     FULL_WIDTH_BASE = 4096,
-    RARE_BITS = 11,       /* of the index of a rare character */
-    LEVEL_BITS = 4,       /* of a confidence level */
-    RIGHT_NODES = 512,    /* first node of the tree of right halves; that of first symbols starts at 0 */
+    RARE_BITS = 11,       /* bits of the index of a rare character */
+    LEVEL_BITS = 4,       /* bits of a confidence level */
+    RIGHT_NODES = 512,    /* first node of the tree of right halves; the tree of first symbols starts at 0 */
     TREE_SIZE = 1024,     /* nodes, and codes, of both trees */
     RARE_NODES = 1024,    /* first node of the tree of rare characters */
-    N_LEARNED = 12,       /* contexts with a table that learns along the page */
+    N_LEARNED = 12,       /* contexts with an adaptive table */
     N_NODE = 3,           /* contexts of the static table of nodes */
     N_SYMBOL = 7,         /* contexts of the static table of symbols */
     N_STATIC = N_NODE + N_SYMBOL,
-    N_MATCH = 2,          /* searches for an earlier occurrence of the last characters */
-    RANKS = 4,            /* symbols that the static table of symbols can hold for a context */
-    BUCKET_BITS = 15,     /* of the number of buckets in a table that learns */
-    BUCKET_LEVELS = 3,    /* levels of a tree in a bucket: 1 + 2 + 4 nodes */
+    N_MATCH = 2,          /* match models, which search for an earlier occurrence of the last characters */
+    RANKS = 4,            /* maximum symbols per context in the static table of symbols */
+    BUCKET_BITS = 15,     /* log2 of the number of buckets of an adaptive table */
+    BUCKET_LEVELS = 3,    /* tree levels per bucket: 1 + 2 + 4 nodes */
     MATCH_BITS = 14,
-    N_INPUTS = 32,        /* of the mixers; those not in use are 0 */
-    N_SETS = 5,           /* mixers, each with weights chosen by a context of its own */
-    NODE_SET = 768,       /* weight sets of each mixer */
+    N_INPUTS = 32,        /* inputs of a mixer; unused inputs are 0 */
+    N_SETS = 5,           /* mixers, each of which selects its weights by its own context */
+    NODE_SET = 768,       /* weight sets per mixer */
     RANK_SET = 1024,
     CHARACTER_SET = 512,
     SEEN_SET = 256,
     ORDER_SET = 1024,
     FINAL_SET = 64,
     FINAL_INPUTS = 8,
-    STEPS = 33,           /* of an adaptive probability map */
+    STEPS = 33,           /* interpolation points of an adaptive probability map */
     NODE_MAPS = 1024,
     PAIR_MAPS = 4096,
     LEVEL_MAPS = 1024,
-    WEIGHT_LIMIT = 1 << 19, /* 8, as weights are in units of 2^-16 */
+    WEIGHT_LIMIT = 1 << 19, /* 8 in units of 2^-16 */
     LOGIT_LIMIT = 2047,
     MIN_PROBABILITY = 16,
     FINAL_SHIFT = 16
 };
 
-/* Shared by all pages and never written. */
+/* Shared by all pages, read-only. */
 typedef struct {
     const int16_t *stretch;     /* [4096]: probability in units of 2^-12 → logit */
     const uint16_t *squash;     /* [4096]: logit + 2048 → probability */
-    const int32_t *children;    /* [TREE_SIZE][2]: the node after a 0 and after a 1; ~symbol at the end */
-    const uint32_t *codes;      /* [TREE_SIZE]: the path to each symbol, its first decision highest */
-    const uint8_t *lengths;     /* [TREE_SIZE]: its number of decisions */
+    const int32_t *children;    /* [TREE_SIZE][2]: child node after a 0 and after a 1; ~symbol at a leaf */
+    const uint32_t *codes;      /* [TREE_SIZE]: path to each symbol, first decision in the highest bit */
+    const uint8_t *lengths;     /* [TREE_SIZE]: number of decisions of the path */
     const uint8_t *kinds;       /* [256]: `Kind` of each narrow character */
-    const uint16_t *nodes;      /* [node_buckets][4]: 10 bits of the context, 6 of the probability */
-    const uint8_t *symbols;     /* [symbol_buckets][4][3]: 11 bits of the context, 9 of the symbol, 4 of its share */
+    const uint16_t *nodes;      /* [node_buckets][4]: 10 check bits of the context, 6 bits of the probability */
+    const uint8_t *symbols;     /* [symbol_buckets][4][3]: 11 check bits of the context, 9 bits of the symbol, 4 of its share */
     uint32_t node_buckets;
     uint32_t symbol_buckets;
     int32_t rare_class;
@@ -89,8 +89,8 @@ typedef struct {
 
 enum Kind { OTHER = 0, LETTER = 1, DIGIT = 2, SPACE = 3, RARE = 4, FULL_WIDTH = 5 };
 
-/* What a page starts from, and changes as it is read. A count in the low 10 bits of a probability of 22 bits says how
- * many decisions it has seen. */
+/* Adaptive state, initialised at the top of a page. Adaptive probabilities have 22 bits, above a count of decisions in
+ * the low 10 bits. */
 typedef struct {
     uint32_t histories[N_LEARNED][256];
     uint32_t nodes[N_NODE][64];
@@ -117,48 +117,48 @@ typedef struct {
 typedef struct {
     State state;
     Coder coder;
-    uint64_t buckets[N_LEARNED][1 << BUCKET_BITS]; /* a check byte, then the histories of 7 nodes */
+    uint64_t buckets[N_LEARNED][1 << BUCKET_BITS]; /* a check byte, then the bit histories of 7 nodes */
     uint32_t match_heads[N_MATCH][1 << MATCH_BITS];
     uint32_t characters[MAX_CELLS + 1];
-    int32_t count;                                /* of characters */
-    uint32_t word, last_word, word_before;        /* hashes; 0 where there is none */
+    int32_t count;                                /* number of characters */
+    uint32_t word, last_word, word_before;        /* hashes; 0 if there is none */
     int32_t column;                               /* characters since the last newline */
-    uint32_t line_start;                          /* the first of them */
+    uint32_t line_start;                          /* first character of the line */
     uint32_t match_at[N_MATCH];
     int32_t match_length[N_MATCH];
     uint64_t learned[N_LEARNED], fixed[N_STATIC]; /* hashes of the contexts of the next character */
-    uint32_t cost;                                /* of the last character, in units of 2^-4 bits */
-    uint16_t *costs;                              /* of each cell, where they are asked for */
-    int32_t doubt;                                /* level of the last character, and a trace of those before it */
-    int32_t rate, limit;                          /* shift of the mixers' learning rate; most decisions counted */
+    uint32_t cost;                                /* cost of the last character, in units of 2^-4 bits */
+    uint16_t *costs;                              /* output: cost of each cell; NULL if not requested */
+    int32_t doubt;                                /* decaying average of the confidence levels */
+    int32_t rate, limit;                          /* shift of the mixers' learning rate; maximum of the counts */
 } Page;
 
-/* Symbols that may come next. */
+/* Symbols that the static table predicts in a context. */
 typedef struct {
-    uint32_t path[RANKS];  /* to each, its first decision in the highest bit */
-    uint32_t share[RANKS]; /* how likely it is; 0 for those that a decision ruled out, or where there are fewer */
+    uint32_t path[RANKS];  /* path to each symbol, first decision in the highest bit */
+    uint32_t share[RANKS]; /* its probability; 0 if a decision ruled it out, and for unused entries */
 } Candidates;
 
-/* A symbol while it is coded. */
+/* Symbol being coded. */
 typedef struct {
     uint64_t learned[N_LEARNED], fixed[N_STATIC]; /* hashes of its contexts */
     Candidates candidates[N_SYMBOL];
-    int32_t expected[N_MATCH]; /* the symbol that follows a match; -1 if none does, or it is ruled out */
+    int32_t expected[N_MATCH]; /* symbol predicted by each match; -1 if there is none or it is ruled out */
     uint8_t *histories[N_LEARNED];
-    uint32_t last;             /* the character before it */
-    int32_t alphabet, offset;  /* offset: of its alphabet in `codes` */
-    int32_t node, depth, local; /* where it is in its tree, and in a bucket */
-    uint32_t prefix;           /* the decisions so far after a 1, of a rare index */
+    uint32_t last;             /* preceding character */
+    int32_t alphabet, offset;  /* alphabet, and its offset in `codes` */
+    int32_t node, depth, local; /* position in the tree, and in a bucket */
+    uint32_t prefix;           /* for a rare index: decisions so far, after a leading 1 */
 } Choice;
 
-/* A decision of it. */
+/* Binary decision of a symbol. */
 typedef struct {
     int32_t inputs[N_INPUTS];
-    int32_t known[N_NODE], shares[N_SYMBOL], matched[N_MATCH]; /* what each input comes from */
-    int32_t seen, order, rank, match;                          /* how much is known: choose the weights */
+    int32_t known[N_NODE], shares[N_SYMBOL], matched[N_MATCH]; /* entries behind the inputs, for the update */
+    int32_t seen, order, rank, match;                          /* amount of evidence, which selects the weights */
     int32_t *weights[N_SETS], *final;
     int32_t logits[N_SETS], guesses[N_SETS], mixed, probability;
-    uint16_t *by_node, *by_pair; /* the nearest step of the maps */
+    uint16_t *by_node, *by_pair; /* nearest interpolation points of the maps */
 } Decision;
 
 enum { FIRST = 0, RIGHT = 1, RARE_INDEX = 2 };
@@ -204,7 +204,7 @@ static inline uint8_t next_history(uint8_t history, int bit) {
     return (uint8_t)(zeros << 4 | ones);
 }
 
-/* 0 … 15. */
+/* Quantises a share to 0 … 15. */
 static inline int share_level(uint32_t share) { return SHARE_LEVELS[share >= 65536 ? 512 : share >> 7]; }
 
 EXPORT void foxing_mixing_prepare(void) {
@@ -215,7 +215,7 @@ EXPORT void foxing_mixing_prepare(void) {
     }
 }
 
-/* Codes a decision, `bit`, whose probability to be 1 is given, and returns it; when decoding, `bit` is not used. */
+/* Codes the decision `bit`, given the probability of a 1, and returns it. When decoding, `bit` is ignored. */
 static inline int code(Coder *coder, int bit, uint32_t probability) {
     if (coder->measuring) return bit;
     uint32_t middle = coder->low + (uint32_t)(((uint64_t)(coder->high - coder->low) * probability) >> 16);
@@ -236,7 +236,8 @@ static inline int code(Coder *coder, int bit, uint32_t probability) {
     return bit;
 }
 
-/* The fewest bytes that end a stream: any number from `low` to `high`, followed by zeros. */
+/* Writes the shortest ending of a stream to `bytes`, any number from `low` to `high` followed by zeros, and returns its
+ * length in bytes. */
 static int ending(const Coder *coder, uint8_t bytes[4]) {
     for (int count = 0; count <= 4; count++) {
         uint32_t kept = count == 0 ? 0 : 0xffffffffu << (32 - 8 * count);
@@ -261,7 +262,7 @@ static inline uint32_t node_check(uint64_t key) { return 1 + (uint32_t)(key & 0x
 
 static inline uint32_t symbol_check(uint64_t key) { return 1 + (uint32_t)(key & 0x7ff) % 2047; }
 
-/* The probability of a 1 at a node as a number of 6 bits; -1 if the table does not know it. */
+/* Returns the probability of a 1 at a node, quantised to 6 bits; -1 if the table has no entry. */
 static inline int find_node(const Model *model, uint64_t context, uint32_t node) {
     uint64_t key = node_key(context, node);
     const uint16_t *entry = model->nodes + bucket_of(key, model->node_buckets) * 4;
@@ -274,7 +275,7 @@ static inline uint32_t symbol_entry(const uint8_t *entry) {
     return entry[0] | (uint32_t)entry[1] << 8 | (uint32_t)entry[2] << 16;
 }
 
-/* The symbols that the static table knows for a context, most frequent first. */
+/* Looks up the symbols of a context in the static table, most frequent first. */
 static inline void find_symbols(const Model *model, uint64_t context, int alphabet, Candidates *found) {
     memset(found, 0, sizeof *found);
     if (alphabet == RARE_INDEX) return;
@@ -309,7 +310,7 @@ static inline uint64_t bucket_hash(const Choice *choice, int k, uint32_t node) {
     return hash ^ hash >> 32;
 }
 
-/* The tables are too large for the nearest caches: what a decision looks up is fetched before it is needed. */
+/* The tables exceed the L1 and L2 caches, so the entries of a decision are prefetched. */
 static inline void prefetch_buckets(const Page *page, const Choice *choice, uint32_t node) {
     for (int k = 0; k < N_LEARNED; k++)
         PREFETCH(&page->buckets[k][bucket_hash(choice, k, node) & ((1 << BUCKET_BITS) - 1)]);
@@ -320,7 +321,7 @@ static inline void prefetch_nodes(const Model *model, const Choice *choice, uint
         PREFETCH(model->nodes + bucket_of(node_key(choice->fixed[k], node), model->node_buckets) * 4);
 }
 
-/* Points the choice at the buckets of the contexts at a node, which hold the next `BUCKET_LEVELS` levels. */
+/* Points the choice to the buckets of its contexts at a node, which hold the next `BUCKET_LEVELS` levels. */
 static inline void open_buckets(Page *page, Choice *choice, uint32_t node) {
     uint64_t *found[N_LEARNED];
     uint8_t checks[N_LEARNED];
@@ -336,7 +337,7 @@ static inline void open_buckets(Page *page, Choice *choice, uint32_t node) {
             uint8_t *other = (uint8_t *)&page->buckets[k][(found[k] - page->buckets[k]) ^ 1];
             if (other[0] == checks[k])
                 bucket = other;
-            else { /* take the place of the one that has seen less */
+            else { /* replace the bucket with fewer observations */
                 if ((other[1] >> 4) + (other[1] & 15) < (bucket[1] >> 4) + (bucket[1] & 15)) bucket = other;
                 memset(bucket, 0, 8);
                 bucket[0] = checks[k];
@@ -346,15 +347,15 @@ static inline void open_buckets(Page *page, Choice *choice, uint32_t node) {
     }
 }
 
-/* The next decision on the way to `symbol`. */
+/* Returns the next decision on the path to `symbol`. */
 static inline int path_bit(const Model *model, const Choice *choice, int symbol) {
     if (choice->alphabet == RARE_INDEX) return symbol >> (RARE_BITS - 1 - choice->depth) & 1;
     int index = symbol + choice->offset;
     return model->codes[index] >> (model->lengths[index] - 1 - choice->depth) & 1;
 }
 
-/* All ones if a path, whose first decision is in the highest bit, has this bit at a depth; else 0. Branches would be
- * mispredicted. */
+/* Returns all ones if a path, first decision in the highest bit, has this bit at a depth; else 0. Branchless, because
+ * the branch would often be mispredicted. */
 static inline uint32_t if_turned(uint32_t path, int depth, int bit) {
     return -(uint32_t)((path >> (31 - depth) & 1) == (uint32_t)bit);
 }
@@ -364,7 +365,7 @@ static inline int match_level(int length) {
     return length < 24 ? 16 + (length - 16) / 4 : length < 48 ? 18 + (length - 24) / 8 : 21 + (length >= 64);
 }
 
-static inline uint32_t decision_cost(uint32_t probability) { /* about -16·log2(p), by the highest set bits */
+static inline uint32_t decision_cost(uint32_t probability) { /* about -16·log2(p), from the highest set bits */
     uint32_t cost = 0;
     while (probability < 32768) {
         probability <<= 1;
@@ -373,8 +374,8 @@ static inline uint32_t decision_cost(uint32_t probability) { /* about -16·log2(
     return cost + ((65536 - probability) >> 11);
 }
 
-/* The contexts of a symbol, and what is known about it before its first decision. `extra`: 0, or what has been read of
- * the character. */
+/* Sets the contexts of a symbol and its predictions before the first decision. `extra`: 0, or the part of the character
+ * that is already coded. */
 static inline void start_choice(Page *page, const Model *model, int alphabet, uint32_t extra, Choice *choice) {
     choice->alphabet = alphabet;
     choice->offset = choice->node = alphabet == RIGHT ? RIGHT_NODES : 0;
@@ -408,7 +409,7 @@ static inline void start_choice(Page *page, const Model *model, int alphabet, ui
     }
 }
 
-/* The inputs of the mixers. `number`: of the node, among those of all alphabets. */
+/* Computes the inputs of the mixers. `number`: number of the node among those of all alphabets. */
 static inline void gather(Page *page, const Model *model, Choice *choice, uint32_t number, Decision *decision) {
     State *state = &page->state;
     int32_t *input = decision->inputs;
@@ -420,7 +421,7 @@ static inline void gather(Page *page, const Model *model, Choice *choice, uint32
         if (!history) continue;
         *input = stretch(model, state->histories[k][history] >> 16);
         decision->seen++;
-        if (k >= 2 && k < 7) decision->order = k - 1; /* of the characters that the context holds */
+        if (k >= 2 && k < 7) decision->order = k - 1; /* number of characters in the context */
     }
     for (int k = 0; k < N_NODE; k++, input++) {
         decision->known[k] = is_rare ? -1 : find_node(model, choice->fixed[k], number);
@@ -450,7 +451,7 @@ static inline void gather(Page *page, const Model *model, Choice *choice, uint32
     *input = 256;
 }
 
-/* The probability of a 1: the mean of all mixers in a last one, and that corrected by what came of such means. */
+/* Computes the probability of a 1: a final mixer combines the mixers, and adaptive probability maps correct it. */
 static inline void predict(Page *page, const Model *model, const Choice *choice, uint32_t number, Decision *decision) {
     State *state = &page->state;
     int deep = choice->depth > 15 ? 15 : choice->depth, alphabet = choice->alphabet;
@@ -487,7 +488,7 @@ static inline void predict(Page *page, const Model *model, const Choice *choice,
     decision->by_pair = by_pair + (part > 63);
 }
 
-/* Moves everything that had a part in a decision towards how it came out. */
+/* Updates all weights, maps and histories that contributed to a decision with its outcome. */
 static inline void update(Page *page, Choice *choice, Decision *decision, int bit) {
     State *state = &page->state;
     int32_t target = bit ? 65535 : 0, error = (target - decision->mixed) >> 2;
@@ -519,7 +520,7 @@ static inline void update(Page *page, Choice *choice, Decision *decision, int bi
     }
 }
 
-/* Fetches what the next decision looks up, for both outcomes of this one. */
+/* Prefetches the entries of the next decision, for both outcomes of this one. */
 static inline void prefetch_next(const Page *page, const Model *model, const Choice *choice) {
     int opens = (choice->depth + 1) % BUCKET_LEVELS == 0;
     for (int bit = 0; bit < 2; bit++) {
@@ -534,7 +535,7 @@ static inline void prefetch_next(const Page *page, const Model *model, const Cho
     }
 }
 
-/* Codes a symbol of an alphabet and returns it; when decoding, `symbol` is not used. */
+/* Codes a symbol of an alphabet and returns it. When decoding, `symbol` is ignored. */
 static inline int code_symbol(Page *page, const Model *model, int alphabet, int symbol, uint32_t extra) {
     Choice choice;
     Decision decision;
@@ -561,8 +562,8 @@ static inline int code_symbol(Page *page, const Model *model, int alphabet, int 
     }
 }
 
-/* Codes the level of confidence in a character, given those before it and how surprising the character was, and returns it;
- * -1 for one that says that it is above 0 and then that it is 0. */
+/* Codes the confidence level of a character, in the context of earlier levels and of the cost of the character, and
+ * returns it; -1 for an invalid code, which states a level above 0 and then 0. */
 static inline int code_level(Page *page, int level) {
     int surprise = page->cost < 16 ? 0 : page->cost < 64 ? 1 : page->cost < 160 ? 2 : 3;
     int recent = page->doubt == 0 ? 0 : page->doubt < 16 ? 1 : page->doubt < 64 ? 2 : 3;
@@ -589,7 +590,7 @@ static inline int kind_of(const Model *model, uint32_t character) {
     return character < RARE_BASE ? model->kinds[character] : character < FULL_WIDTH_BASE ? RARE : FULL_WIDTH;
 }
 
-/* The contexts of the next character: those before it, the word so far and the words before that, and its column. */
+/* Sets the contexts of the next character: the preceding characters, the word so far, the preceding words, the column. */
 static inline void set_contexts(Page *page, const Model *model) {
     const uint32_t *before = page->characters + page->count;
     uint64_t orders[7] = {0x1000};
@@ -611,7 +612,7 @@ static inline void set_contexts(Page *page, const Model *model) {
     *context++ = mix(mix(words, kind), 402);
 }
 
-/* Follows the matches by a character that was just appended, and looks for new ones. */
+/* Extends the matches by a character that was just appended, and searches for new ones. */
 static inline void follow_matches(Page *page, uint32_t character) {
     for (int i = 0; i < N_MATCH; i++) {
         int needed = MATCH_CHARACTERS[i];
@@ -653,14 +654,14 @@ static inline void append(Page *page, const Model *model, uint32_t character) {
     follow_matches(page, character);
 }
 
-/* Whether an alphabet has a symbol. */
+/* Returns whether an alphabet contains a symbol. */
 static inline int is_symbol(const Model *model, int alphabet, int symbol) {
     if (alphabet == RARE_INDEX) return symbol < 1 << RARE_BITS;
     return symbol < TREE_SIZE - RIGHT_NODES && model->lengths[symbol + (alphabet == RIGHT ? RIGHT_NODES : 0)];
 }
 
-/* Codes the first `cells` cells of a page: `symbols`, `rare` and `levels` of each. When encoding, stops where the stream
- * would no longer fit. Returns the cells coded; -1 for symbols or a number of cells that no page has. */
+/* Codes the first `cells` cells of a page, given or decoded into `symbols`, `rare` and `levels`. When encoding, stops
+ * before the stream exceeds its buffer. Returns the number of cells coded; -1 for an invalid page. */
 FAST static int code_page(Page *page, const Model *model, uint16_t *symbols, uint16_t *rare, uint8_t *levels, int cells) {
     Coder *coder = &page->coder;
     if (cells < 0 || cells > MAX_CELLS) return -1;
@@ -707,8 +708,8 @@ static Page *new_page(const State *state, int rate, int limit) {
 
 EXPORT int64_t foxing_state_bytes(void) { return (int64_t)sizeof(State); }
 
-/* Writes the stream of the first `cells` cells into `bytes`, of which there are `size`. Returns its length; if it does
- * not fit, -1 - n for n, the cells that do; INT64_MIN if there is no memory, and one more for symbols that no page has. */
+/* Writes the stream of the first `cells` cells into `bytes`, a buffer of `size` bytes. Returns the length of the stream;
+ * -1 - n if only the first n cells fit; INT64_MIN if out of memory; INT64_MIN + 1 for an invalid page. */
 EXPORT int64_t foxing_encode(const Model *model, const State *state, int rate, int limit, uint16_t *symbols, uint16_t *rare,
                              uint8_t *levels, int cells, uint8_t *bytes, int64_t size) {
     Page *page = new_page(state, rate, limit);
@@ -730,8 +731,8 @@ EXPORT int64_t foxing_encode(const Model *model, const State *state, int rate, i
     return result;
 }
 
-/* Reads `cells` cells from a stream of `size` bytes: all of them if `whole`, else the first. Returns 0; -1 for a stream
- * that `foxing_encode` does not write; -2 if there is no memory. */
+/* Decodes `cells` cells from a stream of `size` bytes. `whole`: whether these are all cells of the stream, whose ending
+ * is then checked. Returns 0; -1 for a stream that `foxing_encode` cannot produce; -2 if out of memory. */
 EXPORT int64_t foxing_decode(const Model *model, const State *state, int rate, int limit, uint8_t *bytes, int64_t size,
                              uint16_t *symbols, uint16_t *rare, uint8_t *levels, int cells, int whole) {
     Page *page = new_page(state, rate, limit);
@@ -750,8 +751,8 @@ EXPORT int64_t foxing_decode(const Model *model, const State *state, int rate, i
     return result;
 }
 
-/* What each of the first `cells` cells of a page takes, in units of 2^-4 bits; a full-width character takes it in its left
- * cell. Returns 0; -1 for symbols that no page has; -2 if there is no memory. */
+/* Computes the cost of each of the first `cells` cells of a page in units of 2^-4 bits; that of a full-width character is
+ * in its left cell. Returns 0; -1 for an invalid page; -2 if out of memory. */
 EXPORT int64_t foxing_costs(const Model *model, const State *state, int rate, int limit, uint16_t *symbols, uint16_t *rare,
                             int cells, uint16_t *costs) {
     Page *page = new_page(state, rate, limit);
@@ -767,10 +768,10 @@ EXPORT int64_t foxing_costs(const Model *model, const State *state, int rate, in
     return result;
 }
 
-/* What follows serves the training of the tables alone. */
+/* The remaining functions are used only for training the tables. */
 
-/* The contexts of every symbol of a page but rare indices: `contexts`, [n][N_STATIC], and the symbols themselves, right
- * halves plus 512. Returns n; -1 if there is no memory, or for symbols or a number of cells that no page has. */
+/* Collects the contexts of every symbol of a page except rare indices, `contexts` [n][N_STATIC], and the symbols,
+ * `coded` [n], right halves plus 512. Returns n; -1 for an invalid page or if out of memory. */
 EXPORT int64_t foxing_contexts(const Model *model, const State *state, const uint16_t *symbols, const uint16_t *rare,
                                int cells, uint64_t *contexts, uint16_t *coded) {
     if (cells < 0 || cells > MAX_CELLS) return -1;
@@ -800,8 +801,7 @@ EXPORT int64_t foxing_contexts(const Model *model, const State *state, const uin
     return count;
 }
 
-/* Lets `state` learn from a page. Returns 0; -1 if there is no memory, or for symbols or a number of cells that no page
- * has. */
+/* Trains `state` on a page. Returns 0; -1 for an invalid page or if out of memory. */
 EXPORT int64_t foxing_learn(const Model *model, State *state, int rate, int limit, uint16_t *symbols, uint16_t *rare,
                             uint8_t *levels, int cells) {
     Page *page = new_page(state, rate, limit);
@@ -813,7 +813,7 @@ EXPORT int64_t foxing_learn(const Model *model, State *state, int rate, int limi
     return result;
 }
 
-/* Enters `count` nodes, the most useful first, into a table. Returns how many found room. */
+/* Inserts `count` nodes, the most useful first, into a table. Returns the number of nodes inserted. */
 EXPORT int64_t foxing_fill_nodes(uint16_t *table, uint32_t buckets, const uint64_t *contexts, const uint16_t *nodes,
                                  const uint8_t *values, int64_t count) {
     int64_t entered = 0;
@@ -829,7 +829,7 @@ EXPORT int64_t foxing_fill_nodes(uint16_t *table, uint32_t buckets, const uint64
     return entered;
 }
 
-/* Enters `count` symbols likewise. `ranks`: of each among the symbols of its context. */
+/* Inserts `count` symbols in the same way. `ranks`: rank of each symbol in its context. */
 EXPORT int64_t foxing_fill_symbols(uint8_t *table, uint32_t buckets, const uint64_t *contexts, const uint8_t *ranks,
                                    const uint16_t *symbols, const uint8_t *shares, int64_t count) {
     int64_t entered = 0;

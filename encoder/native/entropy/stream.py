@@ -1,8 +1,8 @@
-"""The stream of a page: its symbols and the encoder's confidence in them, at their true length.
+"""Stream of a page: its symbols and the encoder's confidence in them, of variable length.
 
-    1 byte: rows of cells, plus 128 if the page is cut │ 2 bytes if it is: cells kept │ what the kernel writes
+    1 byte: rows of cells, plus 128 if the page is cut │ 2 bytes if it is cut: number of cells │ output of the kernel
 
-A page that does not fit is cut: the cells that are left out are a gap when it is read.
+A page that does not fit is cut: the cells left out read as a gap.
 """
 
 import struct
@@ -18,18 +18,18 @@ from .alphabet import COLUMNS, SymbolGrid
 from .confidence import CERTAIN_FROM, LEVEL_CONFIDENCE, quantize
 from .kernel import CodedCells, Kernel
 
-CUT = 0x80
+CUT = 0x80  # flag in the first byte
 _CUT_HEADER = struct.Struct("<BH")
 
 
 class StreamedPage(NamedTuple):
-    """A page read from its stream, [rows, 160] each."""
+    """Page read from its stream, [rows, 160] each."""
 
-    #: The symbols; 0 in the gap.
+    #: Symbols; 0 in the gap.
     grid: SymbolGrid
     #: float32 in [0, 1]: confidence of the encoder; 0 in the gap.
     confidence: npt.NDArray[np.float32]
-    #: Cells before the gap.
+    #: Number of cells before the gap.
     kept: int
 
 
@@ -40,7 +40,7 @@ def write_stream(
     capacity: int,
     certain_from: float = CERTAIN_FROM,
 ) -> bytes:
-    """The stream of a page, [rows, 160] each, in at most `capacity` bytes. `certain_from`: as for `quantize`."""
+    """Writes the stream of a page, [rows, 160] each, in at most `capacity` bytes. `certain_from`: as for `quantize`."""
     rows = len(grid.symbols)
     symbols, rare = (part.reshape(-1).astype(np.uint16) for part in grid)
     cells = CodedCells(symbols, rare, quantize(confidence, certain_from).reshape(-1).astype(np.uint8))
@@ -51,7 +51,7 @@ def write_stream(
 
 
 def read_stream(kernel: Kernel, data: bytes, max_rows: int = DENSE_PAGE.rows) -> StreamedPage:
-    """The inverse of `write_stream`, up to `max_rows` rows. Raises `TokensError` for bytes that it does not write."""
+    """Inverts `write_stream`, up to `max_rows` rows. Raises `TokensError` for bytes that it cannot produce."""
     rows = data[0] & ~CUT if data else 0
     cut = bool(data) and data[0] >= CUT
     total = rows * COLUMNS

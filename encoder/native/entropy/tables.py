@@ -1,8 +1,8 @@
-"""The tables of the prior, trained in advance: what the kernel that codes pages starts from.
+"""Pre-trained tables of the prior: the initial state of the kernel that codes pages.
 
     python -m training.native.prior    # trains them
 
-Everything is an integer of fixed width, so that tokens decode identically on every machine.
+All values are integers of fixed width, so that tokens decode identically on every machine.
 """
 
 from collections.abc import Mapping
@@ -18,17 +18,17 @@ from .halves import N_RIGHT
 
 Array = npt.NDArray[Any]
 
-RIGHT_NODES = 512  # where the right halves begin among nodes and codes; first symbols are before them
+RIGHT_NODES = 512  # first node and code of the right halves; first symbols precede them
 TREE_SIZE = 1024
-BUCKET_ENTRIES = 4  # entries of the static tables that share a hash
-RANKS = 4  # symbols that an entry lists
-#: Shares of a symbol that an entry can state, of 65,536.
+BUCKET_ENTRIES = 4  # entries per bucket of the static tables
+RANKS = 4  # symbols listed per context
+#: Quantised probabilities of a listed symbol, in units of 2^-16.
 SHARES = (400, 900, 1600, 2600, 4000, 6000, 9000, 13000, 18000, 24000, 31000, 39000, 47000, 54000, 60000, 64000)
 N_LEARNED, N_NODE, N_SYMBOL, N_MATCH = 12, 3, 7, 2  # contexts of each kind, as in `mixing.c`
 N_INPUTS = 32
 STEPS = 33
 
-#: The arrays of the state that a page starts from, one after the other in memory: name → dtype and shape.
+#: Arrays of the initial state of a page, contiguous in memory in this order: name → dtype and shape.
 STATE: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "histories": ("<u4", (N_LEARNED, 256)),
     "nodes": ("<u4", (N_NODE, 64)),
@@ -48,7 +48,7 @@ STATE_BYTES = sum(np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, shap
 
 
 def state_views(state: npt.NDArray[np.uint8]) -> dict[str, Array]:
-    """The arrays of `STATE` in `state`, uint8 [STATE_BYTES], without copying."""
+    """Returns the arrays of `STATE` as views of `state`, uint8 [STATE_BYTES]."""
     views: dict[str, Array] = {}
     start = 0
     for name, (dtype, shape) in STATE.items():
@@ -60,20 +60,20 @@ def state_views(state: npt.NDArray[np.uint8]) -> dict[str, Array]:
 
 @dataclass(frozen=True, eq=False)
 class PriorTables:
-    """The tables. Raises `ValueError` if their shapes do not fit."""
+    """Tables of the prior. Raises `ValueError` if their shapes or trees are invalid."""
 
     #: int16 [4096]: probability in units of 2^-12 → logit in units of 2^-8.
     stretch: Array
     #: uint16 [4096]: logit + 2048 → probability in units of 2^-16.
     squash: Array
-    #: int32 [TREE_SIZE, 2]: the node after a 0 and after a 1; at the end of a path ~symbol.
+    #: int32 [TREE_SIZE, 2]: child node after a 0 and after a 1; ~symbol at a leaf.
     children: Array
-    #: uint8 [256]: 1 letters, 2 digits, 3 the space, 0 and 4 all other narrow characters. Stored, because what counts
-    #: as a letter depends on the version of Unicode.
+    #: uint8 [256]: 1 letters, 2 digits, 3 the space, 0 and 4 all other narrow characters. Stored because the set of
+    #: letters depends on the version of Unicode.
     kinds: Array
-    #: uint16 [n, 4]: how likely a 1 is at a node in a context; see `find_node` in `mixing.c`.
+    #: uint16 [n, 4]: probability of a 1 at a node in a context; see `find_node` in `mixing.c`.
     nodes: Array
-    #: uint8 [m, 4, 3]: which symbols are likely in a context; see `find_symbols`.
+    #: uint8 [m, 4, 3]: most likely symbols in a context; see `find_symbols`.
     symbols: Array
     #: uint8 [STATE_BYTES]: see `STATE`.
     state: Array
@@ -98,8 +98,8 @@ class PriorTables:
             self._check_tree(root, count)
 
     def _check_tree(self, root: int, count: int) -> None:
-        """Raises `ValueError` unless the nodes from `root` on are a tree with each of `count` symbols once: the kernel
-        follows them without looking. A child comes after its parent."""
+        """Raises `ValueError` unless the nodes from `root` on form a tree that contains each of `count` symbols once,
+        with children after their parents. The kernel follows the nodes without checks."""
         waiting, symbols = [root], []
         while waiting:
             node = waiting.pop()
@@ -109,16 +109,16 @@ class PriorTables:
                 elif node < child < root + count - 1:
                     waiting.append(child)
                 else:
-                    raise ValueError(f"node {node} of the prior leads to {child}, which is no node after it")
+                    raise ValueError(f"node {node} of the prior has the invalid child {child}")
             if len(symbols) + len(waiting) > count:
-                raise ValueError("a tree of the prior has more ends than symbols")
+                raise ValueError("a tree of the prior has more leaves than symbols")
         if sorted(symbols) != list(range(count)):
-            raise ValueError("a tree of the prior does not have each symbol once")
+            raise ValueError("a tree of the prior does not contain each symbol exactly once")
 
     @cached_property
     def paths(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
-        """The path to each symbol as a number whose highest bit is the first decision, uint32 [TREE_SIZE], and its
-        length, uint8 [TREE_SIZE]; 0 where there is no symbol. Right halves begin at `RIGHT_NODES`."""
+        """Code of each symbol, uint32 [TREE_SIZE], whose highest bit is the first decision, and its length in bits,
+        uint8 [TREE_SIZE]; 0 for unused entries. Right halves begin at `RIGHT_NODES`."""
         codes, lengths = np.zeros(TREE_SIZE, dtype=np.uint32), np.zeros(TREE_SIZE, dtype=np.uint8)
         for root, count in ((0, N_SYMBOLS), (RIGHT_NODES, N_RIGHT)):
             waiting = [(root, 0, 0)]
@@ -132,12 +132,12 @@ class PriorTables:
         return codes, lengths
 
     def to_arrays(self) -> dict[str, Array]:
-        """The tables by name, as in a weights file."""
+        """Returns the tables by name, as in a weights file."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """The inverse of `to_arrays`. Raises `ValueError` for missing or misshapen tables."""
+        """Inverts `to_arrays`. Raises `ValueError` for missing or invalid tables."""
         names = [field.name for field in fields(cls)]
         if set(arrays) != set(names):
             raise ValueError(f"the prior has the tables {', '.join(names)}, not {', '.join(sorted(arrays))}")

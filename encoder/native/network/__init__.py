@@ -1,1 +1,1 @@
-"""The network of the native codec: from the pixels of a page to the symbol of each cell."""
+"""Network of the native codec: pixels of a page → symbol of each cell."""

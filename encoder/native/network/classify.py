@@ -1,8 +1,8 @@
-"""From the logits of the encoder to the symbol of each cell, with its confidence.
+"""Classification: logits of the encoder → symbol of each cell, with its confidence.
 
-Shapes: as in `model`. A confidence is the softmax probability of the whole symbol: of its class, and of the character
-within the list that the class refers to. Characters with the same glyph count as one: pixels tell the shape, and
-`foxing.renderer.Confusables` decides the character.
+Shapes: as in `model`. A confidence is the softmax probability of the whole symbol: that of its class times that of the
+character within the list of the class. Characters with the same glyph count as one: pixels determine the shape, and
+`foxing.renderer.Confusables` the character.
 """
 
 from typing import NamedTuple
@@ -18,12 +18,12 @@ from foxing.encoder.native.entropy.halves import syllable_halves, wide_halves
 from .features import Features, Lookup
 from .layers import CHUNK_NUMBERS, argmax
 
-CERTAIN = 0.99999  # probability of a class above which its look-alikes do not matter
-CHUNK_CELLS = 1024  # named at once
+CERTAIN = 0.99999  # class probability from which look-alikes are ignored
+CHUNK_CELLS = 1024  # cells resolved at a time
 
 
 class CellSymbols(NamedTuple):
-    """The symbol of each cell."""
+    """Symbol of each cell."""
 
     #: int64 [B, L, 2], as in `entropy.alphabet`.
     symbols: Tensor
@@ -34,7 +34,7 @@ class CellSymbols(NamedTuple):
 
 
 class _PairShares(NamedTuple):
-    """Probability that a pair holds a full-width character of each kind, float32 [B, L] each."""
+    """Probability that a pair holds a full-width character, by kind, float32 [B, L] each."""
 
     wide: Tensor
     hangul: Tensor
@@ -42,7 +42,7 @@ class _PairShares(NamedTuple):
 
 @torch.no_grad()
 def classify_cells(features: Features, charset: Charset, temperature: float = 1.0) -> CellSymbols:
-    """The likeliest symbol of each cell, all logits divided by `temperature`."""
+    """Returns the most likely symbol of each cell, with all logits divided by `temperature`."""
     cells, pairs = _by_class(features, charset, temperature)
     _name_shapes(cells, features, charset, temperature)
     _name_wide(cells, pairs.wide, features, charset, temperature)
@@ -51,7 +51,7 @@ def classify_cells(features: Features, charset: Charset, temperature: float = 1.
 
 
 def _by_class(features: Features, charset: Charset, temperature: float) -> tuple[CellSymbols, _PairShares]:
-    """Cells by their class alone, and what the class of a pair's left cell says about the pair."""
+    """Returns symbols by class alone, and the probabilities of full-width pairs by the class of their left cell."""
     shape = features.classes.shape
     full_width = torch.tensor([charset.wide_class, charset.hangul_class], device=features.classes.device)
     logits = features.logits.flatten(0, 2)
@@ -60,7 +60,7 @@ def _by_class(features: Features, charset: Charset, temperature: float) -> tuple
     confidence = total.reciprocal()
     full = torch.isin(features.classes, full_width)
     left = full[:, :, 0]
-    # a right cell that looks like the start of a full-width character becomes the likeliest other class
+    # a right cell classified as the start of a full-width character gets the most likely other class
     at = torch.stack([torch.zeros_like(left), full[:, :, 1] & ~left], dim=-1).flatten().nonzero().squeeze(-1)
     others = logits[at].float()
     others[:, full_width] = -torch.inf
@@ -76,8 +76,8 @@ def _by_class(features: Features, charset: Charset, temperature: float) -> tuple
 
 
 def _name_shapes(cells: CellSymbols, features: Features, charset: Charset, temperature: float) -> None:
-    """Sets the rare or uncertain narrow cells to one of the characters with the likeliest glyph, in place, with
-    the probability of all of them. A cell of the rare class that was not looked up becomes unreadable."""
+    """Sets rare and uncertain narrow cells to a character with the most likely glyph, in place, with the probability of
+    all characters with that glyph. A cell of the rare class that was not looked up becomes unreadable."""
     looked_up = features.rare.at
     cells.symbols[(cells.symbols == charset.rare_class) & ~looked_up] = charset.unreadable_class
     narrow = cells.symbols <= charset.rare_class
@@ -129,13 +129,13 @@ def _set_pairs(cells: CellSymbols, at: Tensor, halves: Tensor, confidence: Tenso
 
 
 def _probability(logits: Tensor, best: Tensor, temperature: float) -> Tensor:
-    """float32 [M]: probability of the likeliest class, `best`, [M], by `logits`, [M, K]."""
+    """Returns float32 [M]: probability of the most likely class, `best` [M], by `logits` [M, K]."""
     return _exponential_sums(logits, best, temperature)[1].reciprocal()
 
 
 def _exponential_sums(logits: Tensor, best: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """The logit of the likeliest class, `best`, [M], of `logits`, [M, K], and the sum over all classes of
-    exp((logit - its logit) / temperature); float32 [M] each."""
+    """Returns the logit of the most likely class, `best` [M], of `logits` [M, K], and the sum over all classes of
+    exp((logit − that logit) / temperature); float32 [M] each."""
     top = logits.gather(-1, best[:, None]).float()
     if logits.device.type != "cpu":
         return top.squeeze(-1), (logits.float() - top).div_(temperature).exp_().sum(-1)
@@ -143,7 +143,7 @@ def _exponential_sums(logits: Tensor, best: Tensor, temperature: float) -> tuple
     rows = max(1, CHUNK_NUMBERS // logits.shape[-1])
     for first in range(0, len(logits), rows):
         part = slice(first, first + rows)
-        shares = (logits[part].float() - top[part]).numpy()  # numpy's exp takes half the time of torch's
+        shares = (logits[part].float() - top[part]).numpy()  # numpy's exp is twice as fast as torch's
         shares *= np.float32(1 / temperature)
         total[part] = np.exp(shares, out=shares).sum(-1)
     return top.squeeze(-1), torch.from_numpy(total)

@@ -1,4 +1,4 @@
-"""Dimensions of the network of the native codec."""
+"""Dimensions of the native codec's network."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -6,16 +6,16 @@ from typing import Any, Self
 from foxing.encoder.native.entropy.alphabet import COLUMNS
 from foxing.renderer import OWN_TIERS
 
-PAIRS = COLUMNS // 2  # 80 pairs of cells in a row
+PAIRS = COLUMNS // 2  # 80 pairs of cells per row
 
 
 @dataclass(frozen=True)
 class TierDims:
     """Dimensions of one tier."""
 
-    #: Side of a pair of cells at the network's own resolution, 8 or 16 px.
+    #: Side of a pair of cells at the network's resolution, 8 or 16 px.
     pair_px: int
-    #: Vision tokens of a page, at most.
+    #: Maximum number of vision tokens of a page.
     tokens: int
 
 
@@ -37,21 +37,21 @@ class NativeDims:
     n_pair: int = 192
     #: Attention heads over the vision tokens.
     n_heads: int = 4
-    #: Pairs covered by a convolution along the text.
+    #: Kernel size of the convolutions along the text, in pairs.
     kernel: int = 9
-    #: Convolutions along the text.
+    #: Number of convolutions along the text.
     layers: int = 3
     #: Bytes of a vision token.
     token_bytes: int = 48
-    #: The tiers, by name.
+    #: Dimensions of the tiers by name.
     tiers: dict[str, TierDims] = field(default_factory=_own_tiers)
 
     def to_dict(self) -> dict[str, Any]:
-        """The dimensions as JSON."""
+        """Returns the dimensions as a JSON object."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
-        """The inverse of `to_dict`. Raises `KeyError` or `TypeError` for unknown or missing fields."""
+        """Inverts `to_dict`. Raises `KeyError` or `TypeError` for unknown or missing fields."""
         tiers = {name: TierDims(**tier) for name, tier in fields["tiers"].items()}
         return cls(**{**fields, "tiers": tiers})

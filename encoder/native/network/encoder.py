@@ -1,6 +1,6 @@
-"""The encoder of the native codec: from pixels to the logits of each cell.
+"""Encoder network of the native codec: pixels → logits of each cell.
 
-Module attributes name the tensors in the weights file, so released weights fix them. Shapes: as in `model`.
+Module attributes determine the tensor names in the weights file, so they must not change. Shapes: as in `model`.
 """
 
 import torch
@@ -13,11 +13,12 @@ from .dims import NativeDims
 from .features import Features, Lookup, Targets
 from .layers import TextConv, TokenAttention, argmax, mlp
 
-RARE_MARGIN = 9.0  # logits below the likeliest class within which rare characters are looked up: a share of 1e-4
+#: Rare characters are looked up if the logit of their class is within this margin of the best: a probability of 1e-4.
+RARE_MARGIN = 9.0
 
 
 class GlyphHeads(nn.Module):
-    """The classifiers: the class of each cell, and which full-width character a pair holds."""
+    """Classifiers of cells, rare characters, full-width characters and jamo."""
 
     def __init__(self, dims: NativeDims, charset: Charset) -> None:
         super().__init__()
@@ -26,7 +27,7 @@ class GlyphHeads(nn.Module):
         self.infrequent_wide_class = charset.infrequent_wide_class
         self.first_norm = nn.LayerNorm(dims.n_cell)
         self.norm = nn.LayerNorm(dims.n_cell)
-        self.glance = nn.Linear(dims.n_cell, charset.n_cell)  # classes before the context along the text
+        self.glance = nn.Linear(dims.n_cell, charset.n_cell)  # classes without context along the text
         self.cell = mlp(dims.n_cell, dims.n_cell, charset.n_cell)
         self.rare = nn.Linear(dims.n_cell, len(charset.rare))
         self.shape = nn.Linear(2 * dims.n_cell, dims.n_pair)
@@ -36,14 +37,14 @@ class GlyphHeads(nn.Module):
         self.jamo = nn.Linear(dims.n_pair, N_LEAD + N_VOWEL + N_TAIL)
 
     def classify(self, cells: Tensor, context_free_logits: Tensor, target: Targets | None) -> Features:
-        """The logits of `cells`, [B, L, 2, C], normalised and given their context. With a `target`, its classes decide
-        which lists are looked up; otherwise the likeliest classes do."""
+        """Returns the logits of `cells`, [B, L, 2, C], normalised and with context. The classes of `target`, if given,
+        determine which lists are looked up; otherwise the most likely classes do."""
         logits = self.cell(cells)
         classes = argmax(logits) if target is None else target.cells
         wide_at, hangul_at = classes[:, :, 0] == self.wide_class, classes[:, :, 0] == self.hangul_class
         rare_at = classes == self.rare_class
         if target is None:
-            # what has the glyph of a common character may be on the list, as Greek Ο is, and its share then counts
+            # a rare character may share the glyph of a common one, like Greek Ο, and its probability then counts
             rare_at |= logits[..., self.rare_class] > logits.amax(-1) - RARE_MARGIN
         rare_at[wide_at | hangul_at] = False
         shapes = F.relu(self.shape(cells[wide_at].flatten(1)))
@@ -65,14 +66,14 @@ class GlyphHeads(nn.Module):
 
 
 def _narrowed(at: Tensor, chosen: Tensor) -> Tensor:
-    """`at`, bool, with only those of its M true elements that are `chosen`, bool [M]."""
+    """Returns the mask `at` restricted to those of its M true elements that are `chosen`, bool [M]."""
     result = at.clone()
     result[at] = chosen
     return result
 
 
 class EncoderNetwork(nn.Module):
-    """Computes the logits of the cells of a page from its pixels at one tier."""
+    """Network from the pixels of a page at one tier to the logits of its cells."""
 
     def __init__(self, dims: NativeDims, charset: Charset) -> None:
         super().__init__()
@@ -95,7 +96,7 @@ class EncoderNetwork(nn.Module):
         self.across = TokenAttention(dims.n_pair, dims.n_heads)
         self.along = nn.ModuleList(TextConv(dims.n_pair, dims.kernel) for _ in range(dims.layers))
         for layer in (*self.stems.values(), self.local, self.compress):
-            # zero biases and full gain; otherwise all cells look alike at first and nothing is learned
+            # zero biases and full gain; otherwise all cells look the same initially and training does not start
             assert isinstance(layer, nn.Conv2d)
             assert layer.bias is not None
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -104,8 +105,8 @@ class EncoderNetwork(nn.Module):
 
     @torch.no_grad()
     def _share_initial_stems(self) -> None:
-        """Gives all tiers the same first layer, scaled to their pixel size, so that what one tier learns holds at the
-        others from the start."""
+        """Initialises the first layer equally for all tiers, scaled to their pixel size, so that features transfer
+        between tiers from the start."""
         finest = min(tier.pair_px for tier in self.dims.tiers.values())
         patch = finest // 4
         weights = {name: stem.weight for name, stem in self.stems.items() if isinstance(stem, nn.Conv2d)}
@@ -119,22 +120,22 @@ class EncoderNetwork(nn.Module):
     def forward(
         self, pixels: Tensor, tier: str, token_rows: int, token_pairs: int, target: Targets | None = None
     ) -> Features:
-        """`pixels`: float [B, 1, R·pair_px, P·pair_px], ink 1, paper 0. `target`: the classes where they are known, as
-        in training."""
+        """Returns the logits for `pixels`, float [B, 1, R·pair_px, P·pair_px], ink 1, paper 0. `token_rows`,
+        `token_pairs`: rows and pairs of cells per vision token; `target`: known classes, for training."""
         patches = F.pixel_unshuffle(pixels, self.dims.tiers[tier].pair_px // 4)
         return self.encode(patches.to(memory_format=torch.channels_last), tier, token_rows, token_pairs, target)
 
     def encode(
         self, patches: Tensor, tier: str, token_rows: int, token_pairs: int, target: Targets | None = None
     ) -> Features:
-        """Like `forward`, given patches with a side of a quarter of a pair, [B, patch², 4·R, 4·P], channels last."""
+        """Equals `forward`, given patches with a side of a quarter of a pair: [B, patch², 4·R, 4·P], channels last."""
         x: Tensor = F.relu_(self.stems[tier](patches))
         x = F.relu_(self.local(x))
         x = F.relu_(self.compress(x))  # [B, C, R, 2·P]
         cells = x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, 2, x.shape[1])
         x = self.join(cells.flatten(2)) + self.tier[tier]
         x = self.across(x, token_rows, token_pairs)
-        # global properties of the image, such as a shift or blur, help to classify a cell; then its neighbours do
+        # properties of the whole image, such as a shift or blur, help to classify a cell; then its neighbours do
         normed = self.glyphs.first_norm(cells + self.first_hint(x).reshape(cells.shape))
         context_free = self.glyphs.glance(normed)
         x = x + self.glanced(context_free.softmax(-1).flatten(2))

@@ -1,4 +1,4 @@
-"""Inputs and outputs of the encoder: the logits of each cell, and the target classes of training."""
+"""Outputs and training targets of the encoder: logits and classes of each cell."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,13 +10,13 @@ from .layers import argmax
 
 @dataclass(frozen=True)
 class Targets:
-    """The correct classes of a batch of pages."""
+    """Target classes of a batch of pages."""
 
     #: int64 [B, L, 2]: class of each cell.
     cells: Tensor
     #: int64 [B, L, 2]: index in the list of rare narrow characters, or class of a full-width one.
     lists: Tensor
-    #: int64 [B, L]: class of a full-width character in its first look-up.
+    #: int64 [B, L]: class of a full-width character in the first lookup.
     frequent_wide: Tensor
     #: int64 [B, L]: index in the list of rare full-width characters.
     rare_wide: Tensor
@@ -28,34 +28,34 @@ class Targets:
 class Lookup:
     """Logits over one list of characters, for the M cells or pairs that may hold one of them."""
 
-    #: bool: these cells, [B, L, 2], or pairs, [B, L].
+    #: bool: mask of these cells, [B, L, 2], or pairs, [B, L].
     at: Tensor
-    #: [M, K].
+    #: float [M, K].
     logits: Tensor
 
     @cached_property
     def best(self) -> Tensor:
-        """int64 [M]: the likeliest class."""
+        """int64 [M]: the most likely class."""
         return argmax(self.logits)
 
 
 @dataclass(frozen=True)
 class Features:
-    """The output of the encoder."""
+    """Output of the encoder."""
 
-    #: [B, L, 2, K]: logits of the class of each cell, before the context along the text.
+    #: float [B, L, 2, K]: class logits of each cell without context along the text.
     context_free_logits: Tensor
-    #: [B, L, 2, K]: the same, given the context.
+    #: float [B, L, 2, K]: class logits of each cell with context.
     logits: Tensor
-    #: int64 [B, L, 2]: the likeliest class by `logits`, or the target where that is known.
+    #: int64 [B, L, 2]: most likely class by `logits`, or the target in training.
     classes: Tensor
-    #: Which rare narrow character, for cells of the rare class or close to it.
+    #: Rare narrow characters, for cells in or near the rare class.
     rare: Lookup
-    #: Which frequent full-width character, for pairs of the full-width class.
+    #: Frequent full-width characters, for pairs of the full-width class.
     frequent_wide: Lookup
-    #: Which full-width character, for the pairs that hold none of the frequent ones.
+    #: Full-width characters, for the pairs without a frequent one.
     wide: Lookup
-    #: Which rare full-width character, for the pairs that hold none of `wide` either.
+    #: Rare full-width characters, for the pairs without a character of `wide`.
     rare_wide: Lookup
-    #: Which jamo, for pairs of the Hangul class.
+    #: Jamo, for pairs of the Hangul class.
     hangul: Lookup

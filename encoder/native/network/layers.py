@@ -1,6 +1,6 @@
-"""Layers of the network of the native codec.
+"""Layers of the native codec's network.
 
-Module attributes name the tensors in the weights file, so released weights fix them. Shapes: as in `model`.
+Module attributes determine the tensor names in the weights file, so they must not change. Shapes: as in `model`.
 """
 
 import torch
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from .dims import PAIRS
 
-CHUNK_NUMBERS = 1 << 16  # float32 numbers processed at once on a CPU; few enough for the cache
+CHUNK_NUMBERS = 1 << 16  # float32 numbers per chunk on a CPU, to fit in the cache
 
 
 class TextConv(nn.Module):
-    """A residual depthwise convolution along the text, across the ends of rows. [B, L, D] → [B, L, D]; in inference
-    mode it overwrites its input."""
+    """Residual depthwise convolution along the text, across row ends: [B, L, D] → [B, L, D]. In inference mode it
+    overwrites its input."""
 
     def __init__(self, n_channels: int, kernel: int) -> None:
         super().__init__()
@@ -25,13 +25,14 @@ class TextConv(nn.Module):
         nn.init.zeros_(self.out.weight)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Returns `x`, [B, L, D], with the context of neighbouring pairs added."""
         y = self.norm(x).transpose(1, 2).unsqueeze(2)  # [B, D, 1, L], channels last in memory
         y = F.relu(self.mix(self.beside(y).squeeze(2).transpose(1, 2)))
         return add_projection(x, y, self.out)
 
 
 class TokenAttention(nn.Module):
-    """Context across the page: the mean of each vision token attends to those of all others."""
+    """Residual self-attention across the page between the mean vectors of the vision tokens."""
 
     def __init__(self, n_channels: int, n_heads: int) -> None:
         super().__init__()
@@ -56,7 +57,7 @@ class TokenAttention(nn.Module):
 
 
 def argmax(logits: Tensor) -> Tensor:
-    """[…, K] → int64 […]: `argmax(-1)`, on a CPU by numpy, which is several times as fast."""
+    """Returns `logits.argmax(-1)`: […, K] → int64 […]. On a CPU it uses numpy, which is several times as fast."""
     if logits.device.type != "cpu":
         return logits.argmax(-1)
     flat = logits.detach().reshape(-1, logits.shape[-1])
@@ -66,7 +67,7 @@ def argmax(logits: Tensor) -> Tensor:
 
 
 def add_projection(x: Tensor, y: Tensor, layer: nn.Linear) -> Tensor:
-    """x + layer(y), [B, L, D], for a layer without biases. In inference mode it overwrites `x`, which saves two
+    """Returns x + layer(y), [B, L, D], for a layer without bias. In inference mode it overwrites `x`, which saves two
     copies."""
     if torch.is_inference_mode_enabled():
         return x.flatten(0, 1).addmm_(y.flatten(0, 1), layer.weight.t()).view_as(x)
@@ -75,5 +76,5 @@ def add_projection(x: Tensor, y: Tensor, layer: nn.Linear) -> Tensor:
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """Two linear layers with a ReLU between them."""
+    """Returns two linear layers with a ReLU between them; the arguments are their widths."""
     return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))

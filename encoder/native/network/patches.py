@@ -1,4 +1,4 @@
-"""From the image of a tier to the patches that the encoder takes."""
+"""Extraction of the encoder's input patches from the image of a tier."""
 
 import torch
 import torch.nn.functional as F
@@ -8,11 +8,11 @@ from .dims import PAIRS, TierDims
 
 
 def extract_patches(pixels: Tensor, dims: TierDims, rows: int, dtype: torch.dtype) -> Tensor:
-    """Patches as `PageEncoder.encode` takes them, ink 1, paper 0, from the image of a tier, uint8 [B, 1, H, W], paper
-    255.
+    """Extracts the input of `EncoderNetwork.encode`, [B, patch², 4·rows, 4·80] in `dtype`, ink 1, paper 0, from the
+    image of a tier, uint8 [B, 1, H, W], paper 255.
 
-    Equals `resample` followed by `pixel_unshuffle` but is faster, since the pixels of a row of a patch move as one
-    number.
+    Equals `resample` followed by `pixel_unshuffle`, but is faster because the pixels of a patch row move as one
+    integer.
     """
     size = (rows * dims.pair_px, PAIRS * dims.pair_px)
     if pixels.shape[-2:] != size:
@@ -26,7 +26,8 @@ def extract_patches(pixels: Tensor, dims: TierDims, rows: int, dtype: torch.dtyp
 
 
 def resample(pixels: Tensor, dims: TierDims, rows: int) -> Tensor:
-    """The image of a tier, float [B, 1, H, W], at the network's own resolution, [B, 1, rows·pair_px, 80·pair_px]."""
+    """Resamples the image of a tier, float [B, 1, H, W], to the network's resolution, [B, 1, rows·pair_px,
+    80·pair_px]."""
     size = (rows * dims.pair_px, PAIRS * dims.pair_px)
     if pixels.shape[-2:] == size:
         return pixels

@@ -14,7 +14,7 @@ END_OF_TEXT = "<|endoftext|>"
 
 @dataclass(frozen=True)
 class ImageMarks:
-    """What stands around and for the vision tokens of an image."""
+    """Special tokens of an image in a prompt."""
 
     start: str
     #: Placeholder for a vision token.
@@ -24,12 +24,12 @@ class ImageMarks:
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """How a page and a prompt are presented to a model."""
+    """Chat template for a page and a prompt."""
 
-    #: What precedes the page and the prompt, such as the start of a user's turn.
+    #: Text before the page and the prompt, such as the start of the user's turn.
     before: str
     image: ImageMarks
-    #: What follows them, such as the start of the model's turn.
+    #: Text after them, such as the start of the model's turn.
     after: str
     #: Tokens that end an answer.
     ends: tuple[str, ...]
@@ -39,13 +39,13 @@ class ChatTemplate:
     prompt_first: bool = False
 
     def render(self, prompt: str) -> tuple[str, str]:
-        """The text before and after a page's vision tokens."""
+        """Returns the text before and after the vision tokens of a page."""
         first, second = (prompt, "") if self.prompt_first else ("", prompt)
         return f"{self.before}{first}{self.image.start}", f"{self.image.end}{second}{self.after}"
 
     def eos_token_ids(self, tokenizer: Any, image_token_id: int, checkpoint: Checkpoint) -> frozenset[int]:
-        """Token ids that end an answer. Raises `CodecError` if the tokenizer lacks a mark of the template or disagrees
-        with the model about `image_token_id`."""
+        """Returns the token ids that end an answer. Raises `CodecError` if the tokenizer lacks a token of the template,
+        or disagrees with the model about `image_token_id`."""
         for mark in (*self.special, self.image.start, self.image.end.strip()):
             token_id(tokenizer, mark, checkpoint)
         if token_id(tokenizer, self.image.token, checkpoint) != image_token_id:
@@ -58,8 +58,8 @@ class ChatTemplate:
 def turn_template(
     system: str | None, image: ImageMarks, turn_end: str = END_OF_TURN + "\n", prompt_first: bool = False
 ) -> ChatTemplate:
-    """The template of models whose turns stand between `<|im_start|>` and `<|im_end|>`. `system`: the system message,
-    None for none; `turn_end`: what ends a turn."""
+    """Returns the template of models that delimit turns by `<|im_start|>` and `<|im_end|>`. `system`: system message,
+    None for none; `turn_end`: text at the end of a turn; `prompt_first`: whether the prompt precedes the page."""
     opening = "" if system is None else f"{START_OF_TURN}system\n{system}{turn_end}"
     return ChatTemplate(
         before=f"{opening}{START_OF_TURN}user\n",

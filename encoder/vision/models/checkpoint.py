@@ -1,4 +1,4 @@
-"""Model checkpoints from a hub or a folder, loaded strictly and without running their code."""
+"""Model checkpoints from a hub or a folder, loaded strictly and without running code from them."""
 
 import json
 import re
@@ -14,23 +14,23 @@ from foxing.renderer import PRINTED_PAGE, LayoutError, PageLayout
 
 FIRST_WITH_BFLOAT16 = (8, 0)  # compute capability: Ampere
 DOWNLOADED = ("*.json", "*.safetensors")
-#: Parameters of the decoder's layers, as published and as transformers names them.
+#: Parameter names of the decoder's layers, as published and in transformers.
 DECODER_LAYER = re.compile(r"^(?:model\.)?(?:language_model\.)?layers\.\d+\.")
-#: Page layout of a model that does not take the printed page: `{"layout": {"columns": 32, …}}`.
+#: File with the page layout of a model for pages other than the printed page: `{"layout": {"columns": 32, …}}`.
 LAYOUT_FILE = "foxing.json"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder with a model."""
+    """Folder with a model."""
 
-    #: What the user called it.
+    #: Hub id or path as given by the user.
     name: str
     folder: Path
 
 
 def transformers() -> ModuleType:
-    """The package transformers. Raises `CodecError` if it is not installed."""
+    """Imports and returns the package transformers. Raises `CodecError` if it is not installed."""
     try:
         import transformers
 
@@ -42,7 +42,8 @@ def transformers() -> ModuleType:
 
 
 def locate(model: str, revision: str | None) -> Checkpoint:
-    """The checkpoint in the folder `model`, or else under that id on the hub, downloaded once. Raises `CodecError`."""
+    """Returns the checkpoint in the folder `model`, else the one with that id on the hub, downloaded once. Raises
+    `CodecError`."""
     folder = Path(model).expanduser()
     if folder.is_dir():
         return Checkpoint(model, folder)
@@ -61,18 +62,18 @@ def locate(model: str, revision: str | None) -> Checkpoint:
 
 
 def read_config(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The fields of `config.json`. Raises `CodecError`."""
+    """Reads the fields of `config.json`. Raises `CodecError`."""
     try:
         fields = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CodecError(f"{checkpoint.name} has no readable config.json ({error}); is it a model?") from error
+        raise CodecError(f"{checkpoint.name} has no readable config.json ({error}); download it again") from error
     if not isinstance(fields, dict):
         raise CodecError(f"the config.json of {checkpoint.name} does not describe a model")
     return fields
 
 
 def parse_config(config_class: Any, fields: dict[str, Any], checkpoint: Checkpoint) -> Any:
-    """A transformers configuration of `config_class` from the fields of `config.json`. Raises `CodecError`."""
+    """Returns a transformers configuration of `config_class` from the fields of `config.json`. Raises `CodecError`."""
     if not isinstance(fields.get("vision_config"), dict):  # transformers would silently use its default
         raise CodecError(
             f"the config.json of {checkpoint.name} does not describe an encoder (vision_config); download it again"
@@ -86,7 +87,8 @@ def parse_config(config_class: Any, fields: dict[str, Any], checkpoint: Checkpoi
 
 
 def page_layout(checkpoint: Checkpoint) -> PageLayout:
-    """The page layout in `foxing.json` beside the weights; the printed page if there is none. Raises `CodecError`."""
+    """Reads the page layout in `foxing.json` beside the weights; the default is the printed page. Raises
+    `CodecError`."""
     path = checkpoint.folder / LAYOUT_FILE
     if not path.exists():
         return PRINTED_PAGE
@@ -103,7 +105,7 @@ def page_layout(checkpoint: Checkpoint) -> PageLayout:
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
-    """The `tokenizers.Tokenizer` of `tokenizer.json`. Raises `CodecError`."""
+    """Loads the `tokenizers.Tokenizer` in `tokenizer.json`. Raises `CodecError`."""
     transformers()
     from tokenizers import Tokenizer
 
@@ -114,7 +116,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
 
 
 def token_id(tokenizer: Any, token: str, checkpoint: Checkpoint) -> int:
-    """The id of `token`. Raises `CodecError` if the tokenizer lacks it."""
+    """Returns the id of `token`. Raises `CodecError` if the tokenizer lacks it."""
     number = tokenizer.token_to_id(token)
     if number is None:
         raise CodecError(f"the tokenizer of {checkpoint.name} has no token {token}; it belongs to another model")
@@ -122,8 +124,8 @@ def token_id(tokenizer: Any, token: str, checkpoint: Checkpoint) -> int:
 
 
 def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """The dtype called `dtype`; "auto" is float32 on a CPU, float16 on a GPU that only emulates bfloat16 (Turing and
-    older), and bfloat16 elsewhere."""
+    """Returns the dtype called `dtype`; "auto" is float32 on a CPU, float16 on a GPU that only emulates bfloat16
+    (Turing and older), and bfloat16 elsewhere."""
     if dtype == "auto":
         if device.type == "cuda" and torch.cuda.get_device_capability(device) < FIRST_WITH_BFLOAT16:
             return torch.float16
@@ -139,8 +141,8 @@ def load_network(
     dtype: torch.dtype,
     attention: str | dict[str, str] = "sdpa",
 ) -> Any:
-    """A transformers model of `network_class` in evaluation mode on `device`. `attention`: implementation for the whole
-    model, or by part of its configuration. Raises `CodecError` if a parameter is missing or unexpected."""
+    """Loads a transformers model of `network_class` in evaluation mode to `device`. `attention`: implementation for the
+    whole model, or by part of its configuration. Raises `CodecError` if a parameter is missing or unexpected."""
     network, info = _from_pretrained(network_class, checkpoint, config, dtype, attention)
     _check_parameters(info, checkpoint)
     _check_head(network, checkpoint)
@@ -150,8 +152,8 @@ def load_network(
 def load_encoder(
     network_class: Any, checkpoint: Checkpoint, config: Any, device: torch.device, dtype: torch.dtype
 ) -> Any:
-    """The same without a decoder: `config` has no layers of one, and those of the checkpoint are not loaded. The output
-    layer is dropped before anything is moved to `device`."""
+    """Loads a model without its decoder: `config` has no decoder layers, and those of the checkpoint are not loaded.
+    The output layer is dropped before the rest is moved to `device`. Raises `CodecError`."""
     network, info = _from_pretrained(network_class, checkpoint, config, dtype, "sdpa")
     unexpected = {key for key in info.get("unexpected_keys") or () if not DECODER_LAYER.search(str(key))}
     _check_parameters({**info, "unexpected_keys": unexpected}, checkpoint)
@@ -162,7 +164,7 @@ def load_encoder(
 def _from_pretrained(
     network_class: Any, checkpoint: Checkpoint, config: Any, dtype: torch.dtype, attention: str | dict[str, str]
 ) -> tuple[Any, dict[str, Any]]:
-    """A network and what transformers says about its parameters. Raises `CodecError`."""
+    """Loads a network; returns it with the loading info of transformers. Raises `CodecError`."""
     try:
         return network_class.from_pretrained(  # type: ignore[no-any-return]
             checkpoint.folder,
@@ -180,8 +182,8 @@ def _from_pretrained(
 
 
 def _placed(network: Any, checkpoint: Checkpoint, device: torch.device) -> Any:
-    """`network` in evaluation mode on `device`. Raises `CodecError` if it does not fit."""
-    # the published one would supply sampling and penalties that the caller leaves unset
+    """Moves `network` to `device` in evaluation mode, and returns it. Raises `CodecError` if it does not fit."""
+    # the published configuration would supply sampling and penalties that the caller leaves unset
     network.generation_config = transformers().GenerationConfig()
     try:
         return network.eval().requires_grad_(False).to(device)

@@ -1,8 +1,8 @@
 """DeepSeek-OCR: SAM → 16× convolutional compression → CLIP, with a mixture-of-experts decoder.
 
-transformers has its encoder and decoder as `UnlimitedOcr`, the name of a later model. A page takes one context position
-per vision token, one per row of them (a newline embedding) and one for the end of the image (a separator embedding).
-Both embeddings are parameters of the model, so only the vision tokens are stored.
+In transformers, its encoder and decoder are called `UnlimitedOcr`, after a later model. A page takes one context
+position per vision token, one per row of tokens (a newline embedding) and one for the end of the image (a separator
+embedding). Both embeddings are model parameters, so only the vision tokens are stored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ from .checkpoint import (
 from .model import PageFeatures, RepeatRule, VisionModel
 
 PUBLISHED_TYPE = "deepseek_vl_v2"
-CONTEXT_LENGTH = 8192  # positions that the decoder was trained with
-SAM_OUTPUT_CHANNELS = 256  # of the neck; absent from the published configuration
+CONTEXT_LENGTH = 8192  # positions with which the decoder was trained
+SAM_OUTPUT_CHANNELS = 256  # output channels of the neck; not in the published configuration
 
 #: Fields of the published `language_config` that describe the decoder.
 _TEXT_FIELDS = (
@@ -52,12 +52,12 @@ _TEXT_FIELDS = (
 
 
 class DeepSeekOcr(VisionModel):
-    """See `VisionModel`. The tiers are the four square modes."""
+    """See `VisionModel`. The tiers are the four square modes of the model."""
 
     name = "deepseek-ocr"
     title: ClassVar[str] = "DeepSeek-OCR"
     hub_id = "deepseek-ai/DeepSeek-OCR"
-    #: `model_type` of its `config.json`.
+    #: Accepted values of `model_type` in `config.json`.
     published_types: ClassVar[tuple[str, ...]] = (PUBLISHED_TYPE,)
     supports_prompt_embeddings = True
     repeats = RepeatRule(30, 90)
@@ -77,13 +77,14 @@ class DeepSeekOcr(VisionModel):
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
+        """See `VisionModel`."""
         config = cls.config(read_config(checkpoint), checkpoint)
         network = load_network(cls.network_class(), checkpoint, config, device, dtype)
         return cls(network, load_tokenizer(checkpoint))
 
     @classmethod
     def load_encoder(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
-        """See `VisionModel`: the encoder, the embedding table, and the newline and separator embeddings."""
+        """See `VisionModel`. Loads the encoder, the embedding table, and the newline and separator embeddings."""
         if not cls.supports_prompt_embeddings:
             return super().load_encoder(checkpoint, device, dtype)
         fields = read_config(checkpoint)
@@ -95,12 +96,12 @@ class DeepSeekOcr(VisionModel):
 
     @classmethod
     def network_class(cls) -> Any:
-        """The network's class in transformers."""
+        """Returns the class of the network in transformers."""
         return transformers().UnlimitedOcrForConditionalGeneration
 
     @classmethod
     def config(cls, fields: Mapping[str, Any], checkpoint: Checkpoint) -> Any:
-        """A transformers configuration from the fields of the published `config.json`. Raises `CodecError`."""
+        """Returns a transformers configuration from the fields of the published `config.json`. Raises `CodecError`."""
         architectures = fields.get("architectures") or [""]
         if fields.get("model_type") not in cls.published_types or "OCR2" in architectures[0]:
             raise CodecError(
@@ -119,51 +120,59 @@ class DeepSeekOcr(VisionModel):
 
     @classmethod
     def attention(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Fields of the decoder's configuration that say what it attends to: everything, unlike by default."""
+        """Returns the fields of the decoder's configuration for its attention: full attention, which is not the
+        default."""
         return {"layer_types": ["full_attention"] * int(fields["language_config"]["num_hidden_layers"])}
 
     def shape(self, tier: str) -> tuple[int, int, int]:
+        """See `VisionModel`."""
         side = self.tiers[tier] // TOKEN_SIDE_PX
         return side, side, int(self.network.config.text_config.hidden_size)
 
     def positions(self, tier: str) -> int:
+        """See `VisionModel`: the tokens, a newline per row, and the separator."""
         rows, columns, _ = self.shape(tier)
         return rows * (columns + 1) + 1
 
     def image_features(self, pixels: Tensor, tier: str) -> Tensor:
+        """See `VisionModel`."""
         rows, columns, channels = self.shape(tier)
         flat = torch.stack(self.network.get_image_features(pixel_values=pixels).pooler_output)
         return flat[:, :-1].view(len(pixels), rows, columns + 1, channels)[:, :, :-1]
 
     def image_embeddings(self, features: Tensor) -> Tensor:
-        """The decoder's input for a page, newlines and separator included: [positions, channels], in the model's dtype.
-        `features`: float [rows, columns, channels]."""
+        """Returns the decoder's input for a page, newlines and separator included: [positions, channels], in the
+        model's dtype. `features`: float [rows, columns, channels]."""
         network = self.network.model
         tokens = features.to(self.device, self.dtype)
         newlines = network.image_newline.expand(tokens.shape[0], 1, -1)
         return torch.cat([torch.cat([tokens, newlines], dim=1).flatten(0, 1), network.view_separator[None]])
 
     def prompt_ids(self, prompt: str) -> tuple[list[int], list[int]]:
+        """See `VisionModel`."""
         return [int(self.network.config.text_config.bos_token_id)], self.tokenize(prompt)
 
     def inputs(self, pages: Sequence[PageFeatures], ids: Tensor) -> dict[str, Any]:
+        """See `VisionModel`."""
         output_class = transformers().modeling_outputs.BaseModelOutputWithPooling
         embeddings = [self.image_embeddings(page.features) for page in pages]
         return {"mm_encoder_outputs": {"image": output_class(pooler_output=embeddings)}}
 
     @torch.inference_mode()
     def prompt_embeddings(self, page: PageFeatures, prompt: str) -> Tensor:
+        """See `VisionModel`."""
         table = self.network.get_input_embeddings()
         before, after = (table(torch.tensor(ids, device=self.device)) for ids in self.prompt_ids(prompt))
         return torch.cat([before, self.image_embeddings(page.features), after])
 
     @property
     def eos_token_ids(self) -> frozenset[int]:
+        """See `VisionModel`."""
         return frozenset({int(self.network.config.text_config.eos_token_id)})
 
 
 def text_config(language: Mapping[str, Any]) -> dict[str, Any]:
-    """The decoder's configuration in transformers but for its attention. `language`: the published fields."""
+    """Returns the decoder's configuration in transformers, without its attention. `language`: the published fields."""
     return {
         **{name: language[name] for name in _TEXT_FIELDS if name in language},
         "max_position_embeddings": language.get("max_position_embeddings", CONTEXT_LENGTH),

@@ -1,8 +1,8 @@
 """DeepSeek-OCR-2: SAM → 16× convolutional compression → a causal encoder whose learned queries are the vision tokens,
 with the mixture-of-experts decoder of DeepSeek-OCR.
 
-There are queries for two image sizes, so there are two tiers; the order of a page's tokens is not that of its rows. A
-page takes one context position more than its tokens, for a separator, which is a parameter and is not stored.
+The model has queries for two image sizes, hence two tiers; the order of the tokens is not that of the rows of a page. A
+page takes one context position more than its tokens, for a separator, which is a model parameter and is not stored.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from .checkpoint import Checkpoint, load_tokenizer, token_id, transformers
 from .deepseek import PUBLISHED_TYPE, SAM_OUTPUT_CHANNELS, DeepSeekOcr, text_config
 
 PUBLISHED_ARCHITECTURE = "DeepseekOCR2ForCausalLM"
-#: The encoder, of which the published `config.json` gives only the width (`dim`).
+#: Configuration of the encoder, of which the published `config.json` contains only the width (`dim`).
 _ENCODER = {
     "num_hidden_layers": 24,
     "num_attention_heads": 14,
@@ -30,7 +30,7 @@ _ENCODER = {
 
 
 class DeepSeekOcr2(DeepSeekOcr):
-    """See `VisionModel`. `small` is read from an image of 768 px, scaled up from that of the tier."""
+    """See `VisionModel`. `small` uses an image of 768 px, scaled up from that of the tier."""
 
     name = "deepseek-ocr-2"
     hub_id = "deepseek-ai/DeepSeek-OCR-2"
@@ -38,10 +38,12 @@ class DeepSeekOcr2(DeepSeekOcr):
 
     @classmethod
     def network_class(cls) -> Any:
+        """See `DeepSeekOcr`."""
         return transformers().DeepseekOcr2ForConditionalGeneration
 
     @classmethod
     def config(cls, fields: Mapping[str, Any], checkpoint: Checkpoint) -> Any:
+        """See `DeepSeekOcr`."""
         architectures = fields.get("architectures") or [""]
         if fields.get("model_type") != PUBLISHED_TYPE or architectures[0] != PUBLISHED_ARCHITECTURE:
             raise CodecError(
@@ -62,28 +64,31 @@ class DeepSeekOcr2(DeepSeekOcr):
             ) from error
 
     def positions(self, tier: str) -> int:
+        """See `VisionModel`: the tokens and the separator."""
         rows, columns, _ = self.shape(tier)
         return rows * columns + 1
 
     def image_features(self, pixels: Tensor, tier: str) -> Tensor:
+        """See `VisionModel`."""
         flat = torch.stack(self.network.get_image_features(pixel_values=pixels).pooler_output)
         return flat[:, :-1].view(len(pixels), *self.shape(tier))
 
     def image_embeddings(self, features: Tensor) -> Tensor:
-        """The decoder's input for a page, separator included: [positions, channels], in the model's dtype. `features`:
-        float [rows, columns, channels]."""
+        """Returns the decoder's input for a page, separator included: [positions, channels], in the model's dtype.
+        `features`: float [rows, columns, channels]."""
         tokens = features.to(self.device, self.dtype).flatten(0, 1)
         return torch.cat([tokens, self.network.model.view_separator[None]])
 
 
 def _mlp_layers(language: Mapping[str, Any]) -> dict[str, Any]:
-    """Which layers of the decoder have experts."""
+    """Returns the configuration of the decoder layers, dense or with experts."""
     dense, layers = int(language.get("first_k_dense_replace", 1)), int(language["num_hidden_layers"])
     return {"mlp_layer_types": ["dense" if layer < dense else "sparse" for layer in range(layers)]}
 
 
 def _vision_config(sam: Mapping[str, Any], encoder: Mapping[str, Any]) -> dict[str, Any]:
-    """The last width of `downsample_channels` is published as that of DeepSeek-OCR; it is that of the encoder."""
+    """Returns the configuration of the encoder. The published `downsample_channels` ends with the width of
+    DeepSeek-OCR; the correct width is that of the encoder."""
     return {
         "sam_config": {
             "hidden_size": sam["width"],

@@ -1,4 +1,4 @@
-"""GLM-OCR, and GLM-4.1V with Glyph, which was trained from it to read long texts as images."""
+"""GLM-OCR, and GLM-4.1V with Glyph, which is fine-tuned from it to read long texts as images."""
 
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ _BEFORE = "[gMASK]<sop><|user|>\n"
 _IMAGE = ImageMarks("<|begin_of_image|>", "<|image|>", "<|end_of_image|>")
 _ROLES = ("[gMASK]", "<sop>", "<|user|>", "<|assistant|>")
 _ENDS = ("<|user|>", END_OF_TEXT)
-_FRAMES = 2  # their processors count an image as two frames
+_FRAMES = 2  # the processors count an image as two frames
 
 
 class GlmOcr(GridModel):
@@ -40,8 +40,8 @@ class GlmOcr(GridModel):
 
 
 class Glm4v(GridModel):
-    """See `GridModel`. The model answers after thinking; its thoughts are given as empty, so that only the text of the
-    page is written."""
+    """See `GridModel`. For this reasoning model, the prompt contains an empty thinking section, so that it writes only
+    the text of the page."""
 
     name = "glm4v"
     hub_id = "zai-org/Glyph"

@@ -1,4 +1,4 @@
-"""GOT-OCR 2.0: SAM at 1024 px, 16× convolutional compression, a Qwen2 decoder of 0.5B. One tier of 256 tokens."""
+"""GOT-OCR 2.0: SAM at 1024 px, 16× convolutional compression, Qwen2-0.5B as the decoder; one tier of 256 tokens."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from .preprocessing import CLIP_MEAN, CLIP_STD
 
 PUBLISHED_TYPE = "got_ocr2"
 SIDE_PX = 1024  # the only image size of the encoder
-#: The encoder's relative positions need eager attention in transformers.
+#: Relative positions in the encoder need eager attention in transformers.
 ATTENTION = {"": "eager", "vision_config": "eager", "text_config": "sdpa"}
 #: As in the published processor, no newline follows the end of a turn.
 CHAT_TEMPLATE = turn_template(
@@ -43,6 +43,7 @@ class GotOcr2(VisionModel):
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
+        """See `VisionModel`."""
         fields = read_config(checkpoint)
         if fields.get("model_type") != PUBLISHED_TYPE:
             raise CodecError(
@@ -61,26 +62,32 @@ class GotOcr2(VisionModel):
         return cls(network, tokenizer, eos_token_ids)
 
     def shape(self, tier: str) -> tuple[int, int, int]:
+        """See `VisionModel`."""
         side = self.tiers[tier] // TOKEN_SIDE_PX
         return side, side, int(self.network.config.text_config.hidden_size)
 
     def positions(self, tier: str) -> int:
+        """See `VisionModel`."""
         rows, columns, _ = self.shape(tier)
         return rows * columns
 
     def image_features(self, pixels: Tensor, tier: str) -> Tensor:
+        """See `VisionModel`."""
         flat: Tensor = self.network.get_image_features(pixel_values=pixels).pooler_output
         return flat.view(len(pixels), *self.shape(tier))
 
     def prompt_ids(self, prompt: str) -> tuple[list[int], list[int]]:
+        """See `VisionModel`."""
         before, after = CHAT_TEMPLATE.render(prompt)
         return self.tokenize(before), self.tokenize(after)
 
     def inputs(self, pages: Sequence[PageFeatures], ids: Tensor) -> dict[str, Any]:
+        """See `VisionModel`."""
         output_class = transformers().modeling_outputs.BaseModelOutputWithPooling
         features = torch.stack([page.features.flatten(0, 1) for page in pages]).to(self.device, self.dtype)
         return {"mm_encoder_outputs": {"image": output_class(pooler_output=features)}}
 
     @property
     def eos_token_ids(self) -> frozenset[int]:
+        """See `VisionModel`."""
         return self._eos_token_ids

@@ -1,7 +1,7 @@
-"""Models whose vision transformer takes images of any size, as a grid of patches: Qwen-VL and its relatives.
+"""Models whose vision transformer accepts images of any size as a grid of patches, such as Qwen-VL.
 
-A vision token covers a fixed area of the image, so a lower tier is a smaller image; its side is the one that the
-model's own processor chooses. The decoder takes each token's row and column as its position.
+A vision token covers a fixed area of the image, so a lower tier is a smaller image, with the side that the model's
+processor chooses. The decoder uses row and column of each token as its position.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,13 +20,13 @@ from .checkpoint import Checkpoint, load_network, load_tokenizer, parse_config, 
 from .model import PageFeatures, RepeatRule, VisionModel
 from .preprocessing import Preprocessing, read_preprocessing
 
-#: Side in px below which the letters of a printed page are too small for these models: 4 × 8 px at 320.
+#: Minimum image side in px; below it the letters of a printed page are too small for these models: 4 × 8 px at 320.
 MIN_SIDE_PX = 512
 
 
 @dataclass(frozen=True)
 class GridVariant:
-    """What differs between the models."""
+    """Variant of `GridModel`: the properties in which models differ."""
 
     #: Name for users.
     title: str
@@ -37,23 +37,23 @@ class GridVariant:
     chat_template: ChatTemplate
     #: See `VisionModel`.
     prompts: Mapping[str, str]
-    #: What the published processor does; the file in the checkpoint overrides it.
+    #: Published preprocessing; the file in the checkpoint overrides it.
     preprocessing: Preprocessing
-    #: See `VisionModel`. The default is published for MinerU2.5, without a window, which would cut pages that repeat
-    #: themselves.
+    #: See `VisionModel`. The default is the published value for MinerU2.5, plus a window: without one, repetitive pages
+    #: would be cut.
     repeats: RepeatRule = field(default_factory=lambda: RepeatRule(100, 300))
     #: See `VisionModel`.
     front_matter: bool = False
 
 
 class GridModel(VisionModel):
-    """See `VisionModel`. Serves every tier but `micro`.
+    """See `VisionModel`. Supports every tier except `micro`.
 
-    Some decoders also take features of intermediate encoder layers (DeepStack, in Qwen3-VL). They are stored with the
+    Some decoders also take features of intermediate encoder layers (DeepStack in Qwen3-VL). These are stored with the
     token to which they are added: its channels are those of the encoder's output, then of each intermediate layer.
     """
 
-    #: By the `model_type` of the published `config.json`.
+    #: Variants by the `model_type` of the published `config.json`.
     variants: ClassVar[Mapping[str, GridVariant]]
 
     def __init__(
@@ -71,6 +71,7 @@ class GridModel(VisionModel):
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
+        """See `VisionModel`."""
         fields = read_config(checkpoint)
         variant = cls.variant_of(fields, checkpoint)
         package = transformers()
@@ -83,7 +84,7 @@ class GridModel(VisionModel):
 
     @classmethod
     def variant_of(cls, fields: Mapping[str, Any], checkpoint: Checkpoint) -> GridVariant:
-        """The variant that `fields`, those of `config.json`, describe. Raises `CodecError`."""
+        """Returns the variant that `fields` of `config.json` describe. Raises `CodecError` if it is not supported."""
         variant = cls.variants.get(str(fields.get("model_type")))
         if variant is None:
             raise CodecError(
@@ -95,27 +96,31 @@ class GridModel(VisionModel):
 
     @classmethod
     def config(cls, config_class: Any, fields: dict[str, Any], checkpoint: Checkpoint) -> Any:
-        """A transformers configuration of `config_class`. Raises `CodecError`."""
+        """Parses a transformers configuration of `config_class`. Raises `CodecError`."""
         return parse_config(config_class, fields, checkpoint)
 
     @property
     def tiers(self) -> Mapping[str, int]:
+        """See `VisionModel`."""
         return self._tiers
 
     @property
     def vectors_per_token(self) -> int:
-        """The encoder's output and its intermediate layers."""
+        """Number of feature vectors per token: the encoder's output and its intermediate layers."""
         return 1 + len(getattr(self.network.config.vision_config, "deepstack_visual_indexes", ()))
 
     def shape(self, tier: str) -> tuple[int, int, int]:
+        """See `VisionModel`."""
         side = self.tiers[tier] // (self.patch_px * self.merge_size)
         return side, side, int(self.network.config.text_config.hidden_size) * self.vectors_per_token
 
     def positions(self, tier: str) -> int:
+        """See `VisionModel`."""
         rows, columns, _ = self.shape(tier)
         return rows * columns
 
     def image_features(self, pixels: Tensor, tier: str) -> Tensor:
+        """See `VisionModel`."""
         output = self.network.get_image_features(
             pixel_values=self.patches(pixels), image_grid_thw=self._grids([tier] * len(pixels))
         )
@@ -124,10 +129,12 @@ class GridModel(VisionModel):
         return flat.view(len(pixels), *self.shape(tier))
 
     def prompt_ids(self, prompt: str) -> tuple[list[int], list[int]]:
+        """See `VisionModel`."""
         before, after = self.variant.chat_template.render(prompt)
         return self.tokenize(before), self.tokenize(after)
 
     def inputs(self, pages: Sequence[PageFeatures], ids: Tensor) -> dict[str, Any]:
+        """See `VisionModel`."""
         size = self.shape(pages[0].tier)[2] // self.vectors_per_token
         flat = [page.features.flatten(0, 1).to(self.device, self.dtype) for page in pages]
         split = [torch.split(tokens, size, dim=-1) for tokens in flat]
@@ -139,14 +146,14 @@ class GridModel(VisionModel):
             outputs = transformers().modeling_outputs.BaseModelOutputWithPooling(pooler_output=last)
         return {
             "mm_encoder_outputs": {"image": outputs},
-            # from which the decoder computes each token's position on the page
+            # the decoder computes the position of each token from the grid
             "image_grid_thw": self._grids([page.tier for page in pages]),
             "mm_token_type_ids": (ids == self.image_token_id).int(),
         }
 
     def patches(self, pixels: Tensor) -> Tensor:
-        """[patches, values], the patches of a token adjacent. The frames of the encoder's video input are all the same.
-        `pixels`: float [B, 3, side, side]."""
+        """Returns the encoder's input, [patches, values], with the patches of a token adjacent and equal frames of the
+        video input. `pixels`: float [B, 3, side, side]."""
         batch, channels, side, _ = pixels.shape
         cells = side // (self.patch_px * self.merge_size)
         cut = pixels.view(batch, channels, cells, self.merge_size, self.patch_px, cells, self.merge_size, self.patch_px)
@@ -154,18 +161,19 @@ class GridModel(VisionModel):
         return cut.expand(*cut.shape[:6], self._frames, *cut.shape[7:]).flatten(5).flatten(0, 4)
 
     def _grids(self, tiers: Sequence[str]) -> Tensor:
-        """Frames, rows and columns of patches: int [B, 3]."""
+        """Returns the frames, rows and columns of patches: int64 [B, 3]."""
         sides = [self.tiers[tier] // self.patch_px for tier in tiers]
         return torch.tensor([[1, side, side] for side in sides], device=self.device)
 
     @property
     def eos_token_ids(self) -> frozenset[int]:
+        """See `VisionModel`."""
         return self._eos_token_ids
 
 
 def tier_sides(images: Preprocessing, step_px: int) -> dict[str, int]:
-    """Side of the image in px by tier. Where the processor's limits leave two tiers the same side, the lower one has
-    it."""
+    """Returns tier → side of the image in px. If the processor's limits give two tiers the same side, only the lower
+    tier is kept."""
     legible = [tier for tier in all_tiers().values() if tier.side_px >= MIN_SIDE_PX]
     sides = {tier.name: images.side_px(tier.side_px, step_px) for tier in legible}
     later = [*list(sides.values())[1:], 0]

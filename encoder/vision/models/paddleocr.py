@@ -1,4 +1,4 @@
-"""PaddleOCR-VL: a NaViT encoder and ERNIE-4.5-0.3B."""
+"""PaddleOCR-VL: a NaViT encoder with ERNIE-4.5-0.3B as the decoder."""
 
 from types import MappingProxyType
 from typing import Any
@@ -45,15 +45,16 @@ class PaddleOcrVl(GridModel):
 
     @classmethod
     def config(cls, config_class: Any, fields: dict[str, Any], checkpoint: Checkpoint) -> Any:
-        """See `GridModel`. transformers takes the output layer as tied although the published `config.json` denies
-        it."""
+        """See `GridModel`. Restores `tie_word_embeddings` of the published `config.json`, which transformers
+        ignores."""
         config = super().config(config_class, fields, checkpoint)
         tied = bool(fields.get("tie_word_embeddings", True))
         config.tie_word_embeddings = config.text_config.tie_word_embeddings = tied
         return config
 
     def patches(self, pixels: Tensor) -> Tensor:
-        """[patches, 3, patch_px, patch_px], row by row. `pixels`: float [B, 3, side, side]."""
+        """Returns the patches in row-major order, [patches, 3, patch_px, patch_px]. `pixels`: float [B, 3, side,
+        side]."""
         batch, channels, side, _ = pixels.shape
         cells = side // self.patch_px
         cut = pixels.view(batch, channels, cells, self.patch_px, cells, self.patch_px)

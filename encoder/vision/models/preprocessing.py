@@ -1,4 +1,4 @@
-"""How a model's own processor sizes and normalises images: `preprocessor_config.json`."""
+"""Image preprocessing of a model: resizing and normalisation as in `preprocessor_config.json`."""
 
 import json
 import math
@@ -17,7 +17,7 @@ HALF = (0.5, 0.5, 0.5)
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a processor does to an image, as a model's authors published it."""
+    """Published preprocessing of a model."""
 
     #: Limits of an image's area, in px. The area counts once for each of `frames`.
     min_pixels: int
@@ -25,11 +25,12 @@ class Preprocessing:
     #: Mean and standard deviation of the pixels by channel, in [0, 1].
     mean: tuple[float, ...] = CLIP_MEAN
     std: tuple[float, ...] = CLIP_STD
-    #: How often the area of an image counts.
+    #: Number of times that the area of an image counts.
     frames: int = 1
 
     def side_px(self, side_px: int, step_px: int) -> int:
-        """The side to which the processor resizes a square image: a multiple of `step_px` within the limits."""
+        """Returns the side in px to which the processor resizes a square image: a multiple of `step_px` within the
+        limits."""
         resized = round(side_px / step_px) * step_px
         if self.frames * resized**2 > self.max_pixels:
             shrunk = side_px / math.sqrt(self.frames * side_px**2 / self.max_pixels)
@@ -41,7 +42,7 @@ class Preprocessing:
 
 
 def read_preprocessing(checkpoint: Checkpoint, default: Preprocessing) -> Preprocessing:
-    """`default` with what the processor's file in the checkpoint says. Raises `CodecError` if it is invalid."""
+    """Returns `default`, overridden by the processor file in the checkpoint. Raises `CodecError` if it is invalid."""
     name, fields = _fields(checkpoint)
     size = fields.get("size")
     size = size if isinstance(size, dict) else {}
@@ -58,7 +59,7 @@ def read_preprocessing(checkpoint: Checkpoint, default: Preprocessing) -> Prepro
 
 
 def _fields(checkpoint: Checkpoint) -> tuple[str, Mapping[str, Any]]:
-    """The name and the fields of the processor's file; none if there is no such file."""
+    """Returns the name and the fields of the processor file; no fields if the file does not exist."""
     for name in FILES:
         path = checkpoint.folder / name
         if not path.is_file():
@@ -75,7 +76,7 @@ def _fields(checkpoint: Checkpoint) -> tuple[str, Mapping[str, Any]]:
 
 
 def _channels(given: Any, default: tuple[float, ...]) -> tuple[float, ...]:
-    """Three numbers, one for each channel. Raises `ValueError` or `TypeError`."""
+    """Parses three numbers, one per channel. Raises `ValueError` or `TypeError`."""
     values = default if given is None else tuple(float(value) for value in given)
     if len(values) != 3:
         raise ValueError(f"{len(values)} channels, expected 3")

@@ -1,6 +1,6 @@
-"""Qwen2.5-VL, Qwen3-VL, and two models of their architecture with prompts of their own: MinerU2.5 and olmOCR-2.
+"""Qwen2.5-VL, Qwen3-VL, and two models of their architecture with their own prompts: MinerU2.5 and olmOCR-2.
 
-The `config.json` of a checkpoint says which architecture it is. olmOCR-2 has that of Qwen2.5-VL, so it is known by its
+The `config.json` of a checkpoint determines the architecture. olmOCR-2 has that of Qwen2.5-VL and is recognised by its
 name.
 """
 
@@ -64,7 +64,7 @@ VARIANTS: Mapping[str, GridVariant] = MappingProxyType(
     }
 )
 
-#: What stands in the name of a checkpoint of olmOCR.
+#: Part of the name of every olmOCR checkpoint.
 OLMOCR = "olmocr"
 #: olmOCR-2 reads a page after its prompt and writes a YAML front matter before the text.
 OLMOCR_2 = GridVariant(
@@ -96,6 +96,7 @@ class QwenVl(GridModel):
 
     @classmethod
     def variant_of(cls, fields: Mapping[str, Any], checkpoint: Checkpoint) -> GridVariant:
+        """See `GridModel`. Recognises olmOCR-2 by its name."""
         variant = super().variant_of(fields, checkpoint)
         named = f"{checkpoint.name} {fields.get('_name_or_path', '')}".lower()
         return OLMOCR_2 if variant is VARIANTS["qwen2_5_vl"] and OLMOCR in named else variant

@@ -1,5 +1,5 @@
-"""Unlimited-OCR: the encoder and decoder of DeepSeek-OCR, the decoder with an attention that sees the page and the last
-tokens of the text only, so that a text may be of any length."""
+"""Unlimited-OCR: encoder and decoder of DeepSeek-OCR, with decoder attention limited to the page and a sliding window
+of the text, so that a text may have any length."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,14 +8,14 @@ from typing import Any
 from .deepseek import DeepSeekOcr
 from .model import FREE_OCR, RepeatRule
 
-#: Types of the published `config.json` and of one that transformers wrote.
+#: `model_type` of the published `config.json`, and of one written by transformers.
 TYPES = ("unlimited-ocr", "unlimited_ocr")
 DEFAULT_WINDOW = 128  # tokens
 
 
 class UnlimitedOcr(DeepSeekOcr):
-    """See `VisionModel`. The tiers are the sides of the images that the published processor makes: 1024 px of a page,
-    640 px of a part of one."""
+    """See `VisionModel`. The tiers are the image sizes of the published processor: 1024 px for a page, 640 px for part
+    of a page."""
 
     name = "unlimited-ocr"
     title = "Unlimited-OCR"
@@ -29,7 +29,7 @@ class UnlimitedOcr(DeepSeekOcr):
 
     @classmethod
     def attention(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The window, which the published `config.json` has beside the decoder's fields."""
+        """Returns the sliding window, which the published `config.json` states outside the decoder's fields."""
         language = fields["language_config"]
         places = ((language, "sliding_window"), (language, "sliding_window_size"), (fields, "sliding_window"))
         found = [place[name] for place, name in places if place.get(name)]

@@ -320,7 +320,7 @@ def test_an_endpoint_of_the_other_api_is_told_from_a_broken_one(
 @pytest.mark.parametrize(
     ("read", "message"),
     [
-        (lambda image: "I cannot see any images in this conversation.", "read not one sentence.*I cannot see"),
+        (lambda image: "I cannot see any images in this conversation.", "read no sentence exactly.*I cannot see"),
         (lambda image: "", "read none of 2 pages"),
     ],
 )
@@ -364,7 +364,7 @@ def test_what_cannot_be_calibrated_is_refused(
     down = Endpoint(lambda image: "", "http://127.0.0.1:9/v1")
     one = CELLS[:1]
     cases = [
-        (arguments(down, cells=one), "nothing answers at"),
+        (arguments(down, cells=one), "cannot connect to"),
         (arguments(down, cells=one, name="smal"), "'small'"),
         (arguments(down, cells=one, name="smal"), "--base"),
         (arguments(down, "--base", "text", cells=one), "looks at no images"),

@@ -279,7 +279,7 @@ def test_missing_and_invalid_weights_are_named_in_the_error(tmp_path: Path) -> N
 
 
 def test_unknown_codecs_and_devices_name_the_setting() -> None:
-    with pytest.raises(CodecError, match=r"there is no codec 'crystal-ball'; there are .*native") as caught:
+    with pytest.raises(CodecError, match=r"unknown codec 'crystal-ball'; available: .*native") as caught:
         load_codec("crystal-ball")
     assert caught.value.settings == ("codec",)
     with pytest.raises(CodecError, match="choose 'auto' or 'cpu'") as caught:

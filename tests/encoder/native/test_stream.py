@@ -161,7 +161,7 @@ def test_a_missing_kernel_is_an_error_that_says_what_to_do(monkeypatch: pytest.M
     kernel_module.load_library.cache_clear()
     monkeypatch.setattr(kernel_module, "LIBRARY", kernel_module.LIBRARY.with_name("none.so"))
     try:
-        with pytest.raises(CodecError, match="install foxing again"):
+        with pytest.raises(CodecError, match="reinstall foxing"):
             kernel_module.load_library()
     finally:
         kernel_module.load_library.cache_clear()

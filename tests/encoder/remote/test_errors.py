@@ -62,7 +62,7 @@ def test_a_response_that_is_not_a_completion_is_retried(load: LoadCodec, served:
 
 def test_an_unreachable_server_is_named(load: LoadCodec, pauses: Pauses) -> None:
     codec = load("http://127.0.0.1:9/v1", retries=2)
-    with pytest.raises(ReadFailed, match=r"nothing answers at http://127.0.0.1:9/v1 .*start the server"):
+    with pytest.raises(ReadFailed, match=r"cannot connect to http://127.0.0.1:9/v1 .*start the server"):
         codec.decode(tokens_of(codec, pages_of(codec, 1)))
     assert len(pauses) == 2
 

@@ -129,7 +129,7 @@ def test_failures_without_retries_are_reported_and_other_pages_are_read(
     messages = " ".join(map(str, failed))
     for part in (
         "500: the engine is dead",
-        "did not answer within 5 s",
+        "did not respond within 5 s",
         "invalid JSON",
         "the connection to",
         "429: slow",

@@ -81,9 +81,9 @@ def test_an_invalid_chat_completion_is_rejected(document: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "finish", "refusal", "message"),
     [
-        (None, "stop", None, r"answered nothing, though the page is not empty \(it ended with 'stop' after 7 tokens\)"),
-        (" \n ", "length", None, "answered nothing.*'length'.*'max_tokens'"),
-        ("```\n```<|im_end|>", "stop", None, "answered nothing"),
+        (None, "stop", None, r"returned no text for a page that is not empty \(it ended with 'stop' after 7 tokens\)"),
+        (" \n ", "length", None, "returned no text.*'length'.*'max_tokens'"),
+        ("```\n```<|im_end|>", "stop", None, "returned no text"),
         ("half of the pa", "content_filter", None, "its content filter stopped"),
         (None, "stop", "I cannot read\n private letters.", "refuses to read the page: I cannot read private letters"),
     ],
@@ -98,7 +98,7 @@ def test_an_empty_or_refused_response_is_not_a_reading(
     assert caught.value.deliberate
     broken = completion("half")
     broken["choices"][0] |= {"finish_reason": "error", "error": {"message": "upstream"}}
-    with pytest.raises(NoReading, match=r"broke off.*upstream"):
+    with pytest.raises(NoReading, match=r"generation failed.*upstream"):
         ChatCompletion.parse(broken)
 
 

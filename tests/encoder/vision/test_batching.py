@@ -54,7 +54,7 @@ def test_split_on_oom_says_what_to_do_if_one_item_does_not_fit() -> None:
     def run(items: Sequence[int]) -> list[int]:
         raise torch.OutOfMemoryError("out of memory")
 
-    with pytest.raises(CodecError, match=r"too little memory for a single page.*the device 'cpu'"):
+    with pytest.raises(CodecError, match=r"not enough memory for a single page.*the device 'cpu'"):
         split_on_oom(run, [1, 2])
 
 
@@ -101,7 +101,7 @@ def test_out_of_memory_splits_the_batch(codec: VisionCodec) -> None:
     assert network.sizes == [3, 1, 2, 1, 1]
     assert [item.text for item in generations] == [item.text for item in expected]
     network.capacity = 0
-    with pytest.raises(ReadFailed, match="too little memory"):
+    with pytest.raises(ReadFailed, match="not enough memory"):
         codec.decode(tokens)
 
 

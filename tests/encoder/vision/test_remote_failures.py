@@ -76,7 +76,7 @@ def test_a_server_that_does_not_accept_embeddings_is_reported(
     server.accepts_embeddings = True
     usage = {"prompt_tokens": 1, "completion_tokens": 4}
     server.answer = lambda document: {**document, "usage": usage}
-    with pytest.raises(ReadFailed, match=r"read a prompt of 1 tokens, not the 2\d\d embeddings"):
+    with pytest.raises(ReadFailed, match=r"read a prompt of 1 tokens instead of 2\d\d embeddings"):
         open_remote().decode(tokens[:1])
     with pytest.raises(ReadFailed, match="the option 'api_key'"):
         open_remote(api_key="another").decode(tokens[:1])
@@ -93,12 +93,12 @@ def replace_choice(**fields: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
 @pytest.mark.parametrize(
     ("fields", "attempts", "message"),
     [
-        ({"text": None, "logprobs": None, "finish_reason": None}, 2, "answered nothing"),
-        ({"text": " \n", "logprobs": None, "finish_reason": "length"}, 2, "answered nothing"),
-        ({"text": " \n", "logprobs": None, "finish_reason": "stop"}, 1, "wrote no text"),
+        ({"text": None, "logprobs": None, "finish_reason": None}, 2, "returned no text"),
+        ({"text": " \n", "logprobs": None, "finish_reason": "length"}, 2, "returned no text"),
+        ({"text": " \n", "logprobs": None, "finish_reason": "stop"}, 1, "returned no text"),
         ({"text": "half", "finish_reason": "content_filter"}, 2, "content filter"),
-        ({"text": "half", "finish_reason": "error"}, 4, "broke off"),
-        ({"text": "half", "finish_reason": "abort"}, 4, "broke off: abort"),
+        ({"text": "half", "finish_reason": "error"}, 4, "generation failed"),
+        ({"text": "half", "finish_reason": "abort"}, 4, "generation failed: abort"),
     ],
 )
 def test_unusable_answers_fail_the_page(
@@ -125,7 +125,7 @@ def test_an_empty_text_is_not_a_reading(
     codec = open_remote()
     (failed,) = codec.decode_each(tokens[4:5])
     assert isinstance(failed, ReadFailed)
-    assert f"{server.url} wrote no text" in str(failed)
+    assert f"{server.url} returned no text" in str(failed)
     assert (codec.usage.pages, codec.usage.pages_failed) == (0, 1)
     generation = codec.generate(tokens[4:5], "describe")[0]
     assert (generation.text, generation.finish_reason) == ("", "end"), "other prompts may have an empty answer"
@@ -149,7 +149,7 @@ def test_unexpected_errors_and_lack_of_memory_fail_one_page(
     assert isinstance(unexpected, ReadFailed)
     assert str(unexpected) == "the page could not be read: RuntimeError: odd [hidden]; report this"
     assert isinstance(out_of_memory, ReadFailed)
-    assert "too little memory for a single page" in str(out_of_memory)
+    assert "not enough memory for a single page" in str(out_of_memory)
     assert not isinstance(fine, CodecError)
     assert (codec.usage.pages, codec.usage.pages_failed) == (1, 2)
 
