@@ -13,7 +13,17 @@ import pytest
 ROOMS = ("renderer", "encoder", "memory", "api", "migrations", "integrations")
 SCRIPTS = ("training", "benchmarks")
 #: Folders whose docstrings are checked.
-DOCUMENTED = ("memory/", "migrations/", "training/", "benchmarks/", "api/", "integrations/", "examples/")
+DOCUMENTED = (
+    "renderer/",
+    "encoder/",
+    "memory/",
+    "migrations/",
+    "training/",
+    "benchmarks/",
+    "api/",
+    "integrations/",
+    "examples/",
+)
 #: First words of clauses. A docstring begins with a verb (“Returns …”) or a noun (“Store of …”).
 CLAUSES = frozenset({"What", "Whether", "How", "Who", "Where", "That"})
 

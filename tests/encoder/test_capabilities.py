@@ -66,7 +66,7 @@ def test_conformance_finds_a_capability_that_is_not_there() -> None:
 def test_conformance_finds_costs_that_do_not_add_up() -> None:
     assert capabilities_of(Costed()).costable is not None
     capabilities_do_what_they_say(Costed())
-    for factor, reason in ((3, "add up to 3.00"), (-1, "not a number of bits")):
+    for factor, reason in ((3, "add up to 3.00"), (-1, "negative or not finite")):
         with pytest.raises(AssertionError, match=reason):
             capabilities_do_what_they_say(Costed(factor))
 

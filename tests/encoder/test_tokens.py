@@ -228,7 +228,7 @@ def test_a_header_is_as_documented() -> None:
         (NAMES + b"\0\1\1", "ends early"),
         (NAMES + b"\0\0\1\4data", "positive"),
         (NAMES + b"\0\1\1\x08data", "take 8 bytes, not 4"),
-        (NAMES + b"\7\1\2\4data", "as many tokens as it fills"),
+        (NAMES + b"\7\1\2\4data", "the tokens that it fills"),
         (NAMES + b"\6\1\1\1", "need one number each and data"),
         (NAMES + b"\x08\1\1\4data", "unknown dtype code 8"),
         (NAMES + b"\x63\1\1\4data", "upgrade foxing"),
