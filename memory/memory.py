@@ -224,10 +224,8 @@ class Memory:
     ) -> RecallResult:
         """Returns the messages that match `query`, best first; without a query, those of the time window in time order.
 
-        `fields`: the fields of `RecallQuery` for text: `since`, `until`, `now`, `timezone`, `thread`, `metadata`,
-        `roles`, `limit`, `cursor`, `max_tokens`, `neighbours`, `neighbour_text`, `fidelity` and `gap_mark`. They
-        override those of a `RecallQuery` given as `query`. Raises `NotFound`, `InvalidTime`, `InvalidCursor`,
-        `InvalidInput`.
+        `fields`: the fields of `RecallQuery` that apply to text. They override those of a `RecallQuery` given as
+        `query`. Raises `NotFound`, `InvalidTime`, `InvalidCursor`, `InvalidInput`.
         """
         built = RecallQuery.build(query, **fields).for_format("text")
         result = self._recaller.recall(bank, built, now := self.now(built.now, built.timezone))
@@ -240,9 +238,8 @@ class Memory:
         """Returns images of the pages with messages that match `query`, each page once: as stored for the reader
         "native", or laid out for another reader, on one or more images.
 
-        `fields`: the fields of `RecallQuery` for images: `since`, `until`, `now`, `timezone`, `thread`, `metadata`,
-        `roles`, `limit`, `cursor` and `reader`. Open messages have no page yet and are returned as text. Raises the
-        errors of `recall`, and `UnknownReader`.
+        `fields`: the fields of `RecallQuery` that apply to images. Open messages have no page yet and are returned as
+        text. Raises the errors of `recall`, and `UnknownReader`.
         """
         built = RecallQuery.build(query, **fields).for_format("images")
         result = self._image_recaller.recall(bank, built, now := self.now(built.now, built.timezone))

@@ -125,6 +125,6 @@ def _fingerprint(bank: Bank, query: RecallQuery) -> str:
     wanted = sorted((query.metadata or {}).items())
     fields: list[object] = [bank.id, query.query, str(query.since), str(query.until), query.thread, wanted]
     if query.roles:
-        fields.append(sorted(query.roles))
+        fields.append({"roles": sorted(query.roles)})
     plain = json.dumps(fields, ensure_ascii=False)
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]
