@@ -1,4 +1,4 @@
-"""Public names and texts use the words of the glossary and of the field, and none that only this project understands."""
+"""Public names and texts use the words of the glossary and of the field, none that only this project understands."""
 
 import ast
 import json

@@ -10,7 +10,7 @@ from .output import jsonable, table
 def banks(context: typer.Context, timezone: TimezoneOption = None, as_json: JsonOption = False) -> None:
     """List the banks with their messages, pages and sizes."""
     state = state_of(context)
-    asker = state.timezone(timezone)
+    zone = state.timezone(timezone)
     with state.memory() as memory:
         infos = all_banks(memory)
 
@@ -19,7 +19,7 @@ def banks(context: typer.Context, timezone: TimezoneOption = None, as_json: Json
             (
                 *(bank.id, bank.messages, bank.open_messages, bank.threads, bank.pages),
                 ", ".join(f"{stats.pages} {tier}" for tier, stats in bank.tiers.items() if stats.pages),
-                *(bank.bytes.total, asker.show(bank.first_at), asker.show(bank.last_at)),
+                *(bank.bytes.total, zone.show(bank.first_at), zone.show(bank.last_at)),
             )
             for bank in infos
         ]

@@ -1,27 +1,18 @@
 """`import` and `export`: read messages from files and write them to files."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.messages import ImportFormat, RecalledMessage
 
 from .context import BankOption, JsonOption, state_of
 from .output import forecast_text, jsonable, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 from .streams import STDIN, STREAM, input_file, is_stream, output_file
-
-
-class Format(StrEnum):
-    """Format of the files to import; `auto` detects it."""
-
-    auto = "auto"
-    jsonl = "jsonl"
-    locomo = "locomo"
 
 
 def import_messages(
@@ -30,7 +21,9 @@ def import_messages(
         list[Path], typer.Argument(help="Files to import, plain or gzipped; - is standard input.", show_default=False)
     ],
     bank: BankOption,
-    file_format: Annotated[Format, typer.Option("--format", help="Format of the files.")] = Format.auto,
+    file_format: Annotated[
+        ImportFormat, typer.Option("--format", help="Format of the files; auto detects it.")
+    ] = "auto",
     timezone: Annotated[
         str | None,
         typer.Option(help="Time zone of times without an offset, such as Europe/Berlin.", show_default=False),
@@ -56,13 +49,13 @@ def import_messages(
     from foxing.memory.ingest.importers import NamedFile, import_file
 
     state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus)
-    asker = state.timezone(timezone)
+    zone = state.timezone(timezone)
     reports = []
     with workers.pool(state) as pool, state.memory(create=True) as memory:
         for path in files:
             with input_file(path) as read, state.progress(path.name) as progress:
                 source = NamedFile(read, STDIN) if is_stream(path) else read
-                request = ImportRequest(source, bank, file_format.value, timezone, backdate)
+                request = ImportRequest(source, bank, file_format, timezone, backdate)
                 if pool is None:
                     report = import_file(memory, **vars(request), progress=progress)
                 else:
@@ -77,7 +70,7 @@ def import_messages(
             )
         first = next((report.ageing for _, report in reports if report.ageing is not None), None)
         if first is not None:
-            console.print(f"imported messages: {forecast_text(first, asker)}")
+            console.print(f"imported messages: {forecast_text(first, zone)}")
 
     state.answer({"files": [{"file": str(path), **jsonable(report)} for path, report in reports]}, show)
 

@@ -26,14 +26,14 @@ def seal(
 ) -> None:
     """Seal the open messages of a bank onto pages now."""
     state = state_of(context)
-    asker = state.timezone(timezone)
+    zone = state.timezone(timezone)
     with state.memory() as memory, state.progress("sealing pages") as progress:
-        at = memory.now(now, asker.name)
+        at = memory.now(now, zone.name)
         report = memory.seal(bank, now=at, progress=progress)
     state.answer(
         report,
         lambda console: console.print(
-            f"{asker.show(at)}: {len(report.pages)} pages sealed with {report.messages} messages; "
+            f"{zone.show(at)}: {len(report.pages)} pages sealed with {report.messages} messages; "
             f"{report.open_messages} still open"
         ),
     )
@@ -58,16 +58,16 @@ def age(
 ) -> None:
     """Move the pages of a bank to the tiers that its policy sets for their age, and purge expired trash."""
     state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus, dry_run=dry_run)
-    asker = state.timezone(timezone)
+    zone = state.timezone(timezone)
     with workers.pool(state) as pool, state.memory() as memory, state.progress("ageing pages") as progress:
         if pool is None:
-            report = memory.age(bank, now=now, timezone=asker.name, dry_run=dry_run, preview=preview, progress=progress)
+            report = memory.age(bank, now=now, timezone=zone.name, dry_run=dry_run, preview=preview, progress=progress)
         else:
-            report = memory.bulk.age(bank, pool, now=now, timezone=asker.name, progress=progress)
-    state.answer(report, lambda console: _show(console, report, asker))
+            report = memory.bulk.age(bank, pool, now=now, timezone=zone.name, progress=progress)
+    state.answer(report, lambda console: _show(console, report, zone))
 
 
-def _show(console: Console, report: AgeReport, asker: Timezone) -> None:
+def _show(console: Console, report: AgeReport, zone: Timezone) -> None:
     rows = [
         (
             *(move.page_id, move.from_tier, move.to_tier, move.messages),
@@ -82,14 +82,14 @@ def _show(console: Console, report: AgeReport, asker: Timezone) -> None:
     _show_words(console, report)
     moved, purged = ("would move", "would be purged") if report.dry_run else ("moved", "purged")
     console.print(
-        f"{asker.show(report.now)}: {len(report.moved)} pages {moved}; vision tokens {report.vision_tokens_before:,} → "
+        f"{zone.show(report.now)}: {len(report.moved)} pages {moved}; vision tokens {report.vision_tokens_before:,} → "
         f"{report.vision_tokens_after:,}, bytes {report.bytes_before:,} → {report.bytes_after:,}; "
         f"{report.purged} trash entries {purged}",
     )
     for page in report.unreadable:
         console.print(f"page {page.page_id} was skipped: {page.reason}")
     for forecast in report.upcoming:
-        console.print(f"page {forecast.page_id} at {forecast.tier}: {forecast_text(forecast, asker)}")
+        console.print(f"page {forecast.page_id} at {forecast.tier}: {forecast_text(forecast, zone)}")
 
 
 def _show_words(console: Console, report: AgeReport) -> None:
@@ -123,16 +123,16 @@ def undo(
 ) -> None:
     """Restore what ageing dropped within the undo window, and pin the restored pages."""
     state = state_of(context)
-    asker = state.timezone(timezone)
+    zone = state.timezone(timezone)
     with state.memory() as memory, state.progress("restoring pages") as progress:
-        report = memory.undo(bank, since=since, page=page, now=now, timezone=asker.name, progress=progress)
-    state.answer(report, lambda console: _show_undo(console, report, asker))
+        report = memory.undo(bank, since=since, page=page, now=now, timezone=zone.name, progress=progress)
+    state.answer(report, lambda console: _show_undo(console, report, zone))
 
 
-def _show_undo(console: Console, report: UndoReport, asker: Timezone) -> None:
+def _show_undo(console: Console, report: UndoReport, zone: Timezone) -> None:
     rows = [
         (
-            *(page.page_id, page.from_tier, page.to_tier, page.messages, asker.show(page.dropped_at)),
+            *(page.page_id, page.from_tier, page.to_tier, page.messages, zone.show(page.dropped_at)),
             f"{page.vision_tokens_before:,} → {page.vision_tokens_after:,}",
             f"{page.bytes_before:,} → {page.bytes_after:,}",
             "restored" if page.text_restored else "",

@@ -80,10 +80,10 @@ class Timezone:
         return minute(value, self.zone)
 
 
-def forecast_text(forecast: AgeingForecast, asker: Timezone) -> str:
+def forecast_text(forecast: AgeingForecast, zone: Timezone) -> str:
     """Returns a forecast as text: “exact until …; tiny from …”."""
-    steps = [f"{step.tier} from {asker.show(step.at)}" for step in forecast.steps]
-    until = "exact permanently" if forecast.exact_until is None else f"exact until {asker.show(forecast.exact_until)}"
+    steps = [f"{step.tier} from {zone.show(step.at)}" for step in forecast.steps]
+    until = "exact permanently" if forecast.exact_until is None else f"exact until {zone.show(forecast.exact_until)}"
     return "; ".join([until if forecast.exact else "no longer exact", *steps])
 
 

@@ -30,7 +30,7 @@ def read(
 ) -> None:
     """Decode a page and print its text. Uncertain characters are underlined."""
     state = state_of(context)
-    asker = state.timezone(timezone)
+    zone = state.timezone(timezone)
     with state.memory() as memory:
         reading = memory.read_page(bank, page, tier)
 
@@ -39,7 +39,7 @@ def read(
         head += f", confidence {reading.confidence:.1%}"
         times = sorted(message.created_at for message in reading.messages)
         if times:
-            head += f", {asker.show(times[0])} to {asker.show(times[-1])}"
+            head += f", {zone.show(times[0])} to {zone.show(times[-1])}"
         console.print(printable(head), style="dim")
         console.print(LEGEND, style="dim")
         console.print(underlined(reading.text, reading.uncertain))
@@ -94,14 +94,14 @@ def pages(
 ) -> None:
     """List the pages of a bank with their tiers and sizes."""
     state = state_of(context)
-    asker = state.timezone(timezone)
+    zone = state.timezone(timezone)
     with state.memory() as memory:
         infos = all_pages(memory, bank)
 
     def show(console: Console) -> None:
         rows = [
             (
-                *(page.id, page.tier, asker.show(page.first_at), asker.show(page.last_at)),
+                *(page.id, page.tier, zone.show(page.first_at), zone.show(page.last_at)),
                 *(page.messages, page.vision_tokens, page.bytes, f"{page.confidence:.2%}"),
                 ", ".join(name for name, on in (("pinned", page.pinned), ("text", page.text_kept)) if on),
             )

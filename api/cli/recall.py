@@ -48,15 +48,15 @@ def recall(
 ) -> None:
     """Find messages by query, time, or both. Uncertain characters are underlined."""
     state = state_of(context)
-    asker = state.timezone(fields.get("timezone"))
-    fields["timezone"] = asker.name
+    zone = state.timezone(fields.get("timezone"))
+    fields["timezone"] = zone.name
     fields["metadata"] = dict(_condition(text) for text in where or ())
     with state.memory() as memory:
         result = memory.recall(bank, query, **fields)
 
     def show(console: Console) -> None:
         for span in result.spans:
-            show_span(console, span, asker)
+            show_span(console, span, zone)
         more = "" if result.next_cursor is None else "; raise --limit or --max-tokens to see more"
         console.print(f"{len(result.spans)} messages, {result.text_tokens} text tokens{more}")
         for reason, number in Counter(left.reason for left in result.left_out).items():
@@ -77,13 +77,13 @@ def _condition(text: str) -> tuple[str, Scalar]:
     return key, value if isinstance(parsed, (dict, list)) else parsed
 
 
-def show_span(console: Console, span: RecalledMessage, asker: Timezone) -> None:
+def show_span(console: Console, span: RecalledMessage, zone: Timezone) -> None:
     """Prints a message with its time, speaker and source, and its uncertain characters underlined."""
     speaker = span.role if span.name is None else f"{span.role} {span.name}"
     source = span.source if span.tier is None else f"{span.source} at {span.tier}"
     sure = "" if span.source != "decoded" else f", {span.kept_percent}% kept, confidence {span.confidence:.1%}"
     neighbour = "" if span.neighbour_of is None else f", neighbour of {span.neighbour_of}"
-    head = f"{asker.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{sure}{neighbour}"
+    head = f"{zone.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{sure}{neighbour}"
     console.print(printable(head), style="dim")
     console.print(underlined(span.text, span.uncertain))
     console.print()

@@ -75,7 +75,7 @@ class CharacterRow:
     #: Number of characters of this kind in the repertoire.
     characters: int
     #: Number of characters that share a glyph with another (Latin A, Greek Α, Cyrillic А); they cannot be distinguished
-    #: in isolation and are not scored. "twins" in JSON.
+    #: in isolation and are not scored.
     lookalikes: int
     #: Share of the scored characters that are decoded right.
     accuracy: float
@@ -85,13 +85,13 @@ class CharacterRow:
     wrong: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as a JSON object, with `lookalikes` as "twins"."""
-        return {"twins" if name == "lookalikes" else name: value for name, value in asdict(self).items()}
+        """Returns the fields as a JSON object."""
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "CharacterRow":
         """Inverts `to_dict`."""
-        return cls(**{"lookalikes" if name == "twins" else name: value for name, value in fields.items()})
+        return cls(**fields)
 
 
 class _Outcome(NamedTuple):

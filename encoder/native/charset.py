@@ -115,7 +115,7 @@ class Charset:
 
     @cached_property
     def characters(self) -> str:
-        """All characters, Hangul included, for the repertoire of a typesetter; without the keys of `look_alikes`."""
+        """All characters, Hangul included, for the repertoire of a typesetter; without the keys of `lookalikes`."""
         hangul = "".join(map(chr, range(HANGUL_FIRST, HANGUL_LAST + 1)))
         return self._narrow + self.wide + self.rare_wide + hangul
 
@@ -137,7 +137,7 @@ class Charset:
 
     @property
     def _narrow(self) -> str:
-        return "".join(c for c in self.common + self.rare if c not in self.look_alikes)
+        return "".join(c for c in self.common + self.rare if c not in self.lookalikes)
 
     @cached_property
     def full_width_signs(self) -> str:
@@ -145,9 +145,9 @@ class Charset:
         return "".join(c for c in self.wide + self.rare_wide if not "\u4e00" <= c <= "\u9fff")
 
     @cached_property
-    def look_alikes(self) -> dict[str, str]:
+    def lookalikes(self) -> dict[str, str]:
         """Narrow characters that are not in `characters` → look-alike that is read instead."""
-        return look_alikes(self.common, self.rare)
+        return lookalikes(self.common, self.rare)
 
     @cached_property
     def cell_class(self) -> npt.NDArray[np.int16]:
@@ -234,7 +234,7 @@ def distinct_glyphs(characters: str) -> str:
     return "".join(first.values())
 
 
-def look_alikes(common: str, rare: str) -> dict[str, str]:
+def lookalikes(common: str, rare: str) -> dict[str, str]:
     """Returns symbols and infrequent letters that share a glyph with another character → the character that is read
     instead: a letter if there is one, otherwise a character of `common` before one of `rare`, technical and modifier
     characters last."""

@@ -185,7 +185,7 @@ def test_the_tables_and_the_plot_of_context(tmp_path: Path) -> None:
     figures = Figures({"context": measured | {"rows": rows}, "context-read": measured | {"rows": rows}})
     table = TABLES["context"].make(figures)
     assert table.splitlines()[2] == "| `claude` | 0.50 · 0.60 · 0.75 |"
-    assert table.endswith("(images/context.svg)")
+    assert len(table.splitlines()) == 3
     assert TABLES["context-per-token"].make(figures).splitlines()[2] == "| `claude` | 1.000 · 1.200 · 1.500 |"
     assert TABLES["context-read"].make(figures).splitlines()[2] == "| `claude` | 0.60/0.50 · 0.75/0.65 |"
     assert TABLES["context-read"].make(Figures({"context-read": measured | {"rows": []}})).startswith("Not measured")

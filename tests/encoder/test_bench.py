@@ -260,7 +260,7 @@ def test_misread_characters_are_listed(codec: Codec) -> None:
     assert {"Q", "R"} <= set(row.wrong)
     assert row.flagged_errors_share == 1 / len(row.wrong)  # a gap says itself that something is missing
     assert row.accuracy == 1 - len(row.wrong) / (94 - row.lookalikes)
-    assert row.to_dict()["twins"] == row.lookalikes
+    assert row.to_dict()["lookalikes"] == row.lookalikes
 
 
 def test_ageing_is_measured_through_decoded_text(codec: Codec, short_texts: PageSet) -> None:

@@ -24,8 +24,6 @@ from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
 from foxing.memory import Memory
 
-pytestmark = pytest.mark.slow
-
 TIMES = int(os.environ.get("SCHEMA_TEST_TIMES", "1"))
 EXAMPLES = 40 * TIMES  # for each operation
 FEW = 5  # for each of two

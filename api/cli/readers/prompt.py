@@ -38,8 +38,8 @@ def context(
     """
     refuse_stream("--images", images)
     state = state_of(ctx)
-    asker = state.timezone(timezone)
-    given = {"reader": reader, "query": query, "now": now, "timezone": asker.name}
+    zone = state.timezone(timezone)
+    given = {"reader": reader, "query": query, "now": now, "timezone": zone.name}
     request = ContextRequest.from_fields({**given, **fields})
     with state.memory() as memory:
         result = plain = memory.context(bank, request.model_copy(update={"form": "blocks"}))

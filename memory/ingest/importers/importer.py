@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from pydantic import Field
 
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.text.times import zone_of
 from foxing.memory.values.base import Value
-from foxing.memory.values.messages import NewMessage, StoreResult
+from foxing.memory.values.messages import ImportFormat, NewMessage, StoreResult
 from foxing.memory.values.policy import AgeingForecast
 from foxing.renderer import Progress
 
@@ -22,7 +22,7 @@ from .jsonl import read_jsonl
 from .locomo import is_locomo, read_locomo
 from .source import ImportedMessage, NamedFile, path_of, read_lines
 
-FORMATS = ("auto", "jsonl", "locomo")
+FORMATS: tuple[str, ...] = get_args(ImportFormat)
 MESSAGES_AT_ONCE = 500  # stored together, all or none
 
 

@@ -68,5 +68,5 @@ def test_signs_of_the_charset_all_look_different() -> None:
     charset = load_charset()
     signs = [c for c in charset.characters if script_of(c) < 0]
     assert len({load_atlas().drawing(c) for c in signs}) == len(signs)
-    assert charset.look_alikes["\u2212"] == "–"
-    assert charset.look_alikes["\u00d0"] == "Đ"
+    assert charset.lookalikes["\u2212"] == "–"
+    assert charset.lookalikes["\u00d0"] == "Đ"

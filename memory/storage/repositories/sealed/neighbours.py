@@ -26,7 +26,7 @@ class Neighbours(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Neighbourhood:
     """Neighbours of some messages."""
 
     #: int64[m, 1 + 2·reach], by id: a message, those before it in its thread and those after it, nearest first, 0 if
@@ -45,11 +45,11 @@ class Surroundings:
         }
 
 
-def around(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> Surroundings:
+def around(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> Neighbourhood:
     """Returns up to `reach` messages before and after each of the messages in its thread, in order of storage. Only for
     read-only transactions, see `bank_ranges.of_bank`."""
     if not ids:
-        return Surroundings(np.zeros((0, 1 + 2 * reach), dtype=np.int64), {})
+        return Neighbourhood(np.zeros((0, 1 + 2 * reach), dtype=np.int64), {})
     return _Search(connection, bank_id, reach).around(np.unique(np.array(list(ids), dtype=np.int64)))
 
 
@@ -66,7 +66,7 @@ class _Search:
         self.ids: Numbers = np.zeros(0, dtype=np.int64)
         self.open: set[int] = set()
 
-    def around(self, wanted: Numbers) -> Surroundings:
+    def around(self, wanted: Numbers) -> Neighbourhood:
         rows = self.connection.execute(_open_neighbours(self.reach), {"ids": wanted.tolist()}).all()
         still_open = np.array([row.id for row in rows], dtype=np.int64)
         found = self._sealed(wanted[~np.isin(wanted, still_open)])
@@ -79,7 +79,7 @@ class _Search:
             found.rows[place] = _row({*row[1:], *more} - {0}, row[0], self.reach)
         every = np.concatenate([found.rows, np.array(merged, dtype=np.int64).reshape(-1, found.rows.shape[1])])
         every = every[np.argsort(every[:, 0])]
-        return Surroundings(every, self._several_passages(every))
+        return Neighbourhood(every, self._several_passages(every))
 
     def _of_open(self, message_id: int, thread: int, near: list[int]) -> list[int]:
         """Returns the row of an open message. `near`: open messages around it."""
@@ -134,7 +134,7 @@ class _Search:
 
 
 class _Sealed(NamedTuple):
-    """Rows of `Surroundings` with sealed neighbours only, and the thread of each."""
+    """Rows of `Neighbourhood` with sealed neighbours only, and the thread of each."""
 
     rows: Numbers
     threads: Numbers
