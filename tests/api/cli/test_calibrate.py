@@ -367,7 +367,7 @@ def test_what_cannot_be_calibrated_is_refused(
         (arguments(down, cells=one), "cannot connect to"),
         (arguments(down, cells=one, name="smal"), "'small'"),
         (arguments(down, cells=one, name="smal"), "--base"),
-        (arguments(down, "--base", "text", cells=one), "looks at no images"),
+        (arguments(down, "--base", "text", cells=one), "does not accept images"),
         (arguments(down, "--cell", "big", cells=[]), "is not a cell size"),
         (arguments(down, "--cell", "3x9", cells=[]), "is not a cell size"),
         (arguments(down, "--cell", "200x400", cells=[]), "scales down every image"),
@@ -378,7 +378,7 @@ def test_what_cannot_be_calibrated_is_refused(
         (arguments(down, "--model", "", cells=one), "the option 'model' is invalid"),
         (arguments(down, "--journal", "torn.journal", cells=one), "is not the journal"),
         (arguments(down, "--journal", "other.journal", cells=one), "belongs to another calibration (model another)"),
-        (arguments(down, "--extra", "[]", cells=one), "is a JSON object"),
+        (arguments(down, "--extra", "[]", cells=one), "must be a JSON object"),
         (arguments(down, "--base", "small", cells=one, name="../x"), "the name of a reader"),
         (arguments(Endpoint(lambda image: "", "ftp://x"), cells=one), "is not a valid address"),
     ]
