@@ -16,7 +16,9 @@ from foxing.memory.index.model_source import NONE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 #: Tests that run on PostgreSQL in every run.
-STORAGE = (REPOSITORY / "tests" / "memory" / "storage", REPOSITORY / "tests" / "migrations")
+STORAGE = tuple(
+    REPOSITORY / "tests" / folder for folder in ("memory/storage/conformance", "memory/storage/failures", "migrations")
+)
 
 # The same examples in every run, and no clock: a slow machine is not a failure.
 settings.register_profile("foxing", derandomize=True, deadline=None, database=None, max_examples=100)
@@ -33,8 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs a test marked `both_databases` on both, unless the command line chooses PostgreSQL. Outside the tests of
-    storage, which say what differs between the two, PostgreSQL is left to the slow tests."""
+    """Runs a test marked `both_databases` on both, unless the command line chooses PostgreSQL. Outside the folders
+    of `STORAGE`, PostgreSQL is left to the slow tests."""
     marked = metafunc.definition.get_closest_marker("both_databases") is not None
     if marked and "database_url" in metafunc.fixturenames and metafunc.config.getoption("database") == "sqlite":
         storage = any(metafunc.definition.path.is_relative_to(folder) for folder in STORAGE)

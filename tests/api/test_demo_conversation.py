@@ -101,6 +101,7 @@ def test_the_demo_answers_from_aged_pages(
         assert (tmp_path / "out" / f"page-{tier}.txt").read_text(encoding="utf-8").strip()
 
 
+@pytest.mark.slow
 def test_the_demo_prints_json(
     conversation: list[NewMessage], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

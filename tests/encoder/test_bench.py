@@ -193,6 +193,7 @@ def test_identifier_pages_are_dense_reproducible_and_hold_only_identifiers(codec
         assert set(message.content) <= set("0123456789abcdef-. ")
 
 
+@pytest.mark.slow
 def test_rows_start_with_the_documented_fields(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.jsonl", document(ONE_PAGE))
     rows = answer("--texts", f"agent={path}", "--tier", "tiny", "--identifiers", "1")["rows"]

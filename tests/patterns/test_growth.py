@@ -82,6 +82,7 @@ def grows_with_text(pattern: re.Pattern[str], unit: str, end: str) -> bool:
     return steps[1] <= 2.3 * steps[0] + 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PATTERNS)
 def test_twice_the_text_takes_twice_the_steps(place: str) -> None:
     slow = [unit + end for unit in UNITS for end in ("", "é") if not grows_with_text(PATTERNS[place], unit, end)]

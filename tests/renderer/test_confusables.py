@@ -178,6 +178,7 @@ def test_a_page_of_look_alikes_comes_back_from_its_shapes() -> None:
     assert read_back(pages) == text
 
 
+@pytest.mark.slow
 def test_a_message_whose_cut_changes_its_reading_every_time_still_ends() -> None:
     text = "".join(f"{'А' * n} " for n in range(1, 40)) + "дом"
     for rows in range(2, 8):

@@ -28,6 +28,7 @@ def eventually(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [timedelta(days=-3), timedelta(days=3653)], ids=["back", "forward"])
 def test_a_worker_goes_on_when_the_wall_clock_steps(database_url: str, tmp_path: Path, shift: timedelta) -> None:
     clock = WallClock(tmp_path)

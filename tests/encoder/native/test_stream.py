@@ -120,6 +120,7 @@ def test_a_page_of_anything_is_written(streams: PageStreams, charset: Charset) -
     assert (page.grid.rare == rare).all()
 
 
+@pytest.mark.slow
 def test_the_kernel_in_python_writes_and_reads_the_same(streams: PageStreams, grid: SymbolGrid) -> None:
     reference = ReferenceKernel.of(streams.kernel)
     part = SymbolGrid(*(array[-4:] for array in grid))

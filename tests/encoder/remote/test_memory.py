@@ -54,6 +54,7 @@ def test_printed_pages_age_from_their_image_and_stay_exact(server: Server, load:
         assert codec.usage.pages == codec.usage.requests == 4  # one for each move, one for the export
 
 
+@pytest.mark.slow
 def test_what_was_read_wrong_stays_flagged_in_smaller_images_and_where_others_are_cut_out(
     server: Server, load: LoadCodec, database_url: str
 ) -> None:
@@ -207,6 +208,7 @@ def invoke(*arguments: str) -> Any:
     return CliRunner().invoke(app, ["codec", *arguments])
 
 
+@pytest.mark.slow
 def test_codec_check_reports_the_endpoint_and_the_accuracy(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def assert_equal(one: Generation, other: Generation) -> None:
     assert one.end_probability == pytest.approx(other.end_probability, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_server_generates_what_the_local_codec_does(
     local_codec: VisionCodec, open_remote: OpenRemote, server: Server, tokens: list[VisionTokens]
 ) -> None:

@@ -120,6 +120,7 @@ def noise(tier: str) -> list[Image.Image]:
     return [Image.fromarray(np.ascontiguousarray(values, dtype=np.uint8)) for values in (grains, stripes, gradient)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tier", [*(pytest.param(tier, marks=pytest.mark.slow) for tier in ("base", "small")), "tiny"])
 def test_images_that_are_not_pages_read_with_low_confidence(codec: VisionCodec, tier: str) -> None:
     for reading in codec.decode(codec.encode(noise(tier), tier)):

@@ -267,6 +267,7 @@ async def agents_write(url: str, bank: str) -> None:
         await asyncio.gather(*map(agent, range(AGENTS)))
 
 
+@pytest.mark.slow
 def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(service: Service, client: Client, bank: str) -> None:
     asyncio.run(agents_write(service.url, bank))
     said = Counter((message.thread, message.text) for message in client.export(bank))

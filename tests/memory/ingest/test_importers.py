@@ -275,7 +275,7 @@ def _bomb(start: bytes, unit: bytes, end: bytes) -> bytes:
         (b"", b'{"role": "user", "content": "x"}\n', b""),
     ],
 )
-@pytest.mark.parametrize("format", ["auto", "locomo"])
+@pytest.mark.parametrize("format", ["auto", pytest.param("locomo", marks=pytest.mark.slow)])
 def test_a_gzip_bomb_is_refused_in_little_memory(
     memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, unit: bytes, end: bytes, format: str
 ) -> None:

@@ -75,6 +75,7 @@ def test_repetitive_text_does_not_backtrack_forever(unit: str) -> None:
     assert all(0 <= start < stop <= len(text) for start, stop, _ in find_keepsakes(text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "unit"),
     [

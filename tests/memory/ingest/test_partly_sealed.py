@@ -25,6 +25,7 @@ def memory(database_url: str) -> Iterator[Memory]:
         yield opened
 
 
+@pytest.mark.slow
 def test_partly_sealed_message_is_exact_until_its_last_part_is_sealed(memory: Memory, database_url: str) -> None:
     memory.store("ana", [LONG])
     assert memory.tick().sealed_pages == 1  # only what fills a page
@@ -66,6 +67,7 @@ def readable(text: str, uncertain: list[tuple[int, int, float]]) -> set[str]:
     return set(terms("".join(" " if position in flagged else c for position, c in enumerate(text))))
 
 
+@pytest.mark.slow
 def test_page_that_its_tier_does_not_hold_keeps_its_text_until_it_fades(memory: Memory, database_url: str) -> None:
     generator = random.Random(4)  # more than fits on a page at `micro`
     texts = [" ".join("".join(generator.choices(ascii_lowercase, k=7)) for _ in range(60)) for _ in range(12)]

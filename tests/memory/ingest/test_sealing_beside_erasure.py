@@ -47,8 +47,16 @@ def erasing(other: Memory, numbers: list[int]) -> tuple[HookedCodec, list[int]]:
     return HookedCodec(before_encode=erase), erased
 
 
-@pytest.mark.parametrize("policy", [EXACT, DECODED], ids=["exact", "decoded"])
-@pytest.mark.parametrize("numbers", [[16], [33, 20, 2, 9], [6, 7, 13, 14, 20, 21]], ids=["one", "apart", "at breaks"])
+@pytest.mark.parametrize("policy", [EXACT, pytest.param(DECODED, marks=pytest.mark.slow)], ids=["exact", "decoded"])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pytest.param([16], marks=pytest.mark.slow),
+        [33, 20, 2, 9],
+        pytest.param([6, 7, 13, 14, 20, 21], marks=pytest.mark.slow),
+    ],
+    ids=["one", "apart", "at breaks"],
+)
 def test_pages_without_erased_messages_are_encoded_once(
     database_url: str, other: Memory, policy: Policy, numbers: list[int]
 ) -> None:
@@ -65,6 +73,7 @@ def test_pages_without_erased_messages_are_encoded_once(
     assert examples(check(database_url, embedder="use")) == []
 
 
+@pytest.mark.slow
 def test_a_bank_that_is_erased_from_all_the_time_gives_the_worker_back(database_url: str, other: Memory) -> None:
     """Whatever is encoded, one of its messages is erased."""
     other.store("bo", [message(number) for number in range(3)])
@@ -80,6 +89,7 @@ def test_a_bank_that_is_erased_from_all_the_time_gives_the_worker_back(database_
     assert examples(check(database_url, embedder="use")) == []
 
 
+@pytest.mark.slow
 def test_another_process_that_seals_takes_the_pages_over(database_url: str, other: Memory) -> None:
     sealed = list[Callable[[], object]]([lambda: other.seal("ana")])
     codec = HookedCodec(before_encode=lambda: sealed.pop()() if sealed else None)

@@ -268,6 +268,7 @@ def test_contradictory_policies_are_rejected(memory: Memory) -> None:
         memory.policy("nobody")
 
 
+@pytest.mark.slow
 def test_words_that_can_no_longer_be_read_are_removed_from_the_index(memory: Memory) -> None:
     code = random.Random(3)
     nonsense = ["".join(code.choices("bcdfghjklmnpqrstvwxz", k=9)) for _ in range(150)]

@@ -83,6 +83,7 @@ def test_imported_history_is_exact_after_an_hour_of_ticks(memory: Memory, clock:
     ]
 
 
+@pytest.mark.slow
 def test_imported_history_fades_when_it_was_said_that_it_would(memory: Memory, clock: Clock) -> None:
     memory.store("ana", history())
     memory.seal("ana")

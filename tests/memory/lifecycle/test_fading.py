@@ -141,6 +141,7 @@ def test_keepsakes_move_along(memory: Memory, database_path: Path) -> None:
     assert ADDRESS in page.text  # written on the page as well
 
 
+@pytest.mark.slow
 def test_step_by_step_keeps_what_going_there_directly_keeps(memory: Memory, left: dict[str, RecalledMessage]) -> None:
     stepped = age(memory, "small", "tiny", "micro")
     pairs = [(words(span.text), words(stepped[key].text)) for key, span in left.items()]

@@ -209,6 +209,7 @@ def test_kept_text_is_moved_exactly_onto_several_pages(bank: Bank) -> None:
     assert memory.bank(BANK).messages == len(MESSAGES)
 
 
+@pytest.mark.slow
 def test_a_message_split_by_a_page_break_keeps_its_keepsakes(bank: Bank) -> None:
     memory = bank.open(Printed())
     memory.reencode(BANK)
@@ -232,6 +233,7 @@ def test_a_message_split_by_a_page_break_keeps_its_keepsakes(bank: Bank) -> None
             assert text.endswith(f"final-{n * 7919}.pdf")
 
 
+@pytest.mark.slow
 def test_decoded_text_is_moved_as_it_was_read_and_back(bank: Bank) -> None:
     native = bank.open()
     bank.now = START + 10 * DAY
@@ -314,6 +316,7 @@ def test_a_page_stays_while_a_dropped_version_can_be_restored(bank: Bank) -> Non
     assert bank.rows()["trash"] == []
 
 
+@pytest.mark.slow
 def test_a_tier_that_the_codec_lacks_becomes_the_next_sharper_one(bank: Bank) -> None:
     bank.now = START + 400 * DAY
     native = bank.open()
@@ -329,6 +332,7 @@ def test_a_tier_that_the_codec_lacks_becomes_the_next_sharper_one(bank: Bank) ->
     assert memory.age(BANK).moved == []
 
 
+@pytest.mark.slow
 def test_what_was_misread_stays_flagged_in_another_layout(bank: Bank) -> None:
     def alter(tokens: VisionTokens, reading: Reading) -> Reading:
         wrong = (reading.cells == ord("8")) & (tokens.tier == "small")
@@ -351,6 +355,7 @@ def test_a_page_that_the_new_codec_cannot_read_stays(bank: Bank) -> None:
     assert bank.rows() == rows
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_read_now_is_neither_moved_nor_aged(bank: Bank) -> None:
     bank.open(Printed()).reencode(BANK)
     bank.now = START + 10 * DAY
@@ -392,6 +397,7 @@ def test_dry_runs_report_what_is_done(bank: Bank) -> None:
     assert dry.unreadable == wet.unreadable
 
 
+@pytest.mark.slow
 def test_pages_of_the_previous_codec_are_read_until_they_are_moved(bank: Bank) -> None:
     bank.now = START + 10 * DAY
     native = bank.open()

@@ -233,6 +233,7 @@ def test_the_queue_depth_counts_pages_of_other_codecs(codec: HookedCodec) -> Non
     assert decoder.queue_depth == 0
 
 
+@pytest.mark.slow
 def test_a_page_that_left_the_cache_is_not_decoded_under_the_write_lock(database_url: str) -> None:
     """Sealing the rest of a message reads its first page again; a fixture of all tests watches where."""
     text = "The delivery is late again and nobody in the office knows why. " * 300
@@ -251,6 +252,7 @@ def test_a_page_that_left_the_cache_is_not_decoded_under_the_write_lock(database
     assert indexed_terms(database_url, terms(text)).get("long", set()) <= set(terms(clear))
 
 
+@pytest.mark.slow
 def test_terms_are_computed_again_if_a_page_ages_meanwhile(database_url: str) -> None:
     """While the rest of a message is sealed, another process ages the page with its first part."""
     text = "The delivery is late again and nobody in the office knows why. " * 300

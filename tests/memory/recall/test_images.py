@@ -52,6 +52,7 @@ def test_pages_are_laid_out_and_billed_for_the_reader(memory: Memory, reader: st
     assert memory.recall_images(BANK, QUERY, reader=reader, limit=500) == recalled
 
 
+@pytest.mark.slow
 def test_images_count_towards_the_limit_and_the_cursor_continues_after_them(memory: Memory) -> None:
     whole = memory.recall_images(BANK, QUERY, reader="deepseek-ocr", limit=500)
     assert len(whole.images) > 2

@@ -119,7 +119,7 @@ def bank(database_url: str, request: pytest.FixtureRequest) -> Iterator[Bank]:
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize("bank", [1, 2], indirect=True)
+@pytest.mark.parametrize("bank", [1, pytest.param(2, marks=pytest.mark.slow)], indirect=True)
 def test_a_bank_of_long_messages_is_like_its_model(bank: Bank, database_url: str) -> None:
     steps = (bank.store, bank.store, bank.store, bank.seal, bank.age, bank.undo, bank.erase, bank.erase)
     for _ in range(24):

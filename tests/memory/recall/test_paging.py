@@ -233,7 +233,9 @@ def _bank_with_history(url: str) -> tuple[Memory, list[Callable[[], object]], se
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize("query", ["Titan", "late garden", None])
+@pytest.mark.parametrize(
+    "query", ["Titan", *(pytest.param(query, marks=pytest.mark.slow) for query in ("late garden", None))]
+)
 def test_messages_come_once_while_others_are_erased_and_undone(database_url: str, query: str | None) -> None:
     memory, changes, there = _bank_with_history(database_url)
     with memory:

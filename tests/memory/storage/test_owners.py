@@ -79,8 +79,6 @@ def filled(url: str) -> str:
     with Memory(options(url, "ben")) as memory:
         memory.store("diary", [{"role": "user", "content": "Hello.", "id": "m1"}])
     bank = execute(url, "SELECT id FROM banks WHERE name = 'notes'")[0][0]
-    execute(url, "INSERT INTO embedders (id, name, dimensions) VALUES (1, 'e', 8) ON CONFLICT DO NOTHING")
-    execute(url, f"INSERT INTO embeddings (bank_id, message_id, embedder_id, code) VALUES ({bank}, 1, 1, '\\x01')")
     blob = f"'00-00', '\\x00', {bank}, 1, 1, 'ana'"
     execute(url, f"INSERT INTO blobs (name, digest, bank, size, uses, owner) VALUES ({blob})")
     execute(url, f"INSERT INTO recall_weights VALUES ({bank}, 1, 1) ON CONFLICT DO NOTHING")

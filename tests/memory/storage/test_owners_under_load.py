@@ -38,6 +38,7 @@ def url(postgres_server: PostgresServer) -> str:
     return url
 
 
+@pytest.mark.slow
 def test_owners_who_work_at_once_see_their_own_rows_only(url: str) -> None:
     tenant = make_url(url).set(username=ROLE).render_as_string(hide_password=False)
     codec, stored = load_codec("native", "cpu"), Event()

@@ -105,7 +105,14 @@ def test_stemming_is_thread_safe() -> None:
 
 
 @pytest.mark.parametrize(
-    "alphabet", ["的一是不了人我在有他这中大来上国", "가나다라마바사아자차카타파하거너", "abcdefghijklmnop"]
+    "alphabet",
+    [
+        *(
+            pytest.param(text, marks=pytest.mark.slow)
+            for text in ("的一是不了人我在有他这中大来上国", "가나다라마바사아자차카타파하거너")
+        ),
+        "abcdefghijklmnop",
+    ],
 )
 def test_what_is_remembered_of_long_texts_is_little(alphabet: str) -> None:
     digits = str.maketrans("0123456789abcdef", alphabet)

@@ -20,6 +20,7 @@ def test_the_default_layout_is_the_printed_page(tmp_path: Path) -> None:
     assert page_layout(checkpoint).rows == PRINTED_PAGE.rows
 
 
+@pytest.mark.slow
 def test_a_codec_uses_the_layout_of_its_checkpoint(
     make_deepseek: Callable[[Path, int], Path], tmp_path: Path, small_page: PageLayout
 ) -> None:

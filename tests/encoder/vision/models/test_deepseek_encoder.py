@@ -144,6 +144,7 @@ def reference(deepseek_folder: Path) -> ReferenceEncoder:
     return ReferenceEncoder(load_file(deepseek_folder / "model.safetensors"), read_config(checkpoint))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "tier", ["tiny", *(pytest.param(tier, marks=pytest.mark.slow) for tier in MODES if tier != "tiny")]
 )

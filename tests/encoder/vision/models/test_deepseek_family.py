@@ -77,6 +77,7 @@ def conformance() -> Iterator[object]:
                 yield pytest.param(check, kind, id=f"{check.__name__}-{kind}", marks=marks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "kind"), list(conformance()))
 def test_conformance_with_random_weights(open_codec: OpenCodec, check: Callable[[Codec], None], kind: str) -> None:
     check(open_codec(kind))

@@ -107,6 +107,7 @@ def rename_mark(folder: Path) -> None:
     path.write_text(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_checkpoint_with_published_names_loads_completely(
     model_folder: Callable[[str], Path], loaded: Loaded, kind: str

@@ -94,6 +94,7 @@ def check_erasure(memory: Memory, database_url: str, keep_text: str) -> None:
         memory.erase_message("nobody", secrets[0])
 
 
+@pytest.mark.slow
 def test_what_is_left_of_a_faded_page_stays(memory: Memory) -> None:
     memory.set_policy("ana", {"age_from": "message"})
     memory.store("ana", chat(50, NOW - 400 * DAY))

@@ -64,6 +64,7 @@ def answers(url: str) -> list[object]:
         return [*found, [span.model_dump() for span in memory.export("quiet")]]
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_what_is_backed_up_under_load_gives_the_same_answers_elsewhere(
     database_url: str, elsewhere: Callable[[], str], programs: Programs, tmp_path: Path

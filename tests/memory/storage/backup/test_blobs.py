@@ -16,7 +16,7 @@ from foxing.memory.storage.backup.postgresql import Programs
 from foxing.memory.storage.backup.values import BackupError
 from foxing.memory.storage.database import Database
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.slow]
 PLAIN = MemoryOptions(embedder="none")
 
 

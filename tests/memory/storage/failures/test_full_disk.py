@@ -108,10 +108,12 @@ def check_work_on_a_full_disk(url: str, disk: SmallDisk, store: Fill, check_whol
         check_whole(memory, held + BATCH)
 
 
+@pytest.mark.slow
 def test_sqlite_on_a_full_disk(disk: SmallDisk, store: Fill, check_whole: Check, later: datetime) -> None:
     check_work_on_a_full_disk(f"sqlite:///{disk.folder / 'foxing.db'}", disk, store, check_whole, later)
 
 
+@pytest.mark.slow
 def test_postgresql_on_a_full_disk(
     disk: SmallDisk,
     postgresql_on: Callable[[SmallDisk], str],
@@ -126,6 +128,7 @@ def test_postgresql_on_a_full_disk(
     check_work_on_a_full_disk(url, disk, store, check_whole, later)
 
 
+@pytest.mark.slow
 def test_the_service_and_the_command_line_say_so(
     database_path: Path, tmp_path: Path, store: Fill, check_whole: Check
 ) -> None:
