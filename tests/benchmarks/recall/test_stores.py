@@ -77,7 +77,7 @@ def test_stores_are_compared(locomo_file: Path, capsys: pytest.CaptureFixture[st
     tables = Figures({"stores": {"measured": {"weights": "w"}, **result}})
     shown = TABLES["stores"].make(tables)
     assert "| **Foxing**, SQLite 0.1.0 |" in shown
-    assert "4 messages, the first 4 one a call; 1 questions." in shown
+    assert "4 messages, the first 4 one per call; 1 questions." in shown
     assert "| Foxing's store for LangGraph, SQLite |" in TABLES["stores-ratios"].make(tables)
 
 
