@@ -231,7 +231,7 @@ def test_the_app_is_mounted_behind_the_key(installation: Installation) -> None:
 
 
 def test_the_search_index_is_listed_and_finds_messages(installation: Installation) -> None:
-    database = {"FOXING_DATABASE_URL": str(installation.folder / "foxing.db")}
+    database = {"FOXING_DATABASE_URL": str(installation.folder / "foxing.db"), "FOXING_EMBEDDER": "none"}
     (installation.folder / "in.jsonl").write_text('{"role": "user", "content": "the march team"}\n')
     installation.json("import", "in.jsonl", "--bank", "ana", **database, FOXING_SEARCH_INDEX="loud")
     found = installation.json("recall", "team", "--bank", "ana", **database, FOXING_SEARCH_INDEX="loud")
