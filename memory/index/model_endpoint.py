@@ -54,15 +54,20 @@ class ModelEndpoint:
         """Posts `body` and returns the JSON of the response. Raises `ValueError` for a response that is not JSON or is
         longer than `max_bytes`, `TimeoutError` if it is not complete within the timeout, and the errors of httpx; see
         `failure`."""
-        content, ends_at = b"", time.monotonic() + self._options.timeout_s
-        with self._opened().stream("POST", self._url, json={"model": self._options.model, **body}) as response:
-            response.raise_for_status()
-            for part in response.iter_bytes():
-                content += part
-                if max_bytes is not None and len(content) > max_bytes:
-                    raise ValueError(f"the response is longer than {max_bytes:,} bytes")
-                if time.monotonic() > ends_at:
-                    raise TimeoutError(f"the response takes longer than {self._options.timeout_s:g} s")
+        client, content, ends_at = self._opened(), b"", time.monotonic() + self._options.timeout_s
+        from httpx import TimeoutException
+
+        try:
+            with client.stream("POST", self._url, json={"model": self._options.model, **body}) as response:
+                response.raise_for_status()
+                for part in response.iter_bytes():
+                    content += part
+                    if max_bytes is not None and len(content) > max_bytes:
+                        raise ValueError(f"the response is longer than {max_bytes:,} bytes")
+                    if time.monotonic() > ends_at:
+                        raise TimeoutError
+        except TimeoutException as error:
+            raise TimeoutError from error
         return json.loads(content)
 
     def failure(self, error: Exception) -> Exception:
@@ -70,6 +75,8 @@ class ModelEndpoint:
         redacted. Raise it `from None`: the text of `error` may contain the full URL."""
         if isinstance(error, self._error):
             return error
+        if isinstance(error, TimeoutError):
+            return self._error(f"the {self._kind} '{self.name}' took longer than {self._options.timeout_s:g} s")
         text = " ".join(redact(str(error), (*self._address.secrets, self._options.api_key or "")).split())[:200]
         reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
         return self._error(f"the {self._kind} '{self.name}' does not answer ({reason})")
