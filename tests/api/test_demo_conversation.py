@@ -82,6 +82,7 @@ def test_every_slot_is_filled_and_every_character_is_in_the_repertoire(conversat
     assert set(text) - set(repertoire.characters) <= {"\n"}
 
 
+@pytest.mark.slow
 def test_the_demo_answers_from_aged_pages(
     conversation: list[NewMessage], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ from benchmarks.alignment.measurement import AlignmentResult, PlacedPage, measur
 
 PAGES = 8
 #: Of every three at once, each so many-th, and the pages of each.
-EACH, PAGES_OF_THREE = 7, 2
+EACH, PAGES_OF_THREE = 14, 2
 #: With 5 % of the characters wrong, the shares of these hundred messages differ from seed to seed by a few hundredths.
 #: These are near the means over fifty seeds: 0.962 right where read, 0.955 right, 0.978 achievable.
 FIRST_SEED = {"5 % of characters wrong": 32}
@@ -56,7 +56,7 @@ def test_messages_are_right_after_three_corruptions_at_once(pages: list[PlacedPa
     for chosen in list(combinations(names, 3))[::EACH]:
         for field, value in vars(measure(pages[:PAGES_OF_THREE], chosen)).items():
             setattr(total, field, getattr(total, field) + value)
-    assert total.messages > 200
+    assert total.messages > 100
     assert total.shares()["right_where_read"] >= 0.9
     assert total.shares()["unflagged_doubted"] <= 0.01
     assert total.unflagged_compared == 0

@@ -12,7 +12,7 @@ from benchmarks.load.long_messages import measure_long_messages
 
 
 def test_stores_and_recalls_are_timed_together(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--only", "mixed", "--messages", "200", "--clients", "2", "--seconds", "2", "--json"])
+    main(["--only", "mixed", "--messages", "100", "--clients", "2", "--seconds", "1", "--json"])
     result = json.loads(capsys.readouterr().out)["mixed"]
     assert result["errors"] == []
     assert min(result["stores"], result["recalls"]) > 0
@@ -57,22 +57,22 @@ def test_half_open_connections_are_survived(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_stop_in_the_middle_of_ageing_leaves_whole_pages(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--only", "stop", "--pages", "4", "--json"])
+    main(["--only", "stop", "--pages", "2", "--json"])
     result = json.loads(capsys.readouterr().out)["stop"]
     assert (result["leases"], result["faults"]) == (0, [])
     assert 0 < result["moved"] <= result["moved_later"] <= result["pages"]
 
 
 def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
-    result = measure_kills(tmp_path, 2, settle=False)
+    result = measure_kills(tmp_path, 1, settle=False)
     assert result.acknowledged > 0
-    assert (result.rounds, result.lost, result.duplicates, result.faults) == (2, 0, 0, [])
+    assert (result.rounds, result.lost, result.duplicates, result.faults) == (1, 0, 0, [])
 
 
 def test_long_messages_are_erased_and_recalled(tmp_path: Path) -> None:
-    result = measure_long_messages(tmp_path, 60, recalls=20, several=0.3)
+    result = measure_long_messages(tmp_path, 30, recalls=10, several=0.3)
     assert (result.sound_before, result.sound_after, result.faults) == (True, True, [])
-    assert result.recalls == 20
+    assert result.recalls == 10
     assert min(result.erased, result.changes["erase"]) > 0
     assert (result.postings_left, result.words_left, result.vectors_left, result.pieces_left) == (0, 0, 0, 0)
     assert (result.server_errors, result.erased_shown) == (0, 0)

@@ -9,7 +9,7 @@ from benchmarks.odd_strings.strings import odd_strings
 from foxing.memory import Memory, MemoryOptions, RecalledMessage
 
 #: 20,000 in `python -m benchmarks.odd_strings`.
-STRINGS = 320
+STRINGS = 100
 
 
 def shown(text: str, gaps: tuple[int, ...] = (), uncertain: tuple[tuple[int, int, float], ...] = ()) -> RecalledMessage:

@@ -11,6 +11,7 @@ from foxing.encoder.text_tokens import count_text_tokens, cut_to_tokens
 MILLION = 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "character", [" ", "\u3000", *(pytest.param(character, marks=pytest.mark.slow) for character in "\n\t")]
 )

@@ -56,6 +56,7 @@ def imported() -> dict[str, set[str]]:
     return {name: set(packages) for name, *packages in map(str.split, done.stdout.splitlines())}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(RANGES))
 def test_an_integration_used_over_http_imports_no_other_framework_and_no_torch(
     imported: dict[str, set[str]], name: str

@@ -149,6 +149,7 @@ def _same(held: NewMessage, given: NewMessage) -> bool:
     return (held.text, held.thread, held.metadata) == (given.text, given.thread, given.metadata)
 
 
+@pytest.mark.slow
 def test_a_memory_behaves_like_its_model(database_url: str) -> None:
     class Run(Model):
         url = database_url

@@ -34,6 +34,7 @@ app(["--database", database, "db", "upgrade"])
 MOMENTS = ("CREATE TABLE thread_notes", "INSERT INTO thread_notes", "UPDATE alembic_version", "COMMIT")
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_killed_migration_is_done_by_the_next(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

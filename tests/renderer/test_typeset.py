@@ -312,6 +312,7 @@ def test_the_same_messages_give_the_same_page() -> None:
     assert all(np.array_equal(a.cells, b.cells) for a, b in zip(first, second, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda n: "\x01" * n, lambda n: "a한" * (n // 2), lambda n: "\n" * n])
 def test_a_message_can_fill_many_pages(make: Callable[[int], str]) -> None:
     text = make(100_000)

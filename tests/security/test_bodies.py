@@ -51,6 +51,7 @@ BODIES = {
 FIRST = ("wrong messages", "unknown members", "lists", "parts")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [*FIRST, *(pytest.param(kind, marks=pytest.mark.slow) for kind in BODIES if kind not in FIRST)]
 )

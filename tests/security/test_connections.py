@@ -186,6 +186,7 @@ ATTACKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("connections", [8, pytest.param(1000, marks=pytest.mark.slow)])
 def test_unfinished_requests_and_streams_keep_nobody_out(

@@ -58,6 +58,7 @@ def answers(memory: Memory, query: str | None = None, **fields: Any) -> list[lis
         built = RecallQuery.build(built, cursor=part.next_cursor)
 
 
+@pytest.mark.slow
 def test_a_list_of_long_messages_comes_in_parts(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "ANSWER_CHARS", 5 * CHARS)
     assert answers(memory, limit=500) == [KEYS[:5], KEYS[5:10], KEYS[10:]]

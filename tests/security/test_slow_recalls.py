@@ -43,6 +43,7 @@ def memory(database_url: str, codec: HookedCodec) -> Iterator[Memory]:
         yield memory
 
 
+@pytest.mark.slow
 def test_the_service_stores_and_is_ready_while_every_codec_thread_waits(memory: Memory, codec: HookedCodec) -> None:
     go_on, busy = threading.Event(), threading.Event()
 

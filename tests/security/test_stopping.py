@@ -138,6 +138,7 @@ def embedded(database_url: str) -> int:
     return int(number)
 
 
+@pytest.mark.slow
 def test_what_is_to_be_gone_does_not_wait_for_ageing(memory: Memory, codec: HookedCodec) -> None:
     memory.age("ana")
     for name in ("bo", "cy"):

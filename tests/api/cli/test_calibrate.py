@@ -194,6 +194,7 @@ def failing_below(reader: Reader, height_px: int) -> Read:
     return read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fails_below", "smallest"), [(12, 0), (13, 1), (20, 3), (21, 4), (32, 5)])
 def test_the_size_below_which_a_reader_fails_is_found_at_the_price_that_was_announced(
     foxing: Foxing, settings: Reader, serve: Serve, tmp_path: Path, fails_below: int, smallest: int
@@ -354,6 +355,7 @@ def test_an_endpoint_that_answers_nonsense_or_refuses(
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_what_cannot_be_calibrated_is_refused(
     foxing: Foxing, settings: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,7 @@ def test_codec_check_reads_a_page_at_every_tier(foxing: Foxing, monkeypatch: pyt
     assert "FOXING_CODECS__REMOTE__URL" in foxing.failure("codec", "check")["detail"]
 
 
+@pytest.mark.slow
 def test_codec_bench_takes_several_files_after_one_option(foxing: Foxing, texts: list[Path]) -> None:
     paths = [str(path) for path in texts]
     assert bench_languages(foxing, "--texts", *paths) == ["en", "de"]

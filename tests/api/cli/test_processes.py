@@ -20,6 +20,7 @@ from foxing.memory import Memory
 SENT_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_serve_answers_and_exits_on_sigterm(database_url: str) -> None:
     process = start_anew("--database", database_url, "serve", "--port", "0", "--json")

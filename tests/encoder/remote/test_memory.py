@@ -86,6 +86,7 @@ def test_what_was_read_wrong_stays_flagged_in_smaller_images_and_where_others_ar
         assert memory.page_tokens("b", page.id).misread == b""
 
 
+@pytest.mark.slow
 def test_a_memory_ages_and_recalls_through_a_failing_server(server: Server, load: LoadCodec, database_url: str) -> None:
     clock = [START + timedelta(hours=12)]
     codec = load(server.url, retries=9, timeout_s=5.0)

@@ -68,6 +68,7 @@ def test_conformance(server: Server, load: LoadCodec, check: Callable[[Codec], N
     assert server.rejected == []
 
 
+@pytest.mark.slow
 @PAGES
 def test_pages_are_read_once_each_while_a_quarter_of_the_calls_fail(
     server: Server, load: LoadCodec, native_model: NativeModel, pauses: Pauses, number: int, seed: int

@@ -42,6 +42,7 @@ def images(codec: VisionCodec) -> dict[str, Image.Image]:
     return {tier: render(page.cells, page.layout, tier) for tier in codec.tiers}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "check", [check for check in CHECKS if check not in READING_CHECKS], ids=lambda check: check.__name__
 )

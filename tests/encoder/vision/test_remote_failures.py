@@ -26,6 +26,7 @@ from foxing.encoder.vision.remote_decoding import RemoteVisionCodec
 OpenRemote = Callable[..., RemoteVisionCodec]
 
 
+@pytest.mark.slow
 def test_failed_and_stalled_requests_are_retried(
     local_codec: VisionCodec,
     open_remote: OpenRemote,

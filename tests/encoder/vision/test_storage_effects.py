@@ -94,6 +94,7 @@ def small_codec(
     return codec
 
 
+@pytest.mark.slow
 def test_the_bench_reports_storage_effects(small_codec: VisionCodec) -> None:
     assert isinstance(small_codec, QuantizableCodec)
     assert not isinstance(load_codec("native", "cpu"), QuantizableCodec)

@@ -45,6 +45,7 @@ async def agents_write(target: Target, bank: str) -> tuple[list[str], list[str]]
         return notes, [line.partition("\t")[2] for line in shared.splitlines()[1:]]
 
 
+@pytest.mark.slow
 @slow_over_http
 def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(target: Target, bank: str) -> None:
     notes, shared = asyncio.run(agents_write(target, bank))

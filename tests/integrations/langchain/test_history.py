@@ -127,6 +127,7 @@ async def agents_talk(target: Target, bank: str) -> list[list[BaseMessage]]:
         return [*await asyncio.gather(*map(agent, range(AGENTS))), await shared.aget_messages()]
 
 
+@pytest.mark.slow
 @slow_over_http
 def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(target: Target, bank: str) -> None:
     *own, shared = asyncio.run(agents_talk(target, bank))

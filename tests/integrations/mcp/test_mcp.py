@@ -257,6 +257,7 @@ async def remember(client: Client) -> None:
     assert "14 March" in text_of(await client.call_tool("recall", {"query": "Titan"}))
 
 
+@pytest.mark.slow
 def test_the_command_serves_a_service(service: Service, bank: str) -> None:
     async def run() -> None:
         async with Client(command("mcp", service.url, "--bank", bank)) as client:

@@ -187,6 +187,7 @@ def said_by(report: CheckReport, name: str) -> Iterator[str]:
     return (example for part in report.parts if part.name == name for example in part.examples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOST)
 def test_what_is_lost_is_named(filled_file: str, name: str) -> None:
     for damage in LOST[name]:
@@ -199,6 +200,7 @@ def test_what_is_lost_is_named(filled_file: str, name: str) -> None:
     assert {damage.check for damage in LOST[name]} <= set(left)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REPAIRABLE)
 def test_what_can_be_made_again_is_repaired(filled_file: str, name: str) -> None:
     for damage in REPAIRABLE[name]:

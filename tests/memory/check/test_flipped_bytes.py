@@ -1,4 +1,4 @@
-"""Bytes of a SQLite file flipped at 200 places: noticed, or without effect, and never a wrong text that looks right."""
+"""Bytes of a SQLite file flipped at 60 places: noticed, or without effect, and never a wrong text that looks right."""
 
 import random
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from support.operations.checks import DAY, NOW, check, options
 from foxing.memory import Memory, RecalledMessage
 from foxing.renderer import FoxingError
 
-PLACES, SEED = 200, 29
+PLACES, SEED = 60, 29
 #: Questions whose answers are read as well.
 QUESTIONS = ("tea and coffee", "staging database")
 

@@ -118,6 +118,7 @@ def test_page_images_where_they_pay(memory: Memory) -> None:
     assert not images(build(memory, "text", 8000, QUESTION))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["cheap", "claude", "gemini-3", "deepseek-ocr"])
 @pytest.mark.parametrize("budget", [300, 700, 1500, 4000])
 def test_the_best_of_text_and_images_misses_nothing_that_either_shows_of_what_is_asked(
@@ -298,6 +299,7 @@ def test_a_budget_that_holds_nothing_of_what_was_found_is_noted(memory: Memory) 
     assert not build(memory, "text", 500, QUESTION).notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["text", "claude", "gemini-3", "deepseek-ocr", "cheap"])
 def test_the_stable_part_is_that_of_every_reader(memory: Memory, reader: str) -> None:
     requests: list[dict[str, Any]] = [{"keepsakes": True}, {"keepsakes": False}, {"form": None}]

@@ -264,6 +264,7 @@ def _bomb(start: bytes, unit: bytes, end: bytes) -> bytes:
     return gzip.compress(start + unit * ((16 << 20) // len(unit)) + end)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "unit", "end"),
     [
@@ -316,6 +317,7 @@ def test_a_document_that_is_too_long_is_refused(
         import_file(memory, path, bank="b", format="locomo")
 
 
+@pytest.mark.slow
 def test_killed_import_resumes_when_run_again(database_url: str, tmp_path: Path) -> None:
     lines = [
         {"id": f"d{i}", "messages": [{"role": "user", "content": f"message {i} of {j}"} for j in range(10)]}

@@ -47,6 +47,7 @@ def erasing(other: Memory, numbers: list[int]) -> tuple[HookedCodec, list[int]]:
     return HookedCodec(before_encode=erase), erased
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [EXACT, pytest.param(DECODED, marks=pytest.mark.slow)], ids=["exact", "decoded"])
 @pytest.mark.parametrize(
     "numbers",

@@ -305,6 +305,7 @@ def test_threads_reading_one_page_see_it_intact(database_url: str, threads: int)
         assert all(span == memory.message("ana", span.message_id) for span in read)
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_many_workers_and_schedulers_age_each_page_once(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two replicas with four workers each, and three schedulers that tick all the time."""

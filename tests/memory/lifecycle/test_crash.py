@@ -98,6 +98,7 @@ def test_killed_while_storing(database_url: str) -> None:
         check_intact(memory, MESSAGES)
 
 
+@pytest.mark.slow
 def test_killed_while_sealing(database_url: str) -> None:
     with Memory(database_url, options=WORDS) as memory:
         store_all(memory)

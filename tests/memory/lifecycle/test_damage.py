@@ -58,6 +58,7 @@ def of_a_longer_page(blob: bytes) -> bytes:
     return replace(tokens, shape=(1, count, tokens.bytes_per_token), data=2 * tokens.data).to_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [flipped, of_other_weights, cut, of_a_longer_page])
 def test_damaged_tokens_lose_only_their_messages(
     memory: Memory, database_url: str, change: Callable[[bytes], bytes]

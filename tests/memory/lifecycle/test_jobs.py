@@ -190,6 +190,7 @@ def test_a_page_leased_by_a_clock_that_was_wrong_ages(memory: Memory, database_u
     assert (len(report.moved), report.busy) == (1, [])
 
 
+@pytest.mark.slow
 def test_workers_of_several_memories_do_the_work_once(database_url: str) -> None:
     codec = load_codec("native", "cpu")
     now = START + 31 * DAY

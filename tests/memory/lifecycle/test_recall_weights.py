@@ -61,6 +61,7 @@ def recalled(memory: Memory, *ids: str) -> list[float]:
     return [memory.message("ana", key).recall_weight for key in ids]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "often"), [("gardener lavender", "garden"), ("carpenter shelves", "workshop")])
 def test_what_is_recalled_often_fades_later(opened: Callable[..., Memory], words: str, often: str) -> None:
     seldom = "workshop" if often == "garden" else "garden"

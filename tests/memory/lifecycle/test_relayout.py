@@ -186,6 +186,7 @@ def stored() -> dict[str, str]:
     return {f"m{n}": content for n, content in enumerate(MESSAGES)}
 
 
+@pytest.mark.slow
 def test_kept_text_is_moved_exactly_onto_several_pages(bank: Bank) -> None:
     (before,) = bank.open().pages(BANK).pages
     memory = bank.open(Printed())
@@ -276,6 +277,7 @@ def test_a_second_run_has_nothing_to_do_and_a_dry_run_writes_nothing(bank: Bank)
     assert bank.rows() == rows
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_leaves_the_page_intact_and_resumes(bank: Bank) -> None:
     def stop() -> None:
         raise KeyboardInterrupt

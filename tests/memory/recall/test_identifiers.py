@@ -79,6 +79,7 @@ TALK = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("beside", "per_page"),
     [

@@ -33,6 +33,7 @@ def shown(recalled: RecalledImages) -> list[str]:
     return [key for image in recalled.images for key in image.message_ids]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["claude", "gemini-3", "gpt-4o", "deepseek-ocr"])
 def test_pages_are_laid_out_and_billed_for_the_reader(memory: Memory, reader: str) -> None:
     recalled = memory.recall_images(BANK, QUERY, reader=reader, limit=500)

@@ -118,11 +118,12 @@ def bank(database_url: str, request: pytest.FixtureRequest) -> Iterator[Bank]:
     opened.memory.close()
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
-@pytest.mark.parametrize("bank", [1, pytest.param(2, marks=pytest.mark.slow)], indirect=True)
+@pytest.mark.parametrize("bank", [1, 2], indirect=True)
 def test_a_bank_of_long_messages_is_like_its_model(bank: Bank, database_url: str) -> None:
     steps = (bank.store, bank.store, bank.store, bank.seal, bank.age, bank.undo, bank.erase, bank.erase)
-    for _ in range(24):
+    for _ in range(14):
         bank.random.choice(steps)()
         bank.check()
     assert examples(check(database_url, embedder="none")) == []

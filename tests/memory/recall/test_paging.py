@@ -54,6 +54,7 @@ def read_all(page: Callable[[str | None], RecallResult], between: list[Callable[
         next(changes, lambda: None)()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["Titan", "are we late for Titan?", None])
 def test_every_message_comes_once_while_others_are_stored_sealed_and_aged(memory: Memory, query: str | None) -> None:
     def newcomer() -> None:
@@ -232,10 +233,9 @@ def _bank_with_history(url: str) -> tuple[Memory, list[Callable[[], object]], se
     return memory, [random.choice(steps) for _ in range(8)], there
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
-    "query", ["Titan", *(pytest.param(query, marks=pytest.mark.slow) for query in ("late garden", None))]
-)
+@pytest.mark.parametrize("query", ["Titan", "late garden", None])
 def test_messages_come_once_while_others_are_erased_and_undone(database_url: str, query: str | None) -> None:
     memory, changes, there = _bank_with_history(database_url)
     with memory:
@@ -257,6 +257,7 @@ def test_messages_come_once_while_others_are_erased_and_undone(database_url: str
         assert len(passages) == len(set(passages))
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_pages_come_once_while_messages_are_erased_and_others_sealed(database_url: str) -> None:
     memory, changes, _ = _bank_with_history(database_url)

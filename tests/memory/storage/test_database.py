@@ -83,6 +83,7 @@ except StorageError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs Unix file size limits")
 def test_full_disk_is_reported_and_loses_nothing(database_path: Path) -> None:
     """A file size limit stands in for a full disk: writes fail in the middle."""

@@ -94,6 +94,7 @@ def test_type_for_which_no_image_is_large_enough_is_refused() -> None:
         reader_layout(reader)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", SEEING, ids=lambda reader: reader.name)
 def test_images_are_seen_as_they_are_and_hold_everything(reader: Reader) -> None:
     assert reader.limits is not None

@@ -177,6 +177,7 @@ def conformance() -> Iterator[object]:
                 yield pytest.param(check, kind, id=f"{check.__name__}-{kind}", marks=marks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "kind"), list(conformance()))
 def test_conformance_with_random_weights(open_low_tiers: OpenCodec, check: Callable[[Codec], None], kind: str) -> None:
     check(open_low_tiers(kind))
@@ -205,6 +206,7 @@ def test_features_equal_those_of_the_published_processor_and_encoder(
     assert float((stored.flatten(0, 1) - expected).abs().max()) <= 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of the processor of GLM
 @pytest.mark.parametrize(("kind", "tier"), [("got_ocr2", "base"), *((kind, "tiny") for kind in GRIDS)])
 @torch.inference_mode()

@@ -83,6 +83,7 @@ def test_a_page_that_is_changed_meanwhile_is_reported(database_url: str, monkeyp
         assert (report.busy, len(report.moved)) == ([pinned], 2)
 
 
+@pytest.mark.slow
 def test_reencoding_counts_pages_that_a_killed_worker_has_written_as_current(
     bank: SampleBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def memory(database_url: str) -> Iterator[Memory]:
         yield opened
 
 
+@pytest.mark.slow
 def test_undo_that_is_killed_leaves_every_page_whole_and_goes_on(memory: Memory, database_url: str) -> None:
     fill(memory)
     before = stored(database_url)

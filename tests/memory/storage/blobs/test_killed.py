@@ -34,6 +34,7 @@ with Memory(options, options=MemoryOptions(embedder="none")) as memory:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_nothing_is_lost_and_nothing_is_left(
     database_url: str, storage: Storage, monkeypatch: pytest.MonkeyPatch

@@ -50,6 +50,7 @@ def numbers(last: int) -> list[int]:
     return sorted({1 + round(step * (last - 1) / (CUTS - 1)) for step in range(CUTS)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["store", "seal", "age", "tick"])
 def test_a_connection_is_cut_in_the_middle_of_writing(
     kind: str, urls: tuple[str, str], store: Fill, check_whole: Check, later: datetime, postgres_server: PostgresServer

@@ -154,6 +154,7 @@ def test_the_service_and_the_command_line_say_so(
         assert memory.bank("ben").messages == len(lines)
 
 
+@pytest.mark.slow
 def test_a_migration_on_a_full_disk_changes_nothing(
     database_path: Path, store: Fill, check_whole: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
