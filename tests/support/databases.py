@@ -67,6 +67,7 @@ class PostgresServer:
                 for table in reversed(schema.metadata.sorted_tables):
                     if table.name not in KEPT:
                         connection.execute(table.delete())
+                connection.execute(text("SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence"))
                 revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
                 if revision == self._revision and not unknown_objects(connection, revision):
                     self._free.append(url)
