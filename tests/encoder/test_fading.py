@@ -105,6 +105,7 @@ def test_what_does_not_fit_fades_until_it_does() -> None:
         assert all(said[left.origin[place]] == left.text[place] for place in kept)
 
 
+@pytest.mark.slow
 def test_several_pages_are_drawn_as_each_would_be_alone() -> None:
     codec = CostedCodec()
     annotated = [page()[1], page(40)[1]]

@@ -20,6 +20,7 @@ EXAMPLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the frameworks
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 @pytest.mark.parametrize("where", ["server", "database"])

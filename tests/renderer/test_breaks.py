@@ -63,7 +63,14 @@ def test_there_are_two_hundred_labels() -> None:
     assert sum(len(each.runs) for each in labelled()) >= 200
 
 
-@pytest.mark.parametrize("layout", [SMALL, PageLayout(columns=64, rows=10, newline="break"), PageLayout()])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        SMALL,
+        pytest.param(PageLayout(columns=64, rows=10, newline="break"), marks=pytest.mark.slow),
+        pytest.param(PageLayout(), marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("number", range(len(list(labelled()))))
 def test_no_labelled_place_is_taken_apart(number: int, layout: PageLayout) -> None:
     """The end of the page moves through the text, so that each place of it would be cut once."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +98,7 @@ def check_row_ends(page: Page) -> None:
         assert (padding[:, 1:] >= padding[:, :-1]).all()
 
 
+@pytest.mark.slow
 @given(conversations, layouts)
 def test_all_content_is_typeset_in_order(entries: list[Entry], layout: PageLayout) -> None:
     typesetter = Typesetter(layout)

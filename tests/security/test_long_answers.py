@@ -67,6 +67,7 @@ def test_a_list_of_long_messages_comes_in_parts(memory: Memory, monkeypatch: pyt
     assert answers(memory, limit=500) == [[key] for key in KEYS]
 
 
+@pytest.mark.slow
 def test_passages_of_long_messages_come_in_parts(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = answers(memory, "lovely Lisbon", limit=500)
     monkeypatch.setattr(search, "READ_CHARS", 5 * CHARS)

@@ -223,6 +223,7 @@ def test_the_size_below_which_a_reader_fails_is_found_at_the_price_that_was_anno
     assert reader.billing == settings.billing
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_resumes_and_asks_for_nothing_that_was_answered(
     foxing: Foxing, settings: Reader, serve: Serve, tmp_path: Path
 ) -> None:

@@ -84,6 +84,7 @@ def test_codec_bench_takes_several_files_after_one_option(foxing: Foxing, texts:
     assert bench_languages(foxing, "--texts", *paths, "--pages", "1") == ["en", "de"]
 
 
+@pytest.mark.slow
 def test_codec_bench_reads_standard_input(foxing: Foxing, texts: list[Path]) -> None:
     english, german = (path.read_bytes() for path in texts)
     options = ("--pages", "1", "--tier", "base", "--skip", "0")

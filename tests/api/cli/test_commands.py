@@ -69,6 +69,7 @@ def test_usage_errors_exit_with_status_2(foxing: Foxing) -> None:
         assert foxing.run(*arguments).exit_code == 2
 
 
+@pytest.mark.slow
 def test_importing_a_file_again_adds_nothing(foxing: Foxing, file: Path) -> None:
     first = foxing.json("import", str(file), "--bank", "b")
     ageing = first["files"][0].pop("ageing")

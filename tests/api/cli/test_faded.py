@@ -19,6 +19,7 @@ def faded(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_what_is_kept_stands_wherever_confidence_does(faded: str) -> None:
     foxing = Foxing(faded)
     page = foxing.json("pages", "--bank", BANK)["pages"][0]["id"]
@@ -56,6 +57,7 @@ def test_context_says_how_much_of_a_message_is_left(faded: str) -> None:
     assert all(re.match(r"\[[^\]]+\] \w+( \w+)? \(\d\d?% kept\): ", line) for line in faded_lines), faded_lines[:3]
 
 
+@pytest.mark.slow
 def test_a_preview_says_what_is_before_and_what_is_after(tmp_path: Path) -> None:
     path = str(tmp_path / "foxing.db")
     make_sealed_bank(path)

@@ -257,6 +257,7 @@ def test_without_transformers_the_error_says_what_to_install() -> None:
     assert "pip install 'foxing[gpu]'" in done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_the_native_codec_does_not_import_transformers() -> None:
     program = "import sys, foxing.encoder, foxing.encoder.native.codec; sys.exit('transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

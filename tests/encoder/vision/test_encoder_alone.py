@@ -20,6 +20,8 @@ from foxing.encoder.vision.quantization import from_tokens
 from foxing.encoder.vision.remote_decoding import RemoteVisionCodec
 from foxing.renderer import PageLayout
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("write", [write_deepseek, write_deepseek_2])
 def test_a_codec_that_a_server_decodes_for_loads_no_decoder(

@@ -197,6 +197,7 @@ def test_text_is_kept_if_its_page_reads_with_low_confidence(memory: Memory, code
         assert spans[0].message_id == "m0"
 
 
+@pytest.mark.slow
 def test_a_bank_laid_out_for_another_codec_ages_after_reencoding(
     memory: Memory, database_url: str, codec: ScriptedCodec
 ) -> None:

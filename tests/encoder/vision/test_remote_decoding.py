@@ -94,6 +94,7 @@ def test_loops_are_cut_where_local_decoding_stops(
         assert_equal(generation, other)
 
 
+@pytest.mark.slow
 def test_a_missing_end_of_sequence_token_is_inferred(
     local_codec: VisionCodec,
     open_remote: OpenRemote,
@@ -222,6 +223,7 @@ def test_the_decoder_is_a_setting(deepseek_folder: Path, server: Server) -> None
             load_codec(name, "cpu", options)
 
 
+@pytest.mark.slow
 def test_a_bank_can_change_its_decoder_without_reencoding(
     local_codec: VisionCodec,
     open_remote: OpenRemote,

@@ -45,6 +45,7 @@ def test_failed_and_stalled_requests_are_retried(
     assert len(pauses) == 3 * len(readings)
 
 
+@pytest.mark.slow
 def test_a_failed_page_does_not_fail_the_others(
     local_codec: VisionCodec, open_remote: OpenRemote, server: Server, tokens: list[VisionTokens]
 ) -> None:

@@ -181,6 +181,7 @@ def banks() -> list[int]:
     return [0]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(commands=st.lists(RANDOM, max_size=25))
 def test_random_commands_have_the_answers_of_the_local_filesystem_tool(

@@ -213,6 +213,7 @@ def test_what_can_be_made_again_is_repaired(filled_file: str, name: str) -> None
     assert problems(check(filled_file)) == {}
 
 
+@pytest.mark.slow
 def test_rows_that_belong_to_nothing_are_found(filled_file: str) -> None:
     with closing(sqlite3.connect(filled_file.removeprefix("sqlite:///"))) as connection, connection:
         for statement in ORPHANS.values():  # SQLite enforces references only for connections that ask for it

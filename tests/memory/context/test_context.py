@@ -262,6 +262,7 @@ def test_the_form_is_that_of_the_reader_by_default(memory: Memory) -> None:
     assert all(isinstance(source, dict) and source["media_type"] == "image/png" for source in sources)
 
 
+@pytest.mark.slow
 def test_a_page_that_fades_is_shown_as_it_is_held(memory: Memory) -> None:
     before = build(memory, "cheap", 700, QUESTION)
     memory.set_policy(BANK, {"steps": [{"after": "P1D", "tier": "micro"}], "age_from": "message"})

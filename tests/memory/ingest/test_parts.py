@@ -67,6 +67,7 @@ def test_text_that_looks_like_parts_stays_text(memory: Memory) -> None:
     assert (memory.message("ana", "m").text, memory.message("ana", "m").parts) == (text, None)
 
 
+@pytest.mark.slow
 def test_a_part_of_a_message_is_text(memory: Memory) -> None:
     """Neither the piece of a message on one page nor the beginning within a token budget has parts."""
     lines = "\n".join(f"line {number} of the log" for number in range(1_200))

@@ -213,6 +213,7 @@ def test_the_trash_holds_what_was_dropped_until_the_undo_window_has_passed(memor
     assert memory.bank("ana").bytes.trash == 0
 
 
+@pytest.mark.slow
 def test_tiers_sharper_than_the_page_are_forgotten(memory: Memory) -> None:
     memory.store("ana", conversation(40))
     memory.seal("ana")

@@ -190,6 +190,7 @@ def test_previews_are_of_lower_tiers(memory: Memory) -> None:
         memory.age("ana", dry_run=True, preview=101)
 
 
+@pytest.mark.slow
 def test_an_image_of_a_lower_tier_shows_the_page_as_it_would_be(memory: Memory) -> None:
     page = memory.pages("ana").pages[0].id
     image, reading = memory.page_image("ana", page, "micro"), memory.read_page("ana", page, "micro")

@@ -22,6 +22,7 @@ from foxing.memory import Memory, NotFound
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
 
 
+@pytest.mark.slow
 def test_a_dry_run_reports_pages_and_bytes_and_writes_nothing(bank: SampleBank, memory: Memory) -> None:
     before = bank.rows()
     planned = memory.reencode(BANK, dry_run=True)

@@ -306,6 +306,7 @@ def test_a_page_changed_meanwhile_is_busy_and_stays(bank: Bank) -> None:
     assert {page.pinned for page in found} == {True}
 
 
+@pytest.mark.slow
 def test_a_page_stays_while_a_dropped_version_can_be_restored(bank: Bank) -> None:
     bank.now = START + 10 * DAY
     bank.open().age(BANK)

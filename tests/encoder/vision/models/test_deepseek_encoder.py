@@ -14,6 +14,8 @@ from torch import Tensor
 from foxing.encoder.vision.models.checkpoint import locate, read_config
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 
+pytestmark = pytest.mark.slow
+
 MODES = {"large": (1280, 421), "base": (1024, 273), "small": (640, 111), "tiny": (512, 73)}
 
 
@@ -144,7 +146,6 @@ def reference(deepseek_folder: Path) -> ReferenceEncoder:
     return ReferenceEncoder(load_file(deepseek_folder / "model.safetensors"), read_config(checkpoint))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "tier", ["tiny", *(pytest.param(tier, marks=pytest.mark.slow) for tier in MODES if tier != "tiny")]
 )

@@ -27,6 +27,8 @@ from foxing.encoder.vision.models.unlimited import UnlimitedOcr
 from foxing.encoder.vision.quantization import from_tokens
 from foxing.renderer import PageLayout, render
 
+pytestmark = pytest.mark.slow
+
 KINDS: dict[str, type[DeepSeekOcr]] = {"deepseek-ocr-2": DeepSeekOcr2, "unlimited-ocr": UnlimitedOcr}
 WRITE = {"deepseek-ocr-2": write_deepseek_2, "unlimited-ocr": write_unlimited}
 TOKENS = {
@@ -77,7 +79,6 @@ def conformance() -> Iterator[object]:
                 yield pytest.param(check, kind, id=f"{check.__name__}-{kind}", marks=marks)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("check", "kind"), list(conformance()))
 def test_conformance_with_random_weights(open_codec: OpenCodec, check: Callable[[Codec], None], kind: str) -> None:
     check(open_codec(kind))

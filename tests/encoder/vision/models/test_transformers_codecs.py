@@ -28,6 +28,8 @@ from foxing.encoder.vision.models.qwen import OLMOCR_2, QwenVl
 from foxing.encoder.vision.quantization import from_tokens
 from foxing.renderer import PageLayout, render
 
+pytestmark = pytest.mark.slow
+
 KINDS: dict[str, type[VisionModel]] = {
     "got_ocr2": GotOcr2,
     "qwen2_5_vl": QwenVl,
@@ -177,7 +179,6 @@ def conformance() -> Iterator[object]:
                 yield pytest.param(check, kind, id=f"{check.__name__}-{kind}", marks=marks)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("check", "kind"), list(conformance()))
 def test_conformance_with_random_weights(open_low_tiers: OpenCodec, check: Callable[[Codec], None], kind: str) -> None:
     check(open_low_tiers(kind))
@@ -206,7 +207,6 @@ def test_features_equal_those_of_the_published_processor_and_encoder(
     assert float((stored.flatten(0, 1) - expected).abs().max()) <= 1e-5
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of the processor of GLM
 @pytest.mark.parametrize(("kind", "tier"), [("got_ocr2", "base"), *((kind, "tiny") for kind in GRIDS)])
 @torch.inference_mode()

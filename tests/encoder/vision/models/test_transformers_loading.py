@@ -22,6 +22,8 @@ from foxing.encoder.vision.models.model import VisionModel
 from foxing.encoder.vision.models.paddleocr import PaddleOcrVl
 from foxing.encoder.vision.models.qwen import VARIANTS, QwenVl
 
+pytestmark = pytest.mark.slow
+
 Loaded = Callable[[str], VisionModel]
 
 KINDS: dict[str, type[VisionModel]] = {
@@ -107,7 +109,6 @@ def rename_mark(folder: Path) -> None:
     path.write_text(text)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_checkpoint_with_published_names_loads_completely(
     model_folder: Callable[[str], Path], loaded: Loaded, kind: str

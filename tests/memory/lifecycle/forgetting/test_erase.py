@@ -139,6 +139,7 @@ def test_an_erased_bank_is_found_nowhere_and_no_other_one_is_touched(memory: Mem
     assert memory.records.search("ana").records == []
 
 
+@pytest.mark.slow
 def test_an_erased_thread_is_found_nowhere(memory: Memory, database_url: str) -> None:
     secrets = fill(memory, "ana", {})
     memory.store("ana", [{"id": "whole", "role": "user", "content": SECRET * 260, "thread": "secret"}])  # two pages
@@ -160,6 +161,7 @@ def test_an_erased_thread_is_found_nowhere(memory: Memory, database_url: str) ->
         memory.erase_thread("ana", "secret")
 
 
+@pytest.mark.slow
 def test_another_process_gives_nothing_back(memory: Memory, database_url: str) -> None:
     secrets = fill(memory, "ana", {})
     memory.age("ana")

@@ -90,6 +90,7 @@ def test_a_connection_is_cut_in_the_middle_of_writing(
         postgres_server.give_back(url)
 
 
+@pytest.mark.slow
 def test_a_connection_is_cut_in_the_middle_of_recall(urls: tuple[str, str], store: Fill, check_whole: Check) -> None:
     url, outside = urls
     with Memory(url) as memory:

@@ -33,6 +33,7 @@ def contents(url: str, database_path: Path) -> object:
     return execute(url, "SELECT * FROM messages ORDER BY id"), execute(url, "SELECT * FROM alembic_version")
 
 
+@pytest.mark.slow
 def test_every_command_refuses_it(newer: str, database_path: Path, tmp_path: Path) -> None:
     file = tmp_path / "chat.jsonl"
     file.write_text('{"role": "user", "content": "hello"}\n', encoding="utf-8")
