@@ -9,8 +9,8 @@ from typing import Any
 from benchmarks.bank import BankRow
 from benchmarks.context.__main__ import ContextRow
 from benchmarks.context.agent import AgentRow
+from benchmarks.decay.measurement import DecayRow
 from benchmarks.evidence import EvidenceRecall
-from benchmarks.faded_answers import FadedAnswers
 from benchmarks.recall import RecallSpeed
 from benchmarks.service import StoreSpeed
 from benchmarks.stores.comparison import Comparison, Ratio
@@ -20,8 +20,8 @@ from foxing.encoder.bench.baselines import BaselineRow
 
 #: The JSON of one measurement.
 Measurement = Mapping[str, Any]
-#: Row types of the measurements made by the codec bench and of `answers`.
-_ROW_TYPES = {"codec": BenchRow, "repeated": BenchRow, "baselines": BaselineRow, "answers": FadedAnswers}
+#: Row types of the measurements made by the codec bench and of `decay`.
+_ROW_TYPES = {"codec": BenchRow, "repeated": BenchRow, "baselines": BaselineRow, "decay": DecayRow}
 #: Key of each measurement for its conditions: weights, machine, Python version and day.
 MEASURED = "measured"
 
@@ -145,9 +145,19 @@ class Figures:
         return RecallSpeed(**self._document["recall"]["speed"])
 
     @property
-    def answers(self) -> list[FadedAnswers]:
-        """Answer words that evidence messages still hold, by tier."""
-        return [FadedAnswers(**row) for row in self._document["answers"]["rows"]]
+    def decay(self) -> list[DecayRow]:
+        """Answers of Foxing and of ways of forgetting in the same bytes, by source and age."""
+        return [DecayRow(**row) for row in self._rows("decay")]
+
+    @property
+    def decay_of_packages(self) -> list[DecayRow]:
+        """Answers of other memories; empty if they are not installed."""
+        return [DecayRow(**row) for row in self._document["decay"]["packages"]]
+
+    @property
+    def decay_tiers(self) -> list[DecayRow]:
+        """Answers and remains with every page at one tier, by source."""
+        return [DecayRow(**row) for row in self._document["decay"]["tiers"]]
 
     @property
     def service(self) -> StoreSpeed:

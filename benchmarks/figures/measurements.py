@@ -36,6 +36,8 @@ SPEED_GROUPS = ("en_sgd", "en_aider", "ko_nsmc")
 CHARACTER_TIERS = ("base", "small", "tiny")
 BASELINE_TIERS = ("large", "small")
 LOCOMO_TIERS = ("small", "tiny")
+DECAY_TIERS = ("small", "micro")
+DECAY_PACKAGES = ("langgraph", "mem0")  # names of modules, and of memories of `benchmarks.decay`
 #: Maximum number of dense pages per group, for accuracy.
 PAGES = 10
 TEXT_TIERS = ("open", "small", "tiny", "micro")  # for a text-only reader
@@ -136,10 +138,23 @@ def measure_recall(data: Path) -> Measurement:
     }
 
 
-def measure_answers(data: Path) -> Measurement:
-    """Measures the answer words that evidence messages still hold, by tier."""
-    locomo = str(data / "eval" / "locomo_dev.json.gz")
-    return {"rows": run_json("benchmarks.faded_answers", "--locomo", locomo)["answers"]}
+def measure_decay(data: Path) -> Measurement:
+    """Measures what a memory still answers by age, beside other memories if they are installed, and by tier."""
+    given = ("--data", str(data))
+    packages = [name for name in DECAY_PACKAGES if find_spec(name) is not None]
+    others = _repeated("--memory", packages)
+    return {
+        "rows": run_json("benchmarks.decay", *given)["decay"],
+        "packages": run_json("benchmarks.decay", *given, "--source", LOCOMO, *others)["decay"] if packages else [],
+        "tiers": [row for tier in DECAY_TIERS for row in _at_tier(data, tier)],
+    }
+
+
+def _at_tier(data: Path, tier: str) -> list[dict[str, Any]]:
+    """Rows of all labelled texts at the lowest tier, and of LoCoMo alone at the others."""
+    options = () if tier == DECAY_TIERS[-1] else ("--source", LOCOMO)
+    rows: list[dict[str, Any]] = run_json("benchmarks.decay", "--data", str(data), "--tier", tier, *options)["decay"]
+    return rows
 
 
 def _context(data: Path, *options: str) -> list[dict[str, Any]]:
@@ -199,7 +214,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "baselines": measure_baselines,
     "speed": measure_speed,
     "recall": measure_recall,
-    "answers": measure_answers,
+    "decay": measure_decay,
     "context": measure_context,
     "context-read": measure_context_read,
     "context-tiers": measure_context_tiers,

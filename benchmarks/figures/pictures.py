@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.context.plot import plot as plot_context
+from benchmarks.decay.plot import plot as plot_decay
+from benchmarks.decay.sources import LOCOMO_NAME
 from foxing.api.demo.conversation import demo_conversation
 from foxing.encoder import Codec, PageDrawer, Reading, VisionTokens, annotate_page, load_codec
 from foxing.encoder.bench.comparison import kept_of_messages
@@ -50,6 +52,9 @@ def draw_pictures(figures: Figures, folder: Path) -> None:
             plot_classes(figures.codec, folder / f"classes.{suffix}")
         if "context" in figures:
             plot_context([asdict(row) for row in figures.context], folder / f"context.{suffix}")
+        if "decay" in figures:
+            shown = [row for row in (*figures.decay, *figures.decay_of_packages) if row.source == LOCOMO_NAME]
+            plot_decay(shown, folder / f"decay.{suffix}")
     draw_tiers(folder / "tiers.png")
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from benchmarks.bank import BankRow
 from benchmarks.context.__main__ import ContextRow
+from benchmarks.decay.sources import LOCOMO_NAME
 from benchmarks.evidence import OPEN
 from foxing.encoder.bench import BenchRow, CharacterRow
 from foxing.encoder.bench.baselines import BaselineRow
 from foxing.encoder.bench.plot import NAMES
 
+from .decay import FOXING, decay_facts_table, decay_table, decay_tiers_table
 from .document import Figures
 from .markdown import markdown_table
 from .measurements import CHARACTER_TIERS
@@ -19,6 +21,8 @@ from .stores import stores_ratios_table, stores_table
 
 #: Tiers with less capacity than most pages need.
 FADING_TIERS = ("tiny", "micro")
+#: Age and budget of the answers in the README.
+YEAR_DAYS, HEADLINE_BUDGET = 365, "2048"
 
 
 def _accuracy(value: float) -> str:
@@ -120,19 +124,6 @@ def classes_table(figures: Figures) -> str:
             sizes = (f"{row.invented_words_per_million:,.0f}", tokens, f"{row.bytes_per_page:,.0f}", f"{row.pages}")
             lines.append([f"`{row.tier}`", _group(row), *shares, *sizes])
     return markdown_table(head, lines)
-
-
-def answers_table(figures: Figures) -> str:
-    """Returns the answer words kept, by tier."""
-    head = ("tier", "answer words kept", "relative to `base`", "complete answers", "questions")
-    rows = [
-        [
-            *(f"`{row.tier}`", _accuracy(row.kept), _accuracy(row.against_base), _accuracy(row.complete_answers)),
-            f"{row.questions}",
-        ]
-        for row in figures.answers
-    ]
-    return markdown_table(head, rows)
 
 
 def degraded_table(figures: Figures) -> str:
@@ -357,10 +348,11 @@ def _percent(share: float | None) -> str:
 
 
 def headline_table(figures: Figures) -> str:
-    """Returns the three figures of the README, on English chats."""
+    """Returns the four figures of the README, on English chats."""
     rows = {(row.language, row.tier): row for row in figures.codec}
     base, micro, dense = rows["locomo", "base"], rows["locomo", "micro"], rows["en_tau_retail", "micro"]
     recall = next(result for result in figures.locomo if result.tier == "small")
+    year = {row.memory: row for row in figures.decay if row.source == LOCOMO_NAME and row.age_days == YEAR_DAYS}
     lines = [
         [
             "storage of a sealed page",
@@ -371,6 +363,11 @@ def headline_table(figures: Figures) -> str:
             "recall within 2,048 text tokens",
             f"{recall.evidence:.1%} of the evidence",
             f"BM25 over the full text: {recall.bm25_evidence:.1%}",
+        ],
+        [
+            "answers after a year, whole within 2,048 text tokens",
+            f"{_percent(year[FOXING].whole[HEADLINE_BUDGET])} of the questions",
+            f"newest text in the same bytes: {_percent(year['newest kept'].whole[HEADLINE_BUDGET])}",
         ],
         [
             "a page after a year, at the lowest tier",
@@ -394,11 +391,13 @@ class DocumentedTable:
 #: Name in the marker `<!-- figures:NAME -->` → table.
 TABLES: Mapping[str, DocumentedTable] = {
     "conditions": DocumentedTable(conditions_table, ("codec",)),
-    "headline": DocumentedTable(headline_table, ("codec", "recall")),
+    "headline": DocumentedTable(headline_table, ("codec", "recall", "decay")),
     "summary": DocumentedTable(summary_table, ("codec",)),
     "codec": DocumentedTable(codec_table, ("codec",)),
     "classes": DocumentedTable(classes_table, ("codec",)),
-    "answers": DocumentedTable(answers_table, ("answers",)),
+    "decay": DocumentedTable(decay_table, ("decay",)),
+    "decay-tiers": DocumentedTable(decay_tiers_table, ("decay",)),
+    "decay-facts": DocumentedTable(decay_facts_table, ("decay",)),
     "degraded": DocumentedTable(degraded_table, ("repeated",)),
     "characters": DocumentedTable(characters_table, ("characters",)),
     "ageing": DocumentedTable(ageing_table, ("repeated",)),

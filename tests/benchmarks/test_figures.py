@@ -64,20 +64,52 @@ def test_outdated_figures_are_kept_but_not_read(
     assert json.loads(path.read_text(encoding="utf-8"))["codec"] == codec
 
 
-def test_classes_and_answers_have_tables() -> None:
+def test_classes_have_a_table() -> None:
     measured = {"measured": {"weights": "w1"}}
     row = {field.name: 1.0 for field in fields(BenchRow)} | {"tier": "micro", "language": "en_irc", "pages": 3}
-    answer = {"tier": "tiny", "questions": 5, "words": 9, "kept": 0.5, "complete_answers": 0.4, "against_base": 0.625}
     rows = [{**row, "names": None, "rare_words": 0.25, "invented_words_per_million": 7.0, "recalled_text_tokens": 0.4}]
     rows.append({**rows[0], "tier": "base"})
-    figures = Figures({"codec": {**measured, "rows": rows}, "answers": {**measured, "rows": [answer]}})
+    figures = Figures({"codec": {**measured, "rows": rows}})
     assert figures.outdated == []
     _, _, *classes = TABLES["classes"].make(figures).splitlines()
     assert len(classes) == 1  # the tiers that hold less than a page
     assert classes[0].startswith("| `micro` | English chat rooms (IRC) | 100.000% | – | 100.000% | 100.000% |")
     assert "| 25.00% | 100.000% |" in classes[0]
     assert "| 7 | 40% | 1 | 3 |" in classes[0]
-    assert TABLES["answers"].make(figures).splitlines()[2] == "| `tiny` | 50.00% | 62.50% | 40.00% | 5 |"
+
+
+def test_answers_by_age_have_tables() -> None:
+    row = {
+        "memory": "foxing",
+        "source": "locomo",
+        "age_days": 30,
+        "questions": 4,
+        **{name: {"512": 0.25, "2048": 0.75} for name in ("found", "support", "whole", "recalled_tokens")},
+        "facts": {"number": [3, 1.0], "date": [1, 0.0], "term": [5, 0.0]},
+        "negations": [2, 0.5],
+        "invented": 0,
+        "words": 100,
+        "alone": 0.125,
+        "characters": 800,
+        "bytes": 200,
+        "tokens_left": 0.5,
+        "page_bytes": [1200.0, 1216],
+    }
+    rows = [row, {**row, "age_days": 180}, {**row, "age_days": 365, "bytes": 100}, {**row, "source": "demo"}]
+    package = {**row, "memory": "mem0", "found": {"512": None, "2048": None}, "bytes": None, "facts": {}}
+    tiers = [{**row, "memory": "foxing at small"}, {**row, "memory": "foxing at micro"}]
+    measured = {"measured": {"weights": "w1"}, "rows": rows, "packages": [package], "tiers": tiers}
+    figures = Figures({"decay": measured})
+    assert figures.outdated == []
+    _, _, *ages = TABLES["decay"].make(figures).splitlines()
+    assert [line.split(" | ")[1] for line in ages] == ["30, 180", "365", "30"]
+    assert ages[0].endswith("| 0.250 | 0.750 | 0.250 | 0.750 | – | 0.500 | 0 | 2.00 | 50% |")
+    assert ages[2].startswith("| mem0 without a model, full text | 30 | 0.250 | 0.750 | – | – |")
+    _, _, *by_tier = TABLES["decay-tiers"].make(figures).splitlines()
+    assert [line.split(" | ")[0] for line in by_tier] == ["| `small`", "| `micro`"]
+    _, _, facts = TABLES["decay-facts"].make(figures).splitlines()
+    assert facts.startswith("| English chats (LoCoMo) | 0.750 (4) | 1.000 | 0.000 |")
+    assert facts.endswith("| 0.500 (2) | 0.125 | 0 | 0.500 | 1,200 (1,216) |")
 
 
 def test_ageing_step_by_step_stands_beside_going_there_directly() -> None:
@@ -144,7 +176,7 @@ def test_a_measurement_runs_the_benchmarks_and_replaces_the_stored_one(
     [
         ("codec", ["foxing.api.cli.main codec bench --texts locomo="]),
         ("speed", ["foxing.api.cli.main codec bench --texts", "benchmarks.bank --texts en_sgd="]),
-        ("answers", ["benchmarks.faded_answers --locomo"]),
+        ("decay", ["benchmarks.decay --data"] * 4),
         ("recall", ["benchmarks.recall --locomo", "benchmarks.recall --locomo", "benchmarks.recall"]),
         ("context", ["benchmarks.context --locomo"] * (os.cpu_count() or 1)),
         ("context-tiers", ["benchmarks.context --locomo"] * 4),
@@ -160,7 +192,7 @@ def test_each_measurement_runs_its_commands(
 
     def answer(*arguments: str) -> dict[str, list[object]]:
         calls.append(" ".join(arguments))
-        return {"rows": [], "speed": [], "bank": [], "answers": [], "context": [], "agent": []}
+        return {"rows": [], "speed": [], "bank": [], "decay": [], "context": [], "agent": []}
 
     monkeypatch.setattr(measurements, "run_json", answer)
     run_measurement(name, tmp_path)

@@ -1,0 +1,107 @@
+"""Foxing as a memory of the benchmark, with the default policy or with every page at one tier."""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from foxing.memory import Memory, MemoryOptions
+from foxing.memory.recall.answer import header
+from foxing.memory.values.messages import NewMessage, RecalledMessage
+from foxing.renderer.marks import GAP_MARK
+
+from .conversation import Message, Passage, Recalled
+
+#: Maximum number of spans of an answer; more never fit a budget.
+LIMIT = 500
+
+
+class FoxingMemory:
+    """A memory whose clock is that of the benchmark, so that the messages arrive when the last of them is said."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="foxing-decay-")
+        self._now = datetime.now(UTC)
+        options = MemoryOptions(recall_weights=False)  # else what is asked about at one age would fade later
+        self.memory = Memory(Path(self._folder.name) / "decay.db", clock=lambda: self._now, options=options)
+
+    def store(self, bank: str, messages: Sequence[Message]) -> None:
+        """Stores a conversation."""
+        self._now = messages[-1].created_at
+        self.memory.store(bank, [_new(message) for message in messages])
+
+    def pass_time(self, bank: str, now: datetime) -> bool:
+        """Seals and ages what is due by `now`."""
+        self._now = now
+        before = self.memory.bank(bank)
+        self.memory.tick()
+        after = self.memory.bank(bank)
+        return before.tiers != after.tiers or before.open_messages != after.open_messages
+
+    def recall(self, bank: str, question: str, max_tokens: int) -> Recalled:
+        """Recalls by words and meaning."""
+        spans = self.memory.recall(bank, question, limit=LIMIT, max_tokens=max_tokens).spans
+        return Recalled("\n".join(_shown(span) for span in spans), [_passage(span) for span in spans])
+
+    def export(self, bank: str) -> Iterable[Passage]:
+        """Reads every message."""
+        return [_passage(message) for message in self.memory.export(bank)]
+
+    def bytes_held(self, bank: str) -> int:
+        """Bytes of vision tokens, kept text and keepsakes."""
+        held = self.memory.bank(bank).bytes
+        return held.tokens + held.text + held.keepsakes
+
+    def page_bytes(self, bank: str) -> list[int]:
+        """Returns the bytes of the vision tokens of each page but the last, which may not be full."""
+        sizes, cursor = [], None
+        while True:
+            part = self.memory.pages(bank, limit=200, cursor=cursor)
+            sizes += [len(self.memory.page_tokens(bank, page.id).data) for page in part.pages]
+            if (cursor := part.next_cursor) is None:
+                return sizes[:-1]
+
+    def close(self) -> None:
+        """Closes the memory and removes its database."""
+        self.memory.close()
+        self._folder.cleanup()
+
+
+class FoxingAtTier(FoxingMemory):
+    """The same with every page at one tier as soon as time passes, drawn from the exact text."""
+
+    def __init__(self, tier: str) -> None:
+        super().__init__()
+        self._tier = tier
+
+    def store(self, bank: str, messages: Sequence[Message]) -> None:
+        """Stores a conversation and seals it."""
+        super().store(bank, messages)
+        steps = [{"after": "PT1S", "tier": self._tier}]
+        self.memory.set_policy(bank, {"steps": steps, "undo_window": "PT0S"})
+        self.memory.seal(bank)
+
+    def pass_time(self, bank: str, now: datetime) -> bool:
+        """Ages all pages to the tier."""
+        self._now = now
+        self.memory.age(bank)
+        return True
+
+
+def _new(message: Message) -> NewMessage:
+    return NewMessage(
+        id=message.id,
+        role=message.role,
+        name=None if message.speaker == message.role else message.speaker,
+        content=message.text,
+        created_at=message.created_at,
+        thread=message.thread or None,
+    )
+
+
+def _shown(span: RecalledMessage) -> str:
+    return header(span.name or span.role, span.created_at) + span.text
+
+
+def _passage(span: RecalledMessage) -> Passage:
+    return Passage(span.text, span.message_id, [(gap, gap + len(GAP_MARK)) for gap in span.gaps])

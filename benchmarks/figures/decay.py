@@ -1,0 +1,111 @@
+"""Tables of what a memory still answers, by age."""
+
+from collections.abc import Sequence
+
+from benchmarks.decay.measurement import IDENTIFIER, RELATIVE_TIME, DecayRow
+from benchmarks.decay.sources import LOCOMO_NAME
+
+from .document import Figures
+from .markdown import markdown_table
+
+#: Name of a source → how it is called.
+_SOURCES = {
+    LOCOMO_NAME: "English chats (LoCoMo)",
+    "demo": "the demo's conversation",
+    "agents": "agent runs and tool dialogues",
+    "en_irc": "English chat rooms (IRC)",
+    "en_sgd": "English dialogues (SGD)",
+    "en_tau_retail": "tool dialogues (tau retail)",
+    "en_swe_agent": "agent runs (SWE-agent)",
+    "en_aider": "coding chats (aider)",
+    "de_gesetze": "German law",
+    "ko_nsmc": "Korean reviews",
+    "ko_songys": "Korean chats",
+    "ja_real_persona_chat": "Japanese chats",
+    "zh_kdconv": "Chinese dialogues",
+}
+_MEMORIES = {
+    "foxing": "**Foxing**, default policy",
+    "newest kept": "newest text, same bytes",
+    "random sentences": "random sentences, same bytes",
+    "LexRank": "summary of each day by LexRank, same bytes",
+    "langgraph": "LangGraph's store, full text",
+    "mem0": "mem0 without a model, full text",
+}
+FOXING = "foxing"
+
+
+def decay_table(figures: Figures) -> str:
+    """Returns what each memory answers on LoCoMo, by age. Ages at which nothing differs share a row."""
+    rows = [row for row in (*figures.decay, *figures.decay_of_packages) if row.source == LOCOMO_NAME]
+    budgets = sorted({int(budget) for row in rows for budget in row.whole})
+    head = (
+        *("memory", "days", *(f"whole, {budget:,}" for budget in budgets)),
+        *(f"found, {budget:,}" for budget in budgets),
+        *("relative times", "negations with their scope", "invented words", "bits per character", "text tokens left"),
+    )
+    lines = []
+    for memory in dict.fromkeys(row.memory for row in rows):
+        for ages, row in _merged([row for row in rows if row.memory == memory]):
+            answers = [_share(kept.get(str(budget))) for kept in (row.whole, row.found) for budget in budgets]
+            bits = "–" if row.bytes is None else f"{8 * row.bytes / row.characters:.2f}"
+            facts = (_share(row.kept(RELATIVE_TIME)), _share(row.negations[1]), f"{row.invented}")
+            lines.append([_MEMORIES.get(memory, memory), ages, *answers, *facts, bits, f"{row.tokens_left:.0%}"])
+    return markdown_table(head, lines)
+
+
+def _merged(rows: Sequence[DecayRow]) -> list[tuple[str, DecayRow]]:
+    """Rows of one memory with their ages; those that differ in nothing but the age are one."""
+    groups: list[list[DecayRow]] = []
+    for row in sorted(rows, key=lambda row: row.age_days):
+        if groups and _figures(groups[-1][0]) == _figures(row):
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return [(", ".join(str(row.age_days) for row in group), group[0]) for group in groups]
+
+
+def _figures(row: DecayRow) -> tuple[object, ...]:
+    return (row.whole, row.found, row.facts, row.negations, row.bytes)
+
+
+def decay_tiers_table(figures: Figures) -> str:
+    """Returns what is recalled and left of LoCoMo with every page at one tier."""
+    rows = [row for row in figures.decay_tiers if row.source == LOCOMO_NAME]
+    budgets = sorted({int(budget) for row in rows for budget in row.whole})
+    head = ("tier", *(f"{name}, {budget:,}" for budget in budgets for name in ("found", "support", "whole")))
+    lines = [
+        [
+            f"`{row.memory.split()[-1]}`",
+            *(_share(kept.get(str(budget))) for budget in budgets for kept in (row.found, row.support, row.whole)),
+        ]
+        for row in rows
+    ]
+    return markdown_table(head, lines)
+
+
+def decay_facts_table(figures: Figures) -> str:
+    """Returns the facts that are left at `micro`, by text."""
+    head = (
+        *("text", "facts kept (labelled)", "numbers and amounts", "dates", "relative times", "names", "identifiers"),
+        *("JSON values", "negations with their scope", "words alone between gaps", "invented words"),
+        *("text tokens ÷ exact", "bytes a full page: mean (largest)"),
+    )
+    lines = []
+    for row in figures.decay_tiers:
+        if row.memory.endswith("micro"):
+            kinds = [("number", "amount"), ("date",), (RELATIVE_TIME,), ("name",), (IDENTIFIER,), ("json_value",)]
+            pages = "–" if row.page_bytes is None else f"{row.page_bytes[0]:,.0f} ({row.page_bytes[1]:,.0f})"
+            lines.append(
+                [
+                    *(_SOURCES.get(row.source, row.source), f"{_share(row.all_facts)} ({row.labelled})"),
+                    *(_share(row.kept(*each)) for each in kinds),
+                    *(f"{_share(row.negations[1])} ({row.negations[0]})", _share(row.alone), f"{row.invented}"),
+                    *(_share(row.tokens_left), pages),
+                ]
+            )
+    return markdown_table(head, lines)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
