@@ -53,6 +53,7 @@ REASONS = frozenset(
         "needs a cloud",
         "needs an account",
         "needs a cluster",
+        "needs the evaluation data",
         "needs Claude Code",
         "needs Node.js",
         "takes hours",
