@@ -20,6 +20,10 @@ STORAGE = tuple(
     REPOSITORY / "tests" / folder for folder in ("memory/storage/conformance", "memory/storage/failures", "migrations")
 )
 
+#: Folders whose tests are all slow, apart from `QUICK`. `make test` does not import them.
+SLOW = tuple(REPOSITORY / "tests" / folder for folder in ("benchmarks", "training", "encoder/vision/models"))
+QUICK = REPOSITORY / "tests" / "benchmarks" / "decay"
+
 # The same examples in every run, and no clock: a slow machine is not a failure.
 settings.register_profile("foxing", derandomize=True, deadline=None, database=None, max_examples=100)
 settings.load_profile("foxing")
@@ -32,6 +36,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="sqlite",
         help="What tests that need a database run on; those marked both_databases run on both by default.",
     )
+
+
+def is_slow(path: Path) -> bool:
+    """True if all tests of a file are slow."""
+    return any(path.is_relative_to(folder) for folder in SLOW) and not path.is_relative_to(QUICK)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves files of slow tests out of a run without them: each process would import them and what they import."""
+    left_out = config.getoption("markexpr") == "not slow" and collection_path.suffix == ".py"
+    return True if left_out and is_slow(collection_path) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of `SLOW`."""
+    for item in items:
+        if is_slow(item.path):
+            item.add_marker("slow")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -6,17 +6,6 @@ from typing import Any
 
 import pytest
 
-FOLDER = Path(__file__).parent
-#: Tests of this folder are marked one by one.
-QUICK = FOLDER / "decay"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests of this folder as slow, except those of `QUICK`."""
-    for item in items:
-        if item.path.is_relative_to(FOLDER) and not item.path.is_relative_to(QUICK):
-            item.add_marker("slow")
-
 
 @pytest.fixture(autouse=True)
 def _words_alone(words_alone: None) -> None:

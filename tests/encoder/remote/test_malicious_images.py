@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def header(width: int, height: int, depth: int = 8, colour: int = 0) -> bytes:
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
 
 
+@cache
 def deflated_megabytes(count: int) -> bytes:
     deflate = zlib.compressobj(1)
     return b"".join([*(deflate.compress(MEGABYTE) for _ in range(count)), deflate.flush()])

@@ -14,8 +14,6 @@ from torch import Tensor
 from foxing.encoder.vision.models.checkpoint import locate, read_config
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 
-pytestmark = pytest.mark.slow
-
 MODES = {"large": (1280, 421), "base": (1024, 273), "small": (640, 111), "tiny": (512, 73)}
 
 

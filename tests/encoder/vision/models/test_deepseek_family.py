@@ -27,8 +27,6 @@ from foxing.encoder.vision.models.unlimited import UnlimitedOcr
 from foxing.encoder.vision.quantization import from_tokens
 from foxing.renderer import PageLayout, render
 
-pytestmark = pytest.mark.slow
-
 KINDS: dict[str, type[DeepSeekOcr]] = {"deepseek-ocr-2": DeepSeekOcr2, "unlimited-ocr": UnlimitedOcr}
 WRITE = {"deepseek-ocr-2": write_deepseek_2, "unlimited-ocr": write_unlimited}
 TOKENS = {

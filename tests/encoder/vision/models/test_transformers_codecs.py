@@ -28,8 +28,6 @@ from foxing.encoder.vision.models.qwen import OLMOCR_2, QwenVl
 from foxing.encoder.vision.quantization import from_tokens
 from foxing.renderer import PageLayout, render
 
-pytestmark = pytest.mark.slow
-
 KINDS: dict[str, type[VisionModel]] = {
     "got_ocr2": GotOcr2,
     "qwen2_5_vl": QwenVl,

@@ -22,8 +22,6 @@ from foxing.encoder.vision.models.model import VisionModel
 from foxing.encoder.vision.models.paddleocr import PaddleOcrVl
 from foxing.encoder.vision.models.qwen import VARIANTS, QwenVl
 
-pytestmark = pytest.mark.slow
-
 Loaded = Callable[[str], VisionModel]
 
 KINDS: dict[str, type[VisionModel]] = {
