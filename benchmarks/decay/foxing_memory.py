@@ -13,7 +13,7 @@ from foxing.renderer.marks import GAP_MARK
 from .conversation import Message, Passage, Recalled
 
 #: Maximum number of spans of an answer; more never fit a budget.
-LIMIT = 500
+LIMIT = 200
 
 
 class FoxingMemory:
@@ -33,10 +33,18 @@ class FoxingMemory:
     def pass_time(self, bank: str, now: datetime) -> bool:
         """Seals and ages what is due by `now`."""
         self._now = now
-        before = self.memory.bank(bank)
-        self.memory.tick()
-        after = self.memory.bank(bank)
-        return before.tiers != after.tiers or before.open_messages != after.open_messages
+        changed = False
+        before = self._state(bank)
+        while True:
+            self.memory.tick()
+            if (after := self._state(bank)) == before:
+                return changed
+            before, changed = after, True
+
+    def _state(self, bank: str) -> tuple[object, ...]:
+        """Open messages, and pages by tier."""
+        info = self.memory.bank(bank)
+        return info.open_messages, {tier: held.pages for tier, held in info.tiers.items()}
 
     def recall(self, bank: str, question: str, max_tokens: int) -> Recalled:
         """Recalls by words and meaning."""
