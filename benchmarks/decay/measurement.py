@@ -51,7 +51,7 @@ class DecayRow:
     negations: tuple[int, float | None]
     #: Words that are shown and were not said.
     invented: int
-    #: Words that are shown, and the share that stands alone between two gaps.
+    #: Words that are shown, and the share that stands alone between gaps.
     words: int
     alone: float | None
     #: Characters of the messages, and bytes of what is held of them without indexes; None if that is not known.

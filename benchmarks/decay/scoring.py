@@ -12,10 +12,21 @@ from .conversation import Passage, Question
 _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+(?:['’][^\W\d_]+)*"
 )
-#: Words that are not looked for in an answer.
-FUNCTION_WORDS = frozenset(
-    "a|an|the|of|to|in|on|at|and|or|is|was|it|he|she|they|i|you|for|with|as|his|her".split("|")  # noqa: SIM905
-)
+#: Articles, prepositions, conjunctions, pronouns, auxiliary verbs, question words, adverbs of degree.
+_ENGLISH = """
+    a an the this that these those
+    about above after against at before below between by down during for from in into of off on out over through to
+    under until up with
+    and as because but if or than while
+    i me my myself you your yours yourself yourselves he him his himself she her hers herself it its itself we us our
+    ours ourselves they them their theirs themselves
+    am are be been being is was were do does did doing has have had having can could should will would
+    how what when where which who whom why
+    again all any both each few further here just more most now once only other own same so some such then there too
+    very
+"""
+#: English words that are not looked for in an answer. Negations are looked for.
+FUNCTION_WORDS = frozenset(_ENGLISH.split())
 
 
 def words(text: str) -> list[str]:
@@ -78,7 +89,7 @@ class Remains:
     kept: bytearray
     #: Words that are shown, as written.
     words: int = 0
-    #: Words that stand alone between two gaps.
+    #: Words that stand alone between two gaps, or between a gap and an end of the message.
     alone: int = 0
     #: Words that are shown and were not said, halves of words included.
     invented: list[str] = field(default_factory=list)
@@ -96,12 +107,12 @@ def remains_of(original: str, passages: Iterable[Passage]) -> Remains:
     remains, place = Remains(original, bytearray(len(original))), 0
     for passage in passages:
         runs = passage.runs
-        for number, run in enumerate(runs):
+        for run in runs:
             shown = _WORD.findall(run)
             if not shown:
                 continue
             remains.words += len(shown)
-            remains.alone += len(shown) == 1 and 0 < number < len(runs) - 1
+            remains.alone += len(shown) == 1 and len(runs) > 1
             place = _place(remains, run, place)
     return remains
 
