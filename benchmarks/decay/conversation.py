@@ -29,6 +29,8 @@ class Question:
     answer: str
     #: Ids of messages; at least one.
     evidence: frozenset[str]
+    #: True if each of these messages holds the whole answer, so that one is enough.
+    repeated: bool = False
 
 
 @dataclass(frozen=True)

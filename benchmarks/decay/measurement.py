@@ -13,7 +13,7 @@ from .foxing_memory import FoxingMemory
 from .labels import Label
 from .memories import DatedMemory, fit
 from .references import Order, kept_within
-from .scoring import AnswerScore, Remains, answer_words, remains_of, score_answer
+from .scoring import AnswerScore, Remains, answer_words, is_asked, remains_of, score_answer
 from .sources import Source
 
 #: Days after the last message at which questions are asked.
@@ -47,6 +47,8 @@ class DecayRow:
     recalled_tokens: Mapping[str, float | None]
     #: Kind of fact → how many are labelled, and the share that is left.
     facts: Mapping[str, tuple[int, float]]
+    #: Kind of answer to a written question → how many were asked, and the share that is left, recalled or not.
+    asked: Mapping[str, tuple[int, float]]
     #: Labelled negations whose word is left, and the share of these whose scope is left.
     negations: tuple[int, float | None]
     #: Words that are shown and were not said.
@@ -226,7 +228,8 @@ class _References:
 
 def _row(memory: str, source: Source, age_days: int, parts: Sequence[_Part]) -> DecayRow:
     remains = {key: each for part in parts for key, each in part.remains.items()}
-    facts, negations = _labels(source.labels, remains)
+    facts, negations = _labels([label for label in source.labels if not is_asked(label)], remains)
+    asked, _ = _labels([label for label in source.labels if is_asked(label)], remains)
     answers = {budget: [each for part in parts for each in part.answers[budget]] for budget in parts[0].answers}
     page_bytes = [size for part in parts for size in part.page_bytes]
     words = sum(each.words for each in remains.values())
@@ -240,7 +243,8 @@ def _row(memory: str, source: Source, age_days: int, parts: Sequence[_Part]) -> 
         support={str(budget): _mean([score.support for score, _ in each]) for budget, each in answers.items()},
         whole={str(budget): _mean([float(score.whole) for score, _ in each]) for budget, each in answers.items()},
         recalled_tokens={str(budget): _mean([float(tokens) for _, tokens in each]) for budget, each in answers.items()},
-        facts={kind: (len(kept), sum(kept) / len(kept)) for kind, kept in sorted(facts.items())},
+        facts=_counted(facts),
+        asked=_counted(asked),
         negations=(len(negations), sum(negations) / len(negations) if negations else None),
         invented=sum(len(each.invented) for each in remains.values()),
         words=words,
@@ -267,6 +271,10 @@ def _labels(labels: Sequence[Label], remains: Mapping[str, Remains]) -> tuple[di
         elif holds:
             negations.append(all(left.holds(span.start, span.end) for span in label.scope))
     return facts, negations
+
+
+def _counted(kept: Mapping[str, Sequence[bool]]) -> dict[str, tuple[int, float]]:
+    return {kind: (len(each), sum(each) / len(each)) for kind, each in sorted(kept.items())}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

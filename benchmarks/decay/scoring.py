@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .conversation import Passage, Question
+from .labels import Label
 
 #: A word, or one character of a script that is written without blanks.
 _WORD = re.compile(
@@ -77,7 +78,14 @@ def score_answer(question: Question, originals: Mapping[str, str], passages: Ite
         everything = set().union(*returned.values())
         return AnswerScore(None, len(wanted & everything) / len(wanted))
     seen = [returned.get(key, set()) for key in question.evidence]
+    if question.repeated:
+        return AnswerScore(float(any(seen)), max(len(wanted & held) for held in seen) / len(wanted))
     return AnswerScore(sum(map(bool, seen)) / len(seen), len(wanted & set().union(*seen)) / len(wanted))
+
+
+def is_asked(label: Label) -> bool:
+    """True if a question was written for the label, rather than said in the conversation."""
+    return " " in label.question
 
 
 @dataclass

@@ -12,6 +12,7 @@ from foxing.memory.values.messages import NewMessage
 
 from .conversation import Conversation, Message, Question
 from .labels import LOCOMO, Label, group_names, read_group, read_texts
+from .scoring import is_asked
 
 LOCOMO_NAME, DEMO, AGENTS = "locomo", "demo", "agents"
 #: Sources of agent runs and tool dialogues, which stand in one bank.
@@ -71,7 +72,7 @@ def _source(name: str, labels: Sequence[Label], data: Path) -> Source:
     files = AGENT_SOURCES if name == AGENTS else (name,)
     ours = [label for label in labels if label.source in files]
     messages = _dated([message for file in files for message in _documents(file, ours, data)])
-    return Source(name, [Conversation(name, messages, _questions(ours))], ours)
+    return Source(name, [Conversation(name, messages, _questions(ours, messages))], ours)
 
 
 def _locomo(file: Path) -> Iterator[Conversation]:
@@ -121,10 +122,12 @@ def _dated(messages: Sequence[Message]) -> list[Message]:
     ]
 
 
-def _questions(labels: Sequence[Label]) -> list[Question]:
-    """Questions that were written by hand, with the spans that answer them."""
-    return [
-        Question(label.question, " ".join(span.text for span in label.spans), frozenset({label.message_id}))
-        for label in labels
-        if " " in label.question
-    ]
+def _questions(labels: Sequence[Label], messages: Sequence[Message]) -> list[Question]:
+    """Questions that were written by hand. Their evidence is every message that has all of the answer's spans."""
+    questions = []
+    for label in labels:
+        if is_asked(label):
+            parts = [span.text for span in label.spans]
+            evidence = frozenset(message.id for message in messages if all(part in message.text for part in parts))
+            questions.append(Question(label.question, " ".join(parts), evidence, repeated=True))
+    return questions

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from benchmarks.decay.measurement import IDENTIFIER, RELATIVE_TIME, DecayRow
-from benchmarks.decay.sources import LOCOMO_NAME
+from benchmarks.decay.sources import AGENTS, LOCOMO_NAME
 
 from .document import Figures
 from .markdown import markdown_table
@@ -12,7 +12,7 @@ from .markdown import markdown_table
 _SOURCES = {
     LOCOMO_NAME: "English chats (LoCoMo)",
     "demo": "the demo's conversation",
-    "agents": "agent runs and tool dialogues",
+    AGENTS: "agent runs and tool dialogues",
     "en_irc": "English chat rooms (IRC)",
     "en_sgd": "English dialogues (SGD)",
     "en_tau_retail": "tool dialogues (tau retail)",
@@ -48,9 +48,8 @@ def decay_table(figures: Figures) -> str:
     for memory in dict.fromkeys(row.memory for row in rows):
         for ages, row in _merged([row for row in rows if row.memory == memory]):
             answers = [_share(kept.get(str(budget))) for kept in (row.whole, row.found) for budget in budgets]
-            bits = "–" if row.bytes is None else f"{8 * row.bytes / row.characters:.2f}"
             facts = (_share(row.kept(RELATIVE_TIME)), _share(row.negations[1]), f"{row.invented}")
-            lines.append([_MEMORIES.get(memory, memory), ages, *answers, *facts, bits, f"{row.tokens_left:.0%}"])
+            lines.append([_MEMORIES.get(memory, memory), ages, *answers, *facts, _bits(row), f"{row.tokens_left:.0%}"])
     return markdown_table(head, lines)
 
 
@@ -66,7 +65,7 @@ def _merged(rows: Sequence[DecayRow]) -> list[tuple[str, DecayRow]]:
 
 
 def _figures(row: DecayRow) -> tuple[object, ...]:
-    return (row.whole, row.found, row.facts, row.negations, row.bytes)
+    return (row.whole, row.found, row.facts, row.asked, row.negations, row.bytes)
 
 
 def decay_tiers_table(figures: Figures) -> str:
@@ -82,6 +81,29 @@ def decay_tiers_table(figures: Figures) -> str:
         for row in rows
     ]
     return markdown_table(head, lines)
+
+
+def decay_tools_table(figures: Figures) -> str:
+    """Returns what is recalled of agent runs and tool dialogues, by age: a row for each memory in the same bytes."""
+    rows = [row for row in figures.decay if row.source == AGENTS]
+    budgets = sorted({int(budget) for row in rows for budget in row.whole})
+    kinds = [kind for kind in ("identifier", "amount", "outcome") if any(kind in row.asked for row in rows)]
+    head = (
+        *("memory", "days", *(f"whole, {budget:,}" for budget in budgets)),
+        *(f"{kind}s left" for kind in kinds),
+        *("bits per character", "questions"),
+    )
+    lines = []
+    for memory in dict.fromkeys(row.memory for row in rows):
+        for ages, row in _merged([row for row in rows if row.memory == memory]):
+            whole = [_share(row.whole.get(str(budget))) for budget in budgets]
+            left = [_share(row.asked[kind][1]) if kind in row.asked else "–" for kind in kinds]
+            lines.append([_MEMORIES.get(memory, memory), ages, *whole, *left, _bits(row), f"{row.questions}"])
+    return markdown_table(head, lines)
+
+
+def _bits(row: DecayRow) -> str:
+    return "–" if row.bytes is None else f"{8 * row.bytes / row.characters:.2f}"
 
 
 def decay_facts_table(figures: Figures) -> str:

@@ -13,7 +13,7 @@ from foxing.encoder.bench import BenchRow, CharacterRow
 from foxing.encoder.bench.baselines import BaselineRow
 from foxing.encoder.bench.plot import NAMES
 
-from .decay import FOXING, decay_facts_table, decay_table, decay_tiers_table
+from .decay import FOXING, decay_facts_table, decay_table, decay_tiers_table, decay_tools_table
 from .document import Figures
 from .markdown import markdown_table
 from .measurements import CHARACTER_TIERS
@@ -397,6 +397,7 @@ TABLES: Mapping[str, DocumentedTable] = {
     "classes": DocumentedTable(classes_table, ("codec",)),
     "decay": DocumentedTable(decay_table, ("decay",)),
     "decay-tiers": DocumentedTable(decay_tiers_table, ("decay",)),
+    "decay-tools": DocumentedTable(decay_tools_table, ("decay",)),
     "decay-facts": DocumentedTable(decay_facts_table, ("decay",)),
     "degraded": DocumentedTable(degraded_table, ("repeated",)),
     "characters": DocumentedTable(characters_table, ("characters",)),

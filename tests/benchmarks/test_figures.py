@@ -86,6 +86,7 @@ def test_answers_by_age_have_tables() -> None:
         "questions": 4,
         **{name: {"512": 0.25, "2048": 0.75} for name in ("found", "support", "whole", "recalled_tokens")},
         "facts": {"number": [3, 1.0], "date": [1, 0.0], "term": [5, 0.0]},
+        "asked": {},
         "negations": [2, 0.5],
         "invented": 0,
         "words": 100,

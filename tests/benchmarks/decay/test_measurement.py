@@ -41,6 +41,7 @@ def span(number: int, part: str) -> Span:
 LABELS = [
     Label("c", "c", "0", "relative_time", (span(0, "two weeks ago"),)),
     Label("c", "c", "0", "name", (span(0, "Zebedee"),)),
+    Label("c", "c", "1", "outcome", (span(1, "07:40"),), question="When did the train leave?"),
     Label("c", "c", "1", "negation", (span(1, "not"),), (span(1, "take the ferry"),)),
 ]
 SOURCE = Source("small", [Conversation("c", MESSAGES, QUESTIONS)], LABELS)
@@ -90,6 +91,7 @@ def test_a_memory_is_asked_at_each_age_at_which_it_has_changed() -> None:
     assert [rows[age].whole["200"] for age in rows] == [1, 1, 0, 0]
     assert [rows[age].found["200"] for age in rows] == [1, 1, 1, 0]
     assert rows[30].facts == {"name": (1, 0), "relative_time": (1, 1)}
+    assert rows[30].asked == {"outcome": (1, 0)}
     assert rows[30].negations == (1, 1)
     assert rows[30].all_facts == 0.5
     assert rows[30].tokens_left < 0.9

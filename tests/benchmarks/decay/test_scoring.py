@@ -68,6 +68,14 @@ def test_an_answer_is_whole_if_its_words_are_in_the_evidence_recalled() -> None:
     assert not half.whole
 
 
+def test_one_message_is_enough_where_each_has_the_answer() -> None:
+    originals = {"m1": SAID, "m2": "The 07:40 train is full."}
+    question = Question("When do we leave?", "07:40", frozenset(originals), repeated=True)
+    score = score_answer(question, originals, [Passage("The 07:40 train is full.", "m2")])
+    assert (score.found, score.support) == (1, 1)
+    assert score_answer(question, originals, [faded("07", ""), Passage("40", "m2")]).support == 0.5
+
+
 def test_a_message_of_which_no_word_is_left_is_not_found() -> None:
     originals = {"m1": SAID}
     question = Question("When do we leave?", "07:40", frozenset({"m1"}))
