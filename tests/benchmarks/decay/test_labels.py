@@ -24,7 +24,7 @@ KINDS = {
     "answers": {"answer"},
     "questions": {"identifier", "amount", "outcome"},
 }
-LEAST_LABELS = {"facts": 30, "relative_times": 40, "negations": 40, "answers": 30, "questions": 60}
+LEAST_LABELS = {"facts": 30, "relative_times": 40, "negations": 40, "answers": 30, "questions": 200}
 
 
 def _group(name: str) -> dict[str, Any]:
