@@ -366,7 +366,8 @@ class Memory:
         after an update and for slow embedders.
 
         `words`: also reindexes the words of all messages, which a change of search index requires; an embedder is then
-        optional. Each batch is committed, so that the next call resumes an interrupted one. `progress` counts messages.
+        optional. Faded words that the index recognises stay in it, or leave it if the policy says so now. Each batch is
+        committed, so that the next call resumes an interrupted one. `progress` counts messages.
         Raises `NotFound`, and `EmbedderError` if there is no embedder or it does not respond.
         """
         return self._embedder.reindex(bank, words=words, progress=progress)

@@ -83,7 +83,8 @@ def show_span(console: Console, span: RecalledMessage, zone: Timezone) -> None:
     source = span.source if span.tier is None else f"{span.source} at {span.tier}"
     sure = "" if span.source != "decoded" else f", {span.kept_percent}% kept, confidence {span.confidence:.1%}"
     neighbour = "" if span.neighbour_of is None else f", neighbour of {span.neighbour_of}"
-    head = f"{zone.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{sure}{neighbour}"
+    faded = ", found by a faded word" if span.matched_faded else ""
+    head = f"{zone.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{sure}{faded}{neighbour}"
     console.print(printable(head), style="dim")
     console.print(underlined(span.text, span.uncertain))
     console.print()

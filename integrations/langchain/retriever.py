@@ -119,6 +119,7 @@ def _document(message: RecalledMessage) -> Document:
             "confidence": message.confidence,
             "kept": message.kept,
             "page_ids": list(message.page_ids),
+            "matched_faded": message.matched_faded,
             "neighbour_of": message.neighbour_of,
         },
     )

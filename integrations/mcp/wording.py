@@ -25,6 +25,8 @@ def message_text(message: RecalledMessage, beyond: str = "") -> str:
     notes = [beyond] if beyond else []
     if message.kept_percent < 100:
         notes.append(f"{message.kept_percent}% kept, ⋯ marks faded text")
+    if message.matched_faded:
+        notes.append("found by a word that has faded")
     if message.uncertain:
         shown = ", ".join(f"“{message.text[start:stop]}”" for start, stop, _ in message.uncertain[:MAX_RUNS])
         notes.append(f"may be misread: {shown}")

@@ -12,7 +12,7 @@ from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.packed_index import PackedIndex
 from foxing.memory.lifecycle.embed import MessageEmbedder
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
-from foxing.memory.pages.indexing import Reindexer, remembered_terms
+from foxing.memory.pages.indexing import Reindexer, is_as_said, keeps_faded_words, remembered_terms
 from foxing.memory.pages.message_parts import RememberedMessage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import embeddings, integrity, messages, postings, schedule
@@ -105,7 +105,9 @@ class IndexChecks:
         terms = {i: remembered_terms(item, read.found[i].name) for i, item in read.remembered.items()}
         try:
             with self._database.read() as connection:
-                suspects = self._index.differing(connection, survey.bank_id, terms)
+                faded = {i for i, item in read.remembered.items() if not is_as_said(item)}
+                recognised = faded if keeps_faded_words(connection, survey.bank_id) else ()
+                suspects = self._index.differing(connection, survey.bank_id, terms, recognised)
             wrong = self._confirmed(survey.bank_id, sorted(suspects))
         except ValueError:
             return  # reported by `postings`
@@ -123,7 +125,8 @@ class IndexChecks:
             prepared = self._reindexer.prepare_words(bank_id, ids)
             with self._database.read() as connection:
                 if self._reindexer.is_current(connection, prepared):
-                    return sorted(self._index.differing(connection, bank_id, prepared.counts))
+                    counts = {**prepared.counts, **prepared.faded}
+                    return sorted(self._index.differing(connection, bank_id, counts, prepared.faded))
         return []
 
     def _remove(self, connection: Connection, bank_id: int, segments: Sequence[int], ids: Sequence[int]) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import log
 
 import numpy as np
 import numpy.typing as npt
 
-from foxing.memory.text.passages import MAX_PASSAGES, document_key
+from foxing.memory.text.passages import MAX_PASSAGES, document_key, message_of
 
 from .postings import Postings
 from .scores import Scores
@@ -20,6 +21,8 @@ LEAST_WEIGHT = 0.005  # minimum weight relative to the query's rarest term; belo
 MAX_TERMS = 256  # terms of a query that are searched for, rarest first; a pasted text has thousands
 
 Places = npt.NDArray[np.int64]
+_FIRST = np.zeros(1, dtype=np.int64)  # the first passage of a message
+_NO_PLACES: Places = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,53 @@ class Corpus:
         parts = [_Part(segment, _visible(segment, newest)) for segment in postings]
         self._parts = [part for part in parts if part.visible]
         self.documents = sum(part.visible for part in self._parts)
-        self._mean_length = max(1.0, sum(part.total for part in self._parts) / max(1, self.documents))
+
+    @cached_property
+    def _mean_length(self) -> float:
+        """Mean length of the documents, in terms; at least 1."""
+        return max(1.0, sum(part.total for part in self._parts) / max(1, self.documents))
 
     def frequencies(self, hashes: Sequence[int]) -> list[int]:
         """Returns the document frequency of each term hash."""
         ranges = self._ranges(hashes)
         found: list[int] = (ranges[:, 1] - ranges[:, 0]).sum(axis=0).tolist()
         return found
+
+    def rare(self, hashes: Sequence[int], most: int) -> list[bool]:
+        """Returns for each term hash whether at most `most` messages contain it."""
+        ranges = self._ranges(hashes)
+        frequencies = (ranges[:, 1] - ranges[:, 0]).sum(axis=0).tolist()
+        return [passages <= most or self._in_at_most(ranges[:, :, n], most) for n, passages in enumerate(frequencies)]
+
+    def containing(self, hashes: Sequence[int], message_ids: Sequence[int]) -> list[set[int]]:
+        """Returns for each term hash those of the messages that contain it."""
+        found: list[set[int]] = [set() for _ in hashes]
+        wanted = np.array(sorted(message_ids), dtype=np.int64)
+        for part, (starts, stops) in zip(self._parts, self._ranges(hashes).tolist(), strict=True):
+            documents = part.postings.documents[: part.visible]
+            first, last = (np.searchsorted(documents, document_key(bound, _FIRST)) for bound in (wanted, wanted + 1))
+            of_messages = np.concatenate([_NO_PLACES, *map(np.arange, first[last > first], last[last > first])])
+            for messages, start, stop in zip(found, starts, stops, strict=True):
+                places = part.postings.places[start:stop]
+                at = np.searchsorted(places, of_messages)
+                at[at == len(places)] = 0
+                hit = of_messages[places[at] == of_messages] if len(places) else _NO_PLACES
+                messages.update(message_of(documents[hit]).tolist())
+        return found
+
+    def _in_at_most(self, ranges: Places, most: int) -> bool:
+        """True if at most `most` messages contain a term of several passages. `ranges`: int64[parts, 2], its postings.
+        Looks at twice as many postings each time, since most frequent terms are in as many messages as passages."""
+        found: set[int] = set()
+        for part, (start, stop) in zip(self._parts, ranges.tolist(), strict=True):
+            size = 2 * most + 1
+            while start < stop:
+                places = part.postings.places[start : min(stop, start + size)]
+                found.update(message_of(part.postings.documents[places]).tolist())
+                if len(found) > most:
+                    return False
+                start, size = start + size, 2 * size
+        return True
 
     def search(self, counts: Mapping[int, int]) -> Scores:
         """Returns the scores of the documents that contain a term of the query, unsorted. `counts`: term hash → number

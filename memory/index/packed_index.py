@@ -73,23 +73,42 @@ class PackedIndex:
 
     def replace(self, connection: Connection, bank_id: int, counts: TermCounts) -> None:
         """See `SearchIndex.replace`."""
+        if counts:
+            postings.lock(connection, bank_id)
+            new = records(self._entries(connection, counts).items())
+            self._replace(connection, bank_id, set(counts), new)
+
+    def fade(self, connection: Connection, bank_id: int, counts: TermCounts, most: int | None) -> None:
+        """See `SearchIndex.fade`."""
         if not counts:
             return
-        new = self._entries(connection, counts)
         postings.lock(connection, bank_id)
-        postings.delete_recent(connection, bank_id, counts)
-        left = set(counts)
-        for segment, stored in self._holding(connection, bank_id, counts):
-            found = _is_of(stored.documents, counts)
+        indexed = self._records_of(connection, bank_id, counts)
+        left = records(self._entries(connection, counts).items())
+        stays = _has_pair(indexed, left)
+        if most is None:
+            stays[:] = True
+        elif not stays.all():
+            faded = np.unique(indexed["term"][~stays])
+            rare = Corpus(self._postings(connection, bank_id)).rare(faded.tolist(), most)
+            stays |= np.isin(indexed["term"], faded[np.array(rare, dtype=bool)])
+        added = left[~_has_pair(left, indexed)]
+        self._replace(connection, bank_id, set(counts), np.concatenate([indexed[stays], added]))
+
+    def _replace(self, connection: Connection, bank_id: int, message_ids: set[int], new: Array) -> None:
+        """Replaces the postings of messages by `new`, `RECORD`[p]. The bank must be locked."""
+        postings.delete_recent(connection, bank_id, message_ids)
+        left = message_ids
+        for segment, stored in self._holding(connection, bank_id, message_ids):
+            found = _is_of(stored.documents, message_ids)
             if not found.any():
                 continue
             inside = {*np.unique(message_of(stored.documents[found])).tolist()}
-            fresh = records((i, new[i]) for i in sorted(inside & left & set(new)))
-            self._rewrite(connection, segment, stored, found, fresh)
-            left -= inside
-        rest = [(i, new[i]) for i in sorted(left) if i in new]
-        if rest:
-            self._pack(connection, bank_id, records(rest))
+            self._rewrite(connection, segment, stored, found, new[_is_of(new["document"], inside & left)])
+            left = left - inside
+        rest = new[_is_of(new["document"], left)]
+        if len(rest):
+            self._pack(connection, bank_id, rest)
 
     def remove(self, connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
         """See `SearchIndex.remove`."""
@@ -130,6 +149,20 @@ class PackedIndex:
         counted = zip(wanted, corpus.frequencies([term_hash(term, key) for term in wanted]), strict=True)
         return {term: count for term, count in counted if count}
 
+    def terms_of(
+        self, connection: Connection, bank_id: int, message_ids: Collection[int], terms: Collection[str]
+    ) -> Mapping[int, Collection[str]]:
+        """See `SearchIndex.terms_of`."""
+        key = self._key(connection)
+        corpus = Corpus(self._postings(connection, bank_id)) if message_ids and terms else Corpus([])
+        wanted = sorted(terms)
+        containing = corpus.containing([term_hash(term, key) for term in wanted], sorted(message_ids))
+        found: dict[int, set[str]] = {}
+        for term, ids in zip(wanted, containing, strict=True):
+            for message_id in ids:
+                found.setdefault(message_id, set()).add(term)
+        return found
+
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
         """See `SearchIndex.statistics`."""
         stored = self._postings(connection, bank_id)
@@ -152,18 +185,31 @@ class PackedIndex:
         twice = {message_id for message_id, number in places.items() if number > 1}
         return IndexContents(frozenset(places), frozenset(twice), damaged)
 
-    def differing(self, connection: Connection, bank_id: int, counts: TermCounts) -> set[int]:
-        """Returns the ids of the messages in `counts` whose indexed terms differ from it. Raises `PostingsDamaged` if a
-        segment that may hold them is damaged."""
+    def differing(
+        self, connection: Connection, bank_id: int, counts: TermCounts, faded: Collection[int] = ()
+    ) -> set[int]:
+        """Returns the ids of the messages in `counts` whose indexed terms differ from it. Those of `faded` may have
+        more terms in the index, in any passage. Raises `PostingsDamaged` if a segment that may hold them is damaged."""
         if not counts:
             return set()
-        recent = [row for row in postings.recent(connection, bank_id) if row[0] in counts]
-        parts = [records(recent)]
-        for _, stored in self._holding(connection, bank_id, counts):
-            parts.append(stored.records[_is_of(stored.documents, counts)[stored.places]])
-        indexed = _by_message(np.concatenate(parts))
-        wanted = _by_message(records(self._entries(connection, counts).items()))
-        return {message_id for message_id in counts if indexed.get(message_id) != wanted.get(message_id)}
+        stored = self._records_of(connection, bank_id, counts)
+        read = records(self._entries(connection, counts).items())
+        missing = set(message_of(read["document"][~_has_pair(read, stored)]).tolist())
+        indexed, wanted = _by_message(stored), _by_message(read)
+        return {
+            message_id
+            for message_id in counts
+            if (message_id in missing if message_id in faded else indexed.get(message_id) != wanted.get(message_id))
+        }
+
+    def _records_of(self, connection: Connection, bank_id: int, message_ids: Collection[int]) -> Array:
+        """Returns the postings of messages, `RECORD`[p] in any order."""
+        parts = [records(row for row in postings.recent(connection, bank_id) if row[0] in message_ids)]
+        for _, stored in self._holding(connection, bank_id, message_ids):
+            of_messages = _is_of(stored.documents, message_ids)
+            if of_messages.any():
+                parts.append(stored.records[of_messages[stored.places]])
+        return np.concatenate(parts)
 
     def _key(self, connection: Connection) -> bytes:
         """Returns the secret key of the database for term hashes."""
@@ -282,6 +328,14 @@ def _by_message(found: Array) -> dict[int, bytes]:
     ids = message_of(ordered["document"])
     starts = np.flatnonzero(np.diff(ids, prepend=-1))
     return {int(ids[a]): ordered[a:b].tobytes() for a, b in pairwise([*starts.tolist(), len(ids)])}
+
+
+def _has_pair(found: Array, among: Array) -> npt.NDArray[np.bool_]:
+    """Returns bool[p]: True for records of `found` whose message has the same term in a record of `among`."""
+    both = np.concatenate([found, among])
+    _, numbers = np.unique(message_of(both["document"]), return_inverse=True)
+    pairs = (numbers.astype(np.uint64) << np.uint64(32)) | both["term"]  # a term has 32 bits
+    return np.isin(pairs[: len(found)], pairs[len(found) :])
 
 
 def _span(stored: Postings) -> tuple[int, int]:

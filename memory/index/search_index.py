@@ -79,6 +79,14 @@ class SearchIndex(Protocol):
     def replace(self, connection: Connection, bank_id: int, counts: TermCounts) -> None:
         """Replaces the terms of messages of a bank."""
 
+    def fade(self, connection: Connection, bank_id: int, counts: TermCounts, most: int | None) -> None:
+        """Removes from messages of a bank the terms that have faded, except rare ones.
+
+        `counts`: the terms that can still be read. Terms that are in the index as well stay with the passages and
+        counts that they have there, others are added. Any other term of a message stays if at most `most` messages of
+        the bank contain it, this one included; None: all stay.
+        """
+
     def remove(self, connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
         """Removes messages of a bank; those that are not in the index are ignored."""
 
@@ -94,6 +102,11 @@ class SearchIndex(Protocol):
 
     def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
         """Returns term → number of passages of the bank that contain it, without the terms that none contains."""
+
+    def terms_of(
+        self, connection: Connection, bank_id: int, message_ids: Collection[int], terms: Collection[str]
+    ) -> Mapping[int, Collection[str]]:
+        """Returns message id → those of `terms` that the index has for it, without messages that have none."""
 
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
         """Returns the size of the index of a bank."""

@@ -173,7 +173,7 @@ class MessageEmbedder:
                 banks.lock(connection, bank_id)
                 if self.reindexer.is_current(connection, prepared):
                     self.reindexer.write(connection, bank_id, prepared)
-                    return len(prepared.counts)
+                    return len(prepared.counts) + len(prepared.faded)
         return 0
 
     def _embed_batch(self, bank_id: int, ids: Sequence[int]) -> int:

@@ -1,7 +1,9 @@
-"""Index terms and embeddings of messages, and removal of words that can no longer be read.
+"""Index terms and embeddings of messages, and removal of words that have faded.
 
-Terms and codes are computed before the transaction that changes the pages, so that nothing is decoded under the write
-lock. The transaction writes them only if their inputs are unchanged.
+By default the index recognises a message by rare words that have faded and by the embedding of all that was said; with
+the policy `index: "faded"` it holds only what can still be read. Terms and codes are computed before the transaction
+that changes the pages, so that nothing is decoded under the write lock. The transaction writes them only if their
+inputs are unchanged.
 """
 
 import re
@@ -16,13 +18,14 @@ from sqlalchemy import Connection
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import MessageCodes, spoken
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import messages, pages
+from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageRow, SpanRow
 from foxing.memory.storage.repositories.sealed.changes import set_passages
 from foxing.memory.storage.repositories.sealed.lookup import messages_on
 from foxing.memory.text.passages import split_passages
 from foxing.memory.text.terms import is_unspaced, term_runs, terms
+from foxing.memory.values.policy import RARE_MESSAGES, Policy
 
 from .assembler import MessageAssembler, StoredMessages
 from .message_parts import RememberedMessage
@@ -69,6 +72,10 @@ class PreparedTerms:
     basis: _Basis
     #: message id → terms of each passage with their counts
     counts: Mapping[int, Sequence[Counter[str]]]
+    #: the same for messages of which rare terms stay in the index that have faded
+    faded: Mapping[int, Sequence[Counter[str]]] = field(default_factory=dict)
+    #: maximum number of messages that contain such a term; None: it stays in any case
+    most: int | None = None
     #: message id → number of passages, where it changes
     passages: Mapping[int, int] = field(default_factory=dict)
     #: ids of messages whose text differs from the original, and their codes; None if a job computes them later
@@ -77,7 +84,7 @@ class PreparedTerms:
 
 
 class Reindexer:
-    """Limits the index to words that can still be read."""
+    """Limits the index to words that can still be read, and to what it keeps of faded ones."""
 
     def __init__(self, database: Database, search: HybridSearch, assembler: MessageAssembler) -> None:
         self.database = database
@@ -103,32 +110,43 @@ class Reindexer:
         again as well.
         """
         states = {page.row.id: page.state for change in changes for page in change.after if page.state is not None}
-        faded = [
+        affecting = [
             change.before.id
             for change in changes
             if change.before is not None
             and any(_loses_words(page) or (restored and page.state) for page in change.after)
         ]
-        if not sealed and not faded:
+        if not sealed and not affecting:
             return PreparedTerms(_Basis(bank_id, {}, {}, {}), {})
         with self.database.read() as connection:
-            ids = {*sealed, *messages_on(connection, faded)}.difference(erased)
+            ids = {*sealed, *messages_on(connection, affecting)}.difference(erased)
             found = messages.by_ids(connection, bank_id, ids)
             affected = [message for message in found.values() if not message.open or message.id in sealed]
             stored = StoredMessages.fetch(connection, bank_id, affected)
+            recognises = keeps_faded_words(connection, bank_id)
         basis = _Basis.of(bank_id, found.values(), stored.spans, stored.pages)
         remembered = self.assembler.assemble(stored.with_changes(changes), states)
         readable = {i: item for i, item in remembered.items() if not item.failed}
-        counts, passages = _terms_of(readable, found)
-        changed = [i for i, item in readable.items() if restored or not _is_as_said(item)]
+        counts, faded, passages = _terms_of(readable, found, recognises)
+        if recognises:
+            changed = [i for i in counts if restored]
+        else:
+            changed = [i for i, item in readable.items() if restored or not is_as_said(item)]
         codes = self.vectors.encode_now([embedded_texts(remembered[i], found[i].name) for i in changed])
-        return PreparedTerms(basis, counts, passages, changed, codes)
+        if recognises and codes is None:  # the codes of what was said are still there
+            changed = list(passages)
+        return PreparedTerms(basis, counts, faded, RARE_MESSAGES, passages, changed, codes)
 
     def prepare_words(self, bank_id: int, message_ids: Sequence[int]) -> PreparedTerms:
-        """Returns the terms of messages as they are remembered now. May decode pages."""
+        """Returns the terms of messages as they are remembered now; what the index keeps of faded words, it keeps. With
+        the policy `index: "faded"`, returns codes of what is left of messages as well. May decode pages."""
         found, basis, remembered = self._read(bank_id, message_ids)
-        counts, passages = _terms_of(remembered, found)
-        return PreparedTerms(basis, counts, passages)
+        with self.database.read() as connection:
+            recognises = keeps_faded_words(connection, bank_id)
+        counts, faded, passages = _terms_of(remembered, found, recognises)
+        changed = [] if recognises else [i for i, item in remembered.items() if not is_as_said(item)]
+        codes = self.vectors.encode_now([embedded_texts(remembered[i], found[i].name) for i in changed])
+        return PreparedTerms(basis, counts, faded, None, passages, changed, codes)
 
     def prepare_codes(self, bank_id: int, message_ids: Sequence[int]) -> PreparedTerms:
         """Returns the codes of messages as they are remembered now. May decode pages. Raises `EmbedderError`."""
@@ -160,9 +178,11 @@ class Reindexer:
         return basis == _Basis.of(basis.bank_id, found.values(), spans, rows)
 
     def write(self, connection: Connection, bank_id: int, prepared: PreparedTerms) -> None:
-        """Replaces the terms and codes of the messages. A message without terms is removed from the index."""
+        """Replaces the terms and codes of the messages. A message without terms is removed from the index, except for
+        what the index keeps of faded words."""
         self.index.replace(connection, bank_id, {i: parts for i, parts in prepared.counts.items() if any(parts)})
         self.index.remove(connection, bank_id, [i for i, parts in prepared.counts.items() if not any(parts)])
+        self.index.fade(connection, bank_id, prepared.faded, prepared.most)
         set_passages(connection, bank_id, prepared.passages)
         if prepared.changed or prepared.passages:
             self.vectors.replace(connection, bank_id, prepared.changed, prepared.codes)
@@ -172,12 +192,36 @@ def _loses_words(page: ReadyPage) -> bool:
     return page.state is not None and page.state.source != "text"
 
 
+def keeps_faded_words(connection: Connection, bank_id: int) -> bool:
+    """True if the index of a bank keeps rare words that have faded."""
+    return Policy.parse(banks.by_id(connection, bank_id).policy).index == "recognise"
+
+
+_Terms = dict[int, list[Counter[str]]]
+
+
 def _terms_of(
-    remembered: Mapping[int, RememberedMessage], found: Mapping[int, Message]
-) -> tuple[dict[int, list[Counter[str]]], dict[int, int]]:
-    """Returns message id → terms of its passages, and message id → number of passages where that changed."""
-    counts = {i: remembered_terms(item, found[i].name) for i, item in remembered.items()}
-    return counts, {i: len(parts) for i, parts in counts.items() if len(parts) != found[i].passages}
+    remembered: Mapping[int, RememberedMessage], found: Mapping[int, Message], recognises: bool
+) -> tuple[_Terms, _Terms, dict[int, int]]:
+    """Returns message id → terms of its passages; the same for messages of which the index keeps faded words; and
+    message id → number of passages where that changed. `recognises`: True if the index keeps faded words."""
+    counts: _Terms = {}
+    faded: _Terms = {}
+    for i, item in remembered.items():
+        of_passages = remembered_terms(item, found[i].name)
+        if recognises and not is_as_said(item):
+            faded[i] = _spread(of_passages, found[i].passages)
+        else:
+            counts[i] = of_passages
+    return counts, faded, {i: len(parts) for i, parts in counts.items() if len(parts) != found[i].passages}
+
+
+def _spread(counts: Sequence[Counter[str]], passages: int) -> list[Counter[str]]:
+    """Returns the terms of what is left of a message, placed in its original passages; see `passage_left`."""
+    spread = [Counter[str]() for _ in range(passages)]
+    for number, of_passage in enumerate(counts):
+        spread[min(passages - 1, -(-number * passages // len(counts)))] += of_passage
+    return spread
 
 
 def remembered_terms(message: RememberedMessage, name: str | None) -> list[Counter[str]]:
@@ -201,7 +245,7 @@ def embedded_texts(message: RememberedMessage, name: str | None) -> list[str]:
     """Returns the text to embed for each passage of a message: the speaker, and the words without flagged characters.
     Gaps are left out."""
     passages = split_passages(message.text)
-    if _is_as_said(message):
+    if is_as_said(message):
         return [spoken(message.text[start:stop], name) for start, stop in passages]
     gaps = {*message.gaps.tolist()}
     left = "".join(" " if place in gaps else character for place, character in enumerate(message.text))
@@ -214,7 +258,8 @@ def embedded_texts(message: RememberedMessage, name: str | None) -> list[str]:
     return speech
 
 
-def _is_as_said(message: RememberedMessage) -> bool:
+def is_as_said(message: RememberedMessage) -> bool:
+    """True if nothing of a message has faded, may be misread or cannot be read."""
     return message.readable and not len(message.gaps) and not message.flagged.any()
 
 

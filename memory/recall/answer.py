@@ -40,6 +40,8 @@ class Answer:
     oversized: RecalledMessage | None = None
     #: matches of a verbatim query whose kept text cannot be read
     unreadable: list[Candidate] = field(default_factory=list)
+    #: messages in `spans`, or their passages
+    places: set[tuple[str, tuple[int, int] | None]] = field(default_factory=set)
     #: matches and neighbours in `spans`
     given: list[Candidate] = field(default_factory=list)
 
@@ -55,6 +57,7 @@ class Answer:
         cost = span_tokens(span)
         if self.max_tokens is None or self.text_tokens + cost <= self.max_tokens:
             self.spans.append(span)
+            self.places.add((span.message_id, span.passage))
             self.given.append(candidate)
             self.text_tokens += cost
             return True

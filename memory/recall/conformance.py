@@ -54,6 +54,18 @@ class IndexedBank:
         with self.database.write() as connection:
             self.index.replace(connection, self.id, counts)
 
+    def fade(self, texts: Mapping[int, Sequence[str]], most: int | None) -> None:
+        """Removes the faded words of messages. `texts`: message number → what is left of its passages."""
+        counts = {self.ids[n]: [_terms(text) for text in passages] for n, passages in texts.items()}
+        with self.database.write() as connection:
+            self.index.fade(connection, self.id, counts, most)
+
+    def terms_of(self, numbers: Sequence[int], text: str) -> dict[int, set[str]]:
+        """Returns message number → those words of `text` that the index has for it."""
+        with self.database.read() as connection:
+            found = self.index.terms_of(connection, self.id, [self.ids[n] for n in numbers], list(_terms(text)))
+        return {self.ids.index(message_id): set(terms) for message_id, terms in found.items()}
+
     def remove(self, *numbers: int) -> None:
         """Removes the messages of these numbers from the index."""
         with self.database.write() as connection:
@@ -224,6 +236,43 @@ def replaces_words(bank: IndexedBank) -> None:
     _expect((bank.found("apple"), bank.found("pie"), bank.found("sky")) == ([1], [], [0]), "words were not replaced")
 
 
+def rare_words_outlast_fading(bank: IndexedBank) -> None:
+    """Checks that of the words that have faded, only those of few messages stay, where they were."""
+    bank.store("red apple pie", "red plum", "red sky", "sky")
+    bank.replace({1: ["red plum", "plum stone", "red"]})
+    bank.fade({0: ["apple"], 1: ["plum tart"]}, 2)
+    _expect(bank.terms_of([0], "red apple pie") == {0: {"apple", "pie"}}, "not the rare words stay, or not only they")
+    _expect(
+        bank.terms_of([1], "red plum stone tart") == {1: {"plum", "stone", "tart"}},
+        "a word that is left is not in the index, or a frequent one that has faded is",
+    )
+    passages = {hit.passage for hit in bank.hits("plum")}
+    _expect(passages == {0, 1}, "a word that is left does not stay with its passages")
+    bank.fade({0: [""]}, 0)
+    _expect(bank.terms_of([0], "red apple pie") == {}, "faded words stay although none is rare enough")
+    bank.fade({1: [""], 2: ["sky"]}, None)
+    _expect(
+        bank.terms_of([1, 2], "red plum stone") == {1: {"plum", "stone"}, 2: {"red"}},
+        "faded words do not stay although all are to",
+    )
+
+
+def words_of_passages_count_by_message(bank: IndexedBank) -> None:
+    """Checks that a word is rare if few messages contain it, in however many passages."""
+    bank.store("plum", "apple", "apple", "apple")
+    bank.replace({0: ["plum"] * 300})
+    bank.fade({0: [""], 1: [""]}, 2)
+    _expect(len(bank.hits("plum", limit=400)) == 300, "a word of one message counts once for each passage")
+    _expect(bank.found("apple") == [3, 2], "a frequent word that has faded stays")
+
+
+def lists_terms_of_messages(bank: IndexedBank) -> None:
+    """Checks that the terms of messages are those of the messages and words asked for, and no others."""
+    bank.store("red apple", "green apple", "blue sky")
+    _expect(bank.terms_of([0, 2], "apple blue") == {0: {"apple"}, 2: {"blue"}}, "terms of messages are wrong")
+    _expect(bank.terms_of([], "apple") == {} == bank.terms_of([0], ""), "asking for nothing gives terms")
+
+
 def removes_messages(bank: IndexedBank) -> None:
     """Checks that a removed message is not found, that removing is idempotent, and that it can be indexed again."""
     bank.store("apple pie", "apple tree")
@@ -313,6 +362,9 @@ INDEX_CHECKS: tuple[Callable[[IndexedBank], None], ...] = (
     filters_messages,
     later_messages_do_not_count,
     replaces_words,
+    rare_words_outlast_fading,
+    words_of_passages_count_by_message,
+    lists_terms_of_messages,
     removes_messages,
     finds_passages,
     removes_every_passage,

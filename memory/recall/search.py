@@ -1,8 +1,9 @@
 """Recall as text: the spans that answer a query, within a token budget."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import accumulate, islice
 
 from sqlalchemy import Connection
@@ -83,7 +84,14 @@ class Recaller:
         if self.reranker.enabled:
             found = self._reranked(found, query)
         answer = Answer(query.max_tokens, query.gap_mark)
-        reader = SpanReader(self.assembler, found.stored, found.shown, self._semaphore, query.gap_mark)
+        reader = SpanReader(
+            self.assembler,
+            found.stored,
+            found.shown,
+            self._semaphore,
+            query.gap_mark,
+            partial(self._terms_found, found),
+        )
         for part in reader.parts(READ_AHEAD if query.max_tokens is not None else MAX_LIMIT):
             if answer.full:  # the rest is not decoded
                 answer.waiting |= {item.match.document: item.match for item in part}
@@ -119,6 +127,15 @@ class Recaller:
             raise NotFound(f"there is no message '{key}' in bank '{bank_name}'")
         message = found[key]
         return recalled_message(message, self.assembler.assemble(stored)[message.id])
+
+    def _terms_found(self, found: _Found) -> Mapping[int, Collection[str]]:
+        """Returns message id → terms of the query that the index has for the match."""
+        candidates = found.candidates
+        if not candidates.query.terms:
+            return {}
+        with self.database.read() as connection:
+            ids = {item.match.message.id for item in found.shown}
+            return self.search.index.terms_of(connection, candidates.bank_id, ids, candidates.query.terms)
 
     def _reranked(self, found: _Found, query: RecallQuery) -> _Found:
         """Returns the first `query.limit` matches of `found` after reranking the best `CANDIDATES`."""
@@ -224,6 +241,8 @@ def _add(answer: Answer, item: Shown, reader: SpanReader, *, verbatim: bool) -> 
     neighbours = [(near, reader.take(near)) for near in item.neighbours]
     if verbatim and span.source == "decoded":  # the kept text cannot be read
         answer.unreadable.append(item.match)
+    elif (span.message_id, span.passage) in answer.places:
+        return  # several passages of a faded message may have one passage left
     elif answer.add(item.match, span):
         for near, neighbour in neighbours:
             if not verbatim or neighbour.source != "decoded":

@@ -3,13 +3,17 @@
 A message is assembled once for all of its matching passages: assembling a million characters takes half a second.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
+from foxing.memory.pages.indexing import is_as_said
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message, recalled_passage
 from foxing.memory.storage.fair_semaphore import FairSemaphore
-from foxing.memory.text.passages import split_passages
+from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.text.passages import passage_left, split_passages
+from foxing.memory.text.terms import terms
 from foxing.memory.values.messages import RecalledMessage
 from foxing.renderer.marks import GAP_MARK
 
@@ -41,12 +45,16 @@ class SpanReader:
         shown: Sequence[Shown],
         semaphore: FairSemaphore,
         gap_mark: str = GAP_MARK,
+        terms_found: Callable[[], Mapping[int, Collection[str]]] = dict,
     ) -> None:
+        """`terms_found`: returns message id → terms of the query that the index has for the match. Called once, if text
+        of a match has faded."""
         self._assembler = assembler
         self._stored = stored
         self._shown = shown
         self._semaphore = semaphore
         self._gap_mark = gap_mark
+        self._find_terms = terms_found
         #: message id → its matches
         self._matches: dict[int, list[Candidate]] = {}
         for item in shown:
@@ -80,23 +88,39 @@ class SpanReader:
         with self._semaphore:
             remembered = self._assembler.assemble(self._stored, states, wanted)
             for message_id, one in new.items():
-                spans = _spans_of(self._matches.get(message_id, [one]), remembered[message_id])
+                found = remembered[message_id]
+                matches = self._matches.get(message_id)
+                faded = matches is not None and not is_as_said(found) and self._matched_faded(one.message, found)
+                spans = _spans_of(matches or [one], found, matched_faded=faded)
                 self._spans |= {document: span.with_gap_mark(self._gap_mark) for document, span in spans.items()}
+
+    def _matched_faded(self, message: Message, remembered: RememberedMessage) -> bool:
+        """True if a term of the query found `message` that is no longer in its text."""
+        found = self._terms_found.get(message.id)
+        return bool(found) and not terms(remembered.text).keys() | terms(message.name or "").keys() >= set(found or ())
+
+    @cached_property
+    def _terms_found(self) -> Mapping[int, Collection[str]]:
+        return self._find_terms()
 
     def take(self, candidate: Candidate) -> RecalledMessage:
         """Removes and returns the span of a candidate that was read."""
         return self._spans.pop(candidate.document)
 
 
-def _spans_of(candidates: Sequence[Candidate], remembered: RememberedMessage) -> dict[int, RecalledMessage]:
-    """Returns document → span for the candidates of one message: the whole message, or the passage that matches."""
+def _spans_of(
+    candidates: Sequence[Candidate], remembered: RememberedMessage, *, matched_faded: bool
+) -> dict[int, RecalledMessage]:
+    """Returns document → span for the candidates of one message: the whole message, or the passage that matches, of
+    which less may be left."""
     message = candidates[0].message
     whole = recalled_message(message, remembered)
     passages = split_passages(remembered.text) if message.passages > 1 else []
     spans = {}
     for candidate in candidates:
         span = whole
-        if candidate.passage is not None and len(passages) == message.passages:  # every page was readable
-            span = recalled_passage(whole, remembered, passages[candidate.passage])
-        spans[candidate.document] = span.model_copy(update={"score": candidate.score})
+        if candidate.passage is not None and remembered.readable and 1 < len(passages) <= message.passages:
+            left = passage_left(candidate.passage, message.passages, len(passages))
+            span = recalled_passage(whole, remembered, passages[left])
+        spans[candidate.document] = span.model_copy(update={"score": candidate.score, "matched_faded": matched_faded})
     return spans

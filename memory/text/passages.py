@@ -57,6 +57,12 @@ def split_passages(text: str) -> list[Passage]:
     return [*passages, Passage(start, len(text))]
 
 
+def passage_left(passage: int, passages: int, left: int) -> int:
+    """Returns the number of the passage that is shown for one of a message that has faded. The message was indexed as
+    `passages` passages, and what is left of it has at most as many, `left`."""
+    return passage * left // passages
+
+
 def document_key(message_id: Key, passage: Key) -> Key:
     """Returns the document key of a passage: keys sort by message id, then by passage number."""
     return (message_id << PASSAGE_BITS) | passage

@@ -30,6 +30,10 @@ from .base import OPEN, Input, KnownTier, Moment, Tier, Value
 
 #: Start of a page's age: the later of the last message's time and arrival, or its time only.
 AgeFrom = Annotated[Literal["arrival", "message"], OPEN]
+#: What the search index keeps of words that have faded.
+IndexRule = Annotated[Literal["recognise", "faded"], OPEN]
+#: A faded word stays in the index if at most this many messages of the bank contain it, counted when a page fades.
+RARE_MESSAGES = 20
 LONGEST = timedelta(days=36_525)  # 100 years
 #: Pattern in the JSON schema; years, months and weeks are accepted as well.
 _ISO_PATTERN = r"^P(?=[0-9T])([0-9]{1,4}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,6}(\.[0-9]{1,6})?S)?)?$"
@@ -116,6 +120,14 @@ class Policy(Input):
         description="Start of the age of a page: 'arrival': the time of its last message, or the time at which the "
         "last of its messages was stored if that is later, so that imported history is sharp at first; 'message': the "
         "time of its last message, so that imported history has aged already.",
+    )
+    index: IndexRule = Field(
+        "recognise",
+        description="What the search index keeps of words that have faded: 'recognise': embeddings as they were made, "
+        f"and keyed hashes of the words that at most {RARE_MESSAGES} messages of the bank contain, so that a message "
+        "is found by them although its text shows a gap; 'faded': nothing; they leave the index, and embeddings are "
+        "made again from what is left. A change applies to pages as they age; `reindex` with `words` applies 'faded' "
+        "to all.",
     )
     paused_until: Moment | None = Field(
         None,

@@ -35,6 +35,22 @@ class DictionaryIndex:
         kept = {i: [Counter(dict(terms)) for terms in passages] for i, passages in counts.items()}
         after_commit(connection, lambda: self._update(bank_id, kept))
 
+    def fade(self, connection: Connection, bank_id: int, counts: TermCounts, most: int | None) -> None:
+        with self._lock:
+            held = dict(self._banks.get(bank_id, {}))
+        containing = Counter(term for passages in held.values() for term in {t for terms in passages for t in terms})
+        kept = {}
+        for message_id, passages in counts.items():
+            left = {term for terms in passages for term in terms}
+            stays = left | {term for term, number in containing.items() if most is None or number <= most}
+            before = [Counter({t: n for t, n in terms.items() if t in stays}) for terms in held.get(message_id, [])]
+            known = {term for terms in before for term in terms}
+            before += [Counter() for _ in passages[len(before) :]]
+            for terms, also in zip(before, passages, strict=False):
+                terms.update({t: n for t, n in also.items() if t not in known})
+            kept[message_id] = before
+        self.replace(connection, bank_id, kept)
+
     def remove(self, connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
         self.replace(connection, bank_id, {message_id: () for message_id in message_ids})
 
@@ -53,6 +69,15 @@ class DictionaryIndex:
         held = [terms for _, terms in self._documents(bank_id)]
         counts = {term: sum(term in passage for passage in held) for term in terms}
         return {term: count for term, count in counts.items() if count}
+
+    def terms_of(
+        self, connection: Connection, bank_id: int, message_ids: Collection[int], terms: Collection[str]
+    ) -> Mapping[int, Collection[str]]:
+        found: dict[int, set[str]] = {}
+        for document, counts in self._documents(bank_id):
+            if message_of(document) in message_ids and not counts.keys().isdisjoint(terms):
+                found.setdefault(message_of(document), set()).update(counts.keys() & set(terms))
+        return found
 
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
         held = [(message_of(document), counts) for document, counts in self._documents(bank_id) if counts]

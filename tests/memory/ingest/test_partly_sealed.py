@@ -55,6 +55,7 @@ def test_partly_sealed_message_is_exact_until_its_last_part_is_sealed(memory: Me
     assert message.text.endswith(WORDS * 90)  # the part on the fresh page is exact
     assert all(stop < len(message.text) - 90 * len(WORDS) for _, stop, _ in message.uncertain)
     assert memory.recall("ana", "delivery", fidelity="verbatim").spans == []
+    memory.set_policy("ana", {"index": "faded"})
     memory.age("ana", now=START + 400 * DAY)
     message = memory.message("ana", "long")
     assert message.tier == "micro"
@@ -76,7 +77,7 @@ def test_page_that_its_tier_does_not_hold_keeps_its_text_until_it_fades(memory: 
         for n, words in enumerate(texts)
     ]
     memory.store("ana", messages)
-    memory.set_policy("ana", {"fresh": "micro", "steps": [], "keep_text": "until:large"})
+    memory.set_policy("ana", {"fresh": "micro", "steps": [], "keep_text": "until:large", "index": "faded"})
     said = terms(" ".join([WORDS, *texts]))
     before = indexed_terms(database_url, said)
 

@@ -1,6 +1,7 @@
 """Ink that fades: what is left of a page that a tier does not hold, and what the memory says of it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -8,11 +9,13 @@ from pathlib import Path
 from sqlite3 import connect
 
 import pytest
+from support.operations.checks import check, examples
 from support.search_doubles import indexed_terms
 from support.texts import NAMES, RARE, chat
 
 from foxing.memory import Forgotten, InvalidInput, Memory, NewMessage, Policy, PolicyStep, RecalledMessage
 from foxing.memory.text.terms import terms
+from foxing.memory.values.policy import IndexRule
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")
 
@@ -66,12 +69,13 @@ def left(faded: Memory) -> dict[str, RecalledMessage]:
     return {span.message_id: span for span in faded.export("ana")}
 
 
-def age(memory: Memory, *tiers: str, keep_text: str = "fresh") -> dict[str, RecalledMessage]:
+def age(
+    memory: Memory, *tiers: str, keep_text: str = "fresh", index: IndexRule = "recognise"
+) -> dict[str, RecalledMessage]:
     """The messages after their page has moved to each tier in turn."""
     for tier in tiers:
-        memory.set_policy(
-            "ana", Policy(steps=(PolicyStep(after=DAY, tier=tier),), keep_text=keep_text, age_from="message")
-        )
+        steps = (PolicyStep(after=DAY, tier=tier),)
+        memory.set_policy("ana", Policy(steps=steps, keep_text=keep_text, age_from="message", index=index))
         assert memory.age("ana", now=START + 400 * DAY).unreadable == []
     return {span.message_id: span for span in memory.export("ana")}
 
@@ -119,8 +123,8 @@ def test_a_page_that_fades_is_shorter_and_uses_its_room(memory: Memory, faded: M
         faded.read_page("ana", after.id, "base")
 
 
-def test_faded_words_leave_the_index_and_the_others_stay_found(memory: Memory, database_path: Path) -> None:
-    left = age(memory, "micro")
+def test_faded_words_can_leave_the_index_and_the_others_stay_found(memory: Memory, database_path: Path) -> None:
+    left = age(memory, "micro", index="faded")
     held = {term for span in left.values() for term in terms(span.text)}
     sure = {term for span in left.values() if not span.uncertain for term in terms(span.text)}
     said = {term for text in TEXTS.values() for term in terms(text)}
@@ -130,6 +134,33 @@ def test_faded_words_leave_the_index_and_the_others_stay_found(memory: Memory, d
     named = {key for key, text in TEXTS.items() if "Guadalupe" in text}
     assert {key for key in named if not left[key].uncertain} <= found
     assert memory.recall("ana", "Guadalupe", fidelity="verbatim").spans == []
+
+
+def test_rare_words_that_have_faded_still_find_their_message(memory: Memory, database_path: Path) -> None:
+    left = age(memory, "micro")
+    said = {key: set(terms(text)) for key, text in TEXTS.items()}
+    containing = Counter(term for found in said.values() for term in found)
+    faded = {key: found - terms(left[key].text).keys() for key, found in said.items()}
+    rare = {key: {term for term in found if containing[term] <= 20} for key, found in faded.items()}
+    indexed = indexed_terms(database_path, set().union(*said.values()))
+    assert sum(map(len, rare.values())) > 50
+    assert all(found <= indexed[key] for key, found in rare.items() if found)
+
+
+def test_reindexing_keeps_what_the_index_recognises(memory: Memory, database_path: Path) -> None:
+    left = age(memory, "micro")
+    vocabulary = {term for text in TEXTS.values() for term in terms(text)}
+    before = indexed_terms(database_path, vocabulary)
+    assert examples(check(f"sqlite:///{database_path}")) == []
+    memory.reindex("ana", words=True)
+    assert indexed_terms(database_path, vocabulary) == before
+
+    memory.set_policy("ana", {"index": "faded"})
+    assert any("has other words" in example for example in examples(check(f"sqlite:///{database_path}")))
+    memory.reindex("ana", words=True)
+    assert examples(check(f"sqlite:///{database_path}")) == []
+    held = {term for span in left.values() for term in terms(span.text)}
+    assert set().union(*indexed_terms(database_path, vocabulary).values()) <= held
 
 
 def test_keepsakes_move_along(memory: Memory, database_path: Path) -> None:

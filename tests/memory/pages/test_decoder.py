@@ -239,6 +239,7 @@ def test_a_page_that_left_the_cache_is_not_decoded_under_the_write_lock(database
     text = "The delivery is late again and nobody in the office knows why. " * 300
     codec = HookedCodec()
     with Memory(database_url, codec=codec, clock=lambda: NOW, options=MemoryOptions(page_cache_bytes=0)) as memory:
+        memory.set_policy("ana", {"index": "faded"})
         memory.store("ana", [{"id": "long", "role": "tool", "content": text, "created_at": NOW - 10 * DAY}])
         memory.tick()
         memory.age("ana")
@@ -258,6 +259,7 @@ def test_terms_are_computed_again_if_a_page_ages_meanwhile(database_url: str) ->
     text = "The delivery is late again and nobody in the office knows why. " * 300
     codec = HookedCodec()
     with Memory(database_url, codec=codec, clock=lambda: NOW, options=MemoryOptions(page_cache_bytes=0)) as memory:
+        memory.set_policy("ana", {"index": "faded"})
         memory.store("ana", [{"id": "long", "role": "tool", "content": text, "created_at": NOW - 10 * DAY}])
         memory.tick()
         memory.age("ana")  # the first part has no text any more, so sealing decodes it

@@ -1,16 +1,16 @@
 """Gaps: what has faded reads as one mark, and is neither a word nor an uncertain character."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.faded_codec import FadedCodec
 from support.hooked_codec import HookedCodec
 from support.search_doubles import indexed_terms
 
-from foxing.encoder import UNREADABLE, Reading, VisionTokens
+from foxing.encoder import UNREADABLE, Reading
 from foxing.memory import Memory
 from foxing.memory.lifecycle.retypeset import message_part
 from foxing.memory.pages.content import PageState
@@ -28,32 +28,9 @@ CHINESE = "会议室还是三楼的蓝色房间"
 VOCABULARY = {*terms(TEXT), *terms(CHINESE), *terms("hy gea dation ⋯")}
 
 
-class FadedCodec(HookedCodec):
-    """Reads gaps, of which it is nowhere sure, in place of `faded`."""
-
-    def __init__(self, *faded: str) -> None:
-        super().__init__(alter=self._fade)
-        self.faded = faded
-
-    def _fade(self, tokens: VisionTokens, reading: Reading) -> Reading:
-        cells, confidence = reading.cells.copy(), reading.confidence.copy()
-        flat, row = cells.reshape(-1), cells.tobytes()
-        for text in self.faded:
-            place = row.find(cells_of(text))
-            assert place >= 0
-            here = slice(place // 4, place // 4 + len(cells_of(text)) // 4)
-            flat[here], confidence.reshape(-1)[here] = ord(GAP_MARK), 0
-        return replace(reading, cells=cells, confidence=confidence)
-
-
-def cells_of(text: str) -> bytes:
-    wide = [[point, 1] if point > 0x2E80 else [point] for point in code_points(text).tolist()]
-    return np.array([cell for cells in wide for cell in cells], dtype=np.uint32).tobytes()
-
-
 def read(url: str, codec: HookedCodec, text: str = TEXT) -> Memory:
     memory = Memory(url, codec=codec, clock=lambda: NOW)
-    memory.set_policy("ana", {"keep_text": "until:large"})
+    memory.set_policy("ana", {"keep_text": "until:large", "index": "faded"})
     memory.store("ana", [{"id": "m", "role": "user", "content": text, "created_at": NOW}])
     memory.seal("ana")
     return memory

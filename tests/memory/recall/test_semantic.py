@@ -36,6 +36,7 @@ TALK = {
     "회의": "다음 주 회의는 화요일 오후로 옮겼습니다.",
 }
 
+TO_MICRO = {"steps": [{"after": "P8D", "tier": "micro"}], "age_from": "message"}
 CHAT = chat(120, NOW - 2 * DAY)
 
 
@@ -305,11 +306,26 @@ def test_embedding_new_messages_leaves_the_codes_in_memory_valid(database_url: s
         assert first(memory, "expresses") == "train"
 
 
-def test_embeddings_hold_what_is_left_of_a_page(database_url: str) -> None:
+@pytest.mark.parametrize("embedder", [HashingEmbedder(), "none"])
+def test_embeddings_stay_as_they_were_made(database_url: str, embedder: str | Embedder) -> None:
+    with opened(database_url, HashingEmbedder()) as memory:
+        memory.store("ana", CHAT)
+    before = codes(database_url)
+    with opened(database_url, embedder) as memory:
+        memory.set_policy("ana", TO_MICRO)
+        memory.seal("ana")
+        memory.age("ana", now=NOW + 30 * DAY)
+        assert sum(bool(span.gaps) for span in memory.export("ana")) > 50
+        assert codes(database_url) == before
+        memory.undo("ana")
+        assert codes(database_url) == before
+
+
+def test_embeddings_can_hold_what_is_left_of_a_page(database_url: str) -> None:
     with opened(database_url, HashingEmbedder()) as memory:
         memory.store("ana", CHAT)
         before = codes(database_url)
-        memory.set_policy("ana", {"steps": [{"after": "P8D", "tier": "micro"}], "age_from": "message"})
+        memory.set_policy("ana", {**TO_MICRO, "index": "faded"})
         memory.seal("ana")
         assert codes(database_url) == before
         memory.age("ana", now=NOW + 30 * DAY)
@@ -326,7 +342,7 @@ def test_without_the_embedder_codes_of_what_fades_go(database_url: str) -> None:
     with opened(database_url, HashingEmbedder()) as memory:
         memory.store("ana", CHAT)
     with opened(database_url, "none") as memory:
-        memory.set_policy("ana", {"steps": [{"after": "P8D", "tier": "micro"}], "age_from": "message"})
+        memory.set_policy("ana", {**TO_MICRO, "index": "faded"})
         memory.seal("ana")
         memory.age("ana", now=NOW + 30 * DAY)
         whole = {key for key in codes(database_url) if not memory.message("ana", key).gaps}
