@@ -50,7 +50,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Label:
-    """A fact, negation, answer or question that a person found at a place in a message."""
+    """A fact, negation, answer or question that a reader found at a place in a message."""
 
     #: File of `eval` without its suffix, such as “en_irc”.
     source: str
