@@ -123,7 +123,7 @@ def _dated(messages: Sequence[Message]) -> list[Message]:
 
 
 def _questions(labels: Sequence[Label], messages: Sequence[Message]) -> list[Question]:
-    """Questions that were written for this benchmark. Their evidence is every message that has all of the answer's spans."""
+    """Written questions. Their evidence is every message that has all of the answer's spans."""
     questions = []
     for label in labels:
         if is_asked(label):
