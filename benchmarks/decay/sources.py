@@ -123,11 +123,12 @@ def _dated(messages: Sequence[Message]) -> list[Message]:
 
 
 def _questions(labels: Sequence[Label], messages: Sequence[Message]) -> list[Question]:
-    """Written questions. Their evidence is every message that has all of the answer's spans."""
+    """Written questions. Their evidence is every message of the document that has all of the answer's spans."""
     questions = []
     for label in labels:
         if is_asked(label):
             parts = [span.text for span in label.spans]
-            evidence = frozenset(message.id for message in messages if all(part in message.text for part in parts))
+            dialogue = [message for message in messages if message.thread == label.document]
+            evidence = frozenset(message.id for message in dialogue if all(part in message.text for part in parts))
             questions.append(Question(label.question, " ".join(parts), evidence, repeated=True))
     return questions

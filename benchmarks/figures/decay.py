@@ -43,13 +43,15 @@ def decay_table(figures: Figures) -> str:
         *("memory", "days", *(f"whole, {budget:,}" for budget in budgets)),
         *(f"found, {budget:,}" for budget in budgets),
         *("relative times", "negations with their scope", "invented words", "bits per character", "text tokens left"),
+        "questions",
     )
     lines = []
     for memory in dict.fromkeys(row.memory for row in rows):
         for ages, row in _merged([row for row in rows if row.memory == memory]):
             answers = [_share(kept.get(str(budget))) for kept in (row.whole, row.found) for budget in budgets]
             facts = (_share(row.kept(RELATIVE_TIME)), _share(row.negations[1]), f"{row.invented}")
-            lines.append([_MEMORIES.get(memory, memory), ages, *answers, *facts, _bits(row), f"{row.tokens_left:.0%}"])
+            shown = [*answers, *facts, _bits(row), f"{row.tokens_left:.0%}", f"{row.questions}"]
+            lines.append([_MEMORIES.get(memory, memory), ages, *shown])
     return markdown_table(head, lines)
 
 

@@ -104,7 +104,7 @@ def test_answers_by_age_have_tables() -> None:
     assert figures.outdated == []
     _, _, *ages = TABLES["decay"].make(figures).splitlines()
     assert [line.split(" | ")[1] for line in ages] == ["30, 180", "365", "30"]
-    assert ages[0].endswith("| 0.250 | 0.750 | 0.250 | 0.750 | – | 0.500 | 0 | 2.00 | 50% |")
+    assert ages[0].endswith("| 0.250 | 0.750 | 0.250 | 0.750 | – | 0.500 | 0 | 2.00 | 50% | 4 |")
     assert ages[2].startswith("| mem0 without a model, full text | 30 | 0.250 | 0.750 | – | – |")
     _, _, *by_tier = TABLES["decay-tiers"].make(figures).splitlines()
     assert [line.split(" | ")[0] for line in by_tier] == ["| `small`", "| `micro`"]
