@@ -67,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--questions", type=at_least(1), metavar="N", help="Maximum number of questions per conversation."
     )
+    parser.add_argument(
+        "--conversations", type=at_least(1), metavar="N", help="Maximum number of conversations of LoCoMo."
+    )
     parser.add_argument("--no-references", action="store_true", help="Leave out the other ways of forgetting.")
     add_json_option(parser)
     return parser
@@ -77,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         names = options.source or (labelled_sources(options.data) if options.tier else SOURCES)
-        sources = read_sources(names, options.data, options.questions)
+        sources = read_sources(names, options.data, options.questions, options.conversations)
         with progress_bar("measuring") as progress:
             if options.tier:
                 opened: Callable[[], DatedMemory] = partial(FoxingAtTier, options.tier)

@@ -32,10 +32,12 @@ class Source:
     labels: Sequence[Label]
 
 
-def read_sources(names: Sequence[str], data: Path, most_questions: int | None = None) -> list[Source]:
+def read_sources(
+    names: Sequence[str], data: Path, most_questions: int | None = None, most_conversations: int | None = None
+) -> list[Source]:
     """Returns the sources of `names`: `LOCOMO_NAME`, `DEMO`, `AGENTS`, or files of `data`/eval without suffix.
-    `most_questions`: of a conversation, evenly spread. Raises `InvalidInput`, and `DataDifferError` if the data are
-    not those that were labelled."""
+    `most_questions`: of a conversation, evenly spread. `most_conversations`: of a source, the first. Raises
+    `InvalidInput`, and `DataDifferError` if the data are not those that were labelled."""
     labels = [label for name in group_names() for label in read_group(name, data).labels]
     sources = [_source(name, labels, data) for name in names]
     return [
@@ -43,7 +45,7 @@ def read_sources(names: Sequence[str], data: Path, most_questions: int | None = 
             source.name,
             [
                 Conversation(each.name, each.messages, _spread(each.questions, most_questions))
-                for each in source.conversations
+                for each in source.conversations[:most_conversations]
             ],
             source.labels,
         )
