@@ -1,4 +1,4 @@
-"""Measures the disk usage of a bank by tier: bits per character of the vacuumed SQLite file, without embeddings.
+"""Measures the disk usage of a bank by tier: bits per character of the vacuumed SQLite file.
 
 python -m benchmarks.disk_usage --locomo locomo_dev.json.gz --texts chat=en_irc.jsonl.gz ko=ko_nsmc.jsonl.gz --json
 """
@@ -17,6 +17,7 @@ from benchmarks.locomo import read_locomo
 from foxing.encoder.bench import named_file
 from foxing.encoder.bench.documents import entries, read_messages
 from foxing.memory import Memory
+from foxing.memory.index.model_source import NONE
 from foxing.memory.options import MemoryOptions
 from foxing.memory.values.policy import Policy, PolicyStep
 from foxing.renderer import FoxingError
@@ -38,6 +39,7 @@ class DiskUsageRow:
     tokens: float
     text: float
     index: float
+    embeddings: float
     keepsakes: float
     metadata: float
     #: The whole file.
@@ -46,9 +48,11 @@ class DiskUsageRow:
     beyond_empty: float
 
 
-def measure(group: str, banks: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[DiskUsageRow]:
+def measure(
+    group: str, banks: Mapping[str, Sequence[Mapping[str, Any]]], embedder: str = NONE
+) -> Iterator[DiskUsageRow]:
     """Yields a row for the fresh tier and each tier below it. `banks`: name → messages as `Memory.store` takes them."""
-    options = MemoryOptions(embedder="none")
+    options = MemoryOptions(embedder=embedder)
     with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder:
         path = Path(folder) / "bank.db"
         with Memory(path, options=options):
@@ -77,7 +81,7 @@ def _age(memory: Memory, banks: Mapping[str, object], tier: str) -> None:
 def _row(group: str, tier: str, counts: tuple[int, int], parts: FileParts, empty: int) -> DiskUsageRow:
     messages, characters = counts
     bits = {name: size * 8 / characters for name, size in asdict(parts).items()}
-    names = ("tokens", "text", "index", "keepsakes", "metadata", "total")
+    names = ("tokens", "text", "index", "embeddings", "keepsakes", "metadata", "total")
     beyond = bits["total"] - empty * 8 / characters
     return DiskUsageRow(group, tier, messages, characters, **{name: bits[name] for name in names}, beyond_empty=beyond)
 
@@ -104,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--messages", type=at_least(1), default=5_000, help="Maximum number of messages per file (default: 5000)."
     )
+    parser.add_argument("--embedder", default=NONE, metavar="NAME", help="Embedder of the messages (default: none).")
     add_json_option(parser)
     return parser
 
@@ -126,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _measure_all(options: argparse.Namespace, rows: list[DiskUsageRow], progress: Advance) -> None:
     groups = list(_banks(options))
     for name, banks in groups:
-        for row in measure(name, banks):
+        for row in measure(name, banks, options.embedder):
             rows.append(row)
             progress(len(rows), len(groups) * len(TIERS))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _INDEX = ("posting_segments", "recent_postings")
-_EMBEDDINGS = ("embeddings", "embedders")
+_EMBEDDINGS = ("embeddings", "embedding_segments", "embedders")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from benchmarks.command_line import Advance
 from foxing.memory import Forgotten, Memory
@@ -23,6 +23,7 @@ from foxing.memory.index.packed_index import PackedIndex
 from foxing.memory.index.postings import Postings
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.packed_codes import unpack_codes
 from foxing.memory.storage.repositories import banks, messages, pages, postings
 from foxing.memory.text.passages import message_of, split_passages
 from foxing.memory.text.terms import terms
@@ -163,8 +164,10 @@ class _LongBank:
         self.left["postings"] += int(np.isin(np.concatenate([*packed, np.array(recent, np.int64)]), list(ids)).sum())
         counted = [term for word in words for term in terms(word)]
         self.left["words"] += len(PackedIndex().document_frequencies(connection, bank_id, counted))
-        vectors = select(func.count()).where(schema.embeddings.c.message_id.in_(ids))
-        self.left["vectors"] += connection.execute(vectors).scalar_one()
+        query = select(schema.embedding_segments.c.codes).where(schema.embedding_segments.c.bank_id == bank_id)
+        coded = {i for data in connection.execute(query).scalars() for i in unpack_codes(data)}
+        coded |= set(connection.execute(select(schema.embeddings.c.message_id)).scalars())
+        self.left["vectors"] += len(coded.intersection(ids))
 
 
 class _Asking:

@@ -16,7 +16,7 @@ from foxing.memory.pages.indexing import Reindexer, is_as_said, keeps_faded_word
 from foxing.memory.pages.message_parts import RememberedMessage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import embeddings, integrity, messages, postings, schedule
-from foxing.memory.storage.repositories.integrity import CodeRow
+from foxing.memory.storage.repositories.integrity import CodeRow, CodeSegment
 from foxing.memory.storage.repositories.messages import Message
 
 from .finding import Finding, Repair, in_bank
@@ -70,23 +70,52 @@ class IndexChecks:
             )
 
     def codes(self, survey: BankSurvey) -> Iterator[Finding]:
-        """Finds embeddings of the wrong size, or of messages that do not exist. The scheduler embeds these again."""
+        """Finds embeddings that are damaged, of the wrong size, or of messages that do not exist. The scheduler embeds
+        these again."""
         bank_id, after = survey.bank_id, 0
         while True:
             with self._database.read() as connection:
                 found = integrity.codes_after(connection, bank_id, after, 2048)
-                of = messages.by_ids(connection, bank_id, survey.visible(row.message_id for row in found))
-                wrong = survey.missing(connection, (row.message_id for row in found))
+                findings = self._wrong_codes(connection, survey, found)
+            yield from findings
             if not found:
-                return
+                break
             after = found[-1].message_id
-            wrong += [row.message_id for row in found if row.message_id in of and _has_wrong_size(row, of)]
-            if wrong:
-                yield Finding(
-                    f"{len(wrong)} embeddings of bank {survey.bank} have the wrong size, or are of messages that do "
-                    "not exist; run foxing reindex",
-                    in_bank(self._database, bank_id, partial(_embed_again, bank_id=bank_id, ids=wrong)),
-                )
+        with self._database.read() as connection:
+            findings = []
+            for segment in integrity.code_segments(connection, bank_id):
+                if segment.codes is not None and _is_of_messages(segment, segment.codes):
+                    findings += self._wrong_codes(connection, survey, segment.codes)
+                else:
+                    findings.append(self._unreadable_codes(survey, segment))
+        yield from findings
+
+    def _unreadable_codes(self, survey: BankSurvey, segment: CodeSegment) -> Finding:
+        return Finding(
+            f"embeddings of messages {segment.first_message} to {segment.last_message} of bank {survey.bank} cannot be "
+            "read; run foxing db check --repair",
+            in_bank(
+                self._database,
+                survey.bank_id,
+                partial(_delete_codes, bank_id=survey.bank_id, segment_id=segment.id),
+            ),
+        )
+
+    def _wrong_codes(self, connection: Connection, survey: BankSurvey, found: Sequence[CodeRow]) -> list[Finding]:
+        """Returns a finding if some of the codes have the wrong size, or are of messages that do not exist."""
+        bank_id = survey.bank_id
+        of = messages.by_ids(connection, bank_id, survey.visible(row.message_id for row in found))
+        wrong = survey.missing(connection, (row.message_id for row in found))
+        wrong += [row.message_id for row in found if row.message_id in of and _has_wrong_size(row, of)]
+        if not wrong:
+            return []
+        return [
+            Finding(
+                f"{len(wrong)} embeddings of bank {survey.bank} have the wrong size, or are of messages that do "
+                "not exist; run foxing reindex",
+                in_bank(self._database, bank_id, partial(_embed_again, bank_id=bank_id, ids=wrong)),
+            )
+        ]
 
     def read(self, survey: BankSurvey, ids: Sequence[int]) -> Read:
         """Returns the messages of `ids` that can be read. Decodes pages where necessary."""
@@ -154,6 +183,17 @@ class IndexChecks:
             return not self._embedder.reindex(bank, words=True).skipped
         except EmbedderError:  # the words come first
             return True
+
+
+def _is_of_messages(segment: CodeSegment, codes: Sequence[CodeRow]) -> bool:
+    """True if packed codes are of the messages that their segment names."""
+    ids = [row.message_id for row in codes]
+    return [len(ids), *ids[:1], *ids[-1:]] == [segment.messages, segment.first_message, segment.last_message]
+
+
+def _delete_codes(connection: Connection, bank_id: int, segment_id: int) -> None:
+    integrity.delete_code_segment(connection, bank_id, segment_id)
+    schedule.bring_forward(connection, bank_id, "embed")
 
 
 def _embed_again(connection: Connection, bank_id: int, ids: Sequence[int]) -> None:

@@ -102,6 +102,7 @@ class MessageVectors:
         if codes is not None:
             embedder = embeddings.embedder_id(connection, codes.embedder, codes.dimensions)
             embeddings.replace(connection, bank_id, embedder, codes.by_id(ids))
+            embeddings.pack(connection, bank_id, at_least=embeddings.SEGMENT)
             return
         embeddings.remove(connection, bank_id, ids)
         if ids and self.source.enabled:

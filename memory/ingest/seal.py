@@ -16,7 +16,7 @@ from foxing.memory.pages.indexing import Reindexer
 from foxing.memory.pages.page_writer import DiscardTimes, PageWriter, WriteRules
 from foxing.memory.pages.ready_page import PageChange, ReadyPage
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages, open_messages, trash
+from foxing.memory.storage.repositories import banks, embeddings, messages, open_messages, trash
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.pages import PageContent, PageRow, unsaved_id
 from foxing.memory.telemetry import Value, bank_operation, operation
@@ -155,6 +155,7 @@ class Sealer:
             self.writer.write(connection, bank.id, changes, terms, rules)
             open_messages.mark_sealed(connection, parts)
             self.reindexer.index.compact(connection, bank.id)
+            embeddings.pack(connection, bank.id)
         written = [page for change in changes for page in change.after]
         for page in written:
             if page.state is not None:

@@ -254,7 +254,7 @@ embedders = Table(
     UniqueConstraint("name", "dimensions"),
 )
 
-#: Embedding of each message as a code of at most 96 bytes per passage; empty if no text is left to embed.
+#: Embeddings of new messages, each as a code of at most 96 bytes per passage; empty if there is no text to embed.
 embeddings = Table(
     "embeddings",
     metadata,
@@ -263,6 +263,21 @@ embeddings = Table(
     Column("embedder_id", ForeignKey("embedders.id"), nullable=False),
     Column("code", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+#: Embeddings of many messages, packed when a page is sealed; see `packed_codes`.
+embedding_segments = Table(
+    "embedding_segments",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("bank_id", ForeignKey("banks.id"), nullable=False, index=True),
+    Column("embedder_id", ForeignKey("embedders.id"), nullable=False),
+    #: Lowest and highest message id.
+    Column("first_message", BigInteger, nullable=False),
+    Column("last_message", BigInteger, nullable=False),
+    #: Number of messages.
+    Column("messages", Integer, nullable=False),
+    Column("codes", LargeBinary, nullable=False),
 )
 
 #: Decaying count of recalls of each message; see `repositories.recall_weights`.

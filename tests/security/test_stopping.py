@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.databases import execute
+from support.databases import count_embeddings
 from support.hooked_codec import HookedCodec
 from support.search_doubles import HashingEmbedder
 from support.service import check_problem
@@ -112,7 +112,7 @@ def test_embedding_ends_after_the_batch_in_progress(database_url: str, monkeypat
         memory.jobs.fill(LATER)
         done = list(iter(lambda: memory.jobs.work(LATER, stopping=lambda: True), None))
         assert [result.kind for result in done] == ["seal"]  # nothing fills a page
-        assert embedded(database_url) == 1
+        assert count_embeddings(database_url) == 1
         app = create_app(load_settings({"ageing_enabled": False}), memory)
         reached = threading.Event()
         embed_documents = embedder.embed_documents
@@ -127,15 +127,9 @@ def test_embedding_ends_after_the_batch_in_progress(database_url: str, monkeypat
             message = {"messages": [{"role": "user", "content": "Another note"}]}
             assert httpx.post(f"{server.url}/v1/banks/ana/messages", json=message).is_success
             assert reached.wait(60)
-        assert embedded(database_url) == 2
+        assert count_embeddings(database_url) == 2
         assert memory.tick().failed_banks == {}
-        assert embedded(database_url) == PAGES + 1
-
-
-def embedded(database_url: str) -> int:
-    """How many messages have an embedding."""
-    [(number,)] = execute(database_url, "SELECT count(*) FROM embeddings")
-    return int(number)
+        assert count_embeddings(database_url) == PAGES + 1
 
 
 @pytest.mark.slow

@@ -29,6 +29,13 @@ ROOM_BYTES = 2 << 30
 KEPT = {"secrets"}
 
 
+def count_embeddings(database: str) -> int:
+    """Number of messages of a database that have an embedding, packed or not."""
+    packed = "SELECT coalesce(sum(messages), 0) FROM embedding_segments"
+    [(number,)] = execute(database, f"SELECT (SELECT count(*) FROM embeddings) + ({packed})")
+    return int(number)
+
+
 class PostgresServer:
     """A running server, a migrated database that new ones are copied from, and those that are free again."""
 

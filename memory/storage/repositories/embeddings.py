@@ -1,19 +1,27 @@
-"""Embedding codes of messages, one for each message, from one embedder."""
+"""Embedding codes of messages, one for each message, from one embedder.
+
+The code of a new message is a row. Rows are packed into segments when a page is sealed.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import insert_into
+from foxing.memory.storage.packed_codes import CodesDamaged, pack_codes, unpack_codes
 
 from . import messages
 
 _c = schema.embeddings.c
+_s = schema.embedding_segments.c
 _EXAMINED = 1_000  # messages examined together for missing codes
 
 ROW_BYTES = 12  # of a row without its code
+SEGMENT_ROW_BYTES = 24  # of a segment without its codes
+MAX_ID = (1 << 63) - 1
+SEGMENT = 512  # messages of a full segment, which is rewritten when one of them is erased
 
 
 class StoredCode(NamedTuple):
@@ -57,8 +65,7 @@ def replace(connection: Connection, bank_id: int, embedder: int, codes: Mapping[
     codes = _changed(connection, bank_id, embedder, codes)
     if not codes:
         return
-    newest = connection.execute(select(func.max(_c.message_id)).where(_c.bank_id == bank_id)).scalar_one()
-    if newest is None or min(codes) > newest:
+    if min(codes) > _newest(connection, _c.bank_id == bank_id, _s.bank_id == bank_id):
         add(connection, bank_id, embedder, codes)
         return
     remove(connection, bank_id, codes)
@@ -67,9 +74,44 @@ def replace(connection: Connection, bank_id: int, embedder: int, codes: Mapping[
 
 def _changed(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int, bytes]) -> dict[int, bytes]:
     """Returns the codes that differ from the stored ones."""
-    query = select(_c.message_id, _c.code).where(_c.bank_id == bank_id, _c.embedder_id == embedder)
-    stored = {i: code for i, code in connection.execute(query.where(columns.among(_c.message_id, list(codes))))}
+    stored = _codes(connection, bank_id, embedder, min(codes, default=0), max(codes, default=0))
     return {i: code for i, code in codes.items() if stored.get(i) != code}
+
+
+def pack(connection: Connection, bank_id: int, at_least: int = 1) -> None:
+    """Packs the codes of new messages into segments, if there are `at_least` many. The bank must be locked."""
+    of_bank = _c.bank_id == bank_id
+    if connection.execute(select(func.count()).where(of_bank)).scalar_one() < max(1, at_least):
+        return
+    by_embedder: dict[int, dict[int, bytes]] = {}
+    for message_id, embedder, code in connection.execute(select(_c.message_id, _c.embedder_id, _c.code).where(of_bank)):
+        by_embedder.setdefault(embedder, {})[message_id] = code
+    for embedder, codes in by_embedder.items():
+        last = select(_s.id, _s.messages, _s.codes).where(_s.bank_id == bank_id, _s.embedder_id == embedder)
+        opened = connection.execute(last.order_by(_s.id.desc()).limit(1)).first()
+        if opened is not None and opened.messages < SEGMENT:
+            codes |= _unpacked(opened.codes)
+            connection.execute(schema.embedding_segments.delete().where(_s.id == opened.id))
+        _insert_segments(connection, bank_id, embedder, codes)
+    connection.execute(schema.embeddings.delete().where(of_bank))
+
+
+def _insert_segments(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int, bytes]) -> None:
+    """Inserts segments of at most `SEGMENT` messages."""
+    ids = sorted(codes)
+    for start in range(0, len(ids), SEGMENT):
+        part = {i: codes[i] for i in ids[start : start + SEGMENT]}
+        values = {"bank_id": bank_id, "embedder_id": embedder, **_segment_values(part)}
+        connection.execute(schema.embedding_segments.insert(), values)
+
+
+def _segment_values(codes: Mapping[int, bytes]) -> dict[str, int | bytes]:
+    return {
+        "first_message": min(codes),
+        "last_message": max(codes),
+        "messages": len(codes),
+        "codes": pack_codes(codes),
+    }
 
 
 def remove(connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
@@ -78,6 +120,17 @@ def remove(connection: Connection, bank_id: int, message_ids: Collection[int]) -
         return
     of_messages = columns.among(_c.message_id, list(message_ids))
     connection.execute(schema.embeddings.delete().where(_c.bank_id == bank_id, of_messages))
+    gone = set(message_ids)
+    near = (_s.bank_id == bank_id, _s.first_message <= max(gone), _s.last_message >= min(gone))
+    for segment_id in connection.execute(select(_s.id).where(*near)).scalars().all():
+        codes = _unpacked(connection.execute(select(_s.codes).where(_s.id == segment_id)).scalar_one())
+        left = {i: code for i, code in codes.items() if i not in gone}
+        if not left:  # or damaged: nothing of a message that is erased may stay
+            connection.execute(schema.embedding_segments.delete().where(_s.id == segment_id))
+        elif len(left) < len(codes):
+            connection.execute(
+                schema.embedding_segments.update().where(_s.id == segment_id).values(**_segment_values(left))
+            )
     version = schema.banks.c.embeddings_version
     connection.execute(schema.banks.update().where(schema.banks.c.id == bank_id).values(embeddings_version=version + 1))
 
@@ -100,31 +153,55 @@ def version(connection: Connection, bank_id: int, name: str, dimensions: int) ->
 
 
 def codes_after(connection: Connection, bank_id: int, embedder: int, message_id: int) -> list[StoredCode]:
-    """Returns the codes of messages with higher ids, by id, without empty ones."""
-    query = (
-        select(_c.message_id, _c.code)
-        .where(_c.bank_id == bank_id, _c.message_id > message_id, _c.embedder_id == embedder)
-        .order_by(_c.message_id)
-    )
-    return [StoredCode(i, code) for i, code in connection.execute(query) if code]
+    """Returns the codes of messages with higher ids, by id, without empty ones. Raises `CodesDamaged`."""
+    codes = _codes(connection, bank_id, embedder, message_id + 1)
+    return [StoredCode(i, codes[i]) for i in sorted(codes) if codes[i]]
+
+
+def _codes(
+    connection: Connection, bank_id: int, embedder: int | None, first: int, last: int = MAX_ID
+) -> dict[int, bytes]:
+    """Returns message id → code of an embedder, for messages from `first` to `last`. Raises `CodesDamaged`."""
+    rows = (_c.bank_id == bank_id, _c.embedder_id == embedder, _c.message_id.between(first, last))
+    found = {i: code for i, code in connection.execute(select(_c.message_id, _c.code).where(*rows))}
+    near = (_s.bank_id == bank_id, _s.embedder_id == embedder, _s.first_message <= last, _s.last_message >= first)
+    for packed in connection.execute(select(_s.codes).where(*near)).scalars():
+        found |= {i: code for i, code in unpack_codes(packed).items() if first <= i <= last}
+    return found
+
+
+def _unpacked(packed: bytes) -> dict[int, bytes]:
+    """Returns message id → code, empty if the codes are damaged; their messages are then embedded again."""
+    try:
+        return unpack_codes(packed)
+    except CodesDamaged:
+        return {}
 
 
 def has_codes(connection: Connection, bank_id: int, name: str, dimensions: int) -> bool:
-    """True if a message of a bank has a non-empty code of the embedder of that name."""
+    """True if a message of a bank has a non-empty code of the embedder of that name, or a packed one."""
     embedder = _embedder(name, dimensions).scalar_subquery()
-    query = select(_c.message_id).where(_c.bank_id == bank_id, _c.embedder_id == embedder, func.length(_c.code) > 0)
-    return connection.execute(query.limit(1)).first() is not None
+    rows = select(_c.message_id).where(_c.bank_id == bank_id, _c.embedder_id == embedder, func.length(_c.code) > 0)
+    segments = select(_s.id).where(_s.bank_id == bank_id, _s.embedder_id == embedder)
+    return any(connection.execute(query.limit(1)).first() is not None for query in (rows, segments))
 
 
 def has_any(connection: Connection, bank_id: int) -> bool:
     """True if a message of a bank has a code of any embedder."""
-    return connection.execute(select(_c.message_id).where(_c.bank_id == bank_id).limit(1)).first() is not None
+    queries = select(_c.message_id).where(_c.bank_id == bank_id), select(_s.id).where(_s.bank_id == bank_id)
+    return any(connection.execute(query.limit(1)).first() is not None for query in queries)
 
 
 def newest(connection: Connection, bank_id: int, embedder: int | None) -> int:
     """Returns the highest id of a message of a bank with a code of the embedder; 0 if there is none."""
-    query = select(_c.message_id).where(_c.bank_id == bank_id, _c.embedder_id == embedder)
-    return int(connection.execute(query.order_by(_c.message_id.desc()).limit(1)).scalar() or 0)
+    rows, segments = (and_(t.bank_id == bank_id, t.embedder_id == embedder) for t in (_c, _s))
+    return _newest(connection, rows, segments)
+
+
+def _newest(connection: Connection, rows: ColumnElement[bool], segments: ColumnElement[bool]) -> int:
+    """Returns the highest id of a message with a code; 0 if there is none."""
+    queries = select(func.max(_c.message_id)).where(rows), select(func.max(_s.last_message)).where(segments)
+    return max(int(connection.execute(query).scalar() or 0) for query in queries)
 
 
 def pending(connection: Connection, bank_id: int, embedder: int | None, after: int, limit: int) -> list[int]:
@@ -134,9 +211,7 @@ def pending(connection: Connection, bank_id: int, embedder: int | None, after: i
         return []
     result: list[int] = []
     while len(result) < limit and (ids := messages.ids_after(connection, bank_id, after, _EXAMINED)):
-        of_embedder = (_c.bank_id == bank_id, _c.embedder_id == (embedder or 0))
-        between = (_c.message_id >= ids[0], _c.message_id <= ids[-1])
-        coded = set(connection.execute(select(_c.message_id).where(*of_embedder, *between)).scalars())
+        coded = _codes(connection, bank_id, embedder, ids[0], ids[-1])
         result += [i for i in ids if i not in coded]
         after = ids[-1]
     return result[:limit]
@@ -144,11 +219,16 @@ def pending(connection: Connection, bank_id: int, embedder: int | None, after: i
 
 def count_pending(connection: Connection, bank_id: int, embedder: int | None) -> int:
     """Returns the number of messages without a code of the embedder."""
-    coded = select(func.count()).where(_c.bank_id == bank_id, _c.embedder_id == (embedder or 0))
-    return messages.count(connection, bank_id) - int(connection.execute(coded).scalar_one())
+    rows = select(func.count()).where(_c.bank_id == bank_id, _c.embedder_id == (embedder or 0))
+    segments = select(func.coalesce(func.sum(_s.messages), 0))
+    segments = segments.where(_s.bank_id == bank_id, _s.embedder_id == (embedder or 0))
+    coded = sum(int(connection.execute(query).scalar_one()) for query in (rows, segments))
+    return messages.count(connection, bank_id) - coded
 
 
 def total_bytes(connection: Connection, bank_id: int) -> int:
     """Returns the size of the codes of a bank with their rows, in bytes."""
-    size = func.coalesce(func.sum(func.length(_c.code) + ROW_BYTES), 0)
-    return int(connection.execute(select(size).where(_c.bank_id == bank_id)).scalar_one())
+    rows = select(func.coalesce(func.sum(func.length(_c.code) + ROW_BYTES), 0)).where(_c.bank_id == bank_id)
+    segments = select(func.coalesce(func.sum(func.length(_s.codes) + SEGMENT_ROW_BYTES), 0))
+    queries = rows, segments.where(_s.bank_id == bank_id)
+    return sum(int(connection.execute(query).scalar_one()) for query in queries)

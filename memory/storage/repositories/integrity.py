@@ -1,12 +1,14 @@
 """Integrity checks: rows that contradict others, and their repair."""
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, FromClause, Table, func, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.manifest import ManifestDamaged, PageManifest
+from foxing.memory.storage.packed_codes import CodesDamaged, unpack_codes
 
 from .blobs import contents as blobs
 from .sealed import ranges
@@ -49,6 +51,7 @@ _EXPENDABLE = frozenset(
         "recent_postings",
         "posting_segments",
         "embeddings",
+        "embedding_segments",
         "recall_weights",
         "message_ranges",
         "schedule",
@@ -264,7 +267,7 @@ class CodeRow(NamedTuple):
 
 
 def codes_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[CodeRow]:
-    """Returns the codes of up to `limit` messages of a bank with higher ids."""
+    """Returns the codes of up to `limit` messages of a bank with higher ids, without packed ones."""
     e, by = schema.embeddings.c, schema.embedders.c
     query = (
         select(e.message_id, by.dimensions, func.length(e.code))
@@ -274,3 +277,37 @@ def codes_after(connection: Connection, bank_id: int, message_id: int, limit: in
         .limit(limit)
     )
     return [CodeRow(*row) for row in connection.execute(query)]
+
+
+class CodeSegment(NamedTuple):
+    """Packed codes of messages."""
+
+    id: int
+    first_message: int
+    last_message: int
+    #: number of messages
+    messages: int
+    #: None if they cannot be unpacked
+    codes: Sequence[CodeRow] | None
+
+
+def code_segments(connection: Connection, bank_id: int) -> Iterator[CodeSegment]:
+    """Yields the packed codes of a bank."""
+    s, by = schema.embedding_segments.c, schema.embedders.c
+    ids = connection.execute(select(s.id).where(s.bank_id == bank_id).order_by(s.id)).scalars().all()
+    query = select(s.id, s.first_message, s.last_message, s.messages, by.dimensions, s.codes)
+    query = query.join_from(schema.embedding_segments, schema.embedders, by.id == s.embedder_id)
+    for segment_id in ids:
+        row = connection.execute(query.where(s.id == segment_id)).one()
+        codes: list[CodeRow] | None = None
+        with suppress(CodesDamaged):
+            codes = [CodeRow(i, row.dimensions, len(code)) for i, code in unpack_codes(row.codes).items()]
+        yield CodeSegment(row.id, row.first_message, row.last_message, row.messages, codes)
+
+
+def delete_code_segment(connection: Connection, bank_id: int, segment_id: int) -> None:
+    """Deletes packed codes of a bank."""
+    s, banks = schema.embedding_segments.c, schema.banks.c
+    connection.execute(schema.embedding_segments.delete().where(s.bank_id == bank_id, s.id == segment_id))
+    version = banks.embeddings_version
+    connection.execute(schema.banks.update().where(banks.id == bank_id).values(embeddings_version=version + 1))

@@ -133,7 +133,8 @@ REPAIRABLE = {
     "words and embeddings": (
         sql("postings", "cannot be read", "UPDATE posting_segments SET postings = x'00' WHERE bank_id = 1"),
         sql("terms", "message '0-1' of bank bo", "DELETE FROM posting_segments WHERE bank_id = 2"),
-        sql("codes", "wrong size", "UPDATE embeddings SET code = x'010203' WHERE message_id = 1"),
+        sql("codes", "cannot be read", "UPDATE embedding_segments SET codes = x'010203' WHERE bank_id = 2"),
+        sql("codes", "wrong size", "UPDATE embeddings SET code = x'010203' WHERE message_id = 13"),
     ),
     "ranges, keys and ids": (
         sql("lookup", "of bank ana", "DELETE FROM message_ranges WHERE bank_id = 1"),
@@ -156,7 +157,7 @@ REPAIRABLE = {
             "codes",
             "of bank ana have the wrong size, or are of",
             "INSERT INTO embeddings (bank_id, message_id, embedder_id, code) SELECT 1, message_id, embedder_id, code "
-            "FROM embeddings WHERE bank_id = 2 AND message_id < 9",
+            "FROM embeddings WHERE bank_id = 2 AND message_id < 18",
         ),
         sql("codes", "of bank bo have", "UPDATE embeddings SET message_id = 7700 WHERE message_id = 18"),
         sql("postings", "1 messages", "INSERT INTO recent_postings VALUES (1, 7700, x'')"),

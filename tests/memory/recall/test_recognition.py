@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from sqlite3 import connect
 
 import pytest
+from support.databases import count_embeddings
 from support.faded_codec import FadedCodec
 from support.search_doubles import HashingEmbedder, indexed_terms
 
@@ -132,7 +132,5 @@ def test_nothing_is_left_of_an_erased_message(database_path: Path) -> None:
     raw = database_path.read_bytes()
     vectors = embedder.embed_documents([TALK["garden"][0], NOTHING_LEFT])
     codes = [bytes(row) for row in to_codes(vectors)]
-    with closing(connect(database_path)) as connection:
-        [(coded,)] = connection.execute("SELECT count(*) FROM embeddings")
-    assert coded == len(TALK) - 2
+    assert count_embeddings(f"sqlite:///{database_path}") == len(TALK) - 2
     assert not [part for part in (*codes, *hashes) if part in raw]

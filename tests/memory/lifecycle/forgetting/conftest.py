@@ -9,11 +9,13 @@ from support.databases import execute
 
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.index.postings import Postings, records
+from foxing.memory.storage.packed_codes import unpack_codes
 from foxing.memory.text.passages import message_of
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 COUNT = 40
+TABLES = ("pages", "page_contents", "page_manifests", "message_ranges", "keepsakes", "messages")
 #: Columns that tell how often or by whom a row was written, not what it holds.
 BOOKKEEPING = ("id", "version", "stamp", "lease_owner", "lease_until", "pinned")
 
@@ -41,11 +43,19 @@ def messages(numbers: Sequence[int], thread: str = "main") -> list[dict[str, Any
 def stored(url: str) -> dict[str, list[Any]]:
     """What the database holds of messages and pages, without who wrote it when."""
     result: dict[str, list[Any]] = {}
-    for table in ("pages", "page_contents", "page_manifests", "message_ranges", "keepsakes", "messages", "embeddings"):
+    for table in TABLES:
         rows = [dict(row._mapping) for row in execute(url, f"SELECT * FROM {table} ORDER BY 1, 2")]
         kept = [{name: value for name, value in row.items() if name not in BOOKKEEPING} for row in rows]
         result[table] = [{n: bytes(v) if isinstance(v, memoryview) else v for n, v in row.items()} for row in kept]
-    return {**result, "postings": postings(url)}
+    return {**result, "postings": postings(url), "embeddings": codes(url)}
+
+
+def codes(url: str) -> list[tuple[int, int, bytes]]:
+    """Message, embedder and code, whether packed or not."""
+    found = execute(url, "SELECT message_id, embedder_id, code FROM embeddings")
+    for embedder, packed in execute(url, "SELECT embedder_id, codes FROM embedding_segments"):
+        found += [(message_id, embedder, code) for message_id, code in unpack_codes(bytes(packed)).items()]
+    return sorted((message_id, embedder, bytes(code)) for message_id, embedder, code in found)
 
 
 def postings(url: str) -> list[tuple[int, int, int]]:

@@ -26,6 +26,7 @@ def test_undo_brings_back_every_byte(memory: Memory, database_url: str, index: s
     age(memory, 8, 31, 400)
     faded = stored(database_url)
     assert all(faded[table] != before[table] for table in ("page_contents", "page_manifests", "keepsakes"))
+    assert len(before["embeddings"]) == PAGEFUL + 1
     assert all((faded[table] != before[table]) == (index == "faded") for table in ("postings", "embeddings"))
 
     report = memory.undo("ana", now=START + 401 * DAY)

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from random import Random
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import banks, embeddings, messages, open_messages, pages, trash
+from foxing.memory.storage.repositories import banks, embeddings, integrity, messages, open_messages, pages, trash
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.open_messages import SealedPart
 from foxing.memory.storage.repositories.pages import PageParts, SpanRow
@@ -194,7 +195,8 @@ def test_what_is_held_of_a_bank_follows_its_pages(database: Database, bank_id: i
         assert len(neighbours.around(later, bank_id, ids, 2).rows) == len(left)
 
 
-def test_codes_that_are_stored_already_are_no_change(database: Database, bank_id: int) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_codes_that_are_stored_already_are_no_change(database: Database, bank_id: int, packed: bool) -> None:
     def version() -> int:
         with database.read() as connection:
             return embeddings.version(connection, bank_id, "tests", 8).version
@@ -207,10 +209,51 @@ def test_codes_that_are_stored_already_are_no_change(database: Database, bank_id
         before = version()
         with database.write() as connection:
             embeddings.replace(connection, bank_id, embedder, codes)
+            if packed:
+                embeddings.pack(connection, bank_id)
         assert version() - before == changes_
     with database.read() as connection:
         stored = {row.message_id: row.code for row in embeddings.codes_after(connection, bank_id, embedder, 0)}
         assert stored == dict(zip(ids, (b"c", b"a", b"b"), strict=True))
+
+
+def test_packed_codes_are_those_of_the_messages(
+    database: Database, bank_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "SEGMENT", 4)
+    with database.write() as connection:
+        thread = next(iter(banks.thread_ids(connection, bank_id, ["one"]).values()))
+        ids = insert_rows(connection, bank_id, [new_message(bank_id, thread, f"k{n}", n) for n in range(COUNT)])
+        codes = {i: b"" if n == 2 else bytes([n]) * 64 * (1 + n % 3) for n, i in enumerate(ids)}
+        embedder = embeddings.embedder_id(connection, "tests", 8)
+        for start in range(0, COUNT, 3):  # segments that are not full are opened again
+            part = ids[start : start + 3]
+            embeddings.add(connection, bank_id, embedder, {i: codes[i] for i in part if i != ids[5]})
+            embeddings.pack(connection, bank_id)
+        assert connection.execute(select(schema.embeddings.c.message_id)).all() == []
+        assert embeddings.pending(connection, bank_id, embedder, 0, COUNT) == [ids[5]]
+        embeddings.replace(connection, bank_id, embedder, {ids[5]: codes[ids[5]], ids[0]: codes[ids[0]]})
+        assert embeddings.count_pending(connection, bank_id, embedder) == 0
+    for packed in (False, True):
+        with database.write() as connection:
+            if packed:
+                embeddings.pack(connection, bank_id)
+            stored = embeddings.codes_after(connection, bank_id, embedder, 0)
+            assert [tuple(row) for row in stored] == [(i, code) for i, code in codes.items() if code]
+            assert [row.message_id for row in embeddings.codes_after(connection, bank_id, embedder, ids[6])] == ids[7:]
+            assert embeddings.newest(connection, bank_id, embedder) == ids[-1]
+            assert embeddings.has_codes(connection, bank_id, "tests", 8)
+            assert not embeddings.has_codes(connection, bank_id, "tests", 9)
+    size = sum(map(len, codes.values()))
+    with database.write() as connection:
+        assert size < embeddings.total_bytes(connection, bank_id) < size + COUNT * 60
+        assert sum(segment.messages for segment in integrity.code_segments(connection, bank_id)) == COUNT
+        gone = [*ids[:5], ids[-1]]
+        embeddings.remove(connection, bank_id, gone)
+        assert embeddings.pending(connection, bank_id, embedder, 0, COUNT) == gone
+        embeddings.remove(connection, bank_id, ids)
+        assert not embeddings.has_any(connection, bank_id)
+        assert list(integrity.code_segments(connection, bank_id)) == []
 
 
 def test_passages_and_digests_of_sealed_messages_change(database: Database, bank_id: int) -> None:
