@@ -12,7 +12,6 @@ from statistics import fmean
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import Memory
-from foxing.memory.recall.answer import header
 from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.messages import NewMessage, RecalledMessage
 from foxing.memory.values.policy import Policy
@@ -168,5 +167,5 @@ class _FullTextSearch:
 
 def message_cost(message: NewMessage) -> int:
     """Returns the text tokens of a message, speaker and time included."""
-    who_and_when = header(message.name or message.role, message.created_at) if message.created_at else ""
+    who_and_when = f"{message.name or message.role} {message.created_at:%Y-%m-%d %H:%M}: " if message.created_at else ""
     return count_text_tokens(who_and_when) + count_text_tokens(message.text)

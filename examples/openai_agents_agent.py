@@ -63,8 +63,7 @@ async def converse(session: FoxingSession, said: str, answers: Sequence[TRespons
             recalled = await connection.run_async(lambda memory: memory.recall(connection.bank, said, limit=3))
         except NotFound:  # nothing is stored yet
             return "Answer briefly."
-        lines = [f"{span.created_at:%Y-%m-%d} {span.role} in {span.thread}: {span.text}" for span in recalled.spans]
-        return "Answer briefly. You recall:\n" + "\n".join(lines)
+        return f"Answer briefly. You recall:\n{recalled.rendered}"
 
     agent = Agent(name="guide", instructions=instructions, tools=[opening_hours], model=ScriptedModel(answers))
     print(f"user: {said}\n(instructions: {await instructions(RunContextWrapper(None), agent)})")

@@ -113,8 +113,8 @@ class Memory:
         self._recall_weights = RecallWeights(self._database, enabled=options.recall_weights)
         self._jobs = JobQueue(self._database, runner, self._codecs.name, self._recall_weights)
         self._reencoder = Reencoder(self._database, of_any_codec, search)
-        self._recaller = Recaller(self._database, search, assembler, reranking)
-        self._image_recaller = ImageRecaller(self._database, search, assembler, options.readers)
+        self._recaller = Recaller(self._database, search, assembler, reranking, options.gap_mark)
+        self._image_recaller = ImageRecaller(self._database, search, assembler, options.readers, options.gap_mark)
         self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers, self._recall_weights)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
 

@@ -16,6 +16,7 @@ from .index.vectors import VECTOR_CACHE_BYTES, MessageVectors
 from .pages.decoder import PAGE_CACHE_BYTES
 from .recall.reranking.reranker import Reranker
 from .recall.reranking.source import TIMEOUT_S, RerankerSource
+from .values.gap_marks import TEXT_GAP_MARK
 
 MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
 
@@ -46,6 +47,8 @@ class MemoryOptions:
     reranker_timeout_s: float = TIMEOUT_S
     #: Whether recalled messages fade later than others.
     recall_weights: bool = True
+    #: The gap mark in text for a model, where a query chooses none.
+    gap_mark: str = TEXT_GAP_MARK
     #: The readers that images and context can be laid out for.
     readers: Readers = field(default_factory=Readers)
 

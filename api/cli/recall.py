@@ -43,10 +43,18 @@ def recall(
             show_default=False,
         ),
     ] = None,
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details",
+            help="Show the messages one by one, best first, with thread, tier, share kept and confidence; uncertain "
+            "characters are underlined.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     **fields: Unpack[TextQueryFields],
 ) -> None:
-    """Find messages by query, time, or both. Uncertain characters are underlined."""
+    """Find messages by query, time, or both, and print them as a model is to see them."""
     state = state_of(context)
     zone = state.timezone(fields.get("timezone"))
     fields["timezone"] = zone.name
@@ -55,8 +63,15 @@ def recall(
         result = memory.recall(bank, query, **fields)
 
     def show(console: Console) -> None:
-        for span in result.spans:
-            show_span(console, span, zone)
+        if details:
+            for span in result.spans:
+                show_span(console, span, zone)
+        elif result.rendered:
+            console.print(printable(result.rendered))
+            console.print()
+        uncertain = sum(bool(span.uncertain) for span in result.spans)
+        if uncertain and not details:
+            console.print(f"{uncertain} may be misread in part; --details shows where", style="dim")
         more = "" if result.next_cursor is None else "; raise --limit or --max-tokens to see more"
         console.print(f"{len(result.spans)} messages, {result.text_tokens} text tokens{more}")
         for reason, number in Counter(left.reason for left in result.left_out).items():

@@ -27,11 +27,11 @@ _SPAN: Json = {
     "name": "Mina",
     "created_at": "2026-02-03T09:15:00Z",
     "arrived_at": "2026-02-04T17:42:11Z",
-    "text": "We ship Titan on 14 March, ⋯ happers.",
+    "text": "We ship Titan on 14 March, … happers.",
     "parts": None,
     "metadata": {"channel": "planning"},
     "kept": 0.7727,
-    "gaps": [27],
+    "gaps": [26],
     "confidence": 0.9874,
     "uncertain": [[34, 35, 0.5312]],
     "tier": "tiny",
@@ -244,24 +244,30 @@ ANSWERS: Mapping[str, Any] = {
         "content": [
             {
                 "type": "text",
-                "text": "What was said earlier, from memory (times in UTC; ⋯ is what has faded):\n"
-                "[2026-02-03 09:15] user Mina: We ship Titan on 14 March, whatever happens.",
+                "text": "What was said earlier, from memory (dates in UTC; … is what has faded):\n"
+                "3 February 2026\nMina: We ship Titan on 14 March, whatever happens.",
             },
             {
                 "type": "text",
-                "text": "The last messages:\n[2026-03-02 11:40] user Mina: Is the page about Titan ready?",
+                "text": "The last messages:\n2 March 2026\nMina: Is the page about Titan ready?",
             },
         ],
         "stable_blocks": 1,
-        "billed_tokens": 88,
-        "text_tokens_instead": 88,
+        "billed_tokens": 63,
+        "text_tokens_instead": 63,
         "message_ids": [MESSAGE_ID, "msg_01jqz5d8e9"],
         "reader": "claude",
         "formula": "⌈width/28⌉ · ⌈height/28⌉, up to 1,568 px a side and 1,568 patches; text: BPE tokens (Tekken, 131k)",
         "notes": [],
     },
     "MessageInfo": {**_MESSAGE, "recall_weight": 1.5},
-    "RecallResult": {"spans": [_SPAN], "text_tokens": 12, "left_out": [], "next_cursor": None},
+    "RecallResult": {
+        "spans": [_SPAN],
+        "rendered": "3 February 2026\nMina: We ship Titan on 14 March, … happers.",
+        "text_tokens": 24,
+        "left_out": [],
+        "next_cursor": None,
+    },
     "RecalledImages": {
         "images": [
             {

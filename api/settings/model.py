@@ -17,6 +17,7 @@ from foxing.memory import DatabaseOptions
 from foxing.memory.index.model_endpoint import EndpointOptions
 from foxing.memory.recall.reranking.source import TIMEOUT_S
 from foxing.memory.storage.options import BLOBS_MIN_BYTES
+from foxing.memory.values.gap_marks import TEXT_GAP_MARK, GapMark
 from foxing.renderer.readers import ReaderProfileError, Readers
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names
@@ -130,6 +131,10 @@ class Settings(BaseSettings):
         default=True,
         description="Give recalled messages a recall weight, so that they fade later. If disabled, existing weights "
         "remain; they halve every 90 days.",
+    )
+    gap_mark: GapMark = Field(
+        default=TEXT_GAP_MARK,
+        description="Mark of faded text in recalled text, unless a query chooses another. The default is one token.",
     )
     reader_api_key: SecretStr | None = Field(default=None, description="API key of the endpoint of `foxing calibrate`.")
     page_cache_bytes: int = Field(default=64 << 20, ge=0, description="Size of the cache of decoded pages, in bytes.")

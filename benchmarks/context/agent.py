@@ -21,7 +21,7 @@ from uuid import UUID
 from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
 from foxing.encoder.bench.documents import read_messages
 from foxing.memory import ContextRequest, Memory
-from foxing.memory.context.transcript import line_tokens
+from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.values.messages import NewMessage
 from foxing.renderer import FoxingError
 from foxing.renderer.readers import Readers
@@ -140,7 +140,7 @@ def _ways(reader: str) -> Sequence[bool]:
 def _row(memory: Memory, messages: Sequence[NewMessage], reader: str, keepsakes: bool) -> AgentRow:
     facts = planted()
     last = [message.text for message in messages if str(message.id).startswith("turn")][-LAST_TURNS:]
-    everything = sum(map(line_tokens, memory.export(BANK)))
+    everything = transcript_of(memory.export(BANK), Style()).tokens
     inside, billed, images, kept = [], [], [], []
     for fact in facts:
         request = ContextRequest(

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from foxing.memory import Memory, MemoryOptions
-from foxing.memory.recall.answer import header
+from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import NewMessage, RecalledMessage
-from foxing.renderer.marks import GAP_MARK
 
 from .conversation import Message, Passage, Recalled
 
@@ -48,8 +47,8 @@ class FoxingMemory:
 
     def recall(self, bank: str, question: str, max_tokens: int) -> Recalled:
         """Recalls by words and meaning."""
-        spans = self.memory.recall(bank, question, limit=LIMIT, max_tokens=max_tokens).spans
-        return Recalled("\n".join(_shown(span) for span in spans), [_passage(span) for span in spans])
+        found = self.memory.recall(bank, question, limit=LIMIT, max_tokens=max_tokens)
+        return Recalled(found.rendered, [_passage(span) for span in found.spans])
 
     def export(self, bank: str) -> Iterable[Passage]:
         """Reads every message."""
@@ -107,9 +106,5 @@ def _new(message: Message) -> NewMessage:
     )
 
 
-def _shown(span: RecalledMessage) -> str:
-    return header(span.name or span.role, span.created_at) + span.text
-
-
 def _passage(span: RecalledMessage) -> Passage:
-    return Passage(span.text, span.message_id, [(gap, gap + len(GAP_MARK)) for gap in span.gaps])
+    return Passage(span.text, span.message_id, [(gap, gap + len(TEXT_GAP_MARK)) for gap in span.gaps])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from foxing.api.demo.conversation import demo_conversation
 from foxing.memory import Memory, RecalledMessage
+from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 
 from .strings import OddString
 
@@ -57,8 +58,9 @@ def is_silent(said: str, shown: RecalledMessage, *, part: bool = False) -> bool:
     for start, stop, _ in shown.uncertain:
         unsure[start:stop] = [True] * (stop - start)
     for place in shown.gaps:
-        for beside in (place - 1, place, place + 1):
-            if 0 <= beside < len(text) and (beside == place or text[beside] == " "):
+        stop = place + (len(TEXT_GAP_MARK) if text.startswith(TEXT_GAP_MARK, place) else 1)
+        for beside in range(place - 1, stop + 1):
+            if 0 <= beside < len(text) and (place <= beside < stop or text[beside] == " "):
                 unsure[beside] = True
     pieces, open_start = [""], part
     for number, (character, anything) in enumerate(zip(text, unsure, strict=True)):

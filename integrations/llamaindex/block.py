@@ -15,6 +15,7 @@ from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.batches import batches
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 from foxing.memory.errors import NotFound
+from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.base import Fields
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import ImageQueryFields
@@ -84,7 +85,7 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         bank, run = self.connection.bank, self.connection.run_async
         if self.reader is None:
             text = await run(lambda memory: memory.recall(bank, query, limit=self.k, thread=self.thread))
-            return list(map(_text, text.spans))
+            return [TextBlock(text=text.rendered)] if text.rendered else []
         fields: ImageQueryFields = {"limit": self.k, "thread": self.thread, "reader": self.reader}
         found = await run(lambda memory: memory.recall_images(bank, query, **fields))
         # A data URL, because the template of `Memory` ignores images given as bytes.
@@ -118,15 +119,20 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         await self.connection.run_async(lambda memory: memory.store(bank, messages, idempotency_key=key))
 
     async def atruncate(self, content: list[ContentBlock], tokens_to_truncate: int) -> list[ContentBlock] | None:
-        """Removes blocks from the end, worst matches first, and returns the remaining ones; None if none remain. A text
+        """Removes images and lines of text from the end, and returns the remaining blocks; None if none remain. A text
         counts one token per four characters, an image 256."""
         kept = list(content)
         while kept and tokens_to_truncate > 0:
             last = kept.pop()
-            tokens_to_truncate -= len(last.text) // CHARS_PER_TOKEN if isinstance(last, TextBlock) else IMAGE_TOKENS
+            if not isinstance(last, TextBlock):
+                tokens_to_truncate -= IMAGE_TOKENS
+                continue
+            text, _, line = last.text.rpartition("\n")
+            tokens_to_truncate -= max(1, (len(line) + 1) // CHARS_PER_TOKEN)
+            if text:
+                kept.append(TextBlock(text=text))
         return kept or None
 
 
 def _text(message: RecalledMessage) -> TextBlock:
-    kept = "" if message.kept_percent == 100 else f" ({message.kept_percent}% kept)"
-    return TextBlock(text=f"{message.created_at:%Y-%m-%d} {message.name or message.role}{kept}: {message.text}")
+    return TextBlock(text=transcript([message]))

@@ -50,7 +50,7 @@ class Resources:
     async def thread(self, thread: str) -> str:
         """Read the first messages of a thread, in time order."""
         found = await self._run(lambda memory, bank: memory.recall(bank, thread=thread, limit=THREAD_MESSAGES))
-        return messages_text(found.spans) or "There are no messages in this thread."
+        return messages_text(found.spans) if found.spans else "There are no messages in this thread."
 
     async def complete(
         self,

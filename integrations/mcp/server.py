@@ -16,7 +16,7 @@ from .tools import Tools
 INSTRUCTIONS = """\
 Long-term memory of earlier conversations. Call recall before answering a question about what was said, decided or done
 before, and build_context at the start of a task. Call remember for facts, decisions, preferences and results that will
-be needed again: one or a few full sentences, with names and dates. Old memories fade: ⋯ marks text that has been lost.
+be needed again: one or a few full sentences, with names and dates. Old memories fade: … marks text that has been lost.
 Do not guess the lost text; say that you do not know.
 """
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)

@@ -9,6 +9,7 @@ from mcp_types import ContentBlock, ImageContent, TextContent
 from pydantic import Field
 
 from foxing.memory.errors import NotFound
+from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.banks import BankInfo
 from foxing.memory.values.base import Fields, Tier
 from foxing.memory.values.context import ContextRequest
@@ -33,6 +34,7 @@ _NOT_ASKED = (
 )
 _FILTERS = parameters_of(RecallQuery, leave_out=_NOT_ASKED)
 _READER = [each for each in parameters_of(RecallQuery) if each.name == "reader"]
+_IDS = [each for each in parameters_of(RecallQuery) if each.name == "ids"]
 _TEXT_TOKENS = Parameter(
     "max_tokens",
     Parameter.KEYWORD_ONLY,
@@ -75,7 +77,7 @@ class Tools:
             return f"{stored.ids[0]} is already stored."
         return f"Remembered as {stored.ids[0]}: {forecast_text(stored.ageing)}."
 
-    @takes([*_FILTERS, _TEXT_TOKENS])
+    @takes([*_FILTERS, _TEXT_TOKENS, *_IDS])
     async def recall(
         self,
         query: Annotated[
@@ -83,12 +85,12 @@ class Tools:
         ] = None,
         **fields: Unpack[TextQueryFields],
     ) -> str:
-        """Find earlier messages, best match first. ⋯ marks text that has faded, and characters that may be misread are
-        listed: do not guess either."""
+        """Find earlier messages and list them by time. … marks text that has faded, and characters that may be misread
+        are listed: do not guess either."""
         found = await self._run_or_none(lambda memory, bank: memory.recall(bank, query, **fields))
         if found is None:
             return NOTHING_YET
-        return found_text(found.spans, found.left_out, found.notes)
+        return found_text(found.rendered, found.spans, found.left_out, found.notes)
 
     @takes([*_FILTERS, _FEW_PAGES, *_READER])
     async def recall_pages(self, query: _Query, **fields: Unpack[ImageQueryFields]) -> list[ContentBlock]:
@@ -105,7 +107,8 @@ class Tools:
             whole = messages_text(found.whole_spans)
             blocks.append(_text(f"Full text of the messages that these images show in part:\n{whole}"))
         if found.open_spans or found.left_out or not blocks:
-            blocks.append(_text(found_text(found.open_spans, found.left_out, found.notes)))
+            spans = sorted(found.open_spans, key=lambda span: span.created_at)
+            blocks.append(_text(found_text(transcript(spans), spans, found.left_out, found.notes)))
         return blocks
 
     async def build_context(
@@ -169,7 +172,7 @@ class Tools:
     async def forget(
         self,
         message_id: Annotated[
-            str | None, Field(description="Id of the message to erase, from recall or read_page.")
+            str | None, Field(description="Id of the message to erase, from recall with ids, or read_page.")
         ] = None,
         thread: Annotated[str | None, Field(description="Name of a thread to erase with all its messages.")] = None,
     ) -> str:

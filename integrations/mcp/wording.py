@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.banks import BankInfo
+from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.pages import MessageOnPage, PageInfo, PageReading
 from foxing.memory.values.policy import AgeingForecast
@@ -12,30 +14,23 @@ from foxing.memory.values.recall import LeftOut, RecalledImage
 MAX_RUNS = 20  # maximum number of uncertain runs listed
 
 
-def messages_text(messages: Iterable[RecalledMessage]) -> str:
-    """Returns messages as text, one after the other; see `message_text`."""
-    return "\n".join(map(message_text, messages))
+def messages_text(messages: Sequence[RecalledMessage]) -> str:
+    """Returns messages, given in time order, as text, with a note on uncertain characters."""
+    return "\n".join([transcript(messages), *_misread(messages)])
 
 
-def message_text(message: RecalledMessage, beyond: str = "") -> str:
-    """Returns a message with its time, speaker, thread and id, and notes on faded and uncertain text. `beyond`: an
-    additional note."""
-    speaker = message.role if message.name is None else f"{message.role} {message.name}"
-    head = f"[{moment(message.created_at)}] {speaker} (thread {message.thread}, id {message.message_id})"
-    notes = [beyond] if beyond else []
-    if message.kept_percent < 100:
-        notes.append(f"{message.kept_percent}% kept, ⋯ marks faded text")
-    if message.matched_faded:
-        notes.append("found by a word that has faded")
-    if message.uncertain:
-        shown = ", ".join(f"“{message.text[start:stop]}”" for start, stop, _ in message.uncertain[:MAX_RUNS])
-        notes.append(f"may be misread: {shown}")
-    return f"{head}: {message.text}" + (f" [{'; '.join(notes)}]" if notes else "")
+def message_text(message: RecalledMessage) -> str:
+    """Returns a message with its time, thread and id, and notes on faded and uncertain text."""
+    head = f"Thread {message.thread}, id {message.message_id}, {moment(message.created_at)}"
+    kept = "" if message.kept_percent == 100 else f", {message.kept_percent}% kept"
+    return f"{head}{kept}:\n{messages_text([message])}"
 
 
-def found_text(messages: Sequence[RecalledMessage], left_out: Sequence[LeftOut], notes: Sequence[str]) -> str:
-    """Returns the result of a recall as text."""
-    lines = [messages_text(messages) or "No remembered message matches."]
+def found_text(
+    rendered: str, messages: Sequence[RecalledMessage], left_out: Sequence[LeftOut], notes: Sequence[str]
+) -> str:
+    """Returns the result of a recall as text. `rendered`: the messages as text."""
+    lines = [rendered or "No remembered message matches.", *_remarks(messages)]
     if left_out:
         lines.append(f"({len(left_out)} more matches omitted: {left_out[0].reason})")
     return "\n".join([*lines, *(f"({note})" for note in notes)])
@@ -63,8 +58,14 @@ def page_text(reading: PageReading) -> str:
         state = "kept exactly"
     else:
         state = f"{reading.kept_percent}% kept, read with confidence {reading.confidence:.2f}"
-    head = f"Page {reading.page_id} at tier {reading.tier}, {state}:"
-    return "\n".join([head, *(message_text(message, _beyond(message)) for message in reading.messages)])
+    messages = [message.with_gap_mark(TEXT_GAP_MARK) for message in reading.messages]
+    lines = [
+        f"Page {reading.page_id} at tier {reading.tier}, {state}; each message begins with its id:",
+        transcript(messages, ids=True),
+        *_misread(messages),
+        *(f"({message.message_id} {beyond})" for message in reading.messages if (beyond := _beyond(message))),
+    ]
+    return "\n".join(lines)
 
 
 def image_text(image: RecalledImage) -> str:
@@ -81,7 +82,19 @@ def _beyond(message: MessageOnPage) -> str:
     """Returns a note for a message that begins before a page or continues after it; "" for other messages."""
     ends = ("begins on an earlier page", message.begins_before), ("continues on a later page", message.continues_after)
     said = " and ".join(words for words, so in ends if so)
-    return f"partial: {said}" if said else ""
+    return f"is partial: {said}" if said else ""
+
+
+def _remarks(messages: Sequence[RecalledMessage]) -> list[str]:
+    """Returns lines on the messages that were found by a faded word, and on the characters that may be misread."""
+    faded = sum(message.matched_faded for message in messages)
+    return [*([f"({faded} found by a word that has faded)"] if faded else []), *_misread(messages)]
+
+
+def _misread(messages: Sequence[RecalledMessage]) -> list[str]:
+    """Returns a line on the characters that may be misread; none if there are none."""
+    runs = [message.text[start:stop] for message in messages for start, stop, _ in message.uncertain]
+    return [f"(may be misread: {', '.join(f'“{run}”' for run in runs[:MAX_RUNS])})"] if runs else []
 
 
 def forecast_text(forecast: AgeingForecast) -> str:

@@ -4,6 +4,7 @@ messages verbatim."""
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.errors import InvalidInput
@@ -12,10 +13,12 @@ from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.pages.reader_pages import ReaderPages
 from foxing.memory.recall.search import Recaller
+from foxing.memory.recall.transcript import Style, TextTranscript, TranscriptLine, TranscriptPlace, transcript_of
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.text.times.window import zone_of
 from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.messages import RecalledMessage
@@ -26,7 +29,6 @@ from .blocks import written
 from .limits import ImageLimits
 from .plan import Match, Offer, Plan, Planner, match_values
 from .prompt_images import PromptImage
-from .transcript import headed, headed_tokens, line_tokens
 
 #: This many last messages are included verbatim while they take at most this share of the budget of a query.
 LAST_MESSAGES, MOST_SHARE = 10, 0.75
@@ -42,7 +44,7 @@ STEPS, LEAST_STEP = 16, 32
 MATCHES, TOKENS_PER_MATCH = 40, 32
 #: Maximum number of pages to lay out as images.
 PAGES = 24
-RECALLED = "What was said earlier, from memory (times in UTC; ⋯ is what has faded):"
+RECALLED = "What was said earlier, from memory (dates in {zone}; {mark} is what has faded):"
 RECENT = "The last messages:"
 NOTHING_ASKED = "nothing was recalled, since no user message of the prompt has text; give a query to recall something"
 TEXT_FORMULA = "text: BPE tokens (Tekken, 131k)"
@@ -84,19 +86,20 @@ class ContextBuilder:
     def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
         """See `Memory.context`. `now`: the time that relative expressions refer to."""
         reader = self.readers[request.reader]
-        recent = self._recent(bank, request)
-        room = request.budget - _reserved(recent, request.budget)
+        style = Style(self.recaller.gap_mark, zone_of(request.timezone))
+        recent = self._recent(bank, request, style)
+        room = request.budget - _reserved(recent, request.budget, style)
         recalled = self._recall(bank, request, reader, now, {message.message_id for message in recent})
-        plan = _plan(recalled, room - count_text_tokens(f"{RECALLED}\n"), request, reader)
+        plan = _plan(recalled, room - count_text_tokens(f"{_head(request, style)}\n"), request, reader, style)
         while True:
-            result = _result(request, reader, recalled, plan, recent)
+            result = _result(request, reader, recalled, plan, recent, style)
             if result.billed_tokens <= request.budget or not plan.texts:
                 self.recall_weights.record_keys(bank, _given(recalled, plan), now)
                 return result
             # the token count of the whole may exceed the sum of its lines: drop the last match
             plan = Plan(plan.texts - {max(plan.texts)}, plan.images, plan.tokens)
 
-    def _recent(self, bank_name: str, request: ContextRequest) -> list[RecalledMessage]:
+    def _recent(self, bank_name: str, request: ContextRequest, style: Style) -> list[RecalledMessage]:
         """Returns the last messages of the thread, or of the bank, that are included verbatim, without those already in
         the prompt. Raises `InvalidInput` if the budget is too small for the last one."""
         for most in (FIRST_RECENT, MOST_RECENT):
@@ -111,7 +114,7 @@ class ContextBuilder:
                 stored = StoredMessages.fetch(connection, bank_id, found)
             recalled = self._recalled(found, stored)
             latest = {i: message for i, message in recalled.items() if _is_new(message, request)}
-            start = _first_given(list(latest), [line_tokens(message) for message in latest.values()], request)
+            start = _first_given(list(latest), [TranscriptLine(message, style) for message in latest.values()], request)
             if start or len(found) < most:  # the budget is exhausted, or there are no more
                 break
         return list(latest.values())[start:]
@@ -151,7 +154,8 @@ class ContextBuilder:
     def _recalled(self, found: Iterable[Message], stored: StoredMessages) -> dict[int, RecalledMessage]:
         """Returns row id → message, in the order of `found`."""
         remembered = self.assembler.assemble(stored)
-        return {message.id: recalled_message(message, remembered[message.id]) for message in found}
+        mark = self.recaller.gap_mark
+        return {message.id: recalled_message(message, remembered[message.id]).with_gap_mark(mark) for message in found}
 
 
 def _is_new(message: RecalledMessage, request: ContextRequest) -> bool:
@@ -176,48 +180,77 @@ def _others(image: PromptImage, matching: Container[int]) -> float:
     return sum(share for number, share in image.placed.shares.items() if number not in matching)
 
 
-def _first_given(numbers: Sequence[int], costs: Sequence[int], request: ContextRequest) -> int:
-    """Returns the index of the first of the last messages that is included verbatim. `numbers`: message ids; `costs`:
-    tokens of each. Raises `InvalidInput` if the budget is too small for the last one."""
+def _first_given(numbers: Sequence[int], lines: Sequence[TranscriptLine], request: ContextRequest) -> int:
+    """Returns the index of the first of the last messages that is included verbatim. `numbers`: message ids; `lines`:
+    the messages, oldest first. Raises `InvalidInput` if the budget is too small for the last one."""
     head = count_text_tokens(f"{RECENT}\n")
-    if costs and head + costs[-1] > request.budget:
+    if lines and head + lines[-1].tokens(None) > request.budget:
         raise InvalidInput(
             f"the budget of {request.budget:,} tokens is too small for the last message; set it to at least "
-            f"{head + costs[-1]:,}"
+            f"{head + lines[-1].tokens(None):,}"
         )
-    start, spent = len(costs), head
+    start, after = len(lines), head  # `after`: tokens of the messages after the first one
     while start:
-        count = len(costs) - start
+        count = len(lines) - start
         share = MOST_SHARE if count < LAST_MESSAGES else FURTHER_SHARE
         if request.question is None or not count:
             share = 1.0
-        if spent + costs[start - 1] > share * request.budget:
+        following = lines[start].tokens(lines[start - 1]) if count else 0
+        if after + following + lines[start - 1].tokens(None) > share * request.budget:
             break
         start -= 1
-        spent += costs[start]
-    while 0 < start < len(costs) - LAST_MESSAGES and numbers[start] // STRIDE == numbers[start - 1] // STRIDE:
+        after += following
+    while 0 < start < len(lines) - LAST_MESSAGES and numbers[start] // STRIDE == numbers[start - 1] // STRIDE:
         start += 1
     return start
 
 
-def _reserved(recent: Sequence[RecalledMessage], budget: int) -> int:
+def _reserved(recent: Sequence[RecalledMessage], budget: int, style: Style) -> int:
     """Returns the tokens reserved for the last messages, rounded up, so that a few more do not change the content
     before them."""
-    taken = count_text_tokens(f"{RECENT}\n") + sum(map(line_tokens, recent))
+    taken = count_text_tokens(f"{RECENT}\n") + transcript_of(recent, style).packed_tokens
     step = max(LEAST_STEP, budget // STEPS)
     return -(-taken // step) * step if recent else 0
 
 
-def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reader) -> Plan:
+def _head(request: ContextRequest, style: Style) -> str:
+    """Returns the line above the recalled messages."""
+    return RECALLED.format(zone=request.timezone or "UTC", mark=style.gap_mark.strip(" "))
+
+
+def _place(span: RecalledMessage) -> TranscriptPlace:
+    return TranscriptPlace.of(span, span.message_id, span.passage)
+
+
+class _Texts:
+    """Matches as text, where dates and speakers are shared."""
+
+    def __init__(self, places: Sequence[TranscriptPlace], lines: Sequence[TranscriptLine], style: Style) -> None:
+        self._places, self._lines = places, lines
+        self._transcript = TextTranscript(style)
+
+    @property
+    def tokens(self) -> int:
+        return self._transcript.packed_tokens
+
+    def added(self, number: int) -> int:
+        return self._transcript.added(self._places[number], self._lines[number])
+
+    def add(self, number: int) -> None:
+        self._transcript.add(self._places[number], self._lines[number])
+
+
+def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reader, style: Style) -> Plan:
     """Returns the best plan for the recalled messages within `room` tokens and the provider's limits, and adds a note
     for everything that these exclude."""
     places: Sequence[frozenset[int]] = recalled.shown_by or [frozenset()] * len(recalled.spans)
     values = match_values([span.score for span in recalled.spans])
+    lines = [TranscriptLine(span, style) for span in recalled.spans]
     matches = [
-        Match(line_tokens(span), value, images)
-        for span, value, images in zip(recalled.spans, values, places, strict=True)
+        Match(line.tokens(None), value, images) for line, value, images in zip(lines, values, places, strict=True)
     ]
-    whole = [sum(map(line_tokens, _whole_beside([image], recalled))) for image in recalled.images]
+    texts = partial(_Texts, list(map(_place, recalled.spans)), lines, style)
+    whole = [transcript_of(_whole_beside([image], recalled), style).packed_tokens for image in recalled.images]
     offers = [
         Offer(image.tokens(keepsakes=request.keepsakes) + text, image.text_tokens + text, beside)
         for image, text, beside in zip(recalled.images, whole, recalled.beside, strict=True)
@@ -227,7 +260,7 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
         allowed = [
             replace(offer, tokens=room + 1) if n in limits.too_large else offer for n, offer in enumerate(offers)
         ]
-        planner = Planner(matches, allowed, max(0, room), limits.most)
+        planner = Planner(matches, allowed, max(0, room), limits.most, texts)
         plan = {"best": planner.best, "text": planner.text, "images": planner.images}[request.show]()
         if limits.admit(plan.images):
             recalled.notes += limits.notes
@@ -260,23 +293,29 @@ def _too_small(matches: Sequence[Match], room: int) -> str:
 
 
 def _result(
-    request: ContextRequest, reader: Reader, recalled: _Recalled, plan: Plan, recent: Sequence[RecalledMessage]
+    request: ContextRequest,
+    reader: Reader,
+    recalled: _Recalled,
+    plan: Plan,
+    recent: Sequence[RecalledMessage],
+    style: Style,
 ) -> ContextResult:
     """Returns the content of a plan: page images, then matches and the complete messages that images show in part, in
     time order, then the last messages."""
     images = [recalled.images[place] for place in sorted(plan.images)]
     whole = {message.message_id: message for message in _whole_beside(images, recalled)}
     found = [recalled.spans[n] for n in plan.texts if recalled.spans[n].message_id not in whole]
-    matches = sorted([*found, *whole.values()], key=lambda span: (span.created_at, span.message_id))
+    matches = sorted([*found, *whole.values()], key=_place)
+    earlier, latest = transcript_of(matches, style, _head(request, style)), transcript_of(recent, style, RECENT)
     blocks: list[str | PageImage] = []
     for drawn in images:
         blocks += [drawn.said(keepsakes=request.keepsakes), drawn.image]
     if matches:
-        blocks.append(headed(RECALLED, matches))
+        blocks.append(earlier.text)
     stable = len(blocks)
     if recent:
-        blocks.append(headed(RECENT, recent))
-    texts = sum(headed_tokens(head, said) for head, said in ((RECALLED, matches), (RECENT, recent)) if said)
+        blocks.append(latest.text)
+    texts = sum(shown.tokens for shown in (earlier, latest) if len(shown))
     shown_tokens = sum(drawn.tokens(keepsakes=request.keepsakes) for drawn in images)
     as_text = [message.message_id for message in (*matches, *recent)]
     return ContextResult(

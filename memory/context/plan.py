@@ -5,8 +5,9 @@ fills the remaining budget of the better one without removing anything from it. 
 value is clearly higher: values are estimates, and the maximum of a dozen estimates is biased upwards.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 #: Value of a match: (score ÷ best score) ** SCORE_POWER ÷ rank ** RANK_POWER, fitted to the ranks of the evidence of
 #: LoCoMo's questions in recall results.
@@ -24,7 +25,7 @@ FIRST = (1, 2, 4, 8, 16, 32, 64, 128)
 class Match:
     """A recalled message."""
 
-    #: Tokens as text, header included.
+    #: Tokens as text by itself, date and speaker included.
     tokens: int
     #: Value of showing it, see `match_values`.
     value: float
@@ -61,11 +62,50 @@ def match_values(scores: Sequence[float | None]) -> list[float]:
     return [share / rank**RANK_POWER for rank, share in enumerate(shares, 1)]
 
 
+class Texts(Protocol):
+    """Matches shown as text, and the tokens that they take together."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the matches added."""
+
+    def added(self, number: int) -> int:
+        """Returns the tokens that another match would add. `number`: its index."""
+
+    def add(self, number: int) -> None:
+        """Adds a match."""
+
+
+class SeparateTexts:
+    """Matches that share nothing as text: each takes its `Match.tokens`."""
+
+    def __init__(self, matches: Sequence[Match]) -> None:
+        self._matches = matches
+        self.tokens = 0
+
+    def added(self, number: int) -> int:
+        """See `Texts.added`."""
+        return self._matches[number].tokens
+
+    def add(self, number: int) -> None:
+        """See `Texts.add`."""
+        self.tokens += self.added(number)
+
+
 class Planner:
     """Plans the content for one set of matches, best first, and offers."""
 
-    def __init__(self, matches: Sequence[Match], offers: Sequence[Offer], room: int, most_images: int) -> None:
-        """`room`: maximum number of tokens; `most_images`: maximum number of images."""
+    def __init__(
+        self,
+        matches: Sequence[Match],
+        offers: Sequence[Offer],
+        room: int,
+        most_images: int,
+        texts: Callable[[], Texts] | None = None,
+    ) -> None:
+        """`room`: maximum number of tokens; `most_images`: maximum number of images; `texts`: returns an empty text,
+        which counts what matches share; by default they share nothing."""
+        self._texts = texts or (lambda: SeparateTexts(matches))
         self.matches = matches
         self.offers = offers
         self.room = room
@@ -139,12 +179,14 @@ class Planner:
         """Returns the plan of `images` with those of `texts` that they do not show and further matches as text that
         fit."""
         chosen = {number for number in texts if not self._covered(number, frozenset(), images)}
-        spent = self._tokens(chosen, images)
-        for number, match in enumerate(self.matches):
-            if spent + match.tokens <= self.room and not self._covered(number, chosen, images):
-                chosen.add(number)
-                spent += match.tokens
-        return Plan(frozenset(chosen), images, spent)
+        shown = self._shown(chosen)
+        room = self.room - self._tokens((), images)
+        for number in range(len(self.matches)):
+            if self._covered(number, chosen, images) or shown.tokens + shown.added(number) > room:
+                continue
+            chosen.add(number)
+            shown.add(number)
+        return Plan(frozenset(chosen), images, self.room - room + shown.tokens)
 
     def _exchanged(self, plan: Plan) -> Plan:
         """Returns `plan` with texts replaced by cheaper images, and the tokens saved spent on further matches."""
@@ -163,10 +205,19 @@ class Planner:
             return 0
         with_it = plan.images | {image}
         replaced = [n for n in self._by_image[image] if n in plan.texts and self._covered(n, frozenset(), with_it)]
-        return sum(self.matches[number].tokens for number in replaced) - offer.tokens
+        if not replaced:
+            return -offer.tokens
+        return self._tokens(plan.texts, ()) - self._tokens(plan.texts.difference(replaced), ()) - offer.tokens
 
     def _tokens(self, texts: Iterable[int], images: Iterable[int]) -> int:
-        return sum(self.matches[number].tokens for number in texts) + sum(self.offers[s].tokens for s in images)
+        return self._shown(texts).tokens + sum(self.offers[image].tokens for image in images)
+
+    def _shown(self, numbers: Iterable[int]) -> Texts:
+        """Returns the matches `numbers` as text."""
+        shown = self._texts()
+        for number in numbers:
+            shown.add(number)
+        return shown
 
     def _covered(self, number: int, texts: frozenset[int] | set[int], images: frozenset[int]) -> bool:
         needed = self.matches[number].images

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import NamedTuple, Self
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.ingest.keepsakes import Rank, find_keepsakes
 from foxing.memory.pages.reader_pages import ReaderPage
+from foxing.memory.recall.transcript import Style, transcript_of
+from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
+from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage
-
-from .transcript import line, minute
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ class PromptImage:
         """Returns the image with its label and identifiers."""
         parts = placed.parts
         whole = [part for part in parts if int(part.message_id) not in placed.in_part]
-        lines = (line(_Part(part.role, part.name, part.created_at, part.content)) for part in whole)
+        as_text = transcript_of([_Part.of(part) for part in whole], Style())
         first, last = min(part.created_at for part in parts), max(part.created_at for part in parts)
         return cls(
             placed,
             f"Page image, {len(parts)} messages from {minute(first)} to {minute(last)}.{_cut(placed)}",
             " ".join(_identifiers([part.content for part in parts])),
-            count_text_tokens("\n".join(lines)),
+            as_text.tokens,
         )
 
     @property
@@ -63,13 +64,22 @@ class PromptImage:
 
 
 class _Part(NamedTuple):
-    """The part of a message on a page image, as a line of a transcript."""
+    """The part of a message on a page image, for a transcript."""
 
+    message_id: str
+    thread: str
     role: str
     name: str | None
     created_at: datetime
     text: str
-    kept_percent: int = 100
+    gaps: Sequence[int]
+    kept: float = 1.0
+
+    @classmethod
+    def of(cls, part: Entry) -> Self:
+        """Returns a part as text for a model."""
+        marked = MarkedText.of(part.content, sorted(part.gaps), TEXT_GAP_MARK)
+        return cls(part.message_id, part.thread, part.role, part.name, part.created_at, marked.text, marked.gaps)
 
 
 def _cut(placed: ReaderPage) -> str:
@@ -91,3 +101,8 @@ def _identifiers(parts: Sequence[str]) -> dict[str, None]:
     """Returns the distinct identifiers in texts, in order."""
     found = ((text, keepsake) for text in parts for keepsake in find_keepsakes(text))
     return dict.fromkeys(text[k.start : k.stop] for text, k in found if k.rank == Rank.IDENTIFIER)
+
+
+def minute(at: datetime) -> str:
+    """Returns the date and time in UTC, to the minute."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"

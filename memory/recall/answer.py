@@ -1,39 +1,24 @@
 """The answer to a recall query: spans within a token budget, and the matches that did not fit."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from foxing.encoder.text_tokens import count_text_tokens, cut_to_tokens
 from foxing.memory.values.messages import RecalledMessage
-from foxing.renderer.marks import GAP_MARK
 
 from .candidates import Candidate
+from .transcript import Style, TextTranscript, TranscriptLine, TranscriptPlace
 
-LEAST_SPAN_TOKENS = 12  # minimum tokens of a span; a header alone takes about as many
-
-
-def header(speaker: str, said_at: datetime) -> str:
-    """Returns the header of a span: the speaker and the time, as shown to a reader before the text."""
-    return f"{speaker} {said_at:%Y-%m-%d %H:%M}: "
-
-
-def span_tokens(span: RecalledMessage) -> int:
-    """Returns the number of text tokens of a span, header included."""
-    return _header_tokens(span) + count_text_tokens(span.text)
-
-
-def _header_tokens(span: RecalledMessage) -> int:
-    return count_text_tokens(header(span.name or span.role, span.created_at))
+#: An answer with less room than this is full: hardly a message is shorter, and to try one may decode a page.
+LEAST_SPAN_TOKENS = 12
 
 
 @dataclass
 class Answer:
-    """Collects spans within a token budget."""
+    """Collects spans within a token budget. A span costs what it adds to the transcript of the answer."""
 
     max_tokens: int | None
-    gap_mark: str = GAP_MARK
+    style: Style = field(default_factory=Style)
     spans: list[RecalledMessage] = field(default_factory=list)
-    text_tokens: int = 0
     #: document → match that did not fit, in answer order
     waiting: dict[int, Candidate] = field(default_factory=dict)
     #: the first match that did not fit
@@ -44,44 +29,76 @@ class Answer:
     places: set[tuple[str, tuple[int, int] | None]] = field(default_factory=set)
     #: matches and neighbours in `spans`
     given: list[Candidate] = field(default_factory=list)
+    #: the spans as a model is to see them
+    rendered: str = ""
+    #: text tokens of `rendered`
+    text_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        self._transcript = TextTranscript(self.style)
+        self._places: list[TranscriptPlace] = []
 
     @property
     def full(self) -> bool:
         """True once the remaining budget is too small for another span."""
         started = self.spans or self.oversized is not None
-        return bool(started) and self.max_tokens is not None and self.text_tokens + LEAST_SPAN_TOKENS > self.max_tokens
+        spent = self._transcript.packed_tokens
+        return bool(started) and self.max_tokens is not None and spent + LEAST_SPAN_TOKENS > self.max_tokens
 
     def add(self, candidate: Candidate, span: RecalledMessage) -> bool:
         """Appends `span` if it fits the budget, and returns True if so. Otherwise a match is recorded in `waiting`, and
         a neighbour is dropped."""
-        cost = span_tokens(span)
-        if self.max_tokens is None or self.text_tokens + cost <= self.max_tokens:
+        place = TranscriptPlace.of(span, candidate.message.id, span.passage)
+        line = TranscriptLine(span, self.style)
+        added = self._transcript.added(place, line)
+        if self.max_tokens is None or self._transcript.packed_tokens + added <= self.max_tokens:
+            self._transcript.add(place, line)
+            self._places.append(place)
             self.spans.append(span)
             self.places.add((span.message_id, span.passage))
             self.given.append(candidate)
-            self.text_tokens += cost
             return True
         if candidate.neighbour_of is None:
             self.waiting[candidate.document] = candidate
             self.oversized = self.oversized or span
         return False
 
-    def cut_if_empty(self) -> None:
-        """If no span fits, adds the first match cut to the budget. A budget smaller than the header counts the text
-        alone."""
+    def finish(self) -> None:
+        """Writes `rendered` and `text_tokens`. If no span fits, the first match is cut to the budget; a budget smaller
+        than its date and speaker shows the text alone."""
+        self.text_tokens = self._transcript.tokens
+        while self.max_tokens is not None and self.text_tokens > self.max_tokens:  # joined tokens may be more
+            self._drop_last()
+            self.text_tokens = self._transcript.tokens
+        self.rendered = self._transcript.text
         if self.spans or self.oversized is None or self.max_tokens is None:
             return
         del self.waiting[next(iter(self.waiting))]
-        header_tokens = _header_tokens(self.oversized)
-        if header_tokens >= self.max_tokens:
-            header_tokens = 0
-        self.spans = [_cut(self.oversized, self.max_tokens - header_tokens, len(self.gap_mark))]
-        self.text_tokens = header_tokens + count_text_tokens(self.spans[0].text)
+        head = (
+            TranscriptLine(self.oversized.model_copy(update={"text": "", "gaps": [], "kept": 1.0}), self.style)
+            .text(None)
+            .rstrip()
+        )
+        room = self.max_tokens - count_text_tokens(head)
+        span = _cut(self.oversized, room, len(self.style.gap_mark), " ")
+        if not span.text:
+            head, span = "", _cut(self.oversized, self.max_tokens, len(self.style.gap_mark))
+        self.spans = [span]
+        self.rendered = f"{head} {span.text}" if head else span.text
+        self.text_tokens = count_text_tokens(self.rendered)
+
+    def _drop_last(self) -> None:
+        candidate, span = self.given.pop(), self.spans.pop()
+        self._transcript.remove(self._places.pop())
+        if candidate.neighbour_of is None:
+            self.waiting = {candidate.document: candidate, **self.waiting}
+            self.oversized = span
 
 
-def _cut(span: RecalledMessage, max_tokens: int, mark_chars: int) -> RecalledMessage:
-    """Returns `span` with its text cut to `max_tokens` text tokens, without its parts. A gap mark is not cut in two."""
-    text = cut_to_tokens(span.text, max_tokens)
+def _cut(span: RecalledMessage, max_tokens: int, mark_chars: int, before: str = "") -> RecalledMessage:
+    """Returns `span` with its text, of which `before` stands in front, cut to `max_tokens` text tokens, without its
+    parts. A gap mark is not cut in two."""
+    text = cut_to_tokens(before + span.text, max(0, max_tokens))[len(before) :]
     text = text[: next((gap for gap in span.gaps if gap < len(text) < gap + mark_chars), None)]
     runs = [(a, min(b, len(text)), p) for a, b, p in span.uncertain if a < len(text)]
     gaps = [place for place in span.gaps if place < len(text)]

@@ -19,6 +19,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageRow, SpanRow
+from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import NATIVE_READER, LeftOut, RecalledImage, RecalledImages, RecallQuery
 from foxing.renderer.readers import Reader, Readers
@@ -85,11 +86,20 @@ class _Shown:
 class ImageRecaller:
     """Answers recall queries with page images."""
 
-    def __init__(self, database: Database, search: HybridSearch, assembler: MessageAssembler, readers: Readers) -> None:
+    def __init__(
+        self,
+        database: Database,
+        search: HybridSearch,
+        assembler: MessageAssembler,
+        readers: Readers,
+        gap_mark: str = TEXT_GAP_MARK,
+    ) -> None:
+        """`gap_mark`: the gap mark of messages that are returned as text."""
         self.database = database
         self.search = search
         self.assembler = assembler
         self.readers = readers
+        self.gap_mark = gap_mark
         self._reader_pages: ReaderPages[ReaderPage] = ReaderPages(database, assembler.decoder, lambda page: page)
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecalledImages:
@@ -203,7 +213,8 @@ class ImageRecaller:
             stored = StoredMessages.fetch(connection, bank_id, list(known.values()))
         remembered = self.assembler.assemble(stored)
         ordered = sorted(known.values(), key=lambda message: (message.created_at, message.id))
-        return [recalled_message(message, remembered[message.id]) for message in ordered]
+        whole = (recalled_message(message, remembered[message.id]) for message in ordered)
+        return [message.with_gap_mark(self.gap_mark) for message in whole]
 
 
 def _collect(connection: Connection, candidates: Candidates, limit: int) -> _Answer:

@@ -18,15 +18,18 @@ from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around
 from foxing.memory.telemetry import Value, bank_operation, operation
+from foxing.memory.text.times.window import zone_of
 from foxing.memory.values.base import MAX_LIMIT
+from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import LeftOut, LeftOutReason, RecallQuery, RecallResult
 
-from .answer import Answer, header
+from .answer import Answer
 from .candidates import Candidate, Candidates, find_candidates
 from .query import ask
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
+from .transcript import Style, transcript
 
 READ_AHEAD = 16  # messages decoded per batch under a token budget, which may end the answer before the rest
 ANSWER_CHARS = 4 << 20  # maximum characters of the messages or passages of one answer; the rest is on the next page
@@ -60,12 +63,19 @@ class Recaller:
     """Answers recall queries with text."""
 
     def __init__(
-        self, database: Database, search: HybridSearch, assembler: MessageAssembler, reranker: RerankerSource
+        self,
+        database: Database,
+        search: HybridSearch,
+        assembler: MessageAssembler,
+        reranker: RerankerSource,
+        gap_mark: str = TEXT_GAP_MARK,
     ) -> None:
+        """`gap_mark`: the gap mark of answers to queries that choose none."""
         self.database = database
         self.search = search
         self.assembler = assembler
         self.reranker = reranker
+        self.gap_mark = gap_mark
         self._semaphore = FairSemaphore(SEARCHES)
 
     @bank_operation("recall", _figures)
@@ -79,17 +89,18 @@ class Recaller:
         with operation("search"), self._semaphore, self.database.read() as connection:
             candidates = find_candidates(connection, self.search, bank_name, question)
             if candidates is None:
-                return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)
+                return RecallResult(spans=[], rendered="", text_tokens=0, left_out=[], next_cursor=None)
             found = _find(connection, candidates, wide)
         if self.reranker.enabled:
             found = self._reranked(found, query)
-        answer = Answer(query.max_tokens, query.gap_mark)
+        style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids)
+        answer = Answer(query.max_tokens, style)
         reader = SpanReader(
             self.assembler,
             found.stored,
             found.shown,
             self._semaphore,
-            query.gap_mark,
+            style.gap_mark,
             partial(self._terms_found, found),
         )
         for part in reader.parts(READ_AHEAD if query.max_tokens is not None else MAX_LIMIT):
@@ -99,7 +110,7 @@ class Recaller:
             reader.read(part)
             for item in part:
                 _add(answer, item, reader, verbatim=query.verbatim)
-        answer.cut_if_empty()
+        answer.finish()
         next_cursor = None
         if found.more or answer.waiting:
             examined = [*(item.match for item in found.shown), *found.inexact, *answer.given]
@@ -111,6 +122,7 @@ class Recaller:
         ]
         return RecallResult(
             spans=answer.spans,
+            rendered=answer.rendered,
             text_tokens=answer.text_tokens,
             left_out=left_out[: query.limit],
             notes=list(found.notes),
@@ -126,7 +138,8 @@ class Recaller:
         if key not in found:
             raise NotFound(f"there is no message '{key}' in bank '{bank_name}'")
         message = found[key]
-        return recalled_message(message, self.assembler.assemble(stored)[message.id])
+        remembered = self.assembler.assemble(stored)[message.id]
+        return recalled_message(message, remembered).with_gap_mark(self.gap_mark)
 
     def _terms_found(self, found: _Found) -> Mapping[int, Collection[str]]:
         """Returns message id → terms of the query that the index has for the match."""
@@ -142,12 +155,12 @@ class Recaller:
         shown, notes = found.shown, found.notes
         if found.candidates.query.terms:
             best = shown[:CANDIDATES]
-            reader = SpanReader(self.assembler, found.stored, best, self._semaphore)
+            reader = SpanReader(self.assembler, found.stored, best, self._semaphore, self.gap_mark)
             texts = []
             for part in reader.parts(CANDIDATES):
                 reader.read(part)
                 spans = [reader.take(item.match) for item in part]
-                texts += [header(span.name or span.role, span.created_at) + span.text for span in spans]
+                texts += [transcript([span], gap_mark=self.gap_mark) for span in spans]
             order = self.reranker.order(query.query or "", texts)
             shown = [*(best[number] for number in order.numbers), *shown[CANDIDATES:]]
             notes = [*notes, *filter(None, [order.note])]

@@ -14,8 +14,8 @@ from foxing.memory.storage.fair_semaphore import FairSemaphore
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.text.passages import passage_left, split_passages
 from foxing.memory.text.terms import terms
+from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import RecalledMessage
-from foxing.renderer.marks import GAP_MARK
 
 from .candidates import Candidate
 
@@ -44,7 +44,7 @@ class SpanReader:
         stored: StoredMessages,
         shown: Sequence[Shown],
         semaphore: FairSemaphore,
-        gap_mark: str = GAP_MARK,
+        gap_mark: str = TEXT_GAP_MARK,
         terms_found: Callable[[], Mapping[int, Collection[str]]] = dict,
     ) -> None:
         """`terms_found`: returns message id → terms of the query that the index has for the match. Called once, if text

@@ -1,7 +1,6 @@
 """Messages, as stored and as remembered."""
 
 import math
-from bisect import bisect_left
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -9,11 +8,10 @@ from pydantic import ConfigDict, FailFast, Field, JsonValue, Strict, model_valid
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from foxing.renderer.marks import GAP_MARK
-
 from .base import OPEN, Input, Moment, Name, Tier, Value
+from .gap_marks import MarkedText
 from .metadata import Metadata
-from .part_text import render_parts
+from .part_text import parse_parts, render_parts
 from .parts import Content, FunctionCall, ImagePart, Part, TextPart
 from .policy import AgeingForecast
 
@@ -120,8 +118,8 @@ class RecalledMessage(Value):
     metadata: dict[str, JsonValue] = Field(description="Metadata stored with the message; empty if there is none.")
     kept: float = Field(description="Share of its characters that the memory still holds, 0 to 1; 0 if unreadable.")
     gaps: list[int] = Field(
-        description="Offsets in `text` of the gap marks, ⋯ unless the query sets another. The same characters at other "
-        "offsets belong to the message."
+        description="Offsets in `text` of the gap marks, “ … ” unless the query or a setting chooses another. The same "
+        "characters at other offsets belong to the message."
     )
     confidence: float = Field(description="Mean probability that a character is correct, 0 to 1, without gaps.")
     uncertain: list[UncertainRun] = Field(description="Runs of `text` that may be misread: start, stop, confidence.")
@@ -143,21 +141,20 @@ class RecalledMessage(Value):
     )
 
     def with_gap_mark(self, mark: str) -> Self:
-        """Returns the message with `mark` in place of each gap mark ⋯ in its text. Offsets are adjusted, except those
-        of `passage`."""
-        if mark == GAP_MARK or not self.gaps:
+        """Returns the message, as read from its pages, with `mark` in place of each gap mark ⋯ in its text and parts.
+        Offsets are adjusted, except those of `passage`. See `MarkedText.of`."""
+        if not self.gaps:
             return self
-        added = len(mark) - len(GAP_MARK)
-        starts = [0, *(gap + len(GAP_MARK) for gap in self.gaps)]
-        pieces = [self.text[start:gap] for start, gap in zip(starts, [*self.gaps, len(self.text)], strict=True)]
+        marked = MarkedText.of(self.text, self.gaps, mark)
+        runs = ((marked.moved(start), marked.moved(stop), sure) for start, stop, sure in self.uncertain)
+        parts = None if self.parts is None else parse_parts(marked.text)
+        same_parts = parts is not None and self.parts is not None and len(parts) == len(self.parts)
         return self.model_copy(
             update={
-                "text": mark.join(pieces),
-                "gaps": [gap + number * added for number, gap in enumerate(self.gaps)],
-                "uncertain": [
-                    (start + bisect_left(self.gaps, start) * added, stop + bisect_left(self.gaps, stop) * added, sure)
-                    for start, stop, sure in self.uncertain
-                ],
+                "text": marked.text,
+                "parts": list(parts) if parts is not None and same_parts else self.parts,
+                "gaps": marked.gaps,
+                "uncertain": [run for run in runs if run[0] < run[1]],
             }
         )
 

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self, TypedDict, Unpack
 from pydantic import Field, Strict
 
 from foxing.memory.errors import InvalidInput
-from foxing.renderer.marks import GAP_MARK
 
 from .base import INTEGRAL, OPEN, Cursor, Input, Limit, Now, Tier, Timezone, Value, When
+from .gap_marks import GapMark
 from .messages import RecalledMessage, Role
 from .metadata import MetadataFilter, Scalar
 
@@ -59,8 +59,8 @@ class RecallQuery(Input):
     max_tokens: Annotated[int | None, OnlyFor("text"), INTEGRAL] = Field(
         None,
         ge=1,
-        description="Maximum number of text tokens of all spans, each with speaker and time. Spans that do not fit are "
-        "skipped.",
+        description="Maximum number of text tokens of `rendered`. A span counts what it adds there, where dates and "
+        "speakers are shared. Spans that do not fit are skipped.",
     )
     neighbours: Annotated[int, OnlyFor("text"), INTEGRAL] = Field(
         0,
@@ -78,11 +78,13 @@ class RecallQuery(Input):
         "remembered",
         description="remembered: the best version that the memory holds; verbatim: only exact text that is still kept.",
     )
-    gap_mark: Annotated[str, OnlyFor("text")] = Field(
-        GAP_MARK,
-        min_length=1,
-        max_length=20,
-        description="Mark of a gap in `text`, such as “ … ” for a model.",
+    gap_mark: Annotated[GapMark | None, OnlyFor("text")] = Field(
+        None,
+        description="Mark of a gap in `text` and `rendered`. A blank at its beginning or end replaces the one beside "
+        "the gap. Default: the setting `gap_mark`, “ … ”, which is one token.",
+    )
+    ids: Annotated[bool, OnlyFor("text")] = Field(
+        False, description="Whether each message in `rendered` begins with its id, in parentheses."
     )
     reader: Annotated[str | None, OnlyFor("images")] = Field(
         None,
@@ -142,7 +144,8 @@ class TextQueryFields(QueryFields, total=False):
     neighbours: int
     neighbour_text: bool
     fidelity: Fidelity
-    gap_mark: str
+    gap_mark: str | None
+    ids: bool
 
 
 class ImageQueryFields(QueryFields, total=False):
@@ -172,7 +175,11 @@ class RecallResult(Value):
         description="Messages, best first; of long ones, the passages that match. Without a query, whole messages in "
         "time order. Neighbours follow their match."
     )
-    text_tokens: int = Field(description="Text tokens of all spans, each with speaker and time.")
+    rendered: str = Field(
+        description="The spans as a model is to see them: in time order, with the date once a day and the speaker once "
+        "a run of messages, each message on a new line."
+    )
+    text_tokens: int = Field(description="Text tokens of `rendered`.")
     left_out: list[LeftOut] = Field(
         description="Matching messages that are not in the answer, with the reason; at most `limit`, those over the "
         "budget first."

@@ -180,7 +180,10 @@ def test_recall(foxing: Foxing, file: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "Titan" in result["spans"][0]["text"]
     shown = foxing.text("recall", "점심", "--bank", "b", "--limit", "1")
     assert "점심 먹자" in shown
-    assert "2026-01-05 09:08 +00:00" in shown
+    assert shown.startswith("5 January 2026\nuser: ")
+    details = foxing.text("recall", "점심", "--bank", "b", "--limit", "1", "--details")
+    assert "점심 먹자" in details
+    assert "2026-01-05 09:08 +00:00" in details
     window = ("--since", "yesterday", "--now", "2026-01-06T09:00:00Z", "--timezone", "UTC", "--limit", "500")
     assert len(foxing.json("recall", "--bank", "b", *window)["spans"]) == 12
     assert foxing.json("recall", "--bank", "b", "--thread", "other")["spans"] == []

@@ -30,7 +30,7 @@ def page_id(foxing: Foxing) -> str:
 def shown(foxing: Foxing, page_id: str, *options: str) -> dict[str, str]:
     """What each command that shows times prints."""
     return {
-        "recall": foxing.text("recall", "Titan", "--bank", "b", *options),
+        "recall": foxing.text("recall", "Titan", "--bank", "b", "--details", *options),
         "read": foxing.text("read", page_id, "--bank", "b", *options),
         "pages": foxing.text("pages", "--bank", "b", *options),
         "banks": foxing.text("banks", *options),

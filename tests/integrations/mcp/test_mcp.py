@@ -89,7 +89,9 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         assert "already" in text_of(await client.call_tool("remember", asked))
         await client.call_tool("remember", {"text": "Noted.", "role": "assistant"})
         found = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?"}))
-        assert "user Mina (thread planning, id m1): We ship Titan on 14 March." in found
+        assert re.fullmatch(r"\d+ \w+ \d{4}\nMina: We ship Titan on 14 March\.", found)
+        with_ids = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?", "ids": True}))
+        assert "Mina: (m1) We ship Titan on 14 March." in with_ids
         everything = text_of(await client.call_tool("recall", {"thread": "planning"}))
         assert everything == found
         context = text_of(await client.call_tool("build_context", {"query": "Titan", "reader": "claude"}))
@@ -315,7 +317,12 @@ def test_what_is_kept_is_said_beside_the_confidence(tmp_path: Path) -> None:
             reading = memory.read_page(FADED, page)
         text = text_of(await client.call_tool("read_page", {"page_id": page}))
         assert f"{reading.kept_percent}% kept, read with confidence" in text
-        assert text.count("% kept, ⋯ marks faded text") == sum(m.kept < 1 for m in reading.messages) > 0
+        assert all(f"({message.message_id})" in text for message in reading.messages)
+        assert "⋯" not in text
+        faded = next(message for message in reading.messages if len(message.gaps) > 1)
+        assert faded.with_gap_mark(" … ").text.strip() in text
+        (content,) = (await client.read_resource(f"foxing://messages/{faded.message_id}")).contents
+        assert f"{faded.kept_percent}% kept" in str(content)
         assert "remaining text read with confidence" in text_of(await client.call_tool("timeline"))
 
     async def run() -> None:

@@ -15,6 +15,7 @@ from support.texts import NAMES, RARE, chat
 
 from foxing.memory import Forgotten, InvalidInput, Memory, NewMessage, Policy, PolicyStep, RecalledMessage
 from foxing.memory.text.terms import terms
+from foxing.memory.values.gap_marks import MarkedText
 from foxing.memory.values.policy import IndexRule
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")
@@ -103,14 +104,14 @@ def test_names_numbers_and_identifiers_stay_longest(left: dict[str, RecalledMess
 
 def test_gaps_and_shares_say_what_is_gone(left: dict[str, RecalledMessage]) -> None:
     for key, span in left.items():
-        assert all(span.text[place] == "⋯" for place in span.gaps)
+        assert all(span.text.startswith(" … ", place) for place in span.gaps)
         assert (span.kept == 1) == (not span.gaps)
         assert all(place not in range(start, stop) for start, stop, _ in span.uncertain for place in span.gaps)
-        if "⋯" not in TEXTS[key]:
-            assert span.text.count("⋯") == len(span.gaps)
+        assert span.text.count("…") == len(span.gaps)
+        assert "⋯" not in span.text or "⋯" in TEXTS[key]
     assert (left["empty"].text, left["empty"].kept, left["empty"].gaps) == ("", 1, [])
     gone = left["small talk"]
-    assert (gone.text, gone.kept, gone.gaps, gone.confidence) == ("⋯", 0, [0], 1)
+    assert (gone.text, gone.kept, gone.gaps, gone.confidence) == (" … ", 0, [0], 1)
     assert 0.1 < sum(span.kept for span in left.values()) / len(left) < 0.6
 
 
@@ -206,9 +207,10 @@ def test_a_dry_run_and_a_preview_say_what_fades(memory: Memory) -> None:
 
     left = age(memory, "micro")
     assert memory.pages("ana").pages[0].vision_tokens == preview.vision_tokens_after == move.vision_tokens_after
-    assert {message.message_id: message.after for message in preview.messages} == {k: s.text for k, s in left.items()}
+    shown = {each.message_id: MarkedText.of(each.after, each.gaps, " … ") for each in preview.messages}
+    assert {key: marked.text for key, marked in shown.items()} == {key: span.text for key, span in left.items()}
     assert {message.message_id: message.before for message in preview.messages} == TEXTS
-    assert {message.message_id: message.gaps for message in preview.messages} == {k: s.gaps for k, s in left.items()}
+    assert {key: marked.gaps for key, marked in shown.items()} == {key: span.gaps for key, span in left.items()}
 
 
 def test_previews_are_of_lower_tiers(memory: Memory) -> None:

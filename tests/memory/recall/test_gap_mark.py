@@ -1,13 +1,16 @@
 """What stands where something has faded, as a query asks for it."""
 
+import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from support.faded import BANK, make_faded_bank
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory import InvalidInput, Memory
+from foxing.memory import InvalidInput, Memory, MemoryOptions
+from foxing.memory.values.context import ContextRequest
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "words_alone", "message_ages")
 
@@ -22,7 +25,7 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
 
 @pytest.mark.parametrize("mark", [" … ", "[faded]", "_"])
 def test_another_mark_stands_in_the_same_places(memory: Memory, mark: str) -> None:
-    usual = memory.recall(BANK, limit=200).spans
+    usual = memory.recall(BANK, limit=200, gap_mark="⋯").spans
     asked = memory.recall(BANK, limit=200, gap_mark=mark).spans
     assert sum(len(span.gaps) for span in usual) > 50
     for before, after in zip(usual, asked, strict=True):
@@ -31,10 +34,40 @@ def test_another_mark_stands_in_the_same_places(memory: Memory, mark: str) -> No
         pieces = [
             after.text[a:b] for a, b in zip([0, *(g + len(mark) for g in after.gaps)], [*after.gaps, None], strict=True)
         ]
-        assert "⋯".join(pieces) == before.text
+        assert unspaced("⋯".join(pieces)) == unspaced(before.text)
+        assert mark != "_" or "⋯".join(pieces) == before.text
         said = [before.text[start:stop] for start, stop, _ in before.uncertain]
         assert [after.text[start:stop] for start, stop, _ in after.uncertain] == said
         assert (after.kept, after.confidence) == (before.kept, before.confidence)
+
+
+def unspaced(text: str) -> str:
+    """Without the blanks beside gaps, which a mark may have itself."""
+    return re.sub(" *⋯ *", "⋯", text)
+
+
+def test_the_default_is_one_token_and_a_setting_chooses_another(memory: Memory, database_path: Path) -> None:
+    marked = next(span for span in memory.recall(BANK, limit=200).spans if len(span.gaps) > 1)
+    assert all(marked.text.startswith(" … ", gap) for gap in marked.gaps)
+    assert "⋯" not in marked.text
+    assert "  " not in marked.text
+    assert count_text_tokens("left … months") == count_text_tokens("left months") + 1
+    assert memory.message(BANK, marked.message_id).text == marked.text
+    with Memory(memory.database_url, options=MemoryOptions(gap_mark="[faded]")) as other:
+        shown = other.message(BANK, marked.message_id)
+        assert shown.text.count("[faded]") == len(shown.gaps) == len(marked.gaps)
+        assert "[faded]" in other.recall(BANK, limit=200).rendered
+        request = ContextRequest(reader="text", budget=1_200, query=shown.text)
+        assert "[faded] is what has faded" in str(other.context(BANK, request).content)
+
+
+def test_gaps_are_marked_once_where_a_message_follows_another(memory: Memory) -> None:
+    result = memory.recall(BANK, limit=500)
+    assert "…" in result.rendered
+    assert result.text_tokens == count_text_tokens(result.rendered)
+    lines = result.rendered.splitlines()
+    assert not [line for line in lines if "… …" in line]
+    assert not [1 for before, after in pairwise(lines) if before.endswith(" …") and after.startswith("…")]
 
 
 def test_the_budget_counts_the_mark_and_never_cuts_it(memory: Memory) -> None:
@@ -45,7 +78,8 @@ def test_the_budget_counts_the_mark_and_never_cuts_it(memory: Memory) -> None:
         for span in answer.spans:
             assert span.text.count("[") == span.text.count(mark) == len(span.gaps)
         assert answer.text_tokens <= max_tokens
-        assert sum(count_text_tokens(span.text) for span in answer.spans) <= max_tokens
+        assert answer.text_tokens == count_text_tokens(answer.rendered)
+        assert all(span.text.strip() in answer.rendered for span in answer.spans[:1])
 
 
 def test_a_mark_is_short_and_for_text(memory: Memory) -> None:

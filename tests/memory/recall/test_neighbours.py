@@ -93,9 +93,9 @@ def test_neighbours_of_a_query_with_a_window_lie_in_it(memory: Memory) -> None:
 def test_neighbours_fill_the_budget_after_their_match(memory: Memory) -> None:
     alone = memory.recall("ana", "Lisbon", limit=1)
     assert ids(memory.recall("ana", "Lisbon", limit=1, neighbours=5, max_tokens=alone.text_tokens)) == ["t2"]
-    more = memory.recall("ana", "Lisbon", limit=1, neighbours=5, max_tokens=alone.text_tokens + 70)
+    more = memory.recall("ana", "Lisbon", limit=1, neighbours=5, max_tokens=alone.text_tokens + 35)
     assert 1 < len(more.spans) < 8
-    assert more.text_tokens <= alone.text_tokens + 70
+    assert more.text_tokens <= alone.text_tokens + 35
     assert more.left_out == []
 
 

@@ -103,9 +103,8 @@ def test_spans_fit_the_token_budget(memory: Memory) -> None:
     whole = memory.recall("ana", "Titan")
     part = memory.recall("ana", "Titan", max_tokens=whole.text_tokens - 1)
     assert part.text_tokens <= whole.text_tokens - 1
-    said = [f"{span.name or span.role} {span.created_at:%Y-%m-%d %H:%M}: " for span in part.spans]
-    headers = sum(map(count_text_tokens, said))
-    assert part.text_tokens == headers + sum(count_text_tokens(span.text) for span in part.spans)
+    assert part.text_tokens == count_text_tokens(part.rendered)
+    assert part.text_tokens > sum(count_text_tokens(span.text) for span in part.spans)
     assert part.next_cursor is not None
     rest = memory.recall("ana", "Titan", cursor=part.next_cursor)
     assert [s.message_id for s in part.spans + rest.spans] == [s.message_id for s in whole.spans]
@@ -117,6 +116,30 @@ def test_a_span_over_the_budget_is_cut(memory: Memory) -> None:
         assert only.text_tokens <= budget
         assert MESSAGES[5][4].startswith(only.spans[0].text)
         assert only.spans[0].text
+        assert only.rendered.endswith(only.spans[0].text)
+        assert only.text_tokens == count_text_tokens(only.rendered)
+
+
+def test_what_a_model_is_to_see_is_in_time_order(memory: Memory) -> None:
+    result = memory.recall("ana", "Titan")
+    said = sorted(result.spans, key=lambda span: result.rendered.index(span.text))
+    assert [span.created_at for span in said] == sorted(span.created_at for span in result.spans)
+    assert result.text_tokens == count_text_tokens(result.rendered)
+    with_ids = memory.recall("ana", "Titan", ids=True)
+    assert all(f"({span.message_id}) {span.text}" in with_ids.rendered for span in said)
+    assert with_ids.text_tokens == count_text_tokens(with_ids.rendered) > result.text_tokens
+    assert memory.recall("ana", "zebra").rendered == ""
+
+
+def test_messages_of_one_speaker_and_day_take_less_of_the_budget(memory: Memory) -> None:
+    memory.store("bo", [{"role": "user", "content": f"Titan has gate {n}."} for n in range(40)])
+    apart = sum(memory.recall("bo", f"gate {n}", limit=1).text_tokens for n in range(40))
+    whole = memory.recall("bo", "Titan", limit=40)
+    assert whole.text_tokens < 0.6 * apart
+    assert memory.recall("bo", "Titan", limit=40, max_tokens=whole.text_tokens + 1).left_out == []
+    half = memory.recall("bo", "Titan", limit=40, max_tokens=whole.text_tokens // 2)
+    assert 15 <= len(half.spans) < 40
+    assert half.text_tokens == count_text_tokens(half.rendered) <= whole.text_tokens // 2
 
 
 def test_decoded_spans_are_marked_and_keepsakes_are_exact(memory: Memory) -> None:

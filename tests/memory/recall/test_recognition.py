@@ -73,7 +73,7 @@ def found(memory: Memory, query: str) -> dict[str, bool]:
 def test_a_rare_word_that_has_faded_finds_its_message(memory: Memory) -> None:
     [span] = memory.recall("ana", "hydrangea").spans[:1]
     assert (span.message_id, span.matched_faded) == ("garden", True)
-    assert span.text == "The ⋯ window."
+    assert span.text == "The … window."
     assert found(memory, "window")["garden"] is False
     assert found(memory, "window hydrangea")["garden"] is True
     assert found(memory, "lanterns")["plan"] is False
@@ -92,7 +92,7 @@ def indexed_terms_of(memory: Memory) -> dict[str, set[str]]:
 
 def test_a_message_with_nothing_left_is_found_and_shows_a_gap(memory: Memory) -> None:
     [span] = memory.recall("ana", "turquoise").spans[:1]
-    assert (span.message_id, span.text, span.gaps, span.kept, span.matched_faded) == ("veranda", "⋯", [0], 0, True)
+    assert (span.message_id, span.text, span.gaps, span.kept, span.matched_faded) == ("veranda", " … ", [0], 0, True)
 
 
 def test_a_neighbour_and_a_window_match_no_word(memory: Memory) -> None:

@@ -1,0 +1,266 @@
+"""Transcripts: messages as text for a model.
+
+    2 March 2026
+    Mina: We ship Titan on 14 March.
+    Jun … agreed.
+    assistant: Noted.
+    5 March
+    Mina: Is it packed?
+
+Messages are in time order. The date is stated once a day, its year where it changes, and the speaker once a run. A
+month in words takes half the tokens of one in digits. Text that has faded is one gap mark, also where the end of a
+message and the beginning of the next one in the run have both faded.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
+from typing import NamedTuple, Protocol, get_args
+
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory.values.gap_marks import TEXT_GAP_MARK
+from foxing.memory.values.messages import Role
+
+#: Maximum length of a transcript that is counted line by line. The counter slices long texts, so that the sum over the
+#: lines would differ.
+MOST_CHARS = 50_000
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_ROLES = frozenset(arg for literal in get_args(Role) for arg in get_args(literal))
+
+
+class Said(Protocol):
+    """The fields of a message that a transcript shows."""
+
+    @property
+    def message_id(self) -> str:
+        """Id of the message."""
+
+    @property
+    def thread(self) -> str:
+        """Thread of the message; a run of a speaker ends with it."""
+
+    @property
+    def role(self) -> str:
+        """The speaker's role."""
+
+    @property
+    def name(self) -> str | None:
+        """The speaker's name, if it has one."""
+
+    @property
+    def created_at(self) -> datetime:
+        """The time of the message, timezone-aware."""
+
+    @property
+    def text(self) -> str:
+        """The remembered text."""
+
+    @property
+    def gaps(self) -> Sequence[int]:
+        """Offsets of the gap marks in the text, ascending."""
+
+    @property
+    def kept(self) -> float:
+        """Share of its characters that the memory still holds, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """Marks, dates and ids of a transcript."""
+
+    #: The gap mark in the text of the messages.
+    gap_mark: str = TEXT_GAP_MARK
+    #: Timezone of the dates.
+    zone: tzinfo = UTC
+    #: Whether each message begins with its id.
+    ids: bool = False
+
+
+class TranscriptPlace(NamedTuple):
+    """TranscriptPlace of a message in a transcript: time order, then the order of the key and of passages."""
+
+    at: datetime
+    key: int | str
+    passage: int
+
+    @classmethod
+    def of(cls, message: Said, key: int | str, passage: tuple[int, int] | None = None) -> "TranscriptPlace":
+        """Returns the place of a message, or of a passage of it."""
+        return cls(message.created_at, key, passage[0] if passage else 0)
+
+
+class TranscriptLine:
+    """A message of a transcript, with what it takes to show it after another one. The tokens are counted once."""
+
+    def __init__(self, message: Said, style: Style) -> None:
+        self.message = message
+        self.day = _day(message.created_at, style.zone)
+        self.speaker = speaker(message)
+        mark, text = style.gap_mark, message.text
+        self._begins_faded = text.startswith(mark) and 0 in message.gaps[:1]
+        self.ends_faded = bool(message.gaps) and message.gaps[-1] + len(mark) == len(text)
+        if not text and not message.kept:  # its pages cannot be read
+            text, self._begins_faded, self.ends_faded = mark, True, True
+        self._text = text.lstrip(" ") if self._begins_faded else text
+        if self.ends_faded:
+            self._text = self._text.rstrip(" ")
+        self._tail = self._text.removeprefix(mark.strip(" ")).lstrip(" ") if self._begins_faded else text
+        if style.ids:
+            self._text, self._tail = (f"({message.message_id}) {said}".rstrip(" ") for said in (self._text, self._tail))
+        self._counts: dict[str, int] = {}
+
+    def starts_day(self, before: "TranscriptLine | None") -> bool:
+        """Returns True if the date stands above this line. `before`: the line before it, if any."""
+        return before is None or before.day != self.day
+
+    def starts_run(self, before: "TranscriptLine | None") -> bool:
+        """Returns True if the line begins with the speaker."""
+        return (
+            before is None
+            or before.day != self.day
+            or before.speaker != self.speaker
+            or before.message.thread != self.message.thread
+        )
+
+    def body(self, before: "TranscriptLine | None") -> str:
+        """Returns the text that the line shows after `before`; empty if a gap there covers it."""
+        merged = before is not None and before.ends_faded and self._begins_faded and not self.starts_run(before)
+        return self._tail if merged else self._text
+
+    def text(self, before: "TranscriptLine | None") -> str:
+        """Returns the line as it stands after `before`, with the date above it where a day begins."""
+        body = self.body(before)
+        if not self.starts_run(before):
+            return f"{body}\n" if body else ""
+        head = self._head(before)
+        return f"{head} {body}\n" if body else f"{head}\n"
+
+    def tokens(self, before: "TranscriptLine | None") -> int:
+        """Returns the number of text tokens of `text(before)`."""
+        body = self.body(before)
+        if not self.starts_run(before):
+            return self._count(f"{body}\n") if body else 0
+        if not body:
+            return count_text_tokens(f"{self._head(before)}\n")
+        return count_text_tokens(self._head(before)) + self._count(f" {body}\n")
+
+    def _head(self, before: "TranscriptLine | None") -> str:
+        if not self.starts_day(before):
+            return f"{self.speaker}:"
+        said = f"{self.day.day} {_MONTHS[self.day.month - 1]}"
+        if before is None or before.day.year != self.day.year:
+            said += f" {self.day.year}"
+        return f"{said}\n{self.speaker}:"
+
+    def _count(self, text: str) -> int:
+        if text not in self._counts:
+            self._counts[text] = count_text_tokens(text)
+        return self._counts[text]
+
+
+@dataclass
+class TextTranscript:
+    """Messages in time order, and the text tokens that they take. What a message adds depends on those beside it."""
+
+    style: Style = field(default_factory=Style)
+    #: text above the messages, a line of its own; empty for none
+    head: str = ""
+    _places: list[TranscriptPlace] = field(default_factory=list)
+    _lines: list[TranscriptLine] = field(default_factory=list)
+    _tokens: int = 0
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def added(self, place: TranscriptPlace, line: TranscriptLine) -> int:
+        """Returns the number of tokens that `line` would add at `place`."""
+        at = bisect_left(self._places, place)
+        before = self._lines[at - 1] if at else None
+        added = line.tokens(before)
+        if at < len(self._lines):
+            after = self._lines[at]
+            added += after.tokens(line) - after.tokens(before)
+        return added
+
+    def add(self, place: TranscriptPlace, line: TranscriptLine) -> None:
+        """Adds a line."""
+        self._tokens += self.added(place, line)
+        at = bisect_left(self._places, place)
+        self._places.insert(at, place)
+        self._lines.insert(at, line)
+
+    def remove(self, place: TranscriptPlace) -> None:
+        """Removes the line at `place`."""
+        at = bisect_left(self._places, place)
+        line = self._lines.pop(at)
+        del self._places[at]
+        self._tokens -= self.added(place, line)
+
+    @property
+    def packed_tokens(self) -> int:
+        """Number of text tokens of all lines, each with its line break: `tokens` but for joined tokens."""
+        return self._tokens
+
+    def lines(self) -> Iterator[tuple[TranscriptLine, TranscriptLine | None]]:
+        """Yields each line with the one before it."""
+        return zip(self._lines, [None, *self._lines], strict=False)
+
+    @property
+    def text(self) -> str:
+        """The transcript, without a line break at its end."""
+        lines = [line.text(before) for line, before in self.lines()]
+        return "".join([f"{self.head}\n" if self.head else "", *lines]).removesuffix("\n")
+
+    @property
+    def tokens(self) -> int:
+        """Number of text tokens of `text`: the sum over its lines where no token crosses a line break."""
+        lines = [line.text(before) for line, before in self.lines()]
+        lines = list(filter(None, [f"{self.head}\n" if self.head else "", *lines]))
+        if sum(map(len, lines)) > MOST_CHARS or any(_joins(line) for line in lines[1:]):
+            return count_text_tokens(self.text)
+        if not lines:
+            return 0
+        counted = self._tokens + (count_text_tokens(f"{self.head}\n") if self.head else 0)
+        last = lines[-1]
+        return counted - count_text_tokens(last) + count_text_tokens(last.removesuffix("\n"))
+
+
+def _joins(line: str) -> bool:
+    """Returns whether a token may join the beginning of a line with the line break before it."""
+    return line[0] == "/" or line[0].isspace()
+
+
+def _day(at: datetime, zone: tzinfo) -> date:
+    """Returns the date of a time in `zone`; in its own timezone if it is out of range there."""
+    try:
+        return at.astimezone(zone).date()
+    except OverflowError:
+        return at.date()
+
+
+def speaker(message: Said) -> str:
+    """Returns the name of the speaker on one line, or the role; both where the name is that of a role."""
+    name = " ".join((message.name or "").split())
+    if not name:
+        return message.role
+    return f"{message.role} {name}" if name in _ROLES else name
+
+
+def transcript(
+    messages: Iterable[Said], *, gap_mark: str = TEXT_GAP_MARK, zone: tzinfo = UTC, ids: bool = False
+) -> str:
+    """Returns messages, given in time order, as text. `gap_mark`: the mark in their texts; `zone`: timezone of the
+    dates; `ids`: whether each message begins with its id."""
+    return transcript_of(messages, Style(gap_mark, zone, ids)).text
+
+
+def transcript_of(messages: Iterable[Said], style: Style, head: str = "") -> TextTranscript:
+    """Returns the transcript of messages given in time order."""
+    result = TextTranscript(style, head)
+    for number, message in enumerate(messages):
+        result.add(TranscriptPlace(datetime.min.replace(tzinfo=UTC), number, 0), TranscriptLine(message, style))
+    return result
