@@ -16,6 +16,7 @@ from .capabilities import (
     RemoteCodec,
     RemoteUsage,
     StorageEffect,
+    VerifiableCodec,
     capabilities_of,
 )
 from .contract import UNREAD_SHARE, UNREADABLE, Codec, Reading, TierSpec, can_draw_for, expected_bytes, token_grid
@@ -63,6 +64,7 @@ __all__ = [
     "StorageEffect",
     "TierSpec",
     "TokensError",
+    "VerifiableCodec",
     "VisionOptions",
     "VisionTokens",
     "annotate_page",

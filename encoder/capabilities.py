@@ -7,6 +7,7 @@
 | `downscalable` | `DownscalableCodec` | makes a lower tier's tokens from stored ones, without decoding |
 | `blankable` | `BlankableCodec` | removes cells from stored tokens, without decoding |
 | `costable` | `CostableCodec` | estimates the cost of each cell in bits |
+| `verifiable` | `VerifiableCodec` | drops confidences from the tokens of pages that were compared with what was drawn |
 | `promptable` | `PromptableCodec` | answers prompts other than the transcription prompt |
 | `remote` | `RemoteCodec` | decodes on a server: pages fail individually, and usage is counted |
 
@@ -108,6 +109,19 @@ class CostableCodec(Codec, Protocol):
 
 
 @runtime_checkable
+class VerifiableCodec(Codec, Protocol):
+    """Codec whose tokens hold confidences, and can do without them."""
+
+    def without_confidences(self, tokens: Sequence[VisionTokens]) -> list[VisionTokens]:
+        """Returns tokens that read the same, with every character certain, in fewer bytes.
+
+        For pages whose reading was compared with what was drawn: confidences are redundant, because the cells that
+        differ are known. Tokens that hold only part of a page are returned unchanged.
+        """
+        ...
+
+
+@runtime_checkable
 class PromptableCodec(Codec, Protocol):
     """Codec whose model accepts prompts other than the transcription prompt."""
 
@@ -175,6 +189,7 @@ class Capabilities:
     downscalable: DownscalableCodec | None = None
     blankable: BlankableCodec | None = None
     costable: CostableCodec | None = None
+    verifiable: VerifiableCodec | None = None
     promptable: PromptableCodec | None = None
     remote: RemoteCodec | None = None
 
@@ -187,6 +202,7 @@ def capabilities_of(codec: Codec) -> Capabilities:
         downscalable=codec if isinstance(codec, DownscalableCodec) else None,
         blankable=codec if isinstance(codec, BlankableCodec) else None,
         costable=codec if isinstance(codec, CostableCodec) else None,
+        verifiable=codec if isinstance(codec, VerifiableCodec) else None,
         promptable=codec if isinstance(codec, PromptableCodec) else None,
         remote=codec if isinstance(codec, RemoteCodec) else None,
     )

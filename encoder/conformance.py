@@ -18,7 +18,7 @@ from PIL import Image
 
 from foxing.renderer import BLANK, TOKEN_SIDE_PX, Entry, Page, Typesetter, grid_text, render, tier_rank
 
-from .capabilities import BlankableCodec, CostableCodec, capabilities_of
+from .capabilities import BlankableCodec, CostableCodec, VerifiableCodec, capabilities_of
 from .contract import Codec, Reading, token_grid
 from .errors import CodecError, TokensError
 from .tokens import STREAM, VisionTokens
@@ -235,6 +235,8 @@ def capabilities_do_what_they_say(codec: Codec) -> None:
         _blanks_cells(found.blankable, page, tier)
     if found.costable is not None:
         _costs_add_up(found.costable)
+    if found.verifiable is not None:
+        _drops_confidences(found.verifiable, page, tier)
     if found.promptable is not None:
         (name, *_) = found.promptable.prompts
         answers = found.promptable.write(codec.encode([image], tier), name)
@@ -256,6 +258,17 @@ def _blanks_cells(codec: BlankableCodec, page: Page, tier: str) -> None:
     images = [np.asarray(item.image(), dtype=np.int16) for item in (blanked, expected)]
     _expect(images[0].shape == images[1].shape, "a blanked page has another size")
     _expect(float(np.abs(images[0] - images[1]).mean()) < 1, "a blanked page does not look like one without the cells")
+
+
+def _drops_confidences(codec: VerifiableCodec, page: Page, tier: str) -> None:
+    """Checks that tokens without confidences read the same and as certain, and take no more bytes."""
+    (tokens,) = codec.encode([render(page.cells, codec.layout, tier)], tier)
+    (certain,) = codec.without_confidences([tokens])
+    before, after = codec.decode([tokens, certain])
+    _expect(bool((after.cells == before.cells).all()), "tokens without confidences read differently")
+    _expect(bool((after.confidence >= before.confidence).all()), "a character is less certain without confidences")
+    _expect(len(certain.data) <= len(tokens.data), "tokens without confidences take more bytes")
+    _expect(codec.without_confidences([certain]) == [certain], "dropping confidences twice changes tokens again")
 
 
 def _costs_add_up(codec: CostableCodec) -> None:

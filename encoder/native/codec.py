@@ -105,6 +105,10 @@ class NativeCodec:
         """See `foxing.encoder.Codec`."""
         return self._decoder.decode(tokens)
 
+    def without_confidences(self, tokens: Sequence[VisionTokens]) -> list[VisionTokens]:
+        """See `foxing.encoder.VerifiableCodec`."""
+        return self._decoder.without_confidences(tokens)
+
 
 def batch_equal(heights: Sequence[int]) -> Iterator[list[int]]:
     """Yields batches of at most `BATCH_PAGES` positions with equal `heights`."""

@@ -1,6 +1,7 @@
 """Decoder of the native codec: vision tokens → cells with a confidence. It does not need the encoder network."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +83,23 @@ class TokenDecoder:
         for item in tokens:
             self._check(item)
         return map_parallel(self._read, tokens)
+
+    def without_confidences(self, tokens: Sequence[VisionTokens]) -> list[VisionTokens]:
+        """See `foxing.encoder.VerifiableCodec`. Raises `TokensError`."""
+        for item in tokens:
+            self._check(item)
+        return map_parallel(self._without_confidences, tokens)
+
+    def _without_confidences(self, tokens: VisionTokens) -> VisionTokens:
+        page = read_stream(self.streams.kernel, tokens.data)
+        if page.kept < page.confidence.size:  # the end of the page is missing
+            return tokens
+        spec = self.dims.tiers[tokens.tier]
+        data = self.streams.write(page.grid, np.ones_like(page.confidence), spec.tokens * self.dims.token_bytes)
+        if len(data) >= len(tokens.data):
+            return tokens
+        size = tokens.bytes_per_token
+        return replace(tokens, data=data, shape=(1, -(-len(data) // size), size))
 
     def _read(self, tokens: VisionTokens) -> Reading:
         page = self.streams.read(tokens.data, tokens.max_rows or DENSE_PAGE.rows)
