@@ -33,7 +33,7 @@ INTRODUCTION = """\
 # Faded pages, before and after
 
 Excerpts of the first {pages} pages of the demo's conversation: the messages as stored, and as read at `micro`, where
-the tokens of a page take at most 1,200 bytes. Each page has aged from `base` through `small` and `tiny` to `micro`, and
+the tokens of a page take at most 1,824 bytes, or up to 3,072 where its facts need them. Each page has aged from `base` through `small` and `tiny` to `micro`, and
 each tier was drawn from the text read at the tier before. A gap (`⋯`) stands for faded text; nothing is filled in. The
 remark above each table lists the main facts that are kept and lost.
 

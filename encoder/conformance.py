@@ -90,9 +90,9 @@ def tokens_match_the_spec(codec: Codec) -> None:
             _expect(right_grid, f"'{tier}': {tokens.shape[:2]} tokens, expected {grid}")
             right_size = tokens.bytes_per_token == spec.bytes_per_token or spec.variable
             _expect(right_size, f"'{tier}': the bytes per token differ from the spec")
-            _expect(len(tokens.data) <= 2 * spec.bytes_per_page, f"'{tier}': more than twice the bytes of the spec")
+            _expect(len(tokens.data) <= 2 * spec.max_bytes, f"'{tier}': more than twice the bytes of the spec")
             _expect(tokens.dtype == spec.dtype, f"'{tier}': the dtype of the tokens differs from the spec")
-            _expect(tokens.count <= spec.tokens, f"'{tier}': more tokens than a full page has")
+            _expect(tokens.count <= spec.max_tokens, f"'{tier}': more tokens than a full page has")
             _expect(spec.context_positions >= spec.tokens, f"'{tier}': fewer context positions than tokens")
 
 
@@ -104,7 +104,7 @@ def streams_are_as_long_as_their_page(codec: Codec) -> None:
             continue
         full, short = sample_page(codec, 100), sample_page(codec, 2)
         longer, shorter = (codec.encode([_image(codec, page, tier, page.rows_used)], tier)[0] for page in (full, short))
-        _expect(longer.count <= spec.tokens, f"'{tier}': {longer.count} tokens, at most {spec.tokens} are allowed")
+        _expect(longer.count <= spec.max_tokens, f"'{tier}': {longer.count} tokens, at most {spec.max_tokens} are allowed")
         _expect(shorter.count < longer.count, f"'{tier}': a short page takes as many tokens as a full one")
         sizes = {longer.bytes_per_token, shorter.bytes_per_token}
         _expect(sizes == {spec.bytes_per_token}, f"'{tier}': the bytes per token differ from the spec")

@@ -31,7 +31,7 @@ class TierSpec:
     name: str
     #: Side of a full page's image in px.
     side_px: int
-    #: Maximum number of vision tokens of a page.
+    #: Maximum number of vision tokens of a page, unless its facts need more.
     tokens: int
     #: Bytes per vision token; for an image, the average on a full page of English.
     bytes_per_token: int
@@ -44,6 +44,8 @@ class TierSpec:
     text_tokens: int | None = None
     #: Context positions of a full page in the decoding model, if there are more than its tokens.
     positions: int | None = None
+    #: Maximum number of vision tokens of a page whose facts need more than `tokens`; None: `tokens`.
+    fact_tokens: int | None = None
 
     @property
     def context_positions(self) -> int:
@@ -52,8 +54,19 @@ class TierSpec:
 
     @property
     def bytes_per_page(self) -> int:
-        """Bytes of a full page's tokens without the header; for a stream, the maximum."""
+        """Bytes of a full page's tokens without the header; for a stream, the maximum unless its
+        facts need more."""
         return self.tokens * self.bytes_per_token
+
+    @property
+    def max_tokens(self) -> int:
+        """Maximum number of vision tokens of any page."""
+        return self.tokens if self.fact_tokens is None else self.fact_tokens
+
+    @property
+    def max_bytes(self) -> int:
+        """`bytes_per_page` of a page whose facts need more."""
+        return self.max_tokens * self.bytes_per_token
 
     @property
     def streamed(self) -> bool:

@@ -95,6 +95,8 @@ class DrawnPage:
     reading: Reading | None
     #: New layout; None if the page was drawn unchanged.
     faded: FadedLayout | None
+    #: Whether facts have faded, because they alone exceed the tier's maximum.
+    facts_faded: bool = False
 
 
 class PageDrawer:
@@ -116,7 +118,9 @@ class PageDrawer:
                 encoded = self.codec.encode(images, tier)
                 read = self.codec.decode(encoded) if self._costable is not None else [None] * len(encoded)
                 for (number, draft), tokens, reading in zip(drafts.items(), encoded, read, strict=True):
-                    drawn[number] = DrawnPage(draft.cells, tokens, reading, draft.layout())
+                    drawn[number] = DrawnPage(
+                        draft.cells, tokens, reading, draft.layout(), draft.facts_faded
+                    )
                 if attempt == ATTEMPTS - 1:
                     break
                 correct = partial(fader.correct, attempt=attempt)
@@ -144,6 +148,8 @@ class _Draft:
     origins: list[npt.NDArray[np.int64]]
     #: Target size, in bytes or text tokens.
     aim: int
+    #: The same for a page whose facts need more.
+    fact_aim: int
     #: Result of fading `messages`, and the placements of all messages on `cells`; None and empty if the page is drawn
     #: unchanged.
     faded: FadedPage | None = None
@@ -159,6 +165,16 @@ class _Draft:
     def short(self) -> bool:
         """True if words have faded for lack of capacity."""
         return self.faded is not None and not all(kept.all() for kept in self.faded.kept)
+
+    @property
+    def of_facts(self) -> bool:
+        """True if only facts are left, which need more than the target size."""
+        return self.faded is not None and self.faded.size > self.aim
+
+    @property
+    def facts_faded(self) -> bool:
+        """True if facts have faded for lack of capacity."""
+        return self.faded is not None and self.faded.facts_faded
 
     def layout(self) -> FadedLayout | None:
         """Returns the new layout; None if the page is drawn unchanged."""
@@ -178,6 +194,8 @@ class _Fader:
         self.typesetter = typesetter
         #: Capacity in bytes, or in text tokens for a codec without costs; None if nothing has to fade.
         self.capacity = spec.bytes_per_page if costable is not None else spec.text_tokens
+        #: The same for a page whose facts need more.
+        self.fact_capacity = spec.max_bytes if costable is not None else spec.text_tokens
 
     def draft(self, page: AnnotatedPage) -> _Draft:
         """Returns the first draft of a page: unchanged if it fits."""
@@ -188,8 +206,9 @@ class _Fader:
             own = costs.reshape(-1)[message.start : message.stop]
             messages.append(MessageWords(message.entry, words, word_bits(words, message.cell, own)))
         origins = [np.arange(len(message.entry.content)) for message in page.messages]
-        aim = int((self.capacity or 0) * (AIM if self.costable is not None else 1))
-        draft = _Draft(page, page.cells, costs, messages, [], origins, aim)
+        share = AIM if self.costable is not None else 1
+        aims = (int((capacity or 0) * share) for capacity in (self.capacity, self.fact_capacity))
+        draft = _Draft(page, page.cells, costs, messages, [], origins, *aims)
         if self.capacity is not None and messages and self._taken(page.cells, costs) > self.capacity:
             self._fade(draft)
         return draft
@@ -205,15 +224,19 @@ class _Fader:
         wrong = _misread_words(draft, seen, stored, wary=not (refill or stored < draft.cells.size))
         marks = _misread_marks(draft, seen, stored)
         cut, misread = stored < draft.cells.size, any(flags.any() for flags in wrong) or len(marks) > 0
+        over = used > self.capacity and not (cut or draft.of_facts)
         spare = refill and draft.short and not draft.grown and not cut and used < MIN_FILL * self.capacity
         if cut:
             taken = float(draft.costs.reshape(-1)[:stored].sum()) / 8
-            draft.aim = int(min(draft.aim, taken) * AIM)
+            draft.fact_aim = int(min(draft.fact_aim, taken) * AIM)
+            draft.aim = min(draft.aim, draft.fact_aim)
+        elif over:
+            draft.aim = int(draft.aim * AIM * self.capacity / used)
         elif spare:
             draft.aim, draft.grown = int(draft.aim * AIM * self.capacity / used), True
-        if not (cut or spare or misread):
+        if not (cut or over or spare or misread):
             return False
-        if (last or not (cut or refill)) and self._write_gaps(draft, wrong, marks, 0 if last else used):
+        if (last or not (cut or over or refill)) and self._write_gaps(draft, wrong, marks, 0 if last else used):
             return True
         self._score(draft)
         if not refill and draft.faded is not None:
@@ -244,7 +267,8 @@ class _Fader:
                 texts[number] = FadedText(after.text, frozenset(after.gaps.tolist()), origin)
         costs = self._costs(cells)
         gaps = sum(map(np.count_nonzero, wrong))
-        if used * float(costs.sum() / draft.costs.sum()) + GAP_BYTES * gaps > MAX_FILL * self.capacity:
+        capacity = self.fact_capacity if draft.of_facts else self.capacity
+        if used * float(costs.sum() / draft.costs.sum()) + GAP_BYTES * gaps > MAX_FILL * (capacity or 0):
             return False
         draft.cells, draft.costs, draft.faded = cells, costs, replace(draft.faded, texts=tuple(texts))
         draft.gapped = [a | b for a, b in zip(draft.gapped or wrong, wrong, strict=True)]
@@ -254,7 +278,8 @@ class _Fader:
         """Fades the messages to the target size and typesets the page again."""
         self._score(draft)
         scale = BYTES_PER_BIT if draft.faded is None else draft.faded.bytes_per_bit
-        draft.faded = fade(draft.messages, draft.salience, draft.aim, partial(self._size, draft), scale)
+        size = partial(self._size, draft)
+        draft.faded = fade(draft.messages, draft.salience, draft.aim, size, scale, draft.fact_aim)
         page = self.typesetter.page(draft.faded.entries)
         if draft.tried is None or not np.array_equal(draft.tried[0], page.cells):
             draft.tried = page.cells, self._costs(page.cells)

@@ -100,6 +100,7 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
                     "vision_tokens": row.vision_tokens,
                     "bytes": row.token_bytes + row.text_bytes + kept.bytes,
                     "text_kept": row.text_kept,
+                    "facts_faded": row.facts_faded,
                     "confidence": round(row.confidence, 4),
                     "codec": row.codec,
                     "keepsakes": kept.number,

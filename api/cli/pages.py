@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from foxing.memory import PageInfo
+
 from .context import BankOption, JsonOption, TimezoneOption, all_pages, state_of
 from .output import jsonable, printable, table, underlined
 
@@ -89,6 +91,11 @@ def preview(
     state.answer(found, show)
 
 
+def _flags(page: PageInfo) -> str:
+    flags = {"pinned": page.pinned, "text": page.text_kept, "facts faded": page.facts_faded}
+    return ", ".join(name for name, on in flags.items() if on)
+
+
 def pages(
     context: typer.Context, bank: BankOption, timezone: TimezoneOption = None, as_json: JsonOption = False
 ) -> None:
@@ -103,7 +110,7 @@ def pages(
             (
                 *(page.id, page.tier, zone.show(page.first_at), zone.show(page.last_at)),
                 *(page.messages, page.vision_tokens, page.bytes, f"{page.confidence:.2%}"),
-                ", ".join(name for name, on in (("pinned", page.pinned), ("text", page.text_kept)) if on),
+                _flags(page),
             )
             for page in infos
         ]

@@ -64,6 +64,7 @@ _PAGE: Json = {
     "vision_tokens": 64,
     "bytes": 8412,
     "text_kept": False,
+    "facts_faded": False,
     "confidence": 0.9874,
     "codec": "native",
     "keepsakes": 6,

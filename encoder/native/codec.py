@@ -42,11 +42,14 @@ class NativeCodec:
         self._decoder = TokenDecoder(runner.streams, weights, self.calibration, dims)
 
     def _tier_spec(self, tier: str) -> TierSpec:
+        dims = self.runner.model.dims
+        tokens, fact_tokens = dims.capacity(tier)
         return TierSpec(
             name=tier,
             side_px=self.layout.side_px(tier),
-            tokens=self.runner.model.dims.tiers[tier].tokens,
-            bytes_per_token=self.runner.model.dims.token_bytes,
+            tokens=tokens,
+            fact_tokens=fact_tokens,
+            bytes_per_token=dims.token_bytes,
             dtype=STREAM,
             flag_below=self.calibration.flag_below(tier),
         )
@@ -71,7 +74,7 @@ class NativeCodec:
         result: dict[int, VisionTokens] = {}
         for numbers in batch_equal([image.height for image in images]):
             pixels = to_pixels([images[i].convert("L") for i in numbers])
-            streams = self.runner.encode(pixels, tier, spec.bytes_per_page, self.calibration)
+            streams = self.runner.encode(pixels, tier, spec.max_bytes, self.calibration)
             for number, stream in zip(numbers, streams, strict=True):
                 shape = (1, -(-len(stream) // spec.bytes_per_token), spec.bytes_per_token)
                 result[number] = VisionTokens(self.name, self.weights, tier, shape, STREAM, stream)

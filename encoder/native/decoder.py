@@ -119,7 +119,7 @@ class TokenDecoder:
             )
         if tokens.tier not in self.dims.tiers:
             raise TokensError(f"the {NAME} codec has no tier '{tokens.tier}'")
-        most = self.dims.tiers[tokens.tier].tokens
+        _, most = self.dims.capacity(tokens.tier)
         if tokens.dtype != STREAM or tokens.bytes_per_token != self.dims.token_bytes or tokens.count > most:
             raise TokensError(
                 f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are not a page of '{tokens.tier}'"

@@ -44,7 +44,7 @@ def timeline_text(bank: BankInfo, pages: Iterable[PageInfo]) -> str:
     ]
     for page in pages:
         state = "exact text kept" if page.text_kept else f"remaining text read with confidence {page.confidence:.2f}"
-        pinned = ", pinned" if page.pinned else ""
+        pinned = (", facts faded" if page.facts_faded else "") + (", pinned" if page.pinned else "")
         lines.append(
             f"{moment(page.first_at)} to {moment(page.last_at)}: page {page.id}, {page.messages} messages "
             f"({', '.join(page.threads)}), tier {page.tier}, {state}{pinned}"

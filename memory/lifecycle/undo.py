@@ -110,7 +110,8 @@ class Undoer:
             chain = chains[row.id]
             reading = next(readings) if _is_read(first.text) else None
             try:
-                page = _restored_page(replace(row, tier=chain[0].tier, pinned=True), first, tokens, reading)
+                before = replace(row, tier=chain[0].tier, facts_faded=chain[0].facts_faded, pinned=True)
+                page = _restored_page(before, first, tokens, reading)
             except (CodecError, TokensDamaged) as error:
                 left[row.id] = str(error)
                 continue

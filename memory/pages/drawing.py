@@ -115,6 +115,8 @@ class RedrawnPage:
     relaid: RelaidMessages | None
     #: bool[rows, columns]: the cells that show text known to be misread
     misread: Flags
+    #: whether facts have faded
+    facts_faded: bool = False
 
     @property
     def words(self) -> WordCounts:
@@ -128,7 +130,9 @@ class RedrawnPage:
 
     def row(self, page: PageRow) -> PageRow:
         """Returns the row of `page` as drawn."""
-        return page if self.relaid is None else replace(page, rows_used=self.relaid.rows_used)
+        if self.relaid is None:
+            return page
+        return replace(page, rows_used=self.relaid.rows_used, facts_faded=page.facts_faded or self.facts_faded)
 
     def misread_in(self, reading: Reading) -> Flags:
         """Returns bool[rows, columns]: the cells in which `reading`, of its tokens, differs from the drawn page, and
@@ -194,7 +198,7 @@ def _redrawn(page: StoredPage, drawn: DrawnPage) -> RedrawnPage:
     relaid = None if drawn.faded is None else _relaid(page, drawn.faded)
     before = [text.transcription.text for text in page.texts]
     misread = known_misread_cells(page.state, drawn.cells) if drawn.faded is None else _misread_left(page, drawn.faded)
-    return RedrawnPage(drawn.cells, drawn.tokens, drawn.reading, before, relaid, misread)
+    return RedrawnPage(drawn.cells, drawn.tokens, drawn.reading, before, relaid, misread, drawn.facts_faded)
 
 
 def union(one: Flags, other: Flags) -> Flags:

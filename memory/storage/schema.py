@@ -151,6 +151,8 @@ pages = Table(
     Column("text_bytes", Integer, nullable=False, server_default=text("0")),
     Column("text_kept", Boolean, nullable=False, server_default=false()),
     Column("confidence", Float, nullable=False),
+    #: Whether facts have faded, because they alone exceed a tier's maximum.
+    Column("facts_faded", Boolean, nullable=False, server_default=false()),
     Column("lease_owner", String(40)),
     Column("lease_until", UtcDateTime),
     Index("ix_pages_bank_id_last_at", "bank_id", "last_at", "id", "first_at"),
@@ -303,6 +305,8 @@ trash = Table(
     Column("text", LargeBinary),
     #: Earlier spans and keepsakes, if the page was laid out again; see `repositories.trash.pack_parts`.
     Column("parts", LargeBinary),
+    #: Whether facts had faded before.
+    Column("facts_faded", Boolean, nullable=False, server_default=false()),
     Column("dropped_at", UtcDateTime, nullable=False),
     Column("purge_at", UtcDateTime, nullable=False),
     Index("ix_trash_bank_id_purge_at", "bank_id", "purge_at"),

@@ -28,6 +28,10 @@ class PageInfo(Value):
     vision_tokens: int = Field(description="Number of its vision tokens.")
     bytes: int = Field(description="Stored size of its tokens, kept text and keepsakes, in bytes.")
     text_kept: bool = Field(description="Whether its exact text is kept.")
+    facts_faded: bool = Field(
+        description="Whether facts (names, numbers, dates, identifiers and the like) have faded, because they alone "
+        "exceed the maximum of a tier."
+    )
     confidence: float = Field(description="Mean confidence of its decoded text; 1 while its exact text is kept.")
     codec: str = Field(description="Name of the codec that encoded it.")
     keepsakes: int = Field(description="Number of exact identifiers kept as text.")

@@ -1,7 +1,7 @@
 """Fading: choosing the words to keep on a page that cannot hold all of its messages, and the text that remains."""
 
 from .bits import BITS_PER_CELL, CellCosts, isolated_bits, word_bits
-from .fade import BYTES_PER_BIT, FadedPage, MessageWords, Size, fade
+from .fade import BYTES_PER_BIT, FACT, FadedPage, MessageWords, Size, fade
 from .faded_text import FadedText, faded
 from .languages import languages_of
 from .salience import Salience, SalienceScorer, plain, text_salience
@@ -10,6 +10,7 @@ from .words import Word, is_punctuation, words_of
 __all__ = [
     "BITS_PER_CELL",
     "BYTES_PER_BIT",
+    "FACT",
     "CellCosts",
     "FadedPage",
     "FadedText",

@@ -15,6 +15,8 @@ from .words import Word, is_punctuation
 
 #: Entries → their bytes when typeset on one page and encoded; more than any capacity if they do not fit on one page.
 Size = Callable[[Sequence[Entry]], int]
+#: Rank of facts: words of this rank and above fade only where they alone exceed the capacity for facts.
+FACT = 3
 #: Cost in bits of a gap: its mark and a blank.
 GAP_BITS = 4.0
 #: Cost in bits of a gap mark on a page with many gaps. A run of words that costs no more is kept.
@@ -60,6 +62,8 @@ class FadedPage:
     size: int
     #: Bytes per estimated bit on this page: a good initial value for fading the page again.
     bytes_per_bit: float
+    #: Whether facts have faded for lack of capacity.
+    facts_faded: bool = False
 
 
 def fade(
@@ -68,9 +72,11 @@ def fade(
     capacity: int,
     size: Size,
     bytes_per_bit: float = BYTES_PER_BIT,
+    fact_capacity: int | None = None,
 ) -> FadedPage:
     """Fades `messages` to `capacity` bytes: keeps everything if it fits, else everything but headers, else the most
-    salient words.
+    salient words. Where the words of rank `FACT` and above alone take more, these stay, in up to `fact_capacity` bytes
+    (by default, `capacity`).
 
     `salience`: float64[words] for each message, at least 0. The integer part is a rank: words of a lower rank fade
     first. Within a rank, words fade in ascending order of the fractional part per bit. Punctuation fades with the first
@@ -88,8 +94,12 @@ def fade(
         every = [np.ones(len(message.words), bool) for message in messages]
         return FadedPage(tuple(entries), tuple(order.texts(every)), tuple(every), whole, bytes_per_bit)
     level, taken = _largest(order, capacity, size, bytes_per_bit)
+    if level < order.facts and fact_capacity is not None and fact_capacity > capacity:
+        level, taken = _facts(order, fact_capacity, size, taken / max(order.guess(level), 1.0))
     kept, scale = order.kept(level), taken / max(order.guess(level), 1.0)
-    return FadedPage(tuple(order.entries(kept)), tuple(order.texts(kept)), tuple(kept), taken, scale)
+    return FadedPage(
+        tuple(order.entries(kept)), tuple(order.texts(kept)), tuple(kept), taken, scale, level < order.facts
+    )
 
 
 class _WordOrder:
@@ -114,7 +124,9 @@ class _WordOrder:
         self.bits = np.concatenate([[0.0], np.cumsum(np.bincount(self.place, bits, total))])
         steps = np.log(np.maximum(self.bits, _FIRST_BITS) / _FIRST_BITS) // np.log(_STEP)
         #: int64[levels], ascending: number of words kept at each level, from none to all.
-        self.levels = np.union1d([0, total], np.flatnonzero(np.diff(steps) > 0))
+        self.levels = np.union1d([0, int((rank >= FACT).sum()), total], np.flatnonzero(np.diff(steps) > 0))
+        #: Lowest level that keeps all facts.
+        self.facts = int(np.searchsorted(self.levels, (rank >= FACT).sum()))
 
     def _follow_neighbours(self) -> None:
         """Gives punctuation the place of the first word beside it to fade, and a question mark that of the word before
@@ -186,6 +198,13 @@ def _bridged(message: MessageWords, kept: npt.NDArray[np.bool_]) -> npt.NDArray[
     for start, stop in edges.reshape(-1, 2).tolist():
         result[start:stop] = before[stop] - before[start] <= MARK_BITS
     return result
+
+
+def _facts(order: _WordOrder, capacity: int, size: Size, scale: float) -> tuple[int, int]:
+    """Returns the lowest level that keeps all facts and its size if it takes at most `capacity` bytes, else the result
+    of `_largest`."""
+    taken = size(order.entries(order.kept(order.facts)))
+    return (order.facts, taken) if taken <= capacity else _largest(order, capacity, size, scale)
 
 
 def _largest(order: _WordOrder, capacity: int, size: Size, scale: float) -> tuple[int, int]:

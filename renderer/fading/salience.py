@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from foxing.renderer.scripts import is_unspaced
 
-from .fade import MessageWords
+from .fade import FACT, MessageWords
 from .frequencies import frequencies_of
 from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, languages_of
 from .words import is_punctuation
@@ -20,8 +20,8 @@ _Flags = npt.NDArray[np.bool_]
 #: Messages of a page → the salience of their words.
 SalienceScorer = Callable[[Sequence[MessageWords]], list[Salience]]
 
-#: Ranks of words, the integer part of a salience.
-PUNCTUATION, FUNCTION_WORD, CONTENT, FACT = 0, 1, 2, 3
+#: Ranks of words below `FACT`, the integer part of a salience.
+PUNCTUATION, FUNCTION_WORD, CONTENT = 0, 1, 2
 
 #: Worth of a frequent word relative to a rare one: maximum, and the power of its rarity with which the worth falls.
 _FREQUENT, _FREQUENT_POWER = 0.4, 4

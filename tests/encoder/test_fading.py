@@ -194,4 +194,4 @@ def test_a_page_without_messages_is_drawn_as_it_is() -> None:
     cells = page()[0].cells
     drawn = PageDrawer(CostedCodec()).draw([AnnotatedPage(page()[0].layout, cells, [])], "micro")[0]
     assert drawn.faded is None
-    assert len(drawn.tokens.data) <= 1200
+    assert len(drawn.tokens.data) <= CostedCodec().tiers["micro"].max_bytes

@@ -165,7 +165,7 @@ def _read_prior(path: Path) -> PriorTables:
 def _development_pages(data: Path, fader: PageFader, dims: NativeDims) -> dict[str, DevelopmentPages]:
     """Pages by tier: full ones, and faded ones at `FADED_TIERS`."""
     result = {tier: DevelopmentPages() for tier in dims.tiers}
-    byte_limits = {tier: one.tokens * dims.token_bytes for tier, one in dims.tiers.items()}
+    byte_limits = {tier: dims.capacity(tier)[0] * dims.token_bytes for tier in dims.tiers}
     languages = {name.split("_")[0] for name in TrainingOptions().text_shares}
     for path in sorted(data.glob("*.jsonl.gz")):
         messages = entries(list(read_messages(path)))

@@ -8,6 +8,10 @@ from foxing.renderer import OWN_TIERS
 
 PAIRS = COLUMNS // 2  # 80 pairs of cells per row
 
+#: Vision tokens of a page, by tier, where they differ from the dimensions in the weights: the maximum, and the maximum
+#: of a page whose facts need more.
+CAPACITIES = {"micro": (38, 64)}
+
 
 @dataclass(frozen=True)
 class TierDims:
@@ -15,7 +19,7 @@ class TierDims:
 
     #: Side of a pair of cells at the network's resolution, 8 or 16 px.
     pair_px: int
-    #: Maximum number of vision tokens of a page.
+    #: Vision tokens of the grid of a full page, and of a page at most, except in `CAPACITIES`.
     tokens: int
 
 
@@ -45,6 +49,12 @@ class NativeDims:
     token_bytes: int = 48
     #: Dimensions of the tiers by name.
     tiers: dict[str, TierDims] = field(default_factory=_own_tiers)
+
+    def capacity(self, tier: str) -> tuple[int, int]:
+        """Returns the maximum number of vision tokens of a page at `tier`, and that of a page whose facts need
+        more."""
+        tokens = self.tiers[tier].tokens
+        return CAPACITIES.get(tier, (tokens, tokens))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the dimensions as a JSON object."""

@@ -56,6 +56,8 @@ class PageRow:
     text_kept: bool = False
     #: Mean confidence of the reading, 0 to 1; 1 while the text is kept.
     confidence: float = 1.0
+    #: True if facts have faded, because they alone exceed a tier's maximum.
+    facts_faded: bool = False
 
     @property
     def bytes(self) -> int:

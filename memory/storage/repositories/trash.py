@@ -73,6 +73,7 @@ def drop(
         "version": page.version,
         "tier": page.tier,
         **stored._asdict(),
+        "facts_faded": page.facts_faded,
         "dropped_at": dropped_at,
         "purge_at": purge_at,
     }
@@ -97,6 +98,8 @@ class TrashEntry(NamedTuple):
     page_id: int
     version: int
     tier: str
+    #: True if facts had faded before.
+    facts_faded: bool
     dropped_at: datetime
     purge_at: datetime
 

@@ -110,7 +110,7 @@ def test_conformance(codec: Codec, check: Callable[[Codec], None]) -> None:
 
 def test_tiers_have_the_token_counts_of_the_design(codec: Codec) -> None:
     tokens = {name: spec.tokens for name, spec in codec.tiers.items()}
-    assert tokens == {"large": 400, "base": 256, "small": 100, "tiny": 64, "micro": 25}
+    assert tokens == {"large": 400, "base": 256, "small": 100, "tiny": 64, "micro": 38}
     assert {(spec.dtype, spec.bytes_per_token) for spec in codec.tiers.values()} == {("stream", 48)}
     assert codec.context_rows is None
 

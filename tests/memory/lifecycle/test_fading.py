@@ -119,7 +119,7 @@ def test_gaps_and_shares_say_what_is_gone(left: dict[str, RecalledMessage]) -> N
 def test_a_page_that_fades_is_shorter_and_uses_its_room(memory: Memory, faded: Memory) -> None:
     before, after = (each.pages("ana").pages[0] for each in (memory, faded))
     assert (after.messages, after.first_at, after.last_at) == (before.messages, before.first_at, before.last_at)
-    assert 0.85 * 1200 <= len(faded.page_tokens("ana", after.id).data) <= 1200
+    assert 0.85 * 1824 <= len(faded.page_tokens("ana", after.id).data) <= 1824
     assert faded.read_page("ana", after.id).text.count("▶") <= before.messages
     with pytest.raises(Forgotten):
         faded.read_page("ana", after.id, "base")

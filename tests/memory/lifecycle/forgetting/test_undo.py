@@ -12,7 +12,7 @@ from .conftest import COUNT, DAY, START, age, messages, said, stored
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
 
-PAGEFUL = 50  # messages of which words fade
+PAGEFUL = 80  # messages of which words fade
 
 
 @pytest.mark.both_databases
