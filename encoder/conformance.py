@@ -104,7 +104,9 @@ def streams_are_as_long_as_their_page(codec: Codec) -> None:
             continue
         full, short = sample_page(codec, 100), sample_page(codec, 2)
         longer, shorter = (codec.encode([_image(codec, page, tier, page.rows_used)], tier)[0] for page in (full, short))
-        _expect(longer.count <= spec.max_tokens, f"'{tier}': {longer.count} tokens, at most {spec.max_tokens} are allowed")
+        _expect(
+            longer.count <= spec.max_tokens, f"'{tier}': {longer.count} tokens, at most {spec.max_tokens} are allowed"
+        )
         _expect(shorter.count < longer.count, f"'{tier}': a short page takes as many tokens as a full one")
         sizes = {longer.bytes_per_token, shorter.bytes_per_token}
         _expect(sizes == {spec.bytes_per_token}, f"'{tier}': the bytes per token differ from the spec")

@@ -34,12 +34,11 @@ from foxing.renderer.fading import (
     FadedText,
     MessageWords,
     Salience,
-    SalienceScorer,
     fade,
     faded,
     isolated_bits,
     plain,
-    text_salience,
+    score_page,
     word_bits,
     words_of,
 )
@@ -118,9 +117,7 @@ class PageDrawer:
                 encoded = self.codec.encode(images, tier)
                 read = self.codec.decode(encoded) if self._costable is not None else [None] * len(encoded)
                 for (number, draft), tokens, reading in zip(drafts.items(), encoded, read, strict=True):
-                    drawn[number] = DrawnPage(
-                        draft.cells, tokens, reading, draft.layout(), draft.facts_faded
-                    )
+                    drawn[number] = DrawnPage(draft.cells, tokens, reading, draft.layout(), draft.facts_faded)
                 if attempt == ATTEMPTS - 1:
                     break
                 correct = partial(fader.correct, attempt=attempt)
@@ -292,12 +289,11 @@ class _Fader:
         if draft.salience:
             return
         texts = [message.entry.content for message in draft.messages]
-        scorer: SalienceScorer = text_salience
+        alone: dict[str, float] = {}
         if self.costable is not None:
             listed = (plain(t[w.start : w.stop]) for t, m in zip(texts, draft.messages, strict=True) for w in m.words)
             alone = isolated_bits(dict.fromkeys(listed), self.typesetter, self._costs)
-            scorer = partial(text_salience, isolated_bits=alone)
-        salience = scorer(draft.messages)
+        salience, clauses = score_page(draft.messages, alone)
         for refine in draft.page.refinements:
             salience = refine(draft.messages, salience)
         for message, annotated, scores in zip(draft.messages, draft.page.messages, salience, strict=True):
@@ -305,6 +301,7 @@ class _Fader:
             doubtful = [number for number, word in enumerate(message.words) if doubt[word.stop] > doubt[word.start]]
             scores[doubtful] %= 1
         draft.salience = salience
+        draft.messages = [replace(m, clauses=own) for m, own in zip(draft.messages, clauses, strict=True)]
 
     def _costs(self, cells: Cells) -> CellCosts:
         if self.costable is None:
@@ -410,6 +407,7 @@ def _remove(draft: _Draft, gone: Sequence[Flags]) -> None:
         entry, kept = message.entry, ~flags
         left = faded(entry.content, message.words, kept, entry.gaps, continues_after=entry.end != Edge.WHOLE)
         written = replace(entry, content=left.text, gaps=left.gaps)
-        draft.messages[number] = MessageWords(written, words_of(left.text, left.gaps), message.bits[kept])
+        clauses = None if message.clauses is None else message.clauses[kept]
+        draft.messages[number] = MessageWords(written, words_of(left.text, left.gaps), message.bits[kept], clauses)
         draft.salience[number] = draft.salience[number][kept]
         draft.origins[number] = draft.origins[number][left.origin]

@@ -4,7 +4,7 @@ from .bits import BITS_PER_CELL, CellCosts, isolated_bits, word_bits
 from .fade import BYTES_PER_BIT, FACT, FadedPage, MessageWords, Size, fade
 from .faded_text import FadedText, faded
 from .languages import languages_of
-from .salience import Salience, SalienceScorer, plain, text_salience
+from .salience import Salience, SalienceScorer, plain, score_page, text_salience
 from .words import Word, is_punctuation, words_of
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "isolated_bits",
     "languages_of",
     "plain",
+    "score_page",
     "text_salience",
     "word_bits",
     "words_of",

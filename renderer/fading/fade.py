@@ -17,6 +17,10 @@ from .words import Word, is_punctuation
 Size = Callable[[Sequence[Entry]], int]
 #: Rank of facts: words of this rank and above fade only where they alone exceed the capacity for facts.
 FACT = 3
+#: Rank of the words that determine what a clause is worth.
+CLAUSE = 2
+#: Cost in bits above which words of a clause are kept one by one where the clause does not fit.
+LARGE_CLAUSE_BITS = 300.0
 #: Cost in bits of a gap: its mark and a blank.
 GAP_BITS = 4.0
 #: Cost in bits of a gap mark on a page with many gaps. A run of words that costs no more is kept.
@@ -45,6 +49,9 @@ class MessageWords:
     words: Sequence[Word]
     #: float64[words]: estimated cost of each word on the page in bits.
     bits: npt.NDArray[np.float64]
+    #: int64[words]: number of the clause of each word, which fades as a whole; -1 for a word that fades by itself.
+    #: None: all words do.
+    clauses: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,9 @@ def fade(
     (by default, `capacity`).
 
     `salience`: float64[words] for each message, at least 0. The integer part is a rank: words of a lower rank fade
-    first. Within a rank, words fade in ascending order of the fractional part per bit. Punctuation fades with the first
+    first. Within a rank, words fade in ascending order of the fractional part per bit. Below `FACT`, the words of a
+    clause fade together, in ascending order of the sum of its fractional parts per bit, but one by one where the clause
+    is large and does not fit. Punctuation fades with the first
     word beside it; a word that a page break may have cut fades before all others. `size`: called two or three times,
     once if `bytes_per_bit`, the initial estimate of bytes per bit, is that of the page.
 
@@ -115,16 +124,18 @@ class _WordOrder:
         bits = np.concatenate([np.zeros(0), *(message.bits for message in messages)])
         values = np.concatenate([np.zeros(0), *salience])
         rank, total = np.floor(values), len(values)
-        order = np.lexsort((np.arange(total), -(values - rank) / (bits + GAP_BITS), -rank))
+        order, whole = _order_of_keeping(messages, values, bits)
         #: int64[words]: rank of each word in the order of keeping, from 0.
         self.place = np.empty(total, dtype=np.int64)
         self.place[order] = np.arange(total)
         self._follow_neighbours()
         #: float64[words + 1]: cumulative cost in bits of the first n words in that order.
         self.bits = np.concatenate([[0.0], np.cumsum(np.bincount(self.place, bits, total))])
-        steps = np.log(np.maximum(self.bits, _FIRST_BITS) / _FIRST_BITS) // np.log(_STEP)
+        ends = np.flatnonzero(np.concatenate([whole, [True]]))
+        steps = np.log(np.maximum(self.bits[ends], _FIRST_BITS) / _FIRST_BITS) // np.log(_STEP)
+        chosen = ends[:-1][np.diff(steps) > 0]
         #: int64[levels], ascending: number of words kept at each level, from none to all.
-        self.levels = np.union1d([0, int((rank >= FACT).sum()), total], np.flatnonzero(np.diff(steps) > 0))
+        self.levels = np.union1d([0, int((rank >= FACT).sum()), total], chosen)
         #: Lowest level that keeps all facts.
         self.facts = int(np.searchsorted(self.levels, (rank >= FACT).sum()))
 
@@ -174,6 +185,49 @@ class _WordOrder:
         stays = self.place < self.levels[level]
         gaps = np.count_nonzero(stays[:-1] & ~stays[1:])
         return float(self.bits[self.levels[level]]) + GAP_BITS * (gaps + len(self.messages))
+
+
+def _order_of_keeping(
+    messages: Sequence[MessageWords], values: npt.NDArray[np.float64], bits: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Returns int64[words], the words in the order of keeping, and bool[words]: whether a page may end before each of
+    them in that order, which it may not within a clause, unless the clause is large.
+
+    `values`: salience of the words of all messages; `bits`: their costs.
+    """
+    total = len(values)
+    rank = np.floor(values)
+    share = values - rank
+    clause = _clauses(messages, (rank < FACT) & ((rank > 0) | (share == 0)))
+    worth = np.bincount(clause, np.where(rank >= CLAUSE, share, 0.0), total)
+    cost = np.bincount(clause, bits, total)
+    alone = np.bincount(clause, minlength=total)[clause] == 1
+    first = np.where(alone | (rank < 1), rank, np.maximum(rank, CLAUSE))
+    grouped = ~alone
+    first[grouped] = CLAUSE
+    density = np.where(grouped, worth[clause] / (cost[clause] + GAP_BITS), share / (bits + GAP_BITS))
+    within = -rank - share / (bits + GAP_BITS)
+    order = np.lexsort((np.arange(total), within, np.where(grouped, clause, -1), -density, -first))
+    following = clause[order]
+    begins = np.ones(total, dtype=bool)
+    begins[1:] = (following[1:] != following[:-1]) | ~grouped[order][1:] | (cost[following[1:]] > LARGE_CLAUSE_BITS)
+    return order, begins
+
+
+def _clauses(messages: Sequence[MessageWords], joined: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Returns int64[words] of all messages: a number for each clause, and for each word that fades by itself. `joined`:
+    bool[words], words that fade with their clause."""
+    numbers, start = np.arange(len(joined)), 0
+    for message in messages:
+        stop = start + len(message.words)
+        if message.clauses is not None:
+            own, positions = message.clauses, np.arange(start, stop)
+            grouped = (own >= 0) & joined[start:stop]
+            firsts = np.full(int(own.max(initial=-1)) + 1, len(joined))
+            np.minimum.at(firsts, own[grouped], positions[grouped])
+            numbers[start:stop] = np.where(grouped, firsts[np.maximum(own, 0)] if len(firsts) else 0, positions)
+        start = stop
+    return numbers
 
 
 def _left_of(message: MessageWords, kept: npt.NDArray[np.bool_]) -> FadedText:

@@ -161,6 +161,12 @@ def languages_of(words: Iterable[str]) -> dict[str, Language]:
     return {code: LANGUAGES[code] for code in likely if most and scores[code] >= most * _SHARE_IN_USE}
 
 
+def script_of(text: str) -> str | None:
+    """Returns the language of a script that only a few languages use and that occurs in `text`; None if there is
+    none. Kana are tried first."""
+    return next((code for code, pattern in _SCRIPTS if pattern.search(text)), None)
+
+
 def _script(word: str) -> list[str]:
     """Returns the first language whose script occurs in `word`, as a list; empty if there is none."""
     return [code for code, pattern in _SCRIPTS if pattern.search(word)][:1]

@@ -2,16 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from foxing.renderer.scripts import is_unspaced
 
+from .clauses import Clauses, clauses_of
 from .fade import FACT, MessageWords
 from .frequencies import frequencies_of
-from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, languages_of
+from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, languages_of, script_of
+from .rules import Rules, rules_of
 from .words import is_punctuation
 
 #: Salience of the words of a message: float64[words], at least 0; see `fade` for its meaning.
@@ -39,6 +42,19 @@ _GRAMMAR = 0.18, 60
 _SHOUTED = 0.6, 6
 #: Factors for the words of a first sentence, and of a sentence with facts.
 _FIRST_SENTENCE, _WITH_FACTS = 1.1, 1.1
+#: Factors for the words of a clause with facts, of a statement of a speaker about themselves, of a question, and of a
+#: greeting, thanks or a compliment.
+_CLAUSE_WITH_FACTS, _STATEMENT, _QUESTION, _ASIDE = 1.4, 1.3, 0.5, 0.3
+#: Share of the worth of a word that is left for those factors.
+_SCALE = 0.5
+#: Maximum words of a clause that counts as a greeting or a compliment.
+_ASIDE_WORDS = 14
+#: Words of a negation's clause that are facts with it: after it, before it, and before it where it denies what follows.
+_DENIED_AFTER, _DENIED_BEFORE, _SUBJECT = 10, 6, 1
+#: Maximum words of a message that is a fact as the answer to a question.
+_ANSWER_WORDS = 5
+#: Minimum characters of a message that a tool repeats as a whole.
+_REPEATED_CHARS = 60
 #: Minimum worth of a word that says what is counted or negated.
 _EXPLAINING = 0.3
 #: Factors by role.
@@ -58,9 +74,20 @@ _DAY = re.compile("曜|星期|周[一二三四五六日天]|[월화수목금토�
 #: Abbreviation, whose full stop does not end the sentence.
 _ABBREVIATION = re.compile(r"(?<!\w)(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|ca|bzw|z\.B|e\.g|i\.e)$")
 _ABBREVIATED = 6
+_UNSPACED = ("ko", "ja", "zh")
 _PART = re.compile("[-/]")
 #: Follows the key of a JSON object, which is not a fact itself.
 _KEY = re.compile(r"[\"'] ?:")
+#: A value of a JSON object with its key; a list of short values counts as one.
+_SCALAR = r"(?:\"[^\"\\\n]{1,120}\"|-?\d[\d.eE+-]{0,30}|true|false)"
+_PAIR = re.compile(rf"\"[^\"\\\n]{{1,60}}\"\s?:\s?(?:{_SCALAR}|\[(?:{_SCALAR},? ?){{1,12}}\])")
+#: Code that prose mentions, and a label with its number.
+_QUOTED_CODE = re.compile(r"`[^`\n]{1,80}`")
+_LABELLED = re.compile(r"(?<!\w)[^\W\d_][\w-]{0,24}: {0,2}(?=[$€£¥₩]?\d)")
+_GREETING = re.compile(
+    r"(?:hey|hi|hello|hiya|thanks?|thx|thank|you|bye|goodbye|congrats|congratulations|dear|yo|morning|night|sorry|welcome"
+    r"|hallo|danke|liebe|lieber|tschüss)"
+)
 _TRIMMED = re.compile(r"^[\W_]+|[\W_]+$")
 _FLAG = re.compile("-[A-Za-z]")
 _IDENTIFIER = re.compile(
@@ -75,8 +102,15 @@ def text_salience(messages: Sequence[MessageWords], isolated_bits: Mapping[str, 
     function words and punctuation. `isolated_bits`: normalised word (see `plain`) → its cost in bits without context,
     a measure of its rarity; words that it lacks are rated by their length and their frequency on the page.
     """
+    return score_page(messages, isolated_bits)[0]
+
+
+def score_page(
+    messages: Sequence[MessageWords], isolated_bits: Mapping[str, float] | None = None
+) -> tuple[list[Salience], list[Clauses]]:
+    """Returns the salience of the words of each message, see `text_salience`, and their clauses, see `clauses_of`."""
     page = _PageText(messages, isolated_bits or {})
-    return [page.salience(message) for message in page.texts]
+    return [page.salience(message) for message in page.texts], [message.clauses for message in page.texts]
 
 
 def plain(word: str) -> str:
@@ -99,6 +133,26 @@ class _MessageText:
         self.punctuation = [is_punctuation(unit) for unit in self.units]
         #: Number of the sentence of each word, and whether the word is the first of its sentence.
         self.sentence, self.first = self._sentences()
+        self.machine = role == "tool" and _MACHINE.match(text) is not None
+        #: Names of the speaker, in lower case.
+        self.names = tuple((message.entry.name or "").lower().split())
+        self.gaps = message.entry.gaps
+
+    def divide(self, rules: Rules | None) -> None:
+        """Sets the rules of the language of the text, and its clauses."""
+        self.rules = rules
+        self.clauses: Clauses = clauses_of(self.text, self.words, self.sentence, rules, self.gaps, machine=self.machine)
+        #: Half-open ranges of words of each clause, in order.
+        self.clause_ranges = _runs(self.clauses)
+
+    def overlapping(self, spans: Iterable[tuple[int, int]]) -> _Flags:
+        """Returns bool[words]: words that overlap a range of characters."""
+        within = np.zeros(len(self.text) + 2, dtype=np.int64)
+        for start, stop in spans:
+            within[start + 1] += 1
+            within[stop + 1] -= 1
+        before = np.concatenate([[0], np.cumsum(np.cumsum(within)[1:] > 0)])
+        return np.array([before[stop] > before[start] for start, stop in self.words], dtype=bool)
 
     def _sentences(self) -> tuple[list[int], list[bool]]:
         number, begins, stop = 0, True, 0
@@ -145,7 +199,16 @@ class _PageText:
         self.function_words = frozenset[str]().union(*(part.function_words for part in self.languages.values()))
         self.negations = frozenset[str]().union(*(part.negations for part in self.languages.values()))
         self.frequencies = frequencies_of(self.languages)
-        self.unspaced = next(iter(self.languages), "") in ("ko", "ja", "zh")
+        alphabetic = next((code for code in self.languages if code not in _UNSPACED), None)
+        for text in self.texts:
+            code = script_of(text.text)
+            if code == "zh" and "ja" in self.languages:
+                code = "ja"
+            text.divide(None if (code or alphabetic) is None else rules_of(code or alphabetic or ""))
+        self.speakers = frozenset(name for text in self.texts for name in text.names)
+        self.unspaced = next(iter(self.languages), "") in _UNSPACED
+        #: Numbers of messages of tools that repeat an earlier one on the page.
+        self.repeated = _repetitions(self.texts)
         inside = [(text, i) for text in self.texts for i in text.inside()]
         capital_nouns = next((language.capital_nouns for language in self.languages.values()), False)
         self.capital_nouns = capital_nouns or _common([text.capital(i) for text, i in inside], *_GRAMMAR)
@@ -155,10 +218,14 @@ class _PageText:
     def salience(self, text: _MessageText) -> Salience:
         """Returns the salience of the words of `text`: float64[words]."""
         negated = self._negated(text)
+        repeated = text.number in self.repeated
         facts = self._facts(text, negated)
+        if repeated:
+            facts[np.flatnonzero(facts)[1:]] = False
         explaining = self._explaining(text, facts, negated)
         with_facts = {text.sentence[i] for i in np.flatnonzero(facts).tolist()}
-        role = _ROLE_SALIENCE[text.speaker]
+        factors = self._clause_factors(text, facts)
+        role = _ROLE_SALIENCE[text.speaker] * (_REPEATED if repeated else 1.0)
         salience = np.zeros(len(text.words))
         for i, word in enumerate(text.plain):
             if facts[i]:
@@ -169,8 +236,27 @@ class _PageText:
                 share = max(self.rarity(word), _EXPLAINING * explaining[i]) * role
                 share *= _FIRST_SENTENCE if text.sentence[i] == 1 else 1.0
                 share *= _WITH_FACTS if text.sentence[i] in with_facts else 1.0
-                salience[i] = CONTENT + min(_MOST, share)
+                salience[i] = CONTENT + min(_MOST, _SCALE * factors[i] * share)
         return salience
+
+    def _clause_factors(self, text: _MessageText, facts: _Flags) -> npt.NDArray[np.float64]:
+        """Returns float64[words]: factor for the words of each clause, by what is said in it."""
+        factors = np.ones(len(text.words))
+        if text.rules is None or text.machine:
+            return factors
+        ends = _last_of_sentence(text.sentence)
+        for start, stop in text.clause_ranges:
+            begin, end = text.words[start].start, text.words[stop - 1].stop
+            last = text.words[ends[stop - 1]].stop
+            factor = _CLAUSE_WITH_FACTS if facts[start:stop].any() else 1.0
+            if text.rules.question.search(text.text, max(begin, last - 3), last):
+                factor *= _QUESTION
+            elif stop - start <= _ASIDE_WORDS and text.rules.aside.match(text.text, begin, end):
+                factor *= _ASIDE
+            elif text.speaker == "user" and text.rules.statement.search(text.text, begin, end):
+                factor *= _STATEMENT
+            factors[start:stop] = factor
+        return factors
 
     def _is_repeated(self, text: _MessageText, number: int) -> bool:
         """Returns whether a tool repeats a word that occurs earlier on the page."""
@@ -216,10 +302,58 @@ class _PageText:
             named = text.capital(i) and (not text.first[i] or word in self.names)
             named = named and (word not in self.function_words or text.beside_capital(i))
             foreign = self.unspaced and word.isascii() and len(word) > 1 and word.isalpha()
-            denied = negated[i] or not self.negations.isdisjoint(_PART.split(word))
-            exact = _is_exact(unit, word) and not _KEY.match(text.text, text.words[i].stop)
-            facts[i] = (named and not shouted) or foreign or denied or exact
-        return facts
+            denied = text.rules is None and (negated[i] or not self.negations.isdisjoint(_PART.split(word)))
+            exact = _is_exact(unit, word) and (unit[-1:].isdigit() or not _KEY.match(text.text, text.words[i].stop))
+            facts[i] = (named and not shouted and not self._greets(text, i)) or foreign or denied or exact
+        if text.speaker == "tool" or '": ' in text.text:
+            facts |= text.overlapping(match.span() for match in _PAIR.finditer(text.text))
+        if not text.machine:
+            facts |= text.overlapping(m.span() for p in (_QUOTED_CODE, _LABELLED) for m in p.finditer(text.text))
+        if text.rules is not None and not text.machine:
+            facts |= text.overlapping(match.span() for p in text.rules.facts for match in p.finditer(text.text))
+            facts |= self._denied(text, text.rules) | self._answering(text, text.rules)
+        return facts & ~np.array(text.punctuation, dtype=bool)
+
+    def _greets(self, text: _MessageText, number: int) -> bool:
+        """Returns whether a name only greets or addresses somebody."""
+        before, after = number - 1, number + 1
+        if after < len(text.words) and not text.punctuation[after]:
+            return False
+        if before >= 0 and not text.first[number] and _GREETING.fullmatch(text.plain[before]):
+            return True
+        word = text.plain[number]
+        apart = before < 0 or text.punctuation[before] or text.first[number]
+        return apart and len(word) > 2 and any(name.startswith(word) for name in self.speakers)
+
+    def _denied(self, text: _MessageText, rules: Rules) -> _Flags:
+        """Returns bool[words]: negations with what they deny, within their clauses."""
+        denied = np.zeros(len(text.words), dtype=bool)
+        negations = text.overlapping(match.span() for match in rules.negation.finditer(text.text))
+        if not negations.any():
+            return denied
+        negations &= ~text.overlapping(match.span() for match in rules.rhetorical.finditer(text.text))
+        before = _DENIED_BEFORE if rules.denies_before else _SUBJECT
+        after = _DENIED_AFTER if rules.denies_after else 0
+        for number in np.flatnonzero(negations).tolist():
+            clause = text.clauses[number]
+            start, stop = max(0, number - before), min(len(text.words), number + after + 1)
+            denied[start:stop] |= (text.clauses[start:stop] == clause) & (clause >= 0)
+            denied[number] = True
+        return denied
+
+    def _answering(self, text: _MessageText, rules: Rules) -> _Flags:
+        """Returns bool[words]: the short answer to a question of the message before."""
+        answering = np.zeros(len(text.words), dtype=bool)
+        if text.number == 0 or not text.words:
+            return answering
+        asked = self.texts[text.number - 1].text.rstrip()
+        if not rules.question.search(asked, max(0, len(asked) - 3)):
+            return answering
+        if sum(not mark for mark in text.punctuation) <= _ANSWER_WORDS:
+            answering[:] = not rules.aside.match(text.text) or rules.answer.match(text.text) is not None
+        elif match := rules.answer.match(text.text):
+            answering |= text.overlapping([match.span()])
+        return answering
 
     def _negated(self, text: _MessageText) -> _Flags:
         """Returns bool[words]: words that contain a negation."""
@@ -229,6 +363,32 @@ class _PageText:
                 within[match.start() : match.end()] = 1
         before = np.concatenate([[0], np.cumsum(within)])
         return np.array([before[stop] > before[start] for start, stop in text.words], dtype=bool)
+
+
+def _runs(clauses: Clauses) -> list[tuple[int, int]]:
+    """Returns the half-open ranges of equal numbers, without those of -1."""
+    edges = [0, *(np.flatnonzero(np.diff(clauses)) + 1).tolist(), len(clauses)] if len(clauses) else []
+    return [(start, stop) for start, stop in pairwise(edges) if clauses[start] >= 0]
+
+
+def _last_of_sentence(sentence: Sequence[int]) -> list[int]:
+    """Returns, for each word, the index of the last word of its sentence."""
+    last, result = len(sentence) - 1, [0] * len(sentence)
+    for i in range(len(sentence) - 1, -1, -1):
+        if i < len(sentence) - 1 and sentence[i] != sentence[i + 1]:
+            last = i
+        result[i] = last
+    return result
+
+
+def _repetitions(texts: Sequence[_MessageText]) -> frozenset[int]:
+    """Returns the numbers of messages of tools that repeat an earlier message."""
+    seen: set[str] = set()
+    repeated = set()
+    for text in texts:
+        if len(text.text) >= _REPEATED_CHARS and text.speaker == "tool":
+            (repeated.add(text.number) if text.text in seen else seen.add(text.text))
+    return frozenset(repeated)
 
 
 def _is_exact(unit: str, word: str) -> bool:

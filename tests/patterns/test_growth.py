@@ -15,6 +15,7 @@ from support.regex.steps import TooManySteps, search_steps
 import foxing.api
 import foxing.memory
 import foxing.renderer
+from foxing.renderer.fading.rules import RULES_PATH, rules_of
 
 #: Characters of the shorter of two texts: longer than any bounded repetition of a pattern.
 LENGTH = 130
@@ -55,6 +56,10 @@ def all_patterns() -> dict[str, re.Pattern[str]]:
             for number, pattern in enumerate(patterns_in(value)):
                 place = f"{module.__name__}.{name}"
                 found.setdefault(pattern, f"{place}[{number}]" if isinstance(value, tuple) else place)
+    for code in sorted(file.stem for file in RULES_PATH.glob("*.toml")):
+        rules = rules_of(code)
+        assert rules is not None
+        found |= {pattern: f"rules/{code}[{number}]" for number, pattern in enumerate(rules.patterns)}
     return {place: pattern for pattern, place in found.items()}
 
 
