@@ -204,8 +204,8 @@ class _Fader:
             messages.append(MessageWords(message.entry, words, word_bits(words, message.cell, own)))
         origins = [np.arange(len(message.entry.content)) for message in page.messages]
         share = AIM if self.costable is not None else 1
-        aims = (int((capacity or 0) * share) for capacity in (self.capacity, self.fact_capacity))
-        draft = _Draft(page, page.cells, costs, messages, [], origins, *aims)
+        aim, fact_aim = (int((capacity or 0) * share) for capacity in (self.capacity, self.fact_capacity))
+        draft = _Draft(page, page.cells, costs, messages, [], origins, aim, fact_aim)
         if self.capacity is not None and messages and self._taken(page.cells, costs) > self.capacity:
             self._fade(draft)
         return draft

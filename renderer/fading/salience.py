@@ -312,7 +312,8 @@ class _PageText:
         if text.rules is not None and not text.machine:
             facts |= text.overlapping(match.span() for p in text.rules.facts for match in p.finditer(text.text))
             facts |= self._denied(text, text.rules) | self._answering(text, text.rules)
-        return facts & ~np.array(text.punctuation, dtype=bool)
+        facts[np.flatnonzero(text.punctuation)] = False
+        return facts
 
     def _greets(self, text: _MessageText, number: int) -> bool:
         """Returns whether a name only greets or addresses somebody."""
