@@ -63,6 +63,8 @@ _ROLE_SALIENCE = {"user": 1.0, "assistant": 1.0, "tool": 0.6, "system": 0.8}
 _FACT_SALIENCE = {"user": 0.9, "assistant": 0.09, "system": 0.09, "tool": 0.009}
 #: Beginning of a machine-readable message, such as JSON.
 _MACHINE = re.compile(r"\A\s*[{\[]\s*[\"'{\[]")
+#: Factor for a fact that is one only because of its phrase, such as the noun of a number.
+_WITHIN_PHRASE = 0.05
 #: Factor for a fact that a tool repeats.
 _REPEATED = 0.4
 #: Worth of the rarest words, and the maximum worth of a content word.
@@ -219,7 +221,8 @@ class _PageText:
         """Returns the salience of the words of `text`: float64[words]."""
         negated = self._negated(text)
         repeated = text.number in self.repeated
-        facts = self._facts(text, negated)
+        exact = self._exact(text, negated)
+        facts = exact | self._phrases(text)
         if repeated:
             facts[np.flatnonzero(facts)[1:]] = False
         explaining = self._explaining(text, facts, negated)
@@ -229,7 +232,8 @@ class _PageText:
         salience = np.zeros(len(text.words))
         for i, word in enumerate(text.plain):
             if facts[i]:
-                salience[i] = FACT + _FACT_SALIENCE[text.speaker] * (_REPEATED if self._is_repeated(text, i) else 1.0)
+                worth = _FACT_SALIENCE[text.speaker] * (1.0 if exact[i] else _WITHIN_PHRASE)
+                salience[i] = FACT + worth * (_REPEATED if self._is_repeated(text, i) else 1.0)
             elif self._is_function_word(text.units[i], word):
                 salience[i] = FUNCTION_WORD + 0.5 * role
             elif not text.punctuation[i]:
@@ -292,8 +296,8 @@ class _PageText:
             return False
         return _HIRAGANA.fullmatch(unit) is not None or all(c in self.function_words for c in unit)
 
-    def _facts(self, text: _MessageText, negated: _Flags) -> _Flags:
-        """Returns bool[words]: numbers, dates, names, negations and identifiers."""
+    def _exact(self, text: _MessageText, negated: _Flags) -> _Flags:
+        """Returns bool[words]: numbers, dates, names and identifiers, and negations in languages without rules."""
         shouted = self.capital_nouns or _common([text.capital(i) for i in text.inside()], *_SHOUTED)
         facts = np.zeros(len(text.words), dtype=bool)
         for i, (unit, word) in enumerate(zip(text.units, text.plain, strict=True)):
@@ -305,6 +309,11 @@ class _PageText:
             denied = text.rules is None and (negated[i] or not self.negations.isdisjoint(_PART.split(word)))
             exact = _is_exact(unit, word) and (unit[-1:].isdigit() or not _KEY.match(text.text, text.words[i].stop))
             facts[i] = (named and not shouted and not self._greets(text, i)) or foreign or denied or exact
+        return facts
+
+    def _phrases(self, text: _MessageText) -> _Flags:
+        """Returns bool[words]: words that are facts because of the phrase that they belong to."""
+        facts = np.zeros(len(text.words), dtype=bool)
         if text.speaker == "tool" or '": ' in text.text:
             facts |= text.overlapping(match.span() for match in _PAIR.finditer(text.text))
         if not text.machine:

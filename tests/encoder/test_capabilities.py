@@ -92,7 +92,7 @@ def test_conformance_finds_a_stream_that_is_padded_or_too_long() -> None:
     streams_are_as_long_as_their_page(Sized(lambda height: height // 2))
     for wrong, reason in (
         (Sized(lambda height: 1200), "as a full one"),
-        (Sized(lambda height: 48 * 25 + height // 2), "at most 25"),
+        (Sized(lambda height: 48 * 64 + height // 2), "at most 64"),
         (Sized(lambda height: height // 2, token_bytes=64), "bytes per token"),
     ):
         with pytest.raises(AssertionError, match=reason):

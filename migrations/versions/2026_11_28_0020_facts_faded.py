@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "2026_11_28_0019"
-down_revision = "2026_11_28_0018"
+revision = "2026_11_28_0020"
+down_revision = "2026_11_28_0019"
 branch_labels = None
 depends_on = None
 
