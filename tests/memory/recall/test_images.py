@@ -75,7 +75,7 @@ def test_images_count_towards_the_limit_and_the_cursor_continues_after_them(memo
 
 def test_a_page_that_faded_is_laid_out_as_it_is_held(tmp_path: Path) -> None:
     with Memory(tmp_path / "foxing.db", clock=lambda: START.replace(month=3)) as memory:
-        memory.store(BANK, chat(60, START))
+        memory.store(BANK, chat(110, START))
         memory.seal(BANK)
         before = memory.recall_images(BANK, QUERY, reader="claude")
         memory.set_policy(BANK, {"steps": [{"after": "P1D", "tier": "micro"}], "age_from": "message"})
