@@ -1,6 +1,6 @@
 """Tables of what a memory still answers, by age."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
 from benchmarks.decay.measurement import IDENTIFIER, RELATIVE_TIME, DecayRow
 from benchmarks.decay.sources import AGENTS, LOCOMO_NAME
@@ -33,10 +33,11 @@ _MEMORIES = {
     "mem0": "mem0 without a model, full text",
 }
 FOXING = "foxing"
+NOT_MEASURED = "Not measured yet: `python -m benchmarks.figures --only decay`."
 
 
 def decay_table(figures: Figures) -> str:
-    """Returns what each memory answers on LoCoMo, by age. Ages at which nothing differs share a row."""
+    """Returns what each memory answers on LoCoMo, by age. Ages at which nothing shown differs share a row."""
     rows = [row for row in (*figures.decay, *figures.decay_of_packages) if row.source == LOCOMO_NAME]
     budgets = sorted({int(budget) for row in rows for budget in row.whole})
     head = (
@@ -46,33 +47,40 @@ def decay_table(figures: Figures) -> str:
         "questions",
     )
     lines = []
-    for memory in dict.fromkeys(row.memory for row in rows):
-        for ages, row in _merged([row for row in rows if row.memory == memory]):
+    for memory, found in _by_memory(rows).items():
+        cells = {}
+        for row in found:
             answers = [_share(kept.get(str(budget))) for kept in (row.whole, row.found) for budget in budgets]
             facts = (_share(row.kept(RELATIVE_TIME)), _share(row.negations[1]), f"{row.invented}")
-            shown = [*answers, *facts, _bits(row), f"{row.tokens_left:.0%}", f"{row.questions}"]
-            lines.append([_MEMORIES.get(memory, memory), ages, *shown])
+            cells[row.age_days] = [*answers, *facts, _bits(row), f"{row.tokens_left:.0%}", f"{row.questions}"]
+        lines += [[_MEMORIES.get(memory, memory), *line] for line in _merged(cells)]
     return markdown_table(head, lines)
 
 
-def _merged(rows: Sequence[DecayRow]) -> list[tuple[str, DecayRow]]:
-    """Rows of one memory with their ages; those that differ in nothing but the age are one."""
-    groups: list[list[DecayRow]] = []
-    for row in sorted(rows, key=lambda row: row.age_days):
-        if groups and _figures(groups[-1][0]) == _figures(row):
-            groups[-1].append(row)
+def _by_memory(rows: Iterable[DecayRow]) -> dict[str, list[DecayRow]]:
+    """Rows by memory, in the order of `_MEMORIES`."""
+    found: dict[str, list[DecayRow]] = {name: [] for name in _MEMORIES}
+    for row in rows:
+        found.setdefault(row.memory, []).append(row)
+    return found
+
+
+def _merged(cells: Mapping[int, list[str]]) -> list[list[str]]:
+    """Lines of a table by age. Those that differ in nothing but the age are one."""
+    groups: list[tuple[list[int], list[str]]] = []
+    for age, line in sorted(cells.items()):
+        if groups and groups[-1][1] == line:
+            groups[-1][0].append(age)
         else:
-            groups.append([row])
-    return [(", ".join(str(row.age_days) for row in group), group[0]) for group in groups]
-
-
-def _figures(row: DecayRow) -> tuple[object, ...]:
-    return (row.whole, row.found, row.facts, row.asked, row.negations, row.bytes)
+            groups.append(([age], line))
+    return [[", ".join(map(str, ages)), *line] for ages, line in groups]
 
 
 def decay_tiers_table(figures: Figures) -> str:
     """Returns what is recalled and left of LoCoMo with every page at one tier."""
     rows = [row for row in figures.decay_tiers if row.source == LOCOMO_NAME]
+    if not rows:
+        return NOT_MEASURED
     budgets = sorted({int(budget) for row in rows for budget in row.whole})
     head = ("tier", *(f"{name}, {budget:,}" for budget in budgets for name in ("found", "support", "whole")))
     lines = [
@@ -88,6 +96,8 @@ def decay_tiers_table(figures: Figures) -> str:
 def decay_tools_table(figures: Figures) -> str:
     """Returns what is recalled of agent runs and tool dialogues, by age: a row for each memory in the same bytes."""
     rows = [row for row in figures.decay if row.source == AGENTS]
+    if not rows:
+        return NOT_MEASURED
     budgets = sorted({int(budget) for row in rows for budget in row.whole})
     kinds = [kind for kind in ("identifier", "amount", "outcome") if any(kind in row.asked for row in rows)]
     head = (
@@ -96,11 +106,13 @@ def decay_tools_table(figures: Figures) -> str:
         *("bits per character", "questions"),
     )
     lines = []
-    for memory in dict.fromkeys(row.memory for row in rows):
-        for ages, row in _merged([row for row in rows if row.memory == memory]):
+    for memory, found in _by_memory(rows).items():
+        cells = {}
+        for row in found:
             whole = [_share(row.whole.get(str(budget))) for budget in budgets]
             left = [_share(row.asked[kind][1]) if kind in row.asked else "–" for kind in kinds]
-            lines.append([_MEMORIES.get(memory, memory), ages, *whole, *left, _bits(row), f"{row.questions}"])
+            cells[row.age_days] = [*whole, *left, _bits(row), f"{row.questions}"]
+        lines += [[_MEMORIES.get(memory, memory), *line] for line in _merged(cells)]
     return markdown_table(head, lines)
 
 
@@ -128,7 +140,7 @@ def decay_facts_table(figures: Figures) -> str:
                     *(_share(row.tokens_left), pages),
                 ]
             )
-    return markdown_table(head, lines)
+    return markdown_table(head, lines) if lines else NOT_MEASURED
 
 
 def _share(value: float | None) -> str:

@@ -344,7 +344,7 @@ def conditions_table(figures: Figures) -> str:
 
 def _percent(share: float | None) -> str:
     """A share rounded down, so that 100 % means all."""
-    return "–" if share is None else f"{floor(share * 100)}%"
+    return "–" if share is None else f"{floor(share * 100 + 1e-9)}%"
 
 
 def headline_table(figures: Figures) -> str:
@@ -366,7 +366,7 @@ def headline_table(figures: Figures) -> str:
         ],
         [
             "answers after a year, whole within 2,048 text tokens",
-            f"{_percent(year[FOXING].whole[HEADLINE_BUDGET])} of the questions",
+            f"{_percent(year[FOXING].whole[HEADLINE_BUDGET])} of {year[FOXING].questions:,} questions",
             f"newest text in the same bytes: {_percent(year['newest kept'].whole[HEADLINE_BUDGET])}",
         ],
         [

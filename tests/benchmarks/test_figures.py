@@ -108,6 +108,7 @@ def test_answers_by_age_have_tables() -> None:
     assert ages[2].startswith("| mem0 without a model, full text | 30 | 0.250 | 0.750 | – | – |")
     _, _, *by_tier = TABLES["decay-tiers"].make(figures).splitlines()
     assert [line.split(" | ")[0] for line in by_tier] == ["| `small`", "| `micro`"]
+    assert TABLES["decay-tools"].make(figures).startswith("Not measured yet")
     _, _, facts = TABLES["decay-facts"].make(figures).splitlines()
     assert facts.startswith("| English chats (LoCoMo) | 0.750 (4) | 1.000 | 0.000 |")
     assert facts.endswith("| 0.500 (2) | 0.125 | 0 | 0.500 | 1,200 (1,216) |")
