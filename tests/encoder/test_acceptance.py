@@ -53,10 +53,10 @@ def test_the_full_check_of_a_model_that_reads(codec: VisionCodec, tmp_path: Path
         stages.append(name)
         return nothing
 
-    check = full_check(codec, pages_of_known_words(codec, 6), stage)  # type: ignore[arg-type]
+    check = full_check(codec, pages_of_known_words(codec, 12), stage)  # type: ignore[arg-type]
     assert stages == ["one page at each tier", "conformance", "languages", "prompts", "speed"]
     (reading,) = check.readings
-    assert (reading.language, reading.tier, reading.pages) == ("en", "tiny", 6)
+    assert (reading.language, reading.tier, reading.pages) == ("en", "tiny", 12)
     assert reading.accuracy > 0.9
     assert 0.8 < reading.messages_right <= 1
     assert 0 <= reading.not_aged < 0.5
