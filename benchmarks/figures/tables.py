@@ -348,9 +348,9 @@ def _percent(share: float | None) -> str:
 
 
 def headline_table(figures: Figures) -> str:
-    """Returns the four figures of the README, on English chats."""
+    """Returns the three figures of the README, on English chats."""
     rows = {(row.language, row.tier): row for row in figures.codec}
-    base, micro, dense = rows["locomo", "base"], rows["locomo", "micro"], rows["en_tau_retail", "micro"]
+    base = rows["locomo", "base"]
     recall = next(result for result in figures.locomo if result.tier == "small")
     year = {row.memory: row for row in figures.decay if row.source == LOCOMO_NAME and row.age_days == YEAR_DAYS}
     lines = [
@@ -368,12 +368,6 @@ def headline_table(figures: Figures) -> str:
             "answers after a year, whole within 2,048 text tokens",
             f"{_percent(year[FOXING].whole[HEADLINE_BUDGET])} of {year[FOXING].questions:,} questions",
             f"newest text in the same bytes: {_percent(year['newest kept'].whole[HEADLINE_BUDGET])}",
-        ],
-        [
-            "a page after a year, at the lowest tier",
-            f"{micro.kept_share:.0%} of the characters, with {_percent(micro.names)} of the names and "
-            f"{_percent(micro.numbers)} of the numbers; {micro.invented_words_per_million:,.0f} invented words",
-            f"tool dialogues, which are denser: {_percent(dense.names)} and {_percent(dense.numbers)}",
         ],
     ]
     return markdown_table(("measured on LoCoMo chats", "Foxing", "for comparison"), lines)
