@@ -94,11 +94,11 @@ class TokenDecoder:
         page = read_stream(self.streams.kernel, tokens.data)
         if page.kept < page.confidence.size:  # the end of the page is missing
             return tokens
-        spec = self.dims.tiers[tokens.tier]
-        data = self.streams.write(page.grid, np.ones_like(page.confidence), spec.tokens * self.dims.token_bytes)
+        size = self.dims.token_bytes
+        # One token more than before, so that a stream which does not get shorter is longer even if it is cut.
+        data = self.streams.write(page.grid, np.ones_like(page.confidence), len(tokens.data) + size)
         if len(data) >= len(tokens.data):
             return tokens
-        size = tokens.bytes_per_token
         return replace(tokens, data=data, shape=(1, -(-len(data) // size), size))
 
     def _read(self, tokens: VisionTokens) -> Reading:

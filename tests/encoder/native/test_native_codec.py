@@ -1,8 +1,10 @@
 """The native codec with its released weights: conformance, accuracy, and rejected input."""
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from string import ascii_letters
 
 import numpy as np
 import pytest
@@ -203,6 +205,18 @@ def test_a_token_is_a_piece_of_a_stream_and_has_no_other_size(codec: NativeCodec
             tokens.crop(0, 1)
     with pytest.raises(CodecError, match="token_bytes"):
         load_codec("native", "cpu", {"token_bytes": {"tiny": 128}})
+
+
+def test_a_page_larger_than_usual_loses_nothing_with_its_confidences(codec: NativeCodec) -> None:
+    """A page whose facts need it takes more than the usual number of tokens."""
+    spec, drawn = codec.tiers["micro"], random.Random(3)
+    mixed = tuple(" ".join("".join(drawn.choices(ascii_letters, k=6)) for _ in range(46)) for _ in range(8))
+    page = page_of(codec, mixed, 1)
+    [tokens] = codec.encode([render(page.cells, page.layout, "micro")], "micro")
+    [certain] = codec.without_confidences([tokens])
+    assert spec.bytes_per_page < len(certain.data) < len(tokens.data) <= spec.max_bytes
+    before, after = codec.decode([tokens, certain])
+    assert (after.cells == before.cells).all()
 
 
 def non_pages(codec: Codec, tier: str) -> dict[str, Image.Image]:
