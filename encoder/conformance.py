@@ -12,17 +12,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from random import Random
 
 import numpy as np
 from PIL import Image
 
-from foxing.renderer import BLANK, TOKEN_SIDE_PX, Entry, Page, Typesetter, grid_text, render, tier_rank
+from foxing.renderer import BLANK, TOKEN_SIDE_PX, Cells, Entry, Page, Typesetter, grid_text, render, tier_rank
 
 from .capabilities import BlankableCodec, CostableCodec, VerifiableCodec, capabilities_of
 from .contract import Codec, Reading, token_grid
+from .drawing import is_cut
 from .errors import CodecError, TokensError
 from .tokens import STREAM, VisionTokens
 
+#: Time of all messages.
+SENT_AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 #: All different, because language models are kept from repeating themselves.
 SENTENCES = (
     "We agreed to move the release of project Titan to the second week of March, because the battery test took longer.",
@@ -42,9 +46,8 @@ SENTENCES = (
 
 def sample_page(codec: Codec, messages: int = 12) -> Page:
     """Returns a page of plain English in the codec's layout; 12 messages fill about a tenth of a dense page."""
-    at = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
     texts = [f"{SENTENCES[n % len(SENTENCES)]} That was point {n}." for n in range(messages)]
-    entries = [Entry(str(n), "user", text, at, "t") for n, text in enumerate(texts)]
+    entries = [Entry(str(n), "user", text, SENT_AT, "t") for n, text in enumerate(texts)]
     return Typesetter(codec.layout, codec.repertoire).page(entries)
 
 
@@ -263,14 +266,28 @@ def _blanks_cells(codec: BlankableCodec, page: Page, tier: str) -> None:
 
 
 def _drops_confidences(codec: VerifiableCodec, page: Page, tier: str) -> None:
-    """Checks that tokens without confidences read the same and as certain, and take no more bytes."""
-    (tokens,) = codec.encode([render(page.cells, codec.layout, tier)], tier)
+    """Checks that tokens without confidences read the same and as certain, and take no more bytes: for `page`, and for
+    ever fewer rows of a page of words in random order, until the tier holds them."""
+    words = " ".join(SENTENCES).split()
+    text = " ".join(Random(0).choices(words, k=4_000))
+    full = Typesetter(codec.layout, codec.repertoire).page([Entry("0", "user", text, SENT_AT, "t")]).cells
+    cut = _drops_confidences_of(codec, page.cells, tier)
+    rows = len(full)
+    while rows > 1 and (cut or rows == len(full)):
+        cut = _drops_confidences_of(codec, full[:rows], tier)
+        rows = rows * 7 // 8
+
+
+def _drops_confidences_of(codec: VerifiableCodec, cells: Cells, tier: str) -> bool:
+    """Returns whether the tokens are cut."""
+    (tokens,) = codec.encode([render(cells, codec.layout, tier)], tier)
     (certain,) = codec.without_confidences([tokens])
     before, after = codec.decode([tokens, certain])
     _expect(bool((after.cells == before.cells).all()), "tokens without confidences read differently")
     _expect(bool((after.confidence >= before.confidence).all()), "a character is less certain without confidences")
     _expect(len(certain.data) <= len(tokens.data), "tokens without confidences take more bytes")
     _expect(codec.without_confidences([certain]) == [certain], "dropping confidences twice changes tokens again")
+    return is_cut(cells, before)
 
 
 def _costs_add_up(codec: CostableCodec) -> None:

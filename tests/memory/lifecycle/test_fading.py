@@ -14,6 +14,7 @@ from support.operations.checks import check, examples
 from support.search_doubles import indexed_terms
 from support.texts import NAMES, RARE, chat
 
+from foxing.api.demo.conversation import demo_conversation
 from foxing.encoder import capabilities_of, load_codec
 from foxing.memory import Forgotten, InvalidInput, Memory, NewMessage, Policy, PolicyStep, RecalledMessage
 from foxing.memory.pages.drawing import SURE, UNSURE_SHARE
@@ -143,6 +144,17 @@ def test_a_page_that_was_read_back_stores_no_confidences(faded: Memory, database
     assert [item.data for item in codec.without_confidences([tokens])] == [tokens.data]
     [plain] = codec.decode([faded.page_tokens("ana", faded.pages("ana").pages[0].id)])
     assert (plain.confidence < SURE).mean() <= UNSURE_SHARE
+
+
+def test_a_page_of_several_languages_uses_its_room_and_keeps_its_last_messages(database_path: Path) -> None:
+    """More than a hundredth of it is read with doubt, so that the confidences are dropped."""
+    with Memory(database_path, clock=lambda: START + 3 * DAY) as memory:
+        memory.store("ana", [message.model_copy(update={"created_at": START}) for message in demo_conversation()[:60]])
+        memory.seal("ana")
+        left = age(memory, "micro")
+        page = memory.pages("ana").pages[0]
+        assert 0.85 * 1824 <= len(memory.page_tokens("ana", page.id).data) <= 1824
+    assert "one quarter" in left["demo-0060"].text
 
 
 def test_faded_words_can_leave_the_index_and_the_others_stay_found(memory: Memory, database_path: Path) -> None:
