@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 #: A language counts as used if it scores at least this share of the best-scoring language.
 _SHARE_IN_USE = 0.25
+#: Share of the letters in the script of Korean, Japanese or Chinese above which a text is written in it. A syllable or
+#: an ideograph says as much as several letters.
+_WRITTEN = 0.25
 
 
 @dataclass(frozen=True)
@@ -161,10 +164,14 @@ def languages_of(words: Iterable[str]) -> dict[str, Language]:
     return {code: LANGUAGES[code] for code in likely if most and scores[code] >= most * _SHARE_IN_USE}
 
 
-def script_of(text: str) -> str | None:
-    """Returns the language of a script that only a few languages use and that occurs in `text`; None if there is
-    none. Kana are tried first."""
-    return next((code for code, pattern in _SCRIPTS if pattern.search(text)), None)
+def language_by_script(text: str) -> str | None:
+    """Returns the language in whose script `text` is written: "ja", "ko" or "zh"; None if it is written in another
+    script, whatever it quotes. Kana are tried first."""
+    letters = sum(map(str.isalpha, text))
+    counts = {code: sum(1 for _ in pattern.finditer(text)) for code, pattern in _SCRIPTS}
+    if sum(counts.values()) < _WRITTEN * letters or not letters:
+        return None
+    return next((code for code, count in counts.items() if count), None)
 
 
 def _script(word: str) -> list[str]:

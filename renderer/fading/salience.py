@@ -13,7 +13,7 @@ from foxing.renderer.scripts import is_unspaced
 from .clauses import Clauses, clauses_of
 from .fade import FACT, MessageWords
 from .frequencies import frequencies_of
-from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, languages_of, script_of
+from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, language_by_script, languages_of
 from .rules import Rules, rules_of
 from .words import is_punctuation
 
@@ -203,7 +203,7 @@ class _PageText:
         self.frequencies = frequencies_of(self.languages)
         alphabetic = next((code for code in self.languages if code not in _UNSPACED), None)
         for text in self.texts:
-            code = script_of(text.text)
+            code = language_by_script(text.text)
             if code == "zh" and "ja" in self.languages:
                 code = "ja"
             text.divide(None if (code or alphabetic) is None else rules_of(code or alphabetic or ""))
