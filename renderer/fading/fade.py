@@ -199,19 +199,31 @@ def _order_of_keeping(
     rank = np.floor(values)
     share = values - rank
     clause = _clauses(messages, (rank < FACT) & ((rank > 0) | (share == 0)))
-    worth = np.bincount(clause, np.where(rank >= CLAUSE, share, 0.0), total)
+    joined = np.bincount(clause, minlength=total)[clause] > 1
     cost = np.bincount(clause, bits, total)
-    alone = np.bincount(clause, minlength=total)[clause] == 1
-    first = np.where(alone | (rank < 1), rank, np.maximum(rank, CLAUSE))
-    grouped = ~alone
-    first[grouped] = CLAUSE
-    density = np.where(grouped, worth[clause] / (cost[clause] + GAP_BITS), share / (bits + GAP_BITS))
-    within = -rank - share / (bits + GAP_BITS)
-    order = np.lexsort((np.arange(total), within, np.where(grouped, clause, -1), -density, -first))
-    following = clause[order]
-    begins = np.ones(total, dtype=bool)
-    begins[1:] = (following[1:] != following[:-1]) | ~grouped[order][1:] | (cost[following[1:]] > LARGE_CLAUSE_BITS)
-    return order, begins
+    own_density = share / (bits + GAP_BITS)
+    worth = np.bincount(clause, np.where(rank >= CLAUSE, share, 0.0), total)
+    density = np.where(joined, worth[clause] / (cost[clause] + GAP_BITS), own_density)
+    order = np.lexsort(
+        (
+            np.arange(total),
+            np.where(joined, -rank - own_density, 0.0),  # within a clause
+            np.where(joined, clause, -1),
+            -density,
+            -np.where(joined, CLAUSE, rank),
+        )
+    )
+    return order, _may_end_before(clause[order], joined[order], cost[clause[order]] > LARGE_CLAUSE_BITS)
+
+
+def _may_end_before(
+    clause: npt.NDArray[np.int64], joined: npt.NDArray[np.bool_], large: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Returns bool[words]: whether a page may end before each word, in the order of keeping. `clause`, `joined`,
+    `large`: the clause of each word, whether it has other words, and whether it is large."""
+    begins = np.ones(len(clause), dtype=bool)
+    begins[1:] = (clause[1:] != clause[:-1]) | ~joined[1:] | large[1:]
+    return begins
 
 
 def _clauses(messages: Sequence[MessageWords], joined: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
