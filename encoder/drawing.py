@@ -29,6 +29,7 @@ from foxing.renderer import (
 from foxing.renderer.fading import (
     BITS_PER_CELL,
     BYTES_PER_BIT,
+    FACT,
     CellCosts,
     FadedPage,
     FadedText,
@@ -67,7 +68,7 @@ MAX_FILL = 0.98
 GAP_BYTES = 4
 #: A character counts as often misread if more than one and at least this share of its occurrences on the page are.
 OFTEN_MISREAD = 0.3
-#: Characters on each side of a misread character that count as misread with it: a blank.
+#: Characters on each side of a misread blank that count as misread with it.
 _BESIDE = 1
 _NO_ROOM = 1 << 40
 WORKERS = min(8, os.cpu_count() or 1)
@@ -238,6 +239,9 @@ class _Fader:
         self._score(draft)
         if not refill and draft.faded is not None:
             wrong = [flags | ~kept for flags, kept in zip(wrong, draft.faded.kept, strict=True)]
+        elif refill:
+            others = _without_facts(draft, seen, stored, wrong)
+            wrong = others if cut or over or spare or any(flags.any() for flags in others) else wrong
         _remove(draft, [flags | gone for flags, gone in zip(wrong, draft.gapped or wrong, strict=True)])
         draft.gapped = []
         if draft.short:
@@ -354,31 +358,65 @@ def _stored_cells(drawn: Cells, seen: Cells) -> int:
 def _misread_words(draft: _Draft, seen: Cells, stored: int, *, wary: bool) -> list[Flags]:
     """Returns bool[words] for each message: words misread in the first `stored` cells. `wary`: also words that contain
     a character that is often misread there."""
+    wrong = _misread_cells(draft, seen, stored)
+    if wary:
+        wrong[:stored] |= _often_misread(draft, wrong, stored)
+    return _words_at(draft, wrong)
+
+
+def _misread_cells(draft: _Draft, seen: Cells, stored: int) -> Flags:
+    """Returns bool[cells]: the cells misread among the first `stored`, other than gap marks."""
     drawn, read = draft.cells.reshape(-1), seen.reshape(-1)
     wrong = np.zeros(drawn.size, dtype=bool)
     wrong[:stored] = (_unspaced(drawn[:stored]) != _unspaced(read[:stored])) & (drawn[:stored] != ord(GAP_MARK))
-    if wary:
-        characters, of, total = np.unique(drawn[:stored], return_inverse=True, return_counts=True)
-        misread = np.bincount(of[wrong[:stored]], minlength=len(characters))
-        wrong[:stored] |= ((misread > 1) & (misread >= OFTEN_MISREAD * total))[of]
+    return wrong
+
+
+def _often_misread(draft: _Draft, wrong: Flags, stored: int) -> Flags:
+    """Returns bool[stored]: cells with a character that is often misread, see `OFTEN_MISREAD`. `wrong`: bool[cells],
+    the misread cells."""
+    characters, of, total = np.unique(draft.cells.reshape(-1)[:stored], return_inverse=True, return_counts=True)
+    misread = np.bincount(of[wrong[:stored]], minlength=len(characters))
+    often: Flags = ((misread > 1) & (misread >= OFTEN_MISREAD * total))[of]
+    return often
+
+
+def _without_facts(draft: _Draft, seen: Cells, stored: int, flags: Sequence[Flags]) -> list[Flags]:
+    """Returns `flags`, bool[words] for each message, without the facts that may read right beside other words: all but
+    those with a character that is often misread."""
+    wrong = _misread_cells(draft, seen, stored)
+    wrong[:stored] &= _often_misread(draft, wrong, stored)
+    often = _words_at(draft, wrong)
+    return [
+        flagged & ((scores < FACT) | hopeless)
+        for flagged, scores, hopeless in zip(flags, draft.salience, often, strict=True)
+    ]
+
+
+def _words_at(draft: _Draft, wrong: Flags) -> list[Flags]:
+    """Returns bool[words] for each message: the words in the cells of `wrong`, bool[cells]."""
+    drawn = draft.cells.reshape(-1)
     flags = [np.zeros(len(message.words), dtype=bool) for message in draft.messages]
     if not wrong.any():
         return flags
     for number, message in enumerate(draft.messages):
         if draft.faded is None:
             annotated = draft.page.messages[number]
-            start, stop, cell = annotated.start, annotated.stop, annotated.cell
-            origin = np.arange(len(message.entry.content))
+            start, stop, cell, text = annotated.start, annotated.stop, annotated.cell, annotated.entry.content
+            origin = np.arange(len(text))
         else:
             placement, origin = draft.placements[number], draft.faded.texts[number].origin
             start, stop = placement.start, placement.stop
-            cell = transcribe(drawn[start:stop], layout=draft.page.layout, start=start).cell
+            read = transcribe(drawn[start:stop], layout=draft.page.layout, start=start)
+            cell, text = read.cell, read.text
         if not wrong[start:stop].any():
             continue
         before = np.concatenate([[0], np.cumsum(wrong[start:stop])])
         begins = np.append(cell, stop - start)
         bad = np.flatnonzero(before[begins[1:]] > before[begins[:-1]])
-        near = np.unique(np.clip(np.add.outer(bad, np.arange(-_BESIDE, _BESIDE + 1)), 0, len(cell) - 1))
+        blank = np.array([text[place].isspace() for place in bad.tolist()], dtype=bool)
+        beside = np.add.outer(bad[blank], np.arange(-_BESIDE, _BESIDE + 1)).reshape(-1)
+        near = np.union1d(bad, np.clip(beside, 0, len(cell) - 1))
         hit = np.zeros(len(message.entry.content) + 1, dtype=np.int64)
         hit[origin[near]] = 1
         hits = np.concatenate([[0], np.cumsum(hit)])

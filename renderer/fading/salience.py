@@ -14,6 +14,7 @@ from .clauses import Clauses, clauses_of
 from .fade import FACT, MessageWords
 from .frequencies import frequencies_of
 from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, language_by_script, languages_of
+from .names import lower_case_names
 from .rules import Rules, rules_of
 from .words import is_punctuation
 
@@ -84,7 +85,9 @@ _KEY = re.compile(r"[\"'] ?:")
 _SCALAR = r"(?:\"[^\"\\\n]{1,120}\"|-?\d[\d.eE+-]{0,30}|true|false)"
 _PAIR = re.compile(rf"\"[^\"\\\n]{{1,60}}\"\s?:\s?(?:{_SCALAR}|\[(?:{_SCALAR},? ?){{1,12}}\])")
 #: Code that prose mentions, and a label with its number.
-_QUOTED_CODE = re.compile(r"`[^`\n]{1,80}`")
+_QUOTED_CODE = re.compile(r"(?<![`\w])`(?=[^\s`])[^`\n]{1,80}(?<=\S)`(?!`)")
+#: Break of a line that goes on in the next one, where a phrase may be broken.
+_WRAP = re.compile(r"(?<=[^\n]{20})\n(?=\w)")
 _LABELLED = re.compile(r"(?<!\w)[^\W\d_][\w-]{0,24}: {0,2}(?=[$€£¥₩]?\d)")
 _GREETING = re.compile(
     r"(?:hey|hi|hello|hiya|thanks?|thx|thank|you|bye|goodbye|congrats|congratulations|dear|yo|morning|night|sorry|welcome"
@@ -201,6 +204,8 @@ class _PageText:
         self.function_words = frozenset[str]().union(*(part.function_words for part in self.languages.values()))
         self.negations = frozenset[str]().union(*(part.negations for part in self.languages.values()))
         self.frequencies = frequencies_of(self.languages)
+        #: Names that need no capital to be recognised.
+        self.known_names = lower_case_names(self.languages)
         alphabetic = next((code for code in self.languages if code not in _UNSPACED), None)
         for text in self.texts:
             code = language_by_script(text.text)
@@ -305,10 +310,11 @@ class _PageText:
                 continue
             named = text.capital(i) and (not text.first[i] or word in self.names)
             named = named and (word not in self.function_words or text.beside_capital(i))
+            known = word.removesuffix("'s") in self.known_names
             foreign = self.unspaced and word.isascii() and len(word) > 1 and word.isalpha()
             denied = text.rules is None and (negated[i] or not self.negations.isdisjoint(_PART.split(word)))
             exact = _is_exact(unit, word) and (unit[-1:].isdigit() or not _KEY.match(text.text, text.words[i].stop))
-            facts[i] = (named and not shouted and not self._greets(text, i)) or foreign or denied or exact
+            facts[i] = (named and not shouted and not self._greets(text, i)) or known or foreign or denied or exact
         return facts
 
     def _phrases(self, text: _MessageText) -> _Flags:
@@ -319,7 +325,8 @@ class _PageText:
         if not text.machine:
             facts |= text.overlapping(m.span() for p in (_QUOTED_CODE, _LABELLED) for m in p.finditer(text.text))
         if text.rules is not None and not text.machine:
-            facts |= text.overlapping(match.span() for p in text.rules.facts for match in p.finditer(text.text))
+            unwrapped = _WRAP.sub(" ", text.text)
+            facts |= text.overlapping(match.span() for p in text.rules.facts for match in p.finditer(unwrapped))
             facts |= self._denied(text, text.rules) | self._answering(text, text.rules)
         facts[np.flatnonzero(text.punctuation)] = False
         return facts

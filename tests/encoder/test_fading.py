@@ -136,6 +136,23 @@ def test_a_word_that_does_not_read_as_it_was_drawn_fades(tier: str) -> None:
     assert drawn.reading.text == grid_text(drawn.cells)
 
 
+def test_a_fact_that_is_misread_is_tried_once_more_beside_other_words() -> None:
+    readings = []
+
+    def misread(tokens: VisionTokens, reading: Reading) -> Reading:
+        readings.append(reading)
+        cells = reading.cells.copy()
+        for word in ("Hiroshi", "horse") if len(readings) == 1 else ():
+            cells.reshape(-1)[cells.tobytes().find(code_points(word).tobytes()) // 4] = ord("#")
+        return replace(reading, cells=cells)
+
+    before = grid_text(page()[0].cells)
+    left = " ".join(texts_on(draw(CostedCodec(alter=misread), "small")))
+    assert len(readings) > 1
+    assert left.count("horse") == before.count("horse") - 1
+    assert left.count("Hiroshi") == before.count("Hiroshi")
+
+
 @pytest.mark.parametrize("tier", ["small", *(pytest.param(tier, marks=pytest.mark.slow) for tier in ("tiny", "micro"))])
 def test_a_place_that_is_always_misread_is_left_empty(tier: str) -> None:
     places = np.arange(501, 4000, 307)

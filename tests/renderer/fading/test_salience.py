@@ -194,6 +194,17 @@ def test_a_language_without_lists_works() -> None:
         ("지난 주말에 두 명이 왔어요.", "지난 주말에 두 명이"),
         ("先週の土曜日に三人で行きました。", "先週 土曜 日 三人"),
         ("上周他买了两本书。", "上周 两本"),
+        ("Press ` once, then call `open_door()`.`lock()` fails.", "lock"),
+        ("Write it in *one* paragraph of prose.", "one paragraph"),
+        ("Das regelt das Bundesamt für Verkehr\nund Bau (BGBl. I S. 17).", "Bundesamt Verkehr Bau BGBl 17"),
+        ("Wir fragten die Deutsche Bahn und die Nordlicht Reederei GmbH.", "Deutsche Bahn Nordlicht GmbH"),
+        ("Nach den Artikeln 4, 5 und 9 gilt das.", "Artikeln 4 5 und 9"),
+        ("거기서 김서연을 봤고 제니퍼스톤도 왔다", "김서연을 제니퍼스톤도"),
+        ("작년에 부산에서 본 영화가 좋았다", "부산에서"),
+        ("あそこで佐藤ひろみさんに会いました。", "佐藤 ひろみ"),
+        ("りんごは青森から届きます。", "青森"),
+        ("你去过翠微园吗？门票二楼展厅12元", "翠微 二楼 12元"),
+        ("那座塔是明代的。", "明代"),
     ],
 )  # fmt: skip
 def test_phrases_are_facts_as_a_whole(text: str, facts: str) -> None:
@@ -205,6 +216,17 @@ def test_a_negation_that_denies_nothing_and_a_name_that_only_greets_are_no_facts
     for text in ("No problem, take care!", "Can't wait to hear more about the trip!", "Hey Carla! How was it?"):
         assert all(rank < FACT for rank in ranks(text).values()), text
     assert ranks("I met Carla there.")["Carla"] == FACT
+
+
+def test_names_that_are_often_written_in_lower_case_are_facts() -> None:
+    found = ranks("i put ubuntu on it, windows and the other thing stay")
+    assert found["ubuntu"] == found["windows"] == FACT
+    assert found["thing"] < FACT
+
+
+def test_korean_words_that_only_begin_like_a_name_are_no_facts() -> None:
+    for text in ("여자의 마음을 몰랐다", "드라마 스토리가 좋았다", "배우의 노력이 좋았다"):
+        assert all(rank < FACT for rank in ranks(text).values()), text
 
 
 def test_a_short_answer_to_a_question_is_a_fact() -> None:
