@@ -5,6 +5,7 @@ steps than `re` by more than a constant factor.
 """
 
 import re
+import sys
 from collections.abc import Callable
 from functools import cache
 from re import _constants as op  # the parse tree of `re`; there is no public one
@@ -22,12 +23,12 @@ class TooManySteps(Exception):
 
 def search_steps(pattern: re.Pattern[str], text: str, most: int) -> int:
     """Steps to find all matches of `pattern` in `text`. Raises `TooManySteps` beyond `most`."""
-    return _Search(text, most).run(pattern)
+    return _search(pattern).run(text, most)
 
 
 @cache
-def _parsed(pattern: re.Pattern[str]) -> Any:
-    return parser.parse(pattern.pattern, pattern.flags)
+def _search(pattern: re.Pattern[str]) -> "_Search":
+    return _Search(pattern)
 
 
 def _end(position: int) -> int:
@@ -35,16 +36,18 @@ def _end(position: int) -> int:
 
 
 class _Search:
-    def __init__(self, text: str, most: int) -> None:
-        self.text = text
-        self.most = most
-        self.steps = 0
+    """The matcher of a pattern, made once for all texts."""
 
-    def run(self, pattern: re.Pattern[str]) -> int:
-        match = self.sequence(_parsed(pattern), pattern.flags)
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        self.text = ""
+        self.most = self.steps = 0
+        self.match = self.sequence(parser.parse(pattern.pattern, pattern.flags), pattern.flags)
+
+    def run(self, text: str, most: int) -> int:
+        self.text, self.most, self.steps = text, most, 0
         start = 0
         while start <= len(self.text):
-            end = match(start, _end)
+            end = self.match(start, _end)
             start = end if end > start else start + 1
         return self.steps
 
@@ -74,7 +77,8 @@ class _Search:
         if kind is op.ATOMIC_GROUP:
             return _atomic(self.sequence(value, flags))
         if kind is op.BRANCH:
-            return self.branch([self.sequence(nodes, flags) for nodes in value[1]])
+            firsts = [_character_test(*nodes[0], flags) if nodes else None for nodes in value[1]]
+            return self.branch([self.sequence(nodes, flags) for nodes in value[1]], firsts)
         if kind in (op.ASSERT, op.ASSERT_NOT):
             return self.look(value, kind is op.ASSERT, flags)
         if kind is op.AT:
@@ -88,12 +92,32 @@ class _Search:
 
         return match
 
-    def branch(self, matchers: list[Matcher]) -> Matcher:
+    def branch(self, alternatives: list[Matcher], firsts: list[Callable[[str], bool] | None]) -> Matcher:
+        """Tries matchers in turn. Those whose first character differs are counted and not called: a rule has hundreds
+        of them."""
+        tried: dict[str, tuple[list[tuple[int, Matcher]], int]] = {}
+
+        def tried_at(character: str) -> tuple[list[tuple[int, Matcher]], int]:
+            matchers, steps = [], 0
+            for matcher, first in zip(alternatives, firsts, strict=True):
+                steps += 1
+                if first is None or (character and first(character)):
+                    matchers.append((steps, matcher))
+                    steps = 0
+                else:
+                    steps += 1
+            return matchers, steps
+
         def match(position: int, then: Continuation) -> int:
-            for matcher in matchers:
-                self.count()
+            character = self.text[position : position + 1]
+            if character not in tried:
+                tried[character] = tried_at(character)
+            matchers, more = tried[character]
+            for steps, matcher in matchers:
+                self.count(steps)
                 if (end := matcher(position, then)) >= 0:
                     return end
+            self.count(more)
             return -1
 
         return match
@@ -135,7 +159,7 @@ class _Search:
 
     def repeat(self, kind: Any, value: Any, flags: int) -> Matcher:
         least, most, nodes = value
-        most = len(self.text) + 1 if most is op.MAXREPEAT else most
+        most = sys.maxsize if most is op.MAXREPEAT else most
         test = _character_test(*nodes[0], flags) if len(nodes) == 1 else None
         if test is not None and kind is not op.MIN_REPEAT:
             return self.run_of(test, least, most, possessive=kind is op.POSSESSIVE_REPEAT)
