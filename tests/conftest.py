@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,11 @@ STORAGE = tuple(
     REPOSITORY / "tests" / folder for folder in ("memory/storage/conformance", "memory/storage/failures", "migrations")
 )
 
-#: Folders whose tests are all slow, apart from `QUICK`. `make test` does not import them.
-SLOW = tuple(REPOSITORY / "tests" / folder for folder in ("benchmarks", "training", "encoder/vision/models"))
+#: Folders and files whose tests are all slow, apart from `QUICK`. `make test` does not import them.
+SLOW = tuple(
+    REPOSITORY / "tests" / path
+    for path in ("benchmarks", "training", "encoder/vision/models", "security/test_schema.py")
+)
 QUICK = REPOSITORY / "tests" / "benchmarks" / "decay"
 
 # The same examples in every run, and no clock: a slow machine is not a failure.
@@ -40,13 +44,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def is_slow(path: Path) -> bool:
     """True if all tests of a file are slow."""
-    return any(path.is_relative_to(folder) for folder in SLOW) and not path.is_relative_to(QUICK)
+    return any(path.is_relative_to(slow) for slow in SLOW) and not path.is_relative_to(QUICK)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leaves files of slow tests out of a run without them: each process would import them and what they import."""
     left_out = config.getoption("markexpr") == "not slow" and collection_path.suffix == ".py"
     return True if left_out and is_slow(collection_path) else None
+
+
+def pytest_collection() -> None:
+    """Collects tests without collecting garbage, which takes a fifth of the time and finds nothing."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Has garbage collection leave out what was imported: each full one would take half a second."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,7 +26,6 @@ from foxing.memory import Memory
 
 TIMES = int(os.environ.get("SCHEMA_TEST_TIMES", "1"))
 EXAMPLES = 40 * TIMES  # for each operation
-FEW = 5  # for each of two
 RUNS = 20 * TIMES  # of operations that follow on each other
 STEPS = 8  # operations in each run
 #: Problems of rules that a schema cannot express: words that name a time, a cursor that was given, ages in order, the
@@ -105,24 +104,14 @@ def drawn(draw: st.DrawFn, cases: st.SearchStrategy[schemathesis.Case]) -> schem
         hypothesis.reject()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_every_answer_is_as_the_document_says(label: str, url: str) -> None:
-    send_requests(label, url, EXAMPLES)
-
-
-def test_a_few_answers_are_as_the_document_says(url: str) -> None:
-    for label in ("GET /v1/banks", "POST /v1/banks/{bank}/recall"):
-        send_requests(label, url, FEW)
-
-
-def send_requests(label: str, url: str, examples: int) -> None:
     operation = OPERATIONS[label]
     cases = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     if operation.path_parameters or operation.query or operation.body:
         cases |= operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
-    @hypothesis.settings(settings, max_examples=examples)
+    @hypothesis.settings(settings, max_examples=EXAMPLES)
     @hypothesis.given(case=drawn(cases))
     def send(case: schemathesis.Case) -> None:
         check(case, url)
@@ -130,7 +119,6 @@ def send_requests(label: str, url: str, examples: int) -> None:
     send()
 
 
-@pytest.mark.slow
 def test_operations_that_follow_on_each_other(url: str) -> None:
     machine: Any = SCHEMA.as_state_machine()
     machine.get_call_kwargs = lambda self, case: {"base_url": url, "timeout": 120}
