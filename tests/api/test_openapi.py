@@ -7,13 +7,14 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
+from support.service import serve
 
 from foxing.api.app import create_app
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import examples_of
 from foxing.api.routes import ROUTERS
 from foxing.api.settings import Settings
-from foxing.memory import Policy
+from foxing.memory import Memory, Policy
 
 PATHS = {
     "/v1/banks": {"get"},
@@ -46,10 +47,11 @@ PATHS = {
 CREATE_BANK = ("post /v1/banks/{bank}/messages", "post /v1/banks/{bank}/records", "put /v1/banks/{bank}/policy")
 
 
-@pytest.fixture
-def document(client: httpx.Client) -> dict[str, Any]:
-    loaded: dict[str, Any] = client.get("/openapi.json").json()
-    return loaded
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    with Memory(tmp_path_factory.mktemp("openapi") / "foxing.db") as memory, serve(memory) as client:
+        loaded: dict[str, Any] = client.get("/openapi.json").json()
+        return loaded
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

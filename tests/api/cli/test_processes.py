@@ -110,6 +110,7 @@ def test_a_service_that_still_starts_exits_on_sigterm(database_url: str, command
     assert "Traceback" not in log
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_serve_loses_nothing_that_it_acknowledged_when_it_is_told_to_stop_under_load(database_url: str) -> None:
     """Clients store, recall and erase, and the clock seals, when SIGTERM comes."""

@@ -222,14 +222,13 @@ def test_a_bank_laid_out_for_another_codec_ages_after_reencoding(
             assert (span.text, span.source) == (content, "decoded")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "model", "steps"),
     [
-        pytest.param("got_ocr2", GotOcr2, [(8, "base", 256), (500, "base", 256)], marks=pytest.mark.slow),
+        ("got_ocr2", GotOcr2, [(8, "base", 256), (500, "base", 256)]),
         ("qwen3_vl", QwenVl, [(8, "small", 400), (40, "tiny", 256), (500, "tiny", 256)]),
-        pytest.param(
-            "qwen2_vl", QwenVl, [(8, "small", 529), (40, "tiny", 324), (500, "tiny", 324)], marks=pytest.mark.slow
-        ),
+        ("qwen2_vl", QwenVl, [(8, "small", 529), (40, "tiny", 324), (500, "tiny", 324)]),
     ],
 )
 def test_a_page_ages_through_the_tiers_of_other_models(

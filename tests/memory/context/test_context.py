@@ -99,7 +99,7 @@ def test_the_last_messages_are_exact_and_what_is_recalled_comes_before_them(memo
 
 
 @pytest.mark.parametrize("reader", ["text", "cheap", "dear", "claude", "gemini-3"])
-@pytest.mark.parametrize("budget", [200, 500, 2000, 8000])
+@pytest.mark.parametrize("budget", [200, 8000, *(pytest.param(n, marks=pytest.mark.slow) for n in (500, 2000))])
 def test_no_budget_is_exceeded(memory: Memory, reader: str, budget: int) -> None:
     result = build(memory, reader, budget, "which pump failed, and who hates the vacuum cleaner?")
     shown = sum(count_text_tokens(str(b["text"])) for b in result.content if b["type"] == "text")

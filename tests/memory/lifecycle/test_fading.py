@@ -59,12 +59,29 @@ def memory(sealed: bytes, database_path: Path) -> Iterator[Memory]:
 
 
 @pytest.fixture(scope="session")
-def faded(sealed: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
-    """The page at `micro`; not to be changed."""
+def at_micro(sealed: bytes, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The database after its page has moved to `micro`."""
     path = tmp_path_factory.mktemp("faded") / "foxing.db"
     path.write_bytes(sealed)
     with Memory(path, clock=lambda: START + 3 * DAY) as opened:
         age(opened, "micro")
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def faded(at_micro: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
+    """The page at `micro`; not to be changed."""
+    path = tmp_path_factory.mktemp("faded") / "foxing.db"
+    path.write_bytes(at_micro)
+    with Memory(path, clock=lambda: START + 3 * DAY) as opened:
+        yield opened
+
+
+@pytest.fixture
+def faded_copy(at_micro: bytes, database_path: Path) -> Iterator[Memory]:
+    """The page at `micro`, for one test."""
+    database_path.write_bytes(at_micro)
+    with Memory(database_path, clock=lambda: START + 3 * DAY) as opened:
         yield opened
 
 
@@ -170,8 +187,9 @@ def test_faded_words_can_leave_the_index_and_the_others_stay_found(memory: Memor
     assert memory.recall("ana", "Guadalupe", fidelity="verbatim").spans == []
 
 
-def test_rare_words_that_have_faded_still_find_their_message(memory: Memory, database_path: Path) -> None:
-    left = age(memory, "micro")
+def test_rare_words_that_have_faded_still_find_their_message(
+    faded_copy: Memory, database_path: Path, left: dict[str, RecalledMessage]
+) -> None:
     said = {key: set(terms(text)) for key, text in TEXTS.items()}
     containing = Counter(term for found in said.values() for term in found)
     faded = {key: found - terms(left[key].text).keys() for key, found in said.items()}
@@ -181,17 +199,18 @@ def test_rare_words_that_have_faded_still_find_their_message(memory: Memory, dat
     assert all(found <= indexed[key] for key, found in rare.items() if found)
 
 
-def test_reindexing_keeps_what_the_index_recognises(memory: Memory, database_path: Path) -> None:
-    left = age(memory, "micro")
+def test_reindexing_keeps_what_the_index_recognises(
+    faded_copy: Memory, database_path: Path, left: dict[str, RecalledMessage]
+) -> None:
     vocabulary = {term for text in TEXTS.values() for term in terms(text)}
     before = indexed_terms(database_path, vocabulary)
     assert examples(check(f"sqlite:///{database_path}")) == []
-    memory.reindex("ana", words=True)
+    faded_copy.reindex("ana", words=True)
     assert indexed_terms(database_path, vocabulary) == before
 
-    memory.set_policy("ana", {"index": "faded"})
+    faded_copy.set_policy("ana", {"index": "faded"})
     assert any("has other words" in example for example in examples(check(f"sqlite:///{database_path}")))
-    memory.reindex("ana", words=True)
+    faded_copy.reindex("ana", words=True)
     assert examples(check(f"sqlite:///{database_path}")) == []
     held = {term for span in left.values() for term in terms(span.text)}
     assert set().union(*indexed_terms(database_path, vocabulary).values()) <= held

@@ -311,7 +311,7 @@ def test_embedding_new_messages_leaves_the_codes_in_memory_valid(database_url: s
         assert first(memory, "expresses") == "train"
 
 
-@pytest.mark.parametrize("embedder", [HashingEmbedder(), "none"])
+@pytest.mark.parametrize("embedder", [HashingEmbedder(), pytest.param("none", marks=pytest.mark.slow)])
 def test_embeddings_stay_as_they_were_made(database_url: str, embedder: str | Embedder) -> None:
     with opened(database_url, HashingEmbedder()) as memory:
         memory.store("ana", CHAT)

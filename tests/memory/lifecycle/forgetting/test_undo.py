@@ -17,7 +17,7 @@ PAGEFUL = 80  # messages of which words fade
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("memory", ["use"], indirect=True, ids=["embedded"])
-@pytest.mark.parametrize("index", ["recognise", "faded"])
+@pytest.mark.parametrize("index", [pytest.param("recognise", marks=pytest.mark.slow), "faded"])
 def test_undo_brings_back_every_byte(memory: Memory, database_url: str, index: str) -> None:
     memory.set_policy("ana", {"undo_window": "P500D", "age_from": "message", "index": index})
     memory.store("ana", [*chat(PAGEFUL, START), *messages([PAGEFUL])])
