@@ -18,7 +18,7 @@ from foxing.renderer.fading.names import NAMES_PATH
 #: Texts in which names are often written in lower case, and texts by which common words are known.
 CASUAL, COMMON = ("en_irc",), ("en_sgd", "en_tau_bench")
 #: Minimum number of occurrences inside sentences with a capital and without, and minimum share of those with one.
-LEAST_CAPITAL, LEAST_LOWER, LEAST_SHARE = 4, 6, 0.15
+LEAST_CAPITAL, LEAST_LOWER, LEAST_SHARE = 10, 40, 0.15
 #: A word with as many occurrences in the common texts is no name.
 COMMON_FROM = 3
 #: Share of capitals above which a message is left out.
