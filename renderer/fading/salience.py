@@ -86,9 +86,17 @@ _SCALAR = r"(?:\"[^\"\\\n]{1,120}\"|-?\d[\d.eE+-]{0,30}|true|false)"
 _PAIR = re.compile(rf"\"[^\"\\\n]{{1,60}}\"\s?:\s?(?:{_SCALAR}|\[(?:{_SCALAR},? ?){{1,12}}\])")
 #: Code that prose mentions, and a label with its number.
 _QUOTED_CODE = re.compile(r"(?<![`\w])`(?=[^\s`])[^`\n]{1,80}(?<=\S)`(?!`)")
+_LABELLED = re.compile(r"(?<!\w)[^\W\d_][\w-]{0,24}: {0,2}(?=[$€£¥₩]?\d)")
+#: What a number is compared with, as in a requirement.
+_COMPARED = re.compile(r"[^\W\d_][\w.-]{0,30}(?: [\w.-]{1,30})? ?(?:[<>]=?|[=!~]=) ?v?\d[\d.]{0,15}")
+#: An item of a list up to its price, what a program says of an error or that it did with a file, and words in bold.
+_PRICED = re.compile(r"(?m)^[ \t]*(?:[-*•]|\d{1,3}[.)]) [^\n]{2,100}?[$€£¥₩]\d[\d.,]*")
+_ERROR = re.compile(r"(?m)^(?:\w{0,30}(?:Error|Exception)|error|fatal|E):[ \t]\S[^\n]{0,160}")
+_DONE = re.compile(r"(?m)^[A-Z][a-z]{2,15}(?:ed|ing) (?=[^\n]{0,60}\w[./]\w)[^\n]{2,80}$")
+_BOLD = re.compile(r"\*\*(?=[^\s*])[^*\n]{2,60}(?<=\S)\*\*")
+_MARKED = (_QUOTED_CODE, _LABELLED, _COMPARED, _PRICED, _ERROR, _DONE, _BOLD)
 #: Break of a line that goes on in the next one, where a phrase may be broken.
 _WRAP = re.compile(r"(?<=[^\n]{20})\n(?=\w)")
-_LABELLED = re.compile(r"(?<!\w)[^\W\d_][\w-]{0,24}: {0,2}(?=[$€£¥₩]?\d)")
 _GREETING = re.compile(
     r"(?:hey|hi|hello|hiya|thanks?|thx|thank|you|bye|goodbye|congrats|congratulations|dear|yo|morning|night|sorry|welcome"
     r"|hallo|danke|liebe|lieber|tschüss)"
@@ -323,7 +331,7 @@ class _PageText:
         if text.speaker == "tool" or '": ' in text.text:
             facts |= text.overlapping(match.span() for match in _PAIR.finditer(text.text))
         if not text.machine:
-            facts |= text.overlapping(m.span() for p in (_QUOTED_CODE, _LABELLED) for m in p.finditer(text.text))
+            facts |= text.overlapping(m.span() for p in _MARKED for m in p.finditer(text.text))
         if text.rules is not None and not text.machine:
             unwrapped = _WRAP.sub(" ", text.text)
             facts |= text.overlapping(match.span() for p in text.rules.facts for match in p.finditer(unwrapped))
