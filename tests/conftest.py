@@ -27,6 +27,8 @@ SLOW = tuple(
     for path in ("benchmarks", "training", "encoder/vision/models", "security/test_schema.py")
 )
 QUICK = REPOSITORY / "tests" / "benchmarks" / "decay"
+#: Runs the code blocks of the documentation, for minutes in `make test-all`.
+EXAMPLES = REPOSITORY / "tests" / "test_doc_examples.py"
 
 # The same examples in every run, and no clock: a slow machine is not a failure.
 settings.register_profile("foxing", derandomize=True, deadline=None, database=None, max_examples=100)
@@ -66,10 +68,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests of `SLOW`."""
+    """Marks the tests of `SLOW`, and has long files come first: a process that began one last would be the only one at
+    work for a minute."""
     for item in items:
         if is_slow(item.path):
             item.add_marker("slow")
+    items.sort(key=lambda item: not (is_slow(item.path) or item.path == EXAMPLES))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

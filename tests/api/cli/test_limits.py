@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.processes import start_python
 
 from foxing.memory import Memory
 
@@ -31,6 +32,14 @@ def foxing(before: str, database: Path, *arguments: str) -> "subprocess.Complete
     command = [sys.executable, "-W", "ignore", "-c", program, "--database", str(database), *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+
+
+def foxing_without_rights(database: Path, *arguments: str) -> tuple[int | None, str, str]:
+    """The exit status of the command in a process that may not write everywhere, and what it prints."""
+    program = f"{NO_RIGHTS}\nfrom foxing.api.cli.main import main\nmain()"
+    process = start_python(program, "--database", str(database), *arguments)
+    out, error = process.communicate(timeout=300)
+    return process.returncode, out, error
 
 
 # The library of the embedder aborts a process that has no memory left, before anything can say so.
@@ -74,10 +83,10 @@ def test_a_database_that_may_not_be_written_is_reported(tmp_path: Path, rights: 
     folder.chmod(0o555 if rights == "folder" else 0o777)
     try:
         for command in (["import", str(more), "--bank", "ana"], ["seal", "--bank", "ana"], ["worker", "--once"]):
-            done = foxing(NO_RIGHTS, database, *command)
-            assert done.returncode == 1, (command, done.stdout, done.stderr)
-            assert "Traceback" not in done.stderr
-            assert "read-only" in done.stderr or "cannot be" in done.stderr, done.stderr
+            status, out, error = foxing_without_rights(database, *command)
+            assert status == 1, (command, out, error)
+            assert "Traceback" not in error
+            assert "read-only" in error or "cannot be" in error, error
     finally:
         folder.chmod(0o755)
         database.chmod(0o644)
@@ -91,10 +100,10 @@ def test_a_data_folder_that_may_not_be_written_is_reported(tmp_path: Path) -> No
     folder.chmod(0o555)
     try:
         for database in (folder / "foxing.db", folder / "below" / "foxing.db"):
-            done = foxing(NO_RIGHTS, database, "worker", "--once")
-            assert done.returncode == 1, done.stderr
-            assert "Traceback" not in done.stderr
-            assert str(folder) in done.stderr
+            status, _, error = foxing_without_rights(database, "worker", "--once")
+            assert status == 1, error
+            assert "Traceback" not in error
+            assert str(folder) in error
         assert list(folder.iterdir()) == []
     finally:
         folder.chmod(0o755)

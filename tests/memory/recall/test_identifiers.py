@@ -83,9 +83,8 @@ TALK = (
 @pytest.mark.parametrize(
     ("beside", "per_page"),
     [
-        pytest.param(0, 1, id="one", marks=pytest.mark.slow),
-        pytest.param(3, 8, id="eight"),
-        pytest.param(8, None, id="as many as fit", marks=pytest.mark.slow),
+        pytest.param(0, 1, id="one"),
+        pytest.param(8, None, id="as many as fit"),
     ],
 )
 def test_identifiers_are_found_and_shown_exactly_at_every_tier(
