@@ -38,7 +38,6 @@ from foxing.renderer.fading import (
     fade,
     faded,
     isolated_bits,
-    plain,
     score_page,
     word_bits,
     words_of,
@@ -64,8 +63,8 @@ MIN_FILL = 0.95
 LAST_ATTEMPTS = 3
 #: Gaps replace words only if the estimated size of the page stays below this share of the capacity.
 MAX_FILL = 0.98
-#: Bytes of such a gap beyond the costs of its cells, because the text around it is read with less confidence.
-GAP_BYTES = 4
+#: Bytes of such a gap, which include the confidences of the text around it: it is read with less.
+GAP_BYTES = 4.5
 #: A character counts as often misread if more than one and at least this share of its occurrences on the page are.
 OFTEN_MISREAD = 0.3
 #: Characters on each side of a misread blank that count as misread with it.
@@ -266,7 +265,7 @@ class _Fader:
                 after = transcribe(run, layout=draft.page.layout, start=placement.start)
                 origin = texts[number].origin[np.searchsorted(before.cell, after.cell, side="right") - 1]
                 texts[number] = FadedText(after.text, frozenset(after.gaps.tolist()), origin)
-        costs = self._costs(cells)
+        costs = np.where(cells == draft.cells, draft.costs, np.float32(0))
         gaps = sum(map(np.count_nonzero, wrong))
         capacity = self.fact_capacity if draft.of_facts else self.capacity
         if used * float(costs.sum() / draft.costs.sum()) + GAP_BYTES * gaps > MAX_FILL * (capacity or 0):
@@ -292,12 +291,8 @@ class _Fader:
         get the lowest rank."""
         if draft.salience:
             return
-        texts = [message.entry.content for message in draft.messages]
-        alone: dict[str, float] = {}
-        if self.costable is not None:
-            listed = (plain(t[w.start : w.stop]) for t, m in zip(texts, draft.messages, strict=True) for w in m.words)
-            alone = isolated_bits(dict.fromkeys(listed), self.typesetter, self._costs)
-        salience, clauses = score_page(draft.messages, alone)
+        alone = partial(isolated_bits, typesetter=self.typesetter, cost=self._costs)
+        salience, clauses = score_page(draft.messages, None if self.costable is None else alone)
         for refine in draft.page.refinements:
             salience = refine(draft.messages, salience)
         for message, annotated, scores in zip(draft.messages, draft.page.messages, salience, strict=True):

@@ -4,7 +4,7 @@ from .bits import BITS_PER_CELL, CellCosts, isolated_bits, word_bits
 from .fade import BYTES_PER_BIT, FACT, FadedPage, MessageWords, Size, fade
 from .faded_text import FadedText, faded
 from .languages import languages_of
-from .salience import Salience, SalienceScorer, plain, score_page, text_salience
+from .salience import IsolatedBits, Salience, plain, score_page, text_salience
 from .words import Word, is_punctuation, words_of
 
 __all__ = [
@@ -14,9 +14,9 @@ __all__ = [
     "CellCosts",
     "FadedPage",
     "FadedText",
+    "IsolatedBits",
     "MessageWords",
     "Salience",
-    "SalienceScorer",
     "Size",
     "Word",
     "fade",

@@ -21,8 +21,8 @@ from .words import is_punctuation
 #: Salience of the words of a message: float64[words], at least 0; see `fade` for its meaning.
 Salience = npt.NDArray[np.float64]
 _Flags = npt.NDArray[np.bool_]
-#: Messages of a page → the salience of their words.
-SalienceScorer = Callable[[Sequence[MessageWords]], list[Salience]]
+#: Normalised words (see `plain`) → their costs in bits without context, as far as they are known.
+IsolatedBits = Callable[[Iterable[str]], Mapping[str, float]]
 
 #: Ranks of words below `FACT`, the integer part of a salience.
 PUNCTUATION, FUNCTION_WORD, CONTENT = 0, 1, 2
@@ -108,21 +108,21 @@ _IDENTIFIER = re.compile(
 )
 
 
-def text_salience(messages: Sequence[MessageWords], isolated_bits: Mapping[str, float] | None = None) -> list[Salience]:
+def text_salience(messages: Sequence[MessageWords], isolated_bits: IsolatedBits | None = None) -> list[Salience]:
     """Returns the salience of the words of each message, computed from the text of the page alone.
 
     Numbers, dates, names, negations and identifiers rank highest, then words that are rare in their language, then
-    function words and punctuation. `isolated_bits`: normalised word (see `plain`) → its cost in bits without context,
-    a measure of its rarity; words that it lacks are rated by their length and their frequency on the page.
+    function words and punctuation. `isolated_bits`: called if no list says how rare the words are; the more bits, the
+    rarer. Words without bits are rated by their length and their frequency on the page.
     """
     return score_page(messages, isolated_bits)[0]
 
 
 def score_page(
-    messages: Sequence[MessageWords], isolated_bits: Mapping[str, float] | None = None
+    messages: Sequence[MessageWords], isolated_bits: IsolatedBits | None = None
 ) -> tuple[list[Salience], list[Clauses]]:
     """Returns the salience of the words of each message, see `text_salience`, and their clauses, see `clauses_of`."""
-    page = _PageText(messages, isolated_bits or {})
+    page = _PageText(messages, isolated_bits)
     return [page.salience(message) for message in page.texts], [message.clauses for message in page.texts]
 
 
@@ -198,9 +198,8 @@ class _MessageText:
 class _PageText:
     """Statistics over the words of a page."""
 
-    def __init__(self, messages: Sequence[MessageWords], isolated_bits: Mapping[str, float]) -> None:
+    def __init__(self, messages: Sequence[MessageWords], isolated_bits: IsolatedBits | None) -> None:
         self.texts = [_MessageText(number, message) for number, message in enumerate(messages)]
-        self.isolated_bits = isolated_bits
         words = [word for text in self.texts for word in text.plain if word]
         self.counts = Counter(words)
         #: Word → number of the message and index of the word at its first occurrence.
@@ -212,6 +211,7 @@ class _PageText:
         self.function_words = frozenset[str]().union(*(part.function_words for part in self.languages.values()))
         self.negations = frozenset[str]().union(*(part.negations for part in self.languages.values()))
         self.frequencies = frequencies_of(self.languages)
+        self.isolated_bits = isolated_bits(self.counts) if isolated_bits and self.frequencies is None else {}
         #: Names that need no capital to be recognised.
         self.known_names = lower_case_names(self.languages)
         alphabetic = next((code for code in self.languages if code not in _UNSPACED), None)

@@ -1,6 +1,7 @@
 """Faded pages: pages reduced to the capacity of a tier, as memory fades them."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from foxing.encoder import annotate_page
 from foxing.encoder.native.charset import Charset
@@ -8,7 +9,7 @@ from foxing.encoder.native.decoder import PageStreams
 from foxing.encoder.native.entropy.tables import PriorTables
 from foxing.encoder.native.weights import load_weights
 from foxing.renderer import Entry, Page, Typesetter
-from foxing.renderer.fading import MessageWords, fade, isolated_bits, plain, text_salience, word_bits, words_of
+from foxing.renderer.fading import MessageWords, fade, isolated_bits, text_salience, word_bits, words_of
 
 #: Shares of its bytes that a training page fades to: those that `tiny` and `micro` hold of a full page that the prior
 #: has not seen. Fixed sizes in bytes would not do: pages that the prior was trained on take half as much and would
@@ -40,8 +41,7 @@ class PageFader:
             words = words_of(message.entry.content, message.entry.gaps)
             bits = word_bits(words, message.cell, costs[message.start : message.stop])
             written.append(MessageWords(message.entry, words, bits))
-        listed = {plain(m.entry.content[word.start : word.stop]) for m in written for word in m.words}
-        alone = isolated_bits(sorted(listed), self.setter, self._streams.cost)
+        alone = partial(isolated_bits, typesetter=self.setter, cost=self._streams.cost)
         left = fade(written, text_salience(written, alone), max_bytes, self._size)
         return self.setter.page(left.entries)
 
