@@ -5,10 +5,11 @@ is invented. A page of another codec fades to the number of text tokens that its
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from foxing.renderer import (
     Entry,
     Page,
     Placement,
+    Transcription,
     Typesetter,
     grid_text,
     render,
@@ -73,6 +75,17 @@ _NO_ROOM = 1 << 40
 WORKERS = min(8, os.cpu_count() or 1)
 
 
+class MisreadFact(NamedTuple):
+    """Fact that does not decode as drawn, so that its cells became a gap."""
+
+    #: Number of its message on the page.
+    message: int
+    #: Half-open range of its cells on the page.
+    start: int
+    stop: int
+    text: str
+
+
 @dataclass(frozen=True)
 class FadedLayout:
     """Page that was typeset again because something faded."""
@@ -81,6 +94,8 @@ class FadedLayout:
     page: Page
     #: Remaining text of each message.
     texts: Sequence[FadedText]
+    #: Facts that are lost unless their text is stored beside the page.
+    misread_facts: Sequence[MisreadFact] = ()
 
 
 @dataclass(frozen=True)
@@ -155,6 +170,8 @@ class _Draft:
     grown: bool = False
     #: bool[words] for each message: words that gaps have replaced in place.
     gapped: list[Flags] = field(default_factory=list)
+    #: The facts among them.
+    misread_facts: list[MisreadFact] = field(default_factory=list)
     #: Cells of the page that was measured last, and their costs.
     tried: tuple[Cells, CellCosts] | None = None
 
@@ -179,7 +196,9 @@ class _Draft:
             return None
         pairs = zip(self.faded.texts, self.origins, strict=True)
         texts = [replace(text, origin=origin[text.origin]) for text, origin in pairs]
-        return FadedLayout(Page(self.page.layout, self.cells, tuple(self.placements)), texts)
+        flat = self.cells.reshape(-1)
+        facts = [fact for fact in self.misread_facts if (flat[fact.start : fact.stop] == ord(GAP_MARK)).all()]
+        return FadedLayout(Page(self.page.layout, self.cells, tuple(self.placements)), texts, facts)
 
 
 class _Fader:
@@ -212,7 +231,8 @@ class _Fader:
 
     def correct(self, draft: _Draft, tokens: VisionTokens, reading: Reading | None, *, attempt: int) -> bool:
         """Changes the draft if its tokens are cut, leave much of the capacity unused, or are misread; returns False if
-        no change is needed. `attempt`: number of earlier attempts."""
+        no change is needed. Misread words make room for others at first, then gaps replace them; misread facts stay
+        until gaps replace them. `attempt`: number of earlier attempts."""
         if self.capacity is None or reading is None or not draft.messages:
             return False
         refill, last = attempt < REFILLS, attempt >= ATTEMPTS - LAST_ATTEMPTS
@@ -233,16 +253,18 @@ class _Fader:
             draft.aim, draft.grown = int(draft.aim * AIM * self.capacity / used), True
         if not (cut or over or spare or misread):
             return False
+        self._score(draft)
+        facts = [scores >= FACT for scores in draft.salience]
+        refill = refill and (cut or over or spare or any((w & ~f).any() for w, f in zip(wrong, facts, strict=True)))
         if (last or not (cut or over or refill)) and self._write_gaps(draft, wrong, marks, 0 if last else used):
             return True
-        self._score(draft)
+        pairs = zip(wrong, draft.gapped or wrong, facts, strict=True)
+        gone = [(flags | gapped) & ~fact for flags, gapped, fact in pairs]
         if not refill and draft.faded is not None:
-            wrong = [flags | ~kept for flags, kept in zip(wrong, draft.faded.kept, strict=True)]
-        elif refill:
-            others = _without_facts(draft, seen, stored, wrong)
-            wrong = others if cut or over or spare or any(flags.any() for flags in others) else wrong
-        _remove(draft, [flags | gone for flags, gone in zip(wrong, draft.gapped or wrong, strict=True)])
-        draft.gapped = []
+            gone = [flags | ~kept for flags, kept in zip(gone, draft.faded.kept, strict=True)]
+            draft.aim -= int(GAP_BYTES * sum((w & f).sum() for w, f in zip(wrong, facts, strict=True)))
+        _remove(draft, gone)
+        draft.gapped, draft.misread_facts = [], []
         if draft.short:
             draft.messages = [replace(m, entry=replace(m.entry, header=False)) for m in draft.messages]
         self._fade(draft)
@@ -254,13 +276,14 @@ class _Fader:
         int64[n], cells; `used`: bytes of its tokens so far."""
         if draft.faded is None or self.capacity is None:
             return False
-        cells, texts = draft.cells.copy(), list(draft.faded.texts)
+        cells, texts, facts = draft.cells.copy(), list(draft.faded.texts), list(draft.misread_facts)
         write_other_marks(cells.reshape(-1), marks)
         for number, (placement, words) in enumerate(zip(draft.placements, wrong, strict=True)):
             run, drawn = (each.reshape(-1)[placement.start : placement.stop] for each in (cells, draft.cells))
             before = transcribe(drawn, layout=draft.page.layout, start=placement.start)
-            bad = [w for w, flag in zip(draft.messages[number].words, words, strict=True) if flag]
+            bad = [draft.messages[number].words[i] for i in np.flatnonzero(words).tolist()]
             write_gaps(run, before, texts[number], bad)
+            facts += self._misread_facts(draft, number, words & (draft.salience[number] >= FACT), before)
             if (run != drawn).any():
                 after = transcribe(run, layout=draft.page.layout, start=placement.start)
                 origin = texts[number].origin[np.searchsorted(before.cell, after.cell, side="right") - 1]
@@ -270,9 +293,26 @@ class _Fader:
         capacity = self.fact_capacity if draft.of_facts else self.capacity
         if used * float(costs.sum() / draft.costs.sum()) + GAP_BYTES * gaps > MAX_FILL * (capacity or 0):
             return False
-        draft.cells, draft.costs, draft.faded = cells, costs, replace(draft.faded, texts=tuple(texts))
+        draft.cells, draft.costs, draft.misread_facts = cells, costs, facts
+        draft.faded = replace(draft.faded, texts=tuple(texts))
         draft.gapped = [a | b for a, b in zip(draft.gapped or wrong, wrong, strict=True)]
         return True
+
+    def _misread_facts(self, draft: _Draft, number: int, words: Flags, read: Transcription) -> Iterator[MisreadFact]:
+        """Yields the words flagged in `words` of a message, adjacent ones together. `read`: transcription of its
+        cells."""
+        if draft.faded is None:
+            return
+        placement, origin = draft.placements[number], draft.faded.texts[number].origin
+        stops = np.append(read.cell[1:], placement.stop - placement.start)
+        content, places = draft.messages[number].entry.content, draft.messages[number].words
+        numbers = np.flatnonzero(words)
+        for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else ():
+            start, stop = places[run[0]].start, places[run[-1]].stop
+            shown = np.flatnonzero((origin >= start) & (origin < stop))
+            if len(shown) == stop - start:
+                first, end = int(read.cell[shown[0]]), int(stops[shown[-1]])
+                yield MisreadFact(number, placement.start + first, placement.start + end, content[start:stop])
 
     def _fade(self, draft: _Draft) -> None:
         """Fades the messages to the target size and typesets the page again."""
@@ -374,18 +414,6 @@ def _often_misread(draft: _Draft, wrong: Flags, stored: int) -> Flags:
     misread = np.bincount(of[wrong[:stored]], minlength=len(characters))
     often: Flags = ((misread > 1) & (misread >= OFTEN_MISREAD * total))[of]
     return often
-
-
-def _without_facts(draft: _Draft, seen: Cells, stored: int, flags: Sequence[Flags]) -> list[Flags]:
-    """Returns `flags`, bool[words] for each message, without the facts that may read right beside other words: all but
-    those with a character that is often misread."""
-    wrong = _misread_cells(draft, seen, stored)
-    wrong[:stored] &= _often_misread(draft, wrong, stored)
-    often = _words_at(draft, wrong)
-    return [
-        flagged & ((scores < FACT) | hopeless)
-        for flagged, scores, hopeless in zip(flags, draft.salience, often, strict=True)
-    ]
 
 
 def _words_at(draft: _Draft, wrong: Flags) -> list[Flags]:

@@ -238,6 +238,9 @@ def _relaid(page: StoredPage, faded: FadedLayout) -> RelaidMessages:
     rows = keepsake_rows(page.row.id, faded.page.placements, read, [[*each] for each in kept])
     exact = (text for each in kept for text in each.values())
     keepsakes = [row._replace(text=text) for row, text in zip(rows, exact, strict=True)]
+    for number, start, stop, fact in faded.misread_facts:
+        if all(row.stop <= start or stop <= row.start for row in keepsakes):
+            keepsakes.append(KeepsakeRow(page.row.id, start, stop, page.spans[number].message_id, fact))
     return RelaidMessages(faded.page.rows_used, PageParts(spans, keepsakes), faded.texts)
 
 

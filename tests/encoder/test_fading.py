@@ -7,9 +7,8 @@ from functools import cache
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from support.hooked_codec import HookedCodec
+from support.hooked_codec import CostedCodec, HookedCodec, misreading
 from support.texts import NAMES, chat
 
 from foxing.encoder import (
@@ -23,16 +22,9 @@ from foxing.encoder import (
     load_codec,
 )
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.renderer import Cells, Entry, Page, Typesetter, code_points, grid_text, render, transcribe
+from foxing.renderer import Entry, Page, Typesetter, grid_text, render, transcribe
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-
-
-class CostedCodec(HookedCodec):
-    """The native codec with its costs; hooks as in `HookedCodec`."""
-
-    def cost(self, cells: Cells, tier: str) -> npt.NDArray[np.float32]:
-        return self.codec.cost(cells, tier)
 
 
 class WordyCodec(HookedCodec):
@@ -118,19 +110,17 @@ def test_several_pages_are_drawn_as_each_would_be_alone() -> None:
 
 @pytest.mark.parametrize("tier", ["small", "micro"])
 def test_a_word_that_does_not_read_as_it_was_drawn_fades(tier: str) -> None:
-    def misread(tokens: VisionTokens, reading: Reading) -> Reading:
-        cells = reading.cells.copy()
-        row = cells.tobytes()
-        place = row.find(code_points("Hiroshi").tobytes()) // 4
-        while place >= 0:
-            cells.reshape(-1)[place] = ord("h")
-            place = cells.tobytes().find(code_points("Hiroshi").tobytes()) // 4
-        return replace(reading, cells=cells)
-
-    drawn = draw(CostedCodec(alter=misread), tier)
+    drawn = draw(CostedCodec(alter=misreading("Hiroshi")), tier)
     assert drawn.faded is not None
     left = " ".join(texts_on(drawn))
     assert "iroshi" not in left
+    assert drawn.faded.misread_facts
+    flat = drawn.cells.reshape(-1)
+    for fact in drawn.faded.misread_facts:
+        placement = drawn.faded.page.placements[fact.message]
+        assert placement.start <= fact.start < fact.stop <= placement.stop
+        assert "Hiroshi" in fact.text
+        assert (flat[fact.start : fact.stop] == ord("⋯")).all()
     assert all(name in left for name in NAMES if name != "Hiroshi")
     assert drawn.reading is not None
     assert drawn.reading.text == grid_text(drawn.cells)

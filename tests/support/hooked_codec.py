@@ -1,10 +1,14 @@
 """The native codec with hooks, for tests that act in the middle of its work."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 from PIL.Image import Image
 
 from foxing.encoder import Reading, VisionTokens, load_codec
+from foxing.renderer import Cells, code_points
 
 
 def _nothing() -> None:
@@ -47,3 +51,26 @@ class HookedCodec:
 
     def _decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         return self.codec.decode(tokens)
+
+
+class CostedCodec(HookedCodec):
+    """The same with the costs of the native codec, so that pages are read back when they fade."""
+
+    def cost(self, cells: Cells, tier: str) -> npt.NDArray[np.float32]:
+        return self.codec.cost(cells, tier)
+
+
+def misreading(word: str, *tiers: str) -> Callable[[VisionTokens, Reading], Reading]:
+    """Returns a hook that misreads the first letter of each `word` at `tiers`, or at all of them."""
+    points = code_points(word).tobytes()
+
+    def alter(tokens: VisionTokens, reading: Reading) -> Reading:
+        cells = reading.cells.copy()
+        while not tiers or tokens.tier in tiers:
+            place = cells.tobytes().find(points) // 4
+            if place < 0:
+                break
+            cells.reshape(-1)[place] = ord("#")
+        return replace(reading, cells=cells)
+
+    return alter

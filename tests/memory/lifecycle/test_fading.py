@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlite3 import connect
 
 import pytest
+from support.hooked_codec import CostedCodec, misreading
 from support.operations.checks import check, examples
 from support.search_doubles import indexed_terms
 from support.texts import NAMES, RARE, chat
@@ -172,6 +173,30 @@ def test_a_page_of_several_languages_uses_its_room_and_keeps_its_last_messages(d
         page = memory.pages("ana").pages[0]
         assert 0.85 * 1824 <= len(memory.page_tokens("ana", page.id).data) <= 1824
     assert "one quarter" in left["demo-0060"].text
+
+
+def test_a_fact_that_is_misread_at_a_tier_is_kept_as_text(sealed: bytes, database_path: Path) -> None:
+    database_path.write_bytes(sealed)
+    said = {key: text for key, text in TEXTS.items() if "Hiroshi" in text}
+    codec = CostedCodec(alter=misreading("Hiroshi", "micro"))
+    with Memory(database_path, codec=codec, clock=lambda: START + 3 * DAY) as memory:
+        left = age(memory, "tiny", "micro")
+        assert said
+        for key in said:
+            assert re.search(r"(^|[ ▶])Hiroshi('s)?([ .,!?:]|$)", left[key].text), (said[key], left[key].text)
+            assert all(not word.startswith("#") for word in left[key].text.split())
+        page = memory.pages("ana").pages[0].id
+        assert "Hiroshi" not in memory.read_page("ana", page).text
+        (first,) = memory.recall("ana", "Hiroshi", limit=1).spans
+        assert not first.matched_faded
+        assert all(
+            span.message_id in said for span in memory.recall("ana", "Hiroshi", limit=len(said), neighbours=0).spans
+        )
+        memory.erase_message("ana", first.message_id)
+        assert first.message_id not in {span.message_id for span in memory.export("ana")}
+    with closing(connect(database_path)) as raw:
+        kept = [text for (text,) in raw.execute("SELECT text FROM keepsakes")]
+    assert sum("Hiroshi" in text for text in kept) == len(said) - 1
 
 
 def test_faded_words_can_leave_the_index_and_the_others_stay_found(memory: Memory, database_path: Path) -> None:
