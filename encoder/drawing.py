@@ -5,7 +5,7 @@ is invented. A page of another codec fades to the number of text tokens that its
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -52,6 +52,10 @@ from .gap_cells import write_gaps, write_other_marks
 from .text_tokens import count_text_tokens
 from .tokens import VisionTokens
 
+#: Confidence from which a cell is all but certain.
+SURE = 0.999
+#: Share of other cells above which the confidences of a page take space.
+UNSURE_SHARE = 0.01
 #: Maximum number of times that a page is drawn. Text that is still misread after that is flagged, or cut.
 ATTEMPTS = 7
 #: Number of attempts in which other words replace misread ones. These may be misread as well.
@@ -116,8 +120,11 @@ class DrawnPage:
 class PageDrawer:
     """Drawer and encoder of pages for one codec. Thread-safe."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, *, confidences: bool = True) -> None:
+        """`confidences`: False for a caller that stores which cells do not decode as drawn: confidences say nothing
+        more, and where they take space, other words get it."""
         self.codec = codec
+        self._verifiable = None if confidences else capabilities_of(codec).verifiable
         self._costable = capabilities_of(codec).costable
         self._typesetter = Typesetter(codec.layout, codec.repertoire)
 
@@ -125,12 +132,17 @@ class PageDrawer:
         """Draws and encodes each page at `tier`. Raises `CodecError`."""
         fader = _Fader(self.codec.tiers[tier], self._costable, self._typesetter)
         drawn: dict[int, DrawnPage] = {}
+        unsure: dict[int, VisionTokens] = {}
         with ThreadPoolExecutor(WORKERS, "foxing-fading") as pool:
             drafts = dict(enumerate(pool.map(fader.draft, pages)))
             for attempt in range(ATTEMPTS):
                 images = [render(draft.cells, draft.page.layout, tier) for draft in drafts.values()]
                 encoded = self.codec.encode(images, tier)
                 read = self.codec.decode(encoded) if self._costable is not None else [None] * len(encoded)
+                if attempt == 0:
+                    unsure = {n: encoded[n] for n, reading in enumerate(read) if _is_unsure(reading)}
+                    for number, certain in self._without_confidences(unsure).items():
+                        drafts[number].stored_share = len(certain.data) / len(encoded[number].data)
                 for (number, draft), tokens, reading in zip(drafts.items(), encoded, read, strict=True):
                     drawn[number] = DrawnPage(draft.cells, tokens, reading, draft.layout(), draft.facts_faded)
                 if attempt == ATTEMPTS - 1:
@@ -140,7 +152,22 @@ class PageDrawer:
                 drafts = {number: draft for (number, draft), redo in zip(drafts.items(), again, strict=True) if redo}
                 if not drafts:
                     break
+        unsure = {n: page.tokens for n, page in drawn.items() if n in unsure or _is_unsure(page.reading)}
+        stored = self._without_confidences(unsure)
+        for number, reading in zip(stored, self.codec.decode(list(stored.values())) if stored else (), strict=True):
+            drawn[number] = replace(drawn[number], tokens=stored[number], reading=reading)
         return [drawn[number] for number in range(len(pages))]
+
+    def _without_confidences(self, tokens: Mapping[int, VisionTokens]) -> dict[int, VisionTokens]:
+        """Returns page number → tokens without confidences."""
+        if self._verifiable is None or not tokens:
+            return {}
+        return dict(zip(tokens, self._verifiable.without_confidences(list(tokens.values())), strict=True))
+
+
+def _is_unsure(reading: Reading | None) -> bool:
+    """Returns whether the confidences of a page vary so much that they take space."""
+    return reading is not None and float((reading.confidence < SURE).mean()) > UNSURE_SHARE
 
 
 @dataclass
@@ -166,6 +193,8 @@ class _Draft:
     #: unchanged.
     faded: FadedPage | None = None
     placements: Sequence[Placement] = ()
+    #: Bytes stored in the end ÷ bytes of tokens with confidences.
+    stored_share: float = 1.0
     #: Whether the target size was raised once.
     grown: bool = False
     #: bool[words] for each message: words that gaps have replaced in place.
@@ -236,7 +265,7 @@ class _Fader:
         if self.capacity is None or reading is None or not draft.messages:
             return False
         refill, last = attempt < REFILLS, attempt >= ATTEMPTS - LAST_ATTEMPTS
-        seen, used = match_rows(reading.cells, draft.cells), len(tokens.data)
+        seen, used = match_rows(reading.cells, draft.cells), int(len(tokens.data) * draft.stored_share)
         stored = _stored_cells(draft.cells, seen)
         wrong = _misread_words(draft, seen, stored, wary=not (refill or stored < draft.cells.size))
         marks = _misread_marks(draft, seen, stored)

@@ -11,7 +11,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
+from foxing.renderer import BLANK, DENSE_PAGE, TOKEN_SIDE_PX, Cells
 
 from .charset import Charset
 from .confidence_scaling import ConfidenceScaling
@@ -23,6 +23,8 @@ from .network.classify import classify_cells
 from .network.patches import extract_patches
 from .parallel import map_parallel
 
+#: Rows of cells without a pixel darker than this are blank.
+INK_BELOW = 250
 _Result = TypeVar("_Result")
 
 
@@ -31,6 +33,30 @@ def fast_dtype(device: torch.device) -> torch.dtype:
     if device.type == "cpu" and not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return torch.float32
     return torch.bfloat16
+
+
+def _rows_used(pixels: Tensor, rows: int, token_rows: int) -> list[int]:
+    """Returns the number of rows of each page before those at its end without ink; all, if rows do not begin at whole
+    pixels. `pixels`: uint8 [B, 1, H, W]; `token_rows`: rows of a vision token."""
+    if pixels.shape[2] % rows or rows == token_rows:
+        return [rows] * len(pixels)
+    darkest = pixels.reshape(len(pixels), rows, -1).amin(dim=2).numpy() < INK_BELOW
+    stops = [int(np.flatnonzero(page)[-1]) + 1 if page.any() else rows for page in darkest]
+    return [stop if stop > token_rows else rows for stop in stops]
+
+
+def _without_blank_rows(pixels: Tensor, used: Sequence[int], rows: int) -> Tensor:
+    """Returns the pages with their rows again in place of the blank ones at the end: where few rows of the last tokens
+    are used, the network takes a page with many gaps for an image that is none."""
+    if all(stop == rows for stop in used):
+        return pixels
+    height = pixels.shape[2] // rows
+    repeated = pixels.clone()
+    for page, stop in enumerate(used):
+        source = torch.arange(rows - stop) % stop
+        places = (source[:, None] * height + torch.arange(height)).reshape(-1)
+        repeated[page, :, stop * height :] = pixels[page, :, places]
+    return repeated
 
 
 def to_pixels(images: Sequence[Image]) -> Tensor:
@@ -102,12 +128,16 @@ class NetworkRunner:
         token_rows, token_pairs = DENSE_PAGE.rows_per_token(tier), DENSE_PAGE.columns_per_token(tier) // 2
         rows = pixels.shape[-2] // TOKEN_SIDE_PX * token_rows
         dims, dtype = self.model.dims.tiers[tier], fast_dtype(self.device)
-        patches = extract_patches(pixels.to(self.device), dims, rows, dtype)
+        used = _rows_used(pixels, rows, token_rows)
+        patches = extract_patches(_without_blank_rows(pixels, used, rows).to(self.device), dims, rows, dtype)
         features = self._encoder.encode(patches, tier, token_rows, token_pairs)
         classified = classify_cells(features, self.charset, temperature)
         parts = (part.reshape(len(pixels), -1, COLUMNS).cpu() for part in classified)
         symbols, rare, confidence = (part.numpy() for part in parts)
         alphabet = self.streams.alphabet
+        for page, stop in enumerate(used):
+            symbols[page, stop:], rare[page, stop:] = alphabet.narrow_symbols(np.array([BLANK], dtype=np.uint32))
+            confidence[page, stop:] = 1
         cells = alphabet.cells(symbols, rare)
         canonical = np.stack([self._confusables.canonical(page) for page in cells])
         changed = canonical != cells

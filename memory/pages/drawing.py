@@ -12,13 +12,11 @@ from sqlalchemy import Connection
 from foxing.encoder import (
     AnnotatedMessage,
     AnnotatedPage,
-    Codec,
     DrawnPage,
     FadedLayout,
     PageDrawer,
     Reading,
     VisionTokens,
-    capabilities_of,
     misread_cells,
 )
 from foxing.memory.salience import by_rarity, by_recall_weight, fade_last
@@ -34,9 +32,6 @@ from .content import PageState
 from .preview import word_counts
 from .spans import keepsake_rows, part_edges
 from .splice import SplicedText, splice
-
-SURE = 0.999  # confidence from which a cell is all but certain
-UNSURE_SHARE = 0.01  # share of other cells above which the confidences of a page take space
 
 Flags = npt.NDArray[np.bool_]
 #: Returns index term → number of messages of the bank that contain it, without terms that none contains.
@@ -147,29 +142,10 @@ def draw_page(page: PageRow, cells: Cells, tier: str) -> Image:
 
 
 def redraw(drawer: PageDrawer, pages: Sequence[StoredPage], tier: str) -> list[RedrawnPage]:
-    """Draws and encodes each page at `tier`. The pages must have a layout of the drawer's codec. Raises
-    `CodecError`."""
-    drawn = _without_confidences(drawer.codec, drawer.draw([_inked(page) for page in pages], tier))
+    """Draws and encodes each page at `tier`. The pages must have a layout of the drawer's codec, which stores no
+    confidences. Raises `CodecError`."""
+    drawn = drawer.draw([_inked(page) for page in pages], tier)
     return [_redrawn(page, item) for page, item in zip(pages, drawn, strict=True)]
-
-
-def _without_confidences(codec: Codec, drawn: Sequence[DrawnPage]) -> list[DrawnPage]:
-    """Returns the pages with tokens that hold no confidences, where these take space. They are redundant, because the
-    cells that do not read as drawn are stored beside the tokens."""
-    result = list(drawn)
-    verifiable = capabilities_of(codec).verifiable
-    numbers = [n for n, page in enumerate(drawn) if page.reading is not None and _is_unsure(page.reading)]
-    if verifiable is None or not numbers:
-        return result
-    certain = verifiable.without_confidences([drawn[n].tokens for n in numbers])
-    for n, tokens, reading in zip(numbers, certain, codec.decode(certain), strict=True):
-        result[n] = replace(drawn[n], tokens=tokens, reading=reading)
-    return result
-
-
-def _is_unsure(reading: Reading) -> bool:
-    """True if the confidences of a page vary so much that they take space."""
-    return float((reading.confidence < SURE).mean()) > UNSURE_SHARE
 
 
 def _texts(

@@ -71,7 +71,7 @@ class PageEncoder:
             found = fetch_stored_pages(connection, rows, states, self.frequencies, now)
         stored = [_with_parts(page, request.parts) for page, request in zip(found, group, strict=True)]
         with operation("draw", pages=len(group), tier=tier):
-            return redraw(PageDrawer(self.codec), stored, tier)
+            return redraw(PageDrawer(self.codec, confidences=False), stored, tier)
 
     def _as_read(self, group: Sequence[EncodeRequest], tier: str) -> list[RedrawnPage]:
         grids = [request.state.cells[: request.row.rows_used] for request in group]

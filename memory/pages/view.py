@@ -224,7 +224,7 @@ class PageViewer:
         states = {page.row.id: self._state(page)}
         with self.database.read() as connection:
             stored = fetch_stored_pages(connection, [page.row], states, self.frequencies, self.clock())
-        return redraw(PageDrawer(self.codec), stored, tier)[0]
+        return redraw(PageDrawer(self.codec, confidences=False), stored, tier)[0]
 
     def _state(self, page: _StoredPage) -> PageState:
         """Returns the best reading of a page: its kept text, or its tokens. Raises `Unreadable`."""

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from string import ascii_letters
 
@@ -16,7 +17,7 @@ from foxing.encoder.bench.documents import entries
 from foxing.encoder.conformance import CHECKS, sample_page
 from foxing.encoder.native.codec import NativeCodec
 from foxing.encoder.native.weights import WEIGHTS_PATH, load_weights, save_weights
-from foxing.renderer import Page, Typesetter, render
+from foxing.renderer import BLANK, Entry, Page, Typesetter, render
 
 ENGLISH = (
     "Could you look at the parser again? It drops the last line when the file does not end in a newline.",
@@ -310,3 +311,17 @@ def test_an_empty_page_decodes_to_no_text(codec: Codec) -> None:
     for tier in codec.tiers:
         reading = codec.decode(codec.encode([render(cells, codec.layout, tier)], tier))[0]
         assert reading.text == ""
+
+
+@pytest.mark.parametrize("rows", [17, 33])
+def test_a_page_with_many_gaps_is_read_where_its_last_tokens_hold_one_row(rows: int) -> None:
+    """The network took such pages for images that are none."""
+    native = load_codec("native", "cpu")
+    text = "".join(f"他在{place}住了{n}天⋯三个人⋯" for n, place in enumerate("京沪津渝港澳台苏杭宁" * 36, start=1))
+    gaps = frozenset(place for place, character in enumerate(text) if character == "⋯")
+    entry = Entry("0", "user", text, datetime(2026, 1, 5, tzinfo=UTC), header=False, gaps=gaps)
+    cells = Typesetter(native.layout, native.repertoire).page([entry]).cells[:rows]
+    (reading,) = native.decode(native.encode([render(cells, native.layout, "micro")], "micro"))
+    assert (reading.cells[:rows] != cells).mean() < 0.05
+    assert (reading.cells[rows:] == BLANK).all()
+    assert (reading.confidence[rows:] == 1).all()

@@ -17,8 +17,8 @@ from support.texts import NAMES, RARE, chat
 
 from foxing.api.demo.conversation import demo_conversation
 from foxing.encoder import capabilities_of, load_codec
+from foxing.encoder.drawing import SURE, UNSURE_SHARE
 from foxing.memory import Forgotten, InvalidInput, Memory, NewMessage, Policy, PolicyStep, RecalledMessage
-from foxing.memory.pages.drawing import SURE, UNSURE_SHARE
 from foxing.memory.text.terms import terms
 from foxing.memory.values.gap_marks import MarkedText
 from foxing.memory.values.policy import IndexRule
