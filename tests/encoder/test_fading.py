@@ -22,7 +22,7 @@ from foxing.encoder import (
     load_codec,
 )
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.renderer import Entry, Page, Typesetter, grid_text, render, transcribe
+from foxing.renderer import Entry, Page, Typesetter, code_points, grid_text, render, transcribe
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 

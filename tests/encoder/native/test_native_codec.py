@@ -317,11 +317,11 @@ def test_an_empty_page_decodes_to_no_text(codec: Codec) -> None:
 def test_a_page_with_many_gaps_is_read_where_its_last_tokens_hold_one_row(rows: int) -> None:
     """The network took such pages for images that are none."""
     native = load_codec("native", "cpu")
-    text = "".join(f"他在{place}住了{n}天⋯三个人⋯" for n, place in enumerate("京沪津渝港澳台苏杭宁" * 36, start=1))
+    text = "".join(f"⋯ {n}時に駅で会いましょう ⋯ とても楽しかったです ⋯" for n in range(1, 200))
     gaps = frozenset(place for place, character in enumerate(text) if character == "⋯")
     entry = Entry("0", "user", text, datetime(2026, 1, 5, tzinfo=UTC), header=False, gaps=gaps)
     cells = Typesetter(native.layout, native.repertoire).page([entry]).cells[:rows]
     (reading,) = native.decode(native.encode([render(cells, native.layout, "micro")], "micro"))
     assert (reading.cells[:rows] != cells).mean() < 0.05
-    assert (reading.cells[rows:] == BLANK).all()
-    assert (reading.confidence[rows:] == 1).all()
+    assert np.isin(reading.cells[rows:], (BLANK, ord(" "))).all()
+    assert (reading.confidence[rows:] > 0.99).all()
