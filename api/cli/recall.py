@@ -99,7 +99,8 @@ def show_span(console: Console, span: RecalledMessage, zone: Timezone) -> None:
     sure = "" if span.source != "decoded" else f", {span.kept_percent}% kept, confidence {span.confidence:.1%}"
     neighbour = "" if span.neighbour_of is None else f", neighbour of {span.neighbour_of}"
     faded = ", found by a faded word" if span.matched_faded else ""
-    head = f"{zone.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{sure}{faded}{neighbour}"
+    relevant = "" if span.relevance is None else f", relevance {span.relevance:.2f}"
+    head = f"{zone.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{sure}{relevant}{faded}{neighbour}"
     console.print(printable(head), style="dim")
     console.print(underlined(span.text, span.uncertain))
     console.print()

@@ -38,8 +38,9 @@ _SPAN: Json = {
     "source": "decoded",
     "page_ids": [PAGE_ID],
     "score": 7.31,
+    "relevance": 0.7172,
 }
-_MESSAGE: Json = {**_SPAN, "score": None}
+_MESSAGE: Json = {**_SPAN, "score": None, "relevance": None}
 _RECORD: Json = {
     "namespace": ["agent", "preferences"],
     "key": "mina",

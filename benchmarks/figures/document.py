@@ -12,6 +12,7 @@ from benchmarks.context.agent import AgentRow
 from benchmarks.decay.measurement import DecayRow
 from benchmarks.evidence import EvidenceRecall
 from benchmarks.recall import RecallSpeed
+from benchmarks.relevance.measurement import RelevanceRow, ReliabilityBin
 from benchmarks.service import StoreSpeed
 from benchmarks.stores.comparison import Comparison, Ratio
 from benchmarks.stores.measurement import StoreRow
@@ -21,7 +22,13 @@ from foxing.encoder.bench.baselines import BaselineRow
 #: The JSON of one measurement.
 Measurement = Mapping[str, Any]
 #: Row types of the measurements made by the codec bench and of `decay`.
-_ROW_TYPES = {"codec": BenchRow, "repeated": BenchRow, "baselines": BaselineRow, "decay": DecayRow}
+_ROW_TYPES = {
+    "codec": BenchRow,
+    "repeated": BenchRow,
+    "baselines": BaselineRow,
+    "decay": DecayRow,
+    "relevance": RelevanceRow,
+}
 #: Key of each measurement for its conditions: weights, machine, Python version and day.
 MEASURED = "measured"
 
@@ -143,6 +150,14 @@ class Figures:
     def recall_speed(self) -> RecallSpeed:
         """Latency of recall in a large bank."""
         return RecallSpeed(**self._document["recall"]["speed"])
+
+    @property
+    def relevance(self) -> list[RelevanceRow]:
+        """Relevance of recall on LoCoMo, by embedder."""
+        return [
+            RelevanceRow(**{**row, "bins": [ReliabilityBin(**each) for each in row["bins"]]})
+            for row in self._rows("relevance")
+        ]
 
     @property
     def decay(self) -> list[DecayRow]:

@@ -36,6 +36,7 @@ SPEED_GROUPS = ("en_sgd", "en_aider", "ko_nsmc")
 CHARACTER_TIERS = ("base", "small", "tiny")
 BASELINE_TIERS = ("large", "small")
 LOCOMO_TIERS = ("small", "tiny")
+RELEVANCE_EMBEDDERS = ("use", "none")
 DECAY_TIERS = ("small", "micro")
 DECAY_PACKAGES = ("langgraph", "mem0")  # names of modules, and of memories of `benchmarks.decay`
 #: Maximum number of dense pages per group, for accuracy.
@@ -138,6 +139,17 @@ def measure_recall(data: Path) -> Measurement:
     }
 
 
+def measure_relevance(data: Path) -> Measurement:
+    """Measures the relevance of recall on LoCoMo, with embeddings and without."""
+    locomo = str(data / "eval" / "locomo_dev.json.gz")
+    return {
+        "rows": [
+            run_json("benchmarks.relevance", "--locomo", locomo, "--embedder", embedder)["relevance"]
+            for embedder in RELEVANCE_EMBEDDERS
+        ]
+    }
+
+
 def measure_decay(data: Path) -> Measurement:
     """Measures what a memory still answers by age, beside other memories if they are installed, and by tier."""
     given = ("--data", str(data))
@@ -214,6 +226,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "baselines": measure_baselines,
     "speed": measure_speed,
     "recall": measure_recall,
+    "relevance": measure_relevance,
     "decay": measure_decay,
     "context": measure_context,
     "context-read": measure_context_read,

@@ -11,6 +11,7 @@ from PIL import Image
 from benchmarks.context.plot import plot as plot_context
 from benchmarks.decay.plot import plot as plot_decay
 from benchmarks.decay.sources import LOCOMO_NAME
+from benchmarks.relevance.plot import plot as plot_relevance
 from foxing.api.demo.conversation import demo_conversation
 from foxing.encoder import Codec, PageDrawer, Reading, VisionTokens, annotate_page, load_codec
 from foxing.encoder.bench.comparison import kept_of_messages
@@ -55,6 +56,8 @@ def draw_pictures(figures: Figures, folder: Path) -> None:
         if "decay" in figures:
             shown = [row for row in (*figures.decay, *figures.decay_of_packages) if row.source == LOCOMO_NAME]
             plot_decay(shown, folder / f"decay.{suffix}")
+        if "relevance" in figures:
+            plot_relevance(figures.relevance, folder / f"relevance.{suffix}")
     draw_tiers(folder / "tiers.png")
 
 

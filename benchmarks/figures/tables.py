@@ -332,6 +332,23 @@ def service_table(figures: Figures) -> str:
     return markdown_table(("figure", "measured", "on"), [row])
 
 
+def relevance_table(figures: Figures) -> str:
+    """Returns the relevance of recall on LoCoMo, by embedder."""
+    head = (
+        *("embedder", "AUC of the best span", "without speakers' names", "floor", "lose evidence at it"),
+        *("get nothing in another bank", "calibration error, first 20 spans", "of the best span", "questions"),
+    )
+    rows = [
+        [
+            *(f"`{row.embedder}`", f"{row.auc:.3f}", f"{row.auc_without_names:.3f}", f"{row.floor}"),
+            *(f"{row.losing_evidence:.1%}", f"{row.empty_elsewhere:.1%}", f"{row.calibration_error:.3f}"),
+            *(f"{row.calibration_error_of_best:.3f}", f"{row.questions:,}"),
+        ]
+        for row in figures.relevance
+    ]
+    return markdown_table(head, rows)
+
+
 def conditions_table(figures: Figures) -> str:
     """Returns the conditions of each measurement."""
     head = ("measurement (`--only`)", "day", "weights", "processor", "cores", "Python")
@@ -400,6 +417,7 @@ TABLES: Mapping[str, DocumentedTable] = {
     "speed": DocumentedTable(speed_table, ("speed",)),
     "bank": DocumentedTable(bank_table, ("speed",)),
     "recall": DocumentedTable(recall_table, ("recall",)),
+    "relevance": DocumentedTable(relevance_table, ("relevance",)),
     "context": DocumentedTable(context_table, ("context",)),
     "context-per-token": DocumentedTable(context_per_token_table, ("context",)),
     "context-read": DocumentedTable(context_read_table, ("context-read",)),

@@ -14,7 +14,7 @@ from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 from foxing.memory.errors import NotFound
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.metadata import Scalar
-from foxing.memory.values.recall import RecallResult, TextQueryFields
+from foxing.memory.values.recall import RELEVANCE_FLOOR, RecallResult, TextQueryFields
 
 MOST_QUERY_CHARS = 10_000
 
@@ -29,6 +29,7 @@ class RetrieverFields(TypedDict, total=False):
     message_metadata: Mapping[str, Scalar] | None
     neighbours: int
     max_tokens: int | None
+    min_relevance: float | None
 
 
 class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
@@ -57,6 +58,8 @@ class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
     neighbours: int = Field(default=0, ge=0, le=5)
     #: Maximum number of text tokens of all documents.
     max_tokens: int | None = Field(default=None, ge=1)
+    #: Minimum relevance of the most relevant match, 0 to 1; below it, no document is returned.
+    min_relevance: float | None = Field(default=RELEVANCE_FLOOR, ge=0, le=1)
 
     @classmethod
     def connect(
@@ -98,6 +101,7 @@ class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
             "metadata": self.message_metadata,
             "neighbours": self.neighbours,
             "max_tokens": self.max_tokens,
+            "min_relevance": self.min_relevance,
         }
         return lambda memory: memory.recall(self.connection.bank, query[-MOST_QUERY_CHARS:], **fields)
 
@@ -114,6 +118,7 @@ def _document(message: RecalledMessage) -> Document:
             "created_at": message.created_at.isoformat(),
             "metadata": message.metadata,
             "score": message.score,
+            "relevance": message.relevance,
             "tier": message.tier,
             "source": message.source,
             "confidence": message.confidence,

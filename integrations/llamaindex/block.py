@@ -18,7 +18,7 @@ from foxing.memory.errors import NotFound
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.base import Fields
 from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.recall import ImageQueryFields
+from foxing.memory.values.recall import RELEVANCE_FLOOR, ImageQueryFields, TextQueryFields
 
 from .entries import said, text_of
 
@@ -39,6 +39,7 @@ class BlockFields(TypedDict, total=False):
     accept_short_term_memory: bool
     k: int
     thread: str | None
+    min_relevance: float | None
     reader: str | None
 
 
@@ -58,6 +59,8 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
     k: int = Field(default=4, ge=1, le=500)
     #: Recall only messages of this thread; also the thread of stored messages without a session.
     thread: str | None = None
+    #: Minimum relevance of the most relevant match, 0 to 1; below it, nothing is recalled.
+    min_relevance: float | None = Field(default=RELEVANCE_FLOOR, ge=0, le=1)
     #: Name of the reader of page images; None for text.
     reader: str | None = None
     #: Digest of messages of a failed write → id of the write, and the time of the failure.
@@ -84,9 +87,15 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         """Returns the recalled messages as blocks. Raises `NotFound` if the bank does not exist yet."""
         bank, run = self.connection.bank, self.connection.run_async
         if self.reader is None:
-            text = await run(lambda memory: memory.recall(bank, query, limit=self.k, thread=self.thread))
-            return [TextBlock(text=text.rendered)] if text.rendered else []
-        fields: ImageQueryFields = {"limit": self.k, "thread": self.thread, "reader": self.reader}
+            wanted: TextQueryFields = {"limit": self.k, "thread": self.thread, "min_relevance": self.min_relevance}
+            text = await run(lambda memory: memory.recall(bank, query, **wanted))
+            return [TextBlock(text=text.rendered)] if text.spans else []
+        fields: ImageQueryFields = {
+            "limit": self.k,
+            "thread": self.thread,
+            "min_relevance": self.min_relevance,
+            "reader": self.reader,
+        }
         found = await run(lambda memory: memory.recall_images(bank, query, **fields))
         # A data URL, because the template of `Memory` ignores images given as bytes.
         images = [ImageBlock(url=f"data:{each.media_type};base64,{each.data}") for each in found.images]

@@ -9,12 +9,19 @@ from mcp_types import ContentBlock, ImageContent, TextContent
 from pydantic import Field
 
 from foxing.memory.errors import NotFound
+from foxing.memory.recall.answer import NOTHING_FOUND
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.banks import BankInfo
 from foxing.memory.values.base import Fields, Tier
 from foxing.memory.values.context import ContextRequest
 from foxing.memory.values.pages import PageInfo, Pages
-from foxing.memory.values.recall import ImageQueryFields, RecallQuery, TextQueryFields, fields_only_for
+from foxing.memory.values.recall import (
+    RELEVANCE_FLOOR,
+    ImageQueryFields,
+    RecallQuery,
+    TextQueryFields,
+    fields_only_for,
+)
 from foxing.memory.values.signatures import parameters_of, takes
 from foxing.renderer.errors import FoxingError
 
@@ -28,7 +35,7 @@ NOTHING_YET = "Nothing is remembered yet."
 
 #: Fields of a `RecallQuery` that are not arguments of the tools; all other fields are.
 _NOT_ASKED = (
-    *("query", "now", "timezone", "metadata", "limit", "cursor"),
+    *("query", "now", "timezone", "metadata", "limit", "cursor", "min_relevance"),
     *fields_only_for("text"),
     *fields_only_for("images"),
 )
@@ -40,6 +47,15 @@ _TEXT_TOKENS = Parameter(
     Parameter.KEYWORD_ONLY,
     default=2_000,
     annotation=Annotated[int, Field(ge=100, le=100_000, description="Maximum text tokens of the result.")],
+)
+_RELEVANCE = Parameter(
+    "min_relevance",
+    Parameter.KEYWORD_ONLY,
+    default=RELEVANCE_FLOOR,
+    annotation=Annotated[
+        float,
+        Field(ge=0, le=1, description="Minimum relevance of the best match; below it, nothing is found. 0 for any."),
+    ],
 )
 _FEW_PAGES = Parameter(
     "limit",
@@ -77,7 +93,7 @@ class Tools:
             return f"{stored.ids[0]} is already stored."
         return f"Remembered as {stored.ids[0]}: {forecast_text(stored.ageing)}."
 
-    @takes([*_FILTERS, _TEXT_TOKENS, *_IDS])
+    @takes([*_FILTERS, _RELEVANCE, _TEXT_TOKENS, *_IDS])
     async def recall(
         self,
         query: Annotated[
@@ -87,15 +103,17 @@ class Tools:
     ) -> str:
         """Find earlier messages and list them by time. … marks text that has faded, and characters that may be misread
         are listed: do not guess either."""
+        fields.setdefault("min_relevance", RELEVANCE_FLOOR)
         found = await self._run_or_none(lambda memory, bank: memory.recall(bank, query, **fields))
         if found is None:
             return NOTHING_YET
         return found_text(found.rendered, found.spans, found.left_out, found.notes)
 
-    @takes([*_FILTERS, _FEW_PAGES, *_READER])
+    @takes([*_FILTERS, _RELEVANCE, _FEW_PAGES, *_READER])
     async def recall_pages(self, query: _Query, **fields: Unpack[ImageQueryFields]) -> list[ContentBlock]:
         """Find earlier messages and return images of their pages. Requires a model that reads images. Messages that are
         not on a page yet are returned as text."""
+        fields.setdefault("min_relevance", RELEVANCE_FLOOR)
         found = await self._run_or_none(lambda memory, bank: memory.recall_images(bank, query, **fields))
         if found is None:
             return [_text(NOTHING_YET)]
@@ -131,7 +149,7 @@ class Tools:
                 blocks.append(ImageContent(type="image", data=data, mime_type=media_type))
             else:
                 blocks.append(_text(str(block.get("text", ""))))
-        return blocks or [_text(NOTHING_YET)]
+        return blocks or [_text(NOTHING_YET if found is None else NOTHING_FOUND)]
 
     async def read_page(
         self,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from foxing.memory.recall.answer import NOTHING_FOUND
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.banks import BankInfo
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
@@ -30,7 +31,7 @@ def found_text(
     rendered: str, messages: Sequence[RecalledMessage], left_out: Sequence[LeftOut], notes: Sequence[str]
 ) -> str:
     """Returns the result of a recall as text. `rendered`: the messages as text."""
-    lines = [rendered or "No remembered message matches.", *_remarks(messages)]
+    lines = [rendered or NOTHING_FOUND, *_remarks(messages)]
     if left_out:
         lines.append(f"({len(left_out)} more matches omitted: {left_out[0].reason})")
     return "\n".join([*lines, *(f"({note})" for note in notes)])

@@ -46,6 +46,7 @@ MATCHES, TOKENS_PER_MATCH = 40, 32
 PAGES = 24
 RECALLED = "What was said earlier, from memory (dates in {zone}; {mark} is what has faded):"
 RECENT = "The last messages:"
+NOTHING_RELEVANT = "nothing was recalled: no match has a relevance of at least {floor:g}"
 NOTHING_ASKED = "nothing was recalled, since no user message of the prompt has text; give a query to recall something"
 TEXT_FORMULA = "text: BPE tokens (Tekken, 131k)"
 
@@ -125,8 +126,11 @@ class ContextBuilder:
         if question is None:
             return _Recalled(notes=[NOTHING_ASKED] if request.messages else [])
         limit = min(MAX_LIMIT, MATCHES + request.budget // TOKENS_PER_MATCH)
-        query = RecallQuery(query=question, timezone=request.timezone, limit=limit)
+        query = RecallQuery(query=question, timezone=request.timezone, limit=limit, min_relevance=request.min_relevance)
         answer = self.recaller.recall(bank, query, now)
+        if not answer.spans and request.min_relevance:
+            notes = [*answer.notes, NOTHING_RELEVANT.format(floor=request.min_relevance)]
+            return _Recalled(notes=notes)
         spans = [span for span in answer.spans if span.message_id not in taken and _is_new(span, request)]
         recalled = _Recalled(spans, notes=list(answer.notes))
         if reader.accepts_images and spans:

@@ -21,6 +21,7 @@ LEAST_WEIGHT = 0.005  # minimum weight relative to the query's rarest term; belo
 MAX_TERMS = 256  # terms of a query that are searched for, rarest first; a pasted text has thousands
 
 Places = npt.NDArray[np.int64]
+SHARED_TERMS = 12  # rarest terms of a query whose weight a message with a share of 1 has; questions are rarely longer
 _FIRST = np.zeros(1, dtype=np.int64)  # the first passage of a message
 _NO_PLACES: Places = np.zeros(0, dtype=np.int64)
 
@@ -114,15 +115,20 @@ class Corpus:
         hashes = sorted(counts)
         ranges = self._ranges(hashes)
         frequencies = (ranges[:, 1] - ranges[:, 0]).sum(axis=0).tolist()
-        weights = _weights(dict(zip(hashes, frequencies, strict=True)), counts, self.documents)
+        rarities = [inverse_frequency(self.documents, n) for n in frequencies]
+        weights = _informative(
+            {term: counts[term] * rarity for term, rarity, n in zip(hashes, rarities, frequencies, strict=True) if n}
+        )
         columns, values = [hashes.index(term) for term in weights], np.array(list(weights.values()))
+        shares = np.array(rarities)[columns] / (sum(sorted(rarities)[-SHARED_TERMS:]) or 1.0)
         found = [
-            self._scored(part, starts, stops, values)
+            self._scored(part, starts, stops, values, shares)
             for part, (starts, stops) in zip(self._parts, ranges[:, :, columns], strict=True)
         ]
         return Scores(
             np.concatenate([np.zeros(0, dtype=np.int64), *(scores.documents for scores in found)]),
             np.concatenate([np.zeros(0), *(scores.values for scores in found)]),
+            np.concatenate([np.zeros(0), *(scores.shares for scores in found if scores.shares is not None)]),
         )
 
     def _ranges(self, hashes: Sequence[int]) -> npt.NDArray[np.int64]:
@@ -131,20 +137,28 @@ class Corpus:
         ranges = [part.ranges(wanted) for part in self._parts]
         return np.array(ranges, dtype=np.int64).reshape(len(self._parts), 2, len(hashes))
 
-    def _scored(self, part: _Part, starts: Places, stops: Places, weights: npt.NDArray[np.float64]) -> Scores:
-        """Returns the scores of the documents of `part` that contain a term. `starts`, `stops`: int64[t], the ranges of
-        the terms' postings; `weights`: float64[t]."""
+    def _scored(
+        self,
+        part: _Part,
+        starts: Places,
+        stops: Places,
+        weights: npt.NDArray[np.float64],
+        shares: npt.NDArray[np.float64],
+    ) -> Scores:
+        """Returns the scores and shares of the documents of `part` that contain a term. `starts`, `stops`: int64[t],
+        the ranges of the terms' postings; `weights`, `shares`: float64[t], what each adds to score and share."""
         postings = part.postings
         slices = [slice(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
         if not slices:
-            return Scores(postings.documents[:0], np.zeros(0))
+            return Scores(postings.documents[:0], np.zeros(0), np.zeros(0))
         places = np.concatenate([postings.places[of_term] for of_term in slices])
         counts = np.concatenate([postings.counts[of_term] for of_term in slices]).astype(np.float64)
         saturation = K1 * (1 - B + B * postings.lengths[places] / self._mean_length)
         gains = np.repeat(weights, stops - starts) * counts * (K1 + 1) / (counts + saturation)
         values = np.bincount(places, weights=gains, minlength=part.visible).astype(np.float64, copy=False)
+        matched = np.bincount(places, weights=np.repeat(shares, stops - starts), minlength=part.visible)
         hit = np.flatnonzero(values)
-        return Scores(postings.documents[hit], values[hit])
+        return Scores(postings.documents[hit], values[hit], np.minimum(matched[hit], 1.0))
 
 
 def _visible(postings: Postings, newest: int | None) -> int:
@@ -153,10 +167,9 @@ def _visible(postings: Postings, newest: int | None) -> int:
     return int(np.searchsorted(postings.documents, document_key(newest, MAX_PASSAGES - 1), side="right"))
 
 
-def _weights(frequencies: Mapping[int, int], counts: Mapping[int, int], documents: int) -> dict[int, float]:
-    """Returns term hash → weight for the `MAX_TERMS` rarest terms that occur. Beside a rarer term, a term that nearly
-    all documents contain is skipped: it hardly affects the ranking and is the slowest to score."""
-    weights = {term: counts[term] * inverse_frequency(documents, n) for term, n in frequencies.items() if n}
+def _informative(weights: Mapping[int, float]) -> dict[int, float]:
+    """Returns term hash → weight for the `MAX_TERMS` rarest terms. Beside a rarer term, a term that nearly all
+    documents contain is skipped: it hardly affects the ranking and is the slowest to score."""
     least = LEAST_WEIGHT * max(weights.values(), default=0.0)
     informative = {term: weight for term, weight in weights.items() if weight >= least}
     return dict(sorted(informative.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])

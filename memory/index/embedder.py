@@ -19,7 +19,9 @@ class Embedder(Protocol):
     """Embeds texts as unit vectors whose dot product is their semantic similarity. Safe to share between threads.
 
     An embedder that needs more than a few milliseconds per text, such as a server, sets the attribute `slow = True`;
-    messages are then embedded by the scheduler after they are stored. `foxing.memory.recall.conformance` checks an
+    messages are then embedded by the scheduler after they are stored. One that knows how similar unrelated texts are to
+    it sets `background`, a `foxing.memory.index.background.Background`; without it, relevance in banks of less than 16
+    passages depends on words alone. `foxing.memory.recall.conformance` checks an
     implementation.
     """
 

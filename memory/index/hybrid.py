@@ -10,7 +10,7 @@ from foxing.memory.storage.message_filter import MessageFilter
 
 from .scores import Scores, fuse
 from .search_index import Hit, SearchIndex, SearchQuery
-from .vectors import MessageVectors, QueryEmbedding
+from .vectors import CodeSearch, MessageVectors, QueryEmbedding
 
 POOL = 1000  # maximum number of passages from each search that are ranked together
 
@@ -23,6 +23,12 @@ class CandidatePool:
     hits: Sequence[Hit]
     #: fused scores of the lexical and the semantic hits
     scores: Scores
+    #: share of the query's weight that each lexical hit matches, see `Hit.share`; ascending by document
+    shares: Scores
+    #: semantic search; None without embeddings
+    codes: CodeSearch | None = None
+    #: closeness of the hits, see `CodeSearch.closeness`; ascending by document; None without embeddings
+    closeness: Scores | None = None
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,17 @@ class HybridSearch:
         """Returns the best passages of the query. `preferred`: the best passages within this filter are added, since
         they need not be among the best of all."""
         hits = self.index.search(connection, query, limit=POOL)
-        words = dict(hits)
+        found = {hit.document: hit for hit in hits}
         if preferred is not None:
-            words |= dict(self.index.search(connection, replace(query, within=preferred), limit=POOL))
-        lexical = Scores.of(words)
+            near = self.index.search(connection, replace(query, within=preferred), limit=POOL)
+            found |= {hit.document: hit for hit in near}
+        lexical = Scores.of({document: hit.score for document, hit in found.items()})
+        shares = Scores.of({document: found[document].share for document in sorted(found)})
         codes = self.vectors.search(connection, query.bank_id, question)
         if codes is None:
-            return CandidatePool(hits, lexical)
+            return CandidatePool(hits, lexical, shares)
         filters = [query.within] if preferred is None else [query.within, preferred]
-        near = [codes.nearest(connection, within, query.newest, POOL) for within in filters]
-        documents = np.unique(np.concatenate([lexical.documents, *near]))
-        return CandidatePool(hits, fuse(lexical, codes.scores(documents)))
+        nearest = [codes.nearest(connection, within, query.newest, POOL) for within in filters]
+        documents = np.unique(np.concatenate([lexical.documents, *nearest]))
+        similarity = codes.scores(documents)
+        return CandidatePool(hits, fuse(lexical, similarity), shares, codes, codes.closeness(similarity))

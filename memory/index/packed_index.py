@@ -348,7 +348,8 @@ def _is_of(documents: Keys, message_ids: Collection[int]) -> npt.NDArray[np.bool
 
 
 def _hits(scores: Scores) -> list[Hit]:
-    return list(map(Hit, scores.documents.tolist(), scores.values.tolist()))
+    shares = np.zeros(len(scores)) if scores.shares is None else scores.shares
+    return list(map(Hit, scores.documents.tolist(), scores.values.tolist(), shares.tolist()))
 
 
 def _filtered(connection: Connection, query: SearchQuery, scores: Scores, limit: int) -> list[Hit]:

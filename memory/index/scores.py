@@ -24,12 +24,14 @@ class Scores:
     documents: Keys
     #: float64[n]
     values: npt.NDArray[np.float64]
+    #: float64[n], see `Hit.share`; None where scores are not those of lexical hits
+    shares: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.documents)
 
     def __getitem__(self, wanted: slice | npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Scores":
-        return Scores(self.documents[wanted], self.values[wanted])
+        return Scores(self.documents[wanted], self.values[wanted], None if self.shares is None else self.shares[wanted])
 
     @classmethod
     def of(cls, scores: Mapping[int, float]) -> Self:

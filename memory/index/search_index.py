@@ -24,6 +24,9 @@ class Hit(NamedTuple):
     document: int
     #: higher is better; comparable only within a query
     score: float
+    #: share of the query's words that the passage contains, each counted once and weighted by its rarity in the bank, 0
+    #: to 1; words that no passage contains count as the rarest. Of a long query, a part may be enough for 1
+    share: float
 
     @property
     def message_id(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from foxing.memory.errors import EmbedderError
 from foxing.memory.storage.fair_semaphore import FairSemaphore
 
+from .background import Background
 from .embedder import Embeddings
 from .model_endpoint import encodable
 
@@ -25,6 +26,8 @@ class UniversalSentenceEncoder:
 
     name = "use-multilingual-3"
     dimensions = DIMENSIONS
+    #: median over banks made from the training dialogues of six languages, without speakers' names
+    background = Background(0.2, 0.14)
 
     def __init__(self, model: Any) -> None:
         self._model = model

@@ -6,6 +6,8 @@ question. An LRU cache holds the codes of recently searched banks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from math import pi, sqrt
 from threading import Lock
 
 import numpy as np
@@ -18,6 +20,7 @@ from foxing.memory.storage.repositories import embeddings, messages, schedule
 from foxing.memory.telemetry import operation
 from foxing.memory.text.passages import MAX_PASSAGES, document_key, message_of
 
+from .background import Background, background_of
 from .codes import Codes, as_rows, code_bytes, nearest, similarities, to_codes
 from .embedder import Embeddings
 from .embedder_source import EmbedderSource
@@ -35,6 +38,8 @@ class QueryEmbedding:
     vector: Embeddings | None = None
     #: name of the embedder
     embedder: str = ""
+    #: background of the embedder, if it states one
+    background: Background | None = None
     #: why there is no vector, if the embedder failed
     note: str | None = None
 
@@ -49,6 +54,14 @@ class _BankCodes:
     documents: Keys
     #: the code of each passage
     codes: Codes
+    dimensions: int
+    #: background of the embedder, if it states one
+    prior: Background | None
+
+    @cached_property
+    def background(self) -> Background | None:
+        """Background of the bank, see `background_of`."""
+        return background_of(self.codes, self.dimensions, self.prior)
 
     @property
     def size(self) -> int:
@@ -115,7 +128,8 @@ class MessageVectors:
             return QueryEmbedding()
         try:
             vector = self.source.question(text)
-            return QueryEmbedding(vector, self.source.load().name)
+            embedder = self.source.load()
+            return QueryEmbedding(vector, embedder.name, getattr(embedder, "background", None))
         except EmbedderError as error:
             return QueryEmbedding(note=f"lexical search only: {error}")
 
@@ -142,13 +156,16 @@ class MessageVectors:
             cached = self._cache.get(bank_id)
         if cached is None or (cached.embedder_id, cached.version) != (embedder, version):
             no_codes = np.zeros((0, code_bytes(len(question.vector))), dtype=np.uint8)
-            cached = _BankCodes(embedder, version, np.zeros(0, dtype=np.int64), no_codes)
+            none = np.zeros(0, dtype=np.int64)
+            cached = _BankCodes(embedder, version, none, no_codes, len(question.vector), question.background)
         stored = _with_new(connection, bank_id, cached)
         if stored is not cached:
             with self._lock:
                 if stored.size <= self._cache.maxsize:
                     self._cache[bank_id] = stored
-        return CodeSearch(bank_id, question.vector, stored.documents, stored.codes) if len(stored.documents) else None
+        if not len(stored.documents):
+            return None
+        return CodeSearch(bank_id, question.vector, stored.documents, stored.codes, stored.background)
 
 
 @dataclass(frozen=True)
@@ -162,6 +179,16 @@ class CodeSearch:
     documents: Keys
     #: the code of each passage
     codes: Codes
+    #: background of the bank; None if it has too few passages
+    background: Background | None
+
+    def closeness(self, similarity: Scores) -> Scores | None:
+        """Returns how much closer than the background passages are to the question, in standard deviations; None
+        without a background. `similarity`: from `scores`."""
+        if self.background is None:
+            return None
+        cosines = similarity.values / sqrt(2 / pi)  # of Gaussian vectors, see `similarities`
+        return Scores(similarity.documents, self.background.closeness(cosines))
 
     def nearest(self, connection: Connection, within: MessageFilter, newest: int | None, limit: int) -> Keys:
         """Returns the document keys of up to `limit` passages nearest to the question, unsorted. `newest`: the highest

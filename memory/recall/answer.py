@@ -8,6 +8,8 @@ from foxing.memory.values.messages import RecalledMessage
 from .candidates import Candidate
 from .transcript import Style, TextTranscript, TranscriptLine, TranscriptPlace
 
+#: `rendered` of an answer without any match.
+NOTHING_FOUND = "No remembered message matches."
 #: An answer with less room than this is full: hardly a message is shorter, and to try one may decode a page.
 LEAST_SPAN_TOKENS = 12
 
@@ -86,6 +88,13 @@ class Answer:
         self.spans = [span]
         self.rendered = f"{head} {span.text}" if head else span.text
         self.text_tokens = count_text_tokens(self.rendered)
+
+    def state_nothing_found(self) -> None:
+        """Says in `rendered`, if the budget allows, that nothing matches."""
+        self.text_tokens = count_text_tokens(NOTHING_FOUND)
+        self.rendered = NOTHING_FOUND
+        if self.max_tokens is not None and self.text_tokens > self.max_tokens:
+            self.rendered, self.text_tokens = "", 0
 
     def _drop_last(self) -> None:
         candidate, span = self.given.pop(), self.spans.pop()

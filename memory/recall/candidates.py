@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from foxing.memory.errors import SearchIndexError
-from foxing.memory.index.hybrid import POOL, HybridSearch
+from foxing.memory.index.hybrid import POOL, CandidatePool, HybridSearch
 from foxing.memory.index.scores import Scores
 from foxing.memory.index.search_index import SearchQuery
 from foxing.memory.index.vectors import QueryEmbedding
@@ -20,7 +20,9 @@ from foxing.memory.text.passages import document_key, message_of, passage_of
 from .cursors import RankPosition, TimePosition, rank_position, time_position
 from .query import Question, ResolvedQuery, narrowed, resolve
 from .ranking import REACH, lend, lenders, ranked
+from .relevance import Signals, Values, relevance_of, signals_of
 
+FIRST = 64  # matches whose relevance is computed at a time; the most relevant one is among the first
 FEW = 32  # messages that are read in one batch whatever their length
 
 
@@ -31,6 +33,8 @@ class Candidate:
     message: Message
     #: score for the query; None if the query has no words
     score: float | None = None
+    #: probability that it belongs to an answer; None if the query has no words, and for a neighbour
+    relevance: float | None = None
     #: key of the match that it is a neighbour of; None for a match
     neighbour_of: str | None = None
     #: number of the passage that matches; None for the whole message
@@ -83,27 +87,28 @@ class RankedCandidates:
     def batches(self, size: int) -> Iterator[list[Candidate]]:
         """Yields all candidates in answer order, in batches of at most `size`. Raises `InvalidCursor`, and
         `SearchIndexError` if the index repeats a hit."""
-        bound = None if self.query.position is None else self._position.newest  # the first page has no newer messages
-        query = SearchQuery(self.bank_id, self.query.terms, self.query.filter, bound)
-        preference = self.query.preference
-        preferred = None if preference is None else narrowed(self.query.filter, preference.reach)
-        pool = self.search.pool(self.connection, query, self.embedding, preferred)
-        ranking = self._ranked(pool.scores)
+        pool, ranking = self._found
+        if self.query.min_relevance and self._most_relevant < self.query.min_relevance:
+            return
         done = set(self._position.seen)
-        left = ranking[~ranking.is_in(np.array(list(done), dtype=np.int64))] if done else ranking
-        yield from self._listed(left, size)
+        relevance = np.zeros(1)
+        for start in range(0, len(ranking), step := max(size, FIRST)):
+            part = ranking[start : start + step]
+            relevance = relevance_of(self.signals(start, start + len(part)))
+            left = ~part.is_in(np.array(list(done), dtype=np.int64))
+            yield from self._listed(part[left], relevance[left], size)
         if len(pool.hits) < POOL:
             return
-        lowest = float(ranking.values[-1]) if len(ranking) else 0.0
+        lowest, least = (float(ranking.values[-1]) if len(ranking) else 0.0), relevance[-1:]
         hits = pool.hits
         done.update(ranking.documents.tolist(), (hit.document for hit in hits))
-        while more := self.search.index.search(self.connection, query, after=hits[-1], limit=size):
+        while more := self.search.index.search(self.connection, self._query, after=hits[-1], limit=size):
             if more[-1] == hits[-1]:
                 raise SearchIndexError(
                     f"the search index '{self.search.index.name}' returned a passage twice; report it to its author"
                 )
             rest = {hit.document: min(hit.score, lowest) for hit in more if hit.document not in done}
-            yield from self._listed(Scores.of(rest), size)
+            yield from self._listed(Scores.of(rest), np.repeat(least, len(rest)), size)
             done.update(rest)
             hits = more
 
@@ -111,6 +116,29 @@ class RankedCandidates:
         """Returns a cursor that continues after the candidates `examined` and first returns the documents `waiting`."""
         seen = self._position.seen | {candidate.document for candidate in examined}
         return self.query.cursor(RankPosition(self._position.newest, seen - set(waiting)).encoded())
+
+    def signals(self, start: int, stop: int) -> Signals:
+        """Returns the signals of the matches `start` to `stop` of the best ones, whatever was already returned."""
+        return signals_of(*self._found, start, stop)
+
+    @cached_property
+    def _query(self) -> SearchQuery:
+        bound = None if self.query.position is None else self._position.newest  # the first page has no newer messages
+        return SearchQuery(self.bank_id, self.query.terms, self.query.filter, bound)
+
+    @cached_property
+    def _found(self) -> tuple[CandidatePool, Scores]:
+        """The candidate pool and its ranking."""
+        preference = self.query.preference
+        preferred = None if preference is None else narrowed(self.query.filter, preference.reach)
+        pool = self.search.pool(self.connection, self._query, self.embedding, preferred)
+        return pool, self._ranked(pool.scores)
+
+    @cached_property
+    def _most_relevant(self) -> float:
+        """Relevance of the most relevant match; 0 if there is none."""
+        first = min(FIRST, len(self._found[1]))
+        return float(relevance_of(self.signals(0, first)).max(initial=0.0))
 
     @cached_property
     def _position(self) -> RankPosition:
@@ -135,8 +163,9 @@ class RankedCandidates:
         dated = np.unique(message_of(scores.documents)).tolist() if self.query.preference is not None else []
         return ranked(scores, self.query.preference, messages.times(self.connection, self.bank_id, dated))
 
-    def _listed(self, ranking: Scores, size: int) -> Iterator[list[Candidate]]:
-        """Yields the candidates of `ranking` in batches of at most `size`, shorter where messages are long."""
+    def _listed(self, ranking: Scores, relevance: Values, size: int) -> Iterator[list[Candidate]]:
+        """Yields the candidates of `ranking` in batches of at most `size`, shorter where messages are long.
+        `relevance`: that of each."""
         start = 0
         while start < len(ranking):
             part = ranking[start : start + size]
@@ -145,14 +174,15 @@ class RankedCandidates:
                 lengths = messages.lengths(self.connection, self.bank_id, set(ids))
                 first = messages.first_within(((i, lengths.pop(i, 0)) for i in ids), messages.MAX_CHARS)
                 part = part[: len(first)]
+            relevant = relevance[start : start + len(part)].tolist()
             start += len(part)
             found = messages.by_ids(self.connection, self.bank_id, set(ids[: len(part)]))
             batch = []
-            for document, score in zip(part.documents.tolist(), part.values.tolist(), strict=True):
+            for document, score, sure in zip(part.documents.tolist(), part.values.tolist(), relevant, strict=True):
                 message = found.get(message_of(document))
                 if message is not None and passage_of(document) < message.passages:  # the index may lag behind
                     passage = passage_of(document) if message.passages > 1 else None
-                    batch.append(Candidate(message, round(score, 4), passage=passage))
+                    batch.append(Candidate(message, round(score, 4), round(sure, 4), passage=passage))
             yield batch
 
 

@@ -144,6 +144,17 @@ def ranks_by_relevance(bank: IndexedBank) -> None:
     _expect(found[0].score > found[1].score, "a rare word does not score higher than a common one")
 
 
+def gives_the_share_of_a_query(bank: IndexedBank) -> None:
+    """Checks that the share of a hit is 1 with all words of the query, less without the rarer ones, and that words
+    which no message has count."""
+    bank.store(*["common"] * 5, "common rare", "rare")
+    shares = {bank.ids.index(hit.message_id): hit.share for hit in bank.hits("common rare")}
+    _expect(abs(shares[5] - 1) < 1e-9, "the share of a message with all words of the query is not 1")
+    _expect(0 < shares[0] < shares[6] < 1, "a common word counts as much as a rare one")
+    unknown = {bank.ids.index(hit.message_id): hit.share for hit in bank.hits("common rare unknown")}
+    _expect(all(0 < unknown[n] < share for n, share in shares.items()), "a word that no message has does not count")
+
+
 def counts_messages_with_a_term(bank: IndexedBank) -> None:
     """Checks that document frequencies count each passage of the bank once per term."""
     bank.store("red red apple", "green apple", "blue sky")
@@ -179,14 +190,14 @@ def filters_messages(bank: IndexedBank) -> None:
     bank.store("apple", "apple pie", "apple")
     bank.store("apple", thread="other")
     window = MessageFilter(since=START + timedelta(days=1), until=START + timedelta(days=3))
-    scores = dict(bank.hits("apple"))
+    scores = {hit.document: hit.score for hit in bank.hits("apple")}
     _expect(set(bank.found("apple", window)) == {1, 2}, "the time window does not restrict the hits")
     _expect(
         bank.found("apple", MessageFilter(thread_id=bank.thread_ids["other"])) == [3],
         "the thread does not restrict the hits",
     )
     filtered = bank.hits("apple", within=window)
-    _expect(all(abs(scores[i] - score) < 1e-9 for i, score in filtered), "a filter changes the scores")
+    _expect(all(abs(scores[i] - score) < 1e-9 for i, score, _ in filtered), "a filter changes the scores")
     first = bank.hits("apple", within=window, limit=1)
     rest = bank.hits("apple", within=window, after=first[0])
     _expect(first + rest == filtered, "pages of a filtered list do not add up to the complete list")
@@ -356,6 +367,7 @@ INDEX_CHECKS: tuple[Callable[[IndexedBank], None], ...] = (
     finds_words,
     finds_the_same_when_compact,
     ranks_by_relevance,
+    gives_the_share_of_a_query,
     counts_messages_with_a_term,
     equal_scores_are_newest_first,
     continues_after_a_hit,

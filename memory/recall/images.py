@@ -128,7 +128,9 @@ class ImageRecaller:
             images=list(shown.images),
             vision_tokens=sum(image.tokens for image in shown.images),
             open_spans=[
-                recalled_message(match.message, remembered[match.message.id], match.score)
+                recalled_message(match.message, remembered[match.message.id], match.score).model_copy(
+                    update={"relevance": match.relevance}
+                )
                 for match in shown.answer.open_matches
             ],
             whole_spans=self._whole_spans(bank_id, shown.in_part),

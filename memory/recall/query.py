@@ -57,6 +57,8 @@ class ResolvedQuery:
     filter: MessageFilter
     #: identifies the bank and the query; cursors with another fingerprint are rejected
     fingerprint: str
+    #: see `RecallQuery.min_relevance`; 0 admits all
+    min_relevance: float = 0.0
     #: time that the query mentions, if it also has words
     preference: TimePreference | None = None
     #: where the answer continues; None for its first page
@@ -94,7 +96,8 @@ def resolve(connection: Connection, bank: Bank, question: Question) -> ResolvedQ
             terms = dict(query_terms(query.query or ""))  # or, if there are none, finds messages that mention the date
         else:
             within, said = listed, None
-    return ResolvedQuery(terms, within, fingerprint, None if said is None else TimePreference(said), position)
+    preference = None if said is None else TimePreference(said)
+    return ResolvedQuery(terms, within, fingerprint, query.min_relevance or 0.0, preference, position)
 
 
 def _filter(connection: Connection, bank: Bank, query: RecallQuery, now: datetime) -> MessageFilter | None:
@@ -126,5 +129,7 @@ def _fingerprint(bank: Bank, query: RecallQuery) -> str:
     fields: list[object] = [bank.id, query.query, str(query.since), str(query.until), query.thread, wanted]
     if query.roles:
         fields.append({"roles": sorted(query.roles)})
+    if query.min_relevance:
+        fields.append({"min_relevance": query.min_relevance})
     plain = json.dumps(fields, ensure_ascii=False)
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]

@@ -89,7 +89,7 @@ class Recaller:
         with operation("search"), self._semaphore, self.database.read() as connection:
             candidates = find_candidates(connection, self.search, bank_name, question)
             if candidates is None:
-                return RecallResult(spans=[], rendered="", text_tokens=0, left_out=[], next_cursor=None)
+                return _nothing(query)
             found = _find(connection, candidates, wide)
         if self.reranker.enabled:
             found = self._reranked(found, query)
@@ -111,6 +111,8 @@ class Recaller:
             for item in part:
                 _add(answer, item, reader, verbatim=query.verbatim)
         answer.finish()
+        if not (answer.spans or found.shown or found.inexact or query.cursor):
+            answer.state_nothing_found()
         next_cursor = None
         if found.more or answer.waiting:
             examined = [*(item.match for item in found.shown), *found.inexact, *answer.given]
@@ -174,6 +176,15 @@ class Recaller:
             matches = [match for match in matches if match.message.id in there]  # the others have been erased
             shown = _with_neighbours(connection, found.candidates, matches, query)
             return replace(found, shown=shown, stored=_stored(connection, bank_id, shown))
+
+
+def _nothing(query: RecallQuery) -> RecallResult:
+    """Returns the answer to a query that no message can match."""
+    answer = Answer(query.max_tokens)
+    answer.state_nothing_found()
+    return RecallResult(
+        spans=[], rendered=answer.rendered, text_tokens=answer.text_tokens, left_out=[], next_cursor=None
+    )
 
 
 def _find(connection: Connection, candidates: Candidates, query: RecallQuery) -> _Found:

@@ -122,5 +122,6 @@ def _spans_of(
         if candidate.passage is not None and remembered.readable and 1 < len(passages) <= message.passages:
             left = passage_left(candidate.passage, message.passages, len(passages))
             span = recalled_passage(whole, remembered, passages[left])
-        spans[candidate.document] = span.model_copy(update={"score": candidate.score, "matched_faded": matched_faded})
+        found = {"score": candidate.score, "relevance": candidate.relevance, "matched_faded": matched_faded}
+        spans[candidate.document] = span.model_copy(update=found)
     return spans

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, JsonValue, Strict
 
 from .base import INTEGRAL, Input, Now, Timezone, Value
-from .recall import MAX_QUERY_CHARS
+from .recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR
 
 #: Provider whose request format the content has; "blocks" is independent of providers.
 ContentFormat = Literal["anthropic", "openai", "gemini", "blocks"]
@@ -50,6 +50,13 @@ class ContextRequest(Input):
         alias="as",
         description="Provider whose request format the content has; blocks: independent of providers. Default: the "
         "reader's provider.",
+    )
+    min_relevance: float = Field(
+        RELEVANCE_FLOOR,
+        ge=0,
+        le=1,
+        description="Minimum relevance of the most relevant match: if no match reaches it, nothing is recalled, and "
+        "the rest of the budget is not spent.",
     )
     keepsakes: bool = Field(True, description="Whether to repeat the identifiers on an image as text beside it.")
     show: Show = Field(

@@ -127,6 +127,10 @@ class RecalledMessage(Value):
     source: Source = Field(description="open: not yet sealed; text: kept exactly; decoded: read from vision tokens.")
     page_ids: list[str] = Field(description="Ids of the pages that hold it, in text order.")
     score: float | None = Field(description="Score of the match; null without a query, and for a neighbour.")
+    relevance: float | None = Field(
+        None,
+        description="Probability that it belongs to an answer, 0 to 1; null without a query, and for a neighbour.",
+    )
     matched_faded: bool = Field(
         False,
         description="Whether a word of the query found it that has faded from its text; the index keeps rare words "

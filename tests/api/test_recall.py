@@ -35,11 +35,15 @@ def test_recall_by_query_and_by_window(bank_client: httpx.Client) -> None:
     scores = [span["score"] for span in recalled["spans"]]
     assert scores == sorted(scores, reverse=True)
     assert recalled["text_tokens"] > 0
+    assert all(0 <= span["relevance"] <= 1 for span in recalled["spans"])
+    off_topic = {"query": "photosynthesis of algae", "min_relevance": 0.06}
+    assert ok(bank_client.post(f"{BANK_PATH}/recall", json=off_topic))["spans"] == []
+    assert ok(bank_client.post(f"{BANK_PATH}/recall", json={**off_topic, "format": "images"}))["images"] == []
 
     window = {"since": "2026-01-05T09:03:00Z", "until": "2026-01-05T09:06:00Z"}
     spans = ok(bank_client.post(f"{BANK_PATH}/recall", json=window))["spans"]
     assert [span["message_id"] for span in spans] == ["m3", "m4", "m5"]
-    assert all(span["score"] is None for span in spans)
+    assert all(span["score"] is None and span["relevance"] is None for span in spans)
 
     words = {"since": "yesterday", "now": "2026-01-06T10:00:00Z", "timezone": "Asia/Seoul", "until": NOW, "limit": 500}
     assert len(ok(bank_client.post(f"{BANK_PATH}/recall", json=words))["spans"]) == 24

@@ -15,6 +15,8 @@ from benchmarks.figures.document import Figures
 from benchmarks.figures.measurements import MEASUREMENTS, run_json, run_measurement
 from benchmarks.figures.pictures import PART_CELLS, SHOWN_TIERS, _aged_pages, _demo_entries, _enlarged, _overview
 from benchmarks.figures.tables import TABLES
+from benchmarks.relevance.measurement import RelevanceRow
+from benchmarks.relevance.plot import plot as plot_relevance
 from foxing.encoder import load_codec
 from foxing.encoder.bench import BenchRow
 
@@ -114,6 +116,17 @@ def test_answers_by_age_have_tables() -> None:
     assert facts.endswith("| 0.500 (2) | 0.125 | 0 | 0.500 | 1,200 (1,216) |")
 
 
+def test_relevance_has_a_table_and_a_plot(tmp_path: Path) -> None:
+    row = {field.name: 0.5 for field in fields(RelevanceRow)} | {"embedder": "use", "questions": 4, "auc": 0.98}
+    row |= {"bins": [{"spans": 9, "relevance": 0.04, "evidence": 0.05}]}
+    figures = Figures({"relevance": {"measured": {"weights": "w1"}, "rows": [row]}})
+    assert figures.outdated == []
+    _, _, line = TABLES["relevance"].make(figures).splitlines()
+    assert line == "| `use` | 0.980 | 0.500 | 0.5 | 50.0% | 50.0% | 0.500 | 0.500 | 4 |"
+    plot_relevance(figures.relevance, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
 def test_ageing_step_by_step_stands_beside_going_there_directly() -> None:
     row = {field.name: 1.0 for field in fields(BenchRow)} | {
         "tier": "micro",
@@ -180,6 +193,7 @@ def test_a_measurement_runs_the_benchmarks_and_replaces_the_stored_one(
         ("speed", ["foxing.api.cli.main codec bench --texts", "benchmarks.bank --texts en_sgd="]),
         ("decay", ["benchmarks.decay --data"] * 4),
         ("recall", ["benchmarks.recall --locomo", "benchmarks.recall --locomo", "benchmarks.recall"]),
+        ("relevance", ["benchmarks.relevance --locomo"] * 2),
         ("context", ["benchmarks.context --locomo"] * (os.cpu_count() or 1)),
         ("context-tiers", ["benchmarks.context --locomo"] * 4),
         ("agent", ["benchmarks.context.agent --texts"]),
@@ -194,7 +208,7 @@ def test_each_measurement_runs_its_commands(
 
     def answer(*arguments: str) -> dict[str, list[object]]:
         calls.append(" ".join(arguments))
-        return {"rows": [], "speed": [], "bank": [], "decay": [], "context": [], "agent": []}
+        return {"rows": [], "speed": [], "bank": [], "decay": [], "context": [], "agent": [], "relevance": []}
 
     monkeypatch.setattr(measurements, "run_json", answer)
     run_measurement(name, tmp_path)

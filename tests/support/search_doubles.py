@@ -62,7 +62,8 @@ class DictionaryIndex:
         held = {i: terms for i, terms in held.items() if query.newest is None or message_of(i) <= query.newest}
         scores = dict(_scores(held, query.terms))
         allowed = messages.filter_ids(connection, query.bank_id, {message_of(i) for i in scores}, query.within)
-        hits = sorted((Hit(i, s) for i, s in scores.items() if message_of(i) in allowed), key=_order)
+        shares = _shares(held, query.terms)
+        hits = sorted((Hit(i, s, shares[i]) for i, s in scores.items() if message_of(i) in allowed), key=_order)
         return [hit for hit in hits if after is None or _order(hit) > _order(after)][:limit]
 
     def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
@@ -133,6 +134,13 @@ def _scores(held: Mapping[int, Counter[str]], terms: Mapping[str, int]) -> Itera
         if found:
             rarity = (terms[t] * math.log(1 + (len(held) + 1) / containing[t]) for t in sorted(found))
             yield message_id, sum(rarity) / math.sqrt(counts.total())
+
+
+def _shares(held: Mapping[int, Counter[str]], terms: Mapping[str, int]) -> dict[int, float]:
+    containing = Counter(term for counts in held.values() for term in counts)
+    weights = {t: number * math.log(1 + (len(held) + 1) / (1 + containing[t])) for t, number in terms.items()}
+    whole = sum(weights.values()) or 1
+    return {i: sum(weights[t] for t in sorted(terms) if t in counts) / whole for i, counts in held.items()}
 
 
 def _order(hit: Hit) -> tuple[float, int, int]:

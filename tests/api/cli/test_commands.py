@@ -187,6 +187,12 @@ def test_recall(foxing: Foxing, file: Path, monkeypatch: pytest.MonkeyPatch) -> 
     window = ("--since", "yesterday", "--now", "2026-01-06T09:00:00Z", "--timezone", "UTC", "--limit", "500")
     assert len(foxing.json("recall", "--bank", "b", *window)["spans"]) == 12
     assert foxing.json("recall", "--bank", "b", "--thread", "other")["spans"] == []
+    assert 0 < result["spans"][0]["relevance"] <= 1
+    assert f"relevance {result['spans'][0]['relevance']:.2f}" in foxing.text(
+        "recall", "when does Titan ship?", "--bank", "b", "--limit", "1", "--details"
+    )
+    nothing = foxing.text("recall", "Titan of the zebra opera", "--bank", "b", "--min-relevance", "0.9")
+    assert nothing.startswith("No remembered message matches.")
 
 
 @pytest.mark.parametrize(

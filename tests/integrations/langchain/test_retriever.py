@@ -72,6 +72,7 @@ def test_a_document_says_where_it_is_from(connection: Connection) -> None:
     expected |= {"metadata": {"team": "qa"}, "source": "open", "confidence": 1.0, "kept": 1.0, "page_ids": []}
     assert {key: found.metadata[key] for key in expected} == expected
     assert found.metadata["score"] > 0
+    assert 0 < found.metadata["relevance"] <= 1
 
 
 def test_documents_are_read_from_aged_pages(connection: Connection) -> None:
@@ -111,7 +112,8 @@ def test_documents_are_retrieved_asynchronously(connection: Connection, target: 
 def test_what_cannot_be_answered(connection: Connection, target: Target) -> None:
     retriever = FoxingRetriever(connection=connection)
     assert retriever.invoke(" ") == []
-    assert len(retriever.invoke("words " * 5_000 + "Titan")) == 4
+    assert retriever.invoke("words " * 5_000 + "Titan") == []
+    assert len(FoxingRetriever(connection=connection, min_relevance=0).invoke("words " * 5_000 + "Titan")) == 4
     with FoxingRetriever.connect(target, "no-such-bank") as other:
         assert other.invoke("Titan") == []
     with pytest.raises(ValueError, match="500"):

@@ -25,6 +25,18 @@ from ..conftest import Service, slow_over_http
 AGENTS = 100
 
 
+def get(block: FoxingMemoryBlock, question: str) -> list[ContentBlock]:
+    """Asks a question, and closes."""
+
+    async def use() -> list[ContentBlock]:
+        try:
+            return await block.aget([ChatMessage(question)])
+        finally:
+            await block.aclose()
+
+    return asyncio.run(use())
+
+
 def put(block: FoxingMemoryBlock, *messages: Any, session: str | None = None) -> list[ContentBlock]:
     """Puts messages, asks when Titan ships, and closes."""
 
@@ -44,6 +56,9 @@ def test_what_is_put_is_found_as_text(target: Target, bank: str) -> None:
     said += [ChatMessage([ImageBlock(url="https://example.org/a.png")]), ChatMessage("Noted.", role="model")]
     found = put(FoxingMemoryBlock.connect(target, bank), *said, session="chat")
     assert any("Titan ships on 14 March." in each.text for each in found if isinstance(each, TextBlock))
+    off_topic = "Titan, zebras, oboes, algae, quarks and gluons"
+    assert get(FoxingMemoryBlock.connect(target, bank), off_topic) == []
+    assert get(FoxingMemoryBlock.connect(target, bank, min_relevance=0), off_topic) != []
     with connect(target, bank) as connection:
         spans = connection.run(lambda memory: memory.recall(bank)).spans
     assert [(span.thread, span.role) for span in spans] == [

@@ -97,7 +97,12 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         context = text_of(await client.call_tool("build_context", {"query": "Titan", "reader": "claude"}))
         assert "Titan" in context
         assert "2 messages in 2 threads, 2 of them not on a page yet" in text_of(await client.call_tool("timeline"))
-        assert "No remembered message matches" in text_of(await client.call_tool("recall", {"query": "zebra"}))
+        off_topic = {"query": "Titan, zebras, oboes, algae, quarks and gluons"}
+        for asked_again in ({"query": "zebra"}, off_topic):
+            assert "No remembered message matches" in text_of(await client.call_tool("recall", asked_again))
+        assert "No remembered message matches" in text_of(await client.call_tool("recall_pages", off_topic))
+        whatever = text_of(await client.call_tool("recall", {**off_topic, "min_relevance": 0}))
+        assert "We ship Titan on 14 March." in whatever
 
     use(server, bank, play)
 

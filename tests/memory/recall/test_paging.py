@@ -129,7 +129,8 @@ def test_what_exceeds_the_budget_is_passed_over_and_comes_later(database_url: st
             assert part.text_tokens <= 120
             rest = memory.recall("ana", query, cursor=part.next_cursor)
             assert [span.message_id for span in rest.spans] == ["long"]
-            assert rest.spans[0] in [span.model_copy(update={"score": rest.spans[0].score}) for span in whole.spans]
+            ranked = {"score": rest.spans[0].score, "relevance": rest.spans[0].relevance}
+            assert rest.spans[0] in [span.model_copy(update=ranked) for span in whole.spans]
             assert rest.next_cursor is None
 
 

@@ -128,7 +128,7 @@ def test_what_a_model_is_to_see_is_in_time_order(memory: Memory) -> None:
     with_ids = memory.recall("ana", "Titan", ids=True)
     assert all(f"({span.message_id}) {span.text}" in with_ids.rendered for span in said)
     assert with_ids.text_tokens == count_text_tokens(with_ids.rendered) > result.text_tokens
-    assert memory.recall("ana", "zebra").rendered == ""
+    assert memory.recall("ana", "zebra").rendered == "No remembered message matches."
 
 
 def test_messages_of_one_speaker_and_day_take_less_of_the_budget(memory: Memory) -> None:

@@ -1,0 +1,1 @@
+"""Benchmark of how well the relevance of recall tells answers from noise."""

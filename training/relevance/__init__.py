@@ -1,0 +1,1 @@
+"""Fits the relevance of recall on questions made by rule from dialogues."""
