@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REMARKS = Path(__file__).with_name("faded_remarks.json")
 #: Tiers that a page ages through.
 STEPS = ("small", "tiny", "micro")
-PAGES = 20
+PAGES = 6
 #: Messages shown per page: minimum, maximum, and the number of characters from which only the minimum is shown.
 LEAST_SHOWN, MOST_SHOWN, SHOWN_CHARACTERS = 8, 12, 1200
 INTRODUCTION = """\
