@@ -189,6 +189,7 @@ def test_a_language_without_lists_works() -> None:
         ("We ran 8.1 km this morning, pulse 146 on average.", "8.1 km this morning pulse 146"),
         ("A stranger passed me this morning and said 화이팅.", "this morning"),
         ("Look at chapter 3, it is short.", "chapter 3"),
+        ("Do you have any plans for the weekend?", "for the weekend"),
         ("She paid $40 for the blue lamp.", "paid $40 for the blue lamp"),
         ("The refund of the price difference, which is $9.89, came.", "refund of the price which is $9.89"),
         ("Here:\n- **Desk Lamp** (black, tall) - $40.50\n- nothing else", "Desk Lamp black tall $40.50"),
