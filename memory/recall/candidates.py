@@ -1,7 +1,7 @@
 """Candidates: the messages that match a query, in answer order, without their text."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -78,6 +78,9 @@ class RankedCandidates:
     query: ResolvedQuery
     search: HybridSearch
     embedding: QueryEmbedding
+    #: the candidate pool and its ranking, once they are needed; in Python 3.11, `cached_property` computes for one
+    #: instance of a class at a time, so that searches would wait for each other
+    _found_once: list[tuple[CandidatePool, Scores]] = field(default_factory=list)
 
     @cached_property
     def note(self) -> str | None:
@@ -88,7 +91,7 @@ class RankedCandidates:
         """Yields all candidates in answer order, in batches of at most `size`. Raises `InvalidCursor`, and
         `SearchIndexError` if the index repeats a hit."""
         pool, ranking = self._found
-        if self.query.min_relevance and self._most_relevant < self.query.min_relevance:
+        if self.query.min_relevance and self._most_relevant() < self.query.min_relevance:
             return
         done = set(self._position.seen)
         relevance = np.zeros(1)
@@ -126,17 +129,21 @@ class RankedCandidates:
         bound = None if self.query.position is None else self._position.newest  # the first page has no newer messages
         return SearchQuery(self.bank_id, self.query.terms, self.query.filter, bound)
 
-    @cached_property
+    @property
     def _found(self) -> tuple[CandidatePool, Scores]:
         """The candidate pool and its ranking."""
+        if not self._found_once:
+            self._found_once.append(self._search())
+        return self._found_once[0]
+
+    def _search(self) -> tuple[CandidatePool, Scores]:
         preference = self.query.preference
         preferred = None if preference is None else narrowed(self.query.filter, preference.reach)
         pool = self.search.pool(self.connection, self._query, self.embedding, preferred)
         return pool, self._ranked(pool.scores)
 
-    @cached_property
     def _most_relevant(self) -> float:
-        """Relevance of the most relevant match; 0 if there is none."""
+        """Returns the relevance of the most relevant match; 0 if there is none."""
         first = min(FIRST, len(self._found[1]))
         return float(relevance_of(self.signals(0, first)).max(initial=0.0))
 

@@ -28,7 +28,7 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Signals:
-    """What recall knows of a question and its matches."""
+    """Signals of a question and its matches."""
 
     #: int64[n], document keys of the matches
     documents: Keys
