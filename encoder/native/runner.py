@@ -36,13 +36,14 @@ def fast_dtype(device: torch.device) -> torch.dtype:
 
 
 def _rows_used(pixels: Tensor, rows: int, token_rows: int) -> list[int]:
-    """Returns the number of rows of each page before those at its end without ink; all, if rows do not begin at whole
-    pixels. `pixels`: uint8 [B, 1, H, W]; `token_rows`: rows of a vision token."""
+    """Returns the number of rows of each page before those at its end without ink; all, if they fill half of
+    the last tokens in use or if there are no others, or if rows do not begin at whole pixels. `pixels`:
+    uint8 [B, 1, H, W]; `token_rows`: rows of a vision token."""
     if pixels.shape[2] % rows or rows == token_rows:
         return [rows] * len(pixels)
     darkest = pixels.reshape(len(pixels), rows, -1).amin(dim=2).numpy() < INK_BELOW
     stops = [int(np.flatnonzero(page)[-1]) + 1 if page.any() else rows for page in darkest]
-    return [stop if stop > token_rows else rows for stop in stops]
+    return [stop if stop > token_rows and 0 < stop % token_rows < token_rows // 2 else rows for stop in stops]
 
 
 def _without_blank_rows(pixels: Tensor, used: Sequence[int], rows: int) -> Tensor:

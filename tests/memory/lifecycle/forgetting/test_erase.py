@@ -102,16 +102,20 @@ def test_what_is_left_of_a_faded_page_stays(memory: Memory) -> None:
     memory.age("ana")
     [page] = memory.pages("ana").pages
     before = {span.message_id: (span.text, span.gaps) for span in memory.export("ana")}
-    assert sum(len(gaps) for _, gaps in before.values()) > 50
+    assert sum(len(gaps) for _, gaps in before.values()) > 30
     for number in (79, 3, 20):  # the last one first: the page gets shorter
         report = memory.erase_message("ana", f"1-{number}")
-        assert [item.changed for item in report.pages] == [0]
+        assert all(item.changed < 0.005 for item in report.pages)
         assert report.bytes_after < report.bytes_before
         del before[f"1-{number}"]
-    assert {span.message_id: (span.text, span.gaps) for span in memory.export("ana")} == before
-    after = memory.page("ana", page.id)
-    assert (after.tier, after.messages, after.vision_tokens <= page.vision_tokens) == ("micro", 77, True)
-    assert after.last_at == page.last_at - timedelta(minutes=1)
+    after = {span.message_id: (span.text, span.gaps) for span in memory.export("ana")}
+    assert after.keys() == before.keys()
+    changed = [key for key in after if after[key] != before[key]]
+    assert len(changed) <= 1  # a word that does not decode in its new place is a gap
+    assert all(set(after[key][0].split()) - {"…"} < set(before[key][0].split()) for key in changed)
+    now = memory.page("ana", page.id)
+    assert (now.tier, now.messages, now.vision_tokens <= page.vision_tokens) == ("micro", 77, True)
+    assert now.last_at == page.last_at - timedelta(minutes=1)
 
 
 @pytest.mark.both_databases
