@@ -80,7 +80,7 @@ class RankedCandidates:
     embedding: QueryEmbedding
     #: the candidate pool and its ranking, once they are needed; in Python 3.11, `cached_property` computes for one
     #: instance of a class at a time, so that searches would wait for each other
-    _found_once: list[tuple[CandidatePool, Scores]] = field(default_factory=list)
+    _found_once: list[tuple[CandidatePool, Scores]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
     def note(self) -> str | None:
