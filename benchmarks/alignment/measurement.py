@@ -92,11 +92,12 @@ def measure(pages: Sequence[PlacedPage], names: Sequence[str], first_seed: int =
         page = placed.page
         text, misread = corrupted([grid_text(row) for row in page.cells], names, number)
         certain = np.full(len(text), CONFIDENCE, dtype=np.float32)
-        doubted = _read(placed, text, np.where(misread, np.float32(DOUBTED), certain))
         reading = _read(placed, text, certain)
+        doubted = _read(placed, text, np.where(misread, np.float32(DOUBTED), certain)) if any(misread) else reading
         tokens = with_misread(_TOKENS, misread_cells(page.cells, reading))
         again, _ = corrupted([grid_text(row) for row in page.cells], names, number + OTHERWISE)
-        otherwise = _read(placed, again, np.full(len(again), CONFIDENCE, dtype=np.float32))
+        again_certain = np.full(len(again), CONFIDENCE, dtype=np.float32)
+        otherwise = reading if again == text else _read(placed, again, again_certain)
         total.messages += len(page.placements)
         total.misread_bytes += len(tokens.misread)
         total.right += sum(_right(page, reading.cells))

@@ -1,7 +1,5 @@
 """Recall over HTTP from a bank of long messages that is aged, erased, undone and packed, and traces left by erasure."""
 
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -30,7 +28,7 @@ from foxing.memory.text.terms import terms
 
 from . import texts
 from .banks import BANK, BATCH, database_path, place_of
-from .processes import Service, client
+from .processes import FoxingProcess, Service, client
 
 DAYS = 600  # between the oldest and the newest message
 PASSAGE_CHARS = 340  # of a paragraph that forms a passage of its own
@@ -284,9 +282,8 @@ def measure_long_messages(
 
 
 def _is_sound(folder: Path) -> bool:
-    command = ["--database", place_of(folder), "db", "check", "--all", "--json"]
-    done = subprocess.run([sys.executable, "-m", "foxing.api.cli.main", *command], capture_output=True, check=False)
-    return done.returncode == 0
+    with FoxingProcess(folder, "db", "check", "--all", "--json", database=place_of(folder)) as process:
+        return process.run() == 0
 
 
 def _word(number: int) -> str:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,18 @@ from foxing.memory.storage.database import database_url
 
 STOP_S = 600.0  # limit for the exit of a process
 IDLE_S = 2.0  # in which an idle process uses less CPU time than the one second that `ps` resolves
+
+
+def start_foxing(
+    arguments: Sequence[str], log_path: Path, environment: Mapping[str, str], descriptors: int | None
+) -> subprocess.Popen[str]:
+    """Starts `foxing` with `arguments`. Its log is appended to a file; for the rest see `FoxingProcess`."""
+    limit = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"']
+    command = [*limit, sys.executable, "-m", "foxing.api.cli.main", *arguments]
+    with log_path.open("ab") as log:
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **environment}
+        )
 
 
 class FoxingProcess:
@@ -36,15 +48,10 @@ class FoxingProcess:
         database: str | None = None,
     ) -> None:
         self.log_path = folder / f"{command[0]}.log"
-        limit = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"']
-        place = database or str(folder / "bench.db")
-        foxing = [sys.executable, "-m", "foxing.api.cli.main", "--database", place, *command]
-        with self.log_path.open("ab") as log:
-            #: size of the log at the start, in bytes; earlier processes may have written to it
-            self.log_size = log.tell()
-            self._process = subprocess.Popen(
-                limit + foxing, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **(environment or {})}
-            )
+        #: size of the log at the start, in bytes; earlier processes may have written to it
+        self.log_size = self.log_path.stat().st_size if self.log_path.exists() else 0
+        arguments = ("--database", database or str(folder / "bench.db"), *command)
+        self._process = start_foxing(arguments, self.log_path, environment or {}, descriptors)
 
     def __enter__(self) -> Self:
         return self
@@ -53,8 +60,9 @@ class FoxingProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
-        if self._process.stdout:
-            self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
 
     def kill(self) -> None:
         """Kills the process without a shutdown."""
@@ -70,6 +78,11 @@ class FoxingProcess:
         if self._process.returncode:
             raise RuntimeError(f"the process ended with status {self._process.returncode}; see {self.log_path}")
         return time.perf_counter() - started
+
+    def run(self) -> int:
+        """Waits for the exit and returns the status."""
+        self._process.communicate()
+        return self._process.returncode
 
     def first_line(self) -> str:
         """Returns the first line on stdout. Raises `RuntimeError` if the process ends before it."""

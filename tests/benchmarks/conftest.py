@@ -1,10 +1,23 @@
 """Small inputs for the benchmark scripts."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.processes import ForkedProcess, start_python
+
+from benchmarks.load import mixed, processes, stores
+
+FOXING = """
+import os, resource
+os.dup2(os.open({log!r}, os.O_WRONLY | os.O_APPEND), 2)
+if {descriptors!r}:
+    resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors!r}, {descriptors!r}))
+from foxing.api.cli.main import main
+main()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +56,20 @@ def locomo_file(tmp_path: Path) -> Path:
     path = tmp_path / "locomo.json"
     path.write_text(json.dumps([sample]), encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def forked_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forks the services and workers of benchmarks from a process that has loaded what they need, and waits for
+    fractions of the seconds that a measurement gives them to come to rest."""
+
+    def fork(
+        arguments: Sequence[str], log_path: Path, environment: Mapping[str, str], descriptors: int | None
+    ) -> ForkedProcess:
+        log_path.touch()
+        return start_python(FOXING.format(log=str(log_path), descriptors=descriptors), *arguments, **environment)
+
+    monkeypatch.setattr(processes, "start_foxing", fork)
+    monkeypatch.setattr(processes, "IDLE_S", 0.2)
+    monkeypatch.setattr(mixed, "START_S", 0.2)
+    monkeypatch.setattr(stores, "START_S", 0.2)

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.kernel_fuzz.fuzz import SanitizerMissing, build, run, write_corpus
 
 #: Seconds of an idle core; `python -m benchmarks.kernel_fuzz` goes on for as long as it is told to.
-INPUTS = 1_200
+INPUTS = 300
 
 
 def test_damaged_streams_touch_no_memory_that_is_not_the_kernels(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from benchmarks.load.cold import measure_cold
 from benchmarks.load.kills import measure_kills
 from benchmarks.load.long_messages import measure_long_messages
 
+forked = pytest.mark.usefixtures("forked_services")
+
 
 def test_stores_and_recalls_are_timed_together(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--only", "mixed", "--messages", "100", "--clients", "2", "--seconds", "1", "--json"])
@@ -22,6 +24,7 @@ def test_stores_and_recalls_are_timed_together(capsys: pytest.CaptureFixture[str
     assert min(result["memory_mib"]) > 0
 
 
+@forked
 def test_stores_alone_are_counted(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--store-clients", "2", "--store-seconds", "1", "--database", database_url]
     main(["--only", "stores", *options, "--json"])
@@ -32,6 +35,7 @@ def test_stores_alone_are_counted(database_url: str, capsys: pytest.CaptureFixtu
     assert (result["database_ms_per_message"] or 0) > 0 or result["database"] == "sqlite"
 
 
+@forked
 def test_stores_of_several_messages_are_counted_by_message(
     database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -43,12 +47,14 @@ def test_stores_of_several_messages_are_counted_by_message(
     assert result["messages_per_s"] == pytest.approx(result["stored"], abs=0.1)
 
 
+@forked
 def test_cold_messages_are_recalled_beside_stores(tmp_path: Path) -> None:
     result = measure_cold(tmp_path, recalls=2, messages=40)
     assert (result.recalls, result.errors) == (2, [])
     assert result.stores > 0
 
 
+@forked
 def test_half_open_connections_are_survived(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--only", "connections", "--connections", "60", "--json"])
     result = json.loads(capsys.readouterr().out)["connections"]
@@ -56,6 +62,7 @@ def test_half_open_connections_are_survived(capsys: pytest.CaptureFixture[str]) 
     assert result["log_bytes"] > 0
 
 
+@forked
 def test_a_stop_in_the_middle_of_ageing_leaves_whole_pages(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--only", "stop", "--pages", "2", "--json"])
     result = json.loads(capsys.readouterr().out)["stop"]
@@ -63,12 +70,14 @@ def test_a_stop_in_the_middle_of_ageing_leaves_whole_pages(capsys: pytest.Captur
     assert 0 < result["moved"] <= result["moved_later"] <= result["pages"]
 
 
+@forked
 def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
     result = measure_kills(tmp_path, 1, settle=False)
     assert result.acknowledged > 0
     assert (result.rounds, result.lost, result.duplicates, result.faults) == (1, 0, 0, [])
 
 
+@forked
 def test_long_messages_are_erased_and_recalled(tmp_path: Path) -> None:
     result = measure_long_messages(tmp_path, 30, recalls=10, several=0.3)
     assert (result.sound_before, result.sound_after, result.faults) == (True, True, [])

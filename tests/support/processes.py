@@ -11,7 +11,9 @@ import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,20 +24,26 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["support.preloaded"])
 
 
+def forking_context() -> ForkServerContext:
+    """Has the process that forks started, and returns the context of multiprocessing whose processes come from it."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            monkeypatch.setenv(name, "1")  # it must have no other threads
+        forkserver.ensure_running()
+    return _context
+
+
 class ForkedProcess:
     """What a test uses of `subprocess.Popen`, with text for pipes."""
 
     def __init__(self, code: str, arguments: tuple[str, ...], environment: Mapping[str, str]) -> None:
         pipes = [_context.Pipe(duplex=False) for _ in range(3)]
         (stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr) = pipes
-        self._process = _context.Process(
+        self._process = forking_context().Process(
             target=_execute, args=(code, arguments, dict(environment), str(Path.cwd()), stdin, stdout, stderr)
         )
-        with pytest.MonkeyPatch.context() as monkeypatch:  # for the process that forks, which the first call starts
-            monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
-            for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-                monkeypatch.setenv(name, "1")  # it must have no other threads
-            self._process.start()
+        self._process.start()
         for end in (stdin, stdout, stderr):
             end.close()
         self.stdin = _file(to_stdin, "w")

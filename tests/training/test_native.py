@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.processes import forking_context
 
 from foxing.encoder import UNREADABLE, CodecError
 from foxing.encoder.native.charset import Charset, load_charset
@@ -19,6 +20,7 @@ from foxing.encoder.native.network.layers import TextConv
 from foxing.encoder.native.network.patches import extract_patches, resample
 from foxing.encoder.native.weights import load_weights
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, load_atlas
+from training.native import batches
 from training.native.__main__ import main
 from training.native.batches import Batch
 from training.native.negatives import inked_cells, negative_image
@@ -29,7 +31,7 @@ from training.native.texts.synthetic import SyntheticText, alphabets
 from training.native.train import Trainer, train
 
 OPTIONS = TrainingOptions(
-    minutes=0.02,
+    minutes=0.002,
     strips=1,
     evaluate_every_s=1e9,
     tier_shares={"small": 0.5, "micro": 0.5},
@@ -51,6 +53,13 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def forked_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forks the process that draws batches from one that has imported what it needs."""
+    monkeypatch.setattr(batches.multiprocessing, "get_context", lambda _: forking_context())
+
+
+@pytest.mark.usefixtures("forked_drawing")
 def test_training_writes_weights_and_resumes_from_them(texts: Path, tmp_path: Path) -> None:
     report = train(texts, tmp_path, OPTIONS)
     first = load_weights(tmp_path / "latest.safetensors").info
@@ -147,6 +156,7 @@ def test_text_outside_the_charset_is_rejected() -> None:
         targets([grid], charset)
 
 
+@pytest.mark.usefixtures("forked_drawing")
 def test_missing_texts_and_invalid_recipes_are_errors(tmp_path: Path) -> None:
     with pytest.raises(CodecError, match="no training texts"):
         train(tmp_path, tmp_path / "run", OPTIONS)

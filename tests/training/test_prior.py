@@ -28,15 +28,13 @@ CHARSET = load_charset()
 WORDS = ("the fox", "sat by the wall", "and wrote down", "what it saw", "on the day", "which was little", "as ever")
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with some fifteen pages of text."""
-    folder = tmp_path_factory.mktemp("texts")
+def write_texts(folder: Path, messages: int) -> Path:
+    """A data folder with a page of text for each twenty messages."""
     (folder / "train").mkdir()
     generator = random.Random(3)
-    messages = [{"role": "user", "content": " ".join(generator.choices(WORDS, k=40))} for _ in range(300)]
+    content = [{"role": "user", "content": " ".join(generator.choices(WORDS, k=40))} for _ in range(messages)]
     with gzip.open(folder / "train" / "en_a.jsonl.gz", "wt", encoding="utf-8") as file:
-        file.write(json.dumps({"id": "d", "lang": "en", "messages": messages}) + "\n")
+        file.write(json.dumps({"id": "d", "lang": "en", "messages": content}) + "\n")
     return folder
 
 
@@ -52,7 +50,8 @@ def stream_bytes(tables: PriorTables, page: SymbolPage) -> int:
     return len(kernel.encode(CodedCells(page.symbols, page.rare, levels), 20_000).data)
 
 
-def test_a_trained_prior_knows_its_texts(data: Path, tmp_path: Path) -> None:
+def test_a_trained_prior_knows_its_texts(tmp_path: Path) -> None:
+    data = write_texts(tmp_path, 300)
     main(["--data", str(data), "--output", str(tmp_path / "prior.safetensors")])
     tables = PriorTables.from_arrays(load_file(tmp_path / "prior.safetensors"))
     page = load_groups(data / "train", CHARSET)[0].pages[-1]
@@ -67,7 +66,8 @@ def test_a_trained_prior_knows_its_texts(data: Path, tmp_path: Path) -> None:
     assert stream_bytes(tables, page) < 0.8 * stream_bytes(untrained, page)
 
 
-def test_training_is_repeatable(data: Path) -> None:
+def test_training_is_repeatable(tmp_path: Path) -> None:
+    data = write_texts(tmp_path, 60)
     one, other = (train_prior(data / "train", CHARSET).to_arrays() for _ in range(2))
     assert all((one[name] == other[name]).all() for name in one)
 

@@ -9,19 +9,23 @@ import numpy as np
 import pytest
 
 from foxing.memory.recall.relevance import FILE, load_models
+from training.relevance import questions
 from training.relevance.__main__ import Examples, fit, main
 from training.relevance.questions import SOURCES, make_banks
 
+SIZES, QUESTIONS = (40, 24, 8), 6
 WORDS = [f"{a}{b}{c}" for a in ("bar", "dol", "kem", "nus") for b in ("a", "e", "i", "o") for c in ("rt", "ng", "x")]
 
 
 @pytest.fixture
-def dialogues(tmp_path: Path) -> Path:
-    """Small files with the names of the training texts."""
+def dialogues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Small files with the names of the training texts, for few small banks with few questions."""
+    monkeypatch.setattr(questions, "SIZES", SIZES)
+    monkeypatch.setattr(questions, "QUESTIONS", QUESTIONS)
     chooser = random.Random(3)
     for source in SOURCES:
         lines = []
-        for number in range(250):
+        for number in range(20):
             messages = [
                 {"role": role, "content": " ".join(chooser.choices(WORDS, k=9)) + "?" * (role == "user")}
                 for role in ("user", "assistant") * 8

@@ -23,7 +23,8 @@ SENT_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 @pytest.mark.slow
 @pytest.mark.both_databases
 def test_serve_answers_and_exits_on_sigterm(database_url: str) -> None:
-    process = start_anew("--database", database_url, "serve", "--port", "0", "--json")
+    begin = start_anew if database_url.startswith("sqlite") else start
+    process = begin("--database", database_url, "serve", "--port", "0", "--json")
     try:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]

@@ -29,13 +29,13 @@ def eventually(condition: Callable[[], bool], what: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shift", [timedelta(days=-3), timedelta(days=3653)], ids=["back", "forward"])
-def test_a_worker_goes_on_when_the_wall_clock_steps(database_url: str, tmp_path: Path, shift: timedelta) -> None:
+@pytest.mark.usefixtures("words_alone")
+def test_a_worker_goes_on_when_the_wall_clock_steps(database_url: str, tmp_path: Path) -> None:
     clock = WallClock(tmp_path)
     with Memory(database_url) as memory:
 
-        def works(bank: str, days: int) -> None:
-            """A message of so many days ago is sealed, ages at once, and what ageing dropped is purged."""
+        def works(bank: str) -> None:
+            """A message of nine days ago is sealed, ages at once, and what ageing dropped is purged."""
             memory.set_policy(
                 bank,
                 {
@@ -46,26 +46,23 @@ def test_a_worker_goes_on_when_the_wall_clock_steps(database_url: str, tmp_path:
                     "age_from": "message",
                 },
             )
-            sent = datetime.now(UTC) - timedelta(days=days)
+            sent = datetime.now(UTC) - timedelta(days=9)
             memory.store(bank, [{"role": "user", "content": "the delivery is late", "created_at": sent}])
             eventually(lambda: [page.tier for page in memory.pages(bank).pages] == ["tiny"], f"{bank} sealed and aged")
 
+        def purged() -> bool:
+            query = "SELECT 1 FROM trash JOIN banks ON banks.id = bank_id WHERE name NOT LIKE 'meanwhile%'"
+            return not execute(database_url, query)
+
         worker = start_anew("--database", database_url, "worker", FOXING_AGEING_INTERVAL_S="0.1", **clock.environment)
         try:
-            works("before", 9)
-            clock.step(shift)
-            works("meanwhile", 9)
-            clock.step(timedelta(0))
-            works("after", 9)
-            eventually(
-                lambda: (
-                    not execute(
-                        database_url,
-                        "SELECT 1 FROM trash JOIN banks ON banks.id = bank_id WHERE name IN ('before', 'after')",
-                    )
-                ),
-                "purged",
-            )
+            works("before")
+            for name, shift in {"back": timedelta(days=-3), "forward": timedelta(days=3653)}.items():
+                clock.step(shift)
+                works(f"meanwhile-{name}")
+                clock.step(timedelta(0))
+                works(f"after-{name}")
+                eventually(purged, "purged")
         finally:
             worker.terminate()
             _, log = worker.communicate(timeout=120)

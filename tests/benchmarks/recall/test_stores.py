@@ -5,11 +5,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from support.processes import forking_context
 from support.search_doubles import HashingEmbedder
 
 from benchmarks.baselines.extensions import NotInstalled
 from benchmarks.figures.document import Figures
 from benchmarks.figures.tables import TABLES
+from benchmarks.stores import comparison
 from benchmarks.stores.__main__ import main
 from benchmarks.stores.conversations import read_conversations
 from benchmarks.stores.measurement import StoreRow, measure
@@ -59,7 +61,10 @@ def test_other_stores_are_measured(key: str, locomo_file: Path, tmp_path: Path, 
     assert min(row.recall_p50_ms, row.bytes, row.vacuumed_bytes) > 0
 
 
-def test_stores_are_compared(locomo_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stores_are_compared(
+    locomo_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "get_context", lambda _: forking_context())
     options = ["--folder", str(locomo_file.parent), "--only", "foxing-langgraph/sqlite", "--only", "foxing/sqlite"]
     main([*options, "--only", "chroma/folder", "--json"])
     result = json.loads(capsys.readouterr().out)
