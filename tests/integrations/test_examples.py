@@ -2,11 +2,11 @@
 
 import gc
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.processes import start_python
 
 from .conftest import Service
 
@@ -18,6 +18,8 @@ EXAMPLES = {
     "langchain": "assistant: On Tuesday.",
     "llamaindex": "assistant: On Tuesday.",
 }
+#: What `python PROGRAM …` does.
+RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
 
 
 @pytest.mark.slow
@@ -43,9 +45,8 @@ def test_an_example_runs(
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 @pytest.mark.parametrize("where", ["server", "database"])
 def test_an_example_runs_as_a_process(repository: Path, service: Service, name: str, where: str) -> None:
-    command = [sys.executable, "-W", "ignore", str(repository / "examples" / f"{name}_agent.py")]
-    done = subprocess.run(
-        [*command, *([service.url] if where == "server" else [])], capture_output=True, text=True, encoding="utf-8"
-    )
-    assert done.returncode == 0, done.stderr
-    assert EXAMPLES[name] in done.stdout
+    program = str(repository / "examples" / f"{name}_agent.py")
+    process = start_python(RUN, program, *([service.url] if where == "server" else []))
+    out, error = process.communicate()
+    assert process.returncode == 0, error
+    assert EXAMPLES[name] in out

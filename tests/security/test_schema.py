@@ -2,7 +2,7 @@
 
 The number of requests is fixed and their seed as well, so that a failure can be repeated. More of them:
 
-    SCHEMA_TEST_TIMES=10 python -m pytest tests/security/test_schema.py
+    SCHEMA_TEST_TIMES=20 python -m pytest tests/security/test_schema.py
 """
 
 import os
@@ -25,8 +25,8 @@ from foxing.api.settings import load_settings
 from foxing.memory import Memory
 
 TIMES = int(os.environ.get("SCHEMA_TEST_TIMES", "1"))
-EXAMPLES = 40 * TIMES  # for each operation
-RUNS = 20 * TIMES  # of operations that follow on each other
+EXAMPLES = 18 * TIMES  # for each operation
+RUNS = 9 * TIMES  # of operations that follow on each other
 STEPS = 8  # operations in each run
 #: Problems of rules that a schema cannot express: words that name a time, a cursor that was given, ages in order, the
 #: readers of the settings.

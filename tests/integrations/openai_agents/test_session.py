@@ -192,13 +192,13 @@ def test_session_memory_concurrent_access(connected: Connect) -> None:
     async def steps(session: FoxingSession) -> None:
         pairs: list[list[TResponseInputItem]] = [
             [{"role": "user", "content": f"{number}"}, {"role": "assistant", "content": f"{number}"}]
-            for number in range(20)
+            for number in range(10)
         ]
         await asyncio.gather(*(session.add_items(pair) for pair in pairs))
         held = await session.get_items()
-        assert [[held[place], held[place + 1]] in pairs for place in range(0, 40, 2)] == [True] * 20
-        assert len({str(item) for item in held}) == 40
-        popped = await asyncio.gather(*(session.pop_item() for _ in range(45)))
+        assert [[held[place], held[place + 1]] in pairs for place in range(0, 20, 2)] == [True] * 10
+        assert len({str(item) for item in held}) == 20
+        popped = await asyncio.gather(*(session.pop_item() for _ in range(25)))
         assert sorted(map(str, filter(None, popped))) == sorted(map(str, held))
         assert popped.count(None) == 5
 

@@ -1,5 +1,11 @@
-"""Bytes of a SQLite file flipped at 60 places: noticed, or without effect, and never a wrong text that looks right."""
+"""Flipped bytes of a SQLite file: noticed, or without effect, and never a wrong text that looks right.
 
+The places are the same in every run. More of them:
+
+    FLIPPED_PLACES=200 python -m pytest tests/memory/check/test_flipped_bytes.py
+"""
+
+import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +17,7 @@ from support.operations.checks import DAY, NOW, check, options
 from foxing.memory import Memory, RecalledMessage
 from foxing.renderer import FoxingError
 
-PLACES, SEED = 60, 29
+PLACES, SEED = int(os.environ.get("FLIPPED_PLACES", "24")), 29
 #: Questions whose answers are read as well.
 QUESTIONS = ("tea and coffee", "staging database")
 

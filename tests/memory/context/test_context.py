@@ -121,7 +121,7 @@ def test_page_images_where_they_pay(memory: Memory) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", ["cheap", "claude", "gemini-3", "deepseek-ocr"])
-@pytest.mark.parametrize("budget", [300, 700, 1500, 4000])
+@pytest.mark.parametrize("budget", [300, 1500])
 def test_the_best_of_text_and_images_misses_nothing_that_either_shows_of_what_is_asked(
     memory: Memory, reader: str, budget: int
 ) -> None:

@@ -2,11 +2,10 @@
 
 import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.processes import start_python
 
 from foxing.memory import DatabaseOptions, DatabaseTooNew, Memory, NoDatabase, StorageError
 
@@ -69,8 +68,8 @@ def test_read_only_database_can_be_read_and_reports_writes(database_path: Path) 
 
 FILL = """
 import resource, sys
-from foxing.memory import Memory, StorageError
-memory = Memory(sys.argv[1])
+from foxing.memory import Memory, MemoryOptions, StorageError
+memory = Memory(sys.argv[1], options=MemoryOptions(embedder="none"))
 size = __import__("os").path.getsize(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + 400_000, size + 400_000))
 stored = 0
@@ -89,11 +88,9 @@ def test_full_disk_is_reported_and_loses_nothing(database_path: Path) -> None:
     """A file size limit stands in for a full disk: writes fail in the middle."""
     Memory(database_path).close()
     code = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n" + FILL
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(database_path)], capture_output=True, text=True, check=False, timeout=120
-    )
-    assert "disk" in done.stdout, done.stdout + done.stderr
-    stored = int(done.stdout.split()[0])
+    out, error = start_python(code, str(database_path)).communicate(timeout=120)
+    assert "disk" in out, out + error
+    stored = int(out.split()[0])
     with Memory(database_path) as memory:
         assert memory.bank("ana").messages == stored
         assert memory.message("ana", str(stored - 1)).text.startswith(f"{stored - 1} ")

@@ -1,11 +1,10 @@
 """A process that is forked while a memory is open in it, and while another of its threads stores."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 from support.operations.checks import check, examples
+from support.processes import start_python
 
 from foxing.memory import Memory
 
@@ -80,15 +79,15 @@ assert os.waitpid(pid, 0)[1] == 0
 
 @pytest.mark.slow
 def test_a_forked_process_cannot_use_the_memory_of_its_parent(database_url: str) -> None:
-    command = [sys.executable, "-W", "ignore", "-c", FORKING, database_url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert (done.returncode, done.stderr) == (0, "")
+    process = start_python(FORKING, database_url)
+    out, error = process.communicate(timeout=300)
+    assert (process.returncode, error) == (0, "")
     with Memory(database_url) as memory:
         ana = {span.message_id for span in memory.export("ana")}
         ben = {span.message_id for span in memory.export("ben")}
     assert "first" in ana
     assert not any(key.startswith("lost") for key in ana)
-    lines = done.stdout.splitlines()
+    lines = out.splitlines()
     assert len(lines) == 2
     if database_url.startswith("sqlite"):
         assert all("was open when this process was forked" in line for line in lines)

@@ -129,6 +129,7 @@ def test_postgresql_on_a_full_disk(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("words_alone")
 def test_the_service_and_the_command_line_say_so(
     database_path: Path, tmp_path: Path, store: Fill, check_whole: Check
 ) -> None:
