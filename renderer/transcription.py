@@ -46,15 +46,24 @@ def transcribe(
     index = np.arange(len(flat), dtype=np.int64)
     if layout.newline == "break":
         flat = _mark_row_breaks(flat, layout, start)
+    text = _decoded(flat)
+    if not any(mark in text for mark in _WITHOUT_TEXT):  # as on most pages of alphabetic scripts that have not faded
+        return _unescaped(Transcription(text.translate(_MEANT), flat_confidence, index, np.zeros(0, dtype=np.int64)))
     keep = (flat != WIDE_TAIL) & (flat != ord(FILLER_MARK)) & (flat != PADDING)
     keep &= (flat != ord(GAP_MARK)) | gap_starts(flat)
     flat, flat_confidence, index = flat[keep], flat_confidence[keep], index[keep]
-    flat = np.where(flat == BLANK, np.uint32(0x20), flat)
-    flat = np.where(flat == ord(NEWLINE_MARK), np.uint32(0x0A), flat)
-    flat = np.where(flat == ord(TAB_MARK), np.uint32(0x09), flat)
-    text = flat.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-    transcription = Transcription(text, flat_confidence, index, np.flatnonzero(flat == ord(GAP_MARK)))
-    return _unescape(transcription) if ESCAPE_OPEN in text or ESCAPE_CLOSE in text else transcription
+    text = _decoded(flat).translate(_MEANT)
+    return _unescaped(Transcription(text, flat_confidence, index, np.flatnonzero(flat == ord(GAP_MARK))))
+
+
+def _decoded(cells: Cells) -> str:
+    return cells.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+
+#: Cells that are not a character of the text, or not always.
+_WITHOUT_TEXT = (chr(WIDE_TAIL), chr(PADDING), FILLER_MARK, GAP_MARK)
+#: Cells that stand for another character.
+_MEANT = {BLANK: " ", ord(NEWLINE_MARK): "\n", ord(TAB_MARK): "\t"}
 
 
 def transcribe_placements(page: Page) -> list[Transcription]:
@@ -86,8 +95,11 @@ def _mark_row_breaks(flat: Cells, layout: PageLayout, start: int) -> Cells:
     return out
 
 
-def _unescape(escaped: Transcription) -> Transcription:
+def _unescaped(escaped: Transcription) -> Transcription:
+    """Returns the characters that the escapes stand for."""
     text = escaped.text
+    if ESCAPE_OPEN not in text and ESCAPE_CLOSE not in text:
+        return escaped
     characters: list[str] = []
     sources: list[int] = []
     confidence: list[float] = []

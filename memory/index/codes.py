@@ -34,9 +34,9 @@ def nearest(codes: Codes, question: Embeddings, limit: int) -> npt.NDArray[np.in
     """Returns the row numbers of the `limit` codes with the smallest Hamming distance to that of `question`, or of all
     if there are fewer: int64[≤ limit], ascending. Among equal distances, later rows win. `question`:
     float32[dimensions]."""
+    if len(codes) <= limit:
+        return np.arange(len(codes))
     differing = distances(codes, question)
-    if len(differing) <= limit:
-        return np.arange(len(differing))
     furthest = int(np.searchsorted(np.cumsum(np.bincount(differing)), limit))
     places = np.flatnonzero(differing <= furthest)
     too_many = len(places) - limit

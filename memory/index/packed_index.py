@@ -16,15 +16,17 @@ import numpy.typing as npt
 from cachetools import LRUCache
 from sqlalchemy import Connection, Engine
 
+from foxing.memory.ascending import distinct, is_in
+from foxing.memory.storage import snapshot
 from foxing.memory.storage.repositories import messages, postings
-from foxing.memory.storage.repositories.postings import RECENT_ROW_BYTES, SEGMENT_ROW_BYTES, Segment
+from foxing.memory.storage.repositories.postings import RECENT_ROW_BYTES, SEGMENT_ROW_BYTES, Recent, Segment
 from foxing.memory.storage.secrets import digest_key
 from foxing.memory.text.passages import message_of
 
 from .bm25 import Corpus
 from .postings import Array, Postings, entries, records, term_hash
-from .scores import Keys, Scores
-from .search_index import Hit, IndexStatistics, SearchQuery, TermCounts
+from .scores import NO_SCORES, Keys, Scores
+from .search_index import Hit, IndexStatistics, SearchQuery, TermCounts, hits_of
 
 RECENT = 256  # number of rows that triggers packing
 #: Sealing a page packs the recent rows if the last segment has fewer than this many documents per row. A row takes six
@@ -33,6 +35,7 @@ WORTH_PACKING = 32
 #: Maximum documents and postings of a segment. The last message may exceed them: a message is never split between
 #: segments. Larger segments compress better, but a segment is rewritten when a page with one of its documents changes.
 SEGMENT, SEGMENT_POSTINGS = 8_192, 160_000
+RECENT_BANKS = 256  # banks whose unpacked postings are cached
 CACHE_BYTES = 256 << 20  # of unpacked segments; a million messages of 200 characters take about 150 MB
 
 _EXAMINED = 2_000  # hits checked against a filter per batch
@@ -59,6 +62,8 @@ class PackedIndex:
         self._cache: LRUCache[int, Postings] = LRUCache(cache_bytes, getsizeof=lambda stored: max(1, stored.nbytes))
         self._keys: WeakKeyDictionary[Engine, bytes] = WeakKeyDictionary()
         self._lock = Lock()
+        #: secret key of the database and bank id → postings of the unpacked messages
+        self._recent: LRUCache[tuple[bytes, int], tuple[Recent, Postings]] = LRUCache(RECENT_BANKS)
 
     def add(self, connection: Connection, bank_id: int, counts: TermCounts) -> None:
         """See `SearchIndex.add`."""
@@ -124,8 +129,16 @@ class PackedIndex:
 
     def search(self, connection: Connection, query: SearchQuery, *, after: Hit | None = None, limit: int) -> list[Hit]:
         """See `SearchIndex.search`."""
+        return hits_of(self._scores(connection, query, after, limit))
+
+    def scores(self, connection: Connection, query: SearchQuery, *, limit: int) -> Scores:
+        """See `ScoringIndex.scores`."""
+        return self._scores(connection, query, None, limit)
+
+    def _scores(self, connection: Connection, query: SearchQuery, after: Hit | None, limit: int) -> Scores:
+        """Returns the first `limit` hits after `after`, best first."""
         if not query.terms:
-            return []
+            return NO_SCORES
         key = self._key(connection)
         counts: dict[int, int] = {}
         for term, count in query.terms.items():
@@ -139,7 +152,7 @@ class PackedIndex:
         if len(scores) > limit:  # sort only the scores that can be among the first
             lowest = np.partition(scores.values, len(scores) - limit)[len(scores) - limit]
             scores = scores[scores.values >= lowest]
-        return _hits(scores.ordered()[:limit])
+        return scores.ordered()[:limit]
 
     def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
         """See `SearchIndex.document_frequencies`."""
@@ -225,9 +238,22 @@ class PackedIndex:
 
     def _postings(self, connection: Connection, bank_id: int) -> list[Postings]:
         """Returns all postings of a bank."""
-        stored = [found for _, found in self._segments(connection, postings.segments(connection, bank_id))]
-        recent = postings.recent(connection, bank_id)
-        return [*stored, Postings.of(records(recent))] if recent else stored
+        segments, recent = postings.state(connection, bank_id)
+        stored = [found for _, found in self._segments(connection, segments)]
+        return [*stored, self._recent_postings(connection, bank_id, recent)] if recent.number else stored
+
+    def _recent_postings(self, connection: Connection, bank_id: int, recent: Recent) -> Postings:
+        """Returns the postings of the unpacked messages of a bank."""
+        key = self._key(connection), bank_id
+        with self._lock:
+            known = self._recent.get(key)
+        if known is not None and known[0] == recent and snapshot.of(connection) is not None:
+            return known[1]
+        made = Postings.of(records(postings.recent(connection, bank_id)))
+        if snapshot.of(connection) is not None:  # else they may be rolled back
+            with self._lock:
+                self._recent[key] = recent, made
+        return made
 
     def _segments(self, connection: Connection, wanted: Sequence[Segment]) -> list[tuple[Segment, Postings]]:
         with self._lock:
@@ -347,26 +373,21 @@ def _is_of(documents: Keys, message_ids: Collection[int]) -> npt.NDArray[np.bool
     return np.isin(message_of(documents), np.array(sorted(message_ids), dtype=np.int64))
 
 
-def _hits(scores: Scores) -> list[Hit]:
-    shares = np.zeros(len(scores)) if scores.shares is None else scores.shares
-    return list(map(Hit, scores.documents.tolist(), scores.values.tolist(), shares.tolist()))
-
-
-def _filtered(connection: Connection, query: SearchQuery, scores: Scores, limit: int) -> list[Hit]:
+def _filtered(connection: Connection, query: SearchQuery, scores: Scores, limit: int) -> Scores:
     """Returns the first `limit` hits within the query's filter. `scores`: sorted. For a selective filter, which would
     require checking nearly all hits, the ids of all messages within the filter are fetched instead."""
     ids = message_of(scores.documents)
-    hits: list[Hit] = []
+    hits = scores[:0]
     for trial in range(_TRIALS + 1):
         start = trial * _EXAMINED
         stop = len(ids) if trial == _TRIALS else start + _EXAMINED
         if trial == _TRIALS:
             allowed = messages.ids_within(connection, query.bank_id, query.within)
         else:
-            wanted = np.unique(ids[start:stop]).tolist()
+            wanted = distinct(ids[start:stop]).tolist()
             allowed = messages.filter_ids(connection, query.bank_id, wanted, query.within)
-        passed = np.isin(ids[start:stop], np.array(sorted(allowed), dtype=np.int64))
-        hits += _hits(scores[start + np.flatnonzero(passed)][: limit - len(hits)])
+        passed = is_in(ids[start:stop], np.array(sorted(allowed), dtype=np.int64))
+        hits = hits.followed_by(scores[start + np.flatnonzero(passed)][: limit - len(hits)])
         if len(hits) == limit or stop >= len(ids):
             break
     return hits

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from foxing.memory.ascending import distinct, is_first, is_in
 from foxing.memory.text.passages import document_key, message_of, passage_of
 
 SEMANTIC_WEIGHT = 1.0  # weight of the semantic z-score, relative to the lexical one
@@ -41,8 +42,19 @@ class Scores:
     @classmethod
     def summed(cls, documents: Keys, values: npt.NDArray[np.float64]) -> Self:
         """Returns the sum of `values` for each passage, sorted by document key."""
-        found, places = np.unique(documents, return_inverse=True)
-        return cls(found, np.asarray(np.bincount(places, weights=values, minlength=len(found)), dtype=np.float64))
+        order = np.argsort(documents, kind="stable")
+        ordered = documents[order]
+        starts = np.flatnonzero(is_first(ordered))
+        sums = np.add.reduceat(values[order], starts) if len(starts) else np.zeros(0)
+        return cls(ordered[starts], np.asarray(sums, dtype=np.float64))
+
+    def followed_by(self, others: "Scores") -> "Scores":
+        """Returns these and then `others`, of other passages. Both have shares, or neither has."""
+        shares = None
+        if self.shares is not None and others.shares is not None:
+            shares = np.concatenate([self.shares, others.shares])
+        documents = np.concatenate([self.documents, others.documents])
+        return Scores(documents, np.concatenate([self.values, others.values]), shares)
 
     def ordered(self) -> "Scores":
         """Returns them sorted by score, highest first; equal scores newest message first, then by passage."""
@@ -54,8 +66,16 @@ class Scores:
         return self[(self.values < score) | ((self.values == score) & later)]
 
     def is_in(self, documents: Keys) -> npt.NDArray[np.bool_]:
-        """Returns bool[n]: True for passages that are among `documents`."""
-        return np.isin(self.documents, documents)
+        """Returns bool[n]: True for passages that are among `documents`, ascending."""
+        return is_in(self.documents, documents)
+
+    @property
+    def by_document(self) -> "Scores":
+        """The scores sorted by document key."""
+        return self[np.argsort(self.documents)]
+
+
+NO_SCORES = Scores(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
 
 
 def _rank(documents: Keys) -> Keys:
@@ -65,15 +85,18 @@ def _rank(documents: Keys) -> Keys:
 def fuse(lexical: Scores, semantic: Scores) -> Scores:
     """Returns the weighted sum of lexical and semantic scores, each divided by its standard deviation over these
     passages. Every passage in `lexical` is in the result; others only if their similarity is above the floor. If
-    `semantic` is empty, returns `lexical` unchanged."""
+    `semantic` is empty, returns `lexical` unchanged. All are sorted by document."""
     if not len(semantic):
         return lexical
-    documents = np.union1d(lexical.documents, semantic.documents)
-    words, similarity = np.zeros(len(documents)), np.full(len(documents), np.nan)
-    words[np.searchsorted(documents, lexical.documents)] = lexical.values
-    similarity[np.searchsorted(documents, semantic.documents)] = semantic.values
+    documents = distinct(np.concatenate([lexical.documents, semantic.documents]))
+    in_words = np.searchsorted(documents, lexical.documents)
+    words, z_score = np.zeros(len(documents)), np.zeros(len(documents))  # 0 for a passage not embedded yet
+    words[in_words] = lexical.values
+    centred = semantic.values - semantic.values.mean()
+    z_score[np.searchsorted(documents, semantic.documents)] = centred / (centred.std() or 1.0)
     words /= words.std() or words.max() or 1.0
-    z_score = (similarity - np.nanmean(similarity)) / (np.nanstd(similarity) or 1.0)
-    gain = np.maximum(np.nan_to_num(z_score) - SEMANTIC_FLOOR, 0.0)  # a passage not embedded yet has z-score 0
+    gain = np.maximum(z_score - SEMANTIC_FLOOR, 0.0)
     scores = Scores(documents, words + SEMANTIC_WEIGHT * gain)
-    return scores[(scores.values > 0) | scores.is_in(lexical.documents)]
+    stays = scores.values > 0
+    stays[in_words] = True
+    return scores[stays]

@@ -8,10 +8,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 from sqlalchemy import Connection, event
 
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.text.passages import message_of, passage_of
+
+from .scores import Scores
 
 #: Message id → its passages in order → term → number of occurrences in the passage.
 TermCounts = Mapping[int, Sequence[Mapping[str, int]]]
@@ -113,6 +116,29 @@ class SearchIndex(Protocol):
 
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
         """Returns the size of the index of a bank."""
+
+
+@runtime_checkable
+class ScoringIndex(SearchIndex, Protocol):
+    """A search index that can also give its hits as arrays, which takes less time than a list of them."""
+
+    def scores(self, connection: Connection, query: SearchQuery, *, limit: int) -> Scores:
+        """Returns the first hits of `search`, in their order, with their shares."""
+
+
+def scores_of(index: SearchIndex, connection: Connection, query: SearchQuery, limit: int) -> Scores:
+    """Returns the first `limit` hits of a query, best first, with their shares."""
+    if isinstance(index, ScoringIndex):
+        return index.scores(connection, query, limit=limit)
+    hits = index.search(connection, query, limit=limit)
+    documents, values, shares = zip(*hits, strict=True) if hits else ((), (), ())
+    return Scores(np.array(documents, dtype=np.int64), np.array(values, dtype=float), np.array(shares, dtype=float))
+
+
+def hits_of(scores: Scores) -> list[Hit]:
+    """Returns scores as hits."""
+    shares = np.zeros(len(scores)) if scores.shares is None else scores.shares
+    return list(map(Hit, scores.documents.tolist(), scores.values.tolist(), shares.tolist()))
 
 
 def after_commit(connection: Connection, action: Callable[[], object]) -> None:

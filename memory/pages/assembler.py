@@ -43,8 +43,7 @@ class StoredMessages:
         return cls(
             messages,
             spans,
-            pages.by_ids(connection, ids),
-            pages.contents(connection, ids),
+            *pages.with_contents(connection, ids),
             pages.keepsakes_of(connection, ids),
             {message.id for message, text in texts if not matches_digest(message, text, key)},
         )

@@ -91,7 +91,7 @@ def uncertain_runs(confidence: npt.NDArray[np.float32], flagged: npt.NDArray[np.
 def _mean_beside(confidence: npt.NDArray[np.float32], gaps: npt.NDArray[np.int64]) -> float:
     """Returns the mean confidence of the characters without gaps; 1 if there are none."""
     characters = np.delete(confidence, gaps) if len(gaps) else confidence
-    return float(characters.mean()) if len(characters) else 1.0
+    return float(np.add.reduce(characters) / len(characters)) if len(characters) else 1.0  # faster than `mean`
 
 
 def open_message(text: str, *, damaged: bool = False) -> RememberedMessage:

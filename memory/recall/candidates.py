@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 from sqlalchemy import Connection
 
+from foxing.memory.ascending import distinct, is_in
 from foxing.memory.errors import SearchIndexError
 from foxing.memory.index.hybrid import POOL, CandidatePool, HybridSearch
 from foxing.memory.index.scores import Scores
-from foxing.memory.index.search_index import SearchQuery
+from foxing.memory.index.search_index import SearchQuery, hits_of
 from foxing.memory.index.vectors import QueryEmbedding
 from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.repositories.messages import Message
@@ -85,6 +86,8 @@ class RankedCandidates:
     @cached_property
     def note(self) -> str | None:
         """Why semantic search was unavailable or incomplete; None if it was neither."""
+        if self._found[0].codes is not None:
+            return None
         return self.search.vectors.note(self.connection, self.bank_id, self.embedding)
 
     def batches(self, size: int) -> Iterator[list[Candidate]]:
@@ -98,22 +101,22 @@ class RankedCandidates:
         for start in range(0, len(ranking), step := max(size, FIRST)):
             part = ranking[start : start + step]
             relevance = relevance_of(self.signals(start, start + len(part)))
-            left = ~part.is_in(np.array(list(done), dtype=np.int64))
+            left = ~part.is_in(np.array(sorted(done), dtype=np.int64))
             yield from self._listed(part[left], relevance[left], size)
         if len(pool.hits) < POOL:
             return
         lowest, least = (float(ranking.values[-1]) if len(ranking) else 0.0), relevance[-1:]
-        hits = pool.hits
-        done.update(ranking.documents.tolist(), (hit.document for hit in hits))
-        while more := self.search.index.search(self.connection, self._query, after=hits[-1], limit=size):
-            if more[-1] == hits[-1]:
+        done.update(ranking.documents.tolist(), pool.hits.documents.tolist())
+        [last] = hits_of(pool.hits[-1:])
+        while more := self.search.index.search(self.connection, self._query, after=last, limit=size):
+            if more[-1] == last:
                 raise SearchIndexError(
                     f"the search index '{self.search.index.name}' returned a passage twice; report it to its author"
                 )
             rest = {hit.document: min(hit.score, lowest) for hit in more if hit.document not in done}
             yield from self._listed(Scores.of(rest), np.repeat(least, len(rest)), size)
             done.update(rest)
-            hits = more
+            last = more[-1]
 
     def next_cursor(self, examined: Sequence[Candidate], waiting: Collection[int] = ()) -> str:
         """Returns a cursor that continues after the candidates `examined` and first returns the documents `waiting`."""
@@ -156,18 +159,17 @@ class RankedCandidates:
     def _ranked(self, found: Scores) -> Scores:
         """Returns the hits and their neighbours that the query admits, by score, highest first."""
         lending = lenders(found)
-        lending_ids = np.unique(message_of(lending.documents)).tolist()
-        surroundings = neighbours.around(self.connection, self.bank_id, lending_ids, REACH)
+        surroundings = neighbours.around(self.connection, self.bank_id, message_of(lending.documents), REACH)
         scores = lend(found, lending, surroundings.rows, surroundings.several_passages)
         hit = scores.is_in(found.documents)
         ids = message_of(scores.documents)
         visible = ids <= self._position.newest
         if not self.query.filter.admits_all:
-            lent = np.unique(ids[~hit & visible]).tolist()
+            lent = distinct(ids[~hit & visible]).tolist()
             admitted = messages.filter_ids(self.connection, self.bank_id, lent, self.query.filter)
-            visible = np.isin(ids, np.array(list(admitted), dtype=np.int64))
+            visible = is_in(ids, np.array(sorted(admitted), dtype=np.int64))
         scores = scores[hit | visible]
-        dated = np.unique(message_of(scores.documents)).tolist() if self.query.preference is not None else []
+        dated = distinct(message_of(scores.documents)).tolist() if self.query.preference is not None else []
         return ranked(scores, self.query.preference, messages.times(self.connection, self.bank_id, dated))
 
     def _listed(self, ranking: Scores, relevance: Values, size: int) -> Iterator[list[Candidate]]:

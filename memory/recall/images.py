@@ -114,8 +114,7 @@ class ImageRecaller:
             answer = _collect(connection, candidates, query.limit)
             ids = [] if reader is not None else list(answer.message_ids)
             stored_pages = _StoredPages(
-                pages.by_ids(connection, ids),
-                pages.contents(connection, ids),
+                *pages.with_contents(connection, ids),
                 pages.spans_of_pages(connection, ids),
                 messages.on_pages(connection, ids),
             )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from foxing.memory.ascending import is_in, places_in
 from foxing.memory.index.scores import Keys, Scores
 from foxing.memory.text.passages import document_key, message_of, passage_of
 from foxing.memory.text.times.window import Window
@@ -63,10 +64,10 @@ def lend(scores: Scores, lending: Scores, around: Keys, passages: Mapping[int, i
     messages before it in its thread and of those after it, nearest first, 0 where there is none; sorted by message id.
     `passages`: message id → number of its passages, for messages with more than one.
     """
-    lending = lending[np.isin(message_of(lending.documents), around[:, 0])]
-    if not len(lending):
+    places, known = places_in(np.ascontiguousarray(around[:, 0]), message_of(lending.documents))
+    if not known.any():
         return scores
-    rows = around[np.searchsorted(around[:, 0], message_of(lending.documents))]
+    lending, rows = lending[known], around[places[known]]
     if passages:
         beside = np.array([_beside(*pair, passages) for pair in zip(lending.documents, rows, strict=True)])
     else:  # every message is one passage
@@ -84,7 +85,7 @@ def ranked(scores: Scores, preference: TimePreference | None, times: Mapping[int
     `times`: message id → `created_at`; used only with a preference, which drops messages that are not in it.
     """
     if preference is not None:
-        known = np.isin(message_of(scores.documents), np.array(list(times), dtype=np.int64))
+        known = is_in(message_of(scores.documents), np.array(sorted(times), dtype=np.int64))
         scores = scores[known]
         factors = [preference.factor(times[i]) for i in message_of(scores.documents).tolist()]
         scores = Scores(scores.documents, scores.values * np.array(factors, dtype=np.float64))

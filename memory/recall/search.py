@@ -233,7 +233,7 @@ def _with_neighbours(
     if not query.neighbours or not candidates.query.terms:
         return [Shown(match) for match in matches]
     bank_id = candidates.bank_id
-    around = messages_around(connection, bank_id, {match.message.id for match in matches}, query.neighbours).of
+    around = messages_around(connection, bank_id, [match.message.id for match in matches], query.neighbours).of
     near = list(dict.fromkeys(i for match in matches for side in around[match.message.id] for i in side))
     lengths = messages.lengths(connection, bank_id, near)
     totals = accumulate((lengths.get(i, 0) for i in near), initial=sum(match.chars for match in matches))

@@ -180,6 +180,12 @@ def among(column: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]
     return is_among(column, bindparam(None, list(ids), IdList))
 
 
+def is_given(column: ColumnElement[int]) -> ColumnElement[bool]:
+    """Returns the condition that a column is one of the parameter `ids`, for statements that are built once: building a
+    statement takes longer than executing it."""
+    return is_among(column, bindparam("ids", type_=IdList))
+
+
 class json_contains(GenericFunction[bool]):
     """Condition that a JSON object has all members of another one, whose values are scalars. Numbers are equal
     regardless of notation; true and 1 are not equal."""

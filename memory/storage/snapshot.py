@@ -2,13 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from .manifest import PageManifest, PageMessages
 
 _KEY = "foxing.snapshot"
+
+
+class BankVersions(NamedTuple):
+    """Versions of the data of a bank, to validate caches."""
+
+    #: `banks.embeddings_version`
+    embeddings: int
+    #: `banks.ranges_added` and `banks.ranges_changed`
+    ranges: tuple[int, int]
+    #: upper bound of the ids of its messages; messages that are stored later have higher ids
+    newest: int
 
 
 class Snapshot:
@@ -18,6 +29,12 @@ class Snapshot:
         #: page id → manifest, and page id → messages
         self.manifests: dict[int, PageManifest] = {}
         self.messages: dict[int, PageMessages] = {}
+        #: thread id → name
+        self.threads: dict[int, str] = {}
+        #: page id → stamp of its manifest
+        self.stamps: dict[int, int] = {}
+        #: bank id → its versions
+        self.versions: dict[int, BankVersions] = {}
         #: bank id → its `BankRanges`
         self.ranges: dict[int, Any] = {}
 

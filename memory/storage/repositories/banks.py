@@ -6,14 +6,14 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from foxing.memory.errors import Conflict, NotFound
-from foxing.memory.storage import columns, schema
+from foxing.memory.storage import columns, schema, snapshot
 from foxing.memory.storage.dialects import insert_into
 from foxing.memory.storage.ids import retire, with_id
 
-from . import schedule
+from . import bank_versions, schedule
 from .batches import batched
 from .blobs import contents as blobs
 from .sealed import keys, manifests
@@ -38,14 +38,21 @@ class Bank:
     seal_version: int
 
 
+_named = select(_c.name, _c.created_at, _c.policy, _c.seal_version, *bank_versions.COLUMNS)
+_named = _named.where(_c.name == bindparam("name"))
+
+
 def _bank(row: Row[Any]) -> Bank:
     return Bank(row.id, row.name, row.created_at, row.policy, row.seal_version)
 
 
 def find(connection: Connection, name: str) -> Bank | None:
     """Returns the bank called `name`; None if it does not exist."""
-    row = connection.execute(select(schema.banks).where(_c.name == name)).first()
-    return _bank(row) if row else None
+    row = connection.execute(_named, {"name": name}).first()
+    if row is None:
+        return None
+    bank_versions.note(connection, row)
+    return _bank(row)
 
 
 def get(connection: Connection, name: str) -> Bank:
@@ -185,11 +192,15 @@ def _threads(connection: Connection, bank_id: int, names: Sequence[str]) -> dict
 
 def thread_names(connection: Connection, ids: Collection[int]) -> dict[int, str]:
     """Returns thread id → name."""
-    if not ids:
-        return {}
-    c = schema.threads.c
-    query = select(c.id, c.name).where(columns.among(c.id, sorted(ids)))
-    return {thread_id: name for thread_id, name in connection.execute(query)}
+    read = snapshot.of(connection)
+    known = {} if read is None else read.threads
+    missing = sorted(set(ids) - known.keys())
+    if missing:
+        known |= {thread_id: name for thread_id, name in connection.execute(_thread_names, {"ids": missing})}
+    return {thread_id: known[thread_id] for thread_id in ids if thread_id in known}
+
+
+_thread_names = select(schema.threads.c.id, schema.threads.c.name).where(columns.is_given(schema.threads.c.id))
 
 
 def count_threads(connection: Connection, bank_id: int) -> int:

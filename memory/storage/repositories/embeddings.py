@@ -4,15 +4,16 @@ The code of a new message is a row. Rows are packed into segments when a page is
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, func, null, select, union_all
 
-from foxing.memory.storage import columns, schema
+from foxing.memory.storage import columns, schema, snapshot
 from foxing.memory.storage.dialects import insert_into
 from foxing.memory.storage.packed_codes import CodesDamaged, pack_codes, unpack_codes
 
-from . import messages
+from . import bank_versions, messages
+from .sealed.cache import cache_of
 
 _c = schema.embeddings.c
 _s = schema.embedding_segments.c
@@ -33,12 +34,18 @@ class StoredCode(NamedTuple):
 
 def find_embedder(connection: Connection, name: str, dimensions: int) -> int | None:
     """Returns the id of an embedder; None if it has never stored a code."""
-    return connection.execute(_embedder(name, dimensions)).scalar_one_or_none()
+    known = cache_of(connection).embedders
+    found = known.get((name, dimensions))
+    if found is None:
+        found = connection.execute(_embedder, {"name": name, "dimensions": dimensions}).scalar_one_or_none()
+        if found is not None and snapshot.of(connection) is not None:  # else it may be rolled back
+            known[name, dimensions] = found
+    return found
 
 
-def _embedder(name: str, dimensions: int) -> Select[Any]:
-    c = schema.embedders.c
-    return select(c.id).where(c.name == name, c.dimensions == dimensions)
+_embedder = select(schema.embedders.c.id).where(
+    schema.embedders.c.name == bindparam("name"), schema.embedders.c.dimensions == bindparam("dimensions")
+)
 
 
 def embedder_id(connection: Connection, name: str, dimensions: int) -> int:
@@ -146,10 +153,8 @@ class CodesVersion(NamedTuple):
 
 def version(connection: Connection, bank_id: int, name: str, dimensions: int) -> CodesVersion:
     """Returns the version of the codes of a bank by the embedder of that name."""
-    banks = schema.banks.c
-    query = select(_embedder(name, dimensions).scalar_subquery(), banks.embeddings_version).where(banks.id == bank_id)
-    row = connection.execute(query).one()
-    return CodesVersion(row[0], row[1])
+    embedder = find_embedder(connection, name, dimensions)
+    return CodesVersion(embedder, bank_versions.of_bank(connection, bank_id).embeddings)
 
 
 def codes_after(connection: Connection, bank_id: int, embedder: int, message_id: int) -> list[StoredCode]:
@@ -162,12 +167,26 @@ def _codes(
     connection: Connection, bank_id: int, embedder: int | None, first: int, last: int = MAX_ID
 ) -> dict[int, bytes]:
     """Returns message id → code of an embedder, for messages from `first` to `last`. Raises `CodesDamaged`."""
-    rows = (_c.bank_id == bank_id, _c.embedder_id == embedder, _c.message_id.between(first, last))
-    found = {i: code for i, code in connection.execute(select(_c.message_id, _c.code).where(*rows))}
-    near = (_s.bank_id == bank_id, _s.embedder_id == embedder, _s.first_message <= last, _s.last_message >= first)
-    for packed in connection.execute(select(_s.codes).where(*near)).scalars():
-        found |= {i: code for i, code in unpack_codes(packed).items() if first <= i <= last}
+    between = {"bank": bank_id, "embedder": embedder, "first": first, "last": last}
+    found: dict[int, bytes] = {}
+    for message_id, code in connection.execute(_codes_between, between):
+        if message_id is not None:
+            found[message_id] = code
+            continue
+        found |= {i: code for i, code in unpack_codes(code).items() if first <= i <= last}
     return found
+
+
+_bank, _by, _first, _last = (bindparam(name, type_=BigInteger) for name in ("bank", "embedder", "first", "last"))
+#: message id and code; null and the codes of a segment
+_codes_between = union_all(
+    select(_c.message_id, _c.code).where(
+        _c.bank_id == _bank, _c.embedder_id == _by, _c.message_id >= _first, _c.message_id <= _last
+    ),
+    select(null(), _s.codes).where(
+        _s.bank_id == _bank, _s.embedder_id == _by, _s.first_message <= _last, _s.last_message >= _first
+    ),
+)
 
 
 def _unpacked(packed: bytes) -> dict[int, bytes]:
@@ -180,7 +199,7 @@ def _unpacked(packed: bytes) -> dict[int, bytes]:
 
 def has_codes(connection: Connection, bank_id: int, name: str, dimensions: int) -> bool:
     """True if a message of a bank has a non-empty code of the embedder of that name, or a packed one."""
-    embedder = _embedder(name, dimensions).scalar_subquery()
+    embedder = find_embedder(connection, name, dimensions)
     rows = select(_c.message_id).where(_c.bank_id == bank_id, _c.embedder_id == embedder, func.length(_c.code) > 0)
     segments = select(_s.id).where(_s.bank_id == bank_id, _s.embedder_id == embedder)
     return any(connection.execute(query.limit(1)).first() is not None for query in (rows, segments))

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from heapq import merge
 from itertools import islice
 from typing import Any, TypedDict, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, TypedDict, TypeVar
 import numpy as np
 import numpy.typing as npt
 from pydantic import JsonValue
-from sqlalchemy import Column, Connection, Select, and_, func, or_, select
+from sqlalchemy import BigInteger, Column, Connection, Select, and_, bindparam, func, or_, select
 
 from foxing.memory.compact_json import compact_json
 from foxing.memory.storage import columns, schema
@@ -20,7 +21,7 @@ from foxing.memory.storage.manifest import SealedMessage
 from foxing.memory.storage.message_filter import MessageFilter, instant, microseconds
 from foxing.memory.storage.secrets import message_digest
 
-from . import banks
+from . import bank_versions, banks
 from .sealed import keys, lookup, manifests, ranges
 from .sealed.lookup import Located
 
@@ -102,10 +103,9 @@ select_open = select(
     _c.metadata,
     _c.passages,
 ).join_from(schema.messages, schema.threads, schema.threads.c.id == _c.thread_id)
-
-
-def _open(connection: Connection, query: Select[Any]) -> list[Message]:
-    return [open_message(connection, row) for row in connection.execute(query)]
+#: those of the messages `ids` of the `bank` that are open
+_given = columns.is_given(_c.id), _c.bank_id == bindparam("bank", type_=BigInteger)
+_open_given = select_open.where(*_given)
 
 
 def open_message(connection: Connection, row: Any) -> Message:
@@ -172,8 +172,8 @@ def by_ids(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[i
     """Returns id → message, for messages of the bank that exist."""
     if not ids:
         return {}
-    found = _open(connection, select_open.where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id))
-    result = {message.id: message for message in found}
+    rows = connection.execute(_open_given, {"ids": sorted(ids), "bank": bank_id})
+    result = {row.id: open_message(connection, row) for row in rows}
     located = lookup.locate(connection, bank_id, set(ids) - result.keys())
     sealed = _sealed(connection, (place.message for place in located.values()))
     return result | {message.id: message for message in sealed}
@@ -198,10 +198,15 @@ def _values(
     sealed one."""
     if not ids:
         return {}
-    query = select(_c.id, column).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
-    result = {message_id: value for message_id, value in connection.execute(query)}
+    rows = connection.execute(_value_of(column), {"ids": sorted(ids), "bank": bank_id})
+    result = {message_id: value for message_id, value in rows}
     located = lookup.locate(connection, bank_id, set(ids) - result.keys())
     return result | {message_id: of_sealed(place) for message_id, place in located.items()}
+
+
+@cache
+def _value_of(column: Column[T]) -> Select[Any]:
+    return select(_c.id, column).where(*_given)
 
 
 def on_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, Message]:
@@ -338,8 +343,7 @@ def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -
 def newest_id(connection: Connection, bank_id: int) -> int:
     """Returns an upper bound of the ids of stored messages. Messages of the bank that are stored later have higher
     ids."""
-    newest = connection.execute(select(func.max(_c.id), ranges.last_message(bank_id))).one()
-    return max(value or 0 for value in newest)
+    return bank_versions.of_bank(connection, bank_id).newest
 
 
 def thread_size(connection: Connection, thread_id: int) -> int:

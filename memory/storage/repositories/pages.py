@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, Row, func, or_, select
 
 from foxing.memory.errors import NotFound, StorageError
 from foxing.memory.storage import columns, schema
@@ -123,6 +123,7 @@ class KeepsakeTotals(NamedTuple):
 
 _names = [field.name for field in fields(PageRow)]
 _select = select(*(_c[name] for name in _names))
+_given = _select.where(columns.is_given(_c.id))
 _unsaved_ids = itertools.count(-1, -1)
 
 
@@ -153,8 +154,7 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, PageRow]:
     """Returns id → page, for pages that exist."""
     if not ids:
         return {}
-    found = connection.execute(_select.where(columns.among(_c.id, ids)))
-    return {row.id: _page(row) for row in found}
+    return {row.id: _page(row) for row in connection.execute(_given, {"ids": ids})}
 
 
 def ids_by_time(connection: Connection, bank_id: int, *, tier: str | None = None) -> list[int]:
@@ -249,12 +249,28 @@ def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, PageC
     `StorageError` if the storage cannot be reached."""
     if not page_ids:
         return {}
-    c = schema.page_contents.c
-    query = select(c.page_id, _c.bank_id, c.tokens, c.text).join_from(schema.page_contents, schema.pages)
-    rows = connection.execute(query.where(columns.among(c.page_id, page_ids))).all()
+    return _contents_of(connection, connection.execute(_contents, {"ids": page_ids}).all())
+
+
+def with_contents(connection: Connection, ids: Sequence[int]) -> tuple[dict[int, PageRow], dict[int, PageContent]]:
+    """Returns page id → page, and page id → contents, see `contents`, for pages that exist."""
+    if not ids:
+        return {}, {}
+    rows = connection.execute(_given_with_contents, {"ids": ids}).all()
+    return {row.id: _page(row[: len(_names)]) for row in rows}, _contents_of(connection, rows)
+
+
+def _contents_of(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, PageContent]:
     stored = blobs.get(connection, [(row.bank_id, item) for row in rows for item in (row.tokens, row.text)])
     pairs = zip(stored[::2], stored[1::2], strict=True)
     return {row.page_id: PageContent(tokens or b"", text) for row, (tokens, text) in zip(rows, pairs, strict=True)}
+
+
+_p = schema.page_contents.c
+_contents = select(_p.page_id, _c.bank_id, _p.tokens, _p.text).join_from(schema.page_contents, schema.pages)
+_contents = _contents.where(columns.is_given(_p.page_id))
+_given_with_contents = _select.add_columns(_p.page_id, _p.tokens, _p.text).join(schema.page_contents)
+_given_with_contents = _given_with_contents.where(columns.is_given(_c.id))
 
 
 def swap(
@@ -351,12 +367,15 @@ def keepsakes_of(connection: Connection, page_ids: Collection[int]) -> dict[int,
     """Returns page id → its keepsakes in order of their cells."""
     if not page_ids:
         return {}
-    c = schema.keepsakes.c
     result: dict[int, list[KeepsakeRow]] = {}
-    query = select(c.page_id, c.start, c.stop, c.message_id, c.text)
-    for row in connection.execute(query.where(columns.among(c.page_id, list(page_ids))).order_by(c.start)):
+    for row in connection.execute(_keepsakes, {"ids": list(page_ids)}):
         result.setdefault(row.page_id, []).append(KeepsakeRow(*row))
     return result
+
+
+_k = schema.keepsakes.c
+_keepsakes = select(_k.page_id, _k.start, _k.stop, _k.message_id, _k.text)
+_keepsakes = _keepsakes.where(columns.is_given(_k.page_id)).order_by(_k.start)
 
 
 def keepsake_totals(connection: Connection, page_ids: Sequence[int]) -> dict[int, KeepsakeTotals]:

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import BigInteger, Connection, bindparam, func, literal, null, select, text, union_all
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import dialect_of
@@ -13,9 +13,11 @@ from . import banks
 
 RECENT_ROW_BYTES = 12  # of a row without its entries
 SEGMENT_ROW_BYTES = 32
+MAX_ID = (1 << 63) - 1
 
 _r = schema.recent_postings.c
 _s = schema.posting_segments.c
+_bank = bindparam("bank", type_=BigInteger)
 
 
 class Segment(NamedTuple):
@@ -26,6 +28,16 @@ class Segment(NamedTuple):
     stamp: int
     first_message: int
     last_message: int
+
+
+class Recent(NamedTuple):
+    """Which messages of a bank are not packed: a message has a higher id than all before it, and its postings are only
+    changed by packing them, so that equal values mean equal rows."""
+
+    #: number of messages
+    number: int
+    #: highest message id; 0 if there are none
+    newest: int
 
 
 class Size(NamedTuple):
@@ -61,8 +73,10 @@ _ADD_AND_COUNT = text(
 
 def recent(connection: Connection, bank_id: int) -> list[tuple[int, bytes]]:
     """Returns (message id, entries) of the unpacked messages, by id."""
-    query = select(_r.message_id, _r.entries).where(_r.bank_id == bank_id).order_by(_r.message_id)
-    return [(message_id, data) for message_id, data in connection.execute(query)]
+    return [(message_id, data) for message_id, data in connection.execute(_recent, {"bank": bank_id})]
+
+
+_recent = select(_r.message_id, _r.entries).where(_r.bank_id == _bank).order_by(_r.message_id)
 
 
 def count_recent(connection: Connection, bank_id: int) -> int:
@@ -79,10 +93,23 @@ def delete_recent(connection: Connection, bank_id: int, message_ids: Collection[
     return found
 
 
+def state(connection: Connection, bank_id: int) -> tuple[list[Segment], Recent]:
+    """Returns the segments of a bank, by id, and which unpacked messages it has."""
+    *found, recent_rows = connection.execute(_state, {"bank": bank_id}).all()
+    return [Segment(*row) for row in found], Recent(recent_rows.first_message, recent_rows.last_message)
+
+
 def segments(connection: Connection, bank_id: int) -> list[Segment]:
     """Returns the segments of a bank, by id."""
-    query = select(_s.id, _s.stamp, _s.first_message, _s.last_message).where(_s.bank_id == bank_id).order_by(_s.id)
-    return [Segment(*row) for row in connection.execute(query)]
+    return [Segment(*row) for row in connection.execute(_segments, {"bank": bank_id})]
+
+
+_no_id = literal(MAX_ID, BigInteger)  # sorts last
+_state = union_all(
+    select(_s.id, _s.stamp, _s.first_message, _s.last_message).where(_s.bank_id == _bank),
+    select(_no_id, null(), func.count(), func.coalesce(func.max(_r.message_id), 0)).where(_r.bank_id == _bank),
+).order_by("id")
+_segments = select(_s.id, _s.stamp, _s.first_message, _s.last_message).where(_s.bank_id == _bank).order_by(_s.id)
 
 
 def packed(connection: Connection, ids: Sequence[int]) -> dict[int, bytes]:

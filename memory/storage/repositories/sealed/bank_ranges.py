@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import BigInteger, Connection, Select, bindparam, or_, select
 
+from foxing.memory.ascending import distinct, is_in
 from foxing.memory.storage import schema, snapshot
 from foxing.memory.storage.dialects import dialect_of
+from foxing.memory.storage.repositories import bank_versions
 
 from .cache import cache_of
 
 _AT_ONCE = 50_000  # ranges read together
-_b = schema.banks.c
 _c = schema.message_ranges.c
 
 Numbers = npt.NDArray[np.int64]
@@ -72,7 +73,7 @@ class BankRanges:
         places = self.find(ids)
         ids, places = ids[places >= 0], places[places >= 0]
         result = {i: [row] for i, row in zip(ids.tolist(), self._rows(places).tolist(), strict=True)}
-        for row in self.repeated[np.isin(self.repeated[:, 0], ids)].tolist():
+        for row in self.repeated[is_in(self.repeated[:, 0], ids)].tolist():
             result[row[0]].append(row)
         return result
 
@@ -96,7 +97,8 @@ class BankRanges:
                 following = following[inside]
                 reached = reached[inside] + self.messages[following]
                 found.append(following)
-        return np.setdiff1d(np.concatenate(found), places)
+        reached_places = distinct(np.concatenate(found))
+        return reached_places[~is_in(reached_places, places)]
 
     def around(self, thread_id: int, message_id: int, reach: int) -> Numbers:
         """Returns the indices of the ranges of a thread with the `reach` messages before an open message, and those
@@ -114,7 +116,6 @@ class BankRanges:
     def messages_of(self, places: Numbers, ids: Numbers) -> tuple[Numbers, Numbers]:
         """Returns int64[m] each: the ids of the messages of these ranges, by thread and id, and their threads. `ids`:
         ids of all messages on their pages, ascending."""
-        places = np.sort(places)
         start = np.searchsorted(ids, self.first[places])
         lengths = np.searchsorted(ids, self.last[places], side="right") - start
         before = np.cumsum(lengths) - lengths
@@ -139,8 +140,7 @@ def known(connection: Connection, bank_id: int) -> BankRanges | None:
 
 
 def _current(connection: Connection, bank_id: int) -> BankRanges:
-    row = connection.execute(_version(), {"bank": bank_id}).first()
-    version = (0, 0) if row is None else (int(row[0]), int(row[1]))
+    version = bank_versions.of_bank(connection, bank_id).ranges
     cache = cache_of(connection)
     held = cache.ranges.get(bank_id)
     if held is not None and held.version == version:
@@ -170,11 +170,6 @@ def _read(connection: Connection, bank_id: int, after_page: int) -> Numbers:
             return np.concatenate(found)
         last = part[np.lexsort((part[:, 2], part[:, 0]))[-1]]
         after = {"message": int(last[0]), "page": int(last[2])}
-
-
-@cache
-def _version() -> Select[Any]:
-    return select(_b.ranges_added, _b.ranges_changed).where(_b.id == bindparam("bank", type_=BigInteger))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Cache per process and database: manifests, ranges and the key of digests."""
+"""Cache per process and database: manifests, ranges, ids of embedders and the key of digests."""
 
 from collections.abc import Mapping
 from threading import Lock
@@ -73,6 +73,8 @@ class DatabaseCache:
 
     def __init__(self) -> None:
         self._secret: bytes | None = None
+        #: name and dimensions of an embedder → its id, which never changes
+        self.embedders: dict[tuple[str, int], int] = {}
         self.ranges = RangesCache()
         self.manifests = StampedCache[PageManifest](MANIFEST_CACHE_BYTES)
         self.messages = StampedCache[PageMessages](MESSAGES_CACHE_BYTES)

@@ -2,10 +2,9 @@
 
 import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, select
 
 from foxing.memory.storage import columns, schema, snapshot
 from foxing.memory.storage.dialects import dialect_of
@@ -52,23 +51,34 @@ def _find(
 def _read(
     connection: Connection, page_ids: Sequence[int], cache: StampedCache[Read], unpack: Callable[[bytes], Read]
 ) -> dict[int, Read]:
-    rows = dialect_of(connection).fetch_numbers(connection, _stamps(), {"ids": page_ids})
-    stamps = {page_id: stamp for page_id, stamp in rows}
+    stamps = _stamps_of(connection, page_ids)
     found = cache.get(stamps)
     missing = sorted(stamps.keys() - found.keys())
     if missing:
-        packed = connection.execute(select(_c.page_id, _c.manifest).where(columns.among(_c.page_id, missing))).all()
+        packed = connection.execute(_packed, {"ids": missing}).all()
         read = {page_id: unpack(manifest) for page_id, manifest in packed}
         cache.put(stamps, read)
         found |= read
     return {page_id: found[page_id] for page_id in stamps}
 
 
-@cache
-def _stamps() -> Select[Any]:
-    """Returns a query for the stamps of the pages `ids`."""
-    wanted = columns.is_among(_c.page_id, bindparam("ids", type_=columns.IdList))
-    return select(_c.page_id, _c.stamp).where(wanted)
+def _stamps_of(connection: Connection, page_ids: Sequence[int]) -> dict[int, int]:
+    """Returns page id → stamp of its manifest, for pages that exist."""
+    read = snapshot.of(connection)
+    known = {} if read is None else read.stamps
+    missing = [page_id for page_id in page_ids if page_id not in known]
+    new: dict[int, int] = {}
+    if missing:
+        rows = dialect_of(connection).fetch_numbers(connection, _stamps, {"ids": missing})
+        new = {page_id: stamp for page_id, stamp in rows}
+    result = new | {page_id: known[page_id] for page_id in page_ids if page_id in known}
+    if len(known) < _KNOWN:
+        known |= new
+    return result
+
+
+_packed = select(_c.page_id, _c.manifest).where(columns.is_given(_c.page_id))
+_stamps = select(_c.page_id, _c.stamp).where(columns.is_given(_c.page_id))
 
 
 def insert(connection: Connection, page_id: int, manifest: PageManifest) -> None:

@@ -7,15 +7,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from foxing.memory.storage import columns, schema
+from foxing.memory.ascending import distinct, is_first, is_in, places_in
+from foxing.memory.storage import columns, schema, snapshot
 from foxing.memory.storage.manifest import PageMessages
 
 from . import bank_ranges, manifests
 from .bank_ranges import Numbers
 
 _c = schema.messages.c
+
+
+_several_passages = select(_c.id, _c.passages).where(columns.is_given(_c.id), _c.passages > 1)
 
 
 class Neighbours(NamedTuple):
@@ -45,12 +49,12 @@ class Neighbourhood:
         }
 
 
-def around(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> Neighbourhood:
+def around(connection: Connection, bank_id: int, ids: Sequence[int] | Numbers, reach: int) -> Neighbourhood:
     """Returns up to `reach` messages before and after each of the messages in its thread, in order of storage. Only for
     read-only transactions, see `bank_ranges.of_bank`."""
-    if not ids:
+    if not len(ids):
         return Neighbourhood(np.zeros((0, 1 + 2 * reach), dtype=np.int64), {})
-    return _Search(connection, bank_id, reach).around(np.unique(np.array(list(ids), dtype=np.int64)))
+    return _Search(connection, bank_id, reach).around(distinct(np.asarray(ids, dtype=np.int64)))
 
 
 class _Search:
@@ -68,8 +72,8 @@ class _Search:
 
     def around(self, wanted: Numbers) -> Neighbourhood:
         rows = self.connection.execute(_open_neighbours(self.reach), {"ids": wanted.tolist()}).all()
-        still_open = np.array([row.id for row in rows], dtype=np.int64)
-        found = self._sealed(wanted[~np.isin(wanted, still_open)])
+        still_open = np.array(sorted(row.id for row in rows), dtype=np.int64)
+        found = self._sealed(wanted[~is_in(wanted, still_open)])
         spans = _open_spans(self.connection, set(found.threads.tolist()))
         merged = [self._of_open(row.id, row.thread_id, [i for i in row[2:] if i is not None]) for row in rows]
         for place in np.flatnonzero(_beside_spans(found, spans)).tolist():
@@ -98,11 +102,12 @@ class _Search:
         """Returns the rows of sealed messages, with sealed neighbours only."""
         places = self.ranges.find(wanted)
         wanted, places = wanted[places >= 0], places[places >= 0]
-        used = np.unique(places)
+        used = distinct(places)
         self._read(used)
-        more = self.ranges.adjacent(np.unique(places[self._at_edge(wanted, places)]), self.reach)
+        more = self.ranges.adjacent(distinct(places[self._at_edge(wanted, places)]), self.reach)
         self._read(more)
-        return _windows(*self.ranges.messages_of(np.union1d(used, more), self.ids), wanted, self.reach)
+        every = distinct(np.concatenate([used, more]))
+        return _windows(*self.ranges.messages_of(every, self.ids), wanted, self.reach)
 
     def _at_edge(self, wanted: Numbers, places: Numbers) -> npt.NDArray[np.bool_]:
         """Returns bool[n]: True for messages so close to an end of their range that they have neighbours in other
@@ -120,15 +125,14 @@ class _Search:
             self.pages |= read
             ids = np.concatenate([self.ids, *(page.ids for page in read.values())])
             ids.sort(kind="stable")  # fast for partly sorted input
-            self.ids = ids[np.append(True, ids[1:] != ids[:-1])[: len(ids)]]
+            self.ids = ids[is_first(ids)]
 
     def _several_passages(self, rows: Numbers) -> dict[int, int]:
         several: dict[int, int] = {}
         for page in self.pages.values():
             several |= page.several_passages
         if self.open:
-            query = select(_c.id, _c.passages).where(columns.among(_c.id, sorted(self.open)), _c.passages > 1)
-            several |= {i: passages for i, passages in self.connection.execute(query)}
+            several |= {i: n for i, n in self.connection.execute(_several_passages, {"ids": sorted(self.open)})}
         shown = set(rows.ravel().tolist()) if several else set()
         return {i: passages for i, passages in several.items() if i in shown}
 
@@ -145,10 +149,7 @@ def _windows(ids: Numbers, threads: Numbers, wanted: Numbers, reach: int) -> _Se
     if not len(ids):
         return _Sealed(np.zeros((0, 1 + 2 * reach), dtype=np.int64), ids)
     order = np.argsort(ids, kind="stable")
-    ascending = ids[order]
-    at = np.searchsorted(ascending, wanted)
-    at[at == len(ids)] = 0
-    known = ascending[at] == wanted
+    at, known = places_in(ids[order], wanted)
     wanted, at = wanted[known], order[at[known]]
     near = at[:, None] + np.concatenate([-np.arange(1, reach + 1), np.arange(1, reach + 1)])
     inside = (near >= 0) & (near < len(ids))
@@ -161,14 +162,15 @@ def _windows(ids: Numbers, threads: Numbers, wanted: Numbers, reach: int) -> _Se
 def _beside_spans(found: _Sealed, spans: Mapping[int, tuple[int, int]]) -> npt.NDArray[np.bool_]:
     """Returns bool[n]: True for messages with open neighbours. `spans`: thread id → lowest and highest id of its open
     messages."""
+    if not spans:
+        return np.zeros(len(found.rows), dtype=np.bool_)
     reach = found.rows.shape[1] // 2
     full = (found.rows > 0).all(axis=1)
-    low, high = (
-        np.array([spans.get(thread, (0, 0))[end] for thread in found.threads.tolist()], dtype=np.int64)
-        for end in (0, 1)
-    )
+    threads = sorted(spans)
+    places, of_thread = places_in(np.array(threads, dtype=np.int64), found.threads)
+    low, high = np.array([spans[thread] for thread in threads], dtype=np.int64)[places].T
     apart = full & ((found.rows[:, -1] < low) | (found.rows[:, reach] > high))
-    return (high > 0) & ~apart
+    return of_thread & ~apart
 
 
 def _row(near: Collection[int], message_id: int, reach: int) -> list[int]:
@@ -182,13 +184,22 @@ def _open_spans(connection: Connection, threads: Collection[int]) -> dict[int, t
     """Returns thread id → lowest and highest id of its open messages, for threads that have any."""
     if not threads:
         return {}
+    rows = connection.execute(_ends_of_threads(), {"ids": sorted(threads)}).all()
+    read = snapshot.of(connection)
+    if read is not None:
+        read.threads |= {row.id: row.name for row in rows}
+    return {row.id: (row.first, row.last) for row in rows if row.first is not None}
+
+
+@cache
+def _ends_of_threads() -> Select[Any]:
+    """Returns a query for the name, and the lowest and the highest id of an open message, of the threads `ids`."""
     t = schema.threads.c
     ends = [
-        select(extreme(_c.id)).where(_c.thread_id == t.id).correlate(schema.threads).scalar_subquery()
-        for extreme in (func.min, func.max)
+        select(extreme(_c.id)).where(_c.thread_id == t.id).correlate(schema.threads).scalar_subquery().label(name)
+        for name, extreme in (("first", func.min), ("last", func.max))
     ]
-    rows = connection.execute(select(t.id, *ends).where(columns.among(t.id, sorted(threads))))
-    return {thread_id: (low, high) for thread_id, low, high in rows if low is not None}
+    return select(t.id, t.name, *ends).where(columns.is_given(t.id))
 
 
 def _open_beside(connection: Connection, thread_id: int, message_id: int, reach: int) -> list[int]:
@@ -212,4 +223,4 @@ def _open_neighbours(reach: int) -> Select[Any]:
 
     distances = range(1, reach + 1)
     around = [distant(n, later=later) for later in (False, True) for n in distances]
-    return select(_c.id, _c.thread_id, *around).where(columns.is_among(_c.id, bindparam("ids", type_=columns.IdList)))
+    return select(_c.id, _c.thread_id, *around).where(columns.is_given(_c.id))

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import BigInteger, Column, Connection, ScalarSelect, Select, bindparam, func, select
+from sqlalchemy import BigInteger, Column, Connection, Select, bindparam, func, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import Dialect, dialect_of
@@ -179,12 +179,6 @@ def _that_begin() -> Select[Any]:
     """Returns a query for the ranges of the `bank` that begin with the messages `firsts`."""
     wanted = columns.is_among(_c.first_message, bindparam("firsts", type_=columns.IdList))
     return select(*_columns).where(_c.bank_id == bindparam("bank", type_=BigInteger), wanted)
-
-
-def last_message(bank_id: int) -> ScalarSelect[Any]:
-    """Returns a subquery for the highest id of a sealed message of a bank, null if there is none."""
-    query = select(_c.last_message).where(_c.bank_id == bank_id).order_by(_c.first_message.desc()).limit(1)
-    return query.scalar_subquery()
 
 
 def thread_size(connection: Connection, thread_id: int) -> int:
