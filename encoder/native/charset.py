@@ -17,8 +17,6 @@ from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from foxing.encoder.contract import UNREADABLE
 from foxing.renderer import BLANK, WIDE_TAIL, Confusables, Repertoire, load_atlas, script_of
@@ -38,17 +36,13 @@ class Shapes(NamedTuple):
     """Lookup tables between narrow characters and glyphs, int64 each."""
 
     #: [common]: glyph number of each common character.
-    of_common: Tensor
+    of_common: npt.NDArray[np.int64]
     #: [rare]: glyph number of each rare character.
-    of_rare: Tensor
+    of_rare: npt.NDArray[np.int64]
     #: [glyphs]: class of a character with the glyph; `rare_class` if none of them is common.
-    symbol: Tensor
+    symbol: npt.NDArray[np.int64]
     #: [glyphs]: index of that character in `rare`; 0 if it is common.
-    rare: Tensor
-
-    def to(self, device: torch.device) -> "Shapes":
-        """Returns the tables on `device`."""
-        return Shapes(*(table.to(device) for table in self))
+    rare: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -197,7 +191,7 @@ class Charset:
         _, first, shape = np.unique(glyph, return_index=True, return_inverse=True)
         of_common, of_rare = np.split(shape, [len(self.common)])
         symbol, rare = np.minimum(first, self.rare_class), np.maximum(first - len(self.common), 0)
-        return Shapes(*(torch.from_numpy(table.astype(np.int64)) for table in (of_common, of_rare, symbol, rare)))
+        return Shapes(*(table.astype(np.int64) for table in (of_common, of_rare, symbol, rare)))
 
     def to_dict(self) -> dict[str, str]:
         """Returns the fields as stored in weights and in `charset.json`, where `frequent_wide` is named "often"."""

@@ -1,9 +1,11 @@
 """Native codec: implementation of the codec contract."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,33 +18,48 @@ from foxing.encoder.tokens import STREAM, VisionTokens
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, WIDE_TAIL, Cells, Repertoire
 
 from .confidence_scaling import CONFIDENCE_COST_FACTORS, ConfidenceScaling
-from .decoder import NAME, TokenDecoder
-from .runner import NetworkRunner, to_pixels
-from .weights import WEIGHTS_PATH, load_weights, weights_digest
+from .decoder import NAME, PageStreams, TokenDecoder
+from .weights import WEIGHTS_PATH, ReadingWeights, load_for_reading, load_network, weights_digest
+
+if TYPE_CHECKING:
+    from .runner import NetworkRunner
 
 BATCH_PAGES = 8
 
 
 class NativeCodec:
-    """See `foxing.encoder.Codec`. Encodes in batches of `BATCH_PAGES`. Thread-safe."""
+    """See `foxing.encoder.Codec`. Encodes in batches of `BATCH_PAGES`; decoding needs neither the network nor torch,
+    which are loaded when a page is first encoded. Thread-safe."""
 
     name = NAME
     layout = DENSE_PAGE
 
-    def __init__(self, runner: NetworkRunner, weights: str, calibration: ConfidenceScaling | None = None) -> None:
-        """`weights`: digest of the weights file."""
-        self.runner = runner
-        self.weights = weights
-        self.calibration = calibration or ConfidenceScaling()
-        self.repertoire: Repertoire | None = runner.charset.repertoire
+    def __init__(
+        self, weights: ReadingWeights, digest: str, load_runner: "Callable[[PageStreams], NetworkRunner]"
+    ) -> None:
+        """`digest`: of the weights file; `load_runner`: loads the network."""
+        self.dims, self.charset, prior, info = weights
+        self.weights = digest
+        self.calibration = ConfidenceScaling.from_info(info)
+        self.repertoire: Repertoire | None = self.charset.repertoire
         self.context_rows: int | None = None
-        dims = runner.model.dims
-        self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: self._tier_spec(tier) for tier in dims.tiers})
-        self._streams = runner.streams
-        self._decoder = TokenDecoder(runner.streams, weights, self.calibration, dims)
+        self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: self._tier_spec(tier) for tier in self.dims.tiers})
+        self.streams = PageStreams(prior, self.charset)
+        self._decoder = TokenDecoder(self.streams, digest, self.calibration, self.dims)
+        self._load_runner = load_runner
+        self._runner: NetworkRunner | None = None
+        self._loading = Lock()
+
+    @property
+    def runner(self) -> "NetworkRunner":
+        """The network, loaded on first use. Raises `CodecError`."""
+        with self._loading:
+            if self._runner is None:
+                self._runner = self._load_runner(self.streams)
+            return self._runner
 
     def _tier_spec(self, tier: str) -> TierSpec:
-        dims = self.runner.model.dims
+        dims = self.dims
         tokens, fact_tokens = dims.capacity(tier)
         return TierSpec(
             name=tier,
@@ -56,11 +73,19 @@ class NativeCodec:
 
     @classmethod
     def load(cls, path: Path = WEIGHTS_PATH, device: str = "auto") -> "NativeCodec":
-        """Loads the weights in `path` to `device`. Raises `CodecError`."""
-        chosen = pick_device(device)
-        model, charset, prior, info = load_weights(path)
-        model.eval().requires_grad_(False).to(chosen)
-        return cls(NetworkRunner(model, charset, prior), weights_digest(path), ConfidenceScaling.from_info(info))
+        """Loads the weights in `path`; the network follows on first use, to `device`. Raises `CodecError`."""
+        if device not in ("auto", "cpu"):
+            pick_device(device)  # raises `CodecError` now
+        weights = load_for_reading(path)
+
+        def load_runner(streams: PageStreams) -> "NetworkRunner":
+            from .runner import NetworkRunner
+
+            model = load_network(path, weights.dims, weights.charset)
+            model.eval().requires_grad_(False).to(pick_device(device))
+            return NetworkRunner(model, weights.charset, streams)
+
+        return cls(weights, weights_digest(path), load_runner)
 
     def runs_on(self) -> dict[str, str]:
         """See `foxing.encoder.DescribableCodec`."""
@@ -71,6 +96,8 @@ class NativeCodec:
         self._check_tier(tier)
         self._check_sizes(images, tier)
         spec = self.tiers[tier]
+        from .runner import to_pixels
+
         result: dict[int, VisionTokens] = {}
         for numbers in batch_equal([image.height for image in images]):
             pixels = to_pixels([images[i].convert("L") for i in numbers])
@@ -100,7 +127,7 @@ class NativeCodec:
         left cell."""
         self._check_tier(tier)
         narrow, wide = CONFIDENCE_COST_FACTORS.get(tier, (1.0, 1.0))
-        costs = self._streams.cost(cells) * np.float32(narrow)
+        costs = self.streams.cost(cells) * np.float32(narrow)
         costs[:, :-1][cells[:, 1:] == WIDE_TAIL] *= np.float32(wide / narrow)
         return costs
 

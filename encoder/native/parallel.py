@@ -13,7 +13,6 @@ from functools import cache
 from threading import Condition
 from typing import Any, TypeVar
 
-import torch
 from threadpoolctl import ThreadpoolController
 
 WORKERS = min(8, os.cpu_count() or 1)
@@ -74,11 +73,14 @@ def _in_progress() -> _InProgress:
 
 @cache
 def _workers(purpose: str) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(WORKERS, f"foxing-{purpose}", initializer=_use_one_thread)
+    initializer = _use_one_thread if purpose == "encode" else None  # decoding has no matrix products
+    return ThreadPoolExecutor(WORKERS, f"foxing-{purpose}", initializer=initializer)
 
 
 def _use_one_thread() -> None:
     """Disables splitting of products in this thread. The OpenMP limit is per thread, so others are unaffected."""
+    import torch
+
     torch.get_num_threads()  # torch sets up the thread on first use, which would later override the limit
     _openmp().limit(limits=1)
 

@@ -17,7 +17,6 @@ from .charset import Charset
 from .confidence_scaling import ConfidenceScaling
 from .decoder import PageStreams
 from .entropy.alphabet import COLUMNS, SymbolGrid, Symbols
-from .entropy.tables import PriorTables
 from .model import NativeModel
 from .network.classify import classify_cells
 from .network.patches import extract_patches
@@ -83,10 +82,11 @@ class NetworkRunner:
     """Inference with a `NativeModel` on pages of equal size. On a CPU, each page runs in its own thread.
     Thread-safe."""
 
-    def __init__(self, model: NativeModel, charset: Charset, prior: PriorTables) -> None:
+    def __init__(self, model: NativeModel, charset: Charset, streams: PageStreams) -> None:
+        """`streams`: writes the pages of this charset."""
         self.model = model
         self.charset = charset
-        self.streams = PageStreams(prior, charset)
+        self.streams = streams
         self._confusables = charset.confusables
         self._encoder = model.encoder
         if fast_dtype(self.device) != next(model.encoder.parameters()).dtype:

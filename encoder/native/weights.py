@@ -2,21 +2,24 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from foxing.encoder.errors import CodecError
 
 from .charset import Charset
 from .confidence_scaling import ConfidenceScalingInfo
 from .entropy.tables import PriorTables
-from .model import NativeModel
 from .network.dims import NativeDims
+
+if TYPE_CHECKING:
+    import torch
+
+    from .model import NativeModel
 
 WEIGHTS_PATH = Path(__file__).parent / "data" / "native.safetensors"
 FORMAT = "foxing-native-3"
@@ -39,14 +42,27 @@ class LoadedWeights(NamedTuple):
     """Contents of a weights file."""
 
     #: Network in float32.
-    model: NativeModel
+    model: "NativeModel"
     charset: Charset
     prior: PriorTables
     info: WeightsInfo
 
 
-def save_weights(weights: LoadedWeights, path: Path, dtype: torch.dtype = torch.float32) -> None:
-    """Writes the weights to `path` atomically, with the network in `dtype`."""
+class ReadingWeights(NamedTuple):
+    """What a weights file has for reading pages, which takes no network and no torch."""
+
+    dims: NativeDims
+    charset: Charset
+    prior: PriorTables
+    info: WeightsInfo
+
+
+def save_weights(weights: LoadedWeights, path: Path, dtype: "torch.dtype | None" = None) -> None:
+    """Writes the weights to `path` atomically, with the network in `dtype`, by default float32."""
+    import torch
+    from safetensors.torch import save_file
+
+    dtype = dtype or torch.float32
     model, charset, prior, info = weights
     tensors = {
         name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().contiguous()
@@ -64,39 +80,53 @@ def save_weights(weights: LoadedWeights, path: Path, dtype: torch.dtype = torch.
     partial.replace(path)
 
 
-def load_weights(path: Path = WEIGHTS_PATH) -> LoadedWeights:
-    """Loads a weights file strictly: it must contain every tensor and no other.
-
-    Raises `CodecError` if the file is missing, damaged or of another format.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
+def load_for_reading(path: Path = WEIGHTS_PATH) -> ReadingWeights:
+    """Loads what reading pages takes of a weights file. Raises `CodecError` if the file is missing, damaged or of
+    another format."""
+    with _readable(path):
+        with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = [name for name in file.keys() if name.startswith(PRIOR)]  # noqa: SIM118
+            arrays = {name.removeprefix(PRIOR): file.get_tensor(name) for name in names}
+        if metadata.get("format") != FORMAT:
+            raise CodecError(
+                f"{path.name} holds weights of format {metadata.get('format')!r}; this version reads {FORMAT!r}"
+            )
+        dims = NativeDims.from_dict(json.loads(metadata["dims"]))
+        charset = Charset.from_dict(json.loads(metadata["charset"]))
+        return ReadingWeights(dims, charset, PriorTables.from_arrays(arrays), json.loads(metadata["info"]))
+
+
+def load_network(path: Path, dims: NativeDims, charset: Charset) -> "NativeModel":
+    """Loads the network of a weights file strictly: it must contain every tensor and no other. Raises `CodecError`."""
+    from .model import NativeModel
+
+    with _readable(path):
+        with safe_open(path, framework="pt") as file:
+            names = [name for name in file.keys() if not name.startswith(PRIOR)]  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in names}
+        model = NativeModel(dims, charset)
+        model.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
+        return model
+
+
+def load_weights(path: Path = WEIGHTS_PATH) -> LoadedWeights:
+    """Loads a complete weights file. Raises `CodecError`."""
+    dims, charset, prior, info = load_for_reading(path)
+    return LoadedWeights(load_network(path, dims, charset), charset, prior, info)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raises `CodecError` for what goes wrong while a weights file is read."""
+    try:
+        yield
     except (OSError, SafetensorError) as error:
         raise CodecError(
             f"the weights {path.name} cannot be read ({error}); reinstall foxing or train new ones"
         ) from error
-    if metadata.get("format") != FORMAT:
-        raise CodecError(
-            f"{path.name} holds weights of format {metadata.get('format')!r}; this version reads {FORMAT!r}"
-        )
-    network = {name: _to_float32(tensor) for name, tensor in tensors.items() if not name.startswith(PRIOR)}
-    arrays = {name.removeprefix(PRIOR): t.numpy() for name, t in tensors.items() if name.startswith(PRIOR)}
-    try:
-        dims = NativeDims.from_dict(json.loads(metadata["dims"]))
-        charset = Charset.from_dict(json.loads(metadata["charset"]))
-        info: WeightsInfo = json.loads(metadata["info"])
-        model = NativeModel(dims, charset)
-        model.load_state_dict(network, strict=True)
-        prior = PriorTables.from_arrays(arrays)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise CodecError(f"{path.name} does not fit the network it describes: {error}") from error
-    return LoadedWeights(model, charset, prior, info)
-
-
-def _to_float32(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def weights_digest(path: Path = WEIGHTS_PATH) -> str:

@@ -29,6 +29,7 @@ from foxing.encoder.bench.documents import entries, full_pages, read_messages
 from foxing.encoder.errors import CodecError
 from foxing.encoder.native.codec import batch_equal
 from foxing.encoder.native.confidence_scaling import ConfidenceScaling
+from foxing.encoder.native.decoder import PageStreams
 from foxing.encoder.native.entropy.alphabet import SymbolGrid
 from foxing.encoder.native.entropy.confidence import CERTAIN_FROM, LEVEL_BOUNDS, LEVEL_CONFIDENCE, quantize
 from foxing.encoder.native.entropy.tables import PriorTables
@@ -141,7 +142,7 @@ def calibrate(data: Path, weights: Path, output: Path, prior: Path | None = None
     model = loaded.model
     model.dims = replace(model.dims, tiers=NativeDims().tiers)
     model.half().float().eval().requires_grad_(False)
-    runner = NetworkRunner(model, loaded.charset, loaded.prior)
+    runner = NetworkRunner(model, loaded.charset, PageStreams(loaded.prior, loaded.charset))
     result = ConfidenceScaling({}, {}, {})
     for tier, pages in _development_pages(data, PageFader(loaded.prior, loaded.charset), model.dims).items():
         measured = _calibrate_tier(runner, pages, tier)

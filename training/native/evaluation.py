@@ -8,6 +8,7 @@ import numpy as np
 from foxing.encoder.bench import development
 from foxing.encoder.bench.documents import dense_pages, read_messages
 from foxing.encoder.native.charset import Charset
+from foxing.encoder.native.decoder import PageStreams
 from foxing.encoder.native.runner import NetworkRunner, to_pixels
 from foxing.encoder.native.weights import LoadedWeights
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Typesetter, render
@@ -50,7 +51,7 @@ def cell_accuracy(runner: NetworkRunner, pages: Sequence[Cells], tier: str) -> f
 def evaluate(weights: LoadedWeights, held_out: Mapping[str, Sequence[Cells]]) -> dict[str, float]:
     """Returns the accuracy by "tier/text"."""
     weights.model.eval()
-    runner = NetworkRunner(weights.model, weights.charset, weights.prior)
+    runner = NetworkRunner(weights.model, weights.charset, PageStreams(weights.prior, weights.charset))
     report = {
         f"{tier}/{name}": round(cell_accuracy(runner, pages, tier), 5)
         for tier in weights.model.dims.tiers

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.native.charset import HANGUL_FIRST, HANGUL_LAST, N_TAIL, N_VOWEL, Charset
@@ -50,10 +49,10 @@ class Alphabet:
         self._common = np.array(narrow, dtype=np.uint32)
         self._rare_points = np.array([ord(c) for c in charset.rare] or [UNREADABLE], dtype=np.uint32)
         full_width = np.array([ord(c) for c in charset.wide + charset.rare_wide], dtype=np.int64)
-        halves = wide_halves(torch.arange(len(full_width))).numpy()
-        syllable = torch.arange(HANGUL_LAST + 1 - HANGUL_FIRST)
+        halves = np.stack(wide_halves(np.arange(len(full_width))), axis=1)
+        syllable = np.arange(HANGUL_LAST + 1 - HANGUL_FIRST)
         lead, vowel, tail = syllable // (N_VOWEL * N_TAIL), syllable // N_TAIL % N_VOWEL, syllable % N_TAIL
-        hangul_halves = syllable_halves(lead, vowel, tail).numpy()
+        hangul_halves = np.stack(syllable_halves(lead, vowel, tail), axis=1)
         self._halves = np.zeros((0x110000, 2), dtype=np.int16)
         self._halves[full_width] = halves
         self._halves[HANGUL_FIRST : HANGUL_LAST + 1] = hangul_halves

@@ -83,18 +83,19 @@ def _name_shapes(cells: CellSymbols, features: Features, charset: Charset, tempe
     narrow = cells.symbols <= charset.rare_class
     uncertain = narrow & ((cells.confidence < CERTAIN) | (cells.symbols == charset.rare_class))
     place = torch.cumsum(looked_up.flatten(), 0).sub_(1).view(looked_up.shape)  # among the cells looked up
-    shapes = charset.shapes.to(cells.symbols.device)
+    device = cells.symbols.device
+    of_common, of_rare, symbol, rare = (torch.from_numpy(table).to(device) for table in charset.shapes)
     for at in torch.split(uncertain.flatten().nonzero().squeeze(-1), CHUNK_CELLS):
         shares = (features.logits.flatten(0, 2)[at].float() / temperature).softmax(-1)
-        by_shape = torch.zeros(len(at), len(shapes.symbol), device=at.device)
-        by_shape.index_add_(1, shapes.of_common, shares[:, : charset.rare_class])
+        by_shape = torch.zeros(len(at), len(symbol), device=at.device)
+        by_shape.index_add_(1, of_common, shares[:, : charset.rare_class])
         listed = looked_up.flatten()[at].nonzero().squeeze(-1)
         of_list = (features.rare.logits[place.flatten()[at[listed]]].float() / temperature).softmax(-1)
         of_list *= shares[listed, charset.rare_class, None]
-        by_shape[listed] = by_shape[listed].index_add_(1, shapes.of_rare, of_list)
+        by_shape[listed] = by_shape[listed].index_add_(1, of_rare, of_list)
         confidence, best = by_shape.max(-1)
-        cells.symbols.view(-1)[at] = shapes.symbol[best]
-        cells.rare.view(-1)[at] = shapes.rare[best]
+        cells.symbols.view(-1)[at] = symbol[best]
+        cells.rare.view(-1)[at] = rare[best]
         cells.confidence.view(-1)[at] = confidence
 
 
@@ -122,9 +123,10 @@ def _name_hangul(cells: CellSymbols, pair_share: Tensor, lookup: Lookup, tempera
     _set_pairs(cells, lookup.at, syllable_halves(*jamo), pair_share[lookup.at] * share)
 
 
-def _set_pairs(cells: CellSymbols, at: Tensor, halves: Tensor, confidence: Tensor) -> None:
-    """Sets the M pairs `at`, bool [B, L], to `halves`, [M, 2], and `confidence`, [M], in place."""
-    cells.symbols[at] = halves + torch.tensor([LEFT, 0], device=halves.device)
+def _set_pairs(cells: CellSymbols, at: Tensor, halves: tuple[Tensor, Tensor], confidence: Tensor) -> None:
+    """Sets the M pairs `at`, bool [B, L], to `halves`, [M] each, and `confidence`, [M], in place."""
+    left, right = halves
+    cells.symbols[at] = torch.stack([LEFT + left, right], dim=-1)
     cells.confidence[at] = confidence.unsqueeze(-1)
 
 

@@ -1,10 +1,10 @@
 """Codes of full-width characters, and conversion of pages to symbols and back."""
 
 import random
+from itertools import product
 
 import numpy as np
 import pytest
-import torch
 
 from foxing.encoder import UNREADABLE, CodecError
 from foxing.encoder.native.charset import N_LEAD, N_TAIL, N_VOWEL, Charset, load_charset
@@ -18,11 +18,12 @@ FULL_WIDTH = len(CHARSET.wide) + len(CHARSET.rare_wide)
 
 
 def test_every_full_width_character_has_its_own_halves() -> None:
-    grid = torch.cartesian_prod(torch.arange(N_LEAD), torch.arange(N_VOWEL), torch.arange(N_TAIL))
-    codes = torch.cat([wide_halves(torch.arange(FULL_WIDTH)), syllable_halves(*grid.unbind(1))])
-    assert len(codes) == len(torch.unique(codes, dim=0)) == FULL_WIDTH + N_LEAD * N_VOWEL * N_TAIL
+    jamo = np.array(list(product(range(N_LEAD), range(N_VOWEL), range(N_TAIL))))
+    pairs = [wide_halves(np.arange(FULL_WIDTH)), syllable_halves(*jamo.T)]
+    codes = np.concatenate([np.stack(pair, axis=1) for pair in pairs])
+    assert len(codes) == len(np.unique(codes, axis=0)) == FULL_WIDTH + N_LEAD * N_VOWEL * N_TAIL
     assert codes.min() >= 0
-    assert (codes.amax(0) < torch.tensor([N_LEFT, N_RIGHT])).all()
+    assert (codes.max(axis=0) < [N_LEFT, N_RIGHT]).all()
 
 
 def test_a_charset_with_more_characters_than_codes_is_rejected() -> None:
