@@ -26,9 +26,12 @@ from .tracing import RequestTracing, Tracing
 from .worker import Worker
 
 
-def create_app(settings: Settings, memory: Memory | None = None, tracing: Tracing | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, memory: Memory | None = None, tracing: Tracing | None = None, *, token: str | None = None
+) -> FastAPI:
     """Returns the HTTP service over `memory`, which the caller closes. Without `memory`, the application opens the
-    memory of the settings on startup and closes it on shutdown. `tracing`: default: that of the settings.
+    memory of the settings on startup and closes it on shutdown. `tracing`: default: that of the settings. `token`: see
+    `running_service.announced`.
 
     Raises `InvalidSettings` if `host` is not a loopback address and no API key is set, or if the packages for tracing
     are not installed.
@@ -54,7 +57,9 @@ def create_app(settings: Settings, memory: Memory | None = None, tracing: Tracin
     mounted: list[MountedApp] = mount_apps(app)
     add_exception_handlers(app)
     # The middleware added last is the outermost.
-    app.add_middleware(RequestGuard, authenticator=Authenticator(settings), max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        RequestGuard, authenticator=Authenticator(settings, token), max_body_bytes=settings.max_body_bytes
+    )
     app.add_middleware(RequestLogging, metrics=metrics)
     app.add_middleware(RequestTracing, tracing=traces)
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]

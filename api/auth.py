@@ -6,6 +6,7 @@ import re
 from starlette.datastructures import Headers
 
 from .problems import CROSS_SITE, UNAUTHORIZED, WRONG_HOST, RequestError
+from .running_service import TOKEN_HEADER
 from .settings import LOOPBACK_NAMES, Settings
 
 #: Paths that need no key: health checks for orchestrators, and the API reference.
@@ -19,9 +20,21 @@ _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::
 class Authenticator:
     """Checks the API key of requests or, if no key is set, their `Host` and `Origin` headers."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, token: str | None = None) -> None:
+        """`token`: that of the service in the file beside its database, see `running_service`."""
+        self._token = None if token is None else token.encode()
         self._key = None if settings.key is None else settings.key.encode()
         self._hosts = LOOPBACK_NAMES | {settings.host.lower()}
+
+    def is_local(self, headers: Headers) -> bool:
+        """Returns True for a request with the token of the service, which needs no key. Raises `RequestError`, 421, for
+        that of another service."""
+        given = headers.get(TOKEN_HEADER)
+        if given is None:
+            return False
+        if self._token is None or not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._token):
+            raise RequestError(WRONG_HOST, f"the header {TOKEN_HEADER} names another service; leave it out")
+        return True
 
     def check(self, path: str, headers: Headers) -> None:
         """Raises `RequestError`: 401 if the API key is missing or wrong; if no key is set, 421 for a host name that is

@@ -31,6 +31,7 @@ from .problems import (
     make_problem,
     problem_of,
 )
+from .running_service import TOKEN_HEADER
 
 REQUEST_ID_HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -102,6 +103,17 @@ class RequestLogging:
         )
 
 
+def _with_header(send: Send, name: str, value: str) -> Send:
+    """Returns `send` with a header in the response."""
+
+    async def with_header(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)[name] = value
+        await send(message)
+
+    return with_header
+
+
 def route_of(scope: Scope) -> str:
     """Returns the path template of the matched route, such as "/v1/banks/{bank}", or "unmatched"."""
     return str(getattr(scope.get("route"), "path_format", "unmatched"))
@@ -131,7 +143,10 @@ class RequestGuard:
         mounted = scope["path"].startswith(PREFIX)
         try:
             _check_room(scope)
-            self.authenticator.check(scope["path"], headers)
+            if self.authenticator.is_local(headers):
+                send = _with_header(send, TOKEN_HEADER, headers[TOKEN_HEADER])
+            else:
+                self.authenticator.check(scope["path"], headers)
             # Mounted apps may stream and accept any media type.
             body = None if mounted else await self._read_body(headers, receive)
         except RequestError as error:

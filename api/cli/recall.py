@@ -10,7 +10,7 @@ from rich.console import Console
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.metadata import Scalar
-from foxing.memory.values.recall import RecallQuery, TextQueryFields, fields_only_for
+from foxing.memory.values.recall import RecallQuery, RecallResult, TextQueryFields, fields_only_for
 from foxing.memory.values.signatures import takes
 
 from .context import BankOption, JsonOption, state_of
@@ -59,8 +59,13 @@ def recall(
     zone = state.timezone(fields.get("timezone"))
     fields["timezone"] = zone.name
     fields["metadata"] = dict(_condition(text) for text in where or ())
-    with state.memory() as memory:
-        result = memory.recall(bank, query, **fields)
+    asked = RecallQuery.build(query, **fields)
+    answer = None if asked.now is not None else state.ask_service(bank, "recall", asked)
+    if answer is not None:
+        result = RecallResult.model_validate_json(answer)
+    else:
+        with state.memory() as memory:
+            result = memory.recall(bank, asked)
 
     def show(console: Console) -> None:
         if details:

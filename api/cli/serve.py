@@ -30,16 +30,21 @@ def serve(
     from foxing.api.app import create_app
     from foxing.api.logs import configure_logs
     from foxing.api.memory_factory import open_memory
+    from foxing.api.running_service import announced, sqlite_file
     from foxing.api.server import listen, run, url_of
 
     state = state_of(context)
     settings = state.settings(host=host, port=port).check_host()
-    with listen(settings.host, settings.port) as listener, open_memory(settings, embed_later=True) as memory:
+    with (
+        listen(settings.host, settings.port) as listener,
+        open_memory(settings, embed_later=True) as memory,
+        announced(sqlite_file(settings.database_url), *listener.getsockname()[:2]) as token,
+    ):
         configure_logs(settings)
         url = url_of(listener)
         state.answer({"url": url}, lambda console: console.print(f"Listening on {url} (API reference: {url}/docs)"))
         sys.stdout.flush()
         try:
-            run(create_app(settings, memory), listener)
+            run(create_app(settings, memory, token=token), listener)
         except KeyboardInterrupt:
             return

@@ -11,7 +11,7 @@ from foxing.api.cli.context import BankOption, JsonOption, NowOption, TimezoneOp
 from foxing.api.cli.fields import help_of, options_of
 from foxing.api.cli.output import printable
 from foxing.api.cli.streams import refuse_stream, write_images
-from foxing.memory.values.context import ContextRequest
+from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.signatures import takes
 
 from .render import ReaderOption
@@ -41,10 +41,15 @@ def context(
     zone = state.timezone(timezone)
     given = {"reader": reader, "query": query, "now": now, "timezone": zone.name}
     request = ContextRequest.from_fields({**given, **fields})
-    with state.memory() as memory:
-        result = plain = memory.context(bank, request.model_copy(update={"form": "blocks"}))
-        if as_json:
-            result = memory.context(bank, request)
+    blocks = request.model_copy(update={"form": "blocks"})
+    requests = [blocks, request] if as_json else [blocks]
+    answers = [None if now is not None else state.ask_service(bank, "context", each) for each in requests]
+    if None not in answers:
+        results = [ContextResult.model_validate_json(answer or b"") for answer in answers]
+    else:
+        with state.memory() as memory:
+            results = [memory.context(bank, each) for each in requests]
+    plain, result = results[0], results[-1]
 
     def show(console: Console) -> None:
         for block in plain.content:
