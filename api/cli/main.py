@@ -55,7 +55,7 @@ class FoxingGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command. Raises `typer.Exit` after an error was printed."""
-        from foxing.renderer import FoxingError
+        from foxing.renderer.errors import FoxingError
 
         try:
             return super().invoke(ctx)

@@ -71,7 +71,7 @@ class Timezone:
     @classmethod
     def named(cls, name: str) -> "Timezone":
         """Returns the timezone with this IANA name or offset. Raises `InvalidTime` if it is unknown."""
-        from foxing.memory.text.times import zone_of
+        from foxing.memory.text.zones import zone_of
 
         return cls(name, zone_of(name))
 

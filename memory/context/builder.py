@@ -18,7 +18,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
-from foxing.memory.text.times.window import zone_of
+from foxing.memory.text.zones import zone_of
 from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.messages import RecalledMessage

@@ -14,7 +14,8 @@ from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.text.terms import query_terms
-from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query, zone_of
+from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query
+from foxing.memory.text.zones import zone_of
 from foxing.memory.values.recall import RecallQuery
 
 from .cursors import Position, decode_cursor, encode_cursor, window_bounds

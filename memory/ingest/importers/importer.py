@@ -12,7 +12,7 @@ from typing import Any, Protocol, get_args
 from pydantic import Field
 
 from foxing.memory.errors import Conflict, InvalidInput
-from foxing.memory.text.times import zone_of
+from foxing.memory.text.zones import zone_of
 from foxing.memory.values.base import Value
 from foxing.memory.values.messages import ImportFormat, NewMessage, StoreResult
 from foxing.memory.values.policy import AgeingForecast

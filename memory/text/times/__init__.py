@@ -4,6 +4,6 @@ English, Korean, Chinese and Japanese have parsers here: dateparser, which is th
 points in time where periods are needed, and cannot parse “작년 3월”.
 """
 
-from .window import Window, parse_since, parse_until, split_query, zone_of
+from .window import Window, parse_since, parse_until, split_query
 
-__all__ = ["Window", "parse_since", "parse_until", "split_query", "zone_of"]
+__all__ = ["Window", "parse_since", "parse_until", "split_query"]

@@ -2,11 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from foxing.memory.errors import InvalidTime
+from foxing.memory.text.zones import zone_of
 
 from .calendar import Period
 from .evidence import Preposition, is_count, is_meant
@@ -18,7 +18,6 @@ _EXAMPLES = "for example '2026-03-04T09:30:00Z', '2026-03-04', '3 weeks ago', 'l
 _RFC_3339 = re.compile(
     r"(?P<local>\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)\s?(?P<offset>[Zz]|[+-]\d\d:?\d\d)?"
 )
-_OFFSET = re.compile(r"(?:UTC|GMT)?(?P<sign>[+-])(?P<hours>\d\d?):?(?P<minutes>\d\d)?")
 _FILLER = re.compile(r"(?:the|in|on|at|during|from|of|around|back)?", re.IGNORECASE)
 
 #: The preposition of a time in a query. Those in the group `bound` make it a bound.
@@ -50,23 +49,6 @@ class _WindowInQuery(NamedTuple):
     start: int
     stop: int
     window: Window
-
-
-def zone_of(timezone: str | None) -> tzinfo:
-    """Returns the timezone of an IANA name or an offset (`+09:00`); UTC for None. Raises `InvalidTime` if it is
-    unknown."""
-    if timezone is None:
-        return UTC
-    if match := _OFFSET.fullmatch(timezone):
-        offset = f"{match['sign']}{match['hours']:0>2}{match['minutes'] or '00'}"
-        try:
-            return datetime.strptime(offset, "%z").tzinfo or UTC
-        except ValueError as error:
-            raise InvalidTime(f"the offset '{timezone}' is invalid; give one such as '+09:00'") from error
-    try:
-        return ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidTime(f"the timezone '{timezone}' is unknown; give an IANA name such as 'Asia/Seoul'") from error
 
 
 def parse_since(text: str | datetime, now: datetime, timezone: str | None) -> datetime:

@@ -1,0 +1,107 @@
+"""Commands that a running service answers: `recall` and `context` on a SQLite database that a service has open."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.command_line import Foxing, start
+
+from foxing.api.running_service import RunningService
+from foxing.memory import Memory
+
+LONG = [{"role": "user", "name": "Ana", "content": f"The boiler in flat {n} was serviced by Kovač."} for n in range(40)]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "a.db"
+    with Memory(str(path)) as memory:
+        memory.store("home", LONG)
+        memory.seal("home")
+    return path
+
+
+@contextmanager
+def serving(database: Path, port: int = 0, **environment: str) -> Iterator[tuple[str, int]]:
+    """A service on `database`; yields its URL, and kills it."""
+    process = start("--database", str(database), "serve", "--port", str(port), "--json", **environment)
+    try:
+        yield json.loads(process.stdout.readline())["url"], process.pid
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_running_service_answers_as_the_command_itself_would(database: Path, foxing: Foxing) -> None:
+    foxing.database = str(database)
+    arguments = ("recall", "Who serviced the boiler in flat 7?", "--bank", "home", "--limit", "5")
+    prompt = ("context", "boiler", "--bank", "home", "--reader", "text", "--budget", "200")
+    itself = foxing.json(*arguments), foxing.text(*arguments), foxing.json(*prompt), foxing.text(*prompt)
+    with serving(database, FOXING_API_KEY="secret"):  # the file beside the database replaces the key
+        service = RunningService.of(database)
+        assert service is not None
+        assert service.post("/v1/banks/home/recall", b"{}") is not None
+        answered = foxing.json(*arguments), foxing.text(*arguments), foxing.json(*prompt), foxing.text(*prompt)
+    assert answered == itself
+
+
+def test_the_command_loads_no_memory_where_a_service_answers(database: Path) -> None:
+    code = (
+        "import sys\nfrom foxing.api.cli.main import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(*(name for name in ('torch', 'sqlalchemy', 'numpy', 'fastapi') if name in sys.modules), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "--database", str(database), "recall", "boiler", "--bank", "home"]
+    with serving(database):
+        answered = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    itself = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert answered.stdout == itself.stdout
+    assert answered.stderr.split() == []
+    assert itself.stderr.split() == ["sqlalchemy", "numpy"]  # reading pages needs no torch
+
+
+def test_the_file_of_a_service_is_its_owners_and_ends_with_it(database: Path) -> None:
+    file = Path(f"{database}-service")
+    with serving(database):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert not file.exists()
+
+
+def test_a_killed_service_or_another_on_its_port_is_not_asked(database: Path, foxing: Foxing, tmp_path: Path) -> None:
+    foxing.database = str(database)
+    file = Path(f"{database}-service")
+    with serving(database) as (url, pid):
+        kept = file.read_text()
+        os.kill(pid, signal.SIGKILL)
+    file.write_text(kept)
+    found = foxing.json("recall", "boiler", "--bank", "home", "--limit", "1")
+    assert len(found["spans"]) == 1
+    other = tmp_path / "other.db"
+    with Memory(str(other)) as memory:
+        memory.store("home", [{"role": "user", "content": "A boiler of somebody else."}])
+    with serving(other, int(url.rpartition(":")[2])):
+        assert foxing.json("recall", "boiler", "--bank", "home", "--limit", "1") == found
+
+
+def test_an_error_is_that_of_the_command_itself(database: Path, foxing: Foxing) -> None:
+    foxing.database = str(database)
+    alone = foxing.failure("recall", "boiler", "--bank", "hone")
+    with serving(database):
+        assert foxing.failure("recall", "boiler", "--bank", "hone") == alone
+        assert "'now'" not in foxing.text("recall", "boiler", "--bank", "home", "--now", "2030-01-01")
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"host": "127.0.0.1", "port": "x", "token": 3}', "\xff"])
+def test_a_damaged_file_is_ignored(database: Path, foxing: Foxing, content: str) -> None:
+    foxing.database = str(database)
+    Path(f"{database}-service").write_bytes(content.encode("latin-1"))
+    assert foxing.json("recall", "boiler", "--bank", "home", "--limit", "1")["spans"]
