@@ -34,7 +34,7 @@ def _tokenizer() -> Any:
 def _loaded() -> Any:
     from tiktoken import Encoding
 
-    [folder] = _found("mistral_common").submodule_search_locations or ()
+    folder = next(iter(_found("mistral_common").submodule_search_locations or ()))
     # each token becomes bytes as soon as it is read: the complete document takes three times the memory
     vocabulary = json.loads((Path(folder) / "data" / VOCABULARY).read_bytes(), object_hook=_token_bytes)
     config = vocabulary["config"]

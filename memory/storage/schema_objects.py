@@ -6,7 +6,6 @@ Triggers, views and rules run as part of ordinary statements, so an untrusted fi
 from collections.abc import Iterable
 from functools import cache
 
-from alembic import command
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
@@ -50,6 +49,8 @@ def _known(revision: str) -> frozenset[SchemaObject]:
     """Returns the objects in the schema of `revision`, created in memory."""
     engine: Engine = create_engine("sqlite://", poolclass=StaticPool)
     try:
+        from alembic import command
+
         with engine.begin() as connection:
             config = alembic_config()
             config.attributes["connection"] = connection

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from alembic.config import Config
 
-from foxing.memory.storage import database, schema_objects
+from foxing.memory.storage import database
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LATER = "2999_01_01_0001"
@@ -18,13 +17,4 @@ def add_later_migration(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     (example,) = _EXAMPLE.findall((REPOSITORY / "docs" / "contributing" / "migrations.md").read_text(encoding="utf-8"))
     folder.mkdir(exist_ok=True)
     (folder / f"{LATER}_archived_threads.py").write_text(example, encoding="utf-8")
-    known = database.alembic_config
-
-    def config() -> Config:
-        config = known()
-        config.set_main_option("path_separator", "newline")
-        config.set_main_option("version_locations", f"{REPOSITORY / 'migrations' / 'versions'}\n{folder}")
-        return config
-
-    for module in (database, schema_objects):
-        monkeypatch.setattr(module, "alembic_config", config)
+    monkeypatch.setattr(database, "migration_folders", lambda: (REPOSITORY / "migrations" / "versions", folder))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, bindparam, func, select
 
 from foxing.memory.storage import schema, snapshot
 from foxing.memory.storage.snapshot import BankVersions
@@ -33,7 +33,7 @@ def of_bank(connection: Connection, bank_id: int) -> BankVersions:
     return BankVersions(0, (0, 0), 0) if row is None else note(connection, row)
 
 
-def note(connection: Connection, row: Row[Any]) -> BankVersions:
+def note(connection: Connection, row: Any) -> BankVersions:
     """Returns the versions in a row with `COLUMNS`, and remembers them until the transaction ends if it only reads."""
     newest = max(row.last_open or 0, row.last_sealed or 0)
     versions = BankVersions(row.embeddings_version, (row.ranges_added, row.ranges_changed), newest)

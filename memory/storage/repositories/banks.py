@@ -6,7 +6,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from foxing.memory.errors import Conflict, NotFound
 from foxing.memory.storage import columns, schema, snapshot
@@ -42,7 +42,7 @@ _named = select(_c.name, _c.created_at, _c.policy, _c.seal_version, *bank_versio
 _named = _named.where(_c.name == bindparam("name"))
 
 
-def _bank(row: Row[Any]) -> Bank:
+def _bank(row: Any) -> Bank:
     return Bank(row.id, row.name, row.created_at, row.policy, row.seal_version)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from foxing.memory.errors import NotFound, StorageError
 from foxing.memory.storage import columns, schema
@@ -260,7 +260,7 @@ def with_contents(connection: Connection, ids: Sequence[int]) -> tuple[dict[int,
     return {row.id: _page(row[: len(_names)]) for row in rows}, _contents_of(connection, rows)
 
 
-def _contents_of(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, PageContent]:
+def _contents_of(connection: Connection, rows: Sequence[Any]) -> dict[int, PageContent]:
     stored = blobs.get(connection, [(row.bank_id, item) for row in rows for item in (row.tokens, row.text)])
     pairs = zip(stored[::2], stored[1::2], strict=True)
     return {row.page_id: PageContent(tokens or b"", text) for row, (tokens, text) in zip(rows, pairs, strict=True)}

@@ -170,7 +170,7 @@ def _beside_spans(found: _Sealed, spans: Mapping[int, tuple[int, int]]) -> npt.N
     places, of_thread = places_in(np.array(threads, dtype=np.int64), found.threads)
     low, high = np.array([spans[thread] for thread in threads], dtype=np.int64)[places].T
     apart = full & ((found.rows[:, -1] < low) | (found.rows[:, reach] > high))
-    return of_thread & ~apart
+    return np.asarray(of_thread & ~apart, dtype=np.bool_)
 
 
 def _row(near: Collection[int], message_id: int, reach: int) -> list[int]:
