@@ -6,7 +6,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, bindparam, func, select
 
 from foxing.memory.errors import Conflict, NotFound
 from foxing.memory.storage import columns, schema, snapshot
@@ -78,16 +78,18 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
     """Returns the bank called `name`, created with `policy` if it does not exist, and locks it against other writers
     until the transaction ends, so that none of them stores the same message or thread. Raises `Conflict` if another
     owner has a bank of that name."""
-    query = select(schema.banks).where(_c.name == name).with_for_update(key_share=True)
-    row = connection.execute(query).first()
+    row = connection.execute(_named_and_locked, {"name": name}).first()
     if row is None:
         values = with_id(connection, schema.banks, {"name": name, "created_at": now, "policy": policy})
         insert = insert_into(connection, schema.banks).values(values)
         connection.execute(insert.on_conflict_do_nothing())  # another writer may have created it meanwhile
-        row = connection.execute(query).first()
+        row = connection.execute(_named_and_locked, {"name": name}).first()
     if row is None:
         raise Conflict(f"the name '{name}' is taken by another owner's bank; choose another")
     return _bank(row)
+
+
+_named_and_locked = select(schema.banks).where(_c.name == bindparam("name")).with_for_update(key_share=True)
 
 
 def lock(connection: Connection, bank_id: int) -> None:
@@ -182,12 +184,18 @@ def find_thread(connection: Connection, bank_id: int, name: str) -> int | None:
 
 
 def _threads(connection: Connection, bank_id: int, names: Sequence[str]) -> dict[str, int]:
-    c = schema.threads.c
     result: dict[str, int] = {}
     for part in batched(names):
-        query = select(c.name, c.id).where(c.bank_id == bank_id, c.name.in_(part))
-        result |= {row.name: row.id for row in connection.execute(query)}
+        rows = connection.execute(_threads_named, {"bank": bank_id, "names": part})
+        result |= {row.name: row.id for row in rows}
     return result
+
+
+_threads_named = select(schema.threads.c.name, schema.threads.c.id)
+_threads_named = _threads_named.where(
+    schema.threads.c.bank_id == bindparam("bank", type_=BigInteger),
+    schema.threads.c.name.in_(bindparam("names", expanding=True)),
+)
 
 
 def thread_names(connection: Connection, ids: Collection[int]) -> dict[int, str]:

@@ -81,7 +81,10 @@ _recent = select(_r.message_id, _r.entries).where(_r.bank_id == _bank).order_by(
 
 def count_recent(connection: Connection, bank_id: int) -> int:
     """Returns the number of unpacked messages."""
-    return int(connection.execute(select(func.count()).where(_r.bank_id == bank_id)).scalar_one())
+    return int(connection.execute(_count_recent, {"bank": bank_id}).scalar_one())
+
+
+_count_recent = select(func.count()).where(_r.bank_id == _bank)
 
 
 def delete_recent(connection: Connection, bank_id: int, message_ids: Collection[int]) -> set[int]:

@@ -82,5 +82,8 @@ def candidates(connection: Connection, bank_id: int, keys: Sequence[str]) -> lis
     """Returns the row ids of messages that may have these keys: all that do, and rarely others."""
     ids = {found for key in keys if (found := message_id_of(connection, key)) is not None}
     hashes = [hash_of(bank_id, key) for key in keys]
-    ids.update(connection.execute(select(_c.message_id).where(columns.among(_c.hash, hashes))).scalars())
+    ids.update(connection.execute(_hashed, {"ids": hashes}).scalars())
     return sorted(ids)
+
+
+_hashed = select(_c.message_id).where(columns.is_given(_c.hash))
