@@ -49,7 +49,7 @@ class LoadedWeights(NamedTuple):
 
 
 class ReadingWeights(NamedTuple):
-    """What a weights file has for reading pages, which takes no network and no torch."""
+    """The part of a weights file that reading pages takes: neither network nor torch."""
 
     dims: NativeDims
     charset: Charset
