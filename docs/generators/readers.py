@@ -40,7 +40,8 @@ FORMULAS = (
     (
         "`tiles`",
         "`fit_px`, `short_side_px`, `tile_px`, `base`, `per_tile`",
-        "base (may be 0) + per_tile · ⌈width/tile_px⌉ · ⌈height/tile_px⌉, the image scaled down to fit a square of fit_px, then its shorter side to short_side_px (equal: no such limit)",
+        "base (may be 0) + per_tile · ⌈width/tile_px⌉ · ⌈height/tile_px⌉, scaled down to fit `fit_px`, then "
+        "its shorter side to `short_side_px` (equal: no such limit)",
     ),
     ("`crops`", "`small_px`, `min_crop_px`, `max_crop_px`, `per_crop`", "per_crop · crops of ⌊shorter side/1.5⌋ px"),
     ("`flat`", "`per_image`", "the same for every image"),
