@@ -1,6 +1,7 @@
 """Measures storing and recalling in Foxing, LangGraph's stores, mem0 and Chroma, with the same embedder.
 
 python -m benchmarks.stores --locomo locomo_dev.json.gz --json
+python -m benchmarks.stores --bank 50000 --only foxing/sqlite --only langgraph/sqlite
 python -m benchmarks.stores --folder datasets --only foxing/sqlite --only chroma/folder
 """
 
@@ -15,10 +16,11 @@ from foxing.memory.index.embedder import USE
 from foxing.renderer import FoxingError
 
 from .comparison import compare
-from .conversations import read_conversations
+from .conversations import in_one_bank, read_conversations
 from .measurement import BATCH, LIMIT, SINGLE
 from .systems import SYSTEMS
 
+QUESTIONS = 200  # asked of one large bank
 LOCOMO = Path(__file__).resolve().parents[3] / "shared" / "data" / "eval" / "locomo_dev.json.gz"
 
 
@@ -36,6 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--folder", type=Path, metavar="FOLDER", help="Folder of LoCoMo, REALTALK and BEAM instead.")
     parser.add_argument("--messages", type=at_least(1), metavar="N", help="Maximum number of messages (default: all).")
     parser.add_argument(
+        "--bank",
+        type=at_least(1),
+        metavar="N",
+        help="Store one bank of N messages, the conversations repeated, and ask it 200 questions: for speed alone.",
+    )
+    parser.add_argument(
         "--only", choices=tuple(SYSTEMS), action="append", help="Measure only this store; can be repeated."
     )
     parser.add_argument(
@@ -50,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         conversations = read_conversations(options.folder or options.locomo, options.messages)
+        if options.bank:
+            conversations = [in_one_bank(conversations, options.bank, QUESTIONS)]
         with progress_bar("measuring") as progress:
             result = compare(options.only or tuple(SYSTEMS), options.embedder, conversations, progress)
     except FoxingError as error:

@@ -1,7 +1,8 @@
 """Input of the stores: conversations, and questions with the messages that answer them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchmarks.datasets.dataset import find_datasets
@@ -9,6 +10,9 @@ from benchmarks.evidence import CATEGORIES
 from benchmarks.locomo import Conversation, Question, read_locomo
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
+
+_START = datetime(2023, 1, 1, tzinfo=UTC)
+_AGAIN_AFTER = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,23 @@ def read_conversations(place: Path, most: int | None = None) -> list[NamedConver
     if not any(conversation.questions for conversation in conversations):
         raise InvalidInput(f"no question of {place} has its evidence among these messages; store more of them")
     return conversations
+
+
+def in_one_bank(conversations: Sequence[NamedConversation], size: int, questions: int) -> NamedConversation:
+    """Returns a bank of `size` messages, for speed: the conversations one after another, and again as of a week before
+    until there are enough, with up to `questions` questions of all of them. That messages occur several times makes
+    evidence recall meaningless."""
+    said = [(conversation.name, message) for conversation in conversations for message in conversation.messages]
+    messages = []
+    for number in range(size):
+        again, place = divmod(number, len(said))
+        thread, message = said[place]
+        at = message.created_at or _START
+        later = {"id": str(number), "thread": f"{thread}, {again}", "created_at": at - again * _AGAIN_AFTER}
+        messages.append(message.model_copy(update=later))
+    asked = [question for conversation in conversations for question in conversation.questions]
+    held = [replace(question, evidence=frozenset({"0"})) for question in asked[:: max(1, len(asked) // questions)]]
+    return NamedConversation("bank", messages, held[:questions])
 
 
 def _conversations(place: Path) -> Iterable[Conversation]:

@@ -13,7 +13,7 @@ from benchmarks.figures.document import Figures
 from benchmarks.figures.tables import TABLES
 from benchmarks.stores import comparison
 from benchmarks.stores.__main__ import main
-from benchmarks.stores.conversations import read_conversations
+from benchmarks.stores.conversations import in_one_bank, read_conversations
 from benchmarks.stores.measurement import StoreRow, measure
 from benchmarks.stores.store import POSTGRESQL, Place
 from benchmarks.stores.systems import SYSTEMS
@@ -90,6 +90,13 @@ def test_conversations_are_cut_with_their_questions(locomo_file: Path) -> None:
     assert [(len(each.messages), len(each.questions)) for each in read_conversations(locomo_file, 4)] == [(4, 1)]
     with pytest.raises(InvalidInput, match=r"no question of .* has its evidence among these messages"):
         read_conversations(locomo_file, 3)
+
+
+def test_one_large_bank_repeats_the_conversations(locomo_file: Path) -> None:
+    bank = in_one_bank(read_conversations(locomo_file), 11, 5)
+    assert len({message.id for message in bank.messages}) == len(bank.messages) == 11
+    assert len({(message.thread, message.created_at, message.text) for message in bank.messages}) == 11
+    assert len(bank.questions) == 1
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
