@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, func, null, select, union_all
 
-from foxing.memory.storage import columns, schema, snapshot
+from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import insert_into
 from foxing.memory.storage.packed_codes import CodesDamaged, pack_codes, unpack_codes
 
@@ -22,6 +22,8 @@ _EXAMINED = 1_000  # messages examined together for missing codes
 ROW_BYTES = 12  # of a row without its code
 SEGMENT_ROW_BYTES = 24  # of a segment without its codes
 MAX_ID = (1 << 63) - 1
+#: Key in the information of a connection: embedders that it has inserted, which may be rolled back.
+_INSERTED = "foxing.embedders"
 SEGMENT = 512  # messages of a full segment, which is rewritten when one of them is erased
 
 
@@ -38,7 +40,7 @@ def find_embedder(connection: Connection, name: str, dimensions: int) -> int | N
     found = known.get((name, dimensions))
     if found is None:
         found = connection.execute(_embedder, {"name": name, "dimensions": dimensions}).scalar_one_or_none()
-        if found is not None and snapshot.of(connection) is not None:  # else it may be rolled back
+        if found is not None and (name, dimensions) not in connection.info.get(_INSERTED, ()):
             known[name, dimensions] = found
     return found
 
@@ -55,6 +57,7 @@ def embedder_id(connection: Connection, name: str, dimensions: int) -> int:
         return known
     statement = insert_into(connection, schema.embedders).values(name=name, dimensions=dimensions)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["name", "dimensions"]))
+    connection.info.setdefault(_INSERTED, set()).add((name, dimensions))
     found = find_embedder(connection, name, dimensions)
     assert found is not None
     return found
