@@ -59,18 +59,25 @@ def forked_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches.multiprocessing, "get_context", lambda _: forking_context())
 
 
-@pytest.mark.usefixtures("forked_drawing")
-def test_training_writes_weights_and_resumes_from_them(texts: Path, tmp_path: Path) -> None:
-    report = train(texts, tmp_path, OPTIONS)
-    first = load_weights(tmp_path / "latest.safetensors").info
+def test_the_command_writes_weights_and_training_resumes_from_them(
+    texts: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    recipe, run = tmp_path / "recipe.json", tmp_path / "run"
+    recipe.write_text(json.dumps({"strips": 1, "tier_shares": {"micro": 1.0}, "text_shares": {"en_sgd": 1.0}}))
+    main(["--data", str(texts), "--run", str(run), "--minutes", "0.001", "--recipe", str(recipe), "--json"])
+    answer = json.loads(capfd.readouterr().out)  # what the drawing process prints is not part of it
+    assert answer["run"] == str(run)
+    assert set(answer["held_out"]) == {f"{tier}/en_sgd" for tier in NativeDims().tiers}
+    first = load_weights(run / "latest.safetensors").info
     assert first["step"] >= 1
-    assert set(report) == {f"{tier}/en_sgd" for tier in NativeDims().tiers}
 
-    train(texts, tmp_path, replace(OPTIONS, seed=2), resume=tmp_path / "latest.safetensors")
+    request.getfixturevalue("forked_drawing")
+    report = train(texts, run, replace(OPTIONS, seed=2), resume=run / "latest.safetensors")
 
-    second = load_weights(tmp_path / "latest.safetensors").info
+    assert set(report) == set(answer["held_out"])
+    second = load_weights(run / "latest.safetensors").info
     assert second["step"] > first["step"]
-    records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    records = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [record["step"] for record in records] == [0, first["step"], first["step"], second["step"]]
 
 
@@ -164,17 +171,6 @@ def test_missing_texts_and_invalid_recipes_are_errors(tmp_path: Path) -> None:
     recipe.write_text('{"minuets": 3}')
     with pytest.raises(CodecError, match=r"recipe\.json"):
         TrainingOptions.from_recipe(recipe)
-
-
-def test_the_command_trains_and_prints_the_held_out_accuracies(
-    texts: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    recipe, run = tmp_path / "recipe.json", tmp_path / "run"
-    recipe.write_text(json.dumps({"strips": 1, "tier_shares": {"micro": 1.0}, "text_shares": {"en_sgd": 1.0}}))
-    main(["--data", str(texts), "--run", str(run), "--minutes", "0.001", "--recipe", str(recipe), "--json"])
-    answer = json.loads(capfd.readouterr().out)  # what the drawing process prints is not part of it
-    assert answer["run"] == str(run)
-    assert set(answer["held_out"]) == {f"{tier}/en_sgd" for tier in NativeDims().tiers}
 
 
 def test_the_command_reports_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

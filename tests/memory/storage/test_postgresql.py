@@ -242,15 +242,19 @@ def test_limits_of_time_are_kept(url: str) -> None:
     with pytest.raises(StorageError, match="cancelled a statement that took too long"), hasty.read() as connection:
         connection.execute(text("SELECT pg_sleep(60)"))
     with pytest.raises(StorageError, match=r"idle for too long|closed the connection"):
-        wait_in_transaction(impatient)
+        wait_in_transaction(impatient, url)
     hasty.close()
     impatient.close()
 
 
-def wait_in_transaction(database: Database) -> None:
+def wait_in_transaction(database: Database, url: str) -> None:
+    """Does nothing in a transaction until the server has ended its connection."""
+    deadline = time.monotonic() + 60
     with database.read() as connection:
-        connection.execute(text("SELECT 1"))
-        time.sleep(0.5)  # the server ends the transaction of a connection that does nothing
+        process = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        while execute(url, "SELECT 1 FROM pg_stat_activity WHERE pid = :process", process=process):
+            assert time.monotonic() < deadline, "timed out"
+            time.sleep(0.02)
         connection.execute(text("SELECT 1"))
 
 
