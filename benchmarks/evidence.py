@@ -1,4 +1,4 @@
-"""Evidence recall on LoCoMo, for Foxing and for BM25.
+"""Evidence recall within a budget of tokens, for Foxing and for BM25.
 
 An evidence message counts as found if the returned text holds at least `ENOUGH` of those words of the gold answer that
 occur in the message; if none occur, all words of the message must be returned. Speaker and time count towards the
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import Memory
@@ -42,7 +43,7 @@ class CategoryRecall:
 
 @dataclass(frozen=True)
 class EvidenceRecall:
-    """Evidence recall on LoCoMo within `BUDGET_TOKENS`, averaged over the questions of `CATEGORIES`."""
+    """Evidence recall within `BUDGET_TOKENS`, averaged over the questions."""
 
     #: Tier of all pages, or `OPEN`.
     tier: str
@@ -76,14 +77,34 @@ def measure_locomo(memory: Memory, file: Path, tier: str, progress: Advance | No
     not LoCoMo.
     """
     conversations = read_locomo(file)
-    asked: list[_Asked] = []
-    for number, conversation in enumerate(conversations):
-        bank = f"locomo-{number}"
+    return measure_evidence(memory, store_all(memory, conversations, tier, progress), conversations, tier, CATEGORIES)
+
+
+def store_all(
+    memory: Memory, conversations: Sequence[Conversation], tier: str, progress: Advance | None = None
+) -> list[str]:
+    """Stores each conversation in a bank of its own and ages it to `tier`. Returns the names of the banks."""
+    banks = [f"conversation-{number}" for number in range(len(conversations))]
+    for number, (bank, conversation) in enumerate(zip(banks, conversations, strict=True)):
         store_at(memory, bank, conversation, tier)
-        asked += _ask(memory, bank, conversation)
         if progress is not None:
             progress(number + 1, len(conversations))
-    categories = {name: [each for each in asked if each.category == name] for name in CATEGORIES.values()}
+    return banks
+
+
+def measure_evidence(
+    memory: Memory,
+    banks: Sequence[str],
+    conversations: Sequence[Conversation],
+    tier: str,
+    categories: Mapping[Any, str],
+) -> EvidenceRecall:
+    """Asks the questions of conversations that are stored in `banks`. `categories`: category → its name; other
+    questions are not asked."""
+    asked: list[_Asked] = []
+    for bank, conversation in zip(banks, conversations, strict=True):
+        asked += _ask(memory, bank, conversation, categories)
+    by_name = {name: [each for each in asked if each.category == name] for name in categories.values()}
     ours, theirs = _means(asked)
     return EvidenceRecall(
         tier=tier,
@@ -93,7 +114,7 @@ def measure_locomo(memory: Memory, file: Path, tier: str, progress: Advance | No
         bm25_evidence=theirs,
         ratio=ours / theirs if theirs else 0.0,
         found_first=fmean(each.first for each in asked) if asked else 0.0,
-        categories={name: CategoryRecall(len(group), *_means(group)) for name, group in categories.items() if group},
+        categories={name: CategoryRecall(len(group), *_means(group)) for name, group in by_name.items() if group},
     )
 
 
@@ -120,18 +141,18 @@ def _is_found(question: Question, original: str, given: str | None) -> bool:
     return len(wanted & held) >= ENOUGH * len(wanted) if wanted else said <= held
 
 
-def _ask(memory: Memory, bank: str, conversation: Conversation) -> list[_Asked]:
+def _ask(memory: Memory, bank: str, conversation: Conversation, categories: Mapping[Any, str]) -> list[_Asked]:
     originals = {str(message.id): message.text for message in conversation.messages}
     full_text = _FullTextSearch(conversation.messages)
     result = []
     for question in conversation.questions:
-        if question.category not in CATEGORIES:
+        if question.category not in categories:
             continue
         spans = memory.recall(bank, question.text, limit=500, max_tokens=BUDGET_TOKENS).spans
         taken = full_text.within_budget(question)
         result.append(
             _Asked(
-                CATEGORIES[question.category],
+                categories[question.category],
                 found_share(question, originals, span_texts(spans)),
                 found_share(question, originals, {key: originals[key] for key in taken}),
                 bool(spans) and spans[0].message_id in question.evidence,

@@ -3,9 +3,9 @@
 import gzip
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ class Question:
     answer: str = ""
     #: 1 to 5 in LoCoMo; a name or number in other datasets.
     category: int | str | None = None
+    #: When it is asked; None for now.
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,13 @@ class Conversation:
 
     messages: list[NewMessage]
     questions: list[Question]
+    #: Message id → its session.
+    sessions: Mapping[str, str] = field(default_factory=dict)
+
+
+def turn_sessions(ids: Iterable[str]) -> dict[str, str]:
+    """Returns message id → session, for ids such as `conv-26/D3:7`."""
+    return {key: key.rpartition(":")[0] for key in ids}
 
 
 def read_locomo(file: Path) -> list[Conversation]:
@@ -54,7 +63,7 @@ def _conversation(sample: Mapping[str, Any]) -> Conversation:
     messages = [message for message, _ in locomo_messages(sample, UTC)]
     ids = {str(message.id) for message in messages}
     questions = [_question(question, sample_id, ids) for question in asked]
-    return Conversation(messages, [question for question in questions if question.evidence])
+    return Conversation(messages, [question for question in questions if question.evidence], turn_sessions(ids))
 
 
 def _question(question: Mapping[str, Any], sample_id: str, ids: set[str]) -> Question:
@@ -69,6 +78,9 @@ def _question(question: Mapping[str, Any], sample_id: str, ids: set[str]) -> Que
 
 
 def _evidence(question: Mapping[str, Any], sample_id: str) -> set[str]:
-    """Message ids from turn ids such as D3:7, several of which may be on one line."""
-    lines = question.get("evidence", [])
-    return {f"{sample_id}/{turn}" for line in lines for turn in re.split(r"[;,\s]+", str(line)) if turn}
+    return {f"{sample_id}/{turn}" for turn in split_turns(question.get("evidence", []))}
+
+
+def split_turns(lines: Iterable[object]) -> set[str]:
+    """Returns turn ids such as D3:7, several of which may be on one line."""
+    return {turn for line in lines for turn in re.split(r"[;,\s]+", str(line)) if turn}

@@ -1,7 +1,9 @@
-"""Measures recall: latency of finding one fact in a large bank, and evidence recall on published datasets.
+"""Measures recall: latency of finding one fact in a large bank, and how much evidence is found, and at which rank, on
+published datasets.
 
 python -m benchmarks.recall --json
 python -m benchmarks.recall --locomo locomo_dev.json.gz --tier tiny --json
+python -m benchmarks.recall --longmemeval longmemeval_s_cleaned.json --json
 python -m benchmarks.recall --folder datasets --json
 """
 
@@ -17,8 +19,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from foxing.memory import Memory, MemoryOptions
-from foxing.memory.index.embedder import DEFAULT_EMBEDDER
+from foxing.memory import InvalidInput, Memory, MemoryOptions
+from foxing.memory.index.embedder import DEFAULT_EMBEDDER, Embedder
 from foxing.memory.index.embedders import open_embedder
 from foxing.memory.index.model_source import NONE
 from foxing.memory.values.messages import NewMessage
@@ -27,8 +29,22 @@ from foxing.renderer import FoxingError
 
 from .baselines.comparison import compare, open_systems
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, show_rows, write_json
-from .datasets.dataset import find_datasets
-from .evidence import OPEN, EvidenceRecall, measure_locomo
+from .corrected_key import CORRECTED, PUBLISHED, read_key
+from .corrected_key import SOURCE as KEY_SOURCE
+from .datasets.dataset import (
+    BEAM_SOURCE,
+    LOCOMO_SOURCE,
+    REALTALK_SOURCE,
+    Dataset,
+    find_datasets,
+    open_beam,
+    open_locomo,
+    open_realtalk,
+)
+from .datasets.longmemeval import SOURCE as LONGMEMEVAL_SOURCE
+from .datasets.longmemeval import read_longmemeval
+from .evidence import OPEN, measure_evidence, store_all
+from .rankings import measure_each, measure_stored
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 BETWEEN_MESSAGES = timedelta(minutes=7)
@@ -136,17 +152,52 @@ def _timed_recall(memory: Memory, bank: str, fact: Fact) -> tuple[bool, float]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.recall",
-        description="Measure the latency of recalling a fact from a large bank. With --locomo, measure evidence recall "
-        "on LoCoMo within 2,048 text tokens, by category, beside BM25 over the stemmed full text. With --folder, do so "
-        "on LoCoMo, REALTALK and BEAM, and also for embeddings alone, mem0 and LangGraph's stores.",
+        description="Measure the latency of recalling a fact from a large bank, or recall on a published dataset: the "
+        "evidence within 2,048 text tokens beside BM25 over the stemmed full text, and the rank of the evidence, by "
+        "message and by session, beside BM25 and the same embeddings alone. Nothing is answered or judged. The "
+        "datasets are not part of Foxing; download them from where their authors publish them.",
     )
-    parser.add_argument(
+    dataset = parser.add_mutually_exclusive_group()
+    dataset.add_argument(
+        "--locomo", type=Path, metavar="FILE", help=f"LoCoMo with its questions, as JSON or gzipped ({LOCOMO_SOURCE})."
+    )
+    dataset.add_argument(
+        "--longmemeval",
+        type=Path,
+        metavar="FILE",
+        help=f"LongMemEval, such as longmemeval_s_cleaned.json ({LONGMEMEVAL_SOURCE}). Only ranks are measured, and "
+        "questions to abstain from are left out, as its authors do. Each question has a history of about 500 turns; "
+        "with --tier open it is not sealed, which is much faster.",
+    )
+    dataset.add_argument(
+        "--realtalk", type=Path, metavar="FOLDER", help=f"The folder 'data' of REALTALK ({REALTALK_SOURCE})."
+    )
+    dataset.add_argument(
+        "--beam",
+        type=Path,
+        metavar="FOLDER",
+        help=f"A folder of BEAM's chats of one size, 'chats/100K' ({BEAM_SOURCE}).",
+    )
+    dataset.add_argument(
         "--folder",
         type=Path,
         metavar="FOLDER",
-        help="Folder of datasets as published: LoCoMo as locomo*.json, the 'data' of REALTALK, the 'chats' of BEAM.",
+        help="Folder of datasets as published: LoCoMo as locomo*.json, the 'data' of REALTALK, the 'chats' of BEAM. "
+        "Measures the evidence within 2,048 text tokens, also of mem0 and LangGraph's stores.",
     )
-    parser.add_argument("--locomo", type=Path, metavar="FILE", help="LoCoMo with its questions, as JSON or gzipped.")
+    parser.add_argument(
+        "--corrected-key",
+        type=Path,
+        metavar="PLACE",
+        help="With --locomo, also measures with the evidence that an audit corrects: its errors.json, or its folder "
+        f"'audit' ({KEY_SOURCE}). LoCoMo's own key is known to have errors.",
+    )
+    parser.add_argument(
+        "--all-turns",
+        action="store_true",
+        help="With --longmemeval, stores the turns of the assistant as well. Without it, only those of the user are "
+        "stored, and questions that none of them answers are left out, as in the retrieval code of its authors.",
+    )
     parser.add_argument(
         "--tier",
         choices=(OPEN, "small", "tiny", "micro"),
@@ -172,52 +223,98 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command. Exits with an error message if a dataset is invalid."""
-    options = _parser().parse_args(arguments)
-    if options.folder is not None:
-        _compare_systems(options.folder, options.tier, options.embedder, as_json=options.as_json)
-        return
-    result: EvidenceRecall | RecallSpeed
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.corrected_key is not None and options.locomo is None:
+        parser.error("--corrected-key needs --locomo")
+    if options.all_turns and options.longmemeval is None:
+        parser.error("--all-turns needs --longmemeval")
     with (
         tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
         Memory(Path(folder) / "bench.db", options=MemoryOptions(embedder=options.embedder)) as memory,
         progress_bar("measuring") as progress,
     ):
         try:
-            if options.locomo is not None:
-                result = measure_locomo(memory, options.locomo, options.tier, progress)
-            else:
-                result = measure_recall_speed(memory, options.messages, progress)
+            result = _measure(memory, options, progress)
         except FoxingError as error:
             sys.exit(f"error: {error}")
     if options.as_json:
-        write_json(asdict(result))
+        write_json(result)
     else:
-        show_fields(_flat(asdict(result)))
+        _show(result)
 
 
-def _compare_systems(folder: Path, tier: str, embedder: str, *, as_json: bool) -> None:
-    with (
-        tempfile.TemporaryDirectory(prefix="foxing-bench-") as place,
-        Memory(Path(place) / "bench.db", options=MemoryOptions(embedder=embedder)) as memory,
-        progress_bar("measuring") as progress,
-    ):
-        try:
-            datasets = dict(find_datasets(folder)).values()
-            opened = open_systems(memory, tier, None if embedder == NONE else open_embedder(embedder))
-            rows = [asdict(row) for row in compare(opened.systems, datasets, progress)]
-        except FoxingError as error:
-            sys.exit(f"error: {error}")
-    if as_json:
-        write_json({"tier": tier, "embedder": embedder, "evidence": rows, "left_out": opened.left_out})
+def _measure(memory: Memory, options: argparse.Namespace, progress: Advance) -> dict[str, Any]:
+    embedder = None if options.embedder == NONE else open_embedder(options.embedder)
+    if options.folder is not None:
+        return _compare_systems(memory, options, embedder, progress)
+    if options.longmemeval is not None:
+        return _measure_longmemeval(memory, options, embedder, progress)
+    for file, read in ((options.locomo, open_locomo), (options.realtalk, open_realtalk), (options.beam, open_beam)):
+        if file is not None:
+            return _measure_dataset(memory, read(file), options, embedder, progress)
+    return asdict(measure_recall_speed(memory, options.messages, progress))
+
+
+def _measure_dataset(
+    memory: Memory, dataset: Dataset, options: argparse.Namespace, embedder: Embedder | None, progress: Advance
+) -> dict[str, Any]:
+    keys = {PUBLISHED: dataset.conversations}
+    if options.corrected_key is not None:
+        keys[CORRECTED] = read_key(options.corrected_key).applied(dataset.conversations)
+    banks = store_all(memory, dataset.conversations, options.tier, progress)
+    measured = []
+    for key, conversations in keys.items():
+        evidence = measure_evidence(memory, banks, conversations, options.tier, dataset.categories)
+        rankings = measure_stored(memory, banks, conversations, dataset.categories, embedder)
+        measured.append({"key": key, **asdict(evidence), "rankings": [asdict(row) for row in rankings]})
+    published, *corrected = measured
+    return {"dataset": dataset.name, **published, **dict(zip([CORRECTED], corrected, strict=False))}
+
+
+def _measure_longmemeval(
+    memory: Memory, options: argparse.Namespace, embedder: Embedder | None, progress: Advance
+) -> dict[str, Any]:
+    dataset = read_longmemeval(options.longmemeval, user_only=not options.all_turns)
+    rankings = measure_each(memory, dataset, options.tier, embedder, progress, len(dataset))
+    if not rankings:
+        raise InvalidInput(f"{options.longmemeval.name} has no questions with evidence")
+    return {
+        "dataset": "LongMemEval",
+        "tier": options.tier,
+        "turns": "all" if options.all_turns else "user",
+        "questions": rankings[0].questions,
+        "abstentions": dataset.abstentions,
+        "without_evidence": len(dataset) - dataset.abstentions - rankings[0].questions,
+        "rankings": [asdict(row) for row in rankings],
+    }
+
+
+def _compare_systems(
+    memory: Memory, options: argparse.Namespace, embedder: Embedder | None, progress: Advance
+) -> dict[str, Any]:
+    datasets = dict(find_datasets(options.folder)).values()
+    opened = open_systems(memory, options.tier, embedder)
+    rows = [asdict(row) for row in compare(opened.systems, datasets, progress)]
+    return {"tier": options.tier, "embedder": options.embedder, "evidence": rows, "left_out": opened.left_out}
+
+
+def _show(result: Mapping[str, Any]) -> None:
+    if "left_out" in result:
+        show_rows(result["evidence"])
+        for name, reason in result["left_out"].items():
+            print(f"{name} was not measured: {reason}")
         return
-    show_rows(rows)
-    for name, reason in opened.left_out.items():
-        print(f"{name} was not measured: {reason}")
+    for part in (result, result.get(CORRECTED)):
+        if part is not None:
+            show_fields(_flat(part))
+            if "rankings" in part:
+                show_rows(part["rankings"])
 
 
 def _flat(result: Mapping[str, Any]) -> dict[str, object]:
     """Fields of a result, with one for each category."""
-    fields = {name: value for name, value in result.items() if name != "categories"}
+    fields = {name: value for name, value in result.items() if name not in ("categories", "rankings", CORRECTED)}
     return fields | {name: category["evidence"] for name, category in result.get("categories", {}).items()}
 
 

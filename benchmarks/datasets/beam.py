@@ -40,13 +40,14 @@ def read_beam(folder: Path) -> list[Conversation]:
 def _conversation(place: Path, file: Path) -> Conversation:
     name = f"{place.parent.name}-{place.name}"
     try:
-        messages = list(_messages(json.loads(file.read_text(encoding="utf-8")), name))
+        batches = json.loads(file.read_text(encoding="utf-8"))
+        messages = list(_messages(batches, name))
         asked = json.loads((place / "probing_questions" / "probing_questions.json").read_text(encoding="utf-8"))
         ids = {str(message.id) for message in messages}
         questions = [_question(each, kind, name, ids) for kind, group in asked.items() for each in group]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"{file} is not a BEAM chat with questions ({error})") from error
-    return Conversation(messages, [question for question in questions if question.evidence])
+    return Conversation(messages, [question for question in questions if question.evidence], _sessions(batches, name))
 
 
 def _messages(batches: Any, name: str) -> Iterator[NewMessage]:
@@ -60,6 +61,16 @@ def _messages(batches: Any, name: str) -> Iterator[NewMessage]:
                 yield NewMessage(
                     id=f"{name}/{message['id']}", role=message["role"], content=content, created_at=at, thread=name
                 )
+
+
+def _sessions(batches: Any, name: str) -> dict[str, str]:
+    """Returns message id → its batch; BEAM has no smaller unit with a date."""
+    return {
+        f"{name}/{message['id']}": f"{name}/batch {number}"
+        for number, batch in enumerate(batches)
+        for turn in batch["turns"]
+        for message in turn
+    }
 
 
 def _day(anchor: str) -> datetime:

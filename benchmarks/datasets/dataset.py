@@ -13,6 +13,10 @@ from foxing.memory.errors import InvalidInput
 from .beam import read_beam
 from .realtalk import read_realtalk
 
+LOCOMO_SOURCE = "https://github.com/snap-research/locomo"
+REALTALK_SOURCE = "https://github.com/danny911kr/REALTALK"
+BEAM_SOURCE = "https://github.com/mohammadtavakoli78/BEAM"
+
 #: REALTALK's categories, by LoCoMo's numbers.
 REALTALK_CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "commonsense"}
 #: BEAM's chats of this size have another structure.
@@ -46,6 +50,41 @@ def find_datasets(folder: Path) -> Iterator[tuple[str, Callable[[], Dataset]]]:
     if not found:
         raise InvalidInput(f"{folder} has no LoCoMo (locomo*.json), REALTALK (Chat_*.json) or BEAM (100K/1/…)")
     yield from found.items()
+
+
+def open_locomo(file: Path) -> Dataset:
+    """Reads LoCoMo. Raises `InvalidInput`."""
+    try:
+        return _dataset("LoCoMo", read_locomo, file, CATEGORIES)
+    except InvalidInput as error:
+        raise InvalidInput(f"{error}; LoCoMo is published at {LOCOMO_SOURCE}") from error
+
+
+def open_realtalk(folder: Path) -> Dataset:
+    """Reads REALTALK from its folder `data`. Raises `InvalidInput`."""
+    return _opened("REALTALK", read_realtalk, folder, REALTALK_CATEGORIES, f"Chat_*.json; see {REALTALK_SOURCE}")
+
+
+def open_beam(folder: Path) -> Dataset:
+    """Reads BEAM from the folder of one size. Raises `InvalidInput`."""
+    name = f"BEAM-{folder.name}"
+    return _opened(name, read_beam, folder, BEAM_CATEGORIES, f"numbered chats (1/chat.json, …); see {BEAM_SOURCE}")
+
+
+def _opened(
+    name: str,
+    read: Callable[[Path], list[Conversation]],
+    folder: Path,
+    categories: Mapping[int, str] | Mapping[str, str],
+    content: str,
+) -> Dataset:
+    try:
+        dataset = _dataset(name, read, folder, categories)
+    except OSError as error:
+        raise InvalidInput(f"{folder} cannot be read ({error.strerror}); expected a folder with {content}") from error
+    if not any(conversation.questions for conversation in dataset.conversations):
+        raise InvalidInput(f"{folder} has no questions with evidence; expected a folder with {content}")
+    return dataset
 
 
 def _found(folder: Path) -> dict[str, Callable[[], Dataset]]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.locomo import Conversation, Question
+from benchmarks.locomo import Conversation, Question, turn_sessions
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
 
@@ -32,7 +32,7 @@ def _conversation(file: Path) -> Conversation:
         questions = [_question(asked, file.stem, ids) for asked in chat["qa"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"{file.name} is not a REALTALK conversation with questions ({error})") from error
-    return Conversation(messages, [question for question in questions if question.evidence])
+    return Conversation(messages, [question for question in questions if question.evidence], turn_sessions(ids))
 
 
 def _messages(chat: Mapping[str, Any], name: str) -> Iterator[NewMessage]:

@@ -26,7 +26,13 @@ def test_facts_are_found_in_a_bank(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("tier", ["open", "tiny"])
 def test_locomo_evidence_is_found(tier: str, locomo_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["--locomo", str(locomo_file), "--tier", tier, "--json"])
-    assert json.loads(capsys.readouterr().out) == {
+    result = json.loads(capsys.readouterr().out)
+    rankings = result.pop("rankings")
+    assert {row["recall_5"] for row in rankings} == {1.0}
+    assert {row["system"] for row in rankings if row["unit"] == "message"} == {"foxing", "bm25", "embeddings"}
+    assert result == {
+        "dataset": "LoCoMo",
+        "key": "published",
         "tier": tier,
         "conversations": 1,
         "questions": 1,
@@ -65,7 +71,7 @@ def test_evidence_is_found_where_enough_of_its_answer_is_given_back() -> None:
     [
         ("{", "is not a LoCoMo file"),
         ("[{}]", "is not a LoCoMo file"),
-        ("[]", "has no questions with evidence"),
+        ("[]", "has no questions with evidence; LoCoMo is published at https://github.com/snap-research/locomo"),
     ],
 )
 def test_a_file_that_is_not_locomo_is_named(tmp_path: Path, content: str, reason: str) -> None:

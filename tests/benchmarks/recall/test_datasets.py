@@ -11,6 +11,7 @@ from benchmarks.datasets.beam import read_beam
 from benchmarks.datasets.dataset import find_datasets
 from benchmarks.datasets.realtalk import read_realtalk
 from benchmarks.locomo import Question
+from benchmarks.recall import main
 from foxing.memory import InvalidInput
 
 
@@ -119,6 +120,7 @@ def test_realtalk(folder: Path) -> None:
         "partly missing": ["D1:1"],
     }
     assert (first.questions[0].category, first.questions[0].answer) == (2, "Zebedee")
+    assert [key.split("/")[1] for key in first.sessions.values()].count("D1") == 3
 
 
 def test_beam(folder: Path) -> None:
@@ -131,6 +133,7 @@ def test_beam(folder: Path) -> None:
         ("100K-2/3", "assistant", "Noted as well."),
         ("100K-2/4", "user", "It ends on 2 April."),
     ]
+    assert [*first.sessions.values()] == ["100K-2/batch 0"] * 4 + ["100K-2/batch 1"]
     times = [message.created_at for message in first.messages]
     assert times == sorted(times)
     assert (times[0], times[4]) == (datetime(2024, 3, 15, tzinfo=UTC), datetime(2024, 4, 1, tzinfo=UTC))
@@ -173,3 +176,21 @@ def test_what_is_none_of_them_is_named(folder: Path, tmp_path: Path) -> None:
         chat.write_text(broken, encoding="utf-8")
         with pytest.raises(InvalidInput, match="is not a BEAM chat"):
             read_beam(chat.parents[1])
+
+
+@pytest.mark.parametrize(("option", "place"), [("--realtalk", "REALTALK/data"), ("--beam", "BEAM/chats/100K")])
+def test_a_dataset_is_measured(option: str, place: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([option, str(folder / place), "--tier", "open", "--embedder", "none", "--json"])
+    result = json.loads(capsys.readouterr().out)
+    assert (result["conversations"], result["key"]) == (2, "published")
+    assert result["questions"] == {"--realtalk": 12, "--beam": 6}[option]
+    systems = {(row["unit"], row["system"]) for row in result["rankings"]}
+    assert {("message", "foxing"), ("session", "foxing"), ("message", "bm25")} < systems
+
+
+@pytest.mark.parametrize(("option", "source"), [("--realtalk", "danny911kr/REALTALK"), ("--beam", "BEAM")])
+def test_a_missing_dataset_says_where_it_is_published(option: str, source: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=rf"{source}"):
+        main([option, str(tmp_path / "nowhere")])
+    with pytest.raises(SystemExit, match=rf"has no questions with evidence; .*{source}"):
+        main([option, str(tmp_path)])
