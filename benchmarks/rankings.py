@@ -24,7 +24,7 @@ Unit = Literal["message", "session"]
 #: Numbers of results that count as found.
 DEPTHS = (5, 10)
 ALL = "all"
-FOXING = "foxing"
+OURS = "foxing"
 
 #: Returns ids of messages or sessions, best first.
 Rank = Callable[[Question], Sequence[str]]
@@ -54,7 +54,7 @@ class RankedRecall:
 
 @dataclass(frozen=True)
 class _Ranked:
-    """Where one system ranks the evidence of one question."""
+    """Ranking of one system for one question."""
 
     category: str
     unit: Unit
@@ -145,7 +145,7 @@ def _systems(
     memory: Memory, bank: str, conversation: Conversation, embedder: Embedder | None
 ) -> Iterator[tuple[tuple[str, Unit], Rank]]:
     """Yields (name, unit that is ranked) and the ranking of each system."""
-    yield (FOXING, "message"), partial(_recalled, memory, bank)
+    yield (OURS, "message"), partial(_recalled, memory, bank)
     documents = _session_documents(conversation)
     opened: dict[str, Callable[[], Ranking]] = {"bm25": StemmedBm25}
     if embedder is not None:

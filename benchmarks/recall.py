@@ -29,8 +29,6 @@ from foxing.renderer import FoxingError
 
 from .baselines.comparison import compare, open_systems
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, show_rows, write_json
-from .corrected_key import CORRECTED, PUBLISHED, read_key
-from .corrected_key import SOURCE as KEY_SOURCE
 from .datasets.dataset import (
     BEAM_SOURCE,
     LOCOMO_SOURCE,
@@ -44,8 +42,11 @@ from .datasets.dataset import (
 from .datasets.longmemeval import SOURCE as LONGMEMEVAL_SOURCE
 from .datasets.longmemeval import read_longmemeval
 from .evidence import OPEN, measure_evidence, store_all
+from .key_audit import CORRECTED, PUBLISHED, UNKNOWN, read_audit
+from .key_audit import SOURCE as AUDIT_SOURCE
 from .rankings import measure_each, measure_stored
 
+OTHER_KEY = "other_key"  # field of the result
 START = datetime(2024, 1, 1, tzinfo=UTC)
 BETWEEN_MESSAGES = timedelta(minutes=7)
 MESSAGES_PER_THREAD = 200
@@ -186,11 +187,12 @@ def _parser() -> argparse.ArgumentParser:
         "Measures the evidence within 2,048 text tokens, also of mem0 and LangGraph's stores.",
     )
     parser.add_argument(
-        "--corrected-key",
+        "--audit",
         type=Path,
         metavar="PLACE",
-        help="With --locomo, also measures with the evidence that an audit corrects: its errors.json, or its folder "
-        f"'audit' ({KEY_SOURCE}). LoCoMo's own key is known to have errors.",
+        help="With --locomo, says whether the file has LoCoMo's own key, which is known to have errors, or the "
+        "evidence of the audit that corrects it, and also measures with the other key. PLACE is the audit's "
+        f"errors.json, or its folder 'audit' ({AUDIT_SOURCE}).",
     )
     parser.add_argument(
         "--all-turns",
@@ -225,8 +227,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command. Exits with an error message if a dataset is invalid."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.corrected_key is not None and options.locomo is None:
-        parser.error("--corrected-key needs --locomo")
+    if options.audit is not None and options.locomo is None:
+        parser.error("--audit needs --locomo")
     if options.all_turns and options.longmemeval is None:
         parser.error("--all-turns needs --longmemeval")
     with (
@@ -259,17 +261,20 @@ def _measure(memory: Memory, options: argparse.Namespace, progress: Advance) -> 
 def _measure_dataset(
     memory: Memory, dataset: Dataset, options: argparse.Namespace, embedder: Embedder | None, progress: Advance
 ) -> dict[str, Any]:
-    keys = {PUBLISHED: dataset.conversations}
-    if options.corrected_key is not None:
-        keys[CORRECTED] = read_key(options.corrected_key).applied(dataset.conversations)
+    keys = {UNKNOWN: dataset.conversations}
+    if options.audit is not None:
+        audit = read_audit(options.audit)
+        key = audit.key_of(dataset.conversations)
+        other_key = PUBLISHED if key == CORRECTED else CORRECTED
+        keys = {key: dataset.conversations, other_key: audit.with_key(dataset.conversations, other_key)}
     banks = store_all(memory, dataset.conversations, options.tier, progress)
     measured = []
     for key, conversations in keys.items():
         evidence = measure_evidence(memory, banks, conversations, options.tier, dataset.categories)
         rankings = measure_stored(memory, banks, conversations, dataset.categories, embedder)
         measured.append({"key": key, **asdict(evidence), "rankings": [asdict(row) for row in rankings]})
-    published, *corrected = measured
-    return {"dataset": dataset.name, **published, **dict(zip([CORRECTED], corrected, strict=False))}
+    of_file, *other = measured
+    return {"dataset": dataset.name, **of_file, **({OTHER_KEY: other[0]} if other else {})}
 
 
 def _measure_longmemeval(
@@ -305,7 +310,7 @@ def _show(result: Mapping[str, Any]) -> None:
         for name, reason in result["left_out"].items():
             print(f"{name} was not measured: {reason}")
         return
-    for part in (result, result.get(CORRECTED)):
+    for part in (result, result.get(OTHER_KEY)):
         if part is not None:
             show_fields(_flat(part))
             if "rankings" in part:
@@ -314,7 +319,7 @@ def _show(result: Mapping[str, Any]) -> None:
 
 def _flat(result: Mapping[str, Any]) -> dict[str, object]:
     """Fields of a result, with one for each category."""
-    fields = {name: value for name, value in result.items() if name not in ("categories", "rankings", CORRECTED)}
+    fields = {name: value for name, value in result.items() if name not in ("categories", "rankings", OTHER_KEY)}
     return fields | {name: category["evidence"] for name, category in result.get("categories", {}).items()}
 
 

@@ -8,10 +8,11 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
+from foxing.memory.ascending import places_in
 from foxing.memory.text.passages import MAX_PASSAGES, document_key, message_of
 
 from .postings import Postings
-from .scores import Scores
+from .scores import Keys, Scores
 
 #: The usual constants: term frequency saturation and length normalization.
 K1 = 1.2
@@ -95,6 +96,33 @@ class Corpus:
                 messages.update(message_of(documents[hit]).tolist())
         return found
 
+    def occurrences(self, wanted: Keys) -> tuple[npt.NDArray[np.uint64], Keys]:
+        """Returns the terms of documents: uint64[p] term hashes, and int64[p] the document of each. `wanted`: document
+        keys, ascending."""
+        terms, holding = [np.zeros(0, dtype=np.uint64)], [_NO_PLACES]
+        for part in self._parts:
+            postings = part.postings
+            at, known = places_in(postings.documents[: part.visible], wanted)
+            if not known.any():
+                continue
+            of_documents, starts = postings.by_document
+            for place in at[known].tolist():
+                found = postings.terms[of_documents[starts[place] : starts[place + 1]]]
+                terms.append(found)
+                holding.append(np.repeat(postings.documents[place : place + 1], len(found)))
+        return np.concatenate(terms), np.concatenate(holding)
+
+    def contain(self, documents: Keys, hashes: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Returns bool[n]: True for documents that contain any of the terms. `documents`: int64[n]."""
+        result = np.zeros(len(documents), dtype=np.bool_)
+        for part, (starts, stops) in zip(self._parts, self._ranges(hashes).tolist(), strict=True):
+            holding = np.zeros(part.visible, dtype=np.bool_)
+            for start, stop in zip(starts, stops, strict=True):
+                holding[part.postings.places[start:stop]] = True
+            at, known = places_in(part.postings.documents[: part.visible], documents)
+            result |= known & holding[at]
+        return result
+
     def _in_at_most(self, ranges: Places, most: int) -> bool:
         """True if at most `most` messages contain a term of several passages. `ranges`: int64[parts, 2], its postings.
         Looks at twice as many postings each time, since most frequent terms are in as many messages as passages."""
@@ -109,9 +137,9 @@ class Corpus:
                 start, size = start + size, 2 * size
         return True
 
-    def search(self, counts: Mapping[int, int]) -> Scores:
+    def search(self, counts: Mapping[int, float]) -> Scores:
         """Returns the scores of the documents that contain a term of the query, unsorted. `counts`: term hash → number
-        of occurrences in the query."""
+        of occurrences in the query, or its weight."""
         hashes = sorted(counts)
         ranges = self._ranges(hashes)
         frequencies = (ranges[:, 1] - ranges[:, 0]).sum(axis=0).tolist()

@@ -6,6 +6,7 @@ they are packed into that segment, or into a new one if it is full. An LRU cache
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from foxing.memory.storage.secrets import digest_key
 from foxing.memory.text.passages import message_of
 
 from .bm25 import Corpus
+from .feedback import CorpusReader
 from .postings import Array, Postings, entries, records, term_hash
 from .scores import NO_SCORES, Keys, Scores
 from .search_index import Hit, IndexStatistics, SearchQuery, TermCounts, hits_of
@@ -154,6 +156,11 @@ class PackedIndex:
             scores = scores[scores.values >= lowest]
         return scores.ordered()[:limit]
 
+    def reader(self, connection: Connection, bank_id: int, newest: int | None) -> CorpusReader:
+        """See `FeedbackIndex.reader`."""
+        corpus = Corpus(self._postings(connection, bank_id), newest)
+        return CorpusReader(corpus, partial(term_hash, key=self._key(connection)))
+
     def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
         """See `SearchIndex.document_frequencies`."""
         key = self._key(connection)
@@ -237,10 +244,18 @@ class PackedIndex:
         return {i: entries(passages, key).tobytes() for i, passages in counts.items() if any(passages)}
 
     def _postings(self, connection: Connection, bank_id: int) -> list[Postings]:
-        """Returns all postings of a bank."""
+        """Returns all postings of a bank, read once in a read-only transaction."""
+        read = snapshot.of(connection)
+        known: list[Postings] | None = None if read is None else read.postings.get(bank_id)
+        if known is not None:
+            return known
         segments, recent = postings.state(connection, bank_id)
-        stored = [found for _, found in self._segments(connection, segments)]
-        return [*stored, self._recent_postings(connection, bank_id, recent)] if recent.number else stored
+        every = [found for _, found in self._segments(connection, segments)]
+        if recent.number:
+            every.append(self._recent_postings(connection, bank_id, recent))
+        if read is not None:
+            read.postings[bank_id] = every
+        return every
 
     def _recent_postings(self, connection: Connection, bank_id: int, recent: Recent) -> Postings:
         """Returns the postings of the unpacked messages of a bank."""

@@ -103,15 +103,26 @@ class Postings:
         return np.asarray(counted, dtype=np.float64)
 
     @cached_property
+    def by_document(self) -> tuple[Array, Array]:
+        """The terms of each document: uint32[p] indexes into `terms`, by document, and int64[n + 1] the start of each
+        document in it."""
+        places = self.places.astype(np.uint16) if len(self.documents) <= MOST else self.places  # sorted much faster
+        order = np.argsort(places, kind="stable")
+        terms = np.repeat(np.arange(len(self.terms), dtype=np.uint32), np.diff(self.starts))[order]
+        starts = np.zeros(len(self.documents) + 1, dtype=np.int64)
+        np.cumsum(np.bincount(self.places, minlength=len(self.documents)), out=starts[1:])
+        return terms, starts
+
+    @cached_property
     def total(self) -> float:
         """Total length of the documents in terms, repetitions included."""
         return float(self.lengths.sum())
 
     @property
     def nbytes(self) -> int:
-        """Bytes in memory, `lengths` included."""
+        """Bytes in memory, `lengths` and `by_document` included."""
         arrays = (self.documents, self.terms, self.starts, self.places, self.counts)
-        return sum(array.nbytes for array in arrays) + 8 * len(self.documents)
+        return sum(array.nbytes for array in arrays) + 16 * len(self.documents) + 4 * len(self.places)
 
     def pack(self) -> bytes:
         """Returns the postings in the packed format; `unpack` reverses it."""

@@ -21,7 +21,7 @@ from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest, message_digest
 from foxing.memory.telemetry import OperationInContext
 from foxing.memory.text.passages import Passage, split_passages
-from foxing.memory.text.terms import index_terms
+from foxing.memory.text.speakers import index_terms
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.memory.values.policy import Policy
 from foxing.renderer.clock import later

@@ -24,7 +24,8 @@ from foxing.memory.storage.repositories.pages import PageRow, SpanRow
 from foxing.memory.storage.repositories.sealed.changes import set_passages
 from foxing.memory.storage.repositories.sealed.lookup import messages_on
 from foxing.memory.text.passages import split_passages
-from foxing.memory.text.terms import is_unspaced, term_runs, terms
+from foxing.memory.text.speakers import name_terms
+from foxing.memory.text.terms import is_unspaced, term_runs
 from foxing.memory.values.policy import RARE_MESSAGES, Policy
 
 from .assembler import MessageAssembler, StoredMessages
@@ -230,7 +231,7 @@ def remembered_terms(message: RememberedMessage, name: str | None) -> list[Count
     contain one by chance, and the answer flags the doubtful characters."""
     flagged_before = np.concatenate([[0], np.cumsum(message.flagged)])
     gaps = set(message.gaps.tolist())
-    spoken_by = terms(name or "")
+    spoken_by = name_terms(name)
     ends = [stop for _, stop in split_passages(message.text)]
     counts = [Counter(spoken_by) for _ in ends]
     for term, start, stop in term_runs(message.text):

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from foxing.memory.ascending import distinct, is_in
 from foxing.memory.errors import SearchIndexError
+from foxing.memory.index.feedback import SEEDS
 from foxing.memory.index.hybrid import POOL, CandidatePool, HybridSearch
 from foxing.memory.index.scores import Scores
 from foxing.memory.index.search_index import SearchQuery, hits_of
@@ -22,8 +23,10 @@ from .cursors import RankPosition, TimePosition, rank_position, time_position
 from .query import Question, ResolvedQuery, narrowed, resolve
 from .ranking import REACH, lend, lenders, ranked
 from .relevance import Signals, Values, relevance_of, signals_of
+from .speakers import SpeakerPreference
 
 FIRST = 64  # matches whose relevance is computed at a time; the most relevant one is among the first
+EXAMINED = 100  # best hits whose time and speaker decide which of them the second look begins with
 FEW = 32  # messages that are read in one batch whatever their length
 
 
@@ -143,7 +146,27 @@ class RankedCandidates:
         preference = self.query.preference
         preferred = None if preference is None else narrowed(self.query.filter, preference.reach)
         pool = self.search.pool(self.connection, self._query, self.embedding, preferred)
-        return pool, self._ranked(pool.scores)
+        reader = self.search.reader(self.connection, self.bank_id, self._query.newest)
+        if reader is None:
+            return pool, self._ranked(pool.scores, None)
+        speakers = SpeakerPreference.of(reader, self.query.speakers)
+        pool = self.search.look_again(reader, self._query, pool, self._seeds(pool.scores, speakers))
+        return pool, self._ranked(pool.scores, speakers)
+
+    def _seeds(self, found: Scores, speakers: SpeakerPreference | None) -> Scores:
+        """Returns the hits that the second look begins with: the best ones, adjusted by the preferences of the query,
+        but before they lend to their neighbours."""
+        best = found[np.argsort(-found.values, kind="stable")[:EXAMINED]]
+        best = best[(best.values > 0) & (message_of(best.documents) <= self._position.newest)]
+        return self._adjusted(best, speakers)[:SEEDS]
+
+    def _adjusted(self, scores: Scores, speakers: SpeakerPreference | None) -> Scores:
+        """Returns the passages sorted by score, adjusted by the time and the speakers that the query mentions."""
+        if speakers is not None:
+            scores = Scores(scores.documents, scores.values * speakers.factors(scores.documents))
+        preference = self.query.preference
+        dated = distinct(message_of(scores.documents)).tolist() if preference is not None else []
+        return ranked(scores, preference, messages.times(self.connection, self.bank_id, dated))
 
     def _most_relevant(self) -> float:
         """Returns the relevance of the most relevant match; 0 if there is none."""
@@ -156,7 +179,7 @@ class RankedCandidates:
             return RankPosition(messages.newest_id(self.connection, self.bank_id), frozenset())
         return rank_position(self.query.position)
 
-    def _ranked(self, found: Scores) -> Scores:
+    def _ranked(self, found: Scores, speakers: SpeakerPreference | None) -> Scores:
         """Returns the hits and their neighbours that the query admits, by score, highest first."""
         lending = lenders(found)
         surroundings = neighbours.around(self.connection, self.bank_id, message_of(lending.documents), REACH)
@@ -168,9 +191,7 @@ class RankedCandidates:
             lent = distinct(ids[~hit & visible]).tolist()
             admitted = messages.filter_ids(self.connection, self.bank_id, lent, self.query.filter)
             visible = is_in(ids, np.array(sorted(admitted), dtype=np.int64))
-        scores = scores[hit | visible]
-        dated = distinct(message_of(scores.documents)).tolist() if self.query.preference is not None else []
-        return ranked(scores, self.query.preference, messages.times(self.connection, self.bank_id, dated))
+        return self._adjusted(scores[hit | visible], speakers)
 
     def _listed(self, ranking: Scores, relevance: Values, size: int) -> Iterator[list[Candidate]]:
         """Yields the candidates of `ranking` in batches of at most `size`, shorter where messages are long.

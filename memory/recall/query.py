@@ -13,6 +13,7 @@ from foxing.memory.index.vectors import MessageVectors, QueryEmbedding
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.repositories.banks import Bank
+from foxing.memory.text.speakers import asked_speakers
 from foxing.memory.text.terms import query_terms
 from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query
 from foxing.memory.text.zones import zone_of
@@ -60,6 +61,8 @@ class ResolvedQuery:
     fingerprint: str
     #: see `RecallQuery.min_relevance`; 0 admits all
     min_relevance: float = 0.0
+    #: terms of the speakers that the query may name
+    speakers: frozenset[str] = frozenset()
     #: time that the query mentions, if it also has words
     preference: TimePreference | None = None
     #: where the answer continues; None for its first page
@@ -98,7 +101,8 @@ def resolve(connection: Connection, bank: Bank, question: Question) -> ResolvedQ
         else:
             within, said = listed, None
     preference = None if said is None else TimePreference(said)
-    return ResolvedQuery(terms, within, fingerprint, query.min_relevance or 0.0, preference, position)
+    speakers = asked_speakers(question.words) if terms else frozenset()
+    return ResolvedQuery(terms, within, fingerprint, query.min_relevance or 0.0, speakers, preference, position)
 
 
 def _filter(connection: Connection, bank: Bank, query: RecallQuery, now: datetime) -> MessageFilter | None:

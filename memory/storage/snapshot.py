@@ -37,6 +37,8 @@ class Snapshot:
         self.versions: dict[int, BankVersions] = {}
         #: bank id → its `BankRanges`
         self.ranges: dict[int, Any] = {}
+        #: bank id → all its `Postings`
+        self.postings: dict[int, Any] = {}
 
 
 @contextmanager

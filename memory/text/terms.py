@@ -8,15 +8,12 @@ make up a third of the index without improving the ranking.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
 
 import snowballstemmer
-
-from .passages import Passage
 
 LONGEST_TERM = 64  # characters; longer words are truncated
 #: Maximum length and number of the chunks whose terms are cached: at most 40 MB. Longer chunks rarely recur.
@@ -44,9 +41,10 @@ _KOREAN_STOP_WORDS = _words(
     "하는 한 할 해 줘 알려줘 말해줘"
 )
 
-_HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
+#: Ranges of a character class: Hangul.
+HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
 #: Han, kana and the South-East Asian scripts without spaces, with their vowel signs and marks.
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff"
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff"
 )
@@ -54,12 +52,13 @@ _UNSPACED = (
 _MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
 )
-_LETTER = rf"(?:[^\W_{_HANGUL}{_UNSPACED}]|[{_MARKS}])"
-_CHUNK = re.compile(
+_LETTER = rf"(?:[^\W_{HANGUL}{UNSPACED}]|[{_MARKS}])"
+#: A word, or a run of a script without spaces.
+CHUNK = re.compile(
     rf"(?P<word>(?:(?<!_)_+)?[A-Za-z0-9]+(?:['’_.\-/:@+,]+[A-Za-z0-9]+)*(?!{_LETTER})|{_LETTER}+(?:['’_.\-/:@+]{_LETTER}+)*)"
-    rf"|[{_HANGUL}]+|[{_UNSPACED}]+"
+    rf"|[{HANGUL}]+|[{UNSPACED}]+"
 )
-_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+_UNSPACED_CHARACTER = re.compile(f"[{UNSPACED}]")
 _PLAIN = re.compile(r"[A-Za-z]+")
 _PART = re.compile(r"[^\W_]+['’](?:s|t|m|d|re|ve|ll|S|T|M|D|RE|VE|LL)(?![^\W_])|(?:[^\W_]|[" + _MARKS + "])+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -81,7 +80,7 @@ class TermRun(NamedTuple):
 def term_runs(text: str) -> list[TermRun]:
     """Returns the terms of `text` in order, each with its range of characters."""
     runs: list[TermRun] = []
-    for match in _CHUNK.finditer(text):
+    for match in CHUNK.finditer(text):
         offset = match.start()
         runs += [TermRun(term, offset + start, offset + stop) for term, start, stop in _terms_of(match[0])]
     return runs
@@ -92,16 +91,10 @@ def is_unspaced(character: str) -> bool:
     return _UNSPACED_CHARACTER.match(character) is not None
 
 
-def index_terms(text: str, name: str | None, passages: Sequence[Passage]) -> list[Counter[str]]:
-    """Returns term → count for each passage of a message. The terms of the speaker's `name` count in every passage."""
-    spoken_by = terms(name or "")
-    return [terms(text[start:stop]) + spoken_by for start, stop in passages]
-
-
 def terms(text: str) -> Counter[str]:
     """Returns term → number of occurrences in `text`."""
     counts: Counter[str] = Counter()
-    for word, count in Counter(m[0] for m in _CHUNK.finditer(text)).items():
+    for word, count in Counter(m[0] for m in CHUNK.finditer(text)).items():
         for term, _, _ in _terms_of(word):
             counts[term] += count
     return counts
@@ -111,7 +104,7 @@ def query_terms(query: str) -> Counter[str]:
     """Returns term → number of occurrences in `query`, without English and Korean stop words unless it has no other
     words."""
     counts: Counter[str] = Counter()
-    for match in _CHUNK.finditer(query):
+    for match in CHUNK.finditer(query):
         word = match[0].casefold().replace("’", "'")
         if word not in _STOP_WORDS and word not in _KOREAN_STOP_WORDS:
             counts.update(term for term, _, _ in _terms_of(match[0]))
@@ -127,7 +120,7 @@ def _uncached_terms_of(chunk: str) -> tuple[TermRun, ...]:
     if _PLAIN.fullmatch(chunk) and not _CAMEL.search(chunk):
         word = chunk.lower()
         return () if word in _NOT_INDEXED else (TermRun(_stem(word), 0, len(chunk)),)
-    if re.match(f"[{_HANGUL}{_UNSPACED}]", chunk):
+    if re.match(f"[{HANGUL}{UNSPACED}]", chunk):
         return _pairs(chunk)
     return tuple(_word_terms(chunk))
 

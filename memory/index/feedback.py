@@ -1,0 +1,108 @@
+"""A second look: finds passages by the characteristic terms of the best ones, which the question lacks.
+
+The answers to “which instruments does she play?” name a clarinet and a violin, not instruments. Messages near the best
+ones in the bank often do share a name or a rare word with them (pseudo-relevance feedback).
+"""
+
+from collections.abc import Callable, Collection, Set
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection
+
+from foxing.memory.ascending import places_in
+
+from .bm25 import Corpus, inverse_frequency
+from .scores import Keys, Scores
+
+SEEDS = 20  # best passages whose terms are searched for; 10 and 30 find less
+TERMS = 24  # terms that are searched for, those that are rarest and in the best passages
+WEIGHT = 0.3  # of the first of these terms, relative to a word of the question
+#: Such a term is in at least this number of passages, or it would find nothing else; and in at most this share of them,
+#: and this number, so that the second look is fast in a large bank.
+LEAST_FOUND, MOST_SHARE, MOST_FOUND = 2, 0.1, 1000
+MORE = 200  # maximum number of passages that only the second look finds
+
+
+class IndexReader(Protocol):
+    """Reader of the passages of a bank, valid in the transaction that it was opened in."""
+
+    def known(self, terms: Collection[str]) -> Set[str]:
+        """Returns those of `terms` that any passage contains."""
+
+    def contain(self, documents: Keys, terms: Collection[str]) -> npt.NDArray[np.bool_]:
+        """Returns bool[n]: True for passages that contain any of `terms`. `documents`: int64[n]."""
+
+    def related(self, terms: Collection[str], seeds: Scores) -> Scores:
+        """Returns the scores of all passages that contain characteristic terms of `seeds`, in any order. `terms`: those
+        of the question, which do not count. `seeds`: the best passages, with positive scores."""
+
+
+@runtime_checkable
+class FeedbackIndex(Protocol):
+    """A search index with a reader. Optional: with other indexes, there is no second look."""
+
+    def reader(self, connection: Connection, bank_id: int, newest: int | None) -> IndexReader:
+        """Opens a reader of the passages of a bank. `newest`: see `SearchQuery.newest`."""
+
+
+@dataclass(frozen=True)
+class CorpusReader:
+    """The reader of `PackedIndex`."""
+
+    corpus: Corpus
+    #: returns the hash of a term
+    hashed: Callable[[str], int]
+
+    def known(self, terms: Collection[str]) -> Set[str]:
+        """See `IndexReader.known`."""
+        wanted = sorted(terms)
+        frequencies = self.corpus.frequencies([self.hashed(term) for term in wanted])
+        return {term for term, frequency in zip(wanted, frequencies, strict=True) if frequency}
+
+    def contain(self, documents: Keys, terms: Collection[str]) -> npt.NDArray[np.bool_]:
+        """See `IndexReader.contain`."""
+        return self.corpus.contain(documents, [self.hashed(term) for term in sorted(terms)])
+
+    def related(self, terms: Collection[str], seeds: Scores) -> Scores:
+        """See `IndexReader.related`."""
+        return self.corpus.search(feedback_weights(self.corpus, seeds, {self.hashed(term) for term in terms}))
+
+
+def feedback_weights(corpus: Corpus, seeds: Scores, known: Collection[int]) -> dict[int, float]:
+    """Returns term hash → weight of the `TERMS` most characteristic terms of `seeds`. `known`: hashes of the terms of
+    the question."""
+    order = np.argsort(seeds.documents)
+    documents, values = seeds.documents[order], seeds.values[order]
+    terms, holding = corpus.occurrences(documents)
+    found, numbers = np.unique(terms, return_inverse=True)
+    weights = np.bincount(numbers, weights=values[np.searchsorted(documents, holding)], minlength=len(found))
+    hashes = found.tolist()
+    frequencies = corpus.frequencies(hashes)
+    most = min(MOST_FOUND, MOST_SHARE * corpus.documents)
+    excluded = set(known)
+    strength = {
+        term: weight * inverse_frequency(corpus.documents, frequency)
+        for term, weight, frequency in zip(hashes, weights.tolist(), frequencies, strict=True)
+        if LEAST_FOUND <= frequency <= most and term not in excluded
+    }
+    best = sorted(strength, key=lambda term: (-strength[term], term))[:TERMS]
+    return {term: WEIGHT * strength[term] / strength[best[0]] for term in best}
+
+
+def with_related(lexical: Scores, documents: Keys, related: Scores, more: int) -> Scores:
+    """Returns lexical scores plus those of related passages, for `documents` and the `more` best others, ascending by
+    document. `documents`: ascending, those of `lexical` among them."""
+    related = related.by_document
+    at, known = places_in(related.documents, documents)
+    others = np.ones(len(related), dtype=np.bool_)
+    others[at[known]] = False
+    rest = np.flatnonzero(others)
+    if len(rest) > more:
+        rest = rest[np.argpartition(-related.values[rest], more)[:more]]
+    wanted = related[np.concatenate([at[known], rest])]
+    return Scores.summed(
+        np.concatenate([lexical.documents, wanted.documents]), np.concatenate([lexical.values, wanted.values])
+    )

@@ -1,0 +1,48 @@
+"""Speakers: index terms of who said a message, and of the people whom a question names.
+
+The index also has the words of a speaker's name as ordinary terms, which occur in the messages of others as well. A
+speaker's term keeps upper and lower case, so that a question with the word “support” does not name “Support”.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from .passages import Passage
+from .terms import CHUNK, HANGUL, LONGEST_TERM, UNSPACED, terms
+
+PREFIX = "@"  # of the terms of speakers; no other term begins with it
+_POSSESSIVE = re.compile(r"['’](?:s|S)?\Z")
+#: A script in which particles follow a name without a space, and scripts without spaces at all.
+_WITH_PARTICLES = re.compile(f"[{HANGUL}]")
+_WITHOUT_SPACES = re.compile(f"[{UNSPACED}]")
+_LENGTHS = range(2, 5)  # characters of a name in these scripts
+
+
+def name_terms(name: str | None) -> Counter[str]:
+    """Returns the index terms that a message has by its speaker's `name`."""
+    if not name:
+        return Counter()
+    return terms(name) + Counter({f"{PREFIX}{word}": 1 for word in _words(name)})
+
+
+def index_terms(text: str, name: str | None, passages: Sequence[Passage]) -> list[Counter[str]]:
+    """Returns term → count for each passage of a message. The terms of the speaker's `name` count in every passage."""
+    spoken_by = name_terms(name)
+    return [terms(text[start:stop]) + spoken_by for start, stop in passages]
+
+
+def asked_speakers(question: str) -> frozenset[str]:
+    """Returns the terms of all speakers whom `question` may name: one for each of its words."""
+    asked = set(_words(question))
+    for word in list(asked):
+        if _WITH_PARTICLES.match(word):
+            asked.update(word[:length] for length in _LENGTHS)
+        elif _WITHOUT_SPACES.match(word):
+            asked.update(word[start : start + length] for length in _LENGTHS for start in range(len(word) - length + 1))
+    return frozenset(f"{PREFIX}{word}" for word in asked)
+
+
+def _words(text: str) -> list[str]:
+    """Returns the words of `text` as they are written, without a possessive ending."""
+    return [word for match in CHUNK.finditer(text) if (word := _POSSESSIVE.sub("", match[0])[:LONGEST_TERM])]
