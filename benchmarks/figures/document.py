@@ -10,7 +10,8 @@ from benchmarks.bank import BankRow
 from benchmarks.context.__main__ import ContextRow
 from benchmarks.context.agent import AgentRow
 from benchmarks.decay.measurement import DecayRow
-from benchmarks.evidence import EvidenceRecall
+from benchmarks.evidence import CategoryRecall, EvidenceRecall
+from benchmarks.rankings import RankedRecall
 from benchmarks.recall import RecallSpeed
 from benchmarks.relevance.measurement import RelevanceRow, ReliabilityBin
 from benchmarks.service import StoreSpeed
@@ -144,12 +145,29 @@ class Figures:
     @property
     def locomo(self) -> list[EvidenceRecall]:
         """Evidence recall on LoCoMo, by tier."""
-        return [EvidenceRecall(**row) for row in self._document["recall"]["locomo"].values()]
+        return [_evidence(result) for result in self._document["recall"]["locomo"].values()]
+
+    @property
+    def locomo_by_words(self) -> EvidenceRecall:
+        """Evidence recall on LoCoMo without embeddings."""
+        return _evidence(self._document["recall"]["words"])
+
+    @property
+    def rankings(self) -> list[RankedRecall]:
+        """Rank of the evidence on LoCoMo with embeddings."""
+        with_embeddings = next(iter(self._document["recall"]["locomo"].values()))["rankings"]
+        return [RankedRecall(**row) for row in with_embeddings]
+
+    @property
+    def rankings_by_words(self) -> list[RankedRecall]:
+        """Rank of the evidence on LoCoMo without embeddings."""
+        return [RankedRecall(**row) for row in self._document["recall"]["words"]["rankings"]]
 
     @property
     def recall_speed(self) -> RecallSpeed:
         """Latency of recall in a large bank."""
-        return RecallSpeed(**self._document["recall"]["speed"])
+        found = self._document["recall-speed"]
+        return RecallSpeed(**{name: value for name, value in found.items() if name != MEASURED})
 
     @property
     def relevance(self) -> list[RelevanceRow]:
@@ -185,3 +203,11 @@ class Figures:
         found = self._document["stores"]
         rows, ratios = [StoreRow(**row) for row in found["stores"]], [Ratio(**row) for row in found["ratios"]]
         return found["text_bytes"], Comparison(rows, ratios, found["left_out"])
+
+
+def _evidence(result: Mapping[str, Any]) -> EvidenceRecall:
+    """Returns the evidence recall of a result of `benchmarks.recall`, which has more fields."""
+    wanted = {field.name for field in fields(EvidenceRecall)}
+    found = {name: value for name, value in result.items() if name in wanted}
+    categories = {name: CategoryRecall(**row) for name, row in result["categories"].items()}
+    return EvidenceRecall(**{**found, "categories": categories})

@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.locomo import read_locomo
 from foxing.encoder import load_codec
+from foxing.memory.index.model_source import NONE
 from foxing.renderer.readers import Readers
 
 from .document import MEASURED, Measurement
@@ -131,12 +132,18 @@ def measure_speed(data: Path) -> Measurement:
 
 
 def measure_recall(data: Path) -> Measurement:
-    """Measures evidence recall on LoCoMo and the latency of recall in a large bank."""
+    """Measures evidence recall on LoCoMo, by tier, and at the first of them without embeddings."""
     locomo = str(data / "eval" / "locomo_dev.json.gz")
+    common = ("benchmarks.recall", "--locomo", locomo, "--tier")
     return {
-        "locomo": {tier: run_json("benchmarks.recall", "--locomo", locomo, "--tier", tier) for tier in LOCOMO_TIERS},
-        "speed": run_json("benchmarks.recall"),
+        "locomo": {tier: run_json(*common, tier) for tier in LOCOMO_TIERS},
+        "words": run_json(*common, LOCOMO_TIERS[0], "--embedder", NONE),
     }
+
+
+def measure_recall_speed(_: Path) -> Measurement:
+    """Measures the latency of recall in a large bank."""
+    return dict(run_json("benchmarks.recall"))
 
 
 def measure_relevance(data: Path) -> Measurement:
@@ -226,6 +233,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "baselines": measure_baselines,
     "speed": measure_speed,
     "recall": measure_recall,
+    "recall-speed": measure_recall_speed,
     "relevance": measure_relevance,
     "decay": measure_decay,
     "context": measure_context,

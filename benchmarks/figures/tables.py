@@ -9,6 +9,7 @@ from benchmarks.bank import BankRow
 from benchmarks.context.__main__ import ContextRow
 from benchmarks.decay.sources import LOCOMO_NAME
 from benchmarks.evidence import OPEN
+from benchmarks.rankings import ALL, OURS
 from foxing.encoder.bench import BenchRow, CharacterRow
 from foxing.encoder.bench.baselines import BaselineRow
 from foxing.encoder.bench.plot import NAMES
@@ -226,13 +227,16 @@ def bank_table(figures: Figures) -> str:
 
 def recall_table(figures: Figures) -> str:
     """Returns evidence recall on LoCoMo and the latency of recall."""
+    results = [(f"all pages at `{result.tier}`", result) for result in figures.locomo]
+    words = figures.locomo_by_words
+    results.insert(1, (f"all pages at `{words.tier}`, without embeddings", words))
     rows = [
         [
-            f"LoCoMo evidence recall within 2,048 text tokens, all pages at `{result.tier}`",
+            f"LoCoMo evidence recall within 2,048 text tokens, {where}",
             f"{result.evidence:.3f}; BM25 over the full text {result.bm25_evidence:.3f} ({result.ratio:.0%})",
             f"{result.questions} questions",
         ]
-        for result in figures.locomo
+        for where, result in results
     ]
     speed = figures.recall_speed
     rows += [
@@ -244,6 +248,41 @@ def recall_table(figures: Figures) -> str:
         ["the same, warm page, p50", f"{speed.warm_p50_ms:.0f} ms", ""],
     ]
     return markdown_table(("figure", "measured", "on"), rows)
+
+
+def recall_categories_table(figures: Figures) -> str:
+    """Returns evidence recall on LoCoMo by category, with and without embeddings, beside BM25."""
+    small, words = figures.locomo[0], figures.locomo_by_words
+    head = ("LoCoMo, 2,048 text tokens", ALL, *small.categories)
+    rows = [
+        [name, f"{result.evidence:.3f}", *(f"{category.evidence:.3f}" for category in result.categories.values())]
+        for name, result in ((f"Foxing at `{small.tier}`", small), ("without embeddings", words))
+    ]
+    bm25 = [f"{category.bm25_evidence:.3f}" for category in small.categories.values()]
+    return markdown_table(head, [*rows, ["BM25 over the stemmed full text", f"{small.bm25_evidence:.3f}", *bm25]])
+
+
+def rankings_table(figures: Figures) -> str:
+    """Returns the rank of the evidence on LoCoMo, by message and by session, for each system."""
+    head = (
+        *("unit", "system", "R@5", "R@10", "any of it @5", "@10", "all of it @5", "@10"),
+        *("NDCG@5", "@10"),
+    )
+    named = [(row.system, row) for row in figures.rankings if row.category == ALL]
+    named += [
+        (f"{row.system}, without embeddings", row)
+        for row in figures.rankings_by_words
+        if row.category == ALL and row.system == OURS
+    ]
+    rows = [
+        [
+            *(row.unit, name, f"{row.recall_5:.3f}", f"{row.recall_10:.3f}", f"{row.recall_any_5:.3f}"),
+            *(f"{row.recall_any_10:.3f}", f"{row.recall_all_5:.3f}", f"{row.recall_all_10:.3f}"),
+            *(f"{row.ndcg_5:.3f}", f"{row.ndcg_10:.3f}"),
+        ]
+        for name, row in sorted(named, key=lambda item: item[1].unit)
+    ]
+    return markdown_table(head, rows)
 
 
 def context_table(figures: Figures) -> str:
@@ -416,7 +455,9 @@ TABLES: Mapping[str, DocumentedTable] = {
     "baselines": DocumentedTable(baselines_table, ("baselines",)),
     "speed": DocumentedTable(speed_table, ("speed",)),
     "bank": DocumentedTable(bank_table, ("speed",)),
-    "recall": DocumentedTable(recall_table, ("recall",)),
+    "recall": DocumentedTable(recall_table, ("recall", "recall-speed")),
+    "recall-categories": DocumentedTable(recall_categories_table, ("recall",)),
+    "rankings": DocumentedTable(rankings_table, ("recall",)),
     "relevance": DocumentedTable(relevance_table, ("relevance",)),
     "context": DocumentedTable(context_table, ("context",)),
     "context-per-token": DocumentedTable(context_per_token_table, ("context",)),
