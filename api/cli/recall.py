@@ -105,7 +105,11 @@ def show_span(console: Console, span: RecalledMessage, zone: Timezone) -> None:
     neighbour = "" if span.neighbour_of is None else f", neighbour of {span.neighbour_of}"
     faded = ", found by a faded word" if span.matched_faded else ""
     relevant = "" if span.relevance is None else f", relevance {span.relevance:.2f}"
-    head = f"{zone.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{sure}{relevant}{faded}{neighbour}"
+    replaced = ""
+    if span.superseded_by is not None and span.superseded_at is not None:
+        replaced = f", replaced by {span.superseded_by} on {zone.show(span.superseded_at)}"
+    notes = f"{sure}{relevant}{faded}{replaced}{neighbour}"
+    head = f"{zone.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{notes}"
     console.print(printable(head), style="dim")
     console.print(underlined(span.text, span.uncertain))
     console.print()

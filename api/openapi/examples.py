@@ -39,8 +39,13 @@ _SPAN: Json = {
     "page_ids": [PAGE_ID],
     "score": 7.31,
     "relevance": 0.7172,
+    "superseded_by": "01JKQ8Z1M4T7V0X3Y6B9C2D5E8",
+    "superseded_at": "2026-03-09T10:02:00Z",
 }
-_MESSAGE: Json = {**_SPAN, "score": None, "relevance": None}
+_MESSAGE: Json = {
+    **_SPAN,
+    **dict.fromkeys(("score", "relevance", "superseded_by", "superseded_at")),
+}
 _RECORD: Json = {
     "namespace": ["agent", "preferences"],
     "key": "mina",

@@ -17,6 +17,7 @@ from benchmarks.relevance.measurement import RelevanceRow, ReliabilityBin
 from benchmarks.service import StoreSpeed
 from benchmarks.stores.comparison import Comparison, Ratio
 from benchmarks.stores.measurement import StoreRow
+from benchmarks.updates.measurement import UpdatesRow
 from foxing.encoder.bench import BenchRow, CharacterRow, CodecSpeed, TierSpeed
 from foxing.encoder.bench.baselines import BaselineRow
 
@@ -29,6 +30,7 @@ _ROW_TYPES = {
     "baselines": BaselineRow,
     "decay": DecayRow,
     "relevance": RelevanceRow,
+    "updates": UpdatesRow,
 }
 #: Key of each measurement for its conditions: weights, machine, Python version and day.
 MEASURED = "measured"
@@ -176,6 +178,11 @@ class Figures:
             RelevanceRow(**{**row, "bins": [ReliabilityBin(**each) for each in row["bins"]]})
             for row in self._rows("relevance")
         ]
+
+    @property
+    def updates(self) -> list[UpdatesRow]:
+        """Statements that replace each other, by embedder."""
+        return [UpdatesRow(**row) for row in self._rows("updates")]
 
     @property
     def decay(self) -> list[DecayRow]:

@@ -157,6 +157,17 @@ def measure_relevance(data: Path) -> Measurement:
     }
 
 
+def measure_updates(data: Path) -> Measurement:
+    """Measures whether the newest of statements that replace each other comes first, by embedder."""
+    locomo = str(data / "eval" / "locomo_dev.json.gz")
+    return {
+        "rows": [
+            run_json("benchmarks.updates", "--locomo", locomo, "--embedder", embedder)["updates"]
+            for embedder in RELEVANCE_EMBEDDERS
+        ]
+    }
+
+
 def measure_decay(data: Path) -> Measurement:
     """Measures what a memory still answers by age, beside other memories if they are installed, and by tier."""
     given = ("--data", str(data))
@@ -235,6 +246,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "recall": measure_recall,
     "recall-speed": measure_recall_speed,
     "relevance": measure_relevance,
+    "updates": measure_updates,
     "decay": measure_decay,
     "context": measure_context,
     "context-read": measure_context_read,

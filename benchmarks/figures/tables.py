@@ -388,6 +388,29 @@ def relevance_table(figures: Figures) -> str:
     return markdown_table(head, rows)
 
 
+def updates_table(figures: Figures) -> str:
+    """Returns how often the newest of statements that replace each other comes first, by embedder."""
+    head = (
+        *("embedder", "newest first", "not found", "older first, past asked", "not found"),
+        *(
+            "linked, where both are found",
+            "updates",
+            "look-alikes linked",
+            "look-alikes",
+            "spans of other answers linked",
+        ),
+    )
+    rows = [
+        [
+            *(f"`{row.embedder}`", f"{row.newest_first:.3f}", f"{row.newest_not_found:.3f}", f"{row.older_first:.3f}"),
+            *(f"{row.older_not_found:.3f}", f"{row.linked:.3f}", f"{row.updates}", f"{row.lookalikes_linked:.1%}"),
+            *(f"{row.lookalikes}", f"{row.others_linked:.2%}"),
+        ]
+        for row in figures.updates
+    ]
+    return markdown_table(head, rows)
+
+
 def conditions_table(figures: Figures) -> str:
     """Returns the conditions of each measurement."""
     head = ("measurement (`--only`)", "day", "weights", "processor", "cores", "Python")
@@ -459,6 +482,7 @@ TABLES: Mapping[str, DocumentedTable] = {
     "recall-categories": DocumentedTable(recall_categories_table, ("recall",)),
     "rankings": DocumentedTable(rankings_table, ("recall",)),
     "relevance": DocumentedTable(relevance_table, ("relevance",)),
+    "updates": DocumentedTable(updates_table, ("updates",)),
     "context": DocumentedTable(context_table, ("context",)),
     "context-per-token": DocumentedTable(context_per_token_table, ("context",)),
     "context-read": DocumentedTable(context_read_table, ("context-read",)),

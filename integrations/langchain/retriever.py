@@ -125,6 +125,8 @@ def _document(message: RecalledMessage) -> Document:
             "kept": message.kept,
             "page_ids": list(message.page_ids),
             "matched_faded": message.matched_faded,
+            "superseded_by": message.superseded_by,
+            "superseded_at": None if message.superseded_at is None else message.superseded_at.isoformat(),
             "neighbour_of": message.neighbour_of,
         },
     )

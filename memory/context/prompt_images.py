@@ -74,6 +74,7 @@ class _Part(NamedTuple):
     text: str
     gaps: Sequence[int]
     kept: float = 1.0
+    superseded_at: datetime | None = None
 
     @classmethod
     def of(cls, part: Entry) -> Self:

@@ -11,6 +11,7 @@ from math import pi, sqrt
 from threading import Lock
 
 import numpy as np
+import numpy.typing as npt
 from cachetools import LRUCache
 from sqlalchemy import Connection
 
@@ -21,7 +22,7 @@ from foxing.memory.telemetry import operation
 from foxing.memory.text.passages import MAX_PASSAGES, document_key, message_of
 
 from .background import Background, background_of
-from .codes import Codes, as_rows, code_bytes, nearest, similarities, to_codes
+from .codes import MAX_BITS, Codes, as_rows, code_bytes, nearest, similarities, to_codes
 from .embedder import Embeddings
 from .embedder_source import EmbedderSource
 from .scores import Keys, Scores
@@ -202,6 +203,18 @@ class CodeSearch:
             kept = np.isin(message_of(documents), allowed)
             documents, codes = documents[kept], np.ascontiguousarray(codes[kept])
         return documents[nearest(codes, self.question, limit)]
+
+    def cosines(self, documents: Keys) -> npt.NDArray[np.float64]:
+        """Returns float64[m, m], the approximate cosines between passages; NaN where one has no code. `documents`:
+        int64[m]."""
+        places = np.searchsorted(self.documents, documents)
+        places[places == len(self.documents)] = 0
+        unknown = self.documents[places] != documents
+        words = np.ascontiguousarray(self.codes[places]).view(np.uint64)
+        differing = np.bitwise_count(words[:, None] ^ words).sum(axis=2, dtype=np.int64)
+        cosines = np.cos(pi * differing / min(len(self.question), MAX_BITS))  # of Gaussian vectors
+        cosines[unknown] = cosines[:, unknown] = np.nan
+        return np.asarray(cosines, dtype=np.float64)
 
     def scores(self, documents: Keys) -> Scores:
         """Returns the similarity to the question of those of `documents` that have a code. `documents`: int64[m],

@@ -1,11 +1,12 @@
 """Recall as text: the spans that answer a query, within a token budget."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import accumulate, islice
 
+import numpy as np
 from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound
@@ -18,6 +19,7 @@ from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around
 from foxing.memory.telemetry import Value, bank_operation, operation
+from foxing.memory.text.statements import asks_for_the_past
 from foxing.memory.text.zones import zone_of
 from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
@@ -25,8 +27,9 @@ from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import LeftOut, LeftOutReason, RecallQuery, RecallResult
 
 from .answer import Answer
-from .candidates import Candidate, Candidates, find_candidates
-from .query import ask
+from .candidates import Candidate, Candidates, Compared, find_candidates
+from .query import Question, ask
+from .replacements import COMPARED, find_replaced, ordered
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 from .transcript import Style, transcript
@@ -53,6 +56,8 @@ class _Found:
     more: bool
     #: why the answer is degraded, such as an embedder that is down
     notes: Sequence[str]
+    #: the best matches and further ones that may replace them
+    compared: Compared = field(default_factory=Compared)
 
 
 def _figures(result: RecallResult) -> dict[str, Value]:
@@ -98,18 +103,19 @@ class Recaller:
         reader = SpanReader(
             self.assembler,
             found.stored,
-            found.shown,
+            [*found.shown, *map(Shown, found.compared.further)],
             self._semaphore,
             style.gap_mark,
             partial(self._terms_found, found),
         )
-        for part in reader.parts(READ_AHEAD if query.max_tokens is not None else MAX_LIMIT):
+        found, replaced = self._newest_first(found, reader, question, query.limit)
+        for part in reader.parts(READ_AHEAD if query.max_tokens is not None else MAX_LIMIT, found.shown):
             if answer.full:  # the rest is not decoded
                 answer.waiting |= {item.match.document: item.match for item in part}
                 continue
             reader.read(part)
             for item in part:
-                _add(answer, item, reader, verbatim=query.verbatim)
+                _add(answer, item, reader, replaced, verbatim=query.verbatim)
         answer.finish()
         if not (answer.spans or found.shown or found.inexact or query.cursor):
             answer.state_nothing_found()
@@ -149,8 +155,47 @@ class Recaller:
         if not candidates.query.terms:
             return {}
         with self.database.read() as connection:
-            ids = {item.match.message.id for item in found.shown}
+            ids = {match.message.id for match in (*(item.match for item in found.shown), *found.compared.further)}
             return self.search.index.terms_of(connection, candidates.bank_id, ids, candidates.query.terms)
+
+    def _newest_first(
+        self, found: _Found, reader: SpanReader, question: Question, limit: int
+    ) -> tuple[_Found, dict[int, RecalledMessage]]:
+        """Returns the first `limit` matches in the order in which the answer gives them, and document → the newest
+        message that replaces it. See `replacements`."""
+        query, compared = found.candidates.query, found.compared
+        if not query.terms:
+            return found, {}
+        every = [*found.shown, *map(Shown, compared.further)]
+        places = [*range(min(COMPARED, len(found.shown))), *range(len(found.shown), len(every))]
+        near = None if compared.near is None else compared.near.among([every[n].match.document for n in places])
+        if near is not None:
+            alone = near.sum(axis=1) < 2
+            places = [place for place, left in zip(places, alone.tolist(), strict=True) if not left]
+            near = near[np.ix_(~alone, ~alone)]
+        for part in reader.parts(MAX_LIMIT, [Shown(every[place].match) for place in places]):
+            reader.read(part)
+        spans = [reader.peek(every[place].match) for place in places]
+        with operation("compare", matches=len(spans)):
+            found_replaced = find_replaced(spans, near)
+        if not found_replaced:
+            return found, {}
+        replaced = {places[older]: places[newest] for older, newest in found_replaced.items()}
+        order = ordered(
+            [item.match.message.created_at for item in every],
+            replaced,
+            oldest_first=asks_for_the_past(question.query.query or ""),
+            until=None if query.preference is None else query.preference.window.until,
+        )
+        shown = []
+        for index in order.indexes:
+            item, place = every[index], order.places.get(index, index)
+            if place >= len(found.shown) or item.match.document in compared.given:
+                continue  # not in the answer, or on an earlier page
+            match = item.match if index < len(found.shown) else found.candidates.with_relevance(item.match)
+            shown.append(item._replace(match=replace(match, score=every[place].match.score)))
+        newest = {every[older].match.document: spans[places.index(replacing)] for older, replacing in replaced.items()}
+        return replace(found, shown=shown[:limit], more=found.more or len(shown) > limit), newest
 
     def _reranked(self, found: _Found, query: RecallQuery) -> _Found:
         """Returns the first `query.limit` matches of `found` after reranking the best `CANDIDATES`."""
@@ -172,10 +217,14 @@ class Recaller:
         bank_id = found.candidates.bank_id
         with self.database.read() as connection:
             matches = [item.match for item in found.shown]
-            there = messages.by_ids(connection, bank_id, {match.message.id for match in matches})
+            further = found.compared.further
+            there = messages.by_ids(connection, bank_id, {match.message.id for match in (*matches, *further)})
             matches = [match for match in matches if match.message.id in there]  # the others have been erased
+            compared = replace(found.compared, further=[each for each in further if each.message.id in there])
             shown = _with_neighbours(connection, found.candidates, matches, query)
-            return replace(found, shown=shown, stored=_stored(connection, bank_id, shown))
+            compared = compared.without(_neighbours(shown))
+            stored = _stored(connection, bank_id, shown, compared)
+            return replace(found, shown=shown, stored=stored, compared=compared)
 
 
 def _nothing(query: RecallQuery) -> RecallResult:
@@ -214,14 +263,16 @@ def _find(connection: Connection, candidates: Candidates, query: RecallQuery) ->
         if more:
             break
     shown = _with_neighbours(connection, candidates, matches, query)
-    stored = _stored(connection, candidates.bank_id, shown)
+    compared = Compared() if query.verbatim else candidates.compared(matches).without(_neighbours(shown))
+    stored = _stored(connection, candidates.bank_id, shown, compared)
     notes = [] if candidates.note is None else [candidates.note]
-    return _Found(candidates, stored, shown, inexact, more, notes)
+    return _Found(candidates, stored, shown, inexact, more, notes, compared)
 
 
-def _stored(connection: Connection, bank_id: int, shown: Sequence[Shown]) -> StoredMessages:
-    """Returns the stored data of matches and their neighbours."""
-    wanted = {candidate.message.id: candidate.message for item in shown for candidate in item.candidates}
+def _stored(connection: Connection, bank_id: int, shown: Sequence[Shown], compared: Compared) -> StoredMessages:
+    """Returns the stored data of matches, their neighbours, and what they are compared with."""
+    found = [*(candidate for item in shown for candidate in item.candidates), *compared.further]
+    wanted = {candidate.message.id: candidate.message for candidate in found}
     return StoredMessages.fetch(connection, bank_id, list(wanted.values()))
 
 
@@ -257,9 +308,21 @@ def _with_neighbours(
     return shown
 
 
-def _add(answer: Answer, item: Shown, reader: SpanReader, *, verbatim: bool) -> None:
-    """Adds a match, followed by its neighbours, to `answer`."""
-    span = reader.take(item.match)
+def _neighbours(shown: Sequence[Shown]) -> set[int]:
+    """Returns the ids of the neighbours that are returned as spans."""
+    return {near.message.id for item in shown for near in item.neighbours}
+
+
+def _add(
+    answer: Answer, item: Shown, reader: SpanReader, replaced: Mapping[int, RecalledMessage], *, verbatim: bool
+) -> None:
+    """Adds a match, followed by its neighbours, to `answer`. `replaced`: document → the newest message that replaces
+    it."""
+    scored = {"score": item.match.score, "relevance": item.match.relevance}
+    span = reader.take(item.match).model_copy(update=scored)
+    newest = replaced.get(item.match.document)
+    if newest is not None:
+        span = span.model_copy(update={"superseded_by": newest.message_id, "superseded_at": newest.created_at})
     if item.neighbour_ids:
         span = span.model_copy(update={"neighbour_ids": item.neighbour_ids})
     neighbours = [(near, reader.take(near)) for near in item.neighbours]

@@ -62,12 +62,12 @@ class SpanReader:
         #: document → span that was read and not yet taken
         self._spans: dict[int, RecalledMessage] = {}
 
-    def parts(self, ahead: int) -> Iterator[list[Shown]]:
-        """Yields runs of at most `ahead` matches whose messages have at most `PART_CHARS` characters together, or of
-        one match. Messages of an earlier run do not count."""
+    def parts(self, ahead: int, shown: Sequence[Shown] | None = None) -> Iterator[list[Shown]]:
+        """Yields runs of at most `ahead` of `shown` (None: of all) whose messages have at most `PART_CHARS` characters
+        together, or of one match. Messages of an earlier run do not count."""
         part: list[Shown] = []
         chars, came = 0, set[int]()
-        for item in self._shown:
+        for item in self._shown if shown is None else shown:
             new = {candidate.message.id: candidate.message.chars for candidate in item.candidates}
             length = sum(length for message_id, length in new.items() if message_id not in came)
             if part and (len(part) == ahead or chars + length > PART_CHARS):
@@ -102,6 +102,10 @@ class SpanReader:
     @cached_property
     def _terms_found(self) -> Mapping[int, Collection[str]]:
         return self._find_terms()
+
+    def peek(self, candidate: Candidate) -> RecalledMessage:
+        """Returns the span of a candidate that was read."""
+        return self._spans[candidate.document]
 
     def take(self, candidate: Candidate) -> RecalledMessage:
         """Removes and returns the span of a candidate that was read."""

@@ -9,7 +9,9 @@
 
 Messages are in time order. The date is stated once a day, its year where it changes, and the speaker once a run. A
 month in words takes half the tokens of one in digits. Text that has faded is one gap mark, also where the end of a
-message and the beginning of the next one in the run have both faded.
+message and the beginning of the next one in the run have both faded. A message that a later one replaces says so:
+
+    Mina: We ship Titan on 14 March. (replaced on 9 March 2026)
 """
 
 from bisect import bisect_left
@@ -25,6 +27,8 @@ from foxing.memory.values.messages import Role
 #: Maximum length of a transcript that is counted line by line. The counter slices long texts, so that the sum over the
 #: lines would differ.
 MOST_CHARS = 50_000
+#: Follows the text of a message that a later one replaces.
+REPLACED = "(replaced on {day})"
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -66,6 +70,10 @@ class Said(Protocol):
     @property
     def kept(self) -> float:
         """Share of its characters that the memory still holds, 0 to 1."""
+
+    @property
+    def superseded_at(self) -> datetime | None:
+        """Time of the message that replaces it; None if there is none."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,10 @@ class TranscriptLine:
         if self.ends_faded:
             self._text = self._text.rstrip(" ")
         self._tail = self._text.removeprefix(mark.strip(" ")).lstrip(" ") if self._begins_faded else text
+        if message.superseded_at is not None:
+            note = REPLACED.format(day=_date(_day(message.superseded_at, style.zone)))
+            self._text, self._tail = (f"{said} {note}".lstrip(" ") for said in (self._text, self._tail))
+            self.ends_faded = False
         if style.ids:
             self._text, self._tail = (f"({message.message_id}) {said}".rstrip(" ") for said in (self._text, self._tail))
         self._counts: dict[str, int] = {}
@@ -151,9 +163,9 @@ class TranscriptLine:
     def _head(self, before: "TranscriptLine | None") -> str:
         if not self.starts_day(before):
             return f"{self.speaker}:"
-        said = f"{self.day.day} {_MONTHS[self.day.month - 1]}"
-        if before is None or before.day.year != self.day.year:
-            said += f" {self.day.year}"
+        said = _date(self.day)
+        if before is not None and before.day.year == self.day.year:
+            said = said.removesuffix(f" {self.day.year}")
         return f"{said}\n{self.speaker}:"
 
     def _count(self, text: str) -> int:
@@ -240,6 +252,10 @@ def _day(at: datetime, zone: tzinfo) -> date:
         return at.astimezone(zone).date()
     except OverflowError:
         return at.date()
+
+
+def _date(day: date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def speaker(message: Said) -> str:

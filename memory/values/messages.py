@@ -136,6 +136,12 @@ class RecalledMessage(Value):
         description="Whether a word of the query found it that has faded from its text; the index keeps rare words "
         "unless the policy says otherwise.",
     )
+    superseded_by: str | None = Field(
+        None,
+        description="Id of the newest message that says the same with another value, such as a date that was moved; "
+        "null if recall found none. It need not be in the answer.",
+    )
+    superseded_at: datetime | None = Field(None, description="Time of the message `superseded_by`.")
     neighbour_of: str | None = Field(
         None, description="Id of the match that it is returned with as a neighbour; null for a match."
     )

@@ -17,6 +17,7 @@ from benchmarks.figures.pictures import PART_CELLS, SHOWN_TIERS, _aged_pages, _d
 from benchmarks.figures.tables import TABLES
 from benchmarks.relevance.measurement import RelevanceRow
 from benchmarks.relevance.plot import plot as plot_relevance
+from benchmarks.updates.measurement import UpdatesRow
 from foxing.encoder import load_codec
 from foxing.encoder.bench import BenchRow
 
@@ -127,6 +128,14 @@ def test_relevance_has_a_table_and_a_plot(tmp_path: Path) -> None:
     assert (tmp_path / "plot.png").stat().st_size > 1000
 
 
+def test_updates_have_a_table() -> None:
+    row = {field.name: 0.5 for field in fields(UpdatesRow)} | {"embedder": "use", "updates": 200, "lookalikes": 190}
+    figures = Figures({"updates": {"measured": {"weights": "w1"}, "rows": [row]}})
+    assert figures.outdated == []
+    _, _, line = TABLES["updates"].make(figures).splitlines()
+    assert line == "| `use` | 0.500 | 0.500 | 0.500 | 0.500 | 0.500 | 200 | 50.0% | 190 | 50.00% |"
+
+
 def test_ageing_step_by_step_stands_beside_going_there_directly() -> None:
     row = {field.name: 1.0 for field in fields(BenchRow)} | {
         "tier": "micro",
@@ -195,6 +204,7 @@ def test_a_measurement_runs_the_benchmarks_and_replaces_the_stored_one(
         ("recall", ["benchmarks.recall --locomo"] * 3),
         ("recall-speed", ["benchmarks.recall"]),
         ("relevance", ["benchmarks.relevance --locomo"] * 2),
+        ("updates", ["benchmarks.updates --locomo"] * 2),
         ("context", ["benchmarks.context --locomo"] * (os.cpu_count() or 1)),
         ("context-tiers", ["benchmarks.context --locomo"] * 4),
         ("agent", ["benchmarks.context.agent --texts"]),
@@ -209,7 +219,16 @@ def test_each_measurement_runs_its_commands(
 
     def answer(*arguments: str) -> dict[str, list[object]]:
         calls.append(" ".join(arguments))
-        return {"rows": [], "speed": [], "bank": [], "decay": [], "context": [], "agent": [], "relevance": []}
+        return {
+            "rows": [],
+            "speed": [],
+            "bank": [],
+            "decay": [],
+            "context": [],
+            "agent": [],
+            "relevance": [],
+            "updates": [],
+        }
 
     monkeypatch.setattr(measurements, "run_json", answer)
     run_measurement(name, tmp_path)

@@ -193,6 +193,16 @@ def test_recall(foxing: Foxing, file: Path, monkeypatch: pytest.MonkeyPatch) -> 
     )
     nothing = foxing.text("recall", "Titan of the zebra opera", "--bank", "b", "--min-relevance", "0.9")
     assert nothing.startswith("No remembered message matches.")
+    moved = [
+        {"role": "user", "content": content, "created_at": f"2026-01-0{day}T09:00:00Z", "id": f"v{day}"}
+        for day, content in ((7, "The zoo visit is on Monday."), (8, "The zoo visit moved to Friday."))
+    ]
+    file.write_text("\n".join(map(json.dumps, moved)))
+    foxing.text("import", str(file), "--bank", "b")
+    spans = foxing.json("recall", "when is the zoo visit?", "--bank", "b", "--limit", "2")["spans"]
+    assert [(span["message_id"], span["superseded_by"]) for span in spans] == [("v8", None), ("v7", "v8")]
+    details = foxing.text("recall", "when is the zoo visit?", "--bank", "b", "--limit", "2", "--details")
+    assert "replaced by v8 on 2026-01-08 09:00 +00:00" in details
 
 
 @pytest.mark.parametrize(

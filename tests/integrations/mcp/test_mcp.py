@@ -103,6 +103,10 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         assert "No remembered message matches" in text_of(await client.call_tool("recall_pages", off_topic))
         whatever = text_of(await client.call_tool("recall", {**off_topic, "min_relevance": 0}))
         assert "We ship Titan on 14 March." in whatever
+        moved = {"text": "Titan moved to 21 March.", "name": "Mina", "thread": "planning", "message_id": "m2"}
+        await client.call_tool("remember", moved)
+        found = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?"}))
+        assert re.search(r"Mina: We ship Titan on 14 March\. \(replaced on \d+ \w+ \d{4}\)\nTitan moved", found)
 
     use(server, bank, play)
 

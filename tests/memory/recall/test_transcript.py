@@ -36,6 +36,7 @@ class Message(NamedTuple):
     kept: float = 1.0
     thread: str = "t"
     message_id: str = "m"
+    superseded_at: datetime | None = None
 
 
 def said(name: str, text: str, *, days: int = 0, thread: str = "t", role: str = "user") -> Message:

@@ -1,0 +1,1 @@
+"""Benchmark of statements that replace each other: newest first, unless the past is asked for."""

@@ -1,0 +1,124 @@
+"""Replacements: of recalled messages that say the same with another value, the newest comes first.
+
+Messages are compared in pairs: those near in meaning, where they have embeddings, whose sentences share their subject.
+Nothing is stored: which message replaces another is found anew at each recall, from what is left of their texts.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.memory.index.scores import Keys
+from foxing.memory.text.statements import Sentence, replaces, sentences
+from foxing.memory.values.messages import RecalledMessage
+
+#: Number of matches that are compared, those ranked best.
+COMPARED = 32
+#: Matches ranked next after an answer that are compared with it, if they are near in meaning to one of it.
+FURTHER = 6
+#: Cosine of messages below which they are not compared, and below which one beyond the answer is not.
+LEAST_COSINE, LEAST_COSINE_FURTHER = 0.2, 0.4
+
+
+class Near(NamedTuple):
+    """Which passages are near in meaning."""
+
+    #: int64[n], document keys
+    documents: Keys
+    #: bool[n, n]
+    near: npt.NDArray[np.bool_]
+
+    def among(self, documents: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Returns bool[m, m] for some of the passages; others are near none."""
+        known = {document: place for place, document in enumerate(self.documents.tolist())}
+        places = np.array([known.get(document, -1) for document in documents])
+        found = self.near[np.ix_(places, places)]
+        known_both = (places >= 0)[:, None] & (places >= 0)
+        return np.asarray(found & known_both, dtype=np.bool_)
+
+
+class Order(NamedTuple):
+    """The order in which an answer gives its matches."""
+
+    #: index of each match
+    indexes: Sequence[int]
+    #: index of a match → index of the match whose place it takes
+    places: Mapping[int, int]
+
+
+class _Said(NamedTuple):
+    """A message that is compared."""
+
+    place: int
+    sentences: Sequence[Sentence]
+    #: Whether a sentence may replace one of another message.
+    may_replace: bool
+
+
+def find_replaced(spans: Sequence[RecalledMessage], near: npt.NDArray[np.bool_] | None = None) -> dict[int, int]:
+    """Returns the index of each span that a later one replaces → the index of the newest that does, directly or through
+    others. `near`: bool[n, n], which are near in
+    meaning; None if it is not known."""
+    said = [_said(index, span.text) for index, span in enumerate(spans)]
+    said.sort(key=lambda each: spans[each.place].created_at)
+    replaced: dict[int, int] = {}
+    for place in range(len(said) - 1, 0, -1):
+        after = said[place]
+        if not after.may_replace:
+            continue
+        newer = spans[after.place]
+        for before in said[:place]:
+            if (
+                before.place in replaced
+                or not before.sentences
+                or not (near is None or near[before.place, after.place])
+            ):
+                continue
+            older = spans[before.place]
+            if older.created_at == newer.created_at or older.message_id == newer.message_id:
+                continue
+            one_speaker = (older.role, older.name) == (newer.role, newer.name)
+            each_other = {older.role, newer.role} == {"user", "assistant"}
+            if replaces(after.sentences, before.sentences, same_speaker=one_speaker, to_each_other=each_other):
+                replaced[before.place] = after.place
+    return {older: _last(newest, replaced) for older, newest in replaced.items()}
+
+
+def _said(index: int, text: str) -> _Said:
+    found = sentences(text)
+    return _Said(index, found, any(sentence.changed or sentence.exclusive for sentence in found))
+
+
+def _last(index: int, replaced: Mapping[int, int]) -> int:
+    while index in replaced:
+        index = replaced[index]
+    return index
+
+
+def ordered(
+    times: Sequence[datetime], replaced: Mapping[int, int], *, oldest_first: bool, until: datetime | None
+) -> Order:
+    """Returns the order of matches given best first. The newest of those that replace each other takes the place of
+    the best one, and the others follow it, not before their own place.
+
+    `times`: when each was said; `oldest_first`: whether the question asks for the past; `until`: the end of the time
+    that the question mentions, if any: what was said by then comes before what was said later.
+    """
+    groups: dict[int, list[int]] = {}
+    for older, newest in replaced.items():
+        groups.setdefault(newest, [newest]).append(older)
+    keys = {index: (index, 0) for index in range(len(times))}
+    places: dict[int, int] = {}
+    for group in groups.values():
+        best = min(group)
+        group.sort(key=lambda index: times[index], reverse=not oldest_first)
+        if until is not None and not oldest_first:
+            group.sort(key=lambda index: times[index] >= until)
+        for position, index in enumerate(group):
+            best = best if position == 0 else max(best, index)
+            keys[index] = (best, position)
+            places[index] = best
+    return Order(sorted(keys, key=lambda index: keys[index]), places)

@@ -1,0 +1,63 @@
+"""The benchmark of updates."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.locomo import read_locomo
+from benchmarks.updates.__main__ import main
+from benchmarks.updates.pairs import make_pairs
+
+TURNS = (
+    ("Cleo", "I'm going to the pottery class next month with my sister."),
+    ("Dan", "Nice! I love painting in my garage."),
+    ("Cleo", "My dog and I walk to the harbour every Monday, we love it."),
+    ("Dan", "I moved here from Lisbon three years ago."),
+)
+
+
+@pytest.fixture
+def three_conversations(locomo_file: Path) -> Path:
+    """Conversations with sentences that have a value; the third one measures."""
+    (first,) = json.loads(locomo_file.read_text(encoding="utf-8"))
+    turns = [
+        {"speaker": speaker, "dia_id": f"D1:{n}", "text": text} for n, (speaker, text) in enumerate(TURNS, start=1)
+    ]
+    conversation = {
+        "speaker_a": "Cleo",
+        "speaker_b": "Dan",
+        "session_1_date_time": "1:56 pm on 8 May, 2023",
+        "session_1": turns,
+    }
+    asked = {"question": "Where is Dan from?", "answer": "Lisbon", "category": 4, "evidence": ["D1:4"]}
+    others = [{"sample_id": f"conv-{n}", "conversation": conversation, "qa": [asked]} for n in (2, 3)]
+    locomo_file.write_text(json.dumps([first, *others]), encoding="utf-8")
+    return locomo_file
+
+
+def test_the_newest_is_first_in_made_up_pairs(three_conversations: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--locomo", str(three_conversations), "--embedder", "none", "--json"])
+    row = json.loads(capsys.readouterr().out)["updates"]
+    assert (row["embedder"], row["split"], row["conversations"]) == ("none", "test", 1)
+    assert row["updates"] == 2 * len(TURNS)
+    assert row["newest_not_found"] == row["older_not_found"] == row["lookalikes_linked"] == row["others_linked"] == 0
+    assert row["linked"] > 0.5
+    main(["--locomo", str(three_conversations), "--embedder", "none", "--pairs", "2", "--split", "dev"])
+    assert "newest first" in capsys.readouterr().out
+
+
+def test_pairs_are_the_same_on_every_run(three_conversations: Path) -> None:
+    conversation = read_locomo(three_conversations)[-1]
+    updates, alike = make_pairs(conversation, "test")
+    assert (updates, alike) == make_pairs(conversation, "test")
+    assert all(pair.earlier.created_at < pair.later.created_at for pair in (*updates, *alike))  # type: ignore[operator]
+    assert {pair.later.content for pair in updates}.isdisjoint(pair.earlier.content for pair in updates)
+    assert {pair.later.content for pair in updates}.isdisjoint(
+        pair.later.content for pair in make_pairs(conversation, "dev")[0]
+    )
+
+
+def test_a_file_without_conversations_to_measure(locomo_file: Path) -> None:
+    with pytest.raises(SystemExit, match="no conversation of this split"):
+        main(["--locomo", str(locomo_file)])

@@ -1,0 +1,132 @@
+"""Messages that say the same with another value: the newest comes first, unless the past is asked for."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.texts import chat
+
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory import Memory, MemoryOptions
+from foxing.memory.index.model_source import NONE
+from foxing.memory.values.context import ContextRequest
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+FIRST = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+ASKED, PAST = "when do we ship Titan?", "when did we originally ship Titan?"
+OLD = "We ship Titan on 14 March, and everyone who ships Titan knows when we ship it."
+NEW = "Titan moved to 21 March."
+
+
+@pytest.fixture(params=["use", NONE])
+def memory(request: pytest.FixtureRequest, database_url: str) -> Iterator[Memory]:
+    with Memory(database_url, options=MemoryOptions(embedder=request.param), clock=lambda: NOW) as opened:
+        yield opened
+
+
+def store(memory: Memory, *texts: str, name: str | None = None, start: int = 0) -> None:
+    """Stores messages, a week apart each."""
+    said = [
+        {"id": f"m{n}", "role": "user", "name": name, "content": text, "created_at": FIRST + 7 * n * DAY}
+        for n, text in enumerate(texts, start)
+    ]
+    memory.store("ana", said)
+
+
+def links(memory: Memory, question: str, **fields: int | str | None) -> list[tuple[str, str | None]]:
+    return [(span.message_id, span.superseded_by) for span in memory.recall("ana", question, **fields).spans]  # type: ignore[arg-type]
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("sealed", [False, True])
+def test_the_newest_comes_first_unless_the_past_is_asked_for(memory: Memory, sealed: bool) -> None:
+    store(memory, OLD, "Bring a cake.", NEW)
+    if sealed:
+        memory.seal("ana")
+    assert links(memory, ASKED)[:2] == [("m2", None), ("m0", "m2")]
+    assert links(memory, PAST)[:2] == [("m0", "m2"), ("m2", None)]
+    spans = memory.recall("ana", ASKED).spans
+    assert [span.superseded_at for span in spans[:2]] == [None, FIRST + 14 * DAY]
+    scores = [span.score or 0 for span in spans]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_time_in_the_question_puts_first_what_held_then(memory: Memory) -> None:
+    store(memory, OLD, NEW, "Titan moved to 30 March.")
+    assert links(memory, ASKED)[:3] == [("m2", None), ("m1", "m2"), ("m0", "m2")]
+    assert links(memory, "when did we ship Titan, as of 10 March 2026?")[0] == ("m1", "m2")
+    assert links(memory, PAST)[:3] == [("m0", "m2"), ("m1", "m2"), ("m2", None)]
+
+
+def test_a_window_is_respected(memory: Memory) -> None:
+    store(memory, OLD, NEW)
+    assert links(memory, ASKED, until="2026-03-05") == [("m0", None)]
+    assert links(memory, ASKED, since="2026-03-05") == [("m1", None)]
+    assert [each for each in links(memory, "") if each[1]] == []
+    assert [span.superseded_by for span in memory.recall("ana").spans] == [None, None]
+
+
+def test_the_newest_joins_an_answer_without_it(memory: Memory) -> None:
+    store(memory, OLD, NEW)
+    assert links(memory, ASKED, limit=1) == [("m1", None)]
+    first = memory.recall("ana", ASKED, limit=1)
+    second = memory.recall("ana", ASKED, limit=1, cursor=first.next_cursor)
+    assert [(span.message_id, span.superseded_by) for span in second.spans] == [("m0", "m1")]
+    assert links(memory, PAST, limit=1) == [("m0", "m1")]
+
+
+def test_every_message_comes_once_over_the_pages(memory: Memory) -> None:
+    memory.store("ana", chat(40, NOW - 3 * DAY))
+    store(memory, OLD, "Titan, Titan, Titan.", NEW, "Who knows when Titan is?", "We are late for Titan.")
+    whole = links(memory, ASKED, limit=500)
+    cursor, seen = None, []
+    while True:
+        page = memory.recall("ana", ASKED, limit=2, cursor=cursor)
+        seen += [span.message_id for span in page.spans]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert sorted(seen) == sorted(key for key, _ in whole)
+    assert len(seen) == len(set(seen))
+    assert seen.index("m2") < seen.index("m0")
+
+
+def test_a_budget_for_one_gives_the_newest(memory: Memory) -> None:
+    store(memory, "We ship Titan on 14 March.", NEW)
+    one = memory.recall("ana", ASKED, max_tokens=count_text_tokens(f"9 March 2026\nuser: {NEW}"))
+    assert [span.message_id for span in one.spans] == ["m1"]
+    assert [left.message_id for left in one.left_out] == ["m0"]
+    both = memory.recall("ana", ASKED, max_tokens=60)
+    assert both.text_tokens == count_text_tokens(both.rendered) <= 60
+    assert len(both.spans) == 2
+
+
+def test_text_for_a_model_says_what_was_replaced(memory: Memory) -> None:
+    store(memory, "We ship Titan on 14 March.", NEW, name="Mina")
+    assert memory.recall("ana", ASKED).rendered.splitlines() == [
+        *("2 March 2026", "Mina: We ship Titan on 14 March. (replaced on 9 March 2026)"),
+        *("9 March", "Mina: Titan moved to 21 March."),
+    ]
+
+
+def test_context_shows_what_was_replaced(memory: Memory) -> None:
+    store(memory, "We ship Titan on 14 March.", NEW, name="Mina")
+    memory.store("ana", chat(40, NOW - DAY))
+    answer = memory.context(
+        "ana", ContextRequest(reader="claude", budget=1200, query=ASKED, show="text", thread="none")
+    )
+    assert "(replaced on 9 March 2026)" in str(answer.content)
+
+
+def test_lookalikes_keep_their_order(memory: Memory) -> None:
+    store(memory, "My sister lives in Boston.", "My brother lives in Denver now.", "I live in Kyoto.")
+    store(memory, "I live in Porto now.", name="Bo", start=3)
+    assert [by for _, by in links(memory, "who lives in which city, where do I live?")] == [None] * 4
+
+
+def test_neighbours_are_not_compared(memory: Memory) -> None:
+    store(memory, OLD, NEW, "Bring a cake.")
+    spans = memory.recall("ana", ASKED, limit=1, neighbours=1).spans
+    assert [span.score is None for span in spans] == [span.neighbour_of is not None for span in spans]
+    assert len({span.message_id for span in spans}) == len(spans)

@@ -1,0 +1,112 @@
+"""Statements that replace each other, and questions about the past, in several languages."""
+
+import pytest
+
+from foxing.memory.text.statements import CODES, asks_for_the_past, replaces, sentences, wording
+
+REPLACED = [
+    ("I prefer tea.", "I prefer coffee now."),
+    ("The meeting is on 14 March.", "The meeting is on 21 March."),
+    ("We ship Titan on 14 March.", "Actually, Titan moved to 21 March."),
+    ("We're going on a camping trip in June with the kids!", "Change of plans: the camping trip is in August now."),
+    ("We booked the pottery course for Monday.", "You remember the pottery course? It moved to Friday."),
+    ("I live in Boston.", "I moved to Denver."),
+    ("I live in Boston.", "Great news. I live in Denver, not Boston!"),
+    ("My favourite band is Muse.", "My favourite band is Blur now."),
+    ("My flight leaves at 9 am.", "It turns out my flight leaves at 11 am, not 9 am."),
+    ("I'm reading “Glass Orchard” these days.", "Correction: I'm reading “North of Here”."),
+    ("Our order has two desks.", "Instead of two desks, our order has five desks."),
+    ("Ich trinke am liebsten Tee.", "Ich trinke jetzt am liebsten Kaffee."),
+    ("Das Treffen ist am 14. März.", "Das Treffen wurde auf den 21. März verschoben."),
+    ("La réunion est le 14 mars.", "La réunion a été déplacée au 21 mars."),
+    ("Je préfère le thé.", "Maintenant je préfère le café."),
+    ("회의는 3월 14일이야.", "회의가 3월 21일로 바뀌었어."),
+    ("나는 홍차를 좋아해.", "나는 이제 커피를 좋아해."),
+    ("나는 홍차를 좋아해.", "나는 홍차 말고 커피를 좋아해."),
+    ("会議は3月14日です。", "会議は3月21日に変更になりました。"),
+    ("私は紅茶が好きです。", "今はコーヒーが好きです。"),
+    ("我喜欢喝茶。", "我现在喜欢喝咖啡了。"),
+    ("会议在3月14日。", "会议从3月14日改到3月21日了。"),
+]
+KEPT = [
+    ("My sister lives in Boston.", "My brother lives in Denver."),
+    ("My sister lives in Boston.", "Actually, my brother lives in Denver."),
+    ("My dog Luna loves the beach.", "My dog Max loves the park."),
+    ("The pottery class is on 5 May.", "The yoga class is on 9 May."),
+    ("I went to Paris in May.", "I went to Rome in June."),
+    ("I visited the market on Monday.", "Actually, I also visited the market on Friday."),
+    ("I live in Denver.", "I used to live in Boston."),
+    ("The meeting is on 14 March.", "Is the meeting now on 21 March?"),
+    ("The meeting is on 14 March.", "As I said, the meeting is on 14 March."),
+    ("My favourite colour is red.", "My favourite food is pizza now."),
+    ("Luna's birthday is on 5 May.", "My birthday is on 6 May."),
+    ("I love my new job. It's great.", "The weather is nice. It's bad now."),
+    ("Meine Schwester wohnt in Kiel.", "Mein Bruder wohnt in Bonn."),
+    ("Ma sœur habite à Lyon.", "Mon frère habite à Nice."),
+    ("나는 홍차를 좋아해.", "동생은 커피를 좋아해."),
+    ("회의는 3월 14일이야.", "회의가 3월 14일로 잡혔어."),
+    ("姉は紅茶が好きです。", "妹はコーヒーが好きです。"),
+    ("我妈妈喜欢喝茶。", "我爸爸喜欢喝咖啡。"),
+    ("", "Now."),
+    ("word " * 1000, "Now word " * 1000),
+]
+PAST = [
+    "When was the launch originally?",
+    "What did I prefer before?",
+    "Where did Mina use to live? I mean where she used to live.",
+    "Where was the office then?",
+    "Wo war das Treffen ursprünglich?",
+    "Où habitait-elle autrefois ?",
+    "원래 회의가 언제였지?",
+    "会議は元々いつでしたか？",
+    "会议原来是什么时候？",
+]
+PRESENT = [
+    "When is the launch?",
+    "What did she do before going to work?",
+    "Wann ist das Treffen?",
+    "Où est la réunion ?",
+    "회의가 언제야?",
+    "会議はいつですか？",
+    "会议是什么时候？",
+]
+
+
+def replaced(older: str, newer: str, *, same_speaker: bool = True, to_each_other: bool = False) -> bool:
+    return replaces(sentences(newer), sentences(older), same_speaker=same_speaker, to_each_other=to_each_other)
+
+
+@pytest.mark.parametrize(("older", "newer"), REPLACED)
+def test_a_statement_with_another_value_replaces(older: str, newer: str) -> None:
+    assert replaced(older, newer)
+
+
+@pytest.mark.parametrize(("older", "newer"), KEPT)
+def test_lookalikes_do_not_replace(older: str, newer: str) -> None:
+    assert not replaced(older, newer)
+
+
+def test_statements_of_speakers_about_themselves_do_not_replace_each_other() -> None:
+    mine, yours = "I live in Boston.", "I live in Denver now."
+    assert not replaced(mine, yours, same_speaker=False)
+    assert not replaced(mine, yours, same_speaker=False, to_each_other=True)
+    assert replaced(mine, "Noted, you live in Denver now.", same_speaker=False, to_each_other=True)
+    assert replaced("The trip is in June.", "The trip moved to August.", same_speaker=False)
+
+
+@pytest.mark.parametrize("question", PAST)
+def test_questions_about_the_past(question: str) -> None:
+    assert asks_for_the_past(question)
+
+
+@pytest.mark.parametrize("question", PRESENT)
+def test_questions_about_the_present(question: str) -> None:
+    assert not asks_for_the_past(question)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_each_language_has_all_lists(code: str) -> None:
+    words = wording(code)
+    assert words.phrases
+    assert words.past.pattern
+    assert words.kinds
