@@ -12,9 +12,10 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 SUFFIX = "-service"  # of the file, after the name of the database
 TOKEN_HEADER = "Foxing-Service"
@@ -24,12 +25,13 @@ _EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 ANSWER_S = 120.0
 
 
-class RunningService(NamedTuple):
+@dataclass(frozen=True)
+class RunningService:
     """Address of a service on this machine, and its token."""
 
     host: str
     port: int
-    token: str
+    token: str = field(repr=False)
 
     @classmethod
     def of(cls, database: Path) -> Self | None:
@@ -78,7 +80,7 @@ def announced(database: Path | None, host: str, port: int) -> Iterator[str | Non
     databases, or where the folder cannot be written. `host`, `port`: where it listens."""
     file = None if database is None else _file_of(database)
     service = RunningService(_EVERY.get(host, host), port, secrets.token_urlsafe(24))
-    if file is None or not _written(file, json.dumps(service._asdict())):
+    if file is None or not _written(file, json.dumps(asdict(service))):
         yield None
         return
     try:

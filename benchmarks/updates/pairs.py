@@ -242,7 +242,7 @@ class _Valued:
 
     @property
     def topic(self) -> str | None:
-        """What the sentence is about, in a word or two; None if no rule finds it."""
+        """Subject of the sentence, in a word or two; None if no rule finds it."""
         for match in _TOPIC.finditer(self.sentence):
             apart = match.end() <= self.start or match.start() >= self.stop
             if apart and not _NO_TOPIC.fullmatch(match[1]):

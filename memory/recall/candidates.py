@@ -60,7 +60,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Compared:
-    """What the matches of an answer are compared with, to find those that replace others."""
+    """The messages that the matches of an answer are compared with, to find those that replace others."""
 
     #: matches that are not in the answer, best first, without their relevance
     further: Sequence[Candidate] = ()

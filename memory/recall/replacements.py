@@ -40,7 +40,7 @@ class Near(NamedTuple):
         return np.asarray(found & known_both, dtype=np.bool_)
 
 
-class Order(NamedTuple):
+class LinkedOrder(NamedTuple):
     """The order in which an answer gives its matches."""
 
     #: index of each match
@@ -100,7 +100,7 @@ def _last(index: int, replaced: Mapping[int, int]) -> int:
 
 def ordered(
     times: Sequence[datetime], replaced: Mapping[int, int], *, oldest_first: bool, until: datetime | None
-) -> Order:
+) -> LinkedOrder:
     """Returns the order of matches given best first. The newest of those that replace each other takes the place of
     the best one, and the others follow it, not before their own place.
 
@@ -121,4 +121,4 @@ def ordered(
             best = best if position == 0 else max(best, index)
             keys[index] = (best, position)
             places[index] = best
-    return Order(sorted(keys, key=lambda index: keys[index]), places)
+    return LinkedOrder(sorted(keys, key=lambda index: keys[index]), places)

@@ -61,7 +61,7 @@ _ENDING = re.compile(r"(?<=\w\w)(?:ing|ed|es|s|e)$")
 
 
 class Kind:
-    """What a word of a statement is, as bits of an integer; 0 for one that says nothing by itself."""
+    """Role of a word in a statement, as bits of an integer; 0 for a word that says nothing by itself."""
 
     THING = 1
     QUANTITY = 2
@@ -92,7 +92,7 @@ _BREAK = Token("", 0)  # between two parts of a sentence
 
 
 class Role(Enum):
-    """What a phrase does in a statement."""
+    """Role of a phrase in a statement."""
 
     CHANGE = "announces that it replaces another one"
     SAME = "stands for other words"

@@ -189,9 +189,9 @@ def test_a_fact_that_is_misread_at_a_tier_is_kept_as_text(sealed: bytes, databas
         assert "Hiroshi" not in memory.read_page("ana", page).text
         (first,) = memory.recall("ana", "Hiroshi", limit=1).spans
         assert not first.matched_faded
-        assert all(
-            span.message_id in said for span in memory.recall("ana", "Hiroshi", limit=len(said), neighbours=0).spans
-        )
+        found = [span.message_id for span in memory.recall("ana", "Hiroshi", limit=2 * len(said)).spans]
+        assert said.keys() <= set(found)
+        assert said.keys() >= set(found[: len(said) // 2])  # those of the second look are not the best
         memory.erase_message("ana", first.message_id)
         assert first.message_id not in {span.message_id for span in memory.export("ana")}
     with closing(connect(database_path)) as raw:

@@ -125,7 +125,9 @@ def test_page_images_and_context_count(memory: Memory) -> None:
     )
     answer = memory.context("ana", ContextRequest(reader="text", budget=400, query="lavender"))
     assert "garden" in answer.message_ids
-    assert recalled(memory, "garden", "workshop") == [2, 0]
+    counted, other = recalled(memory, "garden", "workshop")
+    assert counted == 2
+    assert other < 0.1  # found by words of the garden, far below
 
 
 def test_counts_outlive_the_process_that_closes_the_memory(memory: Memory, opened: Callable[..., Memory]) -> None:
