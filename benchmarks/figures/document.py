@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bank import BankRow
+from benchmarks.commands import CommandSpeed
 from benchmarks.context.__main__ import ContextRow
 from benchmarks.context.agent import AgentRow
 from benchmarks.decay.measurement import DecayRow
@@ -203,6 +204,11 @@ class Figures:
     def service(self) -> StoreSpeed:
         """Latency of storing over HTTP."""
         return StoreSpeed(**{name: value for name, value in self._document["service"].items() if name != MEASURED})
+
+    @property
+    def commands(self) -> CommandSpeed:
+        """Time and memory of a command."""
+        return CommandSpeed(**{name: value for name, value in self._document["commands"].items() if name != MEASURED})
 
     @property
     def stores(self) -> tuple[int, Comparison]:

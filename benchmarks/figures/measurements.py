@@ -231,6 +231,11 @@ def measure_service(_: Path) -> Measurement:
     return dict(run_json("benchmarks.service", "--requests", "500"))
 
 
+def measure_commands(_: Path) -> Measurement:
+    """Measures a command, alone and answered by a service."""
+    return dict(run_json("benchmarks.commands"))
+
+
 def measure_stores(data: Path) -> Measurement:
     """Measures Foxing beside other stores; those that are not installed are left out."""
     return dict(run_json("benchmarks.stores", "--locomo", str(data / "eval" / "locomo_dev.json.gz")))
@@ -253,6 +258,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "context-tiers": measure_context_tiers,
     "agent": measure_agent,
     "service": measure_service,
+    "commands": measure_commands,
     "stores": measure_stores,
 }
 
