@@ -128,11 +128,17 @@ class ScoringIndex(SearchIndex, Protocol):
 
 def scores_of(index: SearchIndex, connection: Connection, query: SearchQuery, limit: int) -> Scores:
     """Returns the first `limit` hits of a query, best first, with their shares."""
-    if isinstance(index, ScoringIndex):
+    if isinstance(index, ScoringIndex) and _defining(index, "scores") <= _defining(index, "search"):
         return index.scores(connection, query, limit=limit)
     hits = index.search(connection, query, limit=limit)
     documents, values, shares = zip(*hits, strict=True) if hits else ((), (), ())
     return Scores(np.array(documents, dtype=np.int64), np.array(values, dtype=float), np.array(shares, dtype=float))
+
+
+def _defining(index: SearchIndex, method: str) -> int:
+    """Returns the place in the method resolution order of the class that defines a method: an index derived from
+    another one may have a search of its own, which the scores of the other do not know."""
+    return next(place for place, base in enumerate(type(index).__mro__) if method in vars(base))
 
 
 def hits_of(scores: Scores) -> list[Hit]:

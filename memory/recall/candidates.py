@@ -145,6 +145,11 @@ class RankedCandidates:
         seen = self._position.seen | {candidate.document for candidate in examined}
         return self.query.cursor(RankPosition(self._position.newest, seen - set(waiting)).encoded())
 
+    @property
+    def ranked(self) -> int:
+        """Number of passages that are ranked together."""
+        return len(self._found[1])
+
     def compared(self, matches: Sequence[Candidate]) -> Compared:
         """Returns the best of the matches with some of those ranked next: those near in meaning to one of them, if
         there are embeddings."""
@@ -287,6 +292,11 @@ class CandidatesByTime:
         while rows := messages.window(self.connection, self.bank_id, self.query.filter, after=after, limit=size):
             yield [Candidate(message) for message in rows]
             after = rows[-1].created_at, rows[-1].id
+
+    @property
+    def ranked(self) -> int:
+        """Number of passages that are ranked together: none."""
+        return 0
 
     def compared(self, matches: Sequence[Candidate]) -> Compared:
         """See `RankedCandidates.compared`; matches in time order are not compared."""

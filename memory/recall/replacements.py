@@ -4,7 +4,7 @@ Messages are compared in pairs: those near in meaning, where they have embedding
 Nothing is stored: which message replaces another is found anew at each recall, from what is left of their texts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from foxing.memory.index.scores import Keys
 from foxing.memory.text.statements import Sentence, replaces, sentences
+from foxing.memory.text.terms import terms
 from foxing.memory.values.messages import RecalledMessage
 
 #: Number of matches that are compared, those ranked best.
@@ -85,6 +86,18 @@ def find_replaced(spans: Sequence[RecalledMessage], near: npt.NDArray[np.bool_] 
             if replaces(after.sentences, before.sentences, same_speaker=one_speaker, to_each_other=each_other):
                 replaced[before.place] = after.place
     return {older: _last(newest, replaced) for older, newest in replaced.items()}
+
+
+def asked_apart(
+    replaced: Mapping[int, int], spans: Sequence[RecalledMessage], asked: Collection[str]
+) -> dict[int, frozenset[str]]:
+    """Returns the index of each replaced span → its terms of the question, `asked`, that the one which replaces it
+    lacks, where there are any."""
+    found = {
+        index: frozenset(terms(spans[index].text).keys() & set(asked)) for pair in replaced.items() for index in pair
+    }
+    missing = {older: found[older] - found[newest] for older, newest in replaced.items()}
+    return {older: lacking for older, lacking in missing.items() if lacking}
 
 
 def _said(index: int, text: str) -> _Said:

@@ -29,7 +29,7 @@ from foxing.memory.values.recall import LeftOut, LeftOutReason, RecallQuery, Rec
 from .answer import Answer
 from .candidates import Candidate, Candidates, Compared, find_candidates
 from .query import Question, ask
-from .replacements import COMPARED, find_replaced, ordered
+from .replacements import COMPARED, asked_apart, find_replaced, ordered
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 from .transcript import Style, transcript
@@ -40,6 +40,7 @@ READ_CHARS = 16 << 20  # maximum characters of the messages that they belong to
 #: Maximum number of queries that search or assemble spans at the same time. Both are CPU-bound: a higher limit is no
 #: faster, and makes stores wait longer for the GIL. Decoding does not count.
 SEARCHES = 2
+ENOUGH_TO_BE_RARE = 10  # matches of a question among which a word of one message identifies it
 
 
 @dataclass
@@ -178,6 +179,7 @@ class Recaller:
         spans = [reader.peek(every[place].match) for place in places]
         with operation("compare", matches=len(spans)):
             found_replaced = find_replaced(spans, near)
+        found_replaced = self._without_those_asked_for(found, found_replaced, spans)
         if not found_replaced:
             return found, {}
         replaced = {places[older]: places[newest] for older, newest in found_replaced.items()}
@@ -196,6 +198,21 @@ class Recaller:
             shown.append(item._replace(match=replace(match, score=every[place].match.score)))
         newest = {every[older].match.document: spans[places.index(replacing)] for older, replacing in replaced.items()}
         return replace(found, shown=shown[:limit], more=found.more or len(shown) > limit), newest
+
+    def _without_those_asked_for(
+        self, found: _Found, replaced: Mapping[int, int], spans: Sequence[RecalledMessage]
+    ) -> dict[int, int]:
+        """Returns `replaced` without the spans that the question identifies, by a number or by a word that no other
+        message has: who asks for the order 5999 means that one, and not the newest."""
+        candidates = found.candidates
+        apart = asked_apart(replaced, spans, candidates.query.terms)
+        words = {term for lacking in apart.values() for term in lacking}
+        single = {term for term in words if any(map(str.isdigit, term))}
+        if words - single and candidates.ranked >= ENOUGH_TO_BE_RARE:
+            with self.database.read() as connection:
+                frequencies = self.search.index.document_frequencies(connection, candidates.bank_id, words - single)
+            single |= {term for term, frequency in frequencies.items() if frequency == 1}
+        return {older: newest for older, newest in replaced.items() if single.isdisjoint(apart.get(older, ()))}
 
     def _reranked(self, found: _Found, query: RecallQuery) -> _Found:
         """Returns the first `query.limit` matches of `found` after reranking the best `CANDIDATES`."""
