@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, func, null, select, union_all
 
-from foxing.memory.storage import columns, schema
+from foxing.memory.storage import columns, schema, snapshot
 from foxing.memory.storage.dialects import insert_into
 from foxing.memory.storage.packed_codes import CodesDamaged, pack_codes, unpack_codes
 
@@ -40,7 +40,8 @@ def find_embedder(connection: Connection, name: str, dimensions: int) -> int | N
     found = known.get((name, dimensions))
     if found is None:
         found = connection.execute(_embedder, {"name": name, "dimensions": dimensions}).scalar_one_or_none()
-        if found is not None and (name, dimensions) not in connection.info.get(_INSERTED, ()):
+        committed = snapshot.of(connection) is not None or (name, dimensions) not in connection.info.get(_INSERTED, ())
+        if found is not None and committed:
             known[name, dimensions] = found
     return found
 
