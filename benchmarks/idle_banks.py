@@ -21,6 +21,7 @@ from foxing.memory.index.postings import Postings
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.manifest import PageManifest
+from foxing.memory.storage.packed_codes import pack_codes, unpack_codes
 from foxing.memory.text.passages import document_key
 
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
@@ -176,6 +177,10 @@ def _shift_packed(connection: Connection, rows_per_bank: Mapping[str, int], copy
         shifted = replace(found, documents=found.documents + document_key(messages, 0)).pack()
         values = {"stamp": secrets.randbits(62), "postings": shifted}
         connection.execute(segments.update().where(segments.c.id == segment_id).values(**values))
+    codes = schema.embedding_segments
+    for segment_id, packed in connection.execute(select(codes.c.id, codes.c.codes).where(codes.c.bank_id == copy + 1)):
+        moved = pack_codes({i + messages: code for i, code in unpack_codes(packed).items()})
+        connection.execute(codes.update().where(codes.c.id == segment_id).values(codes=moved))
 
 
 def _owner(column: Column[Any]) -> str | None:
