@@ -22,12 +22,21 @@ from foxing.encoder import load_codec
 from foxing.encoder.bench import BenchRow
 
 SERVICE = {"measured": {"weights": "w1"}, "requests": 500, "p50_ms": 1.46, "p95_ms": 1.87, "max_ms": 67.74}
+COMMANDS = {
+    "measured": {"weights": "w1"},
+    "messages": 2000,
+    "runs": 7,
+    "alone_s": 4.67,
+    "alone_mib": 312.0,
+    "answered_s": 0.58,
+    "answered_mib": 41.0,
+}
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Figures and one document with a table, in place of those of the repository."""
-    (tmp_path / "figures.json").write_text(json.dumps({"service": SERVICE}), encoding="utf-8")
+    (tmp_path / "figures.json").write_text(json.dumps({"service": SERVICE, "commands": COMMANDS}), encoding="utf-8")
     document = tmp_path / "page.md"
     document.write_text("Before\n<!-- figures:service -->\nold\n<!-- /figures -->\nAfter\n", encoding="utf-8")
     monkeypatch.setattr(command, "FIGURES", tmp_path / "figures.json")
@@ -171,6 +180,7 @@ def test_none_only_writes_tables(workspace: Path) -> None:
     text = (workspace / "page.md").read_text(encoding="utf-8")
     assert text.startswith("Before\n<!-- figures:service -->\n| figure | measured | on |\n")
     assert "| latency of storing one message over HTTP, p50 (p95) | 1.5 ms (1.9 ms) | 500 requests, SQLite |" in text
+    assert "| `foxing recall` without one | 4.67 s, 312 MiB | median of 7, 2,000 sealed messages, SQLite |" in text
     assert text.endswith("\n<!-- /figures -->\nAfter\n")
     assert (workspace / "figures.json").read_bytes() == before
     assert not (workspace / "images").exists()
