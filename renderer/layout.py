@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from types import MappingProxyType
+from typing import Any, Literal, Self, get_args
 
 from .errors import LayoutError
 from .tiers import TOKEN_SIDE_PX, tier_named
@@ -10,6 +11,10 @@ from .tiers import TOKEN_SIDE_PX, tier_named
 GLYPH_WIDTH_PX = 8  # of a narrow glyph of Unifont, or half of a full-width one
 GLYPH_HEIGHT_PX = 16
 MAX_SIDE_PX = 8192  # of a page before it is scaled to a tier
+
+FontName = Literal["unifont", "dejavu-sans-mono", "spleen-5x8", "jetbrains-mono-14"]
+#: Bitmap fonts of one size: their cell in px.
+BITMAP_CELLS_PX: Mapping[str, tuple[int, int]] = MappingProxyType({"spleen-5x8": (5, 8), "jetbrains-mono-14": (9, 16)})
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,9 @@ class PageLayout:
     #: Typesetting of a newline inside a message. "mark" writes ¶. "break" starts a new row, and writes ¶ only if the
     #: newline falls in the last column, where a blank would look like a space.
     newline: Literal["mark", "break"] = "mark"
-    #: Bitmap font, or outline font for models trained on printed pages; the outline font fits any cell size.
-    font: Literal["unifont", "dejavu-sans-mono"] = "unifont"
+    #: Bitmap font, or outline font for models trained on printed pages; the outline font, DejaVu Sans Mono, fits any
+    #: cell size. Spleen and JetBrains Mono have one cell size each.
+    font: FontName = "unifont"
     #: Whether a page that is not full is cropped to the token rows it uses. If not, every image is a full square.
     cropped: bool = True
     #: Line breaking. "cells": rows break anywhere, and full-width characters start at even columns. "words": rows break
@@ -47,8 +53,10 @@ class PageLayout:
         sizes = (self.columns, self.rows, self.cell_width_px, self.cell_height_px)
         if not all(type(size) is int for size in sizes):
             raise LayoutError(f"columns, rows and cell sizes must be integers, not {sizes}")
-        if self.font not in ("unifont", "dejavu-sans-mono"):
-            raise LayoutError(f"font must be 'unifont' or 'dejavu-sans-mono', not '{self.font}'")
+        if self.font not in get_args(FontName):
+            raise LayoutError(f"font must be one of {', '.join(get_args(FontName))}, not '{self.font}'")
+        if (only := BITMAP_CELLS_PX.get(self.font)) and (self.cell_width_px, self.cell_height_px) != only:
+            raise LayoutError(f"cells of the font '{self.font}' must be {only[0]}×{only[1]} px")
         scale = self.cell_width_px // GLYPH_WIDTH_PX
         scaled_glyph = (scale * GLYPH_WIDTH_PX, scale * GLYPH_HEIGHT_PX)
         if self.font == "unifont" and (scale < 1 or (self.cell_width_px, self.cell_height_px) != scaled_glyph):

@@ -64,13 +64,17 @@ class OutlineGlyphs:
                 self._glyphs[code_point] = self._draw(code_point)
             return self._glyphs[code_point]
 
+    def draws(self, character: str) -> bool:
+        """Returns True if the font has a glyph of its own for a character."""
+        return bytes(self._font.getmask(character)) != self._missing
+
     def _draw(self, code_point: int) -> Pixels:
         cells = int(load_atlas().width[code_point]) if code_point not in (BLANK, WIDE_TAIL) else 0
         width_px = self.cell_width_px * max(1, cells)
         if not cells:
             return np.full((self.cell_height_px, width_px), 255, dtype=np.uint8)
         character = chr(code_point)
-        if bytes(self._font.getmask(character)) != self._missing:
+        if self.draws(character):
             image = Image.new("L", (width_px, self.cell_height_px), 255)
             ImageDraw.Draw(image).text(
                 (width_px / 2, self._baseline_px), character, fill=0, font=self._font, anchor="ms"

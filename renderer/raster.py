@@ -5,8 +5,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from .atlas import load_atlas
+from .bitmap_fonts import draw_bitmaps
 from .errors import RenderError
-from .layout import DENSE_PAGE, GLYPH_HEIGHT_PX, GLYPH_WIDTH_PX, PageLayout
+from .layout import BITMAP_CELLS_PX, DENSE_PAGE, GLYPH_HEIGHT_PX, GLYPH_WIDTH_PX, PageLayout
 from .outline import draw_outlines
 from .page import BLANK, WIDE_TAIL, Cells
 from .tiers import TOKEN_SIDE_PX
@@ -21,6 +22,8 @@ def rasterize(cells: Cells, layout: PageLayout = DENSE_PAGE) -> npt.NDArray[np.u
     Returns uint8[rows · cell height, columns · cell width]; 255 is paper, 0 ink. Cells without a glyph stay blank, as
     do tails that do not follow a full-width character; a misread page may contain both.
     """
+    if layout.font in BITMAP_CELLS_PX:
+        return draw_bitmaps(cells, layout.font)
     if layout.font != "unifont":
         return draw_outlines(cells, layout.cell_width_px, layout.cell_height_px)
     scale = layout.cell_width_px // GLYPH_WIDTH_PX

@@ -49,6 +49,11 @@ def test_the_package_ships_its_licences(repository: Path, project: dict[str, Any
     font_licence = (repository / "renderer" / "data" / "OFL.txt").read_text(encoding="utf-8")
     assert "Roman Czyborra" in font_licence
     assert "SIL OPEN FONT LICENSE Version 1.1" in font_licence
+    fonts = repository / "renderer" / "data"
+    for font in (*fonts.glob("*.npz"), *fonts.glob("*.ttf")):
+        assert font.name in (repository / "NOTICE").read_text(encoding="utf-8")
+    assert "Frederic Cambus" in (fonts / "Spleen.txt").read_text(encoding="utf-8")
+    assert "SIL OPEN FONT LICENSE Version 1.1" in (fonts / "JetBrainsMono.txt").read_text(encoding="utf-8")
 
 
 def test_every_package_is_in_the_wheel_and_linked_for_the_editable_install(

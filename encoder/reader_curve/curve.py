@@ -66,6 +66,7 @@ class CellResult:
             "exact": round(self.score.exact, 4),
             "identifiers": round(self.score.identifiers_exact, 4),
             "silent": round(self.score.silent, 5),
+            "n": self.score.sentences + self.score.identifiers or None,
         }
         return self.cell.model_copy(update=measured)
 

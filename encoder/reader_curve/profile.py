@@ -13,7 +13,9 @@ _HEAD = "# Written by foxing calibrate. Put it into foxing.toml.\n"
 def measured_reader(reader: Reader, name: str, types: Sequence[TypeSize], day: date, source: str) -> Reader:
     """Returns `reader` renamed to `name`, with measured type sizes. `day`, `source`: date and origin of the
     measurement."""
-    fields = reader.model_dump(exclude={"type", "type_date", "type_source"})
+    fields = reader.model_dump(exclude={"type", "type_date", "type_source", "note"})
+    if reader.name != name:
+        del fields["models"]  # they are those of the profile that billing and limits come from
     title = reader.title if reader.name == name else name
     return Reader.model_validate(
         {**fields, "name": name, "title": title, "type": tuple(types), "type_date": day, "type_source": source}

@@ -7,15 +7,17 @@ from types import MappingProxyType
 from pydantic import JsonValue
 
 from foxing.memory.values.context import ContentFormat
-from foxing.renderer.readers import PageImage
+from foxing.renderer.readers import PageImage, Reader
 
 _Json = dict[str, JsonValue]
 
 
-def written(blocks: Sequence[str | PageImage], form: ContentFormat) -> list[_Json]:
-    """Returns `blocks` as the JSON content of a request body. Images become Base64 PNG."""
+def written(blocks: Sequence[str | PageImage], form: ContentFormat, reader: Reader) -> list[_Json]:
+    """Returns `blocks` as the JSON content of a request body for `reader`. Images become Base64 PNG."""
     return [
-        _text(block, form) if isinstance(block, str) else _IMAGES[form](block, base64.b64encode(block.png).decode())
+        _text(block, form)
+        if isinstance(block, str)
+        else _IMAGES[form](block, base64.b64encode(block.png).decode(), reader)
         for block in blocks
     ]
 
@@ -24,19 +26,19 @@ def _text(text: str, form: ContentFormat) -> _Json:
     return {"text": text} if form == "gemini" else {"type": "text", "text": text}
 
 
-def _anthropic(_: PageImage, data: str) -> _Json:
+def _anthropic(_: PageImage, data: str, __: Reader) -> _Json:
     return {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
 
 
-def _openai(_: PageImage, data: str) -> _Json:
-    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}", "detail": "high"}}
+def _openai(_: PageImage, data: str, reader: Reader) -> _Json:
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}", "detail": reader.detail}}
 
 
-def _gemini(_: PageImage, data: str) -> _Json:
+def _gemini(_: PageImage, data: str, __: Reader) -> _Json:
     return {"inline_data": {"mime_type": "image/png", "data": data}}
 
 
-def _plain(image: PageImage, data: str) -> _Json:
+def _plain(image: PageImage, data: str, _: Reader) -> _Json:
     return {
         "type": "image",
         "media_type": "image/png",
@@ -47,6 +49,6 @@ def _plain(image: PageImage, data: str) -> _Json:
     }
 
 
-_IMAGES: Mapping[ContentFormat, Callable[[PageImage, str], _Json]] = MappingProxyType(
+_IMAGES: Mapping[ContentFormat, Callable[[PageImage, str, Reader], _Json]] = MappingProxyType(
     {"anthropic": _anthropic, "openai": _openai, "gemini": _gemini, "blocks": _plain}
 )

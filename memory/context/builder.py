@@ -91,6 +91,8 @@ class ContextBuilder:
         recent = self._recent(bank, request, style)
         room = request.budget - _reserved(recent, request.budget, style)
         recalled = self._recall(bank, request, reader, now, {message.message_id for message in recent})
+        if reader.note is not None:
+            recalled.notes.append(reader.note)
         plan = _plan(recalled, room - count_text_tokens(f"{_head(request, style)}\n"), request, reader, style)
         while True:
             result = _result(request, reader, recalled, plan, recent, style)
@@ -323,7 +325,7 @@ def _result(
     shown_tokens = sum(drawn.tokens(keepsakes=request.keepsakes) for drawn in images)
     as_text = [message.message_id for message in (*matches, *recent)]
     return ContextResult(
-        content=written(blocks, request.form or reader.provider),
+        content=written(blocks, request.form or reader.provider, reader),
         stable_blocks=stable,
         billed_tokens=texts + shown_tokens,
         text_tokens_instead=texts + sum(drawn.text_tokens for drawn in images),

@@ -14,7 +14,7 @@ from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
 from foxing.renderer import Entry
-from foxing.renderer.readers import PageImage, Reader, page_images
+from foxing.renderer.readers import PageImage, Reader, is_read, page_images
 
 from .content import StoredContents
 from .decoder import PageDecoder
@@ -94,7 +94,7 @@ class ReaderPages(Generic[T]):
 
     def images(self, page_ids: Sequence[int], reader: Reader) -> list[T]:
         """Returns the values of the images of the pages, ordered by the pages' times. Pages that cannot be read or no
-        longer exist are left out."""
+        longer exist are left out, and so are messages in a script that the reader is not known to read."""
         with self.database.read() as connection:
             rows = sorted(pages.by_ids(connection, page_ids).values(), key=lambda row: (row.last_at, row.id))
             found = {row.id: self._cached(row, reader) for row in rows}
@@ -120,7 +120,8 @@ class ReaderPages(Generic[T]):
                 share = (span.char_stop - span.char_start) / message.chars if message.chars else 1.0
                 begin, end = part_edges(state.cells, span, message.chars)
                 entry = replace(who, gaps=frozenset(part.gaps.tolist()), begin=begin, end=end)
-                entries.append(_OnPage(entry, message.key, share))
+                if is_read(f"{entry.thread} {entry.role} {entry.name} {entry.content}", reader):
+                    entries.append(_OnPage(entry, message.key, share))
             if entries:
                 by_id = {each.entry.message_id: each for each in entries}
                 images = page_images([each.entry for each in entries], reader)

@@ -74,13 +74,14 @@ class _StoredPages:
 
 @dataclass(frozen=True)
 class _Shown:
-    """The images of an answer, with the ids of the messages that they show in part, and the keys of those that cannot
-    be shown."""
+    """The images of an answer, with the ids of the messages that they show in part, the ids and keys of those that they
+    do not show, and the keys of those that cannot be read."""
 
     answer: _Answer
     images: Sequence[RecalledImage]
     in_part: Collection[int]
-    unreadable: Sequence[str]
+    unreadable: Sequence[str] = ()
+    not_shown: Mapping[int, str] = field(default_factory=dict)
 
 
 class ImageRecaller:
@@ -122,7 +123,10 @@ class ImageRecaller:
             open_messages = StoredMessages.fetch(connection, bank_id, matches)
         shown = self._as_stored(answer, stored_pages) if reader is None else self._laid_out(answer, reader)
         remembered = self.assembler.assemble(open_messages)
-        left_out = [LeftOut(message_id=key, reason="unreadable") for key in dict.fromkeys(shown.unreadable)]
+        whole = self._whole_spans(bank_id, {*shown.in_part, *shown.not_shown})
+        nothing = {span.message_id for span in whole if not span.text.replace(self.gap_mark.strip(), "").strip()}
+        unreadable = [*shown.unreadable, *(key for key in shown.not_shown.values() if key in nothing)]
+        left_out = [LeftOut(message_id=key, reason="unreadable") for key in dict.fromkeys(unreadable)]
         return RecalledImages(
             images=list(shown.images),
             vision_tokens=sum(image.tokens for image in shown.images),
@@ -132,7 +136,7 @@ class ImageRecaller:
                 )
                 for match in shown.answer.open_matches
             ],
-            whole_spans=self._whole_spans(bank_id, shown.in_part),
+            whole_spans=[span for span in whole if span.message_id not in unreadable],
             left_out=left_out[: query.limit],
             notes=[] if note is None else [note],
             next_cursor=candidates.next_cursor(shown.answer.added) if shown.answer.full else None,
@@ -179,13 +183,13 @@ class ImageRecaller:
         """Returns the answer laid out for `reader`: the page images that show a match, up to the limit."""
         placed = self._reader_pages.images(list(found.message_ids), reader)
         answer = _Answer(found.limit, full=found.full)
-        unreadable: list[str] = []
+        not_shown: dict[int, str] = {}
         for candidate in found.added:
             shown = [place for place, image in enumerate(placed) if candidate.message.id in image.shares]
             if not answer.add(candidate, shown):
                 break
             if not shown and not candidate.message.open:
-                unreadable.append(candidate.message.key)
+                not_shown[candidate.message.id] = candidate.message.key
         images: list[RecalledImage] = []
         in_part: set[int] = set()
         for place, keys in answer.message_ids.items():
@@ -203,7 +207,7 @@ class ImageRecaller:
                 )
             )
             in_part |= page.in_part
-        return _Shown(answer, images, in_part, unreadable)
+        return _Shown(answer, images, in_part, not_shown=not_shown)
 
     def _whole_spans(self, bank_id: int, ids: Collection[int]) -> list[RecalledMessage]:
         """Returns the complete messages of these ids in time order, without those that have been erased."""

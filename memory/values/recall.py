@@ -229,7 +229,9 @@ class RecalledImages(Value):
     vision_tokens: int = Field(description="Tokens of all images.")
     open_spans: list[RecalledMessage] = Field(description="Matching open messages, as text: they have no page yet.")
     whole_spans: list[RecalledMessage] = Field(
-        default_factory=list, description="Complete text of the messages that an image shows only in part."
+        default_factory=list,
+        description="Complete text of the messages that an image shows only in part, and of those in a script that the "
+        "reader is not known to read at its type size.",
     )
     left_out: list[LeftOut] = Field(
         description="Messages whose pages cannot be shown, with the reason; at most `limit`."

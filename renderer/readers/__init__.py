@@ -1,10 +1,11 @@
 """Reader profiles: legible type sizes, image limits and billing, and page images laid out for a reader."""
 
-from .billing import Billing, Crops, Flat, Modes, Patches, Tiles
-from .page_images import PageImage, image_px, margin_px, page_image, page_images, reader_layout
-from .reader import Reader, ReaderProfileError, Readers, TypeSize, UnknownReader, packaged_readers
+from .billing import Area, Billing, Crops, Flat, Modes, Patches, Tiles
+from .page_images import PageImage, is_read, page_image, page_images, reader_layout
+from .reader import Reader, ReaderProfileError, Readers, TypeSize, UnknownReader, margin_px, packaged_readers, page_px
 
 __all__ = [
+    "Area",
     "Billing",
     "Crops",
     "Flat",
@@ -17,10 +18,11 @@ __all__ = [
     "Tiles",
     "TypeSize",
     "UnknownReader",
-    "image_px",
+    "is_read",
     "margin_px",
     "packaged_readers",
     "page_image",
     "page_images",
+    "page_px",
     "reader_layout",
 ]

@@ -132,19 +132,54 @@ class Crops(_Formula):
         )
 
 
+class MeasuredSize(_Formula):
+    """Size of an image whose tokens were measured."""
+
+    width_px: Count
+    height_px: Count
+    tokens: Count
+
+
 class Flat(_Formula):
     """Flat rate per image: Gemini 3."""
 
     formula: Literal["flat"] = "flat"
     per_image: Count
+    #: Sizes for which another number was measured.
+    measured: Annotated[tuple[MeasuredSize, ...], Field(max_length=20)] = ()
 
     def tokens(self, width: int, height: int) -> int:
         """See `Billing`."""
-        return self.per_image
+        same = (each.tokens for each in self.measured if (each.width_px, each.height_px) == (width, height))
+        return next(same, self.per_image)
 
     def in_words(self) -> str:
         """See `Billing`."""
-        return f"{self.per_image:,} for each image"
+        measured = "".join(f"; {each.tokens:,} at {each.width_px:,} × {each.height_px:,} px" for each in self.measured)
+        return f"{self.per_image:,} for each image{measured}"
+
+
+class Area(_Formula):
+    """Billing by area: Grok."""
+
+    formula: Literal["area"] = "area"
+    #: Tokens for a million px.
+    per_megapixel: Count
+    #: An image with a longer side is scaled down.
+    max_side_px: Count
+
+    def tokens(self, width: int, height: int) -> int:
+        """See `Billing`."""
+        width, height = self.scaled_size(width, height)
+        return max(1, -(-width * height * self.per_megapixel // 1_000_000))
+
+    def scaled_size(self, width: int, height: int) -> tuple[int, int]:
+        """See `Billing`."""
+        return _fit(width, height, self.max_side_px)
+
+    def in_words(self) -> str:
+        """See `Billing`."""
+        return f"{self.per_megapixel:,} for a million px, up to {self.max_side_px:,} px a side"
 
 
 class Mode(_Formula):
@@ -175,7 +210,7 @@ class Modes(_Formula):
         return "; ".join(f"{mode.tokens} up to {mode.side_px} px a side" for mode in self.modes)
 
 
-AnyBilling = Annotated[Patches | Tiles | Crops | Flat | Modes, Field(discriminator="formula")]
+AnyBilling = Annotated[Patches | Tiles | Crops | Flat | Modes | Area, Field(discriminator="formula")]
 
 
 def _fit(width: int, height: int, side: int) -> tuple[int, int]:

@@ -1,30 +1,28 @@
 """Page images for a reader, in a type size that it reads and a shape that fits the most cells per billed token."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from io import BytesIO
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
+from foxing.renderer.atlas import load_atlas
+from foxing.renderer.bitmap_fonts import bitmap_glyphs
 from foxing.renderer.layout import PageLayout
+from foxing.renderer.outline import outline_glyphs
 from foxing.renderer.page import Page
 from foxing.renderer.raster import rasterize
 from foxing.renderer.typeset import Entry, Typesetter
 
-from .reader import Reader, ReaderProfileError
+from .png import encode_png
+from .reader import Reader, ReaderProfileError, TypeSize, margin_px, page_px, type_layout
 
 #: See `PageLayout.newline`.
 Newline = Literal["mark", "break"]
-#: Maximum length of a row; readers lose their place in longer ones.
+#: Maximum length of a row where nobody measured longer ones; readers lose their place in these.
 MAX_COLUMNS = 160
-#: Margin in blank cells around the text of a page image that is not dense. The right margin is the last column of the
-#: grid, which holds no ink.
-MARGIN_CELLS = 1
-#: zlib level. The highest level takes eight times as long and saves 3 % of the bytes.
-PNG_COMPRESSION_LEVEL = 6
 #: Of the shapes with at least this share of the best ratio of cells to billed tokens, the largest is used.
 MIN_DENSITY_SHARE = 0.99
 
@@ -46,9 +44,7 @@ class PageImage:
         drawn = rasterize(self.page.cells, self.page.layout)
         left, above = margin_px(self.page.layout)
         pixels[above : above + drawn.shape[0], left:] = drawn
-        buffer = BytesIO()
-        Image.fromarray(pixels).save(buffer, "PNG", compress_level=PNG_COMPRESSION_LEVEL)
-        return buffer.getvalue()
+        return encode_png(pixels)
 
 
 def reader_layout(reader: Reader, newline: Newline = "mark") -> PageLayout:
@@ -65,6 +61,8 @@ def _best_layout(reader: Reader) -> PageLayout:
     assert limits is not None
     assert billing is not None
     assert cell is not None
+    if cell.columns is not None:
+        return type_layout(cell, dense=reader.dense)
     base = PageLayout(
         columns=10,
         rows=1,
@@ -78,7 +76,7 @@ def _best_layout(reader: Reader) -> PageLayout:
     for columns in range(8, most + 1, 2) if reader.dense else range(9, most + 1):
         layout = replace(base, columns=columns)
         for rows in range(1, limits.max_side_px // cell.height_px + 1):
-            size = image_px(layout, rows)
+            size = page_px(layout, rows)
             if max(size) <= limits.max_side_px and billing.scaled_size(*size) == size:
                 cells = layout.ink_columns * rows
                 shapes.append((cells / billing.tokens(*size), cells, columns, rows))
@@ -91,16 +89,28 @@ def _best_layout(reader: Reader) -> PageLayout:
     return replace(base, columns=columns, rows=rows)
 
 
-def image_px(layout: PageLayout, rows: int) -> tuple[int, int]:
-    """Returns the width and height in px of a page image of `rows` rows, margins included."""
-    left, above = margin_px(layout)
-    return layout.columns * layout.cell_width_px + left, rows * layout.cell_height_px + 2 * above
+def is_read(text: str, reader: Reader) -> bool:
+    """Returns True if a reader is known to read the characters of `text` at its type size: each letter, digit and
+    currency sign has a glyph in the font, and full-width scripts were measured. Other characters, such as emoji, may
+    be drawn in Unifont. False for a reader that accepts no images."""
+    cell = reader.legible
+    if cell is None:
+        return False
+    return text.isascii() or all(_is_read(character, cell) for character in set(text) if ord(character) > 0x7F)
 
 
-def margin_px(layout: PageLayout) -> tuple[int, int]:
-    """Returns the left and the top margin of a page image in px; the bottom margin equals the top one."""
-    cells = 0 if layout.wrap == "cells" else MARGIN_CELLS
-    return cells * layout.cell_width_px, cells * layout.cell_height_px
+@lru_cache(maxsize=1 << 14)
+def _is_read(character: str, cell: TypeSize) -> bool:
+    category = unicodedata.category(character)
+    if category[0] not in "LNM" and category != "Sc":
+        return True
+    if load_atlas().width[ord(character)] == 2 and not cell.reads_full_width:
+        return False
+    if cell.font == "unifont":
+        return bool(load_atlas().width[ord(character)])
+    if cell.font == "dejavu-sans-mono":
+        return load_atlas().width[ord(character)] == 2 or outline_glyphs(cell.width_px, cell.height_px).draws(character)
+    return bitmap_glyphs(cell.font).draws(character)
 
 
 def page_images(entries: Sequence[Entry], reader: Reader, newline: Newline = "mark") -> list[PageImage]:
@@ -111,7 +121,10 @@ def page_images(entries: Sequence[Entry], reader: Reader, newline: Newline = "ma
 
 
 def page_image(page: Page, reader: Reader) -> PageImage:
-    """Returns the image of a page of the layout `reader_layout(reader)`, cropped to the rows in use."""
-    assert reader.billing is not None
-    width, height = image_px(page.layout, page.rows_used)
-    return PageImage(page, width, height, reader.billing.tokens(width, height))
+    """Returns the image of a page of the layout `reader_layout(reader)`, cropped to the rows in use unless the full
+    page is billed less."""
+    billing = reader.billing
+    assert billing is not None
+    sizes = page_px(page.layout, page.rows_used), page_px(page.layout)
+    width, height = min(sizes, key=lambda size: billing.tokens(*size))
+    return PageImage(page, width, height, billing.tokens(width, height))

@@ -199,6 +199,15 @@ def test_the_question_is_that_of_the_last_user_message_and_nothing_given_is_repe
     assert SAID["pump"] in texts(build(memory, "text", 1000, messages=gemini))
 
 
+def test_a_model_that_nobody_measured_is_given_text_and_told_so(memory: Memory) -> None:
+    result = build(memory, "anthropic/claude-fable-5-1", 8000, QUESTION)
+    assert not images(result)
+    assert any("was not measured, so it is given text alone" in note for note in result.notes)
+    known = build(memory, "anthropic/claude-fable-5-20260301", 8000, QUESTION)
+    assert known.reader == "claude-fable-5"
+    assert not known.notes
+
+
 def test_without_a_question_the_budget_goes_to_the_last_messages(memory: Memory) -> None:
     result = build(memory, "text", 3000)
     assert result.stable_blocks == 0

@@ -83,3 +83,17 @@ def test_a_page_that_faded_is_laid_out_as_it_is_held(tmp_path: Path) -> None:
         after = memory.recall_images(BANK, QUERY, reader="claude")
     assert {image.tier for image in after.images} == {"micro"}
     assert after.vision_tokens < before.vision_tokens
+
+
+def test_messages_in_a_script_that_nobody_measured_are_given_as_text(tmp_path: Path) -> None:
+    korean = "배터리 시험은 추운 방에서 계획보다 오래 걸렸습니다. The battery test took longer."
+    with Memory(tmp_path / "foxing.db", clock=lambda: START.replace(month=3)) as memory:
+        memory.store(BANK, [*chat(40, START), {"id": "ko", "role": "user", "content": korean, "created_at": START}])
+        memory.seal(BANK)
+        dense = memory.recall_images(BANK, f"{QUERY} battery test", reader="claude-fable-5", limit=500)
+        native = memory.recall_images(BANK, f"{QUERY} battery test", limit=500)
+    assert "ko" in shown(native)
+    assert dense.images
+    assert "ko" not in shown(dense)
+    assert {span.message_id: span.text for span in dense.whole_spans}["ko"] == korean
+    assert not dense.left_out

@@ -2,7 +2,7 @@
 
 import pytest
 
-from foxing.renderer.readers import Crops, Flat, Modes, Patches, Reader, Tiles, packaged_readers
+from foxing.renderer.readers import Area, Crops, Flat, Modes, Patches, Reader, Tiles, packaged_readers
 
 READERS = packaged_readers()
 
@@ -43,6 +43,13 @@ def billed(reader: str, width: int, height: int) -> int:
         ("gemini-2", 384, 384, 258),
         ("gemini-2", 960, 540, 6 * 258),
         ("gemini-3", 640, 480, 1120),
+        # measured by pxpipe
+        ("claude-fable-5", 1568, 728, 1456),
+        ("gemini-3.6-flash", 1568, 728, 1078),
+        ("gemini-3.6-flash", 1568, 720, 1120),
+        ("grok-4", 768, 336, 259),
+        ("grok-4", 764, 980, 749),
+        ("gpt-5.6-sol", 768, 1944, 1464),
         # the modes of DeepSeek-OCR's paper
         ("deepseek-ocr", 512, 512, 64),
         ("deepseek-ocr", 640, 400, 100),
@@ -88,6 +95,9 @@ def test_formulas_in_words() -> None:
     )
     assert "· 1.62" in Patches(side=32, max_side_px=2048, max_patches=1536, multiplier=1.62).in_words()
     assert Flat(per_image=1120).in_words() == "1,120 for each image"
+    measured = Flat.model_validate({"per_image": 9, "measured": [{"width_px": 3, "height_px": 2, "tokens": 8}]})
+    assert measured.in_words() == "9 for each image; 8 at 3 × 2 px"
+    assert Area(per_megapixel=1000, max_side_px=768).in_words() == "1,000 for a million px, up to 768 px a side"
     tiles = Tiles(fit_px=2048, short_side_px=768, tile_px=512, base=85, per_tile=170)
     assert tiles.in_words().startswith("85 + 170 for each tile of 512 px")
     crops = Crops(small_px=384, min_crop_px=256, max_crop_px=768, per_crop=258)

@@ -20,9 +20,11 @@ from foxing.renderer.readers import (
     Readers,
     TypeSize,
     UnknownReader,
-    image_px,
+    is_read,
+    margin_px,
     packaged_readers,
     page_images,
+    page_px,
     reader_layout,
 )
 
@@ -53,7 +55,7 @@ def test_readers_that_come_with_foxing() -> None:
 def test_an_unknown_reader_names_the_nearest() -> None:
     with pytest.raises(UnknownReader, match="unknown reader 'cluade'; did you mean 'claude'"):
         Readers()["cluade"]
-    with pytest.raises(UnknownReader, match=r"unknown reader 'zzz'; known readers: claude, .*, text$"):
+    with pytest.raises(UnknownReader, match=r"unknown reader 'zzz'; known readers: claude-fable-5, .*, text$"):
         Readers()["zzz"]
 
 
@@ -70,6 +72,16 @@ def test_a_reader_that_is_added_wins_over_one_of_the_same_name() -> None:
         ({"limits": {**PROFILE["limits"], "max_side_px": 0}}, "reader 'ours': limits.max_side_px: "),
         ({"type": [{"width_px": 8, "height_px": 16, "exact": 95}]}, "reader 'ours': type.0.exact: "),
         ({"colour": "red"}, "reader 'ours': colour: "),
+        ({"type": [{"width_px": 6, "height_px": 8, "font": "spleen-5x8"}]}, "reader 'ours': type.0: "),
+        ({"type": [{"width_px": 8, "height_px": 16, "columns": 10}]}, "reader 'ours': type.0: "),
+        ({"type": [{"width_px": 8, "height_px": 16, "columns": 90, "rows": 9}]}, "reader 'ours': the profile: "),
+        ({"type": [{"width_px": 99, "height_px": 99, "columns": 90, "rows": 9}]}, "reader 'ours': the profile: "),
+        (
+            {"type": [{"width_px": 8, "height_px": 16, "identifiers": 0.9, "silent_identifiers": 0.2}]},
+            "reader 'ours': type.0: ",
+        ),
+        ({"billing": None}, "reader 'ours': the profile: "),
+        ({"billing": None, "limits": None}, "reader 'ours': the profile: "),
     ],
 )
 def test_an_invalid_reader_is_refused(change: dict[str, Any], message: str) -> None:
@@ -107,9 +119,11 @@ def test_images_are_seen_as_they_are_and_hold_everything(reader: Reader) -> None
         assert image.tokens == reader.billing.tokens(*size)
         assert max(size) <= reader.limits.max_side_px
         assert len(image.png) <= reader.limits.max_image_bytes
-        png = Image.open(BytesIO(image.png))
+        png = Image.open(BytesIO(image.png)).convert("L")
         assert png.size == size
-        assert np.array_equal(_within_margin(png, reader), rasterize(image.page.cells, image.page.layout))
+        seen, drawn = _within_margin(png, reader), rasterize(image.page.cells, image.page.layout)
+        assert np.array_equal(seen[: len(drawn)], drawn)
+        assert (seen[len(drawn) :] == 255).all()  # where the full page is billed less
         for span, part in zip(image.page.placements, transcribe_placements(image.page), strict=True):
             texts[span.message_id] = texts.get(span.message_id, "") + part.text
     assert texts == {entry.message_id: entry.content for entry in entries(200)}
@@ -117,17 +131,137 @@ def test_images_are_seen_as_they_are_and_hold_everything(reader: Reader) -> None
 
 
 def _within_margin(image: Image.Image, reader: Reader) -> npt.NDArray[np.uint8]:
-    """The pixels of a page image without its margin of one cell, which is blank; the last column is its right side."""
+    """The pixels of a page image without its margin, which is blank; the last column is its right side."""
     pixels, cell = np.asarray(image), reader.legible
     assert cell is not None
     if reader.dense:
         return pixels
-    left, above, right = cell.width_px, cell.height_px, image.width - cell.width_px
+    left, above = margin_px(reader_layout(reader))
+    right = image.width - cell.width_px
     assert (pixels[:above] == 255).all()
     assert (pixels[-above:] == 255).all()
     assert (pixels[:, :left] == 255).all()
     assert (pixels[:, right:] == 255).all()
     return pixels[above:-above, left:]
+
+
+def test_the_dense_page_is_the_one_that_was_measured() -> None:
+    said = [Entry("1", "user", "the ferry to Naxos leaves at 7:40 from pier E " * 900, AT)]
+    for name, tokens, density in (("claude-fable-5", 1456, 19.2), ("gemini-3.6-flash", 1078, 26.0)):
+        reader = Readers()[name]
+        full, *_, last = page_images(said, reader)
+        assert (full.width_px, full.height_px, full.tokens) == (1568, 728, tokens)
+        layout = reader_layout(reader)
+        assert (layout.ink_columns, layout.rows, layout.font) == (312, 90, "spleen-5x8")
+        assert layout.ink_columns * layout.rows / full.tokens > density
+        assert last.tokens <= tokens
+    # an image that is not full is dearer than one with blank rows, where only the full page has its price
+    assert (last.width_px, last.height_px) == (1568, 728)
+    pixels = np.asarray(Image.open(BytesIO(last.png)))
+    assert pixels.dtype == np.bool_
+    assert pixels[-50:].all()
+
+
+def test_no_type_that_is_misread_silently_is_used_or_carries_identifiers() -> None:
+    opus = Readers()["claude-opus-5"]
+    assert opus.legible is not None
+    assert (opus.legible.font, opus.legible.columns) == ("jetbrains-mono-14", 172)
+    assert opus.carries_identifiers
+    refused = opus.type[0]
+    assert not refused.legible
+    assert refused.refused is not None
+    assert "10 of 26" in refused.refused
+    carriers = {reader.name for reader in SEEING if reader.carries_identifiers}
+    assert carriers == {"claude-opus-5", "claude-opus-4.8", "native"}
+    for reader in SEEING:
+        for each in reader.type:
+            assert each.legible or each.refused or each.exact is not None
+            if each.silent_identifiers is not None or each.font in ("spleen-5x8", "jetbrains-mono-14"):
+                assert reader.name == "native" or each.source or each.refused
+
+
+@pytest.mark.parametrize(
+    ("model", "profile"),
+    [
+        ("claude-fable-5", "claude-fable-5"),
+        ("Claude-Fable-5", "claude-fable-5"),
+        ("anthropic/claude-fable-5", "claude-fable-5"),
+        ("openrouter/google/gemini-3.6-flash", "gemini-3.6-flash"),
+        ("claude-fable-5-latest", "claude-fable-5"),
+        ("claude-fable-5-20260301", "claude-fable-5"),
+        ("claude-fable-5@20260301", "claude-fable-5"),
+        ("gpt-5.5-2026-04-23", "gpt-5.5"),
+        ("claude-haiku-4-5-20251001", "claude-legible"),
+        ("gpt-4o-2024-08-06", "gpt-4o"),
+    ],
+)
+def test_a_model_has_the_profile_of_its_id(model: str, profile: str) -> None:
+    assert Readers()[model].name == profile
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "claude-fable-5-1",
+        "claude-fable-5.1",
+        "claude-opus-5-5",
+        "gpt-5.6-terra",
+        "gpt-5.6",
+        "gemini-3.7-flash",
+        "gpt-6-sol",
+    ],
+)
+def test_a_further_version_is_given_text_until_somebody_answers_for_it(model: str) -> None:
+    reader = Readers()[model]
+    assert not reader.accepts_images
+    assert reader.note is not None
+    assert f'[readers."{model}"]' in reader.note
+    assumed = Readers({model: {"assume": "claude-fable-5"}})
+    assert assumed[f"vendor/{model}"].legible == Readers()["claude-fable-5"].legible
+    assert assumed[model].name == model
+    dear = Readers({model: {"assume": "claude-fable-5", "title": "Mine", "prompt_price": 10.0}})[model]
+    assert (dear.title, dear.prompt_price) == ("Mine", 10.0)
+
+
+def test_what_is_assumed_must_exist_and_not_assume_it_in_turn() -> None:
+    with pytest.raises(ReaderProfileError, match="reader 'a': assume: there is no reader 'b'; name one of"):
+        Readers({"a": {"assume": "b"}})
+    with pytest.raises(ReaderProfileError, match="assumes it in turn"):
+        Readers({"a": {"assume": "b"}, "b": {"assume": "a"}})
+    assert Readers({"a": {"assume": "b"}, "b": PROFILE})["a"].title == "Ours"
+    assert Readers({"claude": {"assume": "claude", "title": "Mine"}})["claude"].title == "Mine"
+
+
+def test_a_model_of_two_profiles_is_refused_and_an_added_one_wins_over_a_packaged_one() -> None:
+    one, two = PROFILE | {"models": ["vision-1"]}, PROFILE | {"models": ["vendor/Vision-1"]}
+    with pytest.raises(ReaderProfileError, match="reader 'two': models: the model 'vision-1' is also one of"):
+        Readers({"one": one, "two": two})
+    for model in ("claude-fable-5", "gpt-5"):
+        assert Readers({"ours": PROFILE | {"models": [model]}})[model].name == "ours"
+
+
+KOREAN_AND_MORE = [
+    ("여우", False),
+    ("ä", False),
+    ("ł", False),
+    ("£", False),
+    ("漢", False),
+    ("😀 → “ok” – …", True),
+    ("ok", True),
+]
+
+
+@pytest.mark.parametrize(("text", "dense"), KOREAN_AND_MORE)
+def test_letters_that_nobody_measured_are_not_taken_to_be_read(text: str, dense: bool) -> None:
+    readers = Readers()
+    wide = text in ("여우", "漢")
+    assert is_read(text, readers["claude-fable-5"]) is dense
+    assert is_read(text, readers["claude-opus-5"]) is not wide
+    assert is_read(text, readers["claude"]) is not wide
+    assert is_read(text, readers["native"])
+    assert not is_read(text, readers["text"])
+    measured = PROFILE | {"type": [{"width_px": 10, "height_px": 20, "full_width": 0.99}]}
+    assert is_read(text, Readers({"ours": measured})["ours"])
 
 
 KOREAN = "배터리 시험은 추운 방에서 계획보다 오래 걸렸습니다. 2월 14일에 하기로 한 회의를 3월 둘째 주로 옮겼습니다."
@@ -159,9 +293,12 @@ def test_no_other_shape_holds_much_more_for_a_token() -> None:
         layout, cell = reader_layout(reader), reader.legible
         assert reader.billing is not None
         assert cell is not None
-        share = layout.ink_columns * layout.rows / reader.billing.tokens(*image_px(layout, layout.rows))
+        if cell.columns is not None:  # the shape on which it was measured
+            assert (layout.ink_columns, layout.rows) == (cell.columns, cell.rows)
+            continue
+        share = layout.ink_columns * layout.rows / reader.billing.tokens(*page_px(layout, layout.rows))
         for side in (400, 768, 1000, 1280, 1500):
             shape = replace(layout, columns=side // cell.width_px // 2 * 2, rows=side // cell.height_px)
-            other = image_px(shape, shape.rows)
+            other = page_px(shape, shape.rows)
             if reader.billing.scaled_size(*other) == other:
                 assert shape.ink_columns * shape.rows / reader.billing.tokens(*other) <= 1.011 * share
