@@ -28,7 +28,7 @@ from .errors import (
 )
 from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
 from .values.context import ContextRequest, ContextResult
-from .values.messages import MessageInfo, NewMessage, RecalledMessage, StoreResult
+from .values.messages import FetchResult, MessageInfo, MissingReference, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .values.policy import AgeingForecast, AgeingStep, Policy, PolicyStep
@@ -95,6 +95,7 @@ __all__ = [
     "EmbeddingReport",
     "ErasureReport",
     "FadedMessage",
+    "FetchResult",
     "Forgotten",
     "FoundRecords",
     "FunctionCall",
@@ -109,6 +110,7 @@ __all__ = [
     "MessageInfo",
     "MessageOnPage",
     "MessageTooLarge",
+    "MissingReference",
     "Namespaces",
     "NewMessage",
     "NoDatabase",

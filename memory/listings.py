@@ -125,6 +125,7 @@ def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInf
         + sizes.page_metadata_bytes(connection, bank.id)
         + sizes.thread_bytes(connection, bank.id)
         + sizes.idempotency_bytes(connection, bank.id)
+        + sizes.erased_bytes(connection, bank.id)
         + recall_weights.total_bytes(connection, bank.id),
         "records": records.total_bytes(connection, bank.id),
         "trash": sizes.trash_bytes(connection, bank.id),

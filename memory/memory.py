@@ -33,6 +33,7 @@ from .listings import bank_info, list_banks, list_pages, page_info, set_pinned
 from .options import MemoryOptions
 from .pages.assembler import MessageAssembler
 from .pages.decoder import PageDecoder
+from .pages.fetch import Fetcher
 from .pages.indexing import Reindexer
 from .pages.view import PageViewer
 from .pages.warming import CacheWarmer
@@ -46,7 +47,7 @@ from .text.times.window import split_query
 from .values.banks import BankInfo, Banks
 from .values.base import build_values
 from .values.context import ContextRequest, ContextResult
-from .values.messages import MessageInfo, NewMessage, RecalledMessage, StoreResult
+from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import PageInfo, PageReading, Pages
 from .values.policy import Policy
 from .values.recall import ImageQueryFields, RecalledImages, RecallQuery, RecallResult, TextQueryFields
@@ -114,6 +115,7 @@ class Memory:
         self._jobs = JobQueue(self._database, runner, self._codecs.name, self._recall_weights)
         self._reencoder = Reencoder(self._database, of_any_codec, search)
         self._recaller = Recaller(self._database, search, assembler, reranking, options.gap_mark)
+        self._fetcher = Fetcher(self._database, assembler, options.gap_mark)
         self._image_recaller = ImageRecaller(self._database, search, assembler, options.readers, options.gap_mark)
         self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers, self._recall_weights)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
@@ -256,6 +258,19 @@ class Memory:
         message.
         """
         return self._context.build(bank, request, self.now(request.now, request.timezone))
+
+    def fetch(self, bank: str, refs: str | Sequence[str]) -> FetchResult:
+        """Returns the complete messages, as remembered now, of one or up to 100 references, such as those on a page
+        image: "k7q" or "[k7q]". Counts as a recall of these messages.
+
+        References without a message are listed in `missing`. If none has a message, raises `Forgotten` if all were
+        erased, else `NotFound`. Raises `InvalidInput` for no references or too many.
+        """
+        result = self._fetcher.fetch(bank, refs)
+        now = self.now()
+        for message in result.messages:
+            self._recall_weights.record_keys(bank, [message.message_id], now)
+        return result
 
     def seal(
         self,

@@ -67,6 +67,8 @@ class Entry:
     skip_chars: int = 0
     #: Offsets of the gaps in `content`: `GAP_MARK`s that are typeset as themselves, not as escapes.
     gaps: frozenset[int] = frozenset()
+    #: Reference of the message, ASCII, which the header shows in brackets; empty for none.
+    ref: str = ""
     #: Whether the page shows thread, role, name and time. If not, the header is a single mark.
     header: bool = True
     #: Edges of `content` if it is part of a message; page breaks within `content` add their own.
@@ -266,9 +268,9 @@ def remaining(entries: Sequence[Entry], page: Page) -> list[Entry]:
 
 
 def _header(entry: Entry, before: Entry | None, begin: Edge, end: Edge) -> str:
-    """Returns the header of a part with the edges `begin` and `end`: thread, role, name, date and time; marks alone if
-    the entry has no header. Thread, date and time are left out where they equal those of the entry `before`. The mark
-    of the end replaces the last blank."""
+    """Returns the header of a part with the edges `begin` and `end`: thread, reference, role, name, date and time; only
+    marks if the entry has no header. Thread, date and time are left out where they equal those of the entry `before`.
+    The mark of the end replaces the last blank."""
     if not entry.header:  # its parts begin and end between words
         return MESSAGE_MARK * (1 + min(begin, Edge.BETWEEN)) + CONTINUATION_MARK * min(end, Edge.BETWEEN)
     if before is not None and not before.header:
@@ -276,7 +278,8 @@ def _header(entry: Entry, before: Entry | None, begin: Edge, end: Edge) -> str:
     same_thread = before is not None and before.thread == entry.thread
     at = _utc(entry)
     last = _utc(before) if before is not None and same_thread else None
-    words = [f"{MESSAGE_MARK * (1 + begin)}{entry.role}"]
+    words = [f"{MESSAGE_MARK * (1 + begin)}[{entry.ref}]", entry.role] if entry.ref else []
+    words = words or [f"{MESSAGE_MARK * (1 + begin)}{entry.role}"]
     if entry.name:
         words.append(entry.name)
     if last is None or at.date() != last.date():

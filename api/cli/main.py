@@ -12,6 +12,7 @@ from .banks import banks
 from .codec import codec_commands
 from .context import state_of
 from .db import database_commands
+from .fetch import fetch
 from .import_export import export_messages, import_messages
 from .lifecycle import age, erase, policy, seal, undo
 from .pages import pages, preview, read
@@ -112,6 +113,7 @@ app.command("import")(import_messages)
 app.command("export")(export_messages)
 app.command("recall")(recall)
 app.command("context")(context)
+app.command("fetch")(fetch)
 app.command("read")(read)
 app.command("preview")(preview)
 app.command("pages")(pages)

@@ -22,6 +22,7 @@ class Example(NamedTuple):
 
 _SPAN: Json = {
     "message_id": MESSAGE_ID,
+    "ref": "k7q",
     "thread": "titan-planning",
     "role": "user",
     "name": "Mina",
@@ -268,6 +269,7 @@ ANSWERS: Mapping[str, Any] = {
         "notes": [],
     },
     "MessageInfo": {**_MESSAGE, "recall_weight": 1.5},
+    "FetchResult": {"messages": [_MESSAGE], "missing": [{"ref": "m4x", "reason": "erased"}]},
     "RecallResult": {
         "spans": [_SPAN],
         "rendered": "3 February 2026\nMina: We ship Titan on 14 March, … happers.",

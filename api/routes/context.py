@@ -1,11 +1,14 @@
-"""Endpoint that builds the next prompt for a reader."""
+"""Endpoints that build the next prompt for a reader, and fetch messages of which it shows the references."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory.values.messages import MAX_REFS, FetchResult
 
 router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["recall"])
 
@@ -22,3 +25,27 @@ async def context(bank: BankPath, service: ServiceDep, body: ContextRequest) -> 
     never exceeds the budget. Blocks that do not change between calls come first, so that prompt caches hit."""
     service.check_now(body.now)
     return await service.run_codec(service.memory.context, bank, body)
+
+
+RefQuery = Annotated[
+    list[str],
+    Query(
+        description="Reference of a message, with or without brackets; may be repeated.",
+        min_length=1,
+        max_length=MAX_REFS,
+        examples=[["k7q"]],
+    ),
+]
+
+
+@router.get(
+    "/fetch",
+    summary="Fetch messages by reference",
+    response_description="The complete messages, and the references without one.",
+    responses=problem_responses(404, 410),
+)
+async def fetch(bank: BankPath, service: ServiceDep, ref: RefQuery) -> FetchResult:
+    """Returns the complete messages of references, as remembered now, with their gaps and confidence: scan page images,
+    then fetch the lines that matter. Fetching counts as a recall. If no reference has a message, the status is 410 if
+    all their messages were erased, else 404."""
+    return await service.run_codec(service.memory.fetch, bank, ref)

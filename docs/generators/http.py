@@ -57,7 +57,7 @@ ADVICE = {
     "not-found": "Check the bank and the id, or list what exists.",
     "request-timeout": "Send the request again, with fewer messages.",
     "conflict": "Use a new id for new content and a new idempotency key for a new request. Messages cannot be changed.",
-    "forgotten": "Request the tier at which the page is held, or a lower one.",
+    "forgotten": "Request the tier at which the page is held, or a lower one. Erased messages do not come back.",
     "time-travel-forbidden": "Omit `now`, or set `FOXING_TIME_TRAVEL=true` for a test.",
     "busy": "Send the request again after `Retry-After` seconds.",
     "closed": "Send the request again once the service is back.",

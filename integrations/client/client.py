@@ -9,7 +9,7 @@ from typing import Self, TypeVar, Unpack
 from foxing.memory.values.banks import BankInfo, Banks
 from foxing.memory.values.base import Tier, Value
 from foxing.memory.values.context import ContextRequest, ContextResult
-from foxing.memory.values.messages import MessageInfo, NewMessage, RecalledMessage, StoreResult
+from foxing.memory.values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from foxing.memory.values.pages import PageInfo, PageReading, Pages
 from foxing.memory.values.policy import Policy
 from foxing.memory.values.recall import (
@@ -147,6 +147,12 @@ class Client:
         body = request.model_dump(by_alias=True, exclude_unset=True)
         sent = Request("POST", bank_path(bank, "context"), body=body, timeout_s=LONG_S)
         return self.ask(ContextResult, sent)
+
+    def fetch(self, bank: str, refs: str | Sequence[str]) -> FetchResult:
+        """Returns the complete messages of one or several references, such as those on page images. Raises `NotFound`,
+        `Forgotten`, `InvalidInput`."""
+        given = [refs] if isinstance(refs, str) else list(refs)
+        return self.ask(FetchResult, Request("GET", bank_path(bank, "fetch"), {"ref": given}))
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """Yields all messages of a bank in time order, as remembered now. Raises `NotFound`."""

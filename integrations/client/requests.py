@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -32,8 +32,8 @@ class Request:
     method: str
     #: Percent-encoded path.
     path: str
-    #: Query parameters; None values are omitted.
-    parameters: Mapping[str, str | int | None] = field(default_factory=dict)
+    #: Query parameters; None values are omitted, a sequence repeats the parameter.
+    parameters: Mapping[str, str | int | Sequence[str] | None] = field(default_factory=dict)
     #: Body, which is sent as JSON by `json_of`; None for no body.
     body: Mapping[str, object] | None = None
     #: Idempotency key of a write; a repeated request gets the response of the first.

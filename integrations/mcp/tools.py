@@ -14,6 +14,7 @@ from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.banks import BankInfo
 from foxing.memory.values.base import Fields, Tier
 from foxing.memory.values.context import ContextRequest
+from foxing.memory.values.messages import MAX_REFS
 from foxing.memory.values.pages import PageInfo, Pages
 from foxing.memory.values.recall import (
     RELEVANCE_FLOOR,
@@ -26,7 +27,16 @@ from foxing.memory.values.signatures import parameters_of, takes
 from foxing.renderer.errors import FoxingError
 
 from .banks import BankCall, ConnectionOf, answer_of
-from .wording import forecast_text, found_text, image_text, messages_text, page_text, timeline_text
+from .wording import (
+    fetched_text,
+    forecast_text,
+    found_text,
+    image_text,
+    messages_text,
+    missing_text,
+    page_text,
+    timeline_text,
+)
 
 R = TypeVar("R")
 
@@ -41,7 +51,7 @@ _NOT_ASKED = (
 )
 _FILTERS = parameters_of(RecallQuery, leave_out=_NOT_ASKED)
 _READER = [each for each in parameters_of(RecallQuery) if each.name == "reader"]
-_IDS = [each for each in parameters_of(RecallQuery) if each.name == "ids"]
+_IDS = [each for each in parameters_of(RecallQuery) if each.name in ("ids", "refs")]
 _TEXT_TOKENS = Parameter(
     "max_tokens",
     Parameter.KEYWORD_ONLY,
@@ -137,10 +147,11 @@ class Tools:
             int, Field(ge=100, le=100_000, description=ContextRequest.model_fields["budget"].description)
         ] = 4_000,
         thread: Annotated[str | None, Field(description=ContextRequest.model_fields["thread"].description)] = None,
+        refs: Annotated[bool, Field(description=ContextRequest.model_fields["refs"].description)] = False,
     ) -> list[ContentBlock]:
         """Get the context for answering a question: the latest messages verbatim and earlier messages that match the
         question, within a token budget."""
-        request = ContextRequest(reader=reader, budget=budget, query=query, thread=thread, form="blocks")
+        request = ContextRequest(reader=reader, budget=budget, query=query, thread=thread, refs=refs, form="blocks")
         found = await self._run_or_none(lambda memory, bank: memory.context(bank, request))
         blocks: list[ContentBlock] = []
         for block in found.content if found is not None else ():
@@ -150,6 +161,18 @@ class Tools:
             else:
                 blocks.append(_text(str(block.get("text", ""))))
         return blocks or [_text(NOTHING_YET if found is None else NOTHING_FOUND)]
+
+    async def fetch(
+        self,
+        refs: Annotated[
+            list[str],
+            Field(min_length=1, max_length=MAX_REFS, description="References, such as k7q, from page images or texts."),
+        ],
+    ) -> str:
+        """Get the exact words of messages whose references, such as [k7q], you saw on a page image or in a text. Scan
+        pages for the messages that matter, then fetch those before you quote a name, number or identifier."""
+        found = await self._run(lambda memory, bank: memory.fetch(bank, refs))
+        return "\n".join([*map(fetched_text, found.messages), *missing_text(found.missing)])
 
     async def read_page(
         self,

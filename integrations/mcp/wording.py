@@ -7,7 +7,7 @@ from foxing.memory.recall.answer import NOTHING_FOUND
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.banks import BankInfo
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
-from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.messages import MissingReference, RecalledMessage
 from foxing.memory.values.pages import MessageOnPage, PageInfo, PageReading
 from foxing.memory.values.policy import AgeingForecast
 from foxing.memory.values.recall import LeftOut, RecalledImage
@@ -25,6 +25,17 @@ def message_text(message: RecalledMessage) -> str:
     head = f"Thread {message.thread}, id {message.message_id}, {moment(message.created_at)}"
     kept = "" if message.kept_percent == 100 else f", {message.kept_percent}% kept"
     return f"{head}{kept}:\n{messages_text([message])}"
+
+
+def fetched_text(message: RecalledMessage) -> str:
+    """Returns a fetched message with its reference."""
+    return f"[{message.ref}] {message_text(message)}"
+
+
+def missing_text(missing: Iterable[MissingReference]) -> list[str]:
+    """Returns a line for each reference without a message."""
+    reasons = {"erased": "its message was erased", "unknown": "no message has it; look again, it may be misread"}
+    return [f"({item.ref}: {reasons.get(item.reason, item.reason)})" for item in missing]
 
 
 def found_text(

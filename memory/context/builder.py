@@ -87,7 +87,7 @@ class ContextBuilder:
     def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
         """See `Memory.context`. `now`: the time that relative expressions refer to."""
         reader = self.readers[request.reader]
-        style = Style(self.recaller.gap_mark, zone_of(request.timezone))
+        style = Style(self.recaller.gap_mark, zone_of(request.timezone), refs=request.refs)
         recent = self._recent(bank, request, style)
         room = request.budget - _reserved(recent, request.budget, style)
         recalled = self._recall(bank, request, reader, now, {message.message_id for message in recent})

@@ -75,6 +75,7 @@ class _Part(NamedTuple):
     gaps: Sequence[int]
     kept: float = 1.0
     superseded_at: datetime | None = None
+    ref: str = ""
 
     @classmethod
     def of(cls, part: Entry) -> Self:

@@ -181,6 +181,7 @@ def recalled_message(
     return RecalledMessage.model_validate(
         {
             "message_id": message.key,
+            "ref": message.ref,
             "thread": message.thread,
             "role": message.role,
             "name": message.name,

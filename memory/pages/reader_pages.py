@@ -119,7 +119,8 @@ class ReaderPages(Generic[T]):
                 who = Entry(str(message.id), message.role, part.text, message.created_at, message.thread, message.name)
                 share = (span.char_stop - span.char_start) / message.chars if message.chars else 1.0
                 begin, end = part_edges(state.cells, span, message.chars)
-                entry = replace(who, gaps=frozenset(part.gaps.tolist()), begin=begin, end=end)
+                gaps = frozenset(part.gaps.tolist())
+                entry = replace(who, gaps=gaps, begin=begin, end=end, ref=message.ref)
                 if is_read(f"{entry.thread} {entry.role} {entry.name} {entry.content}", reader):
                     entries.append(_OnPage(entry, message.key, share))
             if entries:

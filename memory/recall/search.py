@@ -99,7 +99,7 @@ class Recaller:
             found = _find(connection, candidates, wide)
         if self.reranker.enabled:
             found = self._reranked(found, query)
-        style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids)
+        style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
         answer = Answer(query.max_tokens, style)
         reader = SpanReader(
             self.assembler,

@@ -21,6 +21,7 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import NamedTuple, Protocol, get_args
 
 from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory.references import shown
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import Role
 
@@ -42,6 +43,10 @@ class Said(Protocol):
     @property
     def message_id(self) -> str:
         """Id of the message."""
+
+    @property
+    def ref(self) -> str:
+        """Reference of the message."""
 
     @property
     def thread(self) -> str:
@@ -78,7 +83,7 @@ class Said(Protocol):
 
 @dataclass(frozen=True)
 class Style:
-    """Marks, dates and ids of a transcript."""
+    """Marks, dates, ids and references of a transcript."""
 
     #: The gap mark in the text of the messages.
     gap_mark: str = TEXT_GAP_MARK
@@ -86,6 +91,8 @@ class Style:
     zone: tzinfo = UTC
     #: Whether each message begins with its id.
     ids: bool = False
+    #: Whether each message begins with its reference.
+    refs: bool = False
 
 
 class TranscriptPlace(NamedTuple):
@@ -121,8 +128,12 @@ class TranscriptLine:
             note = REPLACED.format(day=_date(_day(message.superseded_at, style.zone)))
             self._text, self._tail = (f"{said} {note}".lstrip(" ") for said in (self._text, self._tail))
             self.ends_faded = False
-        if style.ids:
-            self._text, self._tail = (f"({message.message_id}) {said}".rstrip(" ") for said in (self._text, self._tail))
+        names = (
+            *([shown(message.ref)] if style.refs else ()),
+            *([f"({message.message_id})"] if style.ids else ()),
+        )
+        if names:
+            self._text, self._tail = (" ".join((*names, said)).rstrip(" ") for said in (self._text, self._tail))
         self._counts: dict[str, int] = {}
 
     def starts_day(self, before: "TranscriptLine | None") -> bool:

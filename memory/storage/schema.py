@@ -292,6 +292,15 @@ recall_weights = Table(
     sqlite_with_rowid=False,
 )
 
+#: Numbers of erased messages, so that their references are told from unknown ones. Nothing else of them is kept.
+erased_messages = Table(
+    "erased_messages",
+    metadata,
+    Column("bank_id", Key, primary_key=True),
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
 #: Contents dropped by ageing, kept for undo until the undo window has passed. Not searched by recall.
 trash = Table(
     "trash",

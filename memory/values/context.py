@@ -59,6 +59,11 @@ class ContextRequest(Input):
         "the rest of the budget is not spent.",
     )
     keepsakes: bool = Field(True, description="Whether to repeat the identifiers on an image as text beside it.")
+    refs: bool = Field(
+        False,
+        description="Whether each message shown as text begins with its reference, such as [k7q], for `fetch`. On page "
+        "images it always does.",
+    )
     show: Show = Field(
         "best",
         description="Form of recalled messages: text or page image, whichever shows more per billed token, or only one "

@@ -98,6 +98,10 @@ class RecalledMessage(Value):
     """A message as remembered."""
 
     message_id: str = Field(description="Id of the message.")
+    ref: str = Field(
+        description="Its reference, a few characters that `fetch` takes. It stands in brackets before the message on "
+        "page images for readers, and in texts that are asked for with `refs`."
+    )
     thread: str = Field(description="Thread of the message.")
     role: Role = Field(description="Role of the speaker.")
     name: str | None = Field(description="Name of the speaker or the tool.")
@@ -180,6 +184,32 @@ class MessageInfo(RecalledMessage):
     recall_weight: float = Field(
         description="How often recall has found it: the sum of 1/rank over all recalls, each with a half-life of 90 "
         "days. The words of messages recalled often and recently fade later."
+    )
+
+
+MissingReason = Annotated[Literal["erased", "unknown"], OPEN]
+#: Maximum number of references of one call of `fetch`.
+MAX_REFS = 100
+
+
+class MissingReference(Value):
+    """A reference without a message."""
+
+    ref: str = Field(description="The reference, as given.")
+    reason: MissingReason = Field(
+        description="erased: its message was erased for good; unknown: no message of the bank has had it. A reference "
+        "misread on a page image is unknown."
+    )
+
+
+class FetchResult(Value):
+    """The messages of references."""
+
+    messages: list[RecalledMessage] = Field(
+        description="The complete messages, as remembered now, in the order of the references, each once."
+    )
+    missing: list[MissingReference] = Field(
+        default_factory=list, description="The references without a message, with the reason."
     )
 
 

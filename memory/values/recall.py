@@ -97,6 +97,9 @@ class RecallQuery(Input):
     ids: Annotated[bool, OnlyFor("text")] = Field(
         False, description="Whether each message in `rendered` begins with its id, in parentheses."
     )
+    refs: Annotated[bool, OnlyFor("text")] = Field(
+        False, description="Whether each message in `rendered` begins with its reference, such as [k7q], for `fetch`."
+    )
     reader: Annotated[str | None, OnlyFor("images")] = Field(
         None,
         description="Model that the images are laid out and billed for; for images only. Default: "
@@ -158,6 +161,7 @@ class TextQueryFields(QueryFields, total=False):
     fidelity: Fidelity
     gap_mark: str | None
     ids: bool
+    refs: bool
 
 
 class ImageQueryFields(QueryFields, total=False):

@@ -43,6 +43,7 @@ _UNENFORCED = (
     (schema.recent_postings, "bank_id", schema.banks),
     (schema.embeddings, "bank_id", schema.banks),
     (schema.recall_weights, "bank_id", schema.banks),
+    (schema.erased_messages, "bank_id", schema.banks),
     (schema.message_ranges, "bank_id", schema.banks),
 )
 #: Tables whose rows can be rebuilt, or are useless without the row that they reference.
@@ -53,6 +54,7 @@ _EXPENDABLE = frozenset(
         "embeddings",
         "embedding_segments",
         "recall_weights",
+        "erased_messages",
         "message_ranges",
         "schedule",
         "jobs",

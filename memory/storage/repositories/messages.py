@@ -16,7 +16,9 @@ from pydantic import JsonValue
 from sqlalchemy import BigInteger, Column, Connection, Select, and_, bindparam, func, or_, select
 
 from foxing.memory.compact_json import compact_json
+from foxing.memory.references import reference
 from foxing.memory.storage import columns, schema
+from foxing.memory.storage.dialects import insert_into
 from foxing.memory.storage.manifest import SealedMessage
 from foxing.memory.storage.message_filter import MessageFilter, instant, microseconds
 from foxing.memory.storage.secrets import message_digest
@@ -59,6 +61,11 @@ class Message:
     metadata: Mapping[str, JsonValue] | None = None
     #: Number of passages in the index.
     passages: int = 1
+
+    @property
+    def ref(self) -> str:
+        """Its reference; see `foxing.memory.references`."""
+        return reference(self.id, self.created_at)
 
     @property
     def open(self) -> bool:
@@ -353,13 +360,24 @@ def thread_size(connection: Connection, thread_id: int) -> int:
 
 
 def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> None:
-    """Deletes messages that are no longer on a page or in the index, with their recall weights."""
+    """Deletes messages that are no longer on a page or in the index, with their recall weights, and notes their numbers
+    as erased."""
     ids = sorted(message.id for message in found)
+    if ids:
+        noted = [{"bank_id": bank_id, "message_id": message_id} for message_id in ids]
+        connection.execute(insert_into(connection, schema.erased_messages).on_conflict_do_nothing(), noted)
     recall_weights = schema.recall_weights
     of_bank = (recall_weights.c.bank_id == bank_id, columns.among(recall_weights.c.message_id, ids))
     connection.execute(recall_weights.delete().where(*of_bank))
     connection.execute(schema.messages.delete().where(columns.among(_c.id, ids)))
     keys.remove(connection, bank_id, [(message.key, message.id) for message in found])
+
+
+def erased(connection: Connection, bank_id: int, ids: Collection[int]) -> set[int]:
+    """Returns those of the ids that belonged to messages of the bank which were erased."""
+    c = schema.erased_messages.c
+    query = select(c.message_id).where(c.bank_id == bank_id, columns.among(c.message_id, sorted(ids)))
+    return set(connection.execute(query).scalars()) if ids else set()
 
 
 def matches_digest(message: Message, text: str, key: bytes) -> bool:

@@ -18,6 +18,7 @@ KEY_ROW_BYTES = 15
 KEEPSAKE_ROW_BYTES = 16
 OPEN_MESSAGE_ROW_BYTES = 108
 THREAD_ROW_BYTES = 16
+ERASED_ROW_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,12 @@ def idempotency_bytes(connection: Connection, bank_id: int) -> int:
     size = columns.octet_length(c.key) + columns.octet_length(cast(c.answer, Text))
     query = select(func.coalesce(func.sum(size), 0)).where(c.bank_id == bank_id)
     return int(connection.execute(query).scalar_one())
+
+
+def erased_bytes(connection: Connection, bank_id: int) -> int:
+    """Returns the bytes of the numbers of erased messages of a bank."""
+    query = select(func.count()).where(schema.erased_messages.c.bank_id == bank_id)
+    return ERASED_ROW_BYTES * int(connection.execute(query).scalar_one())
 
 
 def trash_bytes(connection: Connection, bank_id: int) -> int:

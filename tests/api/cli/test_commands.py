@@ -35,6 +35,11 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def without_refs(memory: Memory, bank: str) -> list[dict[str, object]]:
+    """The messages of a bank, without their references, which an import makes anew."""
+    return [message.model_dump(exclude={"ref"}) for message in memory.export(bank)]
+
+
 def set_message_ages(foxing: Foxing, bank: str) -> None:
     """Has ages count from when messages were said: what is imported here is old at once."""
     foxing.json("policy", "--bank", bank, "--set", "-", stdin='{"age_from": "message"}')
@@ -102,7 +107,7 @@ def test_an_export_can_be_imported(foxing: Foxing, file: Path, tmp_path: Path) -
     assert foxing.json("export", "--bank", "b", "--output", str(copy)) == {"messages": 12, "output": str(copy)}
     foxing.text("import", str(copy), "--bank", "c")
     with Memory(foxing.database) as memory:
-        assert [m.model_dump() for m in memory.export("c")] == [m.model_dump() for m in memory.export("b")]
+        assert without_refs(memory, "c") == without_refs(memory, "b")
     assert foxing.failure("export", "--bank", "b", "--output", str(tmp_path / "no" / "where.jsonl"))
     assert foxing.failure("export", "--bank", "nobody", "--output", str(tmp_path / "none.jsonl"))["status"] == 404
     assert sorted(path.name for path in tmp_path.glob("*.jsonl*")) == ["copy.jsonl", "talk.jsonl"]
@@ -120,7 +125,7 @@ def test_parts_and_metadata_survive_export_and_import(foxing: Foxing, tmp_path: 
     assert (exported["content"], exported["metadata"]) == ([call], line["metadata"])
     foxing.text("import", str(copy), "--bank", "c")
     with Memory(foxing.database) as memory:
-        assert [m.model_dump() for m in memory.export("c")] == [m.model_dump() for m in memory.export("b")]
+        assert without_refs(memory, "c") == without_refs(memory, "b")
 
 
 def test_recall_where_metadata_has_a_value(foxing: Foxing, tmp_path: Path) -> None:
@@ -205,10 +210,25 @@ def test_recall(foxing: Foxing, file: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "replaced by v8 on 2026-01-08 09:00 +00:00" in details
 
 
+def test_fetch(foxing: Foxing, file: Path) -> None:
+    foxing.text("import", str(file), "--bank", "b")
+    first, second = foxing.json("recall", "--bank", "b", "--limit", "2")["spans"]
+    fetched = foxing.json("fetch", f"[{first['ref']}]", "zzzz", "--bank", "b")
+    assert fetched == {"messages": [first], "missing": [{"ref": "zzzz", "reason": "unknown"}]}
+    shown = foxing.text("fetch", first["ref"], "zzzz", "--bank", "b", "--timezone", "UTC")
+    assert shown.startswith("2026-01-05 09:00 +00:00  user  [titan]  open\nnote 0: Titan ships on 14 March\n")
+    assert "zzzz: no message has this reference" in shown
+    assert f"user: [{first['ref']}] note 0" in foxing.text("recall", "--bank", "b", "--limit", "1", "--refs")
+    foxing.text("erase", "--bank", "b", "--message", first["message_id"], "--yes")
+    assert foxing.failure("fetch", first["ref"], "--bank", "b")["type"] == "urn:foxing:problem:forgotten"
+    assert f"{first['ref']}: its message was erased" in foxing.text("fetch", first["ref"], second["ref"], "--bank", "b")
+
+
 @pytest.mark.parametrize(
     ("arguments", "slug"),
     [
         (("recall", "x", "--bank", "nobody"), "not-found"),
+        (("fetch", "k7", "--bank", "b"), "not-found"),
         (("recall", "x", "--bank", "b", "--since", "no time at all"), "invalid-time"),
         (("recall", "x", "--bank", "b", "--now", "2026-01-05T25:00:00"), "invalid-time"),
         (("recall", "x", "--bank", "b", "--now", "noon or so"), "invalid-time"),

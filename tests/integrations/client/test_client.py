@@ -32,7 +32,7 @@ from foxing.integrations.client import (
     transport,
 )
 from foxing.integrations.client.requests import read
-from foxing.memory import Conflict, InvalidInput, Memory, MemoryOptions, NotFound, RecallQuery, RecallResult
+from foxing.memory import Conflict, Forgotten, InvalidInput, Memory, MemoryOptions, NotFound, RecallQuery, RecallResult
 from foxing.renderer import FoxingError
 
 from ..conftest import Service
@@ -93,6 +93,18 @@ async def use_asynchronously(url: str, bank: str) -> None:
 
 def test_the_asynchronous_client_does_the_same(service: Service, bank: str) -> None:
     asyncio.run(use_asynchronously(service.url, bank))
+
+
+def test_messages_are_fetched_by_reference(service: Service, client: Client, bank: str) -> None:
+    client.store(bank, [said(number) for number in range(3)])
+    one, two, three = client.recall(bank).spans
+    assert client.fetch(bank, one.ref) == service.memory.fetch(bank, one.ref)
+    assert client.fetch(bank, [f"[{two.ref}]", three.ref]).messages == [two, three]
+    client.erase_message(bank, one.message_id)
+    with pytest.raises(Forgotten, match=one.ref):
+        client.fetch(bank, one.ref)
+    with pytest.raises(NotFound, match="zzzz"):
+        client.fetch(bank, "zzzz")
 
 
 def test_an_error_says_what_the_problem_document_says(client: Client, bank: str) -> None:

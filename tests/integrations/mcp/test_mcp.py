@@ -33,6 +33,7 @@ Server = Callable[[str], AbstractAsyncContextManager[MCPServer | str]]
 TOOLS = {
     "build_context",
     "age_pages",
+    "fetch",
     "forget",
     "pin_page",
     "read_page",
@@ -92,6 +93,13 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         assert re.fullmatch(r"\d+ \w+ \d{4}\nMina: We ship Titan on 14 March\.", found)
         with_ids = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?", "ids": True}))
         assert "Mina: (m1) We ship Titan on 14 March." in with_ids
+        with_refs = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?", "refs": True}))
+        named = re.search(r"Mina: \[(\w+)\] We ship Titan on 14 March\.", with_refs)
+        assert named
+        fetched = text_of(await client.call_tool("fetch", {"refs": [named[1], "zzzz"]}))
+        assert re.match(rf"\[{named[1]}\] Thread planning, id m1, \S+ \S+ UTC:\n", fetched)
+        assert "Mina: We ship Titan on 14 March.\n(zzzz: no message has it" in fetched
+        assert (await client.call_tool("fetch", {"refs": ["zzzz"]})).is_error
         everything = text_of(await client.call_tool("recall", {"thread": "planning"}))
         assert everything == found
         context = text_of(await client.call_tool("build_context", {"query": "Titan", "reader": "claude"}))

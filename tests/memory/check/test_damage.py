@@ -179,6 +179,7 @@ ORPHANS = {
     "jobs": "UPDATE jobs SET bank_id = 77 WHERE bank_id = 1",
     "schedule": "INSERT INTO schedule (bank_id, kind, due_at) VALUES (77, 'age', '2026-01-01 00:00:00.000000')",
     "recall_weights": "INSERT INTO recall_weights (bank_id, message_id, weight) VALUES (77, 7700, 1.0)",
+    "erased_messages": "INSERT INTO erased_messages (bank_id, message_id) VALUES (77, 7700)",
     "recent_postings": "INSERT INTO recent_postings (bank_id, message_id, entries) VALUES (77, 7700, x'')",
 }
 BELONG_TO_PAGES = {"page_manifests", "messages"}

@@ -108,7 +108,7 @@ def test_no_budget_is_exceeded(memory: Memory, reader: str, budget: int) -> None
 
 
 def test_page_images_where_they_pay(memory: Memory) -> None:
-    result = build(memory, "cheap", 700, QUESTION)
+    result = build(memory, "cheap", 900, QUESTION)
     shown = images(result)
     assert 1 <= len(shown) <= 3
     assert all(image["tokens"] == 60 for image in shown)
@@ -153,7 +153,7 @@ def test_what_a_provider_does_not_take_is_not_shown(database_path: Path, sealed:
         "few": CHEAP | {"limits": limits | {"many_images": {"above": 1, "max_side_px": 600}}},
     }
     with Memory(database_path, clock=lambda: NOW, options=MemoryOptions(readers=Readers(narrow))) as memory:
-        small, short, few = (build(memory, name, 900, QUESTION) for name in narrow)
+        small, short, few = (build(memory, name, 1400, QUESTION) for name in narrow)
     assert not images(small)
     assert "they exceed 1,000 bytes" in small.notes[0]
     assert sum(len(image["data"]) for image in images(short)) <= 40_000
@@ -239,7 +239,7 @@ def test_a_thread_restricts_the_last_messages_and_not_what_is_recalled(memory: M
     ],
 )
 def test_content_is_written_as_the_provider_takes_it(memory: Memory, form: str, kinds: dict[str, set[str]]) -> None:
-    result = build(memory, "cheap", 700, QUESTION, form=form)
+    result = build(memory, "cheap", 900, QUESTION, form=form)
     assert {frozenset(block) for block in result.content} == set(map(frozenset, kinds.values()))
 
 
@@ -254,7 +254,7 @@ def test_the_sdks_of_providers_take_the_content(memory: Memory) -> None:
         },
     }
     for form, types in parts.items():
-        content = build(memory, "cheap", 700, QUESTION, form=form).content
+        content = build(memory, "cheap", 900, QUESTION, form=form).content
         assert {block["type"] for block in content} == set(types)
         for block in content:
             assert TypeAdapter(types[str(block["type"])]).validate_python(block, strict=True) == block
@@ -262,22 +262,22 @@ def test_the_sdks_of_providers_take_the_content(memory: Memory) -> None:
 
 def test_the_sdk_of_google_takes_the_content(memory: Memory) -> None:
     types = pytest.importorskip("google.genai.types", reason="the SDK of Google is not installed")
-    content = types.Content.model_validate({"parts": build(memory, "cheap", 700, QUESTION, form="gemini").content})
+    content = types.Content.model_validate({"parts": build(memory, "cheap", 900, QUESTION, form="gemini").content})
     assert {part.inline_data.mime_type for part in content.parts if part.inline_data} == {"image/png"}
 
 
 def test_the_form_is_that_of_the_reader_by_default(memory: Memory) -> None:
-    result = build(memory, "cheap", 700, QUESTION, form=None)
+    result = build(memory, "cheap", 900, QUESTION, form=None)
     sources = [block["source"] for block in result.content if block["type"] == "image"]
     assert all(isinstance(source, dict) and source["media_type"] == "image/png" for source in sources)
 
 
 @pytest.mark.slow
 def test_a_page_that_fades_is_shown_as_it_is_held(memory: Memory) -> None:
-    before = build(memory, "cheap", 700, QUESTION)
+    before = build(memory, "cheap", 900, QUESTION)
     memory.set_policy(BANK, {"steps": [{"after": "P1D", "tier": "micro"}], "age_from": "message"})
     memory.age(BANK, now=NOW + timedelta(days=400))
-    after = build(memory, "cheap", 700, QUESTION)
+    after = build(memory, "cheap", 900, QUESTION)
     assert images(after) != images(before)
     assert "pump" in after.message_ids
 

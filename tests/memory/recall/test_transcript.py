@@ -37,6 +37,7 @@ class Message(NamedTuple):
     thread: str = "t"
     message_id: str = "m"
     superseded_at: datetime | None = None
+    ref: str = "k7q"
 
 
 def said(name: str, text: str, *, days: int = 0, thread: str = "t", role: str = "user") -> Message:

@@ -75,6 +75,8 @@ def filled(url: str) -> str:
         clock[0] += timedelta(days=40)
         memory.age("notes")
         memory.store("notes", [{"role": "user", "content": "Titan is late.", "id": "new"}])
+        memory.store("notes", [{"role": "user", "content": "Never mind.", "id": "erased"}])
+        memory.erase_message("notes", "erased")
         memory.message("notes", "m1")
         memory.jobs.fill(memory.now())
     with Memory(options(url, "ben")) as memory:
@@ -152,6 +154,7 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
         "threads": lambda connection: banks.thread_names(connection, threads),
         "messages": lambda connection: messages.by_ids(connection, bank, ids),
         "keys": lambda connection: messages.by_keys(connection, bank, ["m1", "new"]),
+        "erased messages": lambda connection: messages.erased(connection, bank, range(1, 1000)),
         "open messages": lambda connection: open_messages.count(connection, bank),
         "pages": lambda connection: pages.by_ids(connection, on),
         "contents": lambda connection: pages.contents(connection, on),

@@ -1,0 +1,61 @@
+"""Fetching messages by their references."""
+
+from collections.abc import Sequence
+
+from foxing.memory.errors import Forgotten, InvalidInput, NotFound
+from foxing.memory.references import message_id_of, normalized
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, messages
+from foxing.memory.values.gap_marks import TEXT_GAP_MARK
+from foxing.memory.values.messages import MAX_REFS, FetchResult, MissingReference
+
+from .assembler import MessageAssembler, StoredMessages
+from .message_parts import recalled_message
+
+ERASED = "the message of the reference {ref} in bank '{bank}' was erased"
+UNKNOWN = (
+    "no message in bank '{bank}' has had the reference {ref}; it may have been misread on a page image, or belong to "
+    "another bank"
+)
+
+
+class Fetcher:
+    """Returns the complete messages of references."""
+
+    def __init__(self, database: Database, assembler: MessageAssembler, gap_mark: str = TEXT_GAP_MARK) -> None:
+        """`gap_mark`: the gap mark in the texts."""
+        self.database = database
+        self.assembler = assembler
+        self.gap_mark = gap_mark
+
+    def fetch(self, bank_name: str, refs: str | Sequence[str]) -> FetchResult:
+        """See `Memory.fetch`."""
+        given = [refs] if isinstance(refs, str) else list(refs)
+        if not 1 <= len(given) <= MAX_REFS:
+            raise InvalidInput(f"fetch takes 1 to {MAX_REFS} references, not {len(given)}")
+        asked = {ref: normalized(ref) for ref in given}
+        ids = {ref: number for ref, plain in asked.items() if (number := message_id_of(plain)) is not None}
+        with self.database.read() as connection:
+            bank_id = banks.get(connection, bank_name).id
+            rows = messages.by_ids(connection, bank_id, set(ids.values()))
+            found = {row.ref: row for row in rows.values() if row.ref in asked.values()}
+            stored = StoredMessages.fetch(connection, bank_id, list(found.values()))
+            erased = messages.erased(connection, bank_id, set(ids.values()) - rows.keys())
+        missing = [
+            MissingReference(ref=ref, reason="erased" if ids.get(ref) in erased else "unknown")
+            for ref, plain in asked.items()
+            if plain not in found
+        ]
+        if not found:
+            self._refuse(bank_name, missing)
+        remembered = self.assembler.assemble(stored)
+        wanted = dict.fromkeys(found[plain].id for plain in asked.values() if plain in found)
+        read = (recalled_message(rows[number], remembered[number]) for number in wanted)
+        return FetchResult(messages=[message.with_gap_mark(self.gap_mark) for message in read], missing=missing)
+
+    def _refuse(self, bank_name: str, missing: Sequence[MissingReference]) -> None:
+        """Raises `Forgotten` if the messages of all references were erased, else `NotFound`."""
+        unknown = [item for item in missing if item.reason == "unknown"]
+        if unknown:
+            raise NotFound(UNKNOWN.format(ref=f"'{unknown[0].ref}'", bank=bank_name))
+        raise Forgotten(ERASED.format(ref=f"'{missing[0].ref}'", bank=bank_name))

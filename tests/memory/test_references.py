@@ -1,0 +1,55 @@
+"""References of messages."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foxing.memory.references import ALPHABET, message_id_of, normalized, reference, shown
+
+SAID_AT = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
+ROWS = st.integers(1, (1 << 63) - 1)
+
+
+@given(ROWS, st.datetimes(timezones=st.just(UTC)))
+def test_a_reference_names_its_row(row: int, at: datetime) -> None:
+    ref = reference(row, at)
+    assert set(ref) <= set(ALPHABET)
+    assert message_id_of(ref) == row
+    assert normalized(f" {shown(ref).upper()} ") == ref
+
+
+@given(st.lists(ROWS, unique=True, min_size=2, max_size=20))
+def test_references_are_unique(rows: list[int]) -> None:
+    assert len({reference(row, SAID_AT) for row in rows}) == len(rows)
+
+
+def test_the_first_messages_have_two_or_three_characters() -> None:
+    assert {len(reference(row, SAID_AT)) for row in range(1, 31)} == {2}
+    assert {len(reference(row, SAID_AT)) for row in range(31, 961)} == {3}
+
+
+def test_a_misread_character_gives_no_reference_of_a_message() -> None:
+    """Among messages of one time always, among those of others in 30 of 31 cases."""
+    same = {row: reference(row, SAID_AT) for row in range(1, 2000)}
+    others = {row: reference(row, SAID_AT + timedelta(seconds=37 * row)) for row in range(1, 2000)}
+    shares = []
+    for refs in (same, others):
+        given_back = misread = 0
+        for ref in list(refs.values())[::7]:
+            for place in range(len(ref)):
+                for character in ALPHABET:
+                    wrong = ref[:place] + character + ref[place + 1 :]
+                    if wrong != ref:
+                        misread += 1
+                        row = message_id_of(wrong)
+                        given_back += row in refs and refs[row] == wrong
+        shares.append(given_back / misread)
+    assert shares[0] == 0
+    assert shares[1] < 1 / 25
+
+
+@pytest.mark.parametrize("given", ["", "k", "k0", "2k", "K7!", "kk7kk7kk7kk7kk7", "zzzzzzzzzzzzzz", "é7", "[]"])
+def test_other_texts_are_no_references(given: str) -> None:
+    assert message_id_of(normalized(given)) is None
