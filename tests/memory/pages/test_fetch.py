@@ -53,7 +53,7 @@ def written(png: bytes) -> str:
     """The text of an image in Unifont at its native size, read from its pixels."""
     atlas = load_atlas()
     known = {atlas.drawing(chr(point)): chr(point) for point in range(0x7E, 0x1F, -1)}
-    ink = np.asarray(Image.open(io.BytesIO(png))) < 128
+    ink = np.asarray(Image.open(io.BytesIO(png)).convert("L")) < 128
     rows, columns = ink.shape[0] // 16, ink.shape[1] // 8
     cells = ink.reshape(rows, 16, columns, 8).transpose(0, 2, 1, 3)
     packed = np.packbits(cells, axis=3)[..., 0]
