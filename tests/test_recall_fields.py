@@ -30,7 +30,7 @@ APART = {
     ),
     "recall_pages": dict.fromkeys(("now", "timezone", "metadata", "cursor"), "a model asks in words"),
     "build_context": dict.fromkeys(
-        ("messages", "now", "timezone", "form", "keepsakes", "show", "min_relevance"),
+        ("messages", "now", "timezone", "form", "keepsakes", "show", "min_relevance", "images_used"),
         "the tool answers with blocks of MCP, and with the floor of a context",
     ),
 }

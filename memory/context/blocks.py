@@ -22,16 +22,37 @@ def written(blocks: Sequence[str | PageImage], form: ContentFormat, reader: Read
     ]
 
 
+def request_fields(form: ContentFormat, reader: Reader, blocks: Sequence[str | PageImage]) -> _Json:
+    """Returns the fields of a request body for `reader` that go with images among `blocks`."""
+    compressible = form == "openai-responses" and any(not isinstance(block, str) for block in blocks)
+    if compressible and reader.context_compression is not None:
+        return {"image": {"context_compression": reader.context_compression}}
+    return {}
+
+
 def _text(text: str, form: ContentFormat) -> _Json:
-    return {"text": text} if form == "gemini" else {"type": "text", "text": text}
+    if form == "gemini":
+        return {"text": text}
+    return {"type": "input_text" if form == "openai-responses" else "text", "text": text}
 
 
-def _anthropic(_: PageImage, data: str, __: Reader) -> _Json:
-    return {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+def _anthropic(_: PageImage, data: str, reader: Reader) -> _Json:
+    block: _Json = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+    if reader.oversized_image is not None:
+        block["transformations"] = {"oversized_image": reader.oversized_image}
+    return block
 
 
 def _openai(_: PageImage, data: str, reader: Reader) -> _Json:
-    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}", "detail": reader.detail}}
+    return {"type": "image_url", "image_url": {"url": _url(data), "detail": reader.detail}}
+
+
+def _openai_responses(_: PageImage, data: str, reader: Reader) -> _Json:
+    return {"type": "input_image", "image_url": _url(data), "detail": reader.detail}
+
+
+def _url(data: str) -> str:
+    return f"data:image/png;base64,{data}"
 
 
 def _gemini(_: PageImage, data: str, __: Reader) -> _Json:
@@ -50,5 +71,11 @@ def _plain(image: PageImage, data: str, _: Reader) -> _Json:
 
 
 _IMAGES: Mapping[ContentFormat, Callable[[PageImage, str, Reader], _Json]] = MappingProxyType(
-    {"anthropic": _anthropic, "openai": _openai, "gemini": _gemini, "blocks": _plain}
+    {
+        "anthropic": _anthropic,
+        "openai": _openai,
+        "openai-responses": _openai_responses,
+        "gemini": _gemini,
+        "blocks": _plain,
+    }
 )

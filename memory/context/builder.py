@@ -25,7 +25,7 @@ from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import RecallQuery
 from foxing.renderer.readers import PageImage, Reader, Readers
 
-from .blocks import written
+from .blocks import request_fields, written
 from .limits import ImageLimits
 from .plan import Match, Offer, Plan, Planner, match_values
 from .prompt_images import PromptImage
@@ -261,7 +261,7 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
         Offer(image.tokens(keepsakes=request.keepsakes) + text, image.text_tokens + text, beside)
         for image, text, beside in zip(recalled.images, whole, recalled.beside, strict=True)
     ]
-    limits = ImageLimits(reader, recalled.images)
+    limits = ImageLimits(reader, recalled.images, request.images_given, request.given_bytes)
     while True:
         allowed = [
             replace(offer, tokens=room + 1) if n in limits.too_large else offer for n, offer in enumerate(offers)
@@ -281,6 +281,11 @@ def _whole_beside(images: Sequence[PromptImage], recalled: _Recalled) -> list[Re
         number for image in images for number in image.placed.shares if number in image.placed.in_part
     )
     return [recalled.whole[number] for number in in_part if number in recalled.whole]
+
+
+def _images_free(reader: Reader, used: int) -> int | None:
+    """Returns the number of images that a request with `used` images may still hold; None for a text-only reader."""
+    return None if reader.limits is None else max(0, reader.limits.max_images - used)
 
 
 def _given(recalled: _Recalled, plan: Plan) -> list[str]:
@@ -324,8 +329,11 @@ def _result(
     texts = sum(shown.tokens for shown in (earlier, latest) if len(shown))
     shown_tokens = sum(drawn.tokens(keepsakes=request.keepsakes) for drawn in images)
     as_text = [message.message_id for message in (*matches, *recent)]
+    form = request.form or reader.provider
     return ContextResult(
-        content=written(blocks, request.form or reader.provider, reader),
+        content=written(blocks, form, reader),
+        request_fields=request_fields(form, reader, blocks),
+        images_free=_images_free(reader, request.images_given + len(images)),
         stable_blocks=stable,
         billed_tokens=texts + shown_tokens,
         text_tokens_instead=texts + sum(drawn.text_tokens for drawn in images),

@@ -1,4 +1,4 @@
-"""Limits of a provider on the images of one request: number, size and bytes."""
+"""Limits of a provider on the images of one request: number, size and bytes, those that it already holds included."""
 
 from collections.abc import Collection, Sequence
 
@@ -13,8 +13,11 @@ FOR_TEXT = 1 << 20
 class ImageLimits:
     """The limits of a reader's provider for one set of images. They tighten whenever a plan exceeds them."""
 
-    def __init__(self, reader: Reader, images: Sequence[PromptImage]) -> None:
+    def __init__(self, reader: Reader, images: Sequence[PromptImage], used: int = 0, used_bytes: int = 0) -> None:
+        """`used`: number of images that the request already holds; `used_bytes`: bytes of what it already holds."""
         self._reader = reader
+        self._used = used
+        self._used_bytes = used_bytes
         self._images = images
         #: Maximum number of images.
         self.most = 0
@@ -23,10 +26,12 @@ class ImageLimits:
         self._of_bytes = False
         limits = reader.limits
         if limits is not None:
-            self.most = limits.max_images
+            self.most = max(0, limits.max_images - used)
             longest = max((max(s.image.width_px, s.image.height_px) for s in images), default=0)
             if limits.many_images is not None and longest > limits.many_images.max_side_px:
-                self.most = min(self.most, limits.many_images.above)
+                self.most = min(self.most, max(0, limits.many_images.above - used))
+        #: Maximum number of images that the reader's provider takes beside those already in the request.
+        self.free = self.most
 
     def admit(self, chosen: Collection[int]) -> bool:
         """Returns True if the provider accepts these images; otherwise tightens the limits. `chosen`: indexes of
@@ -38,7 +43,7 @@ class ImageLimits:
         large = {place for place, size in sizes.items() if size > limits.max_image_bytes}
         self.too_large |= large
         in_base64 = sum(4 * -(-size // 3) for place, size in sizes.items() if place not in large)
-        over = in_base64 > limits.max_request_bytes - FOR_TEXT
+        over = in_base64 > limits.max_request_bytes - FOR_TEXT - self._used_bytes
         if over:
             self._of_bytes = True
             self.most = min(self.most, len(chosen)) - 1
@@ -47,7 +52,11 @@ class ImageLimits:
     @property
     def notes(self) -> list[str]:
         """Notes on the images that the limits excluded."""
-        limits, notes = self._reader.limits, []
+        limits, notes = self._reader.limits, list[str]()
+        if limits is not None and self._images and not self.free:
+            notes.append(
+                f"no page images: the request already holds {self._used:,} images, as many as {self._reader.name} takes"
+            )
         if limits is not None and self.too_large:
             notes.append(
                 f"{len(self.too_large)} page images were left out: they exceed {limits.max_image_bytes:,} bytes, the "

@@ -1,5 +1,6 @@
 """Requests for context and their results."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
@@ -8,8 +9,10 @@ from pydantic import ConfigDict, Field, JsonValue, Strict
 from .base import INTEGRAL, Input, Now, Timezone, Value
 from .recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR
 
-#: Provider whose request format the content has; "blocks" is independent of providers.
-ContentFormat = Literal["anthropic", "openai", "gemini", "blocks"]
+#: Provider whose request format the content has; "openai" is that of chat completions, "blocks" is independent of
+#: providers.
+ContentFormat = Literal["anthropic", "openai", "openai-responses", "gemini", "blocks"]
+MAX_IMAGES_USED = 100_000
 MAX_BUDGET = 1_000_000
 MAX_GIVEN = 10_000  # maximum number of messages of the prompt
 #: Form of recalled messages: text or page image, whichever shows more per billed token, or only one of them.
@@ -48,8 +51,13 @@ class ContextRequest(Input):
     form: ContentFormat | None = Field(
         None,
         alias="as",
-        description="Provider whose request format the content has; blocks: independent of providers. Default: the "
-        "reader's provider.",
+        description="Provider whose request format the content has; openai: chat completions; openai-responses: the "
+        "Responses API; blocks: independent of providers. Default: the reader's provider.",
+    )
+    images_used: Annotated[int, Field(ge=0, le=MAX_IMAGES_USED), INTEGRAL] | None = Field(
+        None,
+        description="Number of images already in the request, which count towards the limits of the provider. Default: "
+        "those in `messages`.",
     )
     min_relevance: float = Field(
         RELEVANCE_FLOOR,
@@ -79,6 +87,16 @@ class ContextRequest(Input):
         return said[-1].strip()[-MAX_QUERY_CHARS:] if said else None
 
     @property
+    def images_given(self) -> int:
+        """Number of images already in the request."""
+        return _images(list(self.messages or ())) if self.images_used is None else self.images_used
+
+    @property
+    def given_bytes(self) -> int:
+        """Bytes of `messages` as JSON, images included."""
+        return len(json.dumps(self.messages or (), ensure_ascii=False).encode(errors="replace"))
+
+    @property
     def given(self) -> frozenset[str]:
         """Texts of `messages`."""
         return frozenset(text for _, text in map(_said, self.messages or ()) if text)
@@ -92,6 +110,19 @@ def _said(message: Mapping[str, JsonValue]) -> tuple[str, str]:
     parts = content if isinstance(content, Sequence) else ()
     texts = [part.get("text") for part in parts if isinstance(part, Mapping)]
     return str(message.get("role", "")), "\n".join(text for text in texts if isinstance(text, str))
+
+
+#: Types of content parts that are images, and names of those of Gemini, which have no type.
+_IMAGE_TYPES, _IMAGE_NAMES = ("image", "image_url", "input_image"), ("inline_data", "inlineData")
+
+
+def _images(part: JsonValue) -> int:
+    """Returns the number of images in messages of any provider, those in results of tools included."""
+    if isinstance(part, Mapping):
+        if part.get("type") in _IMAGE_TYPES or any(isinstance(part.get(name), Mapping) for name in _IMAGE_NAMES):
+            return 1
+        return sum(map(_images, part.values()))
+    return sum(map(_images, part)) if isinstance(part, list | tuple) else 0
 
 
 class ContextResult(Value):
@@ -112,5 +143,15 @@ class ContextResult(Value):
         description="Those of `message_ids` that a page image shows in part; the content includes their complete text.",
     )
     reader: str = Field(description="Name of the reader.")
+    images_free: int | None = Field(
+        None,
+        description="Number of images that the request may still hold beside those of the content and those already in "
+        "it; null for a text-only reader.",
+    )
+    request_fields: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Fields to set in the body of the request, beside the messages, so that the provider leaves the "
+        "images as they are.",
+    )
     formula: str = Field(description="The reader's billing formula for images, and the tokenizer that counts text.")
     notes: list[str] = Field(default_factory=list, description="Omissions and degradations, with the reason.")

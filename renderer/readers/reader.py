@@ -152,6 +152,10 @@ class Reader(_Profile):
     completion_price: Annotated[float, Field(ge=0)] | None = None
     #: Detail that the request asks for with each image, where the provider is OpenAI; the billing is of this detail.
     detail: Literal["high", "original"] = "high"
+    #: What Anthropic is asked to do with an image that it would scale down: refuse it. None: nothing is asked.
+    oversized_image: Literal["error"] | None = None
+    #: What OpenAI is asked about the compression of images, which requests of its Responses API may say. None: nothing.
+    context_compression: Literal["disabled"] | None = None
     #: Whether it reads the dense page of the native codec, which uses every cell. Pages for other readers have margins
     #: and rows that end between words.
     dense: bool = False

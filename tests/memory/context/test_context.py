@@ -234,6 +234,7 @@ def test_a_thread_restricts_the_last_messages_and_not_what_is_recalled(memory: M
     [
         ("anthropic", {"text": {"type", "text"}, "image": {"type", "source"}}),
         ("openai", {"text": {"type", "text"}, "image": {"type", "image_url"}}),
+        ("openai-responses", {"text": {"type", "text"}, "image": {"type", "image_url", "detail"}}),
         ("gemini", {"text": {"text"}, "image": {"inline_data"}}),
         ("blocks", {"text": {"type", "text"}, "image": {"type", "media_type", "data", "width", "height", "tokens"}}),
     ],
@@ -258,6 +259,94 @@ def test_the_sdks_of_providers_take_the_content(memory: Memory) -> None:
         assert {block["type"] for block in content} == set(types)
         for block in content:
             assert TypeAdapter(types[str(block["type"])]).validate_python(block, strict=True) == block
+
+
+#: Knows what to ask of providers so that they leave an image as it is.
+CAREFUL = CHEAP | {"oversized_image": "error", "context_compression": "disabled", "detail": "original"}
+
+
+def test_providers_are_asked_to_leave_images_as_they_are(database_path: Path, sealed: Path) -> None:
+    anthropic = pytest.importorskip("anthropic.types", reason="the SDK of Anthropic is not installed")
+    openai = pytest.importorskip("openai.types.responses", reason="the SDK of OpenAI is not installed")
+    chat = pytest.importorskip("openai.types.chat", reason="the SDK of OpenAI is not installed")
+    requests = pytest.importorskip("openai.types.responses.response_create_params")
+    shutil.copy(sealed, database_path)
+    readers = Readers({"careful": CAREFUL, "cheap": CHEAP})
+    with Memory(database_path, clock=lambda: NOW, options=MemoryOptions(readers=readers)) as memory:
+        forms = ("anthropic", "openai", "openai-responses", "gemini", "blocks")
+        careful, cheap = (
+            [build(memory, name, 700, QUESTION, form=form) for form in forms] for name in ("careful", "cheap")
+        )
+        text = build(memory, "careful", 700, QUESTION, form="openai-responses", show="text")
+    blocks = [
+        next(b for b in answer.content if b.get("type") not in ("text", "input_text") and "text" not in b)
+        for answer in careful
+    ]
+    assert blocks[0]["transformations"] == {"oversized_image": "error"}
+    TypeAdapter(anthropic.ImageBlockParam).validate_python(blocks[0], strict=True)
+    assert blocks[1]["image_url"]["detail"] == blocks[2]["detail"] == "original"  # type: ignore[index,call-overload]
+    TypeAdapter(chat.ChatCompletionContentPartImageParam).validate_python(blocks[1], strict=True)
+    parts = TypeAdapter(list[openai.ResponseInputTextParam | openai.ResponseInputImageParam])
+    assert parts.validate_python(careful[2].content) == careful[2].content
+    fields = [answer.request_fields for answer in careful]
+    assert fields == [{}, {}, {"image": {"context_compression": "disabled"}}, {}, {}]
+    TypeAdapter(requests.Image).validate_python(fields[2]["image"], strict=True)
+    assert text.request_fields == {}, "a request without our images says nothing of images"
+    # a profile that does not know the fields sends none of them
+    assert all(not answer.request_fields for answer in cheap)
+    assert all("transformations" not in block for block in cheap[0].content)
+
+
+def test_images_that_the_request_already_holds_count_towards_the_limit(memory: Memory) -> None:
+    full = build(memory, "cheap", 900, QUESTION)
+    shown = len(images(full))
+    assert shown >= 2
+    assert full.images_free == 3 - shown
+    one = build(memory, "cheap", 900, QUESTION, images_used=2)
+    assert len(images(one)) == 1
+    assert one.images_free == 0
+    none = build(memory, "cheap", 900, QUESTION, images_used=5)
+    assert not images(none)
+    assert none.images_free == 0
+    assert "the request already holds 5 images, as many as cheap takes" in none.notes[0]
+    assert build(memory, "text", 900, QUESTION, images_used=5).images_free is None
+    with pytest.raises(InvalidInput, match="images_used"):
+        build(memory, "cheap", 900, QUESTION, images_used=-1)
+
+
+def test_images_among_the_messages_of_the_prompt_are_counted(memory: Memory) -> None:
+    data = "A" * 4000
+    said: list[dict[str, Any]] = [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}},
+        {
+            "type": "tool_result",
+            "tool_use_id": "1",
+            "content": [{"type": "image", "source": {"type": "url", "url": ""}}],
+        },
+        {"type": "text", "text": QUESTION},
+    ]
+    two = build(memory, "cheap", 900, QUESTION, messages=[{"role": "user", "content": said[:2]}])
+    assert two.images_free is not None
+    assert len(images(two)) + two.images_free == 1
+    three = build(memory, "cheap", 900, messages=[{"role": "user", "content": said}])
+    assert not images(three)
+    gemini = [{"role": "user", "parts": [{"inlineData": {"mimeType": "image/png", "data": data}}] * 3}]
+    assert not images(build(memory, "cheap", 900, QUESTION, messages=gemini))
+    # what the caller counted wins
+    assert images(build(memory, "cheap", 900, messages=[{"role": "user", "content": said}], images_used=0))
+
+
+def test_bytes_that_the_request_already_holds_count_towards_the_limit(database_path: Path, sealed: Path) -> None:
+    shutil.copy(sealed, database_path)
+    short = CHEAP | {"limits": CHEAP["limits"] | {"max_request_bytes": (1 << 20) + 100_000}}
+    with Memory(database_path, clock=lambda: NOW, options=MemoryOptions(readers=Readers({"short": short}))) as memory:
+        before = build(memory, "short", 900, QUESTION)
+        given = [{"role": "assistant", "content": "x" * 99_000}]
+        after = build(memory, "short", 900, QUESTION, messages=given)
+    assert len(images(before)) >= 2
+    assert not images(after)
+    assert "would exceed 1,148,576 bytes" in after.notes[0]
 
 
 def test_the_sdk_of_google_takes_the_content(memory: Memory) -> None:
