@@ -275,7 +275,8 @@ def test_providers_are_asked_to_leave_images_as_they_are(database_path: Path, se
     with Memory(database_path, clock=lambda: NOW, options=MemoryOptions(readers=readers)) as memory:
         forms = ("anthropic", "openai", "openai-responses", "gemini", "blocks")
         careful, cheap = (
-            [build(memory, name, 700, QUESTION, form=form) for form in forms] for name in ("careful", "cheap")
+            [build(memory, name, 700, QUESTION, form=form, show="images") for form in forms]
+            for name in ("careful", "cheap")
         )
         text = build(memory, "careful", 700, QUESTION, form="openai-responses", show="text")
     blocks = [
@@ -298,20 +299,20 @@ def test_providers_are_asked_to_leave_images_as_they_are(database_path: Path, se
 
 
 def test_images_that_the_request_already_holds_count_towards_the_limit(memory: Memory) -> None:
-    full = build(memory, "cheap", 900, QUESTION)
+    full = build(memory, "cheap", 900, QUESTION, show="images")
     shown = len(images(full))
     assert shown >= 2
     assert full.images_free == 3 - shown
-    one = build(memory, "cheap", 900, QUESTION, images_used=2)
+    one = build(memory, "cheap", 900, QUESTION, show="images", images_used=2)
     assert len(images(one)) == 1
     assert one.images_free == 0
-    none = build(memory, "cheap", 900, QUESTION, images_used=5)
+    none = build(memory, "cheap", 900, QUESTION, show="images", images_used=5)
     assert not images(none)
     assert none.images_free == 0
     assert "the request already holds 5 images, as many as cheap takes" in none.notes[0]
     assert build(memory, "text", 900, QUESTION, images_used=5).images_free is None
     with pytest.raises(InvalidInput, match="images_used"):
-        build(memory, "cheap", 900, QUESTION, images_used=-1)
+        build(memory, "cheap", 900, QUESTION, show="images", images_used=-1)
 
 
 def test_images_among_the_messages_of_the_prompt_are_counted(memory: Memory) -> None:
@@ -341,9 +342,9 @@ def test_bytes_that_the_request_already_holds_count_towards_the_limit(database_p
     shutil.copy(sealed, database_path)
     short = CHEAP | {"limits": CHEAP["limits"] | {"max_request_bytes": (1 << 20) + 100_000}}
     with Memory(database_path, clock=lambda: NOW, options=MemoryOptions(readers=Readers({"short": short}))) as memory:
-        before = build(memory, "short", 900, QUESTION)
+        before = build(memory, "short", 900, QUESTION, show="images")
         given = [{"role": "assistant", "content": "x" * 99_000}]
-        after = build(memory, "short", 900, QUESTION, messages=given)
+        after = build(memory, "short", 900, QUESTION, show="images", messages=given)
     assert len(images(before)) >= 2
     assert not images(after)
     assert "would exceed 1,148,576 bytes" in after.notes[0]
