@@ -1,9 +1,8 @@
 """Candidates: the messages that match a query, in answer order, without their text."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 from sqlalchemy import Connection
@@ -24,11 +23,11 @@ from .cursors import RankPosition, TimePosition, rank_position, time_position
 from .query import Question, ResolvedQuery, narrowed, resolve
 from .ranking import REACH, lend, lenders, ranked
 from .relevance import Signals, Values, relevance_of, signals_of
-from .replacements import COMPARED, FURTHER, LEAST_COSINE, LEAST_COSINE_FURTHER, Near
+from .replacements import LEAST_COSINE, Near
 from .speakers import SpeakerPreference
 
 FIRST = 64  # matches whose relevance is computed at a time; the most relevant one is among the first
-MOST_COMPARED = 64  # matches ranked best, among which those are that an answer is compared with
+MOST_COMPARED = 64  # matches whose nearness in meaning is computed; a reranker chooses among those
 EXAMINED = 100  # best hits whose time and speaker decide which of them the second look begins with
 FEW = 32  # messages that are read in one batch whatever their length
 
@@ -56,22 +55,6 @@ class Candidate:
     def chars(self) -> int:
         """Approximate length of the text shown, in characters."""
         return self.message.chars if self.passage is None else self.message.chars // self.message.passages
-
-
-@dataclass(frozen=True)
-class Compared:
-    """The messages that the matches of an answer are compared with, to find those that replace others."""
-
-    #: matches that are not in the answer, best first, without their relevance
-    further: Sequence[Candidate] = ()
-    #: documents of those of `further` that an earlier page of the list has
-    given: frozenset[int] = frozenset()
-    #: which matches are near in meaning; None if it is not known
-    near: Near | None = None
-
-    def without(self, ids: Collection[int]) -> Self:
-        """Returns it without the further matches whose message ids are among `ids`."""
-        return replace(self, further=[each for each in self.further if each.message.id not in ids])
 
 
 def find_candidates(
@@ -150,34 +133,13 @@ class RankedCandidates:
         """Number of passages that are ranked together."""
         return len(self._found[1])
 
-    def compared(self, matches: Sequence[Candidate]) -> Compared:
-        """Returns the best of the matches with some of those ranked next: those near in meaning to one of them, if
-        there are embeddings."""
-        pool, ranking = self._found
-        matches = matches[:MOST_COMPARED]
-        if not matches:
-            return Compared()
-        best = ranking[:MOST_COMPARED]
-        own = np.array([match.document for match in matches], dtype=np.int64)
-        others = best[~best.is_in(np.sort(own))]
-        near = None
-        if pool.codes is not None:
-            documents = np.concatenate([own, others.documents])
-            cosines = pool.codes.cosines(documents)
-            near = Near(documents, ~(cosines < LEAST_COSINE))  # what is not embedded yet is compared
-            closest = np.nan_to_num(cosines[len(own) :, : min(len(own), COMPARED)]).max(axis=1, initial=0.0)
-            others = others[closest >= LEAST_COSINE_FURTHER]
-        others = others[:FURTHER]
-        if not len(others):
-            return Compared(near=near)
-        further = [each for batch in self._listed(others, np.zeros(len(others)), FURTHER) for each in batch]
-        given = self._position.seen.intersection(candidate.document for candidate in further)
-        return Compared(further, given, near)
-
-    def with_relevance(self, match: Candidate) -> Candidate:
-        """Returns one of the further matches with its relevance, which `compared` does not compute."""
-        place = int(np.flatnonzero(self._found[1].documents[:MOST_COMPARED] == match.document)[0])
-        return replace(match, relevance=round(float(relevance_of(self.signals(place, place + 1))[0]), 4))
+    def near(self, matches: Sequence[Candidate]) -> Near | None:
+        """Returns which of the first matches are near in meaning; None if there are no embeddings."""
+        codes = self._found[0].codes
+        if codes is None or not matches:
+            return None
+        documents = np.array([match.document for match in matches[:MOST_COMPARED]], dtype=np.int64)
+        return Near(documents, ~(codes.cosines(documents) < LEAST_COSINE))  # what is not embedded yet is compared
 
     def signals(self, start: int, stop: int) -> Signals:
         """Returns the signals of the matches `start` to `stop` of the best ones, whatever was already returned."""
@@ -298,13 +260,9 @@ class CandidatesByTime:
         """Number of passages that are ranked together: none."""
         return 0
 
-    def compared(self, matches: Sequence[Candidate]) -> Compared:
-        """See `RankedCandidates.compared`; matches in time order are not compared."""
-        return Compared()
-
-    def with_relevance(self, match: Candidate) -> Candidate:
-        """See `RankedCandidates.with_relevance`; matches in time order have none."""
-        return match
+    def near(self, matches: Sequence[Candidate]) -> Near | None:
+        """See `RankedCandidates.near`; matches in time order are not compared."""
+        return None
 
     def next_cursor(self, examined: Sequence[Candidate], waiting: Collection[int] = ()) -> str:
         """See `RankedCandidates.next_cursor`."""

@@ -16,10 +16,11 @@ from foxing.memory.text.statements import Sentence, replaces, sentences
 from foxing.memory.text.terms import terms
 from foxing.memory.values.messages import RecalledMessage
 
-#: Number of matches that are compared, those ranked best.
-COMPARED = 32
+#: Number of matches that are compared at least and at most, those ranked best. A shorter answer is compared with those
+#: ranked next, lest it give an old statement alone.
+LEAST_COMPARED, COMPARED = 6, 32
 #: Matches ranked next after an answer that are compared with it, if they are near in meaning to one of it.
-FURTHER = 6
+FURTHER = 0
 #: Cosine of messages below which they are not compared, and below which one beyond the answer is not.
 LEAST_COSINE, LEAST_COSINE_FURTHER = 0.2, 0.4
 

@@ -1,7 +1,7 @@
 """Recall as text: the spans that answer a query, within a token budget."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import accumulate, islice
@@ -27,9 +27,9 @@ from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import LeftOut, LeftOutReason, RecallQuery, RecallResult
 
 from .answer import Answer
-from .candidates import Candidate, Candidates, Compared, find_candidates
+from .candidates import Candidate, Candidates, find_candidates
 from .query import Question, ask
-from .replacements import COMPARED, asked_apart, find_replaced, ordered
+from .replacements import COMPARED, LEAST_COMPARED, Near, asked_apart, find_replaced, ordered
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 from .transcript import Style, transcript
@@ -49,7 +49,7 @@ class _Found:
 
     candidates: Candidates
     stored: StoredMessages
-    #: the matches, each with its neighbours
+    #: the matches, each with its neighbours; more than the answer gives, where it is compared with those ranked next
     shown: Sequence[Shown]
     #: matches that a verbatim query skips because their exact text is not kept
     inexact: Sequence[Candidate]
@@ -57,8 +57,12 @@ class _Found:
     more: bool
     #: why the answer is degraded, such as an embedder that is down
     notes: Sequence[str]
-    #: the best matches and further ones that may replace them
-    compared: Compared = field(default_factory=Compared)
+    #: which matches are near in meaning; None if it is not known
+    near: Near | None = None
+
+    def first(self, limit: int) -> "_Found":
+        """Returns it with the first `limit` matches."""
+        return replace(self, shown=self.shown[:limit], more=self.more or len(self.shown) > limit)
 
 
 def _figures(result: RecallResult) -> dict[str, Value]:
@@ -89,14 +93,14 @@ class Recaller:
         """See `Memory.recall`. `now`: the time that relative expressions refer to."""
         with operation("embed", messages=0):
             question = ask(self.search.vectors, query, now)
-        wide = query
+        most = max(query.limit, LEAST_COMPARED)
         if self.reranker.enabled:
-            wide = query.model_copy(update={"limit": max(query.limit, CANDIDATES), "neighbours": 0})
+            most = max(query.limit, CANDIDATES)
         with operation("search"), self._semaphore, self.database.read() as connection:
             candidates = find_candidates(connection, self.search, bank_name, question)
             if candidates is None:
                 return _nothing(query)
-            found = _find(connection, candidates, wide)
+            found = _find(connection, candidates, query, most, beside=not self.reranker.enabled)
         if self.reranker.enabled:
             found = self._reranked(found, query)
         style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
@@ -104,12 +108,13 @@ class Recaller:
         reader = SpanReader(
             self.assembler,
             found.stored,
-            [*found.shown, *map(Shown, found.compared.further)],
+            found.shown,
             self._semaphore,
             style.gap_mark,
             partial(self._terms_found, found),
         )
-        found, replaced = self._newest_first(found, reader, question, query.limit)
+        found, replaced = self._newest_first(found, reader, question)
+        found = found.first(query.limit)
         for part in reader.parts(READ_AHEAD if query.max_tokens is not None else MAX_LIMIT, found.shown):
             if answer.full:  # the rest is not decoded
                 answer.waiting |= {item.match.document: item.match for item in part}
@@ -156,27 +161,25 @@ class Recaller:
         if not candidates.query.terms:
             return {}
         with self.database.read() as connection:
-            ids = {match.message.id for match in (*(item.match for item in found.shown), *found.compared.further)}
+            ids = {item.match.message.id for item in found.shown}
             return self.search.index.terms_of(connection, candidates.bank_id, ids, candidates.query.terms)
 
     def _newest_first(
-        self, found: _Found, reader: SpanReader, question: Question, limit: int
+        self, found: _Found, reader: SpanReader, question: Question
     ) -> tuple[_Found, dict[int, RecalledMessage]]:
-        """Returns the first `limit` matches in the order in which the answer gives them, and document → the newest
-        message that replaces it. See `replacements`."""
-        query, compared = found.candidates.query, found.compared
+        """Returns the matches in the order in which the answer gives them, and document → the newest message that
+        replaces it. See `replacements`."""
+        query, shown, near = found.candidates.query, found.shown, None
         if not query.terms:
             return found, {}
-        every = [*found.shown, *map(Shown, compared.further)]
-        places = [*range(min(COMPARED, len(found.shown))), *range(len(found.shown), len(every))]
-        near = None if compared.near is None else compared.near.among([every[n].match.document for n in places])
-        if near is not None:
-            alone = near.sum(axis=1) < 2
-            places = [place for place, left in zip(places, alone.tolist(), strict=True) if not left]
-            near = near[np.ix_(~alone, ~alone)]
-        for part in reader.parts(MAX_LIMIT, [Shown(every[place].match) for place in places]):
+        places = list(range(min(COMPARED, len(shown))))
+        if found.near is not None:
+            near = found.near.among([shown[place].match.document for place in places])
+            places = np.flatnonzero(near.sum(axis=1) > 1).tolist()  # each is near itself
+            near = near[np.ix_(places, places)]
+        for part in reader.parts(MAX_LIMIT, [Shown(shown[place].match) for place in places]):
             reader.read(part)
-        spans = [reader.peek(every[place].match) for place in places]
+        spans = [reader.peek(shown[place].match) for place in places]
         with operation("compare", matches=len(spans)):
             found_replaced = find_replaced(spans, near)
         found_replaced = self._without_those_asked_for(found, found_replaced, spans)
@@ -184,20 +187,17 @@ class Recaller:
             return found, {}
         replaced = {places[older]: places[newest] for older, newest in found_replaced.items()}
         order = ordered(
-            [item.match.message.created_at for item in every],
+            [item.match.message.created_at for item in shown],
             replaced,
             oldest_first=asks_for_the_past(question.query.query or ""),
             until=None if query.preference is None else query.preference.window.until,
         )
-        shown = []
+        moved = []
         for index in order.indexes:
-            item, place = every[index], order.places.get(index, index)
-            if place >= len(found.shown) or item.match.document in compared.given:
-                continue  # not in the answer, or on an earlier page
-            match = item.match if index < len(found.shown) else found.candidates.with_relevance(item.match)
-            shown.append(item._replace(match=replace(match, score=every[place].match.score)))
-        newest = {every[older].match.document: spans[places.index(replacing)] for older, replacing in replaced.items()}
-        return replace(found, shown=shown[:limit], more=found.more or len(shown) > limit), newest
+            item, place = shown[index], order.places.get(index, index)
+            moved.append(item._replace(match=replace(item.match, score=shown[place].match.score)))
+        newest = {shown[older].match.document: spans[places.index(by)] for older, by in replaced.items()}
+        return replace(found, shown=moved), newest
 
     def _without_those_asked_for(
         self, found: _Found, replaced: Mapping[int, int], spans: Sequence[RecalledMessage]
@@ -228,20 +228,16 @@ class Recaller:
             order = self.reranker.order(query.query or "", texts)
             shown = [*(best[number] for number in order.numbers), *shown[CANDIDATES:]]
             notes = [*notes, *filter(None, [order.note])]
-        found = replace(found, shown=shown[: query.limit], more=found.more or len(shown) > query.limit, notes=notes)
+        found = replace(found, shown=shown, notes=notes).first(max(query.limit, LEAST_COMPARED))
         if not query.neighbours or not found.candidates.query.terms:
             return found
         bank_id = found.candidates.bank_id
         with self.database.read() as connection:
             matches = [item.match for item in found.shown]
-            further = found.compared.further
-            there = messages.by_ids(connection, bank_id, {match.message.id for match in (*matches, *further)})
+            there = messages.by_ids(connection, bank_id, {match.message.id for match in matches})
             matches = [match for match in matches if match.message.id in there]  # the others have been erased
-            compared = replace(found.compared, further=[each for each in further if each.message.id in there])
-            shown = _with_neighbours(connection, found.candidates, matches, query)
-            compared = compared.without(_neighbours(shown))
-            stored = _stored(connection, bank_id, shown, compared)
-            return replace(found, shown=shown, stored=stored, compared=compared)
+            shown = _shown(connection, found.candidates, matches, query)
+            return replace(found, shown=shown, stored=_stored(connection, bank_id, shown))
 
 
 def _nothing(query: RecallQuery) -> RecallResult:
@@ -253,15 +249,17 @@ def _nothing(query: RecallQuery) -> RecallResult:
     )
 
 
-def _find(connection: Connection, candidates: Candidates, query: RecallQuery) -> _Found:
-    """Returns the first `query.limit` matches, at least one. `ANSWER_CHARS` and `READ_CHARS` cap the memory that an
-    answer takes where messages are very long. A verbatim query skips messages without exact text."""
+def _find(connection: Connection, candidates: Candidates, query: RecallQuery, most: int, *, beside: bool) -> _Found:
+    """Returns the first `most` matches, at least one, or as many as `query` asks for if they are not compared.
+    `ANSWER_CHARS` and `READ_CHARS` cap the memory that an answer takes where messages are very long. A verbatim query
+    skips messages without exact text. `beside`: with the neighbours that `query` asks for."""
+    most = most if candidates.query.terms else query.limit
     matches: list[Candidate] = []
     inexact: list[Candidate] = []
     more = False
     shown_chars = read_chars = 0
     taken: set[int] = set()
-    for batch in candidates.batches(MAX_LIMIT if query.verbatim else query.limit + 1):
+    for batch in candidates.batches(MAX_LIMIT if query.verbatim else most + 1):
         found = [candidate.message for candidate in batch]
         exact = _exact(connection, candidates.bank_id, found) if query.verbatim else None
         for candidate in batch:
@@ -272,25 +270,33 @@ def _find(connection: Connection, candidates: Candidates, query: RecallQuery) ->
             shown_chars += candidate.chars
             read_chars += 0 if message.id in taken else message.chars
             too_long = shown_chars > ANSWER_CHARS or read_chars > READ_CHARS
-            more = len(matches) == query.limit or (too_long and bool(matches))
+            more = len(matches) == most or (too_long and bool(matches))
             if more:
                 break
             matches.append(candidate)
             taken.add(message.id)
         if more:
             break
-    shown = _with_neighbours(connection, candidates, matches, query)
-    compared = Compared() if query.verbatim else candidates.compared(matches).without(_neighbours(shown))
-    stored = _stored(connection, candidates.bank_id, shown, compared)
+    shown = _shown(connection, candidates, matches, query) if beside else list(map(Shown, matches))
+    near = None if query.verbatim else candidates.near(matches)
+    stored = _stored(connection, candidates.bank_id, shown)
     notes = [] if candidates.note is None else [candidates.note]
-    return _Found(candidates, stored, shown, inexact, more, notes, compared)
+    return _Found(candidates, stored, shown, inexact, more, notes, near)
 
 
-def _stored(connection: Connection, bank_id: int, shown: Sequence[Shown], compared: Compared) -> StoredMessages:
-    """Returns the stored data of matches, their neighbours, and what they are compared with."""
-    found = [*(candidate for item in shown for candidate in item.candidates), *compared.further]
-    wanted = {candidate.message.id: candidate.message for candidate in found}
+def _stored(connection: Connection, bank_id: int, shown: Sequence[Shown]) -> StoredMessages:
+    """Returns the stored data of matches and their neighbours."""
+    wanted = {candidate.message.id: candidate.message for item in shown for candidate in item.candidates}
     return StoredMessages.fetch(connection, bank_id, list(wanted.values()))
+
+
+def _shown(
+    connection: Connection, candidates: Candidates, matches: Sequence[Candidate], query: RecallQuery
+) -> list[Shown]:
+    """Returns the matches of the answer with their neighbours, followed by those ranked next that are no neighbours."""
+    shown = _with_neighbours(connection, candidates, matches[: query.limit], query)
+    given = {near.message.id for item in shown for near in item.neighbours}
+    return [*shown, *(Shown(match) for match in matches[query.limit :] if match.message.id not in given)]
 
 
 def _with_neighbours(
@@ -323,11 +329,6 @@ def _with_neighbours(
         else:
             shown.append(Shown(match, neighbour_ids=[found[i].key for i in new]))
     return shown
-
-
-def _neighbours(shown: Sequence[Shown]) -> set[int]:
-    """Returns the ids of the neighbours that are returned as spans."""
-    return {near.message.id for item in shown for near in item.neighbours}
 
 
 def _add(

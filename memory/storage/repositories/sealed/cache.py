@@ -94,4 +94,7 @@ def cache_of(connection: Connection) -> DatabaseCache:
     """Returns this process's cache for the database of a connection."""
     pool = connection.engine.pool
     with _lock:
-        return _caches.setdefault(pool, DatabaseCache())
+        cache = _caches.get(pool)
+        if cache is None:
+            cache = _caches[pool] = DatabaseCache()
+        return cache
