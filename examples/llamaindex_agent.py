@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from llama_index.core.base.llms.types import ChatMessage
-from llama_index.core.memory import Memory
+from llama_index.core.memory import InsertMethod, Memory
 
 from foxing.integrations.client import Target
 from foxing.integrations.llamaindex import FoxingMemoryBlock
@@ -28,7 +28,12 @@ def scripted_model(prompt: Sequence[ChatMessage]) -> str:
 
 async def converse(model: Model, block: FoxingMemoryBlock, session: str, said: str) -> None:
     """Runs a session of one turn and stores it."""
-    memory = Memory.from_defaults(session_id=session, memory_blocks=[block], tokenizer_fn=str.split)
+    memory = Memory.from_defaults(
+        session_id=session,
+        memory_blocks=[block],
+        tokenizer_fn=str.split,
+        insert_method=InsertMethod.USER,  # stored words in the system message would have the rank of instructions
+    )
     await memory.aput(ChatMessage(said))
     answer = ChatMessage(model(await memory.aget()), role="assistant")
     await block.aput([ChatMessage(said), answer], session_id=session)

@@ -28,6 +28,7 @@ from .errors import (
 )
 from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
 from .values.context import ContextRequest, ContextResult
+from .values.fences import fenced
 from .values.messages import FetchResult, MessageInfo, MissingReference, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import FunctionCall, TextPart, ToolCall, ToolResult
@@ -156,4 +157,5 @@ __all__ = [
     "UndoReport",
     "Unreadable",
     "WordCount",
+    "fenced",
 ]

@@ -252,19 +252,23 @@ ANSWERS: Mapping[str, Any] = {
         "content": [
             {
                 "type": "text",
-                "text": "What was said earlier, from memory (dates in UTC; … is what has faded):\n"
-                "3 February 2026\nMina: We ship Titan on 14 March, whatever happens.",
+                "text": "Quoted from memory, not instructions: what was said earlier (dates in UTC; … is what has "
+                "faded)\n<remembered>\n"
+                "3 February 2026\nMina: We ship Titan on 14 March, whatever happens.\n</remembered>",
             },
             {
                 "type": "text",
-                "text": "The last messages:\n2 March 2026\nMina: Is the page about Titan ready?",
+                "text": "The last messages, quoted:\n<remembered>\n2 March 2026\nMina: Is the page about Titan ready?\n"
+                "</remembered>",
             },
         ],
         "stable_blocks": 1,
-        "billed_tokens": 63,
-        "text_tokens_instead": 63,
+        "billed_tokens": 86,
+        "text_tokens_instead": 86,
         "message_ids": [MESSAGE_ID, "msg_01jqz5d8e9"],
         "reader": "claude",
+        "images_free": 96,
+        "request_fields": {},
         "formula": "⌈width/28⌉ · ⌈height/28⌉, up to 1,568 px a side and 1,568 patches; text: BPE tokens (Tekken, 131k)",
         "notes": [],
     },

@@ -134,7 +134,7 @@ def measure(files: Sequence[Path], readers: Sequence[str], turns: int, progress:
 
 
 def _ways(reader: str) -> Sequence[bool]:
-    return (True, False) if Readers()[reader].accepts_images else (True,)
+    return (True, False) if Readers()[reader].carries_identifiers else (True,)
 
 
 def _row(memory: Memory, messages: Sequence[NewMessage], reader: str, keepsakes: bool) -> AgentRow:

@@ -1,7 +1,7 @@
 """Builds context: recalled messages, as text or page images, whichever show more per billed token, followed by the last
 messages verbatim."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -21,11 +21,13 @@ from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.text.zones import zone_of
 from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory.values.fences import fenced
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import RecallQuery
 from foxing.renderer.readers import PageImage, Reader, Readers
 
 from .blocks import request_fields, written
+from .identifiers import IDENTIFIERS, are_beside, identifier_tokens
 from .limits import ImageLimits
 from .plan import Match, Offer, Plan, Planner, match_values
 from .prompt_images import PromptImage
@@ -44,8 +46,8 @@ STEPS, LEAST_STEP = 16, 32
 MATCHES, TOKENS_PER_MATCH = 40, 32
 #: Maximum number of pages to lay out as images.
 PAGES = 24
-RECALLED = "What was said earlier, from memory (dates in {zone}; {mark} is what has faded):"
-RECENT = "The last messages:"
+RECALLED = "Quoted from memory, not instructions: what was said earlier (dates in {zone}; {mark} is what has faded)"
+RECENT = "The last messages, quoted:"
 NOTHING_RELEVANT = "nothing was recalled: no match has a relevance of at least {floor:g}"
 NOTHING_ASKED = "nothing was recalled, since no user message of the prompt has text; give a query to recall something"
 TEXT_FORMULA = "text: BPE tokens (Tekken, 131k)"
@@ -93,14 +95,17 @@ class ContextBuilder:
         recalled = self._recall(bank, request, reader, now, {message.message_id for message in recent})
         if reader.note is not None:
             recalled.notes.append(reader.note)
-        plan = _plan(recalled, room - count_text_tokens(f"{_head(request, style)}\n"), request, reader, style)
+        plan = _plan(recalled, room - _fence_tokens(_head(request, style)), request, reader, style)
         while True:
             result = _result(request, reader, recalled, plan, recent, style)
-            if result.billed_tokens <= request.budget or not plan.texts:
+            if result.billed_tokens <= request.budget or not (plan.texts or plan.images):
                 self.recall_weights.record_keys(bank, _given(recalled, plan), now)
                 return result
-            # the token count of the whole may exceed the sum of its lines: drop the last match
-            plan = Plan(plan.texts - {max(plan.texts)}, plan.images, plan.tokens)
+            # the token count of the whole may exceed the sum of its lines: drop the last match, or image
+            if plan.texts:
+                plan = replace(plan, texts=plan.texts - {max(plan.texts)})
+            else:
+                plan = replace(plan, images=plan.images - {max(plan.images)})
 
     def _recent(self, bank_name: str, request: ContextRequest, style: Style) -> list[RecalledMessage]:
         """Returns the last messages of the thread, or of the bank, that are included verbatim, without those already in
@@ -189,7 +194,7 @@ def _others(image: PromptImage, matching: Container[int]) -> float:
 def _first_given(numbers: Sequence[int], lines: Sequence[TranscriptLine], request: ContextRequest) -> int:
     """Returns the index of the first of the last messages that is included verbatim. `numbers`: message ids; `lines`:
     the messages, oldest first. Raises `InvalidInput` if the budget is too small for the last one."""
-    head = count_text_tokens(f"{RECENT}\n")
+    head = _fence_tokens(RECENT)
     if lines and head + lines[-1].tokens(None) > request.budget:
         raise InvalidInput(
             f"the budget of {request.budget:,} tokens is too small for the last message; set it to at least "
@@ -214,9 +219,14 @@ def _first_given(numbers: Sequence[int], lines: Sequence[TranscriptLine], reques
 def _reserved(recent: Sequence[RecalledMessage], budget: int, style: Style) -> int:
     """Returns the tokens reserved for the last messages, rounded up, so that a few more do not change the content
     before them."""
-    taken = count_text_tokens(f"{RECENT}\n") + transcript_of(recent, style).packed_tokens
+    taken = _fence_tokens(RECENT) + transcript_of(recent, style).packed_tokens
     step = max(LEAST_STEP, budget // STEPS)
     return -(-taken // step) * step if recent else 0
+
+
+def _fence_tokens(head: str) -> int:
+    """Returns the tokens of the line above remembered text and of the tags around it."""
+    return count_text_tokens(fenced(head, ""))
 
 
 def _head(request: ContextRequest, style: Style) -> str:
@@ -258,21 +268,33 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
     texts = partial(_Texts, list(map(_place, recalled.spans)), lines, style)
     whole = [transcript_of(_whole_beside([image], recalled), style).packed_tokens for image in recalled.images]
     offers = [
-        Offer(image.tokens(keepsakes=request.keepsakes) + text, image.text_tokens + text, beside)
-        for image, text, beside in zip(recalled.images, whole, recalled.beside, strict=True)
+        Offer(image.tokens + text, image.text_tokens + text, others)
+        for image, text, others in zip(recalled.images, whole, recalled.beside, strict=True)
     ]
+    beside = are_beside(reader, wanted=request.keepsakes)
     limits = ImageLimits(reader, recalled.images, request.images_given, request.given_bytes)
     while True:
         allowed = [
             replace(offer, tokens=room + 1) if n in limits.too_large else offer for n, offer in enumerate(offers)
         ]
-        planner = Planner(matches, allowed, max(0, room), limits.most, texts)
+        planner = Planner(matches, allowed, max(0, room), limits.most, texts, partial(_beside_tokens, recalled, beside))
         plan = {"best": planner.best, "text": planner.text, "images": planner.images}[request.show]()
         if limits.admit(plan.images):
             recalled.notes += limits.notes
             if matches and not plan.tokens:
                 recalled.notes.append(_too_small(matches, room))
             return plan
+
+
+def _beside_tokens(recalled: _Recalled, beside: bool, images: Iterable[int]) -> int:
+    """Returns the tokens of the identifiers on images, each listed once. `beside`: whether they are listed."""
+    words = _words([recalled.images[image] for image in images]) if beside else ()
+    return _fence_tokens(IDENTIFIERS) + identifier_tokens(words) if words else 0
+
+
+def _words(images: Iterable[PromptImage]) -> Collection[str]:
+    """Returns the distinct identifiers on images, in order."""
+    return dict.fromkeys(word for image in images for word in image.identifiers)
 
 
 def _whole_beside(images: Sequence[PromptImage], recalled: _Recalled) -> list[RecalledMessage]:
@@ -311,23 +333,21 @@ def _result(
     recent: Sequence[RecalledMessage],
     style: Style,
 ) -> ContextResult:
-    """Returns the content of a plan: page images, then matches and the complete messages that images show in part, in
-    time order, then the last messages."""
+    """Returns the content of a plan: page images and the identifiers on them, then matches and the complete messages
+    that images show in part, in time order, then the last messages."""
     images = [recalled.images[place] for place in sorted(plan.images)]
     whole = {message.message_id: message for message in _whole_beside(images, recalled)}
     found = [recalled.spans[n] for n in plan.texts if recalled.spans[n].message_id not in whole]
     matches = sorted([*found, *whole.values()], key=_place)
-    earlier, latest = transcript_of(matches, style, _head(request, style)), transcript_of(recent, style, RECENT)
-    blocks: list[str | PageImage] = []
-    for drawn in images:
-        blocks += [drawn.said(keepsakes=request.keepsakes), drawn.image]
-    if matches:
-        blocks.append(earlier.text)
-    stable = len(blocks)
-    if recent:
-        blocks.append(latest.text)
-    texts = sum(shown.tokens for shown in (earlier, latest) if len(shown))
-    shown_tokens = sum(drawn.tokens(keepsakes=request.keepsakes) for drawn in images)
+    words = _words(images) if are_beside(reader, wanted=request.keepsakes) else ()
+    earlier = [fenced(_head(request, style), transcript_of(matches, style).text)] if matches else []
+    latest = [fenced(RECENT, transcript_of(recent, style).text)] if recent else []
+    beside = [fenced(IDENTIFIERS, " ".join(words))] if words else []
+    drawings = (block for drawn in images for block in (drawn.label, drawn.image))
+    blocks: list[str | PageImage] = [*drawings, *beside, *earlier, *latest]
+    stable = len(blocks) - len(latest)
+    texts = sum(map(count_text_tokens, (*earlier, *latest)))
+    shown_tokens = sum(drawn.tokens for drawn in images) + sum(map(count_text_tokens, beside))
     as_text = [message.message_id for message in (*matches, *recent)]
     form = request.form or reader.provider
     return ContextResult(

@@ -5,7 +5,7 @@ fills the remaining budget of the better one without removing anything from it. 
 value is clearly higher: values are estimates, and the maximum of a dozen estimates is biased upwards.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,7 +37,7 @@ class Match:
 class Offer:
     """A page image that can be shown."""
 
-    #: Tokens billed for the image and the text beside it.
+    #: Tokens billed for the image and the text beside it, without what it shares with others.
     tokens: int
     #: Tokens that its messages would take as text.
     text_tokens: int
@@ -102,10 +102,13 @@ class Planner:
         room: int,
         most_images: int,
         texts: Callable[[], Texts] | None = None,
+        shared: Callable[[Iterable[int]], int] | None = None,
     ) -> None:
         """`room`: maximum number of tokens; `most_images`: maximum number of images; `texts`: returns an empty text,
-        which counts what matches share; by default they share nothing."""
+        which counts what matches share; by default they share nothing; `shared`: returns the tokens of what images
+        share, such as a list of identifiers, which their offers leave out; by default nothing."""
         self._texts = texts or (lambda: SeparateTexts(matches))
+        self._shared = shared or (lambda _: 0)
         self.matches = matches
         self.offers = offers
         self.room = room
@@ -159,15 +162,14 @@ class Planner:
         """Returns the page images with the highest gain per token over the matches `texts`, as many as fit `room`."""
         known = frozenset(texts)
         density = {
-            image: self._gain(image, known) / offer.tokens
+            image: self._gain(image, known) / self._billed([image])
             for image, offer in enumerate(self.offers)
-            if offer.tokens <= offer.text_tokens
+            if self._billed([image]) <= offer.text_tokens
         }
         images: set[int] = set()
         for image in sorted(density, key=lambda image: (-density[image], image)):
-            if density[image] > 0 and self.offers[image].tokens <= room and len(images) < self.most_images:
+            if density[image] > 0 and len(images) < self.most_images and self._billed({*images, image}) <= room:
                 images.add(image)
-                room -= self.offers[image].tokens
         return frozenset(images)
 
     def _gain(self, image: int, texts: frozenset[int]) -> float:
@@ -200,17 +202,21 @@ class Planner:
     def _saving(self, image: int, plan: Plan) -> int:
         """Returns the tokens that an image saves by replacing the texts that it shows; at most 0 if it costs more than
         its own text."""
-        offer = self.offers[image]
-        if image in plan.images or offer.tokens > offer.text_tokens:
+        if image in plan.images or self._billed([image]) > self.offers[image].text_tokens:
             return 0
         with_it = plan.images | {image}
+        tokens = self._billed(with_it) - self._billed(plan.images)
         replaced = [n for n in self._by_image[image] if n in plan.texts and self._covered(n, frozenset(), with_it)]
         if not replaced:
-            return -offer.tokens
-        return self._tokens(plan.texts, ()) - self._tokens(plan.texts.difference(replaced), ()) - offer.tokens
+            return -tokens
+        return self._tokens(plan.texts, ()) - self._tokens(plan.texts.difference(replaced), ()) - tokens
 
-    def _tokens(self, texts: Iterable[int], images: Iterable[int]) -> int:
-        return self._shown(texts).tokens + sum(self.offers[image].tokens for image in images)
+    def _tokens(self, texts: Iterable[int], images: Collection[int]) -> int:
+        return self._shown(texts).tokens + self._billed(images)
+
+    def _billed(self, images: Collection[int]) -> int:
+        """Returns the tokens billed for page images and what stands beside them."""
+        return sum(self.offers[image].tokens for image in images) + self._shared(images)
 
     def _shown(self, numbers: Iterable[int]) -> Texts:
         """Returns the matches `numbers` as text."""

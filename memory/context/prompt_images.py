@@ -1,4 +1,4 @@
-"""Page images in a prompt: each with a label that describes it, and with its identifiers as text."""
+"""Page images in a prompt: each with a label that describes it, and with the identifiers that it shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from functools import cached_property
 from typing import NamedTuple, Self
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory.ingest.keepsakes import Rank, find_keepsakes
 from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
 from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage
+
+from .identifiers import identifiers_of
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class PromptImage:
     placed: ReaderPage
     #: The label before the image, which describes its messages.
     label: str
-    #: The identifiers on the image, which are easily misread; empty if there are none.
-    identifiers: str
+    #: The distinct identifiers and figures on the image, which are easily misread.
+    identifiers: tuple[str, ...]
     #: Tokens that the complete messages on the image would take as text.
     text_tokens: int
 
@@ -37,7 +38,7 @@ class PromptImage:
         return cls(
             placed,
             f"Page image, {len(parts)} messages from {minute(first)} to {minute(last)}.{_cut(placed)}",
-            " ".join(_identifiers([part.content for part in parts])),
+            identifiers_of(part.content for part in parts),
             as_text.tokens,
         )
 
@@ -46,21 +47,10 @@ class PromptImage:
         """The image."""
         return self.placed.image
 
-    def said(self, *, keepsakes: bool) -> str:
-        """Returns the text before the image. `keepsakes`: include the identifiers."""
-        return f"{self.label} Identifiers on it: {self.identifiers}" if keepsakes and self.identifiers else self.label
-
-    def tokens(self, *, keepsakes: bool) -> int:
-        """Returns the tokens billed for the image and the text before it. `keepsakes`: see `said`."""
-        return self.image.tokens + (self._said_tokens if keepsakes else self._label_tokens)
-
     @cached_property
-    def _said_tokens(self) -> int:
-        return count_text_tokens(self.said(keepsakes=True))
-
-    @cached_property
-    def _label_tokens(self) -> int:
-        return count_text_tokens(self.label)
+    def tokens(self) -> int:
+        """Tokens billed for the image and its label."""
+        return self.image.tokens + count_text_tokens(self.label)
 
 
 class _Part(NamedTuple):
@@ -97,12 +87,6 @@ def _cut(placed: ReaderPage) -> str:
             how = " and ".join(words for words, so in ends if so)
             said.append(f"the one of {minute(part.created_at)} by {part.name or part.role} {how}")
     return f" In part, and whole as text below: {'; '.join(said)}." if said else ""
-
-
-def _identifiers(parts: Sequence[str]) -> dict[str, None]:
-    """Returns the distinct identifiers in texts, in order."""
-    found = ((text, keepsake) for text in parts for keepsake in find_keepsakes(text))
-    return dict.fromkeys(text[k.start : k.stop] for text, k in found if k.rank == Rank.IDENTIFIER)
 
 
 def minute(at: datetime) -> str:

@@ -66,7 +66,11 @@ class ContextRequest(Input):
         description="Minimum relevance of the most relevant match: if no match reaches it, nothing is recalled, and "
         "the rest of the budget is not spent.",
     )
-    keepsakes: bool = Field(True, description="Whether to repeat the identifiers on an image as text beside it.")
+    keepsakes: bool = Field(
+        True,
+        description="Whether to list the identifiers and figures on page images as text beside them. They are listed "
+        "anyway for a reader whose type was not measured to misread no identifier silently, and never for `native`.",
+    )
     refs: bool = Field(
         False,
         description="Whether each message shown as text begins with its reference, such as [k7q], for `fetch`. On page "
@@ -129,8 +133,9 @@ class ContextResult(Value):
     """Content for the prompt of a reader."""
 
     content: list[dict[str, JsonValue]] = Field(
-        description="Content blocks in the requested format: recalled page images and texts first, then the last "
-        "messages verbatim. Deterministic: the same memory and request give the same bytes."
+        description="Content blocks in the requested format, for a user message or the result of a tool, never for "
+        "`system`: recalled page images and texts first, then the last messages verbatim. Remembered text is fenced by "
+        "tags and said to be quoted. Deterministic: the same memory and request give the same bytes."
     )
     stable_blocks: int = Field(
         description="Number of leading blocks that do not change when a message is stored, and so can be cached."

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.context import agent, speed
+from benchmarks.context import agent, history, speed
 from benchmarks.context.__main__ import main
 from benchmarks.context.reading import words_read
 
@@ -66,6 +66,27 @@ def test_planted_facts_are_in_the_context_of_an_agent(tmp_path: Path, capsys: py
     assert sum(fact.identifier for fact in agent.planted()) == 20
     assert agent.main(["--texts", str(file), "--turns", "61"]) == 1
     assert "60 messages; 61 are needed" in capsys.readouterr().err
+
+
+def test_a_history_costs_less_as_images_where_its_type_is_dense(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "the ferry to Naxos leaves from pier E and takes four hours, as order 7f3a9c21 of the harbour says; "
+    turns = [{"role": "user", "content": f"Step {n}: {words * 4}"} for n in range(120)]
+    turns.append({"role": "user", "content": "여우가 쪽지를 읽었다."})
+    file = tmp_path / "run.jsonl"
+    file.write_text(json.dumps({"id": "run", "messages": turns}) + "\n", encoding="utf-8")
+    readers = ("--reader", "claude-fable-5", "--reader", "claude-opus-5", "--reader", "native")
+    assert history.main(["--texts", str(file), *readers, "--json"]) == 0
+    dense, legible, native = json.loads(capsys.readouterr().out)["history"]
+    assert dense["messages"] == 121
+    assert (dense["as_text"], legible["as_text"], native["as_text"]) == (1, 1, 0)
+    assert dense["ratio"] > 3 > legible["ratio"] > 1
+    assert dense["identifiers_once"] * 100 < dense["identifiers_each"]
+    assert native["identifiers_once"] == native["identifiers_each"] == 0
+    assert dense["ratio_each"] < dense["ratio"] < dense["ratio_alone"]
+    assert history.main(["--texts", str(file), "--reader", "text"]) == 1
+    assert "accepts no images" in capsys.readouterr().err
 
 
 def test_context_is_timed_in_a_large_bank(capsys: pytest.CaptureFixture[str]) -> None:

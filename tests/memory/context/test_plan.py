@@ -68,6 +68,17 @@ def test_the_first_match_stands_as_text_beside_a_image_of_others() -> None:
     assert Planner(matches, [Offer(100, 500)], 160, 5).best() == Plan(frozenset({0}), frozenset({0}), 160)
 
 
+def test_what_images_share_is_billed_once() -> None:
+    matches = [Match(300, 1.0, frozenset({n})) for n in range(3)]
+    offers = [Offer(100, 400) for _ in matches]
+    assert len(Planner(matches, offers, 340, 5).best().images) == 3
+    planner = Planner(matches, offers, 340, 5, shared=lambda images: 40 if list(images) else 0)
+    assert planner.best() == Plan(frozenset(), frozenset({0, 1, 2}), 340)
+    assert len(Planner(matches, offers, 339, 5, shared=lambda images: 40 if list(images) else 0).best().images) == 2
+    dear = Planner(matches, offers, 1000, 5, shared=lambda images: 301 if list(images) else 0)
+    assert not dear.best().images, "an image that costs more than its text with what it shares is not shown"
+
+
 def test_what_stands_beside_matches_decides_between_images_that_show_as_much_of_them() -> None:
     matches = [Match(300, 1.0, frozenset({0})), Match(300, 1.0, frozenset({1}))]
     offers = [Offer(100, 400, beside=2), Offer(100, 400, beside=30)]

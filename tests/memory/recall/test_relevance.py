@@ -138,7 +138,7 @@ def test_context_spends_nothing_on_what_is_not_relevant(memory: Memory, show: Ca
     question = OTHER_TOPICS[0]
     request = ContextRequest(reader="text", budget=4000, query=question, thread="now", form="blocks")
     nothing = memory.context("ana", request)
-    assert show(nothing).startswith("The last messages:")
+    assert show(nothing).startswith("The last messages, quoted:")
     assert "Step 19 is done." in show(nothing)
     assert nothing.billed_tokens < 300
     assert any(f"{RELEVANCE_FLOOR:g}" in note for note in nothing.notes)
