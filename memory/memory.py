@@ -10,6 +10,7 @@ from foxing.encoder import Codec, VisionTokens
 from foxing.memory.values.base import aware_utc
 from foxing.renderer import Progress
 from foxing.renderer.clock import utc_now
+from foxing.renderer.readers import ProofReader
 
 from .bulk.work import BulkWork
 from .codec_source import CodecSource, OptionsOfCodecs
@@ -116,8 +117,9 @@ class Memory:
         self._reencoder = Reencoder(self._database, of_any_codec, search)
         self._recaller = Recaller(self._database, search, assembler, reranking, options.gap_mark)
         self._fetcher = Fetcher(self._database, assembler, options.gap_mark)
-        self._image_recaller = ImageRecaller(self._database, search, assembler, options.readers, options.gap_mark)
-        self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers, self._recall_weights)
+        readers, proofs = options.readers, ProofReader()
+        self._image_recaller = ImageRecaller(self._database, search, assembler, readers, options.gap_mark, proofs)
+        self._context = ContextBuilder(self._database, self._recaller, assembler, readers, self._recall_weights, proofs)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
 
     def __enter__(self) -> Self:

@@ -1,16 +1,17 @@
 """References: short visible names of messages, such as `[k7q]`, which `Memory.fetch` turns into their exact words.
 
-A reference is the row number of the message in base 31, followed by a check character. Row numbers are unique in a
+A reference is the row number of the message in base 29, followed by a check character. Row numbers are unique in a
 database, are kept by sealing, ageing, undo and backups, and are never given again, so that a reference always means the
-same message, and needs no column. The alphabet has no characters that look like others: 0 and o, 1, l and i. The check
-character also depends on the time of the message; it detects 30 of 31 references that were misread on a page image, or
-that belong to another database.
+same message, and needs no column. The alphabet has no characters that look alike in some type (0 and o, 1, l and i) or
+differ by at most two pixels in the smallest one (8 from 3 and 6, n from h). The check character also depends on the
+time of the message. It detects 28 of 29 references that were misread on a page image, or that belong to another
+database.
 """
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+ALPHABET = "2345679abcdefghjkmpqrstuvwxyz"
 #: Prime, so that the check character differs for two numbers that differ in one digit.
 BASE = len(ALPHABET)
 MAX_DIGITS = 13  # of a row number below 2 ** 63

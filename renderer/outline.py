@@ -68,6 +68,17 @@ class OutlineGlyphs:
         """Returns True if the font has a glyph of its own for a character."""
         return bytes(self._font.getmask(character)) != self._missing
 
+    def ink_outside_px(self, character: str) -> float:
+        """Returns how much ink of a glyph of the font lies outside its cell, which cuts it off, in px of full ink."""
+        width_px = self.cell_width_px * max(1, int(load_atlas().width[ord(character)]))
+        height_px = self.cell_height_px
+        image = Image.new("L", (3 * width_px, 3 * height_px), 0)
+        anchor = (1.5 * width_px, height_px + self._baseline_px)
+        ImageDraw.Draw(image).text(anchor, character, fill=255, font=self._font, anchor="ms")
+        ink = np.asarray(image, dtype=np.int64)
+        inside = ink[height_px : 2 * height_px, width_px : 2 * width_px]
+        return float(ink.sum() - inside.sum()) / 255
+
     def _draw(self, code_point: int) -> Pixels:
         cells = int(load_atlas().width[code_point]) if code_point not in (BLANK, WIDE_TAIL) else 0
         width_px = self.cell_width_px * max(1, cells)

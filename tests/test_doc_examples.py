@@ -56,6 +56,7 @@ REASONS = frozenset(
         "needs the evaluation data",
         "needs Claude Code",
         "needs Node.js",
+        "needs Tesseract",
         "takes hours",
         ".ci/run runs it",
     }

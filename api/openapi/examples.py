@@ -294,6 +294,7 @@ ANSWERS: Mapping[str, Any] = {
                 "message_ids": [MESSAGE_ID],
                 "begins_before": [],
                 "continues_after": [],
+                "doubtful": [],
             }
         ],
         "vision_tokens": 64,

@@ -102,17 +102,16 @@ class ReaderCurve:
         completion = sum(written)
         return Cost(len(pages), prompt, completion, self.prices.of(prompt, completion))
 
-    def run(self, endpoint: Endpoint, api: Api, extra: dict[str, Any], advance: Advance) -> Cost:
-        """Requests the pending pages one after another, and writes each answer to the journal before the next request.
-        Returns the cost. `extra`: fields to merge into each request; `advance`: progress callback. Raises `ReadFailed`
-        if the endpoint does not answer, and `CodecError` if the journal cannot be written."""
+    def run(self, ask: Callable[[SamplePage], ChatAnswer], advance: Advance) -> Cost:
+        """Asks for the pending pages one after another, and writes each answer to the journal before the next one.
+        Returns the cost. `ask`: returns the answer to a page, such as that of `asking`; `advance`: progress callback.
+        Raises the errors of `ask`, and `CodecError` if the journal cannot be written."""
         self.journal.open()
         spent = Cost(0, 0, 0, 0.0)
         pending = self.pending
         for done, page in enumerate(pending):
             advance(len(self.pages) - len(pending) + done, len(self.pages), spent)
-            body = merged(request_body(api, endpoint.options.model, page.image.png, max_answer_tokens(page)), extra)
-            answer = endpoint.ask(call_of(api), body)
+            answer = ask(page)
             self.journal.add(page.key, answer)
             spent = self._with(spent, page, answer)
         advance(len(self.pages), len(self.pages), spent)
@@ -161,6 +160,17 @@ class ReaderCurve:
             fmean(reported) if reported else None,
             fmean(page.text_tokens for page in pages),
         )
+
+
+def asking(endpoint: Endpoint, api: Api, extra: dict[str, Any]) -> Callable[[SamplePage], ChatAnswer]:
+    """Returns a function that requests a page from an endpoint. `extra`: fields to merge into each request. The
+    function raises `ReadFailed` if the endpoint does not answer."""
+
+    def ask(page: SamplePage) -> ChatAnswer:
+        body = request_body(api, endpoint.options.model, page.image.png, max_answer_tokens(page))
+        return endpoint.ask(call_of(api), merged(body, extra))
+
+    return ask
 
 
 def max_answer_tokens(page: SamplePage) -> int:

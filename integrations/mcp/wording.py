@@ -87,6 +87,8 @@ def image_text(image: RecalledImage) -> str:
         said += f"; partial messages that begin on an earlier page: {', '.join(image.begins_before)}"
     if image.continues_after:
         said += f"; partial messages that continue on a later page: {', '.join(image.continues_after)}"
+    if image.doubtful:
+        said += f"; exactly, since the image may not show it: {' '.join(image.doubtful)}"
     return f"{said}:"
 
 

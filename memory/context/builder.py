@@ -1,7 +1,7 @@
 """Builds context: recalled messages, as text or page images, whichever show more per billed token, followed by the last
 messages verbatim."""
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -23,8 +23,8 @@ from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.fences import fenced
 from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.recall import RecallQuery
-from foxing.renderer.readers import PageImage, Reader, Readers
+from foxing.memory.values.recall import NATIVE_READER, RecallQuery
+from foxing.renderer.readers import PageImage, ProofReader, Reader, Readers
 
 from .blocks import request_fields, written
 from .identifiers import IDENTIFIERS, are_beside, identifier_tokens
@@ -78,13 +78,15 @@ class ContextBuilder:
         assembler: MessageAssembler,
         readers: Readers,
         recall_weights: RecallWeights,
+        proofs: ProofReader | None = None,
     ) -> None:
+        """`proofs`: see `ReaderPages`."""
         self.database = database
         self.recaller = recaller
         self.assembler = assembler
         self.readers = readers
         self.recall_weights = recall_weights
-        self._reader_pages = ReaderPages(database, assembler.decoder, PromptImage.of)
+        self._reader_pages = ReaderPages(database, assembler.decoder, PromptImage.of, proofs=proofs)
 
     def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
         """See `Memory.context`. `now`: the time that relative expressions refer to."""
@@ -271,12 +273,10 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
         Offer(image.tokens + text, image.text_tokens + text, others)
         for image, text, others in zip(recalled.images, whole, recalled.beside, strict=True)
     ]
-    beside = are_beside(reader, wanted=request.keepsakes)
+    beside = partial(_words, reader, request)
     limits = ImageLimits(reader, recalled.images, request.images_given, request.given_bytes)
     while True:
-        allowed = [
-            replace(offer, tokens=room + 1) if n in limits.too_large else offer for n, offer in enumerate(offers)
-        ]
+        allowed = [replace(offer, tokens=room + 1) if n in limits.left_out else offer for n, offer in enumerate(offers)]
         planner = Planner(matches, allowed, max(0, room), limits.most, texts, partial(_beside_tokens, recalled, beside))
         plan = {"best": planner.best, "text": planner.text, "images": planner.images}[request.show]()
         if limits.admit(plan.images):
@@ -286,15 +286,22 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
             return plan
 
 
-def _beside_tokens(recalled: _Recalled, beside: bool, images: Iterable[int]) -> int:
-    """Returns the tokens of the identifiers on images, each listed once. `beside`: whether they are listed."""
-    words = _words([recalled.images[image] for image in images]) if beside else ()
+def _beside_tokens(
+    recalled: _Recalled, beside: Callable[[Sequence[PromptImage]], Collection[str]], images: Iterable[int]
+) -> int:
+    """Returns the tokens of the words that stand beside images, each listed once. `beside`: returns these words."""
+    words = beside([recalled.images[image] for image in images])
     return _fence_tokens(IDENTIFIERS) + identifier_tokens(words) if words else 0
 
 
-def _words(images: Iterable[PromptImage]) -> Collection[str]:
-    """Returns the distinct identifiers on images, in order."""
-    return dict.fromkeys(word for image in images for word in image.identifiers)
+def _words(reader: Reader, request: ContextRequest, images: Sequence[PromptImage]) -> Collection[str]:
+    """Returns the distinct words that stand beside images, in order: their identifiers, and in any case those that
+    their type does not show safely."""
+    if reader.name == NATIVE_READER:
+        return ()
+    listed = are_beside(reader, wanted=request.keepsakes)
+    found = (word for image in images for word in (*(image.identifiers if listed else ()), *image.doubtful))
+    return dict.fromkeys(found)
 
 
 def _whole_beside(images: Sequence[PromptImage], recalled: _Recalled) -> list[RecalledMessage]:
@@ -339,7 +346,7 @@ def _result(
     whole = {message.message_id: message for message in _whole_beside(images, recalled)}
     found = [recalled.spans[n] for n in plan.texts if recalled.spans[n].message_id not in whole]
     matches = sorted([*found, *whole.values()], key=_place)
-    words = _words(images) if are_beside(reader, wanted=request.keepsakes) else ()
+    words = _words(reader, request, images)
     earlier = [fenced(_head(request, style), transcript_of(matches, style).text)] if matches else []
     latest = [fenced(RECENT, transcript_of(recent, style).text)] if recent else []
     beside = [fenced(IDENTIFIERS, " ".join(words))] if words else []

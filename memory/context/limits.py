@@ -23,6 +23,8 @@ class ImageLimits:
         self.most = 0
         #: Indexes of images that exceed the provider's limit in bytes.
         self.too_large: set[int] = set()
+        #: Indexes of images that do not show their text exactly; see `Proof.exact`.
+        self.inexact: set[int] = set()
         self._of_bytes = False
         limits = reader.limits
         if limits is not None:
@@ -34,20 +36,27 @@ class ImageLimits:
         self.free = self.most
 
     def admit(self, chosen: Collection[int]) -> bool:
-        """Returns True if the provider accepts these images; otherwise tightens the limits. `chosen`: indexes of
-        images."""
+        """Returns True if the images are exact and the provider accepts them; otherwise tightens the limits. `chosen`:
+        indexes of images, which are proof-read."""
         limits = self._reader.limits
         if limits is None or not chosen:
             return True
         sizes = {place: len(self._images[place].image.png) for place in chosen}
+        inexact = {place for place in chosen if not self._images[place].placed.proof.exact}
+        self.inexact |= inexact
         large = {place for place, size in sizes.items() if size > limits.max_image_bytes}
         self.too_large |= large
-        in_base64 = sum(4 * -(-size // 3) for place, size in sizes.items() if place not in large)
+        in_base64 = sum(4 * -(-size // 3) for place, size in sizes.items() if place not in large | inexact)
         over = in_base64 > limits.max_request_bytes - FOR_TEXT - self._used_bytes
         if over:
             self._of_bytes = True
             self.most = min(self.most, len(chosen)) - 1
-        return not large and not over
+        return not large and not inexact and not over
+
+    @property
+    def left_out(self) -> set[int]:
+        """Indexes of images that cannot be given."""
+        return self.too_large | self.inexact
 
     @property
     def notes(self) -> list[str]:
@@ -61,6 +70,11 @@ class ImageLimits:
             notes.append(
                 f"{len(self.too_large)} page images were left out: they exceed {limits.max_image_bytes:,} bytes, the "
                 f"maximum of {self._reader.name}"
+            )
+        if self.inexact:
+            notes.append(
+                f"{len(self.inexact)} page images were left out: their drawing does not show its text exactly; report "
+                "this, with the versions of foxing and Pillow"
             )
         if limits is not None and self._of_bytes:
             notes.append(

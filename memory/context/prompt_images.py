@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import NamedTuple, Self
 
 from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory.ingest.doubtful_words import doubtful_words
 from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
@@ -25,6 +26,8 @@ class PromptImage:
     label: str
     #: The distinct identifiers and figures on the image, which are easily misread.
     identifiers: tuple[str, ...]
+    #: The distinct identifiers and numbers on the image that its type does not show safely.
+    doubtful: tuple[str, ...]
     #: Tokens that the complete messages on the image would take as text.
     text_tokens: int
 
@@ -39,6 +42,7 @@ class PromptImage:
             placed,
             f"Page image, {len(parts)} messages from {minute(first)} to {minute(last)}.{_cut(placed)}",
             identifiers_of(part.content for part in parts),
+            doubtful_words((part.content for part in parts), placed.image.type_proof),
             as_text.tokens,
         )
 

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
@@ -14,7 +14,7 @@ from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
 from foxing.renderer import Entry
-from foxing.renderer.readers import PageImage, Reader, is_read, page_images
+from foxing.renderer.readers import PageImage, Proof, ProofReader, Reader, is_read, page_images
 
 from .content import StoredContents
 from .decoder import PageDecoder
@@ -42,6 +42,13 @@ class ReaderPage:
     #: Ids of messages that begin on an earlier image or page, and of those that continue on a later one.
     begins_before: frozenset[int] = frozenset()
     continues_after: frozenset[int] = frozenset()
+    #: Proof-reads the image.
+    proofs: ProofReader = field(default_factory=ProofReader)
+
+    @property
+    def proof(self) -> Proof:
+        """Proof of the image, which is read once, before the image is first given to a reader."""
+        return self.proofs.read(self.image)
 
     @property
     def in_part(self) -> frozenset[int]:
@@ -82,12 +89,15 @@ class ReaderPages(Generic[T]):
         decoder: PageDecoder,
         make: Callable[[ReaderPage], T],
         cache_bytes: int = CACHE_BYTES,
+        proofs: ProofReader | None = None,
     ) -> None:
-        """`make`: returns the value to cache for a page image. `cache_bytes`: capacity of the cache."""
+        """`make`: returns the value to cache for a page image. `cache_bytes`: capacity of the cache. `proofs`: proof
+        reader of the images, by default a new one."""
         self.database = database
         self.decoder = decoder
         self._make = make
         self._cache_bytes = cache_bytes
+        self._proofs = proofs or ProofReader()
         self._kept: OrderedDict[tuple[int, int, Reader], tuple[list[T], int]] = OrderedDict()
         self._size = 0
         self._lock = Lock()
@@ -126,7 +136,7 @@ class ReaderPages(Generic[T]):
             if entries:
                 by_id = {each.entry.message_id: each for each in entries}
                 images = page_images([each.entry for each in entries], reader)
-                result[page_id] = [_reader_page(row, image, by_id) for image in images]
+                result[page_id] = [_reader_page(row, image, by_id, self._proofs) for image in images]
         return result
 
     def _cached(self, row: PageRow, reader: Reader) -> list[T] | None:
@@ -163,7 +173,7 @@ def _fetch(connection: Connection, rows: Sequence[PageRow]) -> _Stored:
     )
 
 
-def _reader_page(row: PageRow, image: PageImage, by_id: Mapping[str, _OnPage]) -> ReaderPage:
+def _reader_page(row: PageRow, image: PageImage, by_id: Mapping[str, _OnPage], proofs: ProofReader) -> ReaderPage:
     """Returns the image with the messages on it. `by_id`: messages of the page."""
     shown = [by_id[span.message_id] for span in image.page.placements]
     parts = [
@@ -180,4 +190,5 @@ def _reader_page(row: PageRow, image: PageImage, by_id: Mapping[str, _OnPage]) -
     ]
     begins_before = frozenset(number for number, (begins, _) in zip(shares, edges, strict=True) if begins)
     continues_after = frozenset(number for number, (_, goes) in zip(shares, edges, strict=True) if goes)
-    return ReaderPage(row, image, parts, shares, tuple(each.key for each in shown), begins_before, continues_after)
+    keys = tuple(each.key for each in shown)
+    return ReaderPage(row, image, parts, shares, keys, begins_before, continues_after, proofs)

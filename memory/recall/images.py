@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from foxing.memory.errors import InvalidInput, Unreadable
 from foxing.memory.index.hybrid import HybridSearch
+from foxing.memory.ingest.doubtful_words import doubtful_words
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.content import StoredContents
 from foxing.memory.pages.drawing import draw_page
@@ -22,7 +23,7 @@ from foxing.memory.storage.repositories.pages import PageRow, SpanRow
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import NATIVE_READER, LeftOut, RecalledImage, RecalledImages, RecallQuery
-from foxing.renderer.readers import Reader, Readers
+from foxing.renderer.readers import ProofReader, Reader, Readers
 
 from .candidates import Candidate, Candidates, find_candidates
 from .query import ask
@@ -94,14 +95,17 @@ class ImageRecaller:
         assembler: MessageAssembler,
         readers: Readers,
         gap_mark: str = TEXT_GAP_MARK,
+        proofs: ProofReader | None = None,
     ) -> None:
-        """`gap_mark`: the gap mark of messages that are returned as text."""
+        """`gap_mark`: the gap mark of messages that are returned as text. `proofs`: see `ReaderPages`."""
         self.database = database
         self.search = search
         self.assembler = assembler
         self.readers = readers
         self.gap_mark = gap_mark
-        self._reader_pages: ReaderPages[ReaderPage] = ReaderPages(database, assembler.decoder, lambda page: page)
+        self._reader_pages: ReaderPages[ReaderPage] = ReaderPages(
+            database, assembler.decoder, lambda page: page, proofs=proofs
+        )
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecalledImages:
         """See `Memory.recall_images`. `now`: the time that relative expressions refer to."""
@@ -194,6 +198,10 @@ class ImageRecaller:
         in_part: set[int] = set()
         for place, keys in answer.message_ids.items():
             page = placed[place]
+            if not page.proof.exact:
+                numbers = zip(page.shares, page.keys, strict=True)
+                not_shown.update({number: key for number, key in numbers if key in keys})
+                continue
             images.append(
                 _recalled_image(
                     page.page,
@@ -204,6 +212,7 @@ class ImageRecaller:
                     message_ids=keys,
                     begins_before=page.keys_of(page.begins_before),
                     continues_after=page.keys_of(page.continues_after),
+                    doubtful=doubtful_words((part.content for part in page.parts), page.image.type_proof),
                 )
             )
             in_part |= page.in_part
@@ -244,6 +253,7 @@ def _recalled_image(
     message_ids: Sequence[str],
     begins_before: Sequence[str],
     continues_after: Sequence[str],
+    doubtful: Sequence[str] = (),
 ) -> RecalledImage:
     return RecalledImage.model_validate(
         {
@@ -256,5 +266,6 @@ def _recalled_image(
             "message_ids": list(message_ids),
             "begins_before": begins_before,
             "continues_after": continues_after,
+            "doubtful": list(doubtful),
         }
     )

@@ -221,6 +221,11 @@ class RecalledImage(Value):
     continues_after: list[str] = Field(
         default_factory=list, description="Ids of the messages on the image that continue on a later one."
     )
+    doubtful: list[str] = Field(
+        default_factory=list,
+        description="Identifiers and numbers on the image with characters that its type does not show safely: they "
+        "differ from others by 2 px or less, have no glyph or are cut off. Give them to the reader as text.",
+    )
 
 
 class RecalledImages(Value):

@@ -2,6 +2,7 @@
 
 from .billing import Area, Billing, Crops, Flat, Modes, Patches, Tiles
 from .page_images import PageImage, is_read, page_image, page_images, reader_layout
+from .proof import Proof, ProofReader, digest_of, proof_read
 from .reader import Reader, ReaderProfileError, Readers, TypeSize, UnknownReader, margin_px, packaged_readers, page_px
 
 __all__ = [
@@ -12,17 +13,21 @@ __all__ = [
     "Modes",
     "PageImage",
     "Patches",
+    "Proof",
+    "ProofReader",
     "Reader",
     "ReaderProfileError",
     "Readers",
     "Tiles",
     "TypeSize",
     "UnknownReader",
+    "digest_of",
     "is_read",
     "margin_px",
     "packaged_readers",
     "page_image",
     "page_images",
     "page_px",
+    "proof_read",
     "reader_layout",
 ]

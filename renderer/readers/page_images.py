@@ -14,6 +14,7 @@ from foxing.renderer.layout import PageLayout
 from foxing.renderer.outline import outline_glyphs
 from foxing.renderer.page import Page
 from foxing.renderer.raster import rasterize
+from foxing.renderer.type_proof import TypeProof, type_proof
 from foxing.renderer.typeset import Entry, Typesetter
 
 from .png import encode_png
@@ -45,6 +46,11 @@ class PageImage:
         left, above = margin_px(self.page.layout)
         pixels[above : above + drawn.shape[0], left:] = drawn
         return encode_png(pixels)
+
+    @cached_property
+    def type_proof(self) -> TypeProof:
+        """Characters of the page that its type does not show safely."""
+        return type_proof(self.page.cells, self.page.layout)
 
 
 def reader_layout(reader: Reader, newline: Newline = "mark") -> PageLayout:

@@ -22,11 +22,27 @@ class ApiOption(StrEnum):
     ANTHROPIC = "anthropic"
 
 
+class EngineOption(StrEnum):
+    """OCR engine."""
+
+    TESSERACT = "tesseract"
+
+
 def calibrate(
     context: typer.Context,
     reader: Annotated[str, typer.Option("--reader", "-r", help="Name of the new profile.", show_default=False)],
-    url: Annotated[str, typer.Option(help="Base URL of the endpoint, usually ending in /v1.", show_default=False)],
-    model: Annotated[str, typer.Option(help="Name of the model at the endpoint.", show_default=False)],
+    url: Annotated[
+        str | None, typer.Option(help="Base URL of the endpoint, usually ending in /v1.", show_default=False)
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Name of the model at the endpoint.", show_default=False)] = None,
+    engine: Annotated[
+        EngineOption | None,
+        typer.Option(
+            help="OCR engine of this machine that reads the pages instead of a model: it costs nothing, and shows what "
+            "a simple reader makes of a type. Excludes --url and --model.",
+            show_default=False,
+        ),
+    ] = None,
     base: Annotated[
         str | None,
         typer.Option(
@@ -84,11 +100,16 @@ def calibrate(
 
     Sends sample pages one at a time and writes the profile as a table for `foxing.toml`. The setting `reader_api_key`
     is the API key of the endpoint. Each answer is recorded in a journal: an interrupted run resumes without paying for
-    a page twice.
+    a page twice. Without an endpoint, an OCR engine can read the pages, with --engine.
     """
+    if engine is not None and (url is not None or model is not None):
+        raise typer.BadParameter("an OCR engine has no endpoint; give either --engine, or --url and --model")
+    if engine is None and (url is None or model is None):
+        raise typer.BadParameter("give --url and --model, or --engine for an OCR engine of this machine")
     try:
         from foxing.encoder.reader_curve.curve import Prices, ReaderCurve
         from foxing.encoder.reader_curve.journal import Journal
+        from foxing.encoder.reader_curve.ocr_command import TesseractCommand
         from foxing.encoder.reader_curve.profile import measured_reader, profile_table
         from foxing.encoder.reader_curve.sample_pages import CELLS, sample_pages
 
@@ -110,9 +131,15 @@ def calibrate(
         known.prompt_price or 0.0 if prompt_price is None else prompt_price,
         known.completion_price or 0.0 if completion_price is None else completion_price,
     )
-    options = {"url": url, "model": model, "timeout_s": timeout_s, "page_timeout_s": 4 * timeout_s, "concurrency": 1}
-    endpoint = calibration.endpoint_of(options, chosen, state.settings().reader_api_key)
-    asked = {"reader": reader, "model": model, "url": endpoint.url, "api": chosen}
+    ocr = endpoint = None
+    if engine is not None:
+        ocr = TesseractCommand(timeout_s)
+        asked, source = {"reader": reader, "model": ocr.name, "url": "", "api": "command"}, ocr.name
+    else:
+        options = {"url": url, "model": model, "timeout_s": timeout_s, "page_timeout_s": 4 * timeout_s}
+        endpoint = calibration.endpoint_of({**options, "concurrency": 1}, chosen, state.settings().reader_api_key)
+        asked = {"reader": reader, "model": str(model), "url": endpoint.url, "api": chosen}
+        source = f"{model} at {endpoint.url}"
     cells = [calibration.cell_size(each) for each in cell] if cell else list(CELLS)
     curve = ReaderCurve(
         sample_pages(known, sorted(set(cells)), pages, rows),
@@ -120,18 +147,25 @@ def calibrate(
         prices,
     )
     estimate, announcement = calibration.cost_estimate(curve, known), calibration.estimate_text(curve, known)
+    if ocr is not None:
+        estimate = {"pages": len(curve.pages), "answered": len(curve.pages) - len(curve.pending)}
+        announcement = f"{len(curve.pages):,} pages for {ocr.name}, {estimate['answered']:,} of them already read"
     if dry_run:
         state.answer(estimate, lambda console: console.print(announcement))
         return
     state.error_console.print(announcement)
-    spent = calibration.ask_pages(state, curve, endpoint, chosen, fields)
+    spent = None
+    if ocr is not None:
+        calibration.read_pages(state, curve, ocr)
+    else:
+        spent = calibration.ask_pages(state, curve, endpoint, chosen, fields)
     results = curve.results()
     profile = measured_reader(
         known,
         reader,
         [row.type for row in results],
         datetime.now(UTC).date(),
-        f"foxing calibrate: {model} at {endpoint.url}, {pages} pages per cell size",
+        f"foxing calibrate: {source}, {pages} pages per cell size",
     )
     with output_file(output) as file:
         file.write(profile_table(profile).encode())
@@ -144,7 +178,7 @@ def calibrate(
     answer = {
         "reader": reader,
         "estimate": estimate,
-        "spent": asdict(spent),
+        "spent": None if spent is None else asdict(spent),
         "curve": calibration.curve_rows(results),
         "legible": None if legible is None else [legible.width_px, legible.height_px],
         "profile": str(output),
@@ -153,9 +187,10 @@ def calibrate(
     def show(console: Console) -> None:
         calibration.show_curve(console, results)
         size = "none" if legible is None else f"{legible.width_px} × {legible.height_px} px"
+        paid = "" if spent is None else f"; spent {calibration.in_words(spent)}"
         console.print(
-            f"smallest cell size that {printable(reader)} reads: {size}; spent {calibration.in_words(spent)}. Add the "
-            f"profile in {printable(str(output))} to foxing.toml"
+            f"smallest cell size that {printable(reader)} reads: {size}{paid}. Add the profile in "
+            f"{printable(str(output))} to foxing.toml"
         )
 
     state.answer(answer, show)

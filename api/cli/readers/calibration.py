@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -17,8 +17,10 @@ from foxing.api.cli.progress import lines
 from foxing.api.cli.streams import is_stream
 from foxing.api.settings.model import plain_text
 from foxing.encoder.errors import CodecError, ReadFailed
-from foxing.encoder.reader_curve.chat import headers
-from foxing.encoder.reader_curve.curve import CellResult, Cost, ReaderCurve
+from foxing.encoder.reader_curve.chat import ChatAnswer, headers
+from foxing.encoder.reader_curve.curve import CellResult, Cost, ReaderCurve, asking
+from foxing.encoder.reader_curve.ocr_command import TesseractCommand
+from foxing.encoder.reader_curve.sample_pages import SamplePage
 from foxing.encoder.remote.endpoint import Endpoint
 from foxing.encoder.remote.options import ServerOptions
 from foxing.memory.errors import InvalidInput
@@ -126,18 +128,8 @@ def in_words(cost: Cost) -> str:
 def ask_pages(state: State, calibration: ReaderCurve, endpoint: Any, api: Any, fields: dict[str, Any]) -> Cost:
     """Sends the remaining pages, showing the cost so far, and returns the total cost. Raises the errors of
     `ReaderCurve.run`; the message of a `ReadFailed` names the API in use and how to choose the other one."""
-    console = state.error_console
-    present = ""
-
-    def advance(done: int, total: int, spent: Cost) -> None:
-        nonlocal present
-        present = f"{done:,} of {total:,} pages, {in_words(spent)}"
-        if console.is_terminal or done == total:
-            console.print(present)
-
     try:
-        with lines(console, lambda: present) if not console.is_terminal and state.shows_progress else nullcontext():
-            return calibration.run(endpoint, api, fields, advance)
+        return _run(state, calibration, asking(endpoint, api, fields), lambda spent: f", {in_words(spent)}")
     except ReadFailed as error:
         other = "openai" if api == "anthropic" else "anthropic"
         raise ReadFailed(
@@ -146,6 +138,31 @@ def ask_pages(state: State, calibration: ReaderCurve, endpoint: Any, api: Any, f
         ) from error
     finally:
         endpoint.close()
+
+
+def read_pages(state: State, calibration: ReaderCurve, engine: TesseractCommand) -> None:
+    """Has an OCR engine read the remaining pages. Raises the errors of `ReaderCurve.run`."""
+    _run(state, calibration, lambda page: engine.read(page.image.png), lambda _: "")
+
+
+def _run(
+    state: State,
+    calibration: ReaderCurve,
+    ask: Callable[[SamplePage], ChatAnswer],
+    spent_in_words: Callable[[Cost], str],
+) -> Cost:
+    """Asks for the remaining pages, showing how many are done and `spent_in_words`, and returns the total cost."""
+    console = state.error_console
+    present = ""
+
+    def advance(done: int, total: int, spent: Cost) -> None:
+        nonlocal present
+        present = f"{done:,} of {total:,} pages{spent_in_words(spent)}"
+        if console.is_terminal or done == total:
+            console.print(present)
+
+    with lines(console, lambda: present) if not console.is_terminal and state.shows_progress else nullcontext():
+        return calibration.run(ask, advance)
 
 
 def curve_rows(results: Sequence[CellResult]) -> list[dict[str, Any]]:

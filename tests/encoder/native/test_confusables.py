@@ -27,7 +27,7 @@ def page_of(codec: NativeCodec, *texts: str) -> Page:
 
 
 @pytest.mark.parametrize("tier", ["base", "small"])
-def test_a_page_of_look_alikes_has_no_silent_errors(codec: NativeCodec, tier: str) -> None:
+def test_a_page_of_similar_has_no_silent_errors(codec: NativeCodec, tier: str) -> None:
     """Some shapes are misread among meaningless letters, but every such cell is flagged."""
     generator = random.Random(7)
     words = ("".join(generator.choices(LOOK_ALIKES, k=generator.randint(1, 9))) for _ in range(3000))
