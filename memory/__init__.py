@@ -27,7 +27,7 @@ from .errors import (
     Unreadable,
 )
 from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
-from .values.context import ContextRequest, ContextResult
+from .values.context import ContextRequest, ContextResult, TokenPrices
 from .values.fences import fenced
 from .values.messages import FetchResult, MessageInfo, MissingReference, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
@@ -151,6 +151,7 @@ __all__ = [
     "TickReport",
     "TierStatistics",
     "TimeTravelForbidden",
+    "TokenPrices",
     "TokensDamaged",
     "ToolCall",
     "ToolResult",

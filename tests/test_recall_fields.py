@@ -23,14 +23,27 @@ APART = {
         "cursor": "a larger --limit shows more",
         "reader": "for images, which a terminal does not show",
     },
-    "foxing context": {"messages": "the messages of a prompt come from a program"},
+    "foxing context": dict.fromkeys(
+        ("messages", "prices"), "the messages of a prompt and its prices come from a program"
+    ),
     "recall": dict.fromkeys(
         ("now", "timezone", "metadata", "limit", "cursor", "neighbours", "neighbour_text", "fidelity", "gap_mark"),
         "a model asks in words, and is answered within max_tokens",
     ),
     "recall_pages": dict.fromkeys(("now", "timezone", "metadata", "cursor"), "a model asks in words"),
     "build_context": dict.fromkeys(
-        ("messages", "now", "timezone", "form", "keepsakes", "show", "min_relevance", "images_used"),
+        (
+            "messages",
+            "now",
+            "timezone",
+            "form",
+            "keepsakes",
+            "show",
+            "min_relevance",
+            "images_used",
+            "cached_tokens",
+            "prices",
+        ),
         "the tool answers with blocks of MCP, and with the floor of a context",
     ),
 }

@@ -166,6 +166,17 @@ BODIES: Mapping[str, list[Example]] = {
             {"reader": "claude", "budget": 2000, "query": "When does Titan ship?"},
         ),
         Example(
+            "A history of which the prompt cache holds 40,000 tokens as text",
+            {
+                "reader": "claude-fable-5",
+                "budget": 20_000,
+                "query": "When does Titan ship?",
+                "cached_tokens": 40_000,
+                "prices": {"input": 10.0, "read": 1.0, "write": 12.5},
+                "images_used": 3,
+            },
+        ),
+        Example(
             "Context for the messages of a prompt",
             {
                 "reader": "gpt-6",
@@ -264,7 +275,10 @@ ANSWERS: Mapping[str, Any] = {
         ],
         "stable_blocks": 1,
         "billed_tokens": 86,
+        "image_tokens": 0,
         "text_tokens_instead": 86,
+        "price": 86.0,
+        "price_as_text": 86.0,
         "message_ids": [MESSAGE_ID, "msg_01jqz5d8e9"],
         "reader": "claude",
         "images_free": 96,

@@ -30,6 +30,7 @@ from .blocks import request_fields, written
 from .identifiers import IDENTIFIERS, are_beside, identifier_tokens
 from .limits import ImageLimits
 from .plan import Match, Offer, Plan, Planner, match_values
+from .prices import CachePrices
 from .prompt_images import PromptImage
 
 #: This many last messages are included verbatim while they take at most this share of the budget of a query.
@@ -274,12 +275,20 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
         for image, text, others in zip(recalled.images, whole, recalled.beside, strict=True)
     ]
     beside = partial(_words, reader, request)
+    shared = partial(_beside_tokens, recalled, beside)
+    losing = _losing(recalled.images, shared, request) if request.show == "best" else set[int]()
     limits = ImageLimits(reader, recalled.images, request.images_given, request.given_bytes)
     while True:
-        allowed = [replace(offer, tokens=room + 1) if n in limits.left_out else offer for n, offer in enumerate(offers)]
-        planner = Planner(matches, allowed, max(0, room), limits.most, texts, partial(_beside_tokens, recalled, beside))
+        refused = losing | limits.left_out
+        allowed = [replace(offer, tokens=room + 1) if n in refused else offer for n, offer in enumerate(offers)]
+        planner = Planner(matches, allowed, max(0, room), limits.most, texts, shared)
         plan = {"best": planner.best, "text": planner.text, "images": planner.images}[request.show]()
         if limits.admit(plan.images):
+            if losing:
+                recalled.notes.append(
+                    f"{len(losing):,} page images were left out: their text costs less, since the cache holds "
+                    f"{request.cached_tokens:,} tokens of it"
+                )
             recalled.notes += limits.notes
             if matches and not plan.tokens:
                 recalled.notes.append(_too_small(matches, room))
@@ -302,6 +311,18 @@ def _words(reader: Reader, request: ContextRequest, images: Sequence[PromptImage
     listed = are_beside(reader, wanted=request.keepsakes)
     found = (word for image in images for word in (*(image.identifiers if listed else ()), *image.doubtful))
     return dict.fromkeys(found)
+
+
+def _losing(images: Sequence[PromptImage], shared: Callable[[Iterable[int]], int], request: ContextRequest) -> set[int]:
+    """Returns the indexes of the images that cost no less than their text, net of the cache; none if nothing is
+    cached. `shared`: see `_beside_tokens`."""
+    prices = CachePrices.of(request)
+    cached = prices.shares([image.text_tokens for image in images])
+    return {
+        number
+        for number, (image, share) in enumerate(zip(images, cached, strict=True))
+        if share and prices.new(image.tokens + shared([number])) >= prices.text(image.text_tokens, share)
+    }
 
 
 def _whole_beside(images: Sequence[PromptImage], recalled: _Recalled) -> list[RecalledMessage]:
@@ -353,18 +374,26 @@ def _result(
     drawings = (block for drawn in images for block in (drawn.label, drawn.image))
     blocks: list[str | PageImage] = [*drawings, *beside, *earlier, *latest]
     stable = len(blocks) - len(latest)
-    texts = sum(map(count_text_tokens, (*earlier, *latest)))
-    shown_tokens = sum(drawn.tokens for drawn in images) + sum(map(count_text_tokens, beside))
-    as_text = [message.message_id for message in (*matches, *recent)]
+    text, last = (sum(map(count_text_tokens, part)) for part in (earlier, latest))
+    image_tokens = sum(drawn.tokens for drawn in images) + sum(map(count_text_tokens, beside))
+    replaced = sum(drawn.text_tokens for drawn in images)
+    prices = CachePrices.of(request)
+    shares = prices.shares([drawn.text_tokens for drawn in recalled.images])
+    cached = sum(shares[place] for place in plan.images)
+    price, as_text = prices.total(images=image_tokens, replaced=replaced, cached=cached, text=text, last=last)
+    shown_as_text = [message.message_id for message in (*matches, *recent)]
     form = request.form or reader.provider
     return ContextResult(
         content=written(blocks, form, reader),
         request_fields=request_fields(form, reader, blocks),
         images_free=_images_free(reader, request.images_given + len(images)),
         stable_blocks=stable,
-        billed_tokens=texts + shown_tokens,
-        text_tokens_instead=texts + sum(drawn.text_tokens for drawn in images),
-        message_ids=list(dict.fromkeys([*(key for drawn in images for key in drawn.placed.keys), *as_text])),
+        billed_tokens=text + last + image_tokens,
+        image_tokens=image_tokens,
+        text_tokens_instead=text + last + replaced,
+        price=round(price, 6),
+        price_as_text=round(as_text, 6),
+        message_ids=list(dict.fromkeys([*(key for drawn in images for key in drawn.placed.keys), *shown_as_text])),
         partial_message_ids=list(
             dict.fromkeys(key for drawn in images for key in drawn.placed.keys_of(drawn.placed.in_part))
         ),

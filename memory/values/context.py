@@ -13,10 +13,22 @@ from .recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR
 #: providers.
 ContentFormat = Literal["anthropic", "openai", "openai-responses", "gemini", "blocks"]
 MAX_IMAGES_USED = 100_000
+MAX_CACHED_TOKENS = 100_000_000
+MAX_PRICE = 1_000_000.0
 MAX_BUDGET = 1_000_000
 MAX_GIVEN = 10_000  # maximum number of messages of the prompt
 #: Form of recalled messages: text or page image, whichever shows more per billed token, or only one of them.
 Show = Literal["best", "text", "images"]
+
+
+class TokenPrices(Input):
+    """Prices of a token, in any unit: those of a million tokens in dollars give prices in millionths of a dollar."""
+
+    input: Annotated[float, Field(ge=0, le=MAX_PRICE)] = Field(1.0, description="Price of a token that is not cached.")
+    read: Annotated[float, Field(ge=0, le=MAX_PRICE)] = Field(0.1, description="Price of a token read from the cache.")
+    write: Annotated[float, Field(ge=0, le=MAX_PRICE)] = Field(
+        1.25, description="Price of a token written to the cache."
+    )
 
 
 class ContextRequest(Input):
@@ -75,6 +87,17 @@ class ContextRequest(Input):
         False,
         description="Whether each message shown as text begins with its reference, such as [k7q], for `fetch`. On page "
         "images it always does.",
+    )
+    cached_tokens: Annotated[int, Field(ge=0, le=MAX_CACHED_TOKENS), INTEGRAL] | None = Field(
+        None,
+        description="Number of tokens of the bank's history that the provider's prompt cache holds as text, oldest "
+        "first. Page images are then shown only where they cost less than their text read from the cache. Default: 0, "
+        "and no cache is used.",
+    )
+    prices: TokenPrices | None = Field(
+        None,
+        description="Prices of a token: uncached, read from the cache, and written to it. Default: 1, 0.1 and 1.25 "
+        "with `cached_tokens`, and 1 each without.",
     )
     show: Show = Field(
         "best",
@@ -141,7 +164,14 @@ class ContextResult(Value):
         description="Number of leading blocks that do not change when a message is stored, and so can be cached."
     )
     billed_tokens: int = Field(description="Tokens that the reader bills for the content.")
+    image_tokens: int = Field(
+        0, description="Those of `billed_tokens` for page images, their labels, and the identifiers beside them."
+    )
     text_tokens_instead: int = Field(description="Tokens that the same messages would cost as text.")
+    price: float = Field(0.0, description="Price of the content the first time it is sent, in the unit of `prices`.")
+    price_as_text: float = Field(
+        0.0, description="Price of the same messages as text, as much of it read from the cache as that holds."
+    )
     message_ids: list[str] = Field(description="Ids of the messages shown, whole or in part, in content order.")
     partial_message_ids: list[str] = Field(
         default_factory=list,

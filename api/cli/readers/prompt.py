@@ -16,8 +16,8 @@ from foxing.memory.values.signatures import takes
 
 from .render import ReaderOption
 
-#: `reader`, `query`, `now` and `timezone` are declared below; `messages` is for programs.
-_APART = ("reader", "query", "now", "timezone", "messages")
+#: `reader`, `query`, `now` and `timezone` are declared below; `messages` and `prices` are for programs.
+_APART = ("reader", "query", "now", "timezone", "messages", "prices")
 
 
 @takes(options_of(ContextRequest, leave_out=_APART))

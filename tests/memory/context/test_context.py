@@ -2,7 +2,10 @@
 
 import base64
 import io
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -230,6 +233,83 @@ def test_remembered_text_is_fenced_and_cannot_leave_its_fence(database_path: Pat
     assert hostile in "\n".join(body)
     assert latest.split("\n")[1] == "<remembered>"
     assert result.billed_tokens == sum(map(count_text_tokens, (earlier, latest)))
+
+
+def test_images_are_shown_only_where_they_win_net_of_the_cache(memory: Memory) -> None:
+    def built(**fields: Any) -> ContextResult:
+        return build(memory, "cheap", 1600, QUESTION, thread="no such thread", **fields)
+
+    cold = built()
+    assert images(cold)
+    assert cold.price == cold.billed_tokens
+    assert cold.price_as_text == cold.text_tokens_instead > cold.price
+    assert 60 * len(images(cold)) < cold.image_tokens < cold.billed_tokens
+    # everything is in the cache: an image of 60 tokens and its label cost more than text at a tenth of the price
+    prices = {"input": 1.0, "read": 0.02, "write": 1.25}
+    warm = built(cached_tokens=100_000, prices=prices)
+    assert not images(warm)
+    assert warm.image_tokens == 0
+    assert warm.price == warm.price_as_text == pytest.approx(0.02 * warm.billed_tokens)
+    assert any("their text costs less, since the cache holds 100,000 tokens" in note for note in warm.notes)
+    # so cheap that images win all the same
+    still = built(cached_tokens=100_000, prices=prices | {"read": 1.0})
+    assert images(still) == images(cold)
+    assert still.price < still.price_as_text
+    # asked for images, the answer says what they cost
+    forced = built(cached_tokens=100_000, prices=prices, show="images")
+    assert images(forced)
+    assert forced.price > forced.price_as_text
+    assert not any("cache holds" in note for note in forced.notes)
+
+
+def test_the_oldest_text_is_what_the_cache_holds(memory: Memory) -> None:
+    prices = {"input": 1.0, "read": 0.0, "write": 1.25}
+    all_of_it = build(memory, "cheap", 1600, QUESTION, thread="no such thread", show="images")
+    oldest = build(memory, "cheap", 1600, QUESTION, thread="no such thread", cached_tokens=1, prices=prices)
+    assert images(oldest), "one token in the cache loses no image"
+    assert len(images(all_of_it)) >= 2
+    some = build(memory, "cheap", 1600, QUESTION, thread="no such thread", cached_tokens=900, prices=prices)
+    assert any("page images were left out" in note for note in some.notes)
+    assert images(some), "newer pages are not in the cache"
+    assert some.price < some.price_as_text
+
+
+def test_prices_that_make_no_sense_are_refused(memory: Memory) -> None:
+    with pytest.raises(InvalidInput, match=r"prices\.read"):
+        build(memory, "cheap", 700, QUESTION, prices={"read": -1})
+    with pytest.raises(InvalidInput, match=r"prices\.discount"):
+        build(memory, "cheap", 700, QUESTION, prices={"discount": 1})
+    with pytest.raises(InvalidInput, match="cached_tokens"):
+        build(memory, "cheap", 700, QUESTION, cached_tokens=-1)
+
+
+#: Prints the digest of a context and its stable blocks, with the readers and the clock of its arguments.
+DIGEST = """
+import hashlib, json, sys
+from datetime import datetime
+from foxing.memory import ContextRequest, Memory
+path, day, question = sys.argv[1:]
+with Memory(path, clock=lambda: datetime.fromisoformat(day)) as memory:
+    for reader in ("claude-fable-5", "gemini-3.6-flash", "gpt-5.6-sol", "gemini-3"):
+        request = ContextRequest(reader=reader, budget=6000, query=question, show="images", thread="none")
+        answer = memory.context("agent", request)
+        assert answer.image_tokens, reader
+        print(reader, hashlib.sha256(json.dumps(answer.content).encode()).hexdigest(), answer.stable_blocks)
+"""
+
+
+@pytest.mark.slow
+def test_the_content_is_the_same_in_every_process_and_on_every_day(database_path: Path, sealed: Path) -> None:
+    printed = []
+    for seed, day in (("1", "2026-02-04T09:00:00+00:00"), ("2", "2031-07-23T21:30:00+00:00")):
+        shutil.copy(sealed, database_path.with_name(f"{seed}.db"))
+        run = [sys.executable, "-c", DIGEST, str(database_path.with_name(f"{seed}.db")), day, QUESTION]
+        environment = os.environ | {"PYTHONHASHSEED": seed, "TZ": f"UTC{seed}"}
+        done = subprocess.run(run, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout)
+    assert printed[0] == printed[1]
+    assert len(printed[0].splitlines()) == 4
 
 
 def test_the_same_request_gives_the_same_bytes_and_a_new_message_changes_the_end_alone(memory: Memory) -> None:
