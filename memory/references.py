@@ -8,23 +8,26 @@ time of the message. It detects 28 of 29 references that were misread on a page 
 database.
 """
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 ALPHABET = "2345679abcdefghjkmpqrstuvwxyz"
 #: Prime, so that the check character differs for two numbers that differ in one digit.
 BASE = len(ALPHABET)
 MAX_DIGITS = 13  # of a row number below 2 ** 63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def reference(message_id: int, created_at: datetime) -> str:
     """Returns the reference of a message, without brackets. `message_id`: its row number; `created_at`: its time,
     timezone-aware."""
-    digits = list(_digits(message_id))
-    check = (created_at - _EPOCH) // _MICROSECOND + sum(weight * digit for weight, digit in enumerate(digits, 1))
-    return "".join(ALPHABET[digit] for digit in (*digits[::-1], check % BASE))
+    since = created_at - _EPOCH
+    check = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    shown, weight = "", 0
+    while message_id:
+        message_id, digit = divmod(message_id, BASE)
+        shown, weight = ALPHABET[digit] + shown, weight + 1
+        check += weight * digit
+    return shown + ALPHABET[check % BASE]
 
 
 def shown(ref: str) -> str:
@@ -47,10 +50,3 @@ def message_id_of(ref: str) -> int | None:
     for character in digits:
         number = number * BASE + ALPHABET.index(character)
     return number if 0 < number < 1 << 63 and digits[0] != ALPHABET[0] else None
-
-
-def _digits(number: int) -> Iterator[int]:
-    """Yields the digits of a positive number, lowest first."""
-    while number:
-        number, digit = divmod(number, BASE)
-        yield digit

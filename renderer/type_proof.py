@@ -31,6 +31,11 @@ class TypeProof:
     #: Character, or sequence of `JOINED` → characters that look like it, in order of code points.
     similar: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def safe(self) -> bool:
+        """True if the type shows all characters of the page safely."""
+        return not (self.missing or self.clipped or self.similar)
+
     def is_unsafe(self, text: str) -> bool:
         """Returns True if `text` has a character that the type does not show safely."""
         if not self.missing.isdisjoint(text) or not self.clipped.isdisjoint(text):

@@ -17,8 +17,8 @@ INSTRUCTIONS = """\
 Long-term memory of earlier conversations. Call recall before answering a question about what was said, decided or done
 before, and build_context at the start of a task. Call remember for facts, decisions, preferences and results that will
 be needed again: one or a few full sentences, with names and dates. Old memories fade: … marks text that has been lost.
-Do not guess the lost text; say that you do not know. On page images each message begins with its reference, such as
-[k7q]: scan the images, then fetch the messages that matter, and quote only those.
+Do not guess the lost text; say that you do not know. On page images for your reader each message begins with
+its reference, such as [k7q]: scan the images, then fetch the messages that matter, and quote only those.
 """
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)

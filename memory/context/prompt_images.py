@@ -7,14 +7,12 @@ from functools import cached_property
 from typing import NamedTuple, Self
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory.ingest.doubtful_words import doubtful_words
+from foxing.memory.ingest.doubtful_words import exact_words, unsafe_words
 from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
 from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage
-
-from .identifiers import identifiers_of
 
 
 @dataclass(frozen=True)
@@ -37,12 +35,13 @@ class PromptImage:
         parts = placed.parts
         whole = [part for part in parts if int(part.message_id) not in placed.in_part]
         as_text = transcript_of([_Part.of(part) for part in whole], Style())
+        words = exact_words(part.content for part in parts)
         first, last = min(part.created_at for part in parts), max(part.created_at for part in parts)
         return cls(
             placed,
             f"Page image, {len(parts)} messages from {minute(first)} to {minute(last)}.{_cut(placed)}",
-            identifiers_of(part.content for part in parts),
-            doubtful_words((part.content for part in parts), placed.image.type_proof),
+            tuple(dict.fromkeys(word.text for word in words if word.keepsake)),
+            unsafe_words(words, placed.image.type_proof),
             as_text.tokens,
         )
 

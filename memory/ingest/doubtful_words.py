@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from foxing.renderer.type_proof import TypeProof
 
@@ -11,20 +12,35 @@ from .keepsakes import find_keepsakes
 _NUMBER = re.compile(r"\w*\d(?:[\w.,:+-]*\w)?")
 
 
+class ExactWord(NamedTuple):
+    """An identifier or a number."""
+
+    text: str
+    #: Whether it is a keepsake, and not only a word with a digit.
+    keepsake: bool
+
+
+def exact_words(texts: Iterable[str]) -> list[ExactWord]:
+    """Returns the identifiers and numbers in texts, in order."""
+    return [word for text in texts for word in _of(text)]
+
+
+def unsafe_words(words: Iterable[ExactWord], proof: TypeProof) -> tuple[str, ...]:
+    """Returns the distinct words that hold a character which a type does not show safely, in order. `proof`: that of
+    the page which shows them."""
+    return tuple(dict.fromkeys(word.text for word in words if proof.is_unsafe(word.text)))
+
+
 def doubtful_words(texts: Iterable[str], proof: TypeProof) -> tuple[str, ...]:
-    """Returns the distinct identifiers and numbers in texts that hold a character which a type does not show safely, in
-    order. `proof`: that of the page which shows the texts."""
-    words = (word for text in texts for word in _exact_words(text) if proof.is_unsafe(word))
-    return tuple(dict.fromkeys(words))
+    """Returns the unsafe words among the identifiers and numbers in texts; see `unsafe_words`."""
+    return () if proof.safe else unsafe_words(exact_words(texts), proof)
 
 
-def _exact_words(text: str) -> Iterator[str]:
+def _of(text: str) -> Iterator[ExactWord]:
     """Yields the identifiers and numbers in a text, in order."""
-    if not any(character.isdigit() or character in "/@\\." for character in text):
-        return
     start = 0
     for keepsake in find_keepsakes(text):
-        yield from (match[0] for match in _NUMBER.finditer(text, start, keepsake.start))
-        yield text[keepsake.start : keepsake.stop]
+        yield from (ExactWord(match[0], False) for match in _NUMBER.finditer(text, start, keepsake.start))
+        yield ExactWord(text[keepsake.start : keepsake.stop], True)
         start = keepsake.stop
-    yield from (match[0] for match in _NUMBER.finditer(text, start))
+    yield from (ExactWord(match[0], False) for match in _NUMBER.finditer(text, start))
