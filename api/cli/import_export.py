@@ -1,33 +1,70 @@
 """`import` and `export`: read messages from files and write them to files."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 from rich.console import Console
 
-from foxing.memory.values.messages import ImportFormat, RecalledMessage
+from foxing.memory.values.messages import RecalledMessage, Role
 
 from .context import BankOption, JsonOption, state_of
-from .output import forecast_text, jsonable, write_json
+from .output import Timezone, forecast_text, jsonable, printable, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 from .streams import STDIN, STREAM, input_file, is_stream, output_file
+
+if TYPE_CHECKING:
+    from foxing.memory.ingest.importers.importer import ImportPreview, LeftOutOfImport
 
 
 def import_messages(
     context: typer.Context,
-    files: Annotated[
-        list[Path], typer.Argument(help="Files to import, plain or gzipped; - is standard input.", show_default=False)
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Files, folders and zip archives to import; files may be gzipped; - is standard input.",
+            show_default=False,
+        ),
     ],
     bank: BankOption,
     file_format: Annotated[
-        ImportFormat, typer.Option("--format", help="Format of the files; auto detects it.")
+        str,
+        typer.Option(
+            "--format",
+            help="Format: chatgpt, claude, claude-code, codex, jsonl, locomo, messages, or one that a package adds; "
+            "auto recognises it by the contents.",
+        ),
     ] = "auto",
     timezone: Annotated[
         str | None,
         typer.Option(help="Time zone of times without an offset, such as Europe/Berlin.", show_default=False),
     ] = None,
+    dates: Annotated[
+        Literal["day-first", "month-first"] | None,
+        typer.Option(help="Order in dates such as 3/4/2025, where the file leaves it open.", show_default=False),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be imported and what left out; write nothing.")
+    ] = False,
+    thread: Annotated[
+        list[str], typer.Option(help="Import only threads that match this pattern, such as 'chatgpt:67*'; repeatable.")
+    ] = [],  # noqa: B006
+    exclude: Annotated[list[str], typer.Option(help="Leave out threads that match this pattern; repeatable.")] = [],  # noqa: B006
+    since: Annotated[
+        str | None,
+        typer.Option(help="Import only messages from this time on, in words or as a date.", show_default=False),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Import only messages up to this time, inclusive.", show_default=False)
+    ] = None,
+    speakers: Annotated[
+        list[str], typer.Option("--as", metavar="NAME=ROLE", help="Role of a speaker, such as Ann=user; repeatable.")
+    ] = [],  # noqa: B006
+    branches: Annotated[
+        bool, typer.Option("--branches", help="Keep branches of conversations that were left, as threads of their own.")
+    ] = False,
     backdate: Annotated[
         bool,
         typer.Option("--backdate", help="Count the age of messages from their original times, not from now."),
@@ -37,7 +74,8 @@ def import_messages(
     actor_gpus: ActorGpusOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Import messages from files, with their original times. Importing a file again stores nothing new.
+    """Import a history, with its original times: exports of ChatGPT and Claude, session logs of Claude Code and Codex,
+    lists of messages, JSON Lines. Importing it again stores nothing new; a longer export adds what is new.
 
     The age of imported messages counts from now: they are exact at first and fade later, and the last line of output
     shows when. With --backdate, their age counts from their original times, so that old messages fade soon.
@@ -46,20 +84,42 @@ def import_messages(
     message per line as written by `export`. With --ray, the actors read the files and embed the messages.
     """
     from foxing.memory.bulk.work import ImportRequest
-    from foxing.memory.ingest.importers import NamedFile, import_file
+    from foxing.memory.ingest.importers import ImportOptions, ImportReport, NamedFile, import_file, preview_file
+    from foxing.memory.text.times.window import parse_since, parse_until
 
     state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus)
-    zone = state.timezone(timezone)
-    reports = []
+    zone, now = state.timezone(timezone), datetime.now(UTC)
+    options = ImportOptions(
+        format=file_format,
+        timezone=timezone,
+        dates=dates,
+        branches=branches,
+        roles=_roles(speakers),
+        backdate=backdate,
+        threads=thread,
+        exclude=exclude,
+        since=None if since is None else parse_since(since, now, zone.name),
+        until=None if until is None else parse_until(until, now, zone.name),
+    )
+    if dry_run:
+        previews = []
+        for path in paths:
+            with input_file(path) as read:
+                previews.append((path, preview_file(NamedFile(read, STDIN) if is_stream(path) else read, options)))
+        state.answer(
+            {"files": [{"file": str(path), **jsonable(preview)} for path, preview in previews]},
+            lambda console: _show_previews(console, previews, zone),
+        )
+        return
+    reports: list[tuple[Path, ImportReport]] = []
     with workers.pool(state) as pool, state.memory(create=True) as memory:
-        for path in files:
+        for path in paths:
             with input_file(path) as read, state.progress(path.name) as progress:
                 source = NamedFile(read, STDIN) if is_stream(path) else read
-                request = ImportRequest(source, bank, file_format, timezone, backdate)
                 if pool is None:
-                    report = import_file(memory, **vars(request), progress=progress)
+                    report = import_file(memory, source, bank=bank, options=options, progress=progress)
                 else:
-                    report = memory.bulk.import_file(request, pool, progress=progress)
+                    report = memory.bulk.import_file(ImportRequest(source, bank, options), pool, progress=progress)
             reports.append((path, report))
 
     def show(console: Console) -> None:
@@ -68,11 +128,40 @@ def import_messages(
                 f"{path}: {report.messages} messages in {report.threads} threads, "
                 f"{report.stored} stored, {report.duplicates} already stored",
             )
+            _show_left_out(console, report.left_out)
         first = next((report.ageing for _, report in reports if report.ageing is not None), None)
         if first is not None:
             console.print(f"imported messages: {forecast_text(first, zone)}")
 
     state.answer({"files": [{"file": str(path), **jsonable(report)} for path, report in reports]}, show)
+
+
+def _roles(speakers: list[str]) -> dict[str, str]:
+    """Returns name → role. Raises `typer.BadParameter`."""
+    roles = dict(each.rpartition("=")[::2] for each in speakers)
+    for name, role in roles.items():
+        if not name or role not in get_args(get_args(Role)[0]):
+            raise typer.BadParameter("give NAME=ROLE with a role such as user or assistant", param_hint="--as")
+    return roles
+
+
+def _show_previews(console: Console, previews: "list[tuple[Path, ImportPreview]]", zone: Timezone) -> None:
+    for path, preview in previews:
+        formats = ", ".join(f"{name} ({count} files)" if count > 1 else name for name, count in preview.formats.items())
+        by = f": {printable(preview.recognised_by)}" if preview.recognised_by else ""
+        console.print(f"{path}: {formats}{by}")
+        between = ""
+        if preview.first_at is not None and preview.last_at is not None:
+            between = f", from {zone.show(preview.first_at)} to {zone.show(preview.last_at)}"
+        console.print(f"  {preview.messages} messages in {preview.threads} threads{between}")
+        languages = ", ".join(f"{name} {count}" for name, count in list(preview.languages.items())[:5])
+        console.print(f"  {preview.text_tokens} text tokens{f'; languages: {languages}' if languages else ''}")
+        _show_left_out(console, preview.left_out)
+
+
+def _show_left_out(console: Console, left: "list[LeftOutOfImport]") -> None:
+    for each in left:
+        console.print(f"  left out: {each.count} {printable(each.reason)}, the first in {printable(each.first)}")
 
 
 def export_messages(

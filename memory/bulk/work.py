@@ -6,12 +6,12 @@ once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from foxing.memory.ingest.importers import ImportReport, NamedFile, check_file, store_file
+from foxing.memory.ingest.importers import ImportOptions, ImportReport, NamedFile, check_file, store_file
 from foxing.memory.ingest.store import MessageStore
 from foxing.memory.lifecycle.age import Ager
 from foxing.memory.lifecycle.changes import Batch, BatchOutcome
@@ -39,13 +39,11 @@ class Pool(Protocol):
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """A file to import; see `import_file`."""
+    """History to import; see `import_file`."""
 
     path: Path | NamedFile
     bank: str
-    format: str = "auto"
-    timezone: str | None = None
-    backdate: bool = False
+    options: ImportOptions = field(default_factory=ImportOptions)
 
 
 class BulkWork:
@@ -91,11 +89,11 @@ class BulkWork:
     def import_file(self, request: ImportRequest, pool: Pool, *, progress: Progress | None = None) -> ImportReport:
         """Does the work of `import_file`; the workers of `pool` also read the file and embed its messages. This process
         stores them in the order of the file. Raises the same errors, and `PoolError`."""
-        source = check_file(request.path, format=request.format, timezone=request.timezone, backdate=request.backdate)
+        source = check_file(request.path, request.options)
         batches = [EmbedBatch(source, number) for number in range(source.batches)]
         embedded = pool.run(BulkWork.embed, batches, in_order=True)
         storage = EmbeddedStorage(self._store, (result for _, result in embedded), self._now)
-        return store_file(storage, source, bank=request.bank, progress=progress)
+        return store_file(storage, source, bank=request.bank, progress=progress, one_by_one=False)
 
     def move(self, batch: Batch[Move]) -> BatchOutcome:
         """Ages a batch, in a worker."""

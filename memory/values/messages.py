@@ -16,8 +16,6 @@ from .parts import Content, FunctionCall, ImagePart, Part, TextPart
 from .policy import AgeingForecast
 
 Role = Annotated[Literal["system", "developer", "user", "assistant", "tool"], OPEN]
-#: Format of a file to import; "auto" detects it.
-ImportFormat = Literal["auto", "jsonl", "locomo"]
 Source = Annotated[Literal["open", "text", "decoded"], OPEN]
 #: A run of characters that may be misread: half-open range in the text, and mean confidence.
 UncertainRun = tuple[int, int, float]

@@ -1,6 +1,34 @@
-"""Importers of conversations from files. Importing is idempotent."""
+"""Importers of conversations from files, folders and archives. Importing is idempotent."""
 
-from .importer import FORMATS, ImportReport, ImportSource, check_file, import_file, store_file
-from .source import NamedFile
+from .files import HistoryFiles
+from .format import IMPORTERS, Importer, ReadOptions
+from .importer import (
+    AUTO,
+    ImportOptions,
+    ImportPreview,
+    ImportReport,
+    ImportSource,
+    check_file,
+    import_file,
+    preview_file,
+    store_file,
+)
+from .source import ImportedMessage, NamedFile
 
-__all__ = ["FORMATS", "ImportReport", "ImportSource", "NamedFile", "check_file", "import_file", "store_file"]
+__all__ = [
+    "AUTO",
+    "IMPORTERS",
+    "HistoryFiles",
+    "ImportOptions",
+    "ImportPreview",
+    "ImportReport",
+    "ImportSource",
+    "ImportedMessage",
+    "Importer",
+    "NamedFile",
+    "ReadOptions",
+    "check_file",
+    "import_file",
+    "preview_file",
+    "store_file",
+]

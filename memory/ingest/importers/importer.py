@@ -1,38 +1,70 @@
-"""Import of a file into a bank, in batches that are each stored completely or not at all."""
+"""Import of files into a bank, in batches that are each stored completely or not at all."""
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import tzinfo
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from foxing.memory.errors import Conflict, InvalidInput
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory.errors import Conflict, InvalidInput, MessageTooLarge
 from foxing.memory.text.zones import zone_of
 from foxing.memory.values.base import Value
-from foxing.memory.values.messages import ImportFormat, NewMessage, StoreResult
+from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.memory.values.policy import AgeingForecast
 from foxing.renderer import Progress
+from foxing.renderer.fading.languages import language_by_script, languages_of
 
-from .jsonl import read_jsonl
-from .locomo import is_locomo, read_locomo
-from .source import ImportedMessage, NamedFile, path_of, read_lines
+from .files import HistoryFiles, Left
+from .format import IMPORTERS, Importer, ReadOptions
+from .source import ImportedMessage, NamedFile
 
-FORMATS: tuple[str, ...] = get_args(ImportFormat)
+AUTO = "auto"
 MESSAGES_AT_ONCE = 500  # stored together, all or none
+NOT_SELECTED = "messages that the options exclude"
+NOT_RECOGNISED = "files of no known format"
+CHANGED = "messages that differ from those stored under their ids"
+TOO_LARGE = "messages that are too large"
+DateOrder = Literal["day-first", "month-first"]
 
 
-class ImportReport(Value):
+class LeftOutOfImport(Value):
+    """Part of a history that an import leaves out, for one reason."""
+
+    reason: str = Field(description="Why it is left out.")
+    count: int = Field(description="How many.")
+    first: str = Field(description="Place of the first: a file, with the line or the number in it.")
+
+
+class ImportContents(Value):
+    """Contents of a history."""
+
+    formats: dict[str, int] = Field(description="Number of files or archives of each format.")
+    recognised_by: str | None = Field(description="By what the first was recognised; null if the format was given.")
+    messages: int = Field(description="Number of messages read.")
+    threads: int = Field(description="Number of threads that the messages belong to.")
+    first_at: datetime | None = Field(description="Time of the oldest message; null if none has a time.")
+    last_at: datetime | None = Field(description="Time of the newest message.")
+    left_out: list[LeftOutOfImport] = Field(description="What was left out, by reason.")
+
+
+class ImportPreview(ImportContents):
+    """Preview of an import."""
+
+    text_tokens: int = Field(description="Number of text tokens of the messages.")
+    languages: dict[str, int] = Field(description="Language code → number of messages, for languages that are known.")
+
+
+class ImportReport(ImportContents):
     """Report of an import."""
 
-    messages: int = Field(description="Number of messages in the file.")
     stored: int = Field(description="Number of new messages.")
     duplicates: int = Field(description="Number of messages that were already stored.")
-    threads: int = Field(description="Number of threads that the messages belong to.")
     ageing: AgeingForecast | None = Field(
         description="When the first of the new messages will age under the current policy, and to which tiers; null "
         "if none is new."
@@ -40,32 +72,102 @@ class ImportReport(Value):
 
 
 @dataclass(frozen=True)
+class ImportOptions:
+    """Options of an import; see `import_file`."""
+
+    format: str = AUTO
+    timezone: str | None = None
+    dates: DateOrder | None = None
+    branches: bool = False
+    roles: Mapping[str, str] = field(default_factory=dict)
+    backdate: bool = False
+    threads: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def admit(self, message: NewMessage) -> bool:
+        """True if a message is to be imported."""
+        thread, at = message.thread or "", message.created_at
+        if self.threads and not any(fnmatchcase(thread, pattern) for pattern in self.threads):
+            return False
+        if any(fnmatchcase(thread, pattern) for pattern in self.exclude):
+            return False
+        if at is None:
+            return self.since is None and self.until is None
+        return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
+
+    def given_roles(self, imported: ImportedMessage) -> ImportedMessage:
+        """Returns a message with the role that the options give its speaker."""
+        role = self.roles.get(imported.message.name or "")
+        if role is None or role == imported.message.role:
+            return imported
+        changed = NewMessage.model_validate(imported.message.model_dump(exclude_none=True) | {"role": role})
+        return ImportedMessage(changed, imported.where, imported.bytes_read)
+
+    @property
+    def reading(self) -> ReadOptions:
+        """The options of readers."""
+        zone = None if self.timezone is None else zone_of(self.timezone)
+        return ReadOptions(zone, self.dates, self.branches)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files that are read together."""
+
+    #: name of their format
+    format: str
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
 class ImportSource:
-    """A file that has been read completely and is valid."""
+    """Files that have been read completely and are valid."""
 
     path: Path | NamedFile
-    #: "jsonl" or "locomo"
-    format: str
-    #: timezone of times without an offset
-    timezone: str | None
+    parts: Sequence[Part]
+    options: ImportOptions
+    #: what the first reader recognised; None if the format was given
+    recognised_by: str | None
     #: number of messages
     messages: int
     #: number of threads
     threads: int
-    #: True if messages count as having arrived in the bank when they were written
-    backdate: bool
+    #: times of the oldest and the newest message
+    first_at: datetime | None
+    last_at: datetime | None
+    left_out: tuple[LeftOutOfImport, ...]
 
     @property
     def batches(self) -> int:
         """Number of batches."""
         return -(-self.messages // MESSAGES_AT_ONCE)
 
-    def read(self) -> Iterator[list[ImportedMessage]]:
-        """Yields the messages in batches that are stored together. Raises `InvalidInput` or `InvalidTime`."""
-        zone = zone_of(self.timezone) if self.timezone is not None else None
-        remaining = _read(self.path, self.format, zone)
+    @property
+    def strict(self) -> bool:
+        """True if a message that cannot be stored ends the import, as in our own format."""
+        return any(_importer(part.format).strict for part in self.parts)
+
+    def read(self, files: HistoryFiles | None = None) -> Iterator[list[ImportedMessage]]:
+        """Yields the messages in batches that are stored together. `files`: those at its path, which count what was
+        read of them. Raises `InvalidInput` or `InvalidTime`."""
+        remaining = _read(files or HistoryFiles.of(self.path), self.parts, self.options)
         while batch := list(islice(remaining, MESSAGES_AT_ONCE)):
-            yield [imported.backdated() for imported in batch] if self.backdate else batch
+            yield [imported.backdated() for imported in batch] if self.options.backdate else batch
+
+    @property
+    def contents(self) -> ImportContents:
+        """Contents that were read."""
+        return ImportContents(
+            formats=Counter(part.format for part in self.parts),
+            recognised_by=self.recognised_by,
+            messages=self.messages,
+            threads=self.threads,
+            first_at=self.first_at,
+            last_at=self.last_at,
+            left_out=list(self.left_out),
+        )
 
 
 class Storage(Protocol):
@@ -80,57 +182,115 @@ def import_file(
     path: Path | NamedFile,
     *,
     bank: str,
-    format: str = "auto",
-    timezone: str | None = None,
-    backdate: bool = False,
+    options: ImportOptions | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Stores the messages of a file, which may be gzipped, with their own times. Returns a report.
+    """Stores the messages of a file, a folder or a zip archive, with their own times. Returns a report.
 
-    `format` is one of `FORMATS`. A line of "jsonl" is a conversation `{"id", "messages": [{"role", "content", "name"?,
-    "created_at"?, "metadata"?}, …]}` or a message `{"id", "thread", "role", "content", …}`. Tool calls and results in
-    the formats of OpenAI and Anthropic become parts. `timezone` applies to times without an offset; messages without a
-    time get the time at which they are stored. Messages age from when they are stored, or from `arrived_at` if an
-    exported line has it; with `backdate`, from when they were written, so that an old history fades soon.
+    The format is recognised by the contents: `format` names one of `IMPORTERS` where two fit, or none does. `timezone`
+    applies to times without an offset, `dates` to dates that could be read in two ways; messages without a time get the
+    time at which they are stored. `branches` keeps the branches of conversations that were left. `roles` gives speakers
+    their roles, `threads` and `exclude` choose threads by patterns, `since` and `until` by time. Messages age from when
+    they are stored, or from `arrived_at` if an exported line has it; with `backdate`, from when they were written, so
+    that an old history fades soon.
 
-    The complete file is read before anything is stored, so an invalid file stores nothing. Messages are then stored in
-    batches, each all or nothing, under ids that are the same in every import: running it again resumes an interrupted
-    import. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge` or `Conflict`, with the line.
+    Everything is read before anything is stored, so that what cannot be read stores nothing. Messages are then stored
+    in batches, each all or nothing, under ids that are the same in every import: running it again resumes an
+    interrupted import. What formats of others leave out is in the report; in JSON Lines, a mistake is an error. Raises
+    `InvalidInput`, `InvalidTime`, `MessageTooLarge` or `Conflict`, with the place.
     """
-    source = check_file(path, format=format, timezone=timezone, backdate=backdate)
-    return store_file(memory, source, bank=bank, progress=progress)
+    return store_file(memory, check_file(path, options or ImportOptions()), bank=bank, progress=progress)
 
 
-def check_file(path: Path | NamedFile, *, format: str, timezone: str | None, backdate: bool = False) -> ImportSource:
-    """Reads a file for `import_file` completely and returns it. Raises `InvalidInput` or `InvalidTime`, with the
-    line."""
-    if format not in FORMATS:
-        raise InvalidInput(f"unknown format '{format}'; choose one of {', '.join(FORMATS)}")
-    zone = zone_of(timezone) if timezone is not None else None
-    chosen = _detect_format(path) if format == "auto" else format
-    threads = Counter(imported.message.thread for imported in _read(path, chosen, zone))
-    if not threads:
-        raise InvalidInput(f"{path} contains no messages; check its format")
-    return ImportSource(path, chosen, timezone, threads.total(), len(threads), backdate)
+def check_file(
+    path: Path | NamedFile, options: ImportOptions, note: Callable[[NewMessage], object] = lambda message: None
+) -> ImportSource:
+    """Reads files for `import_file` completely and returns them. `note` is called with each message. Raises
+    `InvalidInput` or `InvalidTime`, with the place."""
+    files = HistoryFiles.of(path)
+    parts, recognised_by = _parts(files, options.format)
+    threads: set[str | None] = set()
+    first = last = None
+    count = 0
+    for imported in _read(files, parts, options):
+        count += 1
+        note(imported.message)
+        threads.add(imported.message.thread)
+        at = imported.message.created_at
+        if at is not None:
+            first, last = min(first or at, at), max(last or at, at)
+    left = tuple(_left_out(files.left))
+    if not count:
+        reasons = "; ".join(f"{each.reason} ({each.count}, first {each.first})" for each in left)
+        raise InvalidInput(f"{path} contains no messages; check its format{f' ({reasons})' if reasons else ''}")
+    return ImportSource(path, parts, options, recognised_by, count, len(threads), first, last, left)
 
 
-def store_file(memory: Storage, source: ImportSource, *, bank: str, progress: Progress | None = None) -> ImportReport:
-    """Stores the messages of a file and returns a report; see `import_file`."""
-    size = path_of(source.path).stat().st_size
+def store_file(
+    memory: Storage, source: ImportSource, *, bank: str, progress: Progress | None = None, one_by_one: bool = True
+) -> ImportReport:
+    """Stores the messages of files and returns a report; see `import_file`. `one_by_one`: whether `memory` can store
+    the messages of a batch one by one, to leave out those that it refuses."""
+    files = HistoryFiles.of(source.path)
+    size = files.total_bytes
     stored = duplicates = 0
     ageing: AgeingForecast | None = None
-    for batch in source.read():
-        result = _store(memory, bank, source.path, batch)
-        stored += result.stored
-        duplicates += result.duplicates
-        ageing = ageing or result.ageing
+    left: dict[str, Left] = {}
+    for batch in source.read(files):
+        try:
+            results = [_store(memory, bank, source.path, batch)]
+        except (Conflict, MessageTooLarge):
+            if source.strict or not one_by_one:
+                raise
+            results = _stored_singly(memory, bank, source.path, batch, left)
+        stored += sum(result.stored for result in results)
+        duplicates += sum(result.duplicates for result in results)
+        ageing = ageing or next((result.ageing for result in results if result.ageing is not None), None)
         if progress is not None:
-            progress(min(batch[-1].bytes_read, size), size)
+            progress(min(files.bytes_read, size), size)
     if progress is not None:
         progress(size, size)
-    return ImportReport(
-        messages=source.messages, stored=stored, duplicates=duplicates, threads=source.threads, ageing=ageing
-    )
+    contents = source.contents
+    contents = contents.model_copy(update={"left_out": [*contents.left_out, *_left_out(left)]})
+    return ImportReport(**dict(contents), stored=stored, duplicates=duplicates, ageing=ageing)
+
+
+def preview_file(path: Path | NamedFile, options: ImportOptions | None = None) -> ImportPreview:
+    """Returns what `import_file` would store, without a bank. Raises the same errors."""
+    tokens = 0
+    languages: Counter[str] = Counter()
+
+    def note(message: NewMessage) -> None:
+        nonlocal tokens
+        tokens += count_text_tokens(message.text)
+        languages.update(_languages(message.text))
+
+    contents = check_file(path, options or ImportOptions(), note).contents
+    return ImportPreview(**dict(contents), text_tokens=tokens, languages=dict(languages.most_common()))
+
+
+def _languages(text: str) -> list[str]:
+    """Returns the language of a text, if it is known."""
+    by_script = language_by_script(text)
+    return [by_script] if by_script is not None else list(languages_of(text.lower().split()))[:1]
+
+
+def _left_out(left: Mapping[str, Left]) -> list[LeftOutOfImport]:
+    return [LeftOutOfImport(reason=reason, count=each.count, first=each.first) for reason, each in left.items()]
+
+
+def _stored_singly(
+    memory: Storage, bank: str, path: Path | NamedFile, batch: Sequence[ImportedMessage], left: dict[str, Left]
+) -> list[StoreResult]:
+    """Stores the messages of a batch one by one, and notes those that are refused in `left`."""
+    results = []
+    for imported in batch:
+        try:
+            results.append(_store(memory, bank, path, [imported]))
+        except (Conflict, MessageTooLarge) as error:
+            reason = CHANGED if isinstance(error, Conflict) else TOO_LARGE
+            left.setdefault(reason, Left(0, imported.where)).count += 1
+    return results
 
 
 def _store(memory: Storage, bank: str, path: Path | NamedFile, batch: Sequence[ImportedMessage]) -> StoreResult:
@@ -145,15 +305,59 @@ def _store(memory: Storage, bank: str, path: Path | NamedFile, batch: Sequence[I
         raise type(error)(f"{path}, {batch[error.index].where}: {error.reason}").naming(*error.settings) from error
 
 
-def _detect_format(path: Path | NamedFile) -> str:
-    """Returns "locomo" if the file is one JSON document, else "jsonl"."""
-    first = next((line.data for line in read_lines(path) if line.data.strip()), b"")
-    try:
-        value = json.loads(first)
-    except (ValueError, RecursionError):
-        return "locomo" if first.lstrip()[:1] == b"[" or first.strip() == b"{" else "jsonl"
-    return "locomo" if isinstance(value, list) or is_locomo(value) else "jsonl"
+def _importer(name: str) -> Importer:
+    if name not in IMPORTERS:
+        raise InvalidInput(f"unknown format '{name}'; choose one of {', '.join((AUTO, *IMPORTERS.names()))}")
+    return IMPORTERS.get(name).value
 
 
-def _read(path: Path | NamedFile, format: str, zone: tzinfo | None) -> Iterator[ImportedMessage]:
-    return read_locomo(path, zone) if format == "locomo" else read_jsonl(path, zone)
+def _parts(files: HistoryFiles, format: str) -> tuple[list[Part], str | None]:
+    """Returns the files with the format of each, and by what the first was recognised. Files that belong together, such
+    as those of an export, are one part; else each file is one. Raises `InvalidInput` if nothing is recognised, or if
+    two formats fit."""
+    if format != AUTO:
+        importer = _importer(format)
+        if len(files.names) == 1 or importer.recognise(files) is not None:
+            return [Part(format, tuple(files.names))], None
+        return [Part(format, (name,)) for name in files.names if importer.recognise(files.only([name]))], None
+    whole = _recognised(files)
+    if whole is not None:
+        return [Part(whole[0], tuple(files.names))], whole[1]
+    parts, first = [], None
+    for name in files.names if len(files.names) > 1 else ():
+        found = _recognised(files.only([name]))
+        if found is None:
+            files.leave_out(NOT_RECOGNISED, name)
+            continue
+        parts.append(Part(found[0], (name,)))
+        first = first or found[1]
+    if not parts:
+        known = ", ".join(IMPORTERS.names())
+        raise InvalidInput(
+            f"the format of {files.source} is not recognised; give it with --format if it is one of these: {known}"
+        )
+    return parts, first
+
+
+def _recognised(files: HistoryFiles) -> tuple[str, str] | None:
+    """Returns the name of the format that files have, and by what it was recognised; None if they have none. Raises
+    `InvalidInput` if two fit."""
+    found = [(plugin.name, reason) for plugin in IMPORTERS.working() if (reason := plugin.value.recognise(files))]
+    if len(found) > 1:
+        fitting = " and ".join(f"{name} ({reason})" for name, reason in found)
+        raise InvalidInput(f"{files.source} could be {fitting}; choose with --format")
+    return found[0] if found else None
+
+
+def _read(files: HistoryFiles, parts: Sequence[Part], options: ImportOptions) -> Iterator[ImportedMessage]:
+    """Yields the messages to be imported."""
+    reading, before = options.reading, 0
+    for part in parts:
+        own = files.only(part.names)
+        for imported in _importer(part.format).read(own, reading):
+            files.bytes_read = before + own.bytes_read
+            if options.admit(imported.message):
+                yield options.given_roles(imported)
+            else:
+                files.leave_out(NOT_SELECTED, imported.where)
+        before += own.total_bytes

@@ -1,9 +1,9 @@
-"""JSON Lines: one conversation or one message per line."""
+"""JSON Lines, one conversation or one message per line, and lists of messages."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,26 +13,100 @@ from foxing.memory.values.base import first_error
 from foxing.memory.values.messages import NewMessage
 
 from .content import content_of
-from .source import ImportedMessage, NamedFile, parse_json, read_lines
+from .files import HistoryFiles
+from .format import ReadOptions
+from .source import ImportedMessage, parse_json
 
 
-def read_jsonl(path: Path | NamedFile, zone: tzinfo | None) -> Iterator[ImportedMessage]:
-    """Yields the messages of a file. `zone`: timezone of times without an offset. Raises `InvalidInput`,
-    `InvalidTime`."""
-    chain = b""
-    for line in read_lines(path):
+class JsonLines:
+    """Importer of JSON Lines, our own format: a mistake is an error, and stores nothing."""
+
+    strict = True
+
+    def recognise(self, files: HistoryFiles) -> str | None:
+        """See `Importer.recognise`."""
+        if len(files.names) != 1:
+            return None
+        first: dict[str, Any] = next(iter(files.first_lines(files.names[0])), {})
+        if isinstance(first.get("messages"), list):
+            return "a line is a conversation with 'messages'"
+        said = first.keys() & {"content", "text", "parts", "tool_calls"}
+        return "a line is a message with 'role'" if "role" in first and said else None
+
+    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `Importer.read`."""
+        for name in files.names:
+            yield from _read(files, name, options.zone)
+
+
+class MessageList:
+    """Importer of one JSON document with messages in the form of OpenAI, Anthropic or LangChain: a list, or an object
+    with `messages`. They are one thread, named after its first message unless the document has an id."""
+
+    strict = True
+
+    def recognise(self, files: HistoryFiles) -> str | None:
+        """See `Importer.recognise`."""
+        if len(files.names) != 1:
+            return None
+        outline = files.outline(files.names[0])
+        if {"[].role", "[].content"} <= outline:
+            return "a list of messages with 'role' and 'content'"
+        if {"[].type", "[].data", "[].data.content"} <= outline:
+            return "a list of messages of LangChain"
+        if {"messages[].role", "messages[].content"} <= outline and not files.first_lines(files.names[0]):
+            return "an object with 'messages'"
+        return None
+
+    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `Importer.read`."""
+        [name] = files.names
+        where = "the whole file"
+        value = files.document(name)
+        fields = value if isinstance(value, dict) else {"messages": value}
+        messages = fields.get("messages")
+        first = b""
+        if isinstance(messages, list):
+            fields = fields | {"messages": [_of_langchain(message) for message in messages]}
+            first = json.dumps(messages[:1], sort_keys=True).encode()
+        try:
+            for message in _messages(fields, hashlib.sha256(first).hexdigest()[:24], options.zone):
+                yield ImportedMessage(message, where, files.bytes_read)
+        except InvalidInput as error:
+            raise type(error)(f"{files.place(name)}, {where}: {error}") from error
+
+
+_LANGCHAIN_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
+
+
+def _of_langchain(message: Any) -> Any:
+    """Returns a message of LangChain's `messages_to_dict` in OpenAI's form; others as they are."""
+    data = message.get("data") if isinstance(message, dict) else None
+    if not isinstance(data, dict) or message.get("type") not in _LANGCHAIN_ROLES:
+        return message
+    calls = [
+        {"id": call.get("id"), "name": call.get("name"), "arguments": call.get("args")}
+        for call in data.get("tool_calls") or []
+    ]
+    known = {key: data[key] for key in ("id", "name", "content", "tool_call_id") if data.get(key) is not None}
+    return known | {"role": _LANGCHAIN_ROLES[message["type"]], "tool_calls": calls}
+
+
+def _read(files: HistoryFiles, name: str, zone: tzinfo | None) -> Iterator[ImportedMessage]:
+    chain, place = b"", files.place(name)
+    for line in files.lines(name):
         if not line.data.strip():
             continue
         where = f"line {line.number}"
         # The default id is a hash of the file up to this line: stable across imports, even after lines are appended,
         # and different for identical lines.
         chain = hashlib.sha256(chain + line.data.strip()).digest()
-        value = parse_json(path, where, line.data)
+        value = parse_json(place, where, line.data)
         try:
             for message in _messages(value, chain.hex()[:24], zone):
                 yield ImportedMessage(message, where, line.bytes_read)
         except InvalidInput as error:
-            raise type(error)(f"{path}, {where}: {error}") from error
+            raise type(error)(f"{place}, {where}: {error}") from error
 
 
 def _messages(value: Any, default_id: str, zone: tzinfo | None) -> Iterator[NewMessage]:
@@ -89,3 +163,7 @@ def _time(fields: Mapping[str, Any], name: str, zone: tzinfo | None) -> datetime
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
         raise InvalidTime(f"{name}: '{value}' is not a time; write it like 2026-03-02T09:15:00+01:00") from error
+
+
+JSON_LINES = JsonLines()
+MESSAGE_LIST = MessageList()

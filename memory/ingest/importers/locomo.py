@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -11,7 +10,9 @@ from pydantic import ValidationError
 from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.values.messages import NewMessage
 
-from .source import ImportedMessage, NamedFile, parse_json, read_document
+from .files import HistoryFiles
+from .format import ReadOptions
+from .source import ImportedMessage
 
 BETWEEN_TURNS = timedelta(seconds=5)  # assumed; only sessions are dated
 
@@ -35,15 +36,27 @@ class Turn(NamedTuple):
     where: str
 
 
-def read_locomo(path: Path | NamedFile, zone: tzinfo | None) -> Iterator[ImportedMessage]:
-    """Yields the messages of a file. Raises `InvalidInput`, and `InvalidTime` if `zone` is None."""
-    document = read_document(path)
-    value = parse_json(path, "the whole file", document.data)
-    try:
-        for message, where in locomo_messages(value, zone):
-            yield ImportedMessage(message, where, document.bytes_read)
-    except InvalidInput as error:
-        raise type(error)(f"{path}, {error}") from error
+class Locomo:
+    """Importer of LoCoMo."""
+
+    strict = True
+
+    def recognise(self, files: HistoryFiles) -> str | None:
+        """See `Importer.recognise`."""
+        if len(files.names) != 1:
+            return None
+        outline = {path.removeprefix("[].") for path in files.outline(files.names[0])}
+        sessions = any(re.fullmatch(r"conversation\.session_\d+(_date_time)?", path) for path in outline)
+        return "'conversation' has sessions" if sessions or {"qa[].question", "qa[].evidence"} <= outline else None
+
+    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `Importer.read`. Raises `InvalidTime` without a timezone."""
+        [name] = files.names
+        try:
+            for message, where in locomo_messages(files.document(name), options.zone):
+                yield ImportedMessage(message, where, files.bytes_read)
+        except InvalidInput as error:
+            raise type(error)(f"{files.place(name)}, {error}") from error
 
 
 def locomo_messages(value: Any, zone: tzinfo | None) -> Iterator[Turn]:
@@ -103,3 +116,6 @@ def _session_time(text: Any, where: str, zone: tzinfo | None) -> datetime:
         return local.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidTime(f"{where}: the time '{text}' does not exist; correct it") from error
+
+
+LOCOMO = Locomo()

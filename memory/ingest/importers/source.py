@@ -1,20 +1,13 @@
-"""Reading of import files: plain or gzipped lines, UTF-8, JSON. Errors name the file and the place in it."""
+"""Imported messages, and JSON within limits. Errors name the file and the place in it."""
 
-import gzip
-import io
 import json
 import re
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 MAX_LINE_BYTES = 256 << 20
 #: Cap on values (objects, lists, strings, numbers…) in a JSON document; each takes up to 100 bytes once parsed.
@@ -24,8 +17,6 @@ MAX_VALUES = 10_000_000
 EXPANDED_BYTES = 64 << 20
 MAX_EXPANSION = 200
 _STRING = re.compile(rb'"(?:[^"\\]++|\\[\s\S])*+"?')
-_GZIP_MAGIC = b"\x1f\x8b"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -70,62 +61,7 @@ def path_of(file: Path | NamedFile) -> Path:
     return file.path if isinstance(file, NamedFile) else file
 
 
-def read_lines(path: Path | NamedFile) -> Iterator[SourceLine]:
-    """Yields the lines of a file, without a byte order mark. Raises `InvalidInput` if it cannot be read."""
-    try:
-        with path_of(path).open("rb") as raw:
-            compressed = raw.read(2) == _GZIP_MAGIC
-            raw.seek(0)
-            file = io.BufferedReader(_Expanded(path, raw)) if compressed else raw
-            number = 0
-            while data := file.readline(MAX_LINE_BYTES + 1):
-                number += 1
-                if len(data) > MAX_LINE_BYTES:
-                    raise InvalidInput(
-                        f"{path}, line {number} is longer than {MAX_LINE_BYTES >> 20} MiB; is the file JSON Lines?"
-                    )
-                yield SourceLine(number, data.removeprefix(_BYTE_ORDER_MARK) if number == 1 else data, raw.tell())
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InvalidInput(f"{path} is truncated or damaged ({error}); create or download it again") from error
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-def read_document(path: Path | NamedFile) -> SourceLine:
-    """Returns the complete file as one line. Raises `InvalidInput` if it cannot be read or is too long for one JSON
-    document."""
-    data, last = bytearray(), SourceLine(0, b"", 0)
-    for last in read_lines(path):
-        data += last.data
-        if len(data) > MAX_LINE_BYTES:
-            raise InvalidInput(f"{path} is longer than {MAX_LINE_BYTES >> 20} MiB, too long for one JSON document")
-    return SourceLine(last.number, bytes(data), last.bytes_read)
-
-
-class _Expanded(io.RawIOBase):
-    """Decompressed contents of a gzipped file, with a cap on the expansion ratio."""
-
-    def __init__(self, path: Path | NamedFile, raw: IO[bytes]) -> None:
-        self._path = path
-        self._raw = raw
-        self._file = gzip.GzipFile(fileobj=raw)
-        self._bytes = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        count = self._file.readinto(buffer)
-        self._bytes += count
-        if self._bytes > max(EXPANDED_BYTES, MAX_EXPANSION * self._raw.tell()):
-            raise InvalidInput(
-                f"{self._path} expands to more than {MAX_EXPANSION} times its size, like a gzip bomb; if that is what "
-                "you expect, decompress it and import the result"
-            )
-        return count
-
-
-def parse_json(path: Path | NamedFile, where: str, data: bytes) -> Any:
+def parse_json(path: Path | NamedFile | str, where: str, data: bytes) -> Any:
     """Returns the JSON value of `data`, which is at `where` in the file. Raises `InvalidInput`."""
     try:
         text = data.decode()

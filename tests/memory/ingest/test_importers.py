@@ -20,7 +20,7 @@ from foxing.memory import (
     ToolCall,
     ToolResult,
 )
-from foxing.memory.ingest.importers import ImportReport, import_file, source
+from foxing.memory.ingest.importers import ImportOptions, ImportReport, import_file, source
 
 NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)
 TALK = {
@@ -68,6 +68,11 @@ def counts(report: ImportReport) -> tuple[int, int, int, int]:
     return report.messages, report.stored, report.duplicates, report.threads
 
 
+def _moved(message: dict[str, Any]) -> dict[str, Any]:
+    """A message without its reference, which is that of a bank."""
+    return {name: value for name, value in message.items() if name != "ref"}
+
+
 def test_conversations_are_imported(memory: Memory, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "talk.jsonl", TALK, {**TALK, "id": "talk/2"})
     seen: list[tuple[int, int]] = []
@@ -86,9 +91,9 @@ def test_importing_again_adds_nothing(memory: Memory, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "talk.jsonl", TALK, untimed, nameless, nameless)
     assert import_file(memory, path, bank="b").stored == 7
     renamed = path.rename(tmp_path / "renamed.jsonl")
-    assert import_file(memory, renamed, bank="b") == ImportReport(
-        messages=7, stored=0, duplicates=7, threads=3, ageing=None
-    )
+    again = import_file(memory, renamed, bank="b")
+    assert counts(again) == (7, 0, 7, 3)
+    assert again.ageing is None
     with renamed.open("a") as file:
         file.write(json.dumps(nameless))
     assert import_file(memory, renamed, bank="b").stored == 1
@@ -105,7 +110,7 @@ def test_exported_messages_can_be_imported(memory: Memory, tmp_path: Path) -> No
     exported = [message.model_dump(mode="json") for message in memory.export("b")]
     report = import_file(memory, write_lines(tmp_path / "export.jsonl", *exported), bank="copy")
     assert counts(report) == (2, 2, 0, 1)
-    assert [m.model_dump(mode="json") for m in memory.export("copy")] == exported
+    assert [_moved(m.model_dump(mode="json")) for m in memory.export("copy")] == [_moved(m) for m in exported]
     assert import_file(memory, tmp_path / "export.jsonl", bank="b").duplicates == 2
 
 
@@ -167,7 +172,7 @@ def test_exported_parts_and_metadata_can_be_imported(memory: Memory, tmp_path: P
     exported = [message.model_dump(mode="json") for message in memory.export("b")]
     path = write_lines(tmp_path / "export.jsonl", *exported)
     import_file(memory, path, bank="copy")
-    assert [m.model_dump(mode="json") for m in memory.export("copy")] == exported
+    assert [_moved(m.model_dump(mode="json")) for m in memory.export("copy")] == [_moved(m) for m in exported]
     assert [m["parts"] for m in exported] == [parts, [call], [result], None]
     assert import_file(memory, path, bank="b").duplicates == 4
 
@@ -177,10 +182,10 @@ def test_naive_times_are_read_in_the_timezone(memory: Memory, tmp_path: Path) ->
     path = write_lines(tmp_path / "n.jsonl", naive)
     with pytest.raises(InvalidTime, match=r"line 1: messages\[0\]: created_at: .* no timezone"):
         import_file(memory, path, bank="b")
-    import_file(memory, path, bank="b", timezone="Asia/Seoul")
+    import_file(memory, path, bank="b", options=ImportOptions(timezone="Asia/Seoul"))
     assert memory.message("b", "n#0").created_at == datetime(2026, 3, 1, 0, tzinfo=UTC)
     with pytest.raises(InvalidTime, match="Mars"):
-        import_file(memory, path, bank="b", timezone="Mars")
+        import_file(memory, path, bank="b", options=ImportOptions(timezone="Mars"))
 
 
 def test_locomo(memory: Memory, tmp_path: Path) -> None:
@@ -188,7 +193,7 @@ def test_locomo(memory: Memory, tmp_path: Path) -> None:
     path.write_text(json.dumps(LOCOMO, indent=2))
     with pytest.raises(InvalidTime, match=r"conv-7, session 1: .* no timezone"):
         import_file(memory, path, bank="b")
-    report = import_file(memory, path, bank="b", timezone="UTC")
+    report = import_file(memory, path, bank="b", options=ImportOptions(timezone="UTC"))
     assert counts(report) == (3, 3, 0, 1)
     first = memory.message("b", "conv-7/D1:1")
     assert (first.role, first.name, first.text) == ("user", "Ann", "Look! [a photo of a dog]")
@@ -197,7 +202,7 @@ def test_locomo(memory: Memory, tmp_path: Path) -> None:
     assert memory.message("b", "conv-7/D10:1").created_at == datetime(2024, 1, 1, 0, 5, tzinfo=UTC)
     assert [m.message_id for m in memory.export("b")] == ["conv-7/D1:1", "conv-7/D1:2", "conv-7/D10:1"]
     single = write_lines(tmp_path / "one.json", LOCOMO[0])
-    assert import_file(memory, single, bank="b", timezone="UTC").duplicates == 3
+    assert import_file(memory, single, bank="b", options=ImportOptions(timezone="UTC")).duplicates == 3
 
 
 @pytest.mark.parametrize(
@@ -243,20 +248,24 @@ def test_id_of_another_message_is_a_conflict(memory: Memory, tmp_path: Path) -> 
 def test_files_that_cannot_be_imported(memory: Memory, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="No such file"):
         import_file(memory, tmp_path / "absent.jsonl", bank="b")
-    with pytest.raises(InvalidInput, match="cannot be read"):
+    with pytest.raises(InvalidInput, match="not recognised"):
         import_file(memory, tmp_path, bank="b")
     (tmp_path / "empty.jsonl").touch()
-    with pytest.raises(InvalidInput, match="no messages"):
+    with pytest.raises(InvalidInput, match="not recognised"):
         import_file(memory, tmp_path / "empty.jsonl", bank="b")
+    with pytest.raises(InvalidInput, match="no messages"):
+        import_file(memory, tmp_path / "empty.jsonl", bank="b", options=ImportOptions(format="jsonl"))
     cut = tmp_path / "cut.jsonl.gz"
     cut.write_bytes(gzip.compress(json.dumps(TALK).encode())[:-12])
     with pytest.raises(InvalidInput, match="truncated or damaged"):
         import_file(memory, cut, bank="b")
     with pytest.raises(InvalidInput, match="format 'xml'"):
-        import_file(memory, cut, bank="b", format="xml")
+        import_file(memory, cut, bank="b", options=ImportOptions(format="xml"))
     other = write_lines(tmp_path / "other.json", [{"id": 1}])
-    with pytest.raises(InvalidInput, match="not LoCoMo"):
+    with pytest.raises(InvalidInput, match="not recognised"):
         import_file(memory, other, bank="b")
+    with pytest.raises(InvalidInput, match="not LoCoMo"):
+        import_file(memory, other, bank="b", options=ImportOptions(format="locomo"))
 
 
 def _bomb(start: bytes, unit: bytes, end: bytes) -> bytes:
@@ -276,7 +285,7 @@ def _bomb(start: bytes, unit: bytes, end: bytes) -> bytes:
         (b"", b'{"role": "user", "content": "x"}\n', b""),
     ],
 )
-@pytest.mark.parametrize("format", ["auto", pytest.param("locomo", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("format", ["jsonl", "locomo"])
 def test_a_gzip_bomb_is_refused_in_little_memory(
     memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, unit: bytes, end: bytes, format: str
 ) -> None:
@@ -287,7 +296,7 @@ def test_a_gzip_bomb_is_refused_in_little_memory(
     tracemalloc.start()
     try:
         with pytest.raises(InvalidInput, match="gzip bomb"):
-            import_file(memory, path, bank="b", format=format)
+            import_file(memory, path, bank="b", options=ImportOptions(format=format))
         assert tracemalloc.get_traced_memory()[1] < 32 << 20
     finally:
         tracemalloc.stop()
@@ -302,9 +311,9 @@ def test_a_document_of_too_many_values_is_refused_before_it_is_parsed(
     path = tmp_path / "values.jsonl"
     path.write_text(json.dumps({"messages": [{}] * 2000}))
     with pytest.raises(InvalidInput, match="more than 1,000 values"):
-        import_file(memory, path, bank="b", format=format)
+        import_file(memory, path, bank="b", options=ImportOptions(format=format))
     write_lines(path, {"messages": [{"role": "user", "content": "a, b, \\" * 2000}]})
-    assert import_file(memory, path, bank="b", format="jsonl").stored == 1
+    assert import_file(memory, path, bank="b", options=ImportOptions(format="jsonl")).stored == 1
 
 
 def test_a_document_that_is_too_long_is_refused(
@@ -314,7 +323,7 @@ def test_a_document_that_is_too_long_is_refused(
     path = tmp_path / "long.json"
     path.write_text("[\n" * (1 << 20))
     with pytest.raises(InvalidInput, match="too long for one JSON document"):
-        import_file(memory, path, bank="b", format="locomo")
+        import_file(memory, path, bank="b", options=ImportOptions(format="locomo"))
 
 
 @pytest.mark.slow

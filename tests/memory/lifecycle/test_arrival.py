@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from foxing.memory import InvalidInput, Memory, Policy
-from foxing.memory.ingest.importers import import_file
+from foxing.memory.ingest.importers import ImportOptions, import_file
 
 pytestmark = pytest.mark.both_databases
 
@@ -181,7 +181,9 @@ def test_arrival_is_exported_and_imported(memory: Memory, clock: Clock, tmp_path
 def test_a_file_is_imported_as_if_the_memory_had_been_there(memory: Memory, tmp_path: Path) -> None:
     memory.store("ana", [{"id": "old", "role": "user", "content": "known already", "created_at": SAID}])
     memory.seal("ana")
-    import_file(memory, write_lines(tmp_path / "old.jsonl", history(3)), bank="ana", backdate=True)
+    import_file(
+        memory, write_lines(tmp_path / "old.jsonl", history(3)), bank="ana", options=ImportOptions(backdate=True)
+    )
     memory.seal("ana")
     memory.tick()
     by_id = {span.message_id: span for span in memory.export("ana")}

@@ -1,0 +1,125 @@
+"""Data exports of Claude.ai: `conversations.json` in a zip archive or a folder. The bytes of files are not in it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.messages import NewMessage
+from foxing.memory.values.parts import Part, TextPart
+
+from .content import content_of
+from .files import HistoryFiles
+from .format import OTHER_BRANCHES, THOUGHTS, ReadOptions
+from .source import ImportedMessage
+
+_ROOT = "00000000-0000-4000-8000-000000000000"
+_SENDERS = {"human": "user", "assistant": "assistant"}
+_THOUGHTS = ("thinking", "redacted_thinking")
+#: Blocks that only the page of Claude.ai uses.
+_MARKS = ("flag", "token_budget")
+
+
+class Claude:
+    """Importer of data exports of Claude.ai."""
+
+    strict = False
+
+    def recognise(self, files: HistoryFiles) -> str | None:
+        """See `Importer.recognise`."""
+        for name in _conversations(files):
+            if "[].chat_messages" in files.outline(name):
+                return f"{files.place(name)} has conversations with 'chat_messages'"
+        return None
+
+    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `Importer.read`. The other files of an export, projects and memories, are no conversations."""
+        for name in _conversations(files):
+            for value, where in files.items(name):
+                messages = value.get("chat_messages") if isinstance(value, dict) else None
+                if not isinstance(messages, list) or not isinstance(value.get("uuid"), str):
+                    files.leave_out("entries that are no conversation", where)
+                    continue
+                for message in _messages(value, messages, files, where, branches=options.branches):
+                    yield ImportedMessage(message, where, files.bytes_read)
+
+
+def _conversations(files: HistoryFiles) -> list[str]:
+    return list(files.names) if len(files.names) == 1 else files.named("conversations.json")
+
+
+def _messages(
+    conversation: Mapping[str, Any], messages: Sequence[Any], files: HistoryFiles, where: str, *, branches: bool
+) -> Iterator[NewMessage]:
+    """Yields the messages of a conversation: those of the branch last shown, then those of the others."""
+    by_id = {m["uuid"]: m for m in messages if isinstance(m, dict) and isinstance(m.get("uuid"), str)}
+    shown = _branch(conversation, by_id)
+    thread = f"claude:{conversation['uuid']}"
+    title = conversation.get("name")
+    metadata = {"title": title[:200]} if isinstance(title, str) and title else None
+    for key, message in by_id.items():
+        if key not in shown and not branches:
+            files.leave_out(OTHER_BRANCHES, where)
+            continue
+        try:
+            content = _content(message, files, where)
+            if content is None:
+                continue
+            yield NewMessage.model_validate(
+                {
+                    "id": f"claude:{key}",
+                    "role": _SENDERS.get(str(message.get("sender")), "assistant"),
+                    "content": content,
+                    "created_at": message.get("created_at") or conversation.get("created_at"),
+                    "thread": thread if key in shown else f"{thread}:{key}",
+                    "metadata": metadata,
+                }
+            )
+            metadata = None
+        except (InvalidInput, ValidationError):
+            files.leave_out("messages that cannot be read", where)
+
+
+def _branch(conversation: Mapping[str, Any], by_id: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Returns the ids of the branch last shown. Old exports have no branches: all messages are one."""
+    if not any(message.get("parent_message_uuid") for message in by_id.values()):
+        return set(by_id)
+    leaf = conversation.get("current_leaf_message_uuid")
+    if leaf not in by_id:
+        parents = {message.get("parent_message_uuid") for message in by_id.values()}
+        leaves = [key for key in by_id if key not in parents]
+        leaf = max(leaves or by_id, key=lambda key: str(by_id[key].get("created_at") or ""), default=None)
+    shown: set[str] = set()
+    while leaf in by_id and leaf not in shown:
+        shown.add(str(leaf))
+        leaf = by_id[str(leaf)].get("parent_message_uuid")
+    return shown
+
+
+def _content(message: Mapping[str, Any], files: HistoryFiles, where: str) -> str | tuple[Part, ...] | None:
+    """Returns the content of a message with its attachments; None if it is empty."""
+    blocks = message.get("content")
+    given = [block for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
+    kept = [block for block in given if block.get("type") not in (*_THOUGHTS, *_MARKS)]
+    if any(block.get("type") in _THOUGHTS for block in given):
+        files.leave_out(THOUGHTS, where)
+    parts: list[Any] = kept or ([{"type": "text", "text": message["text"]}] if message.get("text") else [])
+    attachments, names = message.get("attachments"), message.get("files")
+    for attached in attachments if isinstance(attachments, list) else ():
+        if isinstance(attached, dict):
+            text = attached.get("extracted_content") or ""
+            parts.append({"type": "text", "text": f"[file: {attached.get('file_name')}]\n{text}".rstrip()})
+    for file in names if isinstance(names, list) else ():
+        if isinstance(file, dict) and file.get("file_name"):
+            parts.append({"type": "text", "text": f"[file: {file['file_name']}]"})
+    if not parts:
+        files.leave_out("messages without text", where)
+        return None
+    content = content_of({"content": parts})
+    if not isinstance(content, str) and all(isinstance(part, TextPart) for part in content):
+        return "\n".join(part.text for part in content if isinstance(part, TextPart))
+    return content
+
+
+CLAUDE = Claude()

@@ -1,0 +1,320 @@
+"""The files of a history: one file, the files of a folder, or those of a zip archive, read within limits.
+
+Nothing is unpacked to disk. Links are not followed, and an archive with links, with paths that leave it, with a
+password or with an expansion like a zip bomb's is refused before anything is read.
+"""
+
+import gzip
+import io
+import json
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
+
+from foxing.memory.errors import InvalidInput
+
+from . import source
+from .outline import outline_of
+from .source import NamedFile, SourceLine, parse_json, path_of
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+HEAD_BYTES = 1 << 16
+FIRST_LINES = 30
+MOST_FILES = 1_000_000
+_GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ENCRYPTED = 1  # flag of a member of a zip archive
+#: Files that operating systems add to folders and archives.
+_JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
+
+
+class Item(NamedTuple):
+    """A value of a JSON array in a file."""
+
+    value: Any
+    #: its place: “conversations.json, item 3”
+    where: str
+
+
+@dataclass
+class Left:
+    """Number and place of what was left out for one reason."""
+
+    count: int = 0
+    #: place of the first
+    first: str = ""
+
+
+@dataclass
+class HistoryFiles:
+    """The files of a history. Paths in it are relative, with slashes."""
+
+    source: Path | NamedFile
+    names: Sequence[str]
+    #: path → size as it is stored, in bytes
+    sizes: Mapping[str, int]
+    _open: Callable[[str], AbstractContextManager[IO[bytes]]] = field(repr=False)
+    #: bytes read so far, as they are stored
+    bytes_read: int = 0
+    #: reason → what was left out
+    left: dict[str, Left] = field(default_factory=dict)
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of all files as they are stored, in bytes."""
+        return sum(self.sizes[name] for name in self.names)
+
+    @classmethod
+    def of(cls, path: Path | NamedFile) -> "HistoryFiles":
+        """Returns the files at a path. Raises `InvalidInput`."""
+        place = path_of(path)
+        try:
+            if place.is_dir():
+                return cls._of_folder(path)
+            with place.open("rb") as file:
+                start = file.read(len(_ZIP_MAGIC))
+            return cls._of_archive(path) if start == _ZIP_MAGIC else cls._of_file(path)
+        except OSError as error:
+            raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
+
+    @classmethod
+    def _of_file(cls, path: Path | NamedFile) -> "HistoryFiles":
+        place = path_of(path)
+        return cls(path, [path.name], {path.name: place.stat().st_size}, lambda _: place.open("rb"))
+
+    @classmethod
+    def _of_folder(cls, path: Path | NamedFile) -> "HistoryFiles":
+        folder = path_of(path)
+        found = {
+            p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file() or p.is_symlink()
+        }
+        sizes = {name: each.stat().st_size for name, each in found.items() if not each.is_symlink()}
+        names = [name for name in sizes if not _is_junk(name)]
+        files = cls(path, names, sizes, lambda name: (folder / name).open("rb"))
+        for name, each in found.items():
+            if each.is_symlink():
+                files.leave_out("links are not followed", name)
+        return files
+
+    @classmethod
+    def _of_archive(cls, path: Path | NamedFile) -> "HistoryFiles":
+        try:
+            with zipfile.ZipFile(path_of(path)) as archive:
+                members = [member for member in archive.infolist() if not member.is_dir()]
+        except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError) as error:
+            raise InvalidInput(f"{path} is truncated or damaged ({error}); download it again") from error
+        _check_members(path, members)
+        sizes = {member.filename: member.compress_size for member in members if not _is_junk(member.filename)}
+
+        @contextmanager
+        def opened(name: str) -> Iterator[IO[bytes]]:
+            with zipfile.ZipFile(path_of(path)) as archive, archive.open(name) as file:
+                yield file
+
+        return cls(path, sorted(sizes), sizes, opened)
+
+    def only(self, names: Collection[str]) -> "HistoryFiles":
+        """Returns some of the files. What is left out of them is noted in the same place."""
+        part = HistoryFiles(self.source, [name for name in self.names if name in names], self.sizes, self._open)
+        part.left = self.left
+        return part
+
+    def named(self, *names: str) -> list[str]:
+        """Returns the paths of the files with one of these names, in any folder."""
+        return [name for name in self.names if PurePosixPath(name).name in names]
+
+    def place(self, name: str) -> str:
+        """Returns the name of a file for errors and reports."""
+        return str(self.source) if len(self.names) == 1 and "/" not in name else name
+
+    def leave_out(self, reason: str, where: str) -> None:
+        """Notes that something was left out."""
+        left = self.left.setdefault(reason, Left(0, where))
+        left.count += 1
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[io.BufferedReader]:
+        """Opens a file, decompressed if it is gzipped. Raises `InvalidInput` if it cannot be read."""
+        try:
+            with self._open(name) as stored:
+                start = stored.read(2)
+            with self._open(name) as stored:
+                raw = cast("IO[bytes]", gzip.GzipFile(fileobj=stored)) if start == _GZIP_MAGIC else stored
+                yield io.BufferedReader(_Counted(self, name, stored, raw))
+        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+            raise InvalidInput(
+                f"{self.place(name)} is truncated or damaged ({error}); create or download it again"
+            ) from error
+        except OSError as error:
+            raise InvalidInput(f"{self.place(name)} cannot be read: {error.strerror or error}") from error
+
+    def head(self, name: str, size: int = HEAD_BYTES) -> bytes:
+        """Returns the first bytes of a file, without a byte order mark."""
+        before = self.bytes_read
+        with self.open(name) as file:
+            head = file.read(size)
+        self.bytes_read = before
+        return head.removeprefix(_BYTE_ORDER_MARK)
+
+    def outline(self, name: str) -> frozenset[str]:
+        """Returns the paths of the keys at the start of a JSON file; see `outline_of`."""
+        return outline_of(self.head(name))
+
+    def first_lines(self, name: str) -> list[Any]:
+        """Returns the JSON objects among the first lines of a file."""
+        complete, _, _ = self.head(name).rpartition(b"\n")
+        found = []
+        for line in (complete or self.head(name)).splitlines()[:FIRST_LINES]:
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(value, dict):
+                found.append(value)
+        return found
+
+    def lines(self, name: str) -> Iterator[SourceLine]:
+        """Yields the lines of a file, without a byte order mark. Raises `InvalidInput` if it cannot be read."""
+        with self.open(name) as file:
+            number = 0
+            while data := file.readline(source.MAX_LINE_BYTES + 1):
+                number += 1
+                if len(data) > source.MAX_LINE_BYTES:
+                    raise InvalidInput(
+                        f"{self.place(name)}, line {number} is longer than {source.MAX_LINE_BYTES >> 20} MiB; is the "
+                        "file JSON Lines?"
+                    )
+                without_mark = data.removeprefix(_BYTE_ORDER_MARK) if number == 1 else data
+                yield SourceLine(number, without_mark, self.bytes_read)
+
+    def objects(self, name: str) -> Iterator[Item]:
+        """Yields the JSON objects of a file that has one a line. Lines that are none are left out."""
+        for line in self.lines(name):
+            where = f"{self.place(name)}, line {line.number}"
+            if not line.data.strip():
+                continue
+            try:
+                value = parse_json(self.place(name), f"line {line.number}", line.data)
+            except InvalidInput:
+                value = None
+            if isinstance(value, dict):
+                yield Item(value, where)
+            else:
+                self.leave_out("damaged lines", where)
+
+    def document(self, name: str) -> Any:
+        """Returns the JSON document in a file. Raises `InvalidInput` if it is none, or too long."""
+        data, last = bytearray(), 0
+        for line in self.lines(name):
+            data += line.data
+            last = line.number
+            if len(data) > source.MAX_LINE_BYTES:
+                raise InvalidInput(
+                    f"{self.place(name)} is longer than {source.MAX_LINE_BYTES >> 20} MiB, too long for one JSON "
+                    "document"
+                )
+        return parse_json(self.place(name), "the whole file" if last != 1 else "line 1", bytes(data))
+
+    def items(self, name: str, at: str = "") -> Iterator[Item]:
+        """Yields the values of a JSON array in a file, one at a time. `at`: path of the array in the document, with
+        points. What comes after a damaged place is left out. Large files are read piece by piece if ijson is there."""
+        number = 0
+        try:
+            for number, value in enumerate(self._values(name, at), 1):
+                yield Item(value, f"{self.place(name)}, item {number}")
+        except _Damaged as error:
+            self.leave_out(
+                "what follows a damaged place in the file", f"{self.place(name)}, after item {number}: {error}"
+            )
+
+    def _values(self, name: str, at: str) -> Iterator[Any]:
+        try:
+            import ijson  # type: ignore[import-untyped,unused-ignore]
+        except ImportError:
+            yield from self._values_of_document(name, at)
+            return
+        with self.open(name) as file:
+            try:
+                yield from ijson.items(file, f"{at}.item" if at else "item", use_float=True)
+            except (ijson.JSONError, UnicodeDecodeError, ValueError, RecursionError) as error:
+                raise _Damaged(" ".join(str(error).split())) from error
+
+    def _values_of_document(self, name: str, at: str) -> Iterator[Any]:
+        try:
+            value = self.document(name)
+        except InvalidInput as error:
+            if "too long" in str(error):
+                raise InvalidInput(f"{error}; install foxing[import], which reads it piece by piece") from error
+            raise _Damaged(str(error)) from error
+        for key in filter(None, at.split(".")):
+            value = value.get(key) if isinstance(value, dict) else None
+        yield from value if isinstance(value, list) else ()
+
+
+class _Damaged(Exception):
+    """A file is damaged from some place on."""
+
+
+class _Counted(io.RawIOBase):
+    """The contents of a file, with a cap on the expansion ratio. Counts the bytes read."""
+
+    def __init__(self, files: HistoryFiles, name: str, stored: IO[bytes], raw: IO[bytes]) -> None:
+        self._files = files
+        self._name = name
+        self._stored = stored
+        self._raw = raw
+        self._before = files.bytes_read
+        self._bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        data = self._raw.read(len(memoryview(buffer)))
+        memoryview(buffer)[: len(data)] = data
+        self._bytes += len(data)
+        stored = _stored_bytes(self._stored, self._bytes, self._files.sizes.get(self._name, 0))
+        self._files.bytes_read = self._before + stored
+        if self._bytes > max(source.EXPANDED_BYTES, source.MAX_EXPANSION * stored):
+            raise InvalidInput(
+                f"{self._files.place(self._name)} expands to more than {source.MAX_EXPANSION} times its size, like a "
+                "gzip bomb; if that is what you expect, decompress it and import the result"
+            )
+        return len(data)
+
+
+def _stored_bytes(stored: IO[bytes], read: int, size: int) -> int:
+    """Returns how many bytes of a file have been read, before decompression. `read`: after it; `size`: of the file."""
+    return min(read, size) if isinstance(stored, zipfile.ZipExtFile) else stored.tell()
+
+
+def _is_junk(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return any(part in _JUNK or part.startswith("._") for part in parts)
+
+
+def _check_members(path: Path | NamedFile, members: Sequence[zipfile.ZipInfo]) -> None:
+    """Raises `InvalidInput` if an archive is not safe to read."""
+    if len(members) > MOST_FILES:
+        raise InvalidInput(f"{path} has more than {MOST_FILES:,} files; split it")
+    for member in members:
+        parts = PurePosixPath(member.filename.replace("\\", "/"))
+        if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+            raise InvalidInput(f"{path}: the path '{member.filename}' leaves the archive; such an archive is not read")
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise InvalidInput(f"{path}: '{member.filename}' is a link; such an archive is not read")
+        if member.flag_bits & _ENCRYPTED:
+            raise InvalidInput(f"{path} has a password; unpack it and import the folder")
+    size, stored = sum(member.file_size for member in members), sum(member.compress_size for member in members)
+    if size > max(source.EXPANDED_BYTES, source.MAX_EXPANSION * stored):
+        raise InvalidInput(
+            f"{path} expands to more than {source.MAX_EXPANSION} times its size, like a zip bomb; if that is what you "
+            "expect, unpack it and import the folder"
+        )

@@ -1,0 +1,342 @@
+"""Import of histories in the formats of other programs."""
+
+import json
+import stat
+import tracemalloc
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import histories
+from support.histories import HISTORIES, archive, chatgpt_conversation, chatgpt_node, folder, json_lines
+
+from foxing.memory import InvalidInput, InvalidTime, Memory, MemoryOptions, ToolCall, ToolResult
+from foxing.memory.ingest.importers import (
+    IMPORTERS,
+    HistoryFiles,
+    ImportOptions,
+    ImportReport,
+    import_file,
+    preview_file,
+    source,
+)
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+SEOUL = ImportOptions(timezone="Asia/Seoul")
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Memory]:
+    with Memory(f"sqlite:///{tmp_path}/a.db", options=MemoryOptions(embedder="none"), clock=lambda: NOW) as opened:
+        yield opened
+
+
+def said(memory: Memory) -> list[tuple[str, str, str]]:
+    """Thread, role and text of each message."""
+    return [(each.thread, each.role, each.text) for each in memory.export("b")]
+
+
+def left_out(report: ImportReport) -> dict[str, int]:
+    return {each.reason: each.count for each in report.left_out}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_history_is_recognised_as_its_format_alone(tmp_path: Path, name: str) -> None:
+    expected, write = HISTORIES[name]
+    files = HistoryFiles.of(write(tmp_path / "history"))
+    found = {plugin.name: plugin.value.recognise(files) for plugin in IMPORTERS.working()}
+    assert {format for format, reason in found.items() if reason} == {expected}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_importing_a_history_again_adds_nothing(memory: Memory, tmp_path: Path, name: str) -> None:
+    path = HISTORIES[name][1](tmp_path / "history")
+    first = import_file(memory, path, bank="b", options=SEOUL)
+    assert first.stored == first.messages > 0
+    again = import_file(memory, path.rename(tmp_path / "renamed"), bank="b", options=SEOUL)
+    assert (again.stored, again.duplicates) == (0, first.stored)
+    assert first.formats == {HISTORIES[name][0]: 1}
+
+
+def test_chatgpt(memory: Memory, tmp_path: Path) -> None:
+    path = HISTORIES["ChatGPT, a zip archive"][1](tmp_path / "export.zip")
+    report = import_file(memory, path, bank="b")
+    assert said(memory) == [
+        ("chatgpt:c1", "user", "[image: tower.png]\nWhat is this tower?"),
+        ("chatgpt:c1", "assistant", memory.message("b", "chatgpt:c1:n4").text),
+        ("chatgpt:c1", "tool", memory.message("b", "chatgpt:c1:n5").text),
+        ("chatgpt:c1", "assistant", "The Clérigos tower ."),
+    ]
+    call = memory.message("b", "chatgpt:c1:n4")
+    assert call.parts == [ToolCall(id="python", name="python", arguments={"input": "look(42)"})]
+    assert call.created_at == datetime.fromtimestamp(1732200001, UTC)  # that of the message before
+    assert memory.message("b", "chatgpt:c1:n5").parts == [ToolResult(id="python", content="tower 42")]
+    assert memory.message("b", "chatgpt:c1:n2").metadata == {"title": "Trip to Porto"}
+    assert left_out(report) == {
+        "hidden messages": 2,
+        "thoughts of the model": 1,
+        "branches of conversations that were left; --branches keeps them": 1,
+    }
+    assert (report.first_at, report.last_at) == (
+        datetime.fromtimestamp(1732200001, UTC),
+        datetime.fromtimestamp(1732200004, UTC),
+    )
+
+
+def test_branches_are_threads_of_their_own(memory: Memory, tmp_path: Path) -> None:
+    path = HISTORIES["ChatGPT, one file"][1](tmp_path / "conversations.json")
+    import_file(memory, path, bank="b", options=ImportOptions(branches=True))
+    assert [each for each in said(memory) if each[0] != "chatgpt:c1"] == [
+        ("chatgpt:c1:x2", "assistant", "A lighthouse."),
+        ("chatgpt:c1:x2", "user", "No."),
+    ]
+
+
+def test_a_longer_export_adds_what_is_new(memory: Memory, tmp_path: Path) -> None:
+    nodes = [chatgpt_node("a", None, ["b"]), chatgpt_node("b", "a", ["c"], "user", "Hello", create_time=1732200001)]
+    answer = chatgpt_node("c", "b", [], "assistant", "Hi", create_time=1732200002)
+    path = tmp_path / "conversations.json"
+    path.write_text(json.dumps([chatgpt_conversation("k", *nodes, current="b")]))
+    assert import_file(memory, path, bank="b").stored == 1
+    path.write_text(json.dumps([chatgpt_conversation("k", *nodes, answer), histories.porto()]))
+    report = import_file(memory, path, bank="b")
+    assert (report.stored, report.duplicates, report.threads) == (5, 1, 2)
+
+
+def test_a_conversation_in_two_shards_is_read_once(memory: Memory, tmp_path: Path) -> None:
+    old, new = chatgpt_node("b", None, [], "user", "Hello"), chatgpt_node("c", None, [], "user", "Hello again")
+    shards = {
+        "conversations-000.json": json.dumps([chatgpt_conversation("k", new) | {"update_time": 20}]),
+        "conversations-001.json": json.dumps([chatgpt_conversation("k", old) | {"update_time": 10}]),
+    }
+    report = import_file(memory, archive(tmp_path / "a.zip", shards), bank="b")
+    assert [text for _, _, text in said(memory)] == ["Hello again"]
+    assert left_out(report) == {"older copies of a conversation": 1}
+
+
+def test_circles_and_missing_nodes_of_chatgpt(memory: Memory, tmp_path: Path) -> None:
+    circle = chatgpt_conversation(
+        "k", chatgpt_node("a", "b", ["b"], "user", "A"), chatgpt_node("b", "a", ["a"], "user", "B")
+    )
+    lost = chatgpt_conversation("l", chatgpt_node("c", "gone", [], "user", "C")) | {"current_node": "gone"}
+    path = tmp_path / "conversations.json"
+    path.write_text(json.dumps([circle, lost, {"mapping": {}, "id": "empty"}, 3]))
+    report = import_file(memory, path, bank="b")
+    assert sorted(text for _, _, text in said(memory)) == ["A", "B", "C"]
+    assert left_out(report) == {"entries that are no conversation": 1}
+
+
+def test_claude(memory: Memory, tmp_path: Path) -> None:
+    report = import_file(memory, HISTORIES["Claude.ai, a zip archive"][1](tmp_path / "a.zip"), bank="b")
+    first, second = memory.export("b")
+    assert first.text == "How high?\n[file: plan.txt]\nThe plot is 20 m wide.\n[file: photo.jpg]"
+    assert (first.message_id, first.thread, first.role) == ("claude:m1", "claude:0198", "user")
+    assert first.metadata == {"title": "Fence"}
+    assert second.parts is not None
+    assert [part.type for part in second.parts] == ["tool_call", "tool_result", "text"]
+    assert left_out(report) == {
+        "branches of conversations that were left; --branches keeps them": 1,
+        "thoughts of the model": 1,
+    }
+
+
+def test_claude_code(memory: Memory, tmp_path: Path) -> None:
+    report = import_file(memory, HISTORIES["Claude Code"][1](tmp_path / "s1.jsonl"), bank="b")
+    assert [(thread, role) for thread, role, _ in said(memory)] == [
+        ("claude-code:s1", "user"),
+        ("claude-code:s1", "assistant"),
+        ("claude-code:s1", "assistant"),
+        ("claude-code:s1", "tool"),
+        ("claude-code:s1:a7", "user"),
+    ]
+    assert memory.message("b", "claude-code:u1").metadata == {"cwd": "/home/a/p", "branch": "main"}
+    assert left_out(report) == {"lines that Claude Code adds for itself": 2, "messages without text": 1}
+
+
+def test_codex_and_a_session_resumed(memory: Memory, tmp_path: Path) -> None:
+    lines = histories.codex_lines()
+    more = {**lines[-1], "timestamp": "2026-08-21T10:00:00.000Z"}
+    path = folder(
+        tmp_path / "sessions",
+        {
+            "2026/08/20/rollout-1.jsonl": json_lines(*lines),
+            "2026/08/21/rollout-2.jsonl": json_lines(*lines, {**lines[0], "payload": {"id": "r2"}}, more),
+        },
+    )
+    report = import_file(memory, path, bank="b")
+    assert report.formats == {"codex": 2}
+    assert (report.messages, report.stored, report.duplicates) == (9, 5, 4)
+    assert [role for _, role, _ in said(memory)] == ["user", "assistant", "tool", "assistant", "assistant"]
+    assert left_out(report)["thoughts of the model"] == 2
+
+
+def test_langchain(memory: Memory, tmp_path: Path) -> None:
+    import_file(memory, HISTORIES["LangChain's messages"][1](tmp_path / "a.json"), bank="b")
+    assert [role for _, role, _ in said(memory)] == ["user", "assistant"]
+    parts = memory.export("b")
+    assert list(parts)[1].parts is not None
+
+
+def test_a_folder_of_several_formats(memory: Memory, tmp_path: Path) -> None:
+    path = folder(
+        tmp_path / "home",
+        {
+            "projects/p/s1.jsonl": json_lines(*histories.claude_code_lines()),
+            "sessions/r.jsonl": json_lines(*histories.codex_lines()),
+            "notes.txt": "nothing",
+        },
+    )
+    (path / "link.jsonl").symlink_to(path / "sessions/r.jsonl")
+    report = import_file(memory, path, bank="b")
+    assert report.formats == {"claude-code": 1, "codex": 1}
+    assert left_out(report)["files of no known format"] == 1
+    assert left_out(report)["links are not followed"] == 1
+    only = import_file(memory, path, bank="c", options=ImportOptions(format="codex"))
+    assert only.formats == {"codex": 1}
+
+
+def test_threads_times_and_speakers_are_chosen(memory: Memory, tmp_path: Path) -> None:
+    path = HISTORIES["Claude Code"][1](tmp_path / "s1.jsonl")
+    options = ImportOptions(
+        threads=["claude-code:*"], exclude=["*:a7"], since=datetime(2026, 8, 20, 10, 0, 3, tzinfo=UTC)
+    )
+    report = import_file(memory, path, bank="b", options=options)
+    assert [each.message_id for each in memory.export("b")] == [f"claude-code:u{n}" for n in (3, 4, 5)]
+    assert left_out(report)["messages that the options exclude"] == 2
+    talk = tmp_path / "talk.json"
+    talk.write_text(json.dumps(histories.LOCOMO))
+    import_file(memory, talk, bank="c", options=ImportOptions(timezone="UTC", roles={"Ann": "assistant"}))
+    assert [each.role for each in memory.export("c")] == ["assistant"]
+
+
+def test_a_preview_writes_nothing(tmp_path: Path) -> None:
+    preview = preview_file(HISTORIES["ChatGPT, a zip archive"][1](tmp_path / "a.zip"))
+    assert (preview.formats, preview.messages, preview.threads) == ({"chatgpt": 1}, 4, 1)
+    assert preview.recognised_by == "conversations.json has conversations with 'mapping'"
+    assert preview.text_tokens > 20
+    assert preview.languages["en"] >= 1
+
+
+def test_what_follows_a_damaged_place_is_left_out(memory: Memory, tmp_path: Path) -> None:
+    whole = json.dumps([histories.porto() | {"conversation_id": f"c{n}"} for n in range(4)])
+    path = tmp_path / "conversations.json"
+    path.write_text(whole[: len(whole) * 5 // 8])
+    report = import_file(memory, path, bank="b")
+    assert report.threads == 2
+    [damage] = [each for each in report.left_out if "damaged" in each.reason]
+    assert "after item 2" in damage.first
+
+
+def test_damaged_lines_are_left_out(memory: Memory, tmp_path: Path) -> None:
+    lines = json_lines(*histories.claude_code_lines()).encode().splitlines(keepends=True)
+    damaged = [
+        *lines[:4],
+        b'{"type": "user", "cut\n',
+        b"\xff\xfe\n",
+        b"[" * 50_000 + b"\n",
+        *lines[4:-1],
+        lines[-1][:50],
+    ]
+    path = tmp_path / "s1.jsonl"
+    path.write_bytes(b"".join(damaged))
+    report = import_file(memory, path, bank="b")
+    assert (report.stored, left_out(report)["damaged lines"]) == (5, 4)
+    [place] = [each.first for each in report.left_out if each.reason == "damaged lines"]
+    assert place.endswith("line 5")
+
+
+def test_a_message_that_was_changed_is_left_out_with_its_place(memory: Memory, tmp_path: Path) -> None:
+    lines = histories.claude_code_lines()
+    path = tmp_path / "s1.jsonl"
+    path.write_text(json_lines(*lines))
+    import_file(memory, path, bank="b")
+    lines[3]["message"]["content"] = "fix another test"
+    path.write_text(json_lines(*lines))
+    report = import_file(memory, path, bank="b")
+    assert left_out(report)["messages that differ from those stored under their ids"] == 1
+    assert memory.message("b", "claude-code:u1").text == "fix the test"
+
+
+def test_a_message_that_is_too_large_is_left_out(memory: Memory, tmp_path: Path) -> None:
+    lines = histories.claude_code_lines()
+    lines[3]["message"]["content"] = "x" * 1_100_000
+    path = tmp_path / "s1.jsonl"
+    path.write_text(json_lines(*lines))
+    report = import_file(memory, path, bank="b")
+    assert (report.stored, left_out(report)["messages that are too large"]) == (4, 1)
+
+
+def _linked(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as made:
+        link = zipfile.ZipInfo("conversations.json")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        made.writestr(link, "/etc/passwd")
+
+
+def _locked(path: Path) -> None:
+    archive(path, {"conversations.json": "[]"})
+    data = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset] |= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (lambda path: archive(path, {"../conversations.json": "[]"}), "leaves the archive"),
+        (lambda path: archive(path, {"/etc/conversations.json": "[]"}), "leaves the archive"),
+        (lambda path: archive(path, {"C:\\conversations.json": "[]"}), "leaves the archive"),
+        (_linked, "is a link"),
+        (_locked, "has a password"),
+        (lambda path: path.write_bytes(archive(path, {"conversations.json": "[]" * 999}).read_bytes()[:60]), "damaged"),
+        (lambda path: archive(path, {"readme.txt": "hello"}), "not recognised"),
+    ],
+)
+def test_archives_that_are_refused(memory: Memory, tmp_path: Path, write: Any, reason: str) -> None:
+    path = tmp_path / "export.zip"
+    write(path)
+    with pytest.raises(InvalidInput, match=reason):
+        import_file(memory, path, bank="b")
+    assert memory.banks().banks == []
+
+
+def test_a_zip_bomb_is_refused(memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "EXPANDED_BYTES", 1 << 18)
+    path = archive(tmp_path / "bomb.zip", {"conversations.json": "[" + " " * (16 << 20) + "]"})
+    with pytest.raises(InvalidInput, match="zip bomb"):
+        import_file(memory, path, bank="b")
+
+
+def test_two_formats_that_fit_are_asked_about(memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(IMPORTERS.get("codex").value), "recognise", lambda self, files: "anything")
+    path = HISTORIES["Claude Code"][1](tmp_path / "s1.jsonl")
+    with pytest.raises(InvalidInput, match=r"could be claude-code .* and codex .*--format"):
+        import_file(memory, path, bank="b")
+    assert import_file(memory, path, bank="b", options=ImportOptions(format="claude-code")).stored == 5
+
+
+def test_a_time_without_a_zone_needs_one(memory: Memory, tmp_path: Path) -> None:
+    path = HISTORIES["LoCoMo"][1](tmp_path / "a.json")
+    with pytest.raises(InvalidTime, match="timezone"):
+        import_file(memory, path, bank="b")
+
+
+@pytest.mark.slow
+def test_a_large_export_is_read_in_little_memory(tmp_path: Path) -> None:
+    pytest.importorskip("ijson")
+    path = tmp_path / "conversations.json"
+    conversation = json.dumps(histories.porto())
+    with path.open("w") as file:
+        file.write("[")
+        file.write(",".join(conversation.replace('"c1"', f'"c{n}"') for n in range(10_000)))
+        file.write("]")
+    tracemalloc.start()
+    try:
+        assert preview_file(path).threads == 10_000
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,297 @@
+"""Histories as other programs export them, made by hand after their sources: each has the traps of its format."""
+
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def json_lines(*values: Any) -> str:
+    return "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
+
+
+def archive(path: Path, files: Mapping[str, str | bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in files.items():
+            made.writestr(name, data)
+    return path
+
+
+def folder(path: Path, files: Mapping[str, str | bytes]) -> Path:
+    for name, data in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+def chatgpt_node(
+    key: str, parent: str | None, children: list[str], role: str = "user", content: Any = None, **fields: Any
+) -> dict[str, Any]:
+    """A node of a conversation of ChatGPT; without `content`, the root."""
+    message = None
+    if content is not None:
+        if isinstance(content, str):
+            content = {"content_type": "text", "parts": [content]}
+        author = {"role": role, "name": fields.pop("name", None), "metadata": {}}
+        message = {"id": key, "author": author, "content": content, "recipient": "all", "weight": 1.0, "metadata": {}}
+        message |= fields
+    return {"id": key, "parent": parent, "children": children, "message": message}
+
+
+def chatgpt_conversation(key: str = "c1", *nodes: dict[str, Any], current: str | None = None) -> dict[str, Any]:
+    return {
+        "id": key,
+        "conversation_id": key,
+        "title": "Trip to Porto",
+        "create_time": 1732200000.12,
+        "update_time": 1732200300.5,
+        "current_node": current or nodes[-1]["id"],
+        "mapping": {node["id"]: node for node in nodes},
+    }
+
+
+def porto() -> dict[str, Any]:
+    """A conversation with an image, thoughts, a tool, a citation, a hidden message, a message without a time, and a
+    branch that was left."""
+    picture = {
+        "content_type": "image_asset_pointer",
+        "asset_pointer": "sediment://file_00000000abcd",
+        "width": 1024,
+        "height": 768,
+    }
+    return chatgpt_conversation(
+        "c1",
+        chatgpt_node("n0", None, ["n1"]),
+        chatgpt_node("n1", "n0", ["h"], "system", "You are helpful", weight=0.0),
+        chatgpt_node(
+            "h",
+            "n1",
+            ["n2"],
+            "user",
+            {"content_type": "user_editable_context", "user_profile": "I am Ana"},
+            metadata={"is_visually_hidden_from_conversation": True},
+        ),
+        chatgpt_node(
+            "n2",
+            "h",
+            ["n3", "x1"],
+            "user",
+            {"content_type": "multimodal_text", "parts": [picture, "What is this tower?"]},
+            create_time=1732200001.0,
+            metadata={"attachments": [{"id": "file_00000000abcd", "name": "tower.png", "mime_type": "image/png"}]},
+        ),
+        chatgpt_node(
+            "n3", "n2", ["n4"], "assistant", {"content_type": "thoughts", "thoughts": [{"summary": "Looking"}]}
+        ),
+        chatgpt_node(
+            "n4",
+            "n3",
+            ["n5"],
+            "assistant",
+            {"content_type": "code", "language": "python", "text": "look(42)"},
+            recipient="python",
+            create_time=None,
+        ),
+        chatgpt_node(
+            "n5", "n4", ["n6"], "tool", {"content_type": "execution_output", "text": "tower 42"}, name="python"
+        ),
+        chatgpt_node(
+            "n6",
+            "n5",
+            [],
+            "assistant",
+            "The Clérigos tower \ue200cite\ue202turn0\ue201.【4:0†source】",
+            create_time=1732200004.0,
+        ),
+        chatgpt_node("x1", "n2", ["x2"], "assistant", "A lighthouse.", create_time=1732200002.0),
+        chatgpt_node("x2", "x1", [], "user", "No.", create_time=1732200003.0),
+        current="n6",
+    )
+
+
+def fence(leaf: str | None = "m2") -> dict[str, Any]:
+    """A conversation of Claude.ai with an attachment, thoughts, a tool, and an answer that was regenerated."""
+    root = "00000000-0000-4000-8000-000000000000"
+    return {
+        "uuid": "0198",
+        "name": "Fence",
+        "created_at": "2026-05-01T09:00:00.000000Z",
+        "updated_at": "2026-05-01T09:05:00.000000Z",
+        "account": {"uuid": "a"},
+        **({} if leaf is None else {"current_leaf_message_uuid": leaf}),
+        "chat_messages": [
+            {
+                "uuid": "m1",
+                "parent_message_uuid": root,
+                "sender": "human",
+                "text": "How high?",
+                "created_at": "2026-05-01T09:00:01Z",
+                "content": [{"type": "text", "text": "How high?"}, None],
+                "attachments": [{"file_name": "plan.txt", "extracted_content": "The plot is 20 m wide."}],
+                "files": [{"file_name": "photo.jpg"}],
+            },
+            {
+                "uuid": "m0",
+                "parent_message_uuid": "m1",
+                "sender": "assistant",
+                "text": "2.5 m",
+                "created_at": "2026-05-01T09:00:02Z",
+                "content": [{"type": "text", "text": "2.5 m"}],
+                "attachments": [],
+                "files": [],
+            },
+            {
+                "uuid": "m2",
+                "parent_message_uuid": "m1",
+                "sender": "assistant",
+                "text": "",
+                "created_at": "2026-05-01T09:00:03Z",
+                "content": [
+                    {"type": "thinking", "thinking": "hm"},
+                    {"type": "tool_use", "id": "t1", "name": "search", "input": {"q": "fence"}},
+                    {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "1.8 m"}]},
+                    {"type": "text", "text": "1.8 m"},
+                ],
+                "attachments": [],
+                "files": [],
+            },
+        ],
+    }
+
+
+def claude_code_lines() -> list[dict[str, Any]]:
+    """A session of Claude Code with a tool, thoughts, lines of its own, and a sub-agent."""
+    common = {"sessionId": "s1", "version": "2.1.144", "cwd": "/home/a/p", "gitBranch": "main", "userType": "external"}
+
+    def line(kind: str, key: str, second: int, content: Any, **fields: Any) -> dict[str, Any]:
+        at = f"2026-08-20T10:00:{second:02}.000Z"
+        message = {"role": kind, "content": content}
+        return {"type": kind, "uuid": key, "timestamp": at, "isSidechain": False, "message": message} | common | fields
+
+    return [
+        {"type": "summary", "summary": "Fixing a test", "leafUuid": "u5"},
+        {"type": "file-history-snapshot", "messageId": "u1", "snapshot": {}},
+        line("user", "u0", 0, "<command-name>/clear</command-name>", isMeta=True),
+        line("user", "u1", 1, "fix the test"),
+        line("assistant", "u2", 2, [{"type": "thinking", "thinking": ""}]),
+        line("assistant", "u3", 3, [{"type": "text", "text": "I run it."}]),
+        line(
+            "assistant",
+            "u4",
+            4,
+            [{"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": "pytest"}}],
+        ),
+        line("user", "u5", 5, [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "1 failed"}]),
+        line("user", "u6", 6, "look for it", isSidechain=True, agentId="a7"),
+        line("user", "u7", 7, "This session is continued.", isCompactSummary=True),
+    ]
+
+
+def codex_lines(session: str = "r1") -> list[dict[str, Any]]:
+    """A session of Codex with what it adds itself, a tool, events that repeat, and two lines of one time."""
+
+    def line(second: int, kind: str, payload: dict[str, Any]) -> dict[str, Any]:
+        return {"timestamp": f"2026-08-20T10:00:{second:02}.000Z", "type": kind, "payload": payload}
+
+    def said(second: int, role: str, text: str) -> dict[str, Any]:
+        kind = "input_text" if role == "user" else "output_text"
+        return line(
+            second, "response_item", {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
+        )
+
+    return [
+        line(0, "session_meta", {"id": session, "cwd": "/p", "git": {"branch": "main"}}),
+        said(0, "user", "<environment_context>\n  <cwd>/p</cwd>\n</environment_context>"),
+        said(1, "user", "fix the test"),
+        line(1, "event_msg", {"type": "user_message", "message": "fix the test"}),
+        line(2, "turn_context", {"model": "gpt-5.6"}),
+        line(3, "response_item", {"type": "reasoning", "summary": [], "encrypted_content": "x"}),
+        line(
+            3,
+            "response_item",
+            {"type": "function_call", "name": "shell", "arguments": '{"command": ["pytest"]}', "call_id": "call_1"},
+        ),
+        line(4, "response_item", {"type": "function_call_output", "call_id": "call_1", "output": "1 failed"}),
+        said(5, "assistant", "Done"),
+    ]
+
+
+OPENAI_MESSAGES = [
+    {"role": "user", "content": "What is on 14 March?"},
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}],
+    },
+    {"role": "tool", "tool_call_id": "c", "content": "Titan ships"},
+]
+LANGCHAIN_MESSAGES = [
+    {"type": "human", "data": {"content": "Tea?", "type": "human"}},
+    {
+        "type": "ai",
+        "data": {"content": "Yes", "type": "ai", "tool_calls": [{"name": "brew", "args": {"cups": 2}, "id": "b"}]},
+    },
+]
+LOCOMO = [
+    {
+        "sample_id": "conv-7",
+        "conversation": {
+            "speaker_a": "Ann",
+            "speaker_b": "Bo",
+            "session_1_date_time": "1:56 pm on 8 May, 2023",
+            "session_1": [{"speaker": "Ann", "dia_id": "D1:1", "text": "Look!"}],
+        },
+        "qa": [],
+    }
+]
+CONVERSATION = {"id": "talk", "messages": [{"role": "user", "content": "hello"}]}
+
+#: Name of a history → its format, and what writes it at a path.
+HISTORIES: dict[str, tuple[str, Callable[[Path], Path]]] = {
+    "ChatGPT, one file": ("chatgpt", lambda p: _file(p, json.dumps([porto()]))),
+    "ChatGPT, a zip archive": (
+        "chatgpt",
+        lambda p: archive(
+            p,
+            {
+                "user.json": "{}",
+                "chat.html": "<html></html>",
+                "conversations.json": json.dumps([porto()]),
+                "__MACOSX/._conversations.json": b"\x00\x05",
+                "file_00000000abcd-tower.png": b"\x89PNG",
+            },
+        ),
+    ),
+    "ChatGPT, shards in a folder": (
+        "chatgpt",
+        lambda p: folder(
+            p,
+            {
+                "export/conversations-000.json": json.dumps([porto()]),
+                "export/conversations-001.json": json.dumps([porto() | {"conversation_id": "c2"}]),
+            },
+        ),
+    ),
+    "Claude.ai, a zip archive": (
+        "claude",
+        lambda p: archive(p, {"users.json": "[]", "projects.json": "[]", "conversations.json": json.dumps([fence()])}),
+    ),
+    "Claude.ai, one file without leaves": ("claude", lambda p: _file(p, json.dumps([fence(None)]))),
+    "Claude Code": ("claude-code", lambda p: _file(p, json_lines(*claude_code_lines()))),
+    "Codex": ("codex", lambda p: _file(p, json_lines(*codex_lines()))),
+    "OpenAI's messages": ("messages", lambda p: _file(p, json.dumps(OPENAI_MESSAGES, indent=1))),
+    "messages in an object": ("messages", lambda p: _file(p, json.dumps({"messages": OPENAI_MESSAGES}, indent=1))),
+    "LangChain's messages": ("messages", lambda p: _file(p, json.dumps(LANGCHAIN_MESSAGES))),
+    "LoCoMo": ("locomo", lambda p: _file(p, json.dumps(LOCOMO))),
+    "JSON Lines of conversations": (
+        "jsonl",
+        lambda p: _file(p, json_lines(CONVERSATION, CONVERSATION | {"id": "more"})),
+    ),
+    "JSON Lines of messages": ("jsonl", lambda p: _file(p, json_lines(*OPENAI_MESSAGES))),
+}
+
+
+def _file(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
