@@ -1,4 +1,5 @@
-"""Measures the evidence recall of context on LoCoMo per billed token: as text, as page images, and as the best of both.
+"""Measures the evidence recall of context on LoCoMo per billed token: as text, as page images, and as the best of both,
+beside the newest messages that fit and random page images.
 
 Page images are assumed to be read without error at the type size that the reader is known to read. With `--engine`, an
 OCR engine reads them too, and words that it misreads do not count. A message that images show only in part does not
@@ -34,10 +35,13 @@ from foxing.renderer.readers import Reader, Readers
 
 from .plot import plot
 from .reading import ENGINES, PageImageReader
+from .rivals import RandomImages, newest
 
 BUDGETS = (512, 1024, 2048, 4096, 8192)
 QUESTIONS = 190  # every fourth of LoCoMo dev
 NEW_THREAD = "a new thread"
+#: What context is compared with, and the ways of showing that are the same for every reader.
+RIVALS, AS_TEXT = ("newest", "random"), ("text", "newest")
 IMAGE_BYTES = 1 << 30  # image cache: holds the pages of one conversation for all readers
 
 
@@ -48,7 +52,7 @@ class ContextRow:
     reader: str
     tier: str
     budget: int
-    #: best, text or images
+    #: best, text or images; newest: the newest messages that fit, as text; random: random page images
     show: str
     questions: int
     #: evidence recall: share of the evidence that is shown
@@ -96,19 +100,48 @@ def measure(
         [(each, q) for each in stored for q in each.conversation.questions if q.category in CATEGORIES],
         options.questions,
     )
-    cases = [_request(*case) for case in _cases(options)]
+    cases = list(_cases(options))
     _prepare(memory)
-    answers: dict[ContextRequest, list[_Answered]] = {case: [] for case in cases}
+    rivals = _Rivals(memory)
+    answers: dict[_Case, list[_Answered]] = {case: [] for case in cases}
     for number, each in enumerate(asked):
         progress(number, len(asked))
-        as_text: dict[int, _Answered] = {}  # text does not depend on the reader
+        of_all: dict[tuple[int, str], _Answered] = {}  # text does not depend on the reader
         for case in cases:
-            answer = as_text.get(case.budget) if case.show == "text" else None
+            answer = of_all.get((case.budget, case.show)) if case.show in AS_TEXT else None
+            if answer is None and case.show in RIVALS:
+                answer = rivals.answered(each, case)
             answer = answer or _answered(memory, each, case, engine)
-            if case.show == "text":
-                as_text[case.budget] = answer
+            of_all[case.budget, case.show] = answer
             answers[case].append(answer)
     return [_row(answers[case], case, options.tier) for case in cases]
+
+
+class _Rivals:
+    """Answers of the rivals."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._newest: dict[tuple[str, int], tuple[list[str], int]] = {}
+        self._random: dict[tuple[str, str], RandomImages] = {}
+
+    def answered(self, asked: tuple[_Stored, Question], case: "_Case") -> _Answered:
+        """Returns the score of the newest messages, or of random images."""
+        stored, question = asked
+        if case.show == "newest":
+            key = (stored.bank, case.budget)
+            if key not in self._newest:
+                self._newest[key] = newest(list(self._memory.export(stored.bank)), case.budget)
+            keys, tokens = self._newest[key]
+            images = 0
+        else:
+            of = (stored.bank, case.reader)
+            if of not in self._random:
+                self._random[of] = RandomImages(self._memory, stored.bank, Readers()[case.reader])
+            keys, tokens, images = self._random[of].within(case.budget, f"{stored.bank} {question.text}")
+        originals = {str(message.id): message.text for message in stored.conversation.messages}
+        shown = {key: stored.held[key] for key in keys if key in stored.held}
+        return _Answered(found_share(question, originals, shown), None, tokens, tokens, images)
 
 
 def _prepare(memory: Memory) -> None:
@@ -118,14 +151,22 @@ def _prepare(memory: Memory) -> None:
     builder._reader_pages = _ReaderPagesOnce(builder.database, builder.assembler.decoder, PromptImage.of, IMAGE_BYTES)
 
 
-def _cases(options: argparse.Namespace) -> Iterator[tuple[str, int, Show]]:
+def _cases(options: argparse.Namespace) -> Iterator["_Case"]:
     """Readers, budgets and ways of showing, in the order of the rows."""
-    return ((r, b, show) for r in options.readers for b in options.budgets for show in _ways(r))
+    return (_Case(r, b, show) for r in options.readers for b in options.budgets for show in _ways(r))
 
 
-def _request(reader: str, budget: int, show: Show) -> ContextRequest:
-    """Request of a case, without the question."""
-    return ContextRequest(reader=reader, budget=budget, thread=NEW_THREAD, form="blocks", show=show)
+class _Case(NamedTuple):
+    """Case of a row: a reader, a budget and a way of showing."""
+
+    reader: str
+    budget: int
+    show: str
+
+    @property
+    def request(self) -> ContextRequest:
+        """Request of the case, without the question."""
+        return ContextRequest.from_fields({**self._asdict(), "thread": NEW_THREAD, "form": "blocks"})
 
 
 class _RecallOnce(Recaller):
@@ -156,8 +197,8 @@ class _ReaderPagesOnce(ReaderPages[PromptImage]):
         return list(self._found)
 
 
-def _ways(reader: str) -> Sequence[Show]:
-    return get_args(Show) if Readers()[reader].accepts_images else ("text",)
+def _ways(reader: str) -> Sequence[str]:
+    return (*get_args(Show), *RIVALS) if Readers()[reader].accepts_images else AS_TEXT
 
 
 def _store(memory: Memory, number: int, conversation: Conversation, tier: str) -> _Stored:
@@ -172,11 +213,11 @@ def _spread(asked: Sequence[tuple[_Stored, Question]], count: int) -> list[tuple
 
 
 def _answered(
-    memory: Memory, asked: tuple[_Stored, Question], request: ContextRequest, engine: PageImageReader | None
+    memory: Memory, asked: tuple[_Stored, Question], case: _Case, engine: PageImageReader | None
 ) -> _Answered:
     """Builds the context of one question and scores it."""
     stored, question = asked
-    answer = memory.context(stored.bank, request.model_copy(update={"query": question.text}))
+    answer = memory.context(stored.bank, case.request.model_copy(update={"query": question.text}))
     originals = {str(message.id): message.text for message in stored.conversation.messages}
     shown = {key: stored.held[key] for key in answer.message_ids}
     images = [str(block["data"]) for block in answer.content if block["type"] == "image"]
@@ -184,7 +225,7 @@ def _answered(
     if engine is not None:
         texts = "\n".join(str(block["text"]) for block in answer.content if block["type"] == "text")
         given = {
-            key: text if text in texts else engine.read(stored.bank, Readers()[request.reader], images, key)
+            key: text if text in texts else engine.read(stored.bank, Readers()[case.reader], images, key)
             for key, text in shown.items()
             if key in question.evidence
         }
@@ -194,13 +235,13 @@ def _answered(
     )
 
 
-def _row(answers: Sequence[_Answered], request: ContextRequest, tier: str) -> ContextRow:
+def _row(answers: Sequence[_Answered], case: _Case, tier: str) -> ContextRow:
     read = [answer.read for answer in answers if answer.read is not None]
     return ContextRow(
-        request.reader,
+        case.reader,
         tier,
-        request.budget,
-        request.show,
+        case.budget,
+        case.show,
         len(answers),
         fmean(answer.evidence for answer in answers),
         fmean(answer.billed_tokens for answer in answers),

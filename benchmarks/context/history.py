@@ -1,7 +1,8 @@
 """Measures what a whole history costs as page images, identifiers as text beside them included, against text.
 
-Nothing is stored or recalled: messages are typeset as `context` does it for a reader. Identifiers stand as text once a
-request, or, for comparison, once a message. A file that is shorter than the history is taken whole; `chars` says so.
+Nothing is stored or recalled: messages are typeset as `context` does it for a reader. Identifiers, and other words that
+proof-reading doubts, stand as text once a request, or, for comparison, once a message. A file that is shorter than the
+history is taken whole; `chars` says so.
 
 python -m benchmarks.context.history --texts en_tau_retail.jsonl.gz --reader claude-fable-5 --reader claude-opus-5
 """
@@ -17,6 +18,7 @@ from benchmarks.command_line import add_json_option, at_least, show_rows, write_
 from foxing.encoder.bench.documents import read_messages
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.context.identifiers import are_beside, identifier_tokens, identifiers_of
+from foxing.memory.ingest.doubtful_words import doubtful_words
 from foxing.memory.references import reference
 from foxing.renderer import Entry, FoxingError
 from foxing.renderer.readers import Reader, Readers, is_read, page_images
@@ -73,7 +75,12 @@ def row(texts: str, entries: Sequence[Entry], reader: Reader) -> HistoryRow:
     images = page_images(drawn, reader)
     text = sum(map(_text_tokens, entries))
     stays = sum(map(_text_tokens, undrawn))
-    each = [identifiers_of([entry.content]) for entry in drawn] if are_beside(reader) else []
+    proof = images[0].type_proof
+    each = [
+        dict.fromkeys((*identifiers_of([entry.content]), *doubtful_words([entry.content], proof)))
+        for entry in drawn
+        if are_beside(reader)
+    ]
     once = identifier_tokens(dict.fromkeys(word for words in each for word in words))
     apart = sum(identifier_tokens(words) for words in each)
     billed = sum(image.tokens for image in images)

@@ -9,6 +9,8 @@ _STYLES = {
     "text": ("text", "--", "tab:gray"),
     "images": ("page images", ":", "tab:blue"),
     "best": ("best of both", "-", "tab:red"),
+    "newest": ("newest that fit", "-.", "tab:olive"),
+    "random": ("random page images", ":", "tab:purple"),
 }
 _COLUMNS = 4
 

@@ -311,7 +311,8 @@ def _context_cells(rows: Sequence[ContextRow], value: Callable[[ContextRow], Any
     budgets = sorted({row.budget for row in rows})
     cells = {(row.reader, row.budget, row.show): value(row) for row in rows}
     left_out = {show for (_, _, show), cell in cells.items() if cell is None}
-    shows = [show for show in ("text", "images", "best") if show not in left_out]
+    measured = {row.show for row in rows} - left_out
+    shows = [show for show in ("newest", "random", "text", "images", "best") if show in measured]
     lines = []
     for reader in dict.fromkeys(row.reader for row in rows):
         shown = [[_numbers(cells.get((reader, budget, show)), digits) for show in shows] for budget in budgets]
@@ -326,7 +327,7 @@ def _numbers(value: Any, digits: int) -> str:
 
 def context_tiers_table(figures: Figures) -> str:
     """Returns evidence recall and billed tokens of text by tier, for a text-only reader."""
-    rows = figures.context_tiers
+    rows = [row for row in figures.context_tiers if row.show == "text"]
     budgets = sorted({row.budget for row in rows})
     cells = {(row.tier, row.budget): f"{row.evidence:.2f} ({row.billed_tokens:,.0f})" for row in rows}
     tiers = dict.fromkeys(row.tier for row in rows)
