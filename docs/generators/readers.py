@@ -1,7 +1,10 @@
 """The page of readers, from `foxing.renderer.readers`."""
 
+import numpy as np
+
 from foxing.renderer.readers import Reader, TypeSize, packaged_readers, page_px, reader_layout
 from foxing.renderer.readers.reader import LEGIBLE_FROM
+from foxing.renderer.type_proof import COMPARED, SIMILAR_PX, type_proof
 
 from .markdown import table
 
@@ -34,6 +37,13 @@ REFUSED_HEAD = """\
 ## Sizes that are not used
 
 These cost less, and were not read, or are not known to be.
+"""
+SIMILAR_HEAD = f"""\
+## Characters that look alike
+
+Pairs of ASCII characters, the blank among them, whose pictures differ by at most {SIMILAR_PX} px of ink in a type that
+is used. Identifiers and numbers that hold one stand beside the image as text
+([proof-reading](../explanation/concepts.md#proof-reading)).
 """
 SOURCES_HEAD = """\
 ## Sources
@@ -95,6 +105,7 @@ def readers_page() -> str:
         REFUSED_HEAD.strip(),
         table(("name", "type, px", "read exactly", "identifiers", "silent", "why"), refused),
     ]
+    parts += [SIMILAR_HEAD.strip(), table(("type, px", "font", "pairs"), _similar(seeing))]
     sources = [_source(reader) for reader in seeing]
     parts += [SOURCES_HEAD.strip(), table(("name", "billing", "type"), sources), ADDING.strip()]
     parts.append(table(("formula", "fields", "tokens"), [list(row) for row in FORMULAS]))
@@ -111,6 +122,26 @@ def _row(reader: Reader) -> list[str]:
     cells = f"{layout.ink_columns * layout.rows / tokens:.1f}"
     read = [*_shares(cell), "" if cell.n is None else f"{cell.n:,}"]
     return [f"`{reader.name}`", reader.title, _px(cell), cell.font, *read, shape, f"{tokens:,}", cells, reader.formula]
+
+
+#: Characters that a table shows by their names.
+_NAMES = {" ": "blank", "`": "grave accent"}
+
+
+def _similar(readers: list[Reader]) -> list[list[str]]:
+    """Rows of the types of readers, with the pairs of ASCII characters that look alike in them."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for reader in readers:
+        cell = reader.legible
+        assert cell is not None
+        if (key := (_px(cell), cell.font)) not in rows:
+            proof = type_proof(np.array([[*map(ord, COMPARED)]], dtype=np.uint32), reader_layout(reader))
+            pairs = {"".join(sorted((one, other))) for one, alike in proof.similar.items() for other in alike}
+            shown = ", ".join(
+                " ".join(_NAMES.get(character, character) for character in pair) for pair in sorted(pairs)
+            )
+            rows[key] = [*key, shown or "none"]
+    return list(rows.values())
 
 
 def _px(cell: TypeSize) -> str:
