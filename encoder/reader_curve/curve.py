@@ -11,7 +11,7 @@ from foxing.encoder.errors import CodecError
 from foxing.encoder.remote.endpoint import Endpoint
 from foxing.encoder.remote.requests import merged
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.renderer.readers import TypeSize
+from foxing.renderer.readers import TypeSize, require_exact
 
 from .chat import PROMPT, Api, ChatAnswer, call_of, request_body
 from .journal import Journal
@@ -103,14 +103,16 @@ class ReaderCurve:
         return Cost(len(pages), prompt, completion, self.prices.of(prompt, completion))
 
     def run(self, ask: Callable[[SamplePage], ChatAnswer], advance: Advance) -> Cost:
-        """Asks for the pending pages one after another, and writes each answer to the journal before the next one.
-        Returns the cost. `ask`: returns the answer to a page, such as that of `asking`; `advance`: progress callback.
-        Raises the errors of `ask`, and `CodecError` if the journal cannot be written."""
+        """Proof-reads the pending pages, asks for them one after another, and writes each answer to the journal before
+        the next one. Returns the cost. `ask`: returns the answer to a page, such as that of `asking`; `advance`:
+        progress callback. Raises the errors of `ask`, `RenderError` for a page that is not exact, and `CodecError` if
+        the journal cannot be written."""
         self.journal.open()
         spent = Cost(0, 0, 0, 0.0)
         pending = self.pending
         for done, page in enumerate(pending):
             advance(len(self.pages) - len(pending) + done, len(self.pages), spent)
+            require_exact(page.image)
             answer = ask(page)
             self.journal.add(page.key, answer)
             spent = self._with(spent, page, answer)

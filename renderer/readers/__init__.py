@@ -2,7 +2,7 @@
 
 from .billing import Area, Billing, Crops, Flat, Modes, Patches, Tiles
 from .page_images import PageImage, is_read, page_image, page_images, reader_layout
-from .proof import Proof, ProofReader, digest_of, proof_read
+from .proof import Proof, ProofReader, digest_of, proof_read, require_exact
 from .reader import Reader, ReaderProfileError, Readers, TypeSize, UnknownReader, margin_px, packaged_readers, page_px
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "page_px",
     "proof_read",
     "reader_layout",
+    "require_exact",
 ]

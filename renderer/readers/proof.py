@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from foxing.renderer.errors import RenderError
 from foxing.renderer.glyphs import drawn_cells, glyph_halves
 from foxing.renderer.type_proof import TypeProof
 
@@ -68,6 +69,17 @@ def proof_read(image: PageImage, png: bytes | None = None) -> Proof:
     outside[above : above + rows * height, left : left + columns * width] = False
     places = tuple((row, column) for row, column in np.argwhere(wrong).tolist())
     return Proof(digest_of(png), cells.size, places, int(outside.sum()), image.type_proof)
+
+
+def require_exact(image: PageImage) -> Proof:
+    """Proof-reads a page image, and returns the proof. Raises `RenderError` if the image is not exact."""
+    proof = proof_read(image)
+    if not proof.exact:
+        raise RenderError(
+            f"a page image does not show its text exactly: {len(proof.misdrawn):,} of {proof.cells:,} cells differ "
+            "from their glyphs; report this, with the versions of foxing and Pillow"
+        )
+    return proof
 
 
 def _cropped(

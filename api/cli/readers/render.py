@@ -46,7 +46,11 @@ def render(
     ] = NewlineOption.BREAK,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw text files as page images for a reader, and show the tokens that it bills for them."""
+    """Draw text files as page images for a reader, and show the tokens that it bills for them.
+
+    The images are proof-read. The manifest lists the identifiers and numbers on each that its type does not show
+    safely, which the reader should be given as text.
+    """
     from foxing.renderer.readers import Readers
 
     refuse_stream("--output", output)
@@ -63,6 +67,11 @@ def render(
             for image in manifest["images"]
         ]
         console.print(table("image, >size, >tokens, >as text", rows))
+        doubtful = len({word for image in manifest["images"] for word in image["doubtful"]})
+        if doubtful:
+            console.print(
+                f"{doubtful:,} identifiers and numbers are not shown safely; {MANIFEST} lists them", style="dim"
+            )
         console.print(
             f"{chosen.title}: {manifest['billed_tokens']:,} tokens, {manifest['text_tokens_instead']:,} as text; "
             f"{chosen.formula}",
@@ -85,14 +94,16 @@ def _read(file: Path) -> str:
 
 
 def _draw(file: Path, text: str, reader: "Reader", newline: NewlineOption) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Yields the manifest entry and the PNG of each image of a text."""
+    """Yields the manifest entry and the PNG of each image of a text. Raises `RenderError` for one that is not exact."""
     from foxing.encoder.text_tokens import count_text_tokens
+    from foxing.memory.ingest.doubtful_words import doubtful_words
     from foxing.renderer import Entry
-    from foxing.renderer.readers import page_images
+    from foxing.renderer.readers import page_images, require_exact
 
     name = "stdin" if is_stream(file) else file.name
     entry = Entry(name, "", text, _NO_TIME, header=False)
     for number, image in enumerate(page_images([entry], reader, newline.value), 1):
+        proof = require_exact(image)
         start, stop = image.page.placements[0].char_start, image.page.placements[0].char_stop
         fields = {
             "file": f"{name}.{number}.png",
@@ -102,6 +113,7 @@ def _draw(file: Path, text: str, reader: "Reader", newline: NewlineOption) -> It
             "height": image.height_px,
             "tokens": image.tokens,
             "text_tokens": count_text_tokens(text[start:stop]),
+            "doubtful": doubtful_words([text[start:stop]], proof.type),
         }
         yield fields, image.png
 

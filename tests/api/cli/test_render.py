@@ -34,6 +34,18 @@ def test_images_and_their_manifest(foxing: Foxing, file: Path, tmp_path: Path, n
     assert position == len(TEXT)
 
 
+def test_what_is_not_shown_safely_is_listed(foxing: Foxing, tmp_path: Path) -> None:
+    path = tmp_path / "orders.txt"
+    path.write_text("Orders W4923227 and 14, shelf 8.", encoding="utf-8")
+    dense, legible = (
+        foxing.json("render", str(path), "-r", reader, "-o", str(tmp_path / reader))["images"]
+        for reader in ("claude-fable-5", "claude-opus-5")
+    )
+    assert [image["doubtful"] for image in (*dense, *legible)] == [["W4923227", "8"], []]
+    shown = foxing.text("render", str(path), "-r", "claude-fable-5", "-o", str(tmp_path / "again"))
+    assert "2 identifiers and numbers are not shown safely; manifest.json lists them" in shown
+
+
 def test_standard_input_is_drawn_as_the_same_text_of_a_file(foxing: Foxing, file: Path, tmp_path: Path) -> None:
     named = foxing.json("render", str(file), "-r", "claude", "-o", str(tmp_path / "named"))
     piped = foxing.json("render", "-", "-r", "claude", "-o", str(tmp_path / "piped"), stdin=TEXT)

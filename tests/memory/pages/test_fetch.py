@@ -97,6 +97,10 @@ def test_an_erased_message_is_gone_and_others_are_unknown(memory: Memory) -> Non
     [elsewhere] = memory.recall("other").spans
     memory.erase_message(BANK, "1-3")
     memory.erase_message(BANK, "open")
+    recalled = memory.recall_images(BANK, QUESTION, reader="cheap", limit=50)
+    shown = REFERENCE.findall(" ".join(written(base64.b64decode(image.data)) for image in recalled.images))
+    assert said["1-4"].ref in shown
+    assert said["1-3"].ref not in shown
     for key in ("1-3", "open"):
         with pytest.raises(Forgotten, match=f"'{said[key].ref}'.*erased"):
             memory.fetch(BANK, said[key].ref)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foxing.renderer import Entry, PageLayout
+from foxing.renderer import Entry, PageLayout, RenderError
 from foxing.renderer.glyphs import glyph_halves
 from foxing.renderer.layout import FontName
 from foxing.renderer.readers import (
@@ -23,6 +23,7 @@ from foxing.renderer.readers import (
     page_images,
     proof_read,
     reader_layout,
+    require_exact,
 )
 from foxing.renderer.type_proof import TypeProof, type_proof
 
@@ -93,6 +94,16 @@ def test_an_image_that_is_not_as_it_should_be_is_found(name: str) -> None:
         stray[0, 0] = 0
         proof = proof_read(image, png_of(stray))
         assert (proof.misdrawn, proof.stray_px, proof.exact) == ((), 1, False)
+
+
+def test_an_image_that_is_not_exact_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = image_of(READERS["claude-opus-5"], WORDS)
+    assert require_exact(image).exact
+    spoilt = image_of(READERS["claude-opus-5"], WORDS)
+    pixels = pixels_of(spoilt.png)
+    vars(spoilt)["png"] = png_of(np.roll(pixels, 1, axis=0))
+    with pytest.raises(RenderError, match=r"does not show its text exactly: \d+ of \d+ cells"):
+        require_exact(spoilt)
 
 
 def test_characters_that_differ_by_two_pixels_are_found() -> None:
