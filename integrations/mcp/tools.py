@@ -33,7 +33,6 @@ from .wording import (
     found_text,
     image_text,
     messages_text,
-    missing_text,
     page_text,
     timeline_text,
 )
@@ -168,11 +167,14 @@ class Tools:
             list[str],
             Field(min_length=1, max_length=MAX_REFS, description="References, such as k7q, from page images or texts."),
         ],
+        max_tokens: Annotated[
+            int, Field(ge=100, le=1_000_000, description="Text tokens at which the result is cut, with a note.")
+        ] = 20_000,
     ) -> str:
         """Get the exact words of messages whose references, such as [k7q], you saw on a page image or in a text. Scan
         pages for the messages that matter, then fetch those before you quote a name, number or identifier."""
         found = await self._run(lambda memory, bank: memory.fetch(bank, refs))
-        return "\n".join([*map(fetched_text, found.messages), *missing_text(found.missing)])
+        return fetched_text(found, max_tokens)
 
     async def read_page(
         self,

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from foxing.encoder.text_tokens import cut_to_tokens
 from foxing.memory.recall.answer import NOTHING_FOUND
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.banks import BankInfo
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
-from foxing.memory.values.messages import MissingReference, RecalledMessage
+from foxing.memory.values.messages import FetchResult, MissingReference, RecalledMessage
 from foxing.memory.values.pages import MessageOnPage, PageInfo, PageReading
 from foxing.memory.values.policy import AgeingForecast
 from foxing.memory.values.recall import LeftOut, RecalledImage
@@ -27,12 +28,18 @@ def message_text(message: RecalledMessage) -> str:
     return f"{head}{kept}:\n{messages_text([message])}"
 
 
-def fetched_text(message: RecalledMessage) -> str:
-    """Returns a fetched message with its reference."""
-    return f"[{message.ref}] {message_text(message)}"
+def fetched_text(found: FetchResult, max_tokens: int) -> str:
+    """Returns fetched messages, each with its reference, and the references without a message, cut at `max_tokens` text
+    tokens."""
+    messages = (f"[{message.ref}] {message_text(message)}" for message in found.messages)
+    text = "\n".join([*_missing(found.missing), *messages])
+    cut = cut_to_tokens(text, max_tokens)
+    if len(cut) == len(text):
+        return text
+    return f"{cut}\n(cut at {max_tokens:,} tokens: fetch fewer references at once, or raise max_tokens)"
 
 
-def missing_text(missing: Iterable[MissingReference]) -> list[str]:
+def _missing(missing: Iterable[MissingReference]) -> list[str]:
     """Returns a line for each reference without a message."""
     reasons = {"erased": "its message was erased", "unknown": "no message has it; look again, it may be misread"}
     return [f"({item.ref}: {reasons.get(item.reason, item.reason)})" for item in missing]

@@ -97,8 +97,9 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         named = re.search(r"Mina: \[(\w+)\] We ship Titan on 14 March\.", with_refs)
         assert named
         fetched = text_of(await client.call_tool("fetch", {"refs": [named[1], "zzzz"]}))
-        assert re.match(rf"\[{named[1]}\] Thread planning, id m1, \S+ \S+ UTC:\n", fetched)
-        assert "Mina: We ship Titan on 14 March.\n(zzzz: no message has it" in fetched
+        assert re.match(r"\(zzzz: no message has it; look again, it may be misread\)\n", fetched)
+        assert re.search(rf"\n\[{named[1]}\] Thread planning, id m1, \S+ \S+ UTC:\n", fetched)
+        assert fetched.endswith("\nMina: We ship Titan on 14 March.")
         assert (await client.call_tool("fetch", {"refs": ["zzzz"]})).is_error
         everything = text_of(await client.call_tool("recall", {"thread": "planning"}))
         assert everything == found
@@ -115,6 +116,26 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         await client.call_tool("remember", moved)
         found = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?"}))
         assert re.search(r"Mina: We ship Titan on 14 March\. \(replaced on \d+ \w+ \d{4}\)\nTitan moved", found)
+
+    use(server, bank, play)
+
+
+def test_what_an_image_shows_is_fetched_by_reference(server: Server, bank: str, service: Service) -> None:
+    said = "Order W38 left. " + "The lamp is red. " * 200
+    service.memory.store(bank, [{"id": "m1", "role": "user", "content": said}])
+    service.memory.seal(bank)
+    ref = service.memory.message(bank, "m1").ref
+
+    async def play(client: Client) -> None:
+        shown = await client.call_tool("recall_pages", {"query": "lamp", "reader": "claude-fable-5"})
+        assert any(isinstance(block, ImageContent) for block in shown.content)
+        assert "exactly, since the image may not show it: W38:" in text_of(shown)
+        fetched = text_of(await client.call_tool("fetch", {"refs": [f"[{ref}]"]}))
+        assert fetched.endswith(f"user: {said}")
+        cut = text_of(await client.call_tool("fetch", {"refs": [ref], "max_tokens": 100}))
+        assert cut.startswith(f"[{ref}] Thread main, id m1")
+        assert cut.endswith("(cut at 100 tokens: fetch fewer references at once, or raise max_tokens)")
+        assert len(cut) < 800
 
     use(server, bank, play)
 
