@@ -129,6 +129,8 @@ def import_messages(
                 f"{report.stored} stored, {report.duplicates} already stored",
             )
             _show_left_out(console, report.left_out)
+            for rule, count in report.redacted.items():
+                console.print(f"  redacted: {count} {printable(rule)}")
         first = next((report.ageing for _, report in reports if report.ageing is not None), None)
         if first is not None:
             console.print(f"imported messages: {forecast_text(first, zone)}")

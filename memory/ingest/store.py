@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
+from threading import Lock
 
+from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from foxing.memory.compact_json import compact_json
@@ -29,10 +31,12 @@ from foxing.renderer.tiers import all_tiers
 
 from .calls import StoreCall
 from .group_commit import GroupCommit
+from .redaction import Redaction
 from .validate import check_bank_name, check_idempotency_key, list_messages, validate_message
 
 DEFAULT_THREAD = "main"
 GROUP_MESSAGES = 500  # cap for several calls written in one transaction
+BANKS = 10_000  # banks whose rules of redaction are remembered
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +96,10 @@ class _Request:
     digest: bytes
     idempotency_key: str | None
     now: datetime
+    #: The rules that were applied to the messages.
+    redaction: Redaction
+    #: Name of a rule → number of matches that it replaced.
+    redacted: Mapping[str, int]
 
     @cached_property
     def given(self) -> list[str]:
@@ -105,6 +113,10 @@ class _Request:
         return {(self.bank, True, key) for key in self.given} | {(self.bank, False, key) for key in keys}
 
 
+class _OtherRules(MemoryFault):
+    """The rules of the bank are others than those that were applied; the call is prepared again."""
+
+
 class MessageStore:
     """Stores messages of at most `max_bytes` bytes of UTF-8 each. Concurrent calls share a transaction."""
 
@@ -114,6 +126,9 @@ class MessageStore:
         self.vectors = search.vectors
         self.max_bytes = max_bytes
         self._group: GroupCommit[_Request, StoreResult] = GroupCommit(self._write_all, _how_many)
+        #: Bank → its rules as last seen. A transaction that finds others has the call prepared again.
+        self._redactions: LRUCache[str, Redaction] = LRUCache(BANKS)
+        self._redactions_lock = Lock()
 
     @cached_property
     def _digest_key(self) -> bytes:
@@ -142,7 +157,7 @@ class MessageStore:
             for number, request in requests.items()
         ]
         try:
-            stored = self._group.submit_all(self._encoded(list(requests.values())))
+            stored = self._submitted(calls, requests, now)
         except BaseException as error:
             for step in steps:
                 step.end(error)
@@ -156,6 +171,39 @@ class MessageStore:
             answers[number] = answer
         return [answers[number] for number in range(len(calls))]
 
+    def _submitted(
+        self, calls: Sequence[StoreCall], requests: Mapping[int, _Request], now: datetime
+    ) -> list[StoreResult | BaseException]:
+        """Returns the answers to `requests`, by number of the call. Calls are prepared again while the rules of their
+        bank change."""
+        numbers = list(requests)
+        answers = dict(zip(numbers, self._group.submit_all(self._encoded(list(requests.values()))), strict=True))
+        for number in numbers:
+            while isinstance(answers[number], _OtherRules):
+                try:
+                    [request] = self._encoded([self._request(calls[number], now)])
+                except MemoryFault as error:
+                    answers[number] = error
+                else:
+                    [answers[number]] = self._group.submit_all([request])
+        return [answers[number] for number in numbers]
+
+    def _redaction(self, bank: str) -> Redaction:
+        """Returns the rules of a bank, which may have changed since they were read."""
+        with self._redactions_lock:
+            known = self._redactions.get(bank)
+        if known is None:
+            with self.database.read() as connection:
+                found = banks.find(connection, bank)
+            known = Redaction.of(found.policy if found is not None else {})
+            self.note_rules(bank, known)
+        return known
+
+    def note_rules(self, bank: str, rules: Redaction) -> None:
+        """Notes the rules of a bank."""
+        with self._redactions_lock:
+            self._redactions[bank] = rules
+
     def _request(self, call: StoreCall, now: datetime) -> _Request:
         """Validates a call. Raises `InvalidInput` or a subclass."""
         check_bank_name(call.bank)
@@ -165,9 +213,13 @@ class MessageStore:
         valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(given)]
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
-        keyed = _with_codes([_KeyedMessage.of(message, thread, self._digest_key) for message in valid], call.codes)
+        redaction, redacted = self._redaction(call.bank), Counter[str]()
+        if redaction:
+            valid = [redaction.message(message, redacted) for message in valid]
+        codes = call.codes if not redacted else None  # made from the texts as given
+        keyed = _with_codes([_KeyedMessage.of(message, thread, self._digest_key) for message in valid], codes)
         digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
-        return _Request(call.bank, keyed, digest, key, now)
+        return _Request(call.bank, keyed, digest, key, now, redaction, redacted)
 
     def embed(self, items: Sequence[NewMessage]) -> MessageCodes | None:
         """Returns the embeddings of messages to store; None if they are computed later, or never."""
@@ -227,12 +279,14 @@ class _BankWriter:
         self._requests = requests
         policy = Policy().model_dump(mode="json")
         self._bank = banks.get_or_create(connection, requests[0].bank, requests[0].now, policy)
+        self._redaction = Redaction.of(self._bank.policy)
         self._new: list[tuple[_KeyedMessage, datetime]] = []
         #: Messages without an id of their own that an earlier attempt has stored → generated id.
         self._stored: dict[_KeyedMessage, str] = {}
         self._ids = ids
 
     def write(self) -> list[StoreResult | MemoryFault]:
+        self._store.note_rules(self._bank.name, self._redaction)
         items = [item for request in self._requests for item in request.messages]
         given = [item.key for item in items if item.key is not None]
         self._find_stored([item for item in items if item.key is None and item in self._ids])
@@ -256,6 +310,8 @@ class _BankWriter:
 
     def _answer(self, request: _Request, known: Mapping[str, messages.Message]) -> StoreResult | MemoryFault:
         """Returns the answer to a call, and collects its new messages."""
+        if request.redaction != self._redaction:
+            return _OtherRules("the rules of the bank have changed")
         try:
             if request.idempotency_key is None:
                 return self._note_new(request, known)
@@ -283,7 +339,13 @@ class _BankWriter:
         self._new += [(item, request.now) for item in new.values()]
         start = min((self._age_start(item, request.now) for item in new.values()), default=None)
         ageing = None if start is None else self._policy.forecast(start, all_tiers())
-        return StoreResult(ids=ids, stored=len(new), duplicates=len(ids) - len(new), ageing=ageing)
+        return StoreResult(
+            ids=ids,
+            stored=len(new),
+            duplicates=len(ids) - len(new),
+            ageing=ageing,
+            redacted=dict(request.redacted),
+        )
 
     @cached_property
     def _policy(self) -> Policy:

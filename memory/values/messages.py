@@ -90,6 +90,9 @@ class StoreResult(Value):
     ageing: AgeingForecast | None = Field(
         None, description="Forecast of how the new messages age under the current policy; null if none is new."
     )
+    redacted: dict[str, int] = Field(
+        {}, description="Number of matches that the bank's rules of redaction replaced, by the name of the rule."
+    )
 
 
 class RecalledMessage(Value):

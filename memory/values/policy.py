@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
+import regex
 from pydantic import (
     BeforeValidator,
     Field,
@@ -34,6 +35,9 @@ AgeFrom = Annotated[Literal["arrival", "message"], OPEN]
 IndexRule = Annotated[Literal["recognise", "faded"], OPEN]
 #: A faded word stays in the index if at most this many messages of the bank contain it, counted when a page fades.
 RARE_MESSAGES = 20
+#: What is replaced in messages before they are written.
+RedactionRule = Annotated[Literal["secrets", "email", "phone", "card", "private"], OPEN]
+MOST_PATTERNS = 50
 LONGEST = timedelta(days=36_525)  # 100 years
 #: Pattern in the JSON schema; years, months and weeks are accepted as well.
 _ISO_PATTERN = r"^P(?=[0-9T])([0-9]{1,4}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,6}(\.[0-9]{1,6})?S)?)?$"
@@ -129,6 +133,20 @@ class Policy(Input):
         "made again from what is left. A change applies to pages as they age; `reindex` with `words` applies 'faded' "
         "to all.",
     )
+    redact: Annotated[tuple[RedactionRule, ...], Strict(False)] = Field(
+        (),
+        description="What is replaced in messages before anything of them is written: 'secrets': keys, tokens and "
+        "passwords in about 60 forms; 'email', 'phone': addresses and numbers; 'card': card numbers with a valid "
+        "checksum; 'private': what stands between `<private>` and `</private>`. It cannot be restored. A change "
+        "applies to messages stored from then on.",
+    )
+    redact_patterns: dict[Annotated[str, Field(min_length=1, max_length=60)], str] = Field(
+        {},
+        max_length=MOST_PATTERNS,
+        description="Regular expressions of your own, by name, whose matches are replaced as well, or of each match "
+        "the group `secret` if there is one.",
+        examples=[{"customer number": "CN-\\d{6}"}],
+    )
     paused_until: Moment | None = Field(
         None,
         description="Ageing is paused until this time; null: not paused. Meanwhile ages continue to count, messages "
@@ -141,6 +159,18 @@ class Policy(Input):
         kind, _, tier = value.partition(":")
         if value not in ("fresh", "always") and not (kind == "until" and is_tier(tier)):
             raise ValueError(f"keep_text must be 'fresh', 'always' or 'until:<tier>', not '{value}'")
+        return value
+
+    @field_validator("redact_patterns")
+    @classmethod
+    def _valid_patterns(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, pattern in value.items():
+            try:
+                compiled = regex.compile(pattern)
+            except regex.error as error:
+                raise ValueError(f"the pattern '{name}' is not a regular expression: {error}") from error
+            if compiled.fullmatch(""):
+                raise ValueError(f"the pattern '{name}' matches nothing at all; it would match everywhere")
         return value
 
     @model_validator(mode="after")

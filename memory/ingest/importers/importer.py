@@ -65,6 +65,7 @@ class ImportReport(ImportContents):
 
     stored: int = Field(description="Number of new messages.")
     duplicates: int = Field(description="Number of messages that were already stored.")
+    redacted: dict[str, int] = Field(description="Number of matches that the bank's policy replaced, by rule.")
     ageing: AgeingForecast | None = Field(
         description="When the first of the new messages will age under the current policy, and to which tiers; null "
         "if none is new."
@@ -236,6 +237,7 @@ def store_file(
     stored = duplicates = 0
     ageing: AgeingForecast | None = None
     left: dict[str, Left] = {}
+    redacted: Counter[str] = Counter()
     for batch in source.read(files):
         try:
             results = [_store(memory, bank, source.path, batch)]
@@ -245,6 +247,8 @@ def store_file(
             results = _stored_singly(memory, bank, source.path, batch, left)
         stored += sum(result.stored for result in results)
         duplicates += sum(result.duplicates for result in results)
+        for result in results:
+            redacted.update(result.redacted)
         ageing = ageing or next((result.ageing for result in results if result.ageing is not None), None)
         if progress is not None:
             progress(min(files.bytes_read, size), size)
@@ -252,7 +256,7 @@ def store_file(
         progress(size, size)
     contents = source.contents
     contents = contents.model_copy(update={"left_out": [*contents.left_out, *_left_out(left)]})
-    return ImportReport(**dict(contents), stored=stored, duplicates=duplicates, ageing=ageing)
+    return ImportReport(**dict(contents), stored=stored, duplicates=duplicates, redacted=dict(redacted), ageing=ageing)
 
 
 def preview_file(path: Path | NamedFile, options: ImportOptions | None = None) -> ImportPreview:
