@@ -42,7 +42,7 @@ from support.texts import chat
 from test_docs import DOCS, REFERENCE, REPOSITORY, WRITTEN, commands
 
 from foxing.api.openapi.examples import BANK as HTTP_BANK
-from foxing.api.openapi.examples import BODIES, PAGE_ID
+from foxing.api.openapi.examples import BODIES, PAGE_ID, REF
 from foxing.api.settings import load_settings
 from foxing.memory import Policy
 
@@ -168,6 +168,7 @@ class Surroundings:
             found = client.post("/recall", json={"limit": 1})
             if found.is_success and found.json()["spans"]:
                 self.names["MESSAGE"] = found.json()["spans"][0]["message_id"]
+                self.names[f"ref={REF}"] = f"ref={found.json()['spans'][0]['ref']}"
 
     def adapt(self, text: str) -> str:
         """The text with the names of this machine."""

@@ -10,6 +10,7 @@ Json = dict[str, Any]
 BANK = "agent-7"
 PAGE_ID = "pg_01jqz6v3m8t5x2w9k4"
 MESSAGE_ID = "msg_01jqz5d8e2"
+REF = "k7q"
 
 
 class Example(NamedTuple):
@@ -22,7 +23,7 @@ class Example(NamedTuple):
 
 _SPAN: Json = {
     "message_id": MESSAGE_ID,
-    "ref": "k7q",
+    "ref": REF,
     "thread": "titan-planning",
     "role": "user",
     "name": "Mina",

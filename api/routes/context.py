@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
+from foxing.api.openapi.examples import REF
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.messages import MAX_REFS, FetchResult
 
@@ -33,7 +34,7 @@ RefQuery = Annotated[
         description="Reference of a message, with or without brackets; may be repeated.",
         min_length=1,
         max_length=MAX_REFS,
-        examples=[["k7q"]],
+        examples=[[REF]],
     ),
 ]
 

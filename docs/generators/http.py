@@ -157,6 +157,9 @@ def _requests(method: str, path: str, operation: Json) -> list[str]:
     url = BASE + path
     for name, value in PATH_VALUES.items():
         url = url.replace("{" + name + "}", value)
+    required = (each for each in operation.get("parameters", []) if each["in"] == "query" and each.get("required"))
+    asked = "&".join(f"{each['name']}={each['schema']['examples'][0][0]}" for each in required)
+    url = f"'{url}?{asked}'" if asked else url
     verb = "" if method == "GET" else f" -X {method}"
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if content is None:
