@@ -35,6 +35,14 @@ _ENCRYPTED = 1  # flag of a member of a zip archive
 _JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
+#: Returns a line of a file as it should be.
+Repair = Callable[[bytes], bytes]
+
+
+def _as_it_is(line: bytes) -> bytes:
+    return line
+
+
 class Item(NamedTuple):
     """A value of a JSON array in a file."""
 
@@ -209,11 +217,12 @@ class HistoryFiles:
             else:
                 self.leave_out("damaged lines", where)
 
-    def document(self, name: str) -> Any:
-        """Returns the JSON document in a file. Raises `InvalidInput` if it is none, or too long."""
+    def document(self, name: str, *, repair: Repair = _as_it_is) -> Any:
+        """Returns the JSON document in a file. `repair`: as in `items`. Raises `InvalidInput` if it is none, or too
+        long."""
         data, last = bytearray(), 0
         for line in self.lines(name):
-            data += line.data
+            data += repair(line.data)
             last = line.number
             if len(data) > source.MAX_LINE_BYTES:
                 raise InvalidInput(
@@ -222,33 +231,38 @@ class HistoryFiles:
                 )
         return parse_json(self.place(name), "the whole file" if last != 1 else "line 1", bytes(data))
 
-    def items(self, name: str, at: str = "") -> Iterator[Item]:
+    def items(self, name: str, at: str = "", *, repair: Repair = _as_it_is) -> Iterator[Item]:
         """Yields the values of a JSON array in a file, one at a time. `at`: path of the array in the document, with
-        points. What comes after a damaged place is left out. Large files are read piece by piece if ijson is there."""
+        points. `repair`: returns a line of the file as it should be, for programs that write invalid JSON. What comes
+        after a damaged place is left out. Large files are read piece by piece if ijson is there."""
         number = 0
         try:
-            for number, value in enumerate(self._values(name, at), 1):
+            for number, value in enumerate(self._values(name, at, repair), 1):
                 yield Item(value, f"{self.place(name)}, item {number}")
         except _Damaged as error:
             self.leave_out(
                 "what follows a damaged place in the file", f"{self.place(name)}, after item {number}: {error}"
             )
 
-    def _values(self, name: str, at: str) -> Iterator[Any]:
+    def _values(self, name: str, at: str, repair: Repair) -> Iterator[Any]:
         try:
             import ijson  # type: ignore[import-untyped,unused-ignore]
         except ImportError:
-            yield from self._values_of_document(name, at)
+            yield from self._values_of_document(name, at, repair)
             return
         with self.open(name) as file:
             try:
-                yield from ijson.items(file, f"{at}.item" if at else "item", use_float=True)
+                yield from ijson.items(
+                    file if repair is _as_it_is else _Repaired(file, repair),
+                    f"{at}.item" if at else "item",
+                    use_float=True,
+                )
             except (ijson.JSONError, UnicodeDecodeError, ValueError, RecursionError) as error:
                 raise _Damaged(" ".join(str(error).split())) from error
 
-    def _values_of_document(self, name: str, at: str) -> Iterator[Any]:
+    def _values_of_document(self, name: str, at: str, repair: Repair) -> Iterator[Any]:
         try:
-            value = self.document(name)
+            value = self.document(name, repair=repair)
         except InvalidInput as error:
             if "too long" in str(error):
                 raise InvalidInput(f"{error}; install foxing[import], which reads it piece by piece") from error
@@ -260,6 +274,20 @@ class HistoryFiles:
 
 class _Damaged(Exception):
     """A file is damaged from some place on."""
+
+
+class _Repaired:
+    """The contents of a file, each line repaired."""
+
+    def __init__(self, file: io.BufferedReader, repair: Repair) -> None:
+        self._file = file
+        self._repair = repair
+
+    def read(self, size: int = -1) -> bytes:
+        """Returns the next bytes: about `size`, for a parser that takes what comes."""
+        if size == 0:
+            return b""
+        return b"".join(map(self._repair, self._file.readlines(size)))
 
 
 class _Counted(io.RawIOBase):

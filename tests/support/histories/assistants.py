@@ -1,28 +1,11 @@
-"""Histories as other programs export them, made by hand after their sources: each has the traps of its format."""
+"""Histories of assistants, made by hand after their sources."""
 
 import json
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-
-def json_lines(*values: Any) -> str:
-    return "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
-
-
-def archive(path: Path, files: Mapping[str, str | bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, data in files.items():
-            made.writestr(name, data)
-    return path
-
-
-def folder(path: Path, files: Mapping[str, str | bytes]) -> Path:
-    for name, data in files.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(data.encode() if isinstance(data, str) else data)
-    return path
+from .files import archive, file, folder, json_lines
 
 
 def chatgpt_node(
@@ -247,9 +230,9 @@ LOCOMO = [
 ]
 CONVERSATION = {"id": "talk", "messages": [{"role": "user", "content": "hello"}]}
 
-#: Name of a history → its format, and what writes it at a path.
-HISTORIES: dict[str, tuple[str, Callable[[Path], Path]]] = {
-    "ChatGPT, one file": ("chatgpt", lambda p: _file(p, json.dumps([porto()]))),
+#: See `HISTORIES` of the package.
+ASSISTANTS: dict[str, tuple[str, Callable[[Path], Path]]] = {
+    "ChatGPT, one file": ("chatgpt", lambda p: file(p, json.dumps([porto()]))),
     "ChatGPT, a zip archive": (
         "chatgpt",
         lambda p: archive(
@@ -277,21 +260,16 @@ HISTORIES: dict[str, tuple[str, Callable[[Path], Path]]] = {
         "claude",
         lambda p: archive(p, {"users.json": "[]", "projects.json": "[]", "conversations.json": json.dumps([fence()])}),
     ),
-    "Claude.ai, one file without leaves": ("claude", lambda p: _file(p, json.dumps([fence(None)]))),
-    "Claude Code": ("claude-code", lambda p: _file(p, json_lines(*claude_code_lines()))),
-    "Codex": ("codex", lambda p: _file(p, json_lines(*codex_lines()))),
-    "OpenAI's messages": ("messages", lambda p: _file(p, json.dumps(OPENAI_MESSAGES, indent=1))),
-    "messages in an object": ("messages", lambda p: _file(p, json.dumps({"messages": OPENAI_MESSAGES}, indent=1))),
-    "LangChain's messages": ("messages", lambda p: _file(p, json.dumps(LANGCHAIN_MESSAGES))),
-    "LoCoMo": ("locomo", lambda p: _file(p, json.dumps(LOCOMO))),
+    "Claude.ai, one file without leaves": ("claude", lambda p: file(p, json.dumps([fence(None)]))),
+    "Claude Code": ("claude-code", lambda p: file(p, json_lines(*claude_code_lines()))),
+    "Codex": ("codex", lambda p: file(p, json_lines(*codex_lines()))),
+    "OpenAI's messages": ("messages", lambda p: file(p, json.dumps(OPENAI_MESSAGES, indent=1))),
+    "messages in an object": ("messages", lambda p: file(p, json.dumps({"messages": OPENAI_MESSAGES}, indent=1))),
+    "LangChain's messages": ("messages", lambda p: file(p, json.dumps(LANGCHAIN_MESSAGES))),
+    "LoCoMo": ("locomo", lambda p: file(p, json.dumps(LOCOMO))),
     "JSON Lines of conversations": (
         "jsonl",
-        lambda p: _file(p, json_lines(CONVERSATION, CONVERSATION | {"id": "more"})),
+        lambda p: file(p, json_lines(CONVERSATION, CONVERSATION | {"id": "more"})),
     ),
-    "JSON Lines of messages": ("jsonl", lambda p: _file(p, json_lines(*OPENAI_MESSAGES))),
+    "JSON Lines of messages": ("jsonl", lambda p: file(p, json_lines(*OPENAI_MESSAGES))),
 }
-
-
-def _file(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8")
-    return path
