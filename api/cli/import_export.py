@@ -33,8 +33,8 @@ def import_messages(
         str,
         typer.Option(
             "--format",
-            help="Format: chatgpt, claude, claude-code, codex, jsonl, locomo, messages, slack, telegram, whatsapp, or "
-            "one that a package adds; auto recognises it by the contents.",
+            help="Format: chatgpt, claude, claude-code, codex, discord, jsonl, locomo, mail, messages, slack, "
+            "telegram, whatsapp, or one that a package adds; auto recognises it by the contents.",
         ),
     ] = "auto",
     timezone: Annotated[
@@ -75,8 +75,8 @@ def import_messages(
     as_json: JsonOption = False,
 ) -> None:
     """Import a history, with its original times: exports of ChatGPT and Claude, session logs of Claude Code and Codex,
-    chats of WhatsApp, Telegram and Slack, lists of messages, JSON Lines. Importing it again stores nothing new; a
-    longer export adds what is new.
+    chats of WhatsApp, Telegram, Slack and Discord, mail, lists of messages, JSON Lines. Importing it again stores
+    nothing new; a longer export adds what is new.
 
     The age of imported messages counts from now: they are exact at first and fade later, and the last line of output
     shows when. With --backdate, their age counts from their original times, so that old messages fade soon.

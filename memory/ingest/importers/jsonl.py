@@ -28,7 +28,8 @@ class JsonLines:
         if len(files.names) != 1:
             return None
         first: dict[str, Any] = next(iter(files.first_lines(files.names[0])), {})
-        if isinstance(first.get("messages"), list):
+        messages = first.get("messages")
+        if isinstance(messages, list) and (not messages or not isinstance(messages[0], dict) or "role" in messages[0]):
             return "a line is a conversation with 'messages'"
         said = first.keys() & {"content", "text", "parts", "tool_calls"}
         return "a line is a message with 'role'" if "role" in first and said else None

@@ -207,3 +207,39 @@ def test_a_longer_export_of_slack_and_one_that_is_damaged(memory: Memory, tmp_pa
     assert next(each.first for each in report.left_out if "damaged" in each.reason).startswith(
         "general/2016-02-27.json"
     )
+
+
+def test_discord(memory: Memory, tmp_path: Path) -> None:
+    report = import_file(memory, HISTORIES["Discord"][1](tmp_path / "general.json"), bank="b")
+    assert said(memory) == [
+        ("Ann", "hi"),
+        ("Ann", "hi Ann"),
+        ("ci", "Build 7\npassed\nbranch: main"),
+        ("Ann", "look\n[file: a.png]\n[sticker: wave]"),
+        ("Ann", "from afar"),
+    ]
+    reply = memory.message("b", "discord:2:9")
+    assert (reply.thread, reply.role, reply.metadata) == ("discord:2", "user", {"reply_to": "discord:2:8"})
+    assert reply.created_at == datetime(2026, 2, 28, 22, 10, 9, 123000, tzinfo=UTC)
+    assert left_out(report) == {"notices of joins, calls, titles and the like": 1}
+
+
+def test_parts_of_a_channel_of_discord_are_one_thread(memory: Memory, tmp_path: Path) -> None:
+    channel = chats.discord_channel(*chats.DISCORD_MESSAGES[:3])
+    path = folder(tmp_path / "export", {"general.json": json.dumps(channel), "general_Files/a.png": b"\x89PNG"})
+    assert import_file(memory, path, bank="b").stored == 2
+    folder(path, {"general [part 2].json": json.dumps(chats.discord_channel(*chats.DISCORD_MESSAGES[2:]))})
+    report = import_file(memory, path, bank="b")
+    assert (report.stored, report.duplicates, report.threads) == (3, 3, 1)
+    assert report.formats == {"discord": 2}
+
+
+def test_a_cut_channel_of_discord(memory: Memory, tmp_path: Path) -> None:
+    whole = json.dumps(chats.discord_channel(*chats.DISCORD_MESSAGES), indent=2)
+    path = file(tmp_path / "general.json", whole[: len(whole) // 2])
+    [damage] = [each for each in import_file(memory, path, bank="b").left_out if "damaged" in each.reason]
+    assert "general.json, after item" in damage.first
+    file(path, json.dumps(chats.discord_channel(chats.DISCORD_MESSAGES[1], count=4)))
+    [missing] = import_file(memory, path, bank="b").left_out
+    assert missing.count == 3
+    assert "counts but does not have" in missing.reason

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from . import chats
+from . import chats, mails
 from .assistants import (
     ASSISTANTS,
     LOCOMO,
@@ -15,6 +15,7 @@ from .assistants import (
 )
 from .chats import CHATS
 from .files import archive, file, folder, json_lines
+from .mails import MAILS
 
 __all__ = [
     "HISTORIES",
@@ -28,8 +29,9 @@ __all__ = [
     "file",
     "folder",
     "json_lines",
+    "mails",
     "porto",
 ]
 
 #: Name of a history → its format, and what writes it at a path.
-HISTORIES: dict[str, tuple[str, Callable[[Path], Path]]] = ASSISTANTS | CHATS
+HISTORIES: dict[str, tuple[str, Callable[[Path], Path]]] = ASSISTANTS | CHATS | MAILS

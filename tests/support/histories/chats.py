@@ -131,6 +131,59 @@ def slack_files(*days: list[dict[str, Any]]) -> dict[str, str]:
     }
 
 
+def discord_message(key: int, content: str, **fields: Any) -> dict[str, Any]:
+    author = {"id": "5", "name": "ann", "discriminator": "0000", "nickname": "Ann", "isBot": False}
+    return {
+        "id": str(key),
+        "type": "Default",
+        "timestamp": f"2026-02-28T23:10:{key:02}.123+01:00",
+        "timestampEdited": None,
+        "isPinned": False,
+        "content": content,
+        "author": author,
+        "attachments": [],
+        "embeds": [],
+        "stickers": [],
+        "reactions": [],
+        "mentions": [],
+    } | fields
+
+
+def discord_channel(*messages: dict[str, Any], count: int | None = None, **fields: Any) -> dict[str, Any]:
+    """A channel whose topic looks like the key before the messages."""
+    return {
+        "guild": {"id": "1", "name": "g", "iconUrl": "https://x.org/i.png"},
+        "channel": {"id": "2", "type": "GuildTextChat", "name": "general", "topic": 'all "messages": [here]'},
+        "dateRange": {"after": None, "before": None},
+        **fields,
+        "messages": list(messages),
+        "messageCount": len(messages) if count is None else count,
+    }
+
+
+#: A notice, a reply, a bot without a nickname, an attachment, an embedded text, a sticker and a forwarded message.
+DISCORD_MESSAGES = [
+    discord_message(7, "Joined the server.", type="GuildMemberJoin"),
+    discord_message(8, "hi"),
+    discord_message(
+        9, "hi Ann", type="Reply", reference={"messageId": "8", "channelId": "2", "guildId": "1"}, inlineEmojis=[]
+    ),
+    discord_message(
+        10,
+        "",
+        author={"id": "6", "name": "ci", "discriminator": "1234", "isBot": True, "roles": []},
+        embeds=[{"title": "Build 7", "description": "passed", "fields": [{"name": "branch", "value": "main"}]}],
+    ),
+    discord_message(
+        11,
+        "look",
+        attachments=[{"id": "7", "url": "https://x.org/a.png", "fileName": "a.png", "fileSizeBytes": 123}],
+        stickers=[{"id": "3", "name": "wave", "format": "Lottie"}],
+        embeds=[{"title": "a preview of a link"}],
+    ),
+    discord_message(12, "", forwardedMessage={"content": "from afar", "attachments": []}),
+]
+
 #: See `HISTORIES` of the package.
 CHATS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "WhatsApp, Android": ("whatsapp", lambda p: file(p, WHATSAPP_ANDROID)),
@@ -152,5 +205,14 @@ CHATS: dict[str, tuple[str, Callable[[Path], Path]]] = {
         lambda p: folder(
             p, {f"export/{name.replace('users', 'org_users')}": text for name, text in slack_files().items()}
         ),
+    ),
+    "Discord": ("discord", lambda p: file(p, json.dumps(discord_channel(*DISCORD_MESSAGES), indent=2))),
+    "Discord, an old version": (
+        "discord",
+        lambda p: file(p, json.dumps(discord_channel(DISCORD_MESSAGES[1], exportedAt="2026-03-01T10:00:00+01:00"))),
+    ),
+    "Discord, in a zip archive": (
+        "discord",
+        lambda p: archive(p, {"g - general [2].json": json.dumps(discord_channel(*DISCORD_MESSAGES), indent=2)}),
     ),
 }

@@ -1,0 +1,132 @@
+"""Channels of Discord as DiscordChatExporter writes them in JSON. Large ones are split into files of one
+channel."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from .chat import NOTICES, said
+from .files import HistoryFiles
+from .format import ReadOptions
+from .source import ImportedMessage
+
+_TAIL_BYTES = 1 << 12
+_COUNT = re.compile(rb'"messageCount": ?(\d+)\s*\}\s*\Z')
+#: Types of messages that Discord writes itself.
+_NOTICES = {
+    "RecipientAdd",
+    "RecipientRemove",
+    "Call",
+    "ChannelNameChange",
+    "ChannelIconChange",
+    "ChannelPinnedMessage",
+    "GuildMemberJoin",
+    "ThreadCreated",
+}
+MISSING = "messages that the file counts but does not have; export the channel again"
+
+
+class Discord:
+    """Importer of channels of Discord."""
+
+    strict = False
+
+    def recognise(self, files: HistoryFiles) -> str | None:
+        """See `Importer.recognise`."""
+        if len(files.names) != 1:
+            return None
+        found = {"guild.id", "channel.id", "channel.type", "messages"} <= files.outline(files.names[0])
+        return "'messages' of a 'channel' in a 'guild'" if found else None
+
+    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `Importer.read`."""
+        for name in files.names:
+            channel = _channel(files.head(name))
+            read = 0
+            for message, where in files.items(name, "messages"):
+                read += 1
+                if isinstance(message, dict):
+                    yield from _said(files, message, channel, where)
+                else:
+                    files.leave_out("entries that are no message", where)
+            counted = _count(files, name)
+            for _ in range(read, counted or 0):
+                files.leave_out(MISSING, f"{files.place(name)}, after item {read}")
+
+
+def _channel(head: bytes) -> str:
+    """Returns the id of the channel, which stands before its messages."""
+    before, _, _ = head.partition(b'"messages"')
+    try:
+        return str(json.loads(before.rstrip().rstrip(b",") + b"}")["channel"]["id"])
+    except (ValueError, KeyError, TypeError):
+        return "unknown"
+
+
+def _count(files: HistoryFiles, name: str) -> int | None:
+    """Returns the number of messages that the end of the file gives; None if the end is missing."""
+    before, tail = files.bytes_read, b""
+    with files.open(name) as file:
+        while data := file.read(1 << 20):
+            tail = (tail + data)[-_TAIL_BYTES:]
+    files.bytes_read = before
+    match = _COUNT.search(tail)
+    return int(match[1]) if match else None
+
+
+def _said(files: HistoryFiles, message: Mapping[str, Any], channel: str, where: str) -> Iterator[ImportedMessage]:
+    if message.get("type") in _NOTICES:
+        files.leave_out(NOTICES, where)
+        return
+    thread = f"discord:{channel}"
+    author = message.get("author")
+    speaker: Mapping[str, Any] = author if isinstance(author, dict) else {}
+    reference = message.get("reference")
+    replied = reference.get("messageId") if isinstance(reference, dict) and message.get("type") == "Reply" else None
+    yield from said(
+        files,
+        where,
+        key=f"{thread}:{message.get('id')}",
+        thread=thread,
+        name=str(speaker.get("nickname") or speaker.get("name") or ""),
+        text="\n".join(part for part in _texts(message) if part),
+        at=_time(message.get("timestamp")),
+        metadata={"reply_to": f"{thread}:{replied}"} if replied else None,
+    )
+
+
+def _texts(message: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the text of a message, and a line for each attachment, sticker and embedded text."""
+    yield str(message.get("content") or "")
+    forwarded = message.get("forwardedMessage")
+    if isinstance(forwarded, dict):
+        yield from _texts(forwarded)
+    for attached in _objects(message, "attachments"):
+        yield f"[file: {attached.get('fileName')}]"
+    for sticker in _objects(message, "stickers"):
+        yield f"[sticker: {sticker.get('name')}]"
+    if not message.get("content"):  # else a preview of a link in it
+        for embed in _objects(message, "embeds"):
+            yield str(embed.get("title") or "")
+            yield str(embed.get("description") or "")
+            for each in _objects(embed, "fields"):
+                yield f"{each.get('name')}: {each.get('value')}"
+
+
+def _objects(fields: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    values = fields.get(key)
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def _time(text: Any) -> datetime | None:
+    """Returns a time with the offset of the exporter's zone."""
+    try:
+        at = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return at if at.tzinfo is not None else None
+
+
+DISCORD = Discord()
