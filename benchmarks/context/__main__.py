@@ -102,6 +102,7 @@ def measure(
     )
     cases = list(_cases(options))
     _prepare(memory)
+    memory._context.composes = engine is None  # the engine knows where messages stand on stored pages alone
     rivals = _Rivals(memory)
     answers: dict[_Case, list[_Answered]] = {case: [] for case in cases}
     for number, each in enumerate(asked):

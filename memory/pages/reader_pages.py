@@ -31,7 +31,8 @@ T = TypeVar("T")
 class ReaderPage:
     """A page image and the messages on it."""
 
-    page: PageRow
+    #: Stored page that it shows; None for one that is composed of messages of several.
+    page: PageRow | None
     image: PageImage
     #: Its messages in order, each with the part of the text that the image shows.
     parts: Sequence[Entry]
@@ -97,7 +98,7 @@ class ReaderPages(Generic[T]):
         self.decoder = decoder
         self._make = make
         self._cache_bytes = cache_bytes
-        self._proofs = proofs or ProofReader()
+        self.proofs = proofs or ProofReader()
         self._kept: OrderedDict[tuple[int, int, Reader], tuple[list[T], int]] = OrderedDict()
         self._size = 0
         self._lock = Lock()
@@ -136,7 +137,7 @@ class ReaderPages(Generic[T]):
             if entries:
                 by_id = {each.entry.message_id: each for each in entries}
                 images = page_images([each.entry for each in entries], reader)
-                result[page_id] = [_reader_page(row, image, by_id, self._proofs) for image in images]
+                result[page_id] = [_reader_page(row, image, by_id, self.proofs) for image in images]
         return result
 
     def _cached(self, row: PageRow, reader: Reader) -> list[T] | None:

@@ -198,6 +198,7 @@ class ImageRecaller:
         in_part: set[int] = set()
         for place, keys in answer.message_ids.items():
             page = placed[place]
+            assert page.page is not None
             if not page.proof.exact:
                 numbers = zip(page.shares, page.keys, strict=True)
                 not_shown.update({number: key for number, key in numbers if key in keys})

@@ -1,7 +1,7 @@
 """Reader profiles: legible type sizes, image limits and billing, and page images laid out for a reader."""
 
 from .billing import Area, Billing, Crops, Flat, Modes, Patches, Tiles
-from .page_images import PageImage, is_read, page_image, page_images, reader_layout
+from .page_images import PageImage, cells_per_token, is_read, page_image, page_images, reader_layout
 from .proof import Proof, ProofReader, digest_of, proof_read, require_exact
 from .reader import Reader, ReaderProfileError, Readers, TypeSize, UnknownReader, margin_px, packaged_readers, page_px
 
@@ -21,6 +21,7 @@ __all__ = [
     "Tiles",
     "TypeSize",
     "UnknownReader",
+    "cells_per_token",
     "digest_of",
     "is_read",
     "margin_px",

@@ -95,6 +95,14 @@ def _best_layout(reader: Reader) -> PageLayout:
     return replace(base, columns=columns, rows=rows)
 
 
+def cells_per_token(reader: Reader) -> float:
+    """Returns the cells of a full page image for each token billed; 0 for a reader that accepts no images."""
+    if not reader.accepts_images or reader.billing is None:
+        return 0.0
+    layout = _best_layout(reader)
+    return layout.ink_columns * layout.rows / reader.billing.tokens(*page_px(layout))
+
+
 def is_read(text: str, reader: Reader) -> bool:
     """Returns True if a reader is known to read the characters of `text` at its type size: each letter, digit and
     currency sign has a glyph in the font, and full-width scripts were measured. Other characters, such as emoji, may

@@ -108,7 +108,7 @@ def test_the_last_messages_are_exact_and_what_is_recalled_comes_before_them(memo
     assert result.formula == "text: BPE tokens (Tekken, 131k)"
 
 
-@pytest.mark.parametrize("reader", ["text", "cheap", "dear", "claude", "gemini-3"])
+@pytest.mark.parametrize("reader", ["text", "cheap", "dear", "claude", "gemini-3", "claude-fable-5"])
 @pytest.mark.parametrize("budget", [200, 8000, *(pytest.param(n, marks=pytest.mark.slow) for n in (500, 2000))])
 def test_no_budget_is_exceeded(memory: Memory, reader: str, budget: int) -> None:
     result = build(memory, reader, budget, "which pump failed, and who hates the vacuum cleaner?")
@@ -141,7 +141,8 @@ def test_the_best_of_text_and_images_misses_nothing_that_either_shows_of_what_is
 
 
 def test_messages_that_images_show_in_part_are_named(memory: Memory) -> None:
-    pictures = build(memory, "cheap", 600, QUESTION, show="images", thread="no such thread")
+    # stored pages: what the cache holds of the history rules out images composed of the matches
+    pictures = build(memory, "cheap", 600, QUESTION, show="images", thread="no such thread", cached_tokens=1)
     assert images(pictures)
     assert set(pictures.partial_message_ids) < set(pictures.message_ids)
     assert pictures.partial_message_ids  # a page image of this reader ends in the middle of a message
@@ -170,6 +171,42 @@ def test_what_a_provider_does_not_take_is_not_shown(database_path: Path, sealed:
     assert "would exceed 1,088,576 bytes" in short.notes[0]
     assert len(images(few)) == 1
     assert SAID["pump"] in texts(small)
+
+
+def test_matches_are_composed_on_page_images_where_these_show_more(memory: Memory) -> None:
+    # a whole stored page does not fit
+    text, best = (
+        build(memory, "claude-fable-5", 600, QUESTION, show=show, thread="no such thread") for show in ("text", "best")
+    )
+    assert images(best)
+    assert text.message_ids[0] in best.message_ids
+    assert len(best.message_ids) > 1.5 * len(text.message_ids)
+    assert best.billed_tokens <= 600 < best.text_tokens_instead
+    assert "pump" in best.message_ids
+    assert not best.partial_message_ids, "a message on two composed images is shown by both"
+    assert build(memory, "claude-fable-5", 600, QUESTION, thread="no such thread") == best
+    # beside what the cache holds, only the pages as they are stored
+    cached = build(memory, "claude-fable-5", 600, QUESTION, thread="no such thread", cached_tokens=1)
+    assert not images(cached)
+
+
+def test_a_match_that_the_reader_does_not_read_stays_text_beside_composed_images(
+    sealed: Path, database_path: Path
+) -> None:
+    shutil.copy(sealed, database_path)
+    with Memory(database_path, clock=lambda: NOW) as memory:
+        korean = {
+            "id": "ko",
+            "role": "user",
+            "content": "강가 정원에서 펌프가 고장났다: the pump by the river.",
+            "thread": "ko",
+        }
+        memory.store(BANK, [korean | {"created_at": START}])
+        memory.seal(BANK)
+        result = build(memory, "claude-fable-5", 1500, QUESTION, thread="no such thread")
+    assert images(result)
+    assert "ko" in result.message_ids
+    assert "펌프가" in texts(result)
 
 
 def test_identifiers_stand_as_text_beside_the_images_once(memory: Memory) -> None:

@@ -124,7 +124,8 @@ def test_a_sealed_page_is_proof_read_once(memory: Memory, monkeypatch: pytest.Mo
         build(memory, "dense")
         memory.recall_images(BANK, "which order waits?", reader="dense")
     assert len(read) >= 4
-    assert len(set(read)) == 1
+    digests, counts = zip(*(each.split(": ") for each in read), strict=True)
+    assert int(counts[-1]) == len(set(digests)) <= 2  # the stored page, and the one composed of its matches
     assert read[0].endswith(": 1")
 
 
