@@ -33,8 +33,9 @@ def import_messages(
         str,
         typer.Option(
             "--format",
-            help="Format: chatgpt, claude, claude-code, codex, discord, jsonl, locomo, mail, messages, slack, "
-            "telegram, whatsapp, or one that a package adds; auto recognises it by the contents.",
+            help="Format: ai-studio, chatgpt, claude, claude-code, codex, discord, gemini, grok, irc, jsonl, locomo, "
+            "mail, mem0, messages, slack, telegram, whatsapp, or one that a package adds; auto recognises it by the "
+            "contents.",
         ),
     ] = "auto",
     timezone: Annotated[
@@ -74,9 +75,9 @@ def import_messages(
     actor_gpus: ActorGpusOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a history, with its original times: exports of ChatGPT and Claude, session logs of Claude Code and Codex,
-    chats of WhatsApp, Telegram, Slack and Discord, mail, lists of messages, JSON Lines. Importing it again stores
-    nothing new; a longer export adds what is new.
+    """Import a history, with its original times: exports of ChatGPT, Claude, Gemini and Grok, session logs of Claude
+    Code and Codex, chats of WhatsApp, Telegram, Slack, Discord and IRC, mail, memories of mem0, lists of messages, JSON
+    Lines. Importing it again stores nothing new; a longer export adds what is new.
 
     The age of imported messages counts from now: they are exact at first and fade later, and the last line of output
     shows when. With --backdate, their age counts from their original times, so that old messages fade soon.

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from . import chats, mails
+from . import chats, logs, mails
 from .assistants import (
+    AI_STUDIO,
     ASSISTANTS,
+    GEMINI,
+    GROK,
     LOCOMO,
+    MEM0,
     chatgpt_conversation,
     chatgpt_node,
     claude_code_lines,
@@ -15,11 +19,16 @@ from .assistants import (
 )
 from .chats import CHATS
 from .files import archive, file, folder, json_lines
+from .logs import LOGS
 from .mails import MAILS
 
 __all__ = [
+    "AI_STUDIO",
+    "GEMINI",
+    "GROK",
     "HISTORIES",
     "LOCOMO",
+    "MEM0",
     "archive",
     "chatgpt_conversation",
     "chatgpt_node",
@@ -29,9 +38,10 @@ __all__ = [
     "file",
     "folder",
     "json_lines",
+    "logs",
     "mails",
     "porto",
 ]
 
 #: Name of a history → its format, and what writes it at a path.
-HISTORIES: dict[str, tuple[str, Callable[[Path], Path]]] = ASSISTANTS | CHATS | MAILS
+HISTORIES: dict[str, tuple[str, Callable[[Path], Path]]] = ASSISTANTS | CHATS | MAILS | LOGS

@@ -230,6 +230,81 @@ LOCOMO = [
 ]
 CONVERSATION = {"id": "talk", "messages": [{"role": "user", "content": "hello"}]}
 
+
+def gemini_record(title: str, at: str, *answers: str, app: str | None = None, **fields: Any) -> dict[str, Any]:
+    url = f"https://gemini.google.com/app/{app}"
+    return {
+        "header": "Gemini Apps",
+        "title": title,
+        "time": at,
+        "products": ["Gemini Apps"],
+        **({"safeHtmlItem": [{"html": answer} for answer in answers]} if answers else {}),
+        **({} if app is None else {"details": [{"name": url, "url": url}]}),
+    } | fields
+
+
+#: The newest first: a conversation with an id, a record without, one in German, a file, and what is no prompt.
+GEMINI = [
+    gemini_record("Prompted And how deep?", "2026-02-02T07:25:02.806Z", "<p>Two</p>", "<p>Three</p>", app="d830"),
+    gemini_record(
+        "Prompted How high?", "2026-02-02T07:24:02.806Z", "<p>A <b>fence</b> is</p><ul><li>high</li></ul>", app="d830"
+    ),
+    gemini_record("Selected preferred draft", "2026-02-02T07:23:00.000Z"),
+    gemini_record("Eingegebener Prompt: Hallo", "2026-02-02T07:22:00.000Z", "<p>Gr&uuml;&szlig;e</p>"),
+    gemini_record(
+        "Prompted What is it?",
+        "2026-02-02T07:22:00.000Z",
+        "A fox",
+        attachedFiles=["image_89-1e98.png"],
+        subtitles=[{"name": "Attached 1 file."}],
+    ),
+    gemini_record("Prompted Hi", "2026-02-02T07:20:00.000Z", "Hello"),
+]
+AI_STUDIO = {
+    "runSettings": {"temperature": 1.0, "model": "models/gemini-3-pro"},
+    "systemInstruction": {"parts": [{"text": "Be brief"}]},
+    "chunkedPrompt": {
+        "chunks": [
+            {"text": "Look", "role": "user", "tokenCount": 5},
+            {"driveImage": {"id": "1a"}, "role": "user"},
+            {"text": "hm", "role": "model", "isThought": True},
+            {"text": "A fox", "role": "model", "createTime": "2026-03-01T10:00:00Z"},
+        ],
+        "pendingInputs": [],
+    },
+}
+MEM0 = [
+    {
+        "id": "m1",
+        "memory": "Ann is allergic to nuts",
+        "user_id": "ann",
+        "metadata": None,
+        "created_at": "2026-03-01T10:00:00-08:00",
+        "updated_at": None,
+    },
+    {"id": "m2", "memory": "Bo plays the cello", "user_id": "bo", "created_at": "2026-03-02T10:00:00-08:00"},
+]
+GROK = {
+    "conversations": [
+        {
+            "conversation": {"id": "g1", "title": "Fence", "create_time": "2026-03-01T10:00:00.000000Z"},
+            "responses": [
+                {
+                    "response": {
+                        "_id": "r1",
+                        "sender": "human",
+                        "message": "How high?",
+                        "create_time": {"$date": {"$numberLong": "1772316601500"}},
+                    }
+                },
+                {"response": {"_id": "r2", "sender": "ASSISTANT", "message": "1.8 m", "create_time": None}},
+                {"response": {"_id": "r3", "sender": "assistant", "message": ""}},
+            ],
+        }
+    ],
+    "projects": [],
+}
+
 #: See `HISTORIES` of the package.
 ASSISTANTS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "ChatGPT, one file": ("chatgpt", lambda p: file(p, json.dumps([porto()]))),
@@ -272,4 +347,25 @@ ASSISTANTS: dict[str, tuple[str, Callable[[Path], Path]]] = {
         lambda p: file(p, json_lines(CONVERSATION, CONVERSATION | {"id": "more"})),
     ),
     "JSON Lines of messages": ("jsonl", lambda p: file(p, json_lines(*OPENAI_MESSAGES))),
+    "Gemini, records": ("gemini", lambda p: file(p, json.dumps(GEMINI))),
+    "Gemini, indented and from one app": ("gemini", lambda p: file(p, json.dumps(GEMINI[:2], indent=2))),
+    "Gemini, Takeout": (
+        "gemini",
+        lambda p: archive(p, {"Takeout/Meine Aktivitäten/Gemini-Apps/MeineAktivitäten.json": json.dumps(GEMINI)}),
+    ),
+    "AI Studio": ("ai-studio", lambda p: file(p, json.dumps(AI_STUDIO, indent=2))),
+    "AI Studio, without settings": (
+        "ai-studio",
+        lambda p: file(p, json.dumps({"chunkedPrompt": AI_STUDIO["chunkedPrompt"]})),
+    ),
+    "AI Studio, a folder": ("ai-studio", lambda p: folder(p, {"Fox": json.dumps(AI_STUDIO)})),
+    "mem0, a list": ("mem0", lambda p: file(p, json.dumps(MEM0))),
+    "mem0, results": ("mem0", lambda p: file(p, json.dumps({"results": MEM0, "relations": []}, indent=2))),
+    "mem0, of agents": (
+        "mem0",
+        lambda p: file(p, json.dumps([{"id": "m3", "memory": "Bo speaks Irish", "agent_id": "fox"}])),
+    ),
+    "Grok": ("grok", lambda p: file(p, json.dumps(GROK))),
+    "Grok, indented": ("grok", lambda p: file(p, json.dumps(GROK, indent=2))),
+    "Grok, a zip archive": ("grok", lambda p: archive(p, {"ttl/prod-grok-backend.json": json.dumps(GROK)})),
 }

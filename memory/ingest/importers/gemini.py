@@ -1,0 +1,155 @@
+"""Gemini: the activity that Google Takeout exports, and the prompts of AI Studio.
+
+Takeout has a record for each prompt with its answer, the newest first. Only newer exports name the conversation: where
+they do not, a record is a thread.
+"""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from .chat import UNREADABLE, said
+from .files import HistoryFiles
+from .format import THOUGHTS, ReadOptions
+from .html_text import text_of
+from .source import ImportedMessage
+
+_CONVERSATION = re.compile(r"gemini\.google\.com/app/(\w{1,100})")
+#: What precedes the prompt in the title; in other languages it stays in the text.
+_PROMPTED = "Prompted "
+_HEADER = re.compile(rb'"header": ?"[^"]{0,100}Gemini')
+ACTIVITIES = "activities without a prompt or an answer"
+
+
+class Gemini:
+    """Importer of the activity of Gemini in Google Takeout."""
+
+    strict = False
+
+    def recognise(self, files: HistoryFiles) -> str | None:
+        """See `Importer.recognise`."""
+        if len(files.names) != 1:
+            return None
+        [name] = files.names
+        found = {"[].header", "[].title", "[].time"} <= files.outline(name)
+        return "records of activity with a 'header' of Gemini" if found and _HEADER.search(files.head(name)) else None
+
+    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `Importer.read`."""
+        for name in files.names:
+            seen: Counter[str] = Counter()
+            for record, where in list(files.items(name))[::-1]:
+                at = _time(record.get("time")) if isinstance(record, dict) else None
+                if not isinstance(record, dict) or at is None or "Gemini" not in str(record.get("header")):
+                    files.leave_out(UNREADABLE if at is None else ACTIVITIES, where)
+                    continue
+                key = str(record["time"])
+                seen[key] += 1
+                yield from _record(files, record, f"{key}:{seen[key]}" if seen[key] > 1 else key, at, where)
+
+
+def _record(
+    files: HistoryFiles, record: Mapping[str, Any], key: str, at: datetime, where: str
+) -> Iterator[ImportedMessage]:
+    """Yields the prompt and the answers of a record."""
+    title = str(record.get("title") or "")
+    answers = [text for each in _objects(record, "safeHtmlItem") if (text := text_of(str(each.get("html") or "")))]
+    if not title.startswith(_PROMPTED) and not answers:
+        files.leave_out(ACTIVITIES, where)
+        return
+    links = (_CONVERSATION.search(str(each.get("url") or "")) for each in _objects(record, "details"))
+    thread = f"gemini:{next((match[1] for match in links if match), key)}"
+    attached = record.get("attachedFiles")
+    names = [f"[file: {each}]" for each in attached] if isinstance(attached, list) else []
+    prompt = "\n".join([title.removeprefix(_PROMPTED), *names])
+    yield from said(files, where, key=f"gemini:{key}:prompt", thread=thread, name=None, text=prompt, at=at)
+    for number, answer in enumerate(answers):
+        yield from said(
+            files,
+            where,
+            key=f"gemini:{key}:answer:{number}",
+            thread=thread,
+            name=None,
+            text=answer,
+            at=at,
+            role="assistant",
+        )
+
+
+class AiStudio:
+    """Importer of prompts of AI Studio: documents without ids, and most of them without times."""
+
+    strict = False
+
+    def recognise(self, files: HistoryFiles) -> str | None:
+        """See `Importer.recognise`."""
+        if len(files.names) != 1:
+            return None
+        outline = files.outline(files.names[0])
+        found = "chunkedPrompt.chunks" in outline or {"runSettings", "chunkedPrompt"} <= outline
+        return "a prompt with 'chunkedPrompt'" if found else None
+
+    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `Importer.read`."""
+        for name in files.names:
+            value = files.document(name)
+            prompt = value.get("chunkedPrompt") if isinstance(value, dict) else None
+            chunks = _objects(prompt, "chunks") if isinstance(prompt, dict) else []
+            first = json.dumps([[chunk.get("role"), _chunk_text(chunk)] for chunk in chunks[:1]])
+            thread = f"ai-studio:{hashlib.sha256(first.encode()).hexdigest()[:24]}"
+            system = value.get("systemInstruction") if isinstance(value, dict) else None
+            if isinstance(system, dict) and (text := _chunk_text(system)).strip():
+                where = f"{files.place(name)}, systemInstruction"
+                key = f"{thread}:system"
+                yield from said(files, where, key=key, thread=thread, name=None, text=text, at=None, role="system")
+            for number, chunk in enumerate(chunks):
+                where = f"{files.place(name)}, chunk {number + 1}"
+                if chunk.get("isThought"):
+                    files.leave_out(THOUGHTS, where)
+                    continue
+                yield from said(
+                    files,
+                    where,
+                    key=f"{thread}:{number}",
+                    thread=thread,
+                    name=None,
+                    text=_chunk_text(chunk),
+                    at=_time(chunk.get("createTime")),
+                    role="assistant" if chunk.get("role") == "model" else "user",
+                )
+
+
+def _chunk_text(chunk: Mapping[str, Any]) -> str:
+    """Returns the text of a chunk, and a line for each thing in it that is no text."""
+    lines = [chunk["text"]] if isinstance(chunk.get("text"), str) else []
+    if not lines:
+        lines = [str(part["text"]) for part in _objects(chunk, "parts") if isinstance(part.get("text"), str)]
+    for key, value in chunk.items():
+        if key.startswith("drive") or key == "inlineFile":
+            lines.append(f"[{key.removeprefix('drive').removeprefix('inline').lower()}]")
+        elif key == "executableCode" and isinstance(value, dict):
+            lines.append(str(value.get("code") or ""))
+        elif key == "codeExecutionResult" and isinstance(value, dict):
+            lines.append(str(value.get("output") or ""))
+    return "\n".join(line for line in lines if line)
+
+
+def _objects(fields: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    values = fields.get(key)
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return at if at.tzinfo is not None else None
+
+
+GEMINI = Gemini()
+AI_STUDIO = AiStudio()

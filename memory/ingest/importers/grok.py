@@ -1,0 +1,68 @@
+"""Data exports of Grok: `prod-grok-backend.json`."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from .chat import said, since_epoch
+from .files import HistoryFiles
+from .format import ReadOptions
+from .source import ImportedMessage
+
+
+class Grok:
+    """Importer of data exports of Grok."""
+
+    strict = False
+
+    def recognise(self, files: HistoryFiles) -> str | None:
+        """See `Importer.recognise`."""
+        if len(files.names) != 1:
+            return None
+        found = {"conversations[].conversation", "conversations[].responses"} <= files.outline(files.names[0])
+        return "'conversations' with 'responses'" if found else None
+
+    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `Importer.read`."""
+        for name in files.names:
+            for value, where in files.items(name, "conversations"):
+                conversation = _of(value, "conversation")
+                responses = value.get("responses") if isinstance(value, dict) else None
+                if conversation.get("id") is None or not isinstance(responses, list):
+                    files.leave_out("entries that are no conversation", where)
+                    continue
+                thread = f"grok:{conversation['id']}"
+                for number, each in enumerate(responses):
+                    response = _of(each, "response")
+                    key = response.get("_id") or response.get("id") or number
+                    yield from said(
+                        files,
+                        where,
+                        key=f"{thread}:{key}",
+                        thread=thread,
+                        name=None,
+                        text=str(response.get("message") or ""),
+                        at=_time(response.get("create_time")) or _time(conversation.get("create_time")),
+                        role="user" if str(response.get("sender")).lower() == "human" else "assistant",
+                    )
+
+
+def _of(value: Any, key: str) -> Mapping[str, Any]:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _time(value: Any) -> datetime | None:
+    """Returns a time, in ISO 8601 or in milliseconds as MongoDB writes them."""
+    date = value.get("$date") if isinstance(value, dict) else value
+    text = str(date.get("$numberLong") if isinstance(date, dict) else date)
+    if text.isdecimal():
+        return since_epoch(int(text) / 1000)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else None
+
+
+GROK = Grok()
