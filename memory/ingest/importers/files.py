@@ -73,6 +73,8 @@ class HistoryFiles:
     bytes_read: int = 0
     #: reason → what was left out
     left: dict[str, Left] = field(default_factory=dict)
+    #: name and start of the file looked at last, which every reader looks at, and its outline
+    _looked_at: tuple[str, bytes, frozenset[str] | None] = field(default=("", b"", None), repr=False)
 
     @property
     def total_bytes(self) -> int:
@@ -165,15 +167,21 @@ class HistoryFiles:
 
     def head(self, name: str, size: int = HEAD_BYTES) -> bytes:
         """Returns the first bytes of a file, without a byte order mark."""
-        before = self.bytes_read
-        with self.open(name) as file:
-            head = file.read(size)
-        self.bytes_read = before
-        return head.removeprefix(_BYTE_ORDER_MARK)
+        if self._looked_at[0] != name or size > HEAD_BYTES:
+            before = self.bytes_read
+            with self.open(name) as file:
+                head = file.read(max(size, HEAD_BYTES))
+            self.bytes_read = before
+            self._looked_at = name, head.removeprefix(_BYTE_ORDER_MARK), None
+        return self._looked_at[1][:size]
 
     def outline(self, name: str) -> frozenset[str]:
         """Returns the paths of the keys at the start of a JSON file; see `outline_of`."""
-        return outline_of(self.head(name))
+        head, outline = self.head(name), self._looked_at[2]
+        if outline is None:
+            outline = outline_of(head)
+            self._looked_at = name, head, outline
+        return outline
 
     def first_lines(self, name: str) -> list[Any]:
         """Returns the JSON objects among the first lines of a file."""

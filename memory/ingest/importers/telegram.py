@@ -15,6 +15,18 @@ _KIND = re.compile(
     rb'"type": ?"(?:saved_messages|replies|verification_codes|personal_chat|bot_chat|'
     rb'(?:private|public)_(?:group|supergroup|channel))"'
 )
+#: What an export of an account may begin with.
+_SECTIONS = {
+    "personal_information",
+    "profile_pictures",
+    "stories",
+    "contacts",
+    "frequent_contacts",
+    "sessions",
+    "other_data",
+    "chats",
+    "left_chats",
+}
 #: Control characters as Telegram writes them, which is not JSON; the number of backslashes before is even.
 _CONTROL = re.compile(rb"(?<!\\)((?:\\\\)*+)\\x([0-9a-fA-F]{2})")
 #: Ids of emoji that exports of 2022 have without quotation marks.
@@ -37,9 +49,9 @@ class Telegram:
         outline = files.outline(name)
         if {"type", "id", "messages"} <= outline and _KIND.search(files.head(name)):
             return f"{files.place(name)} is a chat with 'messages'"
-        lists = outline & {"chats", "left_chats", "personal_information", "contacts", "frequent_contacts"}
-        if "about" in outline and lists and b"Telegram" in files.head(name, 2000):
-            return f"{files.place(name)} has 'about' Telegram and '{min(lists)}'"
+        sections = outline & _SECTIONS
+        if "about" in outline and sections and b"Telegram" in files.head(name, 2000):
+            return f"{files.place(name)} has 'about' Telegram and '{min(sections)}'"
         return None
 
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:

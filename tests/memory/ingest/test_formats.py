@@ -334,6 +334,7 @@ def test_a_large_export_is_read_in_little_memory(tmp_path: Path) -> None:
         file.write("[")
         file.write(",".join(conversation.replace('"c1"', f'"c{n}"') for n in range(10_000)))
         file.write("]")
+    preview_file(HISTORIES["ChatGPT, one file"][1](tmp_path / "small.json"))  # loads the tokeniser
     tracemalloc.start()
     try:
         assert preview_file(path).threads == 10_000
