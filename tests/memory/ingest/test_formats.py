@@ -5,6 +5,7 @@ import stat
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,22 @@ def test_importing_a_history_again_adds_nothing(memory: Memory, tmp_path: Path, 
     again = import_file(memory, path.rename(tmp_path / "renamed"), bank="b", options=SEOUL)
     assert (again.stored, again.duplicates) == (0, first.stored)
     assert first.formats == {HISTORIES[name][0]: 1}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_damaged_history_is_read_or_refused(tmp_path: Path, name: str) -> None:
+    format, write = HISTORIES[name]
+    history = write(tmp_path / "history")
+    for file in [history] if history.is_file() else [each for each in history.rglob("*") if each.is_file()]:
+        whole = file.read_bytes()
+        for place in range(1, 8):
+            start, end = whole[: len(whole) * place // 8], whole[len(whole) * place // 8 :]
+            for damaged in (start, start + b"\xff\x00\xfe" + end, start + b"[" * 3000 + end):
+                file.write_bytes(damaged)
+                with suppress(InvalidInput):
+                    preview = preview_file(history, ImportOptions(format=format, timezone="Asia/Seoul"))
+                    assert preview.messages > 0
+        file.write_bytes(whole)
 
 
 def test_chatgpt(memory: Memory, tmp_path: Path) -> None:
