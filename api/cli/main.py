@@ -23,6 +23,7 @@ from .recall import recall
 from .reencode import reencode
 from .reindex import reindex
 from .serve import serve
+from .watch import watch
 from .worker import worker
 
 OUT_OF_MEMORY = (
@@ -111,6 +112,7 @@ app.command("serve")(serve)
 app.command("worker")(worker)
 app.command("import")(import_messages)
 app.command("export")(export_messages)
+app.command("watch")(watch)
 app.command("recall")(recall)
 app.command("context")(context)
 app.command("fetch")(fetch)

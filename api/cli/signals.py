@@ -1,7 +1,7 @@
 """SIGTERM and Ctrl-C, for commands that run until they are stopped."""
 
 import signal
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 
@@ -19,9 +19,14 @@ class StopSignals:
         """Makes signals end `wait` from now on, instead of the process."""
         self._started = True
 
-    def wait(self) -> None:
-        """Returns when a signal has been received, including one received before the call."""
-        self._received.get()
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Returns True when a signal has been received, including one received before the call; False if none is within
+        `timeout_s` seconds."""
+        try:
+            self._received.get(timeout=timeout_s)
+        except Empty:
+            return False
+        return True
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         first = self._received.empty()

@@ -36,21 +36,19 @@ from .validate import check_bank_name, check_idempotency_key, list_messages, val
 
 DEFAULT_THREAD = "main"
 GROUP_MESSAGES = 500  # cap for several calls written in one transaction
+MANY_IDS = 20  # ids of a call from which on those that are stored are found first
 BANKS = 10_000  # banks whose rules of redaction are remembered
 
 
 @dataclass(frozen=True, eq=False)
 class _KeyedMessage:
-    """A valid message and its passages."""
+    """A valid message."""
 
     message: NewMessage
     #: Its content as text, with parts rendered.
     text: str
     #: Its thread; None if neither the message nor the call names one.
     thread: str | None
-    passages: Sequence[Passage]
-    #: Index terms of each passage, with counts.
-    terms: Sequence[Counter[str]]
     #: Secret key of its digest.
     digest_key: bytes = field(repr=False)
     #: Its embedding; None if a job computes it later.
@@ -75,10 +73,17 @@ class _KeyedMessage:
     @classmethod
     def of(cls, message: NewMessage, thread: str | None, digest_key: bytes) -> "_KeyedMessage":
         """Returns the message in its own thread, or else in `thread`."""
-        text = message.text
-        passages = split_passages(text)
-        terms = index_terms(text, message.name, passages)
-        return cls(message, text, message.thread or thread, passages, terms, digest_key)
+        return cls(message, message.text, message.thread or thread, digest_key)
+
+    @cached_property
+    def passages(self) -> Sequence[Passage]:
+        """Its passages."""
+        return split_passages(self.text)
+
+    @cached_property
+    def terms(self) -> Sequence[Counter[str]]:
+        """Index terms of each passage, with counts."""
+        return index_terms(self.text, self.message.name, self.passages)
 
     @property
     def speech(self) -> list[str]:
@@ -226,13 +231,25 @@ class MessageStore:
         return self.vectors.encode_now([_speech(item.text, item.name, split_passages(item.text)) for item in items])
 
     def _encoded(self, requests: Sequence[_Request]) -> list[_Request]:
-        """Returns the calls with the embeddings of their messages, if they are computed now."""
-        plain = [item for request in requests for item in request.messages if item.code is None]
-        coded = iter(_with_codes(plain, self.vectors.encode_now([item.speech for item in plain])))
-        return [
-            replace(request, messages=[next(coded) if item.code is None else item for item in request.messages])
-            for request in requests
-        ]
+        """Returns the calls with the terms of their messages, and the embeddings if they are computed now. Messages of
+        large calls that are stored already have neither."""
+        known = {item for request in requests for item in self._known(request)}
+        plain = [item for request in requests for item in request.messages if item.code is None and item not in known]
+        coded = _with_codes(plain, self.vectors.encode_now([item.speech for item in plain]))
+        ready = dict(zip(plain, coded, strict=True))
+        encoded = [replace(each, messages=[ready.get(item, item) for item in each.messages]) for each in requests]
+        for item in (item for request in encoded for item in request.messages if item not in known):
+            _ = item.terms  # computed here, before the transaction
+        return encoded
+
+    def _known(self, request: _Request) -> list[_KeyedMessage]:
+        """Returns the messages of a large call whose ids are stored."""
+        if len(request.given) < MANY_IDS:
+            return []
+        with self.database.read() as connection:
+            bank = banks.find(connection, request.bank)
+            stored = {} if bank is None else messages.ids_of(connection, bank.id, request.given)
+        return [item for item in request.messages if item.key in stored]
 
     def _write_all(self, requests: Sequence[_Request]) -> list[StoreResult | MemoryFault]:
         """Writes calls in one transaction. Returns an answer or an error for each. If the connection is lost during the

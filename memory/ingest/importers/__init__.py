@@ -14,11 +14,13 @@ from .importer import (
     store_file,
 )
 from .source import ImportedMessage, NamedFile
+from .watcher import HistoryWatcher, WatchedFile
 
 __all__ = [
     "AUTO",
     "IMPORTERS",
     "HistoryFiles",
+    "HistoryWatcher",
     "ImportOptions",
     "ImportPreview",
     "ImportReport",
@@ -27,6 +29,7 @@ __all__ = [
     "Importer",
     "NamedFile",
     "ReadOptions",
+    "WatchedFile",
     "check_file",
     "import_file",
     "preview_file",

@@ -1,0 +1,62 @@
+"""Watching of histories that other programs write: changed files are imported again, which stores what is new."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from foxing.memory.errors import MemoryFault
+
+from .importer import ImportOptions, ImportReport, Storage, import_file
+
+
+@dataclass(frozen=True)
+class WatchedFile:
+    """File that has changed."""
+
+    path: Path
+    #: report of its import; None if it failed
+    report: ImportReport | None
+    #: why it could not be imported
+    error: str | None = None
+
+
+class HistoryWatcher:
+    """Imports of files in folders, again whenever they have changed."""
+
+    def __init__(self, memory: Storage, paths: Sequence[Path], bank: str, options: ImportOptions | None = None) -> None:
+        """`paths`: JSON Lines files, or folders that have or will have some."""
+        self._memory = memory
+        self._paths = paths
+        self._bank = bank
+        self._options = options
+        #: file → its size and its time of change when it was last imported
+        self._imported: dict[Path, tuple[int, int]] = {}
+
+    def poll(self) -> Iterator[WatchedFile]:
+        """Imports the files that have changed since the last call, oldest first, and yields each. A file that fails is
+        tried again when it has changed."""
+        for path, state in self._changed():
+            self._imported[path] = state
+            try:
+                yield WatchedFile(path, import_file(self._memory, path, bank=self._bank, options=self._options))
+            except MemoryFault as error:
+                yield WatchedFile(path, None, str(error))
+
+    def _changed(self) -> list[tuple[Path, tuple[int, int]]]:
+        found = []
+        for path in self._files():
+            try:
+                status = path.stat()
+            except OSError:  # it was removed meanwhile
+                continue
+            state = status.st_size, status.st_mtime_ns
+            if status.st_size and self._imported.get(path) != state:
+                found.append((path, state))
+        return sorted(found, key=lambda each: (each[1][1], each[0]))
+
+    def _files(self) -> Iterator[Path]:
+        for path in self._paths:
+            if path.is_dir():
+                yield from (file for file in path.rglob("*.jsonl") if file.is_file() and not file.is_symlink())
+            elif path.is_file():
+                yield path
