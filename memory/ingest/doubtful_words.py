@@ -9,7 +9,7 @@ from foxing.renderer.type_proof import TypeProof
 from .keepsakes import find_keepsakes
 
 #: Words with a digit that are not keepsakes, such as “14” or “k8s”.
-_NUMBER = re.compile(r"\w*\d(?:[\w.,:+-]*\w)?")
+_NUMBER = re.compile(r"(?<!\w)\w*\d(?:[\w.,:+-]*\w)?")
 
 
 class ExactWord(NamedTuple):

