@@ -29,10 +29,11 @@ def _traced(found: list[Way]) -> str:
 
 
 def _way(way: Way) -> str:
-    """The files of a call in the order in which they are entered, each with its functions, and the deepest chain."""
+    """The files of a call in the order in which they are entered, each with its functions by name, and the deepest
+    chain. In the order of calls, functions would follow matches of equal scores, which the key of the index orders."""
     chain = " → ".join(f"`{name}`" for _, name in way.trace.deepest)
     files = [
-        f"- [{path}](../../{path}): {', '.join(f'`{name}`' for name in names)}"
+        f"- [{path}](../../{path}): {', '.join(f'`{name}`' for name in sorted(names))}"
         for path, names in way.trace.files.items()
     ]
     summary = f"<summary>{way.name}: {len(way.trace.files)} files in the order in which they are entered</summary>"
