@@ -101,3 +101,18 @@ def since_epoch(seconds: Any) -> datetime | None:
         return datetime.fromtimestamp(int(whole), UTC).replace(microsecond=int(fraction[:6].ljust(6, "0")))
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def time_with_offset(text: Any) -> datetime | None:
+    """Returns a time in ISO 8601 with an offset; None if it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return at if at.tzinfo is not None else None
+
+
+def objects(fields: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """Returns the JSON objects of a list in an object; none if there is no list."""
+    values = fields.get(key)
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from pydantic import ValidationError
+
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import Part, ToolCall, ToolResult
 
@@ -60,8 +62,11 @@ class ChatGpt:
                 if newest.get(key, where) != where:
                     files.leave_out("older copies of a conversation", where)
                     continue
-                for message in _Conversation(value, key, files, where).messages(branches=options.branches):
-                    yield ImportedMessage(message, where, files.bytes_read)
+                try:
+                    for message in _Conversation(value, key, files, where).messages(branches=options.branches):
+                        yield ImportedMessage(message, where, files.bytes_read)
+                except (TypeError, AttributeError, OverflowError, ValueError, OSError):  # of fields of other types
+                    files.leave_out("rests of conversations that cannot be read", where)
 
 
 def _shards(files: HistoryFiles) -> list[str]:
@@ -147,23 +152,28 @@ class _Conversation:
             if not isinstance(message, dict):
                 continue
             at = _seconds(message) or at or _seconds({"create_time": self._value.get("update_time")})
-            content = self._content(message)
-            if content is None:
-                continue
             metadata = {"title": self._title[:200]} if first and self._title else None
+            try:
+                content = self._content(message)
+                if content is None:
+                    continue
+                name = _author(message).get("name")
+                made = NewMessage.model_validate(
+                    {
+                        "id": f"chatgpt:{self._key}:{node_id}",
+                        "role": _role(message, content),
+                        "name": name if isinstance(name, str) and name else None,
+                        "content": content,
+                        "created_at": None if at is None else datetime.fromtimestamp(at, UTC),
+                        "thread": thread,
+                        "metadata": metadata,
+                    }
+                )
+            except (ValidationError, OverflowError, OSError):
+                self._without("messages that cannot be read")
+                continue
             first = False
-            name = _author(message).get("name")
-            yield NewMessage.model_validate(
-                {
-                    "id": f"chatgpt:{self._key}:{node_id}",
-                    "role": _role(message, content),
-                    "name": name if isinstance(name, str) and name else None,
-                    "content": content,
-                    "created_at": None if at is None else datetime.fromtimestamp(at, UTC),
-                    "thread": thread,
-                    "metadata": metadata,
-                }
-            )
+            yield made
 
     def _content(self, message: Mapping[str, Any]) -> str | tuple[Part, ...] | None:
         """Returns the content of a message; None if it is left out."""

@@ -4,10 +4,9 @@ channel."""
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
-from .chat import NOTICES, said
+from .chat import NOTICES, objects, said, time_with_offset
 from .files import HistoryFiles
 from .format import ReadOptions
 from .source import ImportedMessage
@@ -92,7 +91,7 @@ def _said(files: HistoryFiles, message: Mapping[str, Any], channel: str, where: 
         thread=thread,
         name=str(speaker.get("nickname") or speaker.get("name") or ""),
         text="\n".join(part for part in _texts(message) if part),
-        at=_time(message.get("timestamp")),
+        at=time_with_offset(message.get("timestamp")),
         metadata={"reply_to": f"{thread}:{replied}"} if replied else None,
     )
 
@@ -103,30 +102,16 @@ def _texts(message: Mapping[str, Any]) -> Iterator[str]:
     forwarded = message.get("forwardedMessage")
     if isinstance(forwarded, dict):
         yield from _texts(forwarded)
-    for attached in _objects(message, "attachments"):
+    for attached in objects(message, "attachments"):
         yield f"[file: {attached.get('fileName')}]"
-    for sticker in _objects(message, "stickers"):
+    for sticker in objects(message, "stickers"):
         yield f"[sticker: {sticker.get('name')}]"
     if not message.get("content"):  # else a preview of a link in it
-        for embed in _objects(message, "embeds"):
+        for embed in objects(message, "embeds"):
             yield str(embed.get("title") or "")
             yield str(embed.get("description") or "")
-            for each in _objects(embed, "fields"):
+            for each in objects(embed, "fields"):
                 yield f"{each.get('name')}: {each.get('value')}"
-
-
-def _objects(fields: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    values = fields.get(key)
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
-
-
-def _time(text: Any) -> datetime | None:
-    """Returns a time with the offset of the exporter's zone."""
-    try:
-        at = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return at if at.tzinfo is not None else None
 
 
 DISCORD = Discord()

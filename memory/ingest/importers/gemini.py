@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from .chat import UNREADABLE, said
+from .chat import UNREADABLE, objects, said, time_with_offset
 from .files import HistoryFiles
 from .format import THOUGHTS, ReadOptions
 from .html_text import text_of
@@ -43,7 +43,7 @@ class Gemini:
         for name in files.names:
             seen: Counter[str] = Counter()
             for record, where in list(files.items(name))[::-1]:
-                at = _time(record.get("time")) if isinstance(record, dict) else None
+                at = time_with_offset(record.get("time")) if isinstance(record, dict) else None
                 if not isinstance(record, dict) or at is None or "Gemini" not in str(record.get("header")):
                     files.leave_out(UNREADABLE if at is None else ACTIVITIES, where)
                     continue
@@ -57,11 +57,11 @@ def _record(
 ) -> Iterator[ImportedMessage]:
     """Yields the prompt and the answers of a record."""
     title = str(record.get("title") or "")
-    answers = [text for each in _objects(record, "safeHtmlItem") if (text := text_of(str(each.get("html") or "")))]
+    answers = [text for each in objects(record, "safeHtmlItem") if (text := text_of(str(each.get("html") or "")))]
     if not title.startswith(_PROMPTED) and not answers:
         files.leave_out(ACTIVITIES, where)
         return
-    links = (_CONVERSATION.search(str(each.get("url") or "")) for each in _objects(record, "details"))
+    links = (_CONVERSATION.search(str(each.get("url") or "")) for each in objects(record, "details"))
     thread = f"gemini:{next((match[1] for match in links if match), key)}"
     attached = record.get("attachedFiles")
     names = [f"[file: {each}]" for each in attached] if isinstance(attached, list) else []
@@ -98,7 +98,7 @@ class AiStudio:
         for name in files.names:
             value = files.document(name)
             prompt = value.get("chunkedPrompt") if isinstance(value, dict) else None
-            chunks = _objects(prompt, "chunks") if isinstance(prompt, dict) else []
+            chunks = objects(prompt, "chunks") if isinstance(prompt, dict) else []
             first = json.dumps([[chunk.get("role"), _chunk_text(chunk)] for chunk in chunks[:1]])
             thread = f"ai-studio:{hashlib.sha256(first.encode()).hexdigest()[:24]}"
             system = value.get("systemInstruction") if isinstance(value, dict) else None
@@ -118,7 +118,7 @@ class AiStudio:
                     thread=thread,
                     name=None,
                     text=_chunk_text(chunk),
-                    at=_time(chunk.get("createTime")),
+                    at=time_with_offset(chunk.get("createTime")),
                     role="assistant" if chunk.get("role") == "model" else "user",
                 )
 
@@ -127,7 +127,7 @@ def _chunk_text(chunk: Mapping[str, Any]) -> str:
     """Returns the text of a chunk, and a line for each thing in it that is no text."""
     lines = [chunk["text"]] if isinstance(chunk.get("text"), str) else []
     if not lines:
-        lines = [str(part["text"]) for part in _objects(chunk, "parts") if isinstance(part.get("text"), str)]
+        lines = [str(part["text"]) for part in objects(chunk, "parts") if isinstance(part.get("text"), str)]
     for key, value in chunk.items():
         if key.startswith("drive") or key == "inlineFile":
             lines.append(f"[{key.removeprefix('drive').removeprefix('inline').lower()}]")
@@ -136,19 +136,6 @@ def _chunk_text(chunk: Mapping[str, Any]) -> str:
         elif key == "codeExecutionResult" and isinstance(value, dict):
             lines.append(str(value.get("output") or ""))
     return "\n".join(line for line in lines if line)
-
-
-def _objects(fields: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    values = fields.get(key)
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
-
-
-def _time(text: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return at if at.tzinfo is not None else None
 
 
 GEMINI = Gemini()

@@ -146,6 +146,20 @@ def test_circles_and_missing_nodes_of_chatgpt(memory: Memory, tmp_path: Path) ->
     assert left_out(report) == {"entries that are no conversation": 1}
 
 
+def test_fields_of_other_types_leave_the_rest(memory: Memory, tmp_path: Path) -> None:
+    far = chatgpt_node("b", "a", ["c"], "user", "far", create_time=1e30)
+    named = chatgpt_node("c", "b", ["d"], "user", "named", name="n" * 300)
+    last = chatgpt_node("d", "c", [], "user", "kept", create_time=1732200001)
+    odd = chatgpt_conversation("k", chatgpt_node("a", None, ["b"]), far, named, last)
+    listed = chatgpt_conversation("l", chatgpt_node("e", None, [], "user", "E")) | {"current_node": ["e"]}
+    path = tmp_path / "conversations.json"
+    path.write_text(json.dumps([odd, listed, chatgpt_conversation("m", last | {"parent": {}}), histories.porto()]))
+    report = import_file(memory, path, bank="b")
+    assert {"kept", "[image: tower.png]\nWhat is this tower?"} <= {text for _, _, text in said(memory)}
+    assert left_out(report)["messages that cannot be read"] == 2
+    assert left_out(report)["rests of conversations that cannot be read"] == 2
+
+
 def test_claude(memory: Memory, tmp_path: Path) -> None:
     report = import_file(memory, HISTORIES["Claude.ai, a zip archive"][1](tmp_path / "a.zip"), bank="b")
     first, second = memory.export("b")
