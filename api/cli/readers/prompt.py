@@ -42,7 +42,8 @@ def context(
     given = {"reader": reader, "query": query, "now": now, "timezone": zone.name}
     request = ContextRequest.from_fields({**given, **fields})
     blocks = request.model_copy(update={"form": "blocks"})
-    requests = [blocks, request] if as_json else [blocks]
+    needed = not as_json or images is not None  # to show them, or to write their images
+    requests = [*([blocks] if needed else []), *([request] if as_json else [])]
     answers = [None if now is not None else state.ask_service(bank, "context", each) for each in requests]
     if None not in answers:
         results = [ContextResult.model_validate_json(answer or b"") for answer in answers]
