@@ -365,6 +365,8 @@ def _place_words(units: _Units, column: int, columns: int) -> _Units:
     if not len(units.values):
         return units
     width = load_atlas().width[units.values].astype(np.int64)
+    if len(width) < columns - column and (width == 1).all():
+        return units
     ink = np.where(units.values == ord(" "), 0, width)
     starts = np.flatnonzero(_word_starts(units.values))
     inked, taken = np.add.reduceat(ink, starts).tolist(), np.add.reduceat(width, starts).tolist()
@@ -410,7 +412,9 @@ def _word_starts(values: Cells) -> _Flags:
     """Returns bool[len(values)]: the first character, and characters before which a row may end."""
     starts = np.ones(len(values), dtype=bool)
     before, after = values[:-1], values[1:]
-    apart = np.isin(before, [ord(" "), ord(NEWLINE_MARK), ord(TAB_MARK), _ROW_BREAK]) | (after == _ROW_BREAK)
+    apart = (after == _ROW_BREAK) | (before == _ROW_BREAK)
+    for mark in (" ", NEWLINE_MARK, TAB_MARK):
+        apart |= before == ord(mark)
     if (load_atlas().width[values] == WIDE).any():
         distinct, where = np.unique(values, return_inverse=True)
         bonds = np.array([_bonds(point) for point in distinct.tolist()], dtype=np.uint8)[where]

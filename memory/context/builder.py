@@ -267,6 +267,9 @@ class _Texts:
     def add(self, number: int) -> None:
         self._transcript.add(self._places[number], self._lines[number])
 
+    def remove(self, number: int) -> None:
+        self._transcript.remove(self._places[number])
+
 
 def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reader, style: Style) -> Plan:
     """Returns the best plan for the recalled messages within `room` tokens and the provider's limits, and adds a note

@@ -7,8 +7,10 @@ matches as the same tokens of text, so the matches alone fill its pages.
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 
+from foxing.memory.ingest.doubtful_words import exact_words
 from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.values.messages import RecalledMessage
 from foxing.renderer import Entry
@@ -63,8 +65,10 @@ def compose(
     count = max(1, bisect_right(taken, _cells(room, reader) * IN_USE))
     best: Composition | None = None
     most = len(drawable)
+    exact = cache(exact_words)
     for _ in range(ATTEMPTS):
-        made = _composition(drawable[:count], spans, reader, beside, proofs)
+        drawn = _drawn(drawable[:count], spans, reader, proofs)
+        made = _composition([PromptImage.of(page, exact) for page in drawn], reader, beside)
         if made.tokens <= room and len(made.images) <= most_images:
             best = made
             if made.tokens >= ENOUGH * room:
@@ -113,19 +117,21 @@ def _fitting(count: int, made: Composition, room: int, reader: Reader) -> float:
 
 
 def _composition(
-    numbers: Collection[int],
-    spans: Sequence[RecalledMessage],
-    reader: Reader,
-    beside: Callable[[Sequence[PromptImage]], int],
-    proofs: ProofReader,
+    images: Sequence[PromptImage], reader: Reader, beside: Callable[[Sequence[PromptImage]], int]
 ) -> Composition:
-    ordered = sorted(numbers, key=lambda n: (spans[n].created_at, spans[n].message_id, spans[n].passage or (0, 0)))
-    drawn = page_images([_entry(n, spans[n]) for n in ordered], reader)
-    images = tuple(PromptImage.of(_placed(image, spans, proofs)) for image in drawn)
     shown = tuple(frozenset(image.placed.shares) for image in images)
     words = beside(images)
-    cells = sum(image.page.rows_used * image.page.layout.ink_columns for image in drawn)
-    return Composition(images, shown, sum(image.tokens for image in images) + words, words, cells)
+    cells = sum(image.image.page.rows_used * image.image.page.layout.ink_columns for image in images)
+    return Composition(tuple(images), shown, sum(image.tokens for image in images) + words, words, cells)
+
+
+def _drawn(
+    numbers: Collection[int], spans: Sequence[RecalledMessage], reader: Reader, proofs: ProofReader
+) -> list[ReaderPage]:
+    """Returns page images of the matches `numbers`, in time order."""
+    ordered = sorted(numbers, key=lambda n: (spans[n].created_at, spans[n].message_id, spans[n].passage or (0, 0)))
+    images = page_images([_entry(n, spans[n]) for n in ordered], reader)
+    return [_placed(image, spans, proofs) for image in images]
 
 
 def _entry(number: int, span: RecalledMessage) -> Entry:

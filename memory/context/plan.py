@@ -75,6 +75,9 @@ class Texts(Protocol):
     def add(self, number: int) -> None:
         """Adds a match."""
 
+    def remove(self, number: int) -> None:
+        """Removes a match."""
+
 
 class SeparateTexts:
     """Matches that share nothing as text: each takes its `Match.tokens`."""
@@ -90,6 +93,10 @@ class SeparateTexts:
     def add(self, number: int) -> None:
         """See `Texts.add`."""
         self.tokens += self.added(number)
+
+    def remove(self, number: int) -> None:
+        """See `Texts.remove`."""
+        self.tokens -= self.added(number)
 
 
 class Planner:
@@ -193,15 +200,16 @@ class Planner:
     def _exchanged(self, plan: Plan) -> Plan:
         """Returns `plan` with texts replaced by cheaper images, and the tokens saved spent on further matches."""
         while len(plan.images) < self.most_images:
-            saving, image = max((self._saving(image, plan), -image) for image in range(len(self.offers)))
+            shown = self._shown(plan.texts)
+            saving, image = max((self._saving(image, plan, shown), -image) for image in range(len(self.offers)))
             if saving <= 0:
                 break
             plan = self._filled(plan.texts, plan.images | {-image})
         return plan
 
-    def _saving(self, image: int, plan: Plan) -> int:
+    def _saving(self, image: int, plan: Plan, shown: Texts) -> int:
         """Returns the tokens that an image saves by replacing the texts that it shows; at most 0 if it costs more than
-        its own text."""
+        its own text. `shown`: the texts of the plan."""
         if image in plan.images or self._billed([image]) > self.offers[image].text_tokens:
             return 0
         with_it = plan.images | {image}
@@ -209,7 +217,13 @@ class Planner:
         replaced = [n for n in self._by_image[image] if n in plan.texts and self._covered(n, frozenset(), with_it)]
         if not replaced:
             return -tokens
-        return self._tokens(plan.texts, ()) - self._tokens(plan.texts.difference(replaced), ()) - tokens
+        before = shown.tokens
+        for number in replaced:
+            shown.remove(number)
+        saved = before - shown.tokens
+        for number in replaced:
+            shown.add(number)
+        return saved - tokens
 
     def _tokens(self, texts: Iterable[int], images: Collection[int]) -> int:
         return self._shown(texts).tokens + self._billed(images)

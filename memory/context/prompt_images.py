@@ -1,13 +1,13 @@
 """Page images in a prompt: each with a label that describes it, and with the identifiers that it shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import NamedTuple, Self
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory.ingest.doubtful_words import exact_words, unsafe_words
+from foxing.memory.ingest.doubtful_words import ExactWord, exact_words, unsafe_words
 from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
@@ -30,12 +30,12 @@ class PromptImage:
     text_tokens: int
 
     @classmethod
-    def of(cls, placed: ReaderPage) -> Self:
-        """Returns the image with its label and identifiers."""
+    def of(cls, placed: ReaderPage, exact: Callable[[str], Sequence[ExactWord]] = exact_words) -> Self:
+        """Returns the image with its label and identifiers. `exact`: returns the identifiers and numbers in a text."""
         parts = placed.parts
         whole = [part for part in parts if int(part.message_id) not in placed.in_part]
         as_text = transcript_of([_Part.of(part) for part in whole], Style())
-        words = exact_words(part.content for part in parts)
+        words = [word for part in parts for word in exact(part.content)]
         first, last = min(part.created_at for part in parts), max(part.created_at for part in parts)
         return cls(
             placed,

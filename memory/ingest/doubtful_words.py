@@ -1,7 +1,7 @@
 """Identifiers and numbers that a page image does not show safely, to be given as text beside it."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from foxing.renderer.type_proof import TypeProof
@@ -20,11 +20,6 @@ class ExactWord(NamedTuple):
     keepsake: bool
 
 
-def exact_words(texts: Iterable[str]) -> list[ExactWord]:
-    """Returns the identifiers and numbers in texts, in order."""
-    return [word for text in texts for word in _of(text)]
-
-
 def unsafe_words(words: Iterable[ExactWord], proof: TypeProof) -> tuple[str, ...]:
     """Returns the distinct words that hold a character which a type does not show safely, in order. `proof`: that of
     the page which shows them."""
@@ -33,14 +28,15 @@ def unsafe_words(words: Iterable[ExactWord], proof: TypeProof) -> tuple[str, ...
 
 def doubtful_words(texts: Iterable[str], proof: TypeProof) -> tuple[str, ...]:
     """Returns the unsafe words among the identifiers and numbers in texts; see `unsafe_words`."""
-    return () if proof.safe else unsafe_words(exact_words(texts), proof)
+    return () if proof.safe else unsafe_words((word for text in texts for word in exact_words(text)), proof)
 
 
-def _of(text: str) -> Iterator[ExactWord]:
-    """Yields the identifiers and numbers in a text, in order."""
-    start = 0
+def exact_words(text: str) -> list[ExactWord]:
+    """Returns the identifiers and numbers in a text, in order."""
+    words, start = list[ExactWord](), 0
     for keepsake in find_keepsakes(text):
-        yield from (ExactWord(match[0], False) for match in _NUMBER.finditer(text, start, keepsake.start))
-        yield ExactWord(text[keepsake.start : keepsake.stop], True)
+        words += (ExactWord(match[0], False) for match in _NUMBER.finditer(text, start, keepsake.start))
+        words.append(ExactWord(text[keepsake.start : keepsake.stop], True))
         start = keepsake.stop
-    yield from (ExactWord(match[0], False) for match in _NUMBER.finditer(text, start))
+    words += (ExactWord(match[0], False) for match in _NUMBER.finditer(text, start))
+    return words

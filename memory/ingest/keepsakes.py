@@ -95,9 +95,13 @@ _TRAILING = ".,;:!?'\"…。，、"
 _OPENING = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
+#: What every identifier in ASCII holds one of; a full stop at the end of a sentence is none.
+_MAY_HOLD = re.compile(r"[\d/@\\]|\.\w")
+
+
 def find_keepsakes(text: str) -> list[Keepsake]:
     """Returns the identifiers in `text`, ascending and not overlapping."""
-    if text.isascii() and not any(c.isdigit() or c in "/@\\." for c in text):
+    if text.isascii() and not _MAY_HOLD.search(text):
         return []
     taken = bytearray(len(text))
     keepsakes: list[Keepsake] = []
