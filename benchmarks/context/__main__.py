@@ -12,7 +12,7 @@ python -m benchmarks.context --locomo locomo_dev.json.gz --reader claude --engin
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,13 +25,15 @@ from benchmarks.command_line import Advance, add_json_option, at_least, progress
 from benchmarks.evidence import CATEGORIES, OPEN, found_share, store_at
 from benchmarks.locomo import Conversation, Question, read_locomo
 from foxing.memory import ContextRequest, Memory
+from foxing.memory.context.composed import Composer, Composition
 from foxing.memory.context.prompt_images import PromptImage
 from foxing.memory.pages.reader_pages import ReaderPages
 from foxing.memory.recall.search import Recaller
 from foxing.memory.values.context import Show
+from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import RecallQuery, RecallResult
 from foxing.renderer import FoxingError
-from foxing.renderer.readers import Reader, Readers
+from foxing.renderer.readers import ProofReader, Reader, Readers
 
 from .plot import plot
 from .reading import ENGINES, PageImageReader
@@ -94,15 +96,14 @@ def measure(
     memory: Memory, conversations: Sequence[Conversation], options: argparse.Namespace, progress: Advance
 ) -> list[ContextRow]:
     """Returns a row for each reader, budget and way of showing. `options`: parsed arguments. Raises `FoxingError`."""
-    engine = None if options.engine is None else PageImageReader(memory, ENGINES[options.engine]())
+    engine = None if options.engine is None else PageImageReader(ENGINES[options.engine](), options.enlarge)
     stored = [_store(memory, n, conversation, options.tier) for n, conversation in enumerate(conversations)]
     asked = _spread(
         [(each, q) for each in stored for q in each.conversation.questions if q.category in CATEGORIES],
         options.questions,
     )
     cases = list(_cases(options))
-    _prepare(memory)
-    memory._context.composes = engine is None  # the engine knows where messages stand on stored pages alone
+    _prepare(memory, engine)
     rivals = _Rivals(memory)
     answers: dict[_Case, list[_Answered]] = {case: [] for case in cases}
     for number, each in enumerate(asked):
@@ -145,11 +146,15 @@ class _Rivals:
         return _Answered(found_share(question, originals, shown), None, tokens, tokens, images)
 
 
-def _prepare(memory: Memory) -> None:
-    """Shares recall results among readers, and page look-ups among ways of showing, to save time."""
+def _prepare(memory: Memory, engine: PageImageReader | None) -> None:
+    """Shares recall results among readers, and page images among ways of showing, to save time. `engine`: learns what
+    the images show."""
     builder = memory._context
+    learn = engine.learn if engine is not None else lambda _: None
     builder.recaller = _RecallOnce(builder.recaller)
     builder._reader_pages = _ReaderPagesOnce(builder.database, builder.assembler.decoder, PromptImage.of, IMAGE_BYTES)
+    builder._reader_pages.learn = learn
+    builder._composer = _ComposeOnce(builder._reader_pages.proofs, learn)
 
 
 def _cases(options: argparse.Namespace) -> Iterator["_Case"]:
@@ -188,6 +193,7 @@ class _RecallOnce(Recaller):
 class _ReaderPagesOnce(ReaderPages[PromptImage]):
     """Caches the last page look-up for all ways of showing."""
 
+    learn: Callable[[PromptImage], None]
     _last: tuple[Sequence[int], Reader] | None = None
     _found: Sequence[PromptImage] = ()
 
@@ -195,7 +201,35 @@ class _ReaderPagesOnce(ReaderPages[PromptImage]):
         """See `ReaderPages.images`."""
         if self._last != (page_ids, reader):
             self._last, self._found = (page_ids, reader), super().images(page_ids, reader)
+            for image in self._found:
+                self.learn(image)
         return list(self._found)
+
+
+class _ComposeOnce(Composer):
+    """Caches the last composition for all ways of showing."""
+
+    def __init__(self, proofs: ProofReader, learn: Callable[[PromptImage], None]) -> None:
+        super().__init__(proofs)
+        self._learn = learn
+        self._last: tuple[object, ...] = ()
+        self._made: Composition | None = None
+
+    def compose(
+        self,
+        spans: Sequence[RecalledMessage],
+        reader: Reader,
+        room: int,
+        most_images: int,
+        beside: Callable[[Sequence[PromptImage]], int],
+    ) -> Composition | None:
+        """See `Composer.compose`."""
+        key = (spans, reader, room, most_images)
+        if self._last != key:
+            self._last, self._made = key, super().compose(spans, reader, room, most_images, beside)
+            for image in self._made.images if self._made is not None else ():
+                self._learn(image)
+        return self._made
 
 
 def _ways(reader: str) -> Sequence[str]:
@@ -226,7 +260,7 @@ def _answered(
     if engine is not None:
         texts = "\n".join(str(block["text"]) for block in answer.content if block["type"] == "text")
         given = {
-            key: text if text in texts else engine.read(stored.bank, Readers()[case.reader], images, key)
+            key: text if text in texts else engine.read(images, key)
             for key, text in shown.items()
             if key in question.evidence
         }
@@ -266,6 +300,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tier", choices=(OPEN, "small", "tiny", "micro"), default="small", help="Tier of the pages.")
     parser.add_argument("--questions", type=at_least(1), default=QUESTIONS, help="Number of questions, evenly spaced.")
     parser.add_argument("--engine", choices=list(ENGINES), help="OCR engine that also reads the images.")
+    parser.add_argument(
+        "--enlarge", type=at_least(1), default=1, help="Factor by which images are enlarged for the engine."
+    )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="File for a plot of the rows, such as context.svg.")
     add_json_option(parser)
     parser.set_defaults(readers=None, budgets=None, seeing=seeing)

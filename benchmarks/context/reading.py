@@ -7,15 +7,14 @@ from io import BytesIO
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.fuzz import partial_ratio_alignment
 
 from foxing.encoder.bench.baselines import Baseline, RapidOcr, Tesseract
-from foxing.memory import Memory
-from foxing.memory.pages.reader_pages import ReaderPage, ReaderPages
-from foxing.memory.storage.repositories import banks, messages, pages
-from foxing.renderer.readers import Reader, margin_px
+from foxing.memory.context.prompt_images import PromptImage
+from foxing.renderer.readers import margin_px
 
 #: Name → the engine's class.
 ENGINES: Mapping[str, Callable[[], Baseline]] = MappingProxyType({"tesseract": Tesseract, "rapidocr": RapidOcr})
@@ -38,53 +37,53 @@ class _Place:
 class PageImageReader:
     """Reads messages from page images with an OCR engine, and caches the results."""
 
-    def __init__(self, memory: Memory, engine: Baseline) -> None:
-        self._memory = memory
+    def __init__(self, engine: Baseline, enlarge: int = 1) -> None:
+        """`enlarge`: factor by which images are enlarged before the engine reads them."""
         self._engine = engine
-        self._reader_pages: ReaderPages[ReaderPage] = ReaderPages(memory._database, memory._decoder, lambda page: page)
-        #: Image as Base64 → key of a message → its position.
-        self._places: dict[str, dict[str, _Place]] = {}
+        self._enlarge = enlarge
+        #: Image as Base64 → key of a message → its positions.
+        self._places: dict[str, dict[str, list[_Place]]] = {}
         self._read: dict[tuple[str, str], str] = {}
-        self._learned: set[tuple[str, str]] = set()
+        self._learned: set[bytes] = set()
 
-    def read(self, bank: str, reader: Reader, images: Sequence[str], key: str) -> str:
+    def read(self, images: Sequence[str], key: str) -> str:
         """Returns the words of a message that the engine reads correctly on `images`, in Base64; empty if none shows
         it."""
-        if (bank, reader.name) not in self._learned:
-            self._learned.add((bank, reader.name))
-            self._learn(bank, reader)
         wanted = [image for image in images if key in self._places.get(image, {})]
         return " ".join(self._words(image, key) for image in wanted)
 
-    def _learn(self, bank: str, reader: Reader) -> None:
-        """Locates each message of a bank on the images for a reader."""
-        with self._memory._database.read() as connection:
-            bank_id = banks.get(connection, bank).id
-            keys = [message.message_id for message in self._memory.export(bank)]
-            found = messages.by_keys(connection, bank_id, keys)
-            spans = pages.spans_of_messages(connection, bank_id, [message.id for message in found.values()])
-            ids = list(dict.fromkeys(span.page_id for parts in spans.values() for span in parts))
-        for placed in self._reader_pages.images(ids, reader):
-            layout = placed.image.page.layout
-            _, above = margin_px(layout)
-            self._places[base64.b64encode(placed.image.png).decode()] = {
-                key: _Place(
-                    part.content,
-                    above + span.start // layout.columns * layout.cell_height_px,
-                    above + (max(span.start, span.stop - 1) // layout.columns + 1) * layout.cell_height_px,
-                    layout.cell_height_px,
-                )
-                for key, part, span in zip(placed.keys, placed.parts, placed.image.page.placements, strict=True)
-            }
+    def learn(self, image: PromptImage) -> None:
+        """Locates each message on an image."""
+        placed = image.placed
+        if placed.image.png in self._learned:
+            return
+        self._learned.add(placed.image.png)
+        layout = placed.image.page.layout
+        _, above = margin_px(layout)
+        places = self._places.setdefault(base64.b64encode(placed.image.png).decode(), {})
+        for key, part, span in zip(placed.keys, placed.parts, placed.image.page.placements, strict=True):
+            place = _Place(
+                part.content,
+                above + span.start // layout.columns * layout.cell_height_px,
+                above + (max(span.start, span.stop - 1) // layout.columns + 1) * layout.cell_height_px,
+                layout.cell_height_px,
+            )
+            places.setdefault(key, []).append(place)
 
     def _words(self, image: str, key: str) -> str:
         if (image, key) not in self._read:
-            place = self._places[image][key]
             drawn = np.asarray(Image.open(BytesIO(base64.b64decode(image))).convert("L"))
-            rows = [drawn[top : top + place.row_px] for top in range(place.top, place.bottom, place.row_px)]
-            inked = [row for row in rows if (row < PAPER).any()]
-            self._read[image, key] = words_read(place.text, self._engine.read(inked, LANGUAGE)) if inked else ""
+            self._read[image, key] = " ".join(self._read_place(drawn, place) for place in self._places[image][key])
         return self._read[image, key]
+
+    def _read_place(self, drawn: npt.NDArray[np.uint8], place: _Place) -> str:
+        rows = [drawn[top : top + place.row_px] for top in range(place.top, place.bottom, place.row_px)]
+        inked = [np.kron(row, self._block) for row in rows if (row < PAPER).any()]
+        return words_read(place.text, self._engine.read(inked, LANGUAGE)) if inked else ""
+
+    @property
+    def _block(self) -> npt.NDArray[np.uint8]:
+        return np.ones((self._enlarge, self._enlarge), np.uint8)
 
 
 def words_read(text: str, read: str) -> str:

@@ -18,7 +18,6 @@ from typing import Any
 from benchmarks.locomo import read_locomo
 from foxing.encoder import load_codec
 from foxing.memory.index.model_source import NONE
-from foxing.renderer.readers import Readers
 
 from .document import MEASURED, Measurement
 
@@ -43,7 +42,12 @@ DECAY_PACKAGES = ("langgraph", "mem0")  # names of modules, and of memories of `
 #: Maximum number of dense pages per group, for accuracy.
 PAGES = 10
 TEXT_TIERS = ("open", "small", "tiny", "micro")  # for a text-only reader
-READ_QUESTIONS = "40"  # read by an OCR engine
+#: Readers of dense types, whose context is measured on all questions of LoCoMo, and readers beside them.
+DENSE_READERS, ALL_QUESTIONS = ("claude-fable-5", "gemini-3.6-flash"), "760"
+OTHER_READERS = ("claude-opus-5", "gpt-5.6-sol", "deepseek-ocr", "native", "text")
+#: Readers whose images an OCR engine reads, the number of questions, and the factor by which images are enlarged.
+READ_READERS = ("claude-fable-5", "gemini-3.6-flash", "claude-opus-5", "deepseek-ocr", "native")
+READ_QUESTIONS, ENLARGED = "40", "2"
 AGENT_GROUPS = ("en_swe_agent", "en_tau_retail")
 REPEATED_PAGES = 3  # for altered images and repeated ageing
 SPEED_PAGES = 4
@@ -200,19 +204,20 @@ def _context_in_processes(data: Path, parts: Sequence[Sequence[str]]) -> list[di
 
 
 def measure_context(data: Path) -> Measurement:
-    """Measures evidence recall of context per billed token, by reader. The readers are divided among one process per
-    core."""
-    readers = list(Readers())
-    parts = [readers[start :: os.cpu_count() or 1] for start in range(min(len(readers), os.cpu_count() or 1))]
-    rows = _context_in_processes(data, [_repeated("--reader", part) for part in parts])
-    return {"rows": sorted(rows, key=lambda row: readers.index(row["reader"]))}
+    """Measures evidence recall of context per billed token: of dense readers on all questions, of others on fewer."""
+    parts = (
+        ("--questions", ALL_QUESTIONS, *_repeated("--reader", DENSE_READERS)),
+        _repeated("--reader", OTHER_READERS),
+    )
+    return {"rows": _context_in_processes(data, parts)}
 
 
 def measure_context_read(data: Path) -> Measurement:
     """Measures the same for fewer questions, with the images read by an OCR engine, if one is installed."""
     if find_spec("tesserocr") is None:
         return {"rows": []}
-    return {"rows": _context(data, "--questions", READ_QUESTIONS, "--engine", "tesseract")}
+    options = ("--questions", READ_QUESTIONS, "--engine", "tesseract", "--enlarge", ENLARGED)
+    return {"rows": _context(data, *options, *_repeated("--reader", READ_READERS))}
 
 
 def measure_context_tiers(data: Path) -> Measurement:

@@ -14,10 +14,21 @@ from foxing.memory.ingest.doubtful_words import exact_words
 from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.values.messages import RecalledMessage
 from foxing.renderer import Entry
-from foxing.renderer.readers import PageImage, ProofReader, Reader, is_read, page_images, page_px, reader_layout
+from foxing.renderer.readers import (
+    PageImage,
+    ProofReader,
+    Reader,
+    cells_per_token,
+    is_read,
+    page_images,
+    page_px,
+    reader_layout,
+)
 
 from .prompt_images import PromptImage
 
+#: Characters of English for a token of text.
+TEXT_CELLS = 4.3
 #: Most attempts at the number of matches that fit.
 ATTEMPTS = 3
 #: For the first attempt: cells of a header, and the share of the cells paid for that hold text, since rows end with
@@ -45,45 +56,55 @@ class Composition:
     cells: int
 
 
-def compose(
-    spans: Sequence[RecalledMessage],
-    reader: Reader,
-    room: int,
-    most_images: int,
-    beside: Callable[[Sequence[PromptImage]], int],
-    proofs: ProofReader,
-) -> Composition | None:
-    """Returns images of as many of the first matches as fit into `room` tokens; None if the first does not.
+class Composer:
+    """Composes page images of matches. Safe to share between threads."""
 
-    `spans`: matches, best first; those in a script that the reader is not known to read are left out. `beside`: returns
-    the tokens of what stands beside images.
-    """
-    drawable = [n for n, span in enumerate(spans) if is_read(f"{span.role} {span.name} {span.text}", reader)]
-    if not drawable:
-        return None
-    taken = list(accumulate(len(spans[n].text) + HEADER_CELLS for n in drawable))
-    count = max(1, bisect_right(taken, _cells(room, reader) * IN_USE))
-    best: Composition | None = None
-    most = len(drawable)
-    exact = cache(exact_words)
-    for _ in range(ATTEMPTS):
-        drawn = _drawn(drawable[:count], spans, reader, proofs)
-        made = _composition([PromptImage.of(page, exact) for page in drawn], reader, beside)
-        if made.tokens <= room and len(made.images) <= most_images:
-            best = made
-            if made.tokens >= ENOUGH * room:
+    def __init__(self, proofs: ProofReader) -> None:
+        """`proofs`: proof-reads the images."""
+        self._proofs = proofs
+
+    def compose(
+        self,
+        spans: Sequence[RecalledMessage],
+        reader: Reader,
+        room: int,
+        most_images: int,
+        beside: Callable[[Sequence[PromptImage]], int],
+    ) -> Composition | None:
+        """Returns images of as many of the first matches as fit into `room` tokens; None if the first does not, or if
+        images of this reader show no more than text for as many tokens.
+
+        `spans`: matches, best first; those in a script that the reader is not known to read are left out. `beside`:
+        returns the tokens of what stands beside images.
+        """
+        if cells_per_token(reader) <= TEXT_CELLS:
+            return None
+        drawable = [n for n, span in enumerate(spans) if is_read(f"{span.role} {span.name} {span.text}", reader)]
+        if not drawable:
+            return None
+        taken = list(accumulate(len(spans[n].text) + HEADER_CELLS for n in drawable))
+        count = max(1, bisect_right(taken, _cells(room, reader) * IN_USE))
+        best: Composition | None = None
+        most = len(drawable)
+        exact = cache(exact_words)
+        for _ in range(ATTEMPTS):
+            drawn = _drawn(drawable[:count], spans, reader, self._proofs)
+            made = _composition([PromptImage.of(page, exact) for page in drawn], reader, beside)
+            if made.tokens <= room and len(made.images) <= most_images:
+                best = made
+                if made.tokens >= ENOUGH * room:
+                    break
+                following = min(most, int(_fitting(count, made, room, reader) * CAUTION))
+            else:
+                most = count - 1
+                fitting = min(_fitting(count, made, room, reader), count * most_images / len(made.images))
+                if not _page(reader)[2]:  # images are billed in steps of patches
+                    fitting = min(fitting, count * room / made.tokens)
+                following = min(most, int(fitting * CAUTION))
+            if following < 1 or (best is not None and following <= sum(map(len, best.shown))):
                 break
-            following = min(most, int(_fitting(count, made, room, reader) * CAUTION))
-        else:
-            most = count - 1
-            fitting = min(_fitting(count, made, room, reader), count * most_images / len(made.images))
-            if not _page(reader)[2]:  # images are billed in steps of patches
-                fitting = min(fitting, count * room / made.tokens)
-            following = min(most, int(fitting * CAUTION))
-        if following < 1 or (best is not None and following <= sum(map(len, best.shown))):
-            break
-        count = following
-    return best
+            count = following
+        return best
 
 
 def _cells(room: int, reader: Reader) -> float:

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -215,7 +214,7 @@ def test_a_measurement_runs_the_benchmarks_and_replaces_the_stored_one(
         ("recall-speed", ["benchmarks.recall"]),
         ("relevance", ["benchmarks.relevance --locomo"] * 2),
         ("updates", ["benchmarks.updates --locomo"] * 2),
-        ("context", ["benchmarks.context --locomo"] * (os.cpu_count() or 1)),
+        ("context", ["benchmarks.context --locomo"] * 2),
         ("context-tiers", ["benchmarks.context --locomo"] * 4),
         ("agent", ["benchmarks.context.agent --texts"]),
     ],

@@ -1,0 +1,74 @@
+"""The result of a context: the content of a plan as blocks of a prompt, and what it costs."""
+
+from collections.abc import Sequence
+
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory.recall.transcript import Style, transcript_of
+from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory.values.fences import fenced
+from foxing.memory.values.messages import RecalledMessage
+from foxing.renderer.readers import PageImage, Reader
+
+from .blocks import request_fields, written
+from .headings import RECENT, recalled_heading
+from .identifiers import IDENTIFIERS
+from .matches import Matches, place_of, whole_beside, words_beside
+from .plan import Plan
+from .prices import CachePrices
+
+TEXT_FORMULA = "text: BPE tokens (Tekken, 131k)"
+
+
+def context_result(
+    request: ContextRequest,
+    reader: Reader,
+    recalled: Matches,
+    plan: Plan,
+    recent: Sequence[RecalledMessage],
+    style: Style,
+) -> ContextResult:
+    """Returns the content of a plan: page images and the identifiers on them, then matches and the complete messages
+    that images show in part, in time order, then the last messages."""
+    images = [recalled.images[place] for place in sorted(plan.images)]
+    whole = {message.message_id: message for message in whole_beside(images, recalled)}
+    found = [recalled.spans[n] for n in plan.texts if recalled.spans[n].message_id not in whole]
+    matches = sorted([*found, *whole.values()], key=place_of)
+    words = words_beside(reader, request, images)
+    earlier = [fenced(recalled_heading(request, style), transcript_of(matches, style).text)] if matches else []
+    latest = [fenced(RECENT, transcript_of(recent, style).text)] if recent else []
+    beside = [fenced(IDENTIFIERS, " ".join(words))] if words else []
+    drawings = (block for drawn in images for block in (drawn.label, drawn.image))
+    blocks: list[str | PageImage] = [*drawings, *beside, *earlier, *latest]
+    stable = len(blocks) - len(latest)
+    text, last = (sum(map(count_text_tokens, part)) for part in (earlier, latest))
+    image_tokens = sum(drawn.tokens for drawn in images) + sum(map(count_text_tokens, beside))
+    replaced = sum(drawn.text_tokens for drawn in images)
+    prices = CachePrices.of(request)
+    shares = prices.shares([drawn.text_tokens for drawn in recalled.images])
+    cached = sum(shares[place] for place in plan.images)
+    price, as_text = prices.total(images=image_tokens, replaced=replaced, cached=cached, text=text, last=last)
+    shown_as_text = [message.message_id for message in (*matches, *recent)]
+    form = request.form or reader.provider
+    return ContextResult(
+        content=written(blocks, form, reader),
+        request_fields=request_fields(form, reader, blocks),
+        images_free=_images_free(reader, request.images_given + len(images)),
+        stable_blocks=stable,
+        billed_tokens=text + last + image_tokens,
+        image_tokens=image_tokens,
+        text_tokens_instead=text + last + replaced,
+        price=round(price, 6),
+        price_as_text=round(as_text, 6),
+        message_ids=list(dict.fromkeys([*(key for drawn in images for key in drawn.placed.keys), *shown_as_text])),
+        partial_message_ids=list(
+            dict.fromkeys(key for drawn in images for key in drawn.placed.keys_of(drawn.placed.in_part))
+        ),
+        reader=reader.name,
+        formula="; ".join(filter(None, (reader.formula, TEXT_FORMULA))),
+        notes=recalled.notes,
+    )
+
+
+def _images_free(reader: Reader, used: int) -> int | None:
+    """Returns the number of images that a request with `used` images may still hold; None for a text-only reader."""
+    return None if reader.limits is None else max(0, reader.limits.max_images - used)
