@@ -8,8 +8,9 @@ from foxing.renderer.type_proof import TypeProof
 
 from .keepsakes import find_keepsakes
 
-#: Words with a digit that are not keepsakes, such as “14” or “k8s”.
-_NUMBER = re.compile(r"(?<!\w)\w*\d(?:[\w.,:+-]*\w)?")
+#: Words with a digit that are not keepsakes, such as “14”, “k8s” or “16:40”. A colon or comma before anything but a
+#: digit ends the word: “23:def” is a line number and a line.
+_NUMBER = re.compile(r"(?<!\w)\w*\d(?:(?:[\w.+-]|[,:](?=\d))*\w)?")
 
 
 class ExactWord(NamedTuple):

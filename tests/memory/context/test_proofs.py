@@ -135,3 +135,4 @@ def test_words_are_listed_once_in_their_order() -> None:
     assert doubtful_words(said, proof) == (*("barn7", "3", "13", "Ñ2", "src/barn/x4.py", "https://example.com/3"),)
     assert doubtful_words(said, TypeProof()) == ()
     assert doubtful_words(["no number é", ""], proof) == ()
+    assert doubtful_words(["13:def, 2:3 and 3,"], proof) == ("13", "2:3", "3")
