@@ -31,7 +31,7 @@ from foxing.memory.pages.reader_pages import ReaderPages
 from foxing.memory.recall.search import Recaller
 from foxing.memory.values.context import Show
 from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.recall import RecallQuery, RecallResult
+from foxing.memory.values.recall import RELEVANCE_FLOOR, RecallQuery, RecallResult
 from foxing.renderer import FoxingError
 from foxing.renderer.readers import ProofReader, Reader, Readers
 
@@ -159,7 +159,8 @@ def _prepare(memory: Memory, engine: PageImageReader | None) -> None:
 
 def _cases(options: argparse.Namespace) -> Iterator["_Case"]:
     """Readers, budgets and ways of showing, in the order of the rows."""
-    return (_Case(r, b, show) for r in options.readers for b in options.budgets for show in _ways(r))
+    floor = options.min_relevance
+    return (_Case(r, b, show, floor) for r in options.readers for b in options.budgets for show in _ways(r))
 
 
 class _Case(NamedTuple):
@@ -168,6 +169,7 @@ class _Case(NamedTuple):
     reader: str
     budget: int
     show: str
+    min_relevance: float = RELEVANCE_FLOOR
 
     @property
     def request(self) -> ContextRequest:
@@ -299,6 +301,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--tier", choices=(OPEN, "small", "tiny", "micro"), default="small", help="Tier of the pages.")
     parser.add_argument("--questions", type=at_least(1), default=QUESTIONS, help="Number of questions, evenly spaced.")
+    parser.add_argument(
+        "--min-relevance",
+        type=float,
+        default=RELEVANCE_FLOOR,
+        help="Least relevance of the best match; below it nothing is recalled (default: %(default)s, that of context).",
+    )
     parser.add_argument("--engine", choices=list(ENGINES), help="OCR engine that also reads the images.")
     parser.add_argument(
         "--enlarge", type=at_least(1), default=1, help="Factor by which images are enlarged for the engine."

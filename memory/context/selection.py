@@ -63,8 +63,8 @@ def select_composed(
     style: Style,
     composer: Composer,
 ) -> tuple[Matches, Plan]:
-    """Returns the matches with images composed of them, and the plan that shows these, where that shows clearly more
-    than `plan` and costs less than the same as text; else `recalled` and `plan`."""
+    """Returns the matches with images composed of them, and the plan that shows these, unless `plan` shows the same
+    matches or clearly more, or text costs less; then `recalled` and `plan`, whose images prompt caches may hold."""
     if not recalled.spans:
         return recalled, plan
     values = match_values([span.score for span in recalled.spans])
@@ -100,7 +100,7 @@ def select_composed(
     before = {n for n in range(len(values)) if n in plan.texts or _covers(recalled.shown_by, n, plan.images)}
     after = chosen | {n for n, images in enumerate(shown_by) if images}
     kept = sum(values[n] for n in before) + sum(recalled.beside[image] for image in plan.images) * MOST_BESIDE
-    if not (before < after or sum(values[n] for n in after) > (1 + MARGIN) * kept):
+    if before >= after or kept > (1 + MARGIN) * sum(values[n] for n in after):
         return recalled, plan
     composed = Matches(recalled.spans, made.images, shown_by, [0.0] * len(made.images), notes=recalled.notes)
     return composed, Plan(frozenset(chosen), frozenset(range(len(made.images))), made.tokens + texts.tokens)
