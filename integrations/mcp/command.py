@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
@@ -43,6 +44,10 @@ def mcp(
     bank: Annotated[
         str, typer.Option("--bank", "-b", help="Name of the bank. It is created with the first message.")
     ] = "main",
+    project: Annotated[
+        bool,
+        typer.Option("--project", help="Use the bank of the repository in this folder, as hooks do (foxing install)."),
+    ] = False,
 ) -> None:
     """Run an MCP server over stdin and stdout, for Claude Desktop, Claude Code, Cursor, VS Code and other clients.
 
@@ -55,6 +60,10 @@ def mcp(
         from .server import make_server
     except ImportError as error:
         raise PluginError(f"{error.name} is not installed; run: pip install 'foxing[mcp]'") from error
+    if project:
+        from foxing.integrations.hooks.projects import bank_of
+
+        bank = bank_of(Path.cwd())
     with _connected(cast(CommandState, context.obj), service, bank) as connection:
         make_server(fixed(connection)).run("stdio")
 

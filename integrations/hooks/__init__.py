@@ -1,0 +1,1 @@
+"""Hooks of coding agents: what a session begins with, what is recalled for a prompt, and the turns that are stored."""

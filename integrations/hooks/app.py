@@ -1,0 +1,87 @@
+"""The answers to hooks, mounted in the service at /x/hooks, and the intake of what they store."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .answers import Answers
+from .intake import Intake, stored_last
+from .places import spool_of
+from .spool import Event, waiting
+from .tools import HookCall, Moment
+
+if TYPE_CHECKING:
+    from foxing.memory import Memory
+
+SQLITE = "sqlite:///"
+
+
+def make_app(memory: "Memory") -> Starlette:
+    """Returns the application. On a SQLite file it also takes in the spool of hooks; on other databases there is
+    none."""
+    path = memory.database_url.removeprefix(SQLITE) if memory.database_url.startswith(SQLITE) else ""
+    database = str(Path(path).resolve()) if path and path != ":memory:" else ""
+    answers = Answers(memory)
+    intake = Intake(memory, database, answers) if database else None
+    hooks = _Hooks(answers)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        if intake is not None:
+            intake.start()
+        try:
+            yield
+        finally:
+            if intake is not None:
+                await anyio.to_thread.run_sync(intake.stop)
+
+    async def status(request: Request) -> JSONResponse:
+        spool = len(waiting(spool_of(database))) if database else 0
+        stored = dict(stored_last(database)) if database else {}
+        return JSONResponse({"spool": spool, "past": intake.past if intake else 0, "stored": stored})
+
+    routes = [
+        Route("/status", status, methods=["GET", "POST"]),
+        Route("/{tool}/{event}", hooks.answer, methods=["POST"]),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+class _Hooks:
+    """Answers to calls."""
+
+    def __init__(self, answers: Answers) -> None:
+        self.answers = answers
+        #: sessions whose history was summarised, so that the model has it no longer
+        self._compacted: set[str] = set()
+
+    async def answer(self, request: Request) -> Response:
+        """Answers a hook: 200 with the document for the tool, empty for nothing, and 400 for an unknown hook."""
+        query, names = request.query_params, request.path_params
+        event = Event(
+            names["tool"], names["event"], query.get("bank", ""), query.get("folder", ""), await request.body()
+        )
+        try:
+            call = HookCall.of(event)
+        except ValueError as error:
+            return JSONResponse({"detail": str(error)}, 400)
+        text = await anyio.to_thread.run_sync(partial(self._text, call))
+        return Response(call.tool.answer(call.event, text), media_type="application/json")
+
+    def _text(self, call: HookCall) -> str:
+        if call.source == "compact":
+            self._compacted.add(call.thread)
+        before_the_model = "" if call.thread in self._compacted else call.thread
+        if call.moment is Moment.PROMPT:
+            return self.answers.prompt(call.bank, call.prompt, before_the_model)
+        if call.moment is Moment.START:
+            return self.answers.start(call.bank, before_the_model if call.source == "resume" else "")
+        return ""

@@ -1,0 +1,38 @@
+"""`foxing hook`: what `foxing-hook` does, for settings that are written by hand."""
+
+import sys
+import time
+from typing import Annotated, Literal, cast
+
+import typer
+
+
+def hook(
+    context: typer.Context,
+    event: Annotated[str, typer.Argument(help="Event, as the tool names it, such as UserPromptSubmit.")],
+    tool: Annotated[
+        Literal["claude-code", "codex", "cursor"], typer.Option(help="The coding agent that calls.")
+    ] = "claude-code",
+    bank: Annotated[
+        str | None,
+        typer.Option("--bank", "-b", help="Name of the bank. Default: that of the project.", show_default=False),
+    ] = None,
+) -> None:
+    """Answer an event of a coding agent: reads its JSON document from stdin, and prints what it is to read.
+
+    Never fails: without an answer in time it prints nothing. The program foxing-hook TOOL EVENT does the same, and
+    starts ten times as fast; foxing install writes that one.
+    """
+    from .client import LIMIT_S, MOST_BYTES, handle
+    from .install import HookCommandState, database_of
+    from .places import default_database, note
+
+    database = default_database()
+    try:
+        database = database_of(cast(HookCommandState, context.obj)) or database
+        payload = sys.stdin.buffer.read(MOST_BYTES)
+        answer = handle(tool, event, bank or "", database, payload, time.monotonic() + LIMIT_S)
+        sys.stdout.buffer.write(answer)
+        sys.stdout.buffer.flush()
+    except Exception as error:  # an agent must not fail because of its memory
+        note(database, f"{tool} {event}: {type(error).__name__}: {error}")

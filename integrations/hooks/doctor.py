@@ -1,0 +1,193 @@
+"""`foxing doctor`: what is installed where, whether the service is reached, and what was stored last."""
+
+import json
+import os
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from .client import announced, ask
+from .places import PATH, SERVICE_SUFFIX, default_database, folder_of, log_of, spool_of
+from .spool import waiting
+
+if TYPE_CHECKING:
+    from .settings_files import Scope
+    from .tools import Tool
+
+REACHED_S = 5.0
+#: An event that has waited for longer shows that the service does not take events in.
+WAITING_S = 60.0
+LOG_LINES = 5
+
+
+@dataclass
+class Installation:
+    """Settings of a tool that have hooks."""
+
+    tool: str
+    scope: str
+    hooks: str
+    events: list[str]
+    missing: list[str]
+    server: bool
+
+
+@dataclass
+class Diagnosis:
+    """State of the hooks."""
+
+    database: str
+    installed: list[Installation] = field(default_factory=list)
+    #: host and port of the service; None if it is not reached
+    service: str | None = None
+    #: the project of the folder, and its bank
+    project: str = ""
+    bank: str = ""
+    #: what was stored last, by bank
+    stored: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: events that wait, and those that cannot be read
+    spool: int = 0
+    damaged: int = 0
+    #: past sessions that wait to be imported; None if no service is reached
+    past: int | None = None
+    log: list[str] = field(default_factory=list)
+    #: what is wrong, and what to do
+    problems: list[str] = field(default_factory=list)
+
+
+def doctor(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the state of the hooks of coding agents: what is installed where, whether the service is reached, which bank
+    this folder has, what was stored last, and what is wrong.
+
+    Exits with status 1 if something is wrong.
+    """
+    from .install import HookCommandState, database_of
+
+    state = cast(HookCommandState, context.obj)
+    state.as_json = as_json
+    found = diagnose(database_of(state), Path.cwd())
+    state.answer(asdict(found), lambda console: _show(console, found))
+    if found.problems:
+        raise typer.Exit(1)
+
+
+def diagnose(database: str | None, folder: Path) -> Diagnosis:
+    """Returns the state of the hooks on a database. `folder`: of the project, whose settings are looked at as well."""
+    from .intake import DAMAGED, stored_last
+    from .projects import bank_of, root_of
+    from .settings_files import Scope
+    from .tools import TOOLS
+
+    found = Diagnosis(database or "", project=str(root_of(folder)), bank=bank_of(folder))
+    if database is None:
+        found.database = default_database()
+        found.problems.append("the settings name a database that is no SQLite file; hooks need one")
+        return found
+    for tool in TOOLS.values():
+        for name, scope in (("user", Scope(None)), ("project", Scope(root_of(folder)))):
+            _look_at(found, tool, name, scope)
+    status = service_status(database)
+    if status is not None:
+        found.service, found.past = str(status["service"]), int(status.get("past", 0))
+    events = waiting(spool_of(database))
+    found.spool = len(events)
+    damaged = Path(spool_of(database)) / DAMAGED
+    found.damaged = len(list(damaged.iterdir())) if damaged.is_dir() else 0
+    found.stored = stored_last(database)
+    found.log = _last_lines(log_of(database))
+    _judge(found, events)
+    return found
+
+
+def service_status(database: str) -> dict[str, Any] | None:
+    """Returns the answer of the service on a database, with its address as `service`; None if it is not reached."""
+    try:
+        service = announced(Path(database + SERVICE_SUFFIX).read_text(encoding="utf-8"))
+        answer = ask(service, f"{PATH}/status", b"", time.monotonic() + REACHED_S)
+        return None if not answer else {**json.loads(answer), "service": f"http://{service[0]}:{service[1]}"}
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _look_at(found: Diagnosis, tool: "Tool", name: str, scope: "Scope") -> None:
+    from .settings_files import SettingsRefused, installed_events, installed_server
+
+    try:
+        events, server = installed_events(tool, scope), installed_server(tool, scope)
+    except SettingsRefused as error:
+        found.problems.append(str(error))
+        return
+    if not events and server is None:
+        return
+    missing = [event for event in tool.events if event not in events]
+    again = f"run: foxing install {tool.name} --{name}"
+    found.installed.append(
+        Installation(tool.name, name, str(scope.hooks_file(tool)), list(events), missing, server is not None)
+    )
+    if missing:
+        found.problems.append(f"{tool.title} ({name}) lacks hooks for {', '.join(missing)}; {again}")
+    for program in {_program(command) for command in events.values()} | ({str(server["command"])} if server else set()):
+        if Path(program).is_absolute() and not os.access(program, os.X_OK):
+            found.problems.append(f"{tool.title} ({name}) starts {program}, which is not there; {again}")
+
+
+def _program(command: str) -> str:
+    try:
+        return shlex.split(command, posix=os.name != "nt")[0].strip('"')
+    except (ValueError, IndexError):
+        return command
+
+
+def _judge(found: Diagnosis, events: Sequence[str]) -> None:
+    """Adds what is wrong."""
+    if not found.installed:
+        found.problems.append("no hooks are installed; run: foxing install claude-code (or codex, cursor)")
+    if found.service is None and found.installed:
+        found.problems.append(
+            "the service is not reached; the next hook starts it, or run: foxing serve (its log is "
+            f"{folder_of(found.database)}/service.log)"
+        )
+    now = time.time_ns()
+    if events and now - int(Path(events[0]).name.split("-")[0]) > WAITING_S * 1e9 and found.service is not None:
+        found.problems.append(f"events wait for more than a minute; see {log_of(found.database)}")
+    if found.damaged:
+        found.problems.append(
+            f"{found.damaged} events cannot be read; they are kept in {spool_of(found.database)}/damaged"
+        )
+
+
+def _last_lines(path: str) -> list[str]:
+    try:
+        with Path(path).open(encoding="utf-8", errors="replace") as log:
+            return [line.rstrip("\n") for line in log.readlines()[-LOG_LINES:]]
+    except OSError:
+        return []
+
+
+def _show(console: Any, found: Diagnosis) -> None:
+    for each in found.installed:
+        server = "with the MCP server" if each.server else "without the MCP server"
+        console.print(f"{each.tool}, {each.scope}: {', '.join(each.events)}; {server} ({each.hooks})")
+    console.print(f"service: {found.service or 'not reached'}")
+    console.print(f"database: {found.database}")
+    console.print(f"bank of {found.project}: {found.bank}")
+    for bank, last in sorted(found.stored.items(), key=lambda item: str(item[1].get("at"))):
+        console.print(
+            f"stored last in {bank}: {last.get('at')}, {last.get('messages')} messages of {last.get('thread')}"
+        )
+    waiting_past = "" if not found.past else f"; {found.past} past sessions wait to be imported"
+    console.print(f"spool: {found.spool} events wait{waiting_past}")
+    for line in found.log:
+        console.print(f"log: {line}")
+    for problem in found.problems:
+        console.print(f"problem: {problem}")
+    if not found.problems:
+        console.print("Everything is in order.")

@@ -1,0 +1,154 @@
+"""`foxing install`: write the hooks and the MCP server into the settings of a coding agent."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from .settings_files import FileChange
+
+UNDO = "installed.json"
+
+
+class HookCommandState(Protocol):
+    """State that the CLI passes to its commands."""
+
+    as_json: bool
+
+    def settings(self) -> Any:
+        """Returns the effective settings."""
+
+    def answer(self, document: Any, show: Any) -> None:
+        """Prints a document with `--json`; calls `show` with the console otherwise."""
+
+
+def install(
+    context: typer.Context,
+    tool: Annotated[
+        Literal["claude-code", "codex", "cursor"], typer.Argument(help="The coding agent.", show_default=False)
+    ],
+    bank: Annotated[
+        str | None,
+        typer.Option(
+            "--bank", "-b", help="A bank for all projects. Default: one for each project.", show_default=False
+        ),
+    ] = None,
+    project: Annotated[
+        bool,
+        typer.Option(
+            "--project/--user", help="Whether to write the settings of the project in this folder or those of the user."
+        ),
+    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take out what was installed. Banks are kept.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    past: Annotated[
+        bool, typer.Option("--past/--no-past", help="Whether to import the past sessions of this project now.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Let a coding agent remember: write hooks and an MCP server into its settings.
+
+    Shows the change and asks before it is written. What else the files hold keeps its bytes, comments included;
+    --remove gives them back as they were. With --json, --yes is needed to write.
+    """
+    from .places import default_database, folder_of
+    from .projects import root_of
+    from .settings_files import Scope, SettingsRefused, Undo, find_executables, installation, removal
+    from .tools import TOOLS
+
+    state = cast(HookCommandState, context.obj)
+    state.as_json = as_json
+    database = database_of(state)
+    if database is None:
+        raise SettingsRefused("hooks need a SQLite database; unset the URL of the other one, or name a file")
+    chosen, scope = TOOLS[tool], Scope(root_of(Path.cwd()) if project else None)
+    undo = Undo(Path(folder_of(database)) / UNDO)
+    with_server = find_spec("mcp") is not None
+    if remove:
+        changes = removal(chosen, scope, undo)
+    else:
+        programs = find_executables(bank, None if database == default_database() else database)
+        changes = installation(chosen, scope, programs, undo, server=with_server)
+    changes = [change for change in changes if change]
+    written = bool(changes) and not dry_run and (yes or (not as_json and _confirmed(state, changes)))
+    if written:
+        for change in changes:
+            change.write()
+            if remove:
+                undo.forget(change.path)
+            else:
+                undo.note(_since_first(change, undo))
+    if not remove and past and (written or not changes) and not dry_run:
+        _announce(tool, bank, database)
+    document = {
+        "tool": tool,
+        "written": written,
+        "changes": [{"path": str(change.path), "diff": change.diff()} for change in changes],
+    }
+    state.answer(document, lambda console: _show(console, document, remove, dry_run, yes, with_server, chosen.title))
+
+
+def database_of(state: HookCommandState) -> str | None:
+    """Returns the path of the SQLite database of the settings; None if they name another database."""
+    from foxing.memory.storage.options import database_url
+
+    url = database_url(state.settings().database_url)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return str(Path(url.database).resolve())
+
+
+def _since_first(change: "FileChange", undo: Any) -> "FileChange":
+    """Returns the change since before the first installation, if the file was as that one wrote it."""
+    from .settings_files import FileChange
+
+    as_written, first = undo.before(change.path, change.before)
+    return FileChange(change.path, first, change.after) if as_written else change
+
+
+def _confirmed(state: HookCommandState, changes: "Sequence[FileChange]") -> bool:
+    for change in changes:
+        typer.echo(change.diff())
+    return typer.confirm("Write this?")
+
+
+def _announce(tool: str, bank: str | None, database: str) -> None:
+    """Leaves an event for the service, and starts the service if there is none, so that it imports past sessions."""
+    from .client import start_service
+    from .places import spool_of
+    from .spool import Event, put
+    from .tools import INSTALLED
+
+    put(spool_of(database), Event(tool, INSTALLED, bank or "", str(Path.cwd()), b"{}"))
+    from .doctor import service_status
+
+    if service_status(database) is None:
+        start_service(database)
+
+
+def _show(
+    console: Any, document: dict[str, Any], remove: bool, dry_run: bool, yes: bool, with_server: bool, title: str
+) -> None:
+    if not document["changes"]:
+        console.print(f"Nothing to {'remove' if remove else 'change'}: {title} {'has' if not remove else 'lacks'} it.")
+        return
+    if dry_run or yes:
+        for change in document["changes"]:
+            console.print(change["diff"], end="")
+    if not document["written"]:
+        console.print("Nothing was written.")
+        return
+    for change in document["changes"]:
+        console.print(f"{'Restored' if remove else 'Wrote'} {change['path']}")
+    if remove:
+        console.print("The banks are kept; foxing erase deletes one.")
+        return
+    if not with_server:
+        console.print("Without the MCP server, which needs: pip install 'foxing[mcp]'")
+    if title == "Codex":
+        console.print("Codex asks you to trust the hooks once: type /hooks in it.")
+    console.print(f"Sessions that {title} starts from now on remember; foxing doctor shows whether it works.")

@@ -1,0 +1,299 @@
+"""Intake: stores the turns that hooks announce, from session logs where the tool writes them.
+
+What a log has is stored by its importer, so that the ids are those that `import` and `watch` give. A log is read again
+until it rests, because some tools write the end of a turn after its hook. Past sessions of a project are imported in
+the background, one file after the other, when its first session begins.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event as Signal
+from threading import Lock, Thread
+from typing import Any
+
+from foxing.memory import Memory
+from foxing.memory.errors import InvalidInput, MemoryFault, NotFound, StorageError
+from foxing.memory.ingest.importers import HistoryFiles, ImportOptions, import_file
+from foxing.memory.ingest.redaction import Redaction
+from foxing.memory.values.messages import NewMessage, StoreResult
+from foxing.renderer import FoxingError
+
+from .answers import Answers
+from .places import folder_of, note, spool_of
+from .projects import root_of
+from .spool import SUFFIX, read, waiting
+from .tools import HookCall, Moment, Tool
+
+log = logging.getLogger(__name__)
+
+#: Policy of banks that hooks create: text between `<private>` and `</private>`, and secrets, are not stored.
+POLICY: Mapping[str, Any] = {"redact": ["private", "secrets"]}
+#: Seconds between two looks at the spool, and for which a log is looked at after an event of it.
+EVERY_S = 0.25
+LOOKED_AT_S = 20.0
+#: Where what was stored last is noted, in the folder of hooks.
+STORED = "stored.json"
+#: Question with which models are loaded.
+WARMING = "what did we do here last time"
+#: Name of the folder, in the spool, of events that cannot be read.
+DAMAGED = "damaged"
+
+
+class Intake:
+    """Stores what hooks announce."""
+
+    def __init__(self, memory: Memory, database: str, answers: Answers) -> None:
+        """`database`: path of the SQLite database of the memory. `answers`: those that are prepared."""
+        self.memory = memory
+        self.database = database
+        self.answers = answers
+        #: banks with new messages since answers were prepared
+        self._changed: set[str] = set()
+        #: logs of past sessions that wait, each with its tool and bank
+        self._past: deque[tuple[Tool, str, Path]] = deque()
+        #: tools and projects whose past sessions were found already
+        self._searched: set[tuple[str, str, Path]] = set()
+        #: log → its tool and bank, and until when it is looked at, on the monotonic clock
+        self._recent: dict[Path, tuple[Tool, str, float]] = {}
+        #: log and bank → its size and time of change when it was read last
+        self._read: dict[tuple[Path, str], tuple[int, int]] = {}
+        #: bank → ids that this process has stored, which need not be looked up again
+        self._known: dict[str, set[str]] = {}
+        #: banks whose policy was looked at
+        self._banks: set[str] = set()
+        self._lock = Lock()
+        self._ended = Signal()
+        self._thread = Thread(target=self._run, name="hooks", daemon=True)
+
+    def start(self) -> None:
+        """Takes in events in a thread from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread, after the file that it is at."""
+        self._ended.set()
+        self._thread.join()
+
+    @property
+    def past(self) -> int:
+        """Number of past sessions that wait to be imported."""
+        return len(self._past)
+
+    def take_in(self) -> int:
+        """Stores what the events in the spool announce, oldest first, and returns their number. An event that cannot be
+        stored now, because the database cannot be written, waits."""
+        taken = 0
+        with self._lock:
+            for path in waiting(spool_of(self.database)):
+                try:
+                    call, at_ns = _call(path)
+                except FileNotFoundError:  # another service was faster
+                    continue
+                except (OSError, ValueError) as error:
+                    self._put_aside(path, error)
+                    continue
+                try:
+                    self._handle(call, at_ns)
+                except StorageError as error:
+                    note(self.database, f"{call.tool.name} {call.event} waits: {error}")
+                    break
+                except FoxingError as error:  # it will not be valid later either
+                    note(self.database, f"{call.tool.name} {call.event}: {error}")
+                except Exception as error:
+                    self._put_aside(path, error)
+                    continue
+                Path(path).unlink(missing_ok=True)
+                taken += 1
+        return taken
+
+    def look_again(self, *, rest: bool = False) -> None:
+        """Reads the logs of recent events that have changed. `rest`: those that would be looked at later as well."""
+        with self._lock:
+            now = time.monotonic()
+            for path, (tool, bank, until) in list(self._recent.items()):
+                self._import(tool, bank, path)
+                if rest or now > until:
+                    self._recent.pop(path, None)
+
+    def import_past(self) -> bool:
+        """Imports the log of a past session. Returns False if none waits."""
+        with self._lock:
+            if not self._past:
+                return False
+            tool, bank, path = self._past.popleft()
+            self._import(tool, bank, path)
+            return True
+
+    def _run(self) -> None:
+        self._warm()
+        while not self._ended.wait(EVERY_S):
+            try:
+                self.take_in()
+                self.look_again()
+                while not self._ended.is_set() and not waiting(spool_of(self.database)) and self.import_past():
+                    pass
+                while self._changed:
+                    self.answers.start(self._changed.pop())
+            except Exception as error:  # the thread must go on; the next round tries again
+                note(self.database, f"intake: {type(error).__name__}: {error}")
+                self._ended.wait(5.0)
+
+    def _warm(self) -> None:
+        """Asks something in the bank that was used last, so that the models are loaded when the first prompt comes."""
+        noted = stored_last(self.database)
+        if noted:
+            bank = max(noted, key=lambda name: str(noted[name].get("at")))
+            with suppress(FoxingError):
+                self.answers.prompt(bank, WARMING)
+                self.answers.start(bank)
+
+    def _handle(self, call: HookCall, at_ns: int) -> None:
+        self._ensure(call.bank)
+        for path in call.logs:
+            self._import(call.tool, call.bank, path)
+            self._recent[path] = call.tool, call.bank, time.monotonic() + LOOKED_AT_S
+        if call.moment is Moment.START:
+            self._find_past(call)
+        said = _said(call, at_ns)
+        if said is not None:
+            _Storage(self, call.tool, call.bank).store(call.bank, [said])
+        if call.moment is Moment.END and self.memory.bank(call.bank).open_messages:
+            self.memory.seal(call.bank)
+
+    def _find_past(self, call: HookCall) -> None:
+        """Queues the session logs of a project that are there already, oldest first."""
+        place = call.tool.name, call.bank, call.root
+        if not call.tool.format or place in self._searched:
+            return
+        self._searched.add(place)
+        found = []
+        for path in call.tool.logs_beside(call.logs[0] if call.logs else None).rglob("*.jsonl"):
+            folder = None if path.is_symlink() else session_folder(path)
+            if folder is not None and root_of(folder) == call.root and path not in call.logs:
+                found.append((path.stat().st_mtime_ns, path))
+        self._past += [(call.tool, call.bank, path) for _, path in sorted(found)]
+
+    def _import(self, tool: Tool, bank: str, path: Path) -> None:
+        """Stores what is new in a log, if it has changed."""
+        try:
+            status = path.stat()
+        except OSError:
+            return
+        state = status.st_size, status.st_mtime_ns
+        if not status.st_size or self._read.get((path, bank)) == state:
+            return
+        storage = _Storage(self, tool, bank)
+        try:
+            import_file(storage, path, bank=bank, options=ImportOptions(format=tool.format))
+        except InvalidInput as error:  # a log without messages, or another file
+            log.debug("%s is not imported: %s", path, error)
+        self._read[path, bank] = state
+
+    def _ensure(self, bank: str) -> None:
+        """Creates a bank with the policy of hooks, if it does not exist."""
+        if bank in self._banks:
+            return
+        try:
+            self.memory.policy(bank)
+        except NotFound:
+            self.memory.set_policy(bank, POLICY)
+        self._banks.add(bank)
+
+    def _put_aside(self, path: str, error: Exception) -> None:
+        event = Path(path)
+        note(self.database, f"{event.name} cannot be taken in: {type(error).__name__}: {error}")
+        aside = event.parent / DAMAGED
+        aside.mkdir(exist_ok=True)
+        event.replace(aside / event.name.removesuffix(SUFFIX))
+
+
+class _Storage:
+    """Storage of messages that leaves out what this process has stored, and text that is private."""
+
+    _private = Redaction(("private",))
+
+    def __init__(self, intake: Intake, tool: Tool, bank: str) -> None:
+        self.intake = intake
+        self.tool = tool
+        self.known = intake._known.setdefault(bank, set())
+
+    def store(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> StoreResult:
+        parsed = [each if isinstance(each, NewMessage) else NewMessage.model_validate(each) for each in messages]
+        new = [self._private.message(each, Counter()) for each in parsed if each.id not in self.known]
+        if not new:
+            return StoreResult(ids=[each.id or "" for each in parsed], stored=0, duplicates=len(parsed), redacted={})
+        result = self.intake.memory.store(bank, new)
+        self.known.update(each.id for each in new if each.id is not None)
+        if result.stored:
+            self.intake._changed.add(bank)
+            note_stored(self.intake.database, bank, self.tool.name, new[-1], result.stored)
+        return result
+
+
+def session_folder(path: Path) -> Path | None:
+    """Returns the folder in which a session worked, as its log says; None if it does not."""
+    try:
+        lines = HistoryFiles.of(path).first_lines(path.name)
+    except MemoryFault:
+        return None
+    for line in lines:
+        payload = line.get("payload")
+        folder = line.get("cwd") or (payload.get("cwd") if isinstance(payload, dict) else None)
+        if isinstance(folder, str) and folder:
+            return Path(folder)
+    return None
+
+
+def note_stored(database: str, bank: str, tool: str, message: NewMessage, stored: int) -> None:
+    """Notes what was stored last in a bank."""
+    noted = dict(stored_last(database))
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    noted[bank] = {"tool": tool, "thread": message.thread, "message": message.id, "messages": stored, "at": at}
+    path = Path(folder_of(database)) / STORED
+    partial = path.with_name(f"{STORED}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        partial.write_text(json.dumps(noted, ensure_ascii=False), encoding="utf-8")
+        partial.replace(path)
+    except OSError:
+        log.warning("%s cannot be written", path)
+
+
+def stored_last(database: str) -> Mapping[str, Mapping[str, Any]]:
+    """Returns what hooks stored last, by bank."""
+    try:
+        noted = json.loads((Path(folder_of(database)) / STORED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def _call(path: str) -> tuple[HookCall, int]:
+    event = read(path)
+    return HookCall.of(event), event.at_ns
+
+
+def _said(call: HookCall, at_ns: int) -> NewMessage | None:
+    """Returns the message that the document of a hook has, for tools whose session logs have no ids."""
+    text = call.prompt if call.moment is Moment.PROMPT else call.response if call.moment is Moment.RESPONSE else ""
+    if call.tool.format or not text.strip() or not call.session:
+        return None
+    role = "user" if call.moment is Moment.PROMPT else "assistant"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return NewMessage.model_validate(
+        {
+            "id": f"{call.thread}:{call.turn or at_ns}:{role}:{digest}",
+            "role": role,
+            "content": text,
+            "created_at": datetime.fromtimestamp(at_ns / 1e9, UTC),
+            "thread": call.thread,
+        }
+    )

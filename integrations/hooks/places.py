@@ -1,0 +1,58 @@
+"""Files that hooks share with the service: the announcement of the service, the spool, the log.
+
+They stand beside the SQLite database: `foxing.db-service`, and the folder `foxing.db-hooks`. Imports almost nothing,
+because the client of hooks imports it in each process.
+"""
+
+import os
+import sys
+
+#: After the path of the database.
+SERVICE_SUFFIX = "-service"
+FOLDER_SUFFIX = "-hooks"
+#: Header with the token of the service, in requests and responses; as in the announcement of a running service.
+TOKEN_HEADER = "Foxing-Service"
+#: Where the service answers hooks.
+PATH = "/x/hooks"
+#: Size from which a log begins again.
+LOG_BYTES = 256 << 10
+
+
+def default_database() -> str:
+    """Returns the path of the SQLite database that is used where none is named."""
+    if sys.platform == "linux":
+        base = os.environ.get("XDG_DATA_HOME", "").strip() or os.path.expanduser("~/.local/share")
+        return f"{base}/foxing/foxing.db"
+    from platformdirs import user_data_path
+
+    return str(user_data_path("foxing") / "foxing.db")
+
+
+def folder_of(database: str) -> str:
+    """Returns the folder of hooks of a database."""
+    return database + FOLDER_SUFFIX
+
+
+def spool_of(database: str) -> str:
+    """Returns the folder of events that the service has not taken in yet."""
+    return os.path.join(folder_of(database), "spool")
+
+
+def log_of(database: str) -> str:
+    """Returns the log of hooks."""
+    return os.path.join(folder_of(database), "hooks.log")
+
+
+def note(database: str, line: str) -> None:
+    """Appends a line to the log of hooks, with the time. A log that cannot be written is left."""
+    import time
+
+    path = log_of(database)
+    try:
+        os.makedirs(folder_of(database), mode=0o700, exist_ok=True)
+        if os.path.exists(path) and os.path.getsize(path) > LOG_BYTES:
+            os.replace(path, path + ".old")
+        with open(path, "a", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime()) + line.replace("\n", " ") + "\n")
+    except OSError:
+        pass

@@ -1,0 +1,51 @@
+"""Projects: the repository that a folder belongs to, and the name of its bank."""
+
+import hashlib
+import re
+from pathlib import Path
+
+#: Longest part of a bank's name that comes from that of the folder.
+NAME_CHARS = 40
+DIGITS = 8
+_GITDIR = re.compile(r"gitdir:\s*(.+)")
+
+
+def root_of(folder: Path) -> Path:
+    """Returns the root of the repository that a folder is in, for a worktree that of the main one; the folder itself if
+    it is in none."""
+    folder = _resolved(folder)
+    for candidate in (folder, *folder.parents):
+        git = candidate / ".git"
+        if git.is_dir():
+            return candidate
+        if git.is_file():
+            return _main_worktree(candidate, git)
+    return folder
+
+
+def bank_of(folder: Path) -> str:
+    """Returns the name of the bank of the project that a folder belongs to: the name of its root, and eight digits of a
+    hash of the root's path. It is the same from each folder and worktree of the project."""
+    root = root_of(folder)
+    digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:DIGITS]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name).strip("-.")[:NAME_CHARS]
+    return f"{name or 'project'}-{digest}"
+
+
+def _main_worktree(candidate: Path, git: Path) -> Path:
+    """Returns the root of the main worktree of a linked one; for submodules and what cannot be read, the folder."""
+    try:
+        found = _GITDIR.match(git.read_text(encoding="utf-8"))
+        place = None if found is None else _resolved(candidate / found[1].strip())
+        if place is not None and place.parent.name == "worktrees" and place.parent.parent.name == ".git":
+            return place.parent.parent.parent
+    except (OSError, UnicodeError):
+        pass
+    return candidate
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.expanduser().resolve()
+    except (OSError, RuntimeError):
+        return path.absolute()

@@ -1,0 +1,69 @@
+"""Spool of events: one file for each, written by the hook and taken in by the service.
+
+A file appears under its name when it is complete, so that neither a killed hook nor a killed service leaves half an
+event; its name sorts by time. Imports almost nothing, because the client of hooks imports it in each process.
+"""
+
+import os
+import time
+
+SUFFIX = ".event"
+
+
+class Event:
+    """Event of a tool, as its hook received it."""
+
+    __slots__ = ("at_ns", "bank", "folder", "name", "payload", "tool")
+
+    def __init__(self, tool: str, name: str, bank: str, folder: str, payload: bytes, at_ns: int = 0) -> None:
+        self.tool = tool
+        self.name = name
+        #: the bank that the settings of the tool name; empty for that of the project
+        self.bank = bank
+        #: working folder of the hook
+        self.folder = folder
+        #: the document of the tool, JSON
+        self.payload = payload
+        #: time of the event, nanoseconds since 1970
+        self.at_ns = at_ns or time.time_ns()
+
+    def to_bytes(self) -> bytes:
+        """Returns the event as a file: a line for each field, then the document."""
+        head = "".join(f"{field}\n" for field in (self.tool, self.name, self.bank, self.folder.replace("\n", " ")))
+        return os.fsencode(head) + self.payload
+
+    @classmethod
+    def from_bytes(cls, data: bytes, at_ns: int) -> "Event":
+        """Returns the event of a file. Raises `ValueError` if it is damaged."""
+        tool, name, bank, folder, payload = data.split(b"\n", 4)
+        return cls(os.fsdecode(tool), os.fsdecode(name), os.fsdecode(bank), os.fsdecode(folder), payload, at_ns)
+
+
+def put(spool: str, event: Event) -> str:
+    """Writes an event and returns the path of its file. Raises `OSError`."""
+    os.makedirs(spool, mode=0o700, exist_ok=True)
+    path = os.path.join(spool, f"{event.at_ns:020d}-{os.getpid()}{SUFFIX}")
+    partial = path + ".partial"
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(event.to_bytes())
+        os.rename(partial, path)
+    except OSError:
+        os.unlink(partial)
+        raise
+    return path
+
+
+def waiting(spool: str) -> list[str]:
+    """Returns the paths of the events that wait, oldest first."""
+    try:
+        return [os.path.join(spool, name) for name in sorted(os.listdir(spool)) if name.endswith(SUFFIX)]
+    except OSError:
+        return []
+
+
+def read(path: str) -> Event:
+    """Returns the event of a file. Raises `OSError`, and `ValueError` if it is damaged."""
+    with open(path, "rb") as file:
+        return Event.from_bytes(file.read(), int(os.path.basename(path).split("-")[0]))

@@ -1,0 +1,110 @@
+"""The commands `install`, `hook` and `doctor`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.agent_sessions import Announce, ClaudeSession
+from support.command_line import Foxing
+
+from foxing.integrations.hooks import client, doctor
+from foxing.integrations.hooks.intake import Intake
+from foxing.integrations.hooks.places import spool_of
+from foxing.integrations.hooks.projects import bank_of
+from foxing.integrations.hooks.spool import read, waiting
+
+
+@pytest.fixture
+def foxing(database: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> Foxing:
+    """The command in a project. Services are not started."""
+    Path(database).parent.mkdir(exist_ok=True)
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(client, "start_service", lambda database: True)
+    return Foxing(database)
+
+
+def test_install_shows_the_change_writes_it_and_takes_it_out(foxing: Foxing, home: Path) -> None:
+    shown = foxing.text("install", "claude-code", "--dry-run")
+    settings, servers = home / ".claude" / "settings.json", home / ".claude.json"
+    assert f"+++ {settings}" in shown
+    assert shown.endswith("Nothing was written.\n")
+    assert not settings.exists()
+    written = foxing.json("install", "claude-code", "--yes")
+    assert written["written"]
+    assert [change["path"] for change in written["changes"]] == [str(settings), str(servers)]
+    assert json.loads(servers.read_text())["mcpServers"]["foxing"]["args"][:2] == ["--database", foxing.database]
+    assert foxing.json("install", "claude-code", "--yes") == {"tool": "claude-code", "written": False, "changes": []}
+    removed = foxing.text("install", "claude-code", "--remove", "--yes")
+    assert f"Restored {settings}" in removed
+    assert not settings.exists()
+    assert not servers.exists()
+
+
+def test_install_asks(foxing: Foxing, home: Path) -> None:
+    refused = foxing.run("install", "codex", stdin="n\n")
+    assert "Nothing was written." in refused.output
+    assert not (home / ".codex").exists()
+    confirmed = foxing.run("install", "codex", stdin="y\n")
+    assert "/hooks" in confirmed.output
+    assert (home / ".codex" / "hooks.json").exists()
+    assert not foxing.json("install", "codex", "--remove")["written"]  # --json does not ask
+
+
+def test_install_has_past_sessions_of_the_project_imported(foxing: Foxing, project: Path) -> None:
+    foxing.text("install", "cursor", "--project", "--yes", "--bank", "main")
+    (path,) = waiting(spool_of(foxing.database))
+    event = read(path)
+    assert (event.tool, event.bank, event.folder) == ("cursor", "main", str(project))
+    assert (project / ".cursor" / "hooks.json").exists()
+
+
+def test_a_refused_file_is_an_error_in_a_sentence(foxing: Foxing, home: Path) -> None:
+    (home / ".codex").mkdir()
+    (home / ".codex" / "config.toml").write_text("a = ")
+    assert "config.toml" in foxing.failure("install", "codex", "--yes")["detail"]
+    assert not (home / ".codex" / "hooks.json").exists()
+
+
+def test_doctor_says_what_is_installed_stored_and_wrong(
+    foxing: Foxing, intake: Intake, session: ClaudeSession, announce: Announce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = foxing.run("doctor", "--json")
+    assert nothing.exit_code == 1
+    assert "no hooks are installed" in json.loads(nothing.stdout)["problems"][0]
+    foxing.text("install", "claude-code", "--yes", "--no-past")
+    session.say(("rename it", "renamed"))
+    announce("Stop", session.payload("Stop"))
+    intake.take_in()
+    announce("Stop", session.payload("Stop"))
+    found = json.loads(foxing.run("doctor", "--json").stdout)
+    (installed,) = found["installed"]
+    assert (installed["tool"], installed["scope"], installed["missing"]) == ("claude-code", "user", [])
+    assert found["bank"] == bank_of(session.project)
+    assert found["stored"][found["bank"]]["thread"] == session.thread
+    assert found["spool"] == 1
+    assert any("the service is not reached" in problem for problem in found["problems"])
+    monkeypatch.setattr(doctor, "service_status", lambda database: {"service": "http://127.0.0.1:1", "past": 2})
+    text = foxing.run("doctor").output
+    assert "2 past sessions wait" in text
+    assert "foxing-hook, which is not there" not in text or not Path(installed["hooks"]).exists()
+
+
+def test_doctor_finds_hooks_that_are_missing_and_programs_that_are_gone(foxing: Foxing, home: Path) -> None:
+    foxing.text("install", "claude-code", "--yes", "--no-past")
+    settings = home / ".claude" / "settings.json"
+    document = json.loads(settings.read_text())
+    del document["hooks"]["Stop"]
+    document["hooks"]["SessionEnd"][0]["hooks"][0]["command"] = "/gone/foxing-hook claude-code SessionEnd"
+    settings.write_text(json.dumps(document))
+    problems = " ".join(json.loads(foxing.run("doctor", "--json").stdout)["problems"])
+    assert "lacks hooks for Stop; run: foxing install claude-code --user" in problems
+    assert "starts /gone/foxing-hook, which is not there" in problems
+
+
+def test_hook_does_what_the_program_does(foxing: Foxing, session: ClaudeSession) -> None:
+    payload = json.dumps(session.payload("Stop"))
+    done = foxing.run("hook", "Stop", "--tool", "codex", "--bank", "main", stdin=payload)
+    assert (done.exit_code, done.stdout) == (0, "")
+    (path,) = waiting(spool_of(foxing.database))
+    event = read(path)
+    assert (event.tool, event.name, event.bank, event.payload.decode()) == ("codex", "Stop", "main", payload)
