@@ -164,7 +164,7 @@ class Memory:
     @cached_property
     def records(self) -> RecordStore:
         """Key-value records of agent frameworks, which are stored beside the messages and never fade."""
-        return RecordStore(self._database, self.now)
+        return RecordStore(self._database, self._vectors, self.now)
 
     def now(self, now: str | datetime | None = None, timezone: str | None = None) -> datetime:
         """Returns `now`, or the time of the memory's clock, in UTC.

@@ -50,14 +50,14 @@ class LangGraphStore:
 
 
 def open_foxing(place: Place, embedder: Embedder) -> Store:
-    """Opens Foxing's store for LangGraph, whose search is lexical with any embedder."""
+    """Opens Foxing's store for LangGraph, which embeds with the memory's embedder."""
     put_op = _put_op()
     from foxing.integrations.langgraph import FoxingStore
 
     closing = ExitStack()
     memory = Memory(database(place), options=MemoryOptions(embedder=embedder))
     closing.callback(memory.close)
-    store = FoxingStore.connect(memory, bank="langgraph", fields=INDEXED)
+    store = FoxingStore.connect(memory, bank="langgraph", index=INDEXED)
     return LangGraphStore(store, put_op, closing)
 
 

@@ -1,5 +1,7 @@
 """Conversion of LangGraph filters to conditions on records."""
 
+import math
+import sys
 from collections.abc import Mapping
 from typing import Literal
 
@@ -7,7 +9,8 @@ from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.base import Fields
 
-_OPERATORS: Mapping[str, Literal["eq", "ne", "gt", "gte", "lt", "lte"]] = {
+_Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte"]
+_OPERATORS: Mapping[str, _Operator] = {
     "$eq": "eq",
     "$ne": "ne",
     "$gt": "gt",
@@ -15,16 +18,19 @@ _OPERATORS: Mapping[str, Literal["eq", "ne", "gt", "gte", "lt", "lte"]] = {
     "$lt": "lt",
     "$lte": "lte",
 }
+_LARGEST = sys.float_info.max
 
 
-def conditions(filter: Mapping[str, object] | None) -> list[Fields]:
-    """Returns the conditions of a filter. Raises `InvalidInput` for an unknown operator."""
-    return [condition for member, wanted in (filter or {}).items() for condition in _of_member(member, wanted)]
+def conditions(filter: Mapping[str, object] | None) -> list[Fields] | None:
+    """Returns the conditions of a filter; None if no record can meet it. Raises `InvalidInput` for an unknown
+    operator."""
+    found = [condition for member, wanted in (filter or {}).items() for condition in _of_member(member, wanted)]
+    return None if None in found else [condition for condition in found if condition]
 
 
-def _of_member(member: str, wanted: object) -> list[Fields]:
+def _of_member(member: str, wanted: object) -> list[Fields | None]:
     if not isinstance(wanted, Mapping):
-        return [{"member": member, "op": "eq", "value": exact_json(wanted, f"filter.{member}")}]
+        return [_condition(member, "eq", wanted, f"filter.{member}")]
     unknown = [str(operator) for operator in wanted if operator not in _OPERATORS]
     if unknown or not wanted:
         names = ", ".join(_OPERATORS)
@@ -33,6 +39,24 @@ def _of_member(member: str, wanted: object) -> list[Fields]:
             "To compare with an object, write {'$eq': {…}}",
         )
     return [
-        {"member": member, "op": _OPERATORS[operator], "value": exact_json(value, f"filter.{member}.{operator}")}
+        _condition(member, _OPERATORS[operator], value, f"filter.{member}.{operator}")
         for operator, value in wanted.items()
     ]
+
+
+def _condition(member: str, op: _Operator, value: object, what: str) -> Fields | None:
+    """Returns one condition; empty if every record meets it, None if no record does."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return _beyond_json(member, op, value)
+    return {"member": member, "op": op, "value": exact_json(value, what)}
+
+
+def _beyond_json(member: str, op: _Operator, value: float) -> Fields | None:
+    """Returns the condition for an infinite value or NaN, which no record holds and JSON cannot represent."""
+    if op == "ne":
+        return {}
+    if op in ("lt", "lte") and value == math.inf:
+        return {"member": member, "op": "lte", "value": _LARGEST}
+    if op in ("gt", "gte") and value == -math.inf:
+        return {"member": member, "op": "gte", "value": -_LARGEST}
+    return None

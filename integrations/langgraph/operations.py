@@ -18,8 +18,6 @@ from langgraph.store.base import (
     Result,
     SearchItem,
     SearchOp,
-    get_text_at_path,
-    validate_op_namespace,
 )
 
 from foxing.integrations.frameworks.batches import MOST_IN_A_REQUEST, batches
@@ -30,10 +28,12 @@ from foxing.memory.values.base import Fields
 from foxing.memory.values.records import FoundRecords, Namespaces, Record, RecordChanges, Records, RecordSearchFields
 
 from .filters import conditions
+from .index import StoreIndex, Vectors
 from .namespaces import listed, literal_prefix
 
 ROOT = "langgraph"
 MOST_AT_ONCE = 500
+MOST_QUERY_CHARS = 10_000
 
 Kind = TypeVar("Kind", bound=Op)
 #: Namespace and key of a record.
@@ -43,17 +43,14 @@ Address: TypeAlias = tuple[tuple[str, ...], str]
 class Operations:
     """Executes LangGraph operations on the records of a bank."""
 
-    def __init__(self, bank: str, fields: tuple[str, ...] | None) -> None:
-        """`fields`: paths of the values that queries search; None for all strings."""
+    def __init__(self, bank: str, index: StoreIndex) -> None:
         self._bank = bank
-        self._fields = fields
+        self._index = index
 
-    def results(self, ops: Sequence[Op]) -> CallSequence[list[Result]]:
+    def results(self, ops: Sequence[Op], vectors: Vectors) -> CallSequence[list[Result]]:
         """Executes operations and returns their results in order. Reads run before writes. Nothing is executed if an
-        operation is invalid."""
-        for op in ops:
-            validate_op_namespace(op)
-        writes = [self._write(op) for op in ops if isinstance(op, PutOp)]
+        operation is invalid. `vectors`: embeddings of the operations, from the index."""
+        writes = [self._write(op, vectors) for op in ops if isinstance(op, PutOp)]
         searches = [(number, op, conditions(op.filter)) for number, op in _of_kind(ops, SearchOp)]
         results: list[Result] = [None] * len(ops)
         gets = _of_kind(ops, GetOp)
@@ -63,7 +60,8 @@ class Operations:
             if record is not None and get.refresh_ttl:
                 refreshed.append(record)
         for number, search, wanted in searches:
-            found = yield from self._search(search, {"filter": wanted})
+            asked = None if search.query is None else vectors.queries.get(search.query)
+            found = yield from self._search(search, wanted, asked)
             results[number] = [_search_item(record) for record in found]
             refreshed += found if search.refresh_ttl else []
         for number, listing in _of_kind(ops, ListNamespacesOp):
@@ -73,7 +71,7 @@ class Operations:
             yield from self._write_records(batch)
         return results
 
-    def _write(self, op: PutOp) -> Fields:
+    def _write(self, op: PutOp, vectors: Vectors) -> Fields:
         if not op.namespace:
             raise InvalidNamespaceError("Namespace cannot be empty.")
         namespace = (ROOT, *op.namespace)
@@ -85,9 +83,11 @@ class Operations:
             if not op.ttl > 0:
                 raise InvalidInput(f"ttl is {op.ttl} minutes; it must be more than 0, or None for no expiry")
             write["ttl_s"] = op.ttl * 60
-        paths = self._fields if op.index is None else op.index or ()
-        if paths is not None:
-            write["text"] = "\n".join(text for path in paths for text in get_text_at_path(value, path))
+        texts = self._index.texts(op)
+        if texts is not None:
+            write["text"] = "\n".join(texts)
+            if self._index.embeddings is not None:
+                write["vectors"] = [vectors.texts[text] for text in texts]
         return write
 
     def _get(self, ops: Sequence[GetOp]) -> CallSequence[list[Record | None]]:
@@ -97,21 +97,27 @@ class Operations:
             found += yield from self._get_records([((ROOT, *op.namespace), op.key) for op in some])
         return found
 
-    def _search(self, op: SearchOp, fields: RecordSearchFields) -> CallSequence[list[Record]]:
+    def _search(
+        self, op: SearchOp, wanted: list[Fields] | None, vector: Sequence[float] | None
+    ) -> CallSequence[list[Record]]:
         if op.limit < 0 or op.offset < 0:
             raise InvalidInput(f"limit is {op.limit} and offset {op.offset}; both must be 0 or more")
+        if wanted is None:
+            return []
+        fields: RecordSearchFields = {"filter": wanted}
         namespace = (ROOT, *op.namespace_prefix)
-        wanted = op.offset + op.limit
+        most = op.offset + op.limit
         if op.query is None or not op.query.strip():
             fields = {**fields, "order": "updated", "offset": op.offset}
             return (yield from self._collect({**fields, "namespace": namespace}, op.limit))
         fields = {**fields, "namespace": namespace}
-        found = yield from self._collect({**fields, "query": op.query}, wanted)
-        if len(found) < wanted:
+        asked: RecordSearchFields = {"query": op.query[:MOST_QUERY_CHARS]} if vector is None else {"vector": vector}
+        found = yield from self._collect({**fields, **asked}, most)
+        if len(found) < most:
             held = set(map(_address, found))
-            others = yield from self._collect({**fields, "order": "updated"}, wanted)
+            others = yield from self._collect({**fields, "order": "updated"}, most)
             found += [record for record in others if _address(record) not in held]
-        return found[op.offset : wanted]
+        return found[op.offset : most]
 
     def _collect(self, fields: RecordSearchFields, limit: int) -> CallSequence[list[Record]]:
         """Returns up to `limit` records, from as many requests as necessary."""

@@ -1,4 +1,4 @@
-"""Reindexing of a bank: embedding messages that the current embedder has not embedded, and indexing words again."""
+"""Reindexing of a bank: embedding what the current embedder has not embedded, and indexing words again."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ from foxing.memory.index.embedder import Embedder
 from foxing.memory.index.model_source import NONE
 from foxing.memory.index.vectors import MessageVectors
 from foxing.memory.pages.indexing import Reindexer
+from foxing.memory.records.embedding import MissingVectors
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, embeddings, messages
 from foxing.memory.values.reports import EmbeddingReport
@@ -41,6 +42,7 @@ class MessageEmbedder:
     def __init__(self, database: Database, reindexer: Reindexer) -> None:
         self.database = database
         self.reindexer = reindexer
+        self._records = MissingVectors(database, reindexer.vectors.source)
         #: bank id → highest message id that `_new_batch` has processed
         self._done: dict[int, int] = {}
         #: ids of banks whose new messages a thread is embedding
@@ -63,6 +65,7 @@ class MessageEmbedder:
             )
         embedder = self._known_embedder()
         embedded = self._run(bank_id, self._without_code, self._embed_batch, progress)
+        self._records.embed(bank_id)
         left = max(indexed.left, embedded.left)
         return EmbeddingReport(
             bank=bank_name, embedder=embedder.name, embedded=embedded.done, indexed=indexed.done, skipped=left
@@ -78,8 +81,8 @@ class MessageEmbedder:
             return self._new_batch(bank_id) if alone else 0
 
     def embed_missing(self, bank_id: int, progress: Progress | None = None) -> None:
-        """Embeds all messages without an embedding, new ones first. Does nothing while another thread embeds the bank's
-        new messages, or if no embedder is usable. Raises `EmbedderError`."""
+        """Embeds all messages without an embedding, new ones first, and then records. Does nothing while another thread
+        embeds the bank's new messages, or if no embedder is usable. Raises `EmbedderError`."""
         if not self.vectors.source.usable:
             return
         with self._alone(bank_id) as alone:
@@ -95,12 +98,14 @@ class MessageEmbedder:
                     progress(done, done)
             if self._misses_older(bank_id, max(newest, self._done.get(bank_id, 0))):
                 self._run(bank_id, self._without_code, self._embed_batch, progress)
+            self._records.embed(bank_id)
 
     def is_due(self, connection: Connection, bank_id: int) -> bool:
-        """True if a message has no embedding, as far as is known without calling the embedder."""
+        """True if a message or record has no embedding, as far as is known without calling the embedder."""
         if not self.vectors.source.usable:
             return False
-        return embeddings.count_pending(connection, bank_id, self._embedder_id(connection)) > 0
+        pending = embeddings.count_pending(connection, bank_id, self._embedder_id(connection)) > 0
+        return pending or self._records.exist(connection, bank_id)
 
     def _misses_older(self, bank_id: int, last: int) -> bool:
         """True if a message up to `last` has no embedding, or more than `MAX_NEWER` messages follow it."""

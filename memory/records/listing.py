@@ -1,4 +1,4 @@
-"""Records in lists: in order, by conditions, by words, page by page."""
+"""Records in lists: in order, by conditions, by similarity to a query, page by page."""
 
 import hashlib
 import json
@@ -15,7 +15,8 @@ from foxing.memory.storage.repositories.records import RecordFilter, RecordRow
 from foxing.memory.values.base import INVALID_CURSOR, check_limit
 from foxing.memory.values.records import Namespaces, Record, Records, RecordSearch
 
-from .matching import RecordMatch, meets, ranked
+from .matching import RecordMatch, meets, nearest, ranked
+from .vectors import Question
 
 _SCANNED = 500  # records read at once to find those that meet conditions
 
@@ -35,29 +36,37 @@ def record_of(row: RecordRow, score: float | None = None) -> Record:
 
 
 def search_records(
-    connection: Connection, within: RecordFilter, search: RecordSearch
+    connection: Connection, within: RecordFilter, search: RecordSearch, question: Question | None
 ) -> tuple[list[RecordRow], Records]:
-    """The rows found, and the answer. Raises `InvalidCursor`."""
+    """The rows found, and the answer. `question`: the vector of the search. Raises `InvalidCursor`."""
     name = _fingerprint(within, search)
-    position = None if search.cursor is None else _integer(decode_cursor(search.cursor, name))
-    if search.query is not None and search.query.strip():
-        return _by_words(connection, within, search, search.offset if position is None else position)
+    given = None if search.cursor is None else decode_cursor(search.cursor, name)
+    if search.vector is not None or (search.query is not None and search.query.strip()):
+        start = search.offset if given is None else _integer(given)
+        return _by_query(connection, within, search, question, start)
+    position = None if given is None else _text(given) if search.order == "last_key" else _integer(given)
     rows = _in_order(connection, within, search, position)
     shown = rows[: search.limit]
     following = None
     if len(rows) > search.limit:
-        last = shown[-1].version if search.order == "updated" else shown[-1].ordinal
-        following = encode_cursor(name, [last])
+        following = encode_cursor(name, [_position(shown[-1], search.order)])
     return shown, Records(records=[record_of(row) for row in shown], next_cursor=following)
 
 
-def _in_order(connection: Connection, within: RecordFilter, search: RecordSearch, after: int | None) -> list[RecordRow]:
+def _position(row: RecordRow, order: str) -> int | str:
+    return row.key if order == "last_key" else row.version if order == "updated" else row.ordinal
+
+
+def _in_order(
+    connection: Connection, within: RecordFilter, search: RecordSearch, after: int | str | None
+) -> list[RecordRow]:
     """The rows of one answer, and one more if there are more."""
     wanted = search.limit + 1
     passed_over = 0 if after is not None else search.offset
     found: list[RecordRow] = []
     while len(found) < wanted:
-        rows = records.ordered(connection, within, search.order, after, _SCANNED)
+        scanned = _SCANNED if search.filter or passed_over else min(_SCANNED, wanted - len(found))
+        rows = records.ordered(connection, within, search.order, after, scanned)
         for row in rows:
             if search.filter and not meets(json.loads(row.value), search.filter):
                 continue
@@ -65,21 +74,24 @@ def _in_order(connection: Connection, within: RecordFilter, search: RecordSearch
                 passed_over -= 1
             else:
                 found.append(row)
-        if len(rows) < _SCANNED:
+        if len(rows) < scanned:
             break
-        after = rows[-1].version if search.order == "updated" else rows[-1].ordinal
+        after = _position(rows[-1], search.order)
     return found[:wanted]
 
 
-def _by_words(
-    connection: Connection, within: RecordFilter, search: RecordSearch, start: int
+def _by_query(
+    connection: Connection, within: RecordFilter, search: RecordSearch, question: Question | None, start: int
 ) -> tuple[list[RecordRow], Records]:
     """Ranks the records anew for every answer, from the `start`-th on."""
-    rows = records.every(connection, within)
     conditions = search.filter
-    found = ranked(
-        (row for row in rows if not conditions or meets(json.loads(row.value), conditions)), search.query or ""
-    )
+    embedder = None if question is None else question.embedder_id(connection)
+    stored = records.every(connection, within, embedder)
+    rows = ((row, packed) for row, packed in stored if not conditions or meets(json.loads(row.value), conditions))
+    if search.vector is not None:
+        found = [] if question is None else nearest(rows, question)
+    else:
+        found = ranked(rows, search.query or "", None if embedder is None else question)
     stop = start + search.limit
     shown: list[RecordMatch] = list(islice(found, start, stop))
     by_id = records.by_ids(connection, [match.record_id for match in shown])
@@ -107,6 +119,12 @@ def _fingerprint(within: RecordFilter, search: RecordSearch) -> str:
     """The same for all pages of a list of one bank."""
     fields = search.model_dump(mode="json", exclude={"limit", "offset", "cursor", "refresh_ttl"})
     return "records:" + hashlib.sha256(json.dumps([within.bank_id, fields]).encode()).hexdigest()[:16]
+
+
+def _text(position: Sequence[Any]) -> str:
+    if not isinstance(position[0], str):
+        raise InvalidCursor(INVALID_CURSOR)
+    return position[0]
 
 
 def _integer(position: Sequence[Any]) -> int:

@@ -11,9 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
 from foxing.memory.errors import InvalidInput
+from foxing.memory.index.vectors import MessageVectors
 from foxing.memory.ingest.validate import check_bank_name, check_idempotency_key
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, idempotency, records
+from foxing.memory.storage.repositories import banks, idempotency, records, schedule
 from foxing.memory.storage.repositories.records import RecordFilter, RecordRow
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
 from foxing.memory.values.base import first_error
@@ -22,6 +23,7 @@ from foxing.memory.values.records import (
     MAX_WRITES,
     FoundRecords,
     Namespaces,
+    PutRecord,
     RecordChanges,
     RecordKey,
     Records,
@@ -32,6 +34,7 @@ from foxing.memory.values.records import (
 from foxing.renderer.clock import later
 
 from .listing import list_namespaces, record_of, search_records
+from .vectors import Question, RecordEmbedder, given_question
 from .writer import RecordWriter
 
 _WRITES: TypeAdapter[list[RecordWrite]] = TypeAdapter(list[RecordWrite])
@@ -43,8 +46,11 @@ V = TypeVar("V")
 class RecordStore:
     """The records of a memory. Methods that read raise `NotFound` if there is no such bank; `write` creates it."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, vectors: MessageVectors, now: Callable[[], datetime]) -> None:
+        """`vectors`: gives the embedder."""
         self._database = database
+        self._vectors = vectors
+        self._embedder = RecordEmbedder(vectors.source)
         self._now = now
 
     def write(
@@ -64,12 +70,15 @@ class RecordStore:
         check_idempotency_key(idempotency_key)
         digest = keyed_digest(self._digest_key, _request_digest(valid))
         now = self._now()
+        vectors = self._embedder.of_writes(valid)
         with self._database.write() as connection:
             bank_id = banks.get_or_create(connection, bank, now, Policy().model_dump(mode="json")).id
 
             def write() -> RecordChanges:
                 records.delete_expired(connection, now)
-                return RecordChanges(changes=RecordWriter(connection, bank_id, valid, now).write())
+                if self._vectors.source.enabled and _are_pending(valid, vectors):
+                    schedule.bring_forward(connection, bank_id, "embed")
+                return RecordChanges(changes=RecordWriter(connection, bank_id, valid, vectors, now).write())
 
             if idempotency_key is None:
                 result = write()
@@ -99,19 +108,20 @@ class RecordStore:
         return FoundRecords(records=[None if row is None else record_of(row) for row in rows])
 
     def search(self, bank: str, search: RecordSearch | None = None, **fields: Unpack[RecordSearchFields]) -> Records:
-        """The records of some namespaces: all of them, those that meet conditions, or those that hold words.
+        """The records of some namespaces: all of them, those that meet conditions, or those that match a query.
 
         `fields`: those of a `RecordSearch`, which they replace. Raises `NotFound`, `InvalidInput`, `InvalidCursor`.
         """
         given = (search or RecordSearch()).model_dump() | fields
         valid = RecordSearch.from_fields(given)
         now = self._now()
+        question = self._question(valid)
         with self._database.write() if valid.refresh_ttl else self._database.read() as connection:
             bank_id = banks.get(connection, bank).id
             if valid.refresh_ttl:
                 banks.lock(connection, bank_id)
             within = RecordFilter(bank_id, valid.namespace, valid.exact, now)
-            rows, result = search_records(connection, within, valid)
+            rows, result = search_records(connection, within, valid, question)
             if valid.refresh_ttl:
                 refresh(connection, rows, now)
         return result
@@ -125,6 +135,12 @@ class RecordStore:
         with self._database.read() as connection:
             within = RecordFilter(banks.get(connection, bank).id, labels, False, self._now())
             return list_namespaces(connection, within, limit, cursor)
+
+    def _question(self, search: RecordSearch) -> Question | None:
+        if search.vector is not None:
+            return given_question(search.vector)
+        asked = self._vectors.question(search.query or "")
+        return None if asked.vector is None else Question(asked.embedder, asked.vector)
 
     @cached_property
     def _digest_key(self) -> bytes:
@@ -145,6 +161,12 @@ def _validated(adapter: TypeAdapter[list[V]], items: Iterable[Any], name: str) -
         raise InvalidInput(f"{name}.{first_error(error)[1]}") from error
     except RecursionError as error:
         raise InvalidInput(f"{name}: values are nested too deeply; give them as a string") from error
+
+
+def _are_pending(writes: Sequence[RecordWrite], vectors: Mapping[int, object]) -> bool:
+    """Returns True if a record has text to search and no vectors."""
+    puts = ((number, write) for number, write in enumerate(writes) if isinstance(write, PutRecord))
+    return any(put.text != "" and number not in vectors for number, put in puts)
 
 
 def refresh(connection: Connection, rows: Sequence[RecordRow], now: datetime) -> None:

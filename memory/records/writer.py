@@ -1,6 +1,6 @@
 """The writes of one call, in their order, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,17 +10,35 @@ from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict
 from foxing.memory.storage.repositories import records
 from foxing.memory.storage.repositories.records import NewRecord, RecordFilter, RecordRow
-from foxing.memory.values.records import ClearRecords, DeleteRecord, PutRecord, RecordChange, RecordWrite
+from foxing.memory.values.records import (
+    CheckRecord,
+    ClearRecords,
+    DeleteRecord,
+    PutRecord,
+    RecordChange,
+    RecordWrite,
+)
 from foxing.renderer.clock import later
+
+from .vectors import RecordVectors
 
 
 class RecordWriter:
     """Writes records of a bank. It reads at once what the writes are about, because other writers wait meanwhile."""
 
-    def __init__(self, connection: Connection, bank_id: int, writes: Sequence[RecordWrite], now: datetime) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        bank_id: int,
+        writes: Sequence[RecordWrite],
+        vectors: Mapping[int, RecordVectors],
+        now: datetime,
+    ) -> None:
+        """`vectors`: index of a write → vectors of the record that it stores."""
         self._connection = connection
         self._bank_id = bank_id
         self._writes = writes
+        self._vectors = vectors
         self._now = now
         addressed = [(write.namespace, write.key) for write in writes if not isinstance(write, ClearRecords)]
         #: What is stored under each address, as the writes so far have left it.
@@ -30,9 +48,9 @@ class RecordWriter:
 
     def write(self) -> list[RecordChange]:
         """Does all writes; what each did. Raises `Conflict` if a record does not have the version that is expected."""
-        return [self._write(write) for write in self._writes]
+        return [self._write(write, self._vectors.get(number)) for number, write in enumerate(self._writes)]
 
-    def _write(self, write: RecordWrite) -> RecordChange:
+    def _write(self, write: RecordWrite, vectors: RecordVectors | None) -> RecordChange:
         if isinstance(write, ClearRecords):
             return RecordChange(version=None, deleted=self._clear(write.namespace))
         address = (write.namespace, write.key)
@@ -41,8 +59,10 @@ class RecordWriter:
             records.delete(self._connection, row.id)
             row = None
         _check_version(row, write)
+        if isinstance(write, CheckRecord):
+            return RecordChange(version=None if row is None else row.version, deleted=0)
         if isinstance(write, PutRecord):
-            self._held[address] = row = self._put(row, write)
+            self._held[address] = row = self._put(row, write, vectors)
             return RecordChange(version=row.version, deleted=0)
         if row is not None:
             records.delete(self._connection, row.id)
@@ -53,7 +73,7 @@ class RecordWriter:
         self._held = {address: row for address, row in self._held.items() if address[0][: len(namespace)] != namespace}
         return records.clear(self._connection, RecordFilter(self._bank_id, namespace, False, self._now))
 
-    def _put(self, row: RecordRow | None, write: PutRecord) -> RecordRow:
+    def _put(self, row: RecordRow | None, write: PutRecord, vectors: RecordVectors | None) -> RecordRow:
         """Stores the record; as it is stored now."""
         self._version += 1
         changed: records.ChangedRecord = {
@@ -63,10 +83,20 @@ class RecordWriter:
             "updated_at": self._now,
             "ttl_s": write.ttl_s,
             "expires_at": None if write.ttl_s is None else later(self._now, timedelta(seconds=write.ttl_s)),
+            "vectors": None if vectors is None else vectors.packed,
+            "embedder_id": None if vectors is None else vectors.embedder_id(self._connection),
         }
         if row is not None:
             records.replace(self._connection, row.id, changed)
-            return replace(row, **changed)
+            return replace(
+                row,
+                value=changed["value"],
+                text=changed["text"],
+                version=changed["version"],
+                updated_at=changed["updated_at"],
+                ttl_s=changed["ttl_s"],
+                expires_at=changed["expires_at"],
+            )
         new: NewRecord = {
             **changed,
             "bank_id": self._bank_id,
@@ -78,7 +108,7 @@ class RecordWriter:
         return records.insert(self._connection, new)
 
 
-def _check_version(row: RecordRow | None, write: PutRecord | DeleteRecord) -> None:
+def _check_version(row: RecordRow | None, write: PutRecord | DeleteRecord | CheckRecord) -> None:
     """Raises `Conflict` if the record is not the one that the writer has read."""
     stored = 0 if row is None else row.version
     if write.if_version is None or write.if_version == stored:

@@ -345,6 +345,10 @@ records = Table(
     Column("value", Text, nullable=False),
     #: Text for search by words; null for all strings of the value.
     Column("text", user_text()),
+    #: Embeddings of the text, see `foxing.memory.records.vectors`; null while it has none.
+    Column("vectors", LargeBinary),
+    #: The embedder that they come from, a row of `embedders`; null while it has not been embedded.
+    Column("embedder_id", Key),
     #: The bank's `records_version` when the record was created; defines the order of records.
     Column("ordinal", Key, nullable=False),
     #: The bank's `records_version` when it was last stored. Never reused in a bank, not even after deletion.

@@ -46,6 +46,11 @@ def find_embedder(connection: Connection, name: str, dimensions: int) -> int | N
     return found
 
 
+def embedders_named(connection: Connection, name: str) -> list[int]:
+    """Returns the ids of all embedders of this name, which differ in their number of dimensions."""
+    return list(connection.execute(select(schema.embedders.c.id).where(schema.embedders.c.name == name)).scalars())
+
+
 _embedder = select(schema.embedders.c.id).where(
     schema.embedders.c.name == bindparam("name"), schema.embedders.c.dimensions == bindparam("dimensions")
 )

@@ -1,11 +1,11 @@
 """Records: exact values by namespace and key."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
-from sqlalchemy import ColumnElement, Connection, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, null, or_, select
 
 from foxing.memory.storage import columns, schema
 
@@ -15,7 +15,7 @@ from .batches import batched
 Address = tuple[tuple[str, ...], str]
 
 _c = schema.records.c
-_END = "\x1f"  # terminates a label; labels have no control characters
+_END = "\x1f"  # terminates a label; labels do not contain it
 EXPIRED_AT_ONCE = 200
 #: Bytes of a row without its texts, with its index entries.
 RECORD_ROW_BYTES = 120
@@ -58,6 +58,8 @@ class NewRecord(TypedDict):
     updated_at: datetime
     ttl_s: float | None
     expires_at: datetime | None
+    vectors: NotRequired[bytes | None]
+    embedder_id: NotRequired[int | None]
 
 
 class ChangedRecord(TypedDict):
@@ -69,6 +71,8 @@ class ChangedRecord(TypedDict):
     updated_at: datetime
     ttl_s: float | None
     expires_at: datetime | None
+    vectors: bytes | None
+    embedder_id: int | None
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def _inside(namespace: Sequence[str], exact: bool) -> list[ColumnElement[bool]]:
     text = encoded(namespace)
     if exact:
         return [_c.namespace == text]
-    # prefix search as a range, because U+0020 follows U+001F
+    # prefix search as a range, because U+0020 follows U+001F, which no label contains
     return [_c.namespace >= text, _c.namespace < text[:-1] + "\x20"] if text else []
 
 
@@ -124,6 +128,10 @@ _select = select(
 
 def _row(row: Any) -> RecordRow:
     return RecordRow(row.id, decoded(row.namespace), *row[2:])
+
+
+#: Columns that are written, but are not part of a `RecordRow`.
+_NOT_READ = ("bank_id", "vectors", "embedder_id")
 
 
 def reserve_versions(connection: Connection, bank_id: int, number: int) -> int:
@@ -151,7 +159,7 @@ def insert(connection: Connection, row: NewRecord) -> RecordRow:
     done = connection.execute(schema.records.insert().values({**row, "namespace": encoded(row["namespace"])}))
     key = done.inserted_primary_key
     assert key is not None
-    return RecordRow(key[0], **{name: value for name, value in row.items() if name != "bank_id"})  # type: ignore[arg-type]
+    return RecordRow(key[0], **{name: value for name, value in row.items() if name not in _NOT_READ})  # type: ignore[arg-type]
 
 
 def replace(connection: Connection, record_id: int, row: ChangedRecord) -> None:
@@ -187,9 +195,12 @@ def extend(connection: Connection, record_id: int, expires_at: datetime) -> None
     connection.execute(schema.records.update().where(_c.id == record_id).values(expires_at=expires_at))
 
 
-def ordered(connection: Connection, within: RecordFilter, order: str, after: int | None, limit: int) -> list[RecordRow]:
-    """Returns up to `limit` records in the order "oldest", "newest" or "updated", after the position `after`."""
-    column = _c.version if order == "updated" else _c.ordinal
+def ordered(
+    connection: Connection, within: RecordFilter, order: str, after: int | str | None, limit: int
+) -> list[RecordRow]:
+    """Returns up to `limit` records in the order "oldest", "newest", "updated" or "last_key", after the position
+    `after`: the ordinal, the version or the key of a record."""
+    column = {"updated": _c.version, "last_key": _c.key}.get(order, _c.ordinal)
     query = _select.where(*within.conditions())
     query = query.order_by(column if order == "oldest" else column.desc()).limit(limit)
     if after is not None:
@@ -197,11 +208,42 @@ def ordered(connection: Connection, within: RecordFilter, order: str, after: int
     return [_row(row) for row in connection.execute(query)]
 
 
-def every(connection: Connection, within: RecordFilter) -> Iterator[RecordRow]:
-    """Yields all matching records in order of creation, fetched in batches."""
-    query = _select.where(*within.conditions()).order_by(_c.ordinal)
+def every(
+    connection: Connection, within: RecordFilter, embedder: int | None
+) -> Iterator[tuple[RecordRow, bytes | None]]:
+    """Yields all matching records in order of creation, fetched in batches, each with its vectors by this embedder, or
+    None if it has none."""
+    vectors = case((_c.embedder_id == embedder, _c.vectors)) if embedder is not None else null()
+    query = _select.add_columns(vectors.label("found")).where(*within.conditions()).order_by(_c.ordinal)
     with connection.execute(query.execution_options(yield_per=200)) as rows:
-        yield from map(_row, rows)
+        for row in rows:
+            yield RecordRow(row.id, decoded(row.namespace), *row[2:-1]), row.found
+
+
+def without_vectors(
+    connection: Connection, bank_id: int, embedders: Collection[int], after: int, limit: int
+) -> list[RecordRow]:
+    """Returns up to `limit` records of a bank with text to search and without vectors by one of these embedders, by id,
+    after the id `after`."""
+    query = _select.where(_c.bank_id == bank_id, _c.id > after, *_not_embedded(embedders))
+    return [_row(row) for row in connection.execute(query.order_by(_c.id).limit(limit))]
+
+
+def lacks_vectors(connection: Connection, bank_id: int, embedders: Collection[int]) -> bool:
+    """True if `without_vectors` finds a record."""
+    query = select(_c.id).where(_c.bank_id == bank_id, *_not_embedded(embedders)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _not_embedded(embedders: Collection[int]) -> list[ColumnElement[bool]]:
+    text = or_(_c.text.is_(None), _c.text != "")
+    return [text, or_(_c.embedder_id.is_(None), _c.embedder_id.not_in(embedders))]
+
+
+def set_vectors(connection: Connection, record_id: int, version: int, embedder: int, vectors: bytes) -> None:
+    """Stores the vectors of a record, unless it was written again."""
+    unchanged = schema.records.update().where(_c.id == record_id, _c.version == version)
+    connection.execute(unchanged.values(vectors=vectors, embedder_id=embedder))
 
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, RecordRow]:
@@ -223,6 +265,7 @@ def total_bytes(connection: Connection, bank_id: int) -> int:
     """Returns the size of the records of a bank, in bytes. Namespace and key count again for the index."""
     size = columns.octet_length
     names = 3 * size(cast(_c.namespace, Text)) + 2 * size(cast(_c.key, Text))
-    row = names + size(_c.value) + func.coalesce(size(cast(_c.text, Text)), 0) + RECORD_ROW_BYTES
+    texts = size(_c.value) + func.coalesce(size(cast(_c.text, Text)), 0)
+    row = names + texts + func.coalesce(func.length(_c.vectors), 0) + RECORD_ROW_BYTES
     query = select(func.coalesce(func.sum(row), 0)).where(_c.bank_id == bank_id)
     return int(connection.execute(query).scalar_one())

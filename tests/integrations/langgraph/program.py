@@ -13,7 +13,7 @@ def remembered(store: BaseStore) -> list[str]:
 
 
 def use(memory: Memory) -> Item | None:
-    with FoxingStore.connect(memory, bank="agent-7", fields=["text"], ttl={"default_ttl": 60}) as store:
+    with FoxingStore.connect(memory, bank="agent-7", index=["text"], ttl={"default_ttl": 60}) as store:
         store.put(("users", "ana"), "diet", {"text": "vegetarian", "year": 2026}, ttl=5)
         remembered(store)
         connection: Connection = store.connection

@@ -143,7 +143,7 @@ def test_numeric_comparison_filters(store: FoxingStore) -> None:
 
 def test_vector_store_initialization(target: Target, bank: str) -> None:
     """A store is told which fields queries look at, and needs no embedding model."""
-    with FoxingStore.connect(target, bank, fields=["text"], ttl={"default_ttl": 5}) as store:
+    with FoxingStore.connect(target, bank, index=["text"], ttl={"default_ttl": 5}) as store:
         assert store.ttl_config == {"default_ttl": 5}
         store.put(("n",), "k", {"text": "tea", "other": "coffee"})
         assert store.search(("n",), query="tea")[0].score is not None
@@ -207,7 +207,7 @@ def test_vector_search_edge_cases(store: FoxingStore) -> None:
 
 
 def test_embed_with_path_sync(target: Target, bank: str) -> None:
-    with FoxingStore.connect(target, bank, fields=["key0", "key1", "nested[*].key3"]) as store:
+    with FoxingStore.connect(target, bank, index=["key0", "key1", "nested[*].key3"]) as store:
         store.put(("test",), "1", {"key1": "xxx", "key2": "yyy", "nested": [{"key3": "zzz"}]})
         store.put(("test",), "2", {"key0": "uuu", "key1": "vvv", "key2": "www", "nested": [{"key3": "xxx"}]})
 
@@ -221,7 +221,7 @@ def test_embed_with_path_sync(target: Target, bank: str) -> None:
 
 
 def test_embed_with_path_operation_config(target: Target, bank: str) -> None:
-    with FoxingStore.connect(target, bank, fields=["elsewhere"]) as store:
+    with FoxingStore.connect(target, bank, index=["elsewhere"]) as store:
         store.put(("test",), "3", {"key0": "aaa", "key1": "bbb", "key2": "ccc"}, index=["key0", "key1"])
         store.put(("test",), "4", {"key0": "eee", "key1": "bbb", "key3": "ggg"}, index=["key1", "key3"])
         store.put(("test",), "5", {"key0": "hhh"}, index=False)

@@ -1,14 +1,16 @@
 """Records of a memory: exact values, versions, expiry, lists and searches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import JsonValue
 
-from foxing.memory import Conflict, InvalidCursor, InvalidInput, Memory, NotFound
+from foxing.memory import Conflict, InvalidCursor, InvalidInput, Memory, MemoryOptions, NotFound
+from foxing.memory.index.embedder import Embeddings
 
 BANK = "ana"
 STARTS_AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -25,6 +27,19 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+
+class SlowEmbedder:
+    """All texts are the same to it."""
+
+    name = "slow"
+    dimensions = 2
+    slow = True
+
+    def embed_documents(self, texts: Sequence[str]) -> Embeddings:
+        return np.array([[1.0, 0.0]] * len(texts), dtype=np.float32)
+
+    embed_queries = embed_documents
 
 
 @pytest.fixture
@@ -192,6 +207,7 @@ def test_conditions_compare_members(memory: Memory, op: str, value: JsonValue, e
     assert keys(memory, filter=[{"member": "n", "op": op, "value": value}]) == expected
 
 
+@pytest.mark.usefixtures("words_alone")
 def test_words_find_records(memory: Memory) -> None:
     memory.records.write(
         BANK,
@@ -212,6 +228,116 @@ def test_words_find_records(memory: Memory) -> None:
     assert following.next_cursor is None
     memory.records.write(BANK, [{"op": "delete", "namespace": ["notes"], "key": "a"}])
     assert keys(memory, query="tea") == ["b"]
+
+
+def test_meaning_and_words_find_records(memory: Memory) -> None:
+    facts = {
+        "diet": "Mina has not eaten meat or fish since 2019.",
+        "pet": "Her dog is called Pipo and is afraid of thunder.",
+        "paid": "Invoice INV-20931 was paid on 3 March.",
+        "due": "Invoice INV-20932 is overdue.",
+    }
+    memory.records.write(BANK, [put(key, {"text": text}) for key, text in facts.items()])
+    memory.records.write(BANK, [put("hidden", "a vegetarian meal", text=""), put("number", 7)])
+    assert keys(memory, query="is she a vegetarian?")[0] == "diet"
+    assert keys(memory, query="INV-20932")[0] == "due"
+    found = memory.records.search(BANK, query="what is the name of her pet?").records
+    assert found[0].key == "pet"
+    scores = [record.score for record in found]
+    assert all(score is not None and 0 <= score <= 1 for score in scores)
+    assert {record.key for record in found} == set(facts)
+    memory.records.write(BANK, [put("pet", {"text": "nothing about animals: a list of bolts"})])
+    assert memory.records.search(BANK, query="dog Pipo").records[0].score < 0.4  # type: ignore[operator]
+
+
+def test_vectors_of_the_caller_find_records(memory: Memory) -> None:
+    memory.records.write(
+        BANK,
+        [
+            put("right", 1, text="one", vectors=[[3.0, 0.0], [0.0, 1e200]]),
+            put("up", 2, text="two", vectors=[[0.0, 5.0]]),
+            put("zero", 3, text="three", vectors=[[0.0, 0.0]]),
+            put("longer", 4, text="four", vectors=[[1.0, 0.0, 0.0]]),
+            put("none", 5, text="five", vectors=[]),
+            put("own", 6),
+        ],
+    )
+    found = memory.records.search(BANK, vector=[2.0, 0.0]).records
+    assert [(record.key, record.score) for record in found] == [("right", 1.0), ("up", 0.0), ("zero", 0.0)]
+    part = memory.records.search(BANK, vector=[0.0, 1.0], limit=1)
+    assert part.records[0].key == "right"
+    again = memory.records.search(BANK, vector=[0.0, 1.0], limit=1, cursor=part.next_cursor)
+    assert again.records[0].key == "up"
+    assert keys(memory, vector=[1.0] * 5) == []
+    memory.reindex(BANK)
+    assert len(keys(memory, vector=[2.0, 0.0])) == 3
+
+
+def test_records_stored_without_an_embedder_are_embedded_later(database_url: str) -> None:
+    with Memory(database_url, options=MemoryOptions(embedder="none")) as memory:
+        memory.records.write(BANK, [put("diet", {"text": "She eats no meat."}), put("n", 1)])
+        assert keys(memory, query="vegetarian") == []
+    with Memory(database_url) as memory:
+        memory.reindex(BANK)
+        assert keys(memory, query="vegetarian") == ["diet"]
+
+
+def test_a_slow_embedder_embeds_records_in_the_background(database_url: str) -> None:
+    with Memory(database_url, options=MemoryOptions(embedder=SlowEmbedder())) as memory:
+        memory.records.write(BANK, [put("a", "tea"), put("b", "")])
+        assert keys(memory, query="coffee") == []
+        memory.tick()
+        assert keys(memory, query="coffee") == ["a"]
+
+
+def test_conditions_reach_nested_members(memory: Memory) -> None:
+    memory.records.write(
+        BANK,
+        [
+            put("nested", {"user": {"access-level": "high", "tags": ["x"]}, "a.b": {"c": 1}}),
+            put("flat", {"user.access-level": "high"}),
+        ],
+    )
+    for member, value, expected in [
+        ("user.access-level", "high", ["nested", "flat"]),
+        ("user.tags", ["x"], ["nested"]),
+        ("user.tags.0", None, ["nested", "flat"]),
+        ("a.b", {"c": 1}, ["nested"]),
+        ("user.access-level.more", "high", []),
+    ]:
+        assert keys(memory, filter=[{"member": member, "value": value}]) == expected
+
+
+def test_labels_and_keys_may_hold_line_breaks(memory: Memory) -> None:
+    for label in ("a", "a\n", "a\nb", "a\t"):
+        memory.records.write(BANK, [put("k\n", label, label)])
+    assert [record.value for record in memory.records.search(BANK, namespace=["a"]).records] == ["a"]
+    assert [record.value for record in memory.records.search(BANK, namespace=["a\n"]).records] == ["a\n"]
+    assert sorted(memory.records.namespaces(BANK).namespaces) == [["a"], ["a\t"], ["a\n"], ["a\nb"]]
+    assert value_of(memory, "k\n", "a\nb") == "a\nb"
+
+
+def test_a_check_fails_the_call_if_the_record_has_changed(memory: Memory) -> None:
+    check: dict[str, Any] = {"op": "check", "namespace": ["notes"], "key": "k"}
+    memory.records.write(BANK, [{**check, "if_version": 0}, put("other", 1)])
+    version = version_of(memory, put("k", 1))
+    changes = memory.records.write(BANK, [{**check, "if_version": version}, put("other", 2)]).changes
+    assert (changes[0].version, changes[0].deleted) == (version, 0)
+    with pytest.raises(Conflict):
+        memory.records.write(BANK, [put("other", 3), {**check, "if_version": 0}])
+    assert value_of(memory, "other") == 2
+
+
+def test_keys_are_listed_from_the_last(memory: Memory) -> None:
+    memory.records.write(BANK, [put(key, 1) for key in ("b", "a", "é", "c")] + [put("z", 1, "notes", "below")])
+    assert keys(memory, namespace=["notes"], exact=True, order="last_key") == ["é", "c", "b", "a"]
+    part = memory.records.search(BANK, namespace=["notes"], exact=True, order="last_key", limit=3)
+    rest = memory.records.search(
+        BANK, namespace=["notes"], exact=True, order="last_key", limit=3, cursor=part.next_cursor
+    )
+    assert ([record.key for record in rest.records], rest.next_cursor) == (["a"], None)
+    with pytest.raises(InvalidInput, match="exact"):
+        memory.records.search(BANK, order="last_key")
 
 
 @pytest.mark.parametrize("order", ["oldest", "newest", "updated"])
@@ -260,8 +386,12 @@ def test_banks_do_not_share_records(memory: Memory) -> None:
     ("write", "reason"),
     [
         (put("", 1), "key"),
-        (put("k\n", 1), "control"),
-        (put("k", 1, "a\x1fb"), "control"),
+        (put("k\x00", 1), r"U\+0000"),
+        (put("k", 1, "a\x1fb"), r"U\+001F"),
+        (put("k", 1, vectors=[[1.0, 0.0], [1.0]]), "differ in length"),
+        (put("k", 1, vectors=[[float("inf")]]), "vectors"),
+        (put("k", 1, vectors=[[]]), "vectors"),
+        ({"op": "check", "namespace": ["a"], "key": "k"}, "if_version"),
         (put("k", 1, ""), "namespace"),
         ({"op": "put", "namespace": [], "key": "k", "value": 1}, "namespace"),
         (put("k", "x" * (1 << 20)), "split the record"),

@@ -54,14 +54,14 @@ def test_namespaces_are_compared_byte_by_byte(database: Database, bank_id: int) 
         assert names == [("Z",), ("a",), ("a", "x"), ("a b",), ("a-b",), ("ab",), ("ä",), ("한",)]
         rest = records.namespaces(connection, every, records.encoded(("a", "x")), 2)
         assert [records.decoded(text) for text in rest] == [("a b",), ("a-b",)]
-        assert [row.key for row in records.every(connection, below_a)] == ["k1", "k5", "below"]
+        assert [row.key for row, _ in records.every(connection, below_a, None)] == ["k1", "k5", "below"]
         newest = records.ordered(connection, below_a, "newest", None, 2)
         assert [row.key for row in newest] == ["below", "k5"]
         assert [row.key for row in records.ordered(connection, below_a, "newest", newest[1].ordinal, 2)] == ["k1"]
     with database.write() as connection:
         assert records.clear(connection, below_a) == 3
-        assert list(records.every(connection, below_a)) == []
-        assert len(list(records.every(connection, RecordFilter(other, (), False, NOW)))) == 1
+        assert list(records.every(connection, below_a, None)) == []
+        assert len(list(records.every(connection, RecordFilter(other, (), False, NOW), None))) == 1
 
 
 def test_expired_records_are_not_seen_and_deleted(database: Database, bank_id: int) -> None:
@@ -71,7 +71,7 @@ def test_expired_records_are_not_seen_and_deleted(database: Database, bank_id: i
             row["expires_at"] = NOW + timedelta(seconds=number)
             records.insert(connection, row)
         within = RecordFilter(bank_id, (), False, NOW + timedelta(seconds=1))
-        (left,) = records.every(connection, within)
+        ((left, _),) = records.every(connection, within, None)
         assert left.key == "k2"
         records.extend(connection, left.id, NOW + timedelta(days=1))
         assert records.delete_expired(connection, NOW + timedelta(hours=1)) == 2
