@@ -40,6 +40,7 @@ from .pages.view import PageViewer
 from .pages.warming import CacheWarmer
 from .recall.images import ImageRecaller
 from .recall.search import Recaller
+from .records.embedding import MissingVectors
 from .records.store import RecordStore
 from .storage.database import DatabaseOptions, open_database
 from .storage.repositories import banks
@@ -110,7 +111,8 @@ class Memory:
         self._undoer = Undoer(self._database, decoder, reindexer)
         blanker = PageBlanker(self._database, of_any_codec, self._index.document_frequencies)
         self._eraser = Eraser(self._database, blanker, reindexer)
-        self._embedder = MessageEmbedder(self._database, reindexer)
+        missing = MissingVectors(self._database, self._vectors.source)
+        self._embedder = MessageEmbedder(self._database, reindexer, missing)
         runner = JobRunner(self._database, self._codecs, self._sealer, self._ager, self._embedder)
         self._recall_weights = RecallWeights(self._database, enabled=options.recall_weights)
         self._jobs = JobQueue(self._database, runner, self._codecs.name, self._recall_weights)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
@@ -12,7 +12,6 @@ from foxing.memory.index.embedder import Embedder
 from foxing.memory.index.model_source import NONE
 from foxing.memory.index.vectors import MessageVectors
 from foxing.memory.pages.indexing import Reindexer
-from foxing.memory.records.embedding import MissingVectors
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, embeddings, messages
 from foxing.memory.values.reports import EmbeddingReport
@@ -36,13 +35,24 @@ class _Done(NamedTuple):
     left: int = 0
 
 
+class RecordsToEmbed(Protocol):
+    """The records of banks, which are embedded after the messages."""
+
+    def exist(self, connection: Connection, bank_id: int) -> bool:
+        """True if a record of a bank is to be embedded. Raises `EmbedderError`."""
+
+    def embed(self, bank_id: int) -> int:
+        """Embeds the records of a bank. Returns how many. Raises `EmbedderError`."""
+
+
 class MessageEmbedder:
     """Computes missing embeddings and indexes words again."""
 
-    def __init__(self, database: Database, reindexer: Reindexer) -> None:
+    def __init__(self, database: Database, reindexer: Reindexer, records: RecordsToEmbed | None = None) -> None:
+        """`records`: None to embed messages only."""
         self.database = database
         self.reindexer = reindexer
-        self._records = MissingVectors(database, reindexer.vectors.source)
+        self._records = records
         #: bank id → highest message id that `_new_batch` has processed
         self._done: dict[int, int] = {}
         #: ids of banks whose new messages a thread is embedding
@@ -65,7 +75,8 @@ class MessageEmbedder:
             )
         embedder = self._known_embedder()
         embedded = self._run(bank_id, self._without_code, self._embed_batch, progress)
-        self._records.embed(bank_id)
+        if self._records is not None:
+            self._records.embed(bank_id)
         left = max(indexed.left, embedded.left)
         return EmbeddingReport(
             bank=bank_name, embedder=embedder.name, embedded=embedded.done, indexed=indexed.done, skipped=left
@@ -98,14 +109,15 @@ class MessageEmbedder:
                     progress(done, done)
             if self._misses_older(bank_id, max(newest, self._done.get(bank_id, 0))):
                 self._run(bank_id, self._without_code, self._embed_batch, progress)
-            self._records.embed(bank_id)
+            if self._records is not None:
+                self._records.embed(bank_id)
 
     def is_due(self, connection: Connection, bank_id: int) -> bool:
         """True if a message or record has no embedding, as far as is known without calling the embedder."""
         if not self.vectors.source.usable:
             return False
         pending = embeddings.count_pending(connection, bank_id, self._embedder_id(connection)) > 0
-        return pending or self._records.exist(connection, bank_id)
+        return pending or (self._records is not None and self._records.exist(connection, bank_id))
 
     def _misses_older(self, bank_id: int, last: int) -> bool:
         """True if a message up to `last` has no embedding, or more than `MAX_NEWER` messages follow it."""
