@@ -25,9 +25,9 @@ MATCHES = 6
 LEAST_PART = 0.01
 #: Relevance of the best match from which anything is given: more than for questions, since most prompts ask for work.
 FLOOR = 0.1
-#: Relevance from which a match need not have a word of the prompt.
-SURE = 0.3
-#: Words with which work is asked for or answered, which say nothing about what it is about.
+#: Number of words of the prompt that the matches must have below this relevance; above it, one is enough.
+LEAST_WORDS, SURE = 2, 0.3
+#: Words with which work is asked for or answered, and which all code has: they do not say what a prompt is about.
 INSTRUCTIONS = frozenset(
     term
     for term in terms(
@@ -35,7 +35,9 @@ INSTRUCTIONS = frozenset(
         "proceed ahead done right wrong other last next first now new here this that it them me my we our us "
         "do go make get set put let add write create generate build run show give tell find open close use update "
         "change rename remove delete move undo redo revert fix explain describe implement convert translate check "
-        "commit push can could would should need want help how what why when where which who is are does"
+        "commit push can could would should need want help how what why when where which who is are does one ones "
+        "work works still also maybe just really thing things way file files folder code line lines "
+        "function functions method methods class classes variable variables script component project repo"
     )
 )
 #: Windows, counted from the last message of the bank, in which its last threads are looked for.
@@ -142,7 +144,7 @@ def recalled_text(found: Sequence[RecalledMessage], query: str, thread: str = ""
     best = max(relevance.values(), default=0.0)
     asked = set(query_terms(query)) - INSTRUCTIONS
     said = {term for span in others for term in terms(span.text)}
-    if best < FLOOR or not asked or (best < SURE and not asked & said):
+    if best < FLOOR or len(asked & said) < (1 if best >= SURE else LEAST_WORDS):
         return ""
     chosen: list[RecalledMessage] = []
     left = budget - count_text_tokens(fenced(RECALLED, ""))

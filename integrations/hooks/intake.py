@@ -21,7 +21,7 @@ from typing import Any
 
 from foxing.memory import Memory
 from foxing.memory.errors import InvalidInput, MemoryFault, NotFound, StorageError
-from foxing.memory.ingest.importers import HistoryFiles, ImportOptions, import_file
+from foxing.memory.ingest.importers import HistoryFiles, ImportOptions, check_file, store_file
 from foxing.memory.ingest.redaction import Redaction
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.renderer import FoxingError
@@ -132,6 +132,14 @@ class Intake:
             self._import(tool, bank, path)
             return True
 
+    def prepare(self) -> None:
+        """Embeds what was stored, and prepares what the next session of each bank begins with."""
+        while self._changed and not self._ended.is_set():
+            bank = self._changed.pop()
+            while self.memory.embed_new(bank) and not self._ended.is_set():
+                pass
+            self.answers.start(bank)
+
     def _run(self) -> None:
         self._warm()
         while not self._ended.wait(EVERY_S):
@@ -140,8 +148,7 @@ class Intake:
                 self.look_again()
                 while not self._ended.is_set() and not waiting(spool_of(self.database)) and self.import_past():
                     pass
-                while self._changed:
-                    self.answers.start(self._changed.pop())
+                self.prepare()
             except Exception as error:  # the thread must go on; the next round tries again
                 note(self.database, f"intake: {type(error).__name__}: {error}")
                 self._ended.wait(5.0)
@@ -190,11 +197,17 @@ class Intake:
         state = status.st_size, status.st_mtime_ns
         if not status.st_size or self._read.get((path, bank)) == state:
             return
-        storage = _Storage(self, tool, bank)
         try:
-            import_file(storage, path, bank=bank, options=ImportOptions(format=tool.format))
-        except InvalidInput as error:  # a log without messages, or another file
+            source = check_file(path, ImportOptions(format=tool.format))
+        except InvalidInput as error:  # no message yet, or another file
             log.debug("%s is not imported: %s", path, error)
+            self._read[path, bank] = state
+            return
+        try:
+            store_file(_Storage(self, tool, bank), source, bank=bank)
+        except InvalidInput as error:  # such as a time in the future, which may be past when it is read again
+            note(self.database, f"{path.name} is not stored: {error}")
+            return
         self._read[path, bank] = state
 
     def _ensure(self, bank: str) -> None:

@@ -18,7 +18,8 @@ from .files import HistoryFiles
 from .format import THOUGHTS, ReadOptions
 from .source import ImportedMessage
 
-#: How messages begin that Codex adds for the model.
+#: How messages begin that Codex adds for the model, beside those of the role `developer`, which has instructions and
+#: what hooks add.
 _OWN = ("<user_instructions>", "<environment_context>", "<permissions instructions>", "# AGENTS.md instructions")
 _TEXTS = ("input_text", "output_text", "text")
 
@@ -87,7 +88,8 @@ def _content(payload: Mapping[str, Any]) -> tuple[str, str | tuple[Part, ...]] |
     kind, call = payload.get("type"), str(payload.get("call_id") or payload.get("id") or payload.get("name"))
     if kind == "message":
         text = _text(payload.get("content"))
-        own = payload.get("role") == "user" and text.lstrip().startswith(_OWN)
+        role = payload.get("role")
+        own = role == "developer" or (role == "user" and text.lstrip().startswith(_OWN))
         return None if own or not text.strip() else (str(payload.get("role")), text)
     if kind in ("function_call", "custom_tool_call", "local_shell_call"):
         arguments = payload.get("arguments") or payload.get("input") or payload.get("action") or {}

@@ -71,6 +71,20 @@ def test_another_process_takes_in_what_a_killed_one_left(
     assert texts(intake.memory, bank) == ["first", "one"]
 
 
+def test_a_log_that_cannot_be_stored_now_is_noted_and_read_again(
+    intake: Intake, session: ClaudeSession, announce: Announce
+) -> None:
+    session.say(("first", "one"))
+    text = session.path.read_text()
+    session.path.write_text(text.replace('"2026-', '"2126-'))  # a clock that is wrong
+    announce("Stop", session.payload("Stop"))
+    intake.take_in()
+    assert "in the future" in Path(log_of(intake.database)).read_text()
+    session.path.write_text(text)
+    intake.look_again()
+    assert texts(intake.memory, bank_of(session.project)) == ["first", "one"]
+
+
 def test_private_text_and_secrets_are_not_stored(intake: Intake, session: ClaudeSession, announce: Announce) -> None:
     key = "sk-ant-api03-" + "aB3dE5fG7h" * 9
     session.say((f"use <private>my diary</private> and the key {key}", "ok"))

@@ -178,7 +178,7 @@ def codex_lines(session: str = "r1") -> list[dict[str, Any]]:
         return {"timestamp": f"2026-08-20T10:00:{second:02}.000Z", "type": kind, "payload": payload}
 
     def said(second: int, role: str, text: str) -> dict[str, Any]:
-        kind = "input_text" if role == "user" else "output_text"
+        kind = "output_text" if role == "assistant" else "input_text"
         return line(
             second, "response_item", {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
         )
@@ -186,6 +186,7 @@ def codex_lines(session: str = "r1") -> list[dict[str, Any]]:
     return [
         line(0, "session_meta", {"id": session, "cwd": "/p", "git": {"branch": "main"}}),
         said(0, "user", "<environment_context>\n  <cwd>/p</cwd>\n</environment_context>"),
+        said(0, "developer", "<skills_instructions>\n## Skills\n</skills_instructions>"),
         said(1, "user", "fix the test"),
         line(1, "event_msg", {"type": "user_message", "message": "fix the test"}),
         line(2, "turn_context", {"model": "gpt-5.6"}),
