@@ -1,36 +1,66 @@
 """The MCP server mounted in the service, as streamable HTTP at /x/mcp/<bank>, behind the service's authentication."""
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
 
 if TYPE_CHECKING:
+    from mcp.server.mcpserver import MCPServer
+
     from foxing.memory import Memory
 
-PATH = "/{bank}"
+#: Paths of a bank; some clients append `/mcp` to the address that they are given.
+PATHS = ("/{bank}", "/{bank}/mcp")
+#: Query of an address for the tools of an operator, beside those that a model needs.
+ALL_TOOLS = "all"
 
 
 def make_app(memory: "Memory") -> Starlette:
-    """Returns the application. It is stateless, so that any replica can serve a request. If the extra is not installed,
+    """Returns the application, with the tools that a model needs, and with `?tools=all` in the address those of an
+    operator too. It is stateless, so that any replica can serve a request. If the extra is not installed,
     all requests get a problem document."""
     try:
-        from mcp.server.transport_security import TransportSecuritySettings
-
         from .banks import by_address
         from .server import make_server
     except ImportError:
-        return Starlette(routes=[Route(PATH, _not_installed, methods=["GET", "POST", "DELETE"])])
-    app = make_server(by_address(memory)).streamable_http_app(
-        streamable_http_path=PATH,
+        return Starlette(routes=[Route(path, _not_installed, methods=["GET", "POST", "DELETE"]) for path in PATHS])
+    apps = {all_tools: _app(make_server(by_address(memory), all_tools=all_tools)) for all_tools in (False, True)}
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        asked = QueryParams(scope.get("query_string", b"")).get("tools")
+        await apps[asked == ALL_TOOLS](scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for app in apps.values():
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            yield
+
+    # Without sessions, the event stream that the package offers on GET would never send anything.
+    streams = [Route(path, _no_stream, methods=["GET"]) for path in PATHS]
+    return Starlette(routes=[*streams, Mount("", app=serve)], lifespan=lifespan)
+
+
+def _app(server: "MCPServer") -> Starlette:
+    """Returns the application of a server, at both paths of a bank."""
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    app = server.streamable_http_app(
+        streamable_http_path=PATHS[0],
         stateless_http=True,
         # the service checks `Host` and `Origin`
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    # Without sessions, the event stream that the package offers on GET would never send anything.
-    app.router.routes.insert(0, Route(PATH, _no_stream, methods=["GET"]))
+    endpoint = next(route.endpoint for route in app.router.routes if isinstance(route, Route))
+    app.router.routes += [Route(path, endpoint) for path in PATHS[1:]]
     return app
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
@@ -48,6 +48,10 @@ def mcp(
         bool,
         typer.Option("--project", help="Use the bank of the repository in this folder, as hooks do (foxing install)."),
     ] = False,
+    all_tools: Annotated[
+        bool,
+        typer.Option("--all-tools", help="Offer the tools of an operator too, for pages and their ageing."),
+    ] = False,
 ) -> None:
     """Run an MCP server over stdin and stdout, for Claude Desktop, Claude Code, Cursor, VS Code and other clients.
 
@@ -65,7 +69,7 @@ def mcp(
 
         bank = bank_of(Path.cwd())
     with _connected(cast(CommandState, context.obj), service, bank) as connection:
-        make_server(fixed(connection)).run("stdio")
+        make_server(fixed(connection), all_tools=all_tools).run("stdio")
 
 
 @contextmanager
@@ -81,9 +85,28 @@ def _connected(state: CommandState, service: str | None, bank: str) -> "Iterator
     with (
         state.memory(create=True) as memory,
         _ticking(memory, state.settings()),
+        _warming(memory, bank),
         connect(memory, bank) as connection,
     ):
         yield connection
+
+
+@contextmanager
+def _warming(memory: "Memory", bank: str) -> Iterator[None]:
+    """Loads what a first recall needs in a thread, while the client greets the server."""
+
+    def warm() -> None:
+        from foxing.renderer import FoxingError
+
+        with suppress(FoxingError):
+            memory.recall(bank, "what was said?", limit=1, min_relevance=1.0)
+
+    thread = Thread(target=warm, name="warming", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 @contextmanager

@@ -1,14 +1,34 @@
 """MCP prompts, which a user can insert by name."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.prompts.base import Message, Prompt
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, InputRequiredResult, TextContent
 from pydantic import Field
 
 from .tools import Tools
 
 CATCH_UP_TOKENS = 4_000
+
+
+class MemoryPrompt(Prompt):
+    """A prompt that says which argument is missing."""
+
+    async def render(
+        self, arguments: dict[str, Any] | None, context: Context[Any, Any]
+    ) -> list[Message] | InputRequiredResult:
+        """See `Prompt.render`. Raises `MCPError` with the code of invalid parameters."""
+        names = [argument.name for argument in self.arguments or ()]
+        for name in arguments or {}:
+            if name not in names:
+                raise MCPError(INVALID_PARAMS, f"{self.name} has no argument '{name}'; it takes {', '.join(names)}")
+        for argument in self.arguments or ():
+            if argument.required and argument.name not in (arguments or {}):
+                raise MCPError(INVALID_PARAMS, f"{self.name} needs the argument '{argument.name}'")
+        return await super().render(arguments, context)
 
 
 class Prompts:
@@ -30,12 +50,13 @@ class Prompts:
 
     async def _remembered(self, *, query: str | None = None, since: str | None = None) -> str:
         try:
-            return await self._tools.recall(query=query, since=since, max_tokens=CATCH_UP_TOKENS)
+            found = await self._tools.recall(query=query, since=since, max_tokens=CATCH_UP_TOKENS)
         except ToolError as error:
-            raise ValueError(str(error)) from error
+            raise MCPError(INVALID_PARAMS, str(error)) from error
+        return "\n".join(block.text for block in found.content if isinstance(block, TextContent))
 
 
 def add_prompts(server: MCPServer, prompts: Prompts) -> None:
     """Registers `prompts` with a server."""
-    server.prompt(title="Recall a topic")(prompts.recall_topic)
-    server.prompt(title="Catch up")(prompts.catch_up)
+    server.add_prompt(MemoryPrompt.from_function(prompts.recall_topic, title="Recall a topic"))
+    server.add_prompt(MemoryPrompt.from_function(prompts.catch_up, title="Catch up"))

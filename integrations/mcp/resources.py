@@ -2,38 +2,43 @@
 
 from itertools import chain
 from typing import TypeVar
+from urllib.parse import quote
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
 from mcp_types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
 from foxing.memory.errors import NotFound
+from foxing.memory.values.messages import RecalledMessage
 from foxing.renderer.errors import FoxingError
 
 from .banks import BankCall, ConnectionOf, answer_of
-from .tools import Tools
-from .wording import message_text, messages_text, page_text
+from .recent import recent
+from .tools import NOTHING_YET, PageTools
+from .wording import message_text, messages_text, page_text, timeline_text
 
 R = TypeVar("R")
 
 MAX_COMPLETIONS = 100  # MCP allows no more
-THREAD_MESSAGES = 200
+#: Messages and text tokens of a part of a thread.
+THREAD_MESSAGES, THREAD_TOKENS = 200, 10_000
 _TEXT, _PNG = "text/plain", "image/png"
 
 
 class Resources:
     """The resources of a server, for the bank of the request."""
 
-    def __init__(self, connection_of: ConnectionOf, tools: Tools) -> None:
+    def __init__(self, connection_of: ConnectionOf, tools: PageTools) -> None:
         self._connection_of = connection_of
         self._tools = tools
 
     async def timeline(self) -> str:
         """List the pages of the memory by time, with their tiers and confidence."""
         try:
-            return await self._tools.timeline()
+            bank, pages = await self._tools.held()
         except ToolError as error:
             raise ResourceError(str(error)) from error
+        return NOTHING_YET if bank is None else timeline_text(bank, pages)
 
     async def page(self, page_id: str) -> str:
         """Read the messages on a page, as remembered now."""
@@ -47,10 +52,20 @@ class Resources:
         """Read one message, as remembered now."""
         return message_text(await self._run(lambda memory, bank: memory.message(bank, message_id)))
 
-    async def thread(self, thread: str) -> str:
-        """Read the first messages of a thread, in time order."""
-        found = await self._run(lambda memory, bank: memory.recall(bank, thread=thread, limit=THREAD_MESSAGES))
-        return messages_text(found.spans) if found.spans else "There are no messages in this thread."
+    async def thread(self, thread: str, cursor: str | None = None) -> str:
+        """Read the messages of a thread in time order, part by part: each names the address of the next one."""
+        found = await self._run(
+            lambda memory, bank: memory.recall(
+                bank, thread=thread, limit=THREAD_MESSAGES, max_tokens=THREAD_TOKENS, cursor=cursor
+            )
+        )
+        if not found.spans:
+            return "There are no messages in this thread."
+        text = messages_text(found.spans)
+        if found.next_cursor is None:
+            return text
+        address = f"foxing://threads/{quote(thread, safe='')}?cursor={quote(found.next_cursor, safe='')}"
+        return f"{text}\n(continues at {address})"
 
     async def complete(
         self,
@@ -59,13 +74,28 @@ class Resources:
         context: CompletionContext | None,
     ) -> Completion:
         """Returns ids of pages or names of threads that begin with the value of an argument, newest first."""
-        if argument.name not in ("page_id", "thread"):
+        if argument.name not in ("page_id", "thread", "message_id"):
             return Completion(values=[])
         _, pages = await self._tools.held()
-        newest = reversed(pages)
-        names = ([page.id] if argument.name == "page_id" else page.threads for page in newest)
-        found = [name for name in dict.fromkeys(chain.from_iterable(names)) if name.startswith(argument.value)]
+        newest = list(reversed(pages))
+        if argument.name == "page_id":
+            names = [page.id for page in newest]
+        else:
+            said = await self._open_messages()
+            if argument.name == "message_id":
+                names = [span.message_id for span in said]
+            else:
+                names = [*(span.thread for span in said), *chain.from_iterable(page.threads for page in newest)]
+        found = [name for name in dict.fromkeys(names) if name.startswith(argument.value)]
         return Completion(values=found[:MAX_COMPLETIONS], total=len(found), has_more=len(found) > MAX_COMPLETIONS)
+
+    async def _open_messages(self) -> list[RecalledMessage]:
+        """Returns the messages of the last conversations, open ones included, newest first; none without a bank."""
+        try:
+            _, said = await recent(self._run, None)
+        except ResourceNotFoundError:
+            return []
+        return sorted(said, key=lambda span: span.created_at, reverse=True)
 
     async def _run(self, call: BankCall[R]) -> R:
         try:
@@ -81,7 +111,7 @@ def add_resources(server: MCPServer, resources: Resources) -> None:
         ("foxing://pages/{page_id}", "page", "Page", _TEXT, resources.page),
         ("foxing://pages/{page_id}/image", "page_image", "Page image", _PNG, resources.page_image),
         ("foxing://messages/{message_id}", "message", "Message", _TEXT, resources.message),
-        ("foxing://threads/{thread}", "thread", "Thread", _TEXT, resources.thread),
+        ("foxing://threads/{thread}{?cursor}", "thread", "Thread", _TEXT, resources.thread),
     ):
         server.resource(uri, name=name, title=title, mime_type=media_type)(read)
     server.completion()(resources.complete)  # type: ignore[no-untyped-call]

@@ -1,20 +1,22 @@
 """MCP tools, which a model calls to use its memory."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from inspect import Parameter
 from typing import Annotated, Literal, TypeVar, Unpack
 
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ContentBlock, ImageContent, TextContent
+from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import Field
 
 from foxing.memory.errors import NotFound
-from foxing.memory.recall.answer import NOTHING_FOUND
+from foxing.memory.recall.replacements import REPLACES
 from foxing.memory.recall.transcript import transcript
+from foxing.memory.text.times.window import parse_since
 from foxing.memory.values.banks import BankInfo
 from foxing.memory.values.base import Fields, Tier
 from foxing.memory.values.context import ContextRequest
-from foxing.memory.values.messages import MAX_REFS
+from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.pages import PageInfo, Pages
 from foxing.memory.values.recall import (
     RELEVANCE_FLOOR,
@@ -24,23 +26,40 @@ from foxing.memory.values.recall import (
     fields_only_for,
 )
 from foxing.memory.values.signatures import parameters_of, takes
-from foxing.renderer.errors import FoxingError
+from foxing.renderer import FoxingError
+from foxing.renderer.clock import utc_now
 
 from .banks import BankCall, ConnectionOf, answer_of
+from .documents import document, results
+from .recent import recent
+from .results import (
+    BuiltContext,
+    Forgotten,
+    PageList,
+    PageText,
+    Recalled,
+    Recent,
+    Remembered,
+    SeenMessage,
+    answer,
+)
 from .wording import (
-    fetched_text,
+    NOTHING_RELEVANT,
     forecast_text,
     found_text,
     image_text,
     messages_text,
     page_text,
+    recent_text,
     timeline_text,
 )
 
 R = TypeVar("R")
 
 TIMELINE_PAGES = 100
+SEARCH_RESULTS = 10
 NOTHING_YET = "Nothing is remembered yet."
+PINNED = "pinned, so that it is kept exactly"
 
 #: Fields of a `RecallQuery` that are not arguments of the tools; all other fields are.
 _NOT_ASKED = (
@@ -77,7 +96,7 @@ _PageId = Annotated[str, Field(description="Id of the page, from timeline.")]
 
 
 class Tools:
-    """The tools of a server, for the bank of the request."""
+    """The tools that a model needs, for the bank of the request."""
 
     def __init__(self, connection_of: ConnectionOf) -> None:
         self._connection_of = connection_of
@@ -93,14 +112,33 @@ class Tools:
         message_id: Annotated[
             str | None, Field(description="Id of the message; storing the same text and id again has no effect.")
         ] = None,
-    ) -> str:
+        when: Annotated[
+            str | None,
+            Field(description="Time at which it was said, such as 2026-03-02 or “yesterday”. Default: now."),
+        ] = None,
+        pin: Annotated[
+            bool, Field(description="Keep it exactly and for ever: standing instructions, names, preferences.")
+        ] = False,
+        replaces: Annotated[
+            str | None, Field(description="Id or reference of the remembered message that this one replaces.")
+        ] = None,
+    ) -> Annotated[CallToolResult, Remembered]:
         """Store a text in long-term memory, verbatim. It can be recalled immediately; as it ages it fades, with names,
         numbers and dates kept the longest. Do not store secrets."""
         message: Fields = {"role": role, "content": text, "name": name, "id": message_id}
+        if when is not None:
+            message["created_at"] = _time(when)
+        if replaces is not None:
+            message["metadata"] = {REPLACES: await self._id_of(replaces)}
         stored = await self._run(lambda memory, bank: memory.store(bank, [message], thread=thread))
+        key = stored.ids[0]
+        if pin:
+            await self._pin(key)
+        until = None if pin or stored.ageing is None else stored.ageing.exact_until
+        result = Remembered(id=key, new=stored.ageing is not None, exact_until=until, pinned=pin)
         if stored.ageing is None:
-            return f"{stored.ids[0]} is already stored."
-        return f"Remembered as {stored.ids[0]}: {forecast_text(stored.ageing)}."
+            return answer(result, f"{key} is already stored{' and pinned' if pin else ''}.")
+        return answer(result, f"Remembered as {key}: {PINNED if pin else forecast_text(stored.ageing)}.")
 
     @takes([*_FILTERS, _RELEVANCE, _TEXT_TOKENS, *_IDS])
     async def recall(
@@ -109,34 +147,16 @@ class Tools:
             str | None, Field(description="Question or search terms. Default: all messages of the time window.")
         ] = None,
         **fields: Unpack[TextQueryFields],
-    ) -> str:
+    ) -> Annotated[CallToolResult, Recalled]:
         """Find earlier messages and list them by time. … marks text that has faded, and characters that may be misread
         are listed: do not guess either."""
         fields.setdefault("min_relevance", RELEVANCE_FLOOR)
         found = await self._run_or_none(lambda memory, bank: memory.recall(bank, query, **fields))
         if found is None:
-            return NOTHING_YET
-        return found_text(found.rendered, found.spans, found.left_out, found.notes)
-
-    @takes([*_FILTERS, _RELEVANCE, _FEW_PAGES, *_READER])
-    async def recall_pages(self, query: _Query, **fields: Unpack[ImageQueryFields]) -> list[ContentBlock]:
-        """Find earlier messages and return images of their pages. Requires a model that reads images. Messages that are
-        not on a page yet are returned as text."""
-        fields.setdefault("min_relevance", RELEVANCE_FLOOR)
-        found = await self._run_or_none(lambda memory, bank: memory.recall_images(bank, query, **fields))
-        if found is None:
-            return [_text(NOTHING_YET)]
-        blocks: list[ContentBlock] = []
-        for image in found.images:
-            blocks.append(_text(image_text(image)))
-            blocks.append(ImageContent(type="image", data=image.data, mime_type=image.media_type))
-        if found.whole_spans:
-            whole = messages_text(found.whole_spans)
-            blocks.append(_text(f"Full text of the messages that these images show in part:\n{whole}"))
-        if found.open_spans or found.left_out or not blocks:
-            spans = sorted(found.open_spans, key=lambda span: span.created_at)
-            blocks.append(_text(found_text(transcript(spans), spans, found.left_out, found.notes)))
-        return blocks
+            return answer(Recalled(messages=[]), NOTHING_YET)
+        messages = [SeenMessage.of(span) for span in sorted(found.spans, key=lambda span: span.created_at)]
+        text = found_text(found.rendered if found.spans else "", found.spans, found.left_out, found.notes)
+        return answer(Recalled(messages=messages, left_out=len(found.left_out), notes=found.notes), text)
 
     async def build_context(
         self,
@@ -147,7 +167,7 @@ class Tools:
         ] = 4_000,
         thread: Annotated[str | None, Field(description=ContextRequest.model_fields["thread"].description)] = None,
         refs: Annotated[bool, Field(description=ContextRequest.model_fields["refs"].description)] = False,
-    ) -> list[ContentBlock]:
+    ) -> Annotated[CallToolResult, BuiltContext]:
         """Get the context for answering a question: the latest messages verbatim and earlier messages that match the
         question, within a token budget."""
         request = ContextRequest(reader=reader, budget=budget, query=query, thread=thread, refs=refs, form="blocks")
@@ -159,77 +179,184 @@ class Tools:
                 blocks.append(ImageContent(type="image", data=data, mime_type=media_type))
             else:
                 blocks.append(_text(str(block.get("text", ""))))
-        return blocks or [_text(NOTHING_YET if found is None else NOTHING_FOUND)]
+        blocks = blocks or [_text(NOTHING_YET if found is None else NOTHING_RELEVANT)]
+        result = BuiltContext(
+            text="\n\n".join(block.text for block in blocks if isinstance(block, TextContent)),
+            images=sum(isinstance(block, ImageContent) for block in blocks),
+            message_ids=found.message_ids if found is not None else [],
+            billed_tokens=found.billed_tokens if found is not None else 0,
+            text_tokens_instead=found.text_tokens_instead if found is not None else 0,
+            notes=found.notes if found is not None else [],
+        )
+        return answer(result, *blocks)
+
+    async def recent(
+        self,
+        since: Annotated[
+            str | None, Field(description="Start time, such as “yesterday” or 2026-03-02. Default: the last threads.")
+        ] = None,
+    ) -> Annotated[CallToolResult, Recent]:
+        """List the last conversations, the newest first, with their last messages and the number of new ones."""
+        try:
+            found, said = await recent(self._call, since)
+        except NotFound:
+            return answer(Recent(since=None, threads=[], messages=0), NOTHING_YET)
+        except FoxingError as error:
+            raise ToolError(str(error)) from error
+        return answer(found, recent_text(found, said))
+
+    async def search(self, query: _Query) -> CallToolResult:
+        """Find earlier messages and list them with their references, best first. Call fetch with the reference of a
+        result for its exact words."""
+        found = await self._run_or_none(
+            lambda memory, bank: memory.recall(bank, query, limit=SEARCH_RESULTS, min_relevance=RELEVANCE_FLOOR)
+        )
+        spans = {span.message_id: span for span in (found.spans if found is not None else ())}
+        return CallToolResult(content=[_text(results(spans.values()))])
 
     async def fetch(
         self,
-        refs: Annotated[
-            list[str],
-            Field(min_length=1, max_length=MAX_REFS, description="References, such as k7q, from page images or texts."),
+        id: Annotated[
+            str,
+            Field(min_length=1, description="Reference, such as k7q, from search, a page image or a text, or an id."),
         ],
         max_tokens: Annotated[
-            int, Field(ge=100, le=1_000_000, description="Text tokens at which the result is cut, with a note.")
+            int, Field(ge=100, le=1_000_000, description="Text tokens at which the text is cut.")
         ] = 20_000,
-    ) -> str:
-        """Get the exact words of messages whose references, such as [k7q], you saw on a page image or in a text. Scan
-        pages for the messages that matter, then fetch those before you quote a name, number or identifier."""
-        found = await self._run(lambda memory, bank: memory.fetch(bank, refs))
-        return fetched_text(found, max_tokens)
+    ) -> CallToolResult:
+        """Get the exact words of a message whose reference, such as [k7q], you saw in search, on a page image or in a
+        text. Scan for the messages that matter, then fetch those before you quote a name, number or identifier."""
+        return CallToolResult(content=[_text(document(await self._message(id), max_tokens))])
+
+    async def forget(
+        self,
+        message_id: Annotated[
+            str | None, Field(description="Id or reference of the message to erase, from recall, search or recent.")
+        ] = None,
+        thread: Annotated[str | None, Field(description="Name of a thread to erase with all its messages.")] = None,
+    ) -> Annotated[CallToolResult, Forgotten]:
+        """Permanently erase a message or a whole thread from memory. This cannot be undone. Use it only when the user
+        asks for it."""
+        if (message_id is None) == (thread is None):
+            raise ToolError("Give either message_id or thread.")
+        if message_id is not None:
+            key = await self._id_of(message_id)
+            await self._run(lambda memory, bank: memory.erase_message(bank, key))
+            result = Forgotten(message_id=key, thread=None, messages=1)
+            return answer(result, f"Message {key} was permanently erased.")
+        name = thread or ""
+        erased = await self._run(lambda memory, bank: memory.erase_thread(bank, name))
+        result = Forgotten(message_id=None, thread=name, messages=erased.messages)
+        return answer(result, f"Thread {thread} was permanently erased: {erased.messages} messages.")
+
+    async def _pin(self, key: str) -> None:
+        """Seals the message `key`, and pins its pages."""
+        while not (pages := (await self._run(lambda memory, bank: memory.message(bank, key))).page_ids):
+            await self._run(lambda memory, bank: memory.seal(bank))
+        for page_id in pages:
+            await self._run(lambda memory, bank, page_id=page_id: memory.pin(bank, page_id))  # type: ignore[misc]
+
+    async def _id_of(self, given: str) -> str:
+        return (await self._message(given)).message_id
+
+    async def _message(self, given: str) -> RecalledMessage:
+        """Returns the message of a reference or an id. Raises `ToolError` if there is none."""
+        try:
+            found = await self._call(lambda memory, bank: memory.fetch(bank, [given]))
+            return found.messages[0]
+        except FoxingError as error:
+            reason = error
+        try:
+            return await self._call(lambda memory, bank: memory.message(bank, given))
+        except FoxingError:
+            raise ToolError(str(reason)) from reason
+
+    async def _call(self, call: BankCall[R]) -> R:
+        """Runs a call for the bank of the request and returns its result. Raises the errors of the call."""
+        return await answer_of(self._connection_of, call)
+
+    async def _run(self, call: BankCall[R]) -> R:
+        """Like `_call`, but raises `ToolError`, which the model sees."""
+        try:
+            return await self._call(call)
+        except FoxingError as error:
+            raise ToolError(str(error)) from error
+
+    async def _run_or_none(self, call: BankCall[R]) -> R | None:
+        """Like `_run`, but returns None if the call raises `NotFound`."""
+        try:
+            return await self._call(call)
+        except NotFound:
+            return None
+        except FoxingError as error:
+            raise ToolError(str(error)) from error
+
+
+class PageTools(Tools):
+    """The tools of an operator, for pages and their ageing, beside those that a model needs."""
+
+    @takes([*_FILTERS, _RELEVANCE, _FEW_PAGES, *_READER])
+    async def recall_pages(
+        self, query: _Query, **fields: Unpack[ImageQueryFields]
+    ) -> Annotated[CallToolResult, PageList]:
+        """Find earlier messages and return images of their pages. Requires a model that reads images. Messages that are
+        not on a page yet are returned as text."""
+        fields.setdefault("min_relevance", RELEVANCE_FLOOR)
+        found = await self._run_or_none(lambda memory, bank: memory.recall_images(bank, query, **fields))
+        if found is None:
+            return answer(PageList(page_ids=[], text=NOTHING_YET), NOTHING_YET)
+        blocks: list[ContentBlock] = []
+        for image in found.images:
+            blocks.append(_text(image_text(image)))
+            blocks.append(ImageContent(type="image", data=image.data, mime_type=image.media_type))
+        if found.whole_spans:
+            whole = messages_text(found.whole_spans)
+            blocks.append(_text(f"Full text of the messages that these images show in part:\n{whole}"))
+        if found.open_spans or found.left_out or not blocks:
+            spans = sorted(found.open_spans, key=lambda span: span.created_at)
+            blocks.append(_text(found_text(transcript(spans), spans, found.left_out, found.notes)))
+        said = "\n".join(block.text for block in blocks if isinstance(block, TextContent))
+        return answer(PageList(page_ids=[image.page_id for image in found.images], text=said), *blocks)
 
     async def read_page(
         self,
         page_id: _PageId,
         tier: Annotated[Tier | None, Field(description="A lower tier, to preview what would remain there.")] = None,
-    ) -> str:
+    ) -> Annotated[CallToolResult, PageText]:
         """Read all messages on a page, as remembered now."""
-        return page_text(await self._run(lambda memory, bank: memory.read_page(bank, page_id, tier)))
+        reading = await self._run(lambda memory, bank: memory.read_page(bank, page_id, tier))
+        page = await self._run(lambda memory, bank: memory.page(bank, page_id))
+        return _page(page_id, reading.tier, page.pinned, page_text(reading))
 
-    async def timeline(self) -> str:
+    async def timeline(self) -> Annotated[CallToolResult, PageList]:
         """List the pages of the memory from oldest to newest, with time range, threads, tier and confidence, and the
         number of messages that are not on a page yet."""
         bank, pages = await self.held()
-        return NOTHING_YET if bank is None else timeline_text(bank, pages)
+        text = NOTHING_YET if bank is None else timeline_text(bank, pages)
+        return answer(PageList(page_ids=[page.id for page in pages], text=text), text)
 
-    async def pin_page(self, page_id: _PageId) -> str:
+    async def pin_page(self, page_id: _PageId) -> Annotated[CallToolResult, PageText]:
         """Pin a page, so that it no longer fades."""
         page = await self._run(lambda memory, bank: memory.pin(bank, page_id))
-        return f"Page {page.id} is pinned at tier {page.tier}."
+        return _page(page.id, page.tier, page.pinned, f"Page {page.id} is pinned at tier {page.tier}.")
 
-    async def unpin_page(self, page_id: _PageId) -> str:
+    async def unpin_page(self, page_id: _PageId) -> Annotated[CallToolResult, PageText]:
         """Unpin a page, so that it fades again as it ages."""
         page = await self._run(lambda memory, bank: memory.unpin(bank, page_id))
-        return f"Page {page.id} ages again; it is at tier {page.tier}."
+        return _page(page.id, page.tier, page.pinned, f"Page {page.id} ages again; it is at tier {page.tier}.")
 
     async def age_pages(
         self,
         dry_run: Annotated[bool, Field(description="Only report which pages are due; change nothing.")] = True,
-    ) -> str:
+    ) -> Annotated[CallToolResult, PageList]:
         """Age the pages that are due, so that they fade, or list them. The operator can undo this for a few days; after
         that, what has faded is lost."""
         aged = await self._run(lambda memory, bank: memory.age(bank, dry_run=dry_run))
         moves = [f"page {move.page_id}: {move.from_tier} to {move.to_tier}" for move in aged.moved]
         lines = [f"{'Would age' if aged.dry_run else 'Aged'}: {'; '.join(moves)}" if moves else "No page is due."]
         lines += [f"page {page.page_id} at {page.tier}: {forecast_text(page)}" for page in aged.upcoming]
-        return "\n".join(lines)
-
-    async def forget(
-        self,
-        message_id: Annotated[
-            str | None, Field(description="Id of the message to erase, from recall with ids, or read_page.")
-        ] = None,
-        thread: Annotated[str | None, Field(description="Name of a thread to erase with all its messages.")] = None,
-    ) -> str:
-        """Permanently erase a message or a whole thread from memory. This cannot be undone. Use it only when the user
-        asks for it."""
-        if (message_id is None) == (thread is None):
-            raise ToolError("Give either message_id or thread.")
-        if message_id is not None:
-            key = message_id
-            await self._run(lambda memory, bank: memory.erase_message(bank, key))
-            return f"Message {message_id} was permanently erased."
-        name = thread or ""
-        erased = await self._run(lambda memory, bank: memory.erase_thread(bank, name))
-        return f"Thread {thread} was permanently erased: {erased.messages} messages."
+        text = "\n".join(lines)
+        return answer(PageList(page_ids=[move.page_id for move in aged.moved], text=text), text)
 
     async def held(self) -> tuple[BankInfo | None, Sequence[PageInfo]]:
         """Returns the statistics of the bank, None if it does not exist yet, and its newest pages, oldest first."""
@@ -246,22 +373,18 @@ class Tools:
         found = await self._run_or_none(lambda memory, bank: memory.pages(bank, limit=500, cursor=cursor))
         return found or Pages(pages=[], next_cursor=None)
 
-    async def _run(self, call: BankCall[R]) -> R:
-        """Runs a call for the bank of the request and returns its result. Raises `ToolError`, which the model sees."""
-        try:
-            return await answer_of(self._connection_of, call)
-        except FoxingError as error:
-            raise ToolError(str(error)) from error
-
-    async def _run_or_none(self, call: BankCall[R]) -> R | None:
-        """Like `_run`, but returns None if the call raises `NotFound`."""
-        try:
-            return await answer_of(self._connection_of, call)
-        except NotFound:
-            return None
-        except FoxingError as error:
-            raise ToolError(str(error)) from error
-
 
 def _text(text: str) -> TextContent:
     return TextContent(type="text", text=text)
+
+
+def _page(page_id: str, tier: str, pinned: bool, text: str) -> CallToolResult:
+    return answer(PageText(page_id=page_id, tier=tier, pinned=pinned, text=text), text)
+
+
+def _time(when: str) -> datetime:
+    """Returns the start of a time in words, as a date or in RFC 3339, in UTC. Raises `ToolError`."""
+    try:
+        return parse_since(when, utc_now(), None)
+    except FoxingError as error:
+        raise ToolError(f"when: {error}") from error

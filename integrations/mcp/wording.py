@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from foxing.encoder.text_tokens import cut_to_tokens
-from foxing.memory.recall.answer import NOTHING_FOUND
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.banks import BankInfo
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
-from foxing.memory.values.messages import FetchResult, MissingReference, RecalledMessage
+from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.pages import MessageOnPage, PageInfo, PageReading
 from foxing.memory.values.policy import AgeingForecast
 from foxing.memory.values.recall import LeftOut, RecalledImage
 
+from .results import Recent
+
+NOTHING_RELEVANT = "Nothing relevant is remembered."
+NOTHING_RECENT = "No message is remembered of this time."
 MAX_RUNS = 20  # maximum number of uncertain runs listed
 
 
@@ -28,31 +30,27 @@ def message_text(message: RecalledMessage) -> str:
     return f"{head}{kept}:\n{messages_text([message])}"
 
 
-def fetched_text(found: FetchResult, max_tokens: int) -> str:
-    """Returns fetched messages, each with its reference, and the references without a message, cut at `max_tokens` text
-    tokens."""
-    messages = (f"[{message.ref}] {message_text(message)}" for message in found.messages)
-    text = "\n".join([*_missing(found.missing), *messages])
-    cut = cut_to_tokens(text, max_tokens)
-    if len(cut) == len(text):
-        return text
-    return f"{cut}\n(cut at {max_tokens:,} tokens: fetch fewer references at once, or raise max_tokens)"
-
-
-def _missing(missing: Iterable[MissingReference]) -> list[str]:
-    """Returns a line for each reference without a message."""
-    reasons = {"erased": "its message was erased", "unknown": "no message has it; look again, it may be misread"}
-    return [f"({item.ref}: {reasons.get(item.reason, item.reason)})" for item in missing]
-
-
 def found_text(
     rendered: str, messages: Sequence[RecalledMessage], left_out: Sequence[LeftOut], notes: Sequence[str]
 ) -> str:
     """Returns the result of a recall as text. `rendered`: the messages as text."""
-    lines = [rendered or NOTHING_FOUND, *_remarks(messages)]
+    lines = [rendered or NOTHING_RELEVANT, *_remarks(messages)]
     if left_out:
         lines.append(f"({len(left_out)} more matches omitted: {left_out[0].reason})")
     return "\n".join([*lines, *(f"({note})" for note in notes)])
+
+
+def recent_text(found: Recent, said: Sequence[RecalledMessage]) -> str:
+    """Returns the last conversations as text. `said`: the messages shown."""
+    if found.since is None or not found.threads:
+        return NOTHING_RECENT
+    parts = [f"{found.messages:,} messages are remembered. Since {moment(found.since)}:"]
+    for thread in found.threads:
+        count = f"{thread.messages:,} message{'s' if thread.messages != 1 else ''}"
+        shown = {message.id for message in thread.last}
+        last = [message for message in said if message.thread == thread.thread and message.message_id in shown]
+        parts.append(f"Thread {thread.thread}, {count}, the last of them:\n{messages_text(last)}")
+    return "\n\n".join(parts)
 
 
 def timeline_text(bank: BankInfo, pages: Iterable[PageInfo]) -> str:

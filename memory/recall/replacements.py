@@ -25,6 +25,10 @@ FURTHER = 0
 LEAST_COSINE, LEAST_COSINE_FURTHER = 0.2, 0.4
 
 
+#: Key of the metadata in which a message names the id of the one that it replaces, whatever their words.
+REPLACES = "replaces"
+
+
 class Near(NamedTuple):
     """Which passages are near in meaning."""
 
@@ -66,7 +70,7 @@ def find_replaced(spans: Sequence[RecalledMessage], near: npt.NDArray[np.bool_] 
     meaning; None if it is not known."""
     said = [_said(index, span.text) for index, span in enumerate(spans)]
     said.sort(key=lambda each: spans[each.place].created_at)
-    replaced: dict[int, int] = {}
+    replaced = _named(spans)
     for place in range(len(said) - 1, 0, -1):
         after = said[place]
         if not after.may_replace:
@@ -99,6 +103,17 @@ def asked_apart(
     }
     missing = {older: found[older] - found[newest] for older, newest in replaced.items()}
     return {older: lacking for older, lacking in missing.items() if lacking}
+
+
+def _named(spans: Sequence[RecalledMessage]) -> dict[int, int]:
+    """Returns the index of each span that a later one names as replaced → the index of that one."""
+    places = {span.message_id: place for place, span in enumerate(spans)}
+    named = ((places.get(str(span.metadata.get(REPLACES))), place) for place, span in enumerate(spans))
+    return {
+        older: newer
+        for older, newer in named
+        if older is not None and older != newer and spans[older].created_at <= spans[newer].created_at
+    }
 
 
 def _said(index: int, text: str) -> _Said:

@@ -1,19 +1,29 @@
 """The MCP server through MCP's own client: mounted in the service, over stdin and stdout, and over a service."""
 
 import asyncio
+import json
 import os
 import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.server.mcpserver import MCPServer
-from mcp_types import BlobResourceContents, CallToolResult, ImageContent, ResourceTemplateReference, TextContent
+from mcp_types import (
+    INVALID_PARAMS,
+    BlobResourceContents,
+    CallToolResult,
+    ImageContent,
+    ResourceTemplateReference,
+    TextContent,
+    TextResourceContents,
+)
 from support.faded import BANK as FADED
 from support.faded import make_faded_bank
 from support.service import check_problem, serve
@@ -29,20 +39,9 @@ from ..conftest import Service
 pytestmark = pytest.mark.usefixtures("message_ages")
 
 #: Gives what MCP's client connects to for a bank.
-Server = Callable[[str], AbstractAsyncContextManager[MCPServer | str]]
-TOOLS = {
-    "build_context",
-    "age_pages",
-    "fetch",
-    "forget",
-    "pin_page",
-    "read_page",
-    "recall",
-    "recall_pages",
-    "remember",
-    "timeline",
-    "unpin_page",
-}
+Server = Callable[[str, bool], AbstractAsyncContextManager[MCPServer | str]]
+NEEDED = {"build_context", "fetch", "forget", "recall", "recent", "remember", "search"}
+FOR_OPERATORS = {"age_pages", "pin_page", "read_page", "recall_pages", "timeline", "unpin_page"}
 
 
 @pytest.fixture(params=["mounted", "over a service", "in process"])
@@ -50,21 +49,21 @@ def server(request: pytest.FixtureRequest, service: Service) -> Server:
     target = service.memory if request.param == "in process" else service.url
 
     @asynccontextmanager
-    async def serving(bank: str) -> AsyncIterator[MCPServer | str]:
+    async def serving(bank: str, all_tools: bool) -> AsyncIterator[MCPServer | str]:
         if request.param == "mounted":
-            yield f"{service.url}/x/mcp/{bank}"
+            yield f"{service.url}/x/mcp/{bank}{'?tools=all' if all_tools else ''}"
         else:
             async with connect(target, bank) as connection:
-                yield make_server(fixed(connection))
+                yield make_server(fixed(connection), all_tools=all_tools)
 
     return serving
 
 
-def use(server: Server, bank: str, play: Callable[[Client], Awaitable[None]]) -> None:
+def use(server: Server, bank: str, play: Callable[[Client], Awaitable[None]], *, all_tools: bool = False) -> None:
     """Plays with a client that is connected to the server of a bank."""
 
     async def run() -> None:
-        async with server(bank) as address, Client(address) as client:
+        async with server(bank, all_tools) as address, Client(address) as client:
             await play(client)
 
     asyncio.run(run())
@@ -75,12 +74,24 @@ def text_of(result: CallToolResult) -> str:
     return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
 
 
+def text_in(result: CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+def data_of(result: CallToolResult) -> Any:
+    """The structured result, or the JSON in the text of a tool without one."""
+    assert not result.is_error, result.content
+    return result.structured_content if result.structured_content is not None else json.loads(text_of(result))
+
+
 def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
     async def play(client: Client) -> None:
         assert "long-term memory" in (client.instructions or "").lower()
         listed = await client.list_tools()
-        assert {tool.name for tool in listed.tools} == TOOLS
+        assert {tool.name for tool in listed.tools} == NEEDED
         assert all(tool.description and tool.annotations for tool in listed.tools)
+        assert {tool.name for tool in listed.tools if tool.output_schema is None} == {"search", "fetch"}
+        assert all(tool.input_schema["additionalProperties"] is False for tool in listed.tools)
         asked = {"text": "We ship Titan on 14 March.", "name": "Mina", "thread": "planning", "message_id": "m1"}
         remembered = text_of(await client.call_tool("remember", asked))
         assert re.fullmatch(
@@ -96,26 +107,64 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         with_refs = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?", "refs": True}))
         named = re.search(r"Mina: \[(\w+)\] We ship Titan on 14 March\.", with_refs)
         assert named
-        fetched = text_of(await client.call_tool("fetch", {"refs": [named[1], "zzzz"]}))
-        assert re.match(r"\(zzzz: no message has it; look again, it may be misread\)\n", fetched)
-        assert re.search(rf"\n\[{named[1]}\] Thread planning, id m1, \S+ \S+ UTC:\n", fetched)
-        assert fetched.endswith("\nMina: We ship Titan on 14 March.")
-        assert (await client.call_tool("fetch", {"refs": ["zzzz"]})).is_error
+        (hit,) = data_of(await client.call_tool("search", {"query": "when do we ship Titan?"}))["results"]
+        assert hit["id"] == named[1]
+        assert re.fullmatch(r"Mina, \S+ \S+ UTC: We ship Titan on 14 March\.", hit["title"])
+        for asked_for in (named[1], f"[{named[1].upper()}]", "m1"):
+            fetched = data_of(await client.call_tool("fetch", {"id": asked_for}))
+            assert (fetched["id"], fetched["text"], fetched["url"]) == (named[1], asked["text"], hit["url"])
+            assert fetched["metadata"] | {"message_id": "m1", "thread": "planning", "kept": 1.0} == fetched["metadata"]
+        missing = await client.call_tool("fetch", {"id": "zzzz"})
+        assert missing.is_error
+        assert "zzzz" in str(missing.content)
         everything = text_of(await client.call_tool("recall", {"thread": "planning"}))
         assert everything == found
         context = text_of(await client.call_tool("build_context", {"query": "Titan", "reader": "claude"}))
         assert "Titan" in context
-        assert "2 messages in 2 threads, 2 of them not on a page yet" in text_of(await client.call_tool("timeline"))
+        last = data_of(await client.call_tool("recent"))
+        assert {thread["thread"]: thread["messages"] for thread in last["threads"]} == {"planning": 1, "main": 1}
+        assert "Thread planning, 1 message, the last of them:" in text_of(await client.call_tool("recent"))
+        assert "No message is remembered" in text_of(await client.call_tool("recent", {"since": "2099-01-01"}))
         off_topic = {"query": "Titan, zebras, oboes, algae, quarks and gluons"}
         for asked_again in ({"query": "zebra"}, off_topic):
-            assert "No remembered message matches" in text_of(await client.call_tool("recall", asked_again))
-        assert "No remembered message matches" in text_of(await client.call_tool("recall_pages", off_topic))
+            nothing = await client.call_tool("recall", asked_again)
+            assert text_of(nothing) == "Nothing relevant is remembered."
+            assert data_of(nothing)["messages"] == []
+            assert data_of(await client.call_tool("search", asked_again)) == {"results": []}
         whatever = text_of(await client.call_tool("recall", {**off_topic, "min_relevance": 0}))
         assert "We ship Titan on 14 March." in whatever
         moved = {"text": "Titan moved to 21 March.", "name": "Mina", "thread": "planning", "message_id": "m2"}
         await client.call_tool("remember", moved)
         found = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?"}))
         assert re.search(r"Mina: We ship Titan on 14 March\. \(replaced on \d+ \w+ \d{4}\)\nTitan moved", found)
+
+    use(server, bank, play)
+
+
+def test_a_message_is_dated_pinned_and_replaces_another(server: Server, bank: str, service: Service) -> None:
+    async def play(client: Client) -> None:
+        first = {"text": "The office plant is a fern.", "when": "2026-03-02", "message_id": "old", "thread": "office"}
+        kept = data_of(await client.call_tool("remember", first))
+        assert (kept["id"], kept["new"], kept["pinned"]) == ("old", True, False)
+        assert service.memory.message(bank, "old").created_at.isoformat() == "2026-03-02T00:00:00+00:00"
+        ref = service.memory.message(bank, "old").ref
+        newer = {"text": "The office plant: a cactus from Ana.", "message_id": "new", "replaces": ref, "pin": True}
+        pinned = await client.call_tool("remember", newer)
+        assert data_of(pinned) == {"id": "new", "new": True, "exact_until": None, "pinned": True}
+        assert text_of(pinned) == "Remembered as new: pinned, so that it is kept exactly."
+        (page,) = service.memory.message(bank, "new").page_ids
+        assert service.memory.page(bank, page).pinned
+        found = data_of(await client.call_tool("recall", {"query": "which office plant?"}))["messages"]
+        assert {message["id"]: message["replaced_by"] for message in found} == {"old": "new", "new": None}
+        for wrong, said in (
+            ({"text": "x", "when": "the day that never was"}, "when: "),
+            ({"text": "x", "replaces": "zzzz"}, "zzzz"),
+        ):
+            result = await client.call_tool("remember", wrong)
+            assert result.is_error
+            assert said in str(result.content)
+        assert service.memory.bank(bank).messages == 2
+        assert data_of(await client.call_tool("forget", {"message_id": ref}))["message_id"] == "old"
 
     use(server, bank, play)
 
@@ -130,14 +179,16 @@ def test_what_an_image_shows_is_fetched_by_reference(server: Server, bank: str, 
         shown = await client.call_tool("recall_pages", {"query": "lamp", "reader": "claude-fable-5"})
         assert any(isinstance(block, ImageContent) for block in shown.content)
         assert "exactly, since the image may not show it: W38:" in text_of(shown)
-        fetched = text_of(await client.call_tool("fetch", {"refs": [f"[{ref}]"]}))
-        assert fetched.endswith(f"user: {said}")
-        cut = text_of(await client.call_tool("fetch", {"refs": [ref], "max_tokens": 100}))
-        assert cut.startswith(f"[{ref}] Thread main, id m1")
-        assert cut.endswith("(cut at 100 tokens: fetch fewer references at once, or raise max_tokens)")
-        assert len(cut) < 800
+        fetched = data_of(await client.call_tool("fetch", {"id": f"[{ref}]"}))
+        assert (fetched["text"], fetched["metadata"]["cut"]) == (said, False)
+        cut = data_of(await client.call_tool("fetch", {"id": ref, "max_tokens": 100}))
+        assert said.startswith(cut["text"])
+        assert cut["metadata"]["cut"]
+        assert len(cut["text"]) < 800
+        off_topic = {"query": "Titan, zebras, oboes, algae, quarks and gluons"}
+        assert "Nothing relevant is remembered." in text_of(await client.call_tool("recall_pages", off_topic))
 
-    use(server, bank, play)
+    use(server, bank, play, all_tools=True)
 
 
 def test_messages_and_threads_are_forgotten(server: Server, bank: str, service: Service) -> None:
@@ -166,6 +217,7 @@ def test_pages_are_seen_read_and_pinned(server: Server, bank: str, service: Serv
     (page,) = service.memory.seal(bank).pages
 
     async def play(client: Client) -> None:
+        assert {tool.name for tool in (await client.list_tools()).tools} == NEEDED | FOR_OPERATORS
         shown = await client.call_tool("recall_pages", {"query": "Titan"})
         image = next(block for block in shown.content if isinstance(block, ImageContent))
         assert image.mime_type == "image/png"
@@ -193,10 +245,42 @@ def test_pages_are_seen_read_and_pinned(server: Server, bank: str, service: Serv
         ref = ResourceTemplateReference(type="ref/resource", uri="foxing://pages/{page_id}")
         completed = await client.complete(ref, {"name": "page_id", "value": page[:4]})
         assert completed.completion.values == [page]
+        service.memory.store(bank, [{"id": "m2", "role": "user", "content": "Hello.", "thread": "open/1"}])
+        ref = ResourceTemplateReference(type="ref/resource", uri="foxing://threads/{thread}{?cursor}")
+        completed = await client.complete(ref, {"name": "thread", "value": "open"})
+        assert completed.completion.values == ["open/1"]
+        assert "Hello." in str((await client.read_resource("foxing://threads/open%2F1")).contents)
 
         assert {prompt.name for prompt in (await client.list_prompts()).prompts} == {"recall_topic", "catch_up"}
         assert "14 March" in str(await client.get_prompt("recall_topic", {"topic": "Titan"}))
         assert "Summarise" in str(await client.get_prompt("catch_up", {"since": "2026-01-01"}))
+        for name, arguments, said in (
+            ("recall_topic", {}, "recall_topic needs the argument 'topic'"),
+            ("catch_up", {"until": "now"}, "catch_up has no argument 'until'; it takes since"),
+        ):
+            with pytest.raises(MCPError, match=re.escape(said)) as refused:
+                await client.get_prompt(name, arguments)
+            assert refused.value.error.code == INVALID_PARAMS
+
+    use(server, bank, play, all_tools=True)
+
+
+def test_a_long_thread_is_read_part_by_part(server: Server, bank: str, service: Service) -> None:
+    service.memory.store(
+        bank,
+        [{"id": f"m{n}", "role": "user", "content": f"Entry {n} of the log.", "thread": "log/1"} for n in range(450)],
+    )
+
+    async def play(client: Client) -> None:
+        said, address, parts = "", "foxing://threads/log%2F1", 0
+        while address:
+            (content,) = (await client.read_resource(address)).contents
+            assert isinstance(content, TextResourceContents)
+            said, parts = said + content.text, parts + 1
+            following = re.search(r"\n\(continues at (\S+)\)$", content.text)
+            address = following[1] if following else ""
+        assert parts == 3
+        assert re.findall(r"Entry (\d+) of", said) == [*map(str, range(450))]
 
     use(server, bank, play)
 
@@ -217,7 +301,7 @@ def test_partial_messages_are_marked(server: Server, service: Service, bank: str
         assert "Full text of the messages that these images show in part:" in shown
         assert long.strip() in shown
 
-    use(server, bank, play)
+    use(server, bank, play, all_tools=True)
 
 
 def test_what_goes_wrong_is_said(server: Server, bank: str) -> None:
@@ -225,14 +309,19 @@ def test_what_goes_wrong_is_said(server: Server, bank: str) -> None:
         for tool, arguments, said in (
             ("read_page", {"page_id": "0" * 32}, "there is no"),
             ("age_pages", {}, "there is no bank"),
-            ("remember", {"text": ""}, "text"),
-            ("recall", {"max_tokens": 1}, "max_tokens"),
+            ("remember", {"text": ""}, "remember: text: "),
+            ("recall", {"max_tokens": 1}, "recall: max_tokens: "),
+            ("recall", {"max_token": 500}, "recall has no argument 'max_token'; its arguments are query, "),
         ):
             result = await client.call_tool(tool, arguments)
             assert result.is_error, (tool, arguments)
-            assert said in str(result.content), result.content
+            assert said in text_in(result), result.content
+            assert "pydantic" not in text_in(result)
+            assert not text_in(result).startswith("Error executing")
         for tool in ("recall", "recall_pages", "build_context"):
             assert text_of(await client.call_tool(tool, {"query": "x"})) == "Nothing is remembered yet."
+        assert text_of(await client.call_tool("recent")) == "Nothing is remembered yet."
+        assert data_of(await client.call_tool("search", {"query": "x"})) == {"results": []}
         await client.call_tool("remember", {"text": "hello"})
         for tool, arguments, said in (
             ("recall", {"since": "the day that never was"}, "the day that never was"),
@@ -244,7 +333,7 @@ def test_what_goes_wrong_is_said(server: Server, bank: str) -> None:
         with pytest.raises(MCPError, match="there is no"):
             await client.read_resource("foxing://messages/none")
 
-    use(server, bank, play)
+    use(server, bank, play, all_tools=True)
 
 
 def test_an_address_reaches_its_bank_alone(service: Service, bank: str) -> None:
@@ -253,7 +342,10 @@ def test_an_address_reaches_its_bank_alone(service: Service, bank: str) -> None:
             await client.call_tool("remember", {"text": "Mina's secret plan"})
         async with Client(f"{service.url}/x/mcp/{bank}-2") as client:
             assert "secret" not in str(await client.call_tool("recall", {"query": "secret plan"}))
-            assert text_of(await client.call_tool("timeline")) == "Nothing is remembered yet."
+            assert text_of(await client.call_tool("recent")) == "Nothing is remembered yet."
+        async with Client(f"{service.url}/x/mcp/{bank}/mcp?tools=all") as client:
+            assert "secret" in str(await client.call_tool("recall", {"query": "secret plan"}))
+            assert "1 messages in 1 threads" in text_of(await client.call_tool("timeline"))
 
     asyncio.run(run())
     assert service.memory.bank(bank).messages == 1
@@ -314,7 +406,7 @@ def test_the_command_serves_a_database_and_lets_it_age(database_path: Path, monk
         memory.store("ana", [{"role": "user", "content": "hello", "created_at": "2020-01-05T09:00:00Z"}])
 
     async def run() -> None:
-        async with Client(command("--database", str(database_path), "mcp", "--bank", "ana")) as client:
+        async with Client(command("--database", str(database_path), "mcp", "--bank", "ana", "--all-tools")) as client:
             await remember(client)
             with anyio.fail_after(120):
                 while "tier" not in text_of(await client.call_tool("timeline")):
@@ -365,7 +457,10 @@ def test_what_is_kept_is_said_beside_the_confidence(tmp_path: Path) -> None:
 
     async def run() -> None:
         with Memory(tmp_path / "foxing.db") as memory:
-            async with connect(memory, FADED) as connection, Client(make_server(fixed(connection))) as client:
+            async with (
+                connect(memory, FADED) as connection,
+                Client(make_server(fixed(connection), all_tools=True)) as client,
+            ):
                 await play(client)
 
     asyncio.run(run())

@@ -1,0 +1,118 @@
+"""Structured results of the tools, beside the text that a model reads."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Self
+
+from mcp_types import CallToolResult, ContentBlock, TextContent
+from pydantic import BaseModel, Field
+
+from foxing.memory.values.messages import RecalledMessage
+
+
+class SeenMessage(BaseModel):
+    """A message as the memory holds it."""
+
+    id: str = Field(description="Id of the message.")
+    ref: str = Field(description="Its reference, which fetch takes.")
+    thread: str = Field(description="Name of the conversation.")
+    role: str = Field(description="Role of the speaker.")
+    name: str | None = Field(description="Name of the speaker.")
+    created_at: datetime = Field(description="Time at which it was said.")
+    text: str = Field(description="What is left of it; … marks what has faded.")
+    kept: float = Field(description="Share of its characters that is left, 0 to 1.")
+    confidence: float = Field(description="Mean probability that a character is correct, 0 to 1.")
+    replaced_by: str | None = Field(None, description="Id of the newer message that says otherwise.")
+
+    @classmethod
+    def of(cls, message: RecalledMessage) -> Self:
+        """Returns a recalled message."""
+        return cls(
+            id=message.message_id,
+            ref=message.ref,
+            thread=message.thread,
+            role=message.role,
+            name=message.name,
+            created_at=message.created_at,
+            text=message.text,
+            kept=message.kept,
+            confidence=message.confidence,
+            replaced_by=message.superseded_by,
+        )
+
+
+class Remembered(BaseModel):
+    """The result of remember."""
+
+    id: str = Field(description="Id of the message.")
+    new: bool = Field(description="False if the same text was already stored under this id.")
+    exact_until: datetime | None = Field(description="Time until which it is kept exactly; null for ever, or unknown.")
+    pinned: bool = Field(description="Whether it is pinned, so that it does not fade.")
+
+
+class Recalled(BaseModel):
+    """The result of recall."""
+
+    messages: list[SeenMessage] = Field(description="What was found, by time; empty if nothing relevant is remembered.")
+    left_out: int = Field(0, description="Number of matches that the limit of tokens leaves out.")
+    notes: list[str] = Field([], description="Remarks on the result.")
+
+
+class BuiltContext(BaseModel):
+    """The result of build_context."""
+
+    text: str = Field(description="The text of the context; its images stand in the content alone.")
+    images: int = Field(description="Number of page images.")
+    message_ids: list[str] = Field(description="Ids of the messages that it shows.")
+    billed_tokens: int = Field(description="Tokens that the reader's provider bills for it.")
+    text_tokens_instead: int = Field(description="Tokens that the same messages would take as text.")
+    notes: list[str] = Field([], description="Remarks on the result.")
+
+
+class SeenThread(BaseModel):
+    """A conversation that is remembered."""
+
+    thread: str = Field(description="Name of the conversation.")
+    last_at: datetime = Field(description="Time of its last message.")
+    messages: int = Field(description="Number of its messages in the time listed.")
+    last: list[SeenMessage] = Field(description="Its last messages, oldest first.")
+
+
+class Recent(BaseModel):
+    """The result of recent."""
+
+    since: datetime | None = Field(description="Start of the time listed; null if nothing is remembered.")
+    threads: list[SeenThread] = Field(description="Conversations of this time, the newest first.")
+    messages: int = Field(description="Number of messages in the memory.")
+
+
+class Forgotten(BaseModel):
+    """The result of forget."""
+
+    message_id: str | None = Field(description="Id of the erased message.")
+    thread: str | None = Field(description="Name of the erased thread.")
+    messages: int = Field(description="Number of erased messages.")
+
+
+class PageText(BaseModel):
+    """The result of a tool for a page."""
+
+    page_id: str | None = Field(description="Id of the page.")
+    tier: str | None = Field(description="Its tier.")
+    pinned: bool = Field(description="Whether it is pinned.")
+    text: str = Field(description="What the tool says.")
+
+
+class PageList(BaseModel):
+    """The result of timeline, recall_pages and age_pages."""
+
+    page_ids: list[str] = Field(description="Ids of the pages, in the order listed.")
+    text: str = Field(description="What the tool says.")
+
+
+def answer(result: BaseModel, *content: str | ContentBlock) -> CallToolResult:
+    """Returns the result of a tool. `content`: what the model reads."""
+    blocks: Iterable[ContentBlock] = (
+        TextContent(type="text", text=block) if isinstance(block, str) else block for block in content
+    )
+    return CallToolResult(content=list(blocks), structured_content=result.model_dump(mode="json"))

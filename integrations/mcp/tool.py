@@ -1,0 +1,34 @@
+"""A tool of the MCP server, whose errors a model can act on."""
+
+from typing import Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from pydantic import ValidationError
+
+from foxing.memory.values.base import first_error
+
+
+class MemoryTool(Tool):
+    """A tool that refuses arguments that it does not have, and says in a sentence what is wrong with others."""
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Closes the schema of the arguments."""
+        self.parameters["additionalProperties"] = False
+
+    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
+        """See `Tool.run`. Raises `ToolError` with a message of its own, without the prefix of the package."""
+        known = self.parameters.get("properties", {})
+        for name in arguments:
+            if name not in known:
+                raise ToolError(f"{self.name} has no argument '{name}'; its arguments are {', '.join(known)}")
+        try:
+            return await super().run(arguments, context, convert_result)
+        except ToolError as error:
+            cause = error.__cause__
+            if isinstance(cause, ValidationError):
+                raise ToolError(f"{self.name}: {first_error(cause)[1]}") from cause
+            if type(cause) is ToolError:
+                raise cause from cause.__cause__
+            raise
