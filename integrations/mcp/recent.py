@@ -8,7 +8,7 @@ from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import RecallResult
 
 from .banks import BankCall
-from .results import Recent, SeenMessage, SeenThread
+from .results import RecentThreads, SeenMessage, SeenThread
 
 R = TypeVar("R")
 
@@ -26,12 +26,12 @@ class Run(Protocol):
         """Returns the result of the call."""
 
 
-async def recent(run: Run, since: str | None) -> tuple[Recent, list[RecalledMessage]]:
+async def recent(run: Run, since: str | None) -> tuple[RecentThreads, list[RecalledMessage]]:
     """Returns the last conversations and the messages shown, in time order. `run`: calls the memory; `since`: the
     start, as in a query; by default as far back as `THREADS` conversations reach. Raises what `run` raises."""
     info = await run(lambda memory, bank: memory.bank(bank))
     if info.last_at is None:
-        return Recent(since=None, threads=[], messages=0), []
+        return RecentThreads(since=None, threads=[], messages=0), []
     starts: Sequence[str | datetime] = [since] if since is not None else [info.last_at - window for window in WINDOWS]
     for start in starts:
         found = await _said_since(run, start)
@@ -53,7 +53,7 @@ async def recent(run: Run, since: str | None) -> tuple[Recent, list[RecalledMess
         for name, said in newest
     ]
     first = found[0].created_at if found else info.last_at
-    return Recent(since=first, threads=listed, messages=info.messages), shown
+    return RecentThreads(since=first, threads=listed, messages=info.messages), shown
 
 
 async def _said_since(run: Run, start: str | datetime) -> list[RecalledMessage]:

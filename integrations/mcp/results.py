@@ -78,7 +78,7 @@ class SeenThread(BaseModel):
     last: list[SeenMessage] = Field(description="Its last messages, oldest first.")
 
 
-class Recent(BaseModel):
+class RecentThreads(BaseModel):
     """The result of recent."""
 
     since: datetime | None = Field(description="Start of the time listed; null if nothing is remembered.")
@@ -86,7 +86,7 @@ class Recent(BaseModel):
     messages: int = Field(description="Number of messages in the memory.")
 
 
-class Forgotten(BaseModel):
+class Erased(BaseModel):
     """The result of forget."""
 
     message_id: str | None = Field(description="Id of the erased message.")

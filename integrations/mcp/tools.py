@@ -34,11 +34,11 @@ from .documents import document, results
 from .recent import recent
 from .results import (
     BuiltContext,
-    Forgotten,
+    Erased,
     PageList,
     PageText,
     Recalled,
-    Recent,
+    RecentThreads,
     Remembered,
     SeenMessage,
     answer,
@@ -195,12 +195,12 @@ class Tools:
         since: Annotated[
             str | None, Field(description="Start time, such as “yesterday” or 2026-03-02. Default: the last threads.")
         ] = None,
-    ) -> Annotated[CallToolResult, Recent]:
+    ) -> Annotated[CallToolResult, RecentThreads]:
         """List the last conversations, the newest first, with their last messages and the number of new ones."""
         try:
             found, said = await recent(self._call, since)
         except NotFound:
-            return answer(Recent(since=None, threads=[], messages=0), NOTHING_YET)
+            return answer(RecentThreads(since=None, threads=[], messages=0), NOTHING_YET)
         except FoxingError as error:
             raise ToolError(str(error)) from error
         return answer(found, recent_text(found, said))
@@ -234,7 +234,7 @@ class Tools:
             str | None, Field(description="Id or reference of the message to erase, from recall, search or recent.")
         ] = None,
         thread: Annotated[str | None, Field(description="Name of a thread to erase with all its messages.")] = None,
-    ) -> Annotated[CallToolResult, Forgotten]:
+    ) -> Annotated[CallToolResult, Erased]:
         """Permanently erase a message or a whole thread from memory. This cannot be undone. Use it only when the user
         asks for it."""
         if (message_id is None) == (thread is None):
@@ -242,11 +242,11 @@ class Tools:
         if message_id is not None:
             key = await self._id_of(message_id)
             await self._run(lambda memory, bank: memory.erase_message(bank, key))
-            result = Forgotten(message_id=key, thread=None, messages=1)
+            result = Erased(message_id=key, thread=None, messages=1)
             return answer(result, f"Message {key} was permanently erased.")
         name = thread or ""
         erased = await self._run(lambda memory, bank: memory.erase_thread(bank, name))
-        result = Forgotten(message_id=None, thread=name, messages=erased.messages)
+        result = Erased(message_id=None, thread=name, messages=erased.messages)
         return answer(result, f"Thread {thread} was permanently erased: {erased.messages} messages.")
 
     async def _pin(self, key: str) -> None:

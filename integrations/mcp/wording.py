@@ -11,7 +11,7 @@ from foxing.memory.values.pages import MessageOnPage, PageInfo, PageReading
 from foxing.memory.values.policy import AgeingForecast
 from foxing.memory.values.recall import LeftOut, RecalledImage
 
-from .results import Recent
+from .results import RecentThreads
 
 NOTHING_RELEVANT = "Nothing relevant is remembered."
 NOTHING_RECENT = "No message is remembered of this time."
@@ -40,7 +40,7 @@ def found_text(
     return "\n".join([*lines, *(f"({note})" for note in notes)])
 
 
-def recent_text(found: Recent, said: Sequence[RecalledMessage]) -> str:
+def recent_text(found: RecentThreads, said: Sequence[RecalledMessage]) -> str:
     """Returns the last conversations as text. `said`: the messages shown."""
     if found.since is None or not found.threads:
         return NOTHING_RECENT
