@@ -17,6 +17,7 @@ EXAMPLES = {
     "anthropic": "assistant: No salmon for you, Mina: you do not eat fish.",
     "langchain": "assistant: On Tuesday.",
     "llamaindex": "assistant: On Tuesday.",
+    "wrap": "assistant: No salmon for you, Mina: you do not eat fish.",
 }
 #: What `python PROGRAM …` does.
 RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"

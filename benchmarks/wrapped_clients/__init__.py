@@ -1,0 +1,1 @@
+"""Trial of wrapped clients: hundreds of turns, with killed processes, broken streams and repeated requests."""

@@ -1,0 +1,162 @@
+"""Memory of a wrapped client: what is added to its requests, and what is kept of its answers."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from .alignment import following, places, start
+from .answers import may_end, read_body
+from .delivery import Delivery
+from .insertion import insert
+from .journal import TurnJournal, TurnPlace
+from .recollection import Recollection
+from .turns import Conversation, WireName, WireTurn, read_answer, read_request, wire_of
+
+log = logging.getLogger(__name__)
+
+#: Time that is left for sending a request when recall has to give up.
+_RESERVE_S = 0.03
+#: A turn that is asked again within this time gets the same addition: retries, parallel calls, answers made again.
+_SAME_FOR = timedelta(hours=1)
+_PART_TYPES: Mapping[WireName, str] = {"messages": "text", "chat_completions": "text", "responses": "input_text"}
+
+
+@dataclass
+class WrappedCall:
+    """A call of a wrapped client, between its request and the end of its answer."""
+
+    wire: WireName
+    #: Body to send in place of the caller's; None for the caller's own bytes.
+    body: bytes | None
+    turns: tuple[WireTurn, ...]
+    places: list[tuple[TurnPlace, bool]]
+    #: Place after which the answer stands.
+    before: TurnPlace
+    #: Time of the request.
+    started_at: datetime
+    #: True once its turns are in the journal.
+    written: bool = False
+
+    def may_end(self, tail: bytes) -> bool:
+        """Returns True if the stream may be complete with these last bytes."""
+        return not self.written and may_end(self.wire, tail)
+
+
+class ClientMemory:
+    """Memory of a wrapped client. Nothing of it raises: a call goes through as it is if something fails."""
+
+    def __init__(
+        self,
+        journal: TurnJournal,
+        recollection: Recollection,
+        delivery: Delivery,
+        *,
+        bank: str,
+        thread: str | None,
+        recall: bool,
+        deadline_s: float,
+    ) -> None:
+        self._journal = journal
+        self._recollection = recollection
+        self._delivery = delivery
+        self._bank = bank
+        self._thread = thread
+        self._recall = recall
+        self._deadline_s = deadline_s
+
+    def begin(self, path: str, body: bytes, since: float) -> WrappedCall | None:
+        """Returns what is known of a request before it is sent; None for one that is no part of a conversation.
+        `since`: `time.monotonic()` of the call."""
+        until = since + self._deadline_s - _RESERVE_S
+        try:
+            found = wire_of(path)
+            if found is None:
+                return None
+            wire, counts = found
+            text = body.decode()
+            value = json.loads(text)
+            conversation = read_request(wire, value) if isinstance(value, dict) else None
+            return None if conversation is None else self._begun(conversation, text, counts, until)
+        except Exception as error:  # whatever it is, the caller's request is sent
+            log.debug("a request is sent as it is: %s", error, exc_info=True)
+            return None
+
+    def end(self, call: WrappedCall, content: bytes, *, stream: bool, closed: bool) -> None:
+        """Writes the turns of a call into the journal, once. `content`: the answer so far. `closed`: it ends there,
+        so that without a complete answer the caller's turns alone are written."""
+        if call.written:
+            return
+        try:
+            answer = read_body(call.wire, content, stream=stream)
+            if answer is None and not closed:
+                return
+            call.written = True
+            self._write(call, answer)
+        except Exception as error:
+            log.warning("a turn was not kept: %s", error)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Waits until all turns are stored, and returns whether they are."""
+        return self._delivery.flush(timeout_s)
+
+    def retire(self) -> None:
+        """Ends the threads once all turns are stored, or the memory fails."""
+        self._delivery.retire()
+
+    @property
+    def ended(self) -> bool:
+        """True once it has retired."""
+        return self._delivery.ended
+
+    def _begun(self, conversation: Conversation, body: str, counts: bool, until: float) -> WrappedCall | None:
+        before = start(self._bank, self._thread)
+        if conversation.held_by is not None:
+            before = self._journal.answered(conversation.held_by) or before
+        found = places(self._journal, conversation.turns, before)
+        changed: bytes | None = None
+        try:
+            additions = self._additions(conversation, [place for place, _ in found], counts, until)
+            if additions:
+                changed = insert(body, conversation.member, additions, _PART_TYPES[conversation.wire]).encode()
+        except Exception as error:  # the turn is kept all the same
+            log.debug("nothing is added to a request: %s", error, exc_info=True)
+        last = found[-1][0] if found else before
+        return WrappedCall(conversation.wire, changed, conversation.turns, found, last, _now(), written=counts)
+
+    def _additions(
+        self, conversation: Conversation, known: list[TurnPlace], counts: bool, until: float
+    ) -> dict[int, str]:
+        """Returns place of a message → text to add. Earlier turns get what they got when they were asked."""
+        additions: dict[int, str] = {}
+        shown = {place.message_id for place in known}
+        for turn, place in zip(conversation.turns, known, strict=True):
+            if turn.role != "user":
+                continue
+            asked = turn.place == conversation.asked and not counts
+            found = self._journal.addition(place.prefix, _now() - _SAME_FOR if asked else None)
+            if found is None and asked and self._recall:
+                found = self._recollection.find(turn.text, shown, until)
+                self._journal.add(place.prefix, found, _now())
+            if found is not None and found.text:
+                additions[turn.place] = found.text
+                shown.update(found.shown)
+        return additions
+
+    def _write(self, call: WrappedCall, answer: dict[str, object] | None) -> None:
+        turns = zip(call.turns, call.places, strict=True)
+        new = [(turn, place, call.started_at) for turn, (place, known) in turns if not known]
+        at = call.before
+        for turn in read_answer(call.wire, answer, len(call.turns)) if answer is not None else ():
+            at = following(at, turn)
+            new.append((turn, at, _now()))
+        name = answer.get("id") if answer is not None else None
+        answered = (name, at) if isinstance(name, str) else None
+        if new or answered:
+            self._journal.write(new, answered)
+            self._delivery.notify()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,127 @@
+"""`wrap`: a client of an SDK with a memory."""
+
+import atexit
+import logging
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+from platformdirs import user_data_path
+
+from foxing.integrations.client import ServiceOptions, Target
+from foxing.integrations.client.requests import bank_path
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.recall import RELEVANCE_FLOOR
+
+from .delivery import Delivery
+from .http import AsyncClientWithMemory, ClientWithMemory, with_memory
+from .journal import TurnJournal
+from .memory import ClientMemory
+from .recollection import Recollection, Wanted
+
+C = TypeVar("C")
+
+log = logging.getLogger(__name__)
+
+#: Seconds that the end of a process waits for turns to be stored. What is not stored then stays in the journal.
+EXIT_S = 5.0
+
+_open: set[ClientMemory] = set()
+
+
+def wrap(
+    client: C,
+    *,
+    memory: "Target | None" = None,
+    bank: str = "main",
+    thread: str | None = None,
+    recall: bool = True,
+    budget: int = 1024,
+    min_relevance: float = RELEVANCE_FLOOR,
+    api_key: str | None = None,
+    deadline_s: float = 0.15,
+    warm_up_s: float = 5.0,
+    journal: "str | os.PathLike[str] | None" = None,
+) -> C:
+    """Returns a client of the same type, with the same options and connections, that remembers: each turn is stored
+    once, and what recall finds is added to the newest turn of the user.
+
+        client = wrap(OpenAI(), bank="ana")
+
+    `client`: `OpenAI`, `AsyncOpenAI`, `Anthropic`, `AsyncAnthropic`, or a class derived from one of these. `memory`:
+    URL of a service, with its `api_key`; URL or path of a database; or a `Memory`. Default: the service on this machine
+    if it runs, else the default database. `thread`: name of the conversation; by default it follows from its first
+    turn. `recall`: False to store only. `budget`: maximum number of tokens of what is added. `deadline_s`: maximum
+    delay of a request. `warm_up_s`: maximum time that this call waits until the memory is ready. `journal`: path of the
+    file in which turns wait for the memory; by default it is in the user's data folder.
+
+    Raises `InvalidInput` for another client, and for an invalid bank, memory or number.
+    """
+    bank_path(bank)
+    if budget < 1 or deadline_s <= 0:
+        raise InvalidInput("budget and deadline_s must be positive; pass recall=False to add nothing")
+    given: Any = client
+    http = getattr(given, "_client", None)
+    if not hasattr(given, "copy") or not isinstance(http, httpx2.Client | httpx2.AsyncClient):
+        raise InvalidInput(
+            f"a {type(client).__name__} cannot be wrapped; pass OpenAI, AsyncOpenAI, Anthropic or AsyncAnthropic"
+        )
+    if isinstance(http, ClientWithMemory | AsyncClientWithMemory):
+        raise InvalidInput("this client is wrapped already; pass the client that it was made of")
+    path = user_data_path("foxing") / "wrap.db" if journal is None else Path(journal)
+    recollection = Recollection(memory, bank, api_key, Wanted(budget, min_relevance))
+    opened = _journal(path, f"{_name(memory)} {bank}")
+    remembered = ClientMemory(
+        opened,
+        recollection,
+        Delivery(opened, recollection, bank),
+        bank=bank,
+        thread=thread,
+        recall=recall,
+        deadline_s=deadline_s,
+    )
+    _open.difference_update([each for each in _open if each.ended])
+    _open.add(remembered)
+    if recall:
+        recollection.warm(warm_up_s)
+    wrapped: C = given.copy(http_client=with_memory(http, remembered))
+    return wrapped
+
+
+def flush(client: object, timeout_s: float = 10.0) -> bool:
+    """Waits until all turns of a wrapped client are stored, and returns whether they are. Raises `InvalidInput` for a
+    client that is not wrapped."""
+    return _memory_of(client).flush(timeout_s)
+
+
+def _memory_of(client: object) -> ClientMemory:
+    found = getattr(getattr(client, "_client", None), "foxing_memory", None)
+    if not isinstance(found, ClientMemory):
+        raise InvalidInput("this client is not wrapped; pass the result of wrap")
+    return found
+
+
+def _journal(path: Path, scope: str) -> TurnJournal:
+    """Returns the journal in a file, or one in memory if the file cannot be used."""
+    try:
+        return TurnJournal(path, scope)
+    except (OSError, sqlite3.Error) as error:
+        log.warning("%s cannot be used (%s); turns that are not stored are lost when the process ends", path, error)
+        return TurnJournal(None, scope)
+
+
+def _name(memory: "Target | None") -> str:
+    """Returns a name of a memory that is the same in the next process."""
+    if memory is None:
+        return "default"
+    if isinstance(memory, ServiceOptions):
+        return memory.address
+    return os.fspath(memory) if isinstance(memory, str | os.PathLike) else memory.database_url
+
+
+@atexit.register
+def _flush_all() -> None:
+    for memory in list(_open):
+        memory.flush(EXIT_S)

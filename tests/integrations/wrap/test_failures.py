@@ -1,0 +1,192 @@
+"""A memory that is slow, down or broken never harms a request."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anthropic import Anthropic
+from openai import OpenAI
+
+from foxing.integrations.testing import Upstream
+from foxing.integrations.wrap import flush, wrap
+from foxing.memory import Memory
+from foxing.memory.errors import InvalidInput
+
+from ..conftest import Service
+from .conftest import FACT, MODEL, QUESTION, Options, assistant, user
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A service that accepts connections and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def closed_port() -> str:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def ask(client: Anthropic, *messages: Any) -> str:
+    answer = client.messages.create(model=MODEL, max_tokens=50, messages=list(messages) or [user(QUESTION)])
+    return str(answer.content[0].text)  # type: ignore[union-attr]
+
+
+def test_a_silent_service_delays_a_request_by_no_more_than_the_deadline(
+    upstream: Upstream, options: Options, silent: str
+) -> None:
+    options |= {"memory": silent, "deadline_s": 0.15, "warm_up_s": 0.0}
+    with (
+        Anthropic(base_url=upstream.url, api_key="key") as plain,
+        wrap(Anthropic(base_url=upstream.url, api_key="key"), **options) as client,
+    ):
+        for _ in range(3):
+            ask(plain)
+            ask(client)
+        plain_s, wrapped_s = [], []
+        for number in range(5):
+            for times, each in ((plain_s, plain), (wrapped_s, client)):
+                began = time.perf_counter()
+                assert ask(each, user(f"{QUESTION} {number}")) == "Understood."
+                times.append(time.perf_counter() - began)
+        assert not flush(client, 0.01)
+    assert min(wrapped_s) - min(plain_s) < 0.15
+    assert all(FACT.encode() not in each.body for each in upstream.calls)
+
+
+def test_turns_wait_for_a_service_that_is_down(
+    upstream: Upstream, options: Options, service: Service, shared_memory: Memory, bank: str
+) -> None:
+    address = closed_port()
+    options |= {"memory": address}
+    with wrap(Anthropic(base_url=upstream.url, api_key="key"), **options) as client:
+        assert ask(client) == "Understood."
+        assert not flush(client, 0.05)
+    # the next program finds the service there
+    host, port = address.removeprefix("http://").split(":")
+    relay = Relay(service.url, (host, int(port)))
+    with relay, wrap(Anthropic(base_url=upstream.url, api_key="key"), **options) as client:
+        assert flush(client, 60)
+    assert [each.text for each in shared_memory.export(bank)] == [FACT, QUESTION, "Understood."]
+
+
+class Relay:
+    """A port that leads to the service."""
+
+    def __init__(self, url: str, address: tuple[str, int]) -> None:
+        host, port = url.removeprefix("http://").split(":")
+        self._target = (host, int(port))
+        self._listener = socket.create_server(address)
+        self._open: list[socket.socket] = []
+
+    def __enter__(self) -> None:
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        for each in self._open:
+            each.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(self._target)
+            self._open += [near, far]
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=_copy, args=(one, other), daemon=True).start()
+
+
+def _copy(one: socket.socket, other: socket.socket) -> None:
+    try:
+        while data := one.recv(65536):
+            other.sendall(data)
+        other.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
+
+
+def test_a_bank_that_does_not_exist_yet(upstream: Upstream, options: Options, shared_memory: Memory) -> None:
+    options |= {"bank": f"{options['bank'][-90:]}-new"}
+    with wrap(Anthropic(base_url=upstream.url, api_key="key"), **options) as client:
+        assert ask(client) == "Understood."
+        assert flush(client)
+    assert len(list(shared_memory.export(options["bank"]))) == 2
+
+
+def test_a_journal_that_cannot_be_written(
+    upstream: Upstream, options: Options, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("x")
+    options |= {"journal": tmp_path / "file" / "wrap.db"}
+    with wrap(Anthropic(base_url=upstream.url, api_key="key"), **options) as client:
+        assert ask(client) == "Understood."
+        assert flush(client)
+    assert "cannot be used" in caplog.text
+    assert FACT.encode() in upstream.calls[0].body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"messages": 5}',
+        b'{"messages": [5]}',
+        b'{"messages": [{"role": "user", "content": 5}]}',
+        b"\xff",
+    ],
+)
+def test_bodies_of_another_form_go_through(claude: Anthropic, upstream: Upstream, body: bytes) -> None:
+    with pytest.raises(Exception, match="400"):
+        claude.post("/v1/messages", cast_to=object, content=body, options={"headers": {"content-type": "x"}})
+    assert upstream.exchanges[-1].body == body
+
+
+def test_a_message_that_cannot_be_stored_does_not_hold_up_the_others(
+    upstream: Upstream, claude: Anthropic, stored: Callable[[object], Any]
+) -> None:
+    large = "word " * 400_000
+    ask(claude, user(large))
+    ask(claude, user(large), assistant("Understood."), user("and now?"))
+    assert stored(claude)[-2:] == [("user", "and now?"), ("assistant", "Understood.")]
+
+
+def test_what_cannot_be_wrapped(claude: Anthropic, options: Options) -> None:
+    with pytest.raises(InvalidInput, match="a str cannot be wrapped"):
+        wrap("client", **options)
+    with pytest.raises(InvalidInput, match="wrapped already"):
+        wrap(claude, **options)
+    with pytest.raises(InvalidInput, match="not wrapped"):
+        flush(object())
+    with OpenAI(api_key="key") as client, pytest.raises(InvalidInput, match="name of a bank"):
+        wrap(client, bank="no/bank")
+    with OpenAI(api_key="key") as client, pytest.raises(InvalidInput, match="budget"):
+        wrap(client, budget=0)
+
+
+def test_the_given_client_stays_as_it_was(upstream: Upstream, options: Options) -> None:
+    client = Anthropic(base_url=upstream.url, api_key="key", max_retries=7, default_headers={"x-mine": "1"})
+    wrapped = wrap(client, **options)
+    assert type(wrapped) is Anthropic
+    assert wrapped.max_retries == 7
+    ask(client)
+    assert FACT.encode() not in upstream.calls[-1].body
+    ask(wrapped)
+    assert FACT.encode() in upstream.calls[-1].body
+    assert upstream.calls[-1].headers["x-mine"] == "1"
+    ask(wrapped.with_options(timeout=5))
+    assert flush(wrapped)
+    wrapped.close()
+    client.close()
