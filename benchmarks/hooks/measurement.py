@@ -171,11 +171,15 @@ class Hooks:
         return json.loads(output)["hookSpecificOutput"]["additionalContext"] if output else ""
 
     def taken_in(self) -> None:
-        """Waits until the spool is empty and past sessions are imported. Raises `TimeoutError`."""
-        end = time.monotonic() + WAIT_S
-        while waiting(spool_of(self.database)) or (service_status(self.database) or {"past": 1})["past"]:
-            if time.monotonic() > end:
-                raise TimeoutError("the service does not take events in")
+        """Waits until the spool is empty and past sessions are imported. Raises `TimeoutError` if nothing happens."""
+        left, since = None, time.monotonic()
+        while left != 0:
+            status = service_status(self.database)
+            now = len(waiting(spool_of(self.database))) + (1 if status is None else int(status["past"]))
+            if now != left:
+                left, since = now, time.monotonic()
+            elif time.monotonic() > since + WAIT_S:
+                raise TimeoutError(f"{left} events and sessions wait; see {folder_of(self.database)}")
             time.sleep(0.1)
 
 

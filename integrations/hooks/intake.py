@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +41,8 @@ EVERY_S = 0.25
 LOOKED_AT_S = 20.0
 #: Where what was stored last is noted, in the folder of hooks.
 STORED = "stored.json"
+#: Where the last message of each log is noted that was stored, beside it.
+LAST = "logs.json"
 #: Question with which models are loaded.
 WARMING = "what did we do here last time"
 #: Name of the folder, in the spool, of events that cannot be read.
@@ -65,8 +67,8 @@ class Intake:
         self._recent: dict[Path, tuple[Tool, str, float]] = {}
         #: log and bank → its size and time of change when it was read last
         self._read: dict[tuple[Path, str], tuple[int, int]] = {}
-        #: bank → ids that this process has stored, which need not be looked up again
-        self._known: dict[str, set[str]] = {}
+        #: bank and log → id of the last message of it that was stored
+        self._last: dict[str, str] = _read_json(Path(folder_of(database)) / LAST)
         #: banks whose policy was looked at
         self._banks: set[str] = set()
         self._lock = Lock()
@@ -171,7 +173,7 @@ class Intake:
             self._find_past(call)
         said = _said(call, at_ns)
         if said is not None:
-            _Storage(self, call.tool, call.bank).store(call.bank, [said])
+            _Storage(self, call.tool).store(call.bank, [said])
         if call.moment is Moment.END and self.memory.bank(call.bank).open_messages:
             self.memory.seal(call.bank)
 
@@ -197,17 +199,24 @@ class Intake:
         state = status.st_size, status.st_mtime_ns
         if not status.st_size or self._read.get((path, bank)) == state:
             return
+        ids: list[str] = []
         try:
-            source = check_file(path, ImportOptions(format=tool.format))
+            source = check_file(path, ImportOptions(format=tool.format), lambda message: ids.append(message.id or ""))
         except InvalidInput as error:  # no message yet, or another file
             log.debug("%s is not imported: %s", path, error)
             self._read[path, bank] = state
             return
-        try:
-            store_file(_Storage(self, tool, bank), source, bank=bank)
-        except InvalidInput as error:  # such as a time in the future, which may be past when it is read again
-            note(self.database, f"{path.name} is not stored: {error}")
-            return
+        place = f"{bank} {path}"
+        last = self._last.get(place)
+        stored = frozenset(ids[: ids.index(last) + 1] if last in ids else ())
+        if len(stored) < len(ids):
+            try:
+                store_file(_Storage(self, tool, stored), source, bank=bank)
+            except InvalidInput as error:  # such as a time in the future, which may be past when it is read again
+                note(self.database, f"{path.name} is not stored: {error}")
+                return
+            self._last[place] = ids[-1]
+            _write_json(Path(folder_of(self.database)) / LAST, self._last)
         self._read[path, bank] = state
 
     def _ensure(self, bank: str) -> None:
@@ -229,22 +238,23 @@ class Intake:
 
 
 class _Storage:
-    """Storage of messages that leaves out what this process has stored, and text that is private."""
+    """Storage of messages that leaves out those stored earlier, which may have been erased since, and private text."""
 
     _private = Redaction(("private",))
 
-    def __init__(self, intake: Intake, tool: Tool, bank: str) -> None:
+    def __init__(self, intake: Intake, tool: Tool, stored: Collection[str] = ()) -> None:
+        """`stored`: ids of the messages that were stored earlier."""
         self.intake = intake
         self.tool = tool
-        self.known = intake._known.setdefault(bank, set())
+        self.stored = stored
 
     def store(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> StoreResult:
+        """Stores what is new; see `Memory.store`."""
         parsed = [each if isinstance(each, NewMessage) else NewMessage.model_validate(each) for each in messages]
-        new = [self._private.message(each, Counter()) for each in parsed if each.id not in self.known]
+        new = [self._private.message(each, Counter()) for each in parsed if each.id not in self.stored]
         if not new:
-            return StoreResult(ids=[each.id or "" for each in parsed], stored=0, duplicates=len(parsed), redacted={})
+            return StoreResult(ids=[each.id or "" for each in parsed], stored=0, duplicates=len(parsed))
         result = self.intake.memory.store(bank, new)
-        self.known.update(each.id for each in new if each.id is not None)
         if result.stored:
             self.intake._changed.add(bank)
             note_stored(self.intake.database, bank, self.tool.name, new[-1], result.stored)
@@ -267,26 +277,34 @@ def session_folder(path: Path) -> Path | None:
 
 def note_stored(database: str, bank: str, tool: str, message: NewMessage, stored: int) -> None:
     """Notes what was stored last in a bank."""
-    noted = dict(stored_last(database))
+    noted = stored_last(database)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     noted[bank] = {"tool": tool, "thread": message.thread, "message": message.id, "messages": stored, "at": at}
-    path = Path(folder_of(database)) / STORED
-    partial = path.with_name(f"{STORED}.{os.getpid()}")
+    _write_json(Path(folder_of(database)) / STORED, noted)
+
+
+def stored_last(database: str) -> dict[str, dict[str, Any]]:
+    """Returns what hooks stored last, by bank."""
+    return _read_json(Path(folder_of(database)) / STORED)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Returns the object in a file; an empty one if there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        partial.write_text(json.dumps(noted, ensure_ascii=False), encoding="utf-8")
+        partial.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
         partial.replace(path)
     except OSError:
         log.warning("%s cannot be written", path)
-
-
-def stored_last(database: str) -> Mapping[str, Mapping[str, Any]]:
-    """Returns what hooks stored last, by bank."""
-    try:
-        noted = json.loads((Path(folder_of(database)) / STORED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return noted if isinstance(noted, dict) else {}
 
 
 def _call(path: str) -> tuple[HookCall, int]:

@@ -85,6 +85,34 @@ def test_a_log_that_cannot_be_stored_now_is_noted_and_read_again(
     assert texts(intake.memory, bank_of(session.project)) == ["first", "one"]
 
 
+def test_what_was_erased_does_not_come_back_from_the_log(
+    intake: Intake, session: ClaudeSession, announce: Announce
+) -> None:
+    bank = bank_of(session.project)
+    session.say(("a secret of mine", "I see"))
+    announce("Stop", session.payload("Stop"))
+    intake.take_in()
+    intake.memory.erase_message(bank, intake.memory.recall(bank, None).spans[0].message_id)
+    session.say(("next", "done"))
+    after = Intake(intake.memory, intake.database, intake.answers)
+    announce("SessionStart", session.payload("SessionStart", source="resume"))
+    after.take_in()
+    while after.import_past():
+        pass
+    assert texts(intake.memory, bank) == ["I see", "next", "done"]
+
+
+def test_a_log_that_was_replaced_is_stored(intake: Intake, session: ClaudeSession, announce: Announce) -> None:
+    session.say(("first", "one"))
+    announce("Stop", session.payload("Stop"))
+    intake.take_in()
+    session.path.unlink()
+    session.say(("second", "two"))
+    announce("Stop", session.payload("Stop"))
+    intake.take_in()
+    assert texts(intake.memory, bank_of(session.project)) == ["first", "one", "second", "two"]
+
+
 def test_private_text_and_secrets_are_not_stored(intake: Intake, session: ClaudeSession, announce: Announce) -> None:
     key = "sk-ant-api03-" + "aB3dE5fG7h" * 9
     session.say((f"use <private>my diary</private> and the key {key}", "ok"))

@@ -30,6 +30,7 @@ from support.service import check_problem, serve
 
 from examples import mcp_agent
 from foxing.integrations.client import Connection, connect
+from foxing.integrations.hooks.projects import bank_of
 from foxing.integrations.mcp.banks import fixed
 from foxing.integrations.mcp.server import make_server
 from foxing.memory import Memory
@@ -397,6 +398,21 @@ def test_the_command_serves_a_service(service: Service, bank: str) -> None:
 
     asyncio.run(run())
     assert service.memory.bank(bank).messages == 1
+
+
+@pytest.mark.slow
+def test_the_command_serves_the_bank_of_a_project(service: Service, tmp_path: Path) -> None:
+    below = tmp_path / "ledger" / "src"
+    below.mkdir(parents=True)
+    (tmp_path / "ledger" / ".git").mkdir()
+    parameters = command("mcp", service.url, "--project").model_copy(update={"cwd": str(below)})
+
+    async def run() -> None:
+        async with Client(parameters) as client:
+            await remember(client)
+
+    asyncio.run(run())
+    assert service.memory.bank(bank_of(tmp_path / "ledger")).messages == 1
 
 
 @pytest.mark.slow
