@@ -13,6 +13,7 @@ from foxing.memory.telemetry import watch
 from .auth import Authenticator
 from .dependencies import Service
 from .exception_handlers import add_exception_handlers
+from .imports import remove_leftovers
 from .logs import get_logger
 from .memory_factory import open_loaded_memory
 from .metrics import Metrics
@@ -87,6 +88,7 @@ async def _lifespan(
 ) -> AsyncIterator[None]:
     """Opens a memory if the caller passed none, starts the mounted apps, and runs the scheduler and a worker if ageing
     is enabled."""
+    await anyio.to_thread.run_sync(remove_leftovers)
     opened = memory if memory is not None else await anyio.to_thread.run_sync(open_loaded_memory, settings)
     metrics.memory.decode_queue.set_function(lambda: opened.queue_depth)
     app.state.service = Service(opened, settings, metrics)

@@ -17,6 +17,7 @@ from foxing.memory.errors import Closed, TimeTravelForbidden
 from foxing.memory.values.base import CURSOR, MAX_CURSOR_CHARS
 from foxing.renderer import FoxingError
 
+from .imports import Imports
 from .metrics import Metrics
 from .readiness import Readiness
 from .settings import Settings
@@ -49,6 +50,8 @@ class Service:
         self._unembedded: set[str] = set()
         self._embedding: asyncio.Task[None] | None = None
         self._readiness = Readiness(memory)
+        #: Imports of uploaded files.
+        self.imports = Imports(memory, settings.max_import_bytes)
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Returns the result of a call without codec work. Raises the errors of the call."""
@@ -77,7 +80,9 @@ class Service:
                     embedded = await self.run_codec(self.memory.embed_new, bank)
 
     async def close(self) -> None:
-        """Waits for the batch that is being embedded; the scheduler embeds the remaining messages later."""
+        """Waits for the messages that are being imported or embedded; the scheduler embeds the remaining messages
+        later, and the rest of an import is stored when its file is sent again."""
+        await anyio.to_thread.run_sync(self.imports.stop)
         self._unembedded.clear()
         if self._embedding is not None:
             await asyncio.wait([self._embedding])

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from foxing.memory.errors import InvalidInput
+from foxing.memory.errors import ChoiceNeeded, InvalidInput
 from foxing.memory.problems import FieldError
 from foxing.renderer import FoxingError
 from foxing.renderer.errors import ProblemKind
@@ -55,6 +55,9 @@ async def on_foxing_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, InvalidInput) and error.index is not None:
         where = FieldError(where=f"body.messages.{error.index}", message=encodable(error.reason))
         problem = problem.model_copy(update={"errors": [where]})
+    if isinstance(error, ChoiceNeeded):
+        choice = FieldError(where=f"query.{error.option}", message=f"give one of {', '.join(error.choices)}")
+        problem = problem.model_copy(update={"errors": [choice]})
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         get_logger().error("request failed", request_id=problem.request_id, exc_info=error)
     return problem_response(problem, error.headers if isinstance(error, RequestError) else None)

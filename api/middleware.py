@@ -35,6 +35,7 @@ from .running_service import TOKEN_HEADER
 
 REQUEST_ID_HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_UPLOAD = re.compile(r"/v1/banks/[^/]+/import")
 BODY_S = 60.0  # timeout for receiving the body of a request
 #: Key in the state of a request that the server rejects; its value is the reason.
 REFUSAL = "refusal"
@@ -123,8 +124,8 @@ class RequestGuard:
     """Rejects unauthenticated requests, requests over the limits of the server, and bodies that are too large, not JSON
     or not UTF-8.
 
-    Buffers the whole body and replays it to the application. For mounted apps, it checks only authentication, the
-    limits, and the time between the chunks of a body."""
+    Buffers the whole body and replays it to the application. For mounted apps and uploads of histories, it checks
+    only authentication, the limits, and the time between the chunks of a body."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator, max_body_bytes: int) -> None:
         self.app = app
@@ -140,21 +141,21 @@ class RequestGuard:
         if scope["type"] == "websocket":
             await self._guard_websocket(scope, receive, send)
             return
-        mounted = scope["path"].startswith(PREFIX)
+        streaming = scope["path"].startswith(PREFIX) or _is_upload(scope)
         try:
             _check_room(scope)
             if self.authenticator.is_local(headers):
                 send = _with_header(send, TOKEN_HEADER, headers[TOKEN_HEADER])
             else:
                 self.authenticator.check(scope["path"], headers)
-            # Mounted apps may stream and accept any media type.
-            body = None if mounted else await self._read_body(headers, receive)
+            # Mounted apps and imports may stream and accept any media type.
+            body = None if streaming else await self._read_body(headers, receive)
         except RequestError as error:
             problem = problem_of(error, instance=scope["path"], request_id=scope["state"]["request_id"])
             await problem_response(problem, error.headers)(scope, receive, send)
             return
-        if mounted:
-            await self._run_mounted(scope, receive, send)
+        if streaming:
+            await self._run_streaming(scope, receive, send)
             return
         if body is None:
             return  # the client disconnected
@@ -169,8 +170,8 @@ class RequestGuard:
 
         await self.app(scope, replay, send)
 
-    async def _run_mounted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Runs a mounted app; cancels it if a chunk of the body is late."""
+    async def _run_streaming(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Runs the application, which reads the body itself; cancels it if a chunk of the body is late."""
         more_body, started, late = True, False, False
 
         async def timed_receive() -> Message:
@@ -259,6 +260,11 @@ class RequestGuard:
             "FOXING_MAX_BODY_BYTES",
             {"Connection": "close"},
         )
+
+
+def _is_upload(scope: Scope) -> bool:
+    """True if the body of a request is a history to import."""
+    return scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"]) is not None
 
 
 def _check_room(scope: Scope) -> None:

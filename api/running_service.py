@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 SUFFIX = "-service"  # of the file, after the name of the database
 TOKEN_HEADER = "Foxing-Service"
@@ -23,6 +23,8 @@ CONNECT_S = 0.5
 #: Addresses of all interfaces → the local one.
 _EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 ANSWER_S = 120.0
+#: Timeout of reading a file that was sent.
+UPLOAD_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,35 @@ class RunningService:
     def post(self, path: str, document: bytes) -> bytes | None:
         """Returns the answer to a JSON document; None if the service does not run any more, is another one, or answers
         with an error, which the command then finds itself."""
+        return self._answer("POST", path, document, {"Content-Type": "application/json"}, ANSWER_S)
+
+    def send_file(self, path: str, file: Path) -> bytes | None:
+        """Returns the answer to a request with a file as its body, and None as `post` does."""
+        try:
+            with file.open("rb") as body:
+                headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
+                return self._answer("POST", path, body, headers, UPLOAD_S)
+        except OSError:
+            return None
+
+    def get(self, path: str) -> bytes | None:
+        """Returns the answer to a request without a body, and None as `post` does."""
+        return self._answer("GET", path, None, {}, ANSWER_S)
+
+    def delete(self, path: str) -> bytes | None:
+        """Returns the answer to a request that deletes something, and None as `post` does."""
+        return self._answer("DELETE", path, None, {}, ANSWER_S)
+
+    def _answer(
+        self, method: str, path: str, body: bytes | IO[bytes] | None, headers: dict[str, str], timeout_s: float
+    ) -> bytes | None:
         from http.client import HTTPConnection, HTTPException
 
         connection = HTTPConnection(self.host, self.port, timeout=CONNECT_S)
         try:
             connection.connect()
-            connection.sock.settimeout(ANSWER_S)
-            headers = {"Content-Type": "application/json", TOKEN_HEADER: self.token}
-            connection.request("POST", path, document, headers)
+            connection.sock.settimeout(timeout_s)
+            connection.request(method, path, body, headers | {TOKEN_HEADER: self.token})
             response = connection.getresponse()
             is_this = response.headers.get(TOKEN_HEADER) == self.token
             return response.read() if is_this and response.status == HTTPStatus.OK else None

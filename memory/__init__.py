@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .errors import (
+    ChoiceNeeded,
     Closed,
     Conflict,
     DatabaseTooNew,
@@ -29,6 +30,7 @@ from .errors import (
 from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
 from .values.context import ContextRequest, ContextResult, TokenPrices
 from .values.fences import fenced
+from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
 from .values.messages import FetchResult, MessageInfo, MissingReference, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import FunctionCall, TextPart, ToolCall, ToolResult
@@ -86,6 +88,7 @@ __all__ = [
     "BankBytes",
     "BankInfo",
     "Banks",
+    "ChoiceNeeded",
     "Closed",
     "Conflict",
     "ContextRequest",
@@ -100,11 +103,16 @@ __all__ = [
     "Forgotten",
     "FoundRecords",
     "FunctionCall",
+    "ImportJob",
+    "ImportPreview",
+    "ImportQuery",
+    "ImportReport",
     "InvalidCursor",
     "InvalidInput",
     "InvalidPolicy",
     "InvalidTime",
     "LeftOut",
+    "LeftOutOfImport",
     "Memory",
     "MemoryFault",
     "MemoryOptions",

@@ -1,5 +1,7 @@
 """Errors of a memory, in process or behind a service. Messages say what to do."""
 
+from collections.abc import Sequence
+
 from foxing.renderer.errors import FoxingError, ProblemKind
 
 from .problems import Problem
@@ -30,6 +32,18 @@ class InvalidTime(InvalidInput):
     """A time is naive, cannot be parsed, or is in the future."""
 
     kind = ProblemKind("invalid-time", 422, "The time is invalid")
+
+
+class ChoiceNeeded(InvalidInput):
+    """The format or the dates of a history can be read in several ways; nothing was stored."""
+
+    kind = ProblemKind("choice-needed", 422, "The history can be read in several ways")
+
+    def __init__(self, reason: str, *, option: str = "format", choices: Sequence[str] = ()) -> None:
+        """`option`: name of the option that decides. `choices`: values to choose from."""
+        super().__init__(reason)
+        self.option = option
+        self.choices = tuple(choices)
 
 
 class InvalidPolicy(InvalidInput):

@@ -17,8 +17,9 @@ from .codec_source import CodecSource, OptionsOfCodecs
 from .context.builder import ContextBuilder
 from .errors import InvalidInput
 from .ingest.calls import StoreCall
+from .ingest.importers.jobs import ImportJobs
 from .ingest.seal import Sealer
-from .ingest.store import MessageStore
+from .ingest.store import MessageStore, PreparedCall
 from .ingest.validate import check_bank_name
 from .lifecycle.age import Ager
 from .lifecycle.blanking import PageBlanker
@@ -164,6 +165,11 @@ class Memory:
         return BulkWork(self._ager, self._reencoder, self._store, self.now, before=self._recall_weights.write)
 
     @cached_property
+    def imports(self) -> ImportJobs:
+        """Imports that a service carries out, with their progress; in process, see `importers.import_file`."""
+        return ImportJobs(self._store, self.now)
+
+    @cached_property
     def records(self) -> RecordStore:
         """Key-value records of agent frameworks, which are stored beside the messages and never fade."""
         return RecordStore(self._database, self._vectors, self.now)
@@ -205,6 +211,12 @@ class Memory:
         for other content.
         """
         return self._store.store(StoreCall(bank, messages, thread, idempotency_key), self.now())
+
+    def prepare(self, bank: str, messages: Iterable[NewMessage | Mapping[str, Any]]) -> PreparedCall:
+        """Does the part of `store` that needs no transaction, embeddings included, and returns what `store` of the
+        result writes. Lets an import prepare messages while those before are being written. Raises `InvalidInput`,
+        `InvalidTime`, `MessageTooLarge`."""
+        return self._store.prepare(StoreCall(bank, messages), self.now())
 
     def store_each(self, calls: Sequence[StoreCall]) -> list[StoreResult | BaseException]:
         """Returns, for each of several calls of `store`, its result or the exception that it would raise. The calls

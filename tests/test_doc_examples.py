@@ -42,7 +42,7 @@ from support.texts import chat
 from test_docs import DOCS, REFERENCE, REPOSITORY, WRITTEN, commands
 
 from foxing.api.openapi.examples import BANK as HTTP_BANK
-from foxing.api.openapi.examples import BODIES, PAGE_ID, REF
+from foxing.api.openapi.examples import BODIES, IMPORT_ID, PAGE_ID, REF
 from foxing.api.settings import load_settings
 from foxing.memory import Policy
 
@@ -158,6 +158,8 @@ class Surroundings:
                     messages += BODIES["StoreRequest"][0].value["messages"]
                     put = {"op": "put", "namespace": ["agent", "preferences"], "key": "ben", "value": {}}
                     (change,) = client.post("/records", json={"writes": [put]}).json()["changes"]
+                    imported = client.post("/import", content=b'{"role": "user", "content": "Titan is on time."}')
+                    self.names[IMPORT_ID] = imported.json()["id"]
                     self.names[RECORD_VERSION] = f'"if_version": {change["version"]}'
                 thread = "titan-planning" if self.page == HTTP else "titan"
                 client.post("/messages", json={"thread": thread, "messages": messages}).raise_for_status()

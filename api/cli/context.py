@@ -53,14 +53,18 @@ class State:
         with open_memory(self.settings(), create=create) as memory:
             yield memory
 
-    def ask_service(self, bank: str, call: str, request: "Input") -> bytes | None:
-        """Returns the answer of the service that runs on this database to `POST /v1/banks/{bank}/{call}`, which takes a
-        tenth of the time of opening the memory; None if there is none, or it answers with an error."""
+    def running_service(self) -> RunningService | None:
+        """Returns the service that runs on this database; None if there is none. It may have ended without notice."""
         given = self.database or os.environ.get(environment_name("database_url"))
         if given is None and named_file() is not None:
             return None  # the settings file may name another database
         file = sqlite_file(given)
-        service = None if file is None else RunningService.of(file)
+        return None if file is None else RunningService.of(file)
+
+    def ask_service(self, bank: str, call: str, request: "Input") -> bytes | None:
+        """Returns the answer of the service that runs on this database to `POST /v1/banks/{bank}/{call}`, which takes a
+        tenth of the time of opening the memory; None if there is none, or it answers with an error."""
+        service = self.running_service()
         if service is None:
             return None
         path = f"/v1/banks/{quote(bank, safe='')}/{call}"

@@ -3,20 +3,22 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
-from foxing.memory.values.messages import RecalledMessage, Role
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.messages import RecalledMessage
 
 from .context import BankOption, JsonOption, state_of
+from .import_service import ImportService
 from .output import Timezone, forecast_text, jsonable, printable, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 from .streams import STDIN, STREAM, input_file, is_stream, output_file
 
 if TYPE_CHECKING:
-    from foxing.memory.ingest.importers.importer import ImportPreview, LeftOutOfImport
+    from foxing.memory.values.imports import ImportPreview, LeftOutOfImport
 
 
 def import_messages(
@@ -83,26 +85,34 @@ def import_messages(
     shows when. With --backdate, their age counts from their original times, so that old messages fade soon.
 
     A JSON Lines file has one conversation per line, {"id", "messages": [{"role", "content", "created_at"}, …]}, or one
-    message per line as written by `export`. With --ray, the actors read the files and embed the messages.
+    message per line as written by `export`. With --ray, the actors read the files and embed the messages. A service
+    that runs on the database imports the files, except folders and standard input, and the command shows its progress.
     """
     from foxing.memory.bulk.work import ImportRequest
     from foxing.memory.ingest.importers import ImportOptions, ImportReport, NamedFile, import_file, preview_file
     from foxing.memory.text.times.window import parse_since, parse_until
+    from foxing.memory.values.imports import ImportQuery
 
     state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus)
     zone, now = state.timezone(timezone), datetime.now(UTC)
-    options = ImportOptions(
+    query = ImportQuery(
         format=file_format,
         timezone=timezone,
         dates=dates,
         branches=branches,
-        roles=_roles(speakers),
+        speakers=speakers,
         backdate=backdate,
-        threads=thread,
+        thread=thread,
         exclude=exclude,
-        since=None if since is None else parse_since(since, now, zone.name),
-        until=None if until is None else parse_until(until, now, zone.name),
+        since=None if since is None else parse_since(since, now, zone.name).isoformat(),
+        until=None if until is None else parse_until(until, now, zone.name).isoformat(),
     )
+    try:
+        options = ImportOptions.of(query, now)
+    except InvalidInput as error:
+        if speakers and "NAME=ROLE" in str(error):
+            raise typer.BadParameter(str(error), param_hint="--as") from error
+        raise
     if dry_run:
         previews = []
         for path in paths:
@@ -114,15 +124,22 @@ def import_messages(
         )
         return
     reports: list[tuple[Path, ImportReport]] = []
-    with workers.pool(state) as pool, state.memory(create=True) as memory:
-        for path in paths:
-            with input_file(path) as read, state.progress(path.name) as progress:
-                source = NamedFile(read, STDIN) if is_stream(path) else read
-                if pool is None:
-                    report = import_file(memory, source, bank=bank, options=options, progress=progress)
-                else:
-                    report = memory.bulk.import_file(ImportRequest(source, bank, options), pool, progress=progress)
-            reports.append((path, report))
+    remaining = list(paths)
+    if not ray:
+        service = ImportService.of(state, bank, query)
+        while remaining and (report := service.imported(remaining[0])) is not None:
+            reports.append((remaining.pop(0), report))
+    if remaining:
+        with workers.pool(state) as pool, state.memory(create=True) as memory:
+            for path in remaining:
+                with input_file(path) as read, state.progress(path.name) as progress:
+                    source = NamedFile(read, STDIN) if is_stream(path) else read
+                    if pool is None:
+                        report = import_file(memory, source, bank=bank, options=options, progress=progress)
+                    else:
+                        request = ImportRequest(source, bank, options)
+                        report = memory.bulk.import_file(request, pool, progress=progress)
+                reports.append((path, report))
 
     def show(console: Console) -> None:
         for path, report in reports:
@@ -138,15 +155,6 @@ def import_messages(
             console.print(f"imported messages: {forecast_text(first, zone)}")
 
     state.answer({"files": [{"file": str(path), **jsonable(report)} for path, report in reports]}, show)
-
-
-def _roles(speakers: list[str]) -> dict[str, str]:
-    """Returns name → role. Raises `typer.BadParameter`."""
-    roles = dict(each.rpartition("=")[::2] for each in speakers)
-    for name, role in roles.items():
-        if not name or role not in get_args(get_args(Role)[0]):
-            raise typer.BadParameter("give NAME=ROLE with a role such as user or assistant", param_hint="--as")
-    return roles
 
 
 def _show_previews(console: Console, previews: "list[tuple[Path, ImportPreview]]", zone: Timezone) -> None:

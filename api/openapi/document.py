@@ -37,6 +37,7 @@ TAGS: list[Json] = [
     {"name": "messages", "description": "Store messages, and read or erase single messages."},
     {"name": "recall", "description": "Find messages by query and time, and build prompts."},
     {"name": "pages", "description": "Pages, their contents and their tiers."},
+    {"name": "import", "description": "Import histories, such as exports of ChatGPT or Slack."},
     {"name": "records", "description": "JSON values of agent frameworks, returned exactly as stored."},
     {"name": "banks", "description": "Banks, which are isolated memories, and their statistics."},
     {"name": "ageing", "description": "Seal open messages, move pages to lower tiers, and undo that."},
@@ -189,7 +190,7 @@ def _complete(operation: Json) -> None:
                 content["example"] = ANSWERS.get(operation["operationId"], ANSWERS[names[0]])
             else:
                 content["examples"] = {name: Example(name, ANSWERS[name])._asdict() for name in names}
-    if "requestBody" in operation:
+    if "application/json" in operation.get("requestBody", {}).get("content", {}):
         content = operation["requestBody"]["content"]["application/json"]
         (name,) = schema_names(content["schema"])
         content["examples"] = {str(number): example._asdict() for number, example in enumerate(BODIES[name], 1)}

@@ -10,6 +10,7 @@ Json = dict[str, Any]
 BANK = "agent-7"
 PAGE_ID = "pg_01jqz6v3m8t5x2w9k4"
 MESSAGE_ID = "msg_01jqz5d8e2"
+IMPORT_ID = "5f0c1d7e2d9a4c55a1f06c3b8e7d2f10"
 REF = "k7q"
 
 
@@ -112,6 +113,15 @@ _BANK_INFO: Json = {
     "last_at": "2026-02-04T17:42:10Z",
 }
 
+_IMPORTED: Json = {
+    "formats": {"chatgpt": 1},
+    "recognised_by": "conversations.json has mapping",
+    "messages": 10000,
+    "threads": 412,
+    "first_at": "2024-01-14T08:00:00Z",
+    "last_at": "2026-02-27T21:40:12Z",
+    "left_out": [{"reason": "thoughts of the model", "count": 37, "first": "conversations.json, item 12"}],
+}
 #: Schema of a request body → its examples.
 BODIES: Mapping[str, list[Example]] = {
     "StoreRequest": [
@@ -237,6 +247,22 @@ BODIES: Mapping[str, list[Example]] = {
 }
 #: Schema of a response, or operation whose example differs from that of the schema → its example.
 ANSWERS: Mapping[str, Any] = {
+    "ImportJob": {
+        "id": IMPORT_ID,
+        "bank": BANK,
+        "file": "export.zip",
+        "state": "running",
+        "messages": 10000,
+        "done": 2500,
+        "stored": 2500,
+        "duplicates": 0,
+        "seconds_left": 41.2,
+        "created_at": "2026-03-02T09:15:04Z",
+        "updated_at": "2026-03-02T09:15:18Z",
+        "report": None,
+        "error": None,
+    },
+    "ImportPreview": {**_IMPORTED, "text_tokens": 1410233, "languages": {"en": 8120, "de": 1630}},
     "pin_page": {**_PAGE, "pinned": True},
     "erase_bank": {
         "bank": BANK,

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from . import ageing, banks, context, health, messages, pages, policy, recall, records, store
+from . import ageing, banks, context, health, imports, messages, pages, policy, recall, records, store
 
 #: Routers of the memory; the others are about the service.
 MEMORY_ROUTERS: tuple[APIRouter, ...] = (
@@ -12,6 +12,7 @@ MEMORY_ROUTERS: tuple[APIRouter, ...] = (
     context.router,
     pages.router,
     records.router,
+    imports.router,
     banks.router,
     policy.router,
     ageing.router,

@@ -234,6 +234,12 @@ class Settings(BaseSettings):
         default=1 << 20, ge=1, description="Maximum size of the content of a message, in bytes of UTF-8."
     )
     max_body_bytes: int = Field(default=4 << 20, ge=1, description="Maximum size of a request body, in bytes.")
+    max_import_bytes: int = Field(
+        default=2 << 30,
+        ge=1,
+        description="Maximum size of a file to import, in bytes; decompressed it may be ten times as large. It is "
+        "received into the folder for temporary files (`TMPDIR`), and deleted once it is imported.",
+    )
     threads: int = Field(
         default=40,
         ge=1,

@@ -9,7 +9,12 @@ import unasync
 
 SOURCE = Path(__file__).resolve().parents[2] / "integrations" / "client" / "async_client.py"
 HEAD = '"""The client of the HTTP service. Generated from async_client.py by `make docs`; do not edit it."""\n'
-NAMES = {"AsyncClient": "Client", "AsyncClientRecords": "ClientRecords", "aclose": "close"}
+NAMES = {
+    "AsyncClient": "Client",
+    "AsyncClientRecords": "ClientRecords",
+    "aclose": "close",
+    "file_chunks_async": "file_chunks",
+}
 
 
 def client_module() -> str:

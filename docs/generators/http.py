@@ -7,7 +7,7 @@ from typing import Any
 
 from foxing.api import problems
 from foxing.api.openapi.document import examples_of, operations, problem_example, schema_names
-from foxing.api.openapi.examples import BANK, MESSAGE_ID, PAGE_ID, Json
+from foxing.api.openapi.examples import BANK, IMPORT_ID, MESSAGE_ID, PAGE_ID, Json
 from foxing.renderer.errors import FoxingError, ProblemKind
 
 from .markdown import table
@@ -20,7 +20,8 @@ HEAD = """\
 `/openapi.json`, and a reference at `/docs`.
 """
 RULES = """\
-- Request bodies are JSON in UTF-8 with `Content-Type: application/json`. An unknown field is an error.
+- Request bodies are JSON in UTF-8 with `Content-Type: application/json`, but for files to import. An unknown field
+  is an error.
 - If the service has a key (`FOXING_API_KEY`), add `-H "Authorization: Bearer $FOXING_API_KEY"` to the examples.
   `/healthz`, `/readyz`, `/docs` and `/openapi.json` need no key.
 - Times are written `2026-03-02T09:15:00Z` or `2026-03-02T18:15:00+09:00`, durations as in ISO 8601: `P7D`, `PT30S`.
@@ -28,7 +29,13 @@ RULES = """\
 - Every call under `/v1` can fail with the [problems](#problems) 401, 403, 421, 422, 500 and 503, and one with a body
   also with 400, 408, 413 and 415. Further problems are listed with the call.
 """
-PATH_VALUES = {"bank": BANK, "thread": "titan-planning", "page_id": PAGE_ID, "message_id": MESSAGE_ID}
+PATH_VALUES = {
+    "bank": BANK,
+    "thread": "titan-planning",
+    "page_id": PAGE_ID,
+    "message_id": MESSAGE_ID,
+    "import_id": IMPORT_ID,
+}
 PROBLEM_VALUES = ("Problem", "FieldError")
 ANY_JSON = "JsonValue"  # pydantic's name for it; it has no fields to show
 BASE = "http://127.0.0.1:8765"
@@ -39,8 +46,9 @@ ADVICE = {
     "invalid-json": "Send a valid JSON document; `detail` gives the position of the error.",
     "invalid-encoding": "Send the body in UTF-8. Nothing was stored.",
     "invalid-text": "Remove the lone surrogate, or send both halves of the pair.",
-    "unsupported-media-type": "Send `Content-Type: application/json`.",
-    "body-too-large": "Send fewer messages per request, or raise `FOXING_MAX_BODY_BYTES`.",
+    "unsupported-media-type": "Send `Content-Type: application/json`; a file to import as `application/octet-stream`.",
+    "body-too-large": "Send fewer messages per request, or raise `FOXING_MAX_BODY_BYTES`; for a file to import, "
+    "`FOXING_MAX_IMPORT_BYTES`.",
     "unauthorized": "Send `Authorization: Bearer <key>` with the key of the service.",
     "wrong-host": "Address the service as `127.0.0.1` or `localhost`, or set `FOXING_API_KEY` to allow other names.",
     "cross-site": "Call the service from outside of a browser, or set `FOXING_API_KEY` and send the key.",
@@ -52,6 +60,7 @@ ADVICE = {
     "invalid-policy": "Correct what `detail` names: ages must increase and tiers must decrease.",
     "invalid-cursor": "Pass `next_cursor` unchanged with the same parameters, or start without a cursor.",
     "message-too-large": "Split the message, or raise `FOXING_MAX_MESSAGE_BYTES`.",
+    "choice-needed": "Send the file again with the option that `errors` names (`format`, `dates`). Nothing was stored.",
     "invalid-input": "Correct what `detail` names. Nothing was stored.",
     "unknown-reader": "Use a name of [readers](readers.md), or add a reader in `foxing.toml`.",
     "not-found": "Check the bank and the id, or list what exists.",
@@ -161,7 +170,12 @@ def _requests(method: str, path: str, operation: Json) -> list[str]:
     asked = "&".join(f"{each['name']}={each['schema']['examples'][0][0]}" for each in required)
     url = f"'{url}?{asked}'" if asked else url
     verb = "" if method == "GET" else f" -X {method}"
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    contents = operation.get("requestBody", {}).get("content", {})
+    if "application/octet-stream" in contents:
+        line = json.dumps({"role": "user", "content": "We ship Titan on 14 March."})
+        send = f"curl{verb} '{url}?filename=history.jsonl' -T history.jsonl"
+        return [f"```sh\necho '{line}' > history.jsonl\n{send}\n```"]
+    content = contents.get("application/json")
     if content is None:
         media_types = next(a for s, a in operation["responses"].items() if s.startswith("2"))["content"]
         binary = [m for m in media_types if "json" not in m and not m.startswith("text/")]

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 from foxing.memory.values.banks import BankInfo, Banks
 from foxing.memory.values.base import Tier, Value
 from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory.values.imports import ImportJob, ImportPreview, ImportQueryFields
 from foxing.memory.values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from foxing.memory.values.pages import PageInfo, PageReading, Pages
 from foxing.memory.values.policy import Policy
@@ -40,8 +42,19 @@ from foxing.memory.values.reports import (
 )
 
 from .errors import error_of
-from .requests import LONG_S, STORED_AT_ONCE, Request, bank_path, read, recall_request, store_request, write_request
-from .transport import ServiceOptions, connection_error, request_arguments
+from .requests import (
+    LONG_S,
+    STORED_AT_ONCE,
+    WAIT_S,
+    Request,
+    bank_path,
+    import_request,
+    read,
+    recall_request,
+    store_request,
+    write_request,
+)
+from .transport import ServiceOptions, connection_error, file_chunks, request_arguments
 
 V = TypeVar("V", bound=Value)
 
@@ -85,9 +98,9 @@ class Client:
         """Sends a request, with retries, and returns the body of its response."""
         from httpx import HTTPError
 
-        arguments = request_arguments(request)
         for attempt in self._options.attempts():
             with attempt:
+                arguments = request_arguments(request, file_chunks)
                 try:
                     response = self._http.request(**arguments)
                 except HTTPError as error:
@@ -166,6 +179,37 @@ class Client:
         remaining = iter(messages)
         while batch := list(islice(remaining, STORED_AT_ONCE)):
             yield self.store(bank, batch, thread=thread)
+
+    def import_file(self, bank: str, path: str | Path, **fields: Unpack[ImportQueryFields]) -> ImportJob:
+        """Sends a history of any known format, such as the zip of ChatGPT's data export, and returns its import once it
+        has been read; its messages are stored in the background, see `wait_for_import`. Sending it again stores what is
+        missing.
+
+        `fields`: fields of `ImportQuery`. Raises `ChoiceNeeded` if the format or the dates are ambiguous,
+        `InvalidInput`, `InvalidTime`; nothing is stored then.
+        """
+        return self.ask(ImportJob, import_request(bank, path, fields))
+
+    def preview_import(self, bank: str, path: str | Path, **fields: Unpack[ImportQueryFields]) -> ImportPreview:
+        """Returns what `import_file` would store and leave out. Writes nothing, and raises the same errors."""
+        return self.ask(ImportPreview, import_request(bank, path, fields, dry_run=True))
+
+    def import_progress(self, bank: str, import_id: str) -> ImportJob:
+        """Returns an import with its progress, and with its report once it is done. Raises `NotFound`."""
+        return self.ask(ImportJob, Request("GET", bank_path(bank, "import", import_id)))
+
+    def wait_for_import(self, bank: str, import_id: str) -> ImportJob:
+        """Waits until an import has ended and returns it: `state` is 'done', 'failed', 'cancelled' or 'stopped'. Raises
+        `NotFound`."""
+        while True:
+            request = Request("GET", bank_path(bank, "import", import_id), {"wait": WAIT_S})
+            job = self.ask(ImportJob, request)
+            if job.state not in ("waiting", "running"):
+                return job
+
+    def cancel_import(self, bank: str, import_id: str) -> ImportJob:
+        """Asks an import to end, and returns it; what is stored stays. Raises `NotFound`."""
+        return self.ask(ImportJob, Request("DELETE", bank_path(bank, "import", import_id)))
 
     def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
         """Returns pages of a bank, oldest first. Raises `NotFound`, `InvalidCursor`."""

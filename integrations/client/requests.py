@@ -5,13 +5,15 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
 from foxing.memory.errors import InvalidInput
-from foxing.memory.values.base import FROM_SERVICE, Value
+from foxing.memory.values.base import FROM_SERVICE, Value, first_error
+from foxing.memory.values.imports import ImportQuery
 from foxing.memory.values.recall import RecallQuery
 
 from .errors import InvalidResponse
@@ -20,6 +22,8 @@ V = TypeVar("V", bound=Value)
 
 #: Timeout of sealing, ageing and context, which encode pages, in seconds.
 LONG_S = 900.0
+#: Seconds for which a request waits for the end of an import.
+WAIT_S = 30
 #: Number of messages per request of an import.
 STORED_AT_ONCE = 1_000
 _BANK = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,200}")
@@ -40,6 +44,8 @@ class Request:
     idempotency_key: str | None = None
     #: Timeout in seconds; None for that of the client.
     timeout_s: float | None = None
+    #: File that is sent as the body; None for no file.
+    file: Path | None = None
 
 
 def bank_path(bank: str, *parts: str) -> str:
@@ -69,6 +75,21 @@ def recall_request(bank: str, query: str | RecallQuery | None, fields: Mapping[s
     """Returns a recall request. `format`: "text" or "images"."""
     given = query.model_dump(exclude_unset=True) if isinstance(query, RecallQuery) else {"query": query}
     return Request("POST", bank_path(bank, "recall"), body={**given, **fields, "format": format})
+
+
+def import_request(bank: str, path: str | Path, fields: Mapping[str, object], *, dry_run: bool = False) -> Request:
+    """Returns a request that imports a file. Raises `InvalidInput` for a file that cannot be read, or an unknown
+    option."""
+    file = Path(path)
+    if not file.is_file():
+        kind = "is a folder; import it with 'foxing import', or send a zip of it" if file.is_dir() else "does not exist"
+        raise InvalidInput(f"{file} {kind}")
+    try:
+        query = ImportQuery.model_validate({"filename": file.name[:200], **fields, "dry_run": dry_run})
+    except ValidationError as error:
+        raise InvalidInput(first_error(error)[1]) from error
+    parameters = query.model_dump(by_alias=True, exclude_defaults=True)
+    return Request("POST", bank_path(bank, "import"), parameters, timeout_s=LONG_S, file=file)
 
 
 def json_of(body: Mapping[str, object]) -> dict[str, object]:

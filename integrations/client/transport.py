@@ -3,8 +3,10 @@
 httpx and stamina are imported with the first client, because importing them is slow.
 """
 
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 FIRST_PAUSE_S = 0.1  # doubles with every retry
 LONGEST_PAUSE_S = 2.0
 CONNECT_S = 5.0
+CHUNK_BYTES = 1 << 18  # of a file that is sent
 #: Problem types that are not retried.
 _LASTING = frozenset({"database-too-new", "plugin-broken", "embedder"})
 
@@ -86,15 +89,36 @@ class ServiceOptions:
         )
 
 
-def request_arguments(request: Request) -> dict[str, Any]:
-    """Returns the arguments of `httpx.Client.request`."""
-    headers = {} if request.idempotency_key is None else {"Idempotency-Key": request.idempotency_key}
+def file_chunks(path: Path) -> Iterator[bytes]:
+    """Yields the contents of a file. Raises `InvalidInput` if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+async def file_chunks_async(path: Path) -> AsyncIterator[bytes]:
+    """Yields the contents of a file. Raises `InvalidInput` if it cannot be read."""
+    for chunk in file_chunks(path):
+        yield chunk
+
+
+def request_arguments(
+    request: Request, chunks: Callable[[Path], Iterator[bytes] | AsyncIterator[bytes]] = file_chunks
+) -> dict[str, Any]:
+    """Returns the arguments of `httpx.Client.request`. `chunks`: yields the contents of a file."""
+    headers: dict[str, str] = {} if request.idempotency_key is None else {"Idempotency-Key": request.idempotency_key}
     arguments: dict[str, Any] = {"method": request.method, "url": request.path, "headers": headers}
     parameters = {name: value for name, value in request.parameters.items() if value is not None}
     if parameters:
         arguments["params"] = parameters
     if request.body is not None:
         arguments["json"] = json_of(request.body)
+    if request.file is not None:
+        headers |= {"Content-Type": "application/octet-stream", "Content-Length": str(request.file.stat().st_size)}
+        arguments["content"] = chunks(request.file)
     if request.timeout_s is not None:
         import httpx
 

@@ -11,8 +11,8 @@ from foxing.memory.errors import InvalidInput
 from foxing.memory.index.vectors import MessageCodes
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.ingest.importers import ImportSource
-from foxing.memory.ingest.store import MessageStore
-from foxing.memory.values.messages import NewMessage, StoreResult
+from foxing.memory.ingest.store import MessageStore, PreparedCall
+from foxing.memory.values.messages import NewMessage
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ class EmbeddedStorage:
         self._embedded = embedded
         self._now = now
 
-    def store(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> StoreResult:
-        """See `Memory.store`."""
+    def prepare(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> PreparedCall:
+        """See `Memory.prepare`."""
         given = [NewMessage.model_validate(message) for message in messages]
         embedded = next(self._embedded, None)
         if embedded is None or not embedded.matches(given):
             raise InvalidInput("the file has changed while it was imported; import it again")
-        return self._store.store(StoreCall(bank, given, codes=embedded.codes), self._now())
+        return self._store.prepare(StoreCall(bank, given, codes=embedded.codes), self._now())
 
 
 def _checksum(messages: Sequence[NewMessage]) -> int:

@@ -93,7 +93,7 @@ class BulkWork:
         batches = [EmbedBatch(source, number) for number in range(source.batches)]
         embedded = pool.run(BulkWork.embed, batches, in_order=True)
         storage = EmbeddedStorage(self._store, (result for _, result in embedded), self._now)
-        return store_file(storage, source, bank=request.bank, progress=progress, one_by_one=False)
+        return store_file(storage, source, bank=request.bank, progress=progress, one_by_one=False, threads=1)
 
     def move(self, batch: Batch[Move]) -> BatchOutcome:
         """Ages a batch, in a worker."""

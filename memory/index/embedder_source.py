@@ -47,7 +47,12 @@ class EmbedderSource(ModelSource[Embedder]):
     @property
     def slow(self) -> bool:
         """True if messages are embedded after they are stored. Raises `EmbedderError`."""
-        return self._later or bool(getattr(self.load(), "slow", False))
+        return self._later or self.slow_itself
+
+    @property
+    def slow_itself(self) -> bool:
+        """True if the embedder is slow, such as an endpoint. Raises `EmbedderError`."""
+        return bool(getattr(self.load(), "slow", False))
 
     def documents(self, texts: Sequence[str]) -> Embeddings:
         """Returns the vectors of messages, float32[len(texts), dimensions]. Raises `EmbedderError`."""

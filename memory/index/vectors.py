@@ -77,13 +77,14 @@ class MessageVectors:
         self._cache: LRUCache[int, _BankCodes] = LRUCache(cache_bytes, getsizeof=lambda cached: cached.size)
         self._lock = Lock()
 
-    def encode_now(self, texts: Sequence[Sequence[str]]) -> "MessageCodes | None":
+    def encode_now(self, texts: Sequence[Sequence[str]], *, in_background: bool = False) -> "MessageCodes | None":
         """Returns the codes of messages that are about to be stored, each given by its passages. Returns None if the
-        scheduler embeds them later, because the embedder is slow or fails, or if there is no embedder."""
+        scheduler embeds them later, because the embedder is slow or fails, or if there is no embedder.
+        `in_background`: whether nobody waits for the storing, so that it need not be later because of that."""
         if not self.source.enabled or not texts:
             return None
         try:
-            if self.source.slow:
+            if self.source.slow_itself if in_background else self.source.slow:
                 return None
             return self.encode(texts)
         except EmbedderError:

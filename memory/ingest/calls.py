@@ -18,6 +18,8 @@ class StoreCall:
     #: Default thread, for messages that name none.
     thread: str | None = None
     idempotency_key: str | None = None
+    #: Id of the bank; a bank that was erased since is not created again. None to create one if necessary.
+    bank_id: int | None = None
     #: Result of `MessageStore.embed` for the messages; None to embed them with the call.
     codes: MessageCodes | None = None
     #: Context of the caller, which attaches the span of this call to the caller's trace.

@@ -13,7 +13,7 @@ from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from foxing.memory.compact_json import compact_json
-from foxing.memory.errors import Conflict, InvalidInput, MemoryFault
+from foxing.memory.errors import Conflict, InvalidInput, MemoryFault, NotFound
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import MessageCodes, joined, spoken
 from foxing.memory.storage.database import Database
@@ -105,6 +105,8 @@ class _Request:
     redaction: Redaction
     #: Name of a rule → number of matches that it replaced.
     redacted: Mapping[str, int]
+    #: See `StoreCall.bank_id`.
+    bank_id: int | None = None
 
     @cached_property
     def given(self) -> list[str]:
@@ -120,6 +122,19 @@ class _Request:
 
 class _OtherRules(MemoryFault):
     """The rules of the bank are others than those that were applied; the call is prepared again."""
+
+
+class PreparedCall:
+    """A call of which everything is done that needs no transaction."""
+
+    def __init__(self, store: "MessageStore", call: StoreCall, request: _Request) -> None:
+        self._store = store
+        self._call = call
+        self._request = request
+
+    def store(self) -> StoreResult:
+        """Writes the messages. Raises the errors of `Memory.store`."""
+        return self._store.write_prepared(self._call, self._request)
 
 
 class MessageStore:
@@ -146,6 +161,28 @@ class MessageStore:
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+    def prepare(self, call: StoreCall, now: datetime) -> PreparedCall:
+        """Implements `Memory.prepare`."""
+        self.database.check_process()
+        [request] = self._encoded([self._request(call, now)], in_background=True)
+        return PreparedCall(self, call, request)
+
+    def write_prepared(self, call: StoreCall, request: _Request) -> StoreResult:
+        """Implements `PreparedCall.store`."""
+        self.database.check_process()
+        step = OperationInContext(call.context, "store", bank=request.bank, messages=len(request.messages))
+        try:
+            result = self._group.submit(request)
+        except _OtherRules:
+            step.end()
+            return self.prepare(call, request.now).store()
+        except BaseException as error:
+            step.end(error)
+            raise
+        step.taken.note(stored=result.stored)
+        step.end()
+        return result
 
     def store_each(self, calls: Sequence[StoreCall], now: datetime) -> list[StoreResult | BaseException]:
         """Implements `Memory.store_each`."""
@@ -224,18 +261,19 @@ class MessageStore:
         codes = call.codes if not redacted else None  # made from the texts as given
         keyed = _with_codes([_KeyedMessage.of(message, thread, self._digest_key) for message in valid], codes)
         digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
-        return _Request(call.bank, keyed, digest, key, now, redaction, redacted)
+        return _Request(call.bank, keyed, digest, key, now, redaction, redacted, call.bank_id)
 
     def embed(self, items: Sequence[NewMessage]) -> MessageCodes | None:
         """Returns the embeddings of messages to store; None if they are computed later, or never."""
         return self.vectors.encode_now([_speech(item.text, item.name, split_passages(item.text)) for item in items])
 
-    def _encoded(self, requests: Sequence[_Request]) -> list[_Request]:
-        """Returns the calls with the terms of their messages, and the embeddings if they are computed now. Messages of
-        large calls that are stored already have neither."""
+    def _encoded(self, requests: Sequence[_Request], *, in_background: bool = False) -> list[_Request]:
+        """Returns the calls with the terms of their messages, and the embeddings if they are computed now, see
+        `MessageVectors.encode_now`. Messages of large calls that are stored already have neither."""
         known = {item for request in requests for item in self._known(request)}
         plain = [item for request in requests for item in request.messages if item.code is None and item not in known]
-        coded = _with_codes(plain, self.vectors.encode_now([item.speech for item in plain]))
+        speech = [item.speech for item in plain]
+        coded = _with_codes(plain, self.vectors.encode_now(speech, in_background=in_background))
         ready = dict(zip(plain, coded, strict=True))
         encoded = [replace(each, messages=[ready.get(item, item) for item in each.messages]) for each in requests]
         for item in (item for request in encoded for item in request.messages if item not in known):
@@ -273,7 +311,10 @@ class MessageStore:
         for number, request in enumerate(requests):
             by_bank.setdefault(request.bank, []).append(number)
         for name in sorted(by_bank):  # same lock order in all processes
-            numbers = by_bank[name]
+            numbers, erased = self._of_erased(connection, name, by_bank[name], requests)
+            answers |= dict.fromkeys(erased, NotFound(banks.ERASED))
+            if not numbers:
+                continue
             try:
                 part = _BankWriter(self, connection, [requests[number] for number in numbers], ids)
             except Conflict as error:  # another owner's bank
@@ -281,6 +322,18 @@ class MessageStore:
                 continue
             answers |= dict(zip(numbers, part.write(), strict=True))
         return [answers[number] for number in range(len(requests))]
+
+    @staticmethod
+    def _of_erased(
+        connection: Connection, name: str, numbers: Sequence[int], requests: Sequence[_Request]
+    ) -> tuple[list[int], list[int]]:
+        """Returns the numbers of the calls that can be written, and of those whose bank was erased."""
+        if all(requests[number].bank_id is None for number in numbers):
+            return list(numbers), []
+        found = banks.find_locked(connection, name)
+        known = (None,) if found is None else (None, found.id)
+        here = [number for number in numbers if requests[number].bank_id in known]
+        return here, [number for number in numbers if number not in here]
 
 
 #: Ids reserved for messages.

@@ -332,6 +332,25 @@ idempotency_keys = Table(
     Column("created_at", UtcDateTime, nullable=False, index=True),
 )
 
+#: Imports that services carry out; see `importers.jobs`.
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Key, primary_key=True),
+    #: Public id.
+    Column("key", String(40), nullable=False, unique=True),
+    Column("bank_id", ForeignKey("banks.id"), nullable=False, index=True),
+    #: "waiting", "running", "done", "failed", "cancelled" or "stopped".
+    Column("state", String(10), nullable=False),
+    #: Whether it is to end.
+    Column("cancelled", Boolean, nullable=False, server_default=false()),
+    #: Process that carries it out, which renews its lease.
+    Column("lease_owner", String(40), nullable=False),
+    Column("lease_until", UtcDateTime, nullable=False),
+    #: Its other fields, as `ImportJob` has them.
+    Column("job", JSON, nullable=False),
+)
+
 #: Exact values stored for agent frameworks; see `foxing.memory.records`.
 records = Table(
     "records",

@@ -21,6 +21,8 @@ PATHS = {
     "/v1/banks/{bank}": {"get", "delete"},
     "/v1/banks/{bank}/age": {"post"},
     "/v1/banks/{bank}/fetch": {"get"},
+    "/v1/banks/{bank}/import": {"post"},
+    "/v1/banks/{bank}/import/{import_id}": {"get", "delete"},
     "/v1/banks/{bank}/messages": {"post"},
     "/v1/banks/{bank}/messages/{message_id}": {"get", "delete"},
     "/v1/banks/{bank}/pages": {"get"},
@@ -45,7 +47,10 @@ PATHS = {
     "/metrics": {"get"},
 }
 #: These create the bank if there is none.
-CREATE_BANK = ("post /v1/banks/{bank}/messages", "post /v1/banks/{bank}/records", "put /v1/banks/{bank}/policy")
+CREATE_BANK = (
+    *("post /v1/banks/{bank}/messages", "post /v1/banks/{bank}/records", "put /v1/banks/{bank}/policy"),
+    "post /v1/banks/{bank}/import",
+)
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +98,16 @@ def test_every_success_response_has_an_example_or_is_binary(document: dict[str, 
 
 def test_every_request_body_has_an_example(document: dict[str, Any]) -> None:
     bodies = [
-        (name, operation["requestBody"]) for name, operation in operations(document) if "requestBody" in operation
+        (name, operation["requestBody"]["content"])
+        for name, operation in operations(document)
+        if "requestBody" in operation
     ]
-    assert len(bodies) == 11
-    for name, body in bodies:
-        for example in body["content"]["application/json"]["examples"].values():
+    assert len(bodies) == 12
+    for name, content in bodies:
+        if name == "post /v1/banks/{bank}/import":  # a file
+            assert content["application/octet-stream"]["schema"]["format"] == "binary"
+            continue
+        for example in content["application/json"]["examples"].values():
             assert example["summary"], name
             assert "value" in example, name
 
@@ -112,7 +122,8 @@ def test_every_error_response_is_a_problem_with_an_example(document: dict[str, A
         if "{bank}" in name and not name.endswith(CREATE_BANK):
             assert "404" in failures, name
         if "requestBody" in operation:
-            assert {"400", "413", "415"} <= set(failures), name
+            assert {"408", "413", "415"} <= set(failures), name
+            assert ("400" in failures) == ("application/json" in operation["requestBody"]["content"]), name
         for status, response in failures.items():
             content = response["content"]
             assert list(content) == ["application/problem+json"], (name, status)
@@ -160,7 +171,7 @@ def test_every_example_is_a_value_of_its_type() -> None:
                     shown = TypeAdapter(expected).dump_python(value, by_alias=True)
                     assert set(shown) >= set(example), route.name
                     checked += 1
-    assert checked == 44
+    assert checked == 48
 
 
 def test_the_policy_example_is_the_default_policy() -> None:

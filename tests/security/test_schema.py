@@ -29,10 +29,11 @@ EXAMPLES = 18 * TIMES  # for each operation
 RUNS = 9 * TIMES  # of operations that follow on each other
 STEPS = 8  # operations in each run
 #: Problems of rules that a schema cannot express: words that name a time, a cursor that was given, ages in order, the
-#: readers of the settings.
+#: readers of the settings, the format of a file.
 INEXPRESSIBLE = (
     *("invalid-time", "invalid-cursor", "invalid-policy", "invalid-input", "time-travel-forbidden"),
     "unknown-reader",
+    "choice-needed",
 )
 settings = hypothesis.settings(
     max_examples=EXAMPLES,

@@ -1,18 +1,10 @@
 """Importers of conversations from files, folders and archives. Importing is idempotent."""
 
+from foxing.memory.values.imports import AUTO, ImportPreview, ImportQuery, ImportReport
+
 from .files import HistoryFiles
 from .format import IMPORTERS, Importer, ReadOptions
-from .importer import (
-    AUTO,
-    ImportOptions,
-    ImportPreview,
-    ImportReport,
-    ImportSource,
-    check_file,
-    import_file,
-    preview_file,
-    store_file,
-)
+from .importer import ImportOptions, ImportSource, check_file, import_file, preview_file, store_file
 from .source import ImportedMessage, NamedFile
 from .watcher import HistoryWatcher, WatchedFile
 
@@ -23,6 +15,7 @@ __all__ = [
     "HistoryWatcher",
     "ImportOptions",
     "ImportPreview",
+    "ImportQuery",
     "ImportReport",
     "ImportSource",
     "ImportedMessage",

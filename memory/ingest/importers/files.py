@@ -71,6 +71,8 @@ class HistoryFiles:
     _open: Callable[[str], AbstractContextManager[IO[bytes]]] = field(repr=False)
     #: bytes read so far, as they are stored
     bytes_read: int = 0
+    #: cap on the bytes of a file after decompression, and on those of an archive together; None for none
+    max_bytes: int | None = None
     #: reason → what was left out
     left: dict[str, Left] = field(default_factory=dict)
     #: name and start of the file looked at last, which every reader looks at, and its outline
@@ -82,15 +84,18 @@ class HistoryFiles:
         return sum(self.sizes[name] for name in self.names)
 
     @classmethod
-    def of(cls, path: Path | NamedFile) -> "HistoryFiles":
-        """Returns the files at a path. Raises `InvalidInput`."""
+    def of(cls, path: Path | NamedFile, max_bytes: int | None = None) -> "HistoryFiles":
+        """Returns the files at a path. `max_bytes`: cap on the bytes of a file after decompression, and on those of an
+        archive together. Raises `InvalidInput`."""
         place = path_of(path)
         try:
             if place.is_dir():
                 return cls._of_folder(path)
             with place.open("rb") as file:
                 start = file.read(len(_ZIP_MAGIC))
-            return cls._of_archive(path) if start == _ZIP_MAGIC else cls._of_file(path)
+            files = cls._of_archive(path, max_bytes) if start == _ZIP_MAGIC else cls._of_file(path)
+            files.max_bytes = max_bytes
+            return files
         except OSError as error:
             raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -114,13 +119,13 @@ class HistoryFiles:
         return files
 
     @classmethod
-    def _of_archive(cls, path: Path | NamedFile) -> "HistoryFiles":
+    def _of_archive(cls, path: Path | NamedFile, max_bytes: int | None) -> "HistoryFiles":
         try:
             with zipfile.ZipFile(path_of(path)) as archive:
                 members = [member for member in archive.infolist() if not member.is_dir()]
         except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError) as error:
             raise InvalidInput(f"{path} is truncated or damaged ({error}); download it again") from error
-        _check_members(path, members)
+        _check_members(path, members, max_bytes)
         sizes = {member.filename: member.compress_size for member in members if not _is_junk(member.filename)}
 
         @contextmanager
@@ -132,7 +137,13 @@ class HistoryFiles:
 
     def only(self, names: Collection[str]) -> "HistoryFiles":
         """Returns some of the files. What is left out of them is noted in the same place."""
-        part = HistoryFiles(self.source, [name for name in self.names if name in names], self.sizes, self._open)
+        part = HistoryFiles(
+            self.source,
+            [name for name in self.names if name in names],
+            self.sizes,
+            self._open,
+            max_bytes=self.max_bytes,
+        )
         part.left = self.left
         return part
 
@@ -323,6 +334,8 @@ class _Counted(io.RawIOBase):
                 f"{self._files.place(self._name)} expands to more than {source.MAX_EXPANSION} times its size, like a "
                 "gzip bomb; if that is what you expect, decompress it and import the result"
             )
+        if self._files.max_bytes is not None and self._bytes > self._files.max_bytes:
+            raise _too_much(self._files.place(self._name), self._files.max_bytes)
         return len(data)
 
 
@@ -336,7 +349,7 @@ def _is_junk(name: str) -> bool:
     return any(part in _JUNK or part.startswith("._") for part in parts)
 
 
-def _check_members(path: Path | NamedFile, members: Sequence[zipfile.ZipInfo]) -> None:
+def _check_members(path: Path | NamedFile, members: Sequence[zipfile.ZipInfo], max_bytes: int | None) -> None:
     """Raises `InvalidInput` if an archive is not safe to read."""
     if len(members) > MOST_FILES:
         raise InvalidInput(f"{path} has more than {MOST_FILES:,} files; split it")
@@ -354,3 +367,11 @@ def _check_members(path: Path | NamedFile, members: Sequence[zipfile.ZipInfo]) -
             f"{path} expands to more than {source.MAX_EXPANSION} times its size, like a zip bomb; if that is what you "
             "expect, unpack it and import the folder"
         )
+    if max_bytes is not None and size > max_bytes:
+        raise _too_much(str(path), max_bytes)
+
+
+def _too_much(place: str, max_bytes: int) -> InvalidInput:
+    return InvalidInput(
+        f"{place} has more than {max_bytes:,} bytes once decompressed; split it, or import it with 'foxing import'"
+    )

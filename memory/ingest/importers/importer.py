@@ -1,21 +1,29 @@
 """Import of files into a bank, in batches that are each stored completely or not at all."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Protocol
-
-from pydantic import Field
+from typing import Any, Protocol, get_args, runtime_checkable
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory.errors import Conflict, InvalidInput, MessageTooLarge
+from foxing.memory.errors import ChoiceNeeded, Conflict, InvalidInput, MessageTooLarge
+from foxing.memory.text.times.window import parse_since, parse_until
 from foxing.memory.text.zones import zone_of
-from foxing.memory.values.base import Value
-from foxing.memory.values.messages import NewMessage, StoreResult
+from foxing.memory.values.imports import (
+    AUTO,
+    DateOrder,
+    ImportContents,
+    ImportPreview,
+    ImportQuery,
+    ImportReport,
+    LeftOutOfImport,
+)
+from foxing.memory.values.messages import NewMessage, Role, StoreResult
 from foxing.memory.values.policy import AgeingForecast
 from foxing.renderer import Progress
 from foxing.renderer.fading.languages import language_by_script, languages_of
@@ -24,52 +32,12 @@ from .files import HistoryFiles, Left
 from .format import IMPORTERS, Importer, ReadOptions
 from .source import ImportedMessage, NamedFile
 
-AUTO = "auto"
 MESSAGES_AT_ONCE = 500  # stored together, all or none
+THREADS = 2  # batches that are prepared at the same time, each mostly embedding
 NOT_SELECTED = "messages that the options exclude"
 NOT_RECOGNISED = "files of no known format"
 CHANGED = "messages that differ from those stored under their ids"
 TOO_LARGE = "messages that are too large"
-DateOrder = Literal["day-first", "month-first"]
-
-
-class LeftOutOfImport(Value):
-    """Part of a history that an import leaves out, for one reason."""
-
-    reason: str = Field(description="Why it is left out.")
-    count: int = Field(description="How many.")
-    first: str = Field(description="Place of the first: a file, with the line or the number in it.")
-
-
-class ImportContents(Value):
-    """Contents of a history."""
-
-    formats: dict[str, int] = Field(description="Number of files or archives of each format.")
-    recognised_by: str | None = Field(description="By what the first was recognised; null if the format was given.")
-    messages: int = Field(description="Number of messages read.")
-    threads: int = Field(description="Number of threads that the messages belong to.")
-    first_at: datetime | None = Field(description="Time of the oldest message; null if none has a time.")
-    last_at: datetime | None = Field(description="Time of the newest message.")
-    left_out: list[LeftOutOfImport] = Field(description="What was left out, by reason.")
-
-
-class ImportPreview(ImportContents):
-    """Preview of an import."""
-
-    text_tokens: int = Field(description="Number of text tokens of the messages.")
-    languages: dict[str, int] = Field(description="Language code → number of messages, for languages that are known.")
-
-
-class ImportReport(ImportContents):
-    """Report of an import."""
-
-    stored: int = Field(description="Number of new messages.")
-    duplicates: int = Field(description="Number of messages that were already stored.")
-    redacted: dict[str, int] = Field(description="Number of matches that the bank's policy replaced, by rule.")
-    ageing: AgeingForecast | None = Field(
-        description="When the first of the new messages will age under the current policy, and to which tiers; null "
-        "if none is new."
-    )
 
 
 @dataclass(frozen=True)
@@ -86,6 +54,25 @@ class ImportOptions:
     exclude: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
+    #: Cap on the bytes of the files after decompression; None for the ratio of expansion alone.
+    max_bytes: int | None = None
+
+    @classmethod
+    def of(cls, query: ImportQuery, now: datetime, max_bytes: int | None = None) -> "ImportOptions":
+        """Returns the options of a query. Raises `InvalidInput` or `InvalidTime`."""
+        return cls(
+            format=query.format,
+            timezone=query.timezone,
+            dates=query.dates,
+            branches=query.branches,
+            roles=roles_of(query.speakers),
+            backdate=query.backdate,
+            threads=query.thread,
+            exclude=query.exclude,
+            since=None if query.since is None else parse_since(query.since, now, query.timezone),
+            until=None if query.until is None else parse_until(query.until, now, query.timezone),
+            max_bytes=max_bytes,
+        )
 
     def admit(self, message: NewMessage) -> bool:
         """True if a message is to be imported."""
@@ -111,6 +98,18 @@ class ImportOptions:
         """The options of readers."""
         zone = None if self.timezone is None else zone_of(self.timezone)
         return ReadOptions(zone, self.dates, self.branches)
+
+
+def roles_of(speakers: Sequence[str]) -> dict[str, str]:
+    """Returns name → role for entries NAME=ROLE. Raises `InvalidInput`."""
+    known: tuple[str, ...] = get_args(get_args(Role)[0])
+    roles: dict[str, str] = {}
+    for each in speakers:
+        name, _, role = each.rpartition("=")
+        if not name or role not in known:
+            raise InvalidInput(f"'{each}' gives no role; write NAME=ROLE with one of {', '.join(known)}")
+        roles[name] = role
+    return roles
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ class ImportSource:
     def read(self, files: HistoryFiles | None = None) -> Iterator[list[ImportedMessage]]:
         """Yields the messages in batches that are stored together. `files`: those at its path, which count what was
         read of them. Raises `InvalidInput` or `InvalidTime`."""
-        remaining = _read(files or HistoryFiles.of(self.path), self.parts, self.options)
+        remaining = _read(files or HistoryFiles.of(self.path, self.options.max_bytes), self.parts, self.options)
         while batch := list(islice(remaining, MESSAGES_AT_ONCE)):
             yield [imported.backdated() for imported in batch] if self.options.backdate else batch
 
@@ -171,15 +170,52 @@ class ImportSource:
         )
 
 
+class Prepared(Protocol):
+    """Messages that are ready to be written."""
+
+    def store(self) -> StoreResult:
+        """Writes the messages; see `Memory.store`."""
+
+
 class Storage(Protocol):
-    """Storage for the messages of an import, such as a `Memory`."""
+    """Storage for the messages of an import, in their order."""
 
     def store(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> StoreResult:
         """Stores messages; see `Memory.store`."""
 
 
+@runtime_checkable
+class PreparingStorage(Protocol):
+    """Storage that prepares messages while those before are written, such as a `Memory`."""
+
+    def prepare(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> Prepared:
+        """Does the part of storing that needs no transaction; see `Memory.prepare`. Called in other threads than the
+        storing."""
+
+
+@dataclass(frozen=True)
+class _InOrder:
+    """Storage that does everything when messages are written."""
+
+    memory: Storage
+
+    def prepare(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> Prepared:
+        """See `PreparingStorage.prepare`."""
+        return _Unprepared(self.memory, bank, messages)
+
+
+@dataclass(frozen=True)
+class _Unprepared:
+    memory: Storage
+    bank: str
+    messages: Sequence[NewMessage | Mapping[str, Any]]
+
+    def store(self) -> StoreResult:
+        return self.memory.store(self.bank, self.messages)
+
+
 def import_file(
-    memory: Storage,
+    memory: Storage | PreparingStorage,
     path: Path | NamedFile,
     *,
     bank: str,
@@ -208,7 +244,7 @@ def check_file(
 ) -> ImportSource:
     """Reads files for `import_file` completely and returns them. `note` is called with each message. Raises
     `InvalidInput` or `InvalidTime`, with the place."""
-    files = HistoryFiles.of(path)
+    files = HistoryFiles.of(path, options.max_bytes)
     parts, recognised_by = _parts(files, options.format)
     threads: set[str | None] = set()
     first = last = None
@@ -228,23 +264,31 @@ def check_file(
 
 
 def store_file(
-    memory: Storage, source: ImportSource, *, bank: str, progress: Progress | None = None, one_by_one: bool = True
+    memory: Storage | PreparingStorage,
+    source: ImportSource,
+    *,
+    bank: str,
+    progress: Progress | None = None,
+    one_by_one: bool = True,
+    threads: int = THREADS,
 ) -> ImportReport:
     """Stores the messages of files and returns a report; see `import_file`. `one_by_one`: whether `memory` can store
-    the messages of a batch one by one, to leave out those that it refuses."""
-    files = HistoryFiles.of(source.path)
+    the messages of a batch one by one, to leave out those that it refuses. `threads`: number of batches that are
+    prepared at the same time; 1 if they have to be prepared in order."""
+    storage = memory if isinstance(memory, PreparingStorage) else _InOrder(memory)
+    files = HistoryFiles.of(source.path, source.options.max_bytes)
     size = files.total_bytes
     stored = duplicates = 0
     ageing: AgeingForecast | None = None
     left: dict[str, Left] = {}
     redacted: Counter[str] = Counter()
-    for batch in source.read(files):
+    for batch, prepared in _prepared(storage, bank, source.read(files), threads):
         try:
-            results = [_store(memory, bank, source.path, batch)]
+            results = [_store(prepared, source.path, batch)]
         except (Conflict, MessageTooLarge):
             if source.strict or not one_by_one:
                 raise
-            results = _stored_singly(memory, bank, source.path, batch, left)
+            results = _stored_singly(storage, bank, source.path, batch, left)
         stored += sum(result.stored for result in results)
         duplicates += sum(result.duplicates for result in results)
         for result in results:
@@ -259,17 +303,23 @@ def store_file(
     return ImportReport(**dict(contents), stored=stored, duplicates=duplicates, redacted=dict(redacted), ageing=ageing)
 
 
-def preview_file(path: Path | NamedFile, options: ImportOptions | None = None) -> ImportPreview:
-    """Returns what `import_file` would store, without a bank. Raises the same errors."""
+def preview_file(
+    path: Path | NamedFile,
+    options: ImportOptions | None = None,
+    note: Callable[[NewMessage], object] = lambda message: None,
+) -> ImportPreview:
+    """Returns what `import_file` would store, without a bank. `note` is called with each message. Raises the same
+    errors."""
     tokens = 0
     languages: Counter[str] = Counter()
 
-    def note(message: NewMessage) -> None:
+    def count(message: NewMessage) -> None:
         nonlocal tokens
+        note(message)
         tokens += count_text_tokens(message.text)
         languages.update(_languages(message.text))
 
-    contents = check_file(path, options or ImportOptions(), note).contents
+    contents = check_file(path, options or ImportOptions(), count).contents
     return ImportPreview(**dict(contents), text_tokens=tokens, languages=dict(languages.most_common()))
 
 
@@ -283,24 +333,43 @@ def _left_out(left: Mapping[str, Left]) -> list[LeftOutOfImport]:
     return [LeftOutOfImport(reason=reason, count=each.count, first=each.first) for reason, each in left.items()]
 
 
+def _prepared(
+    memory: PreparingStorage, bank: str, batches: Iterator[list[ImportedMessage]], threads: int
+) -> Iterator[tuple[list[ImportedMessage], Future[Prepared]]]:
+    """Yields each batch with what is prepared of it; threads prepare the next ones while the caller writes it."""
+    with ThreadPoolExecutor(threads, "prepares imports") as pool:
+        waiting: deque[tuple[list[ImportedMessage], Future[Prepared]]] = deque()
+        try:
+            for batch in batches:
+                waiting.append((batch, pool.submit(memory.prepare, bank, [imported.message for imported in batch])))
+                if len(waiting) > threads:
+                    yield waiting.popleft()
+            yield from waiting
+        finally:
+            for _, prepared in waiting:
+                prepared.cancel()
+
+
 def _stored_singly(
-    memory: Storage, bank: str, path: Path | NamedFile, batch: Sequence[ImportedMessage], left: dict[str, Left]
+    memory: PreparingStorage, bank: str, path: Path | NamedFile, batch: Sequence[ImportedMessage], left: dict[str, Left]
 ) -> list[StoreResult]:
     """Stores the messages of a batch one by one, and notes those that are refused in `left`."""
     results = []
     for imported in batch:
         try:
-            results.append(_store(memory, bank, path, [imported]))
+            prepared: Future[Prepared] = Future()
+            prepared.set_result(memory.prepare(bank, [imported.message]))
+            results.append(_store(prepared, path, [imported]))
         except (Conflict, MessageTooLarge) as error:
             reason = CHANGED if isinstance(error, Conflict) else TOO_LARGE
             left.setdefault(reason, Left(0, imported.where)).count += 1
     return results
 
 
-def _store(memory: Storage, bank: str, path: Path | NamedFile, batch: Sequence[ImportedMessage]) -> StoreResult:
+def _store(prepared: Future[Prepared], path: Path | NamedFile, batch: Sequence[ImportedMessage]) -> StoreResult:
     """Stores a batch. Errors name the file and the place of the message."""
     try:
-        return memory.store(bank, [imported.message for imported in batch])
+        return prepared.result().store()
     except Conflict as error:
         raise Conflict(f"{path}, {batch[0].where} to {batch[-1].where}: {error}") from error
     except InvalidInput as error:
@@ -337,8 +406,9 @@ def _parts(files: HistoryFiles, format: str) -> tuple[list[Part], str | None]:
         first = first or found[1]
     if not parts:
         known = ", ".join(IMPORTERS.names())
-        raise InvalidInput(
-            f"the format of {files.source} is not recognised; give it with --format if it is one of these: {known}"
+        raise ChoiceNeeded(
+            f"the format of {files.source} is not recognised; give it with --format if it is one of these: {known}",
+            choices=IMPORTERS.names(),
         )
     return parts, first
 
@@ -349,7 +419,9 @@ def _recognised(files: HistoryFiles) -> tuple[str, str] | None:
     found = [(plugin.name, reason) for plugin in IMPORTERS.working() if (reason := plugin.value.recognise(files))]
     if len(found) > 1:
         fitting = " and ".join(f"{name} ({reason})" for name, reason in found)
-        raise InvalidInput(f"{files.source} could be {fitting}; choose with --format")
+        raise ChoiceNeeded(
+            f"{files.source} could be {fitting}; choose with --format", choices=[name for name, _ in found]
+        )
     return found[0] if found else None
 
 

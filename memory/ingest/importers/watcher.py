@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foxing.memory.errors import MemoryFault
+from foxing.memory.values.imports import ImportReport
 
-from .importer import ImportOptions, ImportReport, Storage, import_file
+from .importer import ImportOptions, Storage, import_file
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from datetime import date, time
 from itertools import groupby, pairwise
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
-from foxing.memory.errors import InvalidInput
+from foxing.memory.errors import ChoiceNeeded
+from foxing.memory.values.imports import DateOrder
 
 from .chat import NOTICES, Digests, local_time, said
 from .files import HistoryFiles
@@ -200,17 +201,21 @@ def _order(dates: Sequence[tuple[str, int, int, int]], options: ReadOptions, pla
     if options.dates is not None:
         return _DAY_FIRST if options.dates == "day-first" else _MONTH_FIRST
     if not fitting:
-        raise InvalidInput(
+        raise ChoiceNeeded(
             f"{place}: no order of day, month and year fits all dates; give --dates day-first or --dates month-first, "
-            "and those that it does not fit are left out"
+            "and those that it does not fit are left out",
+            option="dates",
+            choices=get_args(DateOrder),
         )
     rising = [order for order in fitting if _rises(order, numbers)]
     if len(rising) == 1:
         return rising[0]
     shown = "{}/{}/{}".format(*next(each for each in numbers if each[0] != each[1]))
-    raise InvalidInput(
+    raise ChoiceNeeded(
         f"{place}: the date '{shown}' can be read with the day or the month first, and so can all others; give --dates "
-        "day-first or --dates month-first"
+        "day-first or --dates month-first",
+        option="dates",
+        choices=get_args(DateOrder),
     )
 
 

@@ -89,6 +89,12 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
     return _bank(row)
 
 
+def find_locked(connection: Connection, name: str) -> Bank | None:
+    """Returns the bank called `name`, locked as by `get_or_create`; None if it does not exist."""
+    row = connection.execute(_named_and_locked, {"name": name}).first()
+    return None if row is None else _bank(row)
+
+
 _named_and_locked = select(schema.banks).where(_c.name == bindparam("name")).with_for_update(key_share=True)
 
 

@@ -58,6 +58,7 @@ _EXPENDABLE = frozenset(
         "message_ranges",
         "schedule",
         "jobs",
+        "imports",
         "idempotency_keys",
     }
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import Foxing, start
+from support.databases import execute
 
 from foxing.api.running_service import RunningService
 from foxing.memory import Memory
@@ -90,6 +91,32 @@ def test_a_killed_service_or_another_on_its_port_is_not_asked(database: Path, fo
         memory.store("home", [{"role": "user", "content": "A boiler of somebody else."}])
     with serving(other, int(url.rpartition(":")[2])):
         assert foxing.json("recall", "boiler", "--bank", "home", "--limit", "1") == found
+
+
+def test_files_are_imported_by_the_service(database: Path, foxing: Foxing, tmp_path: Path) -> None:
+    foxing.database = str(database)
+    line = '{"id": "m%d", "role": "user", "content": "note", "created_at": "2026-01-0%d"}\n'
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(line % (n, n) for n in range(1, 8)))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "b.jsonl").write_text(json.dumps({"role": "user", "content": "in a folder"}))
+    arguments = ("--timezone", "Asia/Seoul", "--since", "2026-01-03", "--until", "2026-01-05")
+    itself = foxing.json("import", str(path), str(folder / "b.jsonl"), "--bank", "alone", "--timezone", "UTC")
+    with serving(database, FOXING_API_KEY="secret"):
+        service = RunningService.of(database)
+        assert service is not None
+        [imported] = foxing.json("import", str(path), "--bank", "chosen", *arguments)["files"]
+        assert (imported["stored"], imported["left_out"][0]["count"]) == (3, 4)
+        both = foxing.json("import", str(path), str(folder / "b.jsonl"), "--bank", "both", "--timezone", "UTC")
+        for given, expected in zip(both["files"], itself["files"], strict=True):
+            assert {**given, "ageing": None} == {**expected, "ageing": None}
+        assert foxing.json("import", str(folder), "--bank", "both")["files"][0]["stored"] == 0
+        assert "3 stored" in foxing.text("import", str(path), "--bank", "text", *arguments)
+        path.write_text('{"role": "user"\n')
+        refused = foxing.failure("import", str(path), "--bank", "both", "--timezone", "UTC")
+    assert foxing.failure("import", str(path), "--bank", "both", "--timezone", "UTC") == refused
+    assert execute(f"sqlite:///{database}", "SELECT count(*) FROM imports") == [(4,)]
 
 
 def test_an_error_is_that_of_the_command_itself(database: Path, foxing: Foxing) -> None:

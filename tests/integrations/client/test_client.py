@@ -32,7 +32,18 @@ from foxing.integrations.client import (
     transport,
 )
 from foxing.integrations.client.requests import read
-from foxing.memory import Conflict, Forgotten, InvalidInput, Memory, MemoryOptions, NotFound, RecallQuery, RecallResult
+from foxing.memory import (
+    ChoiceNeeded,
+    Conflict,
+    Forgotten,
+    InvalidInput,
+    InvalidTime,
+    Memory,
+    MemoryOptions,
+    NotFound,
+    RecallQuery,
+    RecallResult,
+)
 from foxing.renderer import FoxingError
 
 from ..conftest import Service
@@ -318,3 +329,48 @@ def test_the_tokens_of_a_page_are_a_file(client: Client, bank: str) -> None:
     client.store(bank, [said(1)])
     (page,) = client.seal(bank, now="2026-01-06").pages
     assert b"native" in client.page_tokens(bank, page)
+
+
+def test_a_history_is_imported_by_the_service(client: Client, service: Service, bank: str, tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    lines = [json.dumps({**said(n), "created_at": f"2026-01-0{n}T10:00:00"}) + "\n" for n in range(1, 6)]
+    path.write_text("".join(lines))
+    preview = client.preview_import(bank, path, timezone="Asia/Seoul")
+    assert (preview.messages, preview.formats) == (5, {"jsonl": 1})
+    with pytest.raises(InvalidTime, match=r"history\.jsonl, line 1: .*timezone"):
+        client.import_file(bank, path)
+    with pytest.raises(NotFound):
+        client.bank(bank)
+    job = client.import_file(bank, path, timezone="Asia/Seoul", since="2026-01-03", speakers=["Ann=assistant"])
+    done = client.wait_for_import(bank, job.id)
+    assert (done.state, done.stored, done.messages) == ("done", 3, 3)
+    assert done.report is not None
+    assert done.report.left_out[0].count == 2
+    assert client.import_progress(bank, job.id) == client.cancel_import(bank, job.id) == done
+    assert [message.message_id for message in client.export(bank)] == ["m3", "m4", "m5"]
+    with pytest.raises(InvalidInput, match="is a folder"):
+        client.import_file(bank, tmp_path)
+    with pytest.raises(InvalidInput, match="dates"):
+        client.import_file(bank, path, dates="first")  # type: ignore[arg-type]
+
+
+def test_an_ambiguous_history_is_refused_with_the_choices(client: Client, bank: str, tmp_path: Path) -> None:
+    path = tmp_path / "chat.txt"
+    path.write_text("03/04/2026, 10:00 - Ann: a\n05/06/2026, 10:00 - Bo: b\n")
+    with pytest.raises(ChoiceNeeded, match="day or the month first") as refused:
+        client.import_file(bank, path, timezone="UTC")
+    assert refused.value.details is not None
+    assert refused.value.details.errors is not None
+    assert refused.value.details.errors[0].where == "query.dates"
+
+
+def test_a_history_is_imported_asynchronously(service: Service, bank: str, tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_text(json.dumps(said(1)))
+
+    async def run() -> None:
+        async with AsyncClient(service.url) as client:
+            job = await client.import_file(bank, path)
+            assert (await client.wait_for_import(bank, job.id)).stored == 1
+
+    asyncio.run(run())

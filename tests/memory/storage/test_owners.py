@@ -12,12 +12,14 @@ from support.databases import PostgresServer, execute
 
 from foxing.memory import Conflict, DatabaseOptions, Memory, NotFound, StorageError, StoreResult
 from foxing.memory.ingest.calls import StoreCall
+from foxing.memory.ingest.importers.importer import ImportOptions, check_file
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import (
     banks,
     embeddings,
     idempotency,
+    imports,
     integrity,
     jobs,
     messages,
@@ -64,8 +66,10 @@ def options(url: str, owner: str | None, role: str = ROLE) -> DatabaseOptions:
 
 
 @pytest.fixture(scope="module")
-def filled(url: str) -> str:
+def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of a database in which Ana has a bank with rows in every table, and Ben a bank of one message."""
+    path = tmp_path_factory.mktemp("history") / "a.jsonl"
+    path.write_text('{"role": "user", "content": "Titan ships."}')
     clock = [datetime(2026, 3, 1, tzinfo=UTC)]
     with Memory(options(url, "ana"), clock=lambda: clock[0]) as memory:
         memory.store("notes", SAID, thread="orders", idempotency_key="once")
@@ -79,6 +83,7 @@ def filled(url: str) -> str:
         memory.erase_message("notes", "erased")
         memory.message("notes", "m1")
         memory.jobs.fill(memory.now())
+        memory.imports.add("notes", check_file(path, ImportOptions()))
     with Memory(options(url, "ben")) as memory:
         memory.store("diary", [{"role": "user", "content": "Hello.", "id": "m1"}])
     bank = execute(url, "SELECT id FROM banks WHERE name = 'notes'")[0][0]
@@ -136,9 +141,8 @@ def _rows_of_ana(url: str, table: Table, names: str) -> list[dict[str, Any]]:
         condition = f"page_id IN (SELECT id FROM pages WHERE bank_id IN {bank})"
     else:
         condition = "owner = 'ana'"
-    selected = ", ".join(
-        f"{name}::text" if name in ("policy", "layout", "answer", "metadata") else name for name in names.split(", ")
-    )
+    json = ("policy", "layout", "answer", "metadata", "job")
+    selected = ", ".join(f"{name}::text" if name in json else name for name in names.split(", "))
     rows = execute(url, f"SELECT {selected} FROM {table.name} WHERE {condition} ORDER BY 1, 2")
     return [dict(zip(names.split(", "), row, strict=True)) for row in rows]
 
@@ -148,6 +152,7 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
     [(bank,)] = execute(filled, "SELECT id FROM banks WHERE owner = 'ana'")
     threads = [number for (number,) in execute(filled, f"SELECT id FROM threads WHERE bank_id = {bank}")]
     ids = [number for (number,) in execute(filled, "SELECT message_id FROM message_keys WHERE owner = 'ana'")]
+    [(job,)] = execute(filled, "SELECT key FROM imports")
     on = [number for (number,) in execute(filled, f"SELECT id FROM pages WHERE bank_id = {bank}")]
     finders: dict[str, Callable[[Connection], Any]] = {
         "banks": lambda connection: banks.find(connection, "notes"),
@@ -167,9 +172,10 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
         "recall_weights": lambda connection: recall_weights.strengths(connection, bank, ids, now),
         "trash": lambda connection: trash.entries(connection, bank),
         "answers": lambda connection: idempotency.find_answer(connection, bank, "once", now - timedelta(days=999)),
-        "records": lambda connection: list(records.every(connection, records.RecordFilter(bank, (), False, now))),
+        "records": lambda connection: list(records.every(connection, records.RecordFilter(bank, (), False, now), None)),
         "schedule": lambda connection: schedule.find(connection, bank, "seal"),
         "jobs": lambda connection: jobs.length(connection).waiting,
+        "imports": lambda connection: imports.find(connection, bank, job),
     }
     found: dict[str, list[str]] = {}
     for owner in ("ana", "ben"):

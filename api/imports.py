@@ -1,0 +1,223 @@
+"""Imports of uploaded files: each is received into a temporary folder and read completely, then stored by a thread of
+the service, one after the other.
+
+The database has the progress, so that every replica can show it; see `foxing.memory.ingest.importers.jobs`.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+from starlette.requests import Request
+
+from foxing.memory import Memory
+from foxing.memory.errors import Closed, StorageError
+from foxing.memory.ingest.importers import ImportOptions, ImportPreview, ImportSource, NamedFile
+from foxing.memory.ingest.importers.importer import check_file, preview_file
+from foxing.memory.ingest.importers.jobs import RENEWAL_S
+from foxing.memory.values.imports import ImportJob
+from foxing.memory.values.messages import NewMessage
+from foxing.renderer import FoxingError
+
+from .logs import get_logger
+from .problems import BODY_TOO_LARGE, BUSY, UNSUPPORTED_MEDIA, RequestError
+
+#: Number of files that are received or read at the same time, and of imports that wait or run.
+UPLOADS, IMPORTS = 4, 16
+#: How much larger than the limit of an upload its contents may be.
+EXPANSION = 10
+#: Bytes on the disk of temporary files that uploads leave free.
+SPARE_BYTES = 64 << 20
+_PREFIX = "foxing-import-"
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that was received."""
+
+    folder: Path
+    file: NamedFile
+
+
+class Imports:
+    """Receives files and imports them. `max_bytes`: maximum size of a file."""
+
+    def __init__(self, memory: Memory, max_bytes: int) -> None:
+        self._memory = memory
+        self._max_bytes = max_bytes
+        self._readers = anyio.CapacityLimiter(UPLOADS)
+        self._stopping = Event()
+        self._queue: SimpleQueue[tuple[ImportJob, ImportSource, Upload] | None] = SimpleQueue()
+        self._lock = Lock()
+        self._uploads = self._unfinished = 0
+        self._threads: list[Thread] = []
+
+    @property
+    def max_contents_bytes(self) -> int:
+        """Maximum size of the contents of a file, decompressed."""
+        return EXPANSION * self._max_bytes
+
+    @asynccontextmanager
+    async def received(self, request: Request, name: str | None) -> AsyncIterator[Upload]:
+        """Receives the body of a request as a file, which is deleted when the block ends unless it was passed to `add`.
+        Raises `RequestError`, `StorageError`, and `ClientDisconnect`."""
+        _check_headers(request, self._max_bytes)
+        with self._lock:
+            if self._uploads >= UPLOADS or self._unfinished >= IMPORTS:
+                raise RequestError(
+                    BUSY, "too many imports are in progress; send the file again later", {"Retry-After": "30"}
+                )
+            self._uploads += 1
+        folder = None
+        try:
+            folder = Path(await anyio.to_thread.run_sync(_new_folder))
+            upload = Upload(folder, NamedFile(folder / "file", name or "the file"))
+            await self._write(request, upload.file.path)
+            yield upload
+        except OSError as error:
+            raise StorageError(
+                f"the file cannot be received: {error.strerror}; free space and send it again"
+            ) from error
+        finally:
+            with self._lock:
+                self._uploads -= 1
+            if folder is not None and not (folder / "kept").exists():
+                await anyio.to_thread.run_sync(shutil.rmtree, folder, True)
+
+    async def _write(self, request: Request, path: Path) -> None:
+        size = 0
+        async with await anyio.open_file(path, "wb") as file:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > self._max_bytes:
+                    raise _too_large(self._max_bytes)
+                await file.write(chunk)
+
+    async def check(self, upload: Upload, options: ImportOptions) -> ImportSource:
+        """Reads a file completely and returns it. Raises `InvalidInput`, `InvalidTime`."""
+        return await self._read(lambda: check_file(upload.file, options, self._note))
+
+    async def preview(self, upload: Upload, options: ImportOptions) -> ImportPreview:
+        """Returns what an import would store. Raises `InvalidInput`, `InvalidTime`."""
+        return await self._read(lambda: preview_file(upload.file, options, self._note))
+
+    async def _read(self, read: Callable[[], R]) -> R:
+        return await anyio.to_thread.run_sync(read, limiter=self._readers)
+
+    def _note(self, message: NewMessage) -> None:
+        if self._stopping.is_set():
+            raise Closed("the service is stopping; nothing was stored, send the file again")
+
+    def add(self, bank: str, source: ImportSource, upload: Upload) -> ImportJob:
+        """Queues a file that was checked, and returns its import. Raises `Conflict`, `StorageError`."""
+        with self._lock:
+            if self._stopping.is_set():
+                raise Closed("the service is stopping; nothing was stored, send the file again")
+            job = self._memory.imports.add(bank, source)
+            (upload.folder / "kept").touch()
+            self._unfinished += 1
+            if not self._threads:
+                self._threads = [
+                    Thread(target=self._run, name="imports", daemon=True),
+                    Thread(target=self._renew, name="leases of imports", daemon=True),
+                ]
+                for thread in self._threads:
+                    thread.start()
+        self._queue.put((job, source, upload))
+        return job
+
+    def stop(self) -> None:
+        """Ends the import in progress after the messages that are being stored, and those that wait."""
+        with self._lock:
+            self._stopping.set()
+        self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            job, source, upload = item
+            try:
+                ended = self._memory.imports.run(job, source, self._stopping.is_set)
+                get_logger().info(
+                    "import", bank=job.bank, id=job.id, state=ended.state, stored=ended.stored, known=ended.duplicates
+                )
+            except Exception:
+                get_logger().exception("import failed", bank=job.bank, id=job.id)
+            finally:
+                shutil.rmtree(upload.folder, ignore_errors=True)
+                with self._lock:
+                    self._unfinished -= 1
+
+    def _renew(self) -> None:
+        while not self._stopping.wait(RENEWAL_S):
+            with suppress(FoxingError):  # the next renewal may succeed
+                self._memory.imports.renew()
+
+
+def remove_leftovers() -> None:
+    """Deletes the files of imports whose process was killed."""
+    with suppress(OSError):
+        for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+            if owner.isdigit() and (int(owner) == os.getpid() or not _is_running(int(owner))):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
+def _new_folder() -> str:
+    return tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+
+
+def _check_headers(request: Request, max_bytes: int) -> None:
+    """Raises `RequestError` for a body that is not a file, or too large."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type in _FORMS:
+        raise RequestError(
+            UNSUPPORTED_MEDIA,
+            "send the file itself as the body, with the header 'Content-Type: application/octet-stream', not a form",
+            {"Connection": "close"},
+        )
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise RequestError(
+            UNSUPPORTED_MEDIA,
+            "send the file as it is, without Content-Encoding; a gzipped file is recognised",
+            {"Connection": "close"},
+        )
+    length = request.headers.get("content-length", "")
+    if length.isdigit():
+        if int(length) > max_bytes:
+            raise _too_large(max_bytes)
+        if int(length) + SPARE_BYTES > shutil.disk_usage(tempfile.gettempdir()).free:
+            raise StorageError(
+                "there is no room for the file on the disk of temporary files; free space, or set TMPDIR"
+            )
+
+
+def _too_large(max_bytes: int) -> RequestError:
+    return RequestError(
+        BODY_TOO_LARGE,
+        f"the file is larger than {max_bytes} bytes; import it with 'foxing import', or raise FOXING_MAX_IMPORT_BYTES",
+        {"Connection": "close"},
+    )

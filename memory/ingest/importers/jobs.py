@@ -1,0 +1,224 @@
+"""Imports that a service carries out, one after the other, with progress that every process can read.
+
+The file of an import is with the process that accepted it, so no other process can finish the import. While that
+process lives, it renews a lease; where the lease has expired, the import has stopped, and sending the file again
+completes it.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from foxing.memory.errors import Closed, NotFound
+from foxing.memory.ingest.calls import StoreCall
+from foxing.memory.ingest.store import MessageStore, PreparedCall
+from foxing.memory.problems import TYPE_PREFIX, Problem
+from foxing.memory.storage.repositories import banks, imports
+from foxing.memory.storage.repositories.imports import ImportRow
+from foxing.memory.values.imports import ImportJob
+from foxing.memory.values.messages import NewMessage, StoreResult
+from foxing.memory.values.policy import Policy
+from foxing.renderer.clock import MAX_CLOCK_SKEW, utc_now
+from foxing.renderer.errors import FoxingError, ProblemKind
+
+from .importer import ImportSource, store_file
+
+LEASE = timedelta(seconds=90)
+#: Seconds between two renewals of leases.
+RENEWAL_S = 20.0
+UNFINISHED = ("waiting", "running")
+STOPPED = ProblemKind("import-stopped", 503, "The import has stopped")
+_STOPPED = "the service that carried out this import has ended; send the file again, which stores what is missing"
+
+log = logging.getLogger(__name__)
+
+
+class _Cancelled(Exception):
+    """Raised when an import was cancelled, or its bank erased."""
+
+
+class _Stopped(Exception):
+    """Raised when the process is stopping."""
+
+
+class ImportJobs:
+    """Imports of a memory. Safe to share between threads."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        now: Callable[[], datetime],
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """`now`: time of the memory. `clock`: real time, for leases."""
+        self._store = store
+        self._database = store.database
+        self._now = now
+        self._clock = clock
+        #: Owner of the leases of this process.
+        self._owner = uuid.uuid4().hex
+
+    def add(self, bank: str, source: ImportSource) -> ImportJob:
+        """Adds an import of files that have been checked, creating the bank if necessary, and returns it."""
+        now = self._now()
+        job = ImportJob(
+            id=uuid.uuid4().hex,
+            bank=bank,
+            file=str(source.path),
+            state="waiting",
+            messages=source.messages,
+            done=0,
+            stored=0,
+            duplicates=0,
+            seconds_left=None,
+            created_at=now,
+            updated_at=now,
+            report=None,
+            error=None,
+        )
+        with self._database.write() as connection:
+            found = banks.get_or_create(connection, bank, now, Policy().model_dump(mode="json"))
+            imports.add(connection, found.id, self._row(job), self._owner)
+        return job
+
+    def find(self, bank: str, job_id: str) -> ImportJob:
+        """Returns an import. Raises `NotFound`."""
+        with self._database.read() as connection:
+            row = imports.find(connection, banks.get(connection, bank).id, job_id)
+        if row is None:
+            raise NotFound(f"there is no import '{job_id}' in this bank; the newest {imports.KEPT} of a bank are kept")
+        job = ImportJob.model_validate(row.job)
+        now = self._clock()
+        if row.state in UNFINISHED and not now < row.lease_until <= now + LEASE + MAX_CLOCK_SKEW:
+            return job.model_copy(update={"state": "stopped", "error": _problem(STOPPED, _STOPPED)})
+        return job
+
+    def cancel(self, bank: str, job_id: str) -> ImportJob:
+        """Asks an import to end after the messages that are being stored, and returns it; what is stored stays. Does
+        nothing to one that has ended. Raises `NotFound`."""
+        job = self.find(bank, job_id)
+        if job.state in UNFINISHED:
+            with self._database.write() as connection:
+                imports.cancel(connection, banks.get(connection, bank).id, job_id)
+        return job
+
+    def renew(self) -> None:
+        """Renews the leases on the unfinished imports of this process."""
+        with self._database.write() as connection:
+            imports.extend(connection, self._owner, self._clock() + LEASE)
+
+    def run(self, job: ImportJob, source: ImportSource, stopping: Callable[[], bool]) -> ImportJob:
+        """Carries out an import and returns it with its report. `stopping`: asked after each batch; when true, the
+        import stops. Errors end the import, and are in it."""
+        running = _Running(self, job, source, stopping)
+        running.carry_out()
+        return running.job
+
+    def _row(self, job: ImportJob) -> ImportRow:
+        return ImportRow(job.id, str(job.state), False, self._clock() + LEASE, job.model_dump(mode="json"))
+
+    def _bank_id(self, job: ImportJob) -> int:
+        """Returns the id of the bank of an import. Raises `_Cancelled` if it was erased or the import is to end."""
+        with self._database.read() as connection:
+            bank = banks.find(connection, job.bank)
+            row = None if bank is None else imports.find(connection, bank.id, job.id)
+        if bank is None or row is None or row.cancelled:
+            raise _Cancelled
+        return bank.id
+
+    def _write(self, job: ImportJob) -> None:
+        """Writes the progress of an import. Raises `_Cancelled` if it is gone."""
+        with self._database.write() as connection:
+            if not imports.update(connection, self._owner, self._row(job)):
+                raise _Cancelled
+
+
+class _Running:
+    """An import that is being carried out."""
+
+    def __init__(self, jobs: ImportJobs, job: ImportJob, source: ImportSource, stopping: Callable[[], bool]) -> None:
+        self.job = job
+        self._jobs = jobs
+        self._source = source
+        self._stopping = stopping
+        self._started = time.monotonic()
+
+    def carry_out(self) -> None:
+        """Stores the messages and writes the outcome."""
+        try:
+            self._bank_id = self._jobs._bank_id(self.job)
+            self._note(state="running")
+            report = store_file(self, self._source, bank=self.job.bank, threads=1)  # requests go on
+            self._end("done", report=report, done=self.job.messages)
+        except _Cancelled:
+            self._end("cancelled")
+        except (_Stopped, Closed):
+            self._end("stopped", error=_problem(STOPPED, _STOPPED))
+        except NotFound:  # the bank was erased, and the import with it
+            self._end("cancelled")
+        except FoxingError as error:
+            self._end("failed", error=_problem(error.kind, str(error)))
+        except Exception:
+            log.exception("import '%s' into bank '%s' failed", self.job.id, self.job.bank)
+            detail = f"this is a bug in Foxing; see the log of the service for the import {self.job.id}"
+            self._end("failed", error=_problem(FoxingError.kind, detail))
+
+    def prepare(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> "_Counted":
+        """Prepares messages of the import; see `importer.PreparingStorage`."""
+        self._raise_if_ended()
+        call = StoreCall(bank, messages, bank_id=self._bank_id)
+        return _Counted(self, self._jobs._store.prepare(call, self._jobs._now()), len(messages))
+
+    def store(self, prepared: PreparedCall, messages: int) -> StoreResult:
+        """Writes messages and notes the progress."""
+        self._raise_if_ended()
+        result = prepared.store()
+        done = self.job.done + messages
+        elapsed = time.monotonic() - self._started
+        self._note(
+            done=done,
+            stored=self.job.stored + result.stored,
+            duplicates=self.job.duplicates + result.duplicates,
+            seconds_left=round(elapsed / done * (self.job.messages - done), 1),
+        )
+        return result
+
+    def _raise_if_ended(self) -> None:
+        """Raises `_Stopped` or `_Cancelled` if the import is to end."""
+        if self._stopping():
+            raise _Stopped
+        self._jobs._bank_id(self.job)
+
+    def _note(self, **changes: Any) -> None:
+        self.job = self.job.model_copy(update={**changes, "updated_at": self._jobs._now()})
+        self._jobs._write(self.job)
+
+    def _end(self, state: str, **changes: Any) -> None:
+        """Writes the outcome. If the database cannot be written any more, the lease expires instead."""
+        try:
+            self._note(state=state, seconds_left=None, **changes)
+        except (_Cancelled, FoxingError) as error:
+            log.warning("the outcome '%s' of import '%s' was not written: %s", state, self.job.id, error)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Messages of an import that are ready to be written."""
+
+    running: _Running
+    prepared: PreparedCall
+    #: number of messages
+    messages: int
+
+    def store(self) -> StoreResult:
+        """See `importer.Prepared`."""
+        return self.running.store(self.prepared, self.messages)
+
+
+def _problem(kind: ProblemKind, detail: str) -> Problem:
+    shown = detail.encode("utf-8", "backslashreplace").decode("utf-8")
+    return Problem(type=TYPE_PREFIX + kind.slug, title=kind.title, status=kind.status, detail=shown)
