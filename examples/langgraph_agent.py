@@ -1,4 +1,4 @@
-"""An agent that remembers facts about its user between conversations.
+"""An agent that remembers facts about its user between conversations, and goes on with each conversation where it was.
 
 python examples/langgraph_agent.py                         # with a temporary database
 python examples/langgraph_agent.py http://127.0.0.1:8765   # with a running service
@@ -20,8 +20,8 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import InjectedStore, ToolNode, tools_condition
 from langgraph.store.base import BaseStore
 
-from foxing.integrations.client import Target
-from foxing.integrations.langgraph import FoxingStore
+from foxing.integrations.client import Target, connect
+from foxing.integrations.langgraph import FoxingSaver, FoxingStore
 from foxing.memory import fenced
 
 FACTS = ("users", "mina", "facts")
@@ -43,8 +43,10 @@ def scripted_model(answers: Sequence[AIMessage]) -> Runnable[LanguageModelInput,
     return GenericFakeChatModel(messages=iter(answers))
 
 
-def converse(store: FoxingStore, model: Runnable[LanguageModelInput, AIMessage], said: str) -> list[BaseMessage]:
-    """Runs one conversation: calls the model until it calls no more tools. Returns the messages."""
+def converse(
+    store: FoxingStore, saver: FoxingSaver, thread_id: str, model: Runnable[LanguageModelInput, AIMessage], said: str
+) -> list[BaseMessage]:
+    """Runs one turn: calls the model until it calls no more tools. Returns the messages of the conversation."""
 
     def ask_model(state: MessagesState) -> dict[str, list[BaseMessage]]:
         question = str(state["messages"][-1].content)
@@ -59,23 +61,31 @@ def converse(store: FoxingStore, model: Runnable[LanguageModelInput, AIMessage],
     builder.add_edge(START, "model")
     builder.add_conditional_edges("model", tools_condition)
     builder.add_edge("tools", "model")
-    state = builder.compile(store=store).invoke({"messages": [HumanMessage(said)]})
+    graph = builder.compile(checkpointer=saver, store=store)
+    state = graph.invoke({"messages": [HumanMessage(said)]}, {"configurable": {"thread_id": thread_id}})
     messages: list[BaseMessage] = state["messages"]
     return messages
 
 
 def main(target: Target, bank: str = "langgraph-example") -> None:
-    """Runs two conversations; in the second, the agent knows a fact from the first."""
-    with FoxingStore.connect(target, bank=bank) as store:
+    """Runs two conversations; in the second, the agent knows a fact from the first, which has two turns."""
+    with connect(target, bank) as connection:
+        store, saver = FoxingStore(connection), FoxingSaver(connection)
+        for thread_id in ("introduction", "dinner"):
+            saver.delete_thread(thread_id)
         call = {"name": "remember", "args": {"fact": "Mina does not eat fish."}, "id": "call-1"}
-        script = [AIMessage("", tool_calls=[call]), AIMessage("I will remember that.")]
-        for message in converse(store, scripted_model(script), "By the way, I do not eat fish."):
+        script = scripted_model([AIMessage("", tool_calls=[call]), AIMessage("I will remember that.")])
+        converse(store, saver, "introduction", script, "By the way, I do not eat fish.")
+        for message in converse(store, saver, "introduction", scripted_model([AIMessage("Welcome.")]), "Thank you."):
             message.pretty_print()
         question = "Which fish shall I cook?"
-        for message in converse(store, scripted_model([AIMessage("None: you do not eat fish.")]), question):
+        answer = scripted_model([AIMessage("None: you do not eat fish.")])
+        for message in converse(store, saver, "dinner", answer, question):
             message.pretty_print()
+        steps = list(saver.list({"configurable": {"thread_id": "introduction"}}))
+        print(f"\nsteps of the first conversation: {len(steps)}")
         for item in store.search(FACTS, query=question):
-            print(f"\nin the store: {item.value['fact']}")
+            print(f"in the store: {item.value['fact']}")
 
 
 if __name__ == "__main__":

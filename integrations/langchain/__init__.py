@@ -1,4 +1,5 @@
-"""LangChain: chat message history stored exactly in a bank, and a retriever of remembered messages."""
+"""LangChain: chat message history stored exactly in a bank, and a retriever of remembered messages. The module
+`middleware` is imported by itself, because it needs langchain, and these need langchain-core alone."""
 
 from foxing.integrations.frameworks.versions import require
 

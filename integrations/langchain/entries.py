@@ -53,10 +53,10 @@ def _entry(message: BaseMessage, what: str) -> TranscriptItem:
         raise InvalidInput(f"{what} is of type {kind}; pass messages of langchain_core.messages")
     value = exact_json(message_to_dict(message), what)
     message_of(value)
-    return TranscriptItem(value, _said(message))
+    return TranscriptItem(value, said(message))
 
 
-def _said(message: BaseMessage) -> Fields | None:
+def said(message: BaseMessage) -> Fields | None:
     """Returns the text, tool calls and tool results as a message to remember; None if there are none. Other blocks,
     such as images and reasoning, are ignored."""
     text = message_parts.texts(message.content)

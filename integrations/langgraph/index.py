@@ -1,4 +1,4 @@
-"""What queries search: the index configuration of a store, and the embeddings of its embedder."""
+"""Index configuration of a store: which texts of its items queries search, and their embeddings."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence

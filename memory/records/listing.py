@@ -16,7 +16,7 @@ from foxing.memory.values.base import INVALID_CURSOR, check_limit
 from foxing.memory.values.records import Namespaces, Record, Records, RecordSearch
 
 from .matching import RecordMatch, meets, nearest, ranked
-from .vectors import Question
+from .vectors import QueryVector
 
 _SCANNED = 500  # records read at once to find those that meet conditions
 
@@ -36,7 +36,7 @@ def record_of(row: RecordRow, score: float | None = None) -> Record:
 
 
 def search_records(
-    connection: Connection, within: RecordFilter, search: RecordSearch, question: Question | None
+    connection: Connection, within: RecordFilter, search: RecordSearch, question: QueryVector | None
 ) -> tuple[list[RecordRow], Records]:
     """The rows found, and the answer. `question`: the vector of the search. Raises `InvalidCursor`."""
     name = _fingerprint(within, search)
@@ -81,7 +81,7 @@ def _in_order(
 
 
 def _by_query(
-    connection: Connection, within: RecordFilter, search: RecordSearch, question: Question | None, start: int
+    connection: Connection, within: RecordFilter, search: RecordSearch, question: QueryVector | None, start: int
 ) -> tuple[list[RecordRow], Records]:
     """Ranks the records anew for every answer, from the `start`-th on."""
     conditions = search.filter

@@ -11,7 +11,7 @@ from foxing.memory.storage.repositories.records import RecordRow
 from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.records import Condition
 
-from .vectors import Question, searchable_json
+from .vectors import QueryVector, searchable_json
 
 #: Weight of the share of words, relative to that of the cosine similarity. On 19 questions about 15 facts, 0.5 ranks 18
 #: right first, 0.25 and less 16: identifiers need their words.
@@ -71,13 +71,15 @@ def _is_number(value: JsonValue) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def nearest(rows: Iterable[tuple[RecordRow, bytes | None]], question: Question) -> list[RecordMatch]:
+def nearest(rows: Iterable[tuple[RecordRow, bytes | None]], question: QueryVector) -> list[RecordMatch]:
     """Returns the records that have vectors, most similar first, scored by cosine similarity."""
     similar = ((row.id, question.similarity(packed)) for row, packed in rows if packed is not None)
     return _best_first(RecordMatch(record_id, score) for record_id, score in similar if score is not None)
 
 
-def ranked(rows: Iterable[tuple[RecordRow, bytes | None]], query: str, question: Question | None) -> list[RecordMatch]:
+def ranked(
+    rows: Iterable[tuple[RecordRow, bytes | None]], query: str, question: QueryVector | None
+) -> list[RecordMatch]:
     """Returns the records that match `query`, best first: without a question, those that hold its words, by BM25 over
     the given records; else also all that have vectors, by the weighted mean of the cosine similarity and of the share
     of the query's words that they hold, rare words counting more; 0 to 1."""

@@ -34,7 +34,7 @@ from foxing.memory.values.records import (
 from foxing.renderer.clock import later
 
 from .listing import list_namespaces, record_of, search_records
-from .vectors import Question, RecordEmbedder, given_question
+from .vectors import QueryVector, RecordEmbedder, given_question
 from .writer import RecordWriter
 
 _WRITES: TypeAdapter[list[RecordWrite]] = TypeAdapter(list[RecordWrite])
@@ -136,11 +136,11 @@ class RecordStore:
             within = RecordFilter(banks.get(connection, bank).id, labels, False, self._now())
             return list_namespaces(connection, within, limit, cursor)
 
-    def _question(self, search: RecordSearch) -> Question | None:
+    def _question(self, search: RecordSearch) -> QueryVector | None:
         if search.vector is not None:
             return given_question(search.vector)
         asked = self._vectors.question(search.query or "")
-        return None if asked.vector is None else Question(asked.embedder, asked.vector)
+        return None if asked.vector is None else QueryVector(asked.embedder, asked.vector)
 
     @cached_property
     def _digest_key(self) -> bytes:

@@ -36,7 +36,7 @@ class RecordVectors(NamedTuple):
         return embeddings.embedder_id(connection, self.embedder, self.dimensions)
 
 
-class Question(NamedTuple):
+class QueryVector(NamedTuple):
     """The vector of a query, and the embedder whose vectors it is compared with."""
 
     embedder: str
@@ -55,9 +55,9 @@ class Question(NamedTuple):
         return float((stored.astype(np.float32) @ self.vector).max())
 
 
-def given_question(vector: Sequence[float]) -> Question:
+def given_question(vector: Sequence[float]) -> QueryVector:
     """Returns a question whose vector the caller gives."""
-    return Question(GIVEN, _unit([vector])[0])
+    return QueryVector(GIVEN, _unit([vector])[0])
 
 
 class RecordEmbedder:

@@ -16,6 +16,7 @@ EXAMPLES = {
     "openai_agents": "assistant: On Tuesday.",
     "anthropic": "assistant: No salmon for you, Mina: you do not eat fish.",
     "langchain": "assistant: On Tuesday.",
+    "langchain_middleware": "assistant: On Tuesday.",
     "llamaindex": "assistant: On Tuesday.",
     "wrap": "assistant: No salmon for you, Mina: you do not eat fish.",
 }
@@ -35,6 +36,7 @@ def test_an_example_runs(
     name: str,
     where: str,
 ) -> None:
+    _require(name)
     program = str(repository / "examples" / f"{name}_agent.py")
     monkeypatch.setattr(sys, "argv", [program, *([service.url] if where == "server" else [])])
     runpy.run_path(program, run_name="__main__")
@@ -45,9 +47,19 @@ def test_an_example_runs(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 @pytest.mark.parametrize("where", ["server", "database"])
-def test_an_example_runs_as_a_process(repository: Path, service: Service, name: str, where: str) -> None:
+def test_an_example_runs_as_a_process_in_an_empty_folder(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: Service, name: str, where: str
+) -> None:
+    _require(name)
     program = str(repository / "examples" / f"{name}_agent.py")
+    monkeypatch.chdir(tmp_path)
     process = start_python(RUN, program, *([service.url] if where == "server" else []))
     out, error = process.communicate()
     assert process.returncode == 0, error
     assert EXAMPLES[name] in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def _require(name: str) -> None:
+    if name == "langchain_middleware":
+        pytest.importorskip("langchain.agents")

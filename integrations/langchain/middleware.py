@@ -1,0 +1,221 @@
+"""Middleware of `create_agent`: what is remembered of a question precedes it, and each turn is remembered."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, NotRequired, Self, TypedDict, Unpack, cast
+
+from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
+from langchain.agents.middleware.types import PrivateStateAttr
+from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langgraph.config import get_config
+from langgraph.runtime import Runtime
+from pydantic import JsonValue
+
+from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.frameworks import message_parts
+from foxing.integrations.frameworks.batches import batches
+from foxing.integrations.frameworks.call_sequences import CallSequence, ask, ask_or, run, run_async
+from foxing.integrations.frameworks.closing import AsyncClosing, Closing
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.base import Fields
+from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory.values.messages import StoreResult
+from foxing.memory.values.recall import RELEVANCE_FLOOR
+
+from .entries import said
+
+BUDGET = 2_000  # tokens
+MOST_QUERY_CHARS = 10_000
+_MOST_THREAD_CHARS = 200
+
+#: Content blocks of a user message.
+Blocks = list[dict[str, JsonValue]]
+
+
+class MiddlewareFields(TypedDict, total=False):
+    """Options of a `FoxingMiddleware` as keyword arguments."""
+
+    budget: int
+    reader: str
+    thread: str | None
+    min_relevance: float
+    remember: bool
+
+
+class FoxingState(AgentState[Any]):
+    """State of an agent with the middleware."""
+
+    #: Context of the current turn.
+    foxing_context: NotRequired[Annotated[Blocks, PrivateStateAttr]]
+    #: Id of the first message of the current turn.
+    foxing_turn: NotRequired[Annotated[str | None, PrivateStateAttr]]
+    #: Id of the last message that is remembered.
+    foxing_remembered: NotRequired[Annotated[str | None, PrivateStateAttr]]
+
+
+class FoxingMiddleware(Closing, AsyncClosing, AgentMiddleware[FoxingState, Any, Any]):
+    """Lets an agent of `create_agent` remember: before the model, the user message that it answers begins with what is
+    remembered of it, and after the turn its messages are stored in the bank, once.
+
+        memory = FoxingMiddleware.connect("http://127.0.0.1:8765", bank="agent-7")
+        agent = create_agent(model, tools, middleware=[memory])
+
+    The context is part of the request only, not of the agent's state. Methods raise `FoxingError`.
+    """
+
+    state_schema = FoxingState
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        budget: int = BUDGET,
+        reader: str = "text",
+        thread: str | None = None,
+        min_relevance: float = RELEVANCE_FLOOR,
+        remember: bool = True,
+    ) -> None:
+        """`budget`: maximum number of tokens of the context, as the `reader` bills them; a reader that sees images gets
+        page images where they show more. `thread`: thread of the remembered messages, by default that of the agent's
+        checkpointer. `min_relevance`: minimum relevance of the most relevant match, 0 to 1; below it, nothing is
+        recalled. `remember`: whether to store turns."""
+        super().__init__()
+        #: Connection to the bank, for other calls.
+        self.connection = connection
+        self._request: Fields = {"budget": budget, "reader": reader, "min_relevance": min_relevance, "form": "openai"}
+        ContextRequest.from_fields(self._request)
+        self._thread = thread
+        self._remember = remember
+        self.tools = []
+
+    @classmethod
+    def connect(
+        cls, target: Target, bank: str, *, api_key: str | None = None, **fields: Unpack[MiddlewareFields]
+    ) -> Self:
+        """Returns a middleware for a bank of `target`: the URL of a service, the URL or path of a database, or a
+        `Memory`. Nothing is opened before the first call. Raises `InvalidInput` for an invalid target, bank or
+        option."""
+        return cls(connect(target, bank, api_key=api_key), **fields)
+
+    def before_agent(self, state: FoxingState, runtime: Runtime[None]) -> dict[str, object] | None:
+        """Finds the context of the turn that begins."""
+        return run(self.connection, self._begin(state))
+
+    async def abefore_agent(self, state: FoxingState, runtime: Runtime[None]) -> dict[str, object] | None:
+        """Finds the context without blocking the event loop; see `before_agent`."""
+        return await run_async(self.connection, self._begin(state))
+
+    def wrap_model_call(
+        self, request: ModelRequest[None], handler: Callable[[ModelRequest[None]], ModelResponse[object]]
+    ) -> ModelResponse[object]:
+        """Calls the model with the context in the user message of the turn."""
+        return handler(_with_context(request))
+
+    async def awrap_model_call(
+        self, request: ModelRequest[None], handler: Callable[[ModelRequest[None]], Awaitable[ModelResponse[object]]]
+    ) -> ModelResponse[object]:
+        """Calls the model with the context; see `wrap_model_call`."""
+        return await handler(_with_context(request))
+
+    def after_agent(self, state: FoxingState, runtime: Runtime[None]) -> dict[str, object] | None:
+        """Remembers the messages of the turn. Repeating it stores nothing twice."""
+        return run(self.connection, self._end(state))
+
+    async def aafter_agent(self, state: FoxingState, runtime: Runtime[None]) -> dict[str, object] | None:
+        """Remembers the turn without blocking the event loop; see `after_agent`."""
+        return await run_async(self.connection, self._end(state))
+
+    def _begin(self, state: FoxingState) -> CallSequence[dict[str, object]]:
+        messages = state["messages"]
+        begun = _turn(messages)
+        question = message_parts.texts(messages[begun].content) if begun < len(messages) else ""
+        blocks: Blocks = []
+        if question.strip():
+            thread = self._thread_name()
+            fields: Fields = {
+                **self._request,
+                "query": question[-MOST_QUERY_CHARS:],
+                "messages": [_given(message) for message in messages],
+            }
+            if thread is not None:
+                fields["thread"] = thread
+            request = ContextRequest.from_fields(fields)
+            found: ContextResult | None = yield from ask_or(
+                None, lambda memory: memory.context(self.connection.bank, request)
+            )
+            blocks = [] if found is None else found.content
+        first = messages[begun].id if begun < len(messages) else None
+        return {"foxing_context": blocks, "foxing_turn": first}
+
+    def _end(self, state: FoxingState) -> CallSequence[dict[str, object] | None]:
+        messages = state["messages"]
+        if not self._remember or not messages:
+            return None
+        new = messages[_first_new(messages, state) :]
+        thread = self._thread_name()
+        keyed: list[Fields] = []
+        for message in new:
+            content = None if isinstance(message, SystemMessage) else said(message)
+            if content is not None:
+                keyed.append({**content, "id": _message_id(thread, message), "thread": thread})
+        for batch in batches(keyed):
+            yield from self._store(batch)
+        return {"foxing_remembered": messages[-1].id}
+
+    def _store(self, messages: Sequence[Fields]) -> CallSequence[StoreResult]:
+        return ask(lambda memory: memory.store(self.connection.bank, messages))
+
+    def _thread_name(self) -> str | None:
+        if self._thread is not None:
+            return self._thread
+        thread_id = get_config().get("configurable", {}).get("thread_id")
+        if thread_id is None:
+            return None
+        name = str(thread_id)
+        if not 1 <= len(name) <= _MOST_THREAD_CHARS or min(name) < " ":
+            raise InvalidInput(
+                f"the thread_id {name[:50]!r} is not the name of a thread; use 1 to {_MOST_THREAD_CHARS} characters "
+                "without control characters, or give the middleware a `thread`"
+            )
+        return name
+
+
+def _turn(messages: Sequence[BaseMessage]) -> int:
+    """Returns the index of the last user message; the number of messages if there is none."""
+    users = [number for number, message in enumerate(messages) if isinstance(message, HumanMessage)]
+    return users[-1] if users else len(messages)
+
+
+def _first_new(messages: Sequence[BaseMessage], state: FoxingState) -> int:
+    """Returns the index of the first message that is not remembered: the one after the last that was, so that a turn
+    which failed comes with the next; else the first of this turn."""
+    places = {message.id: number for number, message in enumerate(messages) if message.id is not None}
+    remembered = places.get(state.get("foxing_remembered") or "")
+    if remembered is not None:
+        return remembered + 1
+    return places.get(state.get("foxing_turn") or "", _turn(messages))
+
+
+def _with_context(request: ModelRequest[None]) -> ModelRequest[None]:
+    """Returns the request with the context of the turn before the text of the user message that began it."""
+    state = cast(FoxingState, request.state)
+    blocks, turn = state.get("foxing_context"), state.get("foxing_turn")
+    if not blocks:
+        return request
+    messages = list(request.messages)
+    for number, message in enumerate(messages):
+        if isinstance(message, HumanMessage) and message.id == turn:
+            own = [{"type": "text", "text": message.content}] if isinstance(message.content, str) else message.content
+            messages[number] = cast(AnyMessage, message.model_copy(update={"content": [*blocks, *own]}))
+            return request.override(messages=messages)
+    return request
+
+
+def _given(message: BaseMessage) -> dict[str, JsonValue]:
+    role = "user" if isinstance(message, HumanMessage) else "assistant"
+    return {"role": role, "content": message_parts.texts(message.content)}
+
+
+def _message_id(thread: str | None, message: BaseMessage) -> str:
+    """Returns an id that is the same whenever the message is stored."""
+    return hashlib.sha256(f"{thread}\0{message.id}".encode()).hexdigest()[:32]

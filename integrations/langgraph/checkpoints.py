@@ -1,0 +1,580 @@
+"""Checkpoints as records of a bank.
+
+A checkpoint is one record, its head: the checkpoint without the values of its channels, and references to these. Long
+values are cut into chunks, records named by their content (`chunks`), so that a thread takes the room of what is new
+in each step. A writer leaves out the chunks that the thread holds already, and checks the version of the thread's
+record, which changes when chunks are deleted.
+"""
+
+import base64
+import secrets
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    get_checkpoint_id,
+    get_checkpoint_metadata,
+    writes_sort_key,
+)
+from pydantic import JsonValue
+
+from foxing.integrations.frameworks.batches import MOST_IN_A_REQUEST, batches
+from foxing.integrations.frameworks.call_sequences import CallSequence, ask, ask_or
+from foxing.memory.errors import Conflict, InvalidInput
+from foxing.memory.values.base import Fields
+from foxing.memory.values.records import FoundRecords, Namespaces, Record, RecordChanges, Records, RecordSearchFields
+
+from .chunks import cut, names_in
+from .serialization import Serialization
+from .threads import (
+    HEADS,
+    ROOT,
+    THREAD,
+    WRITES,
+    CheckpointThread,
+    KnownThreads,
+    Namespace,
+    Refs,
+    Stored,
+    label,
+    thread_namespace,
+)
+
+MOST_AT_ONCE = 500
+#: Bytes of a serialized value that stays in its record. Values of channels are cut, because most recur.
+INLINE_BYTES = 64 << 10
+KEY_BYTES = 32
+#: Attempts of a write while other processes delete chunks of the thread.
+ATTEMPTS = 20
+#: Checkpoint namespaces of a thread whose last checkpoint is remembered.
+_MOST_NAMESPACES = 100
+
+R = TypeVar("R")
+#: Members of a checkpoint, or of the value of a record.
+Members = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A checkpoint without the values of its channels."""
+
+    thread: CheckpointThread
+    checkpoint_ns: str
+    checkpoint_id: str
+    parent_id: str | None
+    checkpoint: Members
+    metadata: CheckpointMetadata
+    refs: Refs
+
+
+class Checkpoints:
+    """The checkpoints of a bank. Methods raise `FoxingError`. `ser`: the serialization of the saver."""
+
+    def __init__(self, bank: str) -> None:
+        self._bank = bank
+        self._known = KnownThreads()
+
+    def put(
+        self,
+        ser: Serialization,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> CallSequence[RunnableConfig]:
+        """Stores a checkpoint and returns its configuration."""
+        thread_id, ns = _thread_id(config), _namespace(config)
+        stored_metadata = get_checkpoint_metadata(config, metadata)
+
+        def attempt() -> CallSequence[None]:
+            thread = yield from self._thread(ser, thread_id)
+            refs, chunks = yield from self._refs(ser, thread, config, checkpoint, new_versions)
+            bare = {name: value for name, value in checkpoint.items() if name != "channel_values"}
+            content = {"checkpoint": bare, "metadata": stored_metadata, "values": refs}
+            data = _store(ser, thread, content, INLINE_BYTES, chunks)
+            value = {
+                "ns": ns,
+                "parent": get_checkpoint_id(config),
+                "run_id": _run_id(stored_metadata),
+                "data": data,
+            }
+            yield from self._write(ser, thread, chunks, [_put(thread.heads(ns), checkpoint["id"], value)])
+            if len(thread.last) >= _MOST_NAMESPACES:
+                thread.last.clear()
+            thread.last[ns] = checkpoint["id"], refs
+
+        yield from self._repeated(thread_id, attempt)
+        return _config(thread_id, ns, checkpoint["id"])
+
+    def put_writes(
+        self,
+        ser: Serialization,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, object]],
+        task_id: str,
+        task_path: str,
+    ) -> CallSequence[None]:
+        """Stores pending writes of a checkpoint. Those that a task has written before stay, except special ones."""
+        thread_id, ns, checkpoint_id = _thread_id(config), _namespace(config), get_checkpoint_id(config) or ""
+
+        def attempt() -> CallSequence[None]:
+            thread = yield from self._thread(ser, thread_id)
+            namespace = thread.writes(ns, checkpoint_id)
+            numbered = [
+                (WRITES_IDX_MAP.get(channel, number), channel, value) for number, (channel, value) in enumerate(writes)
+            ]
+            keys = {number: _write_key(task_id, number) for number, _, _ in numbered}
+            held = yield from self._get([(namespace, keys[number]) for number in keys if number >= 0])
+            present = {record.key for record in held if record is not None}
+            chunks: dict[bytes, bytes] = {}
+            puts: list[Fields] = []
+            for number, channel, value in numbered:
+                if keys[number] in present:
+                    continue
+                stored = _store(ser, thread, value, INLINE_BYTES, chunks)
+                content: JsonValue = {
+                    "task": task_id,
+                    "path": task_path,
+                    "idx": number,
+                    "channel": channel,
+                    "value": stored,
+                }
+                puts.append(_put(namespace, keys[number], content, **({"if_version": 0} if number >= 0 else {})))
+            if puts:
+                yield from self._write(ser, thread, chunks, puts)
+
+        yield from self._repeated(thread_id, attempt)
+
+    def get(self, ser: Serialization, config: RunnableConfig) -> CallSequence[CheckpointTuple | None]:
+        """Returns the checkpoint of a configuration, the latest one if it names none; None if there is none."""
+        thread = yield from self._find(ser, _thread_id(config))
+        if thread is None:
+            return None
+        ns, checkpoint_id = _namespace(config), get_checkpoint_id(config)
+        if checkpoint_id:
+            (record,) = yield from self._get([(thread.heads(ns), checkpoint_id)])
+        else:
+            latest: RecordSearchFields = {"namespace": thread.heads(ns), "exact": True, "order": "last_key", "limit": 1}
+            found = yield from self._search(latest)
+            record = found.records[0] if found.records else None
+        if record is None:
+            return None
+        return (yield from self.complete(ser, (yield from self._head(ser, thread, record))))
+
+    def heads(
+        self,
+        ser: Serialization,
+        config: RunnableConfig | None,
+        filter: Mapping[str, object] | None,
+        before: RunnableConfig | None,
+        limit: int | None,
+    ) -> CallSequence[list[Head]]:
+        """Returns the heads of checkpoints, newest first in each thread."""
+        if config is None:
+            threads = yield from self._all_threads(ser)
+        else:
+            found = yield from self._find(ser, _thread_id(config))
+            threads = [] if found is None else [found]
+        configurable = {} if config is None else config["configurable"]
+        ns = configurable.get("checkpoint_ns")
+        bound = None if before is None else get_checkpoint_id(before)
+        heads: list[Head] = []
+        for thread in threads:
+            cursor: str | None = None
+            while limit is None or len(heads) < limit:
+                records, cursor = yield from self._some_heads(thread, ns, cursor)
+                for record in records:
+                    if configurable.get("checkpoint_id") not in (None, record.key) or (bound and record.key >= bound):
+                        continue
+                    head = yield from self._head(ser, thread, record)
+                    if all(head.metadata.get(name) == wanted for name, wanted in (filter or {}).items()):
+                        heads.append(head)
+                if cursor is None:
+                    break
+        return heads if limit is None else heads[: max(0, limit)]
+
+    def complete(self, ser: Serialization, head: Head) -> CallSequence[CheckpointTuple]:
+        """Returns a checkpoint with the values of its channels and its pending writes."""
+        thread, ns = head.thread, head.checkpoint_ns
+        records = yield from self._collect(thread.writes(ns, head.checkpoint_id), exact=True)
+        contents = [cast(Members, record.value) for record in records]
+        contents.sort(key=lambda each: writes_sort_key(each["path"], each["task"], each["idx"]))
+        stored = [ref[1] for ref in head.refs.values()] + [each["value"] for each in contents]
+        values = yield from self._load(ser, thread, stored)
+        writes = [
+            (each["task"], each["channel"], value)
+            for each, value in zip(contents, values[len(head.refs) :], strict=True)
+        ]
+        checkpoint = {**head.checkpoint, "channel_values": dict(zip(head.refs, values, strict=False))}
+        return CheckpointTuple(
+            config=_config(thread.thread_id, ns, head.checkpoint_id),
+            checkpoint=cast(Checkpoint, checkpoint),
+            metadata=head.metadata,
+            parent_config=None if head.parent_id is None else _config(thread.thread_id, ns, head.parent_id),
+            pending_writes=writes,
+        )
+
+    def delete_thread(self, thread_id: str) -> CallSequence[None]:
+        """Deletes everything of a thread."""
+        self._known.forget(thread_id)
+        clear: Fields = {"op": "clear", "namespace": thread_namespace(thread_id)}
+        yield from ask_or(None, lambda memory: memory.records.write(self._bank, [clear]))
+
+    def delete_for_runs(self, ser: Serialization, run_ids: Collection[str]) -> CallSequence[None]:
+        """Deletes the checkpoints that these runs have written, in all threads."""
+        for thread in (yield from self._all_threads(ser)):
+            records = yield from self._collect((*thread.namespace, HEADS), exact=False)
+            gone = [record for record in records if cast(Members, record.value)["run_id"] in run_ids]
+            yield from self._delete(ser, thread, gone)
+
+    def prune(self, ser: Serialization, thread_id: str) -> CallSequence[None]:
+        """Deletes the checkpoints of a thread but the latest of each namespace, and those that delta channels need."""
+        thread = yield from self._find(ser, thread_id)
+        if thread is None:
+            return
+        records = yield from self._collect((*thread.namespace, HEADS), exact=False)
+        by_ns: dict[str, dict[str, Record]] = {}
+        for record in records:
+            by_ns.setdefault(cast(Members, record.value)["ns"], {})[record.key] = record
+        gone: list[Record] = []
+        for of_ns in by_ns.values():
+            kept = {max(of_ns)}
+            head: Head | None = yield from self._head(ser, thread, of_ns[max(of_ns)])
+            needed = set(head.metadata.get("counters_since_delta_snapshot") or ()) if head is not None else set()
+            while head is not None and (needed := needed - set(head.refs)) and head.parent_id in of_ns:
+                kept.add(head.parent_id)
+                head = yield from self._head(ser, thread, of_ns[head.parent_id])
+            gone += [record for key, record in of_ns.items() if key not in kept]
+        yield from self._delete(ser, thread, gone)
+
+    def copy_thread(self, ser: Serialization, source_id: str, target_id: str) -> CallSequence[None]:
+        """Copies all checkpoints and pending writes of a thread to another one."""
+        if source_id == target_id:
+            return
+
+        def attempt() -> CallSequence[None]:
+            (before,) = yield from self._get([(thread_namespace(source_id), THREAD)])
+            if before is None:
+                return
+            target = yield from self._thread(ser, target_id)
+            heads = yield from self._collect((*thread_namespace(source_id), HEADS), exact=False)
+            others = yield from self._collect(thread_namespace(source_id), exact=False)
+            (after,) = yield from self._get([(thread_namespace(source_id), THREAD)])
+            if after is None or after.version != before.version:
+                raise Conflict(f"chunks of the thread '{source_id}' were deleted while it was copied; try again")
+            copied = [record for record in others if record.key != THREAD and record.namespace[2:3] != [HEADS]]
+            depth = len(target.namespace)
+            puts = [
+                _put((*target.namespace, *record.namespace[depth:]), record.key, record.value)
+                for record in (*copied, *heads)
+            ]
+            yield from self._write(ser, target, {}, puts)
+
+        yield from self._repeated(target_id, attempt)
+
+    def _refs(
+        self,
+        ser: Serialization,
+        thread: CheckpointThread,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        new_versions: ChannelVersions,
+    ) -> CallSequence[tuple[Refs, dict[bytes, bytes]]]:
+        """Returns the references of all channels that have a value, and the chunks to store. A value that is not new is
+        that of the parent."""
+        values, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
+        older = [channel for channel in versions if channel not in new_versions]
+        inherited: Refs = {}
+        if older:
+            inherited = yield from self._parent_refs(ser, thread, config)
+        refs: Refs = {}
+        chunks: dict[bytes, bytes] = {}
+        for channel, version in versions.items():
+            known = inherited.get(channel)
+            if channel not in new_versions and known is not None and known[0] == version:
+                refs[channel] = known
+            elif channel in values:
+                refs[channel] = [version, _store(ser, thread, values[channel], 0, chunks)]
+        return refs, chunks
+
+    def _parent_refs(self, ser: Serialization, thread: CheckpointThread, config: RunnableConfig) -> CallSequence[Refs]:
+        ns, parent_id = _namespace(config), get_checkpoint_id(config)
+        if not parent_id:
+            return {}
+        last_id, refs = thread.last.get(ns, ("", {}))
+        if last_id == parent_id:
+            return refs
+        (record,) = yield from self._get([(thread.heads(ns), parent_id)])
+        return {} if record is None else (yield from self._head(ser, thread, record)).refs
+
+    def _thread(self, ser: Serialization, thread_id: str) -> CallSequence[CheckpointThread]:
+        """Returns a thread that can be written to, creating it if there is none. Raises `Conflict` if another writer
+        does so."""
+        known = self._known.get(thread_id, encrypted=ser.encrypts)
+        if known is not None:
+            return known
+        namespace = thread_namespace(thread_id)
+        (record,) = yield from self._get([(namespace, THREAD)])
+        value = {"thread_id": thread_id, "key": None} if record is None else cast(Members, record.value)
+        version = 0 if record is None else record.version
+        if record is None or (ser.encrypts and value["key"] is None):
+            if ser.encrypts:
+                value = {**value, "key": ser.pack(secrets.token_bytes(KEY_BYTES))}
+            done = yield from self._write_records([_put(namespace, THREAD, value, if_version=version)])
+            version = done.changes[0].version or 0
+        return self._noted(ser, thread_id, version, value)
+
+    def _noted(self, ser: Serialization, thread_id: str, version: int, value: Mapping[str, Any]) -> CheckpointThread:
+        key = ser.unpack(value["key"]) if ser.encrypts and value["key"] is not None else b""
+        thread = CheckpointThread(thread_id, version, key)
+        if key or not ser.encrypts:
+            self._known.put(thread, encrypted=ser.encrypts)
+        return thread
+
+    def _find(self, ser: Serialization, thread_id: str) -> CallSequence[CheckpointThread | None]:
+        """Returns a thread to read; None if there is none."""
+        known = self._known.get(thread_id, encrypted=ser.encrypts)
+        if known is not None:
+            return known
+        (record,) = yield from self._get([(thread_namespace(thread_id), THREAD)])
+        if record is None:
+            return None
+        return self._noted(ser, thread_id, record.version, cast(Members, record.value))
+
+    def _all_threads(self, ser: Serialization) -> CallSequence[list[CheckpointThread]]:
+        labels: dict[str, None] = {}
+        cursor: str | None = None
+        while True:
+            part = yield from self._namespaces(cursor)
+            labels |= dict.fromkeys(namespace[1] for namespace in part.namespaces)
+            cursor = part.next_cursor
+            if cursor is None:
+                break
+        records = yield from self._get([((ROOT, each), THREAD) for each in labels])
+        return [
+            self._noted(ser, cast(Members, record.value)["thread_id"], record.version, cast(Members, record.value))
+            for record in records
+            if record is not None
+        ]
+
+    def _some_heads(
+        self, thread: CheckpointThread, ns: str | None, cursor: str | None
+    ) -> CallSequence[tuple[list[Record], str | None]]:
+        """Returns heads, newest first, and the cursor of those that follow; all at once if `ns` is None."""
+        if ns is None:
+            records = yield from self._collect((*thread.namespace, HEADS), exact=False)
+            return sorted(records, key=lambda record: record.key, reverse=True), None
+        fields: RecordSearchFields = {"namespace": thread.heads(ns), "exact": True, "order": "last_key", "limit": 100}
+        found = yield from self._search({**fields, "cursor": cursor})
+        return found.records, found.next_cursor
+
+    def _head(self, ser: Serialization, thread: CheckpointThread, record: Record) -> CallSequence[Head]:
+        value = cast(Members, record.value)
+        (loaded,) = yield from self._load(ser, thread, [value["data"]])
+        content = cast(Members, loaded)
+        return Head(
+            thread,
+            value["ns"],
+            record.key,
+            value["parent"],
+            content["checkpoint"],
+            content["metadata"],
+            content["values"],
+        )
+
+    def _load(
+        self, ser: Serialization, thread: CheckpointThread, stored: Sequence[Stored]
+    ) -> CallSequence[list[object]]:
+        """Returns stored values. Fetches the chunks of all of them level by level."""
+        contents: dict[bytes, bytes] = {}
+        level = {(_name(each[3]), int(each[2])) for each in stored if each[3] is not None}
+        while level:
+            missing = {name for name, _ in level if name not in contents}
+            contents |= yield from self._chunks(ser, thread, missing)
+            level = {(name, depth - 1) for node, depth in level if depth for name in names_in(contents[node])}
+        thread.note(contents)
+
+        def leaves(name: bytes, depth: int) -> bytes:
+            content = contents[name]
+            return b"".join(leaves(inner, depth - 1) for inner in names_in(content)) if depth else content
+
+        return [
+            ser.loads(kind, ser.unpack(head) + (leaves(_name(root), depth) if root is not None else b""))
+            for kind, head, depth, root in stored
+        ]
+
+    def _chunks(
+        self, ser: Serialization, thread: CheckpointThread, names: Collection[bytes]
+    ) -> CallSequence[dict[bytes, bytes]]:
+        wanted = list(names)
+        records = yield from self._get([(thread.chunks, _key(name)) for name in wanted])
+        if None in records:
+            raise InvalidInput(
+                f"chunks of the thread '{thread.thread_id}' were deleted while it was read; read it again"
+            )
+        return {
+            name: ser.unpack(str(record.value))
+            for name, record in zip(wanted, records, strict=True)
+            if record is not None
+        }
+
+    def _write(
+        self, ser: Serialization, thread: CheckpointThread, chunks: Mapping[bytes, bytes], puts: Sequence[Fields]
+    ) -> CallSequence[None]:
+        """Writes chunks and then other records, in as many requests as necessary. Raises `Conflict` if chunks of the
+        thread were deleted since it was read."""
+        check: Fields = {"op": "check", "namespace": thread.namespace, "key": THREAD, "if_version": thread.version}
+        writes = [_put(thread.chunks, _key(name), ser.pack(content)) for name, content in chunks.items()]
+        writes += puts
+        for start in range(0, len(writes), MOST_AT_ONCE):
+            for batch in batches(writes[start : start + MOST_AT_ONCE]):
+                yield from self._write_records([check, *batch])
+        thread.note(chunks)
+
+    def _delete(self, ser: Serialization, thread: CheckpointThread, heads: Sequence[Record]) -> CallSequence[None]:
+        """Deletes checkpoints with their pending writes, and then the chunks that no other one uses."""
+        if not heads:
+            return
+        deletions: list[Fields] = []
+        for record in heads:
+            deletions.append({"op": "delete", "namespace": record.namespace, "key": record.key})
+            ns = cast(Members, record.value)["ns"]
+            deletions.append({"op": "clear", "namespace": thread.writes(ns, record.key)})
+        for batch in batches(deletions):
+            yield from self._write_records(batch)
+        yield from self._repeated(thread.thread_id, lambda: self._collect_garbage(ser, thread.thread_id))
+
+    def _collect_garbage(self, ser: Serialization, thread_id: str) -> CallSequence[None]:
+        """Deletes the chunks of a thread that nothing uses. A new version of the thread comes first: from then on,
+        writers store every chunk that they use again, which makes the deletion of it fail."""
+        self._known.forget(thread_id)
+        namespace = thread_namespace(thread_id)
+        (record,) = yield from self._get([(namespace, THREAD)])
+        if record is None:
+            return
+        done = yield from self._write_records([_put(namespace, THREAD, record.value, if_version=record.version)])
+        thread = self._noted(ser, thread_id, done.changes[0].version or 0, cast(Members, record.value))
+        self._known.forget(thread_id)
+        chunks = {_name(record.key): record for record in (yield from self._collect(thread.chunks, exact=True))}
+        used: set[tuple[bytes, int]] = set()
+        for record in (yield from self._collect((*namespace, HEADS), exact=False)):
+            head = yield from self._head(ser, thread, record)
+            used |= _roots([cast(Members, record.value)["data"], *(ref[1] for ref in head.refs.values())])
+        for record in (yield from self._collect((*namespace, WRITES), exact=False)):
+            used |= _roots([cast(Members, record.value)["value"]])
+        reached: set[bytes] = set()
+        while used:
+            reached |= {name for name, _ in used}
+            nodes = [(ser.unpack(str(chunks[name].value)), depth) for name, depth in used if depth and name in chunks]
+            used = {(name, depth - 1) for node, depth in nodes for name in names_in(node)}
+        check: Fields = {"op": "check", "namespace": namespace, "key": THREAD, "if_version": thread.version}
+        unused: list[Fields] = [
+            {"op": "delete", "namespace": record.namespace, "key": record.key, "if_version": record.version}
+            for name, record in chunks.items()
+            if name not in reached
+        ]
+        for start in range(0, len(unused), MOST_AT_ONCE):
+            yield from self._write_records([check, *unused[start : start + MOST_AT_ONCE]])
+
+    def _repeated(self, thread_id: str, attempt: Callable[[], CallSequence[R]]) -> CallSequence[R]:
+        """Repeats an attempt while other writers change the thread."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return (yield from attempt())
+            except Conflict:
+                self._known.forget(thread_id)
+        return (yield from attempt())
+
+    def _collect(self, namespace: Namespace, *, exact: bool) -> CallSequence[list[Record]]:
+        """Returns all records of a namespace, oldest first."""
+        found: list[Record] = []
+        fields: RecordSearchFields = {"namespace": namespace, "exact": exact, "limit": MOST_AT_ONCE, "cursor": None}
+        while True:
+            part = yield from self._search(fields)
+            found += part.records
+            if part.next_cursor is None:
+                return found
+            fields = {**fields, "cursor": part.next_cursor}
+
+    def _get(self, addresses: Sequence[tuple[Namespace, str]]) -> CallSequence[list[Record | None]]:
+        found: list[Record | None] = []
+        for start in range(0, len(addresses), MOST_IN_A_REQUEST):
+            some = addresses[start : start + MOST_IN_A_REQUEST]
+            found += yield from self._get_some([{"namespace": namespace, "key": key} for namespace, key in some])
+        return found
+
+    def _get_some(self, keys: Sequence[Fields]) -> CallSequence[list[Record | None]]:
+        missing = FoundRecords(records=[None] * len(keys))
+        return (yield from ask_or(missing, lambda memory: memory.records.get(self._bank, keys))).records
+
+    def _search(self, fields: RecordSearchFields) -> CallSequence[Records]:
+        nothing = Records(records=[], next_cursor=None)
+        return ask_or(nothing, lambda memory: memory.records.search(self._bank, **fields))
+
+    def _namespaces(self, cursor: str | None) -> CallSequence[Namespaces]:
+        nothing = Namespaces(namespaces=[], next_cursor=None)
+        return ask_or(
+            nothing,
+            lambda memory: memory.records.namespaces(self._bank, prefix=(ROOT,), limit=MOST_AT_ONCE, cursor=cursor),
+        )
+
+    def _write_records(self, writes: Sequence[Fields]) -> CallSequence[RecordChanges]:
+        return ask(lambda memory: memory.records.write(self._bank, writes))
+
+
+def _store(
+    ser: Serialization, thread: CheckpointThread, value: object, inline_bytes: int, chunks: dict[bytes, bytes]
+) -> Stored:
+    """Returns a value as it is stored, and adds the chunks that the thread does not hold yet."""
+    kind, data = ser.dumps(value)
+    if len(data) <= inline_bytes:
+        return [kind, ser.pack(data), 0, None]
+    parts = cut(data, thread.key)
+    chunks |= {name: content for name, content in parts.chunks.items() if name not in thread.stored}
+    return [kind, ser.pack(parts.head), parts.depth, None if parts.root is None else _key(parts.root)]
+
+
+def _roots(stored: Iterable[Stored]) -> set[tuple[bytes, int]]:
+    """Returns name and depth of the roots of stored values."""
+    return {(_name(root), depth) for _, _, depth, root in stored if root is not None}
+
+
+def _put(namespace: Sequence[str], key: str, value: JsonValue | Mapping[str, Any], **fields: object) -> Fields:
+    """Returns a write of a record that no query finds."""
+    return {"op": "put", "namespace": namespace, "key": key, "value": value, "text": "", **fields}
+
+
+def _key(name: bytes) -> str:
+    return base64.urlsafe_b64encode(name).decode().rstrip("=")
+
+
+def _name(key: str) -> bytes:
+    return base64.urlsafe_b64decode(key + "=" * (-len(key) % 4))
+
+
+def _write_key(task_id: str, number: int) -> str:
+    return f"{label(task_id)}/{number}"
+
+
+def _thread_id(config: RunnableConfig) -> str:
+    return str(config["configurable"]["thread_id"])
+
+
+def _namespace(config: RunnableConfig) -> str:
+    return str(config["configurable"].get("checkpoint_ns", ""))
+
+
+def _run_id(metadata: Mapping[str, Any]) -> str | None:
+    run_id = metadata.get("run_id")
+    return None if run_id is None else str(run_id)
+
+
+def _config(thread_id: str, ns: str, checkpoint_id: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ns, "checkpoint_id": checkpoint_id}}
