@@ -30,6 +30,7 @@ from .errors import (
 from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
 from .values.context import ContextRequest, ContextResult, TokenPrices
 from .values.fences import fenced
+from .values.fold import FoldRequest, FoldResult
 from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
 from .values.messages import FetchResult, MessageInfo, MissingReference, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
@@ -100,6 +101,8 @@ __all__ = [
     "ErasureReport",
     "FadedMessage",
     "FetchResult",
+    "FoldRequest",
+    "FoldResult",
     "Forgotten",
     "FoundRecords",
     "FunctionCall",

@@ -104,6 +104,7 @@ class AsyncMemory(_InThreads[Memory]):
     recall = _threaded(Memory.recall)
     recall_images = _threaded(Memory.recall_images)
     context = _threaded(Memory.context)
+    fold = _threaded(Memory.fold)
     fetch = _threaded(Memory.fetch)
     seal = _threaded(Memory.seal)
     age = _threaded(Memory.age)

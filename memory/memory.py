@@ -16,6 +16,7 @@ from .bulk.work import BulkWork
 from .codec_source import CodecSource, OptionsOfCodecs
 from .context.builder import ContextBuilder
 from .errors import InvalidInput
+from .fold.folder import Folder
 from .ingest.calls import StoreCall
 from .ingest.importers.jobs import ImportJobs
 from .ingest.seal import Sealer
@@ -50,6 +51,7 @@ from .text.times.window import split_query
 from .values.banks import BankInfo, Banks
 from .values.base import build_values
 from .values.context import ContextRequest, ContextResult
+from .values.fold import FoldRequest, FoldResult
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import PageInfo, PageReading, Pages
 from .values.policy import Policy
@@ -123,6 +125,7 @@ class Memory:
         readers, proofs = options.readers, ProofReader()
         self._image_recaller = ImageRecaller(self._database, search, assembler, readers, options.gap_mark, proofs)
         self._context = ContextBuilder(self._database, self._recaller, assembler, readers, self._recall_weights, proofs)
+        self._folder = Folder(self._database, self._store, readers, proofs)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
 
     def __enter__(self) -> Self:
@@ -274,6 +277,17 @@ class Memory:
         message.
         """
         return self._context.build(bank, request, self.now(request.now, request.timezone))
+
+    def fold(self, bank: str, request: FoldRequest) -> FoldResult:
+        """Returns a conversation with its older history folded into text and page images, in one user message. What is
+        folded is the same at every call until a later fold adds to it or lets it fade, also in another process.
+
+        A fold is made where it pays, while the cache is cold, or where the budget is nearly exhausted. It stores the
+        folded messages, each once, and creates the bank if necessary; `fetch` resolves their references. Raises
+        `InvalidInput` for a conversation with unpaired tool calls, or a budget too small for what must stay, and
+        `UnknownReader`. Nothing is stored then.
+        """
+        return self._folder.fold(bank, request, self.now())
 
     def fetch(self, bank: str, refs: str | Sequence[str]) -> FetchResult:
         """Returns the complete messages, as remembered now, of one or up to 100 references, such as those on a page

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from . import ageing, banks, context, health, imports, messages, pages, policy, recall, records, store
+from . import ageing, banks, context, fold, health, imports, messages, pages, policy, recall, records, store
 
 #: Routers of the memory; the others are about the service.
 MEMORY_ROUTERS: tuple[APIRouter, ...] = (
@@ -10,6 +10,7 @@ MEMORY_ROUTERS: tuple[APIRouter, ...] = (
     messages.router,
     recall.router,
     context.router,
+    fold.router,
     pages.router,
     records.router,
     imports.router,

@@ -10,6 +10,7 @@ from typing import Self, TypeVar, Unpack
 from foxing.memory.values.banks import BankInfo, Banks
 from foxing.memory.values.base import Tier, Value
 from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory.values.fold import FoldRequest, FoldResult
 from foxing.memory.values.imports import ImportJob, ImportPreview, ImportQueryFields
 from foxing.memory.values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from foxing.memory.values.pages import PageInfo, PageReading, Pages
@@ -160,6 +161,13 @@ class Client:
         body = request.model_dump(by_alias=True, exclude_unset=True)
         sent = Request("POST", bank_path(bank, "context"), body=body, timeout_s=LONG_S)
         return self.ask(ContextResult, sent)
+
+    def fold(self, bank: str, request: FoldRequest) -> FoldResult:
+        """Returns a conversation with its older history folded, to send in place of the one given. Raises
+        `InvalidInput`."""
+        body = request.model_dump(mode="json", exclude_unset=True)
+        sent = Request("POST", bank_path(bank, "fold"), body=body, timeout_s=LONG_S)
+        return self.ask(FoldResult, sent)
 
     def fetch(self, bank: str, refs: str | Sequence[str]) -> FetchResult:
         """Returns the complete messages of one or several references, such as those on page images. Raises `NotFound`,

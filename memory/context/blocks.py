@@ -22,10 +22,9 @@ def written(blocks: Sequence[str | PageImage], form: ContentFormat, reader: Read
     ]
 
 
-def request_fields(form: ContentFormat, reader: Reader, blocks: Sequence[str | PageImage]) -> _Json:
-    """Returns the fields of a request body for `reader` that go with images among `blocks`."""
-    compressible = form == "openai-responses" and any(not isinstance(block, str) for block in blocks)
-    if compressible and reader.context_compression is not None:
+def request_fields(form: ContentFormat, reader: Reader, *, images: bool) -> _Json:
+    """Returns the fields of a request body for `reader` that go with page images. `images`: whether it has any."""
+    if images and form == "openai-responses" and reader.context_compression is not None:
         return {"image": {"context_compression": reader.context_compression}}
     return {}
 

@@ -51,7 +51,7 @@ def context_result(
     form = request.form or reader.provider
     return ContextResult(
         content=written(blocks, form, reader),
-        request_fields=request_fields(form, reader, blocks),
+        request_fields=request_fields(form, reader, images=bool(images)),
         images_free=_images_free(reader, request.images_given + len(images)),
         stable_blocks=stable,
         billed_tokens=text + last + image_tokens,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from foxing.renderer.type_proof import TypeProof
 
-from .keepsakes import find_keepsakes
+from .keepsakes import Rank, find_keepsakes
 
 #: Words with a digit that are not keepsakes, such as “14”, “k8s” or “16:40”. A colon or comma before anything but a
 #: digit ends the word: “23:def” is a line number and a line.
@@ -19,6 +19,8 @@ class ExactWord(NamedTuple):
     text: str
     #: Whether it is a keepsake, and not only a word with a digit.
     keepsake: bool
+    #: Whether it is a keepsake other than a figure: useless unless it is exact.
+    identifier: bool = False
 
 
 def unsafe_words(words: Iterable[ExactWord], proof: TypeProof) -> tuple[str, ...]:
@@ -37,7 +39,7 @@ def exact_words(text: str) -> list[ExactWord]:
     words, start = list[ExactWord](), 0
     for keepsake in find_keepsakes(text):
         words += (ExactWord(match[0], False) for match in _NUMBER.finditer(text, start, keepsake.start))
-        words.append(ExactWord(text[keepsake.start : keepsake.stop], True))
+        words.append(ExactWord(text[keepsake.start : keepsake.stop], True, keepsake.rank != Rank.FIGURE))
         start = keepsake.stop
     words += (ExactWord(match[0], False) for match in _NUMBER.finditer(text, start))
     return words

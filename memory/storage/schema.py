@@ -381,6 +381,38 @@ records = Table(
     Index("ix_records_bank_id_namespace_ordinal", "bank_id", "namespace", "ordinal"),
 )
 
+#: Folds of conversations: what stands for their older messages; see `foxing.memory.fold`. Rows are never changed.
+folds = Table(
+    "folds",
+    metadata,
+    Column("bank_id", ForeignKey("banks.id"), primary_key=True),
+    #: Digest of session, request format, reader and first user message.
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    #: Number of the fold whose content comes before this one; null for none.
+    Column("base", Integer),
+    #: Thread in which the folded messages are stored.
+    Column("thread", user_text(200), nullable=False),
+    #: Number of items of the conversation that are folded, and the digest of these.
+    Column("folded_items", Integer, nullable=False),
+    Column("digest", LargeBinary(16), nullable=False),
+    #: Number of items of the conversation when it was folded.
+    Column("until", Integer, nullable=False),
+    #: Digests, 8 bytes each, of the kept items whose thinking was removed.
+    Column("kept", LargeBinary, nullable=False),
+    #: Tokens of the folded part, base included, and of the items that it stands for.
+    Column("tokens", Integer, nullable=False),
+    Column("raw_tokens", Integer, nullable=False),
+    #: Number of page images, base included.
+    Column("images", Integer, nullable=False),
+    #: What the fold cost more than the call without it, in the unit of the prices of the request.
+    Column("cost", Float, nullable=False),
+    #: Compressed JSON: blocks of the folded message, and what is left of the messages in it.
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_folds_bank_id_thread", "bank_id", "thread"),
+)
+
 #: Time at which each kind of job of a bank is next due. It may be too early but never too late: every change that makes
 #: work due earlier brings it forward in the same transaction.
 schedule = Table(

@@ -7,12 +7,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
 from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
+from support.conversations import agent_loop
 from support.service import serve
 
 from foxing.api import server as api_server
@@ -35,6 +37,7 @@ from foxing.integrations.client.requests import read
 from foxing.memory import (
     ChoiceNeeded,
     Conflict,
+    FoldRequest,
     Forgotten,
     InvalidInput,
     InvalidTime,
@@ -116,6 +119,21 @@ def test_messages_are_fetched_by_reference(service: Service, client: Client, ban
         client.fetch(bank, one.ref)
     with pytest.raises(NotFound, match="zzzz"):
         client.fetch(bank, "zzzz")
+
+
+def test_conversations_are_folded(service: Service, client: Client, bank: str) -> None:
+    request = FoldRequest(
+        session="s",
+        wire="anthropic",
+        messages=tuple(agent_loop(40)),
+        reader="text",
+        budget=8_000,
+        last_call_at=datetime(2026, 1, 5, 9, tzinfo=UTC),
+    )
+    made = client.fold(bank, request)
+    assert made.reason == "cold"
+    assert client.fold(bank, request) == service.memory.fold(bank, request)
+    assert client.fold(bank, request).messages == made.messages
 
 
 def test_an_error_says_what_the_problem_document_says(client: Client, bank: str) -> None:

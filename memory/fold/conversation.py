@@ -1,0 +1,347 @@
+"""Conversations in the request formats of providers: what each item says, which tool calls it opens or answers, and
+whether it must stay."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, NoReturn
+
+from pydantic import JsonValue
+
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.fold import Wire
+from foxing.memory.values.messages import NewMessage
+from foxing.memory.values.parts import TextPart, ToolCall, ToolResult
+
+Json = dict[str, JsonValue]
+_Part = TextPart | ToolCall | ToolResult
+
+DIGEST_BYTES = 16
+#: Fields of blocks that mark the end of what is cached.
+MARKS = ("cache_control", "prompt_cache_breakpoint")
+THINKING = ("thinking", "redacted_thinking")
+#: What stands in a folded message in place of an image, which is not remembered.
+IMAGE = "[image, not remembered]"
+_IMAGES = ("image", "image_url", "input_image")
+#: Kinds of items of the Responses API that call a tool of the client; its output has the kind with this ending.
+_CALLS = ("function_call", "custom_tool_call", "local_shell_call", "shell_call", "apply_patch_call")
+_OUTPUT = "_output"
+_MAX_NAME = 200
+
+
+@dataclass(frozen=True)
+class ConversationItem:
+    """A message of a conversation, or an item of one of the Responses API."""
+
+    raw: Json
+    role: str
+    parts: tuple[_Part, ...]
+    #: Text of thinking blocks, which is counted and not folded.
+    thinking: str = ""
+    #: Whether it has thinking blocks.
+    thinks: bool = False
+    #: Ids of tool calls that it opens, and of those that it answers.
+    opens: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    #: Whether it is a compaction of the provider's, which stays with everything before it.
+    compacts: bool = False
+    #: Whether the next item must stay with it, as with reasoning.
+    joins_next: bool = False
+    #: Number of images in it, and of other blocks whose content is not text.
+    images: int = 0
+
+    @property
+    def is_instruction(self) -> bool:
+        """True for an instruction, which stays as it is."""
+        return self.role in ("system", "developer")
+
+    @property
+    def is_question(self) -> bool:
+        """True if the user speaks, and does not only answer tool calls."""
+        return self.role == "user" and not self.answers
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Digest of the item without cache marks, `DIGEST_BYTES` bytes."""
+        text = json.dumps(_plain(self.raw), ensure_ascii=False, separators=(",", ":"))
+        if any(mark in text for mark in MARKS):
+            text = json.dumps(without_marks(self.raw), ensure_ascii=False, separators=(",", ":"))
+        return blake2b(text.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
+
+    @cached_property
+    def text(self) -> str:
+        """Text of the item as it is stored, without thinking."""
+        return NewMessage(role=self._stored_role, content=self.parts).text if self.parts else ""
+
+    @property
+    def _stored_role(self) -> Any:
+        only_answers = bool(self.answers) and all(isinstance(part, ToolResult) for part in self.parts)
+        return "tool" if only_answers else self.role
+
+    def message(self, message_id: str, thread: str) -> NewMessage:
+        """Returns the item as a message to store."""
+        return NewMessage(id=message_id, role=self._stored_role, content=self.parts, thread=thread)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A conversation, and where it may be cut."""
+
+    wire: Wire
+    items: Sequence[ConversationItem]
+    #: Number of leading items that stay as they are: instructions, and what ends with a compaction.
+    start: int
+    #: For each item: whether no tool call is open after it, and the next item may be separated from it.
+    closed: Sequence[bool]
+
+    @property
+    def answers_tools(self) -> bool:
+        """True if the last items answer tool calls of the latest assistant turn, or leave them open."""
+        if not self.items:
+            return False
+        for item in reversed(self.items):
+            if item.role == "assistant":
+                return bool(item.opens)
+        return False
+
+    @cached_property
+    def latest_turn(self) -> int:
+        """Index of the first item of the latest run of assistant items; the number of items if there is none."""
+        at = max((n for n, item in enumerate(self.items) if item.role == "assistant"), default=len(self.items))
+        while 0 < at < len(self.items) and self.items[at - 1].role == "assistant":
+            at -= 1
+        return at
+
+    @property
+    def first_question(self) -> bytes:
+        """Digest of the first user message, which tells the conversations of sub-agents apart."""
+        return next((item.digest for item in self.items if item.role == "user"), b"")
+
+    def prefix_digest(self, count: int) -> bytes:
+        """Returns the digest of the first `count` items, `DIGEST_BYTES` bytes."""
+        return blake2b(b"".join(item.digest for item in self.items[:count]), digest_size=DIGEST_BYTES).digest()
+
+
+def parse_conversation(wire: Wire, messages: Sequence[Json]) -> Conversation:
+    """Returns the conversation. Raises `InvalidInput` for a message without a role, or a tool call without an answer,
+    except the last, or an answer without a call."""
+    read = _READERS[wire]
+    items = [read(number, message) for number, message in enumerate(messages)]
+    start = next((n for n, item in enumerate(items) if not item.is_instruction), len(items))
+    start = max([start, *(n + 1 for n, item in enumerate(items) if item.compacts)])
+    return Conversation(wire, items, start, _closed(items, wire))
+
+
+def _closed(items: Sequence[ConversationItem], wire: Wire) -> list[bool]:
+    """Returns for each item whether it may end what is folded. Raises `InvalidInput`, see `parse_conversation`."""
+    waiting: dict[str, int] = {}
+    closed: list[bool] = []
+    for number, item in enumerate(items):
+        for name in item.answers:
+            if name not in waiting:
+                raise InvalidInput(f"it answers the tool call '{name}', which no message before it makes", index=number)
+            del waiting[name]
+        if waiting and _must_be_answered_before(items, number, wire):
+            _refuse_unanswered(waiting)
+        waiting |= dict.fromkeys(item.opens, number)
+        closed.append(not waiting and not item.joins_next)
+    if waiting and items[-1].role == "user":
+        _refuse_unanswered(waiting)
+    return closed
+
+
+def _must_be_answered_before(items: Sequence[ConversationItem], number: int, wire: Wire) -> bool:
+    """Returns True if the calls before an item must be answered when it comes."""
+    item = items[number]
+    if wire == "openai":
+        return item.role != "tool"
+    if wire == "anthropic":
+        return item.role == "assistant" and items[number - 1].role != "assistant"
+    return item.role == "user"
+
+
+def _refuse_unanswered(waiting: Mapping[str, int]) -> NoReturn:
+    name, at = next(iter(waiting.items()))
+    raise InvalidInput(f"its tool call '{name}' is not answered by what follows", index=at)
+
+
+def without_marks(value: Any) -> Any:
+    """Returns a message without cache marks, its content as text if that is all it is."""
+    return _plain({key: _unmarked(inner) for key, inner in value.items() if key not in MARKS})
+
+
+def _unmarked(value: Any) -> Any:
+    """Returns content blocks, and those inside them, without cache marks."""
+    if not isinstance(value, list):
+        return value
+    return [
+        {key: _unmarked(inner) if key == "content" else inner for key, inner in each.items() if key not in MARKS}
+        if isinstance(each, dict)
+        else each
+        for each in value
+    ]
+
+
+def _plain(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns a message whose only block is text with this text as its content: clients write it either way."""
+    content = message.get("content")
+    if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict):
+        block = content[0]
+        if set(block) == {"type", "text"} and isinstance(block["text"], str):
+            return {**message, "content": block["text"]}
+    return message
+
+
+def _invalid(number: int, reason: str) -> InvalidInput:
+    return InvalidInput(reason, index=number)
+
+
+def _name(value: Any, default: str) -> str:
+    """Returns the id or name of a tool call, shortened if necessary."""
+    return str(value)[:_MAX_NAME] if value else default
+
+
+def _arguments(value: Any) -> Any:
+    return value if isinstance(value, dict | str) else json.dumps(value, ensure_ascii=False)
+
+
+def _content(value: Any) -> tuple[str, int]:
+    """Returns the text of content, and the number of blocks in it that are no text."""
+    if value is None:
+        return "", 0
+    if isinstance(value, str):
+        return value, 0
+    texts, images = list[str](), 0
+    for block in value if isinstance(value, list) else [value]:
+        kind = block.get("type") if isinstance(block, dict) else None
+        if isinstance(block, str):
+            texts.append(block)
+        elif isinstance(block, dict) and isinstance(block.get("text"), str):
+            texts.append(block["text"])
+        elif isinstance(block, dict) and isinstance(block.get("refusal"), str):
+            texts.append(block["refusal"])
+        elif kind in _IMAGES:
+            texts.append(IMAGE)
+            images += 1
+        else:
+            texts.append(_described(block))
+    return "\n".join(texts), images
+
+
+def _described(block: Any) -> str:
+    """Returns a block of an unknown kind as JSON, without long values, which are data."""
+    return json.dumps(_shortened(block), ensure_ascii=False, separators=(",", ":"))
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _shortened(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shortened(inner) for inner in value]
+    return value if not isinstance(value, str) or len(value) <= 2_000 else f"{value[:200]} …"
+
+
+def _anthropic(number: int, raw: Json) -> ConversationItem:
+    role = raw.get("role")
+    if role not in ("user", "assistant", "system"):
+        raise _invalid(number, "role must be user, assistant or system")
+    content = raw.get("content")
+    if isinstance(content, str):
+        return ConversationItem(raw, role, (TextPart(text=content),) if content else ())
+    if not isinstance(content, list):
+        raise _invalid(number, "content must be a string or a list of blocks")
+    parts: list[_Part] = []
+    thinking, opens, answers, images = list[str](), list[str](), list[str](), 0
+    for block in content:
+        if not isinstance(block, dict):
+            raise _invalid(number, "a content block must be an object")
+        kind = block.get("type")
+        if kind in THINKING:
+            thinking.append(str(block.get("thinking", "")))
+        elif kind == "tool_use":
+            opens.append(str(block.get("id")))
+            called = _name(block.get("name"), "tool")
+            parts.append(
+                ToolCall(id=_name(block.get("id"), "-"), name=called, arguments=_arguments(block.get("input", {})))
+            )
+        elif kind == "tool_result":
+            answers.append(str(block.get("tool_use_id")))
+            text, inside = _content(block.get("content"))
+            images += inside
+            failed = block.get("is_error") is True
+            parts.append(ToolResult(id=_name(block.get("tool_use_id"), "-"), content=text, is_error=failed))
+        elif kind != "compaction":
+            text, inside = _content([block])
+            images += inside
+            if text:
+                parts.append(TextPart(text=text))
+    compacts = any(isinstance(block, dict) and block.get("type") == "compaction" for block in content)
+    return ConversationItem(
+        raw,
+        role,
+        tuple(parts),
+        "\n".join(thinking),
+        bool(thinking),
+        tuple(opens),
+        tuple(answers),
+        compacts,
+        False,
+        images,
+    )
+
+
+def _chat(number: int, raw: Json) -> ConversationItem:
+    role = raw.get("role")
+    if role not in ("user", "assistant", "system", "developer", "tool"):
+        raise _invalid(number, "role must be user, assistant, system, developer or tool")
+    text, images = _content(raw.get("content"))
+    if role == "tool":
+        name = str(raw.get("tool_call_id"))
+        return ConversationItem(
+            raw, role, (ToolResult(id=_name(name, "-"), content=text),), answers=(name,), images=images
+        )
+    parts: list[_Part] = [TextPart(text=text)] if text else []
+    opens = list[str]()
+    calls = raw.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
+        if not isinstance(call, dict):
+            raise _invalid(number, "a tool call must be an object")
+        made = call.get("function") or call.get("custom")
+        made = made if isinstance(made, dict) else {}
+        opens.append(str(call.get("id")))
+        arguments = _arguments(made.get("arguments", made.get("input", "")))
+        parts.append(ToolCall(id=_name(call.get("id"), "-"), name=_name(made.get("name"), "tool"), arguments=arguments))
+    return ConversationItem(raw, role, tuple(parts), opens=tuple(opens), images=images)
+
+
+def _responses(number: int, raw: Json) -> ConversationItem:
+    kind = raw.get("type", "message")
+    if kind == "message":
+        role = raw.get("role")
+        if role not in ("user", "assistant", "system", "developer"):
+            raise _invalid(number, "role must be user, assistant, system or developer")
+        text, images = _content(raw.get("content"))
+        return ConversationItem(raw, role, (TextPart(text=text),) if text else (), images=images)
+    if kind in _CALLS:
+        name, called = str(raw.get("call_id")), _name(raw.get("name"), str(kind))
+        given = next((raw[key] for key in ("arguments", "input", "action", "operation") if key in raw), "")
+        call = ToolCall(id=_name(raw.get("call_id"), "-"), name=called, arguments=_arguments(given))
+        return ConversationItem(raw, "assistant", (call,), opens=(name,))
+    if isinstance(kind, str) and kind.endswith(_OUTPUT) and kind.removesuffix(_OUTPUT) in _CALLS:
+        name = str(raw.get("call_id"))
+        text, images = _content(raw.get("output"))
+        return ConversationItem(
+            raw, "tool", (ToolResult(id=_name(name, "-"), content=text),), answers=(name,), images=images
+        )
+    if kind == "reasoning":
+        summary = raw.get("summary")
+        text, _ = _content(summary) if summary else ("", 0)
+        return ConversationItem(raw, "assistant", (), thinking=text, joins_next=True)
+    if kind == "compaction":
+        return ConversationItem(raw, "assistant", (), compacts=True)
+    return ConversationItem(raw, "assistant", (TextPart(text=_described(raw)),))
+
+
+_READERS = {"anthropic": _anthropic, "openai": _chat, "openai-responses": _responses}

@@ -1,0 +1,116 @@
+"""Excerpts of messages: the sentences and lines that stay when the folded part has to fade. What users said stays
+longest, then what the model said, then what tools returned; in each, what states facts."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from foxing.renderer.marks import GAP_MARK
+
+#: Longest unit in characters; longer lines without sentences are divided.
+MAX_UNIT = 240
+#: Shortest excerpt of a message in characters, headers included, that is worth its place.
+_OVERHEAD = 12
+_ROLES = {"user": 6.0, "assistant": 2.0}
+_FIRST, _LAST = 1.6, 1.2
+_UNITS = re.compile(
+    rf"[^\n]{{1,{MAX_UNIT}}}?(?:[.!?](?=\s)|(?=\n)|$)|[^\n]{{1,{MAX_UNIT}}}(?:[\s,;]|$)|[^\n]{{1,{MAX_UNIT}}}"
+)
+#: Words that state something exact: with digits, or with a capital inside a sentence.
+_FACTS = re.compile(r"\w*\d\w*|(?<=[a-z,;:] )[A-Z]\w+")
+_MOST_FACTS = 5
+#: A statement in prose, which outlasts code and listings.
+_PROSE = re.compile(r"[A-Z][^{}\[\]<>=;|\\]{15,}[.!?]")
+_PROSE_WEIGHT = 2.5
+
+
+@dataclass(frozen=True)
+class FoldedMessage:
+    """Message of the folded part, as far as it is left."""
+
+    ref: str
+    role: str
+    #: Time in RFC 3339.
+    at: str
+    text: str
+    #: Offsets of the gap marks in the text.
+    gaps: tuple[int, ...] = ()
+
+
+class _Unit(NamedTuple):
+    """A sentence or a line of a message."""
+
+    message: int
+    start: int
+    stop: int
+    #: Number of the run of text between gaps.
+    run: int
+    #: Value for each character.
+    density: float
+
+
+def fade_messages(messages: Sequence[FoldedMessage], chars: int) -> list[FoldedMessage]:
+    """Returns excerpts of messages, in at most about `chars` characters, with a gap mark wherever something is left
+    out. Messages of which nothing is left are omitted. The result depends on the arguments alone."""
+    if sum(len(message.text) + _OVERHEAD for message in messages) <= chars:
+        return list(messages)
+    units = [unit for number, message in enumerate(messages) for unit in _units(number, message)]
+    order = sorted(range(len(units)), key=lambda n: -units[n].density)
+    kept: dict[int, list[_Unit]] = {}
+    left = chars
+    for number in order:
+        unit = units[number]
+        cost = unit.stop - unit.start + 2 + (0 if unit.message in kept else _OVERHEAD)
+        if cost <= left:
+            left -= cost
+            kept.setdefault(unit.message, []).append(unit)
+        elif left < _OVERHEAD:
+            break
+    return [_excerpt(messages[number], sorted(kept[number], key=lambda unit: unit.start)) for number in sorted(kept)]
+
+
+def statements_of(text: str) -> str:
+    """Returns the lines of a text that are statements in prose."""
+    return "\n".join(line for line in text.split("\n") if _PROSE.fullmatch(line.strip()))
+
+
+def _units(number: int, message: FoldedMessage) -> Iterator[_Unit]:
+    role = _ROLES.get(message.role, 1.0)
+    places: list[tuple[int, int, int]] = []
+    starts = [0, *(gap + 1 for gap in message.gaps)]
+    for run, (start, stop) in enumerate(zip(starts, [*message.gaps, len(message.text)], strict=True)):
+        places += ((found.start(), found.end(), run) for found in _UNITS.finditer(message.text, start, stop))
+    for place, (start, stop, run) in enumerate(places):
+        said = message.text[start:stop].strip()
+        if not said:
+            continue
+        facts = min(_MOST_FACTS, sum(1 for _ in _FACTS.finditer(said)))
+        weight = role * (_PROSE_WEIGHT if _PROSE.fullmatch(said) else 1.0)
+        value = weight * (_FIRST if place == 0 else _LAST if place == len(places) - 1 else 1.0) * (1 + facts / 2)
+        yield _Unit(number, start, stop, run, value * 60 / (60 + len(said)))
+
+
+def _excerpt(message: FoldedMessage, units: Sequence[_Unit]) -> FoldedMessage:
+    """Returns a message with only these units, in order."""
+    text, gaps, before = "", list[int](), (0, 0)
+    for unit in units:
+        end, run = before
+        between = message.text[end : unit.start]
+        if run == unit.run and not between.strip():
+            text += between if text else ""
+        else:
+            text, gaps = _with_gap(text, gaps)
+        text += message.text[unit.start : unit.stop]
+        before = (unit.stop, unit.run)
+    end, run = before
+    if run < len(message.gaps) or message.text[end:].strip():
+        text, gaps = _with_gap(text, gaps)
+    return replace(message, text=text.rstrip(" \n"), gaps=tuple(gaps))
+
+
+def _with_gap(text: str, gaps: list[int]) -> tuple[str, list[int]]:
+    """Returns text that goes on after a gap."""
+    text = text.rstrip()
+    text = f"{text} " if text else ""
+    return f"{text}{GAP_MARK} ", [*gaps, len(text)]

@@ -1,0 +1,422 @@
+"""Folds conversations: applies the fold that the bank holds, or makes a new one where the plan asks for it."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from hashlib import blake2b
+from threading import Lock
+from typing import Any
+
+import zstandard
+from cachetools import LRUCache
+from pydantic import JsonValue
+from sqlalchemy import Connection
+
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory.compact_json import compact_json
+from foxing.memory.context.blocks import request_fields
+from foxing.memory.context.prices import CACHED
+from foxing.memory.context.result import TEXT_FORMULA
+from foxing.memory.errors import InvalidInput, StorageError
+from foxing.memory.ingest.calls import StoreCall
+from foxing.memory.ingest.redaction import Redaction
+from foxing.memory.ingest.store import MessageStore
+from foxing.memory.ingest.validate import check_bank_name
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, folds, messages
+from foxing.memory.storage.repositories.folds import FoldRow
+from foxing.memory.values.fold import FoldRequest, FoldResult
+from foxing.memory.values.messages import NewMessage
+from foxing.renderer.readers import ProofReader, Reader, Readers
+
+from .conversation import DIGEST_BYTES, Conversation, ConversationItem, parse_conversation
+from .drawing import GIVEN, TEXT_SHARE, Drawn, FoldDrawer, Room, risk_of, tokens_for_each, uses_images
+from .excerpts import FoldedMessage
+from .layout import folded_conversation, kept_digests, stripped_until
+from .plan import ItemCost, Standing, Step, Terms, TooSmall, plan_fold
+
+#: Tokens of the frame of a message, and of an image in the conversation, whose size is not read.
+ITEM_TOKENS, IMAGE_TOKENS = 4, 1_600
+#: Number of items whose tokens are remembered, and bytes of contents of folds.
+COUNTED_ITEMS, CONTENT_BYTES = 100_000, 64 << 20
+#: Attempts at a fold while other processes fold the same conversation.
+ATTEMPTS = 5
+STORED_AT_ONCE = 5_000
+_LEVEL = 3  # of compression
+
+
+@dataclass(frozen=True)
+class _Content:
+    """Content of a fold."""
+
+    blocks: Sequence[dict[str, JsonValue]]
+    messages: Sequence[FoldedMessage]
+    identifiers: Mapping[str, int]
+    #: Length of its JSON in bytes.
+    size: int
+
+    @classmethod
+    def parse(cls, packed: bytes) -> "_Content":
+        """Returns the content of a row. Raises `StorageError` if it is damaged."""
+        try:
+            text = zstandard.decompress(packed)
+            value = json.loads(text)
+            said = [
+                FoldedMessage(ref, role, at, words, tuple(gaps)) for ref, role, at, words, gaps in value["messages"]
+            ]
+            return cls(value["blocks"], said, value["identifiers"], len(text))
+        except (zstandard.ZstdError, ValueError, KeyError, TypeError) as error:
+            raise StorageError("the database is damaged: a fold cannot be read; restore a backup") from error
+
+
+def _packed(drawn: Drawn) -> bytes:
+    value: Any = {
+        "blocks": drawn.blocks,
+        "messages": [astuple(message) for message in drawn.messages],
+        "identifiers": drawn.identifiers,
+    }
+    return zstandard.compress(compact_json(value).encode(errors="surrogatepass"), _LEVEL)
+
+
+@dataclass(frozen=True)
+class _State:
+    """Folds that the bank holds of a conversation."""
+
+    bank_id: int | None
+    key: bytes
+    #: Newest fold of the conversation, and the one that applies.
+    newest: FoldRow | None = None
+    row: FoldRow | None = None
+    #: Contents of the fold that applies, in the order of its blocks.
+    chain: Sequence[_Content] = ()
+    redaction: Redaction | None = None
+
+
+class Folder:
+    """Folds conversations for readers. Safe to share between threads."""
+
+    def __init__(self, database: Database, store: MessageStore, readers: Readers, proofs: ProofReader) -> None:
+        """`store`: stores the folded messages; `proofs`: proof-reads page images."""
+        self.database = database
+        self.readers = readers
+        self._store = store
+        self._drawer = FoldDrawer(proofs)
+        self._lock = Lock()
+        #: Digest of an item → its tokens, and those of its thinking.
+        self._tokens: LRUCache[bytes, tuple[int, int]] = LRUCache(COUNTED_ITEMS)
+        self._beside: LRUCache[bytes, int] = LRUCache(1_000)
+        self._contents: LRUCache[tuple[int, bytes, int, datetime], _Content] = LRUCache(
+            CONTENT_BYTES, getsizeof=lambda content: content.size
+        )
+
+    def fold(self, bank: str, request: FoldRequest, now: datetime) -> FoldResult:
+        """Implements `Memory.fold`."""
+        check_bank_name(bank)
+        reader = self.readers[request.reader]
+        conversation = parse_conversation(request.wire, request.messages)
+        for _ in range(ATTEMPTS):
+            state = self._state(bank, request, reader, conversation)
+            call = _Call(self, request, reader, conversation, state)
+            step = call.plan(now)
+            if step is None:
+                return call.result(None, call.edited)
+            made = self._make(bank, call, step, now)
+            if made is not None:
+                return _Call(self, request, reader, conversation, made).result(step, call.edited)
+        raise StorageError("other processes keep folding this conversation; try again")
+
+    def tokens(self, item: ConversationItem) -> tuple[int, int]:
+        """Returns the tokens of an item, and those of its thinking."""
+        with self._lock:
+            known = self._tokens.get(item.digest)
+        if known is None:
+            images = item.images * IMAGE_TOKENS
+            known = count_text_tokens(item.text) + ITEM_TOKENS + images, count_text_tokens(item.thinking)
+            with self._lock:
+                self._tokens[item.digest] = known
+        return known
+
+    def tokens_beside(self, request: FoldRequest) -> int:
+        """Returns the tokens of `system` and `tools`."""
+        given = [value for value in (request.system, request.tools) if value]
+        if not given:
+            return 0
+        text = "\n".join(value if isinstance(value, str) else compact_json(value) for value in given)
+        key = blake2b(text.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
+        with self._lock:
+            known = self._beside.get(key)
+        if known is None:
+            known = count_text_tokens(text)
+            with self._lock:
+                self._beside[key] = known
+        return known
+
+    def _state(self, bank: str, request: FoldRequest, reader: Reader, conversation: Conversation) -> _State:
+        named = [request.session, request.wire, reader.name, conversation.first_question.hex()]
+        key = blake2b(json.dumps(named).encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
+        with self.database.read() as connection:
+            found = banks.find(connection, bank)
+            if found is None:
+                return _State(None, key)
+            rows = folds.of_conversation(connection, found.id, key)
+            row = next((row for row in rows if _applies(row, conversation)), None)
+            chain = () if row is None else self._chain(connection, found.id, key, row, rows)
+        return _State(found.id, key, rows[0] if rows else None, row, chain, Redaction.of(found.policy))
+
+    def _chain(
+        self, connection: Connection, bank_id: int, key: bytes, row: FoldRow, rows: Sequence[FoldRow]
+    ) -> Sequence[_Content]:
+        """Returns the contents of a fold and of those that it continues, first ones first."""
+        by_number = {each.number: each for each in rows}
+        chain = [row]
+        while chain[-1].base is not None:
+            chain.append(by_number[chain[-1].base])
+        with self._lock:
+            known: dict[int, _Content | None] = {
+                each.number: self._contents.get((bank_id, key, each.number, each.created_at)) for each in chain
+            }
+        missing = [number for number, content in known.items() if content is None]
+        for number, packed in folds.contents(connection, bank_id, key, missing).items() if missing else ():
+            content = _Content.parse(packed)
+            known[number] = content
+            with self._lock:
+                if content.size <= CONTENT_BYTES:
+                    self._contents[bank_id, key, number, by_number[number].created_at] = content
+        return [part for each in reversed(chain) if (part := known[each.number]) is not None]
+
+    def _make(self, bank: str, call: "_Call", step: Step, now: datetime) -> _State | None:
+        """Makes a fold, and returns what the bank then holds. Returns None if another process has made one
+        meanwhile."""
+        state, conversation = call.state, call.conversation
+        first = call.first
+        new = [
+            (number, item)
+            for number, item in enumerate(conversation.items[first : step.cut], start=first)
+            if item.text.strip() and not item.is_instruction
+        ]
+        said = self._remember(bank, call, new, now)
+        old = [message for content in state.chain for message in content.messages] if step.rewrites else []
+        words = {word: said for content in state.chain for word, said in content.identifiers.items()}
+        known = set() if step.rewrites else {word for word, said in words.items() if said & GIVEN}
+        before = 0 if step.rewrites or state.row is None else state.row.tokens
+        images_before = 0 if step.rewrites or state.row is None else state.row.images
+        kept = [item for item in conversation.items[step.cut :]] + list(conversation.items[: conversation.start])
+        chars = sum(len(message.text) for message in said)
+        share = 1.0 if uses_images(call.reader) else TEXT_SHARE
+        room = Room(
+            tokens=step.room - before,
+            chars=int(chars * share) + 1_000 + sum(len(message.text) for message in old),
+            images_used=images_before + sum(item.images for item in kept),
+            bytes_used=sum(len(json.dumps(item.raw)) for item in kept)
+            + (0 if step.rewrites else sum(content.size for content in state.chain)),
+        )
+        carried = words if step.rewrites else {}
+        drawn = self._drawer.draw([*old, *said], known, call.reader, call.request.wire, room, carried)
+        raw = sum(self.tokens(item)[0] for item in conversation.items[conversation.start : step.cut])
+        stripped = call.strippable
+        row = FoldRow(
+            number=(state.newest.number if state.newest else 0) + 1,
+            base=None if step.rewrites or state.row is None else state.row.number,
+            thread=call.request.session,
+            folded_items=step.cut,
+            digest=conversation.prefix_digest(step.cut),
+            until=len(conversation.items),
+            kept=kept_digests(conversation.items[step.cut : stripped]),
+            tokens=before + drawn.tokens,
+            raw_tokens=raw,
+            images=images_before + drawn.images,
+            cost=step.cost,
+            created_at=now,
+        )
+        packed = _packed(drawn)
+
+        def write(connection: Connection) -> int | None:
+            found = banks.find(connection, bank)
+            if found is None:
+                return None
+            banks.lock(connection, found.id)
+            if folds.newest(connection, found.id, state.key) != row.number - 1:
+                return None
+            folds.insert(connection, found.id, state.key, row, packed)
+            return found.id
+
+        bank_id = self.database.repeatable(write)
+        if bank_id is None:
+            return None
+        chain = [*(() if step.rewrites else state.chain), _Content.parse(packed)]
+        return _State(bank_id, state.key, row, row, chain, state.redaction)
+
+    def _remember(
+        self, bank: str, call: "_Call", items: Sequence[tuple[int, ConversationItem]], now: datetime
+    ) -> list[FoldedMessage]:
+        """Stores items as messages of the session's thread, each once, and returns them with their references, as the
+        bank's rules of redaction leave them."""
+        session, state = call.request.session, call.state
+        new = [item.message(_message_id(state.key, number, item), session) for number, item in items]
+        for start in range(0, len(new), STORED_AT_ONCE):
+            self._store.store(StoreCall(bank, new[start : start + STORED_AT_ONCE]), now)
+        with self.database.read() as connection:
+            found = banks.get(connection, bank)
+            stored = messages.by_keys(connection, found.id, [message.id for message in new if message.id is not None])
+        redaction, counts = Redaction.of(found.policy), Counter[str]()
+        return [
+            FoldedMessage(row.ref, message.role, row.created_at.isoformat(), _text(message, redaction, counts))
+            for message in new
+            if (row := stored.get(message.id or "")) is not None
+        ]
+
+
+def _text(message: NewMessage, redaction: Redaction, counts: Counter[str]) -> str:
+    return (redaction.message(message, counts) if redaction else message).text
+
+
+def _message_id(key: bytes, number: int, item: ConversationItem) -> str:
+    """Returns the id under which an item of a conversation is stored, the same at every fold."""
+    digest = blake2b(key + number.to_bytes(4, "big") + item.digest, digest_size=DIGEST_BYTES)
+    return f"fold-{digest.hexdigest()}"
+
+
+def _applies(row: FoldRow, conversation: Conversation) -> bool:
+    """Returns True if a conversation begins with what a fold contains, and is no shorter than when it was made."""
+    return row.until <= len(conversation.items) and conversation.prefix_digest(row.folded_items) == row.digest
+
+
+class _Call:
+    """A call of `fold`, with what the bank holds."""
+
+    def __init__(
+        self, folder: Folder, request: FoldRequest, reader: Reader, conversation: Conversation, state: _State
+    ) -> None:
+        self.request, self.reader, self.conversation, self.state = request, reader, conversation, state
+        self.beside = folder.tokens_beside(request)
+        row = state.row
+        #: Index of the first item that is not folded.
+        self.first = conversation.start if row is None else row.folded_items
+        #: Index of the first item whose thinking stays.
+        self.stripped = self.first if row is None else stripped_until(conversation.items, row.folded_items, row.kept)
+        counts = [folder.tokens(item) for item in conversation.items]
+        self._raw = sum(text + thinking for text, thinking in counts) + self.beside
+        self._tokens = [
+            text + (0 if self.first <= number < self.stripped else thinking)
+            for number, (text, thinking) in enumerate(counts)
+        ]
+
+    @property
+    def strippable(self) -> int:
+        """Index of the first item whose thinking must stay if the conversation is folded now."""
+        conversation = self.conversation
+        return conversation.latest_turn if conversation.answers_tools else len(conversation.items)
+
+    @property
+    def may_fold(self) -> bool:
+        """False while a tool call is open, or one of a turn whose thinking the model would refuse is answered."""
+        conversation = self.conversation
+        if not conversation.closed[-1] or conversation.items[-1].role == "assistant":
+            return False
+        if not (self._binds and conversation.answers_tools):
+            return True
+        return not any(item.thinks for item in conversation.items[conversation.latest_turn :])
+
+    @property
+    def _binds(self) -> bool:
+        return self.request.wire == "anthropic" and self.request.binds_thinking
+
+    @property
+    def edited(self) -> bool:
+        """True if the newest fold no longer applies although the conversation has not become shorter."""
+        newest = self.state.newest
+        return (
+            newest is not None
+            and self.state.row is not newest
+            and newest.until <= len(self.conversation.items)
+            and not _applies(newest, self.conversation)
+        )
+
+    @property
+    def sent_tokens(self) -> int:
+        """Tokens to send with the fold that applies."""
+        row, start = self.state.row, self.conversation.start
+        items = sum(self._tokens[:start]) + self._instructions + sum(self._tokens[self.first :])
+        return self.beside + items + (0 if row is None else row.tokens)
+
+    @property
+    def _instructions(self) -> int:
+        """Tokens of the instructions among the folded items, which stay."""
+        folded = range(self.conversation.start, self.first)
+        return sum(self._tokens[number] for number in folded if self.conversation.items[number].is_instruction)
+
+    def plan(self, now: datetime) -> Step | None:
+        """Returns the fold to make now, if any. Raises `InvalidInput` if the budget is too small."""
+        if not self.may_fold:
+            return None
+        conversation, row = self.conversation, self.state.row
+        items = conversation.items
+        bound = self._binds and any(item.thinks for item in items)
+        costs = [
+            ItemCost(
+                tokens,
+                call=item.role == "assistant" and (number == 0 or items[number - 1].role != "assistant"),
+                closed=conversation.closed[number],
+                chance=conversation.closed[number] and item.role != "assistant" and not (bound and item.answers),
+            )
+            for number, (item, tokens) in enumerate(zip(items, self._tokens, strict=True))
+        ]
+        terms = Terms(
+            budget=self.request.budget,
+            prices=self.request.prices or CACHED,
+            cold=self.request.is_cold(now) or self.edited,
+            beside=self.beside + self._instructions,
+            ratio=tokens_for_each(self.reader),
+            risk=risk_of(self.reader),
+        )
+        standing = Standing()
+        if row is not None:
+            standing = Standing(row.folded_items, row.tokens, row.raw_tokens, row.until, row.cost)
+        step = plan_fold(costs, conversation.start, standing, terms)
+        if isinstance(step, TooSmall):
+            raise InvalidInput(
+                f"the budget of {self.request.budget:,} tokens is too small: what must stay of the conversation takes "
+                f"{step.needed:,}; raise it, or start a new conversation. Nothing was stored"
+            )
+        return step
+
+    def result(self, step: Step | None, edited: bool) -> FoldResult:
+        """Returns the conversation with the fold that applies. `step`: the fold that this call made; `edited`: see
+        `FoldResult`."""
+        row, conversation, request = self.state.row, self.conversation, self.request
+        sent: list[dict[str, JsonValue]] = list(request.messages)
+        if row is not None:
+            blocks = [block for content in self.state.chain for block in content.blocks]
+            sent = folded_conversation(conversation, blocks, self.first, self.stripped)
+        tokens = self.sent_tokens
+        return FoldResult(
+            messages=sent,
+            fold=0 if row is None else row.number,
+            reason=None if step is None else step.reason,
+            folded=0 if row is None else row.folded_items - conversation.start,
+            folded_at=None if row is None else conversation.start,
+            edited=edited,
+            over_budget=tokens > request.budget,
+            sent_tokens=tokens,
+            unfolded_tokens=self._raw,
+            folded_tokens=0 if row is None else row.tokens,
+            images=0 if row is None else row.images,
+            request_fields=request_fields(request.wire, self.reader, images=row is not None and row.images > 0),
+            reader=self.reader.name,
+            formula="; ".join(filter(None, (self.reader.formula, TEXT_FORMULA))),
+            notes=self._notes(tokens),
+        )
+
+    def _notes(self, tokens: int) -> list[str]:
+        notes = [] if self.reader.note is None else [self.reader.note]
+        gone = sum(item.images for item in self.conversation.items[self.conversation.start : self.first])
+        if gone:
+            notes.append(f"{gone:,} images in folded messages are not shown: the memory does not store images")
+        if tokens > self.request.budget:
+            notes.append(
+                f"the conversation exceeds the budget of {self.request.budget:,} tokens and cannot be folded before "
+                "the open tool call is answered and the user speaks"
+            )
+        return notes

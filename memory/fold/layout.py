@@ -1,0 +1,94 @@
+"""The conversation to send: the folded message in its place, thinking removed, and cache marks moved."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from .conversation import MARKS, THINKING, Conversation, ConversationItem, Json
+
+#: Bytes of the digest of a kept item.
+SHORT_DIGEST = 8
+
+
+def kept_digests(items: Sequence[ConversationItem]) -> bytes:
+    """Returns the digests of kept items whose thinking is removed, joined."""
+    return b"".join(item.digest[:SHORT_DIGEST] for item in items)
+
+
+def stripped_until(items: Sequence[ConversationItem], first: int, digests: bytes) -> int:
+    """Returns the index of the first item from `first` on whose thinking stays. `digests`: see `kept_digests`."""
+    for place in range(0, len(digests), SHORT_DIGEST):
+        number = first + place // SHORT_DIGEST
+        if number >= len(items) or items[number].digest[:SHORT_DIGEST] != digests[place : place + SHORT_DIGEST]:
+            return number
+    return first + len(digests) // SHORT_DIGEST
+
+
+def folded_conversation(
+    conversation: Conversation, blocks: Sequence[Json], first: int, stripped: int
+) -> list[dict[str, JsonValue]]:
+    """Returns the conversation with one user message of `blocks` in place of the items from `conversation.start` up to
+    `first`. Instructions among them stay, after it. Thinking is removed from the kept items before `stripped`."""
+    items, start = conversation.items, conversation.start
+    gone = [item.raw for item in items[start:first] if not item.is_instruction]
+    instructions = [item.raw for item in items[start:first] if item.is_instruction]
+    kept: list[Json] = []
+    for number in range(first, len(items)):
+        message = items[number].raw if number >= stripped else _without_thinking(items[number])
+        if message is not None:
+            kept.append(message)
+    mark, kept = _mark_for_fold(gone, kept)
+    content = [dict(block) for block in blocks]
+    if mark is not None:
+        content[-1] |= mark
+    folded: dict[str, Any] = {"role": "user", "content": content}
+    if conversation.wire == "openai-responses":
+        folded = {"type": "message", **folded}
+    return [*(item.raw for item in items[:start]), folded, *instructions, *kept]
+
+
+def _without_thinking(item: ConversationItem) -> Json | None:
+    """Returns a message without thinking blocks; None if nothing else is in it."""
+    content = item.raw.get("content")
+    if not item.thinks or not isinstance(content, list):
+        return item.raw
+    left = [block for block in content if not (isinstance(block, dict) and block.get("type") in THINKING)]
+    return {**item.raw, "content": left} if left else None
+
+
+def _mark_for_fold(gone: Sequence[Json], kept: Sequence[Json]) -> tuple[Json | None, list[Json]]:
+    """Returns the cache mark for the end of the folded part, and the kept messages. It is the last of those that stood
+    in what is folded, else the first of several in the kept messages, which then loses it: the last one stays where the
+    conversation grows."""
+    lost = [mark for message in gone for _, mark in _marks(message)]
+    places = [(number, path, mark) for number, message in enumerate(kept) for path, mark in _marks(message)]
+    if lost:
+        return lost[-1], list(kept)
+    if len(places) < 2:
+        return None, list(kept)
+    number, path, mark = places[0]
+    changed = list(kept)
+    changed[number] = _without_mark(kept[number], path)
+    return mark, changed
+
+
+def _marks(message: Mapping[str, Any]) -> Iterator[tuple[tuple[int, ...], Json]]:
+    """Yields the places of the cache marks of a message, and the marks as a field of a block."""
+    content = message.get("content")
+    for number, block in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(block, dict):
+            continue
+        yield from (((number, *path), mark) for path, mark in _marks(block))
+        mark = {name: block[name] for name in MARKS if block.get(name) is not None}
+        if mark:
+            yield (number,), mark
+
+
+def _without_mark(message: Mapping[str, Any], path: Sequence[int]) -> Json:
+    """Returns a message, or a block, without the cache mark at a place."""
+    if not path:
+        return {key: value for key, value in message.items() if key not in MARKS}
+    content = list(message["content"])
+    content[path[0]] = _without_mark(content[path[0]], path[1:])
+    return {**message, "content": content}

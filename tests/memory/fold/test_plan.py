@@ -1,0 +1,105 @@
+"""Planning of folds: whether, up to where, and into how much."""
+
+from dataclasses import replace
+
+import pytest
+
+from foxing.memory.fold.plan import KEPT_CALLS, ItemCost, Standing, Step, Terms, TooSmall, plan_fold
+from foxing.memory.values.context import TokenPrices
+
+WARM = Terms(budget=60_000, prices=TokenPrices(), cold=False, beside=1_500, ratio=0.3, risk=0.04)
+COLD = replace(WARM, cold=True)
+
+
+def loop(calls: int, tokens: int = 150, *, user_every: int = 5) -> list[ItemCost]:
+    """A session in which each call of the model calls a tool, and the user speaks now and then."""
+    items: list[ItemCost] = []
+    for call in range(calls):
+        if call % user_every == 0:
+            items.append(ItemCost(tokens, call=False, closed=True, chance=True))
+        items.append(ItemCost(tokens, call=True, closed=False, chance=False))
+        items.append(ItemCost(tokens, call=False, closed=True, chance=True))
+    return items
+
+
+def test_a_short_conversation_is_not_folded() -> None:
+    assert plan_fold(loop(12), 0, Standing(), WARM) is None
+    assert plan_fold(loop(12), 0, Standing(), COLD) is None
+
+
+def test_the_last_calls_are_kept_and_no_tool_call_is_cut() -> None:
+    items = loop(120)
+    step = plan_fold(items, 0, Standing(), COLD)
+    assert isinstance(step, Step)
+    assert step.reason == "cold"
+    assert items[step.cut - 1].closed
+    assert sum(item.call for item in items[step.cut :]) == KEPT_CALLS
+
+
+def test_on_a_warm_cache_a_fold_waits_until_it_pays() -> None:
+    """What a fold costs is a small share of what the session has cost."""
+    folds = [calls for calls in range(20, 200) if plan_fold(loop(calls, 100), 0, Standing(), WARM) is not None]
+    assert folds
+    assert min(folds) > 60
+    assert folds == list(range(min(folds), 200))
+    step = plan_fold(loop(min(folds), 100), 0, Standing(), WARM)
+    assert isinstance(step, Step)
+    assert step.reason == "pays"
+
+
+def test_free_reading_never_pays() -> None:
+    free = replace(WARM, prices=TokenPrices(input=1.0, read=0.0, write=1.25))
+    assert plan_fold(loop(180, 100), 0, Standing(), free) is None
+
+
+def test_the_next_fold_waits_until_the_last_has_paid() -> None:
+    items = loop(180, 100)
+    cut = len(loop(150, 100))
+    standing = Standing(items=cut, tokens=9_000, raw_tokens=31_000, until=len(items) - 4, cost=9_000)
+    assert plan_fold(items, 0, standing, replace(WARM, budget=100_000)) is None
+
+
+@pytest.mark.parametrize("terms", [WARM, COLD])
+def test_the_budget_forces_a_fold(terms: Terms) -> None:
+    items = loop(60, 600)
+    step = plan_fold(items, 0, Standing(), terms)
+    assert isinstance(step, Step)
+    assert step.reason == "limit"
+    kept = sum(item.tokens for item in items[step.cut :])
+    assert 256 <= step.room <= terms.budget - terms.beside - kept
+
+
+def test_a_fold_comes_before_the_budget_is_exceeded() -> None:
+    """A limit is near when the next stretch without a place to fold would exceed it."""
+    items = [replace(item, chance=not number % 11) for number, item in enumerate(loop(45, 590))]
+    total = sum(item.tokens for item in items)
+    assert plan_fold(items, 0, Standing(), replace(WARM, budget=total + 2_000)) is not None
+    assert plan_fold(items, 0, Standing(), replace(WARM, budget=total + 40_000)) is None
+
+
+def test_what_was_folded_fades_when_it_leaves_no_room() -> None:
+    items = loop(200, 600)
+    cut = len(loop(150, 600))
+    small = Standing(items=cut, tokens=8_000, raw_tokens=200_000, until=cut, cost=0.0)
+    large = replace(small, tokens=26_000)
+    appended, rewrites = (plan_fold(items, 0, standing, WARM) for standing in (small, large))
+    assert isinstance(appended, Step)
+    assert isinstance(rewrites, Step)
+    assert (appended.rewrites, rewrites.rewrites) == (False, True)
+    assert rewrites.room < large.tokens
+
+
+def test_a_budget_that_is_too_small_says_what_is_needed() -> None:
+    items = loop(14, 600)
+    result = plan_fold(items, 0, Standing(), replace(WARM, budget=9_000))
+    assert isinstance(result, TooSmall)
+    assert result.needed > 9_000
+    assert plan_fold(items, 0, Standing(), replace(WARM, budget=60_000)) is None
+
+
+def test_nothing_before_the_start_is_folded() -> None:
+    items = loop(120)
+    step = plan_fold(items, 40, Standing(), COLD)
+    assert isinstance(step, Step)
+    assert step.cut > 40
+    assert plan_fold(items, len(items), Standing(), COLD) is None
