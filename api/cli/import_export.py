@@ -187,17 +187,23 @@ def export_messages(
 ) -> None:
     """Export all messages of a bank, as remembered, in time order, as JSON Lines with one message per line.
 
-    With --json, print one document {"messages": […]} instead; with --json and --output, print the number of messages
-    written to the file.
+    The first line, {"foxing_export": {…}}, names the bank and the redaction rules of its policy.
+
+    With --json, print one document {"foxing_export": {…}, "messages": […]} instead; with --json and --output, print
+    the number of messages written to the file.
     """
+    from foxing.memory.ingest.importers.jsonl import export_header
+
     state = state_of(context)
     with state.memory() as memory:
+        header = export_header(bank, memory.policy(bank))
         messages = memory.export(bank)
         if is_stream(output) and state.as_json:
-            write_json({"messages": [_exported(message) for message in messages]})
+            write_json({**header, "messages": [_exported(message) for message in messages]})
             return
         count = 0
         with output_file(output) as file, state.progress("exporting") as progress:
+            file.write(json.dumps(header, ensure_ascii=False).encode() + b"\n")
             total = memory.bank(bank).messages
             for count, message in enumerate(messages, 1):
                 line = json.dumps(_exported(message), ensure_ascii=False) + "\n"

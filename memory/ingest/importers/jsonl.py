@@ -11,11 +11,22 @@ from pydantic import ValidationError
 from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.values.base import first_error
 from foxing.memory.values.messages import NewMessage
+from foxing.memory.values.policy import Policy
 
 from .content import content_of
 from .files import HistoryFiles
 from .format import ReadOptions
 from .source import ImportedMessage, parse_json
+
+#: Member of the first line of an export, which is about the export and is no message.
+HEADER = "foxing_export"
+
+
+def export_header(bank: str, policy: Policy) -> dict[str, Any]:
+    """Returns the first line of an export: its bank, and the rules by which messages of the bank are redacted before
+    they are stored."""
+    redaction = {"rules": list(policy.redact), "patterns": dict(policy.redact_patterns)}
+    return {HEADER: {"bank": bank, "redaction": redaction}}
 
 
 class JsonLines:
@@ -27,7 +38,10 @@ class JsonLines:
         """See `Importer.recognise`."""
         if len(files.names) != 1:
             return None
-        first: dict[str, Any] = next(iter(files.first_lines(files.names[0])), {})
+        lines = files.first_lines(files.names[0])
+        if lines and HEADER in lines[0]:
+            return "the first line is that of an export of Foxing"
+        first: dict[str, Any] = next(iter(lines), {})
         messages = first.get("messages")
         if isinstance(messages, list) and (not messages or not isinstance(messages[0], dict) or "role" in messages[0]):
             return "a line is a conversation with 'messages'"
@@ -96,7 +110,7 @@ def _of_langchain(message: Any) -> Any:
 def _read(files: HistoryFiles, name: str, zone: tzinfo | None) -> Iterator[ImportedMessage]:
     chain, place = b"", files.place(name)
     for line in files.lines(name):
-        if not line.data.strip():
+        if not line.data.strip() or (line.number == 1 and _is_header(line.data)):
             continue
         where = f"line {line.number}"
         # The default id is a hash of the file up to this line: stable across imports, even after lines are appended,
@@ -108,6 +122,17 @@ def _read(files: HistoryFiles, name: str, zone: tzinfo | None) -> Iterator[Impor
                 yield ImportedMessage(message, where, line.bytes_read)
         except InvalidInput as error:
             raise type(error)(f"{place}, {where}: {error}") from error
+
+
+def _is_header(line: bytes) -> bool:
+    """True if a line is the first one of an export."""
+    if HEADER.encode() not in line[:100]:
+        return False
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and HEADER in value
 
 
 def _messages(value: Any, default_id: str, zone: tzinfo | None) -> Iterator[NewMessage]:

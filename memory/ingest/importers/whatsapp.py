@@ -29,6 +29,8 @@ _HEADER = re.compile(
     rf"(?:[:.](?P<seconds>\d\d))?{_SPACE}(?:(?P<half>[ap])\.?{_SPACE}m\.?{_SPACE})?(?P<close>[\]-])[ \u00a0\u202f]?",
     re.IGNORECASE,
 )
+#: Header of a message in text exports of Signal, which have the day in this order, a comma and no seconds.
+_SIGNAL = re.compile(r"\A\[\d{4}-\d\d-\d\d, \d\d:\d\d\] ")
 _OWN_TEXT = "\u200e"  # begins a text that WhatsApp wrote itself
 #: A file that is in the export; in all languages the same form on iOS, and the name before brackets on Android.
 _ATTACHED = re.compile(r"\u200e?<[^<>:\n]{2,40}: ?\u200e?(?P<file>[^<>\n]{1,200}\.\w{1,5})>")
@@ -66,13 +68,19 @@ class WhatsApp:
     strict = False
 
     def recognise(self, files: HistoryFiles) -> str | None:
-        """See `Importer.recognise`."""
+        """See `Importer.recognise`. Raises `ChoiceNeeded` for a text that looks like one of Signal."""
         if any(PurePosixPath(name).suffix.lower() in _KINDS_OF_OTHERS for name in files.names):
             return None
         for name in _texts(files):
             first = files.head(name).decode("utf-8", "replace").lstrip("\r\n")
             match = _header(first)
             if match and any(_speaker(line[m.end() :]) for line in _lines(first) if (m := _header(line))):
+                if _SIGNAL.match(first):
+                    raise ChoiceNeeded(
+                        f"{files.place(name)} begins as text exports of Signal do, which are not read: write it as "
+                        "JSON Lines; if it is a chat of WhatsApp, choose that with --format whatsapp",
+                        choices=["whatsapp"],
+                    )
                 return f"{files.place(name)} begins with '{match[0].strip()}'"
         return None
 

@@ -100,11 +100,12 @@ def test_import_of_naive_times_needs_a_timezone(foxing: Foxing, tmp_path: Path) 
 @pytest.mark.both_databases
 def test_an_export_can_be_imported(foxing: Foxing, file: Path, tmp_path: Path) -> None:
     foxing.text("import", str(file), "--bank", "b")
-    lines = [json.loads(line) for line in foxing.text("export", "--bank", "b").splitlines()]
+    header, *lines = [json.loads(line) for line in foxing.text("export", "--bank", "b").splitlines()]
+    assert header == {"foxing_export": {"bank": "b", "redaction": {"rules": [], "patterns": {}}}}
     assert len(lines) == 12
     assert lines[1]["content"] == "note 1: 점심 먹자"
     assert {line["source"] for line in lines} == {"open"}
-    assert foxing.json("export", "--bank", "b") == {"messages": lines}
+    assert foxing.json("export", "--bank", "b") == {**header, "messages": lines}
     copy = tmp_path / "copy.jsonl"
     assert foxing.json("export", "--bank", "b", "--output", str(copy)) == {"messages": 12, "output": str(copy)}
     foxing.text("import", str(copy), "--bank", "c")
@@ -115,6 +116,22 @@ def test_an_export_can_be_imported(foxing: Foxing, file: Path, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.glob("*.jsonl*")) == ["copy.jsonl", "talk.jsonl"]
 
 
+def test_an_export_says_which_redaction_rules_are_on(foxing: Foxing, file: Path, tmp_path: Path) -> None:
+    with Memory(foxing.database) as memory:
+        memory.set_policy("b", {"redact": ["email", "secrets"], "redact_patterns": {"customer": r"CN-\d{6}"}})
+        memory.store("b", [{"role": "user", "content": "CN-123456 is ann@example.org", "id": "m"}])
+    copy = tmp_path / "copy.jsonl"
+    foxing.text("export", "--bank", "b", "--output", str(copy))
+    header, message = (json.loads(line) for line in copy.read_text(encoding="utf-8").splitlines())
+    rules = {"rules": ["email", "secrets"], "patterns": {"customer": r"CN-\d{6}"}}
+    assert header == {"foxing_export": {"bank": "b", "redaction": rules}}
+    assert foxing.json("export", "--bank", "b")["foxing_export"]["redaction"] == rules
+    assert message["content"] == "[redacted: customer] is [redacted: email]"
+    (preview,) = foxing.json("import", str(copy), "--bank", "c", "--dry-run")["files"]
+    assert preview["recognised_by"] == "the first line is that of an export of Foxing"
+    assert foxing.json("import", str(copy), "--bank", "c")["files"][0]["stored"] == 1
+
+
 @pytest.mark.both_databases
 def test_parts_and_metadata_survive_export_and_import(foxing: Foxing, tmp_path: Path) -> None:
     call = {"type": "tool_call", "id": "c1", "name": "find", "arguments": {"q": "타이탄"}}
@@ -123,7 +140,7 @@ def test_parts_and_metadata_survive_export_and_import(foxing: Foxing, tmp_path: 
     path.write_text(json.dumps(line) + "\n", encoding="utf-8")
     foxing.text("import", str(path), "--bank", "b")
     foxing.text("export", "--bank", "b", "--output", str(copy))
-    exported = json.loads(copy.read_text(encoding="utf-8"))
+    exported = json.loads(copy.read_text(encoding="utf-8").splitlines()[1])
     assert (exported["content"], exported["metadata"]) == ([call], line["metadata"])
     foxing.text("import", str(copy), "--bank", "c")
     with Memory(foxing.database) as memory:
@@ -470,7 +487,7 @@ def test_an_export_is_json_whatever_was_said(foxing: Foxing, tmp_path: Path) -> 
         foxing.run("export", "--bank", "b").stdout_bytes,
         foxing.run("export", "--bank", "b", "-o", "out.jsonl") and (tmp_path / "out.jsonl").read_bytes(),
     ):
-        assert json.loads(exported)["content"] == "한국어 é 😀 \x00"
+        assert json.loads(exported.splitlines()[1])["content"] == "한국어 é 😀 \x00"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_what_is_kept_stands_wherever_confidence_does(faded: str) -> None:
         heads = [line for line in text.splitlines() if "confidence" in line]
         assert heads
         assert all(re.search(r"\d% kept, confidence", line) for line in heads), heads
-    lines = [json.loads(line) for line in foxing.text("export", "--bank", BANK).splitlines()]
+    _, *lines = [json.loads(line) for line in foxing.text("export", "--bank", BANK).splitlines()]
     assert all(0 <= line["kept"] <= 1 and "confidence" in line for line in lines)
     reading = foxing.json("read", page, "--bank", BANK)
     kept = [message["kept"] for message in reading["messages"]]

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.histories import HISTORIES, archive, chats, file, folder
 
-from foxing.memory import InvalidInput, InvalidTime, Memory, MemoryOptions
-from foxing.memory.ingest.importers import ImportOptions, ImportReport, import_file
+from foxing.memory import ChoiceNeeded, InvalidInput, InvalidTime, Memory, MemoryOptions
+from foxing.memory.ingest.importers import IMPORTERS, HistoryFiles, ImportOptions, ImportReport, import_file
 
 BERLIN = ImportOptions(timezone="Europe/Berlin")
 
@@ -104,6 +104,20 @@ def test_the_order_of_day_and_month_is_asked_for(memory: Memory, tmp_path: Path)
         options = ImportOptions(timezone="Europe/Berlin", dates=dates)  # type: ignore[arg-type]
         import_file(memory, path, bank=dates, options=options)
         assert next(iter(memory.export(dates))).created_at.strftime("%Y-%m-%d") == first
+
+
+def test_a_chat_of_signal_is_not_taken_for_one_of_whatsapp(memory: Memory, tmp_path: Path) -> None:
+    text = "[2026-03-28, 14:05] Ann: Did the parcel come?\n[2026-03-28, 14:07] Me: Yes.\n"
+    path = file(tmp_path / "chat.md", text)
+    with pytest.raises(ChoiceNeeded, match=r"of Signal .*--format whatsapp"):
+        import_file(memory, path, bank="b", options=BERLIN)
+    with pytest.raises(ChoiceNeeded, match="of Signal"):
+        import_file(memory, folder(tmp_path / "chats", {"ann/chat.md": text, "bo/chat.md": text}), bank="b")
+    assert memory.banks().banks == []
+    others = [plugin for plugin in IMPORTERS.working() if plugin.name != "whatsapp"]
+    assert [plugin.name for plugin in others if plugin.value.recognise(HistoryFiles.of(path))] == []
+    chosen = ImportOptions(format="whatsapp", timezone="Europe/Berlin")
+    assert import_file(memory, path, bank="b", options=chosen).stored == 2
 
 
 def test_dates_that_fall_in_one_order_decide_for_the_other(memory: Memory, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.command_line import Foxing
 from support.databases import PostgresServer
 from support.histories import HISTORIES, archive, chatgpt_conversation, chatgpt_node
 from support.processes import start_python
@@ -84,27 +85,25 @@ def test_an_import_killed_at_any_point_ends_as_if_it_was_not(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_histories_move_to_postgresql_and_back(tmp_path: Path, postgresql: str) -> None:
     options = MemoryOptions(embedder="none")
-    with Memory(f"sqlite:///{tmp_path}/first.db", options=options) as memory:
+    first, third = f"sqlite:///{tmp_path}/first.db", f"sqlite:///{tmp_path}/third.db"
+    with Memory(first, options=options) as memory:
+        memory.set_policy("b", {"redact": ["secrets"]})
         for name in HISTORIES:
             path = HISTORIES[name][1](tmp_path / f"history {name.replace('/', ' ')}")
             import_file(memory, path, bank="b", options=ImportOptions(timezone="Asia/Seoul", dates="day-first"))
         memory.seal("b")
-        expected = _move(memory, tmp_path / "first.jsonl")
+        expected = _move(memory, first, tmp_path / "first.jsonl")
     with Memory(postgresql, options=options) as memory:
         import_file(memory, tmp_path / "first.jsonl", bank="b")
-        assert _move(memory, tmp_path / "second.jsonl") == expected
-    with Memory(f"sqlite:///{tmp_path}/third.db", options=options) as memory:
+        assert _move(memory, postgresql, tmp_path / "second.jsonl") == expected
+    with Memory(third, options=options) as memory:
         import_file(memory, tmp_path / "second.jsonl", bank="b")
-        assert _move(memory, tmp_path / "third.jsonl") == expected
+        assert _move(memory, third, tmp_path / "third.jsonl") == expected
 
 
-def _move(memory: Memory, path: Path) -> list[tuple[Any, ...]]:
-    """Writes the messages as JSON Lines; returns id, thread, speaker, times, text, parts and metadata of each."""
+def _move(memory: Memory, url: str, path: Path) -> list[tuple[Any, ...]]:
+    """Exports the messages; returns id, thread, speaker, times, text, parts and metadata of each."""
     fields = ("message_id", "thread", "role", "name", "created_at", "arrived_at", "text", "parts", "metadata")
     found = [message.model_dump(mode="json") for message in memory.export("b")]
-    with path.open("w", encoding="utf-8") as file:
-        for message in found:
-            line = message | {"id": message["message_id"], "content": message["parts"] or message["text"]}
-            wanted = ("id", "thread", "role", "name", "created_at", "arrived_at", "content", "metadata")
-            file.write(json.dumps({name: line[name] for name in wanted if line[name] is not None}) + "\n")
+    Foxing(url).text("export", "--bank", "b", "--output", str(path))
     return sorted(tuple(json.dumps(message[name]) for name in fields) for message in found)
