@@ -86,7 +86,6 @@ class FoxingMiddleware(Closing, AsyncClosing, AgentMiddleware[FoxingState, Any, 
         ContextRequest.from_fields(self._request)
         self._thread = thread
         self._remember = remember
-        self.tools = []
 
     @classmethod
     def connect(

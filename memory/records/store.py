@@ -69,8 +69,8 @@ class RecordStore:
         valid = _validated(_WRITES, writes, "writes")
         check_idempotency_key(idempotency_key)
         digest = keyed_digest(self._digest_key, _request_digest(valid))
-        now = self._now()
         vectors = self._embedder.of_writes(valid)
+        now = self._now()  # a first call loads the embedder, during which the time to live has not begun
         with self._database.write() as connection:
             bank_id = banks.get_or_create(connection, bank, now, Policy().model_dump(mode="json")).id
 

@@ -282,6 +282,19 @@ def test_records_stored_without_an_embedder_are_embedded_later(database_url: str
         assert keys(memory, query="vegetarian") == ["diet"]
 
 
+def test_the_time_to_live_begins_after_embedding(database_url: str, clock: Clock) -> None:
+    class Loading(SlowEmbedder):
+        slow = False
+
+        def embed_documents(self, texts: Sequence[str]) -> Embeddings:
+            clock.advance(60)
+            return super().embed_documents(texts)
+
+    with Memory(database_url, clock=clock, options=MemoryOptions(embedder=Loading())) as memory:
+        memory.records.write(BANK, [put("k", "tea", ttl_s=1)])
+        assert value_of(memory, "k") == "tea"
+
+
 def test_a_slow_embedder_embeds_records_in_the_background(database_url: str) -> None:
     with Memory(database_url, options=MemoryOptions(embedder=SlowEmbedder())) as memory:
         memory.records.write(BANK, [put("a", "tea"), put("b", "")])
