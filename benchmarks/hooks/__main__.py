@@ -36,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     prompts.add_argument(
         "--warm",
         type=float,
-        default=30.0,
+        default=300.0,
         metavar="S",
-        help="Seconds for the service to warm up (default: %(default)s).",
+        help="Most seconds for the service to warm up (default: %(default)s).",
     )
     kills = commands.add_parser("kills", help="Store turns while hooks and services are killed.")
     kills.add_argument("--turns", type=at_least(2), default=500, metavar="N", help="(default: %(default)s)")

@@ -18,6 +18,7 @@ from typing import Self
 
 from benchmarks.command_line import Advance
 from benchmarks.load import texts
+from benchmarks.load.processes import IDLE_S, processor_s
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.integrations.hooks.client import announced, ask
 from foxing.integrations.hooks.doctor import service_status
@@ -71,6 +72,9 @@ class PromptRow:
     max_ms: float
     #: 95th percentile of starting the interpreter alone
     interpreter_p95_ms: float
+    #: processor time for a prompt, of the hook and of the service, which a busy machine changes little
+    processor_ms: float
+    service_processor_ms: float
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,20 @@ class Hooks:
             if time.monotonic() > end:
                 raise TimeoutError(f"no service answers; see {folder_of(self.database)}")
             time.sleep(0.1)
+
+    def service_processor_s(self) -> float:
+        """Returns the processor time that the service has used, in seconds."""
+        assert self._service is not None
+        return processor_s(self._service.pid)
+
+    def wait_until_warm(self, limit_s: float) -> None:
+        """Waits until the service is idle, or for `limit_s`."""
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            before = self.service_processor_s()
+            time.sleep(IDLE_S)
+            if self.service_processor_s() - before < IDLE_S / 20:
+                return
 
     def kill_service(self) -> bool:
         """Kills the service, also one that a hook has started. Returns whether there was one."""
@@ -226,7 +244,7 @@ def measure_prompts(
     database: Path, bank: str, prompts: int, warm_s: float, progress: Advance | None = None
 ) -> PromptRow:
     """Measures the hook at a prompt. Half of the prompts quote a message of the bank, the others ask about three words.
-    `warm_s`: seconds that the service has for loading, and for reading pages ahead."""
+    `warm_s`: most seconds that the service has for reading pages ahead."""
     with Memory(database) as memory:
         count = memory.bank(bank).messages
         quoted = [span.text for span in memory.recall(bank, None, limit=500).spans]
@@ -236,7 +254,8 @@ def measure_prompts(
     with Hooks(database, bank) as hooks:
         hooks.start_service()
         hooks.patient_answer("UserPromptSubmit", log.payload("UserPromptSubmit", prompt=texts.query(random)))
-        time.sleep(warm_s)
+        hooks.wait_until_warm(warm_s)
+        before, service_before = os.times(), hooks.service_processor_s()
         for number in range(prompts):
             prompt = texts.query(random) if number % 2 else random.choice(quoted)[:80]
             text, ms = hooks.answer("UserPromptSubmit", log.payload("UserPromptSubmit", prompt=prompt))
@@ -244,7 +263,10 @@ def measure_prompts(
             took.append(ms)
             if progress is not None:
                 progress(number + 1, prompts)
-        given_up = (Path(folder_of(str(database))) / "hooks.log").read_text().count("given up") if took else 0
+        after, service_s = os.times(), hooks.service_processor_s() - service_before
+        hook_s = after.children_user + after.children_system - before.children_user - before.children_system
+        log_of_hooks = Path(folder_of(str(database))) / "hooks.log"
+        given_up = log_of_hooks.read_text().count("given up") if log_of_hooks.exists() else 0
     took.sort()
     return PromptRow(
         messages=count,
@@ -255,6 +277,8 @@ def measure_prompts(
         p95_ms=_percentile(took, 95),
         max_ms=took[-1],
         interpreter_p95_ms=_percentile(sorted(_interpreter_ms() for _ in range(40)), 95),
+        processor_ms=1000 * hook_s / prompts,
+        service_processor_ms=1000 * service_s / prompts,
     )
 
 

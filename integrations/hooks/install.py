@@ -55,6 +55,8 @@ def install(
     Shows the change and asks before it is written. What else the files hold keeps its bytes, comments included;
     --remove gives them back as they were. With --json, --yes is needed to write.
     """
+    from foxing.memory.ingest.validate import check_bank_name
+
     from .places import default_database, folder_of
     from .projects import root_of
     from .settings_files import Scope, SettingsRefused, Undo, find_executables, installation, removal
@@ -62,6 +64,8 @@ def install(
 
     state = cast(HookCommandState, context.obj)
     state.as_json = as_json
+    if bank is not None:
+        check_bank_name(bank)
     database = database_of(state)
     if database is None:
         raise SettingsRefused("hooks need a SQLite database; unset the URL of the other one, or name a file")

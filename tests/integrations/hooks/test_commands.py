@@ -63,6 +63,8 @@ def test_a_refused_file_is_an_error_in_a_sentence(foxing: Foxing, home: Path) ->
     (home / ".codex" / "config.toml").write_text("a = ")
     assert "config.toml" in foxing.failure("install", "codex", "--yes")["detail"]
     assert not (home / ".codex" / "hooks.json").exists()
+    assert "bank" in foxing.failure("install", "cursor", "--yes", "--bank", "my bank")["detail"]
+    assert not (home / ".cursor").exists()
 
 
 def test_doctor_says_what_is_installed_stored_and_wrong(
