@@ -109,6 +109,9 @@ class TurnJournal:
         # two connections, so that a request does not wait for the writes of another answer
         self._kept = _Connection(path, id(self), _WRITE_S)
         self._asked = _Connection(path, id(self), _ASK_S)
+        with self._asked as connection:
+            # a checkpoint waits for the disk: answers make them, requests do not
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
         with self._kept as connection:
             connection.executescript(_TABLES)
             before = (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).isoformat()
@@ -167,17 +170,17 @@ class TurnJournal:
         return TurnPlace(*row) if row else None
 
     def write(
-        self, turns: Sequence[tuple[WireTurn, TurnPlace, datetime]], answer: tuple[str, TurnPlace] | None
+        self, turns: Sequence[tuple[WireTurn, TurnPlace, datetime]], names: Sequence[str], last: TurnPlace
     ) -> None:
-        """Writes new turns with their times, which are delivered in this order, and the id of the answer."""
+        """Writes new turns with their times, which are delivered in this order, and the names under which the provider
+        holds the conversation up to its last turn."""
         with self._kept as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 for number, (turn, place, said_at) in enumerate(turns):
                     self._write_turn(connection, turn, place, said_at + timedelta(microseconds=number))
-                if answer is not None:
-                    name, place = answer
-                    row = (name, place.prefix, place.thread, place.position, datetime.now(UTC).isoformat())
+                for name in names:
+                    row = (name, last.prefix, last.thread, last.position, datetime.now(UTC).isoformat())
                     connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
                 connection.execute("COMMIT")
             except BaseException:

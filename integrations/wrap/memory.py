@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ from .alignment import following, places, start
 from .answers import may_end, read_body
 from .delivery import Delivery
 from .insertion import insert
-from .journal import TurnJournal, TurnPlace
+from .journal import Found, TurnJournal, TurnPlace
 from .recollection import Recollection
 from .turns import Conversation, WireName, WireTurn, read_answer, read_request, wire_of
 
@@ -34,6 +35,8 @@ class WrappedCall:
     places: list[tuple[TurnPlace, bool]]
     #: Place after which the answer stands.
     before: TurnPlace
+    #: Conversation under which the service holds these turns as well.
+    kept_as: str | None
     #: Time of the request.
     started_at: datetime
     #: True once its turns are in the journal.
@@ -123,7 +126,9 @@ class ClientMemory:
         except Exception as error:  # the turn is kept all the same
             log.debug("nothing is added to a request: %s", error, exc_info=True)
         last = found[-1][0] if found else before
-        return WrappedCall(conversation.wire, changed, conversation.turns, found, last, _now(), written=counts)
+        return WrappedCall(
+            conversation.wire, changed, conversation.turns, found, last, conversation.kept_as, _now(), written=counts
+        )
 
     def _additions(
         self, conversation: Conversation, known: list[TurnPlace], counts: bool, until: float
@@ -137,12 +142,21 @@ class ClientMemory:
             asked = turn.place == conversation.asked and not counts
             found = self._journal.addition(place.prefix, _now() - _SAME_FOR if asked else None)
             if found is None and asked and self._recall:
-                found = self._recollection.find(turn.text, shown, until)
-                self._journal.add(place.prefix, found, _now())
+                found = self._decide(turn, place, shown, until)
             if found is not None and found.text:
                 additions[turn.place] = found.text
                 shown.update(found.shown)
         return additions
+
+    def _decide(self, turn: WireTurn, place: TurnPlace, shown: Collection[str], until: float) -> Found:
+        """Returns what is added to a new turn, once that is written: what cannot be written cannot be added again."""
+        found = self._recollection.find(turn.text, shown, until)
+        try:
+            self._journal.add(place.prefix, found, _now())
+        except sqlite3.Error as error:
+            log.debug("nothing is added to a turn: %s", error)
+            return Found()
+        return found
 
     def _write(self, call: WrappedCall, answer: dict[str, object] | None) -> None:
         turns = zip(call.turns, call.places, strict=True)
@@ -151,10 +165,10 @@ class ClientMemory:
         for turn in read_answer(call.wire, answer, len(call.turns)) if answer is not None else ():
             at = following(at, turn)
             new.append((turn, at, _now()))
-        name = answer.get("id") if answer is not None else None
-        answered = (name, at) if isinstance(name, str) else None
-        if new or answered:
-            self._journal.write(new, answered)
+        given = (answer.get("id") if answer is not None else None, call.kept_as)
+        names = [name for name in given if isinstance(name, str)]
+        if new or names:
+            self._journal.write(new, names, at)
             self._delivery.notify()
 
 

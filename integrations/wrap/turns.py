@@ -62,8 +62,10 @@ class Conversation:
     turns: tuple[WireTurn, ...]
     #: Place of the user's turn that is to be answered; None within an exchange with a tool.
     asked: int | None
-    #: Response or message that the service holds the earlier conversation under.
+    #: Response, message or conversation under which the service holds the earlier turns.
     held_by: str | None
+    #: Conversation under which the service holds these turns as well.
+    kept_as: str | None = None
 
 
 def wire_of(path: str) -> tuple[WireName, bool] | None:
@@ -83,11 +85,12 @@ def read_request(wire: WireName, value: Json) -> Conversation | None:
     held_by = _held_by(wire, value)
     if wire == "responses" and isinstance(given, str):
         turn = WireTurn("user", tuple(message_parts.text(given)), 0)
-        return Conversation(wire, member, (turn,) if turn.parts else (), 0 if turn.parts else None, held_by)
+        said = (turn,) if turn.parts else ()
+        return Conversation(wire, member, said, 0 if said else None, held_by, _conversation(value))
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
         return None
     turns = tuple(turn for place, item in enumerate(given) for turn in _READERS[wire](item, place))
-    return Conversation(wire, member, turns, _asked(given, turns), held_by)
+    return Conversation(wire, member, turns, _asked(given, turns), held_by, _conversation(value))
 
 
 def _held_by(wire: WireName, value: Json) -> str | None:
@@ -95,10 +98,13 @@ def _held_by(wire: WireName, value: Json) -> str | None:
         thread = value.get("thread")
         return thread.get("previous_message_id") if isinstance(thread, dict) else None
     if wire == "responses":
-        conversation = value.get("conversation")
-        conversation = conversation.get("id") if isinstance(conversation, dict) else conversation
-        return value.get("previous_response_id") or conversation
+        return value.get("previous_response_id") or _conversation(value)
     return None
+
+
+def _conversation(value: Json) -> str | None:
+    conversation = value.get("conversation")
+    return conversation.get("id") if isinstance(conversation, dict) else conversation
 
 
 def _asked(items: Sequence[Json], turns: Sequence[WireTurn]) -> int | None:

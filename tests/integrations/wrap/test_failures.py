@@ -1,9 +1,11 @@
 """A memory that is slow, down or broken never harms a request."""
 
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from anthropic import Anthropic
 from openai import OpenAI
 
-from foxing.integrations.testing import Upstream
+from foxing.integrations.testing import ModelAnswer, RecordedCall, Thinking, Upstream
 from foxing.integrations.wrap import flush, wrap
 from foxing.memory import Memory
 from foxing.memory.errors import InvalidInput
@@ -76,6 +78,29 @@ def test_turns_wait_for_a_service_that_is_down(
     with relay, wrap(Anthropic(base_url=upstream.url, api_key="key"), **options) as client:
         assert flush(client, 60)
     assert [each.text for each in shared_memory.export(bank)] == [FACT, QUESTION, "Understood."]
+
+
+def test_a_journal_that_another_process_writes_costs_an_addition_and_no_request(
+    claude: Anthropic, upstream: Upstream, options: Options, stored: Callable[[object], Any]
+) -> None:
+    upstream.answer(Thinking("hm"), "On 14 March.")
+    thinking: Any = {"type": "adaptive"}
+    history = [user(QUESTION)]
+    answer = claude.messages.create(model=MODEL, max_tokens=50, messages=history, thinking=thinking)
+    assert flush(claude)
+    with closing(sqlite3.connect(options["journal"], isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def respond(exchange: RecordedCall) -> ModelAnswer:
+            other.execute("COMMIT")
+            return ModelAnswer(("Yes.",))
+
+        upstream.respond_with(respond)
+        history += [assistant(answer.content), user("Does Titan ship without maps?")]
+        claude.messages.create(model=MODEL, max_tokens=50, messages=history, thinking=thinking)
+    assert upstream.refused == []
+    assert upstream.calls[1].value["messages"][2] == history[2]  # type: ignore[index]
+    assert stored(claude)[-1] == ("assistant", "Yes.")
 
 
 class Relay:

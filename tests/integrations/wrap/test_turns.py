@@ -142,6 +142,13 @@ def test_a_conversation_that_the_service_holds(gpt: OpenAI, upstream: Upstream, 
     assert stored(gpt) == [("user", "hello"), ("assistant", "Understood.")] * 3
 
 
+def test_a_conversation_object_of_the_service(gpt: OpenAI, upstream: Upstream, stored: Stored) -> None:
+    conversation = gpt.conversations.create().id
+    for _ in range(3):
+        gpt.responses.create(model="gpt-5.6", input="hello", conversation=conversation)
+    assert stored(gpt) == [("user", "hello"), ("assistant", "Understood.")] * 3
+
+
 def test_an_aborted_stream_stores_the_question_and_its_repetition_the_answer(
     claude: Anthropic, upstream: Upstream, stored: Stored
 ) -> None:
