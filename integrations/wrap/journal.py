@@ -105,6 +105,7 @@ class TurnJournal:
         self._scope = scope
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # it holds what was said
         self._known: dict[bytes, TurnPlace] = {}
         # two connections, so that a request does not wait for the writes of another answer
         self._kept = _Connection(path, id(self), _WRITE_S)

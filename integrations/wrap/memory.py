@@ -18,7 +18,7 @@ from .turns import Conversation, WireName, WireTurn, read_answer, read_request, 
 log = logging.getLogger(__name__)
 
 #: Time that is left for sending a request when recall has to give up.
-_RESERVE_S = 0.03
+_RESERVE_S = 0.05
 #: A turn that is asked again within this time gets the same addition: retries, parallel calls, answers made again.
 _SAME_FOR = timedelta(hours=1)
 _PART_TYPES: Mapping[WireName, str] = {"messages": "text", "chat_completions": "text", "responses": "input_text"}

@@ -149,6 +149,13 @@ def test_a_bank_that_does_not_exist_yet(upstream: Upstream, options: Options, sh
     assert len(list(shared_memory.export(options["bank"]))) == 2
 
 
+def test_the_journal_is_readable_by_its_owner_alone(claude: Anthropic, options: Options) -> None:
+    ask(claude)
+    files = list(options["journal"].parent.glob("wrap.db*"))
+    assert len(files) > 1
+    assert {each.stat().st_mode & 0o077 for each in files} == {0}
+
+
 def test_a_journal_that_cannot_be_written(
     upstream: Upstream, options: Options, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
