@@ -159,7 +159,12 @@ class Agent:
             )
         else:
             answer = self.client.responses.create(
-                model="gpt-5.6", input=self.history, tools=[ITEM_TOOL], store=False, stream=stream
+                model="gpt-5.6",
+                input=self.history,
+                tools=[ITEM_TOOL],
+                store=False,
+                include=["reasoning.encrypted_content"],
+                stream=stream,
             )
         return await answer if asyncio.iscoroutine(answer) else answer
 
