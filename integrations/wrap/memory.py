@@ -13,7 +13,7 @@ from .delivery import Delivery
 from .insertion import insert
 from .journal import Found, TurnJournal, TurnPlace
 from .recollection import Recollection
-from .turns import Conversation, WireName, WireTurn, read_answer, read_request, wire_of
+from .turns import SentConversation, WireName, WireTurn, read_answer, read_request, wire_of
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class ClientMemory:
         """True once it has retired."""
         return self._delivery.ended
 
-    def _begun(self, conversation: Conversation, body: str, counts: bool, until: float) -> WrappedCall | None:
+    def _begun(self, conversation: SentConversation, body: str, counts: bool, until: float) -> WrappedCall | None:
         before = start(self._bank, self._thread)
         if conversation.held_by is not None:
             before = self._journal.answered(conversation.held_by) or before
@@ -131,7 +131,7 @@ class ClientMemory:
         )
 
     def _additions(
-        self, conversation: Conversation, known: list[TurnPlace], counts: bool, until: float
+        self, conversation: SentConversation, known: list[TurnPlace], counts: bool, until: float
     ) -> dict[int, str]:
         """Returns place of a message → text to add. Earlier turns get what they got when they were asked."""
         additions: dict[int, str] = {}

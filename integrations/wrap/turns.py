@@ -53,7 +53,7 @@ class WireTurn:
 
 
 @dataclass(frozen=True)
-class Conversation:
+class SentConversation:
     """The conversation in a request."""
 
     wire: WireName
@@ -78,7 +78,7 @@ def wire_of(path: str) -> tuple[WireName, bool] | None:
     return None
 
 
-def read_request(wire: WireName, value: Json) -> Conversation | None:
+def read_request(wire: WireName, value: Json) -> SentConversation | None:
     """Returns the conversation of a request; None if its messages have another form than expected."""
     member = "input" if wire == "responses" else "messages"
     given = value.get(member)
@@ -86,11 +86,11 @@ def read_request(wire: WireName, value: Json) -> Conversation | None:
     if wire == "responses" and isinstance(given, str):
         turn = WireTurn("user", tuple(message_parts.text(given)), 0)
         said = (turn,) if turn.parts else ()
-        return Conversation(wire, member, said, 0 if said else None, held_by, _conversation(value))
+        return SentConversation(wire, member, said, 0 if said else None, held_by, _conversation(value))
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
         return None
     turns = tuple(turn for place, item in enumerate(given) for turn in _READERS[wire](item, place))
-    return Conversation(wire, member, turns, _asked(given, turns), held_by, _conversation(value))
+    return SentConversation(wire, member, turns, _asked(given, turns), held_by, _conversation(value))
 
 
 def _held_by(wire: WireName, value: Json) -> str | None:
