@@ -33,7 +33,7 @@ async def import_history(
     bank: BankPath, service: ServiceDep, request: Request, query: Annotated[ImportQuery, Query()]
 ) -> ImportJob | ImportPreview:
     """Imports a file of any known format, such as the zip of ChatGPT's data export, sent as the body. It is read
-    completely before the response, which takes a minute for a gigabyte, and refused as a whole if its format or its
+    completely before the response, which takes minutes for a gigabyte, and refused as a whole if its format or its
     dates are ambiguous or if it cannot be read: `detail` and `errors` say what to choose. An archive with links, with
     paths that leave it or with an expansion like a zip bomb's is refused. Then its messages are stored in the
     background; sending the file again stores what is missing. The bank is created if it does not exist."""
