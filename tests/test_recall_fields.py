@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from foxing.api.cli.main import app
 from foxing.api.schemas import RecallRequest
 from foxing.integrations.client import AsyncClient, Client
-from foxing.integrations.mcp.tools import Tools
+from foxing.integrations.mcp.tools import PageTools
 from foxing.memory import AsyncMemory, ContextRequest, Memory, RecallQuery
 from foxing.memory.values.recall import ImageQueryFields, QueryFields, TextQueryFields, fields_only_for
 from foxing.memory.values.records import RecordSearch, RecordSearchFields
@@ -93,9 +93,9 @@ def test_a_command_has_every_field(name: str, model: type[BaseModel]) -> None:
 @pytest.mark.parametrize(
     ("tool", "fields"),
     [
-        (Tools.recall, fields_for("text")),
-        (Tools.recall_pages, fields_for("images")),
-        (Tools.build_context, set(ContextRequest.model_fields)),
+        (PageTools.recall, fields_for("text")),
+        (PageTools.recall_pages, fields_for("images")),
+        (PageTools.build_context, set(ContextRequest.model_fields)),
     ],
 )
 def test_a_tool_has_every_field(tool: Callable[..., object], fields: set[str]) -> None:

@@ -41,7 +41,7 @@ class Installation:
 class Diagnosis:
     """State of the hooks."""
 
-    database: str
+    database: str = field(repr=False)
     installed: list[Installation] = field(default_factory=list)
     #: host and port of the service; None if it is not reached
     service: str | None = None

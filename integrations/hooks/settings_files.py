@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ class Executables:
     #: a bank for all projects; None for that of the project
     bank: str | None = None
     #: path of the database; None for the default
-    database: str | None = None
+    database: str | None = field(default=None, repr=False)
 
     def hook_command(self, tool: Tool, event: str) -> str:
         """Returns the command line of a hook."""

@@ -66,7 +66,7 @@ class Fault:
 
     status: int
     message: str = "scripted fault"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: Sent in place of an error document, such as the HTML of a gateway.
     body: bytes | None = None
     content_type: str = "text/html"

@@ -19,7 +19,7 @@ class Sent:
     """A response as it goes over the wire."""
 
     status: int
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
     #: The body, or the frames of a stream.
     frames: list[bytes]
     stream: bool = False

@@ -37,7 +37,7 @@ class RecordedCall:
     method: str
     path: str
     #: Names in lower case.
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     #: Exact bytes of the body, as sent.
     body: bytes
     #: The body as JSON, decompressed; None if it is not a JSON object.

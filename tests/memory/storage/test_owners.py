@@ -18,6 +18,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import (
     banks,
     embeddings,
+    folds,
     idempotency,
     imports,
     integrity,
@@ -89,6 +90,9 @@ def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     bank = execute(url, "SELECT id FROM banks WHERE name = 'notes'")[0][0]
     blob = f"'00-00', '\\x00', {bank}, 1, 1, 'ana'"
     execute(url, f"INSERT INTO blobs (name, digest, bank, size, uses, owner) VALUES ({blob})")
+    key = rf"'\x{'00' * 16}'"
+    fold = f"{bank}, {key}, 1, NULL, 'orders', 4, {key}, 8, '\\x', 10, 90, 0, 1.5, '\\x', now()"
+    execute(url, f"INSERT INTO folds VALUES ({fold})")
     execute(url, f"INSERT INTO recall_weights VALUES ({bank}, 1, 1) ON CONFLICT DO NOTHING")
     execute(
         url,
@@ -165,6 +169,7 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
         "contents": lambda connection: pages.contents(connection, on),
         "manifests": lambda connection: messages.on_pages(connection, on),
         "keepsakes": lambda connection: pages.keepsakes_of(connection, on),
+        "folds": lambda connection: folds.of_conversation(connection, bank, bytes(16)),
         "recent postings": lambda connection: postings.recent(connection, bank),
         "postings": lambda connection: postings.segments(connection, bank),
         "embeddings": lambda connection: embeddings.codes_after(connection, bank, 1, 0),
