@@ -112,10 +112,14 @@ class Relay:
         self._listener = socket.create_server(address)
         self._open: list[socket.socket] = []
 
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+
     def __enter__(self) -> None:
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting.start()
 
     def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # a thread in accept() would take one more connection
+        self._accepting.join()
         self._listener.close()
         for each in self._open:
             each.close()
@@ -126,8 +130,9 @@ class Relay:
                 near, _ = self._listener.accept()
             except OSError:
                 return
+            self._open.append(near)
             far = socket.create_connection(self._target)
-            self._open += [near, far]
+            self._open.append(far)
             for one, other in ((near, far), (far, near)):
                 threading.Thread(target=_copy, args=(one, other), daemon=True).start()
 
