@@ -76,6 +76,7 @@ def said(number: int) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 def test_lists_are_read_page_by_page(client: Client, bank: str) -> None:
     stored = client.import_messages(bank, (said(number) for number in range(7)))
     assert [part.stored for part in stored] == [7]

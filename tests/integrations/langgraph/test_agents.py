@@ -61,6 +61,7 @@ def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(target: Target
     assert held == agents | {(("shared",), str(number), number): 1 for number in range(AGENTS)}
 
 
+@pytest.mark.slow
 @slow_over_http
 def test_many_items_are_written_and_read_in_one_batch(store: FoxingStore) -> None:
     store.batch([PutOp(("n",), f"{number:04}", {"n": number, "text": "x" * 3000}) for number in range(1500)])

@@ -175,11 +175,13 @@ async def converse(saver: FoxingSaver) -> list[list[str]]:
     return [state.values["notes"] for state in states]
 
 
+@pytest.mark.slow
 @slow_over_http
 def test_conversations_at_once_on_an_event_loop(target: Target, bank: str) -> None:
     assert asyncio.run(converse(FoxingSaver.connect(target, bank))) == [[note(0)]] * 8
 
 
+@pytest.mark.slow
 def test_a_thread_takes_the_room_of_what_is_new(memory: Memory) -> None:
     """The second half of a thread takes as much as the first, although the state is longer."""
     saver = FoxingSaver.connect(memory, "ana")

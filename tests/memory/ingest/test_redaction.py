@@ -89,6 +89,7 @@ def test_rules_of_another_process_apply_to_the_next_message(database_url: str) -
         assert one.recall("b").spans[-1].text == "[redacted: email]"
 
 
+@pytest.mark.slow
 def test_rules_that_change_while_others_store(memory: Memory) -> None:
     """What is stored after a change of the policy has been returned follows it."""
     changed = threading.Event()

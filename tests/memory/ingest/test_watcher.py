@@ -52,6 +52,7 @@ def test_a_session_that_is_removed_or_empty(memory: Memory, tmp_path: Path) -> N
     assert memory.bank("b").messages == 4
 
 
+@pytest.mark.slow
 def test_the_command_stores_until_it_is_stopped(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path}/a.db"
     sessions = folder(tmp_path / "sessions", {"a.jsonl": json_lines(*histories.codex_lines()[:4])})
