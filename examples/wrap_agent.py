@@ -54,7 +54,7 @@ def main(memory: Target, journal: Path, bank: str = "wrap-example") -> None:
     with make_client() as plain, wrap(plain, memory=memory, bank=bank, journal=journal, deadline_s=5) as client:
         converse(client, "I am Mina, and I do not eat fish.")
         flush(client)  # the second conversation begins at once here
-        converse(client, "Mina here again. Shall I cook salmon for Mina, or is that fish?")
+        converse(client, "Mina here: do I eat fish? Shall I cook salmon?")
         flush(client)
 
 

@@ -175,9 +175,7 @@ class Hooks:
         """Returns what the model is given at an event, and the milliseconds that the agent waits."""
         started = time.perf_counter()
         process = self.call(event, payload)
-        assert process.stdout is not None
-        output = process.stdout.read()
-        process.wait()
+        output, _ = process.communicate()
         took = 1000 * (time.perf_counter() - started)
         return (json.loads(output)["hookSpecificOutput"]["additionalContext"] if output else ""), took
 

@@ -14,14 +14,15 @@ MAX_UNIT = 240
 _OVERHEAD = 12
 _ROLES = {"user": 6.0, "assistant": 2.0}
 _FIRST, _LAST = 1.6, 1.2
-_UNITS = re.compile(
-    rf"[^\n]{{1,{MAX_UNIT}}}?(?:[.!?](?=\s)|(?=\n)|$)|[^\n]{{1,{MAX_UNIT}}}(?:[\s,;]|$)|[^\n]{{1,{MAX_UNIT}}}"
-)
+#: Ends of sentences and of lines.
+_ENDS = re.compile(r"[.!?](?=\s)|\n")
+#: Characters behind which a unit that is too long is divided.
+_SEPARATORS = " \t,;"
 #: Words that state something exact: with digits, or with a capital inside a sentence.
-_FACTS = re.compile(r"\w*\d\w*|(?<=[a-z,;:] )[A-Z]\w+")
+_FACTS = re.compile(r"(?<!\w)\w*\d\w*|(?<=[a-z,;:] )[A-Z]\w+")
 _MOST_FACTS = 5
 #: A statement in prose, which outlasts code and listings.
-_PROSE = re.compile(r"[A-Z][^{}\[\]<>=;|\\]{15,}[.!?]")
+_PROSE = re.compile(r"\A[A-Z][^{}\[\]<>=;|\\]{15,}[.!?]\Z")
 _PROSE_WEIGHT = 2.5
 
 
@@ -75,12 +76,26 @@ def statements_of(text: str) -> str:
     return "\n".join(line for line in text.split("\n") if _PROSE.fullmatch(line.strip()))
 
 
+def _divided(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Yields the range of each sentence or line in a part of a text, and those of the parts of long ones."""
+    for end in (*(found.end() for found in _ENDS.finditer(text, start, stop)), stop):
+        last = end - 1 if start < end and text[end - 1] == "\n" else end
+        while last - start > MAX_UNIT + 1:
+            behind = max(text.rfind(mark, start + 1, start + MAX_UNIT + 1) for mark in _SEPARATORS)
+            cut = behind + 1 if behind > start else start + MAX_UNIT
+            yield start, cut
+            start = cut
+        if start < last:
+            yield start, last
+        start = end
+
+
 def _units(number: int, message: FoldedMessage) -> Iterator[_Unit]:
     role = _ROLES.get(message.role, 1.0)
     places: list[tuple[int, int, int]] = []
     starts = [0, *(gap + 1 for gap in message.gaps)]
     for run, (start, stop) in enumerate(zip(starts, [*message.gaps, len(message.text)], strict=True)):
-        places += ((found.start(), found.end(), run) for found in _UNITS.finditer(message.text, start, stop))
+        places += ((*place, run) for place in _divided(message.text, start, stop))
     for place, (start, stop, run) in enumerate(places):
         said = message.text[start:stop].strip()
         if not said:
