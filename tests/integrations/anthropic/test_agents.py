@@ -121,6 +121,7 @@ def test_a_service_that_is_down_or_slow_is_an_error_that_says_so(bank: str) -> N
         tool.call(create("/memories/a", "x"))
 
 
+@pytest.mark.slow
 def test_a_bank_deleted_under_a_running_agent_has_no_files(tmp_path: Path, bank: str) -> None:
     with Memory(tmp_path / "foxing.db") as memory, FoxingMemoryTool.connect(memory, bank) as tool:
         tool.call(create("/memories/d/a", "old"))

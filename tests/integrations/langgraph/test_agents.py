@@ -52,6 +52,7 @@ async def write_all(store: FoxingStore) -> None:
         await asyncio.gather(*map(agent, range(AGENTS)))
 
 
+@pytest.mark.slow
 @slow_over_http
 def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(target: Target, bank: str) -> None:
     asyncio.run(write_all(FoxingStore.connect(target, bank)))

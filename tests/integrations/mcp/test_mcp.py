@@ -454,6 +454,7 @@ def assert_all_are_there(connection: Connection) -> None:
     assert said == sorted((f"agent-{number}", f"agent {number} was here") for number in range(100))
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_said_beside_the_confidence(tmp_path: Path) -> None:
     make_faded_bank(tmp_path / "foxing.db")
 

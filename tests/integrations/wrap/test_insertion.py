@@ -20,6 +20,7 @@ MESSAGES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(st.data(), MESSAGES, VALUES, st.text(min_size=1), st.sampled_from([None, 1, "\t"]), st.booleans())
 def test_only_the_text_is_inserted(
     data: st.DataObject, messages: list[Any], other: Any, text: str, indent: Any, ascii_only: bool
