@@ -19,10 +19,8 @@ from foxing.memory.values.messages import RecalledMessage
 #: Number of matches that are compared at least and at most, those ranked best. A shorter answer is compared with those
 #: ranked next, lest it give an old statement alone.
 LEAST_COMPARED, COMPARED = 6, 32
-#: Matches ranked next after an answer that are compared with it, if they are near in meaning to one of it.
-FURTHER = 0
-#: Cosine of messages below which they are not compared, and below which one beyond the answer is not.
-LEAST_COSINE, LEAST_COSINE_FURTHER = 0.2, 0.4
+#: Cosine of messages below which they are not compared.
+LEAST_COSINE = 0.2
 
 
 #: Key of the metadata in which a message names the id of the one that it replaces, whatever their words.
@@ -66,8 +64,7 @@ class _Said(NamedTuple):
 
 def find_replaced(spans: Sequence[RecalledMessage], near: npt.NDArray[np.bool_] | None = None) -> dict[int, int]:
     """Returns the index of each span that a later one replaces → the index of the newest that does, directly or through
-    others. `near`: bool[n, n], which are near in
-    meaning; None if it is not known."""
+    others. `near`: bool[n, n], which are near in meaning; None if it is not known."""
     said = [_said(index, span.text) for index, span in enumerate(spans)]
     said.sort(key=lambda each: spans[each.place].created_at)
     replaced = _named(spans)
@@ -108,12 +105,14 @@ def asked_apart(
 def _named(spans: Sequence[RecalledMessage]) -> dict[int, int]:
     """Returns the index of each span that a later one names as replaced → the index of that one."""
     places = {span.message_id: place for place, span in enumerate(spans)}
-    named = ((places.get(str(span.metadata.get(REPLACES))), place) for place, span in enumerate(spans))
-    return {
-        older: newer
-        for older, newer in named
-        if older is not None and older != newer and spans[older].created_at <= spans[newer].created_at
-    }
+    replaced: dict[int, int] = {}
+    for newer, span in enumerate(spans):
+        named = span.metadata.get(REPLACES)
+        older = places.get(named) if isinstance(named, str) else None
+        # strictly later, so that messages that name each other are no circle
+        if older is not None and spans[older].created_at < span.created_at:
+            replaced[older] = newer
+    return replaced
 
 
 def _said(index: int, text: str) -> _Said:

@@ -130,3 +130,27 @@ def test_neighbours_are_not_compared(memory: Memory) -> None:
     spans = memory.recall("ana", ASKED, limit=1, neighbours=1).spans
     assert [span.score is None for span in spans] == [span.neighbour_of is not None for span in spans]
     assert len({span.message_id for span in spans}) == len(spans)
+
+
+def test_a_message_names_the_one_that_it_replaces(memory: Memory) -> None:
+    def said(key: str, text: str, days: int, replaces: object = None) -> dict[str, object]:
+        metadata = {} if replaces is None else {"replaces": replaces}
+        created_at = FIRST + days * DAY
+        return {"id": key, "role": "user", "content": text, "created_at": created_at, "metadata": metadata}
+
+    memory.store("ana", [said("None", "The office plant is a fern.", 0), said("b", "An office plant from Ana.", 7)])
+    assert dict(links(memory, "which office plant?")) == {"None": None, "b": None}
+    memory.store("ana", [said("c", "The office plant: a cactus from Ana.", 14, "None")])
+    assert dict(links(memory, "which office plant?"))["None"] == "c"
+    # of one time, or of no use as an id
+    memory.store(
+        "ana",
+        [
+            said("d", "The office plant, a palm.", 21, "e"),
+            said("e", "The office plant, a rose.", 21, "d"),
+            said("f", "The office plant, a tree.", 28, ["d", 4]),
+        ],
+    )
+    replaced = dict(links(memory, "which office plant?"))
+    assert len(replaced) == 6
+    assert not {replaced["d"], replaced["e"], replaced["f"]} & {"d", "e"}
