@@ -33,6 +33,7 @@ RANGES: Mapping[str, Range] = MappingProxyType(
         "langchain": Range("langchain-core", "1.8", "2"),
         "llamaindex": Range("llama-index-core", "0.14", "0.15"),
         "openai_agents": Range("openai-agents", "0.24", "0.25"),
+        "pydantic_ai": Range("pydantic-ai-slim", "2.68", "3"),
     }
 )
 

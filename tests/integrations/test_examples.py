@@ -18,8 +18,11 @@ EXAMPLES = {
     "langchain": "assistant: On Tuesday.",
     "langchain_middleware": "assistant: On Tuesday.",
     "llamaindex": "assistant: On Tuesday.",
+    "pydantic_ai": "assistant: On Tuesday.",
     "wrap": "assistant: No salmon for you, Mina: you do not eat fish.",
 }
+#: Package of an example that may be missing.
+NEEDS = {"langchain_middleware": "langchain.agents", "pydantic_ai": "pydantic_ai"}
 #: What `python PROGRAM …` does.
 RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
 
@@ -61,5 +64,5 @@ def test_an_example_runs_as_a_process_in_an_empty_folder(
 
 
 def _require(name: str) -> None:
-    if name == "langchain_middleware":
-        pytest.importorskip("langchain.agents")
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])

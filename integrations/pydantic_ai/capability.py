@@ -1,0 +1,219 @@
+"""Capability of agents: what is remembered of a prompt precedes it, and each turn is remembered."""
+
+import base64
+import copy
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self, TypedDict, Unpack
+
+from pydantic_ai import AgentRunResult, RunContext
+from pydantic_ai.capabilities import AbstractCapability
+from pydantic_ai.messages import BinaryContent, ModelMessage, ModelRequest, UserContent, UserPromptPart
+from pydantic_ai.models import ModelRequestContext
+
+from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.frameworks.call_sequences import CallSequence, ask_or, run_async
+from foxing.integrations.frameworks.closing import AsyncClosing, Closing
+from foxing.integrations.frameworks.outbox import Outbox
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.base import Fields
+from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory.values.recall import RELEVANCE_FLOOR
+
+from .entries import prompt_text, said
+from .toolset import FoxingToolset
+
+BUDGET = 2_000  # tokens
+MOST_QUERY_CHARS = 10_000
+_MOST_THREAD_CHARS = 200
+
+
+class CapabilityFields(TypedDict, total=False):
+    """Options of a `FoxingCapability` as keyword arguments."""
+
+    budget: int
+    reader: str
+    thread: str | None
+    min_relevance: float
+    remember: bool
+    tools: bool
+
+
+class FoxingCapability(Closing, AsyncClosing, AbstractCapability[Any]):
+    """Lets an agent remember: in a request to the model, the prompt of the run begins with what is remembered of it,
+    and after the run its messages are stored in the bank, once.
+
+        memory = FoxingCapability.connect("http://127.0.0.1:8765", bank="agent-7")
+        agent = Agent(model, capabilities=[memory])
+
+    The context is part of the requests only, not of the message history. Reading raises `FoxingError`. Messages that
+    cannot be stored because the service fails are kept in this process, and stored before the next ones.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        budget: int = BUDGET,
+        reader: str = "text",
+        thread: str | None = None,
+        min_relevance: float = RELEVANCE_FLOOR,
+        remember: bool = True,
+        tools: bool = False,
+    ) -> None:
+        """`budget`: maximum number of tokens of the context, as the `reader` bills them; a reader that sees images gets
+        page images where they show more; 0 for no context. `thread`: thread of the remembered messages, by default the
+        id of the conversation. `min_relevance`: minimum relevance of the most relevant match, 0 to 1; below it, nothing
+        is recalled. `remember`: whether to store turns. `tools`: whether the agent also has the tools of a
+        `FoxingToolset`. Raises `InvalidInput`."""
+        #: Connection to the bank, for other calls.
+        self.connection = connection
+        self._request: Fields | None = None
+        if budget:
+            self._request = {"budget": budget, "reader": reader, "min_relevance": min_relevance, "form": "blocks"}
+            ContextRequest.from_fields(self._request)
+        self._thread = thread
+        self._remember = remember
+        self._toolset = FoxingToolset(connection, thread=thread) if tools else None
+        self._outbox = Outbox(connection)
+        #: The prompt of the run, and what precedes it.
+        self._asked: UserPromptPart | None = None
+        self._context: list[UserContent] | None = None
+
+    @classmethod
+    def connect(
+        cls, target: Target, bank: str, *, api_key: str | None = None, **fields: Unpack[CapabilityFields]
+    ) -> Self:
+        """Returns a capability for a bank of `target`: the URL of a service, the URL or path of a database, or a
+        `Memory`. Nothing is opened before the first call. Raises `InvalidInput` for an invalid target, bank or
+        option."""
+        return cls(connect(target, bank, api_key=api_key), **fields)
+
+    @property
+    def pending(self) -> int:
+        """Number of messages that could not be stored yet."""
+        return self._outbox.pending
+
+    def close(self) -> None:
+        """Stores the messages that are kept, and closes the connection. Raises `FoxingError` if they cannot be
+        stored."""
+        self._outbox.close()
+
+    async def aclose(self) -> None:
+        """Like `close`, on this event loop."""
+        await self._outbox.close_async()
+
+    @classmethod
+    def get_serialization_name(cls) -> str | None:
+        """Returns None: a connection is not part of an agent's specification."""
+        return None
+
+    def get_toolset(self) -> FoxingToolset | None:
+        """Returns the toolset, if the agent has one."""
+        return self._toolset
+
+    async def for_run(self, ctx: RunContext[object]) -> Self:
+        """Returns a capability with the state of one run."""
+        own = copy.copy(self)
+        own._asked = own._context = None
+        return own
+
+    async def before_model_request(
+        self, ctx: RunContext[object], request_context: ModelRequestContext
+    ) -> ModelRequestContext:
+        """Puts the context before the prompt of the run, the same in all requests of a run."""
+        messages = request_context.messages
+        if self._request is None:
+            return request_context
+        if self._context is None:
+            self._asked = _prompt(messages)
+            question = "" if self._asked is None else prompt_text(self._asked.content)
+            self._context = []
+            if question.strip():
+                self._context = await run_async(self.connection, self._found(ctx, question, messages))
+        if self._context and self._asked is not None:
+            request_context.messages = _with_context(messages, self._asked, self._context)
+        return request_context
+
+    async def after_run(self, ctx: RunContext[object], *, result: AgentRunResult[object]) -> AgentRunResult[object]:
+        """Remembers the messages of the run. Repeating it stores nothing twice."""
+        if self._remember:
+            thread = self._thread_name(ctx)
+            said_now = [each for message in result.new_messages() for each in said(message)]
+            keyed: list[Fields] = [
+                {**message, "id": _message_id(thread, ctx.run_id, number), "thread": thread}
+                for number, message in enumerate(said_now)
+            ]
+            await run_async(self.connection, self._outbox.put(keyed))
+        return result
+
+    def _found(
+        self, ctx: RunContext[object], question: str, messages: Sequence[ModelMessage]
+    ) -> CallSequence[list[UserContent]]:
+        fields: Fields = {
+            **(self._request or {}),
+            "query": question[-MOST_QUERY_CHARS:],
+            "messages": [given for message in messages for given in _given(message)],
+        }
+        thread = self._thread_name(ctx)
+        if thread is not None:
+            fields["thread"] = thread
+        request = ContextRequest.from_fields(fields)
+        found: ContextResult | None = yield from ask_or(
+            None, lambda memory: memory.context(self.connection.bank, request)
+        )
+        return [] if found is None else [_content(block) for block in found.content]
+
+    def _thread_name(self, ctx: RunContext[object]) -> str | None:
+        name = ctx.conversation_id if self._thread is None else self._thread
+        if name is not None and (not 1 <= len(name) <= _MOST_THREAD_CHARS or min(name) < " "):
+            raise InvalidInput(
+                f"the conversation_id {name[:50]!r} is not the name of a thread; use 1 to {_MOST_THREAD_CHARS} "
+                "characters without control characters, or give the capability a `thread`"
+            )
+        return name
+
+
+def _prompt(messages: Sequence[ModelMessage]) -> UserPromptPart | None:
+    """Returns the last user prompt."""
+    for message in reversed(messages):
+        if isinstance(message, ModelRequest):
+            for part in reversed(message.parts):
+                if isinstance(part, UserPromptPart):
+                    return part
+    return None
+
+
+def _with_context(
+    messages: Sequence[ModelMessage], asked: UserPromptPart, context: Sequence[UserContent]
+) -> list[ModelMessage]:
+    """Returns the messages of a request with the context before the content of the prompt `asked`."""
+    own: Sequence[UserContent] = [asked.content] if isinstance(asked.content, str) else asked.content
+    extended = replace(asked, content=[*context, *own])
+    found = list(messages)
+    for number in reversed(range(len(found))):
+        message = found[number]
+        if isinstance(message, ModelRequest) and asked in message.parts:
+            found[number] = replace(message, parts=[extended if part == asked else part for part in message.parts])
+            break
+    return found
+
+
+def _given(message: ModelMessage) -> list[Fields]:
+    """Returns what a request holds already, for the search of what it does not hold."""
+    if isinstance(message, ModelRequest):
+        prompts = [part for part in message.parts if isinstance(part, UserPromptPart)]
+        return [{"role": "user", "content": prompt_text(part.content)} for part in prompts]
+    return [{"role": "assistant", "content": message.text}] if message.text else []
+
+
+def _content(block: Mapping[str, object]) -> UserContent:
+    if block.get("type") == "image":
+        return BinaryContent(base64.b64decode(str(block["data"])), media_type=str(block["media_type"]))
+    return str(block.get("text", ""))
+
+
+def _message_id(thread: str | None, run_id: str | None, number: int) -> str:
+    """Returns an id that is the same whenever the message is stored."""
+    return hashlib.sha256(f"{thread}\0{run_id}\0{number}".encode()).hexdigest()[:32]
