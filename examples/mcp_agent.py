@@ -1,11 +1,13 @@
 """An agent that uses the memory tools of an MCP server.
 
-python examples/mcp_agent.py                                        # with a database in this folder
-python examples/mcp_agent.py http://127.0.0.1:8765/x/mcp/example    # with a running service
+python examples/mcp_agent.py                                            # with a temporary database
+python examples/mcp_agent.py http://127.0.0.1:8765/x/mcp/mcp-example    # with a running service
 """
 
 import asyncio
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from mcp import Client
@@ -59,9 +61,13 @@ async def main(target: str) -> None:
     if target.startswith("http"):
         await talk(target)
         return
-    async with connect(target, "example") as connection:
+    async with connect(target, "mcp-example") as connection:
         await talk(make_server(fixed(connection)))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "example.db"))
+    if len(sys.argv) > 1:
+        asyncio.run(main(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            asyncio.run(main(str(Path(folder) / "agent.db")))

@@ -24,24 +24,24 @@ FAILURES = (Unavailable, ServiceFailed, Refused)
 
 
 class Outbox:
-    """Stores messages in a bank in the order in which they were put. If the service fails, they are kept in this
-    process, and stored before the next ones. Thread-safe; messages have ids, so that none is stored twice."""
+    """Stores messages in a bank. If the service fails, they are kept in this process with their times, and stored
+    before the next ones. Thread-safe; messages have ids, so that none is stored twice."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
-        #: Messages of each call of `put`, the oldest first.
-        self._puts: list[list[Fields]] = []
+        #: Messages of each call of `put` that failed, the oldest first.
+        self._kept: list[list[Fields]] = []
 
     @property
     def pending(self) -> int:
-        """Number of messages that are not stored yet."""
+        """Number of messages that are kept."""
         with self._lock:
-            return sum(map(len, self._puts))
+            return sum(map(len, self._kept))
 
     def put(self, messages: Sequence[Fields]) -> CallSequence[None]:
         """Stores messages, which have ids, after those that are kept. A message without `created_at` is given the
-        current time. Does not raise if the service fails, unless `MOST_KEPT` messages are kept already. Raises
+        current time. Does not raise if the service fails, unless more than `MOST_KEPT` messages would be kept. Raises
         `InvalidInput` or `Conflict` for messages that the bank refuses, which are not kept."""
         now = utc_now()
         new: list[Fields] = [
@@ -50,36 +50,46 @@ class Outbox:
         ]
         if not new:
             return
-        if self.pending + len(new) > MOST_KEPT:
-            yield from self.flush()
-        with self._lock:
-            self._puts.append(new)
         try:
-            yield from self._flush(new)
+            yield from self._send([*self._take(), new], new)
         except FAILURES as error:
+            if self.pending > MOST_KEPT:
+                with self._lock:
+                    self._kept = [put for put in self._kept if put is not new]
+                raise
             log.warning("%d messages will be stored later: %s", self.pending, error)
 
     def flush(self) -> CallSequence[None]:
         """Stores the messages that are kept. Raises `FoxingError` if the service fails."""
-        yield from self._flush(None)
+        yield from self._send(self._take(), None)
 
-    def _flush(self, own: list[Fields] | None) -> CallSequence[None]:
-        """Stores what is kept, put by put. Raises the error of the put `own` if it is refused; others are given up."""
+    def _take(self) -> list[list[Fields]]:
+        """Returns what is kept, which no other call then stores."""
         with self._lock:
-            puts = list(self._puts)
-        for put in puts:
-            try:
-                for batch in batches(put):
-                    yield from self._store(batch)
-            except FAILURES:
-                raise
-            except FoxingError as error:
-                self._remove(put)
-                if put is own:
+            kept, self._kept = self._kept, []
+        return kept
+
+    def _send(self, puts: Sequence[list[Fields]], own: list[Fields] | None) -> CallSequence[None]:
+        """Stores messages, and keeps those that it could not. Raises the error of the put `own` if it is refused;
+        other messages that are refused are given up."""
+        left = list(puts)
+        try:
+            while left:
+                try:
+                    for batch in batches(left[0]):
+                        yield from self._store(batch)
+                except FAILURES:
                     raise
-                log.warning("%d messages were refused: %s", len(put), error)
-            else:
-                self._remove(put)
+                except FoxingError as error:
+                    refused = left.pop(0)
+                    if refused is own:
+                        raise
+                    log.warning("%d messages were refused: %s", len(refused), error)
+                else:
+                    del left[0]
+        finally:
+            with self._lock:
+                self._kept = [*left, *self._kept]
 
     def close(self) -> None:
         """Stores the messages that are kept, and closes the connection. Raises `FoxingError` if the service fails."""
@@ -97,7 +107,3 @@ class Outbox:
 
     def _store(self, messages: Sequence[Fields]) -> CallSequence[StoreResult]:
         return ask(lambda memory: memory.store(self._connection.bank, messages))
-
-    def _remove(self, put: list[Fields]) -> None:
-        with self._lock:
-            self._puts = [each for each in self._puts if each is not put]

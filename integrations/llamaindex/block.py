@@ -1,10 +1,6 @@
 """`BaseMemoryBlock` over a bank."""
 
-import hashlib
-import json
-import time
 import uuid
-from collections.abc import Sequence
 from typing import Self, TypedDict, Unpack
 
 from llama_index.core.base.llms.types import ChatMessage, ContentBlock, ImageBlock, MessageRole, TextBlock
@@ -12,8 +8,9 @@ from llama_index.core.memory import BaseMemoryBlock
 from pydantic import Field, PrivateAttr
 
 from foxing.integrations.client import Connection, Target, connect
-from foxing.integrations.frameworks.batches import batches
+from foxing.integrations.frameworks.call_sequences import run_async
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
+from foxing.integrations.frameworks.outbox import Outbox
 from foxing.memory.errors import NotFound
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.base import Fields
@@ -23,9 +20,6 @@ from foxing.memory.values.recall import RELEVANCE_FLOOR, ImageQueryFields, TextQ
 from .entries import said, text_of
 
 MOST_QUERY_CHARS = 10_000
-#: Time within which putting the same messages again after a failure is a retry of the same write, in seconds.
-ANOTHER_ATTEMPT_S = 300.0
-MOST_FAILED = 1_000
 IMAGE_TOKENS = 256
 CHARS_PER_TOKEN = 4
 
@@ -49,7 +43,8 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         block = FoxingMemoryBlock.connect("http://127.0.0.1:8765", bank="agent-7")
         memory = Memory.from_defaults(memory_blocks=[block])
 
-    Methods raise `FoxingError`. After an error of `aput`, putting the same messages again stores nothing twice.
+    Close the block when its agent ends: `Memory` does not. Reading raises `FoxingError`. Messages that cannot be stored
+    because the service fails are kept in this process, and stored before the next ones.
     """
 
     name: str = "foxing"
@@ -63,8 +58,11 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
     min_relevance: float | None = Field(default=RELEVANCE_FLOOR, ge=0, le=1)
     #: Name of the reader of page images; None for text.
     reader: str | None = None
-    #: Digest of messages of a failed write → id of the write, and the time of the failure.
-    _failed: dict[str, tuple[str, float]] = PrivateAttr(default_factory=dict)
+    _outbox: Outbox = PrivateAttr()
+
+    def model_post_init(self, context: object, /) -> None:
+        """Prepares for messages that cannot be stored at once."""
+        self._outbox = Outbox(self.connection)
 
     @classmethod
     def connect(cls, target: Target, bank: str, *, api_key: str | None = None, **fields: Unpack[BlockFields]) -> Self:
@@ -72,6 +70,20 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         Nothing is opened before the first call. Raises `InvalidInput` for an invalid target or bank, and pydantic's
         `ValidationError` for invalid fields."""
         return cls(connection=connect(target, bank, api_key=api_key), **fields)
+
+    @property
+    def pending(self) -> int:
+        """Number of messages that could not be stored yet."""
+        return self._outbox.pending
+
+    def close(self) -> None:
+        """Stores the messages that are kept, and closes the connection. Raises `FoxingError` if they cannot be
+        stored."""
+        self._outbox.close()
+
+    async def aclose(self) -> None:
+        """Like `close`, on this event loop."""
+        await self._outbox.close_async()
 
     async def _aget(self, messages: list[ChatMessage] | None = None, **block_kwargs: object) -> list[ContentBlock]:
         asked = [text_of(message) for message in messages or () if message.role == MessageRole.USER]
@@ -102,30 +114,12 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         return [*images, *map(_text, found.open_spans)]
 
     async def _aput(self, messages: list[ChatMessage]) -> None:
-        new = said(messages)
-        digest = hashlib.sha256(json.dumps(new).encode()).hexdigest()
-        write_id, failed_at = self._failed.pop(digest, ("", 0.0))
-        if not write_id or time.monotonic() - failed_at > ANOTHER_ATTEMPT_S:
-            write_id = uuid.uuid4().hex
-        try:
-            await self._store(write_id, new)
-        except BaseException:
-            while len(self._failed) >= MOST_FAILED:
-                self._failed.pop(next(iter(self._failed)))
-            self._failed[digest] = (write_id, time.monotonic())
-            raise
-
-    async def _store(self, write_id: str, new: Sequence[tuple[str | None, Fields]]) -> None:
+        write_id = uuid.uuid4().hex
         keyed: list[Fields] = [
             {**message, "id": f"{write_id}-{number:06}", "thread": session or self.thread}
-            for number, (session, message) in enumerate(new)
+            for number, (session, message) in enumerate(said(messages))
         ]
-        for number, some in enumerate(batches(keyed)):
-            await self._store_some(some, f"{write_id}-messages-{number}")
-
-    async def _store_some(self, messages: Sequence[Fields], key: str) -> None:
-        bank = self.connection.bank
-        await self.connection.run_async(lambda memory: memory.store(bank, messages, idempotency_key=key))
+        await run_async(self.connection, self._outbox.put(keyed))
 
     async def atruncate(self, content: list[ContentBlock], tokens_to_truncate: int) -> list[ContentBlock] | None:
         """Removes images and lines of text from the end, and returns the remaining blocks; None if none remain. A text

@@ -1,6 +1,7 @@
 """The examples of the integrations run, on a server and in a database of their own."""
 
 import gc
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from .conftest import Service
 
 #: Integration → what its example prints at its end.
 EXAMPLES = {
+    "client": "assistant: You said: We ship Titan on 14 March.",
+    "mcp": "We ship Titan on 14 March.",
     "langgraph": "in the store: Mina does not eat fish.",
     "openai_agents": "assistant: On Tuesday.",
     "anthropic": "assistant: No salmon for you, Mina: you do not eat fish.",
@@ -41,7 +44,7 @@ def test_an_example_runs(
 ) -> None:
     _require(name)
     program = str(repository / "examples" / f"{name}_agent.py")
-    monkeypatch.setattr(sys, "argv", [program, *([service.url] if where == "server" else [])])
+    monkeypatch.setattr(sys, "argv", [program, *_address(name, where, service)])
     runpy.run_path(program, run_name="__main__")
     gc.collect()  # connections that a framework leaves open warn here, where warnings are ignored
     assert EXAMPLES[name] in capsys.readouterr().out
@@ -56,11 +59,25 @@ def test_an_example_runs_as_a_process_in_an_empty_folder(
     _require(name)
     program = str(repository / "examples" / f"{name}_agent.py")
     monkeypatch.chdir(tmp_path)
-    process = start_python(RUN, program, *([service.url] if where == "server" else []))
+    process = start_python(RUN, program, *_address(name, where, service))
     out, error = process.communicate()
     assert process.returncode == 0, error
     assert EXAMPLES[name] in out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_each_example_has_a_bank_of_its_own(repository: Path) -> None:
+    named = {
+        path.name: set(re.findall(r'"([a-z-]+-example)"', path.read_text(encoding="utf-8")))
+        for path in (repository / "examples").glob("*.py")
+    }
+    assert named == {f"{name}_agent.py": {f"{name.replace('_', '-')}-example"} for name in EXAMPLES}
+
+
+def _address(name: str, where: str, service: Service) -> list[str]:
+    if where == "database":
+        return []
+    return [f"{service.url}/x/mcp/mcp-example" if name == "mcp" else service.url]
 
 
 def _require(name: str) -> None:

@@ -19,7 +19,7 @@ from foxing.integrations.client import ServiceOptions, Target, Unreachable, conn
 from foxing.integrations.llamaindex import FoxingMemoryBlock
 from foxing.memory import InvalidInput
 
-from ..client.lossy import lossy_server
+from ..client.lossy import LossyServer, lossy_server
 from ..conftest import Service, slow_over_http
 
 AGENTS = 100
@@ -108,15 +108,48 @@ def test_a_hundred_agents_at_once_lose_nothing(target: Target, bank: str) -> Non
     assert Counter((span.thread, span.text) for span in spans) == {(f"agent-{n}", f"{n}"): 1 for n in range(AGENTS)}
 
 
-def test_lost_answers_and_repeated_puts_store_nothing_twice(service: Service, bank: str) -> None:
-    with lossy_server(service.url) as lossy:
+def test_messages_are_kept_while_the_service_fails(
+    service: Service, bank: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def use(lossy: LossyServer) -> None:
         block = FoxingMemoryBlock.connect(ServiceOptions(lossy.url, retry_for_s=0.05), bank)
-        lossy.lose = 20
+        lossy.lose = 1_000  # the first is stored, and its answer lost: it is not stored again
+        await block.aput([ChatMessage("first")], session_id="chat")
+        await block.aput([ChatMessage("second"), ChatMessage("third")], session_id="chat")
+        assert block.pending == 3
+        assert "3 messages will be stored later" in caplog.text
         with pytest.raises(Unreachable):
-            put(block, ChatMessage("once"))
+            await block.aget([ChatMessage("first?")])
         lossy.lose = 0
-        put(block, ChatMessage("once"))
-    assert [message.text for message in service.memory.recall(bank).spans] == ["once"]
+        with pytest.raises(InvalidInput):  # is not kept
+            await block.aput([ChatMessage("x", additional_kwargs={"session_id": "\n"})])
+        assert block.pending == 0
+        await block.aput([ChatMessage("fourth")], session_id="chat")
+        lossy.lose = 1_000
+        await block.aput([ChatMessage("fifth")], session_id="chat")
+        assert block.pending == 1
+        lossy.lose = 0
+        await block.aclose()
+        assert block.pending == 0
+
+    with lossy_server(service.url) as lossy:
+        asyncio.run(use(lossy))
+    found = service.memory.recall(bank).spans
+    assert [message.text for message in found] == ["first", "second", "third", "fourth", "fifth"]
+
+
+def test_closing_says_what_is_lost(bank: str) -> None:
+    block = FoxingMemoryBlock.connect(ServiceOptions("http://127.0.0.1:9", retry_for_s=0.05), bank)
+
+    async def use() -> None:
+        await block.aput([ChatMessage("first")])
+        with pytest.raises(Unreachable):
+            await block.aclose()
+
+    asyncio.run(use())
+    assert block.pending == 1
+    with pytest.raises(Unreachable):
+        block.close()
 
 
 def test_bad_input(target: Target, bank: str) -> None:
