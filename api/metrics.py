@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from foxing.memory.telemetry import Operation
 from foxing.memory.values.messages import StoreResult
 from foxing.memory.values.recall import RecallResult
 from foxing.memory.values.reports import AgeReport, SealReport
+from foxing.memory.values.savings import ModelCall, RecordedCalls
 from foxing.renderer import FoxingError
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
@@ -21,6 +22,7 @@ METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
 #: Buckets in seconds. The targets are 10 ms for storing and 300 ms for a recall from a page that is not cached.
 LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
 OPEN = "open"  # label `tier` of messages on the open page
+MAX_MODELS = 100  # labels of models
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -175,6 +177,49 @@ def _reading(value: Callable[[], float]) -> Callable[[], float]:
     return read
 
 
+class SavingsMetrics:
+    """Recorded calls of models. To bound the number of label values, further models count as "other"."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._models: set[str] = set()
+        self.calls = Counter(
+            "foxing_model_calls_total", "Calls of models recorded.", ("model", "folded"), registry=registry
+        )
+        self.tokens = Counter(
+            "foxing_model_tokens_total",
+            "Tokens of calls by how they were billed.",
+            ("model", "kind"),
+            registry=registry,
+        )
+        self.price = Counter(
+            "foxing_model_input_price_total",
+            "Price of inputs as billed, and without folding, in the unit of the prices.",
+            ("model", "of"),
+            registry=registry,
+        )
+        self.retries = Counter(
+            "foxing_model_retries_total", "Requests sent again without thinking.", ("model",), registry=registry
+        )
+
+    def record(self, calls: Sequence[ModelCall], recorded: RecordedCalls) -> None:
+        """Counts the calls that were recorded."""
+        by_id = {call.id: call for call in reversed(calls)}
+        for each in recorded.recorded:
+            call = by_id[each.id]
+            model = self._label(call.model)
+            self.calls.labels(model, str(call.folded).lower()).inc()
+            for kind in ("fresh", "written", "read", "output"):
+                self.tokens.labels(model, kind).inc(getattr(call, f"{kind}_tokens"))
+            self.price.labels(model, "billed").inc(each.billed)
+            self.price.labels(model, "original").inc(each.original)
+            self.retries.labels(model).inc(call.retries)
+
+    def _label(self, model: str) -> str:
+        if len(self._models) < MAX_MODELS:
+            self._models.add(model)
+        return model if model in self._models else "other"
+
+
 class OperationMetrics:
     """Durations of the operations of this process."""
 
@@ -202,6 +247,7 @@ class Metrics:
         self.http = HttpMetrics(self.registry)
         self.memory = MemoryMetrics(self.registry)
         self.ageing = AgeingMetrics(self.registry)
+        self.savings = SavingsMetrics(self.registry)
         self.operations = OperationMetrics(self.registry)
 
     def expose(self) -> bytes:

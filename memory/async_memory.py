@@ -105,6 +105,8 @@ class AsyncMemory(_InThreads[Memory]):
     recall_images = _threaded(Memory.recall_images)
     context = _threaded(Memory.context)
     fold = _threaded(Memory.fold)
+    record_model_calls = _threaded(Memory.record_model_calls)
+    savings = _threaded(Memory.savings)
     fetch = _threaded(Memory.fetch)
     seal = _threaded(Memory.seal)
     age = _threaded(Memory.age)

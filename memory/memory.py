@@ -44,6 +44,7 @@ from .recall.images import ImageRecaller
 from .recall.search import Recaller
 from .records.embedding import MissingVectors
 from .records.store import RecordStore
+from .savings.ledger import Ledger
 from .storage.database import DatabaseOptions, open_database
 from .storage.repositories import banks
 from .text.times import parse_since
@@ -68,6 +69,7 @@ from .values.reports import (
     TickReport,
     UndoReport,
 )
+from .values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy, SavingsWindow
 
 build_values()  # before FastAPI and threads use them
 
@@ -126,6 +128,7 @@ class Memory:
         self._image_recaller = ImageRecaller(self._database, search, assembler, readers, options.gap_mark, proofs)
         self._context = ContextBuilder(self._database, self._recaller, assembler, readers, self._recall_weights, proofs)
         self._folder = Folder(self._database, self._store, readers, proofs)
+        self._ledger = Ledger(self._database)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
 
     def __enter__(self) -> Self:
@@ -288,6 +291,29 @@ class Memory:
         `UnknownReader`. Nothing is stored then.
         """
         return self._folder.fold(bank, request, self.now())
+
+    def record_model_calls(
+        self, bank: str, calls: ModelCalls | Sequence[ModelCall | Mapping[str, object]]
+    ) -> RecordedCalls:
+        """Records what calls of models were billed, from which `savings` derives what folding saved. Each call is
+        recorded once. Creates the bank if necessary. Raises `InvalidInput`, `InvalidTime`; nothing is recorded then."""
+        given = calls if isinstance(calls, ModelCalls) else ModelCalls.from_fields({"calls": list(calls)})
+        return self._ledger.record(bank, given.calls, self.now())
+
+    def savings(
+        self,
+        bank: str,
+        *,
+        by: SavingsBy = "day",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 1_000,
+    ) -> Savings:
+        """Returns what folding saved by day, session or model: what the recorded calls were billed, and what they would
+        have been without folding under the same state of the provider's cache. `limit`: maximum number of rows, the
+        newest. Raises `NotFound`, `InvalidInput`, `InvalidTime`."""
+        window = SavingsWindow.from_fields({"by": by, "since": since, "until": until, "limit": limit})
+        return self._ledger.savings(bank, window)
 
     def fetch(self, bank: str, refs: str | Sequence[str]) -> FetchResult:
         """Returns the complete messages, as remembered now, of one or up to 100 references, such as those on a page

@@ -22,6 +22,7 @@ from .readers.render import render
 from .recall import recall
 from .reencode import reencode
 from .reindex import reindex
+from .savings import savings
 from .serve import serve
 from .watch import watch
 from .worker import worker
@@ -129,6 +130,7 @@ app.command("reencode")(reencode)
 app.command("render")(render)
 app.command("calibrate")(calibrate)
 app.command("reindex")(reindex)
+app.command("savings")(savings)
 app.add_typer(codec_commands)
 app.add_typer(database_commands)
 

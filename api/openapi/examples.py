@@ -123,7 +123,46 @@ _IMPORTED: Json = {
     "left_out": [{"reason": "thoughts of the model", "count": 37, "first": "conversations.json, item 12"}],
 }
 #: Schema of a request body → its examples.
+_SAVED: Json = {
+    "calls": 204,
+    "folded_calls": 161,
+    "counted_calls": 204,
+    "retries": 0,
+    "fresh_tokens": 9_412,
+    "written_tokens": 288_310,
+    "read_tokens": 7_102_255,
+    "output_tokens": 51_007,
+    "original_tokens": 19_340_118,
+    "billed": 1_080_025.0,
+    "original": 2_188_614.5,
+    "saved": 1_108_589.5,
+}
+
 BODIES: Mapping[str, list[Example]] = {
+    "ModelCalls": [
+        Example(
+            "A call of a folded conversation",
+            {
+                "calls": [
+                    {
+                        "id": "msg_01XFDUDYJgAACzvnptvVoYEL",
+                        "called_at": "2026-11-28T11:50:02Z",
+                        "session": "session-42",
+                        "model": "claude-fable-5-1",
+                        "wire": "anthropic",
+                        "folded": True,
+                        "fresh_tokens": 120,
+                        "written_tokens": 1_870,
+                        "read_tokens": 37_545,
+                        "output_tokens": 260,
+                        "original_tokens": 92_410,
+                        "original_prefix": 92_290,
+                        "original_counted": True,
+                    }
+                ]
+            },
+        )
+    ],
     "StoreRequest": [
         Example(
             "Two turns of a conversation",
@@ -370,6 +409,23 @@ ANSWERS: Mapping[str, Any] = {
         "reader": "text",
         "formula": "text: BPE tokens (Tekken, 131k)",
         "notes": [],
+    },
+    "RecordedCalls": {
+        "recorded": [{"id": "msg_01XFDUDYJgAACzvnptvVoYEL", "billed": 6_212.0, "original": 9_830.0}],
+        "duplicates": 0,
+    },
+    "Savings": {
+        "by": "day",
+        "total": _SAVED,
+        "rows": [
+            {
+                "key": "2026-11-28",
+                "first_at": "2026-11-28T09:12:40Z",
+                "last_at": "2026-11-28T11:50:02Z",
+                **_SAVED,
+            }
+        ],
+        "left_out": 0,
     },
     "MessageInfo": {**_MESSAGE, "recall_weight": 1.5},
     "FetchResult": {"messages": [_MESSAGE], "missing": [{"ref": "m4x", "reason": "erased"}]},

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from . import ageing, banks, context, fold, health, imports, messages, pages, policy, recall, records, store
+from . import ageing, banks, context, fold, health, imports, messages, pages, policy, recall, records, savings, store
 
 #: Routers of the memory; the others are about the service.
 MEMORY_ROUTERS: tuple[APIRouter, ...] = (
@@ -11,6 +11,7 @@ MEMORY_ROUTERS: tuple[APIRouter, ...] = (
     recall.router,
     context.router,
     fold.router,
+    savings.router,
     pages.router,
     records.router,
     imports.router,

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -61,6 +62,8 @@ class Report:
     #: Shares of calls that begin with what the call before sent, up to the end of its folded part, and up to its end.
     prefix_folded: float = 0.0
     prefix_whole: float = 0.0
+    #: Price without folding that `Memory.savings` reports for each price without, from the bills with folding alone.
+    reported: float = 0.0
     kept_exactly: bool = True
     statements: float = 0.0
     identifiers: float = 0.0
@@ -126,6 +129,7 @@ def run(session: Session, subs: Sequence[Session], report: Report) -> Report:
         report.calls = len(upstreams[0].calls)
         report.refused = len(upstreams[0].refused)
         report.billed = round(upstreams[0].total.price / upstreams[1].total.price, 4)
+        report.reported = round(memory.savings("agent").total.original / upstreams[1].total.price, 4)
         report.prefix_folded = round(measured.same_folded / measured.compared, 4)
         report.prefix_whole = round(measured.same_whole / measured.compared, 4)
         report.fold_s = round(max(measured.fold_times, default=0.0), 3)
@@ -180,8 +184,33 @@ def _call(
         if response.status_code != 200:
             raise RuntimeError(f"refused: {response.text[:500]}")
         agent.take(response.json(), turn.result)
+    memory.record_model_calls("agent", [_recorded(upstreams, request, result)])
     report.worst = max(report.worst, round(upstreams[0].total.price / upstreams[1].total.price, 4))
     return result
+
+
+def _recorded(upstreams: Sequence[Upstream], request: FoldRequest, result: FoldResult) -> dict[str, Any]:
+    """Returns the last call as a client records it, which knows of the original only what the provider counts."""
+    sent, whole = (upstream.calls[-1].bill for upstream in upstreams)
+    assert sent is not None
+    assert whole is not None
+    return {
+        "id": f"call-{len(upstreams[0].calls)}",
+        "called_at": upstreams[0].clock.now(),
+        "session": request.session,
+        "conversation": blake2b(json.dumps(request.messages[0]).encode(), digest_size=8).hexdigest(),
+        "model": request.reader,
+        "wire": request.wire,
+        "folded": result.fold > 0,
+        "new_fold": result.reason is not None,
+        "fresh_tokens": sent.fresh,
+        "written_tokens": sent.written,
+        "read_tokens": sent.read,
+        "output_tokens": sent.output,
+        "original_tokens": whole.input,
+        "original_prefix": whole.input - whole.fresh,
+        "original_counted": True,
+    }
 
 
 def _keeps_last(given: Sequence[Any], sent: Sequence[Any]) -> bool:

@@ -41,6 +41,7 @@ from foxing.memory.values.reports import (
     SealReport,
     UndoReport,
 )
+from foxing.memory.values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy, SavingsWindow
 
 from .errors import error_of
 from .requests import (
@@ -168,6 +169,29 @@ class Client:
         body = request.model_dump(mode="json", exclude_unset=True)
         sent = Request("POST", bank_path(bank, "fold"), body=body, timeout_s=LONG_S)
         return self.ask(FoldResult, sent)
+
+    def record_model_calls(
+        self, bank: str, calls: ModelCalls | Sequence[ModelCall | Mapping[str, object]]
+    ) -> RecordedCalls:
+        """Records what calls of models were billed; each is recorded once. Raises `InvalidInput`."""
+        given = calls if isinstance(calls, ModelCalls) else ModelCalls.from_fields({"calls": list(calls)})
+        body = given.model_dump(mode="json", exclude_unset=True)
+        return self.ask(RecordedCalls, Request("POST", bank_path(bank, "savings"), body=body))
+
+    def savings(
+        self,
+        bank: str,
+        *,
+        by: SavingsBy = "day",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 1_000,
+    ) -> Savings:
+        """Returns what folding saved by day, session or model: what the recorded calls were billed, and what they would
+        have been without folding. Raises `NotFound`, `InvalidInput`."""
+        window = SavingsWindow.from_fields({"by": by, "since": since, "until": until, "limit": limit})
+        parameters = window.model_dump(mode="json", exclude_none=True)
+        return self.ask(Savings, Request("GET", bank_path(bank, "savings"), parameters))
 
     def fetch(self, bank: str, refs: str | Sequence[str]) -> FetchResult:
         """Returns the complete messages of one or several references, such as those on page images. Raises `NotFound`,

@@ -19,7 +19,16 @@ from foxing.memory.pages.page_writer import PageWriter, WriteRules
 from foxing.memory.pages.ready_page import PageChange
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import banks, embeddings, folds, idempotency, messages, pages, sizes
+from foxing.memory.storage.repositories import (
+    banks,
+    embeddings,
+    folds,
+    idempotency,
+    messages,
+    model_calls,
+    pages,
+    sizes,
+)
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageContent, PageRow, SpanRow
 from foxing.memory.values.reports import ErasureReport, PageErased
@@ -207,8 +216,10 @@ class Eraser:
         embeddings.remove(connection, bank_id, ids)
         idempotency.delete_naming(connection, bank_id, [message.key for message in found.messages.values()])
         messages.delete(connection, bank_id, found.messages.values())
-        folds.delete_of_threads(connection, bank_id, {message.thread for message in found.messages.values()})
-        banks.delete_empty_threads(connection, bank_id, {message.thread for message in found.messages.values()})
+        threads = {message.thread for message in found.messages.values()}
+        folds.delete_of_threads(connection, bank_id, threads)
+        model_calls.forget_sessions(connection, bank_id, threads)
+        banks.delete_empty_threads(connection, bank_id, threads)
 
     def _report(self, bank_name: str, result: _Result) -> ErasureReport:
         """Returns the report. Raises the error that prevented the erasure of some messages."""

@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     Float,
     ForeignKey,
     Index,
@@ -411,6 +412,45 @@ folds = Table(
     Column("content", LargeBinary, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_folds_bank_id_thread", "bank_id", "thread"),
+)
+
+#: Calls of models as they were billed, and as they would have been without folding; see `foxing.memory.savings`.
+model_calls = Table(
+    "model_calls",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("bank_id", ForeignKey("banks.id"), nullable=False),
+    #: Id given by the caller.
+    Column("key", user_text(200), nullable=False),
+    Column("called_at", UtcDateTime, nullable=False),
+    #: Day of the call in UTC.
+    Column("day", Date, nullable=False),
+    #: Session and conversation; both empty once the thread of the session has been erased.
+    Column("session", user_text(200), nullable=False),
+    Column("conversation", user_text(200), nullable=False),
+    Column("model", user_text(200), nullable=False),
+    Column("folded", Boolean, nullable=False),
+    #: Whether the conversation has been sent folded at this call or before.
+    Column("ever_folded", Boolean, nullable=False),
+    #: Whether the provider has cached some of the conversation at this call or before.
+    Column("caches", Boolean, nullable=False),
+    #: Whether the tokens of the original are exact.
+    Column("counted", Boolean, nullable=False),
+    Column("retries", Integer, nullable=False),
+    #: Tokens of the input by how they were billed, and of the answer.
+    Column("fresh_tokens", Integer, nullable=False),
+    Column("written_tokens", Integer, nullable=False),
+    Column("read_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    #: Tokens of the input without folding, and those of them that the provider caches.
+    Column("original_tokens", Integer, nullable=False),
+    Column("original_prefix", Integer, nullable=False),
+    #: Price of the input, and what it would have been without folding.
+    Column("billed", Float, nullable=False),
+    Column("original", Float, nullable=False),
+    UniqueConstraint("bank_id", "key"),
+    Index("ix_model_calls_bank_id_session_conversation", "bank_id", "session", "conversation", "id"),
+    Index("ix_model_calls_bank_id_called_at", "bank_id", "called_at"),
 )
 
 #: Time at which each kind of job of a bank is next due. It may be too early but never too late: every change that makes

@@ -36,6 +36,8 @@ PATHS = {
     "/v1/banks/{bank}/recall": {"post"},
     "/v1/banks/{bank}/context": {"post"},
     "/v1/banks/{bank}/fold": {"post"},
+    "/v1/banks/{bank}/savings": {"get", "post"},
+    "/v1/banks/{bank}/savings.csv": {"get"},
     "/v1/banks/{bank}/records": {"post"},
     "/v1/banks/{bank}/records/get": {"post"},
     "/v1/banks/{bank}/records/namespaces": {"post"},
@@ -52,6 +54,7 @@ CREATE_BANK = (
     *("post /v1/banks/{bank}/messages", "post /v1/banks/{bank}/records", "put /v1/banks/{bank}/policy"),
     "post /v1/banks/{bank}/import",
     "post /v1/banks/{bank}/fold",
+    "post /v1/banks/{bank}/savings",
 )
 
 
@@ -104,7 +107,7 @@ def test_every_request_body_has_an_example(document: dict[str, Any]) -> None:
         for name, operation in operations(document)
         if "requestBody" in operation
     ]
-    assert len(bodies) == 13
+    assert len(bodies) == 14
     for name, content in bodies:
         if name == "post /v1/banks/{bank}/import":  # a file
             assert content["application/octet-stream"]["schema"]["format"] == "binary"
@@ -173,7 +176,7 @@ def test_every_example_is_a_value_of_its_type() -> None:
                     shown = TypeAdapter(expected).dump_python(value, by_alias=True)
                     assert set(shown) >= set(example), route.name
                     checked += 1
-    assert checked == 50
+    assert checked == 53
 
 
 def test_the_policy_example_is_the_default_policy() -> None:

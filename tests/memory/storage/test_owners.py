@@ -24,6 +24,7 @@ from foxing.memory.storage.repositories import (
     integrity,
     jobs,
     messages,
+    model_calls,
     open_messages,
     pages,
     postings,
@@ -93,6 +94,8 @@ def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     key = rf"'\x{'00' * 16}'"
     fold = f"{bank}, {key}, 1, NULL, 'orders', 4, {key}, 8, '\\x', 10, 90, 0, 1.5, '\\x', now()"
     execute(url, f"INSERT INTO folds VALUES ({fold})")
+    call = f"1, {bank}, 'c', now(), now(), 's', '', 'm', true, true, true, true, 0, 1, 1, 1, 1, 1, 1, 1, 1"
+    execute(url, f"INSERT INTO model_calls VALUES ({call})")
     execute(url, f"INSERT INTO recall_weights VALUES ({bank}, 1, 1) ON CONFLICT DO NOTHING")
     execute(
         url,
@@ -170,6 +173,7 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
         "manifests": lambda connection: messages.on_pages(connection, on),
         "keepsakes": lambda connection: pages.keepsakes_of(connection, on),
         "folds": lambda connection: folds.of_conversation(connection, bank, bytes(16)),
+        "model calls": lambda connection: model_calls.last_of(connection, bank, "s", ""),
         "recent postings": lambda connection: postings.recent(connection, bank),
         "postings": lambda connection: postings.segments(connection, bank),
         "embeddings": lambda connection: embeddings.codes_after(connection, bank, 1, 0),

@@ -1,0 +1,71 @@
+"""`savings`: show what folding saved."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from foxing.memory.values.savings import SavingsBy
+
+from .context import BankOption, JsonOption, TimezoneOption, state_of
+from .output import table
+
+_MILLION = 1_000_000
+
+
+def savings(
+    context: typer.Context,
+    bank: BankOption,
+    by: Annotated[SavingsBy, typer.Option(help="What to sum by.")] = "day",
+    since: Annotated[str | None, typer.Option(help="First day or time to count.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last day, or time from which calls do not count.")] = None,
+    price: Annotated[
+        float | None,
+        typer.Option(min=0, help="Price of a million uncached tokens, to show amounts of money in place of tokens."),
+    ] = None,
+    timezone: TimezoneOption = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table in CSV.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what models billed, and what they would have billed without folding. Calls that cost more count too."""
+    from datetime import UTC, datetime
+
+    from foxing.memory.savings.table import savings_csv
+    from foxing.memory.text.times.window import parse_since, parse_until
+
+    state = state_of(context)
+    zone = state.timezone(timezone)
+    now = datetime.now(UTC)
+    with state.memory() as memory:
+        found = memory.savings(
+            bank,
+            by=by,
+            since=None if since is None else parse_since(since, now, zone.name),
+            until=None if until is None else parse_until(until, now, zone.name),
+        )
+    if as_csv:
+        sys.stdout.write(savings_csv(found))
+        return
+
+    def amount(tokens: float) -> str:
+        return f"{tokens:,.0f}" if price is None else f"{tokens * price / _MILLION:,.2f}"
+
+    def show(console: Console) -> None:
+        sums = [*((row.key, row) for row in found.rows), ("all", found.total)]
+        rows = [
+            (
+                *(key, each.calls, each.folded_calls, each.retries),
+                *(amount(each.billed), amount(each.original), amount(each.saved)),
+                f"{each.saved / each.original:.0%}" if each.original else "",
+            )
+            for key, each in sums
+        ]
+        console.print(table(f"{by}, >calls, >folded, >retries, >billed, >without folding, >saved, >share", rows))
+        estimated = found.total.calls - found.total.counted_calls
+        if found.left_out:
+            console.print(f"{found.left_out} older rows are left out")
+        if estimated:
+            console.print(f"the original of {estimated} calls is estimated, the others are counted")
+
+    state.answer(found, show)

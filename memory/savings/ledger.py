@@ -1,0 +1,107 @@
+"""The calls of a bank: records them, and sums what they were billed and what they would have been without folding."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from foxing.memory.context.prices import CACHED
+from foxing.memory.ingest.validate import check_bank_name
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, model_calls
+from foxing.memory.storage.repositories.model_calls import ModelCallRow
+from foxing.memory.values.policy import Policy
+from foxing.memory.values.savings import (
+    ModelCall,
+    PricedCall,
+    RecordedCalls,
+    Savings,
+    SavingsRow,
+    SavingsSum,
+    SavingsWindow,
+)
+
+from .original import billed_tokens, caches, original_tokens
+
+_DECIMALS = 6  # of prices
+
+
+class Ledger:
+    """Records calls of models. Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def record(self, bank: str, calls: Sequence[ModelCall], now: datetime) -> RecordedCalls:
+        """Implements `Memory.record_model_calls`."""
+        check_bank_name(bank)
+
+        def write(connection: Connection) -> RecordedCalls:
+            bank_id = banks.get_or_create(connection, bank, now, Policy().model_dump(mode="json")).id
+            known = model_calls.known(connection, bank_id, [call.id for call in calls])
+            last: dict[tuple[str, str], ModelCallRow | None] = {}
+            rows: list[ModelCallRow] = []
+            for call in calls:
+                if call.id in known:
+                    continue
+                known.add(call.id)
+                of = call.session, call.conversation
+                before = last[of] if of in last else model_calls.last_of(connection, bank_id, *of)
+                last[of] = row = _row(call, before)
+                rows.append(row)
+            if rows:
+                model_calls.insert(connection, bank_id, rows)
+            recorded = [PricedCall(id=row.key, billed=row.billed, original=row.original) for row in rows]
+            return RecordedCalls(recorded=recorded, duplicates=len(calls) - len(rows))
+
+        return self.database.repeatable(write)
+
+    def savings(self, bank: str, window: SavingsWindow) -> Savings:
+        """Implements `Memory.savings`."""
+        check_bank_name(bank)
+        with self.database.read() as connection:
+            bank_id = banks.get(connection, bank).id
+            span = window.since, window.until
+            (total,) = model_calls.sums(connection, bank_id, None, *span)
+            rows = model_calls.sums(connection, bank_id, window.by, *span)
+        shown = rows[-window.limit :] if window.by == "day" else rows[: window.limit]
+        return Savings(
+            by=window.by,
+            total=SavingsSum(**_summed(total)),
+            rows=[SavingsRow(**_summed(row) | {"key": str(row["key"])}) for row in shown],
+            left_out=len(rows) - len(shown),
+        )
+
+
+def _row(call: ModelCall, before: ModelCallRow | None) -> ModelCallRow:
+    prices = call.prices or CACHED
+    unfolded = not call.folded and not (before is not None and before.ever_folded)
+    return ModelCallRow(
+        key=call.id,
+        called_at=call.called_at,
+        day=call.called_at.astimezone(UTC).date(),
+        session=call.session,
+        conversation=call.conversation,
+        model=call.model,
+        folded=call.folded,
+        ever_folded=not unfolded,
+        caches=caches(call, before),
+        counted=call.original_counted or not call.folded,
+        retries=call.retries,
+        fresh_tokens=call.fresh_tokens,
+        written_tokens=call.written_tokens,
+        read_tokens=call.read_tokens,
+        output_tokens=call.output_tokens,
+        original_tokens=call.original_tokens,
+        original_prefix=call.original_prefix,
+        billed=billed_tokens(call).price(prices),
+        original=original_tokens(call, before).price(prices),
+    )
+
+
+def _summed(row: dict[str, object]) -> dict[str, object]:
+    """Returns the fields of a sum. Sums over nothing are null in SQL."""
+    fields = {name: 0 if value is None else value for name, value in row.items()}
+    billed, original = float(str(fields["billed"])), float(str(fields["original"]))
+    prices = {"billed": billed, "original": original, "saved": original - billed}
+    return fields | {name: round(value, _DECIMALS) for name, value in prices.items()}
