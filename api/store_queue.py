@@ -37,6 +37,7 @@ class StoreQueue:
         """Stores messages and returns the result of `Memory.store`. Raises its errors."""
         call = StoreCall(bank, messages, thread, idempotency_key)
         large = len(messages) > GATHERED_MESSAGES or sum(len(m.text) for m in messages) > GATHERED_CHARS
+        large = large or any(message.images for message in messages)
         if large:  # others would wait for it
             [answer] = await self._store([call])
             if isinstance(answer, BaseException):

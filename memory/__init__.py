@@ -34,7 +34,7 @@ from .values.fold import FoldRequest, FoldResult
 from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
 from .values.messages import FetchResult, MessageInfo, MissingReference, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
-from .values.parts import FunctionCall, TextPart, ToolCall, ToolResult
+from .values.parts import FunctionCall, ImagePart, OriginalImage, TextPart, ToolCall, ToolResult
 from .values.policy import AgeingForecast, AgeingStep, Policy, PolicyStep
 from .values.recall import LeftOut, RecalledImage, RecalledImages, RecallQuery, RecallResult
 from .values.records import FoundRecords, Namespaces, Record, RecordChange, RecordChanges, Records, RecordSearch
@@ -106,6 +106,7 @@ __all__ = [
     "Forgotten",
     "FoundRecords",
     "FunctionCall",
+    "ImagePart",
     "ImportJob",
     "ImportPreview",
     "ImportQuery",
@@ -127,6 +128,7 @@ __all__ = [
     "NewMessage",
     "NoDatabase",
     "NotFound",
+    "OriginalImage",
     "PageErased",
     "PageForecast",
     "PageInfo",

@@ -38,6 +38,7 @@ from .pages.assembler import MessageAssembler
 from .pages.decoder import PageDecoder
 from .pages.fetch import Fetcher
 from .pages.indexing import Reindexer
+from .pages.message_images import MessageImages
 from .pages.view import PageViewer
 from .pages.warming import CacheWarmer
 from .recall.images import ImageRecaller
@@ -127,6 +128,7 @@ class Memory:
         readers, proofs = options.readers, ProofReader()
         self._image_recaller = ImageRecaller(self._database, search, assembler, readers, options.gap_mark, proofs)
         self._context = ContextBuilder(self._database, self._recaller, assembler, readers, self._recall_weights, proofs)
+        self._images = MessageImages(self._database)
         self._folder = Folder(self._database, self._store, readers, proofs)
         self._ledger = Ledger(self._database)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
@@ -231,14 +233,17 @@ class Memory:
 
     def message(self, bank: str, message_id: str) -> MessageInfo:
         """Returns a message as remembered, with its recall weight. Raises `NotFound`."""
-        return self._recall_weights.info(bank, self._recaller.message(bank, message_id), self.now())
+        [found] = self._images.fill(bank, [self._recaller.message(bank, message_id)], everything=True)
+        return self._recall_weights.info(bank, found, self.now())
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """Yields all messages of a bank in time order, as remembered now. Raises `NotFound`."""
         cursor: str | None = None
         while True:
-            part = self.recall(bank, limit=500, cursor=cursor)
-            yield from part.spans
+            query = RecallQuery.build(None, limit=500, cursor=cursor)
+            part = self._recaller.recall(bank, query, self.now())
+            for span in part.spans:  # one by one, since many images take much memory
+                yield from self._images.fill(bank, [span], everything=True)
             cursor = part.next_cursor
             if cursor is None:
                 return
@@ -247,6 +252,7 @@ class Memory:
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
     ) -> RecallResult:
         """Returns the messages that match `query`, best first; without a query, those of the time window in time order.
+        Images in messages come as parts, with their data up to 24 MiB an answer.
 
         `fields`: the fields of `RecallQuery` that apply to text. They override those of a `RecallQuery` given as
         `query`. Raises `NotFound`, `InvalidTime`, `InvalidCursor`, `InvalidInput`.
@@ -254,7 +260,7 @@ class Memory:
         built = RecallQuery.build(query, **fields).for_format("text")
         result = self._recaller.recall(bank, built, now := self.now(built.now, built.timezone))
         self._recall_weights.record(bank, result, now)
-        return result
+        return result.model_copy(update={"spans": self._images.fill(bank, result.spans)})
 
     def recall_images(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]
@@ -326,7 +332,7 @@ class Memory:
         now = self.now()
         for message in result.messages:
             self._recall_weights.record_keys(bank, [message.message_id], now)
-        return result
+        return result.model_copy(update={"messages": self._images.fill(bank, result.messages)})
 
     def seal(
         self,

@@ -35,9 +35,9 @@ def import_messages(
         str,
         typer.Option(
             "--format",
-            help="Format: ai-studio, chatgpt, claude, claude-code, codex, discord, gemini, grok, irc, jsonl, locomo, "
-            "mail, mem0, messages, slack, telegram, whatsapp, or one that a package adds; auto recognises it by the "
-            "contents.",
+            help="Format: ai-studio, chatgpt, claude, claude-code, codex, discord, gemini, grok, image, irc, jsonl, "
+            "locomo, mail, mem0, messages, slack, telegram, whatsapp, or one that a package adds; auto recognises it "
+            "by the contents.",
         ),
     ] = "auto",
     timezone: Annotated[
@@ -78,8 +78,8 @@ def import_messages(
     as_json: JsonOption = False,
 ) -> None:
     """Import a history, with its original times: exports of ChatGPT, Claude, Gemini and Grok, session logs of Claude
-    Code and Codex, chats of WhatsApp, Telegram, Slack, Discord and IRC, mail, memories of mem0, lists of messages, JSON
-    Lines. Importing it again stores nothing new; a longer export adds what is new.
+    Code and Codex, chats of WhatsApp, Telegram, Slack, Discord and IRC, mail, memories of mem0, images, lists of
+    messages, JSON Lines. Importing it again stores nothing new; a longer export adds what is new.
 
     The age of imported messages counts from now: they are exact at first and fade later, and the last line of output
     shows when. With --backdate, their age counts from their original times, so that old messages fade soon.

@@ -106,6 +106,7 @@ _BANK_INFO: Json = {
         "keepsakes": 4096,
         "metadata": 73728,
         "records": 0,
+        "images": 0,
         "trash": 0,
         "total": 233720,
     },

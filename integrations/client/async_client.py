@@ -51,6 +51,7 @@ from .requests import (
     Request,
     bank_path,
     import_request,
+    lacks_images,
     read,
     recall_request,
     store_request,
@@ -200,9 +201,10 @@ class AsyncClient:
         given = [refs] if isinstance(refs, str) else list(refs)
         return await self.ask(FetchResult, Request("GET", bank_path(bank, "fetch"), {"ref": given}))
 
-    def export(self, bank: str) -> AsyncIterator[RecalledMessage]:
+    async def export(self, bank: str) -> AsyncIterator[RecalledMessage]:
         """Yields all messages of a bank in time order, as remembered now. Raises `NotFound`."""
-        return self.recall_all(bank, limit=500)
+        async for message in self.recall_all(bank, limit=500):
+            yield await self.message(bank, message.message_id) if lacks_images(message) else message
 
     async def import_messages(
         self, bank: str, messages: Iterable[NewMessage | Mapping[str, object]], *, thread: str | None = None

@@ -51,6 +51,7 @@ from .requests import (
     Request,
     bank_path,
     import_request,
+    lacks_images,
     read,
     recall_request,
     store_request,
@@ -201,7 +202,8 @@ class Client:
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """Yields all messages of a bank in time order, as remembered now. Raises `NotFound`."""
-        return self.recall_all(bank, limit=500)
+        for message in self.recall_all(bank, limit=500):
+            yield self.message(bank, message.message_id) if lacks_images(message) else message
 
     def import_messages(
         self, bank: str, messages: Iterable[NewMessage | Mapping[str, object]], *, thread: str | None = None

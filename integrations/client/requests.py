@@ -14,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.base import FROM_SERVICE, Value, first_error
 from foxing.memory.values.imports import ImportQuery
+from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.parts import ImagePart
 from foxing.memory.values.recall import RecallQuery
 
 from .errors import InvalidResponse
@@ -122,3 +124,9 @@ def read(kind: type[V], content: bytes) -> V:
             f"the response of the service is not a valid {kind.__name__} ({error}); check the URL, and that service "
             "and client have the same version"
         ) from error
+
+
+def lacks_images(message: RecalledMessage) -> bool:
+    """True if images of a message came without their data, perhaps because the answer had no room for them."""
+    images = (part for part in message.parts or () if isinstance(part, ImagePart))
+    return any(image.data is None and image.original is not None for image in images)

@@ -48,7 +48,7 @@ def _missing(database: Database, folder: str, suspected: list[BlobUse]) -> Itera
         if use.reference.name not in used or (content is not None and len(content) == use.reference.size):
             continue
         state = "is missing" if content is None else f"has {len(content)} bytes in place of {use.reference.size}"
-        yield Finding(f"blob {use.reference.name} of page {use.page} {state} in {store.url}; {RESTORE}")
+        yield Finding(f"blob {use.reference.name} of {use.user} {state} in {store.url}; {RESTORE}")
 
 
 def check_orphans(database: Database) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from foxing.renderer import Progress
 from . import tables
 from .blobs import check_blobs, check_orphans
 from .finding import EXAMPLES, Finding, chunks
+from .images import check_images
 from .index import AT_ONCE, IndexChecks
 from .messages import MESSAGE_CHECKS, MessageBatch, check_exact_text
 from .page_checks import PAGE_CHECKS, DecodingCheck, PageBatch, PageCheck, WeightsCheck
@@ -130,6 +131,7 @@ class DatabaseCheck:
         run.add("page-manifests", survey.pages, check_manifests(survey))
         run.add("lookup", survey.pages, check_lookup(database, survey))
         run.add_parts("trash", tables.check_trash(database, bank))
+        run.add_parts("images", check_images(database, survey))
         run.add("postings", 1, self._index.postings(survey))
         run.add("codes", 1, self._index.codes(survey))
         return survey

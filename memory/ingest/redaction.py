@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
-from foxing.memory.values.parts import Part, TextPart, ToolCall, ToolResult
+from foxing.memory.values.parts import ImagePart, Part, TextPart, ToolCall, ToolResult
 
 SECRETS = Path(__file__).parent / "data" / "secrets.toml"
 #: Most time that one of a policy's own patterns may take for one text.
@@ -109,6 +109,12 @@ class Redaction:
             return part.model_copy(update={"text": self.text(part.text, counts)})
         if isinstance(part, ToolResult):
             return part.model_copy(update={"content": self.text(part.content, counts)})
+        if isinstance(part, ImagePart):
+            said = {name: said for name in ("url", "name", "alt") if (said := getattr(part, name)) is not None}
+            changed = {name: self.text(text, counts) for name, text in said.items()}
+            if part.url is not None:
+                changed["url"] = changed["url"].replace(" ", "-")  # a URL has no blanks
+            return part.model_copy(update=changed)
         assert isinstance(part, ToolCall)
         return part.model_copy(update={"arguments": self._json(part.arguments, counts)})
 

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from threading import Lock
 
 from cachetools import LRUCache
+from pydantic import JsonValue
 from sqlalchemy import Connection
 
 from foxing.memory.compact_json import compact_json
@@ -18,19 +19,22 @@ from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import MessageCodes, joined, spoken
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.dialects import dialect_of
-from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
+from foxing.memory.storage.repositories import banks, idempotency, images, messages, schedule
+from foxing.memory.storage.repositories.images import NewImage
 from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest, message_digest
 from foxing.memory.telemetry import OperationInContext
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.speakers import index_terms
 from foxing.memory.values.messages import NewMessage, StoreResult
+from foxing.memory.values.parts import ImagePart, Part
 from foxing.memory.values.policy import Policy
 from foxing.renderer.clock import later
 from foxing.renderer.tiers import all_tiers
 
 from .calls import StoreCall
 from .group_commit import GroupCommit
+from .images import prepare_images
 from .redaction import Redaction
 from .validate import check_bank_name, check_idempotency_key, list_messages, validate_message
 
@@ -51,6 +55,8 @@ class _KeyedMessage:
     thread: str | None
     #: Secret key of its digest.
     digest_key: bytes = field(repr=False)
+    #: Its images.
+    images: Sequence[NewImage] = ()
     #: Its embedding; None if a job computes it later.
     code: MessageCodes | None = None
 
@@ -66,14 +72,16 @@ class _KeyedMessage:
         message = self.message
         identity = [message.role, message.name, self.text]
         if message.parts is not None:
-            identity[2] = compact_json([part.model_dump() for part in message.parts], sort_keys=True)
+            identity[2] = compact_json(_identities(message.parts, self.images), sort_keys=True)
             identity.append("parts")
         return message_digest(self.digest_key, identity, message.metadata)
 
     @classmethod
-    def of(cls, message: NewMessage, thread: str | None, digest_key: bytes) -> "_KeyedMessage":
+    def of(
+        cls, message: NewMessage, thread: str | None, digest_key: bytes, images: Sequence[NewImage] = ()
+    ) -> "_KeyedMessage":
         """Returns the message in its own thread, or else in `thread`."""
-        return cls(message, message.text, message.thread or thread, digest_key)
+        return cls(message, message.text, message.thread or thread, digest_key, images)
 
     @cached_property
     def passages(self) -> Sequence[Passage]:
@@ -259,7 +267,11 @@ class MessageStore:
         if redaction:
             valid = [redaction.message(message, redacted) for message in valid]
         codes = call.codes if not redacted else None  # made from the texts as given
-        keyed = _with_codes([_KeyedMessage.of(message, thread, self._digest_key) for message in valid], codes)
+        accepted = [
+            _KeyedMessage.of(message, thread, self._digest_key, prepare_images(message, number))
+            for number, message in enumerate(valid)
+        ]
+        keyed = _with_codes(accepted, codes)
         digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
         return _Request(call.bank, keyed, digest, key, now, redaction, redacted, call.bank_id)
 
@@ -431,11 +443,27 @@ class _BankWriter:
         items = [item for item, _ in self._new]
         ids = [self._ids[item] for item in items]
         messages.insert(connection, _rows(connection, bank.id, self._new, ids), bank.id)
+        if self._policy.images != "never":
+            images.insert(connection, bank.id, {i: item.images for i, item in zip(ids, items, strict=True)})
         self._store.index.add(connection, bank.id, {i: item.terms for i, item in zip(ids, items, strict=True)})
         codes = joined([item.code for item in items])
         self._store.vectors.add(connection, bank.id, ids, codes)
         seal_at = later(min(self._age_start(item, now) for item, now in self._new), self._policy.seal_after)
         schedule.note_stored(connection, bank.id, sum(len(item.text) for item in items), seal_at)
+
+
+def _identities(parts: Sequence[Part], images: Sequence[NewImage]) -> list[JsonValue]:
+    """Returns what tells the parts of a message from others: of an image the digest of its file."""
+    digests = {image.number: image.digest.hex() for image in images}
+    number, found = 0, list[JsonValue]()
+    for part in parts:
+        if isinstance(part, ImagePart):
+            number += 1
+            said = part.model_dump(include={"type", "url", "name", "alt"})
+            found.append(said | {"file": digests.get(number)})
+        else:
+            found.append(part.model_dump())
+    return found
 
 
 def _speech(text: str, name: str | None, passages: Sequence[Passage]) -> list[str]:

@@ -283,6 +283,45 @@ embedding_segments = Table(
     Column("codes", LargeBinary, nullable=False),
 )
 
+#: Images in messages, each once a bank; see `repositories.images`.
+images = Table(
+    "images",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("bank_id", ForeignKey("banks.id"), nullable=False),
+    #: Keyed digest of the file as it came.
+    Column("digest", LargeBinary(32), nullable=False),
+    #: New random number with every change, for compare-and-swap.
+    Column("stamp", BigInteger, nullable=False),
+    #: Tier at which it is held; null while it is as it came.
+    Column("tier", String(10)),
+    Column("media_type", String(40), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    #: Size of the file in bytes.
+    Column("bytes", Integer, nullable=False),
+    #: The same as it came.
+    Column("original_media_type", String(40), nullable=False),
+    Column("original_width", Integer, nullable=False),
+    Column("original_height", Integer, nullable=False),
+    Column("original_bytes", Integer, nullable=False),
+    #: The file; null once it is dropped.
+    Column("content", LargeBinary),
+    UniqueConstraint("bank_id", "digest"),
+)
+
+#: Images of each message, open or sealed.
+image_places = Table(
+    "image_places",
+    metadata,
+    Column("bank_id", Key, primary_key=True),
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    #: Number in the message, from 1, as its label says.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("image_id", ForeignKey("images.id"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
 #: Decaying count of recalls of each message; see `repositories.recall_weights`.
 recall_weights = Table(
     "recall_weights",

@@ -25,6 +25,7 @@ class BankBytes(Value):
     keepsakes: int = Field(description="Exact identifiers kept as text.")
     metadata: int = Field(description="Everything else: messages, recall weights, pages, threads, idempotency keys.")
     records: int = Field(description="Records of agent frameworks.")
+    images: int = Field(description="Images in messages.")
     trash: int = Field(description="Data that ageing dropped and undo can restore.")
     total: int = Field(description="Sum of all of these.")
 

@@ -66,7 +66,7 @@ class NewMessage(Input):
         return self
 
     @property
-    def parts(self) -> tuple[Part | ImagePart, ...] | None:
+    def parts(self) -> tuple[Part, ...] | None:
         """The content and the tool calls as parts; None if the message is a plain text."""
         calls = tuple(call.part for call in self.tool_calls)
         if isinstance(self.content, tuple):
@@ -74,6 +74,11 @@ class NewMessage(Input):
         if not calls:
             return None
         return (TextPart(text=self.content), *calls) if self.content else calls
+
+    @property
+    def images(self) -> list[ImagePart]:
+        """The parts that are images, in order."""
+        return [part for part in self.parts or () if isinstance(part, ImagePart)]
 
     @property
     def text(self) -> str:

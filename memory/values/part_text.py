@@ -8,10 +8,12 @@
     on as many lines as it has.
     ◇
     Text after another part.
+    □ image 1, 640×480 px, chart.png: "Revenue by month"
 
 A line that begins with a mark begins a part; text at the start needs no mark. A content line that begins with a mark,
 or with backslashes and a mark, is escaped with a backslash. A tool result that is an error has the word `error` after
-its id. Names and ids with spaces or quotes are JSON strings. Arguments given as a string follow an apostrophe, or are a
+its id. An image is a label: its number in the message, its size as it was stored, its file name or URL, and what it
+shows. Names and ids with spaces or quotes are JSON strings. Arguments given as a string follow an apostrophe, or are a
 JSON string if they contain line breaks.
 """
 
@@ -28,25 +30,35 @@ from .parts import ImagePart, Part, TextPart, ToolCall, ToolResult
 TEXT_MARK = "◇"
 CALL_MARK = "△"
 RESULT_MARK = "▽"
+IMAGE_MARK = "□"
 
-_MARKS = TEXT_MARK + CALL_MARK + RESULT_MARK
+_MARKS = TEXT_MARK + CALL_MARK + RESULT_MARK + IMAGE_MARK
 _HEAD = re.compile(rf"^([{_MARKS}])(.*)$", re.MULTILINE)
 _LOOKS_MARKED = re.compile(rf"^\\*[{_MARKS}]", re.MULTILINE)
 _ESCAPED = re.compile(rf"^\\(\\*[{_MARKS}])", re.MULTILINE)
 _BARE_WORD = re.compile(r'[^\s"]+')
 _ERROR = "error"
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_IMAGE = re.compile(
+    rf" image (\d+)(?:, (\d+)×(\d+) px)?(?:, <([^<>\s\"]+)>)?(?:, ([^\s\":,<>]+|{_STRING}))?(?:: ({_STRING}))?"
+)
+_BARE_NAME = re.compile(r'[^\s":,<>]+')
 
 
-def render_parts(parts: Sequence[Part | ImagePart]) -> str:
-    """Returns the parts as one text. Images are not rendered."""
+def render_parts(parts: Sequence[Part]) -> str:
+    """Returns the parts as one text, images as labels."""
     blocks = []
+    images = 0
     for number, part in enumerate(parts):
         if isinstance(part, ToolCall):
             blocks.append(f"{CALL_MARK} {_word(part.name)} {_word(part.id)} {_arguments(part)}")
         elif isinstance(part, ToolResult):
             error = f" {_ERROR}" if part.is_error else ""
             blocks.append(f"{RESULT_MARK} {_word(part.id)}{error}{_body(part.content)}")
-        elif isinstance(part, TextPart):
+        elif isinstance(part, ImagePart):
+            images += 1
+            blocks.append(_label(part, images))
+        else:
             blocks.append(TEXT_MARK + _body(part.text) if number else _escape(part.text))
     return "\n".join(blocks)
 
@@ -75,6 +87,10 @@ def _part(mark: str, rest: str, body: str) -> Part:
         if rest:
             raise ValueError("a text mark stands alone")
         return TextPart(text=body)
+    if mark == IMAGE_MARK:
+        if body:
+            raise ValueError("a label is one line")
+        return _image(rest)
     first, rest = _take_word(rest)
     if mark == CALL_MARK:
         call_id, rest = _take_word(rest)
@@ -84,6 +100,37 @@ def _part(mark: str, rest: str, body: str) -> Part:
     if rest not in ("", f" {_ERROR}"):
         raise ValueError("an id is followed by nothing but the word for an error")
     return ToolResult(id=first, content=body, is_error=bool(rest))
+
+
+def _label(image: ImagePart, number: int) -> str:
+    size = image.labelled_size
+    said = [f"{IMAGE_MARK} image {number}"]
+    said += [] if size is None else [f"{size[0]}×{size[1]} px"]
+    said += [] if image.url is None else [f"<{image.url}>"]
+    if image.name is not None:
+        said.append(image.name if _BARE_NAME.fullmatch(image.name) else compact_json(image.name))
+    return ", ".join(said) + ("" if image.alt is None else f": {compact_json(image.alt)}")
+
+
+def _image(rest: str) -> ImagePart:
+    """Returns the image that a label stands for, without its data. Raises `ValueError`."""
+    found = _IMAGE.fullmatch(rest)
+    if found is None:
+        raise ValueError("a label says number and size of an image")
+    _, width, height, url, name, alt = found.groups()
+    return ImagePart.model_construct(
+        url=url,
+        name=json.loads(name) if name is not None and name[0] == '"' else name,
+        alt=None if alt is None else json.loads(alt),
+        width=None if width is None else int(width),
+        height=None if height is None else int(height),
+    )
+
+
+def image_labels(text: str) -> list[int]:
+    """Returns the numbers of the images whose labels stand complete in a text."""
+    heads = (_IMAGE.fullmatch(head[2]) for head in _HEAD.finditer(text) if head[1] == IMAGE_MARK)
+    return [int(found[1]) for found in heads if found is not None]
 
 
 def _body(text: str) -> str:

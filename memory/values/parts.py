@@ -1,9 +1,14 @@
-"""Parts of the content of a message: text, tool calls, tool results."""
+"""Parts of the content of a message: text, tool calls, tool results, images."""
 
+import base64
+import binascii
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     FailFast,
@@ -11,16 +16,21 @@ from pydantic import (
     JsonValue,
     Strict,
     Tag,
+    ValidationInfo,
     model_validator,
 )
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from foxing.memory.compact_json import compact_json
+from foxing.memory.images.files import ImageFile
+from foxing.memory.images.limits import ImageRefused
 
-from .base import Input
+from .base import FROM_SERVICE, Input, Tier
 
-_NO_IMAGES = "images are not stored yet; omit the part, or describe the image in a text part"
+#: A data URL in Base64.
+_DATA_URL = re.compile(r"data:(image/[\w.+-]+)?(?:;[\w.+-]+=[\w.+-]*)*;base64,", re.IGNORECASE)
+_URL = r"^[^\s<>\"]+$"
 
 
 def _kind_of_arguments(value: Any) -> str | None:
@@ -85,26 +95,156 @@ class ToolResult(_TypedPart):
     is_error: bool = Field(default=False, description="Whether the tool failed.")
 
 
-class ImagePart(Input):
-    """An image. Not supported yet: a message with an image is rejected."""
+class OriginalImage(Input):
+    """An image as it was stored, before it faded."""
 
-    model_config = ConfigDict(json_schema_extra={"not": {}})
+    media_type: str = Field(max_length=40, description="Media type of its file.")
+    width: int = Field(ge=1, description="Width in pixels.")
+    height: int = Field(ge=1, description="Height in pixels.")
+    bytes: int = Field(ge=0, description="Size of its file in bytes.")
+
+
+class ImagePart(_TypedPart):
+    """An image: a PNG, JPEG, WebP or GIF of at most 10 MiB and 40 million pixels, or a URL, which is kept as text and
+    never fetched. Metadata is dropped, and of an animation the first frame is kept. Image parts of Anthropic, OpenAI
+    and Gemini are accepted as well, and become this.
+
+    In text a label stands for it. What recall returns has `original`, and may be stored again.
+    """
 
     type: Literal["image"] = Field(default="image", description="`image`; required in JSON.")
-    media_type: str = Field(description="Media type, such as `image/png`.")
-    data: str | None = Field(default=None, description="The image in Base64; either this or `url`.")
-    url: str | None = Field(default=None, description="URL of the image; either this or `data`.")
+    media_type: str | None = Field(
+        default=None, max_length=40, description="Media type of `data`, such as `image/png`. Default: what `data` is."
+    )
+    data: str | None = Field(
+        default=None, repr=False, description="The file in Base64, or a data URL; either this or `url`."
+    )
+    url: str | None = Field(
+        default=None,
+        max_length=2_000,
+        pattern=_URL,
+        description="URL of the image, which is not fetched; either this or `data`.",
+    )
+    name: str | None = Field(default=None, min_length=1, max_length=200, description="File name.")
+    alt: str | None = Field(
+        default=None, min_length=1, max_length=2_000, description="What the image shows, in words; recall finds it."
+    )
+    width: int | None = Field(default=None, ge=1, description="Width in pixels; read from `data`.")
+    height: int | None = Field(default=None, ge=1, description="Height in pixels; read from `data`.")
+    tier: Tier | None = Field(
+        default=None, description="Tier at which the memory holds the image; null as long as it is as it came."
+    )
+    original: OriginalImage | None = Field(
+        default=None,
+        description="The image as it was stored. In what recall returns; it may then have neither `data` nor `url`, "
+        "because the policy dropped the image or the answer has no room for it.",
+    )
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse(cls, fields: Any) -> Any:
-        raise PydanticCustomError("image_not_stored", _NO_IMAGES)
+    def _read(cls, fields: Any, info: ValidationInfo) -> Any:
+        if not isinstance(fields, Mapping) or info.context is FROM_SERVICE:
+            return fields
+        fields = dict(fields)
+        if fields.get("original") is not None or (fields.get("data") is None and fields.get("url") is not None):
+            return fields
+        try:
+            file = ImageFile.read(_from_base64(fields.get("data")))
+        except ImageRefused as error:
+            raise PydanticCustomError("image", "{reason}", {"reason": str(error)}) from error
+        given = fields.get("media_type")
+        if given is not None and str(given).lower() not in (file.media_type, _OTHER_NAMES.get(file.media_type)):
+            reason = f"the image is {file.media_type}, not {given}; correct its media type"
+            raise PydanticCustomError("image", "{reason}", {"reason": reason})
+        return fields | {"media_type": file.media_type, "width": file.width_px, "height": file.height_px}
+
+    @property
+    def file(self) -> ImageFile | None:
+        """The image in `data`, not yet decoded; None without data. Raises `ImageRefused`."""
+        return None if self.data is None else ImageFile.read(_from_base64(self.data))
+
+    @property
+    def labelled_size(self) -> tuple[int, int] | None:
+        """Width and height in pixels that its label says: as it was stored."""
+        if self.original is not None:
+            return self.original.width, self.original.height
+        return None if self.width is None or self.height is None else (self.width, self.height)
+
+
+_OTHER_NAMES = {"image/jpeg": "image/jpg"}
+
+
+def _from_base64(data: object) -> bytes:
+    """Returns the bytes of a text in Base64. Raises `ImageRefused`."""
+    if not isinstance(data, str) or not data:
+        raise ImageRefused("an image needs data in Base64, or a url")
+    try:
+        return base64.b64decode("".join(data.split()), validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise ImageRefused("the data of the image are not Base64; encode the bytes of its file") from error
+
+
+def image_fields(part: Any) -> Any:
+    """Returns the fields of an `ImagePart` for an image part of Anthropic, OpenAI (chat completions and responses) or
+    Gemini; anything else unchanged."""
+    if not isinstance(part, Mapping):
+        return part
+    kind = part.get("type")
+    if kind == "image":
+        return _of_anthropic(part)
+    if kind in ("image_url", "input_image"):
+        given = part.get("image_url")
+        url = given.get("url") if isinstance(given, Mapping) else given
+        if not isinstance(url, str) and isinstance(part.get("file_id"), str):
+            url = f"file:{part['file_id']}"  # a file of the provider
+        return _of_url(url, {})
+    for name in ("inline_data", "inlineData"):
+        if kind is None and isinstance(blob := part.get(name), Mapping):
+            return {"type": "image", "media_type": _media_type(blob), "data": _base64_of(blob.get("data"))}
+    for name in ("file_data", "fileData"):
+        if kind is None and isinstance(file := part.get(name), Mapping):
+            uri = file.get("file_uri", file.get("fileUri"))
+            return {"type": "image", "url": uri, "media_type": _media_type(file)}
+    return part
+
+
+def _of_anthropic(part: Mapping[str, Any]) -> Any:
+    """Returns the fields of a part of type `image`, of Anthropic's form or our own."""
+    source = part.get("source")
+    if not isinstance(source, Mapping):
+        given = {name: value for name, value in part.items() if name not in ("data", "url")}
+        if part.get("data") is not None:
+            return _of_url(_base64_of(part["data"]), given, name="data")
+        return part if part.get("url") is None else _of_url(part["url"], given)
+    if source.get("type") == "url":
+        return _of_url(source.get("url"), {})
+    if source.get("type") == "file":
+        return {"type": "image", "url": f"file:{source.get('file_id')}"}
+    return {"type": "image", "media_type": source.get("media_type"), "data": _base64_of(source.get("data"))}
+
+
+def _of_url(url: Any, fields: Mapping[str, Any], *, name: str = "url") -> dict[str, Any]:
+    """Returns fields with the data of a data URL, or else with `url` under `name`."""
+    found = _DATA_URL.match(url) if isinstance(url, str) else None
+    if found is None:
+        return {"type": "image", **fields, name: url}
+    media_type = fields.get("media_type") or found[1]
+    return {"type": "image", **fields, "media_type": media_type, "data": url[found.end() :]}
+
+
+def _media_type(blob: Mapping[str, Any]) -> Any:
+    return blob.get("mime_type", blob.get("mimeType"))
+
+
+def _base64_of(data: Any) -> Any:
+    """Returns bytes in Base64, as clients in Python give them; anything else unchanged."""
+    return base64.b64encode(data).decode() if isinstance(data, bytes) else data
 
 
 #: A part of a stored message.
-Part = Annotated[TextPart | ToolCall | ToolResult, Discriminator("type")]
+Part = Annotated[TextPart | ToolCall | ToolResult | ImagePart, Discriminator("type")]
 #: A part of a message to store.
-NewPart = Annotated[TextPart | ToolCall | ToolResult | ImagePart, Discriminator("type")]
+NewPart = Annotated[TextPart | ToolCall | ToolResult | ImagePart, Discriminator("type"), BeforeValidator(image_fields)]
 
 
 class Function(Input):
@@ -133,7 +273,7 @@ def _kind_of_content(value: Any) -> str | None:
     return "text" if isinstance(value, str) else "parts" if isinstance(value, (list, tuple)) else None
 
 
-def _plain(content: tuple[Part | ImagePart, ...]) -> str | tuple[Part | ImagePart, ...]:
+def _plain(content: tuple[Part, ...]) -> str | tuple[Part, ...]:
     """Returns the text of a single text part, which is equivalent to a string; other content unchanged."""
     return content[0].text if len(content) == 1 and isinstance(content[0], TextPart) else content
 

@@ -35,6 +35,8 @@ AgeFrom = Annotated[Literal["arrival", "message"], OPEN]
 IndexRule = Annotated[Literal["recognise", "faded"], OPEN]
 #: A faded word stays in the index if at most this many messages of the bank contain it, counted when a page fades.
 RARE_MESSAGES = 20
+#: What is kept of images in messages.
+ImageRule = Annotated[Literal["keep", "never"], OPEN]
 #: What is replaced in messages before they are written.
 RedactionRule = Annotated[Literal["secrets", "email", "phone", "card", "private"], OPEN]
 MOST_PATTERNS = 50
@@ -132,6 +134,11 @@ class Policy(Input):
         "is found by them although its text shows a gap; 'faded': nothing; they leave the index, and embeddings are "
         "made again from what is left. A change applies to pages as they age; `reindex` with `words` applies 'faded' "
         "to all.",
+    )
+    images: ImageRule = Field(
+        "keep",
+        description="What is kept of images in messages that are stored from now on: 'keep': the images; 'never': "
+        "their labels in the text.",
     )
     redact: Annotated[tuple[RedactionRule, ...], Strict(False)] = Field(
         (),

@@ -57,7 +57,7 @@ def document() -> dict[str, Any]:
 
 
 def drop_images(value: Any) -> None:
-    """Leaves out the part that is never accepted: nothing can be generated for its schema."""
+    """Leaves out the part whose data are an image: nothing that is generated for its schema is one."""
     if isinstance(value, dict):
         if isinstance(value.get("oneOf"), list):
             value["oneOf"] = [one for one in value["oneOf"] if not str(one.get("$ref")).endswith("/ImagePart")]

@@ -6,14 +6,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from foxing.memory.errors import InvalidInput
-from foxing.memory.values.parts import Part, TextPart, ToolCall, ToolResult
+from foxing.memory.values.parts import ImagePart, Part, TextPart, ToolCall, ToolResult, image_fields
 
 
 def content_of(fields: Mapping[str, Any]) -> str | tuple[Part, ...]:
     """Returns the content of a message followed by its tool calls: a plain text if there are no tool calls or results.
 
-    Blocks without text, such as images, become “[type]”. Raises `InvalidInput` if there is neither content nor a tool
-    call.
+    Blocks of other types become “[type]”. Raises `InvalidInput` if there is neither content nor a tool call.
     """
     calls = fields.get("tool_calls") or []
     content = next((fields[key] for key in ("content", "parts", "text") if fields.get(key) is not None), None)
@@ -58,6 +57,12 @@ def _block(block: Any, where: str) -> Part | str:
     if kind == "tool_result":
         call_id = block.get("tool_use_id", block.get("id"))
         return _result(call_id, block.get("content"), bool(block.get("is_error")), where)
+    fields = image_fields(block)
+    if fields.get("type") == "image" and any(fields.get(name) is not None for name in ("data", "url", "original")):
+        try:
+            return ImagePart.model_validate(fields)
+        except ValidationError as error:
+            raise InvalidInput(f"{where}: {_reason(error)}") from error
     return TextPart(text=block["text"]) if isinstance(block.get("text"), str) else f"[{kind}]"
 
 

@@ -45,6 +45,7 @@ _UNENFORCED = (
     (schema.recall_weights, "bank_id", schema.banks),
     (schema.erased_messages, "bank_id", schema.banks),
     (schema.message_ranges, "bank_id", schema.banks),
+    (schema.image_places, "bank_id", schema.banks),
 )
 #: Tables whose rows can be rebuilt, or are useless without the row that they reference.
 _EXPENDABLE = frozenset(
@@ -56,6 +57,7 @@ _EXPENDABLE = frozenset(
         "recall_weights",
         "erased_messages",
         "message_ranges",
+        "image_places",
         "schedule",
         "jobs",
         "imports",
@@ -121,6 +123,10 @@ _CROSSING: dict[str, tuple[FromClause, ColumnElement[bool]]] = {
     "trash entries belong to a page of another bank": (
         schema.trash.join(schema.pages, _p.id == schema.trash.c.page_id),
         schema.trash.c.bank_id != _p.bank_id,
+    ),
+    "places of images belong to an image of another bank": (
+        schema.image_places.join(schema.images, schema.images.c.id == schema.image_places.c.image_id),
+        schema.image_places.c.bank_id != schema.images.c.bank_id,
     ),
 }
 

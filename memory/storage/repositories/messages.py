@@ -23,7 +23,7 @@ from foxing.memory.storage.manifest import SealedMessage
 from foxing.memory.storage.message_filter import MessageFilter, instant, microseconds
 from foxing.memory.storage.secrets import message_digest
 
-from . import bank_versions, banks
+from . import bank_versions, banks, images
 from .sealed import keys, lookup, manifests, ranges
 from .sealed.lookup import Located
 
@@ -360,8 +360,8 @@ def thread_size(connection: Connection, thread_id: int) -> int:
 
 
 def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> None:
-    """Deletes messages that are no longer on a page or in the index, with their recall weights, and notes their numbers
-    as erased."""
+    """Deletes messages that are no longer on a page or in the index, with their recall weights and images, and notes
+    their numbers as erased."""
     ids = sorted(message.id for message in found)
     if ids:
         noted = [{"bank_id": bank_id, "message_id": message_id} for message_id in ids]
@@ -369,6 +369,7 @@ def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> 
     recall_weights = schema.recall_weights
     of_bank = (recall_weights.c.bank_id == bank_id, columns.among(recall_weights.c.message_id, ids))
     connection.execute(recall_weights.delete().where(*of_bank))
+    images.delete_of(connection, bank_id, ids)
     connection.execute(schema.messages.delete().where(columns.among(_c.id, ids)))
     keys.remove(connection, bank_id, [(message.key, message.id) for message in found])
 

@@ -102,10 +102,6 @@ def test_tool_calls_of_chat_messages_become_parts(memory: Memory) -> None:
     [
         (None, "a message needs content"),
         ([], "a message needs content"),
-        (
-            [SAID, {"type": "image", "media_type": "image/png", "url": "https://x.test/a.png"}],
-            "images are not stored yet",
-        ),
         ([{"type": "video"}], r"content\.parts\.0"),
         ([{**CALL, "arguments": 5}], r"arguments: give a JSON object"),
         ([{**CALL, "arguments": {"a": float("nan")}}], "a number is NaN"),

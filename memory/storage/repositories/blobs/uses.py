@@ -21,8 +21,8 @@ class BlobUse(NamedTuple):
     recorded: int | None
     #: number of columns that refer to it
     counted: int
-    #: key of a page that uses it, if any
-    page: str | None
+    #: key of a page that uses it, or number of an image, in words; None if nothing does
+    user: str | None
 
 
 def all_uses(connection: Connection) -> list[BlobUse]:
@@ -39,12 +39,18 @@ def all_uses(connection: Connection) -> list[BlobUse]:
             for value, bank_id, key in connection.execute(query.where(func.length(column) == REFERENCE_BYTES)):
                 if (reference := BlobReference.read(value)) is not None:
                     counted[reference.name] += 1
-                    found[reference.name] = reference, bank_id, key
+                    found[reference.name] = reference, bank_id, f"page {key}"
+    i = schema.images.c
+    outside = select(i.content, i.bank_id, i.id).where(func.length(i.content) == REFERENCE_BYTES)
+    for value, bank_id, image_id in connection.execute(outside):
+        if (reference := BlobReference.read(value)) is not None:
+            counted[reference.name] += 1
+            found[reference.name] = reference, bank_id, f"image {image_id}"
     result = []
     for row in connection.execute(select(_c.name, _c.size, _c.bank, _c.uses)):
-        _, _, page = found.pop(row.name, (None, None, None))
+        _, _, user = found.pop(row.name, (None, None, None))
         reference = BlobReference.named(row.name, row.size)
-        result.append(BlobUse(reference, row.bank, row.uses, counted[row.name], page))
+        result.append(BlobUse(reference, row.bank, row.uses, counted[row.name], user))
     lost = (BlobUse(reference, bank, None, counted[name], key) for name, (reference, bank, key) in found.items())
     return [*result, *lost]
 

@@ -1,0 +1,1 @@
+"""Images in messages: reading their files within limits, decoding, scaling."""

@@ -1,0 +1,32 @@
+"""Images of messages to store: decoded before the transaction, so that nothing else than images is kept."""
+
+import hashlib
+
+from foxing.memory.errors import InvalidInput
+from foxing.memory.images.decoding import normalised
+from foxing.memory.images.limits import ImageRefused
+from foxing.memory.storage.repositories.images import ImageSize, NewImage
+from foxing.memory.values.messages import NewMessage
+
+MAX_IMAGES = 100  # per message
+
+
+def prepare_images(message: NewMessage, index: int) -> tuple[NewImage, ...]:
+    """Returns the images of a message whose data are given. `index`: its position in the call. Raises
+    `InvalidInput`."""
+    parts = message.images
+    if len(parts) > MAX_IMAGES:
+        raise InvalidInput(f"the message has more than {MAX_IMAGES} images; split it", index=index)
+    found = []
+    for number, part in enumerate(parts, 1):
+        try:
+            file = part.file
+            kept = None if file is None else normalised(file)
+        except ImageRefused as error:
+            raise InvalidInput(f"image {number}: {error}", index=index) from error
+        if file is None or kept is None:
+            continue
+        size, given = ImageSize.of(kept), part.original
+        original = size if given is None else ImageSize(given.media_type, given.width, given.height, given.bytes)
+        found.append(NewImage(number, hashlib.sha256(file.content).digest(), kept, original))
+    return tuple(found)

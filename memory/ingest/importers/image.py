@@ -1,0 +1,50 @@
+"""Image files: each is a message of the user."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from foxing.memory.images.files import ImageFile
+from foxing.memory.images.limits import MAX_IMAGE_BYTES, ImageRefused
+from foxing.memory.values.messages import NewMessage
+from foxing.memory.values.parts import ImagePart
+
+from .files import HistoryFiles
+from .format import ReadOptions
+from .source import ImportedMessage
+
+_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
+_REFUSED = "images that cannot be kept"
+
+
+class Image:
+    """Importer of PNG, JPEG, WebP and GIF files."""
+
+    strict = False
+
+    def recognise(self, files: HistoryFiles) -> str | None:
+        """See `Importer.recognise`."""
+        if len(files.names) != 1:
+            return None
+        head = files.head(files.names[0], 12)
+        is_webp = head[:4] == b"RIFF" and head[8:] == b"WEBP"
+        return "the file begins like an image" if is_webp or head.startswith(_SIGNATURES) else None
+
+    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `Importer.read`. An image is dated when it is imported."""
+        for name in files.names:
+            with files.open(name) as file:
+                content = file.read(MAX_IMAGE_BYTES + 1)
+            where = files.place(name)
+            try:
+                ImageFile.read(content)
+            except ImageRefused as error:
+                files.leave_out(_REFUSED, f"{where}: {error}")
+                continue
+            part = ImagePart(data=base64.b64encode(content).decode(), name=PurePosixPath(name).name[:200])
+            key = f"image:{hashlib.sha256(content).hexdigest()[:24]}"
+            yield ImportedMessage(NewMessage(role="user", content=(part,), id=key), where, files.bytes_read)
+
+
+IMAGE = Image()

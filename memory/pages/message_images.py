@@ -1,0 +1,107 @@
+"""Images of recalled messages, read once it is known which messages an answer gives."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from foxing.memory.references import message_id_of
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, images
+from foxing.memory.storage.repositories.images import PlacedImage
+from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.part_text import IMAGE_MARK, image_labels
+from foxing.memory.values.parts import ImagePart, OriginalImage, Part, TextPart
+
+M = TypeVar("M", bound=RecalledMessage)
+
+
+class MessageImages:
+    """Adds the images of a bank to its recalled messages."""
+
+    #: Cap on the bytes of the images of an answer; further ones come without their data.
+    max_bytes = 24 << 20
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def fill(self, bank: str, found: Sequence[M], *, everything: bool = False) -> list[M]:
+        """Returns the messages with the data of their images in their parts. A message whose label has faded, and a
+        passage with a label, get parts: the text, and the images. `everything`: whatever its size."""
+        ids = {number: message for message in found if _may_have(message) and (number := _id_of(message)) is not None}
+        if not ids:
+            return list(found)
+        with self._database.read() as connection:
+            row = banks.find(connection, bank)
+            placed = [] if row is None else images.of_messages(connection, row.id, ids.keys())
+            if row is None or not placed:
+                return list(found)
+            of_message: dict[int, list[PlacedImage]] = {}
+            for image in placed:
+                of_message.setdefault(image.message_id, []).append(image)
+            wanted = [image for number in ids for image in of_message.get(number, ())]
+            contents = images.contents(connection, row.id, _within(wanted, None if everything else self.max_bytes))
+        return [
+            _with_images(message, of_message[number], contents)
+            if (number := _id_of(message)) is not None and number in of_message
+            else message
+            for message in found
+        ]
+
+
+def _id_of(message: RecalledMessage) -> int | None:
+    return message_id_of(message.ref)
+
+
+def _may_have(message: RecalledMessage) -> bool:
+    """True for a message with a label of an image, or with a gap that may be one."""
+    return IMAGE_MARK in message.text or bool(message.gaps) or not message.text
+
+
+def _within(wanted: Sequence[PlacedImage], max_bytes: int | None) -> set[int]:
+    """Returns the ids of the first images whose files have at most `max_bytes` together."""
+    sizes = {image.image.id: image.image.size.bytes for image in wanted}
+    ids, total = set[int](), 0
+    for image_id, size in sizes.items():
+        if max_bytes is None or total + size <= max_bytes:
+            ids.add(image_id)
+            total += size
+    return ids
+
+
+def _with_images(message: M, placed: Sequence[PlacedImage], contents: Mapping[int, bytes | None]) -> M:
+    by_number = {image.number: image for image in placed}
+    if message.parts is not None:
+        parts, number = list[Part](), 0
+        for part in message.parts:
+            if isinstance(part, ImagePart):
+                number += 1
+                image = by_number.get(number)
+                part = part if image is None else image_part(image, contents.get(image.image.id), part)
+            parts.append(part)
+        return message.model_copy(update={"parts": parts})
+    shown = set(image_labels(message.text))
+    if message.passage is None and (message.gaps or not message.text):
+        shown |= by_number.keys()
+    found = [image_part(by_number[n], contents.get(by_number[n].image.id)) for n in sorted(shown & by_number.keys())]
+    if not found:
+        return message
+    text = [TextPart(text=message.text)] if message.text else []
+    return message.model_copy(update={"parts": [*text, *found]})
+
+
+def image_part(placed: PlacedImage, content: bytes | None, label: ImagePart | None = None) -> ImagePart:
+    """Returns an image as a part. `label`: what its label in the text says of it."""
+    image, size, original = placed.image, placed.image.size, placed.image.original
+    return ImagePart.model_construct(
+        media_type=size.media_type,
+        data=None if content is None else base64.b64encode(content).decode(),
+        url=None,
+        name=None if label is None else label.name,
+        alt=None if label is None else label.alt,
+        width=size.width_px,
+        height=size.height_px,
+        tier=image.tier,
+        original=OriginalImage.model_construct(
+            media_type=original.media_type, width=original.width_px, height=original.height_px, bytes=original.bytes
+        ),
+    )
