@@ -27,8 +27,8 @@ _JSON = Headers({"content-type": "application/json"})
 class _FormPart:
     """A part of the body."""
 
-    headers: dict[str, str] = field(default_factory=dict)
-    data: bytearray = field(default_factory=bytearray)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    data: bytearray = field(default_factory=bytearray, repr=False)
 
     @property
     def options(self) -> dict[bytes, bytes]:

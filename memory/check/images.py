@@ -18,12 +18,12 @@ _AT_ONCE = 16
 
 def check_images(database: Database, survey: BankSurvey) -> Iterator[tuple[int, list[Finding]]]:
     """Finds images that no message has, places of messages that do not exist, and files that are missing or damaged.
-    Yields the number of images checked, and the problems."""
+    Yields the number of rows checked, and the problems."""
     with database.read() as connection:
         placed = images.placed_messages(connection, survey.bank_id)
         missing = survey.missing(connection, placed)
         unplaced = images.unplaced(connection, survey.bank_id)
-    yield 0, [*_lost(database, survey, missing), *_unused(database, survey, unplaced)]
+    yield 1, [*_lost(database, survey, missing), *_unused(database, survey, unplaced)]
     after = 0
     while True:
         with database.read() as connection:

@@ -18,7 +18,7 @@ _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 _REFUSED = "images that cannot be kept"
 
 
-class Image:
+class ImageFiles:
     """Importer of PNG, JPEG, WebP and GIF files."""
 
     strict = False
@@ -47,4 +47,4 @@ class Image:
             yield ImportedMessage(NewMessage(role="user", content=(part,), id=key), where, files.bytes_read)
 
 
-IMAGE = Image()
+IMAGE = ImageFiles()

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, Table, make_url, text
 from sqlalchemy.exc import ProgrammingError
 from support.databases import PostgresServer, execute
+from support.images import encoded
 
 from foxing.memory import Conflict, DatabaseOptions, Memory, NotFound, StorageError, StoreResult
 from foxing.memory.ingest.calls import StoreCall
@@ -20,6 +21,7 @@ from foxing.memory.storage.repositories import (
     embeddings,
     folds,
     idempotency,
+    images,
     imports,
     integrity,
     jobs,
@@ -81,6 +83,8 @@ def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
         clock[0] += timedelta(days=40)
         memory.age("notes")
         memory.store("notes", [{"role": "user", "content": "Titan is late.", "id": "new"}])
+        photo = {"type": "image", "data": encoded()}
+        memory.store("notes", [{"role": "user", "content": [photo], "id": "photo"}])
         memory.store("notes", [{"role": "user", "content": "Never mind.", "id": "erased"}])
         memory.erase_message("notes", "erased")
         memory.message("notes", "m1")
@@ -172,6 +176,8 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
         "contents": lambda connection: pages.contents(connection, on),
         "manifests": lambda connection: messages.on_pages(connection, on),
         "keepsakes": lambda connection: pages.keepsakes_of(connection, on),
+        "images": lambda connection: images.of_messages(connection, bank, ids),
+        "image files": lambda connection: images.contents(connection, bank, range(1, 100)),
         "folds": lambda connection: folds.of_conversation(connection, bank, bytes(16)),
         "model calls": lambda connection: model_calls.last_of(connection, bank, "s", ""),
         "recent postings": lambda connection: postings.recent(connection, bank),
