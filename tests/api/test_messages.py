@@ -296,7 +296,7 @@ def test_parts_and_metadata_are_returned_unchanged(client: httpx.Client) -> None
         (
             {"content": [{"type": "image", "media_type": "image/png", "data": ""}]},
             ".content.parts.0.image",
-            "not stored",
+            "an image needs data in Base64, or a url",
         ),
         ({"content": 7}, ".content", "give a string, a list of parts"),
         ({"content": [CALL], "metadata": {"a": "x" * 3_000}}, ".metadata", "exceed the limit of 2,048"),
