@@ -285,7 +285,7 @@ def _parsed(exchange: RecordedCall, provider: Provider, limits: RequestLimits, t
         raise RefusedRequest("Request exceeds the maximum size", 413, code="request_too_large")
     try:
         value = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if provider == "anthropic":
             raise RefusedRequest(f"The request body is not valid JSON: {error}") from error
         raise RefusedRequest(

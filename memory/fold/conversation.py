@@ -2,6 +2,7 @@
 whether it must stay."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,16 +74,38 @@ class ConversationItem:
     @cached_property
     def text(self) -> str:
         """Text of the item as it is stored, without thinking."""
-        return NewMessage(role=self._stored_role, content=self.parts).text if self.parts else ""
+        return NewMessage(role=self.stored_role, content=self.parts).text if self.parts else ""
 
     @property
-    def _stored_role(self) -> Any:
+    def stored_role(self) -> Any:
+        """Role of the message to store: `tool` for one that only answers tool calls."""
         only_answers = bool(self.answers) and all(isinstance(part, ToolResult) for part in self.parts)
         return "tool" if only_answers else self.role
 
+    @cached_property
+    def stored_parts(self) -> tuple[_Part, ...]:
+        """Parts of the message to store; none for an instruction. Space around what the model says is removed, as
+        clients do before they send it back."""
+        if self.is_instruction:
+            return ()
+        if self.role != "assistant":
+            return self.parts if self.text.strip() else ()
+        stripped = [TextPart(text=part.text.strip()) if isinstance(part, TextPart) else part for part in self.parts]
+        return tuple(part for part in stripped if not isinstance(part, TextPart) or part.text)
+
+    @cached_property
+    def stored_digest(self) -> bytes:
+        """Digest of the message to store, `DIGEST_BYTES` bytes; empty if nothing is stored of the item. Unlike
+        `digest`, it does not change with ids of the provider or unknown fields."""
+        if not self.stored_parts:
+            return b""
+        said = [self.stored_role, [part.model_dump(mode="json") for part in self.stored_parts]]
+        text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return blake2b(text.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
+
     def message(self, message_id: str, thread: str) -> NewMessage:
         """Returns the item as a message to store."""
-        return NewMessage(id=message_id, role=self._stored_role, content=self.parts, thread=thread)
+        return NewMessage(id=message_id, role=self.stored_role, content=self.stored_parts, thread=thread)
 
 
 @dataclass(frozen=True)
@@ -125,13 +148,44 @@ class Conversation:
 
 
 def parse_conversation(wire: Wire, messages: Sequence[Json]) -> Conversation:
-    """Returns the conversation. Raises `InvalidInput` for a message without a role, or a tool call without an answer,
-    except the last, or an answer without a call."""
-    read = _READERS[wire]
-    items = [read(number, message) for number, message in enumerate(messages)]
+    """Returns the conversation. Raises `InvalidInput` as `parse_item` and `make_conversation` do."""
+    return make_conversation(wire, [parse_item(wire, number, message) for number, message in enumerate(messages)])
+
+
+def parse_item(wire: Wire, number: int, message: Json) -> ConversationItem:
+    """Returns a message of a conversation. `number`: its index, for errors. Raises `InvalidInput` for one without a
+    role or content."""
+    return _READERS[wire](number, message)
+
+
+def make_conversation(wire: Wire, items: Sequence[ConversationItem]) -> Conversation:
+    """Returns the conversation of parsed items. Raises `InvalidInput` for a tool call without an answer, except the
+    last, or an answer without a call."""
     start = next((n for n, item in enumerate(items) if not item.is_instruction), len(items))
     start = max([start, *(n + 1 for n, item in enumerate(items) if item.compacts)])
     return Conversation(wire, items, start, _closed(items, wire))
+
+
+def thread_key(session: str, wire: Wire, first_question: bytes) -> bytes:
+    """Returns what tells a conversation from others of its session, `DIGEST_BYTES` bytes. `first_question`: see
+    `Conversation`."""
+    named = json.dumps([session, wire, first_question.hex()])
+    return blake2b(named.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
+
+
+def stored_ids(key: bytes, digests: Sequence[bytes], said: Counter[bytes] | None = None) -> list[str | None]:
+    """Returns the ids under which items are stored; None for those of which nothing is. The same content gets the same
+    id at every call, and another one where it is said again. `key`: see `thread_key`; `digests`: `stored_digest` of the
+    items in order; `said`: how often each was said before them, which this call updates."""
+    said = Counter() if said is None else said
+    ids: list[str | None] = []
+    for digest in digests:
+        ids.append(None)
+        if digest:
+            content = key + digest + said[digest].to_bytes(4, "big")
+            ids[-1] = f"turn-{blake2b(content, digest_size=DIGEST_BYTES).hexdigest()}"
+            said[digest] += 1
+    return ids
 
 
 def _closed(items: Sequence[ConversationItem], wire: Wire) -> list[bool]:

@@ -31,7 +31,7 @@ from foxing.memory.values.fold import FoldRequest, FoldResult
 from foxing.memory.values.messages import NewMessage
 from foxing.renderer.readers import ProofReader, Reader, Readers
 
-from .conversation import DIGEST_BYTES, Conversation, ConversationItem, parse_conversation
+from .conversation import DIGEST_BYTES, Conversation, ConversationItem, parse_conversation, stored_ids, thread_key
 from .drawing import GIVEN, TEXT_SHARE, Drawn, FoldDrawer, Room, risk_of, tokens_for_each, uses_images
 from .excerpts import FoldedMessage
 from .layout import folded_conversation, kept_digests, stripped_until
@@ -194,7 +194,7 @@ class Folder:
         new = [
             (number, item)
             for number, item in enumerate(conversation.items[first : step.cut], start=first)
-            if item.text.strip() and not item.is_instruction
+            if item.stored_parts
         ]
         said = self._remember(bank, call, new, now)
         old = [message for content in state.chain for message in content.messages] if step.rewrites else []
@@ -253,8 +253,10 @@ class Folder:
     ) -> list[FoldedMessage]:
         """Stores items as messages of the session's thread, each once, and returns them with their references, as the
         bank's rules of redaction leave them."""
-        session, state = call.request.session, call.state
-        new = [item.message(_message_id(state.key, number, item), session) for number, item in items]
+        session, conversation = call.request.session, call.conversation
+        key = thread_key(session, call.request.wire, conversation.first_question)
+        ids = stored_ids(key, [item.stored_digest for item in conversation.items])
+        new = [item.message(ids[number] or "", session) for number, item in items]
         for start in range(0, len(new), STORED_AT_ONCE):
             self._store.store(StoreCall(bank, new[start : start + STORED_AT_ONCE]), now)
         with self.database.read() as connection:
@@ -270,12 +272,6 @@ class Folder:
 
 def _text(message: NewMessage, redaction: Redaction, counts: Counter[str]) -> str:
     return (redaction.message(message, counts) if redaction else message).text
-
-
-def _message_id(key: bytes, number: int, item: ConversationItem) -> str:
-    """Returns the id under which an item of a conversation is stored, the same at every fold."""
-    digest = blake2b(key + number.to_bytes(4, "big") + item.digest, digest_size=DIGEST_BYTES)
-    return f"fold-{digest.hexdigest()}"
 
 
 def _applies(row: FoldRow, conversation: Conversation) -> bool:

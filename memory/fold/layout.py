@@ -35,7 +35,7 @@ def folded_conversation(
     instructions = [item.raw for item in items[start:first] if item.is_instruction]
     kept: list[Json] = []
     for number in range(first, len(items)):
-        message = items[number].raw if number >= stripped else _without_thinking(items[number])
+        message = items[number].raw if number >= stripped else without_thinking(items[number])
         if message is not None:
             kept.append(message)
     mark, kept = _mark_for_fold(gone, kept)
@@ -48,7 +48,7 @@ def folded_conversation(
     return [*(item.raw for item in items[:start]), folded, *instructions, *kept]
 
 
-def _without_thinking(item: ConversationItem) -> Json | None:
+def without_thinking(item: ConversationItem) -> Json | None:
     """Returns a message without thinking blocks; None if nothing else is in it."""
     content = item.raw.get("content")
     if not item.thinks or not isinstance(content, list):

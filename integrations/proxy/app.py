@@ -1,0 +1,274 @@
+"""The proxy as an ASGI application: every request goes to the upstream, those of conversations through folding."""
+
+import asyncio
+import hmac
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import Message, Receive, Scope, Send
+
+from foxing.integrations.client import Target
+
+from .bank import Bank
+from .exchange import Exchange, Exchanges
+from .folding import Folding
+from .journal import TurnJournal
+from .options import ProxyOptions
+from .turns import TurnRecorder
+from .upstream import UpstreamAnswer, UpstreamClient, UpstreamFailed
+from .websockets import pass_websocket
+from .wires import error_body, provider_of, wire_of
+
+log = logging.getLogger(__name__)
+
+KEY = "x-foxing-key"
+STATUS = "/foxing/status"
+#: Bytes that are read of a body that is too large, so that its client sees the answer.
+_MOST_DRAINED = 2 << 30
+_TOO_LARGE = "the body has more than {:,} bytes, which the proxy does not take; send less"
+
+
+class _ClientGone(Exception):
+    """The client has closed the connection."""
+
+
+class Proxy:
+    """Parts of a running proxy."""
+
+    def __init__(self, options: ProxyOptions, find: Callable[[], Target]) -> None:
+        """`find`: see `Bank`; not used in a dry run, which has a memory of its own for the time."""
+        self.options = options
+        self._find = find
+        self._stack = AsyncExitStack()
+        self.upstream = UpstreamClient(options)
+        self.bank: Bank | None = None
+        self.folding: Folding | None = None
+        self.recorder: TurnRecorder | None = None
+        self.exchanges: Exchanges | None = None
+        #: Called once an answered request has been passed on.
+        self.listeners: list[Callable[[Exchange], None]] = []
+
+    async def start(self) -> None:
+        """Opens the bank and the journal. A bank that cannot be opened is looked for again later."""
+        options = self.options
+        find = self._find
+        if options.dry_run:
+            folder = self._stack.enter_context(TemporaryDirectory(prefix="foxing-proxy-"))
+            find = lambda: str(Path(folder) / "dry-run.db")  # noqa: E731
+        self.bank = bank = Bank(find, options)
+        try:
+            await asyncio.to_thread(bank.open)
+        except Exception as error:
+            bank.fail(error)
+        self.folding = Folding(bank, options)
+        if options.remember and not options.dry_run:
+            journal = await asyncio.to_thread(TurnJournal, options.journal, f"{options.memory} {options.bank}")
+            self.recorder = TurnRecorder(journal, bank)
+            self.recorder.start()
+        self.exchanges = Exchanges(options, self.upstream, self.folding, self.recorder, self._answered)
+
+    async def stop(self) -> None:
+        """Stores what is left, and closes everything."""
+        if self.exchanges is not None:
+            await asyncio.to_thread(self.exchanges.close)
+        if self.recorder is not None:
+            await self.recorder.stop()
+        if self.bank is not None:
+            await asyncio.to_thread(self.bank.close)
+        await self.upstream.close()
+        await self._stack.aclose()
+
+    def _answered(self, exchange: Exchange) -> None:
+        for listener in self.listeners:
+            try:
+                listener(exchange)
+            except Exception:
+                log.exception("a call was not accounted for")
+
+    def status(self) -> dict[str, Any]:
+        """Returns counts since the start."""
+        counts = dict(self.exchanges.counts if self.exchanges else {})
+        folds = dict(self.folding.counts if self.folding else {})
+        return {"upstream": self.upstream.origin, "dry_run": self.options.dry_run, "calls": counts, "folds": folds}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on a request or a websocket."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        path = str(scope["path"])
+        provider = provider_of(path, headers)
+        if not self.admits(headers):
+            message = f"the proxy requires its key in the header {KEY}"
+            if scope["type"] == "websocket":
+                await receive()
+                await send({"type": "websocket.close", "code": 1008, "reason": message})
+            else:
+                await _respond(send, 401, _JSON, error_body(provider, 401, message))
+            return
+        url = self.upstream.url(scope.get("raw_path") or path.encode(), scope.get("query_string", b""))
+        if scope["type"] == "websocket":
+            await pass_websocket(url, scope, receive, send)
+            return
+        answer = _Answer(send)
+        try:
+            await self._serve(scope, headers, url, receive, answer)
+        except UpstreamFailed as error:
+            if answer.started:
+                raise
+            await _respond(send, error.status, _JSON, error_body(provider, error.status, str(error)))
+        except _ClientGone:
+            log.debug("a client has gone")
+
+    def admits(self, headers: Mapping[str, str]) -> bool:
+        """Returns True for a request with the key of the proxy, if it has one."""
+        key = self.options.key
+        given = headers.get(KEY, "")
+        return key is None or hmac.compare_digest(given.encode("utf-8", "surrogateescape"), key.encode())
+
+    async def _serve(
+        self, scope: Scope, headers: Mapping[str, str], url: str, receive: Receive, answer: "_Answer"
+    ) -> None:
+        assert self.exchanges is not None
+        found = wire_of(scope["method"], scope["path"])
+        if found is None:
+            await self._serve_other(scope, headers, url, receive, answer)
+            return
+        wire, counts = found
+        whole = await _read_whole(receive, self.options.max_body_bytes)
+        if whole is None:
+            message = _TOO_LARGE.format(self.options.max_body_bytes)
+            await _respond(answer.send, 413, _JSON, error_body(wire.provider, 413, message))
+            return
+        await _until_gone(self.exchanges.run(url, scope["headers"], whole, wire, counts, answer.respond), receive)
+
+    async def _serve_other(
+        self, scope: Scope, headers: Mapping[str, str], url: str, receive: Receive, answer: "_Answer"
+    ) -> None:
+        """Passes on a request of no conversation, its body in pieces."""
+        has_body = "content-length" in headers or "transfer-encoding" in headers
+        content = _body(receive) if has_body else None
+        length = headers.get("content-length")
+        async with await self.upstream.send(scope["method"], url, scope["headers"], content, length) as given:
+            await _until_gone(_pass_plainly(given, answer), receive)
+
+
+class _Answer:
+    """The answer to a client."""
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.started = False
+
+    async def respond(
+        self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes | AsyncIterator[bytes]
+    ) -> None:
+        """Sends the answer; a stream piece by piece."""
+        if isinstance(body, bytes):
+            self.started = True
+            await _respond(self.send, status, headers, body)
+            return
+        async with aclosing(cast("AsyncGenerator[bytes, None]", body)) as pieces:
+            self.started = True
+            await self.send({"type": "http.response.start", "status": status, "headers": list(headers)})
+            async for piece in pieces:
+                await self.send({"type": "http.response.body", "body": piece, "more_body": True})
+            await self.send({"type": "http.response.body", "body": b""})
+
+
+_JSON = [(b"content-type", b"application/json")]
+
+
+async def _respond(send: Send, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+    length = [(b"content-length", str(len(body)).encode())]
+    kept = [each for each in headers if each[0] != b"content-length"]
+    await send({"type": "http.response.start", "status": status, "headers": kept + length})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _pass_plainly(given: UpstreamAnswer, answer: _Answer) -> None:
+    await answer.respond(given.status, given.headers, given.chunks())
+
+
+async def _body(receive: Receive) -> AsyncIterator[bytes]:
+    """Yields the body of a request as it comes. Raises `_ClientGone`."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _ClientGone
+        if message.get("body"):
+            yield message["body"]
+        more = message.get("more_body", False)
+
+
+async def _read_whole(receive: Receive, most: int) -> bytes | None:
+    """Returns the body of a request; None if it has more bytes. Raises `_ClientGone`."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in _body(receive):
+        size += len(part)
+        if size > _MOST_DRAINED:
+            return None
+        if size <= most:
+            parts.append(part)
+        else:
+            parts.clear()
+    return b"".join(parts) if size <= most else None
+
+
+async def _until_gone(work: Coroutine[Any, Any, None], receive: Receive) -> None:
+    """Runs the rest of a request whose body has been read, and cancels it when the client closes the connection. Raises
+    what it raises, and `_ClientGone`."""
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            raise _ClientGone
+        await task
+    finally:
+        watch.cancel()
+        if not task.done():
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+
+
+async def _gone(receive: Receive) -> Message:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return message
+
+
+def make_app(options: ProxyOptions, find: Callable[[], Target]) -> Starlette:
+    """Returns the application. `find`: returns the service or the memory that holds the bank; called again after it
+    failed."""
+    proxy = Proxy(options, find)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await proxy.start()
+        try:
+            yield
+        finally:
+            await proxy.stop()
+
+    async def status(request: Request) -> Response:
+        if not proxy.admits(request.headers):
+            return JSONResponse({"detail": f"the proxy requires its key in the header {KEY}"}, 401)
+        return JSONResponse(proxy.status())
+
+    app = Starlette(routes=[Route(STATUS, status), Mount("/", app=proxy)], lifespan=lifespan)
+    app.state.proxy = proxy
+    return app

@@ -1,0 +1,194 @@
+"""The bank behind the proxy: asked within limits, and left alone for a moment after it failed."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from foxing.integrations.client import Connection, ServiceOptions, Target, connect
+from foxing.memory.errors import Conflict, InvalidInput, MessageTooLarge
+from foxing.memory.values.base import Fields
+from foxing.memory.values.fold import FoldRequest, FoldResult
+from foxing.renderer.errors import FoxingError
+
+from .options import ProxyOptions
+
+log = logging.getLogger(__name__)
+
+#: Threads that wait for folds and for what is stored.
+_THREADS = 8
+_REQUEST_S = 60.0
+_TEXT = "text"
+_LEAST_PORT = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class LocalService(ServiceOptions):
+    """A service on this machine, which is shown the token that its file beside the database holds."""
+
+    token: str = field(default="", repr=False)
+
+    def client_options(self) -> dict[str, Any]:
+        """See `ServiceOptions`."""
+        options = super().client_options()
+        return {**options, "headers": {**options["headers"], "Foxing-Service": self.token}}
+
+
+class BankFailed(Exception):
+    """The bank is down or slow. `made`: whether it may have made a fold nevertheless."""
+
+    def __init__(self, reason: str, *, made: bool = False) -> None:
+        super().__init__(reason)
+        self.made = made
+
+
+class FoldRefused(Exception):
+    """The bank does not fold this conversation; the message says why."""
+
+
+class Bank:
+    """Connection to the bank. What it is asked runs in threads, so that a slow bank delays no request beyond its
+    limit."""
+
+    def __init__(self, find: Callable[[], Target], options: ProxyOptions) -> None:
+        """`find`: returns the service or memory that holds the bank; called again after a failure."""
+        self._find = find
+        self._options = options
+        self._lock = threading.Lock()
+        self._opened: tuple[Connection, Target] | None = None
+        self._rests_until = 0.0
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="foxing proxy")
+        #: Models without a profile.
+        self._unknown: set[str] = set()
+
+    @property
+    def rests(self) -> bool:
+        """True for a moment after the bank has failed."""
+        return time.monotonic() < self._rests_until
+
+    def open(self) -> None:
+        """Opens the connection, and loads what the first fold needs. Raises the errors of an unusable memory."""
+        connection, target = self._connection()
+        if not isinstance(target, ServiceOptions):
+            import foxing.memory.context.blocks  # noqa: F401, imported with the first fold otherwise
+
+            connection.run(lambda memory: memory.banks())
+
+    async def fold(self, request: FoldRequest) -> FoldResult:
+        """Returns a folded conversation. Raises `BankFailed`, and `FoldRefused`."""
+        if self.rests:
+            raise BankFailed("the bank has failed a moment ago")
+        await self._probe()
+        reader = self._options.reader or request.reader
+        if reader in self._unknown:
+            reader = _TEXT
+        try:
+            return await self._run(lambda: self._fold(request.model_copy(update={"reader": reader})))
+        except TimeoutError:
+            self._rest()
+            raise BankFailed(f"the bank has not folded in {self._options.fold_s:g} s", made=True) from None
+
+    def _fold(self, request: FoldRequest) -> FoldResult:
+        connection, _ = self._connection()
+        try:
+            return connection.run(lambda memory: memory.fold(self._options.bank, request))
+        except FoxingError as error:
+            if error.kind.slug == "unknown-reader" and request.reader != _TEXT:
+                log.warning("%s has no reader profile; it gets folded history as text", request.reader)
+                self._unknown.add(request.reader)
+                return self._fold(request.model_copy(update={"reader": _TEXT}))
+            if isinstance(error, InvalidInput) or error.kind.slug == "unknown-reader":
+                raise FoldRefused(str(error)) from error
+            self.fail(error)
+            raise BankFailed(str(error), made=True) from error
+        except Exception as error:
+            self.fail(error)
+            raise BankFailed(f"{type(error).__name__}: {error}", made=True) from error
+
+    async def store(self, messages: Sequence[Fields]) -> None:
+        """Stores messages, each once. Raises the errors of the memory."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._store, messages)
+
+    def _store(self, messages: Sequence[Fields]) -> None:
+        connection, _ = self._connection()
+        try:
+            connection.run(lambda memory: memory.store(self._options.bank, messages))
+        except (Conflict, InvalidInput, MessageTooLarge):
+            raise
+        except Exception as error:
+            self.fail(error)
+            raise
+
+    async def call(self, method: Callable[[Any], Any]) -> Any:
+        """Returns what a call of a memory or client returns. Raises its errors."""
+        connection, _ = await asyncio.get_running_loop().run_in_executor(self._pool, self._connection)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, connection.run, method)
+
+    async def _run(self, call: Callable[[], FoldResult]) -> FoldResult:
+        future = asyncio.get_running_loop().run_in_executor(self._pool, call)
+        done, _ = await asyncio.wait([future], timeout=self._options.fold_s)
+        if not done:
+            future.add_done_callback(lambda each: each.exception())  # it is not awaited any more
+            raise TimeoutError
+        return future.result()
+
+    def _connection(self) -> tuple[Connection, Target]:
+        with self._lock:
+            if self._opened is None:
+                target = self._find()
+                self._opened = connect(target, self._options.bank), target
+            return self._opened
+
+    def fail(self, error: Exception) -> None:
+        """Leaves the bank alone for a moment, and looks for it anew afterwards."""
+        log.warning("the bank cannot be used, and requests go out unfolded: %s", error)
+        self._rest()
+        with self._lock:
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            with suppress(Exception):
+                opened[0].close()
+
+    def _rest(self) -> None:
+        self._rests_until = time.monotonic() + self._options.pause_s
+
+    async def _probe(self) -> None:
+        """Returns if a service answers. Raises `BankFailed` after `probe_s` seconds."""
+        opened = self._opened
+        if opened is None or not isinstance(opened[1], ServiceOptions):
+            return
+        try:
+            async with asyncio.timeout(self._options.probe_s):
+                await _greet(opened[1])
+        except (OSError, TimeoutError) as error:
+            failure = BankFailed("the service does not answer")
+            self.fail(failure)
+            raise failure from error
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        with self._lock:
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            opened[0].close()
+
+
+async def _greet(service: ServiceOptions) -> None:
+    """Waits for the first bytes of a service. Raises `OSError`."""
+    parts = urlsplit(service.url)
+    host, port = parts.hostname or "", parts.port or _LEAST_PORT[parts.scheme]
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        if parts.scheme == "http":
+            writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+            if not await reader.read(64):
+                raise ConnectionError("the service closed the connection")
+    finally:
+        writer.close()

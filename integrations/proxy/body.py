@@ -1,0 +1,212 @@
+"""Bodies of requests: parsed with the place of each message, so that what does not change stays byte for byte."""
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import zstandard
+
+from foxing.memory.fold.conversation import ConversationItem, parse_item
+
+from .wires import Json, Wire
+
+_DECODER = json.JSONDecoder()
+_SPACE = " \t\n\r"
+_ENDS = frozenset(",] \t\n\r")
+#: Bytes that a compressed body may have after it is decompressed.
+MAX_DECODED_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class MessageText:
+    """A message of a request, with its exact text."""
+
+    text: str
+    value: Json
+    wire: Wire
+    place: int
+
+    @cached_property
+    def item(self) -> ConversationItem:
+        """The message as an item of a conversation. Raises `InvalidInput`."""
+        return parse_item(self.wire.form, self.place, self.value)
+
+
+@dataclass(frozen=True)
+class RequestBody:
+    """A request of a conversation."""
+
+    wire: Wire
+    text: str
+    #: Members of the body, without the list of messages.
+    fields: Mapping[str, Any]
+    #: Messages; none if they are given in another form.
+    messages: Sequence[MessageText]
+    #: Start and end of the list of messages in the text.
+    start: int = 0
+    end: int = 0
+
+    @property
+    def model(self) -> str:
+        """Id of the model; empty if there is none."""
+        model = self.fields.get("model")
+        return model if isinstance(model, str) else ""
+
+    @property
+    def items(self) -> list[ConversationItem]:
+        """The messages as items of a conversation. Raises `InvalidInput`."""
+        return [message.item for message in self.messages]
+
+    def with_messages(self, messages: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> bytes:
+        """Returns the body with other messages; those that are this body's keep their text. `fields`: members to add,
+        unless the body has them."""
+        known = {id(message.value): message.text for message in self.messages}
+        listed = ",".join(known.get(id(message)) or _json(message) for message in messages)
+        added = "".join(f"{_json(name)}:{_json(value)}," for name, value in fields.items() if name not in self.fields)
+        at = self.text.index("{") + 1
+        text = f"{self.text[:at]}{added}{self.text[at : self.start]}[{listed}]{self.text[self.end :]}"
+        return text.encode()
+
+    def without_thinking(self) -> bytes | None:
+        """Returns the body without thinking blocks, and with thinking off where the model must answer without; None if
+        there are none."""
+        left: list[Mapping[str, Any]] = []
+        for message in self.messages:
+            content = message.value.get("content")
+            kept = message.value
+            if isinstance(content, list):
+                blocks = [block for block in content if not _is_thinking(block)]
+                if len(blocks) < len(content):
+                    kept = {**message.value, "content": blocks}
+            if kept.get("content"):
+                left.append(kept)
+        if len(left) == len(self.messages) and all(
+            kept is message.value for kept, message in zip(left, self.messages, strict=True)
+        ):
+            return None
+        if not _answers_a_call(left):
+            return self.with_messages(left, {})
+        fields = {**self.fields, "thinking": {"type": "disabled"}, self.wire.member: left}
+        return _json(fields).encode()
+
+
+def _answers_a_call(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Returns True if the last messages answer tool calls of the model."""
+    for message in reversed(messages):
+        content = message.get("content")
+        if message.get("role") == "assistant":
+            return isinstance(content, list) and any(block.get("type") == "tool_use" for block in content)
+    return False
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))  # escaped, so that a lone surrogate stays one
+
+
+def _is_thinking(block: Any) -> bool:
+    return isinstance(block, dict) and block.get("type") in ("thinking", "redacted_thinking")
+
+
+def parse_body(wire: Wire, text: str, before: Sequence[MessageText] = ()) -> RequestBody:
+    """Returns the request in a body. `before`: messages of an earlier request of the conversation, which are not parsed
+    again where they have not changed. Raises `ValueError` for anything but a JSON object."""
+    at = _skip(text, 0)
+    if text[at : at + 1] != "{":
+        raise ValueError("not an object")
+    fields: dict[str, Any] = {}
+    messages: Sequence[MessageText] = ()
+    start = end = 0
+    at = _skip(text, at + 1)
+    while text[at : at + 1] != "}":
+        key, at = _DECODER.raw_decode(text, at)
+        at = _skip(text, at)
+        if not isinstance(key, str) or text[at : at + 1] != ":":
+            raise ValueError("not an object")
+        at = _skip(text, at + 1)
+        if key in fields or (key == wire.member and end):
+            raise ValueError(f"{key} is there twice")
+        if key == wire.member and text[at : at + 1] == "[":
+            start = at
+            messages, at = _messages(wire, text, at, before)
+            end = at
+        else:
+            fields[key], at = _DECODER.raw_decode(text, at)
+        at = _skip(text, at)
+        if text[at : at + 1] == ",":
+            at = _skip(text, at + 1)
+        elif text[at : at + 1] != "}":
+            raise ValueError("not an object")
+    if text[_skip(text, at + 1) :]:
+        raise ValueError("something follows the object")
+    return RequestBody(wire, text, fields, messages, start, end)
+
+
+def _messages(wire: Wire, text: str, at: int, before: Sequence[MessageText]) -> tuple[list[MessageText], int]:
+    """Returns the messages of a list that begins at `at`, and where it ends."""
+    found: list[MessageText] = []
+    at = _skip(text, at + 1)
+    while text[at : at + 1] != "]":
+        place = len(found)
+        known = before[place] if place < len(before) else None
+        if known is not None and text.startswith(known.text, at) and text[at + len(known.text)] in _ENDS:
+            found.append(known)
+            at += len(known.text)
+        else:
+            value, end = _DECODER.raw_decode(text, at)
+            if not isinstance(value, dict):
+                raise ValueError("a message is not an object")
+            found.append(MessageText(text[at:end], value, wire, place))
+            at = end
+        at = _skip(text, at)
+        if text[at : at + 1] == ",":
+            at = _skip(text, at + 1)
+        elif text[at : at + 1] != "]":
+            raise ValueError("not a list")
+    return found, at + 1
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at] in _SPACE:
+        at += 1
+    return at
+
+
+def decoded(content: bytes, encoding: str) -> bytes:
+    """Returns a body without its content encoding. Raises `ValueError` for an invalid one, or an unknown encoding."""
+    for name in reversed([each.strip().lower() for each in encoding.split(",") if each.strip()]):
+        content = _decoded(content, name)
+        if len(content) > MAX_DECODED_BYTES:
+            raise ValueError("the body is too large")
+    return content
+
+
+def _decoded(content: bytes, name: str) -> bytes:
+    if name == "identity":
+        return content
+    try:
+        if name in ("gzip", "x-gzip", "deflate"):
+            reader = zlib.decompressobj(zlib.MAX_WBITS | 32)
+            found = reader.decompress(content, MAX_DECODED_BYTES + 1)
+            if not reader.eof and len(found) <= MAX_DECODED_BYTES:
+                raise ValueError("the body ends in the middle")
+            return found
+        if name == "zstd":
+            with zstandard.ZstdDecompressor().stream_reader(content) as stream:
+                return stream.read(MAX_DECODED_BYTES + 1)
+    except (zlib.error, zstandard.ZstdError) as error:
+        raise ValueError(str(error)) from error
+    raise ValueError(f"unknown content encoding {name}")
+
+
+def encoded(content: bytes, encoding: str) -> bytes | None:
+    """Returns a body with a content encoding; None for one of several steps, or that is not known."""
+    name = encoding.strip().lower()
+    if name in ("", "identity"):
+        return content
+    if name in ("gzip", "x-gzip"):
+        packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+        return packer.compress(content) + packer.flush()
+    return zstandard.compress(content) if name == "zstd" else None

@@ -1,0 +1,369 @@
+"""Folding of what passes: which requests are folded, and when the bank is asked.
+
+The bank decides about folds and holds them. Between two folds, the proxy repeats what the bank has answered: it needs
+neither the bank nor its time. It asks where a fold may be due, and where it does not know what was sent before: for a
+conversation that it has not seen, or that has grown by more than one call.
+"""
+
+import asyncio
+import logging
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from foxing.memory.context.prices import CACHED
+from foxing.memory.errors import InvalidInput
+from foxing.memory.fold.conversation import MARKS, Conversation, ConversationItem, make_conversation, thread_key
+from foxing.memory.fold.layout import folded_conversation, without_thinking
+from foxing.memory.fold.plan import KEPT_CALLS, ItemCost, Standing, Terms, plan_fold
+from foxing.memory.values.context import MAX_BUDGET
+from foxing.memory.values.fold import FoldRequest, FoldResult
+
+from .bank import Bank, BankFailed, FoldRefused
+from .body import RequestBody
+from .options import ProxyOptions
+
+log = logging.getLogger(__name__)
+
+#: Conversations that are remembered.
+_CONVERSATIONS = 1_000
+#: Growth after which the bank is asked again although it made no fold, as a share of the budget.
+_ASK_AGAIN = 1 / 64
+#: Estimates of tokens may be too low by this share of the budget.
+_MARGIN = 0.03
+_CHARS_A_TOKEN, _IMAGE_TOKENS = 3.6, 1_600
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """A fold of a conversation, as the bank has answered it."""
+
+    number: int
+    #: Number of items folded, and the digest of these.
+    items: int
+    digest: bytes
+    #: Number of items whose thinking was decided about, and their digest.
+    stripped: int
+    stripped_digest: bytes
+    #: Number of items of the conversation when it was answered.
+    until: int
+    #: Index of the folded message, and its content without a cache mark.
+    at: int
+    blocks: Sequence[dict[str, Any]]
+    tokens: int
+    raw_tokens: int
+    request_fields: Mapping[str, Any]
+
+    def applies(self, conversation: Conversation) -> bool:
+        """Returns True if the conversation continues the one that was answered."""
+        return (
+            self.until <= len(conversation.items)
+            and conversation.start == self.at
+            and conversation.prefix_digest(self.items) == self.digest
+            and conversation.prefix_digest(self.stripped) == self.stripped_digest
+        )
+
+
+@dataclass
+class _Known:
+    """What the proxy knows of a conversation."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    #: Number of items in its last call, and their digest.
+    items: int = 0
+    digest: bytes = b""
+    fold: _Fold | None = None
+    #: Estimated tokens when the bank was last asked.
+    asked_tokens: float = -1e9
+    #: Whether the bank may hold a fold that was not applied.
+    unsure: bool = False
+    #: Number of items whose thinking is left out, since the model has refused it.
+    refused: int = 0
+    last_call_at: datetime | None = None
+
+
+@dataclass
+class FoldedCall:
+    """A request of a conversation, with what is sent in its place."""
+
+    body: RequestBody
+    session: str
+    conversation: Conversation | None = None
+    #: Body to send; None for the one that came.
+    content: bytes | None = None
+    #: Whether the older history is folded.
+    folded: bool = False
+    #: Estimated tokens of what is sent, and of what came.
+    sent_tokens: float = 0.0
+    original_tokens: float = 0.0
+    #: Why the bank made a fold for this call, if it did.
+    reason: str | None = None
+    #: Why the request goes out unfolded although it might be folded.
+    failure: str | None = None
+    _known: _Known | None = None
+
+    def refused(self) -> None:
+        """Notes that the model has refused the thinking of this conversation, which is left out from now on."""
+        if self._known is not None and self.conversation is not None:
+            self._known.refused = len(self.conversation.items)
+
+
+class Folding:
+    """Folds requests."""
+
+    def __init__(self, bank: Bank, options: ProxyOptions) -> None:
+        self._bank = bank
+        self._options = options
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        #: Counts of folds, and of calls that went out unfolded because the bank failed.
+        self.counts: Counter[str] = Counter()
+
+    async def fold(self, body: RequestBody, session: str, *, counting: bool = False) -> FoldedCall:
+        """Returns what is sent in place of a request. `counting`: whether it only counts tokens, so that no fold is
+        made."""
+        call = FoldedCall(body, session)
+        if not body.messages:
+            return call
+        try:
+            call.conversation = conversation = make_conversation(body.wire.form, body.items)
+        except InvalidInput as error:
+            call.failure = str(error)
+            return call
+        known = call._known = self._of(call, conversation)
+        async with known.lock:
+            before = known.fold
+            await self._ask_if_due(call, conversation, known, counting)
+            self._apply(call, conversation, known)
+            if not counting:
+                known.items, known.digest = len(conversation.items), conversation.prefix_digest(len(conversation.items))
+                known.last_call_at = datetime.now(UTC)
+            if before is not None and known.fold is not None and known.fold.number < before.number:
+                self.counts["shorter"] += 1
+        return call
+
+    def _of(self, call: FoldedCall, conversation: Conversation) -> _Known:
+        key = thread_key(f"{call.session} {call.body.model}", conversation.wire, conversation.first_question)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = _Known()
+            if len(self._known) > _CONVERSATIONS:
+                self._known.popitem(last=False)
+        self._known.move_to_end(key)
+        return known
+
+    async def _ask_if_due(self, call: FoldedCall, conversation: Conversation, known: _Known, counting: bool) -> None:
+        calls = _calls(conversation.items)
+        if len(calls) < KEPT_CALLS:
+            known.fold = None  # a shorter conversation than any that was folded
+            return
+        tokens = _tokens(conversation.items)
+        strange = self._is_strange(conversation, known)
+        cold = self._is_cold(call, known)
+        if counting:
+            if not strange:
+                return
+        elif not strange and not self._is_due(conversation, known, tokens, cold, call):
+            return
+        try:
+            result = await self._bank.fold(self._request(call, conversation, known, counting))
+        except BankFailed as error:
+            known.unsure = known.unsure or error.made
+            call.failure = str(error)
+            self.counts["unfolded"] += 1
+            if known.fold is not None and not known.fold.applies(conversation):
+                known.fold = None
+            return
+        except FoldRefused as error:
+            log.info("a conversation is not folded: %s", error)
+            call.failure = str(error)
+            known.asked_tokens, known.fold, known.unsure = sum(tokens), None, False
+            return
+        if not counting:
+            known.asked_tokens = sum(tokens)
+        self._take(result, call, conversation, known)
+
+    def _is_strange(self, conversation: Conversation, known: _Known) -> bool:
+        """Returns True if the proxy does not know what was sent of the conversation so far."""
+        items = conversation.items
+        if not known.items or known.unsure or known.items > len(items):
+            return True
+        if conversation.prefix_digest(known.items) != known.digest:
+            return True
+        if known.fold is not None and not known.fold.applies(conversation):
+            return True
+        return len(_calls(items[known.items :])) > 1
+
+    def _is_cold(self, call: FoldedCall, known: _Known) -> bool:
+        if known.last_call_at is None:
+            return False
+        return datetime.now(UTC) - known.last_call_at >= timedelta(seconds=cache_ttl_s(call.body))
+
+    def _is_due(
+        self, conversation: Conversation, known: _Known, tokens: Sequence[float], cold: bool, call: FoldedCall
+    ) -> bool:
+        """Returns True if the bank may make a fold now: whenever it would with tokens counted generously."""
+        budget = self._options.budget
+        if not cold and sum(tokens) - known.asked_tokens < budget * _ASK_AGAIN:
+            return False
+        items = conversation.items
+        if not conversation.closed[-1] or items[-1].role == "assistant":
+            return False
+        binds = conversation.wire == "anthropic"
+        if binds and conversation.answers_tools and any(item.thinks for item in items[conversation.latest_turn :]):
+            return False
+        bound = binds and any(item.thinks for item in items)
+        calls = set(_calls(items))
+        costs = [
+            ItemCost(
+                int(size),
+                call=number in calls,
+                closed=conversation.closed[number],
+                chance=conversation.closed[number] and item.role != "assistant" and not (bound and item.answers),
+            )
+            for number, (item, size) in enumerate(zip(items, tokens, strict=True))
+        ]
+        standing = Standing()
+        if known.fold is not None:
+            fold = known.fold
+            standing = Standing(fold.items, fold.tokens, fold.raw_tokens, fold.until, 0.0)
+        terms = Terms(
+            budget=int(budget * (1 - _MARGIN)),
+            prices=CACHED,
+            cold=cold,
+            beside=int(_beside(call.body)),
+            ratio=0.0,
+            risk=1.0,
+        )
+        return plan_fold(costs, conversation.start, standing, terms) is not None
+
+    def _request(self, call: FoldedCall, conversation: Conversation, known: _Known, counting: bool) -> FoldRequest:
+        fields = call.body.fields
+        wire = call.body.wire
+        return FoldRequest.model_construct(  # parsed from JSON, so that there is nothing to validate
+            session=call.session,
+            wire=wire.form,
+            messages=tuple(message.value for message in call.body.messages),
+            system=fields.get(wire.system) if wire.system else None,
+            tools=fields.get("tools"),
+            reader=call.body.model or "text",
+            budget=MAX_BUDGET if counting else self._options.budget,  # without a limit, nothing is folded
+            cache="warm" if counting or known.last_call_at is None else None,
+            last_call_at=known.last_call_at,
+            cache_ttl_s=cache_ttl_s(call.body),
+        )
+
+    def _take(self, result: FoldResult, call: FoldedCall, conversation: Conversation, known: _Known) -> None:
+        """Takes over what the bank has answered."""
+        items = conversation.items
+        before = known.fold
+        if result.reason is not None:
+            self.counts[f"fold {result.reason}"] += 1
+            call.reason = result.reason
+        if result.edited:
+            self.counts["edited"] += 1
+            log.info("a conversation was edited in its folded part; it is folded anew")
+        known_number = before.number if before is not None else 0
+        if known.unsure and result.reason is None and result.fold != known_number:
+            # The bank made this fold while a call went out without it: what the model thought then is bound to that.
+            if conversation.answers_tools and any(item.thinks for item in items[conversation.latest_turn :]):
+                if before is None or before.applies(conversation):
+                    return
+            elif known.items:
+                known.refused = max(known.refused, len(items))
+        known.unsure = False
+        if result.folded_at is None:
+            known.fold = None
+            return
+        first = result.folded_at + result.folded
+        stripped = _stripped(conversation, result, first)
+        content: Any = result.messages[result.folded_at]["content"]
+        folded = items[result.folded_at : first]
+        known.fold = _Fold(
+            number=result.fold,
+            items=first,
+            digest=conversation.prefix_digest(first),
+            stripped=stripped,
+            stripped_digest=conversation.prefix_digest(stripped),
+            until=len(items) if result.reason is not None else max(first, stripped),
+            at=result.folded_at,
+            blocks=[{key: value for key, value in block.items() if key not in MARKS} for block in content],
+            tokens=result.folded_tokens,
+            raw_tokens=int(sum(_item_tokens(item) for item in folded)),
+            request_fields=result.request_fields,
+        )
+
+    def _apply(self, call: FoldedCall, conversation: Conversation, known: _Known) -> None:
+        """Sets the body to send."""
+        sizes = _tokens(conversation.items)
+        call.original_tokens = call.sent_tokens = sum(sizes) + _beside(call.body)
+        fold = known.fold
+        refused = known.refused if known.refused <= len(conversation.items) else 0
+        if fold is None:
+            if refused and any(item.thinks for item in conversation.items[:refused]):
+                messages = [
+                    left
+                    for number, item in enumerate(conversation.items)
+                    if (left := without_thinking(item) if number < refused else item.raw) is not None
+                ]
+                call.content = call.body.with_messages(messages, {})
+            return
+        stripped = max(fold.stripped, refused)
+        messages = folded_conversation(conversation, fold.blocks, fold.items, stripped)
+        call.content = call.body.with_messages(messages, fold.request_fields)
+        call.folded = True
+        call.sent_tokens += fold.tokens - sum(sizes[fold.at : fold.items])
+
+
+def cache_ttl_s(body: RequestBody) -> float:
+    """Returns for how long the provider's cache holds what this request sends, in seconds."""
+    options = body.fields.get("prompt_cache_options")
+    if isinstance(options, dict) and options.get("ttl") == "12h":
+        return 43_200.0
+    if body.wire.provider == "anthropic" and '"ttl"' in body.text[: body.start] + body.text[body.end :]:
+        beside = f"{body.text[: body.start]}{body.text[body.end :]}".replace(" ", "")
+        if '"ttl":"1h"' in beside:
+            return 3_600.0
+    return body.wire.cache_ttl_s
+
+
+def _stripped(conversation: Conversation, result: FoldResult, first: int) -> int:
+    """Returns the number of items whose thinking a fold has decided about: all of those that it was made with, else
+    those up to the last that has lost its thinking."""
+    items = conversation.items
+    if result.reason is not None:
+        return conversation.latest_turn if conversation.answers_tools else len(items)
+    left = sum(_thinks(message) for message in result.messages[(result.folded_at or 0) + 1 :])
+    thinking = [number for number in range(first, len(items)) if items[number].thinks]
+    lost = thinking[: len(thinking) - left]
+    return lost[-1] + 1 if lost else first
+
+
+def _thinks(message: Mapping[str, Any]) -> bool:
+    content = message.get("content")
+    return isinstance(content, list) and any(
+        isinstance(block, dict) and block.get("type") in ("thinking", "redacted_thinking") for block in content
+    )
+
+
+def _calls(items: Sequence[ConversationItem]) -> list[int]:
+    """Returns the indices of the items that begin a call of the model."""
+    return [
+        number
+        for number, item in enumerate(items)
+        if item.role == "assistant" and (number == 0 or items[number - 1].role != "assistant")
+    ]
+
+
+def _item_tokens(item: ConversationItem) -> float:
+    return len(item.text) / _CHARS_A_TOKEN + 4 + item.images * _IMAGE_TOKENS
+
+
+def _tokens(items: Sequence[ConversationItem]) -> list[float]:
+    """Returns the estimated tokens of each item, without its thinking."""
+    return [_item_tokens(item) for item in items]
+
+
+def _beside(body: RequestBody) -> float:
+    return (len(body.text) - (body.end - body.start)) / _CHARS_A_TOKEN

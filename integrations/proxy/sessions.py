@@ -1,0 +1,56 @@
+"""Sessions of agents, read from what their clients send."""
+
+import json
+import re
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from .body import RequestBody
+
+#: Headers with the id of a session, the most particular first: ours, those of Claude Code and of Codex.
+_HEADERS = ("x-foxing-session", "x-claude-code-session-id", "session_id", "session-id", "x-session-id")
+#: End of `metadata.user_id`, as earlier versions of Claude Code write it.
+_OF_USER_ID = re.compile(r"_session_([0-9a-fA-F-]{8,64})$")
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_MOST_CHARS = 200
+
+
+def session_of(body: RequestBody, headers: Mapping[str, str]) -> str:
+    """Returns the id of the session that a request belongs to: that of the client, else one that follows from the first
+    user message. `headers`: names in lower case."""
+    given = next((headers[name] for name in _HEADERS if headers.get(name, "").strip()), None)
+    given = given or _of_metadata(body.fields.get("metadata")) or body.fields.get("prompt_cache_key")
+    if isinstance(given, str) and (cleaned := _CONTROL.sub("", given).strip()):
+        return cleaned if len(cleaned) <= _MOST_CHARS else f"{cleaned[:150]}-{_digest(cleaned)}"
+    return f"chat-{_digest(_first_question(body))}"
+
+
+def _of_metadata(metadata: Any) -> str | None:
+    """Returns the session in `metadata`: its own member, or part of `user_id`, which is JSON or ends with it."""
+    if not isinstance(metadata, dict):
+        return None
+    if isinstance(metadata.get("session_id"), str):
+        return str(metadata["session_id"])
+    user = metadata.get("user_id")
+    if not isinstance(user, str):
+        return None
+    if user.startswith("{"):
+        try:
+            named = json.loads(user)
+        except ValueError:
+            return None
+        return named.get("session_id") if isinstance(named, dict) else None
+    found = _OF_USER_ID.search(user)
+    return found[1] if found else None
+
+
+def _first_question(body: RequestBody) -> str:
+    for message in body.messages:
+        if message.item.role == "user":
+            return message.item.digest.hex()
+    return json.dumps(body.fields.get(body.wire.member), default=str)
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()

@@ -1,0 +1,194 @@
+"""Turns that pass: each message of a conversation is stored once, whether its client sends the whole history or the
+provider holds it."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from foxing.memory.errors import Conflict, InvalidInput, MemoryFault, MessageTooLarge
+from foxing.memory.fold.conversation import ConversationItem, stored_ids, thread_key
+from foxing.memory.values.base import Fields
+
+from .answers import ModelAnswer
+from .bank import Bank
+from .body import MessageText, RequestBody
+from .journal import NamedAnswer, PendingTurn, TurnJournal
+from .wires import Json, Wire
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 200
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0
+
+
+def held_by(body: RequestBody) -> str | None:
+    """Returns the id under which the provider holds what was said before a request; None if the request says all."""
+    fields = body.fields
+    if body.wire.name == "messages":
+        thread = fields.get("thread")
+        held = thread.get("previous_message_id") if isinstance(thread, dict) else None
+    elif body.wire.name == "responses":
+        held = fields.get("previous_response_id") or _conversation(fields.get("conversation"))
+    else:
+        held = None
+    return held if isinstance(held, str) and held else None
+
+
+def _conversation(given: object) -> str | None:
+    named = given.get("id") if isinstance(given, dict) else given
+    return named if isinstance(named, str) and named else None
+
+
+class TurnRecorder:
+    """Writes turns into the journal, and delivers them to the bank in the background."""
+
+    def __init__(self, journal: TurnJournal, bank: Bank) -> None:
+        self._journal = journal
+        self._bank = bank
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._pause_s = _FIRST_PAUSE_S
+
+    def start(self) -> None:
+        """Begins to deliver what the journal holds."""
+        self._changed.set()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Delivers what is left if the bank answers, and closes the journal."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        with suppress(Exception):
+            async with asyncio.timeout(_FIRST_PAUSE_S * 25):
+                while await self._deliver():
+                    pass
+        self._journal.close()
+
+    def record(self, body: RequestBody, session: str, answer: ModelAnswer | None, called_at: datetime) -> None:
+        """Writes the turns of an answered request, and those of its answer. Blocks for the time of a commit. Nothing
+        is raised: a turn that cannot be kept is logged."""
+        try:
+            if self._write(body, session, answer, called_at):
+                loop = self._task.get_loop() if self._task is not None else None
+                if loop is not None:
+                    loop.call_soon_threadsafe(self._changed.set)
+        except Exception as error:
+            log.warning("a turn was not kept: %s: %s", type(error).__name__, error)
+
+    def _write(self, body: RequestBody, session: str, answer: ModelAnswer | None, called_at: datetime) -> int:
+        wire = body.wire
+        items = _given(body)
+        said = _parsed(wire, answer.messages if answer is not None else ())
+        held_as = held_by(body)
+        held = self._journal.held(held_as) if held_as is not None else None
+        if held is not None:
+            key, thread = held.key, held.thread
+        else:
+            thread = session
+            key = thread_key(session, wire.form, held_as.encode() if held_as else _first_question(items))
+        digests = [item.stored_digest for item in (*items, *said)]
+        counts = Counter() if held is None else held.said.copy()
+        ids = stored_ids(key, digests, counts)
+        turns = []
+        for number, (item, name) in enumerate(zip((*items, *said), ids, strict=True)):
+            if name is not None and not self._journal.knows(name):
+                at = called_at if number < len(items) else datetime.now(UTC)
+                turns.append(_message(item, name, thread, at + timedelta(microseconds=number)))
+        names = self._names(body, answer)
+        parent = held_as if held is not None else None
+        said_since = [digest for digest in digests if digest]
+        if parent is not None and body.fields.get("conversation"):  # its name stays, what it holds grows
+            parent, said_since = None, list(counts.elements())
+        return self._journal.write(turns, [NamedAnswer(name, parent, key, thread, said_since) for name in names])
+
+    def _names(self, body: RequestBody, answer: ModelAnswer | None) -> list[str]:
+        """Returns the ids under which the provider holds the conversation after an answer."""
+        if answer is None or not answer.id:
+            return []
+        if body.wire.name == "messages":
+            return [answer.id] if body.fields.get("thread") else []
+        if body.wire.name == "responses":
+            named = [answer.id] if body.fields.get("store") is not False else []
+            conversation = answer.conversation or _conversation(body.fields.get("conversation"))
+            return [*named, conversation] if conversation else named
+        return []
+
+    async def _run(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                while await self._deliver():
+                    self._pause_s = _FIRST_PAUSE_S
+            except Exception as error:
+                log.debug("turns are stored later: %s", error)
+                await asyncio.sleep(self._pause_s)
+                self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+                self._changed.set()
+
+    async def _deliver(self) -> bool:
+        """Stores the oldest messages, and returns whether there were any. Raises the errors of an unusable memory."""
+        turns = await asyncio.to_thread(self._journal.pending, _AT_ONCE)
+        if not turns:
+            return False
+        try:
+            await self._bank.store([turn.message for turn in turns])
+        except (Conflict, InvalidInput, MessageTooLarge):
+            for turn in turns:
+                await self._store_alone(turn)
+        await asyncio.to_thread(self._journal.delivered, turns)
+        return True
+
+    async def _store_alone(self, turn: PendingTurn) -> None:
+        """Stores a message that may be invalid. Such a message is given up, since it will never be valid."""
+        message = dict(turn.message)
+        try:
+            try:
+                await self._bank.store([message])
+            except Conflict:  # a fold has stored it before, at another time
+                del message["created_at"]
+                await self._bank.store([message])
+        except (Conflict, InvalidInput, MessageTooLarge) as error:
+            log.warning("a turn was not stored: %s", error)
+
+
+def _given(body: RequestBody) -> list[ConversationItem]:
+    """Returns what a request says."""
+    if body.messages:
+        return _readable(body.messages)
+    given = body.fields.get(body.wire.member)
+    if isinstance(given, str) and given.strip():
+        return _parsed(body.wire, [{"type": "message", "role": "user", "content": given}])
+    return []
+
+
+def _parsed(wire: Wire, messages: Sequence[Json]) -> list[ConversationItem]:
+    return _readable([MessageText("", message, wire, number) for number, message in enumerate(messages)])
+
+
+def _readable(messages: Sequence[MessageText]) -> list[ConversationItem]:
+    """Returns messages as items, without those of an unknown form."""
+    found: list[ConversationItem] = []
+    for message in messages:
+        with suppress(MemoryFault):
+            found.append(message.item)
+    return found
+
+
+def _first_question(items: Sequence[ConversationItem]) -> bytes:
+    return next((item.digest for item in items if item.role == "user"), b"")
+
+
+def _message(item: ConversationItem, name: str, thread: str, at: datetime) -> Fields:
+    return {
+        "id": name,
+        "role": item.stored_role,
+        "content": [part.model_dump(mode="json") for part in item.stored_parts],
+        "thread": thread,
+        "created_at": at.isoformat(),
+    }

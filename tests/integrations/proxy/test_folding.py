@@ -1,0 +1,218 @@
+"""Conversations that are folded on their way."""
+
+import gzip
+import json
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import pytest
+from anthropic import Anthropic
+from openai import OpenAI
+
+from foxing.integrations.client import ServiceOptions
+from foxing.integrations.proxy.server import BackgroundProxy
+from foxing.integrations.testing import Thinking, Upstream
+from foxing.memory import Memory
+
+from .conftest import BANK, MODEL, StartProxy
+from .sessions import PlayedSession, messages_of
+
+WIRES = ["anthropic", "openai", "openai-responses"]
+SESSION = {"x-foxing-session": "s"}
+
+
+def counts(proxy: BackgroundProxy) -> Counter[str]:
+    status = proxy.proxy.status()
+    return Counter({**status["calls"], **status["folds"]})
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("stream", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_session_is_folded_and_keeps_its_prefix(
+    proxy: BackgroundProxy, upstream: Upstream, memory: Memory, wire: str, stream: bool
+) -> None:
+    session = PlayedSession(wire, upstream)
+    with httpx.Client(timeout=60) as http:
+        session.play(http, proxy.url, 30, stream=stream, **SESSION)
+    assert not upstream.refused
+    assert not counts(proxy)["retries"]
+    assert session.folds[-1]
+    bodies = list(session.sent())
+    assert len(json.dumps(bodies[-1])) < len(json.dumps(session.agent.body(session.agent.given()))) - 10_000
+    sent = [messages_of(body) for body in bodies]
+    assert sum(after[: len(before)] == before for before, after in pairwise(sent)) >= 26
+    assert int(session.answers[-1].headers["x-foxing-saved-tokens"]) > 2_000
+
+
+def test_what_no_fold_changes_keeps_its_bytes(proxy: BackgroundProxy, upstream: Upstream) -> None:
+    session = PlayedSession("anthropic", upstream)
+    with httpx.Client(timeout=60) as http:
+        session.play(http, proxy.url, 25, **SESSION)
+        body = session.agent.body(session.agent.given())
+        odd = {"type": "text", "text": "caf\u00e9 \ud83e\udd8a", "x_unknown": [1.0, None]}
+        body["messages"][-1]["content"].append(odd)
+        text = json.dumps(body).replace("[1.0, null]", "[ 1.0e0,null ]")
+        http.post(f"{proxy.url}/v1/messages", content=text, headers={**session.agent.headers, **SESSION})
+    sent = upstream.calls[-1].body
+    assert b"[ 1.0e0,null ]" in sent
+    assert b"caf\\u00e9 \\ud83e\\udd8a" in sent
+    assert text.partition('"messages"')[0].encode() == sent.partition(b'"messages"')[0]
+    assert len(sent) < len(text)
+
+
+def test_a_proxy_that_starts_again_sends_the_same_bytes(start: StartProxy, upstream: Upstream, memory: Memory) -> None:
+    session = PlayedSession("anthropic", upstream)
+    first, second = start(), start()
+    with httpx.Client(timeout=60) as http:
+        session.play(http, first.url, 26, **SESSION)
+        assert session.folds[-1]
+        body = session.agent.body(session.agent.given())
+        headers = {**session.agent.headers, **SESSION}
+        for proxy in (first, second):
+            assert http.post(f"{proxy.url}/v1/messages", json=body, headers=headers).status_code == 200
+        assert upstream.calls[-1].body == upstream.calls[-2].body
+        session.play(http, second.url, 8, **SESSION)
+    assert not upstream.refused
+
+
+def test_two_proxies_share_a_session(start: StartProxy, upstream: Upstream) -> None:
+    session = PlayedSession("anthropic", upstream)
+    proxies = [start(), start()]
+    with httpx.Client(timeout=60) as http:
+        for call in range(34):
+            session.play(http, proxies[call % 2].url, 1, **SESSION)
+    assert not upstream.refused
+    sent = [messages_of(body) for body in session.sent()]
+    assert sum(after[: len(before)] == before for before, after in pairwise(sent)) >= 30
+
+
+def test_sub_agents_of_a_session_stay_apart(proxy: BackgroundProxy, upstream: Upstream, memory: Memory) -> None:
+    main = PlayedSession("anthropic", upstream)
+    sub = PlayedSession("anthropic", upstream, task="You are a sub-agent: only read the files of Kestrel.")
+    with httpx.Client(timeout=60) as http:
+        for _ in range(13):
+            main.play(http, proxy.url, 2, **SESSION)
+            sub.play(http, proxy.url, 2, **SESSION)
+    assert not upstream.refused
+    assert main.folds[-1]
+    assert sub.folds[-1]
+    sent = list(main.sent())
+    assert "Kestrel" not in json.dumps(sent[-4])
+    assert "Kestrel" in json.dumps(sent[-1])
+
+
+def test_the_client_edits_what_is_folded(proxy: BackgroundProxy, upstream: Upstream, memory: Memory) -> None:
+    session = PlayedSession("openai", upstream)
+    with httpx.Client(timeout=60) as http:
+        session.play(http, proxy.url, 26)
+        session.agent.messages[1]["content"] = "Please fix the build of Titan."
+        session.agent.messages[3]["content"] = "This result was replaced by the client."
+        session.play(http, proxy.url, 2)
+        assert session.folds[-1]
+    assert not upstream.refused
+    assert counts(proxy)["edited"] == 1
+    assert "replaced by the client" in json.dumps(list(session.sent())[-1])
+
+
+def test_count_tokens_answers_for_the_folded_body(proxy: BackgroundProxy, upstream: Upstream) -> None:
+    session = PlayedSession("anthropic", upstream)
+    with httpx.Client(timeout=60) as http:
+        session.play(http, proxy.url, 26, **SESSION)
+        body = session.agent.body(session.agent.given())
+        headers = {**session.agent.headers, **SESSION}
+        answer = http.post(f"{proxy.url}/v1/messages/count_tokens", headers=headers, json=without_limit(body))
+        assert answer.headers["x-foxing-folded"] == "yes"
+        session.play(http, proxy.url, 1, **SESSION)
+        bill = upstream.calls[-1].bill
+        assert bill is not None
+        assert answer.json() == {"input_tokens": bill.input}
+
+
+def without_limit(body: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in body.items() if key != "max_tokens"}
+
+
+def test_a_header_switches_folding_off(proxy: BackgroundProxy, upstream: Upstream, memory: Memory) -> None:
+    session = PlayedSession("openai", upstream)
+    with httpx.Client(timeout=60) as http:
+        session.play(http, proxy.url, 26, **{"x-foxing": "off"})
+    assert "x-foxing-folded" not in session.answers[-1].headers
+    assert len(upstream.calls[-1].body) > 34_000
+    assert not memory.banks().banks
+
+
+def test_a_dry_run_only_measures(start: StartProxy, upstream: Upstream, memory: Memory) -> None:
+    proxy = start(dry_run=True)
+    session = PlayedSession("anthropic", upstream)
+    with httpx.Client(timeout=60) as http:
+        session.play(http, proxy.url, 26, **SESSION)
+    assert session.answers[-1].headers["x-foxing-folded"] == "dry-run"
+    assert int(session.answers[-1].headers["x-foxing-saved-tokens"]) > 1_000
+    assert len(upstream.calls[-1].body) > 34_000
+    assert not memory.banks().banks
+    assert not upstream.refused
+
+
+def test_a_bank_that_is_down_leaves_requests_as_they_are(start: StartProxy, upstream: Upstream) -> None:
+    proxy = start(ServiceOptions("http://127.0.0.1:9", retry_for_s=0.001), remember=False)
+    session = PlayedSession("anthropic", upstream)
+    with httpx.Client(timeout=60) as http:
+        session.play(http, proxy.url, 26, **SESSION)
+    assert not upstream.refused
+    assert not any(session.folds)
+    assert any("x-foxing-unfolded" in answer.headers for answer in session.answers)
+    assert counts(proxy)["unfolded"]
+
+
+def test_a_bank_that_goes_down_leaves_the_fold_in_place(start: StartProxy, upstream: Upstream, tmp_path: Path) -> None:
+    memories = [Memory(tmp_path / "other.db")]
+    proxy = start(memories[0])
+    session = PlayedSession("anthropic", upstream)
+    with httpx.Client(timeout=60) as http:
+        session.play(http, proxy.url, 26, **SESSION)
+        assert session.folds[-1]
+        memories[0].close()
+        session.play(http, proxy.url, 12, **SESSION)
+    assert all(session.folds[-12:])
+    assert not upstream.refused
+
+
+def test_thinking_that_is_refused_is_left_out_once_and_for_all(
+    start: StartProxy, upstream: Upstream, tmp_path: Path
+) -> None:
+    session = PlayedSession("anthropic", upstream)
+    first = start()
+    with httpx.Client(timeout=60) as http, Memory(tmp_path / "empty.db") as empty:
+        session.play(http, first.url, 29, **SESSION)
+        assert session.folds[-1]
+        second = start(empty)  # it knows nothing of the fold
+        session.play(http, second.url, 6, **SESSION)
+    assert len(upstream.refused) == 1
+    assert counts(second)["retries"] == 1
+
+
+def test_compressed_requests_are_folded_as_well(proxy: BackgroundProxy, upstream: Upstream) -> None:
+    session = PlayedSession("openai", upstream)
+    with httpx.Client(timeout=60) as http:
+        session.play(http, proxy.url, 26)
+        packed = gzip.compress(json.dumps(session.agent.body(session.agent.given())).encode())
+        headers = {**session.agent.headers, "content-encoding": "gzip", "content-type": "application/json"}
+        answer = http.post(f"{proxy.url}/v1/chat/completions", content=packed, headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["x-foxing-folded"] == "yes"
+    assert upstream.calls[-1].headers["content-encoding"] == "gzip"
+
+
+def test_the_sdks_see_nothing_of_it(claude: Anthropic, gpt: OpenAI, upstream: Upstream) -> None:
+    upstream.answer(Thinking("Hm."), "It is raining.")
+    with claude.messages.stream(
+        model=MODEL, max_tokens=99, messages=[{"role": "user", "content": "Weather?"}]
+    ) as stream:
+        assert stream.get_final_text() == "It is raining."
+    upstream.answer("It is snowing.")
+    response = gpt.responses.create(model="gpt-5.6", input="Weather?")
+    assert response.output_text == "It is snowing."
+    completion = gpt.chat.completions.create(model="gpt-5.6", messages=[{"role": "user", "content": "?"}])
+    assert completion.choices[0].message.content == "Understood."

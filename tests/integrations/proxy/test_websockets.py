@@ -1,0 +1,64 @@
+"""Websockets pass."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Request, Response
+from websockets.sync.client import connect
+from websockets.sync.server import Server, ServerConnection, serve
+
+from .conftest import StartProxy
+
+
+@pytest.fixture
+def echo() -> Iterator[Server]:
+    """A server that returns what it is sent, with the path and the key that it saw, and closes at "end"."""
+
+    def handle(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        connection.send(f"{connection.request.path} {connection.request.headers['authorization']}")
+        for frame in connection:
+            if frame == "end":
+                connection.close(4000, "ended")
+                return
+            connection.send(frame)
+
+    def check(connection: ServerConnection, request: Request) -> Response | None:
+        return connection.respond(401, "no") if "authorization" not in request.headers else None
+
+    with serve(handle, "127.0.0.1", 0, process_request=check, subprotocols=["codex"]) as server:  # type: ignore[list-item]
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_websocket_passes(start: StartProxy, echo: Server) -> None:
+    port = echo.socket.getsockname()[1]
+    proxy = start(upstream=f"http://127.0.0.1:{port}")
+    url = f"ws{proxy.url.removeprefix('http')}/backend-api/codex/responses?x=1"
+    headers = {"authorization": "Bearer sk-secret", "x-foxing-session": "s"}
+    with connect(url, additional_headers=headers, subprotocols=["codex"], proxy=None) as client:  # type: ignore[list-item]
+        assert client.subprotocol == "codex"
+        assert client.recv() == "/backend-api/codex/responses?x=1 Bearer sk-secret"
+        for frame in ("text", b"\x00\xff", "a" * 2_000_000):
+            client.send(frame)
+            assert client.recv() == frame
+        client.send("end")
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4000
+    with pytest.raises(InvalidStatus) as refused:
+        connect(url, proxy=None)
+    assert refused.value.response.status_code == 401
+
+
+def test_a_websocket_without_an_upstream_or_a_key_is_refused(start: StartProxy) -> None:
+    for proxy in (start(upstream="http://127.0.0.1:9"), start(key="fox")):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(f"ws{proxy.url.removeprefix('http')}/v1/responses", proxy=None)
+        assert refused.value.response.status_code in (403, 502)
