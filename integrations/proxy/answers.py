@@ -32,7 +32,7 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class ModelAnswer:
+class PassedAnswer:
     """A complete answer of a model."""
 
     id: str | None
@@ -47,7 +47,7 @@ def may_end(wire: WireName, tail: bytes) -> bool:
     return any(end in tail for end in _ENDS[wire])
 
 
-def read_answer(wire: WireName, content: bytes, *, stream: bool) -> ModelAnswer | None:
+def read_answer(wire: WireName, content: bytes, *, stream: bool) -> PassedAnswer | None:
     """Returns the answer in a body; None if it is not complete, or not an answer."""
     try:
         value = _from_events(wire, list(_events(content))) if stream else json.loads(content)
@@ -130,7 +130,7 @@ def _completion(events: list[Json | None]) -> Json:
     return {"id": name, "choices": [{"message": message}], "usage": usage}
 
 
-def _read_message(value: Json) -> ModelAnswer | None:
+def _read_message(value: Json) -> PassedAnswer | None:
     if value.get("type") != "message":
         return None
     usage = value.get("usage") or {}
@@ -141,24 +141,24 @@ def _read_message(value: Json) -> ModelAnswer | None:
         usage.get("output_tokens") or 0,
     )
     said = {"role": "assistant", "content": value.get("content") or []}
-    return ModelAnswer(value.get("id"), [said], counted)
+    return PassedAnswer(value.get("id"), [said], counted)
 
 
-def _read_completion(value: Json) -> ModelAnswer | None:
+def _read_completion(value: Json) -> PassedAnswer | None:
     choices = value.get("choices")
     if not choices:
         return None
     said = {"role": "assistant", **(choices[0].get("message") or {})}
-    return ModelAnswer(value.get("id"), [said], _openai_usage(value.get("usage"), "prompt"))
+    return PassedAnswer(value.get("id"), [said], _openai_usage(value.get("usage"), "prompt"))
 
 
-def _read_response(value: Json) -> ModelAnswer | None:
+def _read_response(value: Json) -> PassedAnswer | None:
     if value.get("status") not in ("completed", "incomplete"):
         return None
     conversation = value.get("conversation")
     named = conversation.get("id") if isinstance(conversation, dict) else conversation
     usage = _openai_usage(value.get("usage"), "input")
-    return ModelAnswer(value.get("id"), value.get("output") or [], usage, named)
+    return PassedAnswer(value.get("id"), value.get("output") or [], usage, named)
 
 
 def _openai_usage(usage: Any, name: str) -> Usage | None:

@@ -17,10 +17,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from foxing.integrations.client import Target
 
-from .bank import Bank
-from .exchange import Exchange, Exchanges
+from .bank import BankLink
+from .exchange import ConversationExchange, Exchanges
 from .folding import Folding
-from .journal import TurnJournal
+from .journal import ProxyJournal
 from .options import ProxyOptions
 from .turns import TurnRecorder
 from .upstream import UpstreamAnswer, UpstreamClient, UpstreamFailed
@@ -44,17 +44,17 @@ class Proxy:
     """Parts of a running proxy."""
 
     def __init__(self, options: ProxyOptions, find: Callable[[], Target]) -> None:
-        """`find`: see `Bank`; not used in a dry run, which has a memory of its own for the time."""
+        """`find`: see `BankLink`; not used in a dry run, which has a memory of its own for the time."""
         self.options = options
         self._find = find
         self._stack = AsyncExitStack()
         self.upstream = UpstreamClient(options)
-        self.bank: Bank | None = None
+        self.bank: BankLink | None = None
         self.folding: Folding | None = None
         self.recorder: TurnRecorder | None = None
         self.exchanges: Exchanges | None = None
         #: Called once an answered request has been passed on.
-        self.listeners: list[Callable[[Exchange], None]] = []
+        self.listeners: list[Callable[[ConversationExchange], None]] = []
 
     async def start(self) -> None:
         """Opens the bank and the journal. A bank that cannot be opened is looked for again later."""
@@ -63,14 +63,14 @@ class Proxy:
         if options.dry_run:
             folder = self._stack.enter_context(TemporaryDirectory(prefix="foxing-proxy-"))
             find = lambda: str(Path(folder) / "dry-run.db")  # noqa: E731
-        self.bank = bank = Bank(find, options)
+        self.bank = bank = BankLink(find, options)
         try:
             await asyncio.to_thread(bank.open)
         except Exception as error:
             bank.fail(error)
         self.folding = Folding(bank, options)
         if options.remember and not options.dry_run:
-            journal = await asyncio.to_thread(TurnJournal, options.journal, f"{options.memory} {options.bank}")
+            journal = await asyncio.to_thread(ProxyJournal, options.journal, f"{options.memory} {options.bank}")
             self.recorder = TurnRecorder(journal, bank)
             self.recorder.start()
         self.exchanges = Exchanges(options, self.upstream, self.folding, self.recorder, self._answered)
@@ -86,7 +86,7 @@ class Proxy:
         await self.upstream.close()
         await self._stack.aclose()
 
-    def _answered(self, exchange: Exchange) -> None:
+    def _answered(self, exchange: ConversationExchange) -> None:
         for listener in self.listeners:
             try:
                 listener(exchange)

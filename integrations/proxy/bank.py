@@ -52,7 +52,7 @@ class FoldRefused(Exception):
     """The bank does not fold this conversation; the message says why."""
 
 
-class Bank:
+class BankLink:
     """Connection to the bank. What it is asked runs in threads, so that a slow bank delays no request beyond its
     limit."""
 

@@ -11,7 +11,7 @@ import zstandard
 
 from foxing.memory.fold.conversation import ConversationItem, parse_item
 
-from .wires import Json, Wire
+from .wires import Json, ProviderWire
 
 _DECODER = json.JSONDecoder()
 _SPACE = " \t\n\r"
@@ -26,7 +26,7 @@ class MessageText:
 
     text: str
     value: Json
-    wire: Wire
+    wire: ProviderWire
     place: int
 
     @cached_property
@@ -39,7 +39,7 @@ class MessageText:
 class RequestBody:
     """A request of a conversation."""
 
-    wire: Wire
+    wire: ProviderWire
     text: str
     #: Members of the body, without the list of messages.
     fields: Mapping[str, Any]
@@ -110,7 +110,7 @@ def _is_thinking(block: Any) -> bool:
     return isinstance(block, dict) and block.get("type") in ("thinking", "redacted_thinking")
 
 
-def parse_body(wire: Wire, text: str, before: Sequence[MessageText] = ()) -> RequestBody:
+def parse_body(wire: ProviderWire, text: str, before: Sequence[MessageText] = ()) -> RequestBody:
     """Returns the request in a body. `before`: messages of an earlier request of the conversation, which are not parsed
     again where they have not changed. Raises `ValueError` for anything but a JSON object."""
     at = _skip(text, 0)
@@ -144,7 +144,7 @@ def parse_body(wire: Wire, text: str, before: Sequence[MessageText] = ()) -> Req
     return RequestBody(wire, text, fields, messages, start, end)
 
 
-def _messages(wire: Wire, text: str, at: int, before: Sequence[MessageText]) -> tuple[list[MessageText], int]:
+def _messages(wire: ProviderWire, text: str, at: int, before: Sequence[MessageText]) -> tuple[list[MessageText], int]:
     """Returns the messages of a list that begins at `at`, and where it ends."""
     found: list[MessageText] = []
     at = _skip(text, at + 1)

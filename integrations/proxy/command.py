@@ -97,8 +97,8 @@ def proxy(
     """Run a proxy between agents and their model, which folds long conversations, until SIGTERM or Ctrl-C.
 
     Point the agent at it: ANTHROPIC_BASE_URL=http://127.0.0.1:8788, or OPENAI_BASE_URL=http://127.0.0.1:8788/v1. An
-    address other than loopback requires FOXING_API_KEY, which requests then send in the header x-foxing-key. Keys of
-    the provider are passed on, and neither stored nor logged. Requires the extra 'proxy'.
+    address other than loopback requires an API key in the settings, which requests then send in the header
+    x-foxing-key. Keys of the provider are passed on, and neither stored nor logged. Requires the extra 'proxy'.
     """
     # from the start: the imports take seconds, and a signal then must not end the process halfway
     signal.signal(signal.SIGTERM, _interrupt)
@@ -116,7 +116,9 @@ def proxy(
     state = cast(ProxyCommandState, context.obj)
     key = state.settings().key
     if not _is_loopback(host) and key is None:
-        raise InvalidInput(f"set FOXING_API_KEY to listen on {host}: without a key, the proxy only serves this machine")
+        raise InvalidInput(
+            f"without an API key the proxy only serves this machine; set one to listen on {host}"
+        ).naming("api_key")
     _check_url(upstream)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     options = ProxyOptions(

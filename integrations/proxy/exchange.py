@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from .answers import ModelAnswer, may_end, read_answer
+from .answers import PassedAnswer, may_end, read_answer
 from .body import MessageText, RequestBody, decoded, encoded, parse_body
 from .folding import FoldedCall, Folding
 from .options import ProxyOptions
 from .sessions import session_of
 from .turns import TurnRecorder, held_by
 from .upstream import Headers, UpstreamAnswer, UpstreamClient, UpstreamFailed
-from .wires import Wire, error_body, error_event
+from .wires import ProviderWire, error_body, error_event
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +40,10 @@ OFF = "x-foxing"
 
 
 @dataclass
-class Exchange:
+class ConversationExchange:
     """A request of a conversation on its way."""
 
-    wire: Wire
+    wire: ProviderWire
     counts: bool
     #: Names in lower case.
     headers: Mapping[str, str]
@@ -52,7 +52,7 @@ class Exchange:
     session: str = ""
     call: FoldedCall | None = None
     retries: int = 0
-    answer: ModelAnswer | None = None
+    answer: PassedAnswer | None = None
     #: Own headers of the answer.
     own: list[tuple[bytes, bytes]] = field(default_factory=list)
     recorded: bool = False
@@ -61,7 +61,7 @@ class Exchange:
 #: (status, headers, body) → sends an answer to the client; the body may be a stream.
 Respond = Callable[[int, Sequence[tuple[bytes, bytes]], bytes | AsyncIterator[bytes]], Awaitable[None]]
 #: Called once an answered request has been passed on.
-Answered = Callable[[Exchange], None]
+Answered = Callable[[ConversationExchange], None]
 
 
 class Exchanges:
@@ -86,10 +86,12 @@ class Exchanges:
         self._parsed: OrderedDict[tuple[str, str], tuple[Sequence[MessageText], int]] = OrderedDict()
         self.counts: Counter[str] = Counter()
 
-    async def run(self, url: str, headers: Headers, content: bytes, wire: Wire, counts: bool, respond: Respond) -> None:
+    async def run(
+        self, url: str, headers: Headers, content: bytes, wire: ProviderWire, counts: bool, respond: Respond
+    ) -> None:
         """Passes on a request and its answer. Raises `UpstreamFailed` while nothing has been answered."""
         named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
-        exchange = Exchange(wire, counts, named, datetime.now(UTC))
+        exchange = ConversationExchange(wire, counts, named, datetime.now(UTC))
         began = time.perf_counter()
         body = await self._prepared(exchange, content)
         self._note_time(exchange, time.perf_counter() - began)
@@ -118,7 +120,7 @@ class Exchanges:
 
     # The request
 
-    async def _prepared(self, exchange: Exchange, content: bytes) -> bytes:
+    async def _prepared(self, exchange: ConversationExchange, content: bytes) -> bytes:
         """Returns the body to send: the client's own bytes, unless something is folded."""
         if exchange.headers.get(OFF, "").strip().lower() in ("off", "false", "0", "no"):
             self.counts["off"] += 1
@@ -148,7 +150,7 @@ class Exchanges:
         self.counts["folded"] += call.folded
         return sent
 
-    def _read(self, exchange: Exchange, content: bytes, encoding: str) -> RequestBody:
+    def _read(self, exchange: ConversationExchange, content: bytes, encoding: str) -> RequestBody:
         text = (decoded(content, encoding) if encoding else content).decode()
         # a request is parsed again only where it differs from the one before it
         key = (exchange.wire.name, _beginning(text, exchange.wire.member))
@@ -171,7 +173,7 @@ class Exchanges:
             return call(*arguments)
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
 
-    def _note_time(self, exchange: Exchange, seconds: float) -> None:
+    def _note_time(self, exchange: ConversationExchange, seconds: float) -> None:
         call = exchange.call
         kind = "fold" if call is not None and call.reason else "folded" if call is not None and call.folded else "plain"
         exchange.own.append((b"x-foxing-overhead-ms", f"{seconds * 1e3:.1f}".encode()))
@@ -179,7 +181,7 @@ class Exchanges:
 
     # The retry
 
-    def _may_retry(self, exchange: Exchange) -> bool:
+    def _may_retry(self, exchange: ConversationExchange) -> bool:
         if exchange.wire.name != "messages" or exchange.body is None or self._folding is None or self._options.dry_run:
             return False
         thinking = exchange.body.fields.get("thinking")
@@ -187,7 +189,7 @@ class Exchanges:
         asked = binding.get("prefix_mismatch_behavior") if isinstance(binding, dict) else None
         return asked != "error" or (exchange.call is not None and exchange.call.folded)
 
-    def _without_thinking(self, exchange: Exchange, refusal: bytes, answer: UpstreamAnswer) -> bytes | None:
+    def _without_thinking(self, exchange: ConversationExchange, refusal: bytes, answer: UpstreamAnswer) -> bytes | None:
         """Returns the body of the retry; None if the answer refuses something else."""
         if _BOUND not in (_plain(refusal, answer) or b"") or exchange.body is None:
             return None
@@ -200,7 +202,7 @@ class Exchanges:
 
     # The answer
 
-    async def _pass_on(self, exchange: Exchange, answer: UpstreamAnswer, respond: Respond) -> None:
+    async def _pass_on(self, exchange: ConversationExchange, answer: UpstreamAnswer, respond: Respond) -> None:
         if answer.header("content-type").partition(";")[0].strip().lower() == "text/event-stream":
             headers = [each for each in answer.headers if each[0] != b"content-length"]
             await respond(answer.status, [*headers, *exchange.own], self._events(exchange, answer))
@@ -209,7 +211,7 @@ class Exchanges:
             await self._pass_document(exchange, answer, await answer.read(), respond)
 
     async def _pass_document(
-        self, exchange: Exchange, answer: UpstreamAnswer, content: bytes, respond: Respond
+        self, exchange: ConversationExchange, answer: UpstreamAnswer, content: bytes, respond: Respond
     ) -> None:
         plain = _plain(content, answer)
         if plain is not None and not _is_json(plain):
@@ -228,7 +230,7 @@ class Exchanges:
         await respond(answer.status, [*answer.headers, *exchange.own], content)
         self._end(exchange)
 
-    async def _events(self, exchange: Exchange, answer: UpstreamAnswer) -> AsyncIterator[bytes]:
+    async def _events(self, exchange: ConversationExchange, answer: UpstreamAnswer) -> AsyncIterator[bytes]:
         """Yields a stream as it comes, an event that is not complete excepted, and reads a copy."""
         wire, coding = exchange.wire, answer.header("content-encoding")
         received = bytearray()
@@ -259,7 +261,9 @@ class Exchanges:
         if held:
             yield held
 
-    async def _finish(self, exchange: Exchange, received: bytes, coding: str, *, closed: bool = False) -> None:
+    async def _finish(
+        self, exchange: ConversationExchange, received: bytes, coding: str, *, closed: bool = False
+    ) -> None:
         """Records a stream once it is complete. `closed`: it ends here, complete or not."""
         if exchange.recorded:
             return
@@ -267,29 +271,29 @@ class Exchanges:
         if exchange.answer is not None or closed:
             await self._record(exchange)
 
-    def _finish_now(self, exchange: Exchange, received: bytes, coding: str) -> None:
+    def _finish_now(self, exchange: ConversationExchange, received: bytes, coding: str) -> None:
         if not exchange.recorded:
             exchange.answer = _read_stream(exchange.wire, received, coding)
             exchange.recorded = True
             if self._records(exchange):
                 self._threads.submit(self._write, exchange)
 
-    async def _record(self, exchange: Exchange) -> None:
+    async def _record(self, exchange: ConversationExchange) -> None:
         if exchange.recorded:
             return
         exchange.recorded = True
         if self._records(exchange):
             await asyncio.get_running_loop().run_in_executor(self._threads, self._write, exchange)
 
-    def _records(self, exchange: Exchange) -> bool:
+    def _records(self, exchange: ConversationExchange) -> bool:
         return self._recorder is not None and exchange.body is not None and not exchange.counts
 
-    def _write(self, exchange: Exchange) -> None:
+    def _write(self, exchange: ConversationExchange) -> None:
         assert self._recorder is not None
         assert exchange.body is not None
         self._recorder.record(exchange.body, exchange.session, exchange.answer, exchange.called_at)
 
-    def _end(self, exchange: Exchange) -> None:
+    def _end(self, exchange: ConversationExchange) -> None:
         if exchange.answer is not None and not exchange.counts:
             self._answered(exchange)
 
@@ -343,7 +347,7 @@ def _readable(headers: Headers, *, stream: bool) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def _read_stream(wire: Wire, received: bytes, coding: str) -> ModelAnswer | None:
+def _read_stream(wire: ProviderWire, received: bytes, coding: str) -> PassedAnswer | None:
     if coding:
         try:
             received = decoded(received, coding)

@@ -21,7 +21,7 @@ from foxing.memory.fold.plan import KEPT_CALLS, ItemCost, Standing, Terms, plan_
 from foxing.memory.values.context import MAX_BUDGET
 from foxing.memory.values.fold import FoldRequest, FoldResult
 
-from .bank import Bank, BankFailed, FoldRefused
+from .bank import BankFailed, BankLink, FoldRefused
 from .body import RequestBody
 from .options import ProxyOptions
 
@@ -68,7 +68,7 @@ class _Fold:
 
 @dataclass
 class _Known:
-    """What the proxy knows of a conversation."""
+    """Knowledge of a conversation between its calls."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: Number of items in its last call, and their digest.
@@ -113,7 +113,7 @@ class FoldedCall:
 class Folding:
     """Folds requests."""
 
-    def __init__(self, bank: Bank, options: ProxyOptions) -> None:
+    def __init__(self, bank: BankLink, options: ProxyOptions) -> None:
         self._bank = bank
         self._options = options
         self._known: OrderedDict[bytes, _Known] = OrderedDict()

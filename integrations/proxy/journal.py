@@ -64,7 +64,7 @@ class PendingTurn:
     message: Fields
 
 
-class TurnJournal:
+class ProxyJournal:
     """The journal of one bank. Thread-safe; several processes and banks may share the file."""
 
     def __init__(self, path: Path | None, scope: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ProxyOptions:
-    """Where requests go, and how they are folded."""
+    """Upstream and bank of a proxy, and its limits."""
 
     #: Base URL of the provider, with or without `/v1`.
     upstream: str = field(repr=False)

@@ -12,11 +12,11 @@ from foxing.memory.errors import Conflict, InvalidInput, MemoryFault, MessageToo
 from foxing.memory.fold.conversation import ConversationItem, stored_ids, thread_key
 from foxing.memory.values.base import Fields
 
-from .answers import ModelAnswer
-from .bank import Bank
+from .answers import PassedAnswer
+from .bank import BankLink
 from .body import MessageText, RequestBody
-from .journal import NamedAnswer, PendingTurn, TurnJournal
-from .wires import Json, Wire
+from .journal import NamedAnswer, PendingTurn, ProxyJournal
+from .wires import Json, ProviderWire
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def _conversation(given: object) -> str | None:
 class TurnRecorder:
     """Writes turns into the journal, and delivers them to the bank in the background."""
 
-    def __init__(self, journal: TurnJournal, bank: Bank) -> None:
+    def __init__(self, journal: ProxyJournal, bank: BankLink) -> None:
         self._journal = journal
         self._bank = bank
         self._changed = asyncio.Event()
@@ -69,7 +69,7 @@ class TurnRecorder:
                     pass
         self._journal.close()
 
-    def record(self, body: RequestBody, session: str, answer: ModelAnswer | None, called_at: datetime) -> None:
+    def record(self, body: RequestBody, session: str, answer: PassedAnswer | None, called_at: datetime) -> None:
         """Writes the turns of an answered request, and those of its answer. Blocks for the time of a commit. Nothing
         is raised: a turn that cannot be kept is logged."""
         try:
@@ -80,7 +80,7 @@ class TurnRecorder:
         except Exception as error:
             log.warning("a turn was not kept: %s: %s", type(error).__name__, error)
 
-    def _write(self, body: RequestBody, session: str, answer: ModelAnswer | None, called_at: datetime) -> int:
+    def _write(self, body: RequestBody, session: str, answer: PassedAnswer | None, called_at: datetime) -> int:
         wire = body.wire
         items = _given(body)
         said = _parsed(wire, answer.messages if answer is not None else ())
@@ -106,7 +106,7 @@ class TurnRecorder:
             parent, said_since = None, list(counts.elements())
         return self._journal.write(turns, [NamedAnswer(name, parent, key, thread, said_since) for name in names])
 
-    def _names(self, body: RequestBody, answer: ModelAnswer | None) -> list[str]:
+    def _names(self, body: RequestBody, answer: PassedAnswer | None) -> list[str]:
         """Returns the ids under which the provider holds the conversation after an answer."""
         if answer is None or not answer.id:
             return []
@@ -167,7 +167,7 @@ def _given(body: RequestBody) -> list[ConversationItem]:
     return []
 
 
-def _parsed(wire: Wire, messages: Sequence[Json]) -> list[ConversationItem]:
+def _parsed(wire: ProviderWire, messages: Sequence[Json]) -> list[ConversationItem]:
     return _readable([MessageText("", message, wire, number) for number, message in enumerate(messages)])
 
 

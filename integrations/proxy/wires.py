@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Wire:
+class ProviderWire:
     """An API of a provider."""
 
     name: WireName
@@ -28,15 +28,15 @@ class Wire:
     cache_ttl_s: float
 
 
-_MESSAGES = Wire("messages", "anthropic", "anthropic", "messages", "system", 300.0)
-_CHAT = Wire("chat_completions", "openai", "openai", "messages", "", 1800.0)
-_RESPONSES = Wire("responses", "openai", "openai-responses", "input", "instructions", 1800.0)
+_MESSAGES = ProviderWire("messages", "anthropic", "anthropic", "messages", "system", 300.0)
+_CHAT = ProviderWire("chat_completions", "openai", "openai", "messages", "", 1800.0)
+_RESPONSES = ProviderWire("responses", "openai", "openai-responses", "input", "instructions", 1800.0)
 
-_COUNTS: Mapping[str, Wire] = {"/messages/count_tokens": _MESSAGES, "/responses/input_tokens": _RESPONSES}
-_CALLS: Mapping[str, Wire] = {"/messages": _MESSAGES, "/chat/completions": _CHAT, "/responses": _RESPONSES}
+_COUNTS: Mapping[str, ProviderWire] = {"/messages/count_tokens": _MESSAGES, "/responses/input_tokens": _RESPONSES}
+_CALLS: Mapping[str, ProviderWire] = {"/messages": _MESSAGES, "/chat/completions": _CHAT, "/responses": _RESPONSES}
 
 
-def wire_of(method: str, path: str) -> tuple[Wire, bool] | None:
+def wire_of(method: str, path: str) -> tuple[ProviderWire, bool] | None:
     """Returns the wire of a request, and whether it only counts tokens; None for one of no conversation."""
     if method != "POST":
         return None
@@ -70,7 +70,7 @@ def error_body(provider: Provider, status: int, message: str) -> bytes:
     return json.dumps(_error(provider, status, message)).encode()
 
 
-def error_event(wire: Wire, message: str) -> bytes:
+def error_event(wire: ProviderWire, message: str) -> bytes:
     """Returns the event that ends a stream with an error."""
     error = _error(wire.provider, 502, message)
     if wire.name == "chat_completions":

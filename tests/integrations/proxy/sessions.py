@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-from benchmarks.fold.clients import AGENTS, Agent
 
+from benchmarks.fold.clients import AGENTS, Agent
 from foxing.integrations.testing import ScriptedCall, Text, Thinking, Upstream
 
 WORDS = (

@@ -16,7 +16,7 @@ from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import Thinking, Upstream
 from foxing.memory import Memory
 
-from .conftest import BANK, MODEL, StartProxy
+from .conftest import MODEL, StartProxy
 from .sessions import PlayedSession, messages_of
 
 WIRES = ["anthropic", "openai", "openai-responses"]

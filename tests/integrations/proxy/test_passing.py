@@ -20,8 +20,8 @@ from .conftest import MODEL, StartProxy
 HEADERS = {"x-api-key": "sk-ant-secret", "anthropic-version": "2023-06-01", "content-type": "application/json"}
 #: With spaces, an escape and a number that no parser writes like this.
 BODY = (
-    b'{ "model": "%s",\n "max_tokens": 16, "temperature":1.0e0,\t"messages" : [ {"content":"caf\\u00e9 \xf0\x9f\xa6\x8a",'
-    b' "role" : "user"} ] }' % MODEL.encode()
+    b'{ "model": "%s",\n "max_tokens": 16, "temperature":1.0e0,\t"messages" : [ {'
+    b'"content":"caf\\u00e9 \xf0\x9f\xa6\x8a", "role" : "user"} ] }' % MODEL.encode()
 )
 
 

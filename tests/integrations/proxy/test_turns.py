@@ -88,10 +88,11 @@ def test_what_the_provider_holds_is_remembered_from_what_passes(
 
 
 def test_conversations_of_the_responses_api(start: StartProxy, upstream: Upstream, memory: Memory) -> None:
+    held = ""
     for words in ("one", "two"):
         proxy = start()
         with OpenAI(base_url=f"{proxy.url}/v1", api_key="sk-secret", max_retries=0) as client:
-            held = client.conversations.create().id if words == "one" else held
+            held = held or client.conversations.create().id
             for _ in range(2):
                 upstream.answer("Yes.")
                 client.responses.create(model="gpt-5.6", input=f"Say {words}.", conversation=held)

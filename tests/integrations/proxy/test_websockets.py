@@ -28,7 +28,7 @@ def echo() -> Iterator[Server]:
     def check(connection: ServerConnection, request: Request) -> Response | None:
         return connection.respond(401, "no") if "authorization" not in request.headers else None
 
-    with serve(handle, "127.0.0.1", 0, process_request=check, subprotocols=["codex"]) as server:  # type: ignore[list-item]
+    with serve(handle, "127.0.0.1", 0, process_request=check, subprotocols=["codex"], max_size=None) as server:  # type: ignore[list-item]
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -41,7 +41,7 @@ def test_a_websocket_passes(start: StartProxy, echo: Server) -> None:
     proxy = start(upstream=f"http://127.0.0.1:{port}")
     url = f"ws{proxy.url.removeprefix('http')}/backend-api/codex/responses?x=1"
     headers = {"authorization": "Bearer sk-secret", "x-foxing-session": "s"}
-    with connect(url, additional_headers=headers, subprotocols=["codex"], proxy=None) as client:  # type: ignore[list-item]
+    with connect(url, additional_headers=headers, subprotocols=["codex"], proxy=None, max_size=None) as client:  # type: ignore[list-item]
         assert client.subprotocol == "codex"
         assert client.recv() == "/backend-api/codex/responses?x=1 Bearer sk-secret"
         for frame in ("text", b"\x00\xff", "a" * 2_000_000):
