@@ -34,6 +34,7 @@ RANGES: Mapping[str, Range] = MappingProxyType(
         "llamaindex": Range("llama-index-core", "0.14", "0.15"),
         "openai_agents": Range("openai-agents", "0.24", "0.25"),
         "pydantic_ai": Range("pydantic-ai-slim", "2.68", "3"),
+        "google_adk": Range("google-adk", "2.13", "3"),
     }
 )
 

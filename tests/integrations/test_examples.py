@@ -22,10 +22,11 @@ EXAMPLES = {
     "langchain_middleware": "assistant: On Tuesday.",
     "llamaindex": "assistant: On Tuesday.",
     "pydantic_ai": "assistant: On Tuesday.",
+    "google_adk": "assistant: On Tuesday.",
     "wrap": "assistant: No salmon for you, Mina: you do not eat fish.",
 }
 #: Package of an example that may be missing.
-NEEDS = {"langchain_middleware": "langchain.agents", "pydantic_ai": "pydantic_ai"}
+NEEDS = {"langchain_middleware": "langchain.agents", "pydantic_ai": "pydantic_ai", "google_adk": "google.adk"}
 #: What `python PROGRAM …` does.
 RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
 

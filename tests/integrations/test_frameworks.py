@@ -27,6 +27,7 @@ FRAMEWORKS = {
     "langchain": {"langchain_core"},
     "llamaindex": {"llama_index", "sqlalchemy"},  # its own chat store uses SQLAlchemy
     "pydantic_ai": {"pydantic_ai", "mcp", "openai", "anthropic"},
+    "google_adk": {"google", "mcp", "fastapi", "sqlalchemy"},
 }
 FOREIGN = {"langgraph", "langchain_core", "llama_index", "agents", "openai", "anthropic", "mcp", "pydantic_ai"}
 HEAVY = {"torch", "sqlalchemy", "fastapi"}
@@ -37,8 +38,11 @@ CONNECT = {
     "langchain": "FoxingRetriever.connect(url, bank='ana'); "
     "FoxingChatMessageHistory.connect(url, bank='ana', session_id='chat')",
     "llamaindex": "FoxingMemoryBlock.connect(url, bank='ana')",
+    "google_adk": "FoxingMemoryService.connect(url, bank='ana'); FoxingSessionService.connect(url, bank='ana')",
     "pydantic_ai": "FoxingCapability.connect(url, bank='ana'); FoxingToolset.connect(url, bank='ana')",
 }
+#: Frameworks that do not fit with the dependencies of others.
+ALONE = {"google_adk"}
 #: Integrations of frameworks that are installed here.
 INSTALLED = [name for name in sorted(RANGES) if _is_installed(RANGES[name].distribution)]
 
@@ -84,7 +88,7 @@ def test_extras_and_dev_have_the_tested_ranges(repository: Path, name: str) -> N
     extra = extras[name.replace("_", "-")]
     assert RANGES[name].requirement in extra
     assert set(extras["client"]) <= set(extra)
-    assert set(extra) <= set(extras["dev"])
+    assert (set(extra) <= set(extras["dev"])) == (name not in ALONE)
 
 
 @pytest.mark.parametrize("name", INSTALLED)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ("langgraph", "openai_agents", "anthropic", "langchain", "llamaindex", "pydantic_ai")
+NAMES = ("langgraph", "openai_agents", "anthropic", "langchain", "llamaindex", "pydantic_ai", "google_adk")
 #: Methods whose names begin with an underscore because a framework calls them.
 HOOKS = ("_aget", "_aput", "_get_relevant_documents", "_aget_relevant_documents")
 
