@@ -11,7 +11,7 @@ from .index.search_index import SearchIndex
 from .ingest.validate import check_bank_name
 from .recall.cursors import IdRanges, decode_cursor, encode_cursor, id_ranges
 from .storage.database import Database
-from .storage.repositories import banks, embeddings, images, pages, recall_weights, records, sizes
+from .storage.repositories import banks, embeddings, image_trash, images, pages, recall_weights, records, sizes
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
 from .storage.repositories.sealed import manifests
@@ -129,7 +129,7 @@ def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInf
         + recall_weights.total_bytes(connection, bank.id),
         "records": records.total_bytes(connection, bank.id),
         "images": images.total_bytes(connection, bank.id),
-        "trash": sizes.trash_bytes(connection, bank.id),
+        "trash": sizes.trash_bytes(connection, bank.id) + image_trash.total_bytes(connection, bank.id),
     }
     return BankInfo(
         id=bank.name,

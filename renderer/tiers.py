@@ -27,6 +27,8 @@ class Tier:
     side_px: int
     #: Age at which the default policy moves a page to this tier; zero: when it is sealed; None: never.
     from_age: timedelta | None = None
+    #: Maximum side in px of images in messages on its pages; None: that of the next sharper tier that has one.
+    image_side_px: int | None = None
 
     @property
     def tokens(self) -> int:
@@ -38,9 +40,9 @@ class Tier:
 OWN_TIERS = (
     Tier("large", 1280),
     Tier("base", 1024, from_age=timedelta(0)),
-    Tier("small", 640, from_age=timedelta(days=7)),
-    Tier("tiny", 512, from_age=timedelta(days=30)),
-    Tier("micro", 320, from_age=timedelta(days=365)),
+    Tier("small", 640, from_age=timedelta(days=7), image_side_px=768),
+    Tier("tiny", 512, from_age=timedelta(days=30), image_side_px=256),
+    Tier("micro", 320, from_age=timedelta(days=365), image_side_px=64),
 )
 _OWN = {tier.name: tier for tier in OWN_TIERS}
 

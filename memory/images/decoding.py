@@ -4,7 +4,7 @@ import io
 from dataclasses import replace
 from threading import BoundedSemaphore
 
-from PIL import Image
+from PIL import Image, ImageCms
 
 from .files import ImageFile
 from .limits import ImageRefused
@@ -13,6 +13,7 @@ from .limits import ImageRefused
 AT_ONCE = 2
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/gif": "GIF"}
 _JPEG_QUALITY = 92  # of a photograph that is turned
+_SHARP_QUALITY, _WEBP_QUALITY = 90, 75  # of an image that is scaled to a policy's side, and to a tier's
 #: EXIF orientation → how to turn the pixels.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -40,12 +41,55 @@ def normalised(file: ImageFile) -> ImageFile:
         return replace(file, content=content, media_type="image/png", orientation=1, still=True)
 
 
-def _decoded(file: ImageFile) -> Image.Image:
-    """Returns the pixels of a file, not yet turned. Raises `ImageRefused`."""
+def scaled(file: ImageFile, side_px: int, *, as_it_came: bool = False) -> ImageFile:
+    """Returns an image whose longer side has at most `side_px` pixels, as the smallest file: WebP, PNG, or the file
+    itself where that is smaller. `as_it_came`: True to leave an image alone that has no more pixels, and to encode
+    others with little loss. Raises `ImageRefused`."""
+    longer = max(file.width_px, file.height_px)
+    if longer <= side_px and as_it_came:
+        return file
+    quality = _SHARP_QUALITY if as_it_came else _WEBP_QUALITY
+    with _room:
+        pixels = _in_srgb(_upright(_decoded(file, side_px), file.orientation))
+        factor = min(1.0, side_px / longer)
+        size = max(1, round(file.width_px * factor)), max(1, round(file.height_px * factor))
+        small = pixels if pixels.size == size else pixels.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        found = [
+            ("image/webp", _encoded(small, "WEBP", quality=quality, method=4)),
+            ("image/png", _encoded(small, "PNG", optimize=True)),
+        ]
+    media_type, content = min(found, key=lambda each: len(each[1]))
+    if longer <= side_px and len(content) >= len(file.content):
+        return file
+    return ImageFile(content, media_type, *size)
+
+
+def _in_srgb(pixels: Image.Image) -> Image.Image:
+    """Returns pixels in the colours of screens, without a profile, which may be larger than a small image."""
+    profile = pixels.info.get("icc_profile")
+    pixels.info = {}
+    if profile is None or pixels.mode not in ("RGB", "RGBA"):
+        return pixels
+    try:
+        converted = ImageCms.profileToProfile(
+            pixels, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        )
+    except (ImageCms.PyCMSError, OSError, ImportError):
+        return pixels
+    assert converted is not None
+    converted.info = {}
+    return converted
+
+
+def _decoded(file: ImageFile, side_px: int | None = None) -> Image.Image:
+    """Returns the pixels of a file, not yet turned. `side_px`: a JPEG may be decoded smaller, down to twice this side.
+    Raises `ImageRefused`."""
     try:
         pixels = Image.open(io.BytesIO(file.content), formats=[_FORMATS[file.media_type]])
         if pixels.size != file.stored_size:
             raise ImageRefused("the image is damaged: its parts say different sizes; save it again")
+        if side_px is not None:
+            pixels.draft(None, (2 * side_px, 2 * side_px))
         pixels.load()
     except ImageRefused:
         raise

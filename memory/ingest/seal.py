@@ -144,6 +144,7 @@ class Sealer:
         keeps_text = policy.keeps_text(policy.fresh)
         faded = {part.message_id for part in parts if part.complete and (not keeps_text or part.message_id in begun)}
         terms = self.reindexer.prepare(bank.id, changes, sealed=faded)
+        scaled = self.writer.images.prepare(bank.id, changes)
         rules = WriteRules(DiscardTimes(now, trash.purge_time(now, policy.undo_window)))
         with self.database.write() as connection:
             banks.lock(connection, bank.id)
@@ -154,6 +155,7 @@ class Sealer:
                 return _Conflict(sealed=True)
             self.writer.write(connection, bank.id, changes, terms, rules)
             open_messages.mark_sealed(connection, parts)
+            self.writer.images.write(connection, bank.id, scaled, purge_at=None)
             self.reindexer.index.compact(connection, bank.id)
             embeddings.pack(connection, bank.id)
         written = [page for change in changes for page in change.after]

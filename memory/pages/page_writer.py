@@ -1,4 +1,5 @@
-"""Writing of pages: leased while they are read and encoded, then compared, swapped and reindexed in one transaction.
+"""Writing of pages: leased while they are read and encoded, then compared, swapped and reindexed in one transaction,
+with the images of their messages.
 
 Nothing is encoded or decoded within a transaction. If the process is killed, every page is intact, either before or
 after its change.
@@ -21,6 +22,7 @@ from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import PageRow
 
 from .content import StoredContents
+from .image_ageing import ImageAgeing
 from .indexing import PreparedTerms, Reindexer
 from .ready_page import ChangedPages, PageChange, ReadyPage
 
@@ -67,6 +69,7 @@ class PageWriter:
     def __init__(self, database: Database, reindexer: Reindexer) -> None:
         self.database = database
         self.reindexer = reindexer
+        self.images = ImageAgeing(database)
         #: Leases that could not be released, because the disk was full, say.
         self._unreleased: list[_Lease] = []
         self._lock = Lock()
@@ -134,6 +137,8 @@ class PageWriter:
 
     def _swap(self, bank_id: int, changes: Sequence[PageChange], rules: WriteRules) -> Sequence[PageChange]:
         """Writes the pages that are still unchanged and reindexes their messages. Returns the changes written."""
+        scaled = self.images.prepare(bank_id, changes)
+        purge_at = None if rules.discard is None else rules.discard.purge_at
         for _ in range(ATTEMPTS):
             if not changes:
                 break
@@ -143,6 +148,7 @@ class PageWriter:
                 changed = pages.changed(connection, [change.page for change in changes])
                 if not changed and self.reindexer.is_current(connection, terms):
                     self.write(connection, bank_id, changes, terms, rules)
+                    self.images.write(connection, bank_id, scaled, purge_at=purge_at, restores=rules.restores)
                     return changes
             changes = [change for change in changes if change.page.id not in changed]
         return []

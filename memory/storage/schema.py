@@ -361,6 +361,24 @@ trash = Table(
     Index("ix_trash_bank_id_purge_at", "bank_id", "purge_at"),
 )
 
+#: Files of images dropped by ageing, kept for undo until the undo window has passed.
+image_trash = Table(
+    "image_trash",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("bank_id", ForeignKey("banks.id"), nullable=False),
+    Column("image_id", ForeignKey("images.id"), nullable=False, index=True),
+    #: Tier at which it was held; null for an image as it came.
+    Column("tier", String(10)),
+    Column("media_type", String(40), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("purge_at", UtcDateTime, nullable=False),
+    Index("ix_image_trash_bank_id_purge_at", "bank_id", "purge_at"),
+)
+
 #: Answers to writes with an idempotency key, repeated for the same request.
 idempotency_keys = Table(
     "idempotency_keys",

@@ -24,10 +24,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from foxing.memory.errors import InvalidPolicy
+from foxing.memory.images.limits import MAX_SIDE_PX
 from foxing.renderer.clock import later
 from foxing.renderer.tiers import OWN_TIERS, all_tiers, is_tier, tier_rank
 
-from .base import OPEN, Input, KnownTier, Moment, Tier, Value
+from .base import INTEGRAL, OPEN, Input, KnownTier, Moment, Tier, Value
 
 #: Start of a page's age: the later of the last message's time and arrival, or its time only.
 AgeFrom = Annotated[Literal["arrival", "message"], OPEN]
@@ -35,8 +36,6 @@ AgeFrom = Annotated[Literal["arrival", "message"], OPEN]
 IndexRule = Annotated[Literal["recognise", "faded"], OPEN]
 #: A faded word stays in the index if at most this many messages of the bank contain it, counted when a page fades.
 RARE_MESSAGES = 20
-#: What is kept of images in messages.
-ImageRule = Annotated[Literal["keep", "never"], OPEN]
 #: What is replaced in messages before they are written.
 RedactionRule = Annotated[Literal["secrets", "email", "phone", "card", "private"], OPEN]
 MOST_PATTERNS = 50
@@ -77,6 +76,10 @@ _FRESH = next(tier.name for tier in OWN_TIERS if tier.from_age == timedelta(0))
 
 def _keep_text_schema(schema: dict[str, Any]) -> None:
     schema["enum"] = ["fresh", "always", *(f"until:{tier}" for tier in all_tiers())]
+
+
+def _images_schema(schema: dict[str, Any]) -> None:
+    schema["enum"] = ["fade", "keep", "never", *(f"until:{tier}" for tier in all_tiers())]
 
 
 class PolicyStep(Input):
@@ -135,10 +138,16 @@ class Policy(Input):
         "made again from what is left. A change applies to pages as they age; `reindex` with `words` applies 'faded' "
         "to all.",
     )
-    images: ImageRule = Field(
-        "keep",
-        description="What is kept of images in messages that are stored from now on: 'keep': the images; 'never': "
-        "their labels in the text.",
+    images: str = Field(
+        "fade",
+        description="What is kept of images in messages: 'fade': they get smaller with their pages; 'keep': they stay "
+        "as they are; 'until:<tier>': they fade, and are dropped when the page reaches that tier; 'never': of messages "
+        "stored from now on, their labels in the text alone.",
+        examples=["fade", "keep", "until:micro", "never"],
+        json_schema_extra=_images_schema,
+    )
+    image_side_px: Annotated[int, Field(ge=1, le=MAX_SIDE_PX), INTEGRAL] = Field(
+        1_568, description="Maximum side of an image, in pixels, on pages at `large` and `base`."
     )
     redact: Annotated[tuple[RedactionRule, ...], Strict(False)] = Field(
         (),
@@ -166,6 +175,14 @@ class Policy(Input):
         kind, _, tier = value.partition(":")
         if value not in ("fresh", "always") and not (kind == "until" and is_tier(tier)):
             raise ValueError(f"keep_text must be 'fresh', 'always' or 'until:<tier>', not '{value}'")
+        return value
+
+    @field_validator("images")
+    @classmethod
+    def _known_images(cls, value: str) -> str:
+        kind, _, tier = value.partition(":")
+        if value not in ("fade", "keep", "never") and not (kind == "until" and is_tier(tier)):
+            raise ValueError(f"images must be 'fade', 'keep', 'never' or 'until:<tier>', not '{value}'")
         return value
 
     @field_validator("redact_patterns")
@@ -251,6 +268,24 @@ class Policy(Input):
         if self.keep_text == "fresh":
             return tier == self.fresh
         return tier_rank(tier) < tier_rank(self.keep_text.removeprefix("until:"))
+
+    def image_side(self, tier: str) -> int | None:
+        """Returns the maximum side in px of images on a page at `tier`; None if they stay as they are."""
+        if self.images == "keep":
+            return None
+        rank = tier_rank(tier)
+        sides = (each.image_side_px for each in all_tiers().values() if tier_rank(each.name) <= rank)
+        return min(side for side in (*sides, self.image_side_px) if side is not None)
+
+    def encodes_images(self, tier: str) -> bool:
+        """Returns True if images on a page at `tier` are encoded again even where they have no more pixels."""
+        rank = tier_rank(tier)
+        return any(each.image_side_px for each in all_tiers().values() if tier_rank(each.name) <= rank)
+
+    def keeps_images(self, tier: str) -> bool:
+        """Returns True if a page at `tier` keeps its images, at whatever size."""
+        kind, _, until = self.images.partition(":")
+        return kind != "until" or tier_rank(tier) < tier_rank(until)
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> Self:

@@ -133,19 +133,39 @@ def _insert(connection: Connection, bank_id: int, digest: bytes, image: NewImage
     return int(inserted.scalar_one())
 
 
-def replace(connection: Connection, bank_id: int, image_id: int, tier: str | None, file: ImageFile) -> None:
-    """Replaces the file of an image, which is now held at `tier`."""
+def replace(connection: Connection, bank_id: int, image_id: int, tier: str | None, file: ImageFile | None) -> None:
+    """Replaces the file of an image, which is now held at `tier`, or drops it."""
     blobs.release(connection, [_i.content], _i.id == image_id)
-    values = {
-        "stamp": new_stamp(),
-        "tier": tier,
-        "media_type": file.media_type,
-        "width": file.width_px,
-        "height": file.height_px,
-        "bytes": len(file.content),
-        "content": blobs.put(connection, bank_id, [file.content])[0],
-    }
+    values: dict[str, object] = {"stamp": new_stamp(), "tier": tier, "bytes": 0, "content": None}
+    if file is not None:
+        values |= {
+            "media_type": file.media_type,
+            "width": file.width_px,
+            "height": file.height_px,
+            "bytes": len(file.content),
+            "content": blobs.put(connection, bank_id, [file.content])[0],
+        }
     connection.execute(schema.images.update().where(_i.id == image_id).values(values))
+
+
+def has_any(connection: Connection, bank_id: int) -> bool:
+    """True if a bank has images."""
+    return connection.execute(select(_p.image_id).where(_p.bank_id == bank_id).limit(1)).first() is not None
+
+
+def by_id(connection: Connection, image_id: int) -> ImageRow | None:
+    """Returns an image; None if it does not exist."""
+    row = connection.execute(select(*_ROW).where(_i.id == image_id)).mappings().first()
+    return None if row is None else _row(row)
+
+
+def messages_of(connection: Connection, bank_id: int, image_ids: Collection[int]) -> dict[int, set[int]]:
+    """Returns image id → ids of the messages that have it."""
+    query = select(_p.image_id, _p.message_id)
+    found: dict[int, set[int]] = {}
+    for row in connection.execute(query.where(_p.bank_id == bank_id, columns.among(_p.image_id, sorted(image_ids)))):
+        found.setdefault(row.image_id, set()).add(row.message_id)
+    return found
 
 
 def of_messages(connection: Connection, bank_id: int, message_ids: Collection[int]) -> list[PlacedImage]:
@@ -179,6 +199,9 @@ def delete_of(connection: Connection, bank_id: int, message_ids: Collection[int]
 def delete_unplaced(connection: Connection, image_ids: Collection[int]) -> int:
     """Deletes those of the images that no message has. Returns how many."""
     where = columns.among(_i.id, sorted(image_ids)) & _is_unplaced()
+    dropped = schema.image_trash.c.image_id.in_(select(_i.id).where(where))
+    blobs.release(connection, [schema.image_trash.c.content], dropped)
+    connection.execute(schema.image_trash.delete().where(dropped))
     blobs.release(connection, [_i.content], where)
     return connection.execute(schema.images.delete().where(where)).rowcount
 

@@ -58,6 +58,7 @@ _EXPENDABLE = frozenset(
         "erased_messages",
         "message_ranges",
         "image_places",
+        "image_trash",
         "schedule",
         "jobs",
         "imports",
@@ -123,6 +124,10 @@ _CROSSING: dict[str, tuple[FromClause, ColumnElement[bool]]] = {
     "trash entries belong to a page of another bank": (
         schema.trash.join(schema.pages, _p.id == schema.trash.c.page_id),
         schema.trash.c.bank_id != _p.bank_id,
+    ),
+    "dropped files belong to an image of another bank": (
+        schema.image_trash.join(schema.images, schema.images.c.id == schema.image_trash.c.image_id),
+        schema.image_trash.c.bank_id != schema.images.c.bank_id,
     ),
     "places of images belong to an image of another bank": (
         schema.image_places.join(schema.images, schema.images.c.id == schema.image_places.c.image_id),

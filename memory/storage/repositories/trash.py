@@ -12,7 +12,7 @@ from foxing.memory.storage import columns, schema
 from foxing.memory.storage.ids import retire
 from foxing.renderer.clock import later
 
-from . import pages, schedule
+from . import image_trash, pages, schedule
 from .batches import batched
 from .blobs import contents as blobs
 from .pages import KeepsakeRow, PageParts, PageRow, SpanRow
@@ -156,7 +156,8 @@ def empty(connection: Connection, page: PageRow) -> None:
 
 
 def purge(connection: Connection, bank_id: int, now: datetime) -> int:
-    """Deletes the entries of a bank whose undo window has passed. Returns how many."""
+    """Deletes the entries of a bank whose undo window has passed, and the files of images. Returns how many entries."""
+    image_trash.purge(connection, bank_id, now)
     expired = and_(_c.bank_id == bank_id, _c.purge_at <= now)
     page_ids = connection.scalars(select(_c.page_id).where(expired).distinct()).all()
     _keep_for_older(connection, page_ids, now)
@@ -200,5 +201,6 @@ def count_expired(connection: Connection, bank_id: int, now: datetime) -> int:
 
 def next_purge(connection: Connection, bank_id: int) -> datetime | None:
     """Returns the end of the first undo window of a bank; None if the trash is empty."""
-    time: datetime | None = connection.execute(select(func.min(_c.purge_at)).where(_c.bank_id == bank_id)).scalar_one()
-    return time
+    first = connection.execute(select(func.min(_c.purge_at)).where(_c.bank_id == bank_id)).scalar_one()
+    times = [time for time in (first, image_trash.next_purge(connection, bank_id)) if time is not None]
+    return min(times, default=None)

@@ -100,6 +100,9 @@ def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     execute(url, f"INSERT INTO folds VALUES ({fold})")
     call = f"1, {bank}, 'c', now(), now(), 's', '', 'm', true, true, true, true, 0, 1, 1, 1, 1, 1, 1, 1, 1"
     execute(url, f"INSERT INTO model_calls VALUES ({call})")
+    dropped = f"{bank}, (SELECT id FROM images), 'image/png', 1, 1, 1, '\\x00', now()"
+    names = "bank_id, image_id, media_type, width, height, bytes, content, purge_at"
+    execute(url, f"INSERT INTO image_trash ({names}) VALUES ({dropped})")
     execute(url, f"INSERT INTO recall_weights VALUES ({bank}, 1, 1) ON CONFLICT DO NOTHING")
     execute(
         url,

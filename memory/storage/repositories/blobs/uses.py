@@ -40,12 +40,14 @@ def all_uses(connection: Connection) -> list[BlobUse]:
                 if (reference := BlobReference.read(value)) is not None:
                     counted[reference.name] += 1
                     found[reference.name] = reference, bank_id, f"page {key}"
-    i = schema.images.c
-    outside = select(i.content, i.bank_id, i.id).where(func.length(i.content) == REFERENCE_BYTES)
-    for value, bank_id, image_id in connection.execute(outside):
-        if (reference := BlobReference.read(value)) is not None:
-            counted[reference.name] += 1
-            found[reference.name] = reference, bank_id, f"image {image_id}"
+    for table, key in ((schema.images, schema.images.c.id), (schema.image_trash, schema.image_trash.c.image_id)):
+        outside = select(table.c.content, table.c.bank_id, key.label("image_id"))
+        for value, bank_id, image_id in connection.execute(
+            outside.where(func.length(table.c.content) == REFERENCE_BYTES)
+        ):
+            if (reference := BlobReference.read(value)) is not None:
+                counted[reference.name] += 1
+                found[reference.name] = reference, bank_id, f"image {image_id}"
     result = []
     for row in connection.execute(select(_c.name, _c.size, _c.bank, _c.uses)):
         _, _, user = found.pop(row.name, (None, None, None))
