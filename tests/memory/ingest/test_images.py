@@ -71,7 +71,8 @@ def test_an_image_comes_back_as_it_came(memory: Memory, sealed: bool) -> None:
         assert said == TextPart(text=str(SAID["text"]))
         assert isinstance(part, ImagePart)
         assert content_of(part) == PNG
-        assert (part.media_type, part.width, part.height, part.tier) == ("image/png", 64, 48, None)
+        assert (part.media_type, part.width, part.height) == ("image/png", 64, 48)
+        assert part.tier == ("base" if sealed else None)
         assert (part.name, part.alt) == ("dashboard.png", "Errors per minute")
         assert part.original is not None
         assert part.original.bytes == len(PNG)
@@ -178,7 +179,7 @@ def test_gaps_do_not_lose_an_image(memory: Memory) -> None:
     memory.age("ana", now=NOW + timedelta(days=400))
     found = memory.message("ana", "m")
     assert found.gaps
-    assert content_of(image_of(memory)) == PNG
+    assert pixels_of(content_of(image_of(memory))).size == (64, 48)
 
 
 def test_an_answer_has_room_for_so_many_bytes(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
