@@ -58,8 +58,7 @@ class Authenticator:
 
     @staticmethod
     def _check_key(key: bytes, headers: Headers) -> None:
-        value = headers.get("authorization", "")
-        given = value[len(SCHEME) :].strip() if value.lower().startswith(SCHEME) else ""
+        given = given_key(headers)
         if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), key):
             reason = "the API key is wrong" if given else "an API key is required"
             raise RequestError(
@@ -67,6 +66,12 @@ class Authenticator:
                 f"{reason}: send the header 'Authorization: Bearer <key>' with the FOXING_API_KEY of the service",
                 {"WWW-Authenticate": "Bearer"},
             )
+
+
+def given_key(headers: Headers) -> str:
+    """Returns the bearer token of a request; "" if it has none."""
+    value = headers.get("authorization", "")
+    return value[len(SCHEME) :].strip() if value.lower().startswith(SCHEME) else ""
 
 
 def check_site(headers: Headers) -> None:

@@ -28,6 +28,7 @@ from .errors import (
     Unreadable,
 )
 from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
+from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextRequest, ContextResult, TokenPrices
 from .values.fences import fenced
 from .values.fold import FoldRequest, FoldResult
@@ -91,6 +92,8 @@ __all__ = [
     "Banks",
     "ChoiceNeeded",
     "Closed",
+    "CompressRequest",
+    "CompressResult",
     "Conflict",
     "ContextRequest",
     "ContextResult",
@@ -156,6 +159,7 @@ __all__ = [
     "Records",
     "ReencodingReport",
     "RerankerError",
+    "RetrieveResult",
     "SealReport",
     "SearchIndexError",
     "StorageError",

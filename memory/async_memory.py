@@ -107,6 +107,8 @@ class AsyncMemory(_InThreads[Memory]):
     fold = _threaded(Memory.fold)
     record_model_calls = _threaded(Memory.record_model_calls)
     savings = _threaded(Memory.savings)
+    compress = _threaded(Memory.compress)
+    retrieve = _threaded(Memory.retrieve)
     fetch = _threaded(Memory.fetch)
     seal = _threaded(Memory.seal)
     age = _threaded(Memory.age)

@@ -15,7 +15,8 @@ from foxing.renderer.readers import ProofReader
 from .bulk.work import BulkWork
 from .codec_source import CodecSource, OptionsOfCodecs
 from .context.builder import ContextBuilder
-from .errors import InvalidInput
+from .errors import InvalidInput, NotFound
+from .fold.compressor import Compressor, matching_part, message_id_of
 from .fold.folder import Folder
 from .ingest.calls import StoreCall
 from .ingest.importers.jobs import ImportJobs
@@ -52,6 +53,7 @@ from .text.times import parse_since
 from .text.times.window import split_query
 from .values.banks import BankInfo, Banks
 from .values.base import build_values
+from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextRequest, ContextResult
 from .values.fold import FoldRequest, FoldResult
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
@@ -131,6 +133,7 @@ class Memory:
         self._images = MessageImages(self._database)
         self._folder = Folder(self._database, self._store, readers, proofs)
         self._ledger = Ledger(self._database)
+        self._compressor = Compressor(self._database, self._store)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
 
     def __enter__(self) -> Self:
@@ -320,6 +323,30 @@ class Memory:
         newest. Raises `NotFound`, `InvalidInput`, `InvalidTime`."""
         window = SavingsWindow.from_fields({"by": by, "since": since, "until": until, "limit": limit})
         return self._ledger.savings(bank, window)
+
+    def compress(self, bank: str, request: CompressRequest) -> CompressResult:
+        """Returns a conversation in which excerpts stand for its long older texts, each message in its place. A text
+        that was replaced once is replaced by the same excerpt at every later call, also in another process.
+
+        Further texts are replaced where this pays although the provider's prompt cache has to be written again. Stores
+        the texts, each once, and creates the bank if necessary; `retrieve` returns them. Raises `InvalidInput` for what
+        is no conversation; nothing is stored then.
+        """
+        return self._compressor.compress(bank, request, self.now())
+
+    def retrieve(self, bank: str, hash: str, query: str | None = None) -> RetrieveResult:
+        """Returns the exact text, as remembered now, that an excerpt of `compress` stands for, or the part of it that
+        matches `query`; the whole text if none does. Counts as a recall. Raises `NotFound` for a hash that the bank
+        does not have."""
+        try:
+            found = self._recaller.message(bank, message_id_of(hash))
+        except NotFound as error:
+            raise NotFound(f"there is no text with the hash '{hash[:40]}' here; it may have been erased") from error
+        self._recall_weights.record_keys(bank, [found.message_id], self.now())
+        text = found.text if query is None else matching_part(found.text, query)
+        return RetrieveResult(
+            hash=hash, original_content=text, complete=text == found.text and not found.gaps, kept=found.kept
+        )
 
     def fetch(self, bank: str, refs: str | Sequence[str]) -> FetchResult:
         """Returns the complete messages, as remembered now, of one or up to 100 references, such as those on a page

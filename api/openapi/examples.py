@@ -266,6 +266,19 @@ BODIES: Mapping[str, list[Example]] = {
             },
         )
     ],
+    "CompressRequest": [
+        Example(
+            "What LiteLLM sends of a conversation",
+            {
+                "messages": [
+                    {"role": "user", "content": "Why does the build of Titan fail?"},
+                    {"role": "tool", "tool_call_id": "call_1", "content": "wrote build/output-1.log in 3 ms"},
+                ],
+                "model": "claude-fable-5",
+                "config": {"mode": "ccr"},
+            },
+        )
+    ],
     "RecallRequest": [
         Example(
             "A question with a time in words",
@@ -427,6 +440,31 @@ ANSWERS: Mapping[str, Any] = {
             }
         ],
         "left_out": 0,
+    },
+    "CompressResult": {
+        "messages": [
+            {"role": "user", "content": "Why does the build of Titan fail?"},
+            {
+                "role": "tool",
+                "tool_call_id": "call_1",
+                "content": "[compression marker: 9,480 of 12,000 tokens are left out where … stands; exact text: "
+                "hash=9f86d081884c7d659a2feaa0]\nwrote build/output-1.log in 3 ms … 1 failed, 41 passed\n"
+                "Identifiers in what is left out: src/titan/build.py",
+            },
+        ],
+        "tokens_before": 12_013,
+        "tokens_after": 2_591,
+        "tokens_saved": 9_422,
+        "compression_ratio": 0.7843,
+        "transforms_applied": ["excerpt"],
+        "ccr_hashes": ["9f86d081884c7d659a2feaa0"],
+        "new_hashes": 1,
+    },
+    "RetrieveResult": {
+        "hash": "9f86d081884c7d659a2feaa0",
+        "original_content": "wrote build/output-1.log in 3 ms",
+        "complete": True,
+        "kept": 1.0,
     },
     "MessageInfo": {**_MESSAGE, "recall_weight": 1.5},
     "FetchResult": {"messages": [_MESSAGE], "missing": [{"ref": "m4x", "reason": "erased"}]},

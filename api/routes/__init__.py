@@ -2,7 +2,22 @@
 
 from fastapi import APIRouter
 
-from . import ageing, banks, context, fold, health, imports, messages, pages, policy, recall, records, savings, store
+from . import (
+    ageing,
+    banks,
+    compress,
+    context,
+    fold,
+    health,
+    imports,
+    messages,
+    pages,
+    policy,
+    recall,
+    records,
+    savings,
+    store,
+)
 
 #: Routers of the memory; the others are about the service.
 MEMORY_ROUTERS: tuple[APIRouter, ...] = (
@@ -12,6 +27,7 @@ MEMORY_ROUTERS: tuple[APIRouter, ...] = (
     context.router,
     fold.router,
     savings.router,
+    compress.router,
     pages.router,
     records.router,
     imports.router,

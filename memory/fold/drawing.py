@@ -213,13 +213,13 @@ def _beside(
         on_images |= dict.fromkeys(word.text for word in of_page if word.keepsake)
         on_images |= dict.fromkeys(unsafe_words(of_page, image.placed.image.type_proof))
     shown = [word for word in on_images if word not in known]
-    gone = _within({word: said for word, said in found.items() if word not in on_images}, room)
+    gone = identifiers_within({word: said for word, said in found.items() if word not in on_images}, room)
     blocks = [fenced(IDENTIFIERS, " ".join(shown))] if shown else []
     blocks += [fenced(FADED, " ".join(gone))] if gone else []
     return _Words(blocks, {**found, **{word: found.get(word, 0) | GIVEN for word in (*shown, *gone)}})
 
 
-def _within(words: Mapping[str, int], room: int) -> list[str]:
+def identifiers_within(words: Mapping[str, int], room: int) -> list[str]:
     """Returns the identifiers of faded text that have room, in order: first those that a user or a statement
     names, and the latest of each."""
     left = int(room * FADED_IDENTIFIERS)
@@ -239,7 +239,7 @@ def _text(messages: Sequence[FoldedMessage], found: Mapping[str, int], reader: R
     for _ in range(_ATTEMPTS):
         left = fade_messages(messages, chars)
         text = _transcript(left)
-        gone = _within({word: said for word, said in found.items() if word not in text}, room.tokens)
+        gone = identifiers_within({word: said for word, said in found.items() if word not in text}, room.tokens)
         blocks = [text, *([fenced(FADED, " ".join(gone))] if gone else [])]
         tokens = sum(map(count_text_tokens, blocks))
         if tokens <= room.tokens:

@@ -38,6 +38,8 @@ PATHS = {
     "/v1/banks/{bank}/fold": {"post"},
     "/v1/banks/{bank}/savings": {"get", "post"},
     "/v1/banks/{bank}/savings.csv": {"get"},
+    "/v1/compress": {"post"},
+    "/v1/retrieve/{hash}": {"get"},
     "/v1/banks/{bank}/records": {"post"},
     "/v1/banks/{bank}/records/get": {"post"},
     "/v1/banks/{bank}/records/namespaces": {"post"},

@@ -3,6 +3,7 @@
 import pytest
 from support.conversations import LOREM
 
+from benchmarks.fold import compress
 from benchmarks.fold.run import Report, run
 from benchmarks.fold.sessions import make_session
 
@@ -31,3 +32,11 @@ def test_no_request_is_refused(wire: str, reader: str, monkeypatch: pytest.Monke
     assert report.kept_exactly
     assert report.billed < 0.8
     assert report.identifiers == 1.0
+
+
+def test_compressed_requests_are_not_refused() -> None:
+    report = compress.run(make_session(TEXTS, 80_000, calls=80), compress.Report(80_000))
+    assert report.refused == 0
+    assert report.steps >= 1
+    assert report.after < 0.8 * report.before
+    assert report.identifiers == report.retrieved == 1.0

@@ -1,12 +1,9 @@
-"""LiteLLM against the upstream, in a process of its own: importing it takes seconds and warns."""
+"""LiteLLM against the upstream."""
 
-import importlib.util
 import json
-import os
-import subprocess
-import sys
 
 import pytest
+from support.litellm_package import needs_litellm, run_with_litellm
 
 from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
 
@@ -33,18 +30,11 @@ print(json.dumps(texts))
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("litellm") is None, reason="needs litellm (the extra “litellm”)")
+@needs_litellm
 def test_litellm_keeps_the_rules(upstream: Upstream) -> None:
     upstream.answer(Thinking("I must look"), ScriptedCall("look"), ScriptedCall("look"))
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, upstream.url, upstream.openai_url],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == ["Understood."] * 4
+    said = run_with_litellm(PROGRAM, upstream.url, upstream.openai_url)
+    assert json.loads(said) == ["Understood."] * 4
     assert [str(each.refusal) for each in upstream.refused] == []
     assert [each.wire for each in upstream.calls] == [
         "messages",

@@ -1,0 +1,86 @@
+"""Endpoints of LiteLLM's compression guardrail: excerpts in place of long older texts, and their exact words."""
+
+from functools import lru_cache
+from hashlib import blake2b, scrypt
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request
+
+from foxing.api.auth import given_key
+from foxing.api.bodies import BodyRoute
+from foxing.api.dependencies import ServiceDep
+from foxing.api.openapi.document import problem_responses
+from foxing.memory.values.compression import CompressRequest, CompressResult, RetrieveQuery, RetrieveResult
+
+router = APIRouter(route_class=BodyRoute, prefix="/v1", tags=["recall"])
+
+AffinityHeader = Annotated[
+    str,
+    Header(
+        alias="x-headroom-affinity",
+        max_length=200,
+        description="Tells the sessions of a key apart, as LiteLLM sends it: each has a bank of its own. Default: one "
+        "bank for the key.",
+    ),
+]
+_BANK_BYTES = 16
+
+
+@router.post(
+    "/compress",
+    summary="Compress a conversation for LiteLLM",
+    response_description="As many messages, in their order and with their roles.",
+)
+async def compress(
+    service: ServiceDep, request: Request, body: CompressRequest, affinity: AffinityHeader = ""
+) -> CompressResult:
+    """Returns the conversation with excerpts in place of the long older texts of users and tools. The excerpts are the
+    same at every call; further texts are replaced in large steps. Instructions, messages of the model, the last user
+    message, the last ten messages of users and tools, and open tool exchanges stay as they are. Stores the texts in a
+    bank of the API key and the header `x-headroom-affinity`, which is created if necessary."""
+    bank = await service.run(bank_of, given_key(request.headers), affinity)
+    result = await service.run(service.memory.compress, bank, body)
+    if result.new_hashes:
+        service.embed_soon(bank)
+    return result
+
+
+@router.get(
+    "/retrieve/{hash}",
+    summary="Retrieve the text of an excerpt",
+    response_description="The text.",
+    responses=problem_responses(404),
+)
+async def retrieve(
+    service: ServiceDep,
+    request: Request,
+    hash: Annotated[
+        str,
+        Path(
+            description="A hash from `ccr_hashes`.",
+            examples=["9f86d081884c7d659a2feaa0"],
+            json_schema_extra={"pattern": "^[0-9a-f]{24}$"},
+        ),
+    ],
+    affinity: AffinityHeader = "",
+    query: Annotated[
+        RetrieveQuery | None, Query(description="Return only the passages that match. Default: the whole text.")
+    ] = None,
+) -> RetrieveResult:
+    """Returns the exact text, as remembered, that an excerpt stands for. A hash is answered only to the API key and the
+    `x-headroom-affinity` for which the text was compressed; for others it does not exist."""
+    bank = await service.run(bank_of, given_key(request.headers), affinity)
+    return await service.run_codec(service.memory.retrieve, bank, hash, query or None)
+
+
+@lru_cache(maxsize=10_000)
+def bank_of(key: str, affinity: str) -> str:
+    """Returns the name of the bank of an API key and an affinity. Trying keys until one gives it takes
+    long."""
+    name = blake2b(affinity.encode(), key=_derived(key), digest_size=_BANK_BYTES)
+    return f"compress-{name.hexdigest()}"
+
+
+@lru_cache(maxsize=1_000)
+def _derived(key: str) -> bytes:
+    return scrypt(key.encode("utf-8", "surrogateescape"), salt=b"foxing compress", n=1 << 14, r=8, p=1, dklen=32)

@@ -1,0 +1,360 @@
+"""Replaces long older texts of a conversation by excerpts, each message in its place, as LiteLLM's compression
+guardrail asks for it."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from itertools import accumulate, pairwise
+from threading import Lock
+from typing import Any, cast
+
+from cachetools import LRUCache
+from pydantic import JsonValue
+
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory.compact_json import compact_json
+from foxing.memory.errors import InvalidInput
+from foxing.memory.ingest.calls import StoreCall
+from foxing.memory.ingest.doubtful_words import exact_words
+from foxing.memory.ingest.redaction import Redaction
+from foxing.memory.ingest.store import MessageStore
+from foxing.memory.ingest.validate import check_bank_name
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, messages
+from foxing.memory.text.passages import Passage, split_passages
+from foxing.memory.text.terms import query_terms, terms
+from foxing.memory.values.compression import CompressRequest, CompressResult
+from foxing.memory.values.context import TokenPrices
+from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
+from foxing.memory.values.messages import NewMessage, Role
+
+from .drawing import STATED, identifiers_within
+from .excerpts import FoldedMessage, fade_messages, statements_of
+from .folder import ITEM_TOKENS, STORED_AT_ONCE
+from .plan import PAYBACK_CALLS
+
+HASH_CHARS = 24
+#: Thread of the texts in their bank.
+THREAD = "compressed"
+#: Roles of messages whose texts may be replaced, and the last so many of them that stay as they are.
+ROLES = ("user", "tool", "function")
+KEPT_MESSAGES = 10
+#: Shortest text that is replaced, in characters.
+MIN_CHARS = 800
+#: Share of the characters of a text that its excerpt has: what users say counts for more than what tools return.
+USER_SHARE, TOOL_SHARE = 0.5, 0.25
+#: Most tokens of an excerpt for each token of the text; a text of which it takes more stays as it is.
+MAX_RATIO = 0.7
+#: Fewest tokens that are saved when further texts are replaced.
+MIN_STEP_TOKENS = 4_000
+#: Maximum share of what the conversation has cost so far, with a call for each message, that this may cost.
+RISK = 0.15
+#: Tokens from which a conversation is so large that the risk does not count.
+LARGE_TOKENS = 100_000
+#: Most tokens of the passages that match a query.
+MATCHING_TOKENS = 2_000
+#: Least score of such a passage, as a share of the best.
+MATCHING_SHARE = 1 / 3
+#: Name of the tool that retrieves texts, whose results stay as they are.
+RETRIEVE_TOOL = "headroom_retrieve"
+#: Line above an excerpt. The description of the tool tells the model to look for a compression marker with a hash.
+MARKER = "[compression marker: {left:,} of {total:,} tokens are left out where … stands; exact text: hash={hash}]"
+LEFT_OUT = "Identifiers in what is left out: "
+_CACHED_CHARS = 32 << 20
+_COUNTED = 100_000
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text of a message that may be replaced."""
+
+    #: Position of the message, and of the part in its content; None for content that is a text.
+    message: int
+    part: int | None
+    role: str
+    text: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class _Excerpt:
+    """What stands in place of a text."""
+
+    text: str
+    #: Tokens of the excerpt, and of the text.
+    tokens: int
+    text_tokens: int
+
+    @property
+    def saved(self) -> int:
+        """Tokens that it saves."""
+        return self.text_tokens - self.tokens
+
+    @property
+    def is_worth_it(self) -> bool:
+        """True if the excerpt is much shorter than the text."""
+        return self.tokens <= MAX_RATIO * self.text_tokens
+
+
+class Compressor:
+    """Compresses conversations. Safe to share between threads.
+
+    A text that was replaced once is a message of the bank, whose id is its hash, and is replaced at every later call:
+    by the same excerpt, which depends on the text and the bank's rules of redaction alone. So the bytes are the same
+    after a restart and from another replica.
+    """
+
+    def __init__(self, database: Database, store: MessageStore) -> None:
+        """`store`: stores the texts that are replaced."""
+        self.database = database
+        self._store = store
+        self._lock = Lock()
+        self._excerpts: LRUCache[tuple[str, Redaction], _Excerpt] = LRUCache(
+            _CACHED_CHARS, getsizeof=lambda excerpt: len(excerpt.text) + 100
+        )
+        self._tokens: LRUCache[bytes, int] = LRUCache(_COUNTED)
+
+    def compress(self, bank: str, request: CompressRequest, now: datetime) -> CompressResult:
+        """Implements `Memory.compress`."""
+        check_bank_name(bank)
+        given = request.messages
+        for number, message in enumerate(given):
+            _check(message, number)
+        texts = [
+            text for text in _texts(bank, given) if len(text.text.encode(errors="replace")) <= self._store.max_bytes
+        ]
+        stored, redaction = self._stored(bank, texts)
+        excerpts = {text.hash: self._excerpt(text, redaction) for text in texts}
+        texts = [text for text in texts if excerpts[text.hash].is_worth_it]
+        tokens = [self._count(message) for message in given]
+        new = [text for text in texts if text.hash not in stored]
+        if new and not _pays(tokens, texts, new, excerpts):
+            new = []
+        if new:
+            self._remember(bank, new, now)
+        replaced = [text for text in texts if text.hash in stored] if not new else texts
+        saved = sum(excerpts[text.hash].saved for text in replaced)
+        before = sum(tokens)
+        return CompressResult(
+            messages=_with_excerpts(given, replaced, excerpts),
+            tokens_before=before,
+            tokens_after=before - saved,
+            tokens_saved=saved,
+            compression_ratio=round(saved / before, 4) if before else 0.0,
+            transforms_applied=["excerpt"] if replaced else [],
+            ccr_hashes=list(dict.fromkeys(text.hash for text in replaced)),
+            new_hashes=len(new),
+        )
+
+    def _stored(self, bank: str, texts: Sequence[_Text]) -> tuple[Collection[str], Redaction]:
+        """Returns the hashes of the texts that the bank has, and its rules of redaction."""
+        with self.database.read() as connection:
+            found = banks.find(connection, bank)
+            if found is None:
+                return (), Redaction()
+            wanted = [message_id_of(text.hash) for text in texts]
+            there = messages.ids_of(connection, found.id, wanted)
+        return {text.hash for text, name in zip(texts, wanted, strict=True) if name in there}, Redaction.of(
+            found.policy
+        )
+
+    def _remember(self, bank: str, texts: Sequence[_Text], now: datetime) -> None:
+        """Stores texts, each once."""
+        said = [
+            NewMessage(id=message_id_of(text.hash), role=_stored_role(text.role), content=text.text, thread=THREAD)
+            for text in {text.hash: text for text in texts}.values()
+        ]
+        for start in range(0, len(said), STORED_AT_ONCE):
+            self._store.store(StoreCall(bank, said[start : start + STORED_AT_ONCE]), now)
+
+    def _excerpt(self, text: _Text, redaction: Redaction) -> _Excerpt:
+        key = (text.hash, redaction)
+        with self._lock:
+            known = self._excerpts.get(key)
+        if known is None:
+            known = _excerpt_of(text, redaction)
+            with self._lock:
+                self._excerpts[key] = known
+        return known
+
+    def _count(self, message: Mapping[str, JsonValue]) -> int:
+        """Returns the tokens of a message."""
+        said = message.get("content")
+        text = said if isinstance(said, str) else _joined(said)
+        calls = message.get("tool_calls")
+        if calls:
+            text += compact_json(cast(Any, calls))
+        key = blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
+        with self._lock:
+            known = self._tokens.get(key)
+        if known is None:
+            known = count_text_tokens(text)
+            with self._lock:
+                self._tokens[key] = known
+        return known + ITEM_TOKENS
+
+
+def message_id_of(hash_: str) -> str:
+    """Returns the id of the message that holds the text of a hash."""
+    return f"compressed-{hash_}"
+
+
+def matching_part(text: str, query: str) -> str:
+    """Returns the passages of a text that match a query, within `MATCHING_TOKENS`, in order; the whole text if none
+    does or all are returned."""
+    passages = split_passages(text)
+    counted = [terms(text[start:stop]) for start, stop in passages]
+    wanted = query_terms(query)
+    frequency = Counter(term for counts in counted for term in wanted if term in counts)
+    scores = [sum(1 / frequency[term] for term in wanted if term in counts) for counts in counted]
+    least, chosen, left = MATCHING_SHARE * max(scores), set[int](), MATCHING_TOKENS
+    for number in sorted(range(len(passages)), key=lambda n: -scores[n]):
+        start, stop = passages[number]
+        left -= count_text_tokens(text[start:stop])
+        if not scores[number] or scores[number] < least or (chosen and left < 0):
+            break
+        chosen.add(number)
+    if not chosen:
+        return text
+    return _joined_passages(text, [passages[number] for number in sorted(chosen)])
+
+
+def _joined_passages(text: str, passages: Sequence[Passage]) -> str:
+    """Returns the passages of a text, with a gap mark wherever something is left out."""
+    said = text[: passages[0].stop] if passages[0].start == 0 else f"…\n{text[slice(*passages[0])]}"
+    for before, passage in pairwise(passages):
+        said += ("" if before.stop == passage.start else "\n…\n") + text[slice(*passage)]
+    return said if passages[-1].stop == len(text) else f"{said}\n…"
+
+
+def _check(message: Mapping[str, JsonValue], number: int) -> None:
+    """Raises `InvalidInput` for what is no message."""
+    if not isinstance(message.get("role"), str) or not message["role"]:
+        raise InvalidInput("role must be a text, such as 'user'", index=number)
+    content = message.get("content")
+    if content is None or isinstance(content, str):
+        return
+    if not isinstance(content, list):
+        raise InvalidInput("content must be a string, a list of parts, or null", index=number)
+    for part in content:
+        if not isinstance(part, dict):
+            raise InvalidInput("a part of content must be an object", index=number)
+
+
+def _texts(bank: str, given: Sequence[Mapping[str, Any]]) -> Iterator[_Text]:
+    """Yields the long texts of messages that need not stay, in order."""
+    seen = Counter[bytes]()
+    stays = _staying(given)
+    for number, message in enumerate(given):
+        role, content = message["role"], message.get("content")
+        if role not in ROLES:
+            continue
+        parts: list[tuple[int | None, Any]] = [(None, content)]
+        if isinstance(content, list):
+            parts = [(place, part.get("text")) for place, part in enumerate(content) if part.get("type") == "text"]
+        for place, text in parts:
+            if not isinstance(text, str) or len(text) < MIN_CHARS:
+                continue
+            said = [bank, role, message.get("tool_call_id"), place, text]
+            digest = blake2b(compact_json(cast(Any, said)).encode(errors="surrogatepass"), digest_size=16).digest()
+            seen[digest] += 1
+            if number not in stays:
+                # the same text said twice is two texts, so that the later one is not replaced with the first
+                hashed = blake2b(digest + seen[digest].to_bytes(4, "big"), digest_size=HASH_CHARS // 2)
+                yield _Text(number, place, role, text, hashed.hexdigest())
+
+
+def _staying(given: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Returns the positions of the messages that stay as they are: those of roles other than `ROLES`, the last user
+    message, the last assistant message and what follows it, the last `KEPT_MESSAGES` of `ROLES`, and what was
+    retrieved."""
+    others = {number for number, message in enumerate(given) if message["role"] not in ROLES}
+    rest = [number for number in range(len(given)) if number not in others]
+    users = [number for number in rest if given[number]["role"] == "user"]
+    model = [number for number in others if given[number]["role"] == "assistant"]
+    retrieved = {str(call.get("id")) for number in model for call in _calls(given[number]) if _retrieves(call)}
+    stays = others | set(rest[-KEPT_MESSAGES:]) | set(users[-1:])
+    stays |= {number for number in rest if str(given[number].get("tool_call_id")) in retrieved}
+    if model:
+        last = max(model)
+        stays |= set(range(last, len(given)))
+    return stays
+
+
+def _calls(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    calls = message.get("tool_calls")
+    return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+
+
+def _retrieves(call: Mapping[str, Any]) -> bool:
+    function = call.get("function")
+    name = function.get("name") if isinstance(function, dict) else None
+    return isinstance(name, str) and (name == RETRIEVE_TOOL or name.endswith(f"__{RETRIEVE_TOOL}"))
+
+
+def _stored_role(role: str) -> Role:
+    return "user" if role == "user" else "tool"
+
+
+def _joined(content: Any) -> str:
+    parts = content if isinstance(content, list) else ()
+    return "\n".join(part["text"] for part in parts if isinstance(part.get("text"), str))
+
+
+def _excerpt_of(text: _Text, redaction: Redaction) -> _Excerpt:
+    """Returns the excerpt of a text: its sentences and lines that state facts, and the identifiers in the others."""
+    said = text.text
+    if redaction:
+        said = redaction.message(NewMessage(role=_stored_role(text.role), content=said), Counter()).text
+    share = USER_SHARE if text.role == "user" else TOOL_SHARE
+    chars = max(MIN_CHARS // 2, int(len(said) * share))
+    faded = fade_messages([FoldedMessage("", text.role, "", said)], chars)
+    shown = MarkedText.of(faded[0].text, faded[0].gaps, TEXT_GAP_MARK).text.strip() if faded else ""
+    stated = said if text.role == "user" else statements_of(said)
+    words: dict[str, int] = {}
+    for word in exact_words(said):
+        if word.identifier and word.text not in shown:
+            words[word.text] = words.get(word.text, 0) | (STATED if word.text in stated else 0)
+    total = count_text_tokens(text.text)
+    gone = identifiers_within(words, max(100, count_text_tokens(shown)))
+    marker = MARKER.format(left=max(0, total - count_text_tokens(shown)), total=total, hash=text.hash)
+    lines = [marker, shown, *([LEFT_OUT + " ".join(gone)] if gone else [])]
+    made = "\n".join(lines)
+    return _Excerpt(made, count_text_tokens(made), total)
+
+
+def _pays(
+    tokens: Sequence[int], texts: Sequence[_Text], new: Sequence[_Text], excerpts: Mapping[str, _Excerpt]
+) -> bool:
+    """Returns True if it pays to replace further texts: the provider's cache has nothing that ends before the first of
+    them, so that all is written to it again."""
+    saved = sum(excerpts[text.hash].saved for text in new)
+    if saved < MIN_STEP_TOKENS:
+        return False
+    new_hashes, sent = {text.hash for text in new}, list(tokens)
+    for text in texts:
+        if text.hash not in new_hashes:
+            sent[text.message] -= excerpts[text.hash].saved
+    prices, total = TokenPrices(), sum(sent)
+    cost = (total - saved) * prices.write - total * prices.read
+    spent = prices.read * sum(accumulate(sent)) + prices.write * total
+    risky = cost > RISK * spent and total < LARGE_TOKENS
+    return cost <= PAYBACK_CALLS * saved * prices.read and not risky
+
+
+def _with_excerpts(
+    given: Sequence[dict[str, JsonValue]], texts: Sequence[_Text], excerpts: Mapping[str, _Excerpt]
+) -> list[dict[str, JsonValue]]:
+    """Returns the messages with excerpts in place of texts."""
+    made = list(given)
+    for text in texts:
+        excerpt, message = excerpts[text.hash].text, made[text.message]
+        content: JsonValue = excerpt
+        if text.part is not None:
+            parts = list(cast(list[JsonValue], message["content"]))
+            parts[text.part] = {**cast(dict[str, JsonValue], parts[text.part]), "text": excerpt}
+            content = parts
+        made[text.message] = {**message, "content": content}
+    return made
