@@ -70,7 +70,7 @@ ON_POSTGRESQL = (REFERENCE / "postgresql.md", GUIDES / "team.md")
 POSTGRESQL = "db.example"
 #: What these pages create in it.
 DATABASES, ROLES = ("foxing", "restored"), ("foxing", "ana")
-SHOWN = ("json", "toml", "nginx", "text")
+SHOWN = ("json", "toml", "nginx", "text", "yaml")
 #: What http.md deletes.
 RECORD_VERSION = '"if_version": 5'
 #: A block, the comment above it, and the output below it.

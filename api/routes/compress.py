@@ -19,8 +19,8 @@ AffinityHeader = Annotated[
     Header(
         alias="x-headroom-affinity",
         max_length=200,
-        description="Tells the sessions of a key apart, as LiteLLM sends it: each has a bank of its own. Default: one "
-        "bank for the key.",
+        description="Distinguishes the sessions of a key, as sent by LiteLLM: each has a bank of its own. Default: a "
+        "single bank for the key.",
     ),
 ]
 _BANK_BYTES = 16

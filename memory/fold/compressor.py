@@ -80,7 +80,7 @@ class _Text:
 
 @dataclass(frozen=True)
 class _Excerpt:
-    """What stands in place of a text."""
+    """An excerpt of a text."""
 
     text: str
     #: Tokens of the excerpt, and of the text.

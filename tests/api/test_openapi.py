@@ -109,7 +109,7 @@ def test_every_request_body_has_an_example(document: dict[str, Any]) -> None:
         for name, operation in operations(document)
         if "requestBody" in operation
     ]
-    assert len(bodies) == 14
+    assert len(bodies) == 15
     for name, content in bodies:
         if name == "post /v1/banks/{bank}/import":  # a file
             assert content["application/octet-stream"]["schema"]["format"] == "binary"
@@ -178,7 +178,7 @@ def test_every_example_is_a_value_of_its_type() -> None:
                     shown = TypeAdapter(expected).dump_python(value, by_alias=True)
                     assert set(shown) >= set(example), route.name
                     checked += 1
-    assert checked == 53
+    assert checked == 56
 
 
 def test_the_policy_example_is_the_default_policy() -> None:
