@@ -45,12 +45,12 @@ class State:
         return load_settings({"database_url": self.database, **overrides})
 
     @contextmanager
-    def memory(self, *, create: bool = False) -> Iterator["Memory"]:
+    def memory(self, *, create: bool = False, embed_later: bool = False) -> Iterator["Memory"]:
         """Opens the memory of the settings and closes it on exit. `create`: create the database if it does not exist;
-        otherwise a missing database raises `NoDatabase`."""
+        otherwise a missing database raises `NoDatabase`. `embed_later`: see `open_memory`."""
         from foxing.api.memory_factory import open_memory
 
-        with open_memory(self.settings(), create=create) as memory:
+        with open_memory(self.settings(), create=create, embed_later=embed_later) as memory:
             yield memory
 
     def running_service(self) -> RunningService | None:

@@ -17,13 +17,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from foxing.integrations.client import Target
 
+from .accounting import Accounting
 from .bank import BankLink
 from .exchange import ConversationExchange, Exchanges
 from .folding import Folding
 from .journal import ProxyJournal
 from .options import ProxyOptions
 from .turns import TurnRecorder
-from .upstream import UpstreamAnswer, UpstreamClient, UpstreamFailed
+from .upstream import Headers, UpstreamAnswer, UpstreamClient, UpstreamFailed
 from .websockets import pass_websocket
 from .wires import error_body, provider_of, wire_of
 
@@ -53,8 +54,7 @@ class Proxy:
         self.folding: Folding | None = None
         self.recorder: TurnRecorder | None = None
         self.exchanges: Exchanges | None = None
-        #: Called once an answered request has been passed on.
-        self.listeners: list[Callable[[ConversationExchange], None]] = []
+        self.accounting: Accounting | None = None
 
     async def start(self) -> None:
         """Opens the bank and the journal. A bank that cannot be opened is looked for again later."""
@@ -73,6 +73,9 @@ class Proxy:
             journal = await asyncio.to_thread(ProxyJournal, options.journal, f"{options.memory} {options.bank}")
             self.recorder = TurnRecorder(journal, bank)
             self.recorder.start()
+        if not options.dry_run:
+            self.accounting = Accounting(bank, self.upstream, count=options.count)
+            self.accounting.start()
         self.exchanges = Exchanges(options, self.upstream, self.folding, self.recorder, self._answered)
 
     async def stop(self) -> None:
@@ -81,17 +84,16 @@ class Proxy:
             await asyncio.to_thread(self.exchanges.close)
         if self.recorder is not None:
             await self.recorder.stop()
+        if self.accounting is not None:
+            await self.accounting.stop()
         if self.bank is not None:
             await asyncio.to_thread(self.bank.close)
         await self.upstream.close()
         await self._stack.aclose()
 
-    def _answered(self, exchange: ConversationExchange) -> None:
-        for listener in self.listeners:
-            try:
-                listener(exchange)
-            except Exception:
-                log.exception("a call was not accounted for")
+    def _answered(self, exchange: ConversationExchange, url: str, headers: Headers) -> None:
+        if self.accounting is not None:
+            self.accounting.note(exchange, url, headers)
 
     def status(self) -> dict[str, Any]:
         """Returns counts since the start."""

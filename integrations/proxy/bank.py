@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from foxing.encoder.text_tokens import load_vocabulary
 from foxing.integrations.client import Connection, ServiceOptions, Target, connect
 from foxing.memory.errors import Conflict, InvalidInput, MessageTooLarge
 from foxing.memory.values.base import Fields
@@ -76,9 +77,15 @@ class BankLink:
         """Opens the connection, and loads what the first fold needs. Raises the errors of an unusable memory."""
         connection, target = self._connection()
         if not isinstance(target, ServiceOptions):
-            import foxing.memory.context.blocks  # noqa: F401, imported with the first fold otherwise
-
-            connection.run(lambda memory: memory.banks())
+            load_vocabulary()
+        first = FoldRequest(
+            session="first",
+            wire="openai",
+            messages=({"role": "user", "content": "hello"},),
+            reader=_TEXT,
+            budget=1_000,
+        )
+        connection.run(lambda memory: memory.fold(self._options.bank, first))  # stores nothing
 
     async def fold(self, request: FoldRequest) -> FoldResult:
         """Returns a folded conversation. Raises `BankFailed`, and `FoldRefused`."""
@@ -125,10 +132,13 @@ class BankLink:
             self.fail(error)
             raise
 
-    async def call(self, method: Callable[[Any], Any]) -> Any:
-        """Returns what a call of a memory or client returns. Raises its errors."""
-        connection, _ = await asyncio.get_running_loop().run_in_executor(self._pool, self._connection)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, connection.run, method)
+    async def account(self, calls: Sequence[Fields]) -> None:
+        """Records calls of models, each once. Raises the errors of the memory."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._account, calls)
+
+    def _account(self, calls: Sequence[Fields]) -> None:
+        connection, _ = self._connection()
+        connection.run(lambda memory: memory.record_model_calls(self._options.bank, calls))
 
     async def _run(self, call: Callable[[], FoldResult]) -> FoldResult:
         future = asyncio.get_running_loop().run_in_executor(self._pool, call)

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import zstandard
@@ -60,19 +61,26 @@ class RequestBody:
         """The messages as items of a conversation. Raises `InvalidInput`."""
         return [message.item for message in self.messages]
 
-    def with_messages(self, messages: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> bytes:
+    def with_messages(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        fields: Mapping[str, Any],
+        texts: Mapping[int, str] = MappingProxyType({}),
+    ) -> bytes:
         """Returns the body with other messages; those that are this body's keep their text. `fields`: members to add,
-        unless the body has them."""
-        known = {id(message.value): message.text for message in self.messages}
-        listed = ",".join(known.get(id(message)) or _json(message) for message in messages)
-        added = "".join(f"{_json(name)}:{_json(value)}," for name, value in fields.items() if name not in self.fields)
+        unless the body has them. `texts`: `id` of a message → its text."""
+        known = {id(message.value): message.text for message in self.messages} | dict(texts)
+        listed = ",".join(known.get(id(message)) or json_text(message) for message in messages)
+        added = "".join(
+            f"{json_text(name)}:{json_text(value)}," for name, value in fields.items() if name not in self.fields
+        )
         at = self.text.index("{") + 1
         text = f"{self.text[:at]}{added}{self.text[at : self.start]}[{listed}]{self.text[self.end :]}"
         return text.encode()
 
     def without_thinking(self) -> bytes | None:
-        """Returns the body without thinking blocks, and with thinking off where the model must answer without; None if
-        there are none."""
+        """Returns the body without thinking blocks, and with thinking off where the model would miss those of an open
+        tool call; None if there are none."""
         left: list[Mapping[str, Any]] = []
         for message in self.messages:
             content = message.value.get("content")
@@ -90,7 +98,7 @@ class RequestBody:
         if not _answers_a_call(left):
             return self.with_messages(left, {})
         fields = {**self.fields, "thinking": {"type": "disabled"}, self.wire.member: left}
-        return _json(fields).encode()
+        return json_text(fields).encode()
 
 
 def _answers_a_call(messages: Sequence[Mapping[str, Any]]) -> bool:
@@ -102,7 +110,8 @@ def _answers_a_call(messages: Sequence[Mapping[str, Any]]) -> bool:
     return False
 
 
-def _json(value: Any) -> str:
+def json_text(value: Any) -> str:
+    """Returns a value as JSON."""
     return json.dumps(value, separators=(",", ":"))  # escaped, so that a lone surrogate stays one
 
 

@@ -4,9 +4,10 @@ import ipaddress
 import logging
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 #: Port on which the proxy listens.
 PORT = 8788
 _RETRY_FOR_S = 0.001
+
+log = logging.getLogger(__name__)
 
 
 class _Service(Protocol):
@@ -40,7 +43,7 @@ class ProxyCommandState(Protocol):
     def settings(self) -> Any:
         """Returns the effective settings."""
 
-    def memory(self, *, create: bool = False) -> "AbstractContextManager[Memory]":
+    def memory(self, *, create: bool = False, embed_later: bool = False) -> "AbstractContextManager[Memory]":
         """Opens the memory of the settings and closes it on exit."""
 
     def running_service(self) -> _Service | None:
@@ -145,6 +148,31 @@ def proxy(
             return
 
 
+@contextmanager
+def _ticking(memory: "Memory", settings: Any) -> Iterator[None]:
+    """Embeds, seals and ages what was stored in a thread until the block ends, as the scheduler of a service does."""
+    ended = Event()
+
+    def tick() -> None:
+        from foxing.renderer import FoxingError
+
+        while not ended.wait(settings.ageing_interval_s):
+            try:
+                memory.tick()
+            except FoxingError as error:
+                log.warning("ageing failed and will be retried: %s", error)
+
+    thread = Thread(target=tick, name="clock", daemon=True)
+    if settings.ageing_enabled:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if thread.is_alive():
+            thread.join()
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -200,7 +228,9 @@ def _finder(state: ProxyCommandState, service: str | None, stack: ExitStack) -> 
             host = f"[{running.host}]" if ":" in running.host else running.host
             return LocalService(f"http://{host}:{running.port}", retry_for_s=_RETRY_FOR_S, token=running.token)
         if not opened:
-            opened.append(stack.enter_context(state.memory(create=True)))
+            memory = stack.enter_context(state.memory(create=True, embed_later=True))
+            stack.enter_context(_ticking(memory, state.settings()))
+            opened.append(memory)
         return opened[0]
 
     return find

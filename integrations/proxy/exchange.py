@@ -46,8 +46,10 @@ class ConversationExchange:
     wire: ProviderWire
     counts: bool
     #: Names in lower case.
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     called_at: datetime
+    url: str
+    sent_headers: Headers = field(repr=False)  # with the key of the provider
     body: RequestBody | None = None
     session: str = ""
     call: FoldedCall | None = None
@@ -60,8 +62,8 @@ class ConversationExchange:
 
 #: (status, headers, body) → sends an answer to the client; the body may be a stream.
 Respond = Callable[[int, Sequence[tuple[bytes, bytes]], bytes | AsyncIterator[bytes]], Awaitable[None]]
-#: Called once an answered request has been passed on.
-Answered = Callable[[ConversationExchange], None]
+#: Called once an answered request has been passed on, with the URL and headers of the request.
+Answered = Callable[[ConversationExchange, str, Headers], None]
 
 
 class Exchanges:
@@ -91,7 +93,7 @@ class Exchanges:
     ) -> None:
         """Passes on a request and its answer. Raises `UpstreamFailed` while nothing has been answered."""
         named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
-        exchange = ConversationExchange(wire, counts, named, datetime.now(UTC))
+        exchange = ConversationExchange(wire, counts, named, datetime.now(UTC), url, headers)
         began = time.perf_counter()
         body = await self._prepared(exchange, content)
         self._note_time(exchange, time.perf_counter() - began)
@@ -295,7 +297,7 @@ class Exchanges:
 
     def _end(self, exchange: ConversationExchange) -> None:
         if exchange.answer is not None and not exchange.counts:
-            self._answered(exchange)
+            self._answered(exchange, exchange.url, exchange.sent_headers)
 
 
 def _own_headers(call: FoldedCall, dry_run: bool) -> list[tuple[bytes, bytes]]:

@@ -11,6 +11,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from foxing.memory.context.prices import CACHED
@@ -22,7 +23,7 @@ from foxing.memory.values.context import MAX_BUDGET
 from foxing.memory.values.fold import FoldRequest, FoldResult
 
 from .bank import BankFailed, BankLink, FoldRefused
-from .body import RequestBody
+from .body import RequestBody, json_text
 from .options import ProxyOptions
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,16 @@ class _Fold:
     tokens: int
     raw_tokens: int
     request_fields: Mapping[str, Any]
+
+    @cached_property
+    def texts(self) -> Sequence[str]:
+        """The blocks as JSON."""
+        return [json_text(block) for block in self.blocks]
+
+    def text_of(self, message: Mapping[str, Any]) -> str:
+        """Returns the folded message as JSON. The last block may have a cache mark."""
+        beside = "".join(f"{json_text(key)}:{json_text(value)}," for key, value in message.items() if key != "content")
+        return f'{{{beside}"content":[{",".join([*self.texts[:-1], json_text(message["content"][-1])])}]}}'
 
     def applies(self, conversation: Conversation) -> bool:
         """Returns True if the conversation continues the one that was answered."""
@@ -100,6 +111,8 @@ class FoldedCall:
     original_tokens: float = 0.0
     #: Why the bank made a fold for this call, if it did.
     reason: str | None = None
+    #: Whether what is folded has changed since the call before.
+    new_fold: bool = False
     #: Why the request goes out unfolded although it might be folded.
     failure: str | None = None
     _known: _Known | None = None
@@ -133,14 +146,13 @@ class Folding:
             return call
         known = call._known = self._of(call, conversation)
         async with known.lock:
-            before = known.fold
+            before = known.fold.number if known.fold is not None else 0
             await self._ask_if_due(call, conversation, known, counting)
             self._apply(call, conversation, known)
             if not counting:
                 known.items, known.digest = len(conversation.items), conversation.prefix_digest(len(conversation.items))
                 known.last_call_at = datetime.now(UTC)
-            if before is not None and known.fold is not None and known.fold.number < before.number:
-                self.counts["shorter"] += 1
+            call.new_fold = known.fold is not None and known.fold.number != before
         return call
 
     def _of(self, call: FoldedCall, conversation: Conversation) -> _Known:
@@ -311,9 +323,16 @@ class Folding:
             return
         stripped = max(fold.stripped, refused)
         messages = folded_conversation(conversation, fold.blocks, fold.items, stripped)
-        call.content = call.body.with_messages(messages, fold.request_fields)
+        folded = messages[fold.at]
+        call.content = call.body.with_messages(messages, fold.request_fields, {id(folded): fold.text_of(folded)})
         call.folded = True
         call.sent_tokens += fold.tokens - sum(sizes[fold.at : fold.items])
+
+
+def thinking_tokens(call: FoldedCall) -> float:
+    """Returns the estimated tokens of the thinking in a conversation as its client holds it."""
+    items = call.conversation.items if call.conversation is not None else ()
+    return sum(len(item.thinking) for item in items) / _CHARS_A_TOKEN
 
 
 def cache_ttl_s(body: RequestBody) -> float:

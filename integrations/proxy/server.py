@@ -24,7 +24,8 @@ _MOST_FRAME_BYTES = 256 << 20
 def listen(host: str, port: int) -> socket.socket:
     """Returns a listening socket. Raises `InvalidInput` if that is not possible."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # asyncio sends without delay only where the protocol is named
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

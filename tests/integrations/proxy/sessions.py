@@ -19,10 +19,13 @@ Json = dict[str, Any]
 class PlayedSession:
     """A session of an agent with a model: it calls a tool at each call but every fourth, which ends the turn."""
 
-    def __init__(self, wire: str, upstream: Upstream, *, task: str = "Please fix the build of Titan.") -> None:
+    def __init__(
+        self, wire: str, upstream: Upstream, *, task: str = "Please fix the build of Titan.", thinks: bool = True
+    ) -> None:
         self.agent: Agent = AGENTS[wire](MODELS[wire])
         self.agent.say(task)
         self.upstream = upstream
+        self.thinks = thinks
         self.calls = 0
         self.answers: list[httpx.Response] = []
 
@@ -30,7 +33,9 @@ class PlayedSession:
         """Sends so many calls through the proxy at `url`."""
         for _ in range(calls):
             ends = self.calls % 4 == 3
-            parts: list[Any] = [Thinking(f"Thought {self.calls}."), Text(f"Step {self.calls}.")]
+            parts: list[Any] = [Text(f"Step {self.calls}.")]
+            if self.thinks:
+                parts.insert(0, Thinking(f"Thought {self.calls}."))
             if not ends:
                 parts.append(ScriptedCall("run", {"command": f"make step-{self.calls}"}))
             self.upstream.answer(*parts)

@@ -1,0 +1,66 @@
+"""Processes of the benchmarks: a proxy, and a service that holds its bank."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+
+class FoxingProcess:
+    """A command of Foxing that listens, in a process of its own. A context manager."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        """`folder`: that of the database, and of the user's data."""
+        self._folder = folder
+        self._arguments = arguments
+        self._process: subprocess.Popen[str] | None = None
+        self.url = ""
+
+    def start(self) -> None:
+        """Starts the process, and waits until it answers."""
+        environment = {
+            **os.environ,
+            "XDG_DATA_HOME": str(self._folder),
+            "FOXING_EMBEDDER": "none",
+            "OMP_NUM_THREADS": "1",
+        }
+        command = [sys.executable, "-m", "foxing.api.cli.main", "--database", str(self._folder / "bank.db")]
+        with (self._folder / f"{self._arguments[0]}.log").open("a") as log:
+            self._process = subprocess.Popen(
+                [*command, *self._arguments, "--json"], stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+            )
+        assert self._process.stdout is not None
+        self.url = json.loads(self._process.stdout.readline())["url"]
+        path = "/foxing/status" if self._arguments[0] == "proxy" else "/healthz"
+        httpx.get(f"{self.url}{path}", timeout=120).raise_for_status()  # answered once it has started
+
+    def kill(self) -> None:
+        """Kills the process."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ends the process."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
