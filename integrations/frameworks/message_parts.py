@@ -3,13 +3,20 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from pydantic import ValidationError
+
+from foxing.memory.images.decoding import normalised
+from foxing.memory.images.limits import ImageRefused
 from foxing.memory.values.base import Fields
 from foxing.memory.values.messages import Role
+from foxing.memory.values.parts import ImagePart, image_fields
 
 #: A part of a message's content.
 Part = dict[str, object]
 
 _MOST_NAME_CHARS = 200
+#: Cap on the images of a message together, so that it fits the body of a request.
+_MOST_IMAGE_BYTES = 2 << 20
 
 
 def message(role: Role, parts: Sequence[Part], name: object = None) -> Fields | None:
@@ -51,6 +58,38 @@ def texts(content: object) -> str:
         return ""
     blocks = [block.get("text") if isinstance(block, Mapping) else block for block in content]
     return "\n".join(block for block in blocks if isinstance(block, str))
+
+
+def images(content: object) -> list[Part]:
+    """Returns the images in a list of blocks of LangChain, LlamaIndex, OpenAI, Anthropic or Gemini as parts. An image
+    that cannot be kept, or is too large for a request, is left out, so that the message around it is remembered."""
+    if isinstance(content, str) or not isinstance(content, Sequence):
+        return []
+    found, size = list[Part](), 0
+    for block in content:
+        fields = image_fields(_of_langchain(block)) if isinstance(block, Mapping) else None
+        if not isinstance(fields, Mapping) or fields.get("type") != "image":
+            continue
+        try:
+            part = ImagePart.model_validate({**fields})
+            if (file := part.file) is not None:
+                size += len(file.content)
+                if size > _MOST_IMAGE_BYTES:
+                    continue
+                normalised(file)
+        except (ValidationError, ImageRefused):
+            continue
+        given = part.model_dump(include={"type", "media_type", "data", "url", "name", "alt"}, exclude_none=True)
+        found.append(given)
+    return found
+
+
+def _of_langchain(block: Mapping[str, object]) -> Mapping[str, object]:
+    """Returns an image block of LangChain's own form in ours; others unchanged."""
+    if block.get("type") != "image" or not ("base64" in block or "source_type" in block or "mime_type" in block):
+        return block
+    data = block.get("base64", block.get("data"))
+    return {"type": "image", "media_type": block.get("mime_type"), "data": data, "url": block.get("url")}
 
 
 def _is_name(value: object) -> bool:

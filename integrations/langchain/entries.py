@@ -57,13 +57,13 @@ def _entry(message: BaseMessage, what: str) -> TranscriptItem:
 
 
 def said(message: BaseMessage) -> Fields | None:
-    """Returns the text, tool calls and tool results as a message to remember; None if there are none. Other blocks,
-    such as images and reasoning, are ignored."""
+    """Returns the text, images, tool calls and tool results as a message to remember; None if there are none. Other
+    blocks, such as reasoning, are ignored."""
     text = message_parts.texts(message.content)
     if isinstance(message, ToolMessage):
         result = message_parts.tool_result(message.tool_call_id, text, failed=message.status == "error")
-        return message_parts.message("tool", result, message.name)
-    parts = message_parts.text(text)
+        return message_parts.message("tool", result + message_parts.images(message.content), message.name)
+    parts = message_parts.text(text) + message_parts.images(message.content)
     if isinstance(message, AIMessage):
         for call in message.tool_calls:
             parts += message_parts.tool_call(call["id"], call["name"], call["args"])

@@ -1,13 +1,17 @@
 """Structured results of the tools, beside the text that a model reads."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Self
 
-from mcp_types import CallToolResult, ContentBlock, TextContent
+from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import BaseModel, Field
 
 from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.parts import ImagePart
+
+#: Images that a tool returns, and the characters of their Base64.
+MAX_IMAGES, MAX_IMAGE_BYTES = 4, 4 << 20
 
 
 class SeenMessage(BaseModel):
@@ -108,6 +112,25 @@ class PageList(BaseModel):
 
     page_ids: list[str] = Field(description="Ids of the pages, in the order listed.")
     text: str = Field(description="What the tool says.")
+
+
+def images_of(messages: Sequence[RecalledMessage]) -> list[ContentBlock]:
+    """Returns the images of messages as content, each after its label; at most `MAX_IMAGES`, and `MAX_IMAGE_BYTES` in
+    all."""
+    blocks: list[ContentBlock] = []
+    room, count = MAX_IMAGE_BYTES, 0
+    for message in messages:
+        parts = (part for part in message.parts or () if isinstance(part, ImagePart) and part.data is not None)
+        for part in parts:
+            data = part.data or ""
+            if count == MAX_IMAGES or len(data) > room:
+                return blocks
+            room, count = room - len(data), count + 1
+            size = f"{part.width}×{part.height} px"
+            label = f"Image of the message {message.message_id}, {part.name or 'without a name'}, {size}:"
+            blocks.append(TextContent(type="text", text=label))
+            blocks.append(ImageContent(type="image", data=data, mime_type=part.media_type or "image/png"))
+    return blocks
 
 
 def answer(result: BaseModel, *content: str | ContentBlock) -> CallToolResult:

@@ -42,6 +42,7 @@ from .results import (
     Remembered,
     SeenMessage,
     answer,
+    images_of,
 )
 from .wording import (
     NOTHING_RELEVANT,
@@ -149,14 +150,15 @@ class Tools:
         **fields: Unpack[TextQueryFields],
     ) -> Annotated[CallToolResult, Recalled]:
         """Find earlier messages and list them by time. … marks text that has faded, and characters that may be misread
-        are listed: do not guess either."""
+        are listed: do not guess either. Images of the best matches are returned as well."""
         fields.setdefault("min_relevance", RELEVANCE_FLOOR)
         found = await self._run_or_none(lambda memory, bank: memory.recall(bank, query, **fields))
         if found is None:
             return answer(Recalled(messages=[]), NOTHING_YET)
         messages = [SeenMessage.of(span) for span in sorted(found.spans, key=lambda span: span.created_at)]
         text = found_text(found.rendered if found.spans else "", found.spans, found.left_out, found.notes)
-        return answer(Recalled(messages=messages, left_out=len(found.left_out), notes=found.notes), text)
+        result = Recalled(messages=messages, left_out=len(found.left_out), notes=found.notes)
+        return answer(result, text, *images_of(found.spans))
 
     async def build_context(
         self,
@@ -226,7 +228,8 @@ class Tools:
     ) -> CallToolResult:
         """Get the exact words of a message whose reference, such as [k7q], you saw in search, on a page image or in a
         text. Scan for the messages that matter, then fetch those before you quote a name, number or identifier."""
-        return CallToolResult(content=[_text(document(await self._message(id), max_tokens))])
+        message = await self._message(id)
+        return CallToolResult(content=[_text(document(message, max_tokens)), *images_of([message])])
 
     async def forget(
         self,

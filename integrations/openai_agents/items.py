@@ -16,18 +16,19 @@ _ROLES: Mapping[object, Role] = {
 
 
 def message_of(item: Mapping[str, object]) -> Fields | None:
-    """Returns the message of an item: text, a tool call, or a tool result. None for other items, such as reasoning and
-    images."""
+    """Returns the message of an item: text and images, a tool call, or a tool result. None for other items, such as
+    reasoning."""
     kind = item.get("type")
     if kind == "function_call":
         return message_parts.message(
             "assistant", message_parts.tool_call(item.get("call_id"), item.get("name"), item.get("arguments"))
         )
     if kind == "function_call_output":
-        return message_parts.message(
-            "tool", message_parts.tool_result(item.get("call_id"), message_parts.texts(item.get("output")))
-        )
+        result = message_parts.tool_result(item.get("call_id"), message_parts.texts(item.get("output")))
+        return message_parts.message("tool", result + message_parts.images(item.get("output")))
     role = _ROLES.get(item.get("role"))
     if kind not in (None, "message") or role is None:
         return None
-    return message_parts.message(role, message_parts.text(message_parts.texts(item.get("content"))))
+    content = item.get("content")
+    parts = message_parts.text(message_parts.texts(content)) + message_parts.images(content)
+    return message_parts.message(role, parts)

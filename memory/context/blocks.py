@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from pydantic import JsonValue
@@ -12,14 +13,33 @@ from foxing.renderer.readers import PageImage, Reader
 _Json = dict[str, JsonValue]
 
 
-def written(blocks: Sequence[str | PageImage], form: ContentFormat, reader: Reader) -> list[_Json]:
-    """Returns `blocks` as the JSON content of a request body for `reader`. Images become Base64 PNG."""
-    return [
-        _text(block, form)
-        if isinstance(block, str)
-        else _IMAGES[form](block, base64.b64encode(block.png).decode(), reader)
-        for block in blocks
-    ]
+@dataclass(frozen=True)
+class ImageBlock:
+    """An image of a prompt."""
+
+    content: bytes
+    media_type: str
+    width_px: int
+    height_px: int
+    #: Tokens that the reader bills for it.
+    tokens: int
+
+    @classmethod
+    def of(cls, image: PageImage) -> "ImageBlock":
+        """Returns a page image."""
+        return cls(image.png, "image/png", image.width_px, image.height_px, image.tokens)
+
+
+def written(blocks: Sequence[str | PageImage | ImageBlock], form: ContentFormat, reader: Reader) -> list[_Json]:
+    """Returns `blocks` as the JSON content of a request body for `reader`. Images become Base64."""
+    result = []
+    for block in blocks:
+        if isinstance(block, str):
+            result.append(_text(block, form))
+            continue
+        image = block if isinstance(block, ImageBlock) else ImageBlock.of(block)
+        result.append(_IMAGES[form](image, base64.b64encode(image.content).decode(), reader))
+    return result
 
 
 def request_fields(form: ContentFormat, reader: Reader, *, images: bool) -> _Json:
@@ -35,33 +55,33 @@ def _text(text: str, form: ContentFormat) -> _Json:
     return {"type": "input_text" if form == "openai-responses" else "text", "text": text}
 
 
-def _anthropic(_: PageImage, data: str, reader: Reader) -> _Json:
-    block: _Json = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+def _anthropic(image: ImageBlock, data: str, reader: Reader) -> _Json:
+    block: _Json = {"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": data}}
     if reader.oversized_image is not None:
         block["transformations"] = {"oversized_image": reader.oversized_image}
     return block
 
 
-def _openai(_: PageImage, data: str, reader: Reader) -> _Json:
-    return {"type": "image_url", "image_url": {"url": _url(data), "detail": reader.detail}}
+def _openai(image: ImageBlock, data: str, reader: Reader) -> _Json:
+    return {"type": "image_url", "image_url": {"url": _url(image, data), "detail": reader.detail}}
 
 
-def _openai_responses(_: PageImage, data: str, reader: Reader) -> _Json:
-    return {"type": "input_image", "image_url": _url(data), "detail": reader.detail}
+def _openai_responses(image: ImageBlock, data: str, reader: Reader) -> _Json:
+    return {"type": "input_image", "image_url": _url(image, data), "detail": reader.detail}
 
 
-def _url(data: str) -> str:
-    return f"data:image/png;base64,{data}"
+def _url(image: ImageBlock, data: str) -> str:
+    return f"data:{image.media_type};base64,{data}"
 
 
-def _gemini(_: PageImage, data: str, __: Reader) -> _Json:
-    return {"inline_data": {"mime_type": "image/png", "data": data}}
+def _gemini(image: ImageBlock, data: str, _: Reader) -> _Json:
+    return {"inline_data": {"mime_type": image.media_type, "data": data}}
 
 
-def _plain(image: PageImage, data: str, _: Reader) -> _Json:
+def _plain(image: ImageBlock, data: str, _: Reader) -> _Json:
     return {
         "type": "image",
-        "media_type": "image/png",
+        "media_type": image.media_type,
         "data": data,
         "width": image.width_px,
         "height": image.height_px,
@@ -69,7 +89,7 @@ def _plain(image: PageImage, data: str, _: Reader) -> _Json:
     }
 
 
-_IMAGES: Mapping[ContentFormat, Callable[[PageImage, str, Reader], _Json]] = MappingProxyType(
+_IMAGES: Mapping[ContentFormat, Callable[[ImageBlock, str, Reader], _Json]] = MappingProxyType(
     {
         "anthropic": _anthropic,
         "openai": _openai,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from foxing.memory.lifecycle.recall_weights import RecallWeights
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
+from foxing.memory.pages.message_images import MessageImages
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.pages.reader_pages import ReaderPages
 from foxing.memory.recall.search import Recaller
@@ -25,6 +26,7 @@ from foxing.renderer.readers import ProofReader, Reader, Readers, cells_per_toke
 from .composed import TEXT_CELLS, Composer
 from .headings import heading_tokens, recalled_heading
 from .matches import Matches, given_keys
+from .message_images import offers, with_images
 from .prompt_images import PromptImage
 from .recent import FIRST_FETCHED, MOST_FETCHED, first_given, reserved_tokens
 from .result import context_result
@@ -57,6 +59,7 @@ class ContextBuilder:
         self.readers = readers
         self.recall_weights = recall_weights
         self._reader_pages = ReaderPages(database, assembler.decoder, PromptImage.of, proofs=proofs)
+        self._images = MessageImages(database)
         self._composer = Composer(self._reader_pages.proofs)
 
     def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
@@ -68,12 +71,17 @@ class ContextBuilder:
         recalled = self._recall(bank, request, reader, now, {message.message_id for message in recent})
         if reader.note is not None:
             recalled.notes.append(reader.note)
+        images = offers(self._images, bank, request, reader, recalled.spans, recent)
         left = room - heading_tokens(recalled_heading(request, style))
+        left = max(min(left, 0), left - sum(image.tokens for image in images))
         plan = select(recalled, left, request, reader, style)
         if request.show != "text" and reader.accepts_images and not request.cached_tokens:
             recalled, plan = select_composed(recalled, plan, left, request, reader, style, self._composer)
         while True:
             result = context_result(request, reader, recalled, plan, recent, style)
+            result = with_images(result, images, request, reader)
+            if not (plan.texts or plan.images) and result.billed_tokens > request.budget:
+                return context_result(request, reader, recalled, plan, recent, style)
             if result.billed_tokens <= request.budget or not (plan.texts or plan.images):
                 self.recall_weights.record_keys(bank, given_keys(recalled, plan), now)
                 return result

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from foxing.memory.references import message_id_of
@@ -9,7 +10,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, images
 from foxing.memory.storage.repositories.images import PlacedImage
 from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.part_text import IMAGE_MARK, image_labels
+from foxing.memory.values.part_text import IMAGE_MARK, image_labels, label_of
 from foxing.memory.values.parts import ImagePart, OriginalImage, Part, TextPart
 
 M = TypeVar("M", bound=RecalledMessage)
@@ -27,25 +28,60 @@ class MessageImages:
     def fill(self, bank: str, found: Sequence[M], *, everything: bool = False) -> list[M]:
         """Returns the messages with the data of their images in their parts. A message whose label has faded, and a
         passage with a label, get parts: the text, and the images. `everything`: whatever its size."""
-        ids = {number: message for message in found if _may_have(message) and (number := _id_of(message)) is not None}
+        by_message = self._read(bank, found, everything=everything)
+        return [
+            _with_images(message, *by_message[number])
+            if (number := _id_of(message)) is not None and number in by_message
+            else message
+            for message in found
+        ]
+
+    def read(self, bank: str, found: Sequence[RecalledMessage]) -> list["ShownImage"]:
+        """Returns the images of messages whose files the memory has, in order, each once."""
+        shown: dict[int, ShownImage] = {}
+        by_message = self._read(bank, found, everything=False)
+        for message in found:
+            placed, contents = by_message.get(_id_of(message) or 0, ((), {}))
+            for image in placed:
+                content = contents.get(image.image.id)
+                if content is not None:
+                    shown.setdefault(image.image.id, ShownImage(message, image, content))
+        return list(shown.values())
+
+    def _read(
+        self, bank: str, found: Sequence[RecalledMessage], *, everything: bool
+    ) -> dict[int, tuple[list[PlacedImage], Mapping[int, bytes | None]]]:
+        """Returns number of a message → its images, and the files of these and others."""
+        ids = [number for message in found if _may_have(message) and (number := _id_of(message)) is not None]
         if not ids:
-            return list(found)
+            return {}
         with self._database.read() as connection:
             row = banks.find(connection, bank)
-            placed = [] if row is None else images.of_messages(connection, row.id, ids.keys())
+            placed = [] if row is None else images.of_messages(connection, row.id, ids)
             if row is None or not placed:
-                return list(found)
+                return {}
             of_message: dict[int, list[PlacedImage]] = {}
             for image in placed:
                 of_message.setdefault(image.message_id, []).append(image)
             wanted = [image for number in ids for image in of_message.get(number, ())]
             contents = images.contents(connection, row.id, _within(wanted, None if everything else self.max_bytes))
-        return [
-            _with_images(message, of_message[number], contents)
-            if (number := _id_of(message)) is not None and number in of_message
-            else message
-            for message in found
-        ]
+        return {number: (of_one, contents) for number, of_one in of_message.items()}
+
+
+@dataclass(frozen=True)
+class ShownImage:
+    """An image of a message, with its file."""
+
+    message: RecalledMessage
+    placed: PlacedImage
+    content: bytes = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        """Its label in the text of the message; number and size if that has faded."""
+        found = label_of(self.message.text, self.placed.number)
+        original = self.placed.image.original
+        return found or f"{IMAGE_MARK} image {self.placed.number}, {original.width_px}x{original.height_px} px"
 
 
 def _id_of(message: RecalledMessage) -> int | None:

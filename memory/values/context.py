@@ -158,16 +158,21 @@ class ContextResult(Value):
     content: list[dict[str, JsonValue]] = Field(
         description="Content blocks in the requested format, for a user message or the result of a tool, never for "
         "`system`: recalled page images and texts first, then the last messages verbatim. Remembered text is fenced by "
-        "tags and said to be quoted. Deterministic: the same memory and request give the same bytes."
+        "tags and said to be quoted. For a reader that sees, images of the best matches and the last messages come at "
+        "the end, each after its label. Deterministic: the same memory and request give the same bytes."
     )
     stable_blocks: int = Field(
         description="Number of leading blocks that do not change when a message is stored, and so can be cached."
     )
     billed_tokens: int = Field(description="Tokens that the reader bills for the content.")
     image_tokens: int = Field(
-        0, description="Those of `billed_tokens` for page images, their labels, and the identifiers beside them."
+        0,
+        description="Those of `billed_tokens` for page images, their labels, the identifiers beside them, and images "
+        "of messages.",
     )
-    text_tokens_instead: int = Field(description="Tokens that the same messages would cost as text.")
+    text_tokens_instead: int = Field(
+        description="Tokens that the same messages would cost as text, with the same images of messages."
+    )
     price: float = Field(0.0, description="Price of the content the first time it is sent, in the unit of `prices`.")
     price_as_text: float = Field(
         0.0, description="Price of the same messages as text, as much of it read from the cache as that holds."

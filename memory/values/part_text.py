@@ -8,7 +8,7 @@
     on as many lines as it has.
     ◇
     Text after another part.
-    □ image 1, 640×480 px, chart.png: "Revenue by month"
+    ■ image 1, 640x480 px, chart.png: "Revenue by month"
 
 A line that begins with a mark begins a part; text at the start needs no mark. A content line that begins with a mark,
 or with backslashes and a mark, is escaped with a backslash. A tool result that is an error has the word `error` after
@@ -26,11 +26,11 @@ from foxing.memory.compact_json import compact_json
 
 from .parts import ImagePart, Part, TextPart, ToolCall, ToolResult
 
-#: The marks that the native codec misreads least, of those tried.
+#: The marks that the native codec misreads least, of those tried; that of images alone on a short page, too.
 TEXT_MARK = "◇"
 CALL_MARK = "△"
 RESULT_MARK = "▽"
-IMAGE_MARK = "□"
+IMAGE_MARK = "■"
 
 _MARKS = TEXT_MARK + CALL_MARK + RESULT_MARK + IMAGE_MARK
 _HEAD = re.compile(rf"^([{_MARKS}])(.*)$", re.MULTILINE)
@@ -40,7 +40,7 @@ _BARE_WORD = re.compile(r'[^\s"]+')
 _ERROR = "error"
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _IMAGE = re.compile(
-    rf" image (\d+)(?:, (\d+)×(\d+) px)?(?:, <([^<>\s\"]+)>)?(?:, ([^\s\":,<>]+|{_STRING}))?(?:: ({_STRING}))?"
+    rf" image (\d+)(?:, (\d+)x(\d+) px)?(?:, <([^<>\s\"]+)>)?(?:, ([^\s\":,<>]+|{_STRING}))?(?:: ({_STRING}))?"
 )
 _BARE_NAME = re.compile(r'[^\s":,<>]+')
 
@@ -105,7 +105,7 @@ def _part(mark: str, rest: str, body: str) -> Part:
 def _label(image: ImagePart, number: int) -> str:
     size = image.labelled_size
     said = [f"{IMAGE_MARK} image {number}"]
-    said += [] if size is None else [f"{size[0]}×{size[1]} px"]
+    said += [] if size is None else [f"{size[0]}x{size[1]} px"]
     said += [] if image.url is None else [f"<{image.url}>"]
     if image.name is not None:
         said.append(image.name if _BARE_NAME.fullmatch(image.name) else compact_json(image.name))
@@ -131,6 +131,15 @@ def image_labels(text: str) -> list[int]:
     """Returns the numbers of the images whose labels stand complete in a text."""
     heads = (_IMAGE.fullmatch(head[2]) for head in _HEAD.finditer(text) if head[1] == IMAGE_MARK)
     return [int(found[1]) for found in heads if found is not None]
+
+
+def label_of(text: str, number: int) -> str | None:
+    """Returns the label of an image in a text, by its number; None if it is not complete."""
+    for head in _HEAD.finditer(text):
+        found = _IMAGE.fullmatch(head[2]) if head[1] == IMAGE_MARK else None
+        if found is not None and int(found[1]) == number:
+            return head[0]
+    return None
 
 
 def _body(text: str) -> str:

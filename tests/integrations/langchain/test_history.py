@@ -1,6 +1,7 @@
 """The history: exact messages, many agents, lost answers, and bad input."""
 
 import asyncio
+import base64
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from support.images import encoded
 
 from foxing.integrations.client import ServiceOptions, Target, TimedOut, Unreachable, connect
 from foxing.integrations.langchain import FoxingChatMessageHistory
@@ -213,3 +215,21 @@ def test_a_bank_deleted_under_a_running_agent_has_an_empty_history(tmp_path: Pat
 def test_an_invalid_session_id_is_refused_at_once(tmp_path: Path, session_id: str) -> None:
     with pytest.raises(InvalidInput, match="not a valid conversation id"):
         FoxingChatMessageHistory.connect(tmp_path / "agent.db", "ana", session_id)
+
+
+@pytest.mark.parametrize("form", ["image_url", "base64", "source_type", "anthropic"])
+def test_images_come_back_exactly_and_are_remembered(target: Target, bank: str, form: str) -> None:
+    data = base64.b64encode(encoded()).decode()
+    blocks: dict[str, dict[str, Any]] = {
+        "image_url": {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}},
+        "base64": {"type": "image", "base64": data, "mime_type": "image/png"},
+        "source_type": {"type": "image", "source_type": "base64", "data": data, "mime_type": "image/png"},
+        "anthropic": {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}},
+    }
+    message = HumanMessage([{"type": "text", "text": "The Lisbon plan"}, blocks[form]])
+    with FoxingChatMessageHistory.connect(target, bank, "visit") as history:
+        history.add_messages([message])
+        assert history.messages == [message]
+    with connect(target, bank) as connection:
+        [span] = connection.memory.recall(bank, "Lisbon").spans
+        assert [part.data for part in span.parts or [] if part.type == "image"] == [data]

@@ -1,6 +1,7 @@
 """The MCP server through MCP's own client: mounted in the service, over stdin and stdout, and over a service."""
 
 import asyncio
+import base64
 import json
 import os
 import re
@@ -190,6 +191,27 @@ def test_what_an_image_shows_is_fetched_by_reference(server: Server, bank: str, 
         assert "Nothing relevant is remembered." in text_of(await client.call_tool("recall_pages", off_topic))
 
     use(server, bank, play, all_tools=True)
+
+
+def test_images_of_messages_are_seen(server: Server, bank: str, service: Service) -> None:
+    data = base64.b64encode(encoded()).decode()
+    said = {"type": "text", "text": "The floor plan of the Lisbon flat."}
+    service.memory.store(
+        bank, [{"id": "m1", "role": "user", "content": [said, {"type": "image", "data": data, "name": "plan.png"}]}]
+    )
+
+    async def play(client: Client) -> None:
+        for tool, arguments in (("recall", {"query": "Lisbon plan"}), ("fetch", {"id": "m1"})):
+            found = await client.call_tool(tool, arguments)
+            *_, label, image = found.content
+            assert isinstance(label, TextContent)
+            assert label.text == "Image of the message m1, plan.png, 64×48 px:"
+            assert isinstance(image, ImageContent)
+            assert (image.data, image.mime_type) == (data, "image/png")
+        built = await client.call_tool("build_context", {"query": "Lisbon plan", "reader": "claude"})
+        assert [block.data for block in built.content if isinstance(block, ImageContent)] == [data]
+
+    use(server, bank, play)
 
 
 def test_messages_and_threads_are_forgotten(server: Server, bank: str, service: Service) -> None:

@@ -1,6 +1,7 @@
 """What the SDK's own tests of its SQLite session check, by their names."""
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from agents import Agent, Model, ModelResponse, RunConfig, Runner, Session, SessionSettings, TResponseInputItem, Usage
 from agents.exceptions import UserError
 from openai.types.responses import ResponseOutputMessage, ResponseOutputText
+from support.images import encoded
 
 from foxing.integrations.client import Target, connect
 from foxing.integrations.openai_agents import FoxingSession
@@ -255,3 +257,20 @@ def test_what_is_removed_is_erased_and_other_sessions_are_not(target: Target, ba
     using(FoxingSession.connect(target, bank, "visit"), steps)
     with connect(target, bank) as connection:
         assert [span.thread for span in connection.run(lambda memory: memory.recall(bank)).spans] == ["other"]
+
+
+def test_images_come_back_exactly_and_are_remembered(target: Target, bank: str, connected: Connect) -> None:
+    url = f"data:image/png;base64,{base64.b64encode(encoded()).decode()}"
+    content: Any = [{"type": "input_text", "text": "The Lisbon plan"}, {"type": "input_image", "image_url": url}]
+    damaged: Any = [{"type": "input_text", "text": "Broken"}, {"type": "input_image", "image_url": url[:-200]}]
+    items: list[TResponseInputItem] = [{"role": "user", "content": content}, {"role": "user", "content": damaged}]
+
+    async def steps(session: FoxingSession) -> None:
+        await session.add_items(items)
+        assert await session.get_items() == items
+
+    using(connected(), steps)
+    with connect(target, bank) as connection:
+        spans = connection.memory.recall(bank, "Lisbon").spans
+        [image] = [part for span in spans for part in span.parts or [] if part.type == "image"]
+        assert image.data == url.partition(",")[2]

@@ -66,7 +66,7 @@ def test_an_image_comes_back_as_it_came(memory: Memory, sealed: bool) -> None:
     if sealed:
         memory.seal("ana")
     for found in (memory.message("ana", "m"), memory.recall("ana", "Titan").spans[0]):
-        assert found.text == f'{SAID["text"]}\n□ image 1, 64×48 px, dashboard.png: "Errors per minute"'
+        assert found.text == f'{SAID["text"]}\n■ image 1, 64x48 px, dashboard.png: "Errors per minute"'
         said, part = found.parts or []
         assert said == TextPart(text=str(SAID["text"]))
         assert isinstance(part, ImagePart)
@@ -113,7 +113,7 @@ def test_images_of_providers_are_images(memory: Memory, shape: str) -> None:
 def test_a_url_is_kept_as_text(memory: Memory, part: dict[str, Any]) -> None:
     memory.store("ana", [message([SAID, part])])
     memory.seal("ana")
-    assert memory.message("ana", "m").text.endswith("\n□ image 1, <https://x.test/a.png?size=2>")
+    assert memory.message("ana", "m").text.endswith("\n■ image 1, <https://x.test/a.png?size=2>")
     assert (image_of(memory).url, image_of(memory).data) == ("https://x.test/a.png?size=2", None)
     assert stored(memory) == (0, 0)
 
@@ -159,7 +159,7 @@ def test_a_policy_may_never_keep_images(memory: Memory) -> None:
     memory.set_policy("ana", {"images": "never"})
     memory.store("ana", [message([SAID, image(name="dashboard.png")])])
     assert stored(memory) == (0, 0)
-    assert memory.message("ana", "m").text.endswith("□ image 1, 64×48 px, dashboard.png")
+    assert memory.message("ana", "m").text.endswith("■ image 1, 64x48 px, dashboard.png")
     assert image_of(memory).data is None
 
 
@@ -267,7 +267,7 @@ def test_an_image_file_is_imported_as_a_message(tmp_path: Path, name: str) -> No
         assert import_file(memory, path, bank="ana").messages == 1
         assert import_file(memory, path, bank="ana").stored == 0
         [found] = memory.recall("ana", "photo").spans
-        assert found.text == f"□ image 1, 64×48 px, {name}"
+        assert found.text == f"■ image 1, 64x48 px, {name}"
         assert content_of(image_of(memory, found.message_id)) == PNG
 
 

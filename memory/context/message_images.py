@@ -1,0 +1,119 @@
+"""Images of the messages in a context, at the size that the reader's billing and the budget allow."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory.images.decoding import scaled
+from foxing.memory.images.files import ImageFile
+from foxing.memory.images.limits import ImageRefused
+from foxing.memory.pages.message_images import MessageImages, ShownImage
+from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory.values.fences import fenced
+from foxing.memory.values.messages import RecalledMessage
+from foxing.renderer.readers import Reader
+
+from .blocks import ImageBlock, request_fields, written
+from .prices import CachePrices
+from .prompt_images import minute
+
+#: Images of this many of the best matches, and of as many of the last messages, are shown.
+MATCHES, RECENT = 3, 3
+#: Share of the budget that they may take.
+SHARE = 0.25
+#: Maximum sides in px at which an image may be shown, beside that at which it is held.
+SIDES_PX = (1_568, 1_024, 768, 512, 384, 256, 128, 64)
+HEADING = "Image of the message of {name} from {time}:"
+
+
+@dataclass(frozen=True)
+class OfferedImage:
+    """An image that fits the budget."""
+
+    message_id: str
+    #: The text before it.
+    heading: str
+    block: ImageBlock
+
+    @property
+    def tokens(self) -> int:
+        """Tokens billed for the image and its heading."""
+        return self.block.tokens + count_text_tokens(self.heading)
+
+
+def offers(
+    images: MessageImages,
+    bank: str,
+    request: ContextRequest,
+    reader: Reader,
+    matches: Sequence[RecalledMessage],
+    recent: Sequence[RecalledMessage],
+) -> list[OfferedImage]:
+    """Returns images of the best matches and of the last messages, each at the largest size for which the budget has
+    room; empty for a text-only reader, or if only text is asked for."""
+    limits = reader.limits
+    if request.show == "text" or limits is None or reader.billing is None:
+        return []
+    room, found = int(SHARE * request.budget), list[OfferedImage]()
+    free_bytes = limits.max_request_bytes // 2 - request.given_bytes
+    for image in images.read(bank, [*matches[:MATCHES], *reversed(recent[-RECENT:])]):
+        offer = _offer(image, reader, room, free_bytes)
+        if offer is not None:
+            room -= offer.tokens
+            free_bytes -= 4 * len(offer.block.content) // 3
+            found.append(offer)
+    return found[: max(0, limits.max_images - request.images_given)]
+
+
+def _offer(shown: ShownImage, reader: Reader, room: int, free_bytes: int) -> OfferedImage | None:
+    """Returns an image at the largest size whose tokens fit in `room`; None if there is none."""
+    assert reader.limits is not None
+    assert reader.billing is not None
+    size, message = shown.placed.image.size, shown.message
+    file = ImageFile(shown.content, size.media_type, size.width_px, size.height_px)
+    longest = max(size.width_px, size.height_px)
+    most = reader.limits.max_side_px
+    if reader.limits.many_images is not None:
+        most = min(most, reader.limits.many_images.max_side_px)
+    said = HEADING.format(name=message.name or message.role, time=minute(message.created_at))
+    heading = fenced(said, shown.label)
+    for side_px in (min(longest, most), *(side for side in SIDES_PX if side < min(longest, most))):
+        width, height = (max(1, round(each * side_px / longest)) for each in (size.width_px, size.height_px))
+        tokens = reader.billing.tokens(width, height)
+        if tokens + count_text_tokens(heading) > room:
+            continue
+        try:
+            drawn = scaled(file, side_px, as_it_came=True)
+        except ImageRefused:
+            return None
+        if len(drawn.content) > min(reader.limits.max_image_bytes, 3 * free_bytes // 4):
+            continue
+        block = ImageBlock(drawn.content, drawn.media_type, drawn.width_px, drawn.height_px, tokens)
+        return OfferedImage(message.message_id, heading, block)
+    return None
+
+
+def with_images(
+    result: ContextResult, offered: Collection[OfferedImage], request: ContextRequest, reader: Reader
+) -> ContextResult:
+    """Returns a context with those of the images whose messages it shows, after everything else."""
+    shown = [image for image in offered if image.message_id in result.message_ids]
+    shown = shown[: result.images_free]
+    if not shown:
+        return result
+    form = request.form or reader.provider
+    tokens = sum(image.tokens for image in shown)
+    price, as_text = CachePrices.of(request).total(images=0, replaced=0, cached=0, text=tokens, last=0)
+    blocks = [block for image in shown for block in (image.heading, image.block)]
+    return result.model_copy(
+        update={
+            "content": [*result.content, *written(blocks, form, reader)],
+            "request_fields": request_fields(form, reader, images=True),
+            "images_free": (result.images_free or 0) - len(shown),
+            "billed_tokens": result.billed_tokens + tokens,
+            "image_tokens": result.image_tokens + tokens,
+            "text_tokens_instead": result.text_tokens_instead + tokens,
+            "price": round(result.price + price, 6),
+            "price_as_text": round(result.price_as_text + as_text, 6),
+        }
+    )
