@@ -227,7 +227,8 @@ def _of_url(url: Any, fields: Mapping[str, Any], *, name: str = "url") -> dict[s
     """Returns fields with the data of a data URL, or else with `url` under `name`."""
     found = _DATA_URL.match(url) if isinstance(url, str) else None
     if found is None:
-        return {"type": "image", **fields, name: url}
+        is_data = isinstance(url, str) and url[:5].lower() == "data:"  # of another kind, which is refused
+        return {"type": "image", **fields, "data" if is_data else name: url}
     media_type = fields.get("media_type") or found[1]
     return {"type": "image", **fields, "media_type": media_type, "data": url[found.end() :]}
 

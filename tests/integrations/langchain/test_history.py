@@ -24,7 +24,7 @@ from support.images import encoded
 
 from foxing.integrations.client import ServiceOptions, Target, TimedOut, Unreachable, connect
 from foxing.integrations.langchain import FoxingChatMessageHistory
-from foxing.memory import InvalidInput, Memory, ToolResult
+from foxing.memory import ImagePart, InvalidInput, Memory, ToolResult
 
 from ..client.lossy import lossy_server
 from ..conftest import Service, slow_over_http
@@ -231,5 +231,5 @@ def test_images_come_back_exactly_and_are_remembered(target: Target, bank: str, 
         history.add_messages([message])
         assert history.messages == [message]
     with connect(target, bank) as connection:
-        [span] = connection.memory.recall(bank, "Lisbon").spans
-        assert [part.data for part in span.parts or [] if part.type == "image"] == [data]
+        [span] = connection.run(lambda memory: memory.recall(bank, "Lisbon")).spans
+        assert [part.data for part in span.parts or [] if isinstance(part, ImagePart)] == [data]

@@ -27,6 +27,7 @@ from mcp_types import (
 )
 from support.faded import BANK as FADED
 from support.faded import make_faded_bank
+from support.images import encoded
 from support.service import check_problem, serve
 
 from examples import mcp_agent

@@ -13,7 +13,7 @@ from support.images import encoded
 
 from foxing.integrations.client import Target, connect
 from foxing.integrations.openai_agents import FoxingSession
-from foxing.memory import InvalidInput
+from foxing.memory import ImagePart, InvalidInput
 
 Connect = Callable[..., FoxingSession]
 HELLO: list[TResponseInputItem] = [
@@ -271,6 +271,6 @@ def test_images_come_back_exactly_and_are_remembered(target: Target, bank: str, 
 
     using(connected(), steps)
     with connect(target, bank) as connection:
-        spans = connection.memory.recall(bank, "Lisbon").spans
-        [image] = [part for span in spans for part in span.parts or [] if part.type == "image"]
+        spans = connection.run(lambda memory: memory.recall(bank, "Lisbon")).spans
+        [image] = [part for span in spans for part in span.parts or [] if isinstance(part, ImagePart)]
         assert image.data == url.partition(",")[2]

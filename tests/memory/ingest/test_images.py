@@ -194,6 +194,8 @@ def test_an_answer_has_room_for_so_many_bytes(memory: Memory, monkeypatch: pytes
     [
         ({"type": "image"}, "an image needs data in Base64, or a url"),
         ({"type": "image", "data": "no!"}, "not Base64"),
+        ({"type": "image", "url": "data:,x"}, "not Base64"),
+        ({"type": "image_url", "image_url": {"url": "data:text/html;base64,AAAA"}}, "not Base64"),
         (image(b"<svg/>"), "not a PNG, JPEG, WebP or GIF"),
         (image(PNG, media_type="image/jpeg"), "the image is image/png, not image/jpeg"),
         (image(PNG[:300] + bytes(len(PNG) - 320) + PNG[-20:]), "cannot be decoded|damaged"),
