@@ -55,7 +55,7 @@ def mcp(
 ) -> None:
     """Run an MCP server over stdin and stdout, for Claude Desktop, Claude Code, Cursor, VS Code and other clients.
 
-    The API key of a service is read from the settings. Requires the extra 'mcp'.
+    The API key of a service is read from the settings.
     """
     from foxing.renderer import PluginError
 
