@@ -57,6 +57,7 @@ from .values.reports import (
     UndoReport,
     WordCount,
 )
+from .values.threads import ThreadInfo, Threads
 
 if TYPE_CHECKING:
     from .async_memory import AsyncMemory, AsyncRecordStore
@@ -165,6 +166,8 @@ __all__ = [
     "StorageError",
     "StoreResult",
     "TextPart",
+    "ThreadInfo",
+    "Threads",
     "TickReport",
     "TierStatistics",
     "TimeTravelForbidden",

@@ -120,6 +120,7 @@ class AsyncMemory(_InThreads[Memory]):
     erase_thread = _threaded(Memory.erase_thread)
     erase_bank = _threaded(Memory.erase_bank)
     pages = _threaded(Memory.pages)
+    threads = _threaded(Memory.threads)
     page = _threaded(Memory.page)
     page_image = _threaded(Memory.page_image)
     page_tokens = _threaded(Memory.page_tokens)

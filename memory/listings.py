@@ -1,23 +1,35 @@
 """Statistics of banks and pages, one by one and in paginated lists."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 
 from sqlalchemy import Connection
 
 from foxing.renderer import tier_rank
 
 from .errors import InvalidCursor, InvalidInput
-from .index.search_index import SearchIndex
+from .index.search_index import SearchIndex, index_bytes
 from .ingest.validate import check_bank_name
-from .recall.cursors import IdRanges, decode_cursor, encode_cursor, id_ranges
+from .recall.cursors import IdRanges, TimePosition, decode_cursor, encode_cursor, id_ranges, time_position
 from .storage.database import Database
-from .storage.repositories import banks, embeddings, image_trash, images, pages, recall_weights, records, sizes
+from .storage.repositories import (
+    banks,
+    embeddings,
+    image_trash,
+    images,
+    pages,
+    recall_weights,
+    records,
+    sizes,
+    thread_times,
+)
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
 from .storage.repositories.sealed import manifests
 from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
 from .values.base import INVALID_CURSOR, check_limit
 from .values.pages import PageInfo, Pages
+from .values.threads import ThreadInfo, Threads
 
 
 def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None, tier: str | None) -> Pages:
@@ -38,13 +50,41 @@ def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None,
     return Pages(pages=infos, next_cursor=following)
 
 
+def list_threads(database: Database, bank: str, *, limit: int, cursor: str | None) -> Threads:
+    """See `Memory.threads`."""
+    check_limit(limit)
+    with database.read() as connection:
+        bank_id = banks.get(connection, bank).id
+        list_name = f"threads:{bank_id}"
+        seen = time_position(decode_cursor(cursor, list_name)) if cursor else None
+        ends = thread_times.newest_first(connection, bank_id)
+        left = (end for end in ends if seen is None or end < (seen.at, seen.id))
+        found = list(islice(left, limit + 1))
+        listed = found[:limit]
+        ids = [end.id for end in listed]
+        names, totals = banks.thread_names(connection, ids), thread_times.totals(connection, bank_id, ids)
+    infos = [
+        ThreadInfo(
+            thread=names[end.id],
+            messages=totals[end.id].messages,
+            first_at=totals[end.id].first_at,
+            last_at=end.last_at,
+        )
+        for end in listed
+    ]
+    following = None
+    if len(found) > limit:
+        following = encode_cursor(list_name, TimePosition(listed[-1].last_at, listed[-1].id).encoded())
+    return Threads(threads=infos, next_cursor=following)
+
+
 def list_banks(database: Database, index: SearchIndex, *, limit: int, cursor: str | None) -> Banks:
     """See `Memory.banks`."""
     check_limit(limit)
     after = _bank_after(cursor) if cursor else None
     with database.read() as connection:
         rows = banks.list_after(connection, after, limit + 1)
-        infos = [bank_info(connection, row, index) for row in rows[:limit]]
+        infos = bank_infos(connection, rows[:limit], index)
     more = len(rows) > limit
     return Banks(banks=infos, next_cursor=encode_cursor("banks", [rows[limit - 1].name]) if more else None)
 
@@ -111,41 +151,59 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
 
 
 def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInfo:
-    """Returns the statistics of a bank whose messages are in `index`. Bytes are those of rows and database indexes,
-    without free space in the file."""
-    totals = sizes.message_totals(connection, bank.id)
-    tiers = sizes.tier_totals(connection, bank.id)
-    stored = {
-        "tokens": sum(tier.token_bytes for tier in tiers),
-        "text": sum(tier.text_bytes for tier in tiers) + totals.open_text_bytes,
-        "index": index.statistics(connection, bank.id).bytes,
-        "embeddings": embeddings.total_bytes(connection, bank.id),
-        "keepsakes": sizes.keepsake_bytes(connection, bank.id),
-        "metadata": totals.metadata_bytes
-        + sizes.page_metadata_bytes(connection, bank.id)
-        + sizes.thread_bytes(connection, bank.id)
-        + sizes.idempotency_bytes(connection, bank.id)
-        + sizes.erased_bytes(connection, bank.id)
-        + recall_weights.total_bytes(connection, bank.id),
-        "records": records.total_bytes(connection, bank.id),
-        "images": images.total_bytes(connection, bank.id),
-        "trash": sizes.trash_bytes(connection, bank.id) + image_trash.total_bytes(connection, bank.id),
+    """Returns the statistics of a bank, see `bank_infos`."""
+    return bank_infos(connection, [bank], index)[0]
+
+
+def bank_infos(connection: Connection, rows: Sequence[Bank], index: SearchIndex) -> list[BankInfo]:
+    """Returns the statistics of banks whose messages are in `index`. Bytes are those of rows and database indexes,
+    without free space in the file. The number of queries does not depend on that of the banks."""
+    ids = [bank.id for bank in rows]
+    totals = sizes.message_totals(connection, ids)
+    tiers = sizes.tier_totals(connection, ids)
+    threads = banks.count_threads(connection, ids)
+    parts: dict[str, Sequence[Mapping[int, int]]] = {
+        "index": [index_bytes(index, connection, ids)],
+        "embeddings": [embeddings.total_bytes(connection, ids)],
+        "keepsakes": [sizes.keepsake_bytes(connection, ids)],
+        "metadata": [
+            sizes.page_metadata_bytes(connection, ids),
+            sizes.thread_bytes(connection, ids),
+            sizes.idempotency_bytes(connection, ids),
+            sizes.erased_bytes(connection, ids),
+            recall_weights.total_bytes(connection, ids),
+        ],
+        "records": [records.total_bytes(connection, ids)],
+        "images": [images.total_bytes(connection, ids)],
+        "trash": [sizes.trash_bytes(connection, ids), image_trash.total_bytes(connection, ids)],
     }
-    return BankInfo(
-        id=bank.name,
-        created_at=bank.created_at,
-        messages=totals.messages,
-        open_messages=totals.open_messages,
-        threads=banks.count_threads(connection, bank.id),
-        pages=sum(tier.pages for tier in tiers),
-        tiers={
-            tier.tier: TierStatistics(pages=tier.pages, vision_tokens=tier.vision_tokens, token_bytes=tier.token_bytes)
-            for tier in sorted(tiers, key=lambda t: tier_rank(t.tier))
-        },
-        bytes=BankBytes(**stored, total=sum(stored.values())),
-        first_at=totals.first_at,
-        last_at=totals.last_at,
-    )
+    infos = []
+    for bank in rows:
+        of_bank, messages = tiers[bank.id], totals[bank.id]
+        stored = {name: sum(part[bank.id] for part in each) for name, each in parts.items()}
+        stored["tokens"] = sum(tier.token_bytes for tier in of_bank)
+        stored["text"] = sum(tier.text_bytes for tier in of_bank) + messages.open_text_bytes
+        stored["metadata"] += messages.metadata_bytes
+        infos.append(
+            BankInfo(
+                id=bank.name,
+                created_at=bank.created_at,
+                messages=messages.messages,
+                open_messages=messages.open_messages,
+                threads=threads[bank.id],
+                pages=sum(tier.pages for tier in of_bank),
+                tiers={
+                    tier.tier: TierStatistics(
+                        pages=tier.pages, vision_tokens=tier.vision_tokens, token_bytes=tier.token_bytes
+                    )
+                    for tier in sorted(of_bank, key=lambda t: tier_rank(t.tier))
+                },
+                bytes=BankBytes(**stored, total=sum(stored.values())),
+                first_at=messages.first_at,
+                last_at=messages.last_at,
+            )
+        )
+    return infos
 
 
 def _threads_of(connection: Connection, page_ids: Collection[int]) -> dict[int, list[str]]:

@@ -33,7 +33,7 @@ from .lifecycle.recall_weights import RecallWeights
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
 from .lifecycle.undo import Undoer
-from .listings import bank_info, list_banks, list_pages, page_info, set_pinned
+from .listings import bank_info, list_banks, list_pages, list_threads, page_info, set_pinned
 from .options import MemoryOptions
 from .pages.assembler import MessageAssembler
 from .pages.decoder import PageDecoder
@@ -73,6 +73,7 @@ from .values.reports import (
     UndoReport,
 )
 from .values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy, SavingsWindow
+from .values.threads import Threads
 
 build_values()  # before FastAPI and threads use them
 
@@ -533,6 +534,12 @@ class Memory:
         """Returns the statistics of banks, sorted by name. `limit`: 1 to 500. `cursor`: `next_cursor` of the previous
         call. Raises `InvalidInput`, `InvalidCursor`."""
         return list_banks(self._database, self._index, limit=limit, cursor=cursor)
+
+    def threads(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Threads:
+        """Returns the threads of a bank with the number and the times of their messages, those with the newest messages
+        first. `limit`: 1 to 500. `cursor`: `next_cursor` of the previous call; a thread to which messages are added
+        meanwhile may be missing. Raises `NotFound`, `InvalidInput`, `InvalidCursor`."""
+        return list_threads(self._database, bank, limit=limit, cursor=cursor)
 
     def bank(self, bank: str) -> BankInfo:
         """Returns the statistics of a bank. Raises `NotFound`."""

@@ -536,6 +536,17 @@ ANSWERS: Mapping[str, Any] = {
     },
     "BankInfo": _BANK_INFO,
     "Banks": {"banks": [_BANK_INFO], "next_cursor": None},
+    "Threads": {
+        "threads": [
+            {
+                "thread": "titan-planning",
+                "messages": 148,
+                "first_at": "2026-01-12T10:00:00Z",
+                "last_at": "2026-03-02T09:15:00Z",
+            }
+        ],
+        "next_cursor": None,
+    },
     "Policy": Policy().model_dump(mode="json"),
     "SealReport": {"pages": [PAGE_ID], "messages": 148, "open_messages": 0},
     "AgeReport": {

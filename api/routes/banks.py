@@ -8,6 +8,7 @@ from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, ServiceDe
 from foxing.api.openapi.document import problem_responses
 from foxing.memory.values.banks import BankInfo, Banks
 from foxing.memory.values.reports import ErasureReport
+from foxing.memory.values.threads import Threads
 
 router = APIRouter(prefix="/v1/banks", tags=["banks"])
 
@@ -44,6 +45,19 @@ async def erase_bank(bank: BankPath, service: ServiceDep) -> ErasureReport:
     """Permanently erases a bank with all its messages, pages and records, in one transaction. Its name can be
     reused."""
     return await service.run_codec(service.memory.erase_bank, bank)
+
+
+@router.get(
+    "/{bank}/threads",
+    summary="List threads",
+    response_description="The threads, those with the newest messages first.",
+    responses=problem_responses(404),
+)
+async def list_threads(
+    bank: BankPath, service: ServiceDep, limit: LimitQuery = 50, cursor: CursorQuery = None
+) -> Threads:
+    """Returns the threads of a bank with the number and the times of their messages."""
+    return await service.run(service.memory.threads, bank, limit=limit, cursor=cursor)
 
 
 # Names of threads may contain slashes.

@@ -42,6 +42,7 @@ from foxing.memory.values.reports import (
     UndoReport,
 )
 from foxing.memory.values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy, SavingsWindow
+from foxing.memory.values.threads import ThreadInfo, Threads
 
 from .errors import error_of
 from .requests import (
@@ -302,6 +303,22 @@ class AsyncClient:
         while True:
             part = await self.banks(limit=500, cursor=cursor)
             for item in part.banks:
+                yield item
+            cursor = part.next_cursor
+            if cursor is None:
+                return
+
+    async def threads(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Threads:
+        """Returns threads of a bank with the number and the times of their messages, those with the newest messages
+        first. Raises `NotFound`, `InvalidCursor`."""
+        return await self.ask(Threads, Request("GET", bank_path(bank, "threads"), {"limit": limit, "cursor": cursor}))
+
+    async def all_threads(self, bank: str) -> AsyncIterator[ThreadInfo]:
+        """Yields all threads of a bank, those with the newest messages first. Raises `NotFound`."""
+        cursor: str | None = None
+        while True:
+            part = await self.threads(bank, limit=500, cursor=cursor)
+            for item in part.threads:
                 yield item
             cursor = part.next_cursor
             if cursor is None:

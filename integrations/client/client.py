@@ -42,6 +42,7 @@ from foxing.memory.values.reports import (
     UndoReport,
 )
 from foxing.memory.values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy, SavingsWindow
+from foxing.memory.values.threads import ThreadInfo, Threads
 
 from .errors import error_of
 from .requests import (
@@ -300,6 +301,21 @@ class Client:
         while True:
             part = self.banks(limit=500, cursor=cursor)
             yield from part.banks
+            cursor = part.next_cursor
+            if cursor is None:
+                return
+
+    def threads(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Threads:
+        """Returns threads of a bank with the number and the times of their messages, those with the newest messages
+        first. Raises `NotFound`, `InvalidCursor`."""
+        return self.ask(Threads, Request("GET", bank_path(bank, "threads"), {"limit": limit, "cursor": cursor}))
+
+    def all_threads(self, bank: str) -> Iterator[ThreadInfo]:
+        """Yields all threads of a bank, those with the newest messages first. Raises `NotFound`."""
+        cursor: str | None = None
+        while True:
+            part = self.threads(bank, limit=500, cursor=cursor)
+            yield from part.threads
             cursor = part.next_cursor
             if cursor is None:
                 return

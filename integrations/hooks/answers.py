@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
+from itertools import islice
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import Memory
@@ -12,6 +13,7 @@ from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.fences import fenced
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import MAX_QUERY_CHARS
+from foxing.memory.values.threads import ThreadInfo
 
 #: Most tokens of an answer.
 PROMPT_TOKENS = 800
@@ -40,9 +42,11 @@ INSTRUCTIONS = frozenset(
         "function functions method methods class classes variable variables script component project repo"
     )
 )
-#: Windows, counted from the last message of the bank, in which its last threads are looked for.
-WINDOWS = (timedelta(days=1), timedelta(days=7), timedelta(days=60))
 THREADS = 3
+#: Threads that are looked at for so many with prompts.
+LOOKED_AT = 3 * THREADS
+#: Time before the last message of a long thread in which its last prompt is looked for.
+LAST = timedelta(days=1)
 #: Characters of a prompt or an answer that stand for a thread.
 SHOWN_CHARS = 400
 #: Tokens of a speaker, a date and line breaks, at most.
@@ -91,13 +95,13 @@ class Answers:
         kept = self._starts.get(bank)
         if not thread and kept is not None and kept[0] == figures:
             return kept[1]
-        text = self._start(bank, info.last_at, thread)
+        text = self._start(bank, thread)
         if not thread:
             self._starts[bank] = figures, text
         return text
 
-    def _start(self, bank: str, last_at: datetime, thread: str) -> str:
-        sessions = "\n\n".join(self._last_threads(bank, last_at, thread))
+    def _start(self, bank: str, thread: str) -> str:
+        sessions = "\n\n".join(self._last_threads(bank, thread))
         pinned = self._pinned(bank)
         if not (sessions or pinned):
             return ""
@@ -105,19 +109,11 @@ class Answers:
         head = SESSIONS.format(pinned=" and what is pinned" if pinned else "")
         return fenced(f"{head}:", "\n\n".join(filter(None, parts)))
 
-    def _last_threads(self, bank: str, last_at: datetime, thread: str) -> Iterable[str]:
+    def _last_threads(self, bank: str, thread: str) -> Iterable[str]:
         """Yields the last threads, newest first: when they were, their first and last prompt and their last answer."""
-        prompts: dict[str, list[RecalledMessage]] = {}
-        for window in WINDOWS:
-            found = self.memory.recall(bank, None, since=last_at - window, roles=["user"], limit=500)
-            prompts = {}
-            for span in found.spans:
-                if span.thread != thread:
-                    prompts.setdefault(span.thread, []).append(span)
-            if len(prompts) >= THREADS or found.next_cursor is not None:
-                break
-        newest = sorted(prompts.values(), key=lambda said: said[-1].created_at, reverse=True)
-        for said in newest[:THREADS]:
+        listed = self.memory.threads(bank, limit=LOOKED_AT).threads
+        said_in = (self._prompts(bank, each) for each in listed if each.thread != thread)
+        for said in islice(filter(None, said_in), THREADS):
             first, last = said[0], said[-1]
             answers = self.memory.recall(
                 bank, None, thread=last.thread, since=last.created_at, roles=["assistant"], limit=50
@@ -129,6 +125,15 @@ class Answers:
             if written:
                 lines.append(f"assistant, last: {_short(written[-1])}")
             yield "\n".join(lines)
+
+    def _prompts(self, bank: str, thread: ThreadInfo) -> list[RecalledMessage]:
+        """Returns the first and the last prompts of a thread."""
+        found = self.memory.recall(bank, None, thread=thread.thread, roles=["user"], limit=500)
+        if found.next_cursor is None:
+            return found.spans
+        since = thread.last_at - LAST
+        last = self.memory.recall(bank, None, thread=thread.thread, roles=["user"], since=since, limit=500)
+        return [*found.spans[:1], *last.spans]
 
     def _pinned(self, bank: str) -> str:
         pages = [page for page in self.memory.pages(bank, limit=500).pages if page.pinned]

@@ -1,19 +1,19 @@
 """The last conversations of a bank, and what is new in them."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from datetime import timedelta
+from typing import Protocol, TypeVar, Unpack
 
 from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.recall import RecallResult
+from foxing.memory.values.recall import RecallResult, TextQueryFields
+from foxing.memory.values.threads import ThreadInfo
 
 from .banks import BankCall
 from .results import RecentThreads, SeenMessage, SeenThread
 
 R = TypeVar("R")
 
-#: Times before the last message in which conversations are looked for, until there are `THREADS`.
-WINDOWS = tuple(timedelta(hours=hours) for hours in (1, 24, 7 * 24, 30 * 24, 365 * 24))
+#: Times before the last message of a conversation in which its last messages are looked for, until there are `SHOWN`.
+WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30), None)
 THREADS = 5
 #: Messages fetched at most, and shown of each conversation.
 FETCHED, SHOWN = 5_000, 4
@@ -28,40 +28,50 @@ class Run(Protocol):
 
 async def recent(run: Run, since: str | None) -> tuple[RecentThreads, list[RecalledMessage]]:
     """Returns the last conversations and the messages shown, in time order. `run`: calls the memory; `since`: the
-    start, as in a query; by default as far back as `THREADS` conversations reach. Raises what `run` raises."""
+    start, as in a query; by default the last `THREADS` conversations. Raises what `run` raises."""
     info = await run(lambda memory, bank: memory.bank(bank))
     if info.last_at is None:
         return RecentThreads(since=None, threads=[], messages=0), []
-    starts: Sequence[str | datetime] = [since] if since is not None else [info.last_at - window for window in WINDOWS]
-    for start in starts:
-        found = await _said_since(run, start)
-        threads = dict.fromkeys(span.thread for span in found)
-        if len(threads) >= THREADS or len(found) >= FETCHED:
-            break
-    by_thread: dict[str, list[RecalledMessage]] = {}
-    for span in found:
-        by_thread.setdefault(span.thread, []).append(span)
-    newest = sorted(by_thread.items(), key=lambda item: item[1][-1].created_at, reverse=True)[: 2 * THREADS]
-    shown = [span for _, said in newest for span in said[-SHOWN:]]
-    listed = [
+    if since is None:
+        listed = (await run(lambda memory, bank: memory.threads(bank, limit=THREADS))).threads
+        first = min((each.first_at for each in listed), default=info.last_at)
+        found = [(each.thread, each.messages, await _last_of(run, each)) for each in listed]
+    else:
+        said = await _messages_of(run, since=since)
+        first = said[0].created_at if said else info.last_at
+        by_thread: dict[str, list[RecalledMessage]] = {}
+        for span in said:
+            by_thread.setdefault(span.thread, []).append(span)
+        newest = sorted(by_thread.items(), key=lambda item: item[1][-1].created_at, reverse=True)[: 2 * THREADS]
+        found = [(name, len(spans), spans[-SHOWN:]) for name, spans in newest]
+    threads = [
         SeenThread(
-            thread=name,
-            last_at=said[-1].created_at,
-            messages=len(said),
-            last=[SeenMessage.of(span) for span in said[-SHOWN:]],
+            thread=name, last_at=last[-1].created_at, messages=number, last=[SeenMessage.of(span) for span in last]
         )
-        for name, said in newest
+        for name, number, last in found
+        if last
     ]
-    first = found[0].created_at if found else info.last_at
-    return RecentThreads(since=first, threads=listed, messages=info.messages), shown
+    shown = [span for _, _, last in found for span in last]
+    return RecentThreads(since=first, threads=threads, messages=info.messages), shown
 
 
-async def _said_since(run: Run, start: str | datetime) -> list[RecalledMessage]:
-    """Returns the messages since `start` in time order, the first `FETCHED`."""
+async def _last_of(run: Run, thread: ThreadInfo) -> list[RecalledMessage]:
+    """Returns the last `SHOWN` messages of a conversation, in time order."""
+    last: list[RecalledMessage] = []
+    for window in WINDOWS:
+        since = None if window is None else thread.last_at - window
+        last = (await _messages_of(run, since=since, thread=thread.thread))[-SHOWN:]
+        if len(last) == min(SHOWN, thread.messages):
+            break
+    return last
+
+
+async def _messages_of(run: Run, **fields: Unpack[TextQueryFields]) -> list[RecalledMessage]:
+    """Returns the messages of a time window in time order, the first `FETCHED`. `fields`: fields of `RecallQuery`."""
     spans: list[RecalledMessage] = []
     cursor: str | None = None
     while len(spans) < FETCHED:
-        part = await run(_messages(start, cursor))
+        part = await run(_page(fields, cursor))
         spans += part.spans
         cursor = part.next_cursor
         if cursor is None:
@@ -69,5 +79,6 @@ async def _said_since(run: Run, start: str | datetime) -> list[RecalledMessage]:
     return spans
 
 
-def _messages(start: str | datetime, cursor: str | None) -> BankCall[RecallResult]:
-    return lambda memory, bank: memory.recall(bank, since=start, limit=500, cursor=cursor)
+def _page(fields: TextQueryFields, cursor: str | None) -> BankCall[RecallResult]:
+    given: TextQueryFields = {**fields, "limit": 500, "cursor": cursor}
+    return lambda memory, bank: memory.recall(bank, **given)

@@ -186,10 +186,13 @@ class PackedIndex:
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
         """See `SearchIndex.statistics`."""
         stored = self._postings(connection, bank_id)
-        recent, segments = postings.sizes(connection, bank_id)
-        total = recent.bytes + recent.rows * RECENT_ROW_BYTES + segments.bytes + segments.rows * SEGMENT_ROW_BYTES
         numbers = [len(np.unique(message_of(part.documents))) for part in stored]
+        total = self.total_bytes(connection, [bank_id])[bank_id]
         return IndexStatistics(sum(numbers), sum(len(part.places) for part in stored), total)
+
+    def total_bytes(self, connection: Connection, bank_ids: Sequence[int]) -> Mapping[int, int]:
+        """See `SizedIndex.total_bytes`."""
+        return postings.total_bytes(connection, bank_ids, RECENT_ROW_BYTES, SEGMENT_ROW_BYTES)
 
     def contents(self, connection: Connection, bank_id: int) -> "IndexContents":
         """Returns the messages in the index of a bank and its damaged segments."""

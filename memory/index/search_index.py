@@ -119,6 +119,21 @@ class SearchIndex(Protocol):
 
 
 @runtime_checkable
+class SizedIndex(SearchIndex, Protocol):
+    """A search index that can also give its size in many banks at once, for lists of banks."""
+
+    def total_bytes(self, connection: Connection, bank_ids: Sequence[int]) -> Mapping[int, int]:
+        """Returns bank id → bytes of the index of the bank; 0 for banks that are not in it."""
+
+
+def index_bytes(index: SearchIndex, connection: Connection, bank_ids: Sequence[int]) -> Mapping[int, int]:
+    """Returns bank id → bytes of an index in the bank."""
+    if isinstance(index, SizedIndex):
+        return index.total_bytes(connection, bank_ids)
+    return {bank_id: index.statistics(connection, bank_id).bytes for bank_id in bank_ids}
+
+
+@runtime_checkable
 class ScoringIndex(SearchIndex, Protocol):
     """A search index that can also give its hits as arrays, which takes less time than a list of them."""
 

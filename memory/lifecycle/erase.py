@@ -149,7 +149,7 @@ class Eraser:
         with self.database.write() as connection:
             bank = banks.get(connection, bank_name)
             banks.lock(connection, bank.id)
-            size = sum(tier.token_bytes + tier.text_bytes for tier in sizes.tier_totals(connection, bank.id))
+            size = sum(tier.token_bytes + tier.text_bytes for tier in sizes.tier_totals(connection, [bank.id])[bank.id])
             number, after = 0, 0
             while ids := messages.ids_after(connection, bank.id, after, MESSAGES_AT_ONCE):
                 self.reindexer.index.remove(connection, bank.id, ids)

@@ -45,6 +45,7 @@ PATHS = {
     "/v1/banks/{bank}/records/namespaces": {"post"},
     "/v1/banks/{bank}/records/search": {"post"},
     "/v1/banks/{bank}/seal": {"post"},
+    "/v1/banks/{bank}/threads": {"get"},
     "/v1/banks/{bank}/threads/{thread}": {"delete"},
     "/v1/banks/{bank}/undo": {"post"},
     "/healthz": {"get"},
@@ -178,7 +179,7 @@ def test_every_example_is_a_value_of_its_type() -> None:
                     shown = TypeAdapter(expected).dump_python(value, by_alias=True)
                     assert set(shown) >= set(example), route.name
                     checked += 1
-    assert checked == 56
+    assert checked == 57
 
 
 def test_the_policy_example_is_the_default_policy() -> None:

@@ -1,5 +1,6 @@
 """Banks, their policies and their threads."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from foxing.memory.storage.dialects import insert_into
 from foxing.memory.storage.ids import retire, with_id
 
 from . import bank_versions, schedule
-from .batches import batched
+from .batches import batched, counts_by_bank
 from .blobs import contents as blobs
 from .sealed import keys, manifests
 
@@ -217,7 +218,6 @@ def thread_names(connection: Connection, ids: Collection[int]) -> dict[int, str]
 _thread_names = select(schema.threads.c.id, schema.threads.c.name).where(columns.is_given(schema.threads.c.id))
 
 
-def count_threads(connection: Connection, bank_id: int) -> int:
-    """Returns the number of threads in a bank."""
-    query = select(func.count()).select_from(schema.threads).where(schema.threads.c.bank_id == bank_id)
-    return connection.execute(query).scalar_one()
+def count_threads(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
+    """Returns bank id → number of threads in the bank."""
+    return counts_by_bank(connection, schema.threads.c.bank_id, bank_ids)

@@ -3,7 +3,8 @@
 The code of a new message is a row. Rows are packed into segments when a page is sealed.
 """
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, func, null, select, union_all
@@ -13,6 +14,7 @@ from foxing.memory.storage.dialects import insert_into
 from foxing.memory.storage.packed_codes import CodesDamaged, pack_codes, unpack_codes
 
 from . import bank_versions, messages
+from .batches import sums_by_bank
 from .sealed.cache import cache_of
 
 _c = schema.embeddings.c
@@ -254,9 +256,7 @@ def count_pending(connection: Connection, bank_id: int, embedder: int | None) ->
     return messages.count(connection, bank_id) - coded
 
 
-def total_bytes(connection: Connection, bank_id: int) -> int:
-    """Returns the size of the codes of a bank with their rows, in bytes."""
-    rows = select(func.coalesce(func.sum(func.length(_c.code) + ROW_BYTES), 0)).where(_c.bank_id == bank_id)
-    segments = select(func.coalesce(func.sum(func.length(_s.codes) + SEGMENT_ROW_BYTES), 0))
-    queries = rows, segments.where(_s.bank_id == bank_id)
-    return sum(int(connection.execute(query).scalar_one()) for query in queries)
+def total_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
+    """Returns bank id → size of the codes of the bank with their rows, in bytes."""
+    rows = sums_by_bank(connection, _c.bank_id, func.length(_c.code) + ROW_BYTES, bank_ids)
+    return rows + sums_by_bank(connection, _s.bank_id, func.length(_s.codes) + SEGMENT_ROW_BYTES, bank_ids)

@@ -2,6 +2,7 @@
 message that has it."""
 
 import secrets
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from foxing.memory.storage import columns, schema
 from foxing.memory.storage.blobs.reference import MissingBlob
 from foxing.memory.storage.secrets import digest_key
 
+from .batches import counts_by_bank, grouped_by_bank
 from .blobs import contents as blobs
 
 _i = schema.images.c
@@ -226,9 +228,9 @@ def after(connection: Connection, bank_id: int, image_id: int, limit: int) -> li
     return [_row(row) for row in connection.execute(query.order_by(_i.id).limit(limit)).mappings()]
 
 
-def total_bytes(connection: Connection, bank_id: int) -> int:
-    """Returns the bytes of the images of a bank, in the database or in object storage, with their rows."""
-    of_files = select(func.count(), func.coalesce(func.sum(_i.bytes), 0)).where(_i.bank_id == bank_id)
-    images, size = connection.execute(of_files.where(_i.content.is_not(None))).one()
-    places = connection.execute(select(func.count()).where(_p.bank_id == bank_id)).scalar_one()
-    return int(size) + IMAGE_ROW_BYTES * int(images) + PLACE_ROW_BYTES * int(places)
+def total_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
+    """Returns bank id → bytes of the images of the bank, in the database or in object storage, with their rows."""
+    of_files = select(_i.bank_id, func.coalesce(func.sum(_i.bytes + IMAGE_ROW_BYTES), 0))
+    files = grouped_by_bank(connection, of_files.where(_i.content.is_not(None)), _i.bank_id, bank_ids)
+    places = counts_by_bank(connection, _p.bank_id, bank_ids)
+    return files + Counter({bank_id: PLACE_ROW_BYTES * number for bank_id, number in places.items()})

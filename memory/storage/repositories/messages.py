@@ -312,7 +312,7 @@ def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int)
 def count(connection: Connection, bank_id: int) -> int:
     """Returns the number of messages in a bank."""
     begun = select(func.count()).where(_c.bank_id == bank_id, _c.sealed_chars == 0)
-    return ranges.count(connection, bank_id) + int(connection.execute(begun).scalar_one())
+    return ranges.counts(connection, [bank_id])[bank_id] + int(connection.execute(begun).scalar_one())
 
 
 def filter_ids(connection: Connection, bank_id: int, ids: Collection[int], within: MessageFilter) -> set[int]:

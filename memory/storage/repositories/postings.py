@@ -1,6 +1,7 @@
 """Postings of the lexical index: rows of new messages, and packed segments of many messages."""
 
 import secrets
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import dialect_of
 
 from . import banks
+from .batches import sums_by_bank
 
 RECENT_ROW_BYTES = 12  # of a row without its entries
 SEGMENT_ROW_BYTES = 32
@@ -38,13 +40,6 @@ class Recent(NamedTuple):
     number: int
     #: highest message id; 0 if there are none
     newest: int
-
-
-class Size(NamedTuple):
-    """Size of postings."""
-
-    rows: int
-    bytes: int
 
 
 def lock(connection: Connection, bank_id: int) -> None:
@@ -142,15 +137,12 @@ def delete_segment(connection: Connection, segment_id: int) -> None:
     connection.execute(schema.posting_segments.delete().where(_s.id == segment_id))
 
 
-def sizes(connection: Connection, bank_id: int) -> tuple[Size, Size]:
-    """Returns the size of the recent postings of a bank, and that of its segments."""
-    recent_size = select(func.count(), func.coalesce(func.sum(func.length(_r.entries)), 0)).where(_r.bank_id == bank_id)
-    packed_size = select(func.count(), func.coalesce(func.sum(func.length(_s.postings)), 0)).where(
-        _s.bank_id == bank_id
-    )
-    counted = [connection.execute(query).one() for query in (recent_size, packed_size)]
-    recent_rows, segment_rows = (Size(int(rows), int(total)) for rows, total in counted)
-    return recent_rows, segment_rows
+def total_bytes(
+    connection: Connection, bank_ids: Sequence[int], recent_row_bytes: int, segment_row_bytes: int
+) -> Counter[int]:
+    """Returns bank id → size of its recent postings and its segments, in bytes, with so many for each row."""
+    recent_bytes = sums_by_bank(connection, _r.bank_id, func.length(_r.entries) + recent_row_bytes, bank_ids)
+    return recent_bytes + sums_by_bank(connection, _s.bank_id, func.length(_s.postings) + segment_row_bytes, bank_ids)
 
 
 def _values(messages: tuple[int, int], data: bytes) -> dict[str, int | bytes]:

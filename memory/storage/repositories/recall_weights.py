@@ -5,15 +5,17 @@ the power of the half-lives since then. Adding a recall therefore does not chang
 any order.
 """
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import insert_into
 
 from . import messages
+from .batches import counts_by_bank
 
 HALF_LIFE = timedelta(days=90)
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
@@ -52,7 +54,7 @@ def strengths(connection: Connection, bank_id: int, message_ids: Collection[int]
     return {message_id: weight / weight_at(now) for message_id, weight in connection.execute(query)}
 
 
-def total_bytes(connection: Connection, bank_id: int) -> int:
-    """Returns the size of the rows of a bank, in bytes."""
-    query = select(func.count()).where(_c.bank_id == bank_id)
-    return ROW_BYTES * int(connection.execute(query).scalar_one())
+def total_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
+    """Returns bank id → size of the rows of the bank, in bytes."""
+    counts = counts_by_bank(connection, _c.bank_id, bank_ids)
+    return Counter({bank_id: ROW_BYTES * number for bank_id, number in counts.items()})

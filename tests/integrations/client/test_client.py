@@ -88,6 +88,8 @@ def test_lists_are_read_page_by_page(client: Client, bank: str) -> None:
     client.records.write(bank, writes)
     assert [record.value for record in client.records.search_all(bank, namespace=["n"], limit=2)] == [0, 1, 2, 3, 4]
     assert bank in [each.id for each in client.all_banks()]
+    assert list(client.all_threads(bank)) == client.threads(bank).threads
+    assert client.threads(bank).threads[0].messages > 0
 
 
 async def use_asynchronously(url: str, bank: str) -> None:

@@ -5,6 +5,7 @@ each.
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from sqlalchemy import BigInteger, Column, Connection, Select, bindparam, func, 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import Dialect, dialect_of
 from foxing.memory.storage.manifest import PageManifest
+from foxing.memory.storage.repositories.batches import sums_by_bank
 
 from . import bank_ranges
 
@@ -187,7 +189,6 @@ def thread_size(connection: Connection, thread_id: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def count(connection: Connection, bank_id: int) -> int:
-    """Returns the number of messages that begin on pages of a bank."""
-    query = select(func.coalesce(func.sum(_c.messages), 0)).where(_c.bank_id == bank_id)
-    return int(connection.execute(query).scalar_one())
+def counts(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
+    """Returns bank id → number of messages that begin on pages of the bank."""
+    return sums_by_bank(connection, _c.bank_id, _c.messages, bank_ids)

@@ -72,7 +72,7 @@ def test_threads_are_created_once_with_any_name(database: Database, bank_id: int
         assert banks.thread_ids(connection, bank_id, names) == created
         assert banks.find_thread(connection, bank_id, names[5]) == created[names[5]]
         assert banks.find_thread(connection, bank_id, "another") is None
-        assert banks.count_threads(connection, bank_id) == 600
+        assert banks.count_threads(connection, [bank_id])[bank_id] == 600
 
 
 def test_an_answer_is_kept_for_its_key_until_it_is_deleted(database: Database, bank_id: int) -> None:

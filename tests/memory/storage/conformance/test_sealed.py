@@ -246,7 +246,7 @@ def test_packed_codes_are_those_of_the_messages(
             assert not embeddings.has_codes(connection, bank_id, "tests", 9)
     size = sum(map(len, codes.values()))
     with database.write() as connection:
-        assert size < embeddings.total_bytes(connection, bank_id) < size + COUNT * 60
+        assert size < embeddings.total_bytes(connection, [bank_id])[bank_id] < size + COUNT * 60
         assert sum(segment.messages for segment in integrity.code_segments(connection, bank_id)) == COUNT
         gone = [*ids[:5], ids[-1]]
         embeddings.remove(connection, bank_id, gone)

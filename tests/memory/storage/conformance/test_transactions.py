@@ -58,7 +58,7 @@ def test_a_write_that_raises_leaves_nothing(database: Database, bank_id: int) ->
         fail()
     with database.read() as connection:
         assert open_messages.count(connection, bank_id) == 0
-        assert banks.count_threads(connection, bank_id) == 0
+        assert banks.count_threads(connection, [bank_id])[bank_id] == 0
 
 
 def test_writing_in_a_read_transaction_is_refused_by_postgresql(database: Database) -> None:

@@ -1,0 +1,97 @@
+"""Threads in the order of their last messages. The times of sealed messages are in the manifests of pages; only those
+that the answer depends on are read."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from foxing.memory.storage import columns, schema
+from foxing.memory.storage.message_filter import instant, microseconds
+
+from .sealed import manifests
+
+#: Number of pages whose manifests are read together.
+PAGES_AT_ONCE = 64
+
+_m = schema.messages.c
+_p = schema.pages.c
+_r = schema.message_ranges.c
+
+
+class ThreadEnd(NamedTuple):
+    """A thread and the time of its last message."""
+
+    last_at: datetime
+    id: int
+
+
+@dataclass(frozen=True)
+class ThreadTotals:
+    """Number and first time of the messages of a thread."""
+
+    messages: int
+    first_at: datetime
+
+
+def newest_first(connection: Connection, bank_id: int) -> Iterator[ThreadEnd]:
+    """Yields the threads of a bank that have messages by the times of their last ones, newest first, then by id."""
+    found: dict[int, int] = {}
+    query = select(_m.thread_id, func.max(_m.created_at)).where(_m.bank_id == bank_id).group_by(_m.thread_id)
+    for thread_id, at in connection.execute(query):
+        found[thread_id] = microseconds(at)
+    given = set[int]()
+    by_time = select(_p.id, _p.last_at).where(_p.bank_id == bank_id).order_by(_p.last_at.desc(), _p.id.desc())
+    pages = list(connection.execute(by_time))
+    for start in range(0, len(pages), PAGES_AT_ONCE):
+        part = pages[start : start + PAGES_AT_ONCE]
+        # what is said on pages not read yet is no newer than these
+        yield from _later(found, given, microseconds(part[0].last_at))
+        for manifest in manifests.get(connection, [page.id for page in part]).values():
+            for thread_id, at in zip(manifest.threads.tolist(), manifest.times.tolist(), strict=True):
+                if thread_id not in given and at > found.get(thread_id, at - 1):
+                    found[thread_id] = at
+    yield from _later(found, given, None)
+
+
+def totals(connection: Connection, bank_id: int, thread_ids: Sequence[int]) -> dict[int, ThreadTotals]:
+    """Returns thread id → totals, for threads that have messages."""
+    numbers, first = Counter[int](), dict[int, int]()
+    still_open = select(_m.thread_id, func.min(_m.created_at), func.count().filter(_m.sealed_chars == 0))
+    still_open = still_open.where(_m.bank_id == bank_id, columns.among(_m.thread_id, thread_ids))
+    for thread_id, at, begun in connection.execute(still_open.group_by(_m.thread_id)):
+        numbers[thread_id] += begun
+        first[thread_id] = microseconds(at)
+    on_pages = select(_r.thread_id, _r.page_id, _p.first_at, func.sum(_r.messages))
+    on_pages = on_pages.join_from(schema.message_ranges, schema.pages, _p.id == _r.page_id)
+    on_pages = on_pages.where(columns.among(_r.thread_id, thread_ids)).group_by(_r.thread_id, _r.page_id, _p.first_at)
+    wanted: dict[int, list[tuple[int, int]]] = {}
+    for thread_id, page_id, at, begun in connection.execute(on_pages):
+        numbers[thread_id] += int(begun)
+        wanted.setdefault(thread_id, []).append((microseconds(at), page_id))
+    while wanted:
+        # of each thread the page with the oldest message, until no other page can hold an older one of the thread
+        oldest = {thread_id: min(places) for thread_id, places in wanted.items()}
+        read = manifests.get(connection, {page_id for _, page_id in oldest.values()})
+        for thread_id, place in oldest.items():
+            manifest = read[place[1]]
+            at = int(manifest.times[manifest.threads == thread_id].min())
+            first[thread_id] = min(at, first.get(thread_id, at))
+            left = [other for other in wanted[thread_id] if other != place and other[0] < first[thread_id]]
+            if left:
+                wanted[thread_id] = left
+            else:
+                del wanted[thread_id]
+    return {thread_id: ThreadTotals(numbers[thread_id], instant(at)) for thread_id, at in first.items()}
+
+
+def _later(found: dict[int, int], given: set[int], than: int | None) -> Iterator[ThreadEnd]:
+    """Yields the threads whose last message is later than a time, newest first, and moves them to `given`."""
+    ends = sorted(((at, thread_id) for thread_id, at in found.items() if than is None or at > than), reverse=True)
+    for at, thread_id in ends:
+        del found[thread_id]
+        given.add(thread_id)
+        yield ThreadEnd(instant(at), thread_id)
