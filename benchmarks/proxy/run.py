@@ -105,6 +105,11 @@ def run(session: Session, subs: Sequence[Session], report: ProxyReport) -> Proxy
         options = ["--upstream", upstream.url, "--port", "0", "--budget", str(BUDGET)]
         proxy = stack.enter_context(FoxingProcess(folder, "proxy", *options, "--reader", report.reader))
         http = stack.enter_context(httpx.Client(timeout=120))
+        # what is imported with the first call of an upstream and of a client is not measured
+        http.post(f"{direct.url}{AGENTS[report.wire].path}", json={}, headers={"anthropic-version": "2023-06-01"})
+        first = AGENTS[report.wire](model)
+        first.say("hello")
+        http.post(f"{direct.url}{first.path}", json=first.body(first.given()), headers=first.headers)
         main = _Conversation(AGENTS[report.wire](model), "session")
         conversations = [main]
         folds = 0

@@ -65,7 +65,7 @@ class Proxy:
             find = lambda: str(Path(folder) / "dry-run.db")  # noqa: E731
         self.bank = bank = BankLink(find, options)
         try:
-            await asyncio.to_thread(bank.open)
+            await bank.open()
         except Exception as error:
             bank.fail(error)
         self.folding = Folding(bank, options)

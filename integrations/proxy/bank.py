@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 #: Threads that wait for folds and for what is stored.
 _THREADS = 8
-_REQUEST_S = 60.0
+#: Seconds that a service may take to answer when the proxy starts.
+_GREETING_S = 2.0
 _TEXT = "text"
 _LEAST_PORT = {"http": 80, "https": 443}
 
@@ -73,11 +74,14 @@ class BankLink:
         """True for a moment after the bank has failed."""
         return time.monotonic() < self._rests_until
 
-    def open(self) -> None:
+    async def open(self) -> None:
         """Opens the connection, and loads what the first fold needs. Raises the errors of an unusable memory."""
-        connection, target = self._connection()
-        if not isinstance(target, ServiceOptions):
-            load_vocabulary()
+        connection, target = await asyncio.to_thread(self._connection)
+        if isinstance(target, ServiceOptions):
+            async with asyncio.timeout(_GREETING_S):
+                await _greet(target)
+        else:
+            await asyncio.to_thread(load_vocabulary)
         first = FoldRequest(
             session="first",
             wire="openai",
@@ -85,7 +89,8 @@ class BankLink:
             reader=_TEXT,
             budget=1_000,
         )
-        connection.run(lambda memory: memory.fold(self._options.bank, first))  # stores nothing
+        # stores nothing
+        await self._run(lambda: connection.run(lambda memory: memory.fold(self._options.bank, first)))
 
     async def fold(self, request: FoldRequest) -> FoldResult:
         """Returns a folded conversation. Raises `BankFailed`, and `FoldRefused`."""
@@ -168,10 +173,19 @@ class BankLink:
     def _rest(self) -> None:
         self._rests_until = time.monotonic() + self._options.pause_s
 
+    def _reopen(self) -> None:
+        try:
+            self._connection()
+        except Exception as error:
+            self.fail(error)
+
     async def _probe(self) -> None:
         """Returns if a service answers. Raises `BankFailed` after `probe_s` seconds."""
         opened = self._opened
-        if opened is None or not isinstance(opened[1], ServiceOptions):
+        if opened is None:  # after a failure
+            self._pool.submit(self._reopen)
+            raise BankFailed("the bank is being opened again")
+        if not isinstance(opened[1], ServiceOptions):
             return
         try:
             async with asyncio.timeout(self._options.probe_s):

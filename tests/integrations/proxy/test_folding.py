@@ -2,9 +2,12 @@
 
 import gzip
 import json
+import socket
+import threading
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,9 +17,9 @@ from openai import OpenAI
 from foxing.integrations.client import ServiceOptions
 from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import Thinking, Upstream
-from foxing.memory import Memory
+from foxing.memory import FoldRequest, FoldResult, Memory
 
-from .conftest import MODEL, StartProxy
+from .conftest import BANK, MODEL, StartProxy
 from .sessions import PlayedSession, messages_of
 
 WIRES = ["anthropic", "openai", "openai-responses"]
@@ -216,3 +219,80 @@ def test_the_sdks_see_nothing_of_it(claude: Anthropic, gpt: OpenAI, upstream: Up
     assert response.output_text == "It is snowing."
     completion = gpt.chat.completions.create(model="gpt-5.6", messages=[{"role": "user", "content": "?"}])
     assert completion.choices[0].message.content == "Understood."
+
+
+def test_a_service_that_does_not_answer_delays_nothing(start: StartProxy, upstream: Upstream) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        service = ServiceOptions(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.1, retry_for_s=0.001)
+        proxy = start(service, remember=False, probe_s=0.005, pause_s=0.0)
+        session = PlayedSession("anthropic", upstream)
+        with httpx.Client(timeout=60) as http:
+            session.play(http, proxy.url, 26, **SESSION)
+    assert not upstream.refused
+    assert not any(session.folds)
+    reasons = {answer.headers.get("x-foxing-unfolded") for answer in session.answers}
+    assert "the service does not answer" in reasons
+
+
+class SlowMemory:
+    """A memory whose folds wait for an event."""
+
+    def __init__(self, memory: Memory, may: threading.Event) -> None:
+        self._memory, self._may = memory, may
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._memory, name)
+
+    def fold(self, bank: str, request: FoldRequest) -> FoldResult:
+        if request.session != "first":
+            self._may.wait(60)
+        return self._memory.fold(bank, request)
+
+
+def test_a_fold_that_comes_too_late_is_applied_when_the_user_has_spoken(
+    start: StartProxy, upstream: Upstream, memory: Memory
+) -> None:
+    may = threading.Event()
+    proxy = start(SlowMemory(memory, may), fold_s=0.01, pause_s=0.0)
+    session = PlayedSession("anthropic", upstream)
+    with httpx.Client(timeout=60) as http:
+        while "x-foxing-unfolded" not in (session.answers[-1].headers if session.answers else {}):
+            session.play(http, proxy.url, 1, **SESSION)
+        may.set()
+        object.__setattr__(proxy.proxy.options, "fold_s", 60.0)
+        session.play(http, proxy.url, 16, **SESSION)
+    assert session.folds[-1]
+    assert not upstream.refused
+
+
+def test_a_model_without_a_profile_gets_text(start: StartProxy, upstream: Upstream) -> None:
+    proxy = start(reader=None)
+    session = PlayedSession("openai", upstream)
+    session.agent.model = "my-own-model"
+    with httpx.Client(timeout=60) as http:
+        session.play(http, proxy.url, 26)
+    assert session.folds[-1]
+    assert "image_url" not in json.dumps(list(session.sent())[-1])
+
+
+def test_a_session_is_known_by_what_clients_send(proxy: BackgroundProxy, upstream: Upstream, memory: Memory) -> None:
+    plain = {"model": "gpt-5.6", "messages": [{"role": "user", "content": "Weather?"}]}
+    claude = {"model": MODEL, "max_tokens": 9, "messages": plain["messages"]}
+    account = "user_0123_account_1-2_session_00000000-aaaa-4bbb-8ccc-0123456789ab"
+    headers = {"authorization": "Bearer sk-secret", "anthropic-version": "2023-06-01"}
+    with httpx.Client(timeout=60, headers=headers) as http:
+        for path, body, more in (
+            ("messages", {**claude, "metadata": {"user_id": account}}, {}),
+            ("messages", {**claude, "metadata": {"user_id": json.dumps({"session_id": "from-json"})}}, {}),
+            ("messages", claude, {"x-claude-code-session-id": "from-claude"}),
+            ("responses", {"model": "gpt-5.6", "input": "Weather?"}, {"session_id": "from-codex"}),
+            ("chat/completions", {**plain, "prompt_cache_key": "from-key"}, {}),
+            ("chat/completions", plain, {}),
+        ):
+            assert http.post(f"{proxy.url}/v1/{path}", json=body, headers=more).status_code == 200
+    proxy.close()
+    threads = {each.thread or "" for each in memory.export(BANK)}
+    known = {"00000000-aaaa-4bbb-8ccc-0123456789ab", "from-json", "from-claude", "from-codex", "from-key"}
+    (other,) = threads - known
+    assert threads >= known
+    assert other.startswith("chat-")
