@@ -41,6 +41,7 @@ from foxing.renderer.fading import (
     faded,
     isolated_bits,
     score_page,
+    units_of,
     word_bits,
     words_of,
 )
@@ -283,7 +284,7 @@ class _Fader:
         if not (cut or over or spare or misread):
             return False
         self._score(draft)
-        facts = [scores >= FACT for scores in draft.salience]
+        facts = [_exact_words(draft, number) for number in range(len(draft.messages))]
         refill = refill and (cut or over or spare or any((w & ~f).any() for w, f in zip(wrong, facts, strict=True)))
         if (last or not (cut or over or refill)) and self._write_gaps(draft, wrong, marks, 0 if last else used):
             return True
@@ -312,7 +313,7 @@ class _Fader:
             before = transcribe(drawn, layout=draft.page.layout, start=placement.start)
             bad = [draft.messages[number].words[i] for i in np.flatnonzero(words).tolist()]
             write_gaps(run, before, texts[number], bad)
-            facts += self._misread_facts(draft, number, words & (draft.salience[number] >= FACT), before)
+            facts += self._misread_facts(draft, number, words & _exact_words(draft, number), before)
             if (run != drawn).any():
                 after = transcribe(run, layout=draft.page.layout, start=placement.start)
                 origin = texts[number].origin[np.searchsorted(before.cell, after.cell, side="right") - 1]
@@ -417,6 +418,15 @@ def _stored_cells(drawn: Cells, seen: Cells) -> int:
         return drawn.size
     others = np.flatnonzero(seen.reshape(-1) != ord(GAP_MARK))
     return int(others[-1]) + 1 if len(others) else 0
+
+
+def _exact_words(draft: _Draft, number: int) -> Flags:
+    """Returns bool[words]: the words of a message that are kept as text where they are misread: facts, and units of
+    notation, which would be worth less with a gap."""
+    message = draft.messages[number]
+    units = units_of(message.entry.content, message.words, message.entry.gaps)
+    exact: Flags = (draft.salience[number] >= FACT) | (units >= 0)
+    return exact
 
 
 def _misread_words(draft: _Draft, seen: Cells, stored: int, *, wary: bool) -> list[Flags]:

@@ -24,6 +24,8 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+#: An image with more pixels and more colours than these is larger as PNG.
+_FEW_PIXELS, _FEW_COLOURS = 1 << 16, 1 << 12
 _room = BoundedSemaphore(AT_ONCE)
 
 
@@ -54,10 +56,9 @@ def scaled(file: ImageFile, side_px: int, *, as_it_came: bool = False) -> ImageF
         factor = min(1.0, side_px / longer)
         size = max(1, round(file.width_px * factor)), max(1, round(file.height_px * factor))
         small = pixels if pixels.size == size else pixels.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        found = [
-            ("image/webp", _encoded(small, "WEBP", quality=quality, method=4)),
-            ("image/png", _encoded(small, "PNG", optimize=True)),
-        ]
+        found = [("image/webp", _encoded(small, "WEBP", quality=quality, method=4))]
+        if small.width * small.height <= _FEW_PIXELS or small.getcolors(_FEW_COLOURS) is not None:
+            found.append(("image/png", _encoded(small, "PNG", optimize=True)))
     media_type, content = min(found, key=lambda each: len(each[1]))
     if longer <= side_px and len(content) >= len(file.content):
         return file

@@ -5,6 +5,7 @@ from .fade import BYTES_PER_BIT, FACT, FadedPage, MessageWords, Size, fade
 from .faded_text import FadedText, faded
 from .languages import languages_of
 from .salience import IsolatedBits, Salience, plain, score_page, text_salience
+from .units import units_of
 from .words import Word, is_punctuation, words_of
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "plain",
     "score_page",
     "text_salience",
+    "units_of",
     "word_bits",
     "words_of",
 ]

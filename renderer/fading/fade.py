@@ -11,6 +11,7 @@ from foxing.renderer.breaks import Edge, whole_word_range
 from foxing.renderer.typeset import Entry
 
 from .faded_text import FadedText, faded
+from .units import units_of
 from .words import Word, is_punctuation
 
 #: Entries → their bytes when typeset on one page and encoded; more than any capacity if they do not fit on one page.
@@ -88,8 +89,9 @@ def fade(
     `salience`: float64[words] for each message, at least 0. The integer part is a rank: words of a lower rank fade
     first. Within a rank, words fade in ascending order of the fractional part per bit. Below `FACT`, the words of a
     clause fade together, in ascending order of the sum of its fractional parts per bit, but one by one where the clause
-    is large and does not fit. Punctuation fades with the first
-    word beside it; a word that a page break may have cut fades before all others. `size`: called two or three times,
+    is large and does not fit. A unit of notation, see `units_of`, is kept whole with its most salient word. Punctuation
+    fades with the first word beside it; a word that a page break may have cut fades before all others. `size`: called
+    two or three times,
     once if `bytes_per_bit`, the initial estimate of bytes per bit, is that of the page.
 
     At least 97 % of the capacity is used where the levels allow it. A kept word is also kept in any capacity that is
@@ -129,6 +131,9 @@ class _WordOrder:
         self.place = np.empty(total, dtype=np.int64)
         self.place[order] = np.arange(total)
         self._follow_neighbours()
+        #: int64[words] for each message: its units of notation.
+        self.units = [units_of(m.entry.content, m.words, m.entry.gaps) for m in messages]
+        self._keep_units_whole()
         #: float64[words + 1]: cumulative cost in bits of the first n words in that order.
         self.bits = np.concatenate([[0.0], np.cumsum(np.bincount(self.place, bits, total))])
         ends = np.flatnonzero(np.concatenate([whole, [True]]))
@@ -157,10 +162,22 @@ class _WordOrder:
                 place[number] = place[sides].max() if tells else last
             start = stop
 
+    def _keep_units_whole(self) -> None:
+        """Gives all words of a unit of notation the place of the first of them to be kept, and has a unit fade first
+        that a page break may have cut."""
+        for message, units, stop in zip(self.messages, self.units, self.ends.tolist(), strict=True):
+            start = stop - len(message.words)
+            for unit in range(int(units.max(initial=-1)) + 1):
+                words = start + np.flatnonzero(units == unit)
+                if len(words):
+                    self.place[words] = self.place[words].min()
+                    self.cut[words] |= self.cut[words].any()
+
     def kept(self, level: int) -> _Kept:
         """Returns bool[words] for each message: the words kept at `level`, and those that cost no more than a gap."""
         kept, cut = (np.split(flags, self.ends[:-1]) for flags in (self.place < self.levels[level], self.cut))
-        bridged = (_bridged(message, stays) for message, stays in zip(self.messages, kept, strict=True))
+        each = zip(self.messages, self.units, kept, strict=True)
+        bridged = (_bridged(message, stays) & (stays | (units < 0)) for message, units, stays in each)
         return [stays & ~gone for stays, gone in zip(bridged, cut, strict=True)]
 
     def texts(self, kept: _Kept) -> list[FadedText]:

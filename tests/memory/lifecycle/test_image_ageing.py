@@ -209,3 +209,23 @@ def test_a_scaled_image_is_never_larger(kind: str, size: tuple[int, int]) -> Non
         assert max(small.width_px, small.height_px) == min(side, max(file.width_px, file.height_px))
         assert pixels_of(small.content).size == (small.width_px, small.height_px)
         file = small
+
+
+def test_the_label_of_an_image_and_a_table_stay_whole_or_fade_whole(memory: Memory) -> None:
+    rows = [f"| pier {n} | crane {n} of {7 * n} t | {'bent' if n % 2 else 'sound'} |" for n in range(1, 40)]
+    concepts = (Path(__file__).parents[3] / "docs" / "explanation" / "concepts.md").read_text()
+    filler = "\n".join(line for line in concepts.splitlines() if line[:1].isalpha())[:9_000]
+    text = {"type": "text", "text": f"{filler}\n" + "\n".join(rows)}
+    message = {"id": "m", "role": "assistant", "content": [text, image(name="crane.jpg", alt="A bent crane")]}
+    memory.store("ana", [message | {"created_at": NOW}])
+    memory.store("ana", [said("n", image(name="pier.jpg"))])
+    memory.seal("ana")
+    for tier in STEPS:
+        age(memory, tier)
+        for key in "mn":
+            found = memory.message("ana", key).text
+            for number, row in enumerate(rows, 1):
+                shown = f"| pier {number} |" in found or f"crane {number} of" in found
+                assert shown == (row in found), (tier, row)
+        assert '■ image 1, 1000x600 px, crane.jpg: "A bent crane"' in memory.message("ana", "m").text
+        assert "■ image 1, 1000x600 px, pier.jpg" in memory.message("ana", "n").text
