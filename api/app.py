@@ -6,11 +6,13 @@ from importlib.metadata import version
 
 import anyio.to_thread
 from fastapi import FastAPI, Security
+from fastapi.responses import RedirectResponse
 
 from foxing.memory import Memory
 from foxing.memory.telemetry import watch
 
 from .auth import Authenticator
+from .console.app import Console
 from .dependencies import Service
 from .exception_handlers import add_exception_handlers
 from .imports import remove_leftovers
@@ -56,6 +58,9 @@ def create_app(
         app.include_router(router, dependencies=[Security(bearer)], responses=problem_responses(*V1_STATUSES))
     app.include_router(health.router)
     mounted: list[MountedApp] = mount_apps(app)
+    if settings.console:
+        app.add_route("/console", lambda request: RedirectResponse("/console/banks", 303), include_in_schema=False)
+        app.mount("/console", Console(lambda: app.state.service, settings.key).app(), name="/console")
     add_exception_handlers(app)
     # The middleware added last is the outermost.
     app.add_middleware(

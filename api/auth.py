@@ -12,6 +12,7 @@ from .settings import LOOPBACK_NAMES, Settings
 #: Paths that need no key: health checks for orchestrators, and the API reference.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
 
+CONSOLE = "/console/"
 SCHEME = "bearer "
 #: The value of a `Host` header: a name or an address, IPv6 in brackets, with or without a port.
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?")
@@ -24,6 +25,7 @@ class Authenticator:
         """`token`: that of the service in the file beside its database, see `running_service`."""
         self._token = None if token is None else token.encode()
         self._key = None if settings.key is None else settings.key.encode()
+        self._console = settings.console  # which has sessions instead, see `console.session`
         self._hosts = LOOPBACK_NAMES | {settings.host.lower()}
 
     def is_local(self, headers: Headers) -> bool:
@@ -43,7 +45,7 @@ class Authenticator:
             self._check_host(headers)
             if path not in OPEN_PATHS:
                 check_site(headers)
-        elif path not in OPEN_PATHS:
+        elif path not in OPEN_PATHS and not (self._console and (path + "/").startswith(CONSOLE)):
             self._check_key(self._key, headers)
 
     def _check_host(self, headers: Headers) -> None:

@@ -42,11 +42,28 @@ class HttpMetrics:
             registry=registry,
         )
 
+    def quantiles(self) -> list[tuple[str, tuple[float, float]]]:
+        """Returns the p50 and p99 in seconds of each route, the busiest first, to the bucket that holds them."""
+        counts: dict[str, list[tuple[float, float]]] = {}
+        for metric in self.latency.collect():
+            for sample in metric.samples:
+                if sample.name.endswith("_bucket"):
+                    route = f"{sample.labels['method']} {sample.labels['route']}"
+                    counts.setdefault(route, []).append((float(sample.labels["le"]), sample.value))
+        busiest = sorted(counts.items(), key=lambda item: -item[1][-1][1])
+        return [(route, (_quantile(below, 0.5), _quantile(below, 0.99))) for route, below in busiest]
+
     def record_request(self, method: str, route: str, status: int, duration_s: float) -> None:
         """Counts a request and observes its duration, in seconds."""
         known = method if method in KNOWN_METHODS else "OTHER"
         self.requests.labels(known, route, str(status)).inc()
         self.latency.labels(known, route).observe(duration_s)
+
+
+def _quantile(below: Sequence[tuple[float, float]], share: float) -> float:
+    """Returns the upper bound of the bucket that holds this share. `below`: bound → observations up to it."""
+    wanted = share * below[-1][1]
+    return next((min(bound, LATENCY_BUCKETS_S[-1]) for bound, count in below if count >= wanted), LATENCY_BUCKETS_S[-1])
 
 
 class MemoryMetrics:

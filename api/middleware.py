@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foxing.memory.problems import Problem
 
-from .auth import Authenticator
+from .auth import CONSOLE, Authenticator
 from .bodies import LARGE_BODY, check_json_body
 from .logs import get_logger
 from .metrics import Metrics
@@ -143,7 +143,7 @@ class RequestGuard:
         if scope["type"] == "websocket":
             await self._guard_websocket(scope, receive, send)
             return
-        streaming = scope["path"].startswith(PREFIX) or _is_upload(scope)
+        streaming = scope["path"].startswith((PREFIX, CONSOLE)) or _is_upload(scope)
         try:
             _check_room(scope)
             if self.authenticator.is_local(headers):

@@ -253,17 +253,24 @@ class Memory:
                 return
 
     def recall(
-        self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
+        self,
+        bank: str,
+        query: str | RecallQuery | None = None,
+        *,
+        counted: bool = True,
+        **fields: Unpack[TextQueryFields],
     ) -> RecallResult:
         """Returns the messages that match `query`, best first; without a query, those of the time window in time order.
         Images in messages come as parts, with their data up to 24 MiB an answer.
 
-        `fields`: the fields of `RecallQuery` that apply to text. They override those of a `RecallQuery` given as
-        `query`. Raises `NotFound`, `InvalidTime`, `InvalidCursor`, `InvalidInput`.
+        `counted`: whether it raises the recall weights of what it finds. `fields`: the fields of `RecallQuery` that
+        apply to text. They override those of a `RecallQuery` given as `query`. Raises `NotFound`, `InvalidTime`,
+        `InvalidCursor`, `InvalidInput`.
         """
         built = RecallQuery.build(query, **fields).for_format("text")
         result = self._recaller.recall(bank, built, now := self.now(built.now, built.timezone))
-        self._recall_weights.record(bank, result, now)
+        if counted:
+            self._recall_weights.record(bank, result, now)
         return result.model_copy(update={"spans": self._images.fill(bank, result.spans)})
 
     def recall_images(

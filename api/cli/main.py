@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from .banks import banks
 from .codec import codec_commands
+from .console import console
 from .context import state_of
 from .db import database_commands
 from .fetch import fetch
@@ -110,6 +111,7 @@ def options(
 
 
 app.command("serve")(serve)
+app.command("console")(console)
 app.command("worker")(worker)
 app.command("import")(import_messages)
 app.command("export")(export_messages)

@@ -2,11 +2,13 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from .context import JsonOption, state_of
+from .context import JsonOption, State, state_of
 from .signals import StopSignals
 
 
@@ -24,6 +26,15 @@ def serve(
 
     An address other than loopback requires FOXING_API_KEY. With --json, print one document with the URL to stdout.
     """
+
+    def show(url: str, console: Console) -> None:
+        console.print(f"Listening on {url} (API reference: {url}/docs)")
+
+    run_service(state_of(context), host, port, show)
+
+
+def run_service(state: State, host: str | None, port: int | None, show: Callable[[str, Console], None]) -> None:
+    """Runs the service until SIGTERM or Ctrl-C. `show`: shows its URL once it listens. Raises `InvalidSettings`."""
     # Handled from the start: the imports take seconds, and in a container an unhandled SIGTERM is ignored. uvicorn
     # raises the signal again after it has stopped, and the memory must still be closed then.
     StopSignals(signal.SIGTERM)
@@ -33,7 +44,6 @@ def serve(
     from foxing.api.running_service import announced, sqlite_file
     from foxing.api.server import listen, run, url_of
 
-    state = state_of(context)
     settings = state.settings(host=host, port=port).check_host()
     with (
         listen(settings.host, settings.port) as listener,
@@ -42,7 +52,7 @@ def serve(
     ):
         configure_logs(settings)
         url = url_of(listener)
-        state.answer({"url": url}, lambda console: console.print(f"Listening on {url} (API reference: {url}/docs)"))
+        state.answer({"url": url}, lambda console: show(url, console))
         sys.stdout.flush()
         try:
             run(create_app(settings, memory, token=token), listener)

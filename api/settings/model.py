@@ -207,6 +207,7 @@ class Settings(BaseSettings):
         description="Seal and age pages on a schedule in the service. Requests to `seal` and `age` always work.",
     )
     ageing_interval_s: float = Field(default=60.0, gt=0, le=86_400, description="Seconds between ageing ticks.")
+    console: bool = Field(default=True, description="Serve the console, pages for people, at `/console`.")
     time_travel: bool = Field(
         default=False, description="Allow requests to set the current time (`now`); for tests and demonstrations."
     )

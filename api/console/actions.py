@@ -1,0 +1,213 @@
+"""What a person does in the console: each is a form, and works without JavaScript."""
+
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import anyio
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.types import Message
+
+from foxing.api.dependencies import Service
+from foxing.api.problems import BODY_TOO_LARGE, RequestError
+from foxing.memory.errors import InvalidInput, NotFound
+from foxing.memory.ingest.importers import ImportOptions
+from foxing.memory.ingest.validate import check_bank_name
+from foxing.memory.values.base import first_error
+from foxing.memory.values.imports import ImportQuery
+from foxing.memory.values.policy import Policy
+from foxing.renderer import Progress
+
+from .jobs import ConsoleJob, ConsoleJobs
+from .rendering import HEADERS, Page, url
+from .views import Views
+
+#: Seconds after which a job that still runs is shown with its progress.
+SHOWN_AFTER_S = 1.0
+_CHUNK = 1 << 20
+
+
+class Actions:
+    """Changes what a memory holds."""
+
+    def __init__(self, service: Service, views: Views) -> None:
+        self.service = service
+        self.memory = service.memory
+        self.views = views
+        self.jobs = ConsoleJobs()
+
+    async def pin(self, request: Request) -> Response:
+        """Pins a page, or unpins it."""
+        form, bank, page = await _form(request), request.path_params["bank"], request.path_params["page"]
+        call = self.memory.pin if form.get("pinned") == "true" else self.memory.unpin
+        await self.service.run(call, bank, page)
+        return _back(form, url("/banks/{}/overview", bank))
+
+    async def seal(self, request: Request) -> Response:
+        """Seals all open messages."""
+        bank = request.path_params["bank"]
+        return await self._job("seal", bank, lambda progress: self.memory.seal(bank, progress=progress))
+
+    async def age(self, request: Request) -> Response:
+        """Ages what is due, or says what would age."""
+        bank, form = request.path_params["bank"], await _form(request)
+        dry = form.get("dry_run") == "true"
+        kind = "age_preview" if dry else "age"
+        return await self._job(kind, bank, lambda progress: self.memory.age(bank, dry_run=dry, progress=progress))
+
+    async def undo(self, request: Request) -> Response:
+        """Restores what ageing dropped within the undo window."""
+        bank, form = request.path_params["bank"], await _form(request)
+        page = form.get("page") or None
+        return await self._job("undo", bank, lambda progress: self.memory.undo(bank, page=page, progress=progress))
+
+    async def erase(self, request: Request) -> Response:
+        """Erases a message, a thread or a bank, whose name has been typed."""
+        bank, form = request.path_params["bank"], await _form(request)
+        what, name = form.get("what", ""), form.get("name", "")
+        expected = bank if what == "bank" else name
+        if not expected or form.get("confirmation", "").strip() != expected.strip():
+            raise InvalidInput(f"to erase it, type its name exactly: {expected}; nothing was erased")
+        calls: Mapping[str, Callable[[Progress], BaseModel]] = {
+            "message": lambda progress: self.memory.erase_message(bank, name),
+            "thread": lambda progress: self.memory.erase_thread(bank, name, progress=progress),
+            "bank": lambda progress: self.memory.erase_bank(bank),
+        }
+        if what not in calls:
+            raise InvalidInput("what must be message, thread or bank; nothing was erased")
+        return await self._job(f"erase_{what}", bank, calls[what])
+
+    async def policy(self, request: Request) -> Response | Page:
+        """Previews a policy, or saves one that was previewed."""
+        bank, form = request.path_params["bank"], await _form(request)
+        try:
+            policy = Policy.parse(json.loads(form.get("policy", "")))
+        except ValueError as error:
+            raise InvalidInput(f"the policy is not JSON: {error}; nothing was saved") from error
+        if form.get("do") != "save":
+            return await self.views.policy_page(bank, policy, previewed=True)
+        await self.service.run(self.memory.set_policy, bank, policy)
+        return RedirectResponse(url("/banks/{}/policy", bank), 303, HEADERS)
+
+    async def import_file(self, request: Request) -> Response | Page:
+        """Imports a file of a form, or says what it would import."""
+        bank = check_bank_name(request.path_params["bank"])
+        form, sent, name = await _file_of(request, self.service.settings.max_import_bytes)
+        asked = _query(form, name)
+        options = ImportOptions.of(asked, self.memory.now(), self.service.imports.max_contents_bytes)
+        async with self.service.imports.received(sent, asked.filename) as upload:
+            if asked.dry_run:
+                preview = await self.service.imports.preview(upload, options)
+                return Page("import_preview.html", {"bank": bank, "preview": preview}, preview)
+            source = await self.service.imports.check(upload, options)
+            job = await self.service.run(self.service.imports.add, bank, source, upload)
+        return RedirectResponse(url("/banks/{}/import", bank, id=job.id), 303, HEADERS)
+
+    async def import_page(self, request: Request) -> Page:
+        """The progress or the report of an import; without an id, the form."""
+        bank, job = request.path_params["bank"], request.query_params.get("id")
+        if not job:
+            return Page("import.html", {"bank": bank, "jobs": self.jobs.of_bank(bank)})
+        return await self._import_page(bank, job)
+
+    async def _import_page(self, bank: str, job_id: str) -> Page:
+        job = await self.service.run(self.memory.imports.find, bank, job_id)
+        return Page("import_job.html", {"bank": bank, "job": job}, job)
+
+    async def export(self, request: Request) -> Response:
+        """All messages of a bank, as remembered now, in JSON Lines."""
+        bank = request.path_params["bank"]
+        await self.service.run(self.memory.bank, bank)
+
+        async def lines() -> AsyncIterator[bytes]:
+            cursor: str | None = None
+            while True:
+                part = await self.service.run_codec(self.memory.recall, bank, counted=False, limit=500, cursor=cursor)
+                for span in part.spans:
+                    yield span.model_dump_json().encode("utf-8", "backslashreplace") + b"\n"
+                cursor = part.next_cursor
+                if cursor is None:
+                    return
+
+        headers = HEADERS | {"Content-Disposition": 'attachment; filename="messages.jsonl"'}
+        return StreamingResponse(lines(), media_type="application/jsonl", headers=headers)
+
+    async def job(self, request: Request) -> Page:
+        """A job, with its progress or its report."""
+        found = self.jobs.get(request.path_params["job"])
+        if found is None:
+            raise NotFound("there is no such job; the service may have been restarted")
+        return _job_page(found)
+
+    async def _job(self, kind: str, bank: str, call: Callable[[Progress], BaseModel]) -> Response:
+        """Starts a job and leads to it once it has ended, or after a second."""
+        job = self.jobs.start(kind, bank, call)
+        await anyio.to_thread.run_sync(job.ended.wait, SHOWN_AFTER_S)
+        return RedirectResponse(url("/jobs/{}", job.id), 303, HEADERS)
+
+
+async def _file_of(request: Request, max_bytes: int) -> tuple[dict[str, str], Request, str]:
+    """Returns the fields of a form, a request whose body is its file, and the name of the file. Raises `RequestError`
+    if it is too large."""
+    length = request.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > max_bytes:
+        raise RequestError(BODY_TOO_LARGE, f"a file has at most {max_bytes:,} bytes (FOXING_MAX_IMPORT_BYTES)")
+    form = await request.form(max_files=1, max_fields=20)
+    file = form.get("file")
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise InvalidInput("choose a file; nothing was imported")
+
+    async def receive() -> Message:
+        chunk = await file.read(_CHUNK)
+        if not chunk:
+            await form.close()
+        return {"type": "http.request", "body": chunk, "more_body": bool(chunk)}
+
+    headers = [(b"content-type", b"application/octet-stream"), (b"content-length", str(file.size or 0).encode())]
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    return fields, Request({**request.scope, "headers": headers}, receive), file.filename
+
+
+def _query(form: Mapping[str, str], name: str) -> ImportQuery:
+    """Returns the options of an import. Raises `InvalidInput`."""
+    try:
+        return ImportQuery(
+            filename=re.sub(r"[/\\\x00-\x1f]", "_", name)[-200:],
+            timezone=form.get("timezone", "").strip() or None,
+            dry_run=form.get("dry_run") == "true",
+        )
+    except ValidationError as error:
+        raise InvalidInput(first_error(error)[1]) from error
+
+
+def _job_page(job: ConsoleJob) -> Page:
+    report = None if job.report is None else job.report.model_dump(mode="json")
+    shown = json.dumps(report, indent=2, ensure_ascii=False)[:50_000] if report else ""
+    data = {
+        "id": job.id,
+        "kind": job.kind,
+        "bank": job.bank,
+        "ended": job.ended.is_set(),
+        "done": job.done,
+        "total": job.total,
+        "error": job.error,
+        "report": report,
+    }
+    return Page("job.html", {"job": job, "ended": job.ended.is_set(), "report": report or {}, "shown": shown}, data)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Returns the fields of a form."""
+    async with request.form(max_files=0, max_fields=50) as form:
+        return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+def _back(form: Mapping[str, Any], default: str) -> Response:
+    """Leads back to the page of the console that a form names."""
+    back = str(form.get("back", ""))
+    safe = back.startswith("/console/") and "\\" not in back and "//" not in back
+    return RedirectResponse(back if safe else default, 303, HEADERS)

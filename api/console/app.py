@@ -1,0 +1,175 @@
+"""The console as an application, which the service mounts at /console."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeAlias
+
+import anyio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from foxing.api.auth import check_site
+from foxing.api.dependencies import Service
+from foxing.api.problems import CROSS_SITE, RequestError
+from foxing.api.settings.names import explained
+from foxing.renderer import FoxingError
+
+from .actions import Actions, _form
+from .images import ShownImages
+from .rendering import FOLDER, HEADERS, Page, text_of, url
+from .session import Sessions
+from .views import Views
+
+PATH = "/console"
+STATIC = {
+    "console.css": "text/css; charset=utf-8",
+    "console.js": "text/javascript; charset=utf-8",
+    "htmx.min.js": "text/javascript; charset=utf-8",
+}
+#: Seconds before a wrong key is refused.
+REFUSAL_S = 0.5
+
+View: TypeAlias = Callable[[Request], Awaitable[Response | Page]]
+
+
+class Console:
+    """The pages over a service, which exists once the application has started."""
+
+    def __init__(self, service: Callable[[], Service], key: str | None) -> None:
+        self._service = service
+        self._sessions = Sessions(key)
+        self._built: tuple[Views, Actions] | None = None
+
+    @property
+    def views(self) -> Views:
+        """Views of the service."""
+        return self._parts[0]
+
+    @property
+    def actions(self) -> Actions:
+        """Actions of the service."""
+        return self._parts[1]
+
+    @property
+    def _parts(self) -> tuple[Views, Actions]:
+        if self._built is None or self._built[0].service is not self._service():
+            views = Views(self._service(), ShownImages())
+            self._built = views, Actions(self._service(), views)
+        return self._built
+
+    def app(self) -> Starlette:
+        """Returns the application."""
+        pages: list[tuple[str, Callable[[], View]]] = [
+            ("/banks", lambda: self.views.banks),
+            ("/health", lambda: self.views.health),
+            ("/jobs/{job}", lambda: self.actions.job),
+            ("/banks/{bank}/overview", lambda: self.views.overview),
+            ("/banks/{bank}/timeline", lambda: self.views.timeline),
+            ("/banks/{bank}/message", lambda: self.views.message),
+            ("/banks/{bank}/recall", lambda: self.views.recall),
+            ("/banks/{bank}/context", lambda: self.views.context),
+            ("/banks/{bank}/policy", lambda: self.views.policy),
+            ("/banks/{bank}/savings", lambda: self.views.savings),
+            ("/banks/{bank}/import", lambda: self.actions.import_page),
+        ]
+        raw: list[tuple[str, Callable[[], View]]] = [
+            ("/banks/{bank}/pages/{page}/image", lambda: self.views.page_image),
+            ("/images/{digest}", lambda: self.views.shown_image),
+            ("/banks/{bank}/export", lambda: self.actions.export),
+        ]
+        writes: list[tuple[str, Callable[[], View]]] = [
+            ("/banks/{bank}/pages/{page}/pin", lambda: self.actions.pin),
+            ("/banks/{bank}/seal", lambda: self.actions.seal),
+            ("/banks/{bank}/age", lambda: self.actions.age),
+            ("/banks/{bank}/undo", lambda: self.actions.undo),
+            ("/banks/{bank}/erase", lambda: self.actions.erase),
+            ("/banks/{bank}/policy", lambda: self.actions.policy),
+            ("/banks/{bank}/import", lambda: self.actions.import_file),
+        ]
+        routes = [
+            Route("/", self._home),
+            Route("/login", self._login, methods=["GET", "POST"]),
+            Route("/logout", self._logout, methods=["POST"]),
+            Route("/static/{name}", self._static),
+        ]
+        for path, view in pages:
+            # The twin comes first: a job or a bank may not be called "x.json", but a page may not hide it either.
+            routes.append(Route(f"{path}.json", partial(self._answer, view, as_json=True)))
+            routes.append(Route(path, partial(self._answer, view)))
+        routes += [Route(path, partial(self._answer, view)) for path, view in raw]
+        routes += [Route(path, partial(self._answer, view), methods=["POST"]) for path, view in writes]
+        return Starlette(routes=routes, exception_handlers={HTTPException: self._not_found})
+
+    async def _answer(self, view: Callable[[], View], request: Request, *, as_json: bool = False) -> Response:
+        try:
+            if request.method == "POST":
+                _check_origin(request)
+            if not self._sessions.is_open(request):
+                return RedirectResponse(url("/login", next=request.url.path), 303, HEADERS)
+            page = await view()(request)
+        except FoxingError as error:
+            values = {"status": error.kind.status, "title": error.kind.title, "detail": explained(error)}
+            page = Page("error.html", values, values, error.kind.status)
+        if isinstance(page, Response):
+            return page
+        return page.json() if as_json else self._html(page, request)
+
+    def _html(self, page: Page, request: Request) -> Response:
+        bank = request.path_params.get("bank")
+        shared = {"session": self._sessions.needed, "path": request.url.path, "current_bank": bank}
+        return page.html(**shared)
+
+    async def _home(self, request: Request) -> Response:
+        return RedirectResponse(url("/banks"), 303, HEADERS)
+
+    async def _login(self, request: Request) -> Response:
+        wrong = False
+        if request.method == "POST":
+            try:
+                _check_origin(request)
+            except FoxingError as error:
+                values = {"status": error.kind.status, "title": error.kind.title, "detail": explained(error)}
+                return self._html(Page("error.html", values, values, error.kind.status), request)
+            form = await _form(request)
+            if self._sessions.matches(form.get("key", "").strip()):
+                response = RedirectResponse(_inside(form.get("next", "")), 303, HEADERS)
+                self._sessions.begin(response, secure=request.url.scheme == "https")
+                return response
+            await anyio.sleep(REFUSAL_S)
+            wrong = True
+        values = {"wrong": wrong, "next": _inside(request.query_params.get("next", ""))}
+        return self._html(Page("login.html", values, {}, 401 if wrong else 200), request)
+
+    async def _logout(self, request: Request) -> Response:
+        response = RedirectResponse(url("/login"), 303, HEADERS)
+        self._sessions.end(request, response)
+        return response
+
+    @staticmethod
+    async def _static(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in STATIC:
+            raise HTTPException(404)
+        headers = HEADERS | {"Cache-Control": "public, max-age=3600"}
+        return FileResponse(FOLDER / "static" / name, media_type=STATIC[name], headers=headers)
+
+    async def _not_found(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        values = {"status": error.status_code, "title": text_of("error.no_page"), "detail": ""}
+        return self._html(Page("error.html", values, values, error.status_code), request)
+
+
+def _check_origin(request: Request) -> None:
+    """Raises `RequestError` for a write that does not come from a page of this service."""
+    check_site(request.headers)
+    if "origin" not in request.headers:
+        raise RequestError(CROSS_SITE, "the console takes forms of its own pages only; open /console in a browser")
+
+
+def _inside(path: str) -> str:
+    """Returns a path of the console; that of the banks for any other."""
+    safe = path.startswith(f"{PATH}/") and "\\" not in path and "//" not in path
+    return path if safe else url("/banks")

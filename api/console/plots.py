@@ -1,0 +1,78 @@
+"""Plots of the console, as SVG."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from itertools import pairwise
+from math import sqrt
+
+from markupsafe import Markup
+
+from foxing.memory.values.policy import Policy
+
+_WIDTH, _HEIGHT = 640, 150
+#: Days at the right edge of the curve of a policy, at least.
+_LEAST_DAYS = 400.0
+
+
+def tier_bar(pages: Mapping[str, int], open_messages: int) -> Markup:
+    """Returns a bar with a part for each tier. `pages`: tier → number of pages."""
+    shares = [("open", open_messages / 40), *((tier, float(count)) for tier, count in pages.items())]
+    shares = [(tier, share) for tier, share in shares if share]
+    total = sum(share for _, share in shares) or 1.0
+    said = ", ".join([f"{count} pages at {tier}" for tier, count in pages.items() if count]) or "no pages"
+    parts, at = [], 0.0
+    for tier, share in shares:
+        wide = share / total * 100
+        parts.append(
+            Markup('<rect class="tier-{}" x="{:.2f}%" width="{:.2f}%" height="100%"></rect>').format(tier, at, wide)
+        )
+        at += wide
+    return Markup('<svg class="bar" role="img" aria-label="{}">{}</svg>').format(said, Markup().join(parts))
+
+
+def policy_curve(policy: Policy, tokens: Mapping[str, int]) -> Markup:
+    """Returns the tokens of a page over its age. `tokens`: tier → tokens that a page takes there."""
+    steps = [(timedelta(0), policy.fresh), *((step.after, step.tier) for step in policy.steps)]
+    last = steps[-1][0].total_seconds() / 86_400
+    days = max(_LEAST_DAYS, last * 1.1)
+    most = max(tokens.values(), default=1)
+
+    def x(age: timedelta) -> float:
+        return 40 + (_WIDTH - 60) * min(1.0, sqrt(age.total_seconds() / 86_400 / days))  # young ages take more room
+
+    def y(tier: str) -> float:
+        return _HEIGHT - 25 - (_HEIGHT - 45) * tokens.get(tier, 0) / most
+
+    path = [f"M{x(steps[0][0]):.1f},{y(steps[0][1]):.1f}"]
+    labels: list[Markup] = []
+    for _, (until, lower) in pairwise([*steps, (timedelta(days=days), steps[-1][1])]):
+        path += [f"H{x(until):.1f}", f"V{y(lower):.1f}"]
+    for age, tier in steps:
+        text = f"{tier}, {age.days} d" if age else tier
+        labels.append(Markup('<text x="{:.1f}" y="{:.1f}">{}</text>').format(x(age) + 3, y(tier) - 5, text))
+    said = "; ".join(f"from {age.days} days: {tier}" for age, tier in steps)
+    return Markup(
+        '<svg class="curve" viewBox="0 0 {} {}" role="img" aria-label="{}"><path d="{}"></path>{}</svg>'
+    ).format(_WIDTH, _HEIGHT, said, " ".join(path), Markup().join(labels))
+
+
+def latency_bars(values: Sequence[tuple[str, float]]) -> Markup:
+    """Returns a bar for each named duration in seconds."""
+    most = max((value for _, value in values), default=0.0) or 1.0
+    rows = [
+        Markup(
+            '<g><text x="0" y="{y}">{name}</text><rect x="130" y="{top}" width="{w:.1f}" height="12"></rect>'
+            '<text x="{end:.1f}" y="{y}">{value:.0f} ms</text></g>'
+        ).format(
+            y=16 + 20 * n,
+            top=6 + 20 * n,
+            name=name,
+            w=400 * value / most,
+            end=136 + 400 * value / most,
+            value=value * 1000,
+        )
+        for n, (name, value) in enumerate(values)
+    ]
+    return Markup('<svg class="bars" viewBox="0 0 640 {}" role="img" aria-label="latency">{}</svg>').format(
+        20 * len(rows) + 10, Markup().join(rows)
+    )

@@ -1,0 +1,107 @@
+"""Pages of the console, as HTML or as the JSON that they show."""
+
+import tomllib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from pydantic import BaseModel
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from .words import visible
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the console."""
+
+    template: str
+    #: Values of the template.
+    values: dict[str, Any] = field(default_factory=dict)
+    #: What the page shows, as the HTTP interface returns it.
+    data: BaseModel | dict[str, Any] | list[Any] = field(default_factory=dict)
+    status: int = 200
+
+    def html(self, **shared: Any) -> Response:
+        """Returns the page as HTML. `shared`: values that all pages have."""
+        text = environment().get_template(self.template).render({**shared, **self.values})
+        return HTMLResponse(text, self.status, HEADERS)
+
+    def json(self) -> Response:
+        """Returns what the page shows."""
+        data = self.data.model_dump(mode="json") if isinstance(self.data, BaseModel) else self.data
+        return JSONResponse(data, self.status, HEADERS)
+
+
+@cache
+def strings() -> dict[str, Any]:
+    """Returns the catalogue of strings."""
+    return tomllib.loads((FOLDER / "strings.toml").read_text(encoding="utf-8"))
+
+
+def text_of(key: str, **values: Any) -> str:
+    """Returns the string with this key, such as "banks.title", with its values in place of `{name}`. Raises
+    `KeyError`."""
+    found: Any = strings()
+    for part in key.split("."):
+        found = found[part]
+    return str(found).format(**values) if values else str(found)
+
+
+def time_element(value: datetime | None) -> Markup:
+    """Returns a time in UTC, which the script shows in the browser's zone."""
+    if value is None:
+        return Markup("–")
+    utc = value.astimezone(UTC)
+    return Markup('<time datetime="{}">{} UTC</time>').format(utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M"))
+
+
+def size(value: int) -> str:
+    """Returns a number of bytes with a unit."""
+    for unit, least in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if value >= least:
+            return f"{value / least:.1f} {unit}"
+    return f"{value} B"
+
+
+def duration(value: timedelta) -> str:
+    """Returns a duration in days, hours or seconds."""
+    if value >= timedelta(days=1):
+        return f"{value.total_seconds() / 86_400:g} d"
+    return f"{value.total_seconds() / 3_600:g} h" if value >= timedelta(hours=1) else f"{value.total_seconds():g} s"
+
+
+def url(path: str, /, *parts: str, **query: Any) -> str:
+    """Returns a path under /console, with `parts` in place of its `{}` and a query."""
+    given = {name: value for name, value in query.items() if value not in (None, "")}
+    filled = path.format(*(quote(part, safe="") for part in parts))
+    return f"/console{filled}" + (f"?{urlencode(given, errors='replace')}" if given else "")
+
+
+@cache
+def environment() -> Environment:
+    """Returns the templates, which escape every value."""
+    made = Environment(
+        loader=PackageLoader("foxing.api.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"time": time_element, "size": size, "visible": visible, "duration": duration, "n": "{:,}".format}
+    made.globals |= {"t": text_of, "url": url}
+    return made

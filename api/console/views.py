@@ -1,0 +1,302 @@
+"""What the pages of the console show."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from foxing.api.dependencies import Service
+from foxing.memory.errors import InvalidInput, NotFound
+from foxing.memory.ingest.validate import check_bank_name
+from foxing.memory.text.terms import query_terms
+from foxing.memory.values.banks import BankInfo
+from foxing.memory.values.context import ContextRequest
+from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.pages import PageInfo
+from foxing.memory.values.policy import Policy
+from foxing.memory.values.recall import RELEVANCE_FLOOR, RecallResult
+from foxing.memory.values.savings import SavingsWindow
+from foxing.renderer.readers import Readers
+from foxing.renderer.tiers import all_tiers, tier_rank
+
+from .images import ShownImages
+from .plots import latency_bars, policy_curve, tier_bar
+from .rendering import HEADERS, Page, url
+from .words import SHOWN_CHARS, marked_words
+
+BANKS, MESSAGES, FOUND, FOUND_PER_BANK = 50, 40, 20, 3
+#: Characters of a message in a list.
+LISTED_CHARS = 700
+#: Real pages that the preview of a policy shows.
+SAMPLES = 3
+SAVINGS_ROWS = 200
+YEAR = timedelta(days=365)
+GAP_MARK = "⋯"
+
+
+class Views:
+    """Builds the pages. Each method takes the parameters of the URL."""
+
+    def __init__(self, service: Service, images: ShownImages) -> None:
+        self.service = service
+        self.memory = service.memory
+        self.images = images
+
+    async def banks(self, request: Request) -> Page | Response:
+        """Banks, and what a search finds in them."""
+        if chosen := request.query_params.get("import", "").strip():
+            return RedirectResponse(url("/banks/{}/import", check_bank_name(chosen)), 303, HEADERS)
+        cursor, query = request.query_params.get("cursor"), request.query_params.get("q", "").strip()
+        listed = await self.service.run(self.memory.banks, limit=BANKS, cursor=cursor)
+        found = (
+            [(bank.id, await self._search(bank.id, query, FOUND_PER_BANK)) for bank in listed.banks] if query else []
+        )
+        hits = [(bank, self._listed(result.spans, query)) for bank, result in found if result.spans]
+        bars = {bank.id: tier_bar(_pages(bank), bank.open_messages) for bank in listed.banks}
+        return Page("banks.html", {"listed": listed, "bars": bars, "q": query, "hits": hits}, listed)
+
+    async def overview(self, request: Request) -> Page:
+        """A bank: its sizes, and what is due."""
+        bank = request.path_params["bank"]
+        info = await self.service.run(self.memory.bank, bank)
+        policy = await self.service.run(self.memory.policy, bank)
+        values = {"bank": bank, "info": info, "bar": tier_bar(_pages(info), info.open_messages), "policy": policy}
+        return Page("overview.html", values, info)
+
+    async def timeline(self, request: Request) -> Page:
+        """Messages by time, or what a search finds."""
+        bank, query = request.path_params["bank"], request.query_params
+        asked, since, cursor = (query.get(name, "").strip() for name in ("q", "since", "cursor"))
+        thread = query.get("thread", "")
+        info = await self.service.run(self.memory.bank, bank)
+        fields: dict[str, Any] = {"thread": thread or None, "gap_mark": GAP_MARK, "cursor": cursor or None}
+        if asked:
+            result = await self._search(bank, asked, FOUND, since=since or None, **fields)
+        else:
+            since = since or (info.last_at.date().isoformat() if info.last_at else "")
+            result = await self._recall(bank, limit=MESSAGES, since=since or None, **fields)
+        day = _day(since)
+        values = {
+            "bank": bank,
+            "info": info,
+            "q": asked,
+            "thread": thread,
+            "since": since,
+            "cursor": cursor,
+            "earlier": {} if day is None else {n: (day - timedelta(days=n)).isoformat() for n in (1, 7, 30)},
+            "result": result,
+            "messages": self._listed(result.spans, asked),
+        }
+        part = request.headers.get("hx-request") == "true"
+        return Page("messages.html" if part else "timeline.html", values, result)
+
+    async def message(self, request: Request) -> Page:
+        """One message, its pages at each tier and its neighbours."""
+        bank, key = request.path_params["bank"], request.query_params.get("id", "")
+        start = max(0, _number(request.query_params.get("from"), 0))
+        info = await self.service.run_codec(self.memory.message, bank, key)
+        around = await self._neighbours(bank, info)
+        pages = [await self.service.run(self.memory.page, bank, page) for page in info.page_ids]
+        lower = {page.id: [tier for tier in all_tiers() if tier_rank(tier) >= tier_rank(page.tier)] for page in pages}
+        mark = self.service.settings.gap_mark
+        values = {
+            "bank": bank,
+            "info": info,
+            "words": marked_words(info, mark, start=start, stop=start + SHOWN_CHARS),
+            "next": start + SHOWN_CHARS if start + SHOWN_CHARS < len(info.text) else None,
+            "pages": pages,
+            "tiers": lower,
+            "around": around,
+        }
+        return Page("message.html", values, info)
+
+    async def page_image(self, request: Request) -> Response:
+        """The image of a page at a tier."""
+        bank, page = request.path_params["bank"], request.path_params["page"]
+        image = await self.service.run_codec(self.memory.page_image, bank, page, request.query_params.get("tier"))
+        return Response(image, media_type="image/png", headers=HEADERS | {"Cache-Control": "private, max-age=60"})
+
+    async def shown_image(self, request: Request) -> Response:
+        """An image that a page has shown."""
+        found = self.images.get(request.path_params["digest"])
+        if found is None:
+            raise NotFound("this image is no longer held; load its page again")
+        return Response(found[1], media_type=found[0], headers=HEADERS)
+
+    async def recall(self, request: Request) -> Page:
+        """A recall, and why each message is in it."""
+        bank, query = request.path_params["bank"], request.query_params
+        asked = query.get("q", "").strip()
+        tokens = _number(query.get("max_tokens"), 0)
+        result = None
+        if asked:
+            fields = {"max_tokens": tokens} if tokens > 0 else {}
+            result = await self._recall(bank, query=asked, limit=FOUND, gap_mark=GAP_MARK, neighbours=1, **fields)
+        values = {
+            "bank": bank,
+            "q": asked,
+            "max_tokens": tokens or "",
+            "result": result,
+            "terms": sorted(query_terms(asked)),
+            "messages": self._listed(result.spans, asked) if result else [],
+        }
+        return Page("recall.html", values, result or {})
+
+    async def context(self, request: Request) -> Page:
+        """What would be sent to a reader."""
+        bank, query = request.path_params["bank"], request.query_params
+        asked, reader = query.get("q", "").strip(), query.get("reader", "claude")
+        budget = _number(query.get("budget"), 4_000)
+        readers = sorted(Readers(self.service.settings.readers))
+        values = {"bank": bank, "q": asked, "reader": reader, "budget": budget, "readers": readers, "result": None}
+        if "budget" not in query:
+            return Page("context.html", values)
+        given = {"reader": reader, "budget": budget, "query": asked or None}
+        shown = await self.service.run_codec(
+            self.memory.context, bank, ContextRequest.from_fields(given | {"as": "blocks"})
+        )
+        sent = await self.service.run_codec(self.memory.context, bank, ContextRequest.from_fields(given))
+        blocks = [self._block(block) for block in shown.content]
+        return Page("context.html", values | {"result": shown, "blocks": blocks}, sent)
+
+    def _block(self, block: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns a block of a context: its text, or the address of its image."""
+        if block.get("type") != "image":
+            return {"text": str(block.get("text", ""))[:SHOWN_CHARS]}
+        media_type = str(block.get("media_type", "image/png"))
+        return {"image": self.images.add(media_type, str(block["data"])), "label": str(block.get("page_id", ""))}
+
+    async def policy(self, request: Request) -> Page:
+        """The policy of a bank, and what it will do."""
+        bank = request.path_params["bank"]
+        policy = await self.service.run(self.memory.policy, bank)
+        return await self.policy_page(bank, policy, previewed=False)
+
+    async def policy_page(self, bank: str, policy: Policy, *, previewed: bool) -> Page:
+        """Returns the page of a policy that is saved, or that is to be. `previewed`: with what it would move."""
+        info = await self.service.run(self.memory.bank, bank)
+        each = {tier: stats.vision_tokens // stats.pages for tier, stats in info.tiers.items() if stats.pages}
+        tokens = {name: each.get(name, tier.side_px**2 // 4_096) for name, tier in all_tiers().items()}
+        values: dict[str, Any] = {
+            "bank": bank,
+            "policy": policy,
+            "json": json.dumps(policy.model_dump(mode="json"), indent=2, ensure_ascii=False),
+            "curve": policy_curve(policy, tokens),
+            "tiers": list(all_tiers()),
+            "preview": None,
+        }
+        if previewed:
+            values["preview"] = await self.service.run(self._preview, bank, policy, info)
+        return Page("policy.html", values, policy)
+
+    def _preview(self, bank: str, policy: Policy, info: BankInfo) -> dict[str, Any]:
+        """Returns the pages by tier now, as soon as the policy applies, and in a year, with their bytes, and three
+        pages that would move."""
+        now = self.memory.now()
+        cursor: str | None = None
+        today, soon, later = Counter[str](), Counter[str](), Counter[str]()
+        moving: list[tuple[PageInfo, str]] = []
+        while True:
+            listed = self.memory.pages(bank, limit=500, cursor=cursor)
+            for page in listed.pages:
+                age = now - policy.age_start(page.last_at, page.arrived_at)
+                today[page.tier] += 1
+                target = page.tier if page.pinned else _lower(page.tier, policy, age)
+                soon[target] += 1
+                later[page.tier if page.pinned else _lower(page.tier, policy, age + YEAR)] += 1
+                if target != page.tier and len(moving) < SAMPLES:
+                    moving.append((page, target))
+            cursor = listed.next_cursor
+            if cursor is None:
+                break
+        each = {tier: stats.token_bytes / stats.pages for tier, stats in info.tiers.items() if stats.pages}
+        tiers = [tier for tier in all_tiers() if today[tier] or soon[tier] or later[tier]]
+        return {
+            "rows": [(tier, today[tier], soon[tier], later[tier], round(each.get(tier, 0))) for tier in tiers],
+            "moves": sum(today.values()) - sum(min(today[tier], soon[tier]) for tier in tiers),
+            "samples": moving,
+        }
+
+    async def health(self, request: Request) -> Page:
+        """The queue, the clock, the database and the latency."""
+        jobs = self.memory.jobs
+        length = await self.service.run(jobs.length)
+        lag = await self.service.run(jobs.lag, self.memory.now())
+        latency = self.service.metrics.http.quantiles()
+        rows = [(f"{name} p{q}", value) for name, each in latency for q, value in ((50, each[0]), (99, each[1]))][:24]
+        values = {
+            "length": length,
+            "lag": lag,
+            "now": self.memory.now(),
+            "ageing": self.service.settings.ageing_enabled,
+            "database": self.memory.database_url,
+            "embedder": self.service.settings.embedder,
+            "codec": self.service.settings.codec,
+            "latency": latency_bars(rows),
+        }
+        data = {"jobs_waiting": length.waiting, "jobs_running": length.running, "jobs_failed": length.failed}
+        return Page("health.html", values, data | {name: value for name, value in rows})
+
+    async def savings(self, request: Request) -> Page:
+        """What folding saved."""
+        bank = request.path_params["bank"]
+        by = SavingsWindow.from_fields({"by": request.query_params.get("by", "day")}).by
+        found = await self.service.run(self.memory.savings, bank, by=by, limit=SAVINGS_ROWS)
+        return Page("savings.html", {"bank": bank, "by": by, "savings": found}, found)
+
+    async def _search(self, bank: str, query: str, limit: int, **fields: Any) -> RecallResult:
+        given = {"gap_mark": GAP_MARK, "min_relevance": RELEVANCE_FLOOR} | fields
+        return await self._recall(bank, query=query, limit=limit, **given)
+
+    async def _recall(self, bank: str, **fields: Any) -> RecallResult:
+        """Recalls without an effect on recall weights: what a person looks at is not what agents need."""
+        return await self.service.run_codec(self.memory.recall, bank, counted=False, **fields)
+
+    def _listed(self, spans: list[RecalledMessage], query: str) -> list[tuple[RecalledMessage, Any, bool]]:
+        """Returns messages with their words, cut to `LISTED_CHARS`, and whether they were cut."""
+        terms = list(query_terms(query)) if query else []
+        return [
+            (span, marked_words(span, GAP_MARK, terms, stop=LISTED_CHARS), len(span.text) > LISTED_CHARS)
+            for span in spans
+        ]
+
+    async def _neighbours(self, bank: str, info: RecalledMessage) -> list[tuple[RecalledMessage, Any, bool]]:
+        """Returns the messages around one in its thread."""
+        at = info.created_at.astimezone(UTC)
+        fields: dict[str, Any] = {"thread": info.thread, "gap_mark": GAP_MARK, "limit": 12}
+        near = await self._recall(bank, since=at - timedelta(minutes=30), until=at + timedelta(minutes=30), **fields)
+        return self._listed([span for span in near.spans if span.message_id != info.message_id], "")
+
+
+def _pages(info: BankInfo) -> dict[str, int]:
+    return {tier: stats.pages for tier, stats in info.tiers.items()}
+
+
+def _lower(tier: str, policy: Policy, age: timedelta) -> str:
+    """Returns the tier of a page of this age; never a sharper one than it has."""
+    target = policy.fresh
+    for step in policy.steps:
+        if age >= step.after:
+            target = step.tier
+    return target if tier_rank(target) > tier_rank(tier) else tier
+
+
+def _number(text: str | None, default: int) -> int:
+    """Returns a number of a form. Raises `InvalidInput`."""
+    if not text:
+        return default
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InvalidInput(f"'{text}' is not a whole number") from error
+
+
+def _day(text: str) -> Any:
+    try:
+        return datetime.fromisoformat(text).date()
+    except ValueError:
+        return None

@@ -1,0 +1,95 @@
+"""Remembered words as HTML: escaped, with gaps, doubtful characters and matched terms marked."""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from markupsafe import Markup, escape
+
+from foxing.memory.values.messages import RecalledMessage
+
+#: Characters of a text on one page. A link leads on to the rest.
+SHOWN_CHARS = 20_000
+#: Widest gap, in characters.
+_WIDEST = 60
+#: Control characters, and those that turn or hide text, are shown by their code.
+_CODES = (
+    *chain(range(0x00, 0x09), (0x0B, 0x0C), range(0x0E, 0x20), range(0x7F, 0xA0)),
+    *chain((0x061C, 0x200E, 0x200F), range(0x2028, 0x202F), range(0x2060, 0x2070), (0xFEFF,), range(0xFFF9, 0xFFFC)),
+    *range(0xE0000, 0xE0080),
+)
+_VISIBLE = {code: f"⟨U+{code:04X}⟩" for code in _CODES}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Returns a text in which no character is hidden, turns the text around, or cannot be encoded."""
+    return _SURROGATE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text.translate(_VISIBLE))
+
+
+def marked_words(
+    message: RecalledMessage, gap_mark: str, terms: Sequence[str] = (), start: int = 0, stop: int = SHOWN_CHARS
+) -> Markup:
+    """Returns characters `start` to `stop` of a message. A gap is as wide as the characters that it stands for, on
+    average: the memory keeps how much has faded of a message, not how much at each place. `gap_mark`: that of the
+    message's text; `terms`: words to mark."""
+    text = message.text
+    stop = min(stop, len(text))
+    width = _gap_chars(message, gap_mark)
+    pattern = _pattern(terms)
+    parts: list[Markup] = []
+    at = start
+    for begin, end, sure in _runs(message, gap_mark, start, stop):
+        parts.append(_plain(text[at:begin], pattern))
+        if sure is None:
+            label = f"about {width} characters have faded"
+            parts.append(
+                Markup('<span class="gap g{}" role="img" aria-label="{}" title="{}">⋯</span>').format(
+                    min(width, _WIDEST) // 5, label, label
+                )
+            )
+        else:
+            level = min(4, int((1 - sure) * 5))
+            parts.append(
+                Markup('<span class="doubt d{}" title="confidence {:.0%}">{}</span>').format(
+                    level, sure, _plain(text[begin:end], pattern)
+                )
+            )
+        at = end
+    parts.append(_plain(text[at:stop], pattern))
+    return Markup().join(parts)
+
+
+def _runs(message: RecalledMessage, gap_mark: str, start: int, stop: int) -> Iterable[tuple[int, int, float | None]]:
+    """Yields gaps, with None, and doubtful runs with their confidence, in text order and apart from each other."""
+    gaps = [(offset, offset + len(gap_mark), None) for offset in message.gaps]
+    at = start
+    for begin, end, sure in sorted([*gaps, *message.uncertain], key=lambda run: run[:2]):
+        begin, end = max(begin, at), min(end, stop)
+        if begin < end:
+            yield begin, end, sure
+            at = end
+
+
+def _gap_chars(message: RecalledMessage, gap_mark: str) -> int:
+    """Returns the characters that a gap of a message stands for, on average."""
+    if not message.gaps or not message.kept:
+        return 1
+    there = len(message.text) - len(gap_mark) * len(message.gaps)
+    return max(1, round(there * (1 - message.kept) / message.kept / len(message.gaps)))
+
+
+def _pattern(terms: Sequence[str]) -> re.Pattern[str] | None:
+    words = sorted({term for term in terms if len(term) > 1}, key=len, reverse=True)[:50]
+    return re.compile(f"(?:{'|'.join(map(re.escape, words))})\\w*", re.IGNORECASE) if words else None
+
+
+def _plain(text: str, pattern: re.Pattern[str] | None) -> Markup:
+    if pattern is None:
+        return escape(visible(text))
+    parts: list[Markup] = []
+    at = 0
+    for found in pattern.finditer(text):
+        parts += [escape(visible(text[at : found.start()])), Markup("<mark>{}</mark>").format(visible(found[0]))]
+        at = found.end()
+    return Markup().join([*parts, escape(visible(text[at:]))])

@@ -1,0 +1,231 @@
+"""Pages of the console without a browser: what they show, their JSON, and what their forms do."""
+
+import json
+import time
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+from support.faded import BANK
+from support.service import serve
+
+from foxing.memory import Memory, NotFound
+
+from .conftest import MESSAGES
+
+HOME = f"/console/banks/{BANK}"
+PAGES = ("overview", "timeline", "message?id=whole", "recall?q=titan", "context?reader=claude&budget=2000&q=titan")
+PAGES = (*(f"{HOME}/{page}" for page in (*PAGES, "policy", "import", "savings")), "/console/banks", "/console/health")
+
+
+def shown(response: httpx.Response) -> str:
+    assert response.status_code == 200, response.text
+    return unescape(response.text)
+
+
+def ended(console: httpx.Client, response: httpx.Response) -> dict[str, Any]:
+    """The job that a page shows, once it has ended."""
+    while not (job := console.get(f"{response.url.path}.json").json())["ended"]:
+        time.sleep(0.05)
+    return dict(job)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_has_a_title_and_a_policy_of_contents(console: httpx.Client, path: str) -> None:
+    response = console.get(path)
+    assert "<h1" in shown(response)
+    assert response.headers["content-security-policy"].startswith("default-src 'self'; img-src 'self' data:;")
+    assert response.headers["cache-control"] == "no-store"
+    assert len(response.content) < 200_000
+    assert "<script>" not in response.text  # only files of the service
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_has_json_beside_it(console: httpx.Client, path: str) -> None:
+    name, _, query = path.partition("?")
+    response = console.get(f"{name}.json?{query}")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    json.loads(response.text)
+
+
+def test_the_start_is_the_list_of_banks(console: httpx.Client) -> None:
+    response = console.get("/console")
+    assert response.url.path == "/console/banks"
+    assert BANK in shown(response)
+    assert console.get("/console/").url.path == "/console/banks"
+
+
+def test_a_search_over_all_banks(console: httpx.Client, memory: Memory) -> None:
+    memory.store("other", [{"role": "user", "content": "The Titan brochure is at the printer's."}])
+    text = shown(console.get("/console/banks", params={"q": "Titan brochure"}))
+    assert "the printer's" in text
+    assert f"{HOME}/timeline?q=" in text
+    assert "Nothing relevant" in shown(console.get("/console/banks", params={"q": "xylophone"}))
+
+
+def test_the_timeline_begins_with_the_last_day_and_goes_back(console: httpx.Client) -> None:
+    assert "Is Titan still in March?" in shown(console.get(f"{HOME}/timeline"))
+    old = shown(console.get(f"{HOME}/timeline", params={"since": "2026-01-05"}))
+    assert "Is Titan still in March?" not in old
+    assert 'class="gap' in old
+    assert "characters have faded" in old
+    next_page = old.split('rel="next" href="')[1].split('"')[0]
+    more = console.get(next_page, headers={"HX-Request": "true"})
+    assert "<html" not in more.text
+    assert "<article" in more.text
+    assert "Is Titan still in March?" in shown(console.get(f"{HOME}/timeline", params={"thread": "later"}))
+
+
+def test_a_search_marks_words_and_changes_no_recall_weight(console: httpx.Client, memory: Memory) -> None:
+    before = memory.message(BANK, "open").recall_weight
+    text = shown(console.get(f"{HOME}/timeline", params={"q": "Titan in March"}))
+    assert "<mark>Titan</mark>" in text
+    shown(console.get(f"{HOME}/recall", params={"q": "Titan in March"}))
+    assert memory.message(BANK, "open").recall_weight == before
+
+
+def test_a_message_with_its_page_at_each_tier(console: httpx.Client, memory: Memory) -> None:
+    text = shown(console.get(f"{HOME}/message", params={"id": "whole"}))
+    page = memory.message(BANK, "whole").page_ids[0]
+    assert f"{HOME}/pages/{page}/image?tier=micro" in text
+    assert "tier=small" not in text  # sharper than what is left
+    assert "Around it in its thread" in text
+    image = console.get(f"{HOME}/pages/{page}/image", params={"tier": "micro"})
+    assert image.content.startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_a_long_message_comes_in_parts(console: httpx.Client, memory: Memory) -> None:
+    memory.store(BANK, [{"id": "long", "role": "user", "content": "word " * 9_000 + "the end"}])
+    first = console.get(f"{HOME}/message", params={"id": "long"})
+    assert len(first.content) < 200_000
+    assert "from=20000" in shown(first)
+    last = shown(console.get(f"{HOME}/message", params={"id": "long", "from": "40000"}))
+    assert "the end" in last
+
+
+def test_a_recall_with_its_reasons(console: httpx.Client) -> None:
+    text = shown(console.get(f"{HOME}/recall", params={"q": "When do we ship Titan?", "max_tokens": "40"}))
+    for words in ("score", "relevance", "Left out", "no room", "text tokens"):
+        assert words in text
+
+
+@pytest.mark.slow
+def test_a_context_as_the_model_sees_it(console: httpx.Client) -> None:
+    path = f"{HOME}/context"
+    text = shown(console.get(path, params={"reader": "claude", "budget": "2000", "q": "Titan"}))
+    assert "billed tokens" in text
+    for address in [part.split('"')[0] for part in text.split('src="') if part.startswith("/console/images/")]:
+        assert console.get(address).content.startswith(b"\x89PNG")
+    assert console.get("/console/images/none").status_code == 404
+    body = console.get(f"{path}.json", params={"reader": "claude", "budget": "2000", "q": "Titan"}).json()
+    assert body["content"]
+    assert console.get(path, params={"reader": "cluade", "budget": "2000"}).status_code == 422
+    assert console.get(path, params={"reader": "claude", "budget": "many"}).status_code == 422
+
+
+@pytest.mark.slow
+def test_a_policy_is_previewed_before_it_is_saved(console: httpx.Client, memory: Memory) -> None:
+    policy = {"age_from": "message", "steps": [{"after": "P900D", "tier": "tiny"}]}
+    text = shown(console.post(f"{HOME}/policy", data={"policy": json.dumps(policy), "do": "preview"}))
+    assert "pages would move now" in text
+    assert "Save" in text
+    assert [step.tier for step in memory.policy(BANK).steps] == ["micro"]
+    saved = console.post(f"{HOME}/policy", data={"policy": json.dumps(policy), "do": "save"})
+    assert saved.url.path == f"{HOME}/policy"
+    assert [step.tier for step in memory.policy(BANK).steps] == ["tiny"]
+    for wrong in ("{", json.dumps({"steps": [{"after": "P1D", "tier": "large"}]})):
+        refused = console.post(f"{HOME}/policy", data={"policy": wrong, "do": "save"})
+        assert refused.status_code == 422
+    assert [step.tier for step in memory.policy(BANK).steps] == ["tiny"]
+
+
+@pytest.mark.slow
+def test_pins_seals_ages_and_undoes(console: httpx.Client, memory: Memory) -> None:
+    page = memory.message(BANK, "whole").page_ids[0]
+    console.post(f"{HOME}/pages/{page}/pin", data={"pinned": "true", "back": f"{HOME}/message?id=whole"})
+    assert memory.page(BANK, page).pinned
+    away = console.post(f"{HOME}/pages/{page}/pin", data={"pinned": "false", "back": "//evil.example/"})
+    assert away.url.path == f"{HOME}/overview"
+    assert not memory.page(BANK, page).pinned
+    assert ended(console, console.post(f"{HOME}/undo", data={"page": page}))["error"] is None
+    assert memory.page(BANK, page).tier == "base"
+    due = console.post(f"{HOME}/age", data={"dry_run": "true"})
+    assert ended(console, due)["report"]["dry_run"] is True
+    sealed = console.post(f"{HOME}/seal")
+    assert ended(console, sealed)["report"]["messages"] == 2
+    assert "done" in shown(console.get(sealed.url.path))
+    assert memory.bank(BANK).open_messages == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "name", "typed"), [("message", "whole", "whole"), ("thread", "later", "later"), ("bank", "", BANK)]
+)
+def test_what_is_erased_has_to_be_typed(
+    console: httpx.Client, memory: Memory, what: str, name: str, typed: str
+) -> None:
+    for wrong in ("", "yes", "m5"):
+        refused = console.post(f"{HOME}/erase", data={"what": what, "name": name, "confirmation": wrong})
+        assert refused.status_code == 422
+        assert "nothing was erased" in refused.text
+    assert memory.bank(BANK).messages == MESSAGES
+    response = console.post(f"{HOME}/erase", data={"what": what, "name": name, "confirmation": typed})
+    assert ended(console, response)["error"] is None
+    with pytest.raises(NotFound):
+        memory.bank(BANK) if what == "bank" else memory.message(BANK, "whole" if what == "message" else "open")
+
+
+def test_a_job_that_fails_says_why(console: httpx.Client) -> None:
+    data = {"what": "message", "name": "none", "confirmation": "none"}
+    response = console.post(f"{HOME}/erase", data=data)
+    assert "there is no message" in ended(console, response)["error"]
+    assert "there is no message" in shown(console.get(response.url.path))
+    assert console.get("/console/jobs/none").status_code == 404
+
+
+def test_a_file_is_checked_and_imported(console: httpx.Client, memory: Memory) -> None:
+    file = {"file": ("talk.jsonl", b'{"role": "user", "content": "Hello there."}\n' * 3)}
+    path = "/console/banks/imported/import"
+    preview = shown(console.post(path, data={"dry_run": "true"}, files=file))
+    assert "3 messages" in preview
+    with pytest.raises(NotFound):
+        memory.bank("imported")
+    response = console.post(path, data={"dry_run": "false"}, files=file)
+    while console.get(f"{path}.json", params={"id": response.url.params["id"]}).json()["state"] != "done":
+        time.sleep(0.05)
+    assert memory.bank("imported").messages == 3
+    assert console.post(path, data={"dry_run": "false"}).status_code == 422
+    broken = {"file": ("x.json", b"\x00\x01")}
+    assert console.post(path, data={"dry_run": "false"}, files=broken).status_code == 422
+    chosen = console.get("/console/banks", params={"import": "new-bank"})
+    assert chosen.url.path == "/console/banks/new-bank/import"
+    assert console.get("/console/banks", params={"import": "a/b"}).status_code == 422
+
+
+def test_an_export_has_every_message(console: httpx.Client) -> None:
+    lines = console.get(f"{HOME}/export").text.splitlines()
+    assert len(lines) == MESSAGES
+    assert json.loads(lines[0])["created_at"].startswith("2026-01-05")
+
+
+def test_pages_that_are_not_there(console: httpx.Client) -> None:
+    assert "there is no bank" in unescape(console.get("/console/banks/none/overview").text)
+    for path in ("/console/nothing", "/console/static/nothing", f"{HOME}/message?id=none", f"{HOME}/savings?by=hour"):
+        assert console.get(path).status_code in (404, 422)
+
+
+def test_gaps_are_as_wide_as_what_has_faded(console: httpx.Client, memory: Memory) -> None:
+    faded = next(message for message in memory.export(BANK) if message.gaps and len(message.gaps) < 3)
+    there = len(faded.text) - 3 * len(faded.gaps)
+    missing = there * (1 - faded.kept) / faded.kept / len(faded.gaps)
+    text = shown(console.get(f"{HOME}/message", params={"id": faded.message_id}))
+    assert int(text.split("about ")[1].split()[0]) == pytest.approx(missing, abs=1)
+
+
+def test_the_console_can_be_switched_off(memory: Memory) -> None:
+    with serve(memory, console=False) as client:
+        assert client.get("/console").status_code == 404
+        assert client.get("/console/banks").status_code == 404
