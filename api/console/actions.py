@@ -1,4 +1,4 @@
-"""What a person does in the console: each is a form, and works without JavaScript."""
+"""Actions of the console. Each is a form, and works without JavaScript."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from foxing.memory.values.policy import Policy
 from foxing.renderer import Progress
 
 from .jobs import ConsoleJob, ConsoleJobs
-from .rendering import HEADERS, Page, url
+from .rendering import HEADERS, ConsolePage, url
 from .views import Views
 
 #: Seconds after which a job that still runs is shown with its progress.
@@ -81,7 +81,7 @@ class Actions:
             raise InvalidInput("what must be message, thread or bank; nothing was erased")
         return await self._job(f"erase_{what}", bank, calls[what])
 
-    async def policy(self, request: Request) -> Response | Page:
+    async def policy(self, request: Request) -> Response | ConsolePage:
         """Previews a policy, or saves one that was previewed."""
         bank, form = request.path_params["bank"], await _form(request)
         try:
@@ -93,7 +93,7 @@ class Actions:
         await self.service.run(self.memory.set_policy, bank, policy)
         return RedirectResponse(url("/banks/{}/policy", bank), 303, HEADERS)
 
-    async def import_file(self, request: Request) -> Response | Page:
+    async def import_file(self, request: Request) -> Response | ConsolePage:
         """Imports a file of a form, or says what it would import."""
         bank = check_bank_name(request.path_params["bank"])
         form, sent, name = await _file_of(request, self.service.settings.max_import_bytes)
@@ -102,21 +102,21 @@ class Actions:
         async with self.service.imports.received(sent, asked.filename) as upload:
             if asked.dry_run:
                 preview = await self.service.imports.preview(upload, options)
-                return Page("import_preview.html", {"bank": bank, "preview": preview}, preview)
+                return ConsolePage("import_preview.html", {"bank": bank, "preview": preview}, preview)
             source = await self.service.imports.check(upload, options)
             job = await self.service.run(self.service.imports.add, bank, source, upload)
         return RedirectResponse(url("/banks/{}/import", bank, id=job.id), 303, HEADERS)
 
-    async def import_page(self, request: Request) -> Page:
+    async def import_page(self, request: Request) -> ConsolePage:
         """The progress or the report of an import; without an id, the form."""
         bank, job = request.path_params["bank"], request.query_params.get("id")
         if not job:
-            return Page("import.html", {"bank": bank, "jobs": self.jobs.of_bank(bank)})
+            return ConsolePage("import.html", {"bank": bank, "jobs": self.jobs.of_bank(bank)})
         return await self._import_page(bank, job)
 
-    async def _import_page(self, bank: str, job_id: str) -> Page:
+    async def _import_page(self, bank: str, job_id: str) -> ConsolePage:
         job = await self.service.run(self.memory.imports.find, bank, job_id)
-        return Page("import_job.html", {"bank": bank, "job": job}, job)
+        return ConsolePage("import_job.html", {"bank": bank, "job": job}, job)
 
     async def export(self, request: Request) -> Response:
         """All messages of a bank, as remembered now, in JSON Lines."""
@@ -136,7 +136,7 @@ class Actions:
         headers = HEADERS | {"Content-Disposition": 'attachment; filename="messages.jsonl"'}
         return StreamingResponse(lines(), media_type="application/jsonl", headers=headers)
 
-    async def job(self, request: Request) -> Page:
+    async def job(self, request: Request) -> ConsolePage:
         """A job, with its progress or its report."""
         found = self.jobs.get(request.path_params["job"])
         if found is None:
@@ -184,7 +184,7 @@ def _query(form: Mapping[str, str], name: str) -> ImportQuery:
         raise InvalidInput(first_error(error)[1]) from error
 
 
-def _job_page(job: ConsoleJob) -> Page:
+def _job_page(job: ConsoleJob) -> ConsolePage:
     report = None if job.report is None else job.report.model_dump(mode="json")
     shown = json.dumps(report, indent=2, ensure_ascii=False)[:50_000] if report else ""
     data = {
@@ -197,7 +197,9 @@ def _job_page(job: ConsoleJob) -> Page:
         "error": job.error,
         "report": report,
     }
-    return Page("job.html", {"job": job, "ended": job.ended.is_set(), "report": report or {}, "shown": shown}, data)
+    return ConsolePage(
+        "job.html", {"job": job, "ended": job.ended.is_set(), "report": report or {}, "shown": shown}, data
+    )
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -19,7 +19,7 @@ from foxing.renderer import FoxingError
 
 from .actions import Actions, _form
 from .images import ShownImages
-from .rendering import FOLDER, HEADERS, Page, text_of, url
+from .rendering import FOLDER, HEADERS, ConsolePage, text_of, url
 from .session import Sessions
 from .views import Views
 
@@ -32,7 +32,7 @@ STATIC = {
 #: Seconds before a wrong key is refused.
 REFUSAL_S = 0.5
 
-View: TypeAlias = Callable[[Request], Awaitable[Response | Page]]
+View: TypeAlias = Callable[[Request], Awaitable[Response | ConsolePage]]
 
 
 class Console:
@@ -112,12 +112,12 @@ class Console:
             page = await view()(request)
         except FoxingError as error:
             values = {"status": error.kind.status, "title": error.kind.title, "detail": explained(error)}
-            page = Page("error.html", values, values, error.kind.status)
+            page = ConsolePage("error.html", values, values, error.kind.status)
         if isinstance(page, Response):
             return page
         return page.json() if as_json else self._html(page, request)
 
-    def _html(self, page: Page, request: Request) -> Response:
+    def _html(self, page: ConsolePage, request: Request) -> Response:
         bank = request.path_params.get("bank")
         shared = {"session": self._sessions.needed, "path": request.url.path, "current_bank": bank}
         return page.html(**shared)
@@ -132,7 +132,7 @@ class Console:
                 _check_origin(request)
             except FoxingError as error:
                 values = {"status": error.kind.status, "title": error.kind.title, "detail": explained(error)}
-                return self._html(Page("error.html", values, values, error.kind.status), request)
+                return self._html(ConsolePage("error.html", values, values, error.kind.status), request)
             form = await _form(request)
             if self._sessions.matches(form.get("key", "").strip()):
                 response = RedirectResponse(_inside(form.get("next", "")), 303, HEADERS)
@@ -141,7 +141,7 @@ class Console:
             await anyio.sleep(REFUSAL_S)
             wrong = True
         values = {"wrong": wrong, "next": _inside(request.query_params.get("next", ""))}
-        return self._html(Page("login.html", values, {}, 401 if wrong else 200), request)
+        return self._html(ConsolePage("login.html", values, {}, 401 if wrong else 200), request)
 
     async def _logout(self, request: Request) -> Response:
         response = RedirectResponse(url("/login"), 303, HEADERS)
@@ -159,7 +159,7 @@ class Console:
     async def _not_found(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         values = {"status": error.status_code, "title": text_of("error.no_page"), "detail": ""}
-        return self._html(Page("error.html", values, values, error.status_code), request)
+        return self._html(ConsolePage("error.html", values, values, error.status_code), request)
 
 
 def _check_origin(request: Request) -> None:

@@ -26,7 +26,7 @@ FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Page:
+class ConsolePage:
     """A page of the console."""
 
     template: str

@@ -1,4 +1,4 @@
-"""What the pages of the console show."""
+"""Contents of the pages of the console."""
 
 import json
 from collections import Counter
@@ -25,7 +25,7 @@ from foxing.renderer.tiers import all_tiers, tier_rank
 
 from .images import ShownImages
 from .plots import latency_bars, policy_curve, tier_bar
-from .rendering import HEADERS, Page, url
+from .rendering import HEADERS, ConsolePage, url
 from .words import SHOWN_CHARS, marked_words
 
 BANKS, MESSAGES, FOUND, FOUND_PER_BANK = 50, 40, 20, 3
@@ -46,7 +46,7 @@ class Views:
         self.memory = service.memory
         self.images = images
 
-    async def banks(self, request: Request) -> Page | Response:
+    async def banks(self, request: Request) -> ConsoleConsolePage | Response:
         """Banks, and what a search finds in them."""
         if chosen := request.query_params.get("import", "").strip():
             return RedirectResponse(url("/banks/{}/import", check_bank_name(chosen)), 303, HEADERS)
@@ -57,17 +57,17 @@ class Views:
         )
         hits = [(bank, self._listed(result.spans, query)) for bank, result in found if result.spans]
         bars = {bank.id: tier_bar(_pages(bank), bank.open_messages) for bank in listed.banks}
-        return Page("banks.html", {"listed": listed, "bars": bars, "q": query, "hits": hits}, listed)
+        return ConsolePage("banks.html", {"listed": listed, "bars": bars, "q": query, "hits": hits}, listed)
 
-    async def overview(self, request: Request) -> Page:
+    async def overview(self, request: Request) -> ConsolePage:
         """A bank: its sizes, and what is due."""
         bank = request.path_params["bank"]
         info = await self.service.run(self.memory.bank, bank)
         policy = await self.service.run(self.memory.policy, bank)
         values = {"bank": bank, "info": info, "bar": tier_bar(_pages(info), info.open_messages), "policy": policy}
-        return Page("overview.html", values, info)
+        return ConsolePage("overview.html", values, info)
 
-    async def timeline(self, request: Request) -> Page:
+    async def timeline(self, request: Request) -> ConsolePage:
         """Messages by time, or what a search finds."""
         bank, query = request.path_params["bank"], request.query_params
         asked, since, cursor = (query.get(name, "").strip() for name in ("q", "since", "cursor"))
@@ -92,9 +92,9 @@ class Views:
             "messages": self._listed(result.spans, asked),
         }
         part = request.headers.get("hx-request") == "true"
-        return Page("messages.html" if part else "timeline.html", values, result)
+        return ConsolePage("messages.html" if part else "timeline.html", values, result)
 
-    async def message(self, request: Request) -> Page:
+    async def message(self, request: Request) -> ConsolePage:
         """One message, its pages at each tier and its neighbours."""
         bank, key = request.path_params["bank"], request.query_params.get("id", "")
         start = max(0, _number(request.query_params.get("from"), 0))
@@ -112,7 +112,7 @@ class Views:
             "tiers": lower,
             "around": around,
         }
-        return Page("message.html", values, info)
+        return ConsolePage("message.html", values, info)
 
     async def page_image(self, request: Request) -> Response:
         """The image of a page at a tier."""
@@ -127,7 +127,7 @@ class Views:
             raise NotFound("this image is no longer held; load its page again")
         return Response(found[1], media_type=found[0], headers=HEADERS)
 
-    async def recall(self, request: Request) -> Page:
+    async def recall(self, request: Request) -> ConsolePage:
         """A recall, and why each message is in it."""
         bank, query = request.path_params["bank"], request.query_params
         asked = query.get("q", "").strip()
@@ -144,24 +144,24 @@ class Views:
             "terms": sorted(query_terms(asked)),
             "messages": self._listed(result.spans, asked) if result else [],
         }
-        return Page("recall.html", values, result or {})
+        return ConsolePage("recall.html", values, result or {})
 
-    async def context(self, request: Request) -> Page:
-        """What would be sent to a reader."""
+    async def context(self, request: Request) -> ConsolePage:
+        """A context, as it would be sent to a reader."""
         bank, query = request.path_params["bank"], request.query_params
         asked, reader = query.get("q", "").strip(), query.get("reader", "claude")
         budget = _number(query.get("budget"), 4_000)
         readers = sorted(Readers(self.service.settings.readers))
         values = {"bank": bank, "q": asked, "reader": reader, "budget": budget, "readers": readers, "result": None}
         if "budget" not in query:
-            return Page("context.html", values)
+            return ConsolePage("context.html", values)
         given = {"reader": reader, "budget": budget, "query": asked or None}
         shown = await self.service.run_codec(
             self.memory.context, bank, ContextRequest.from_fields(given | {"as": "blocks"})
         )
         sent = await self.service.run_codec(self.memory.context, bank, ContextRequest.from_fields(given))
         blocks = [self._block(block) for block in shown.content]
-        return Page("context.html", values | {"result": shown, "blocks": blocks}, sent)
+        return ConsolePage("context.html", values | {"result": shown, "blocks": blocks}, sent)
 
     def _block(self, block: Mapping[str, Any]) -> dict[str, Any]:
         """Returns a block of a context: its text, or the address of its image."""
@@ -170,13 +170,13 @@ class Views:
         media_type = str(block.get("media_type", "image/png"))
         return {"image": self.images.add(media_type, str(block["data"])), "label": str(block.get("page_id", ""))}
 
-    async def policy(self, request: Request) -> Page:
+    async def policy(self, request: Request) -> ConsolePage:
         """The policy of a bank, and what it will do."""
         bank = request.path_params["bank"]
         policy = await self.service.run(self.memory.policy, bank)
         return await self.policy_page(bank, policy, previewed=False)
 
-    async def policy_page(self, bank: str, policy: Policy, *, previewed: bool) -> Page:
+    async def policy_page(self, bank: str, policy: Policy, *, previewed: bool) -> ConsolePage:
         """Returns the page of a policy that is saved, or that is to be. `previewed`: with what it would move."""
         info = await self.service.run(self.memory.bank, bank)
         each = {tier: stats.vision_tokens // stats.pages for tier, stats in info.tiers.items() if stats.pages}
@@ -191,7 +191,7 @@ class Views:
         }
         if previewed:
             values["preview"] = await self.service.run(self._preview, bank, policy, info)
-        return Page("policy.html", values, policy)
+        return ConsolePage("policy.html", values, policy)
 
     def _preview(self, bank: str, policy: Policy, info: BankInfo) -> dict[str, Any]:
         """Returns the pages by tier now, as soon as the policy applies, and in a year, with their bytes, and three
@@ -221,7 +221,7 @@ class Views:
             "samples": moving,
         }
 
-    async def health(self, request: Request) -> Page:
+    async def health(self, request: Request) -> ConsolePage:
         """The queue, the clock, the database and the latency."""
         jobs = self.memory.jobs
         length = await self.service.run(jobs.length)
@@ -239,14 +239,14 @@ class Views:
             "latency": latency_bars(rows),
         }
         data = {"jobs_waiting": length.waiting, "jobs_running": length.running, "jobs_failed": length.failed}
-        return Page("health.html", values, data | {name: value for name, value in rows})
+        return ConsolePage("health.html", values, data | {name: value for name, value in rows})
 
-    async def savings(self, request: Request) -> Page:
-        """What folding saved."""
+    async def savings(self, request: Request) -> ConsolePage:
+        """Savings of a bank."""
         bank = request.path_params["bank"]
         by = SavingsWindow.from_fields({"by": request.query_params.get("by", "day")}).by
         found = await self.service.run(self.memory.savings, bank, by=by, limit=SAVINGS_ROWS)
-        return Page("savings.html", {"bank": bank, "by": by, "savings": found}, found)
+        return ConsolePage("savings.html", {"bank": bank, "by": by, "savings": found}, found)
 
     async def _search(self, bank: str, query: str, limit: int, **fields: Any) -> RecallResult:
         given = {"gap_mark": GAP_MARK, "min_relevance": RELEVANCE_FLOOR} | fields

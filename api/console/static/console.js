@@ -29,7 +29,7 @@
     const next = items[Math.max(0, Math.min(items.length - 1, at + step))];
     items.forEach((item) => item.classList.toggle("current", item === next));
     next.scrollIntoView({ block: "nearest" });
-    const link = next.querySelector("a.more, th a, a");
+    const link = next.querySelector("a.more") || next.querySelector("th a") || next.querySelector("a");
     if (link) link.focus({ preventScroll: true });
   };
   document.addEventListener("keydown", (event) => {

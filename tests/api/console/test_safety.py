@@ -126,9 +126,7 @@ def shared(faded_bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield as_browser(client), memory
 
 
-@pytest.mark.parametrize(
-    "text", [*NASTY[:4], *(pytest.param(text, marks=pytest.mark.slow) for text in NASTY[4:])]
-)
+@pytest.mark.parametrize("text", [*NASTY[:4], *(pytest.param(text, marks=pytest.mark.slow) for text in NASTY[4:])])
 def test_remembered_text_is_only_text(shared: tuple[httpx.Client, Memory], text: str) -> None:
     console, memory = shared
     name = "".join(each for each in text if ord(each) >= 32)[:60]  # ids and names have no control characters

@@ -1,0 +1,232 @@
+"""The console in a browser: every page and every action, with its scripts, keys and accessibility.
+
+Needs Chromium (Debian: chromium or chromium-headless-shell). `SCREENSHOTS=FOLDER` keeps the two images of the
+guide."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.faded import BANK
+from support.service import serve
+
+from foxing.api.app import create_app
+from foxing.api.server import BackgroundServer
+from foxing.api.settings import load_settings
+from foxing.memory import Memory, NotFound
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-headless-shell", "google-chrome"))), None)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium (Debian: chromium-headless-shell)"),
+]
+HOME = f"/console/banks/{BANK}"
+AXE = "axe-core@4.14.1"
+KEY = "correct-horse-battery-staple"
+#: Elements that reach beyond a screen 360 px wide.
+WIDER = """[...document.querySelectorAll("body *")]
+    .filter((each) => each.getBoundingClientRect().right > 361 && !each.closest(".wide, .skip"))
+    .map((each) => each.outerHTML.slice(0, 90))"""
+#: Page → what it shows, by role and name.
+PAGES: dict[str, list[tuple[str, str]]] = {
+    "/console/banks": [("heading", "Banks"), ("searchbox", "Search all banks"), ("link", BANK), ("table", "")],
+    f"{HOME}/overview": [("heading", BANK), ("img", "pages at micro"), ("button", "Age what is due")],
+    f"{HOME}/timeline": [("heading", "Timeline"), ("searchbox", "Search"), ("article", "user"), ("link", "a week")],
+    f"{HOME}/message?id=whole": [("heading", "Message whole"), ("img", "Page micro"), ("button", "Pin this page")],
+    f"{HOME}/recall?q=Titan": [("heading", "Why a recall"), ("img", "%"), ("article", "")],
+    f"{HOME}/context?reader=claude&budget=3000&q=Titan": [("heading", "What a model"), ("link", "Request body")],
+    f"{HOME}/policy": [("img", "from 1 days: micro"), ("textbox", "Policy"), ("button", "Preview")],
+    f"{HOME}/import": [("heading", "Import"), ("button", "Show what would be imported")],
+    f"{HOME}/savings": [("heading", "Savings"), ("link", "session")],
+    "/console/health": [("heading", "Health"), ("img", "latency")],
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, memory: Memory) -> Iterator[Callable[..., Any]]:
+    """Opens a path of a service over the bank in a new page. Any error of a script, and any dialog, is a failure."""
+    wrong: list[str] = []
+    app = create_app(load_settings({"ageing_enabled": False}), memory)
+    with BackgroundServer(app) as server, browser.new_context(base_url=server.url, timezone_id="Asia/Seoul") as context:
+
+        def opened(path: str) -> Any:
+            page = context.new_page()
+            page.on("pageerror", lambda error: wrong.append(str(error)))
+            page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+            page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+            page.goto(path)
+            return page
+
+        yield opened
+    assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, from npm."""
+    npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("axe")
+    if npm is None:
+        pytest.skip("there is no npm")
+    done = subprocess.run([npm, "pack", AXE], cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("npm cannot fetch axe-core")
+    shutil.unpack_archive(folder / done.stdout.split()[-1], folder)
+    return (folder / "package" / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_by_roles_and_names(open_page: Callable[..., Any], axe: str, path: str) -> None:
+    page = open_page(path)
+    for role, name in PAGES[path]:
+        assert page.get_by_role(role, name=name).count() >= 1, (role, name, page.locator("body").aria_snapshot())
+    assert page.get_by_role("navigation").count() == 1
+    page.set_viewport_size({"width": 360, "height": 700})
+    assert page.evaluate(WIDER) == []
+    page.evaluate(axe)
+    found = page.evaluate("axe.run()")["violations"]
+    serious = [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
+    assert serious == []
+
+
+def test_times_are_in_the_zone_of_the_browser(open_page: Callable[..., Any]) -> None:
+    page = open_page(f"{HOME}/timeline?since=2026-01-05")
+    shown = page.locator("time").first
+    sync_api.expect(shown).to_contain_text("2026-01-05 17:00 +09:00")
+    assert shown.get_attribute("title") == "2026-01-05 08:00 UTC"
+
+
+def test_search_as_one_types_and_more_as_one_scrolls(open_page: Callable[..., Any]) -> None:
+    page = open_page(f"{HOME}/timeline?since=2026-01-05")
+    assert page.locator("article").count() == 40
+    page.locator("article").last.scroll_into_view_if_needed()
+    page.mouse.wheel(0, 10_000)
+    sync_api.expect(page.locator("article")).to_have_count(80)
+    page.keyboard.press("/")
+    page.keyboard.type("Titan March")
+    sync_api.expect(page.locator("#found mark").first).to_be_visible()
+    assert "Titan" in page.locator("#found").inner_text()
+
+
+def test_keys_move_between_messages(open_page: Callable[..., Any]) -> None:
+    page = open_page(f"{HOME}/timeline?since=2026-01-05")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert page.locator(".item.current").count() == 1
+    second = page.locator(".item.current").inner_text()
+    page.keyboard.press("k")
+    page.keyboard.press("j")
+    assert page.locator(".item.current").inner_text() == second
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/message?**")
+
+
+def test_the_slider_shows_one_tier(open_page: Callable[..., Any], memory: Memory) -> None:
+    memory.undo(BANK)
+    page = open_page(f"{HOME}/message?id=whole")
+    slider = page.get_by_role("slider")
+    slider.focus()
+    sharp = page.locator("figure:visible figcaption").inner_text()
+    page.keyboard.press("End")
+    assert (sharp, page.locator("figure:visible figcaption").inner_text()) == ("base", "micro")
+    assert page.locator("figure:visible").count() == 1
+
+
+def test_everything_that_one_can_do(open_page: Callable[..., Any], memory: Memory, tmp_path: Path) -> None:
+    page = open_page(f"{HOME}/message?id=whole")
+    held = memory.message(BANK, "whole").page_ids[0]
+    page.get_by_role("button", name="Pin this page").click()
+    sync_api.expect(page.get_by_role("button", name="Unpin this page")).to_be_visible()
+    assert memory.page(BANK, held).pinned
+    page.get_by_role("button", name="Unpin this page").click()
+    sync_api.expect(page.get_by_role("button", name="Pin this page")).to_be_visible()
+    page.get_by_role("button", name="Undo its ageing").click()
+    sync_api.expect(page.get_by_text("done", exact=True)).to_be_visible(timeout=60_000)
+    assert memory.page(BANK, held).tier == "base"
+    page.goto(f"{HOME}/overview")
+    page.get_by_role("button", name="Seal open messages").click()
+    sync_api.expect(page.get_by_text("done", exact=True)).to_be_visible(timeout=60_000)
+    assert memory.bank(BANK).open_messages == 0
+    page.goto(f"{HOME}/overview")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export").click()
+    assert len(download.value.path().read_text(encoding="utf-8").splitlines()) == memory.bank(BANK).messages
+    page.goto(f"{HOME}/policy")
+    policy = memory.policy(BANK).model_dump(mode="json") | {"steps": [{"after": "P2D", "tier": "tiny"}]}
+    page.get_by_role("textbox").fill(json.dumps(policy))
+    page.get_by_role("button", name="Preview").click()
+    sync_api.expect(page.get_by_text("pages would move now")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url(f"**{HOME}/policy")
+    assert memory.policy(BANK).steps[0].tier == "tiny"
+    file = tmp_path / "talk.jsonl"
+    file.write_text('{"role": "user", "content": "Hello there."}\n', encoding="utf-8")
+    page.goto("/console/banks/imported/import")
+    page.get_by_label("File").set_input_files(file)
+    page.get_by_role("button", name="Show what").click()
+    sync_api.expect(page.get_by_text("1 messages")).to_be_visible()
+    page.goto("/console/banks/imported/import")
+    page.get_by_label("File").set_input_files(file)
+    page.get_by_role("button", name="Import", exact=True).click()
+    sync_api.expect(page.get_by_text(re.compile("State: done"))).to_be_visible(timeout=60_000)
+    page.goto("/console/banks/imported/overview")
+    page.get_by_text("Erase this bank").click()
+    page.get_by_label("Type the name").fill("imported")
+    page.get_by_role("button", name="Erase for good").click()
+    sync_api.expect(page.get_by_text("done", exact=True)).to_be_visible(timeout=60_000)
+    with pytest.raises(NotFound):
+        memory.bank("imported")
+
+
+def test_what_a_message_says_does_not_run(open_page: Callable[..., Any], memory: Memory) -> None:
+    from .test_safety import NASTY
+
+    said = [{"id": f"n{number}", "role": "user", "content": text} for number, text in enumerate(NASTY)]
+    memory.store(BANK, said, thread="nasty")
+    page = open_page(f"{HOME}/timeline?thread=nasty")
+    page.mouse.wheel(0, 20_000)
+    sync_api.expect(page.locator("article")).to_have_count(len(NASTY))
+    for text in NASTY[:5]:
+        assert page.get_by_text(text).count() >= 1
+
+
+def test_logging_in_and_out(browser: Any, memory: Memory) -> None:
+    with serve(memory, api_key=KEY) as client, browser.new_context(base_url=str(client.base_url)) as context:
+        page = context.new_page()
+        page.goto(f"{HOME}/overview")
+        page.get_by_label("API key").fill("wrong")
+        page.keyboard.press("Enter")
+        sync_api.expect(page.get_by_role("alert")).to_be_visible()
+        page.get_by_label("API key").fill(KEY)
+        page.keyboard.press("Enter")
+        sync_api.expect(page.get_by_role("heading", name=BANK)).to_be_visible()
+        page.get_by_role("button", name="Log out").click()
+        page.goto(f"{HOME}/overview")
+        sync_api.expect(page.get_by_label("API key")).to_be_visible()
+
+
+def test_screenshots_of_the_guide(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    for name, path in (
+        ("console-timeline", f"{HOME}/timeline?since=2026-01-05"),
+        ("console-context", f"{HOME}/context?reader=claude&budget=3000&q=Titan"),
+    ):
+        page = open_page(path)
+        page.set_viewport_size({"width": 1000, "height": 720})
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=folder / f"{name}.png")
+        assert (folder / f"{name}.png").stat().st_size > 10_000
