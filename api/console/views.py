@@ -46,7 +46,7 @@ class Views:
         self.memory = service.memory
         self.images = images
 
-    async def banks(self, request: Request) -> ConsoleConsolePage | Response:
+    async def banks(self, request: Request) -> ConsolePage | Response:
         """Banks, and what a search finds in them."""
         if chosen := request.query_params.get("import", "").strip():
             return RedirectResponse(url("/banks/{}/import", check_bank_name(chosen)), 303, HEADERS)
