@@ -79,7 +79,7 @@ class AsyncMemory(_InThreads[Memory]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.close()
+        await self.aclose()
 
     @property
     def records(self) -> AsyncRecordStore:
@@ -97,7 +97,7 @@ class AsyncMemory(_InThreads[Memory]):
             if cursor is None:
                 return
 
-    close = _threaded(Memory.close)
+    aclose = _threaded(Memory.close)
     check = _threaded(Memory.check)
     store = _threaded(Memory.store)
     message = _threaded(Memory.message)

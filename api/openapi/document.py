@@ -1,7 +1,7 @@
 """The OpenAPI document of the service, and the response descriptions shared by the endpoints."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -176,8 +176,40 @@ def openapi_document(app: FastAPI) -> Json:
         for methods in document["paths"].values():
             for operation in methods.values():
                 _complete(operation)
+        _move_defaults(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+#: Where the default of a field of a request body is in the document. Generators of types, such as openapi-typescript,
+#: take a field with `default` for one that is always there, which is so in a response, not in a request.
+DEFAULT = "x-default"
+
+
+def _move_defaults(document: Json) -> None:
+    """Moves the defaults of the fields of request bodies to `DEFAULT`."""
+    schemas = document["components"]["schemas"]
+    waiting: list[Any] = [
+        operation["requestBody"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        if "requestBody" in operation
+    ]
+    seen = set[str]()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        if not isinstance(value, dict):
+            continue
+        name = str(value.get("$ref", "")).rpartition("/")[2]
+        if name in schemas and name not in seen:
+            seen.add(name)
+            waiting.append(schemas[name])
+            for field in schemas[name].get("properties", {}).values():
+                if "default" in field:
+                    field[DEFAULT] = field.pop("default")
+        waiting += [inner for key, inner in value.items() if key not in ("example", "examples", DEFAULT)]
 
 
 def _complete(operation: Json) -> None:
@@ -236,9 +268,9 @@ def examples_of(content: Json) -> list[Example]:
 
 
 def schema_names(schema: Json) -> list[str]:
-    """Returns the names of the schemas that `schema` refers to, directly or through `anyOf`."""
+    """Returns the names of the schemas that `schema` refers to, directly or through `anyOf` or `oneOf`."""
     return [
         part["$ref"].rpartition("/")[2]
-        for part in [schema, *schema.get("anyOf", [])]
+        for part in [schema, *schema.get("anyOf", []), *schema.get("oneOf", [])]
         if isinstance(part.get("$ref"), str)
     ]

@@ -469,6 +469,7 @@ ANSWERS: Mapping[str, Any] = {
     "MessageInfo": {**_MESSAGE, "recall_weight": 1.5},
     "FetchResult": {"messages": [_MESSAGE], "missing": [{"ref": "m4x", "reason": "erased"}]},
     "RecallResult": {
+        "format": "text",
         "spans": [_SPAN],
         "rendered": "3 February 2026\nMina: We ship Titan on 14 March, … happers.",
         "text_tokens": 24,
@@ -476,6 +477,7 @@ ANSWERS: Mapping[str, Any] = {
         "next_cursor": None,
     },
     "RecalledImages": {
+        "format": "images",
         "images": [
             {
                 "page_id": PAGE_ID,

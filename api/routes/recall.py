@@ -1,6 +1,9 @@
 """Endpoint that recalls messages."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
+from pydantic import Discriminator
 
 from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
@@ -21,7 +24,7 @@ async def recall(
     bank: BankPath,
     service: ServiceDep,
     body: RecallRequest,
-) -> RecallResult | RecalledImages:
+) -> Annotated[RecallResult | RecalledImages, Discriminator("format")]:
     """Returns the messages that match a query, best first; without a query, all messages of the time window in time
     order, each once. Decoded spans have the confidence of the reading and the runs of characters that may be
     misread."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from foxing.api import problems
-from foxing.api.openapi.document import examples_of, operations, problem_example, schema_names
+from foxing.api.openapi.document import DEFAULT, examples_of, operations, problem_example, schema_names
 from foxing.api.openapi.examples import BANK, IMPORT_ID, MESSAGE_ID, PAGE_ID, Json
 from foxing.renderer.errors import FoxingError, ProblemKind
 
@@ -216,7 +216,7 @@ def _fields(schema: Json) -> str:
 
 
 def _default(schema: Json) -> str:
-    default = schema.get("default")
+    default = schema.get("default", schema.get(DEFAULT))
     return "" if default is None else f"`{json.dumps(default, ensure_ascii=False)}`"
 
 

@@ -78,9 +78,9 @@ class Connection:
         """Closes the HTTP client or the memory of this connection. A `Memory` passed by the caller stays open."""
         self._backend.close()
 
-    async def close_async(self) -> None:
+    async def aclose(self) -> None:
         """Like `close`, and also closes the HTTP client of this event loop."""
-        await self._backend.close_async()
+        await self._backend.aclose()
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +96,7 @@ class Connection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.close_async()
+        await self.aclose()
 
 
 class _OverHttp:
@@ -132,13 +132,13 @@ class _OverHttp:
         if client is not None:
             client.close()
 
-    async def close_async(self) -> None:
+    async def aclose(self) -> None:
         import asyncio
 
         with self._lock:
             client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
-            await client.close()
+            await client.aclose()
         self.close()
 
 
@@ -174,7 +174,7 @@ class _InProcess:
         if memory is not None and self._database is not None:
             memory.close()
 
-    async def close_async(self) -> None:
+    async def aclose(self) -> None:
         import asyncio
 
         await asyncio.to_thread(self.close)

@@ -31,7 +31,7 @@ class AsyncClosing:
 
     async def aclose(self) -> None:
         """Closes the connection on this event loop. A `Memory` passed by the caller stays open."""
-        await self.connection.close_async()
+        await self.connection.aclose()
 
     async def __aenter__(self) -> Self:
         return self

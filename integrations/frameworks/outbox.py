@@ -98,12 +98,12 @@ class Outbox:
         finally:
             self._connection.close()
 
-    async def close_async(self) -> None:
+    async def aclose(self) -> None:
         """Like `close`, without blocking the event loop."""
         try:
             await run_async(self._connection, self.flush())
         finally:
-            await self._connection.close_async()
+            await self._connection.aclose()
 
     def _store(self, messages: Sequence[Fields]) -> CallSequence[StoreResult]:
         return ask(lambda memory: memory.store(self._connection.bank, messages))

@@ -83,7 +83,7 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
 
     async def aclose(self) -> None:
         """Like `close`, on this event loop."""
-        await self._outbox.close_async()
+        await self._outbox.aclose()
 
     async def _aget(self, messages: list[ChatMessage] | None = None, **block_kwargs: object) -> list[ContentBlock]:
         asked = [text_of(message) for message in messages or () if message.role == MessageRole.USER]

@@ -102,7 +102,7 @@ class FoxingCapability(Closing, AsyncClosing, AbstractCapability[Any]):
 
     async def aclose(self) -> None:
         """Like `close`, on this event loop."""
-        await self._outbox.close_async()
+        await self._outbox.aclose()
 
     @classmethod
     def get_serialization_name(cls) -> str | None:

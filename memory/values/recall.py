@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Self, TypedDict, Unpack
 
-from pydantic import Field, Strict
+from pydantic import ConfigDict, Field, Strict
+from pydantic.config import JsonDict
 
 from foxing.memory.errors import InvalidInput
 
@@ -184,9 +185,18 @@ class LeftOut(Value):
     )
 
 
+def _told_by_format(schema: JsonDict) -> None:
+    """Makes `format`, which tells the two results apart, required in the JSON schema."""
+    required = schema.get("required")
+    schema["required"] = ["format", *(required if isinstance(required, list) else ())]
+
+
 class RecallResult(Value):
     """The result of a recall, as text."""
 
+    model_config = ConfigDict(json_schema_extra=_told_by_format)
+
+    format: Literal["text"] = Field("text", description="`text`.")
     spans: list[RecalledMessage] = Field(
         description="Messages, best first; of long ones, the passages that match. Without a query, whole messages in "
         "time order. Neighbours follow their match."
@@ -231,6 +241,9 @@ class RecalledImage(Value):
 class RecalledImages(Value):
     """The result of a recall, as page images."""
 
+    model_config = ConfigDict(json_schema_extra=_told_by_format)
+
+    format: Literal["images"] = Field("images", description="`images`.")
     images: list[RecalledImage] = Field(
         description="Images of the pages with matching messages, each page once; for readers other than `native`, the "
         "page images that show a match."

@@ -68,5 +68,7 @@ def test_every_method_of_a_memory_can_be_awaited() -> None:
     apart = {"now", "warm", "jobs", "imports", "bulk", "codec", "queue_depth"}
     apart |= {"database_url", "store_each", "prepare", "embed_new"}
     public = {name for name in vars(Memory) | vars(Memory.__base__) if not name.startswith("_")}
+    apart |= {"close"}  # asynchronous methods for closing are called `aclose`, as in httpx
     assert public - apart <= {name for name in vars(AsyncMemory)}
+    assert "aclose" in vars(AsyncMemory)
     assert {name for name in vars(RecordStore) if not name.startswith("_")} <= set(vars(AsyncRecordStore))

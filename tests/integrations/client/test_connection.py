@@ -179,7 +179,7 @@ def test_a_call_runs_on_every_event_loop(connection: Connection) -> None:
             lambda memory: memory.store(bank, [{"id": f"m{number}", "role": "user", "content": "hello"}])
         )
         found = await connection.run_async(lambda memory: memory.recall(bank))
-        await connection.close_async()
+        await connection.aclose()
         return len(found.spans)
 
     assert [asyncio.run(use(number)) for number in range(3)] == [1, 2, 3]

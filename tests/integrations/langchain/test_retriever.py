@@ -46,7 +46,7 @@ class TestFoxingRetriever(standard.RetrieversIntegrationTests):  # type: ignore[
     async def _connected(self, anyio_backend: str, connection: Connection) -> AsyncIterator[None]:
         type(self).connection = connection
         yield
-        await connection.close_async()
+        await connection.aclose()
 
     @property
     def retriever_constructor(self) -> type[FoxingRetriever]:

@@ -20,5 +20,5 @@ async def use_a_server(url: str) -> Session:
     session = FoxingSession.connect(url, bank="agent-7", session_id="chat-1", api_key="secret", remember=False)
     await session.clear_session()
     connection: Connection = session.connection
-    await connection.close_async()
+    await connection.aclose()
     return session
