@@ -86,6 +86,9 @@ def _offer(shown: ShownImage, reader: Reader, room: int, free_bytes: int) -> Off
             drawn = scaled(file, side_px, as_it_came=True)
         except ImageRefused:
             return None
+        tokens = reader.billing.tokens(drawn.width_px, drawn.height_px)  # a file that is smaller keeps its pixels
+        if tokens + count_text_tokens(heading) > room or max(drawn.width_px, drawn.height_px) > most:
+            continue
         if len(drawn.content) > min(reader.limits.max_image_bytes, 3 * free_bytes // 4):
             continue
         block = ImageBlock(drawn.content, drawn.media_type, drawn.width_px, drawn.height_px, tokens)

@@ -13,7 +13,8 @@ from .limits import ImageRefused
 AT_ONCE = 2
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/gif": "GIF"}
 _JPEG_QUALITY = 92  # of a photograph that is turned
-_SHARP_QUALITY, _WEBP_QUALITY = 90, 75  # of an image that is scaled to a policy's side, and to a tier's
+#: Qualities of WebP: of an image that is scaled to a policy's side, of others, and of those that would be larger else.
+_QUALITIES = (90, 75, 50, 25)
 #: EXIF orientation → how to turn the pixels.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -45,24 +46,25 @@ def normalised(file: ImageFile) -> ImageFile:
 
 def scaled(file: ImageFile, side_px: int, *, as_it_came: bool = False) -> ImageFile:
     """Returns an image whose longer side has at most `side_px` pixels, as the smallest file: WebP, PNG, or the file
-    itself where that is smaller. `as_it_came`: True to leave an image alone that has no more pixels, and to encode
-    others with little loss. Raises `ImageRefused`."""
+    itself, with all of its pixels, where that is smaller. `as_it_came`: True to leave an image alone that has no more
+    pixels, and to encode others with little loss. Raises `ImageRefused`."""
     longer = max(file.width_px, file.height_px)
     if longer <= side_px and as_it_came:
         return file
-    quality = _SHARP_QUALITY if as_it_came else _WEBP_QUALITY
     with _room:
         pixels = _in_srgb(_upright(_decoded(file, side_px), file.orientation))
         factor = min(1.0, side_px / longer)
         size = max(1, round(file.width_px * factor)), max(1, round(file.height_px * factor))
         small = pixels if pixels.size == size else pixels.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        found = [("image/webp", _encoded(small, "WEBP", quality=quality, method=4))]
+        found = []
         if small.width * small.height <= _FEW_PIXELS or small.getcolors(_FEW_COLOURS) is not None:
             found.append(("image/png", _encoded(small, "PNG", optimize=True)))
+        for quality in _QUALITIES if as_it_came else _QUALITIES[1:]:
+            found.append(("image/webp", _encoded(small, "WEBP", quality=quality, method=4)))
+            if len(found[-1][1]) < len(file.content):
+                break
     media_type, content = min(found, key=lambda each: len(each[1]))
-    if longer <= side_px and len(content) >= len(file.content):
-        return file
-    return ImageFile(content, media_type, *size)
+    return ImageFile(content, media_type, *size) if len(content) < len(file.content) else file
 
 
 def _in_srgb(pixels: Image.Image) -> Image.Image:

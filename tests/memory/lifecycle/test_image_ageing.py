@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageDraw
 from sqlalchemy import func, select
 from support.images import encoded, picture, pixels_of
 
@@ -229,3 +230,14 @@ def test_the_label_of_an_image_and_a_table_stay_whole_or_fade_whole(memory: Memo
                 assert shown == (row in found), (tier, row)
         assert '■ image 1, 1000x600 px, crane.jpg: "A bent crane"' in memory.message("ana", "m").text
         assert "■ image 1, 1000x600 px, pier.jpg" in memory.message("ana", "n").text
+
+
+def test_a_flat_screenshot_is_not_larger_when_it_is_scaled() -> None:
+    flat = Image.new("RGB", (1_920, 1_080), "white")
+    draw = ImageDraw.Draw(flat)
+    for row in range(40, 1_040, 24):
+        draw.text((40, row), f"{row} lines of a log, none of which matter " * 3, "black")
+    file = ImageFile.read(encoded("PNG", flat))
+    sharp = scaled(file, 1_568, as_it_came=True)
+    assert len(sharp.content) <= len(file.content)
+    assert (sharp == file) == (sharp.width_px == 1_920)
