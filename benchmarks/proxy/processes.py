@@ -31,12 +31,20 @@ class FoxingProcess:
             "OMP_NUM_THREADS": "1",
         }
         command = [sys.executable, "-m", "foxing.api.cli.main", "--database", str(self._folder / "bank.db")]
-        with (self._folder / f"{self._arguments[0]}.log").open("a") as log:
+        log = self._folder / f"{self._arguments[0]}.log"
+        with log.open("a") as errors:
             self._process = subprocess.Popen(
-                [*command, *self._arguments, "--json"], stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+                [*command, *self._arguments, "--json"],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=environment,
             )
         assert self._process.stdout is not None
-        self.url = json.loads(self._process.stdout.readline())["url"]
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._arguments[0]} did not start: {log.read_text()[-2000:]}")
+        self.url = json.loads(line)["url"]
         path = "/foxing/status" if self._arguments[0] == "proxy" else "/healthz"
         httpx.get(f"{self.url}{path}", timeout=120).raise_for_status()  # answered once it has started
 
