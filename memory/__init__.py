@@ -37,7 +37,7 @@ from .values.messages import FetchResult, MessageInfo, MissingReference, NewMess
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import FunctionCall, ImagePart, OriginalImage, TextPart, ToolCall, ToolResult
 from .values.policy import AgeingForecast, AgeingStep, Policy, PolicyStep
-from .values.recall import LeftOut, RecalledImage, RecalledImages, RecallQuery, RecallResult
+from .values.recall import LeftOut, MatchScore, RecalledImage, RecalledImages, RecallQuery, RecallResult
 from .values.records import FoundRecords, Namespaces, Record, RecordChange, RecordChanges, Records, RecordSearch
 from .values.reports import (
     AgeReport,
@@ -57,6 +57,7 @@ from .values.reports import (
     UndoReport,
     WordCount,
 )
+from .values.savings import ModelCall, PricedCall, RecordedCalls, Savings, SavingsRow, SavingsSum
 from .values.threads import ThreadInfo, Threads
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ __all__ = [
     "InvalidTime",
     "LeftOut",
     "LeftOutOfImport",
+    "MatchScore",
     "Memory",
     "MemoryFault",
     "MemoryOptions",
@@ -128,6 +130,7 @@ __all__ = [
     "MessageOnPage",
     "MessageTooLarge",
     "MissingReference",
+    "ModelCall",
     "Namespaces",
     "NewMessage",
     "NoDatabase",
@@ -146,6 +149,7 @@ __all__ = [
     "Policy",
     "PolicyStep",
     "PoolError",
+    "PricedCall",
     "ReaderFailed",
     "RecallQuery",
     "RecallResult",
@@ -157,10 +161,14 @@ __all__ = [
     "RecordChanges",
     "RecordSearch",
     "RecordStore",
+    "RecordedCalls",
     "Records",
     "ReencodingReport",
     "RerankerError",
     "RetrieveResult",
+    "Savings",
+    "SavingsRow",
+    "SavingsSum",
     "SealReport",
     "SearchIndexError",
     "StorageError",

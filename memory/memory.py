@@ -59,7 +59,7 @@ from .values.fold import FoldRequest, FoldResult
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import PageInfo, PageReading, Pages
 from .values.policy import Policy
-from .values.recall import ImageQueryFields, RecalledImages, RecallQuery, RecallResult, TextQueryFields
+from .values.recall import ImageQueryFields, MatchScore, RecalledImages, RecallQuery, RecallResult, TextQueryFields
 from .values.reports import (
     MAX_PREVIEWED_PAGES,
     PREVIEWED_PAGES,
@@ -272,6 +272,13 @@ class Memory:
         if counted:
             self._recall_weights.record(bank, result, now)
         return result.model_copy(update={"spans": self._images.fill(bank, result.spans)})
+
+    def recall_scores(self, bank: str, query: str | RecallQuery, **fields: Unpack[TextQueryFields]) -> list[MatchScore]:
+        """Returns the parts of the scores of the best matches of a query, at most `limit`, by score: what words,
+        meaning, neighbours, and times and speakers that the query mentions add. A message replaced by a newer one still
+        has its place. Raises the errors of `recall`."""
+        built = RecallQuery.build(query, **fields).for_format("text")
+        return self._recaller.scores(bank, built, self.now(built.now, built.timezone))
 
     def recall_images(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]

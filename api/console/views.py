@@ -18,7 +18,7 @@ from foxing.memory.values.context import ContextRequest
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.pages import PageInfo
 from foxing.memory.values.policy import Policy
-from foxing.memory.values.recall import RELEVANCE_FLOOR, RecallResult
+from foxing.memory.values.recall import RELEVANCE_FLOOR, MatchScore, RecallResult
 from foxing.memory.values.savings import SavingsWindow
 from foxing.renderer.readers import Readers
 from foxing.renderer.tiers import all_tiers, tier_rank
@@ -133,7 +133,10 @@ class Views:
         asked = query.get("q", "").strip()
         tokens = _number(query.get("max_tokens"), 0)
         result = None
+        parts: dict[str, MatchScore] = {}
         if asked:
+            scores = await self.service.run_codec(self.memory.recall_scores, bank, asked, limit=2 * FOUND)
+            parts = {score.message_id: score for score in reversed(scores)}  # the best passage of each
             fields = {"max_tokens": tokens} if tokens > 0 else {}
             result = await self._recall(bank, query=asked, limit=FOUND, gap_mark=GAP_MARK, neighbours=1, **fields)
         values = {
@@ -141,6 +144,7 @@ class Views:
             "q": asked,
             "max_tokens": tokens or "",
             "result": result,
+            "parts": parts,
             "terms": sorted(query_terms(asked)),
             "messages": self._listed(result.spans, asked) if result else [],
         }

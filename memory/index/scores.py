@@ -82,6 +82,22 @@ def _rank(documents: Keys) -> Keys:
     return np.asarray(document_key(-message_of(documents), passage_of(documents)), dtype=np.int64)
 
 
+def semantic_parts(semantic: Scores) -> Scores:
+    """Returns what each similarity adds to a fused score, see `fuse`."""
+    if not len(semantic):
+        return semantic
+    return Scores(semantic.documents, SEMANTIC_WEIGHT * _gain(_z_scores(semantic)))
+
+
+def _z_scores(semantic: Scores) -> npt.NDArray[np.float64]:
+    centred = semantic.values - semantic.values.mean()
+    return np.asarray(centred / (centred.std() or 1.0), dtype=np.float64)
+
+
+def _gain(z_scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.maximum(z_scores - SEMANTIC_FLOOR, 0.0)
+
+
 def fuse(lexical: Scores, semantic: Scores) -> Scores:
     """Returns the weighted sum of lexical and semantic scores, each divided by its standard deviation over these
     passages. Every passage in `lexical` is in the result; others only if their similarity is above the floor. If
@@ -92,11 +108,9 @@ def fuse(lexical: Scores, semantic: Scores) -> Scores:
     in_words = np.searchsorted(documents, lexical.documents)
     words, z_score = np.zeros(len(documents)), np.zeros(len(documents))  # 0 for a passage not embedded yet
     words[in_words] = lexical.values
-    centred = semantic.values - semantic.values.mean()
-    z_score[np.searchsorted(documents, semantic.documents)] = centred / (centred.std() or 1.0)
+    z_score[np.searchsorted(documents, semantic.documents)] = _z_scores(semantic)
     words /= words.std() or words.max() or 1.0
-    gain = np.maximum(z_score - SEMANTIC_FLOOR, 0.0)
-    scores = Scores(documents, words + SEMANTIC_WEIGHT * gain)
+    scores = Scores(documents, words + SEMANTIC_WEIGHT * _gain(z_score))
     stays = scores.values > 0
     stays[in_words] = True
     return scores[stays]

@@ -11,18 +11,19 @@ from foxing.memory.ascending import distinct, is_in
 from foxing.memory.errors import SearchIndexError
 from foxing.memory.index.feedback import SEEDS
 from foxing.memory.index.hybrid import POOL, CandidatePool, HybridSearch
-from foxing.memory.index.scores import Scores
+from foxing.memory.index.scores import Scores, semantic_parts
 from foxing.memory.index.search_index import SearchQuery, hits_of
 from foxing.memory.index.vectors import QueryEmbedding
 from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed import neighbours
 from foxing.memory.text.passages import document_key, message_of, passage_of
+from foxing.memory.values.recall import MatchScore
 
 from .cursors import RankPosition, TimePosition, rank_position, time_position
 from .query import Question, ResolvedQuery, narrowed, resolve
 from .ranking import REACH, lend, lenders, ranked
-from .relevance import Signals, Values, relevance_of, signals_of
+from .relevance import Signals, Values, relevance_of, signals_of, values_of
 from .replacements import LEAST_COSINE, Near
 from .speakers import SpeakerPreference
 
@@ -87,6 +88,8 @@ class RankedCandidates:
     #: the candidate pool and its ranking, once they are needed; in Python 3.11, `cached_property` computes for one
     #: instance of a class at a time, so that searches would wait for each other
     _found_once: list[tuple[CandidatePool, Scores]] = field(default_factory=list, init=False, repr=False, compare=False)
+    #: scores with what neighbours lend, before they are adjusted
+    _lent_once: list[Scores] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
     def note(self) -> str | None:
@@ -140,6 +143,33 @@ class RankedCandidates:
             return None
         documents = np.array([match.document for match in matches[:MOST_COMPARED]], dtype=np.int64)
         return Near(documents, ~(codes.cosines(documents) < LEAST_COSINE))  # what is not embedded yet is compared
+
+    def parts(self, matches: Sequence[Candidate]) -> list[MatchScore]:
+        """Returns the parts of the score of each match."""
+        pool, _ = self._found
+        similarity = Scores.of({}) if pool.similarity is None else semantic_parts(pool.similarity)
+        own, lent = pool.scores.by_document, self._lent_once[-1].by_document
+        documents = np.array([match.document for match in matches], dtype=np.int64)
+        parts = []
+        for match, alone, together, meaning in zip(
+            matches,
+            values_of(own, documents).tolist(),
+            values_of(lent, documents).tolist(),
+            values_of(similarity, documents).tolist(),
+            strict=True,
+        ):
+            score, meant = match.score or 0.0, min(meaning, alone)
+            parts.append(
+                MatchScore(
+                    message_id=match.message.key,
+                    score=score,
+                    words=round(alone - meant, 4),
+                    meaning=round(meant, 4),
+                    neighbours=round(together - alone, 4),
+                    preference=round(min(1.0, score / together), 4) if together else 1.0,
+                )
+            )
+        return parts
 
     def signals(self, start: int, stop: int) -> Signals:
         """Returns the signals of the matches `start` to `stop` of the best ones, whatever was already returned."""
@@ -203,10 +233,12 @@ class RankedCandidates:
         ids = message_of(scores.documents)
         visible = ids <= self._position.newest
         if not self.query.filter.admits_all:
-            lent = distinct(ids[~hit & visible]).tolist()
-            admitted = messages.filter_ids(self.connection, self.bank_id, lent, self.query.filter)
+            borrowers = distinct(ids[~hit & visible]).tolist()
+            admitted = messages.filter_ids(self.connection, self.bank_id, borrowers, self.query.filter)
             visible = is_in(ids, np.array(sorted(admitted), dtype=np.int64))
-        return self._adjusted(scores[hit | visible], speakers)
+        lent = scores[hit | visible]
+        self._lent_once.append(lent)
+        return self._adjusted(lent, speakers)
 
     def _listed(self, ranking: Scores, relevance: Values, size: int) -> Iterator[list[Candidate]]:
         """Yields the candidates of `ranking` in batches of at most `size`, shorter where messages are long.

@@ -94,14 +94,14 @@ def signals_of(pool: CandidatePool, ranking: Scores, start: int, stop: int) -> S
     score = np.clip(part.values / best, 0, 1) if best > 0 else np.zeros(len(part))
     rank = np.log1p(np.arange(start, start + len(part), dtype=np.float64))
     question = [float(pool.shares.values.max(initial=0.0))]
-    matches = [_values_of(pool.shares, part.documents), score, rank]
+    matches = [values_of(pool.shares, part.documents), score, rank]
     codes = pool.codes
     close = None if codes is None else codes.closeness(codes.scores(np.sort(part.documents)))
     if codes is None or close is None or pool.closeness is None:
         return Signals(part.documents, np.array(question), np.stack(matches, axis=1), embedded=False)
     chance = sqrt(2 * log(len(codes.documents)))  # of Gaussian closeness
     question += [float(_bounded(pool.closeness.values).max(initial=LEAST_CLOSENESS)), chance]
-    matches.append(_bounded(_values_of(close, part.documents)))
+    matches.append(_bounded(values_of(close, part.documents)))
     return Signals(part.documents, np.array(question), np.stack(matches, axis=1), embedded=True)
 
 
@@ -114,7 +114,7 @@ def _bounded(closeness: Values) -> Values:
     return np.clip(closeness, LEAST_CLOSENESS, MOST_CLOSENESS)
 
 
-def _values_of(known: Scores, documents: Keys) -> Values:
+def values_of(known: Scores, documents: Keys) -> Values:
     """Returns float64[n], the values of `documents` in `known`, which is sorted by document; 0 for others."""
     if not len(known):
         return np.zeros(len(documents))

@@ -24,10 +24,10 @@ from foxing.memory.text.zones import zone_of
 from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.recall import LeftOut, LeftOutReason, RecallQuery, RecallResult
+from foxing.memory.values.recall import LeftOut, LeftOutReason, MatchScore, RecallQuery, RecallResult
 
 from .answer import Answer
-from .candidates import Candidate, Candidates, find_candidates
+from .candidates import Candidate, Candidates, RankedCandidates, find_candidates
 from .query import Question, ask
 from .replacements import COMPARED, LEAST_COMPARED, Near, asked_apart, find_replaced, ordered
 from .reranking.source import CANDIDATES, RerankerSource
@@ -142,6 +142,15 @@ class Recaller:
             notes=list(found.notes),
             next_cursor=next_cursor,
         )
+
+    def scores(self, bank_name: str, query: RecallQuery, now: datetime) -> list[MatchScore]:
+        """See `Memory.recall_scores`."""
+        question = ask(self.search.vectors, query, now)
+        with self._semaphore, self.database.read() as connection:
+            candidates = find_candidates(connection, self.search, bank_name, question)
+            if not isinstance(candidates, RankedCandidates):
+                return []
+            return candidates.parts(next(candidates.batches(query.limit), []))
 
     def message(self, bank_name: str, key: str) -> RecalledMessage:
         """See `Memory.message`."""

@@ -175,6 +175,17 @@ class AnyQueryFields(TextQueryFields, ImageQueryFields, total=False):
     """All fields of a `RecallQuery` except `query`, as keyword arguments."""
 
 
+class MatchScore(Value):
+    """Parts of the score of a match: `score` is the sum of words, meaning and neighbours, times `preference`."""
+
+    message_id: str = Field(description="Id of the message.")
+    score: float = Field(description="Score of the match.")
+    words: float = Field(description="For words of the query, and for words that go with them in the best matches.")
+    meaning: float = Field(description="For being close to the query in meaning; 0 without an embedder.")
+    neighbours: float = Field(description="Lent by the messages around it in its thread.")
+    preference: float = Field(description="Factor for the time and the speakers that the query mentions, at most 1.")
+
+
 class LeftOut(Value):
     """A message that matches but is not in the answer."""
 
