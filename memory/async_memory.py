@@ -102,6 +102,7 @@ class AsyncMemory(_InThreads[Memory]):
     store = _threaded(Memory.store)
     message = _threaded(Memory.message)
     recall = _threaded(Memory.recall)
+    look_up = _threaded(Memory.look_up)
     recall_scores = _threaded(Memory.recall_scores)
     recall_images = _threaded(Memory.recall_images)
     context = _threaded(Memory.context)

@@ -253,24 +253,26 @@ class Memory:
                 return
 
     def recall(
-        self,
-        bank: str,
-        query: str | RecallQuery | None = None,
-        *,
-        counted: bool = True,
-        **fields: Unpack[TextQueryFields],
+        self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
     ) -> RecallResult:
         """Returns the messages that match `query`, best first; without a query, those of the time window in time order.
         Images in messages come as parts, with their data up to 24 MiB an answer.
 
-        `counted`: whether it raises the recall weights of what it finds. `fields`: the fields of `RecallQuery` that
-        apply to text. They override those of a `RecallQuery` given as `query`. Raises `NotFound`, `InvalidTime`,
-        `InvalidCursor`, `InvalidInput`.
+        `fields`: the fields of `RecallQuery` that apply to text. They override those of a `RecallQuery` given as
+        `query`. Raises `NotFound`, `InvalidTime`, `InvalidCursor`, `InvalidInput`.
         """
+        built = RecallQuery.build(query, **fields)
+        result = self.look_up(bank, built)
+        self._recall_weights.record(bank, result, self.now(built.now, built.timezone))
+        return result
+
+    def look_up(
+        self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
+    ) -> RecallResult:
+        """Returns what `recall` returns, and leaves the recall weights as they are: for a person who looks. Raises the
+        errors of `recall`."""
         built = RecallQuery.build(query, **fields).for_format("text")
-        result = self._recaller.recall(bank, built, now := self.now(built.now, built.timezone))
-        if counted:
-            self._recall_weights.record(bank, result, now)
+        result = self._recaller.recall(bank, built, self.now(built.now, built.timezone))
         return result.model_copy(update={"spans": self._images.fill(bank, result.spans)})
 
     def recall_scores(self, bank: str, query: str | RecallQuery, **fields: Unpack[TextQueryFields]) -> list[MatchScore]:

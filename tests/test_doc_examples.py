@@ -42,7 +42,7 @@ from support.texts import chat
 from test_docs import DOCS, REFERENCE, REPOSITORY, WRITTEN, commands
 
 from foxing.api.openapi.examples import BANK as HTTP_BANK
-from foxing.api.openapi.examples import BODIES, IMPORT_ID, PAGE_ID, REF
+from foxing.api.openapi.examples import BODIES, IMPORT_ID, PAGE_ID, REF, TEXT_HASH
 from foxing.api.settings import load_settings
 from foxing.memory import Policy
 
@@ -160,6 +160,13 @@ class Surroundings:
                     (change,) = client.post("/records", json={"writes": [put]}).json()["changes"]
                     imported = client.post("/import", content=b'{"role": "user", "content": "Titan is on time."}')
                     self.names[IMPORT_ID] = imported.json()["id"]
+                    lines = "\n".join(f"Step {line} opened the file and closed it again." for line in range(40))
+                    told = [
+                        {"role": "tool", "tool_call_id": f"c{n}", "content": f"ORD-{n}\n{lines}"} for n in range(80)
+                    ]
+                    body = {"messages": told, "model": "claude-fable-5"}
+                    compressed = client.post(f"{self.url}/v1/compress", json=body)
+                    self.names[TEXT_HASH] = compressed.json()["ccr_hashes"][0]
                     self.names[RECORD_VERSION] = f'"if_version": {change["version"]}'
                 thread = "titan-planning" if self.page == HTTP else "titan"
                 client.post("/messages", json={"thread": thread, "messages": messages}).raise_for_status()

@@ -126,7 +126,7 @@ class Actions:
         async def lines() -> AsyncIterator[bytes]:
             cursor: str | None = None
             while True:
-                part = await self.service.run_codec(self.memory.recall, bank, counted=False, limit=500, cursor=cursor)
+                part = await self.service.run_codec(self.memory.look_up, bank, limit=500, cursor=cursor)
                 for span in part.spans:
                     yield span.model_dump_json().encode("utf-8", "backslashreplace") + b"\n"
                 cursor = part.next_cursor

@@ -258,7 +258,7 @@ class Views:
 
     async def _recall(self, bank: str, **fields: Any) -> RecallResult:
         """Recalls without an effect on recall weights: what a person looks at is not what agents need."""
-        return await self.service.run_codec(self.memory.recall, bank, counted=False, **fields)
+        return await self.service.run_codec(self.memory.look_up, bank, **fields)
 
     def _listed(self, spans: list[RecalledMessage], query: str) -> list[tuple[RecalledMessage, Any, bool]]:
         """Returns messages with their words, cut to `LISTED_CHARS`, and whether they were cut."""

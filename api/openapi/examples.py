@@ -11,6 +11,7 @@ BANK = "agent-7"
 PAGE_ID = "pg_01jqz6v3m8t5x2w9k4"
 MESSAGE_ID = "msg_01jqz5d8e2"
 IMPORT_ID = "5f0c1d7e2d9a4c55a1f06c3b8e7d2f10"
+TEXT_HASH = "9f86d081884c7d659a2feaa0"
 REF = "k7q"
 
 
@@ -448,7 +449,7 @@ ANSWERS: Mapping[str, Any] = {
                 "role": "tool",
                 "tool_call_id": "call_1",
                 "content": "[compression marker: 9,480 of 12,000 tokens are left out where … stands; exact text: "
-                "hash=9f86d081884c7d659a2feaa0]\nwrote build/output-1.log in 3 ms … 1 failed, 41 passed\n"
+                f"hash={TEXT_HASH}]\nwrote build/output-1.log in 3 ms … 1 failed, 41 passed\n"
                 "Identifiers in what is left out: src/titan/build.py",
             },
         ],
@@ -457,11 +458,11 @@ ANSWERS: Mapping[str, Any] = {
         "tokens_saved": 9_422,
         "compression_ratio": 0.7843,
         "transforms_applied": ["excerpt"],
-        "ccr_hashes": ["9f86d081884c7d659a2feaa0"],
+        "ccr_hashes": [TEXT_HASH],
         "new_hashes": 1,
     },
     "RetrieveResult": {
-        "hash": "9f86d081884c7d659a2feaa0",
+        "hash": TEXT_HASH,
         "original_content": "wrote build/output-1.log in 3 ms",
         "complete": True,
         "kept": 1.0,

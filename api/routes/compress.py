@@ -10,6 +10,7 @@ from foxing.api.auth import given_key
 from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import ServiceDep
 from foxing.api.openapi.document import problem_responses
+from foxing.api.openapi.examples import TEXT_HASH
 from foxing.memory.values.compression import CompressRequest, CompressResult, RetrieveQuery, RetrieveResult
 
 router = APIRouter(route_class=BodyRoute, prefix="/v1", tags=["recall"])
@@ -58,7 +59,7 @@ async def retrieve(
         str,
         Path(
             description="A hash from `ccr_hashes`.",
-            examples=["9f86d081884c7d659a2feaa0"],
+            examples=[TEXT_HASH],
             json_schema_extra={"pattern": "^[0-9a-f]{24}$"},
         ),
     ],

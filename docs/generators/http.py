@@ -7,7 +7,7 @@ from typing import Any
 
 from foxing.api import problems
 from foxing.api.openapi.document import DEFAULT, examples_of, operations, problem_example, schema_names
-from foxing.api.openapi.examples import BANK, IMPORT_ID, MESSAGE_ID, PAGE_ID, Json
+from foxing.api.openapi.examples import BANK, IMPORT_ID, MESSAGE_ID, PAGE_ID, TEXT_HASH, Json
 from foxing.renderer.errors import FoxingError, ProblemKind
 
 from .markdown import table
@@ -35,6 +35,7 @@ PATH_VALUES = {
     "page_id": PAGE_ID,
     "message_id": MESSAGE_ID,
     "import_id": IMPORT_ID,
+    "hash": TEXT_HASH,
 }
 PROBLEM_VALUES = ("Problem", "FieldError")
 ANY_JSON = "JsonValue"  # pydantic's name for it; it has no fields to show

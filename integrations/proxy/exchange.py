@@ -48,7 +48,7 @@ class ConversationExchange:
     #: Names in lower case.
     headers: Mapping[str, str] = field(repr=False)
     called_at: datetime
-    url: str
+    url: str = field(repr=False)
     sent_headers: Headers = field(repr=False)  # with the key of the provider
     body: RequestBody | None = None
     session: str = ""

@@ -29,10 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
         if command:
             status = subprocess.run(command, env={**os.environ, **upstream.environment}, check=False).returncode
         else:
-            print(upstream.url, flush=True)
             stopped = threading.Event()
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: stopped.set())
+            print(upstream.url, flush=True)
             stopped.wait()
             status = 0
         total = upstream.total

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from PIL import Image
-
 from .limits import MAX_IMAGE_BYTES, ImageRefused, check_blocks, check_frames, check_size
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -84,6 +82,8 @@ def _orientation(exif: bytes) -> int:
     if len(exif) > 1 << 16:
         return 1
     with suppress(Exception):  # Pillow raises many errors for damaged metadata, which is dropped anyway
+        from PIL import Image  # here, since clients import this module and decode nothing
+
         found = Image.Exif()
         found.load(exif)
         value = found.get(_ORIENTATION, 1)

@@ -23,7 +23,7 @@ def test_sessions_pass_through_the_proxy(wire: str, service: bool, monkeypatch: 
     report = run(session, subs, ProxyReport(wire, "text", 26_000, service))
     assert (report.refused, report.retries) == (0, 0)
     assert report.folds >= 1
-    assert report.prefix_folded >= 0.99
+    assert (1 - report.prefix_folded) * report.calls <= report.folds  # only a fold may change what was sent
     assert report.stored == report.turns
 
 
