@@ -28,6 +28,15 @@ def faded_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def shared(faded_bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Memory]]:
+    """A console and its memory for tests that change nothing, or only add messages of a thread of their own."""
+    path = tmp_path_factory.mktemp("shared") / "foxing.db"
+    shutil.copy(faded_bank, path)
+    with Memory(path) as memory, serve(memory) as client:
+        yield as_browser(client), memory
+
+
 @pytest.fixture
 def memory(faded_bank: Path, tmp_path: Path) -> Iterator[Memory]:
     """A copy of the bank."""

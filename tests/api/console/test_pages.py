@@ -32,7 +32,8 @@ def ended(console: httpx.Client, response: httpx.Response) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_has_a_title_and_a_policy_of_contents(console: httpx.Client, path: str) -> None:
+def test_every_page_has_a_title_and_a_policy_of_contents(shared: tuple[httpx.Client, Memory], path: str) -> None:
+    console, _ = shared
     response = console.get(path)
     assert "<h1" in shown(response)
     assert response.headers["content-security-policy"].startswith("default-src 'self'; img-src 'self' data:;")
@@ -42,7 +43,8 @@ def test_every_page_has_a_title_and_a_policy_of_contents(console: httpx.Client, 
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_has_json_beside_it(console: httpx.Client, path: str) -> None:
+def test_every_page_has_json_beside_it(shared: tuple[httpx.Client, Memory], path: str) -> None:
+    console, _ = shared
     name, _, query = path.partition("?")
     response = console.get(f"{name}.json?{query}")
     assert response.status_code == 200
@@ -50,7 +52,8 @@ def test_every_page_has_json_beside_it(console: httpx.Client, path: str) -> None
     json.loads(response.text)
 
 
-def test_the_start_is_the_list_of_banks(console: httpx.Client) -> None:
+def test_the_start_is_the_list_of_banks(shared: tuple[httpx.Client, Memory]) -> None:
+    console, _ = shared
     response = console.get("/console")
     assert response.url.path == "/console/banks"
     assert BANK in shown(response)
@@ -65,7 +68,8 @@ def test_a_search_over_all_banks(console: httpx.Client, memory: Memory) -> None:
     assert "Nothing relevant" in shown(console.get("/console/banks", params={"q": "xylophone"}))
 
 
-def test_the_timeline_begins_with_the_last_day_and_goes_back(console: httpx.Client) -> None:
+def test_the_timeline_begins_with_the_last_day_and_goes_back(shared: tuple[httpx.Client, Memory]) -> None:
+    console, _ = shared
     assert "Is Titan still in March?" in shown(console.get(f"{HOME}/timeline"))
     old = shown(console.get(f"{HOME}/timeline", params={"since": "2026-01-05"}))
     assert "Is Titan still in March?" not in old
@@ -78,7 +82,8 @@ def test_the_timeline_begins_with_the_last_day_and_goes_back(console: httpx.Clie
     assert "Is Titan still in March?" in shown(console.get(f"{HOME}/timeline", params={"thread": "later"}))
 
 
-def test_a_search_marks_words_and_changes_no_recall_weight(console: httpx.Client, memory: Memory) -> None:
+def test_a_search_marks_words_and_changes_no_recall_weight(shared: tuple[httpx.Client, Memory]) -> None:
+    console, memory = shared
     before = memory.message(BANK, "open").recall_weight
     text = shown(console.get(f"{HOME}/timeline", params={"q": "Titan in March"}))
     assert "<mark>Titan</mark>" in text
@@ -86,7 +91,8 @@ def test_a_search_marks_words_and_changes_no_recall_weight(console: httpx.Client
     assert memory.message(BANK, "open").recall_weight == before
 
 
-def test_a_message_with_its_page_at_each_tier(console: httpx.Client, memory: Memory) -> None:
+def test_a_message_with_its_page_at_each_tier(shared: tuple[httpx.Client, Memory]) -> None:
+    console, memory = shared
     text = shown(console.get(f"{HOME}/message", params={"id": "whole"}))
     page = memory.message(BANK, "whole").page_ids[0]
     assert f"{HOME}/pages/{page}/image?tier=micro" in text
@@ -106,14 +112,16 @@ def test_a_long_message_comes_in_parts(console: httpx.Client, memory: Memory) ->
     assert "the end" in last
 
 
-def test_a_recall_with_its_reasons(console: httpx.Client) -> None:
+def test_a_recall_with_its_reasons(shared: tuple[httpx.Client, Memory]) -> None:
+    console, _ = shared
     text = shown(console.get(f"{HOME}/recall", params={"q": "When do we ship Titan?", "max_tokens": "40"}))
     for words in ("score", "words", "meaning", "neighbours", "relevance", "Left out", "no room", "text tokens"):
         assert words in text
 
 
 @pytest.mark.slow
-def test_a_context_as_the_model_sees_it(console: httpx.Client) -> None:
+def test_a_context_as_the_model_sees_it(shared: tuple[httpx.Client, Memory]) -> None:
+    console, _ = shared
     path = f"{HOME}/context"
     text = shown(console.get(path, params={"reader": "claude", "budget": "2000", "q": "Titan"}))
     assert "billed tokens" in text
@@ -178,7 +186,8 @@ def test_what_is_erased_has_to_be_typed(
         memory.bank(BANK) if what == "bank" else memory.message(BANK, "whole" if what == "message" else "open")
 
 
-def test_a_job_that_fails_says_why(console: httpx.Client) -> None:
+def test_a_job_that_fails_says_why(shared: tuple[httpx.Client, Memory]) -> None:
+    console, _ = shared
     data = {"what": "message", "name": "none", "confirmation": "none"}
     response = console.post(f"{HOME}/erase", data=data)
     assert "there is no message" in ended(console, response)["error"]
@@ -211,13 +220,15 @@ def test_an_export_has_every_message(console: httpx.Client) -> None:
     assert json.loads(lines[0])["created_at"].startswith("2026-01-05")
 
 
-def test_pages_that_are_not_there(console: httpx.Client) -> None:
+def test_pages_that_are_not_there(shared: tuple[httpx.Client, Memory]) -> None:
+    console, _ = shared
     assert "there is no bank" in unescape(console.get("/console/banks/none/overview").text)
     for path in ("/console/nothing", "/console/static/nothing", f"{HOME}/message?id=none", f"{HOME}/savings?by=hour"):
         assert console.get(path).status_code in (404, 422)
 
 
-def test_gaps_are_as_wide_as_what_has_faded(console: httpx.Client, memory: Memory) -> None:
+def test_gaps_are_as_wide_as_what_has_faded(shared: tuple[httpx.Client, Memory]) -> None:
+    console, memory = shared
     faded = next(message for message in memory.export(BANK) if message.gaps and len(message.gaps) < 3)
     there = len(faded.text) - 3 * len(faded.gaps)
     missing = there * (1 - faded.kept) / faded.kept / len(faded.gaps)

@@ -1,9 +1,6 @@
 """Who may see the console, who may write, and what remembered text can do to a page."""
 
-import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
-from pathlib import Path
 
 import httpx
 import pytest
@@ -13,7 +10,7 @@ from support.service import serve
 from foxing.api.console.rendering import FOLDER, strings
 from foxing.memory import Memory
 
-from .conftest import MESSAGES, as_browser
+from .conftest import MESSAGES
 
 KEY = "correct-horse-battery-staple"
 HOME = f"/console/banks/{BANK}"
@@ -115,15 +112,6 @@ def check_inert(html: str) -> Reader:
 def as_shown(text: str) -> str:
     hidden = "\x00\x07\x08\x1b\u202e\u202c\u2066\u2069\u2067\u200f\u200e\u061c\u2028\u2029\ufeff"
     return "".join(f"⟨U+{ord(each):04X}⟩" if each in hidden else each for each in text)
-
-
-@pytest.fixture(scope="module")
-def shared(faded_bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Memory]]:
-    """A console and its memory, for all nasty texts."""
-    path = tmp_path_factory.mktemp("nasty") / "foxing.db"
-    shutil.copy(faded_bank, path)
-    with Memory(path) as memory, serve(memory) as client:
-        yield as_browser(client), memory
 
 
 @pytest.mark.parametrize("text", [*NASTY[:4], *(pytest.param(text, marks=pytest.mark.slow) for text in NASTY[4:])])
