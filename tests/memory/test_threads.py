@@ -59,6 +59,7 @@ def test_threads_come_with_the_newest_first_open_sealed_and_both(memory: Memory)
     assert [each.thread for each in all_threads(memory)] == ["b", "d", "c"]
 
 
+@pytest.mark.slow
 def test_many_threads_on_many_pages_are_listed_in_parts(memory: Memory) -> None:
     numbers = [(number * 37) % 211 for number in range(211)]
     words = "the quick brown fox jumps over the lazy dog " * 20

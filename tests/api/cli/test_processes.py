@@ -48,6 +48,7 @@ def test_serve_answers_and_exits_on_sigterm(database_url: str) -> None:
         assert memory.bank("b").messages == 1
 
 
+@pytest.mark.slow
 def test_worker_exits_on_sigterm_between_jobs(database_url: str) -> None:
     with Memory(database_url) as memory:
         memory.set_policy("b", {"age_from": "message"})

@@ -42,6 +42,7 @@ def serving(database: Path, port: int = 0, **environment: str) -> Iterator[tuple
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_running_service_answers_as_the_command_itself_would(database: Path, foxing: Foxing) -> None:
     foxing.database = str(database)
     arguments = ("recall", "Who serviced the boiler in flat 7?", "--bank", "home", "--limit", "5")
@@ -55,6 +56,7 @@ def test_a_running_service_answers_as_the_command_itself_would(database: Path, f
     assert answered == itself
 
 
+@pytest.mark.slow
 def test_the_command_loads_no_memory_where_a_service_answers(database: Path) -> None:
     code = (
         "import sys\nfrom foxing.api.cli.main import main\n"

@@ -221,6 +221,7 @@ def test_the_sdks_see_nothing_of_it(claude: Anthropic, gpt: OpenAI, upstream: Up
     assert completion.choices[0].message.content == "Understood."
 
 
+@pytest.mark.slow
 def test_a_service_that_does_not_answer_delays_nothing(start: StartProxy, upstream: Upstream) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         service = ServiceOptions(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.1, retry_for_s=0.001)

@@ -100,6 +100,7 @@ def test_what_is_replaced_and_what_stays(memory: Memory) -> None:
         assert all(fact in str(result.messages[number]["content"]) for fact in facts)
 
 
+@pytest.mark.slow
 def test_further_texts_are_replaced_in_large_steps(memory: Memory) -> None:
     messages, steps, same, before = conversation(120), 0, 0, list[str]()
     ends = [number for number, message in enumerate(messages) if message["role"] in ("user", "tool")]

@@ -172,6 +172,7 @@ def test_exported_images_can_be_stored_again(memory: Memory) -> None:
     assert memory.message("ben", "m").text == found.text
 
 
+@pytest.mark.slow
 def test_gaps_do_not_lose_an_image(memory: Memory) -> None:
     said = (Path(__file__).parents[3] / "docs" / "explanation" / "concepts.md").read_text()[:9_000]
     memory.store("ana", [message([{"type": "text", "text": said}, image(name="agenda.png")])])

@@ -119,6 +119,7 @@ with Memory(sys.argv[1]) as memory:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_two_processes_do_the_work_once(database_url: str) -> None:
     with Memory(database_url, clock=lambda: START + DAY) as memory:

@@ -88,6 +88,7 @@ def check_intact(memory: Memory, messages: int) -> None:
         assert memory.page_tokens("ana", page.id).count == page.vision_tokens
 
 
+@pytest.mark.slow
 def test_killed_while_storing(database_url: str) -> None:
     run_and_kill(STORE, database_url, lines=6)
     with Memory(database_url, options=WORDS) as memory:

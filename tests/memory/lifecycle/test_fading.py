@@ -164,6 +164,7 @@ def test_a_page_that_was_read_back_stores_no_confidences(faded: Memory, database
     assert (plain.confidence < SURE).mean() <= UNSURE_SHARE
 
 
+@pytest.mark.slow
 def test_a_page_of_several_languages_uses_its_room_and_keeps_its_last_messages(database_path: Path) -> None:
     """More than a hundredth of it is read with doubt, so that the confidences are dropped."""
     with Memory(database_path, clock=lambda: START + 3 * DAY) as memory:
@@ -175,6 +176,7 @@ def test_a_page_of_several_languages_uses_its_room_and_keeps_its_last_messages(d
     assert "one quarter" in left["demo-0060"].text
 
 
+@pytest.mark.slow
 def test_a_fact_that_is_misread_at_a_tier_is_kept_as_text(sealed: bytes, database_path: Path) -> None:
     database_path.write_bytes(sealed)
     said = {key: text for key, text in TEXTS.items() if "Hiroshi" in text}
@@ -269,6 +271,7 @@ def test_kept_text_does_not_fade_until_it_is_dropped(memory: Memory) -> None:
     assert dropped["key"].text.count(ADDRESS) == 1
 
 
+@pytest.mark.slow
 def test_a_dry_run_and_a_preview_say_what_fades(memory: Memory) -> None:
     page = memory.pages("ana").pages[0]
     memory.set_policy("ana", Policy(steps=(PolicyStep(after=DAY, tier="micro"),), age_from="message"))

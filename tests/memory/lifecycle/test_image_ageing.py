@@ -212,6 +212,7 @@ def test_a_scaled_image_is_never_larger(kind: str, size: tuple[int, int]) -> Non
         file = small
 
 
+@pytest.mark.slow
 def test_the_label_of_an_image_and_a_table_stay_whole_or_fade_whole(memory: Memory) -> None:
     rows = [f"| pier {n} | crane {n} of {7 * n} t | {'bent' if n % 2 else 'sound'} |" for n in range(1, 40)]
     concepts = (Path(__file__).parents[3] / "docs" / "explanation" / "concepts.md").read_text()

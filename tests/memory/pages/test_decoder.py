@@ -299,6 +299,7 @@ def test_the_watch_over_transactions_notices_a_decode(database_url: str) -> None
         assert len(watch.violations) == 1
 
 
+@pytest.mark.slow
 def test_a_recall_of_much_decodes_each_page_once(database_url: str) -> None:
     told = [f"Point {number} of the list is about the number {number * 17}. " * 8 for number in range(60)]
     items = [{"id": str(n), "role": "user", "content": text, "created_at": NOW} for n, text in enumerate(told)]

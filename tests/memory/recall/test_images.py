@@ -73,6 +73,7 @@ def test_images_count_towards_the_limit_and_the_cursor_continues_after_them(memo
     assert opened == ["open"]
 
 
+@pytest.mark.slow
 def test_a_page_that_faded_is_laid_out_as_it_is_held(tmp_path: Path) -> None:
     with Memory(tmp_path / "foxing.db", clock=lambda: START.replace(month=3)) as memory:
         memory.store(BANK, chat(110, START))

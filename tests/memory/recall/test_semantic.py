@@ -326,6 +326,7 @@ def test_embeddings_stay_as_they_were_made(database_url: str, embedder: str | Em
         assert codes(database_url) == before
 
 
+@pytest.mark.slow
 def test_embeddings_can_hold_what_is_left_of_a_page(database_url: str) -> None:
     with opened(database_url, HashingEmbedder()) as memory:
         memory.store("ana", CHAT)

@@ -44,6 +44,7 @@ def pages(draw: st.DrawFn) -> tuple[list[SealedMessage], list[Place]]:
     return messages, places
 
 
+@pytest.mark.slow
 @given(pages())
 @settings(max_examples=150, deadline=None)
 def test_a_directory_comes_back_as_it_was_packed(page: tuple[list[SealedMessage], list[Place]]) -> None:
