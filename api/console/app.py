@@ -96,7 +96,7 @@ class Console:
             Route("/static/{name}", self._static),
         ]
         for path, view in pages:
-            # The twin comes first: a job or a bank may not be called "x.json", but a page may not hide it either.
+            # first, since the path of a job would match it too
             routes.append(Route(f"{path}.json", partial(self._answer, view, as_json=True)))
             routes.append(Route(path, partial(self._answer, view)))
         routes += [Route(path, partial(self._answer, view)) for path, view in raw]
@@ -111,8 +111,7 @@ class Console:
                 return RedirectResponse(url("/login", next=request.url.path), 303, HEADERS)
             page = await view()(request)
         except FoxingError as error:
-            values = {"status": error.kind.status, "title": error.kind.title, "detail": explained(error)}
-            page = ConsolePage("error.html", values, values, error.kind.status)
+            page = _error_page(error)
         if isinstance(page, Response):
             return page
         return page.json() if as_json else self._html(page, request)
@@ -131,8 +130,7 @@ class Console:
             try:
                 _check_origin(request)
             except FoxingError as error:
-                values = {"status": error.kind.status, "title": error.kind.title, "detail": explained(error)}
-                return self._html(ConsolePage("error.html", values, values, error.kind.status), request)
+                return self._html(_error_page(error), request)
             form = await _form(request)
             if self._sessions.matches(form.get("key", "").strip()):
                 response = RedirectResponse(_inside(form.get("next", "")), 303, HEADERS)
@@ -144,6 +142,10 @@ class Console:
         return self._html(ConsolePage("login.html", values, {}, 401 if wrong else 200), request)
 
     async def _logout(self, request: Request) -> Response:
+        try:
+            _check_origin(request)
+        except FoxingError as error:
+            return self._html(_error_page(error), request)
         response = RedirectResponse(url("/login"), 303, HEADERS)
         self._sessions.end(request, response)
         return response
@@ -160,6 +162,11 @@ class Console:
         assert isinstance(error, HTTPException)
         values = {"status": error.status_code, "title": text_of("error.no_page"), "detail": ""}
         return self._html(ConsolePage("error.html", values, values, error.status_code), request)
+
+
+def _error_page(error: FoxingError) -> ConsolePage:
+    values = {"status": error.kind.status, "title": error.kind.title, "detail": explained(error)}
+    return ConsolePage("error.html", values, values, error.kind.status)
 
 
 def _check_origin(request: Request) -> None:

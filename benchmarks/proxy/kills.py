@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 
 from benchmarks.fold.clients import AGENTS
-from foxing.integrations.proxy.answers import may_end
+from foxing.integrations.frameworks.provider_answers import may_end
 from foxing.integrations.testing import ModelAnswer, ScriptedCall, Text, Upstream
 from foxing.memory import Memory
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from foxing.integrations.frameworks.provider_answers import Json
 from foxing.memory.fold.conversation import MARKS, thread_key
 from foxing.memory.values.base import Fields
 
@@ -18,7 +19,6 @@ from .body import RequestBody
 from .exchange import ConversationExchange
 from .folding import FoldedCall, cache_ttl_s, thinking_tokens
 from .upstream import Headers, UpstreamClient, UpstreamFailed
-from .wires import Json
 
 log = logging.getLogger(__name__)
 

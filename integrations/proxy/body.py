@@ -10,9 +10,10 @@ from typing import Any
 
 import zstandard
 
+from foxing.integrations.frameworks.provider_answers import Json
 from foxing.memory.fold.conversation import ConversationItem, parse_item
 
-from .wires import Json, ProviderWire
+from .wires import ProviderWire
 
 _DECODER = json.JSONDecoder()
 _SPACE = " \t\n\r"

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from .answers import PassedAnswer, may_end, read_answer
+from foxing.integrations.frameworks.provider_answers import may_end
+
+from .answers import PassedAnswer, read_answer
 from .body import MessageText, RequestBody, decoded, encoded, parse_body
 from .folding import FoldedCall, Folding
 from .options import ProxyOptions

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from foxing.integrations.frameworks.provider_answers import Json
 from foxing.memory.errors import Conflict, InvalidInput, MemoryFault, MessageTooLarge
 from foxing.memory.fold.conversation import ConversationItem, stored_ids, thread_key
 from foxing.memory.values.base import Fields
@@ -16,7 +17,7 @@ from .answers import PassedAnswer
 from .bank import BankLink
 from .body import MessageText, RequestBody
 from .journal import NamedAnswer, PendingTurn, ProxyJournal
-from .wires import Json, ProviderWire
+from .wires import ProviderWire
 
 log = logging.getLogger(__name__)
 

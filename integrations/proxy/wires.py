@@ -3,13 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from foxing.integrations.frameworks.provider_answers import Json, WireName
 from foxing.memory.values.fold import Wire as FoldWire
 
-WireName = Literal["messages", "chat_completions", "responses"]
 Provider = Literal["anthropic", "openai"]
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

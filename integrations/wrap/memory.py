@@ -7,13 +7,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from foxing.integrations.frameworks.provider_answers import WireName, may_end, read_body
+
 from .alignment import following, places, start
-from .answers import may_end, read_body
 from .delivery import Delivery
 from .insertion import insert
 from .journal import Found, TurnJournal, TurnPlace
 from .recollection import Recollection
-from .turns import SentConversation, WireName, WireTurn, read_answer, read_request, wire_of
+from .turns import SentConversation, WireTurn, read_answer, read_request, wire_of
 
 log = logging.getLogger(__name__)
 

@@ -4,13 +4,10 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from foxing.integrations.frameworks import message_parts
+from foxing.integrations.frameworks.provider_answers import Json, WireName
 from foxing.memory.values.base import Fields
-
-Json = dict[str, Any]
-WireName = Literal["messages", "chat_completions", "responses"]
 
 #: Ends of the paths of requests that belong to a conversation.
 _PATHS: Mapping[str, WireName] = {

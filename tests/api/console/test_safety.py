@@ -162,6 +162,8 @@ def test_a_key_is_asked_for(memory: Memory) -> None:
         assert client.get(f"{HOME}/overview").status_code == 200
         assert client.get(f"/v1/banks/{BANK}").status_code == 401  # the cookie is for the console alone
         held = dict(client.cookies)
+        assert client.post("/console/logout", headers={"origin": "https://evil.example"}).status_code == 403
+        assert client.get(f"{HOME}/overview").status_code == 200
         client.post("/console/logout", headers=origin)
         client.cookies.update(held)
         assert client.get(f"{HOME}/overview").status_code == 303

@@ -1,13 +1,15 @@
-"""Answers read from a copy of the bytes that the caller gets."""
+"""Answers of the providers' APIs, read from a copy of the bytes that the caller gets."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
-from .turns import Json, WireName
+#: Request formats: Messages of Anthropic, chat completions and Responses of OpenAI.
+WireName = Literal["messages", "chat_completions", "responses"]
+Json = dict[str, Any]
 
 #: Bytes with which a complete stream ends, by wire.
-_ENDS = {
+_ENDS: Mapping[WireName, tuple[bytes, ...]] = {
     "messages": (b"message_stop",),
     "chat_completions": (b"[DONE]",),
     "responses": (b"response.completed", b"response.incomplete"),
@@ -25,7 +27,7 @@ def read_body(wire: WireName, content: bytes, *, stream: bool) -> Json | None:
         if stream:
             return _from_events(wire, list(_events(content)))
         value = json.loads(content)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         return None
     if wire == "responses" and isinstance(value, dict) and value.get("status") not in ("completed", "incomplete"):
         return None
@@ -58,18 +60,17 @@ def _message(events: list[Json | None]) -> Json | None:
     complete = False
     for event in events:
         kind = (event or {}).get("type")
-        if event is None or kind is None:
+        if event is None:
             continue
         if kind == "message_start":
             message = dict(event["message"])
         elif kind == "content_block_start":
             blocks[event["index"]] = dict(event["content_block"])
         elif kind == "content_block_delta":
-            delta, index = event["delta"], event["index"]
-            if delta["type"] == "text_delta":
-                blocks[index]["text"] = blocks[index].get("text", "") + delta["text"]
-            elif delta["type"] == "input_json_delta":
-                inputs[index] = inputs.get(index, "") + delta["partial_json"]
+            _extend(blocks[event["index"]], event["delta"], inputs, event["index"])
+        elif kind == "message_delta":
+            usage = event.get("usage") or {}
+            message["usage"] = {**(message.get("usage") or {}), **{k: v for k, v in usage.items() if v is not None}}
         elif kind == "message_stop":
             complete = True
     for index, text in inputs.items():
@@ -78,12 +79,21 @@ def _message(events: list[Json | None]) -> Json | None:
     return message if complete else None
 
 
+def _extend(block: Json, delta: Json, inputs: dict[int, str], index: int) -> None:
+    kind = delta.get("type")
+    if kind == "text_delta":
+        block["text"] = block.get("text", "") + delta["text"]
+    elif kind == "input_json_delta":
+        inputs[index] = inputs.get(index, "") + delta["partial_json"]
+
+
 def _completion(events: list[Json | None]) -> Json:
     message: Json = {"role": "assistant", "content": "", "tool_calls": []}
     calls: dict[int, Json] = {}
-    name = None
+    name = usage = None
     for event in events:
         name = name or (event or {}).get("id")
+        usage = (event or {}).get("usage") or usage
         for choice in (event or {}).get("choices") or ():
             if choice.get("index"):
                 continue  # only the first of several answers
@@ -96,4 +106,4 @@ def _completion(events: list[Json | None]) -> Json:
                 call["function"]["name"] += function.get("name") or ""
                 call["function"]["arguments"] += function.get("arguments") or ""
     message["tool_calls"] = [calls[index] for index in sorted(calls)]
-    return {"id": name, "choices": [{"message": message}]}
+    return {"id": name, "choices": [{"message": message}], "usage": usage}
