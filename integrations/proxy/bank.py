@@ -190,8 +190,10 @@ class BankLink:
         try:
             async with asyncio.timeout(self._options.probe_s):
                 await _greet(opened[1])
-        except (OSError, TimeoutError) as error:
-            failure = BankFailed("the service does not answer")
+        except TimeoutError as error:  # busy, perhaps for this moment only: the next request asks again
+            raise BankFailed("the service does not answer") from error
+        except OSError as error:
+            failure = BankFailed("the service is down")
             self.fail(failure)
             raise failure from error
 

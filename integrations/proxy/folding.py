@@ -18,12 +18,21 @@ from foxing.memory.context.prices import CACHED
 from foxing.memory.errors import InvalidInput
 from foxing.memory.fold.conversation import MARKS, Conversation, ConversationItem, make_conversation, thread_key
 from foxing.memory.fold.layout import folded_conversation, without_thinking
-from foxing.memory.fold.plan import KEPT_CALLS, ItemCost, Standing, Terms, plan_fold
+from foxing.memory.fold.plan import (
+    IDENTIFIER_SHARE,
+    IMAGE_RISK,
+    KEPT_CALLS,
+    TEXT_RISK,
+    ItemCost,
+    Standing,
+    Terms,
+    plan_fold,
+)
 from foxing.memory.values.context import MAX_BUDGET
 from foxing.memory.values.fold import FoldRequest, FoldResult
 
 from .bank import BankFailed, BankLink, FoldRefused
-from .body import RequestBody, json_text
+from .body import CHARS_A_TOKEN, RequestBody, json_text
 from .options import ProxyOptions
 
 log = logging.getLogger(__name__)
@@ -34,7 +43,8 @@ _CONVERSATIONS = 1_000
 _ASK_AGAIN = 1 / 64
 #: Estimates of tokens may be too low by this share of the budget.
 _MARGIN = 0.03
-_CHARS_A_TOKEN, _IMAGE_TOKENS = 3.6, 1_600
+#: Estimates of what a session has cost may be too low by this share.
+_MARGIN_OF_RISK = 0.2
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,11 @@ class FoldedCall:
     failure: str | None = None
     _known: _Known | None = None
 
+    @cached_property
+    def sizes(self) -> Sequence[float]:
+        """Estimated tokens of each message, without its thinking."""
+        return [message.tokens for message in self.body.messages]
+
     def refused(self) -> None:
         """Notes that the model has refused the thinking of this conversation, which is left out from now on."""
         if self._known is not None and self.conversation is not None:
@@ -170,7 +185,7 @@ class Folding:
         if len(calls) < KEPT_CALLS:
             known.fold = None  # a shorter conversation than any that was folded
             return
-        tokens = _tokens(conversation.items)
+        tokens = call.sizes
         strange = self._is_strange(conversation, known)
         cold = self._is_cold(call, known)
         if counting:
@@ -245,8 +260,8 @@ class Folding:
             prices=CACHED,
             cold=cold,
             beside=int(_beside(call.body)),
-            ratio=0.0,
-            risk=1.0,
+            ratio=IDENTIFIER_SHARE,  # no reader takes less
+            risk=max(IMAGE_RISK, TEXT_RISK) * (1 + _MARGIN_OF_RISK),
         )
         return plan_fold(costs, conversation.start, standing, terms) is not None
 
@@ -269,6 +284,7 @@ class Folding:
     def _take(self, result: FoldResult, call: FoldedCall, conversation: Conversation, known: _Known) -> None:
         """Takes over what the bank has answered."""
         items = conversation.items
+        sizes = call.sizes
         before = known.fold
         if result.reason is not None:
             self.counts[f"fold {result.reason}"] += 1
@@ -291,7 +307,6 @@ class Folding:
         first = result.folded_at + result.folded
         stripped = _stripped(conversation, result, first)
         content: Any = result.messages[result.folded_at]["content"]
-        folded = items[result.folded_at : first]
         known.fold = _Fold(
             number=result.fold,
             items=first,
@@ -302,13 +317,13 @@ class Folding:
             at=result.folded_at,
             blocks=[{key: value for key, value in block.items() if key not in MARKS} for block in content],
             tokens=result.folded_tokens,
-            raw_tokens=int(sum(_item_tokens(item) for item in folded)),
+            raw_tokens=int(sum(sizes[result.folded_at : first])),
             request_fields=result.request_fields,
         )
 
     def _apply(self, call: FoldedCall, conversation: Conversation, known: _Known) -> None:
         """Sets the body to send."""
-        sizes = _tokens(conversation.items)
+        sizes = call.sizes
         call.original_tokens = call.sent_tokens = sum(sizes) + _beside(call.body)
         fold = known.fold
         refused = known.refused if known.refused <= len(conversation.items) else 0
@@ -332,7 +347,7 @@ class Folding:
 def thinking_tokens(call: FoldedCall) -> float:
     """Returns the estimated tokens of the thinking in a conversation as its client holds it."""
     items = call.conversation.items if call.conversation is not None else ()
-    return sum(len(item.thinking) for item in items) / _CHARS_A_TOKEN
+    return sum(len(item.thinking) for item in items) / CHARS_A_TOKEN
 
 
 def cache_ttl_s(body: RequestBody) -> float:
@@ -375,14 +390,5 @@ def _calls(items: Sequence[ConversationItem]) -> list[int]:
     ]
 
 
-def _item_tokens(item: ConversationItem) -> float:
-    return len(item.text) / _CHARS_A_TOKEN + 4 + item.images * _IMAGE_TOKENS
-
-
-def _tokens(items: Sequence[ConversationItem]) -> list[float]:
-    """Returns the estimated tokens of each item, without its thinking."""
-    return [_item_tokens(item) for item in items]
-
-
 def _beside(body: RequestBody) -> float:
-    return (len(body.text) - (body.end - body.start)) / _CHARS_A_TOKEN
+    return (len(body.text) - (body.end - body.start)) / CHARS_A_TOKEN

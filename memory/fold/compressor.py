@@ -31,7 +31,7 @@ from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
 from foxing.memory.values.messages import NewMessage, Role
 
 from .drawing import STATED, identifiers_within
-from .excerpts import FoldedMessage, fade_messages, statements_of
+from .excerpts import FadingMessages, FoldedMessage, statements_of
 from .folder import ITEM_TOKENS, STORED_AT_ONCE
 from .plan import PAYBACK_CALLS
 
@@ -310,7 +310,7 @@ def _excerpt_of(text: _Text, redaction: Redaction) -> _Excerpt:
         said = redaction.message(NewMessage(role=_stored_role(text.role), content=said), Counter()).text
     share = USER_SHARE if text.role == "user" else TOOL_SHARE
     chars = max(MIN_CHARS // 2, int(len(said) * share))
-    faded = fade_messages([FoldedMessage("", text.role, "", said)], chars)
+    faded = FadingMessages([FoldedMessage("", text.role, "", said)]).within(chars)
     shown = MarkedText.of(faded[0].text, faded[0].gaps, TEXT_GAP_MARK).text.strip() if faded else ""
     stated = said if text.role == "user" else statements_of(said)
     words: dict[str, int] = {}

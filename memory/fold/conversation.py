@@ -3,7 +3,7 @@ whether it must stay."""
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -70,6 +70,11 @@ class ConversationItem:
         if any(mark in text for mark in MARKS):
             text = json.dumps(without_marks(self.raw), ensure_ascii=False, separators=(",", ":"))
         return blake2b(text.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
+
+    @cached_property
+    def is_marked(self) -> bool:
+        """True if it has a cache mark."""
+        return any(cache_marks(self.raw))
 
     @cached_property
     def text(self) -> str:
@@ -164,6 +169,18 @@ def make_conversation(wire: Wire, items: Sequence[ConversationItem]) -> Conversa
     start = next((n for n, item in enumerate(items) if not item.is_instruction), len(items))
     start = max([start, *(n + 1 for n, item in enumerate(items) if item.compacts)])
     return Conversation(wire, items, start, _closed(items, wire))
+
+
+def cache_marks(message: Mapping[str, Any]) -> Iterator[tuple[tuple[int, ...], Json]]:
+    """Yields the places of the cache marks of a message, and the marks as a field of a block."""
+    content = message.get("content")
+    for number, block in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(block, dict):
+            continue
+        yield from (((number, *path), mark) for path, mark in cache_marks(block))
+        mark = {name: block[name] for name in MARKS if block.get(name) is not None}
+        if mark:
+            yield (number,), mark
 
 
 def thread_key(session: str, wire: Wire, first_question: bytes) -> bytes:

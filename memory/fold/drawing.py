@@ -4,9 +4,10 @@ both the identifiers that are easily misread or have faded."""
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from threading import Lock
 from types import MappingProxyType
 
+from cachetools import LRUCache
 from pydantic import JsonValue
 
 from foxing.encoder.text_tokens import count_text_tokens
@@ -23,7 +24,8 @@ from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
 from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage, ProofReader, Reader, cells_per_token, is_read, page_images
 
-from .excerpts import FoldedMessage, fade_messages, statements_of
+from .excerpts import FadingMessages, FoldedMessage, statements_of
+from .plan import IDENTIFIER_SHARE, IMAGE_RISK, TEXT_RISK, TEXT_SHARE
 
 #: Label of page images, of text, and of identifiers that have faded.
 ON_IMAGES = (
@@ -37,16 +39,13 @@ AS_TEXT = (
 FADED = "Identifiers in what has faded, exact:"
 #: Images replace text where they show at least this many times as much for a token.
 MIN_DENSITY = 2.0
-#: Share of the text that is left of a message when it is folded as text; and the tokens of images and what stands
-#: beside them for each token of text.
-TEXT_SHARE, IDENTIFIER_SHARE = 0.25, 0.1
-#: See `Terms.risk`. A fold as text loses most of what it stands for, and must be surer to pay.
-IMAGE_RISK, TEXT_RISK = 0.08, 0.04
 #: What is known of an identifier: a user or a statement in prose names it; a block gives it as text.
 STATED, GIVEN = 1, 2
 #: Share of the room that the identifiers of faded text may take.
 FADED_IDENTIFIERS = 0.45
 _ATTEMPTS = 6
+#: Number of texts whose exact words are remembered, and the longest of them in characters.
+_KNOWN_TEXTS, _KNOWN_CHARS = 4_096, 16_384
 #: Share of the cells of a page that hold text, and tokens of a label.
 _IN_USE = 0.9
 
@@ -99,6 +98,9 @@ class FoldDrawer:
     def __init__(self, proofs: ProofReader) -> None:
         """`proofs`: proof-reads the images."""
         self._proofs = proofs
+        self._lock = Lock()
+        #: Text → its exact words: what is folded again has mostly the text that it had before.
+        self._words: LRUCache[str, Sequence[ExactWord]] = LRUCache(_KNOWN_TEXTS)
 
     def draw(
         self,
@@ -114,15 +116,14 @@ class FoldDrawer:
         `known`: identifiers that stand in earlier blocks as text; `identifiers`: those of earlier messages, with what
         `Drawn` said of them.
         """
-        exact = cache(exact_words)
         found = {word: said & STATED for word, said in identifiers.items() if word not in known}
         for message in messages:
             stated = message.text if message.role == "user" else statements_of(message.text)
-            for word in exact(message.text):
+            for word in self._exact_words(message.text):
                 if word.identifier and word.text not in known:
                     found[word.text] = found.get(word.text, 0) | (STATED if word.text in stated else 0)
         if uses_images(reader):
-            drawn = self._images(messages, found, known, reader, wire, room, exact)
+            drawn = self._images(messages, found, known, reader, wire, room)
             if drawn is not None:
                 return drawn
         return _text(messages, found, reader, wire, room)
@@ -135,17 +136,17 @@ class FoldDrawer:
         reader: Reader,
         wire: Wire,
         room: Room,
-        exact: Callable[[str], Sequence[ExactWord]],
     ) -> Drawn | None:
         """Returns page images of the messages; None if the provider's limits allow none, or one is not exact."""
         free = ImageLimits(reader, (), room.images_used, room.bytes_used).free
         chars = min(room.chars, int(room.tokens * TEXT_CELLS / tokens_for_each(reader)))
+        fading = FadingMessages(messages)
         for _ in range(_ATTEMPTS):
-            left = fade_messages(messages, chars)
+            left = fading.within(chars)
             readable = [message for message in left if is_read(message.text, reader)]
             others = [message for message in left if not is_read(message.text, reader)]
             images = self._page_images(readable, reader)
-            beside = _beside(images, left, found, known, reader, room.tokens, exact)
+            beside = _beside(images, left, found, known, reader, room.tokens, self._exact_words)
             blocks: list[str | PageImage] = []
             if images:
                 blocks += [ON_IMAGES.format(ref=readable[0].ref), *(image.image for image in images)]
@@ -168,6 +169,16 @@ class FoldDrawer:
             if chars < 200:
                 break
         return None
+
+    def _exact_words(self, text: str) -> Sequence[ExactWord]:
+        with self._lock:
+            known = self._words.get(text)
+        if known is None:
+            known = exact_words(text)
+            if len(text) <= _KNOWN_CHARS:
+                with self._lock:
+                    self._words[text] = known
+        return known
 
     def _page_images(self, messages: Sequence[FoldedMessage], reader: Reader) -> list[PromptImage]:
         entries = [
@@ -236,8 +247,9 @@ def _text(messages: Sequence[FoldedMessage], found: Mapping[str, int], reader: R
     """Returns excerpts of the messages as text."""
     chars = min(room.chars, int(room.tokens * TEXT_CELLS))
     blocks, gone, tokens, left = list[str](), list[str](), 0, list[FoldedMessage]()
+    fading = FadingMessages(messages)
     for _ in range(_ATTEMPTS):
-        left = fade_messages(messages, chars)
+        left = fading.within(chars)
         text = _transcript(left)
         gone = identifiers_within({word: said for word, said in found.items() if word not in text}, room.tokens)
         blocks = [text, *([fenced(FADED, " ".join(gone))] if gone else [])]

@@ -4,6 +4,7 @@ longest, then what the model said, then what tools returned; in each, what state
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from foxing.renderer.marks import GAP_MARK
@@ -51,24 +52,35 @@ class _Unit(NamedTuple):
     density: float
 
 
-def fade_messages(messages: Sequence[FoldedMessage], chars: int) -> list[FoldedMessage]:
-    """Returns excerpts of messages, in at most about `chars` characters, with a gap mark wherever something is left
-    out. Messages of which nothing is left are omitted. The result depends on the arguments alone."""
-    if sum(len(message.text) + _OVERHEAD for message in messages) <= chars:
-        return list(messages)
-    units = [unit for number, message in enumerate(messages) for unit in _units(number, message)]
-    order = sorted(range(len(units)), key=lambda n: -units[n].density)
-    kept: dict[int, list[_Unit]] = {}
-    left = chars
-    for number in order:
-        unit = units[number]
-        cost = unit.stop - unit.start + 2 + (0 if unit.message in kept else _OVERHEAD)
-        if cost <= left:
-            left -= cost
-            kept.setdefault(unit.message, []).append(unit)
-        elif left < _OVERHEAD:
-            break
-    return [_excerpt(messages[number], sorted(kept[number], key=lambda unit: unit.start)) for number in sorted(kept)]
+class FadingMessages:
+    """Messages of which excerpts of any length can be taken."""
+
+    def __init__(self, messages: Sequence[FoldedMessage]) -> None:
+        self._messages = messages
+
+    def within(self, chars: int) -> list[FoldedMessage]:
+        """Returns excerpts in at most about `chars` characters, with a gap mark wherever something is left out.
+        Messages of which nothing is left are omitted. The result depends on the messages and `chars` alone."""
+        if sum(len(message.text) + _OVERHEAD for message in self._messages) <= chars:
+            return list(self._messages)
+        kept: dict[int, list[_Unit]] = {}
+        left = chars
+        for unit in self._ranked:
+            cost = unit.stop - unit.start + 2 + (0 if unit.message in kept else _OVERHEAD)
+            if cost <= left:
+                left -= cost
+                kept.setdefault(unit.message, []).append(unit)
+            elif left < _OVERHEAD:
+                break
+        return [
+            _excerpt(self._messages[number], sorted(kept[number], key=lambda unit: unit.start))
+            for number in sorted(kept)
+        ]
+
+    @cached_property
+    def _ranked(self) -> list[_Unit]:
+        units = [unit for number, message in enumerate(self._messages) for unit in _units(number, message)]
+        return sorted(units, key=lambda unit: -unit.density)
 
 
 def statements_of(text: str) -> str:

@@ -32,10 +32,10 @@ from foxing.memory.values.messages import NewMessage
 from foxing.renderer.readers import ProofReader, Reader, Readers
 
 from .conversation import DIGEST_BYTES, Conversation, ConversationItem, parse_conversation, stored_ids, thread_key
-from .drawing import GIVEN, TEXT_SHARE, Drawn, FoldDrawer, Room, risk_of, tokens_for_each, uses_images
+from .drawing import GIVEN, Drawn, FoldDrawer, Room, risk_of, tokens_for_each, uses_images
 from .excerpts import FoldedMessage
 from .layout import folded_conversation, kept_digests, stripped_until
-from .plan import ItemCost, Standing, Step, Terms, TooSmall, plan_fold
+from .plan import TEXT_SHARE, ItemCost, Standing, Step, Terms, TooSmall, plan_fold
 
 #: Tokens of the frame of a message, and of an image in the conversation, whose size is not read.
 ITEM_TOKENS, IMAGE_TOKENS = 4, 1_600

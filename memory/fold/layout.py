@@ -1,11 +1,11 @@
 """The conversation to send: the folded message in its place, thinking removed, and cache marks moved."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue
 
-from .conversation import MARKS, THINKING, Conversation, ConversationItem, Json
+from .conversation import MARKS, THINKING, Conversation, ConversationItem, Json, cache_marks
 
 #: Bytes of the digest of a kept item.
 SHORT_DIGEST = 8
@@ -31,14 +31,17 @@ def folded_conversation(
     """Returns the conversation with one user message of `blocks` in place of the items from `conversation.start` up to
     `first`. Instructions among them stay, after it. Thinking is removed from the kept items before `stripped`."""
     items, start = conversation.items, conversation.start
-    gone = [item.raw for item in items[start:first] if not item.is_instruction]
+    gone = [item.raw for item in items[start:first] if item.is_marked and not item.is_instruction]
     instructions = [item.raw for item in items[start:first] if item.is_instruction]
     kept: list[Json] = []
+    marked: list[int] = []
     for number in range(first, len(items)):
         message = items[number].raw if number >= stripped else without_thinking(items[number])
         if message is not None:
+            if items[number].is_marked:
+                marked.append(len(kept))
             kept.append(message)
-    mark, kept = _mark_for_fold(gone, kept)
+    mark, kept = _mark_for_fold(gone, kept, marked)
     content = [dict(block) for block in blocks]
     if mark is not None:
         content[-1] |= mark
@@ -57,32 +60,20 @@ def without_thinking(item: ConversationItem) -> Json | None:
     return {**item.raw, "content": left} if left else None
 
 
-def _mark_for_fold(gone: Sequence[Json], kept: Sequence[Json]) -> tuple[Json | None, list[Json]]:
+def _mark_for_fold(gone: Sequence[Json], kept: list[Json], marked: Sequence[int]) -> tuple[Json | None, list[Json]]:
     """Returns the cache mark for the end of the folded part, and the kept messages. It is the last of those that stood
     in what is folded, else the first of several in the kept messages, which then loses it: the last one stays where the
-    conversation grows."""
-    lost = [mark for message in gone for _, mark in _marks(message)]
-    places = [(number, path, mark) for number, message in enumerate(kept) for path, mark in _marks(message)]
+    conversation grows. `gone`: folded messages with marks; `marked`: indices of kept messages with marks."""
+    lost = [mark for message in gone for _, mark in cache_marks(message)]
+    places = [(number, path, mark) for number in marked for path, mark in cache_marks(kept[number])]
     if lost:
-        return lost[-1], list(kept)
+        return lost[-1], kept
     if len(places) < 2:
-        return None, list(kept)
+        return None, kept
     number, path, mark = places[0]
     changed = list(kept)
     changed[number] = _without_mark(kept[number], path)
     return mark, changed
-
-
-def _marks(message: Mapping[str, Any]) -> Iterator[tuple[tuple[int, ...], Json]]:
-    """Yields the places of the cache marks of a message, and the marks as a field of a block."""
-    content = message.get("content")
-    for number, block in enumerate(content if isinstance(content, list) else ()):
-        if not isinstance(block, dict):
-            continue
-        yield from (((number, *path), mark) for path, mark in _marks(block))
-        mark = {name: block[name] for name in MARKS if block.get(name) is not None}
-        if mark:
-            yield (number,), mark
 
 
 def _without_mark(message: Mapping[str, Any], path: Sequence[int]) -> Json:

@@ -26,6 +26,11 @@ MOST_FOLDED, REWRITTEN = 0.7, 0.3
 MIN_FOLDED = 256
 #: A limit is near when the budget has no room for the largest growth between two places to fold, times this.
 GROWTH_MARGIN = 1.1
+#: Share of the text that is left of a message when it is folded as text; and the tokens of what stands beside images
+#: for each token of text.
+TEXT_SHARE, IDENTIFIER_SHARE = 0.25, 0.1
+#: See `Terms.risk`. A fold as text loses most of what it stands for, and must be surer to pay.
+IMAGE_RISK, TEXT_RISK = 0.08, 0.04
 
 Reason = Literal["limit", "cold", "pays"]
 
