@@ -194,11 +194,12 @@ def _recorded(upstreams: Sequence[Upstream], request: FoldRequest, result: FoldR
     sent, whole = (upstream.calls[-1].bill for upstream in upstreams)
     assert sent is not None
     assert whole is not None
+    question = next(message for message in request.messages if message.get("role") == "user")
     return {
         "id": f"call-{len(upstreams[0].calls)}",
         "called_at": upstreams[0].clock.now(),
         "session": request.session,
-        "conversation": blake2b(json.dumps(request.messages[0]).encode(), digest_size=8).hexdigest(),
+        "conversation": blake2b(json.dumps(question).encode(), digest_size=8).hexdigest(),
         "model": request.reader,
         "wire": request.wire,
         "folded": result.fold > 0,

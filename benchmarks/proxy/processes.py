@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+
+_START_S = 60.0
 
 
 class FoxingProcess:
@@ -29,6 +32,7 @@ class FoxingProcess:
             "XDG_DATA_HOME": str(self._folder),
             "FOXING_EMBEDDER": "none",
             "OMP_NUM_THREADS": "1",
+            "PYTHONFAULTHANDLER": "1",
         }
         command = [sys.executable, "-m", "foxing.api.cli.main", "--database", str(self._folder / "bank.db")]
         log = self._folder / f"{self._arguments[0]}.log"
@@ -41,9 +45,11 @@ class FoxingProcess:
                 env=environment,
             )
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        if not select.select([self._process.stdout], [], [], _START_S)[0]:
+            self._end(signal.SIGABRT)  # so that it writes its stacks
+        line = self._process.stdout.readline() if self._process is not None else ""
         if not line:
-            raise RuntimeError(f"{self._arguments[0]} did not start: {log.read_text()[-2000:]}")
+            raise RuntimeError(f"{self._arguments[0]} did not start: {log.read_text()[-6000:]}")
         self.url = json.loads(line)["url"]
         path = "/foxing/status" if self._arguments[0] == "proxy" else "/healthz"
         httpx.get(f"{self.url}{path}", timeout=120).raise_for_status()  # answered once it has started

@@ -5,7 +5,8 @@
 The sessions are those of `benchmarks.fold`: 200 calls, three sub-agents of 15 calls each, every request checked by the
 strict upstream of `foxing.integrations.testing`. The proxy runs in a process of its own, with `--service` beside a
 service that holds the bank. Each body that reaches the upstream is sent to another one directly as well: overhead is
-the time through the proxy less the time without it.
+the time through the proxy less the time without it. The same agents run without the
+proxy as well, to a third one, which makes out the bill to compare with.
 """
 
 import argparse
@@ -25,6 +26,8 @@ from benchmarks.fold.clients import AGENTS, Agent, answer_of, plain
 from benchmarks.fold.run import BUDGET, MODELS, SUB_AGENTS, SUB_CALLS
 from benchmarks.fold.sessions import CALLS, Session, Turn, load_texts, make_session
 from foxing.integrations.testing import Upstream
+from foxing.memory import Memory
+from foxing.memory.fold.conversation import parse_conversation
 
 from .processes import FoxingProcess
 
@@ -45,6 +48,9 @@ class ProxyReport:
     retries: int = 0
     folds: int = 0
     unfolded: int = 0
+    #: Price through the proxy for each price without it, and the price without it as `foxing savings` reports it.
+    billed: float = 0.0
+    reported: float = 0.0
     #: Share of calls that begin with what the call before sent, up to the end of the folded part.
     prefix_folded: float = 0.0
     #: The same, up to the whole of what was sent.
@@ -57,6 +63,8 @@ class ProxyReport:
     plain_own_ms: tuple[float, float] = (0.0, 0.0)
     folded_own_ms: tuple[float, float] = (0.0, 0.0)
     fold_own_ms: float = 0.0
+    #: The same of all calls that make no fold.
+    all_own_ms: tuple[float, float] = (0.0, 0.0)
     stored: int = 0
     turns: int = 0
 
@@ -64,7 +72,8 @@ class ProxyReport:
 @dataclass
 class _Conversation:
     agent: Agent
-    session: str
+    #: The same agent without the proxy.
+    plain_agent: Agent
     before: list[str] = field(default_factory=list)
     same_folded: int = 0
     same_whole: int = 0
@@ -99,7 +108,7 @@ def run(session: Session, subs: Sequence[Session], report: ProxyReport) -> Proxy
     fold_times: list[tuple[float, float]] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        upstream, direct = (stack.enter_context(Upstream()) for _ in range(2))
+        upstream, direct, whole = (stack.enter_context(Upstream()) for _ in range(3))
         if report.service:
             stack.enter_context(FoxingProcess(folder, "serve", "--port", "0"))
         options = ["--upstream", upstream.url, "--port", "0", "--budget", str(BUDGET)]
@@ -110,7 +119,7 @@ def run(session: Session, subs: Sequence[Session], report: ProxyReport) -> Proxy
         first = AGENTS[report.wire](model)
         first.say("hello")
         http.post(f"{direct.url}{first.path}", json=first.body(first.given()), headers=first.headers)
-        main = _Conversation(AGENTS[report.wire](model), "session")
+        main = _Conversation(AGENTS[report.wire](model), AGENTS[report.wire](model))
         conversations = [main]
         folds = 0
 
@@ -119,7 +128,8 @@ def run(session: Session, subs: Sequence[Session], report: ProxyReport) -> Proxy
             agent = conversation.agent
             if turn.user is not None:
                 agent.say(turn.user)
-            for each in (upstream, direct):
+                conversation.plain_agent.say(turn.user)
+            for each in (upstream, direct, whole):
                 each.answer(*answer_of(turn).parts)
             content = json.dumps(agent.body(agent.given())).encode()
             headers = {**agent.headers, "content-type": "application/json", "x-foxing-session": "session"}
@@ -141,10 +151,12 @@ def run(session: Session, subs: Sequence[Session], report: ProxyReport) -> Proxy
             assert sent.value is not None
             conversation.note(sent.value)
             agent.take(answer.json(), turn.result)
+            without = conversation.plain_agent
+            without.take(without.post(http, whole, without.given(), {}).raise_for_status().json(), turn.result)
 
         for number, turn in enumerate(session.turns):
             if number in SUB_AGENTS:
-                sub = _Conversation(AGENTS[report.wire](model), "session")
+                sub = _Conversation(AGENTS[report.wire](model), AGENTS[report.wire](model))
                 conversations.append(sub)
                 for sub_turn in subs[SUB_AGENTS.index(number)].turns:
                     call(sub, sub_turn)
@@ -157,10 +169,14 @@ def run(session: Session, subs: Sequence[Session], report: ProxyReport) -> Proxy
         for name, times in (("plain", plain_times), ("folded", folded_times)):
             for place, ending in enumerate(("_ms", "_own_ms")):
                 setattr(report, f"{name}{ending}", _percentiles([each[place] for each in times]))
+        report.all_own_ms = _percentiles([each[1] for each in (*plain_times, *folded_times)])
         report.fold_ms = round(max((each[0] for each in fold_times), default=0.0), 1)
         report.fold_own_ms = round(max((each[1] for each in fold_times), default=0.0), 1)
         proxy.stop()
-        report.stored, report.turns = _stored(folder / "bank.db"), _turns(conversations)
+        with Memory(folder / "bank.db") as memory:
+            report.stored, report.turns = memory.bank("main").messages, _turns(conversations)
+            report.reported = round(memory.savings("main").total.original / whole.total.price, 4)
+        report.billed = round(upstream.total.price / whole.total.price, 4)
     return report
 
 
@@ -170,17 +186,8 @@ def _percentiles(times: Times) -> tuple[float, float]:
     return round(median(times), 1), round(quantiles(times, n=100)[98], 1)
 
 
-def _stored(database: Path) -> int:
-    from foxing.memory import Memory
-
-    with Memory(database) as memory:
-        return memory.bank("main").messages
-
-
 def _turns(conversations: Sequence[_Conversation]) -> int:
     """Returns the number of messages that the agents hold and that are to be stored, of each conversation."""
-    from foxing.memory.fold.conversation import parse_conversation
-
     count = 0
     for each in conversations:
         messages = each.agent.given()

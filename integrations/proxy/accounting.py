@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from cachetools import LRUCache
+
 from foxing.integrations.frameworks.provider_answers import Json
 from foxing.memory.fold.conversation import MARKS, thread_key
 from foxing.memory.values.base import Fields
@@ -17,7 +19,7 @@ from .answers import Usage
 from .bank import BankLink
 from .body import RequestBody
 from .exchange import ConversationExchange
-from .folding import FoldedCall, cache_ttl_s, thinking_tokens
+from .folding import CONVERSATIONS, FoldedCall, cache_ttl_s
 from .upstream import Headers, UpstreamClient, UpstreamFailed
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,16 @@ class OriginalTokens:
     counted: bool
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """An answered call of a conversation."""
+
+    #: Tokens of the original, those that were billed, and the estimate of the former.
+    original: int
+    billed: int
+    estimated: float
+
+
 class Accounting:
     """Records calls in the bank, in the background."""
 
@@ -50,6 +62,8 @@ class Accounting:
         self._count = count
         self._answered: deque[tuple[ConversationExchange, str, Headers]] = deque(maxlen=_WAITING)
         self._calls: deque[Fields] = deque(maxlen=_WAITING)
+        #: Key of a conversation → its last call.
+        self._last: LRUCache[bytes, _Counted] = LRUCache(CONVERSATIONS)
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -106,13 +120,15 @@ class Accounting:
         assert answer.usage is not None
         usage, call = answer.usage, exchange.call
         folded = call is not None and call.folded
-        original = _unfolded(body, usage)
-        if call is not None and folded:
-            original = _estimated(call, usage)
-            if self._count and body.wire.name == "messages":
-                original = await self._counted(call, original, url, headers)
         conversation = call.conversation if call is not None else None
         key = thread_key(exchange.session, body.wire.form, conversation.first_question) if conversation else b""
+        original = _unfolded(body, usage)
+        if call is not None and folded:
+            original = _estimated(call, usage, self._last.get(key))
+            if self._count and body.wire.name == "messages":
+                original = await self._counted(call, original, url, headers)
+        if call is not None and key:
+            self._last[key] = _Counted(original.tokens, usage.input, call.all_tokens)
         return {
             "id": answer.id or f"{exchange.called_at.isoformat()} {exchange.session}"[:200],
             "called_at": exchange.called_at.isoformat(),
@@ -141,7 +157,7 @@ class Accounting:
         whole = await self._ask(plain, url, headers)
         if whole is None:
             return estimated
-        thinking = round(thinking_tokens(call))
+        thinking = round(call.thinking_tokens)
         total = whole + thinking
         share = estimated.prefix / estimated.tokens if estimated.tokens else 0.0
         prefix = total if share == 1.0 else min(total, round(total * share))
@@ -167,10 +183,15 @@ def _unfolded(body: RequestBody, usage: Usage) -> OriginalTokens:
     return OriginalTokens(usage.input, marked, counted=True)
 
 
-def _estimated(call: FoldedCall, usage: Usage) -> OriginalTokens:
-    """Returns the tokens of the original by those that were billed for what was sent."""
-    scale = usage.input / call.sent_tokens if call.sent_tokens else 1.0
-    total = round(scale * (call.original_tokens + thinking_tokens(call)))
+def _estimated(call: FoldedCall, usage: Usage, before: _Counted | None) -> OriginalTokens:
+    """Returns the tokens of the original by those that were billed. `before`: the call of the conversation before it:
+    the original grows by as much as what is sent, unless more is folded."""
+    if before is not None and not call.new_fold:
+        total = before.original + usage.input - before.billed
+    elif before is not None and before.estimated:
+        total = round(before.original / before.estimated * call.all_tokens)
+    else:
+        total = round(usage.input / call.sent_tokens * call.all_tokens) if call.sent_tokens else usage.input
     if call.body.wire.provider == "openai":
         return OriginalTokens(total, total, counted=False)
     return OriginalTokens(total, min(total, round(total * _marked_share(call.body))), counted=False)

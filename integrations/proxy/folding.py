@@ -25,6 +25,7 @@ from foxing.memory.fold.plan import (
     TEXT_RISK,
     ItemCost,
     Standing,
+    Step,
     Terms,
     plan_fold,
 )
@@ -38,9 +39,10 @@ from .options import ProxyOptions
 log = logging.getLogger(__name__)
 
 #: Conversations that are remembered.
-_CONVERSATIONS = 1_000
-#: Growth after which the bank is asked again although it made no fold, as a share of the budget.
-_ASK_AGAIN = 1 / 64
+CONVERSATIONS = 1_000
+#: Growth after which the bank is asked again although it made no fold, as a share of the budget: near the limit, and
+#: where a fold may pay.
+_NEAR_LIMIT, _MAY_PAY = 1 / 64, 1 / 16
 #: Estimates of tokens may be too low by this share of the budget.
 _MARGIN = 0.03
 #: Estimates of what a session has cost may be too low by this share.
@@ -116,9 +118,8 @@ class FoldedCall:
     content: bytes | None = None
     #: Whether the older history is folded.
     folded: bool = False
-    #: Estimated tokens of what is sent, and of what came.
+    #: Estimated tokens of what is sent, without thinking.
     sent_tokens: float = 0.0
-    original_tokens: float = 0.0
     #: Why the bank made a fold for this call, if it did.
     reason: str | None = None
     #: Whether what is folded has changed since the call before.
@@ -126,6 +127,22 @@ class FoldedCall:
     #: Why the request goes out unfolded although it might be folded.
     failure: str | None = None
     _known: _Known | None = None
+
+    @cached_property
+    def original_tokens(self) -> float:
+        """Estimated tokens of what came, without thinking."""
+        return sum(self.sizes) + _beside(self.body) if self.conversation is not None else 0.0
+
+    @cached_property
+    def thinking_tokens(self) -> float:
+        """Estimated tokens of the thinking in what came."""
+        items = self.conversation.items if self.conversation is not None else ()
+        return sum(len(item.thinking) for item in items) / CHARS_A_TOKEN
+
+    @property
+    def all_tokens(self) -> float:
+        """Estimated tokens of what came."""
+        return self.original_tokens + self.thinking_tokens
 
     @cached_property
     def sizes(self) -> Sequence[float]:
@@ -175,7 +192,7 @@ class Folding:
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = _Known()
-            if len(self._known) > _CONVERSATIONS:
+            if len(self._known) > CONVERSATIONS:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
         return known
@@ -232,7 +249,8 @@ class Folding:
     ) -> bool:
         """Returns True if the bank may make a fold now: whenever it would with tokens counted generously."""
         budget = self._options.budget
-        if not cold and sum(tokens) - known.asked_tokens < budget * _ASK_AGAIN:
+        grown = (sum(tokens) - known.asked_tokens) / budget
+        if not cold and grown < _NEAR_LIMIT:
             return False
         items = conversation.items
         if not conversation.closed[-1] or items[-1].role == "assistant":
@@ -263,7 +281,10 @@ class Folding:
             ratio=IDENTIFIER_SHARE,  # no reader takes less
             risk=max(IMAGE_RISK, TEXT_RISK) * (1 + _MARGIN_OF_RISK),
         )
-        return plan_fold(costs, conversation.start, standing, terms) is not None
+        step = plan_fold(costs, conversation.start, standing, terms)
+        if isinstance(step, Step) and step.reason == "pays":
+            return grown >= _MAY_PAY
+        return step is not None
 
     def _request(self, call: FoldedCall, conversation: Conversation, known: _Known, counting: bool) -> FoldRequest:
         fields = call.body.fields
@@ -324,7 +345,7 @@ class Folding:
     def _apply(self, call: FoldedCall, conversation: Conversation, known: _Known) -> None:
         """Sets the body to send."""
         sizes = call.sizes
-        call.original_tokens = call.sent_tokens = sum(sizes) + _beside(call.body)
+        call.sent_tokens = call.original_tokens
         fold = known.fold
         refused = known.refused if known.refused <= len(conversation.items) else 0
         if fold is None:
@@ -342,12 +363,6 @@ class Folding:
         call.content = call.body.with_messages(messages, fold.request_fields, {id(folded): fold.text_of(folded)})
         call.folded = True
         call.sent_tokens += fold.tokens - sum(sizes[fold.at : fold.items])
-
-
-def thinking_tokens(call: FoldedCall) -> float:
-    """Returns the estimated tokens of the thinking in a conversation as its client holds it."""
-    items = call.conversation.items if call.conversation is not None else ()
-    return sum(len(item.thinking) for item in items) / CHARS_A_TOKEN
 
 
 def cache_ttl_s(body: RequestBody) -> float:
