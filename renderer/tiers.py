@@ -29,6 +29,8 @@ class Tier:
     from_age: timedelta | None = None
     #: Maximum side in px of images in messages on its pages; None: that of the next sharper tier that has one.
     image_side_px: int | None = None
+    #: True if type in screenshots and diagrams stays legible, whatever side images have at most.
+    legible_images: bool = False
 
     @property
     def tokens(self) -> int:
@@ -38,9 +40,9 @@ class Tier:
 
 #: Tiers of this package, sharpest first. The first four are the modes of DeepSeek-OCR.
 OWN_TIERS = (
-    Tier("large", 1280),
-    Tier("base", 1024, from_age=timedelta(0)),
-    Tier("small", 640, from_age=timedelta(days=7), image_side_px=768),
+    Tier("large", 1280, legible_images=True),
+    Tier("base", 1024, from_age=timedelta(0), legible_images=True),
+    Tier("small", 640, from_age=timedelta(days=7), image_side_px=768, legible_images=True),
     Tier("tiny", 512, from_age=timedelta(days=30), image_side_px=256),
     Tier("micro", 320, from_age=timedelta(days=365), image_side_px=64),
 )

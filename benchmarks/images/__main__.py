@@ -18,6 +18,7 @@ from typing import Any
 from foxing.memory import Memory, Policy
 from foxing.memory.images.decoding import scaled
 from foxing.memory.images.files import ImageFile
+from foxing.renderer import tier_named
 from foxing.renderer.readers import Readers
 
 from ..command_line import add_json_option, at_least, write_json
@@ -45,7 +46,8 @@ def by_tier(images: Iterable[Made]) -> dict[str, Any]:
             if tier != "as it came":
                 side = policy.image_side(tier)
                 assert side is not None
-                file = scaled(file, side, as_it_came=not policy.encodes_images(tier))
+                came = not policy.encodes_images(tier)
+                file = scaled(file, side, as_it_came=came, legible=tier_named(tier).legible_images)
             larger += len(file.content) > before
             tokens = {}
             for name in known:

@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from threading import BoundedSemaphore
 
+import numpy as np
 from PIL import Image, ImageCms
 
 from .files import ImageFile
@@ -27,6 +28,11 @@ _TURNS = {
 }
 #: An image with more pixels and more colours than these is larger as PNG.
 _FEW_PIXELS, _FEW_COLOURS = 1 << 16, 1 << 12
+#: An image is a drawing, such as a screenshot or a diagram, if this share of its pixels has its most frequent colours.
+_FLAT_SHARE, _FLAT_COLOURS = 0.8, 8
+#: Colours of a drawing whose type stays legible, and the pixels up to which it is not scaled; with more, the side in px
+#: at which it is kept.
+_PALETTE, _MAX_LEGIBLE_PIXELS, LEGIBLE_SIDE_PX = 32, 4_000_000, 1_568
 _room = BoundedSemaphore(AT_ONCE)
 
 
@@ -44,27 +50,64 @@ def normalised(file: ImageFile) -> ImageFile:
         return replace(file, content=content, media_type="image/png", orientation=1, still=True)
 
 
-def scaled(file: ImageFile, side_px: int, *, as_it_came: bool = False) -> ImageFile:
+def scaled(file: ImageFile, side_px: int, *, as_it_came: bool = False, legible: bool = False) -> ImageFile:
     """Returns an image whose longer side has at most `side_px` pixels, as the smallest file: WebP, PNG, or the file
     itself, with all of its pixels, where that is smaller. `as_it_came`: True to leave an image alone that has no more
-    pixels, and to encode others with little loss. Raises `ImageRefused`."""
+    pixels, and to encode others with little loss. `legible`: True for the type of a drawing to stay legible, whatever
+    `side_px`: it keeps all of its pixels, in fewer colours; with `as_it_came` exactly, where that takes fewer bytes.
+    Raises `ImageRefused`."""
     longer = max(file.width_px, file.height_px)
     if longer <= side_px and as_it_came:
         return file
+    may_be_whole = file.width_px * file.height_px <= _MAX_LEGIBLE_PIXELS
     with _room:
-        pixels = _in_srgb(_upright(_decoded(file, side_px), file.orientation))
-        factor = min(1.0, side_px / longer)
-        size = max(1, round(file.width_px * factor)), max(1, round(file.height_px * factor))
-        small = pixels if pixels.size == size else pixels.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        pixels = _in_srgb(_upright(_decoded(file, None if legible else side_px), file.orientation))
+        is_drawing = legible and _is_drawing(pixels)
+        if is_drawing and not as_it_came:
+            side_px = max(side_px, longer if may_be_whole else LEGIBLE_SIDE_PX)
+        small = _at_side(pixels, side_px)
         found = []
+        if is_drawing and not as_it_came:
+            found.append(_lossless(_with_colours(small, _PALETTE)))
+        elif is_drawing and may_be_whole:
+            found.append(_lossless(pixels))
         if small.width * small.height <= _FEW_PIXELS or small.getcolors(_FEW_COLOURS) is not None:
-            found.append(("image/png", _encoded(small, "PNG", optimize=True)))
-        for quality in _QUALITIES if as_it_came else _QUALITIES[1:]:
-            found.append(("image/webp", _encoded(small, "WEBP", quality=quality, method=4)))
-            if len(found[-1][1]) < len(file.content):
+            found.append(ImageFile(_encoded(small, "PNG", optimize=True), "image/png", *small.size))
+        for quality in _QUALITIES if as_it_came else _QUALITIES[1:2] if is_drawing else _QUALITIES[1:]:
+            content = _encoded(small, "WEBP", quality=quality, method=4)
+            found.append(ImageFile(content, "image/webp", *small.size))
+            if len(content) < len(file.content):
                 break
-    media_type, content = min(found, key=lambda each: len(each[1]))
-    return ImageFile(content, media_type, *size) if len(content) < len(file.content) else file
+    smallest = min(found, key=lambda each: len(each.content))
+    return smallest if len(smallest.content) < len(file.content) else file
+
+
+def _at_side(pixels: Image.Image, side_px: int) -> Image.Image:
+    """Returns pixels whose longer side has at most `side_px`."""
+    factor = min(1.0, side_px / max(pixels.size))
+    if factor == 1.0:
+        return pixels
+    size = max(1, round(pixels.width * factor)), max(1, round(pixels.height * factor))
+    return pixels.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _is_drawing(pixels: Image.Image) -> bool:
+    """True if few colours cover most of an image: 4 bits of each of red, green and blue."""
+    coarse = np.asarray(pixels.convert("RGB"), np.uint16) >> 4
+    colours = np.bincount((coarse[..., 0] << 8 | coarse[..., 1] << 4 | coarse[..., 2]).ravel(), minlength=1 << 12)
+    frequent = np.partition(colours, -_FLAT_COLOURS)[-_FLAT_COLOURS:]
+    return bool(frequent.sum() >= _FLAT_SHARE * colours.sum())
+
+
+def _with_colours(pixels: Image.Image, colours: int) -> Image.Image:
+    """Returns pixels of mode RGB or RGBA in at most this many colours."""
+    mode = "RGBA" if pixels.mode in ("RGBA", "LA") else "RGB"
+    return pixels.convert(mode).quantize(colours, dither=Image.Dither.NONE).convert(mode)
+
+
+def _lossless(pixels: Image.Image) -> ImageFile:
+    """Returns a WebP of exactly these pixels."""
+    return ImageFile(_encoded(pixels, "WEBP", lossless=True, method=4), "image/webp", *pixels.size)
 
 
 def _in_srgb(pixels: Image.Image) -> Image.Image:

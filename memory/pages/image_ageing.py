@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from foxing.memory.images.decoding import scaled
+from foxing.memory.images.decoding import LEGIBLE_SIDE_PX, scaled
 from foxing.memory.images.files import ImageFile
 from foxing.memory.images.limits import ImageRefused
 from foxing.memory.storage.database import Database
@@ -19,7 +19,7 @@ from foxing.memory.storage.repositories import banks, image_trash, images, open_
 from foxing.memory.storage.repositories.image_trash import rank
 from foxing.memory.storage.repositories.images import ImageRow
 from foxing.memory.values.policy import Policy
-from foxing.renderer import tier_rank
+from foxing.renderer import tier_named, tier_rank
 
 from .ready_page import PageChange
 
@@ -105,7 +105,11 @@ def _at_tier(image: ImageRow, content: bytes, policy: Policy, tier: str) -> Imag
     if not policy.keeps_images(tier):
         return None
     file = ImageFile(content, image.size.media_type, image.size.width_px, image.size.height_px)
-    return file if side_px is None else scaled(file, side_px, as_it_came=not policy.encodes_images(tier))
+    if side_px is None:
+        return file
+    # a policy with a shorter side wants small images
+    legible = tier_named(tier).legible_images and policy.image_side_px >= LEGIBLE_SIDE_PX
+    return scaled(file, side_px, as_it_came=not policy.encodes_images(tier), legible=legible)
 
 
 def _needed(connection: Connection, bank_id: int, image_ids: Collection[int]) -> dict[int, str | None]:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from sqlalchemy import func, select
 from support.images import encoded, picture, pixels_of
 
@@ -16,6 +17,7 @@ from foxing.memory.check.check import DatabaseCheck
 from foxing.memory.images.decoding import scaled
 from foxing.memory.images.files import ImageFile
 from foxing.memory.storage import schema
+from foxing.renderer.outline import FONT_PATH
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
 
@@ -242,3 +244,38 @@ def test_a_flat_screenshot_is_not_larger_when_it_is_scaled() -> None:
     sharp = scaled(file, 1_568, as_it_came=True)
     assert len(sharp.content) <= len(file.content)
     assert (sharp == file) == (sharp.width_px == 1_920)
+
+
+def screenshot(width: int, height: int, mode: str = "RGB") -> Image.Image:
+    """Returns a window of text like that of a log."""
+    shown = Image.new(mode, (width, height), "white")
+    draw = ImageDraw.Draw(shown)
+    draw.rectangle((0, 0, width, 40), fill=(70, 90, 160))
+    font = ImageFont.truetype(FONT_PATH, 14)
+    for row in range(50, height - 20, 24):
+        draw.text((40, row), f"{row} orders failed in the harbour of Lisbon before noon", (20, 20, 30), font)
+    return shown
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_screenshot_stays_legible_down_to_small(memory: Memory, mode: str) -> None:
+    shown = screenshot(1_920, 1_080, mode)
+    memory.store("ana", [said("m", image(encoded("PNG", shown)))])
+    memory.seal("ana")
+    at_base = memory.bank("ana").bytes.images
+    age(memory, "small")
+    assert sides(memory) == ("small", 1_920)
+    assert memory.bank("ana").bytes.images <= at_base
+    kept = pixels_of(base64.b64decode(held(memory).data or ""))
+    difference = np.asarray(kept.convert("L"), int) - np.asarray(shown.convert("L"), int)
+    assert np.abs(difference).max() <= 16  # 32 colours
+    age(memory, "tiny")
+    assert sides(memory) == ("tiny", 256)
+
+
+def test_a_policy_of_small_images_has_small_screenshots(memory: Memory) -> None:
+    memory.set_policy("ana", {"image_side_px": 400})
+    memory.store("ana", [said("m", image(encoded("PNG", screenshot(1_280, 800))))])
+    memory.seal("ana")
+    age(memory, "small")
+    assert sides(memory) == ("small", 400)
