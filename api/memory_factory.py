@@ -46,6 +46,7 @@ def _options(settings: Settings, embed_later: bool) -> MemoryOptions:
         reranker_endpoint=settings.reranker_endpoint,
         reranker_timeout_s=settings.reranker_timeout_s,
         recall_weights=settings.recall_weights,
+        read_images=settings.read_images,
         gap_mark=settings.gap_mark,
         readers=Readers(settings.readers),
     )

@@ -18,7 +18,9 @@ from .context.builder import ContextBuilder
 from .errors import InvalidInput, NotFound
 from .fold.compressor import Compressor, matching_part, message_id_of
 from .fold.folder import Folder
+from .images.ocr import ImageTextReader
 from .ingest.calls import StoreCall
+from .ingest.image_texts import ImageTexts
 from .ingest.importers.jobs import ImportJobs
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore, PreparedCall
@@ -114,7 +116,9 @@ class Memory:
         self._decoder, assembler = decoder, MessageAssembler(decoder)
         reindexer = Reindexer(self._database, search, assembler)
         self._store = MessageStore(self._database, search, options.max_message_bytes)
-        self._sealer = Sealer(self._database, decoder, reindexer)
+        self._sealer = Sealer(
+            self._database, decoder, reindexer, ImageTexts(self._database, ImageTextReader(options.read_images))
+        )
         self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
         of_any_codec = decoder.with_codecs(self._codecs.named)
         self._undoer = Undoer(self._database, decoder, reindexer)

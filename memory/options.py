@@ -47,6 +47,8 @@ class MemoryOptions:
     reranker_timeout_s: float = TIMEOUT_S
     #: Whether recalled messages fade later than others.
     recall_weights: bool = True
+    #: Whether text in images is read when they are sealed, where the extra `ocr` is installed.
+    read_images: bool = True
     #: The gap mark in text for a model, where a query chooses none.
     gap_mark: str = TEXT_GAP_MARK
     #: The readers that images and context can be laid out for.

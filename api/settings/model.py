@@ -132,6 +132,11 @@ class Settings(BaseSettings):
         description="Give recalled messages a recall weight, so that they fade later. If disabled, existing weights "
         "remain; they halve every 90 days.",
     )
+    read_images: bool = Field(
+        default=True,
+        description="Read text in images when their messages are sealed, where the extra `ocr` (Tesseract, English) is "
+        "installed, so that recall finds them by it.",
+    )
     gap_mark: GapMark = Field(
         default=TEXT_GAP_MARK,
         description="Mark of faded text in recalled text, unless a query chooses another. The default is one token.",

@@ -12,7 +12,14 @@ from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.packed_index import PackedIndex
 from foxing.memory.lifecycle.embed import MessageEmbedder
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
-from foxing.memory.pages.indexing import Reindexer, is_as_said, keeps_faded_words, remembered_terms
+from foxing.memory.pages.indexing import (
+    PicturedTexts,
+    Reindexer,
+    is_as_said,
+    keeps_faded_words,
+    pictured_texts,
+    remembered_terms,
+)
 from foxing.memory.pages.message_parts import RememberedMessage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import embeddings, integrity, messages, postings, schedule
@@ -33,6 +40,8 @@ class Read:
 
     found: Mapping[int, Message]
     remembered: Mapping[int, RememberedMessage]
+    #: message id → texts in its images
+    pictured: PicturedTexts
 
 
 class IndexChecks:
@@ -122,16 +131,20 @@ class IndexChecks:
         with self._database.read() as connection:
             found = messages.by_ids(connection, survey.bank_id, ids)
             stored = StoredMessages.fetch(connection, survey.bank_id, list(found.values()))
+            pictured = pictured_texts(connection, survey.bank_id, found)
         pages = stored.pages.keys() & stored.contents.keys()
         there = [m for m in stored.messages if all(span.page_id in pages for span in stored.spans.get(m.id, []))]
         remembered = self._assembler.assemble(stored, messages=there)
-        return Read(found, {i: item for i, item in remembered.items() if item.readable})
+        return Read(found, {i: item for i, item in remembered.items() if item.readable}, pictured)
 
     def terms_of(self, survey: BankSurvey, read: Read) -> Iterator[Finding]:
         """Finds messages whose words in the index differ from their readable text."""
         if self._index is None:
             return
-        terms = {i: remembered_terms(item, read.found[i].name) for i, item in read.remembered.items()}
+        terms = {
+            i: remembered_terms(item, read.found[i].name, read.pictured.get(i, ()))
+            for i, item in read.remembered.items()
+        }
         try:
             with self._database.read() as connection:
                 faded = {i for i, item in read.remembered.items() if not is_as_said(item)}

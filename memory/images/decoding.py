@@ -50,6 +50,12 @@ def normalised(file: ImageFile) -> ImageFile:
         return replace(file, content=content, media_type="image/png", orientation=1, still=True)
 
 
+def opened(file: ImageFile) -> Image.Image:
+    """Returns the pixels of an image, upright, of mode RGB, RGBA, L or LA. Raises `ImageRefused`."""
+    with _room:
+        return _upright(_decoded(file), file.orientation)
+
+
 def scaled(file: ImageFile, side_px: int, *, as_it_came: bool = False, legible: bool = False) -> ImageFile:
     """Returns an image whose longer side has at most `side_px` pixels, as the smallest file: WebP, PNG, or the file
     itself, with all of its pixels, where that is smaller. `as_it_came`: True to leave an image alone that has no more

@@ -5,6 +5,7 @@ import hashlib
 from foxing.memory.errors import InvalidInput
 from foxing.memory.images.decoding import normalised
 from foxing.memory.images.limits import ImageRefused
+from foxing.memory.images.text import ReadText
 from foxing.memory.storage.repositories.images import ImageSize, NewImage
 from foxing.memory.values.messages import NewMessage
 
@@ -28,5 +29,6 @@ def prepare_images(message: NewMessage, index: int) -> tuple[NewImage, ...]:
             continue
         size, given = ImageSize.of(kept), part.original
         original = size if given is None else ImageSize(given.media_type, given.width, given.height, given.bytes)
-        found.append(NewImage(number, hashlib.sha256(file.content).digest(), kept, original))
+        read = None if part.machine_read is None else ReadText(part.machine_read.text, part.machine_read.confidence)
+        found.append(NewImage(number, hashlib.sha256(file.content).digest(), kept, original, read))
     return tuple(found)

@@ -114,7 +114,10 @@ class Redaction:
             changed = {name: self.text(text, counts) for name, text in said.items()}
             if part.url is not None:
                 changed["url"] = changed["url"].replace(" ", "-")  # a URL has no blanks
-            return part.model_copy(update=changed)
+            if part.machine_read is None:
+                return part.model_copy(update=changed)
+            read = part.machine_read.model_copy(update={"text": self.text(part.machine_read.text, counts)})
+            return part.model_copy(update={**changed, "machine_read": read})
         assert isinstance(part, ToolCall)
         return part.model_copy(update={"arguments": self._json(part.arguments, counts)})
 

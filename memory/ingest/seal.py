@@ -25,6 +25,7 @@ from foxing.memory.values.reports import SealReport
 from foxing.renderer import Cells, Progress, Typesetter, render
 
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
+from .image_texts import ImageTexts
 
 PAGES_AT_ONCE = 8  # typeset, encoded and written together; halved after each conflict
 MIN_PAGES_AT_ONCE = 2  # minimum after conflicts: a single page takes nearly as long to encode
@@ -55,10 +56,11 @@ def _figures(report: SealReport) -> dict[str, Value]:
 class Sealer:
     """Seals the open messages of banks."""
 
-    def __init__(self, database: Database, decoder: PageDecoder, reindexer: Reindexer) -> None:
+    def __init__(self, database: Database, decoder: PageDecoder, reindexer: Reindexer, image_texts: ImageTexts) -> None:
         self.database = database
         self.decoder = decoder
         self.reindexer = reindexer
+        self.image_texts = image_texts
         self.writer = PageWriter(database, reindexer)
 
     @property
@@ -143,7 +145,8 @@ class Sealer:
         begun = {int(span.message_id) for draft in drafts for span in draft.page.placements if span.char_start}
         keeps_text = policy.keeps_text(policy.fresh)
         faded = {part.message_id for part in parts if part.complete and (not keeps_text or part.message_id in begun)}
-        terms = self.reindexer.prepare(bank.id, changes, sealed=faded)
+        read = self.image_texts.read(bank.id, {part.message_id for part in parts if part.complete})
+        terms = self.reindexer.prepare(bank.id, changes, sealed=faded | read)
         scaled = self.writer.images.prepare(bank.id, changes)
         rules = WriteRules(DiscardTimes(now, trash.purge_time(now, policy.undo_window)))
         with self.database.write() as connection:

@@ -18,20 +18,25 @@ from sqlalchemy import Connection
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import MessageCodes, spoken
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages, pages
+from foxing.memory.storage.repositories import banks, images, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageRow, SpanRow
 from foxing.memory.storage.repositories.sealed.changes import set_passages
 from foxing.memory.storage.repositories.sealed.lookup import messages_on
-from foxing.memory.text.passages import split_passages
+from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.speakers import name_terms
 from foxing.memory.text.terms import is_unspaced, term_runs
+from foxing.memory.values.part_text import label_of
 from foxing.memory.values.policy import RARE_MESSAGES, Policy
 
 from .assembler import MessageAssembler, StoredMessages
 from .message_parts import RememberedMessage
 from .ready_page import PageChange, ReadyPage
 
+#: Characters of the text in an image that are embedded: the embedding of more says less of each.
+EMBEDDED_CHARS = 600
+#: message id → number and text of those of its images in which a machine has read some
+PicturedTexts = Mapping[int, Sequence[tuple[int, str]]]
 _WORD = re.compile(r"\S+")
 #: A character that occurs only in terms of numbers and identifiers.
 _EXACT = re.compile(r"[0-9_@./:+-]")
@@ -125,48 +130,54 @@ class Reindexer:
             affected = [message for message in found.values() if not message.open or message.id in sealed]
             stored = StoredMessages.fetch(connection, bank_id, affected)
             recognises = keeps_faded_words(connection, bank_id)
+            pictured = images.texts_of(connection, bank_id, [message.id for message in affected])
         basis = _Basis.of(bank_id, found.values(), stored.spans, stored.pages)
         remembered = self.assembler.assemble(stored.with_changes(changes), states)
         readable = {i: item for i, item in remembered.items() if not item.failed}
-        counts, faded, passages = _terms_of(readable, found, recognises)
+        counts, faded, passages = _terms_of(readable, found, pictured, recognises)
         if recognises:
-            changed = [i for i in counts if restored]
+            changed = [i for i in counts if restored or (i in sealed and i in pictured)]
         else:
-            changed = [i for i, item in readable.items() if restored or not is_as_said(item)]
-        codes = self.vectors.encode_now([embedded_texts(remembered[i], found[i].name) for i in changed])
+            changed = [i for i, item in readable.items() if restored or i in pictured or not is_as_said(item)]
+        codes = self.vectors.encode_now(
+            [embedded_texts(remembered[i], found[i].name, pictured.get(i, ())) for i in changed]
+        )
         if recognises and codes is None:  # the codes of what was said are still there
-            changed = list(passages)
+            changed = [*passages, *(i for i in changed if i not in passages and i in pictured)]
         return PreparedTerms(basis, counts, faded, RARE_MESSAGES, passages, changed, codes)
 
     def prepare_words(self, bank_id: int, message_ids: Sequence[int]) -> PreparedTerms:
         """Returns the terms of messages as they are remembered now; what the index keeps of faded words, it keeps. With
         the policy `index: "faded"`, returns codes of what is left of messages as well. May decode pages."""
-        found, basis, remembered = self._read(bank_id, message_ids)
+        found, basis, remembered, pictured = self._read(bank_id, message_ids)
         with self.database.read() as connection:
             recognises = keeps_faded_words(connection, bank_id)
-        counts, faded, passages = _terms_of(remembered, found, recognises)
+        counts, faded, passages = _terms_of(remembered, found, pictured, recognises)
         changed = [] if recognises else [i for i, item in remembered.items() if not is_as_said(item)]
-        codes = self.vectors.encode_now([embedded_texts(remembered[i], found[i].name) for i in changed])
+        codes = self.vectors.encode_now(
+            [embedded_texts(remembered[i], found[i].name, pictured.get(i, ())) for i in changed]
+        )
         return PreparedTerms(basis, counts, faded, None, passages, changed, codes)
 
     def prepare_codes(self, bank_id: int, message_ids: Sequence[int]) -> PreparedTerms:
         """Returns the codes of messages as they are remembered now. May decode pages. Raises `EmbedderError`."""
-        found, basis, remembered = self._read(bank_id, message_ids)
+        found, basis, remembered, pictured = self._read(bank_id, message_ids)
         ready = list(remembered)
-        codes = self.vectors.encode([embedded_texts(remembered[i], found[i].name) for i in ready])
+        codes = self.vectors.encode([embedded_texts(remembered[i], found[i].name, pictured.get(i, ())) for i in ready])
         return PreparedTerms(basis, {}, changed=ready, codes=codes)
 
     def _read(
         self, bank_id: int, message_ids: Sequence[int]
-    ) -> tuple[Mapping[int, Message], _Basis, Mapping[int, RememberedMessage]]:
-        """Returns the messages by id, the basis of what is read from them, and the messages that can be read now, as
-        remembered."""
+    ) -> tuple[Mapping[int, Message], _Basis, Mapping[int, RememberedMessage], PicturedTexts]:
+        """Returns the messages by id, the basis of what is read from them, the messages that can be read now, as
+        remembered, and the texts in images of sealed ones."""
         with self.database.read() as connection:
             found = messages.by_ids(connection, bank_id, message_ids)
             stored = StoredMessages.fetch(connection, bank_id, list(found.values()))
+            pictured = pictured_texts(connection, bank_id, found)
         remembered = self.assembler.assemble(stored)
         basis = _Basis.of(bank_id, found.values(), stored.spans, stored.pages)
-        return found, basis, {i: item for i, item in remembered.items() if not item.failed}
+        return found, basis, {i: item for i, item in remembered.items() if not item.failed}, pictured
 
     def is_current(self, connection: Connection, prepared: PreparedTerms) -> bool:
         """True if nothing that the terms were computed from has changed since. Otherwise prepare them again."""
@@ -198,18 +209,23 @@ def keeps_faded_words(connection: Connection, bank_id: int) -> bool:
     return Policy.parse(banks.by_id(connection, bank_id).policy).index == "recognise"
 
 
+def pictured_texts(connection: Connection, bank_id: int, found: Mapping[int, Message]) -> PicturedTexts:
+    """Returns the texts in images of those messages that are sealed: only these have them in the index."""
+    return images.texts_of(connection, bank_id, [i for i, message in found.items() if not message.open])
+
+
 _Terms = dict[int, list[Counter[str]]]
 
 
 def _terms_of(
-    remembered: Mapping[int, RememberedMessage], found: Mapping[int, Message], recognises: bool
+    remembered: Mapping[int, RememberedMessage], found: Mapping[int, Message], pictured: PicturedTexts, recognises: bool
 ) -> tuple[_Terms, _Terms, dict[int, int]]:
     """Returns message id → terms of its passages; the same for messages of which the index keeps faded words; and
     message id → number of passages where that changed. `recognises`: True if the index keeps faded words."""
     counts: _Terms = {}
     faded: _Terms = {}
     for i, item in remembered.items():
-        of_passages = remembered_terms(item, found[i].name)
+        of_passages = remembered_terms(item, found[i].name, pictured.get(i, ()))
         if recognises and not is_as_said(item):
             faded[i] = _spread(of_passages, found[i].passages)
         else:
@@ -225,10 +241,13 @@ def _spread(counts: Sequence[Counter[str]], passages: int) -> list[Counter[str]]
     return spread
 
 
-def remembered_terms(message: RememberedMessage, name: str | None) -> list[Counter[str]]:
+def remembered_terms(
+    message: RememberedMessage, name: str | None, pictured: Sequence[tuple[int, str]] = ()
+) -> list[Counter[str]]:
     """Returns the index terms of each passage of a message with their counts: the words without flagged characters or
     gaps, and the words of `name`, its speaker. Numbers and identifiers are indexed even if flagged: queries do not
-    contain one by chance, and the answer flags the doubtful characters."""
+    contain one by chance, and the answer flags the doubtful characters. `pictured`: number and text of images, whose
+    words belong to the passage with the label."""
     flagged_before = np.concatenate([[0], np.cumsum(message.flagged)])
     gaps = set(message.gaps.tolist())
     spoken_by = name_terms(name)
@@ -239,15 +258,32 @@ def remembered_terms(message: RememberedMessage, name: str | None) -> list[Count
         sure = flagged_before[stop] == flagged_before[start] or _EXACT.search(term) is not None
         if sure and not torn:
             counts[bisect_right(ends, start)][term] += 1
+    for number, text in pictured if counts else ():
+        counts[_passage_of_image(message.text, number, ends)].update(term for term, _, _ in term_runs(text))
     return counts
 
 
-def embedded_texts(message: RememberedMessage, name: str | None) -> list[str]:
+def _passage_of_image(text: str, number: int, ends: Sequence[int]) -> int:
+    """Returns the number of the passage with the label of an image; the last one if it has faded."""
+    label = label_of(text, number)
+    return len(ends) - 1 if label is None else min(len(ends) - 1, bisect_right(ends, text.index(label)))
+
+
+def embedded_texts(message: RememberedMessage, name: str | None, pictured: Sequence[tuple[int, str]] = ()) -> list[str]:
     """Returns the text to embed for each passage of a message: the speaker, and the words without flagged characters.
-    Gaps are left out."""
+    Gaps are left out. `pictured`: number and text of images, whose beginnings follow the passage with the label."""
     passages = split_passages(message.text)
+    ends = [stop for _, stop in passages]
+    said = _said(message, passages)
+    for number, text in pictured if said else ():
+        said[_passage_of_image(message.text, number, ends)] += "\n" + text[:EMBEDDED_CHARS]
+    return [spoken(text, name) for text in said]
+
+
+def _said(message: RememberedMessage, passages: Sequence[Passage]) -> list[str]:
+    """Returns the words of each passage without flagged characters and gaps."""
     if is_as_said(message):
-        return [spoken(message.text[start:stop], name) for start, stop in passages]
+        return [message.text[start:stop] for start, stop in passages]
     gaps = {*message.gaps.tolist()}
     left = "".join(" " if place in gaps else character for place, character in enumerate(message.text))
     flagged_before = np.concatenate([[0], np.cumsum(message.flagged)])
@@ -255,7 +291,7 @@ def embedded_texts(message: RememberedMessage, name: str | None) -> list[str]:
     for start, stop in passages:
         runs = _WORD.finditer(left, start, stop)
         words = (m[0] for m in runs if flagged_before[m.end()] == flagged_before[m.start()])
-        speech.append(spoken(" ".join(words), name))
+        speech.append(" ".join(words))
     return speech
 
 

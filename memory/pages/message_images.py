@@ -11,7 +11,7 @@ from foxing.memory.storage.repositories import banks, images
 from foxing.memory.storage.repositories.images import PlacedImage
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.part_text import IMAGE_MARK, image_labels, label_of
-from foxing.memory.values.parts import ImagePart, OriginalImage, Part, TextPart
+from foxing.memory.values.parts import ImagePart, MachineReadText, OriginalImage, Part, TextPart
 
 M = TypeVar("M", bound=RecalledMessage)
 
@@ -140,4 +140,12 @@ def image_part(placed: PlacedImage, content: bytes | None, label: ImagePart | No
         original=OriginalImage.model_construct(
             media_type=original.media_type, width=original.width_px, height=original.height_px, bytes=original.bytes
         ),
+        machine_read=_machine_read(placed),
     )
+
+
+def _machine_read(placed: PlacedImage) -> MachineReadText | None:
+    read = placed.image.read
+    if read is None or not read.text or not placed.image.size.bytes:
+        return None
+    return MachineReadText.model_construct(text=read.text, confidence=read.confidence)

@@ -307,6 +307,10 @@ images = Table(
     Column("original_bytes", Integer, nullable=False),
     #: The file; null once it is dropped.
     Column("content", LargeBinary),
+    #: Text in it as a machine read it, empty if there is none; null while it is not read.
+    Column("read_text", Text),
+    #: Mean confidence of the characters read, 0 to 1.
+    Column("read_confidence", Float),
     UniqueConstraint("bank_id", "digest"),
 )
 

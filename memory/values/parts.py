@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from foxing.memory.compact_json import compact_json
 from foxing.memory.images.files import ImageFile
 from foxing.memory.images.limits import ImageRefused
+from foxing.memory.images.text import MAX_READ_CHARS
 
 from .base import FROM_SERVICE, Input, Tier
 
@@ -104,6 +105,13 @@ class OriginalImage(Input):
     bytes: int = Field(ge=0, description="Size of its file in bytes.")
 
 
+class MachineReadText(Input):
+    """Text in an image as a machine (OCR) read it: it may be misread."""
+
+    text: str = Field(max_length=MAX_READ_CHARS, description="The text, in lines.")
+    confidence: float = Field(ge=0, le=1, description="Mean confidence of its characters, 0 to 1.")
+
+
 class ImagePart(_TypedPart):
     """An image: a PNG, JPEG, WebP or GIF of at most 10 MiB and 40 million pixels, or a URL, which is kept as text and
     never fetched. Metadata is dropped, and of an animation the first frame is kept. Image parts of Anthropic, OpenAI
@@ -138,6 +146,12 @@ class ImagePart(_TypedPart):
         default=None,
         description="The image as it was stored. In what recall returns; it may then have neither `data` nor `url`, "
         "because the policy dropped the image or the answer has no room for it.",
+    )
+
+    machine_read: MachineReadText | None = Field(
+        default=None,
+        description="Text in the image as a machine (OCR) read it when its page was sealed; null without the extra "
+        "`ocr`, or without text. It may be misread. Recall finds the image by it.",
     )
 
     @model_validator(mode="before")

@@ -64,6 +64,7 @@ def restore(connection: Connection, image: ImageRow, tier: str) -> bool:
 def purge(connection: Connection, bank_id: int, now: datetime) -> None:
     """Deletes the files of a bank whose undo window has passed."""
     _delete(connection, (_c.bank_id == bank_id) & (_c.purge_at <= now))
+    images.forget_dropped(connection, bank_id)
 
 
 def next_purge(connection: Connection, bank_id: int) -> datetime | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
 from foxing.memory.images.files import ImageFile
+from foxing.memory.images.text import ReadText
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.blobs.reference import MissingBlob
 from foxing.memory.storage.secrets import digest_key
@@ -50,6 +51,8 @@ class NewImage:
     file: ImageFile
     #: Format and size before it faded, for an image that comes from another memory.
     original: ImageSize
+    #: Text in it, for one that another memory has read.
+    read: ReadText | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class ImageRow:
     tier: str | None
     size: ImageSize
     original: ImageSize
+    #: Text in it as a machine read it; None while it is not read.
+    read: ReadText | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ def _row(row: RowMapping) -> ImageRow:
         row["tier"],
         ImageSize(row["media_type"], row["width"], row["height"], row["bytes"]),
         ImageSize(row["original_media_type"], row["original_width"], row["original_height"], row["original_bytes"]),
+        None if row["read_text"] is None else ReadText(row["read_text"], row["read_confidence"]),
     )
 
 
@@ -130,6 +136,8 @@ def _insert(connection: Connection, bank_id: int, digest: bytes, image: NewImage
         "original_height": original.height_px,
         "original_bytes": original.bytes,
         "content": blobs.put(connection, bank_id, [image.file.content])[0],
+        "read_text": None if image.read is None else image.read.text,
+        "read_confidence": None if image.read is None else image.read.confidence,
     }
     inserted = connection.execute(schema.images.insert().values(values).returning(_i.id))
     return int(inserted.scalar_one())
@@ -148,6 +156,34 @@ def replace(connection: Connection, bank_id: int, image_id: int, tier: str | Non
             "content": blobs.put(connection, bank_id, [file.content])[0],
         }
     connection.execute(schema.images.update().where(_i.id == image_id).values(values))
+
+
+def set_read(connection: Connection, read: Mapping[int, ReadText]) -> None:
+    """Sets the texts in images, given as image id → text. An image that is deleted meanwhile is passed over."""
+    for image_id, found in read.items():
+        values = {"read_text": found.text, "read_confidence": found.confidence}
+        connection.execute(schema.images.update().where(_i.id == image_id).values(values))
+
+
+def forget_dropped(connection: Connection, bank_id: int) -> None:
+    """Deletes the texts in images of a bank whose files were dropped and cannot come back."""
+    restorable = select(schema.image_trash.c.image_id).where(schema.image_trash.c.image_id == _i.id)
+    dropped = (_i.bank_id == bank_id) & _i.content.is_(None) & _i.read_text.is_not(None)
+    is_gone = dropped & ~restorable.correlate(schema.images).exists()
+    connection.execute(schema.images.update().where(is_gone).values(read_text=None, read_confidence=None))
+
+
+def texts_of(connection: Connection, bank_id: int, message_ids: Collection[int]) -> dict[int, list[tuple[int, str]]]:
+    """Returns message id → number and text of those of its images in which a machine has read some, apart from dropped
+    ones."""
+    query = select(_p.message_id, _p.number, _i.read_text).join_from(
+        schema.image_places, schema.images, _i.id == _p.image_id
+    )
+    query = query.where(_p.bank_id == bank_id, columns.among(_p.message_id, sorted(message_ids)))
+    found: dict[int, list[tuple[int, str]]] = {}
+    for row in connection.execute(query.where(_i.read_text != "", _i.content.is_not(None)).order_by(_p.number)):
+        found.setdefault(row.message_id, []).append((row.number, row.read_text))
+    return found
 
 
 def has_any(connection: Connection, bank_id: int) -> bool:
@@ -230,7 +266,9 @@ def after(connection: Connection, bank_id: int, image_id: int, limit: int) -> li
 
 def total_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
     """Returns bank id → bytes of the images of the bank, in the database or in object storage, with their rows."""
-    of_files = select(_i.bank_id, func.coalesce(func.sum(_i.bytes + IMAGE_ROW_BYTES), 0))
+    of_files = select(
+        _i.bank_id, func.coalesce(func.sum(_i.bytes + func.coalesce(func.length(_i.read_text), 0) + IMAGE_ROW_BYTES), 0)
+    )
     files = grouped_by_bank(connection, of_files.where(_i.content.is_not(None)), _i.bank_id, bank_ids)
     places = counts_by_bank(connection, _p.bank_id, bank_ids)
     return files + Counter({bank_id: PLACE_ROW_BYTES * number for bank_id, number in places.items()})
