@@ -130,6 +130,9 @@ def images_of(messages: Sequence[RecalledMessage]) -> list[ContentBlock]:
             label = f"Image of the message {message.message_id}, {part.name or 'without a name'}, {size}:"
             blocks.append(TextContent(type="text", text=label))
             blocks.append(ImageContent(type="image", data=data, mime_type=part.media_type or "image/png"))
+            if (read := part.machine_read) is not None:
+                said = f"Text in it, read by machine with confidence {read.confidence:.2f}:\n{read.text}"
+                blocks.append(TextContent(type="text", text=said))
     return blocks
 
 

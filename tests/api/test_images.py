@@ -42,7 +42,8 @@ def test_an_image_in_json_comes_back(client: httpx.Client) -> None:
     text, found = parts(client)
     assert text == SAID
     size = {"media_type": "image/png", "width": 64, "height": 48}
-    assert found == image | size | {"url": None, "tier": None, "original": size | {"bytes": len(PNG)}}
+    held = {"url": None, "tier": None, "original": size | {"bytes": len(PNG)}, "machine_read": None}
+    assert found == image | size | held
     spans = ok(client.post("/v1/banks/ana/recall", json={"query": "Titan errors"}))["spans"]
     assert spans[0]["parts"] == [text, found]
     assert ok(client.get("/v1/banks/ana"))["bytes"]["images"] > len(PNG)

@@ -1,5 +1,6 @@
 """Pages of the console without a browser: what they show, their JSON, and what their forms do."""
 
+import base64
 import json
 import time
 from html import unescape
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from support.faded import BANK
+from support.images import encoded
 from support.service import serve
 
 from foxing.memory import Memory, NotFound
@@ -240,3 +242,14 @@ def test_the_console_can_be_switched_off(memory: Memory) -> None:
     with serve(memory, console=False) as client:
         assert client.get("/console").status_code == 404
         assert client.get("/console/banks").status_code == 404
+
+
+def test_text_in_an_image_is_shown_as_read_by_machine(console: httpx.Client, memory: Memory) -> None:
+    read = {"text": "quota <exceeded> in Reykjavik", "confidence": 0.93}
+    image = {"type": "image", "data": base64.b64encode(encoded()).decode(), "name": "log.png", "machine_read": read}
+    memory.store(BANK, [{"id": "picture", "role": "user", "content": [{"type": "text", "text": "Look here"}, image]}])
+    memory.seal(BANK)
+    for path, asked in (("message", {"id": "picture"}), ("recall", {"q": "quota exceeded Reykjavik"})):
+        text = console.get(f"{HOME}/{path}", params=asked).text
+        assert "read by machine: 93%" in text
+        assert "quota &lt;exceeded&gt; in Reykjavik" in text
