@@ -43,11 +43,13 @@ class LocalService(ServiceOptions):
 
 
 class BankFailed(Exception):
-    """The bank is down or slow. `made`: whether it may have made a fold nevertheless."""
+    """The bank is down or slow. `made`: whether it may have made a fold nevertheless; `late`: the fold that it still
+    makes."""
 
-    def __init__(self, reason: str, *, made: bool = False) -> None:
+    def __init__(self, reason: str, *, made: bool = False, late: asyncio.Future[FoldResult] | None = None) -> None:
         super().__init__(reason)
         self.made = made
+        self.late = late
 
 
 class FoldRefused(Exception):
@@ -90,7 +92,10 @@ class BankLink:
             budget=1_000,
         )
         # stores nothing
-        await self._run(lambda: connection.run(lambda memory: memory.fold(self._options.bank, first)))
+        ready = self._submit(lambda: connection.run(lambda memory: memory.fold(self._options.bank, first)))
+        if not await self._in_time(ready):
+            raise TimeoutError(f"the bank has not answered in {self._options.fold_s:g} s")
+        ready.result()
 
     async def fold(self, request: FoldRequest) -> FoldResult:
         """Returns a folded conversation. Raises `BankFailed`, and `FoldRefused`."""
@@ -100,11 +105,11 @@ class BankLink:
         reader = self._options.reader or request.reader
         if reader in self._unknown:
             reader = _TEXT
-        try:
-            return await self._run(lambda: self._fold(request.model_copy(update={"reader": reader})))
-        except TimeoutError:
+        made = self._submit(lambda: self._fold(request.model_copy(update={"reader": reader})))
+        if not await self._in_time(made):
             self._rest()
-            raise BankFailed(f"the bank has not folded in {self._options.fold_s:g} s", made=True) from None
+            raise BankFailed(f"the bank has not folded in {self._options.fold_s:g} s", made=True, late=made)
+        return made.result()
 
     def _fold(self, request: FoldRequest) -> FoldResult:
         connection, _ = self._connection()
@@ -145,13 +150,14 @@ class BankLink:
         connection, _ = self._connection()
         connection.run(lambda memory: memory.record_model_calls(self._options.bank, calls))
 
-    async def _run(self, call: Callable[[], FoldResult]) -> FoldResult:
+    def _submit(self, call: Callable[[], FoldResult]) -> asyncio.Future[FoldResult]:
         future = asyncio.get_running_loop().run_in_executor(self._pool, call)
+        future.add_done_callback(lambda each: each.cancelled() or each.exception())  # it may not be awaited
+        return future
+
+    async def _in_time(self, future: asyncio.Future[FoldResult]) -> bool:
         done, _ = await asyncio.wait([future], timeout=self._options.fold_s)
-        if not done:
-            future.add_done_callback(lambda each: each.exception())  # it is not awaited any more
-            raise TimeoutError
-        return future.result()
+        return bool(done)
 
     def _connection(self) -> tuple[Connection, Target]:
         with self._lock:

@@ -102,6 +102,8 @@ class _Known:
     asked_tokens: float = -1e9
     #: Whether the bank may hold a fold that was not applied.
     unsure: bool = False
+    #: The fold that the bank was last asked for and still makes.
+    late: asyncio.Future[FoldResult] | None = None
     #: Number of items whose thinking is left out, since the model has refused it.
     refused: int = 0
     last_call_at: datetime | None = None
@@ -210,10 +212,12 @@ class Folding:
                 return
         elif not strange and not self._is_due(conversation, known, tokens, cold, call):
             return
+        late = known.late if known.late is not None and not known.late.done() else None
         try:
             result = await self._bank.fold(self._request(call, conversation, known, counting))
         except BankFailed as error:
             known.unsure = known.unsure or error.made
+            known.late = error.late or late
             call.failure = str(error)
             self.counts["unfolded"] += 1
             if known.fold is not None and not known.fold.applies(conversation):
@@ -227,6 +231,8 @@ class Folding:
         if not counting:
             known.asked_tokens = sum(tokens)
         self._take(result, call, conversation, known)
+        if late is not None:  # this answer may not know of it
+            known.unsure, known.late = True, late
 
     def _is_strange(self, conversation: Conversation, known: _Known) -> bool:
         """Returns True if the proxy does not know what was sent of the conversation so far."""

@@ -236,17 +236,21 @@ def test_a_service_that_does_not_answer_delays_nothing(start: StartProxy, upstre
 
 
 class SlowMemory:
-    """A memory whose folds wait for an event."""
+    """A memory whose folds, or the first of them, wait for an event."""
 
-    def __init__(self, memory: Memory, may: threading.Event) -> None:
+    def __init__(self, memory: Memory, may: threading.Event, *, only_first: bool = False) -> None:
         self._memory, self._may = memory, may
+        self._only_first = only_first
+        self._held = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._memory, name)
 
     def fold(self, bank: str, request: FoldRequest) -> FoldResult:
         if request.session != "first":
-            self._may.wait(60)
+            self._held += 1
+            if self._held == 1 or not self._only_first:
+                self._may.wait(60)
         return self._memory.fold(bank, request)
 
 
@@ -261,6 +265,23 @@ def test_a_fold_that_comes_too_late_is_applied_when_the_user_has_spoken(
             session.play(http, proxy.url, 1, **SESSION)
         may.set()
         object.__setattr__(proxy.proxy.options, "fold_s", 60.0)
+        session.play(http, proxy.url, 16, **SESSION)
+    assert session.folds[-1]
+    assert not upstream.refused
+
+
+def test_a_fold_that_is_still_being_made_is_expected_after_another_answer(
+    start: StartProxy, upstream: Upstream, memory: Memory
+) -> None:
+    may = threading.Event()
+    proxy = start(SlowMemory(memory, may, only_first=True), fold_s=0.01, pause_s=0.0)
+    session = PlayedSession("anthropic", upstream)
+    with httpx.Client(timeout=60) as http:
+        while "x-foxing-unfolded" not in (session.answers[-1].headers if session.answers else {}):
+            session.play(http, proxy.url, 1, **SESSION)
+        object.__setattr__(proxy.proxy.options, "fold_s", 60.0)
+        session.play(http, proxy.url, 2, **SESSION)
+        may.set()
         session.play(http, proxy.url, 16, **SESSION)
     assert session.folds[-1]
     assert not upstream.refused

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foxing.memory.fold.excerpts import FoldedMessage, fade_messages
+from foxing.memory.fold.excerpts import FadingMessages, FoldedMessage
 from foxing.renderer.marks import GAP_MARK
 
 AT = "2026-01-05T09:30:00+00:00"
@@ -16,26 +16,26 @@ SAID = [
 
 
 def test_nothing_fades_where_there_is_room() -> None:
-    assert fade_messages(SAID, 100_000) == SAID
+    assert FadingMessages(SAID).within(100_000) == SAID
 
 
 def test_statements_outlast_listings() -> None:
-    left = {message.ref: message.text for message in fade_messages(SAID, 400)}
+    left = {message.ref: message.text for message in FadingMessages(SAID).within(400)}
     assert "The Titan release moves to Lisbon on 14 March." in left["a2"]
     assert "The build needs Python 3.12 from now on." in left["c4"]
     assert len(left["c4"]) < 200
 
 
 def test_gap_marks_stand_where_something_is_left_out() -> None:
-    [*_, tool] = fade_messages(SAID, 400)
+    [*_, tool] = FadingMessages(SAID).within(400)
     assert tool.gaps
     assert all(tool.text[gap] == GAP_MARK for gap in tool.gaps)
     assert f"{GAP_MARK} The build needs Python 3.12 from now on. {GAP_MARK}" in tool.text
 
 
 def test_what_has_faded_fades_further() -> None:
-    once = fade_messages(SAID, 1_500)
-    twice = fade_messages(once, 300)
+    once = FadingMessages(SAID).within(1_500)
+    twice = FadingMessages(once).within(300)
     assert sum(len(message.text) for message in twice) <= 300
     words = {word for message in once for word in message.text.split()}
     assert {word for message in twice for word in message.text.split()} <= words | {GAP_MARK}
@@ -49,7 +49,7 @@ TEXTS = st.text(alphabet=st.sampled_from("ab A.!?\n⋯1,;"), max_size=300)
 def test_an_excerpt_has_words_of_its_message_in_order(texts: list[str], chars: int) -> None:
     messages = [FoldedMessage(str(n), "tool", AT, text) for n, text in enumerate(texts)]
     by_ref = {message.ref: message for message in messages}
-    for left in fade_messages(messages, chars):
+    for left in FadingMessages(messages).within(chars):
         shown = "".join(c for n, c in enumerate(left.text) if n not in left.gaps)
         rest = iter(by_ref[left.ref].text)
         assert all(character in rest for character in shown if not character.isspace())
