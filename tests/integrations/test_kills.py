@@ -14,7 +14,7 @@ from support.processes import start_python
 from foxing.memory import Memory
 
 TURNS = int(os.environ.get("KILLED_TURNS", "40"))
-MOST_BETWEEN = 30  # turns between two kills
+MOST_BETWEEN = max(30, TURNS // 16)  # turns between two kills
 
 #: Stores turns from where the last process was, and prints the number of each one that is complete.
 COMMON = """
