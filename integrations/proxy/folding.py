@@ -98,8 +98,9 @@ class _Known:
     items: int = 0
     digest: bytes = b""
     fold: _Fold | None = None
-    #: Estimated tokens when the bank was last asked.
+    #: Estimated tokens when the bank was last asked, and what the budget then left.
     asked_tokens: float = -1e9
+    left: float = 0.0
     #: Whether the bank may hold a fold that was not applied.
     unsure: bool = False
     #: The fold that the bank was last asked for and still makes.
@@ -226,10 +227,11 @@ class Folding:
         except FoldRefused as error:
             log.info("a conversation is not folded: %s", error)
             call.failure = str(error)
-            known.asked_tokens, known.fold, known.unsure = sum(tokens), None, False
+            known.asked_tokens, known.left, known.fold, known.unsure = sum(tokens), 0.0, None, False
             return
         if not counting:
             known.asked_tokens = sum(tokens)
+            known.left = 0.0 if result.reason is not None else self._options.budget - result.sent_tokens
         self._take(result, call, conversation, known)
         if late is not None:  # this answer may not know of it
             known.unsure, known.late = True, late
@@ -255,13 +257,15 @@ class Folding:
     ) -> bool:
         """Returns True if the bank may make a fold now: whenever it would with tokens counted generously."""
         budget = self._options.budget
+        binds = conversation.wire == "anthropic"
         grown = (sum(tokens) - known.asked_tokens) / budget
-        if not cold and grown < _NEAR_LIMIT:
+        # where no thinking is bound, a conversation can still be folded when it has reached the budget
+        least = _NEAR_LIMIT if binds else max(_NEAR_LIMIT, known.left / budget / 2)
+        if not cold and grown < least:
             return False
         items = conversation.items
         if not conversation.closed[-1] or items[-1].role == "assistant":
             return False
-        binds = conversation.wire == "anthropic"
         if binds and conversation.answers_tools and any(item.thinks for item in items[conversation.latest_turn :]):
             return False
         bound = binds and any(item.thinks for item in items)

@@ -15,6 +15,8 @@ MAX_UNIT = 240
 _OVERHEAD = 12
 _ROLES = {"user": 6.0, "assistant": 2.0}
 _FIRST, _LAST = 1.6, 1.2
+#: Weight of a unit that a later one repeats, and its shortest length in characters.
+_SAID_AGAIN, _SHORT = 0.1, 20
 #: Ends of sentences and of lines.
 _ENDS = re.compile(r"[.!?](?=\s)|\n")
 #: Characters behind which a unit that is too long is divided.
@@ -80,6 +82,13 @@ class FadingMessages:
     @cached_property
     def _ranked(self) -> list[_Unit]:
         units = [unit for number, message in enumerate(self._messages) for unit in _units(number, message)]
+        seen = set[str]()
+        for place in range(len(units) - 1, -1, -1):  # the latest of those that say the same keeps its value
+            unit = units[place]
+            text = self._messages[unit.message].text[unit.start : unit.stop].strip()
+            if len(text) >= _SHORT and text in seen:
+                units[place] = unit._replace(density=unit.density * _SAID_AGAIN)
+            seen.add(text)
         return sorted(units, key=lambda unit: -unit.density)
 
 
@@ -113,8 +122,8 @@ def _units(number: int, message: FoldedMessage) -> Iterator[_Unit]:
         if not said:
             continue
         facts = min(_MOST_FACTS, sum(1 for _ in _FACTS.finditer(said)))
-        weight = role * (_PROSE_WEIGHT if _PROSE.fullmatch(said) else 1.0)
-        value = weight * (_FIRST if place == 0 else _LAST if place == len(places) - 1 else 1.0) * (1 + facts / 2)
+        stated = _PROSE_WEIGHT * (1 + facts) if _PROSE.fullmatch(said) else 1 + facts / 2
+        value = role * (_FIRST if place == 0 else _LAST if place == len(places) - 1 else 1.0) * stated
         yield _Unit(number, start, stop, run, value * 60 / (60 + len(said)))
 
 

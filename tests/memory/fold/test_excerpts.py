@@ -30,7 +30,18 @@ def test_gap_marks_stand_where_something_is_left_out() -> None:
     [*_, tool] = FadingMessages(SAID).within(400)
     assert tool.gaps
     assert all(tool.text[gap] == GAP_MARK for gap in tool.gaps)
-    assert f"{GAP_MARK} The build needs Python 3.12 from now on. {GAP_MARK}" in tool.text
+    assert tool.text.startswith(f"{GAP_MARK} The build needs Python 3.12 from now on.\n")
+    assert f"module_2 {GAP_MARK} drwxr-xr-x 59" in tool.text
+
+
+def test_what_is_said_again_later_fades_first() -> None:
+    files = [
+        FoldedMessage(f"d{n}", "tool", AT, f"The parser of file {n} reads UTF-8 only.\n{LISTING}") for n in range(9)
+    ]
+    again = [*files, *(FoldedMessage(f"e{n}", "tool", AT, message.text) for n, message in enumerate(files))]
+    left = {message.ref: message.text for message in FadingMessages(again).within(1_000)}
+    assert all(f"The parser of file {n} reads UTF-8 only." in left[f"e{n}"] for n in range(9))
+    assert not any(ref.startswith("d") for ref in left)
 
 
 def test_what_has_faded_fades_further() -> None:
