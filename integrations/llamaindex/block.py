@@ -1,6 +1,8 @@
 """`BaseMemoryBlock` over a bank."""
 
 import uuid
+from collections.abc import Sequence
+from itertools import islice
 from typing import Self, TypedDict, Unpack
 
 from llama_index.core.base.llms.types import ChatMessage, ContentBlock, ImageBlock, MessageRole, TextBlock
@@ -15,6 +17,7 @@ from foxing.memory.errors import NotFound
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.base import Fields
 from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.parts import ImagePart
 from foxing.memory.values.recall import RELEVANCE_FLOOR, ImageQueryFields, TextQueryFields
 
 from .entries import said, text_of
@@ -35,6 +38,7 @@ class BlockFields(TypedDict, total=False):
     thread: str | None
     min_relevance: float | None
     reader: str | None
+    images: int
 
 
 class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock]]):
@@ -58,6 +62,8 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
     min_relevance: float | None = Field(default=RELEVANCE_FLOOR, ge=0, le=1)
     #: Name of the reader of page images; None for text.
     reader: str | None = None
+    #: Maximum number of images of recalled messages, after the text; for a model that sees.
+    images: int = Field(default=0, ge=0)
     _outbox: Outbox = PrivateAttr()
 
     def model_post_init(self, context: object, /) -> None:
@@ -101,7 +107,7 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         if self.reader is None:
             wanted: TextQueryFields = {"limit": self.k, "thread": self.thread, "min_relevance": self.min_relevance}
             text = await run(lambda memory: memory.recall(bank, query, **wanted))
-            return [TextBlock(text=text.rendered)] if text.spans else []
+            return [TextBlock(text=text.rendered), *_images(text.spans, self.images)] if text.spans else []
         fields: ImageQueryFields = {
             "limit": self.k,
             "thread": self.thread,
@@ -135,6 +141,13 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
             if text:
                 kept.append(TextBlock(text=text))
         return kept or None
+
+
+def _images(messages: Sequence[RecalledMessage], most: int) -> list[ContentBlock]:
+    """Returns the first images of messages, at most `most`."""
+    parts = (part for message in messages for part in message.parts or () if isinstance(part, ImagePart) and part.data)
+    urls = (f"data:{part.media_type};base64,{part.data}" for part in parts)
+    return [ImageBlock(url=url) for url in islice(urls, most)]
 
 
 def _text(message: RecalledMessage) -> TextBlock:

@@ -1,6 +1,7 @@
 """The checkpointer: graphs that run on it, what it stores, and what concurrent writers and deletions leave."""
 
 import asyncio
+import base64
 import sqlite3
 from collections.abc import Iterator, Sequence
 from operator import add
@@ -9,13 +10,15 @@ from typing import Annotated, Any, TypedDict
 from uuid import uuid4
 
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.base import Checkpoint, empty_checkpoint
 from langgraph.checkpoint.serde.base import CipherProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
-from langgraph.graph import START, StateGraph
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
+from support.images import encoded
 
 from foxing.integrations.client import Target
 from foxing.integrations.langgraph import FoxingSaver
@@ -367,3 +370,21 @@ def test_versions_ascend_and_differ_between_branches(saver: FoxingSaver) -> None
     assert branch(versions)
     assert saver.get_next_version(versions[3], None) != versions[4]
     assert saver.get_next_version(7, None) > versions[5]
+
+
+def test_images_in_messages_come_back_exactly(saver: FoxingSaver) -> None:
+    data = base64.b64encode(encoded()).decode()
+    forms: list[dict[str, Any]] = [
+        {"type": "image", "base64": data, "mime_type": "image/png"},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}},
+    ]
+    said = HumanMessage([{"type": "text", "text": "The plan"}, *forms], id="said")
+    builder = StateGraph(MessagesState)
+    builder.add_node("answer", lambda state: {"messages": [AIMessage(f"{len(state['messages'])} seen")]})
+    builder.add_edge(START, "answer")
+    graph = builder.compile(checkpointer=saver)
+    graph.invoke({"messages": [said]}, on_thread("chat"))
+    graph.invoke({"messages": [HumanMessage("And now?")]}, on_thread("chat"))
+    [first, *_] = graph.get_state(on_thread("chat")).values["messages"]
+    assert first == said

@@ -1,11 +1,13 @@
 """What LangGraph's own tests of its PostgreSQL store check, by their names. Queries look at words, not at vectors."""
 
+import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, PutOp, SearchItem, SearchOp
+from support.images import encoded
 from support.service import serve
 
 from foxing.integrations.client import Target
@@ -317,3 +319,12 @@ def test_non_ascii(store: FoxingStore) -> None:
     for key, text in texts.items():
         found = store.search(("user_123", "memories"), query=text)
         assert (found[0].key, found[0].value) == (key, {"text": text, "☂": "\0\r\n"})
+
+
+def test_images_in_items_come_back_exactly(store: FoxingStore) -> None:
+    image = {"type": "image", "base64": base64.b64encode(encoded()).decode(), "mime_type": "image/png"}
+    value = {"messages": [{"role": "user", "content": [{"type": "text", "text": "The plan"}, image]}]}
+    store.put(("pictures",), "plan", value)
+    found = store.get(("pictures",), "plan")
+    assert found is not None
+    assert found.value == value

@@ -1,8 +1,10 @@
 """The block: text and page images in a prompt, many agents, lost answers, and bad input."""
 
 import asyncio
+import base64
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +16,11 @@ from llama_index.core.base.llms.types import (
     TextBlock,
     ToolCallBlock,
 )
+from support.images import encoded
 
 from foxing.integrations.client import ServiceOptions, Target, Unreachable, connect
 from foxing.integrations.llamaindex import FoxingMemoryBlock
-from foxing.memory import InvalidInput
+from foxing.memory import ImagePart, InvalidInput
 
 from ..client.lossy import LossyServer, lossy_server
 from ..conftest import Service, slow_over_http
@@ -67,7 +70,7 @@ def test_what_is_put_is_found_as_text(target: Target, bank: str) -> None:
         ("chat", "user"),
         ("chat", "assistant"),
     ]
-    assert spans[2].text == "[image]"
+    assert spans[2].text == "■ image 1, <https://example.org/a.png>"
 
 
 def test_what_stands_inside_other_blocks_is_remembered(target: Target, bank: str) -> None:
@@ -165,3 +168,23 @@ def test_the_worst_matches_are_left_out_first(target: Target, bank: str) -> None
     best, worst = TextBlock(text="x" * 40), TextBlock(text="y" * 40)
     assert asyncio.run(block.atruncate([best, worst], 5)) == [best]
     assert asyncio.run(block.atruncate([best, worst], 50)) is None
+
+
+@pytest.mark.parametrize("form", ["bytes", "path", "data URL"])
+def test_images_are_remembered_and_come_back(target: Target, bank: str, tmp_path: Path, form: str) -> None:
+    content = encoded()
+    (tmp_path / "plan.png").write_bytes(content)
+    block = {
+        "bytes": lambda: ImageBlock(image=content),
+        "path": lambda: ImageBlock(path=tmp_path / "plan.png"),
+        "data URL": lambda: ImageBlock(url=f"data:image/png;base64,{base64.b64encode(content).decode()}"),
+    }[form]()
+    said = ChatMessage([TextBlock(text="The plan for when Titan ships"), block])
+    damaged = ChatMessage([TextBlock(text="Broken"), ImageBlock(image=content[:-20])])
+    found = put(FoxingMemoryBlock.connect(target, bank, images=2), said, damaged)
+    [image] = [each for each in found if isinstance(each, ImageBlock)]
+    assert image.resolve_image().read() == content
+    with connect(target, bank) as connection:
+        spans = connection.run(lambda memory: memory.recall(bank, "plan Titan")).spans
+    [part] = [part for span in spans for part in span.parts or () if isinstance(part, ImagePart)]
+    assert part.name == ("plan.png" if form == "path" else None)

@@ -1,6 +1,7 @@
 """Capability of agents: the context precedes the prompt, and each turn is remembered once."""
 
 import asyncio
+import base64
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -8,18 +9,29 @@ import pytest
 from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 from pydantic_ai import Agent
-from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
+from pydantic_ai.messages import (
+    BinaryContent,
+    ImageUrl,
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    TextPart,
+    ToolCallPart,
+    ToolReturn,
+    UserPromptPart,
+)
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
+from support.images import encoded, picture
 
 from foxing.integrations.client import ServiceOptions, Target
 from foxing.integrations.pydantic_ai import FoxingCapability
 from foxing.integrations.testing import Upstream
-from foxing.memory import InvalidInput, Memory
+from foxing.memory import ImagePart, InvalidInput, Memory
 
 from ..client.lossy import lossy_server
 from ..conftest import Service
@@ -270,3 +282,27 @@ def test_the_strict_upstream_accepts_the_requests(shared_memory: Memory, bank: s
     with Upstream() as upstream:
         asyncio.run(run(upstream))
         assert len(upstream.exchanges) == 4
+
+
+def photograph(place: str) -> ToolReturn[str]:
+    """Takes a photograph of a place."""
+    photo = BinaryContent(encoded("PNG", picture(80, 60, seed=1)), media_type="image/png")
+    return ToolReturn(return_value=f"The photograph of {place}", content=[photo])
+
+
+def test_images_are_remembered_and_come_back(connected: Callable[..., FoxingCapability]) -> None:
+    memory = connected(reader="claude", budget=8_000)
+    plan = BinaryContent(encoded(), media_type="image/png")
+    script = Scripted(ToolCallPart("photograph", {"place": "pier"}), "Seen.", "At pier 4.")
+    agent = Agent(script.model, capabilities=[memory], tools=[photograph])
+    use(agent, ["The plan of the harbour", plan, ImageUrl("https://example.org/harbour.png")])
+    bank = memory.connection.bank
+    spans = memory.connection.run(lambda memory: memory.recall(bank, limit=500)).spans
+    images = [part for span in spans for part in span.parts or () if isinstance(part, ImagePart)]
+    assert {base64.b64decode(image.data) for image in images if image.data} >= {plan.data}
+    assert "https://example.org/harbour.png" in {image.url for image in images}
+    assert len([image for image in images if image.data]) == 2  # that of the tool too
+
+    use(agent, "Where is the crane on the plan of the harbour?", conversation="another")
+    content = prompt_of(script.sent[-1]).content
+    assert plan.data in [item.data for item in content if isinstance(item, BinaryContent)]
