@@ -31,9 +31,10 @@ class MemoryOptions:
     page_cache_bytes: int = PAGE_CACHE_BYTES
     #: The lexical index, or its name.
     search_index: str | SearchIndex = DEFAULT_INDEX
-    #: The embedder for semantic search, or its name; "none" for lexical search only, "openai" for `embedder_endpoint`.
+    #: The embedder for semantic search, or its name; "none" for lexical search only, "openai" or "multimodal"
+    #: for `embedder_endpoint`.
     embedder: str | Embedder = field(default_factory=lambda: embedder.DEFAULT_EMBEDDER)
-    #: The endpoint of the embedder "openai".
+    #: The endpoint of the embedders "openai" and "multimodal".
     embedder_endpoint: EndpointOptions | None = None
     #: Whether `store` leaves embedding to `Memory.embed_new`, which the caller calls afterwards, and to the scheduler.
     embed_later: bool = False

@@ -95,11 +95,11 @@ class Settings(BaseSettings):
     embedder: str = Field(
         default="use",
         description="Embedder for semantic search: 'use' is the bundled Universal Sentence Encoder, 'openai' an "
-        "OpenAI-compatible endpoint, 'none' disables semantic search. Packages can add others. Run `foxing reindex` "
-        "after a change.",
+        "OpenAI-compatible endpoint, 'multimodal' an endpoint that embeds images as well, with the inputs of Jina AI, "
+        "'none' disables semantic search. Packages can add others. Run `foxing reindex` after a change.",
     )
     embedder_url: str | None = Field(
-        default=None, repr=False, description="Base URL of the OpenAI-compatible endpoint for embeddings, up to `/v1`."
+        default=None, repr=False, description="Base URL of the endpoint for embeddings, up to `/v1`."
     )
     embedder_model: str | None = Field(default=None, description="Embedding model of the endpoint.")
     embedder_api_key: SecretStr | None = Field(default=None, description="API key of the embedding endpoint.")
@@ -315,7 +315,7 @@ class Settings(BaseSettings):
 
     @property
     def embedder_endpoint(self) -> EndpointOptions:
-        """The endpoint of the embedder 'openai'."""
+        """The endpoint of the embedders 'openai' and 'multimodal'."""
         key = plain_text(self.embedder_api_key)
         return EndpointOptions(self.embedder_url or "", self.embedder_model or "", key, self.embedder_timeout_s)
 

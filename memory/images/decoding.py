@@ -56,6 +56,16 @@ def opened(file: ImageFile) -> Image.Image:
         return _upright(_decoded(file), file.orientation)
 
 
+def preview(file: ImageFile, side_px: int) -> bytes:
+    """Returns an image as a JPEG on a white ground whose longer side has at most `side_px` pixels. Raises
+    `ImageRefused`."""
+    with _room:
+        small = _at_side(_in_srgb(_upright(_decoded(file, side_px), file.orientation)), side_px)
+        if small.mode in ("RGBA", "LA"):
+            small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small.convert("RGBA"))
+        return _encoded(small.convert("RGB"), "JPEG", quality=_JPEG_QUALITY)
+
+
 def scaled(file: ImageFile, side_px: int, *, as_it_came: bool = False, legible: bool = False) -> ImageFile:
     """Returns an image whose longer side has at most `side_px` pixels, as the smallest file: WebP, PNG, or the file
     itself, with all of its pixels, where that is smaller. `as_it_came`: True to leave an image alone that has no more

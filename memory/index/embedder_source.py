@@ -7,7 +7,7 @@ import numpy as np
 
 from foxing.memory.errors import EmbedderError
 
-from .embedder import ENDPOINT, Embedder, Embeddings
+from .embedder import ENDPOINT, MULTIMODAL, Embedder, Embeddings, ImageEmbedder
 from .embedders import open_embedder
 from .model_endpoint import EndpointOptions
 from .model_source import ModelSource
@@ -33,7 +33,7 @@ class EmbedderSource(ModelSource[Embedder]):
         Raises `EmbedderError` for an endpoint without address or model; other errors surface on first use."""
         super().__init__(embedder, lambda name: open_embedder(name, endpoint), clock)
         self._later = later
-        if embedder == ENDPOINT:
+        if embedder in (ENDPOINT, MULTIMODAL):
             self.load()
 
     @property
@@ -57,6 +57,18 @@ class EmbedderSource(ModelSource[Embedder]):
     def documents(self, texts: Sequence[str]) -> Embeddings:
         """Returns the vectors of messages, float32[len(texts), dimensions]. Raises `EmbedderError`."""
         return self._embedded(lambda: self.load().embed_documents([text[:MAX_CHARS] for text in texts]))
+
+    @property
+    def sees(self) -> bool:
+        """True if the embedder embeds images as well. Raises `EmbedderError`."""
+        return self.enabled and isinstance(self.load(), ImageEmbedder)
+
+    def images(self, images: Sequence[bytes]) -> Embeddings:
+        """Returns the vectors of images, files of JPEG, float32[len(images), dimensions]; zeros for one that the model
+        refuses. Raises `EmbedderError`."""
+        embedder = self.load()
+        assert isinstance(embedder, ImageEmbedder)
+        return self._embedded(lambda: embedder.embed_images(images))
 
     def question(self, text: str) -> Embeddings:
         """Returns the vector of a question, float32[dimensions]. Raises `EmbedderError`, at once while paused after a

@@ -9,12 +9,12 @@ from threading import Lock
 from foxing.memory.errors import EmbedderError
 from foxing.renderer import Factories
 
-from .embedder import ENDPOINT, USE, Embedder
+from .embedder import ENDPOINT, MULTIMODAL, USE, Embedder
 from .model_endpoint import EndpointOptions
 from .model_source import NONE
 
 EMBEDDERS: Factories[Embedder] = Factories(
-    "foxing.embedders", "embedder", Embedder, EmbedderError, [USE, ENDPOINT, NONE]
+    "foxing.embedders", "embedder", Embedder, EmbedderError, [USE, ENDPOINT, MULTIMODAL, NONE]
 )
 
 _loading = Lock()  # `functools.cache` does not prevent concurrent calls of `load`
@@ -31,4 +31,8 @@ def open_embedder(name: str, endpoint: EndpointOptions | None = None) -> Embedde
         from .embedding_endpoint import EndpointEmbedder
 
         return EndpointEmbedder(endpoint or EndpointOptions())
+    if name == MULTIMODAL:
+        from .embedding_endpoint import MultimodalEmbedder
+
+        return MultimodalEmbedder(endpoint or EndpointOptions())
     return EMBEDDERS.open(name)

@@ -1,5 +1,6 @@
-"""Embedder behind an OpenAI-compatible endpoint."""
+"""Embedders behind an endpoint: OpenAI-compatible for texts, and with Jina AI's inputs for texts and images."""
 
+import base64
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -8,20 +9,24 @@ import numpy as np
 
 from foxing.memory.errors import EmbedderError
 
-from .embedder import ENDPOINT, Embeddings
+from .embedder import ENDPOINT, MULTIMODAL, Embeddings
 from .model_endpoint import EndpointOptions, ModelEndpoint, encodable
 
 BATCH = 64  # maximum number of texts in a request
+IMAGE_BATCH = 8  # maximum number of images in a request
+#: Statuses of an image that the model cannot take.
+_REFUSED = frozenset({400, 413, 415, 422})
 
 
 class EndpointEmbedder:
     """A model behind `POST {url}/embeddings`."""
 
     slow = True
+    kind = ENDPOINT
 
     def __init__(self, options: EndpointOptions) -> None:
         """Sends no request. Raises `EmbedderError` for invalid options."""
-        self._endpoint = ModelEndpoint(options, "/embeddings", "embedder", ENDPOINT, EmbedderError)
+        self._endpoint = ModelEndpoint(options, "/embeddings", "embedder", self.kind, EmbedderError)
         self.name = self._endpoint.name
         #: number of dimensions of a vector; 0 until the first response
         self.dimensions = 0
@@ -36,12 +41,45 @@ class EndpointEmbedder:
 
     def _embed(self, texts: Sequence[str]) -> Embeddings:
         try:
-            answer = self._endpoint.post({"input": [encodable(text) for text in texts]})
-            vectors = _vectors(answer, len(texts))
+            return self._vectors_of([self._input(encodable(text)) for text in texts])
         except Exception as error:  # of the network, the server or its response
             raise self._endpoint.failure(error) from None
+
+    def _input(self, text: str) -> object:
+        """Returns a text as an input of a request."""
+        return text
+
+    def _vectors_of(self, inputs: Sequence[object]) -> Embeddings:
+        vectors = _vectors(self._endpoint.post({"input": inputs}), len(inputs))
         self.dimensions = vectors.shape[1]
         return vectors
+
+
+class MultimodalEmbedder(EndpointEmbedder):
+    """A model of texts and images behind `POST {url}/embeddings`, whose inputs are `{"text": …}` and
+    `{"image": Base64}`, as of Jina AI."""
+
+    kind = MULTIMODAL
+
+    def embed_images(self, images: Sequence[bytes]) -> Embeddings:
+        """See `ImageEmbedder.embed_images`. Raises `EmbedderError`."""
+        parts = [
+            self._embed_images(images[start : start + IMAGE_BATCH]) for start in range(0, len(images), IMAGE_BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, self.dimensions), dtype=np.float32)
+
+    def _input(self, text: str) -> object:
+        return {"text": text}
+
+    def _embed_images(self, images: Sequence[bytes]) -> Embeddings:
+        try:
+            return self._vectors_of([{"image": base64.b64encode(image).decode()} for image in images])
+        except Exception as error:  # of the network, the server or its response
+            if getattr(getattr(error, "response", None), "status_code", None) not in _REFUSED:
+                raise self._endpoint.failure(error) from None
+        if len(images) > 1:  # which of them is it?
+            return np.concatenate([self._embed_images([image]) for image in images])
+        return np.zeros((1, self.dimensions), dtype=np.float32)
 
 
 def _vectors(answer: Any, expected: int) -> Embeddings:

@@ -4,7 +4,7 @@ A search scans all codes of a bank in memory by Hamming distance, and scores the
 question. An LRU cache holds the codes of recently searched banks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import pi, sqrt
@@ -90,12 +90,19 @@ class MessageVectors:
         except EmbedderError:
             return None
 
-    def encode(self, texts: Sequence[Sequence[str]]) -> "MessageCodes":
-        """Returns the codes of messages, each given by its passages. Raises `EmbedderError`."""
+    def encode(
+        self, texts: Sequence[Sequence[str]], pictures: Mapping[tuple[int, int], Sequence[bytes]] | None = None
+    ) -> "MessageCodes":
+        """Returns the codes of messages, each given by its passages. `pictures`: number of a message in `texts` and of
+        its passage → images in the passage, files of JPEG. Raises `EmbedderError`."""
         passages = [text for message in texts for text in message]
         said = np.array([bool(text.strip()) for text in passages], dtype=bool)
         with operation("embed", messages=len(texts)):
             vectors = self.source.documents([text for text in passages if text.strip()])
+        if pictures:
+            starts = np.concatenate([[0], np.cumsum([len(message) for message in texts])])
+            places = {int(starts[message]) + passage: shown for (message, passage), shown in pictures.items()}
+            vectors = self._with_pictures(vectors, np.flatnonzero(said), places)
         rows = np.zeros((len(passages), code_bytes(vectors.shape[1])), dtype=np.uint8)
         if said.any():
             rows[said] = to_codes(vectors)
@@ -103,6 +110,20 @@ class MessageVectors:
         parts = zip(np.split(rows, ends), np.split(said, ends), strict=True)
         codes = [part.tobytes() if of_part.any() else EMPTY for part, of_part in parts]
         return MessageCodes(self.source.load().name, vectors.shape[1], codes)
+
+    def _with_pictures(
+        self, vectors: Embeddings, places: npt.NDArray[np.intp], pictures: Mapping[int, Sequence[bytes]]
+    ) -> Embeddings:
+        """Returns the vectors of passages that are not empty, each with the mean of its text and its images. `places`:
+        number of the passage of each vector; `pictures`: number of a passage → its images."""
+        found = [(row, image) for row, place in enumerate(places.tolist()) for image in pictures.get(place, ())]
+        if not found:
+            return vectors
+        shown = self.source.images([image for _, image in found])
+        total = vectors.copy()
+        np.add.at(total, [row for row, _ in found], shown)
+        lengths = np.linalg.norm(total, axis=1, keepdims=True)
+        return np.where(lengths == 0, vectors, total / np.where(lengths == 0, 1, lengths))
 
     def add(self, connection: Connection, bank_id: int, ids: Sequence[int], codes: "MessageCodes | None") -> None:
         """Stores the codes of new messages. With None, schedules embedding if there is an embedder."""

@@ -10,11 +10,15 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 from sqlalchemy import Connection
 
+from foxing.memory.images.decoding import preview
+from foxing.memory.images.files import ImageFile
+from foxing.memory.images.limits import ImageRefused
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import MessageCodes, spoken
 from foxing.memory.storage.database import Database
@@ -35,6 +39,8 @@ from .ready_page import PageChange, ReadyPage
 
 #: Characters of the text in an image that are embedded: the embedding of more says less of each.
 EMBEDDED_CHARS = 600
+#: Maximum side of an image that is embedded, in px; models scale it further down.
+EMBEDDED_SIDE_PX = 512
 #: message id → number and text of those of its images in which a machine has read some
 PicturedTexts = Mapping[int, Sequence[tuple[int, str]]]
 _WORD = re.compile(r"\S+")
@@ -163,8 +169,31 @@ class Reindexer:
         """Returns the codes of messages as they are remembered now. May decode pages. Raises `EmbedderError`."""
         found, basis, remembered, pictured = self._read(bank_id, message_ids)
         ready = list(remembered)
-        codes = self.vectors.encode([embedded_texts(remembered[i], found[i].name, pictured.get(i, ())) for i in ready])
+        texts = [embedded_texts(remembered[i], found[i].name, pictured.get(i, ())) for i in ready]
+        pictures = self._pictures(bank_id, remembered) if self.vectors.source.sees else {}
+        codes = self.vectors.encode(texts, pictures)
         return PreparedTerms(basis, {}, changed=ready, codes=codes)
+
+    def _pictures(
+        self, bank_id: int, remembered: Mapping[int, RememberedMessage]
+    ) -> dict[tuple[int, int], list[bytes]]:
+        """Returns place of a message and number of its passage → previews of the images in the passage."""
+        with self.database.read() as connection:
+            placed = images.of_messages(connection, bank_id, remembered) if remembered else []
+        numbers = {message_id: number for number, message_id in enumerate(remembered)}
+        found: dict[tuple[int, int], list[bytes]] = {}
+        for item in placed:
+            text, size = remembered[item.message_id].text, item.image.size
+            with self.database.read() as connection:  # one by one, since many images take much memory
+                content = images.contents(connection, bank_id, [item.image.id]).get(item.image.id)
+            if content is None:
+                continue
+            ends = [stop for _, stop in split_passages(text)]
+            file = ImageFile(content, size.media_type, size.width_px, size.height_px)
+            with suppress(ImageRefused):  # a damaged file
+                place = numbers[item.message_id], _passage_of_image(text, item.number, ends)
+                found.setdefault(place, []).append(preview(file, EMBEDDED_SIDE_PX))
+        return found
 
     def _read(
         self, bank_id: int, message_ids: Sequence[int]
