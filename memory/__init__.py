@@ -27,11 +27,12 @@ from .errors import (
     TokensDamaged,
     Unreadable,
 )
-from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
+from .values.banks import BankBytes, BankInfo, Banks, DueWork, TierStatistics
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextRequest, ContextResult, TokenPrices
 from .values.fences import fenced
 from .values.fold import FoldRequest, FoldResult
+from .values.forecasts import PolicyForecast, TierForecast
 from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
 from .values.messages import FetchResult, MessageInfo, MissingReference, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
@@ -101,6 +102,7 @@ __all__ = [
     "ContextResult",
     "DatabaseOptions",
     "DatabaseTooNew",
+    "DueWork",
     "EmbedderError",
     "EmbeddingReport",
     "ErasureReport",
@@ -147,6 +149,7 @@ __all__ = [
     "PageSkipped",
     "Pages",
     "Policy",
+    "PolicyForecast",
     "PolicyStep",
     "PoolError",
     "PricedCall",
@@ -177,6 +180,7 @@ __all__ = [
     "ThreadInfo",
     "Threads",
     "TickReport",
+    "TierForecast",
     "TierStatistics",
     "TimeTravelForbidden",
     "TokenPrices",

@@ -106,6 +106,7 @@ class AsyncMemory(_InThreads[Memory]):
     recall_scores = _threaded(Memory.recall_scores)
     recall_images = _threaded(Memory.recall_images)
     context = _threaded(Memory.context)
+    preview_context = _threaded(Memory.preview_context)
     fold = _threaded(Memory.fold)
     record_model_calls = _threaded(Memory.record_model_calls)
     savings = _threaded(Memory.savings)
@@ -133,4 +134,5 @@ class AsyncMemory(_InThreads[Memory]):
     banks = _threaded(Memory.banks)
     bank = _threaded(Memory.bank)
     policy = _threaded(Memory.policy)
+    preview_policy = _threaded(Memory.preview_policy)
     set_policy = _threaded(Memory.set_policy)

@@ -1,6 +1,7 @@
 """Statistics of banks and pages, one by one and in paginated lists."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import Connection
@@ -10,6 +11,7 @@ from foxing.renderer import tier_rank
 from .errors import InvalidCursor, InvalidInput
 from .index.search_index import SearchIndex, index_bytes
 from .ingest.validate import check_bank_name
+from .lifecycle.due import banks_to_seal, pages_to_age
 from .recall.cursors import IdRanges, TimePosition, decode_cursor, encode_cursor, id_ranges, time_position
 from .storage.database import Database
 from .storage.repositories import (
@@ -26,7 +28,7 @@ from .storage.repositories import (
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
 from .storage.repositories.sealed import manifests
-from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
+from .values.banks import BankBytes, BankInfo, Banks, DueWork, TierStatistics
 from .values.base import INVALID_CURSOR, check_limit
 from .values.pages import PageInfo, Pages
 from .values.threads import ThreadInfo, Threads
@@ -42,7 +44,8 @@ def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None,
         list_name = f"pages:{bank_id}:{tier}"
         seen = id_ranges(decode_cursor(cursor, list_name)) if cursor else IdRanges()
         # erasing the last message of a page changes its time, so the cursor stores the ids already listed
-        left = [page_id for page_id in pages.ids_by_time(connection, bank_id, tier=tier) if page_id not in seen]
+        ids = pages.ids_by_time(connection, bank_id, tier=tier, limit=len(seen) + limit + 1)
+        left = [page_id for page_id in ids if page_id not in seen]
         found = pages.by_ids(connection, left[:limit])
         infos = page_infos(connection, bank, [found[page_id] for page_id in left[:limit]])
     more = len(left) > limit
@@ -78,13 +81,13 @@ def list_threads(database: Database, bank: str, *, limit: int, cursor: str | Non
     return Threads(threads=infos, next_cursor=following)
 
 
-def list_banks(database: Database, index: SearchIndex, *, limit: int, cursor: str | None) -> Banks:
+def list_banks(database: Database, index: SearchIndex, now: datetime, *, limit: int, cursor: str | None) -> Banks:
     """See `Memory.banks`."""
     check_limit(limit)
     after = _bank_after(cursor) if cursor else None
     with database.read() as connection:
         rows = banks.list_after(connection, after, limit + 1)
-        infos = bank_infos(connection, rows[:limit], index)
+        infos = bank_infos(connection, rows[:limit], index, now)
     more = len(rows) > limit
     return Banks(banks=infos, next_cursor=encode_cursor("banks", [rows[limit - 1].name]) if more else None)
 
@@ -150,14 +153,15 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
     return infos
 
 
-def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInfo:
+def bank_info(connection: Connection, bank: Bank, index: SearchIndex, now: datetime) -> BankInfo:
     """Returns the statistics of a bank, see `bank_infos`."""
-    return bank_infos(connection, [bank], index)[0]
+    return bank_infos(connection, [bank], index, now)[0]
 
 
-def bank_infos(connection: Connection, rows: Sequence[Bank], index: SearchIndex) -> list[BankInfo]:
-    """Returns the statistics of banks whose messages are in `index`. Bytes are those of rows and database indexes,
-    without free space in the file. The number of queries does not depend on that of the banks."""
+def bank_infos(connection: Connection, rows: Sequence[Bank], index: SearchIndex, now: datetime) -> list[BankInfo]:
+    """Returns the statistics of banks whose messages are in `index`, and what is due at `now`. Bytes are those of rows
+    and database indexes, without free space in the file. The number of queries does not depend on that of the banks,
+    but for one for each policy under which pages are due."""
     ids = [bank.id for bank in rows]
     totals = sizes.message_totals(connection, ids)
     tiers = sizes.tier_totals(connection, ids)
@@ -177,6 +181,7 @@ def bank_infos(connection: Connection, rows: Sequence[Bank], index: SearchIndex)
         "images": [images.total_bytes(connection, ids)],
         "trash": [sizes.trash_bytes(connection, ids), image_trash.total_bytes(connection, ids)],
     }
+    to_seal, to_age = banks_to_seal(connection, rows, now), pages_to_age(connection, rows, now)
     infos = []
     for bank in rows:
         of_bank, messages = tiers[bank.id], totals[bank.id]
@@ -199,6 +204,9 @@ def bank_infos(connection: Connection, rows: Sequence[Bank], index: SearchIndex)
                     for tier in sorted(of_bank, key=lambda t: tier_rank(t.tier))
                 },
                 bytes=BankBytes(**stored, total=sum(stored.values())),
+                due=DueWork(
+                    messages_to_seal=messages.open_messages if bank.id in to_seal else 0, pages_to_age=to_age[bank.id]
+                ),
                 first_at=messages.first_at,
                 last_at=messages.last_at,
             )

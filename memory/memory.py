@@ -29,6 +29,7 @@ from .lifecycle.age import Ager
 from .lifecycle.blanking import PageBlanker
 from .lifecycle.embed import MessageEmbedder
 from .lifecycle.erase import Eraser
+from .lifecycle.forecast import forecast
 from .lifecycle.job_runner import JobRunner
 from .lifecycle.jobs import JobQueue
 from .lifecycle.recall_weights import RecallWeights
@@ -58,6 +59,7 @@ from .values.base import build_values
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextRequest, ContextResult
 from .values.fold import FoldRequest, FoldResult
+from .values.forecasts import PolicyForecast
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import PageInfo, PageReading, Pages
 from .values.policy import Policy
@@ -240,9 +242,10 @@ class Memory:
         return self._store.store_each(calls, self.now())
 
     def message(self, bank: str, message_id: str) -> MessageInfo:
-        """Returns a message as remembered, with its recall weight. Raises `NotFound`."""
+        """Returns a message as remembered, with its keepsakes and its recall weight. Raises `NotFound`."""
         [found] = self._images.fill(bank, [self._recaller.message(bank, message_id)], everything=True)
-        return self._recall_weights.info(bank, found, self.now())
+        keepsakes = self._recaller.keepsakes(bank, found.message_id) if found.page_ids else []
+        return self._recall_weights.info(bank, found, keepsakes, self.now())
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """Yields all messages of a bank in time order, as remembered now. Raises `NotFound`."""
@@ -311,6 +314,11 @@ class Memory:
         """
         return self._context.build(bank, request, self.now(request.now, request.timezone))
 
+    def preview_context(self, bank: str, request: ContextRequest) -> ContextResult:
+        """Returns what `context` returns, and leaves the recall weights as they are: for a person who looks. Raises the
+        errors of `context`."""
+        return self._context.build(bank, request, self.now(request.now, request.timezone), weighs=False)
+
     def fold(self, bank: str, request: FoldRequest) -> FoldResult:
         """Returns a conversation with its older history folded into text and page images, in one user message. What is
         folded is the same at every call until a later fold adds to it or lets it fade, also in another process.
@@ -332,7 +340,7 @@ class Memory:
 
     def savings(
         self,
-        bank: str,
+        bank: str | None,
         *,
         by: SavingsBy = "day",
         since: datetime | None = None,
@@ -341,7 +349,7 @@ class Memory:
     ) -> Savings:
         """Returns what folding saved by day, session or model: what the recorded calls were billed, and what they would
         have been without folding under the same state of the provider's cache. `limit`: maximum number of rows, the
-        newest. Raises `NotFound`, `InvalidInput`, `InvalidTime`."""
+        newest. `bank`: None for all banks together. Raises `NotFound`, `InvalidInput`, `InvalidTime`."""
         window = SavingsWindow.from_fields({"by": by, "since": since, "until": until, "limit": limit})
         return self._ledger.savings(bank, window)
 
@@ -553,7 +561,7 @@ class Memory:
     def banks(self, *, limit: int = 50, cursor: str | None = None) -> Banks:
         """Returns the statistics of banks, sorted by name. `limit`: 1 to 500. `cursor`: `next_cursor` of the previous
         call. Raises `InvalidInput`, `InvalidCursor`."""
-        return list_banks(self._database, self._index, limit=limit, cursor=cursor)
+        return list_banks(self._database, self._index, self.now(), limit=limit, cursor=cursor)
 
     def threads(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Threads:
         """Returns the threads of a bank with the number and the times of their messages, those with the newest messages
@@ -564,12 +572,19 @@ class Memory:
     def bank(self, bank: str) -> BankInfo:
         """Returns the statistics of a bank. Raises `NotFound`."""
         with self._database.read() as connection:
-            return bank_info(connection, banks.get(connection, bank), self._index)
+            return bank_info(connection, banks.get(connection, bank), self._index, self.now())
 
     def policy(self, bank: str) -> Policy:
         """Returns the ageing policy of a bank. Raises `NotFound`."""
         with self._database.read() as connection:
             return Policy.parse(banks.get(connection, bank).policy)
+
+    def preview_policy(self, bank: str, policy: Policy | Mapping[str, Any]) -> PolicyForecast:
+        """Returns what a policy would do to the pages of a bank, now and within a year. Writes nothing. A pause of
+        ageing does not count. Raises `NotFound`, `InvalidPolicy`."""
+        policy = policy if isinstance(policy, Policy) else Policy.parse(policy)
+        with self._database.read() as connection:
+            return forecast(connection, banks.get(connection, bank), policy, self.now())
 
     def set_policy(self, bank: str, policy: Policy | Mapping[str, Any]) -> Policy:
         """Sets the ageing policy of a bank, creating the bank if necessary, and returns the policy. Raises

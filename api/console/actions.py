@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -20,7 +21,7 @@ from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.values.base import first_error
 from foxing.memory.values.imports import ImportQuery
 from foxing.memory.values.policy import Policy
-from foxing.renderer import Progress
+from foxing.renderer import Progress, all_tiers
 
 from .jobs import ConsoleJob, ConsoleJobs
 from .rendering import HEADERS, ConsolePage, url
@@ -82,14 +83,20 @@ class Actions:
         return await self._job(f"erase_{what}", bank, calls[what])
 
     async def policy(self, request: Request) -> Response | ConsolePage:
-        """Previews a policy, or saves one that was previewed."""
+        """Previews a policy, shows pages at an age under it, or saves one that was previewed. It comes as JSON, or as
+        that and the steps of a form, which take the place of those of the JSON."""
         bank, form = request.path_params["bank"], await _form(request)
         try:
-            policy = Policy.parse(json.loads(form.get("policy", "")))
+            fields = json.loads(form.get("policy", ""))
+            policy = Policy.parse(fields if "fresh" not in form else _with_steps(fields, form))
         except ValueError as error:
             raise InvalidInput(f"the policy is not JSON: {error}; nothing was saved") from error
         if form.get("do") != "save":
-            return await self.views.policy_page(bank, policy, previewed=True)
+            age = form.get("age_days", "")
+            previewed = form.get("do") != "look"
+            return await self.views.policy_page(
+                bank, policy, previewed=previewed, age_days=int(age) if age.isdecimal() else None
+            )
         await self.service.run(self.memory.set_policy, bank, policy)
         return RedirectResponse(url("/banks/{}/policy", bank), 303, HEADERS)
 
@@ -200,6 +207,22 @@ def _job_page(job: ConsoleJob) -> ConsolePage:
     return ConsolePage(
         "job.html", {"job": job, "ended": job.ended.is_set(), "report": report or {}, "shown": shown}, data
     )
+
+
+def _with_steps(fields: Mapping[str, Any], form: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the fields of a policy with the fresh tier and the steps of a form, whose `after_TIER` is the age in days
+    at which pages move to a tier; empty for none. Raises `InvalidInput`."""
+    steps = []
+    for tier in all_tiers():
+        days = form.get(f"after_{tier}", "").strip()
+        if not days:
+            continue
+        try:
+            after = timedelta(days=float(days))
+        except (ValueError, OverflowError) as error:
+            raise InvalidInput(f"'{days}' is not a number of days; nothing was saved") from error
+        steps.append({"after": after, "tier": tier})
+    return {**fields, "fresh": form["fresh"], "steps": steps}
 
 
 async def _form(request: Request) -> dict[str, str]:

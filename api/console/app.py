@@ -1,8 +1,8 @@
 """The console as an application, which the service mounts at /console."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import anyio
 from starlette.applications import Starlette
@@ -19,6 +19,7 @@ from foxing.renderer import FoxingError
 
 from .actions import Actions, _form
 from .images import ShownImages
+from .pending import PendingPages
 from .rendering import FOLDER, HEADERS, ConsolePage, text_of, url
 from .session import Sessions
 from .views import Views
@@ -32,7 +33,7 @@ STATIC = {
 #: Seconds before a wrong key is refused.
 REFUSAL_S = 0.5
 
-View: TypeAlias = Callable[[Request], Awaitable[Response | ConsolePage]]
+View: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response | ConsolePage]]
 
 
 class Console:
@@ -42,6 +43,7 @@ class Console:
         self._service = service
         self._sessions = Sessions(key)
         self._built: tuple[Views, Actions] | None = None
+        self._pending = PendingPages()
 
     @property
     def views(self) -> Views:
@@ -98,18 +100,24 @@ class Console:
         for path, view in pages:
             # first, since the path of a job would match it too
             routes.append(Route(f"{path}.json", partial(self._answer, view, as_json=True)))
-            routes.append(Route(path, partial(self._answer, view)))
+            routes.append(Route(path, partial(self._answer, view, may_wait=True)))
         routes += [Route(path, partial(self._answer, view)) for path, view in raw]
         routes += [Route(path, partial(self._answer, view), methods=["POST"]) for path, view in writes]
         return Starlette(routes=routes, exception_handlers={HTTPException: self._not_found})
 
-    async def _answer(self, view: Callable[[], View], request: Request, *, as_json: bool = False) -> Response:
+    async def _answer(
+        self, view: Callable[[], View], request: Request, *, as_json: bool = False, may_wait: bool = False
+    ) -> Response:
+        """Returns the answer of a view. `may_wait`: it is a page that is shown when it is ready."""
         try:
             if request.method == "POST":
                 _check_origin(request)
             if not self._sessions.is_open(request):
                 return RedirectResponse(url("/login", next=request.url.path), 303, HEADERS)
-            page = await view()(request)
+            if request.method == "POST":
+                self._pending.discard()
+            made = view()(request)
+            page = await (self._pending.page(request, made) if may_wait else made)
         except FoxingError as error:
             page = _error_page(error)
         if isinstance(page, Response):

@@ -30,11 +30,17 @@ def tier_bar(pages: Mapping[str, int], open_messages: int) -> Markup:
     return Markup('<svg class="bar" role="img" aria-label="{}">{}</svg>').format(said, Markup().join(parts))
 
 
-def policy_curve(policy: Policy, tokens: Mapping[str, int]) -> Markup:
-    """Returns the tokens of a page over its age. `tokens`: tier → tokens that a page takes there."""
+def shown_days(policy: Policy) -> int:
+    """Returns the highest age that the curve of a policy shows, in days."""
+    last = policy.steps[-1].after.total_seconds() / 86_400 if policy.steps else 0.0
+    return round(max(_LEAST_DAYS, last * 1.1))
+
+
+def policy_curve(policy: Policy, tokens: Mapping[str, int], age_days: int) -> Markup:
+    """Returns the tokens of a page over its age, with a line at `age_days`. `tokens`: tier → tokens that a page takes
+    there."""
     steps = [(timedelta(0), policy.fresh), *((step.after, step.tier) for step in policy.steps)]
-    last = steps[-1][0].total_seconds() / 86_400
-    days = max(_LEAST_DAYS, last * 1.1)
+    days = shown_days(policy)
     most = max(tokens.values(), default=1)
 
     def x(age: timedelta) -> float:
@@ -50,29 +56,41 @@ def policy_curve(policy: Policy, tokens: Mapping[str, int]) -> Markup:
     for age, tier in steps:
         text = f"{tier}, {age.days} d" if age else tier
         labels.append(Markup('<text x="{:.1f}" y="{:.1f}">{}</text>').format(x(age) + 3, y(tier) - 5, text))
+    at = x(timedelta(days=age_days))
     said = "; ".join(f"from {age.days} days: {tier}" for age, tier in steps)
     return Markup(
-        '<svg class="curve" viewBox="0 0 {} {}" role="img" aria-label="{}"><path d="{}"></path>{}</svg>'
-    ).format(_WIDTH, _HEIGHT, said, " ".join(path), Markup().join(labels))
+        '<svg class="curve" viewBox="0 0 {} {}" role="img" aria-label="{}"><path d="{}"></path>'
+        '<line class="age" x1="{:.1f}" x2="{:.1f}" y1="10" y2="{}"></line>{}</svg>'
+    ).format(_WIDTH, _HEIGHT, said, " ".join(path), at, at, _HEIGHT - 20, Markup().join(labels))
 
 
 def latency_bars(values: Sequence[tuple[str, float]]) -> Markup:
     """Returns a bar for each named duration in seconds."""
-    most = max((value for _, value in values), default=0.0) or 1.0
+    return _bars([(name, value, f"{value * 1000:.0f} ms") for name, value in values], "latency")
+
+
+def saved_bars(values: Sequence[tuple[str, float]], title: str) -> Markup:
+    """Returns a bar for each day and the tokens that folding saved on it. A day on which it has cost more has none."""
+    return _bars([(day, max(0.0, saved), f"{saved:,.0f}") for day, saved in values], title)
+
+
+def _bars(values: Sequence[tuple[str, float, str]], title: str) -> Markup:
+    """Returns a bar for each name, with its value, at least zero, and what is written beside it."""
+    most = max((value for _, value, _ in values), default=0.0) or 1.0
     rows = [
         Markup(
             '<g><text x="0" y="{y}">{name}</text><rect x="130" y="{top}" width="{w:.1f}" height="12"></rect>'
-            '<text x="{end:.1f}" y="{y}">{value:.0f} ms</text></g>'
+            '<text x="{end:.1f}" y="{y}">{said}</text></g>'
         ).format(
             y=16 + 20 * n,
             top=6 + 20 * n,
             name=name,
             w=400 * value / most,
             end=136 + 400 * value / most,
-            value=value * 1000,
+            said=said,
         )
-        for n, (name, value) in enumerate(values)
+        for n, (name, value, said) in enumerate(values)
     ]
-    return Markup('<svg class="bars" viewBox="0 0 640 {}" role="img" aria-label="latency">{}</svg>').format(
-        20 * len(rows) + 10, Markup().join(rows)
+    return Markup('<svg class="bars" viewBox="0 0 640 {}" role="img" aria-label="{}">{}</svg>').format(
+        20 * len(rows) + 10, title, Markup().join(rows)
     )

@@ -1,10 +1,9 @@
 """Contents of the pages of the console."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,9 +11,11 @@ from starlette.responses import RedirectResponse, Response
 from foxing.api.dependencies import Service
 from foxing.memory.errors import InvalidInput, NotFound
 from foxing.memory.ingest.validate import check_bank_name
+from foxing.memory.lifecycle.forecast import tier_at
 from foxing.memory.text.terms import query_terms
 from foxing.memory.values.banks import BankInfo
 from foxing.memory.values.context import ContextRequest
+from foxing.memory.values.forecasts import PolicyForecast
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.pages import PageInfo
 from foxing.memory.values.policy import Policy
@@ -24,8 +25,8 @@ from foxing.renderer.readers import Readers
 from foxing.renderer.tiers import all_tiers, tier_rank
 
 from .images import ShownImages
-from .plots import latency_bars, policy_curve, tier_bar
-from .rendering import HEADERS, ConsolePage, url
+from .plots import latency_bars, policy_curve, saved_bars, shown_days, tier_bar
+from .rendering import HEADERS, ConsolePage, text_of, url
 from .words import SHOWN_CHARS, marked_words
 
 BANKS, MESSAGES, FOUND, FOUND_PER_BANK = 50, 40, 20, 3
@@ -34,7 +35,8 @@ LISTED_CHARS = 700
 #: Real pages that the preview of a policy shows.
 SAMPLES = 3
 SAVINGS_ROWS = 200
-YEAR = timedelta(days=365)
+#: Time for which the savings of all banks are shown.
+SAVINGS_SHOWN = timedelta(days=30)
 GAP_MARK = "⋯"
 
 
@@ -160,12 +162,12 @@ class Views:
         if "budget" not in query:
             return ConsolePage("context.html", values)
         given = {"reader": reader, "budget": budget, "query": asked or None}
-        shown = await self.service.run_codec(
-            self.memory.context, bank, ContextRequest.from_fields(given | {"as": "blocks"})
-        )
-        sent = await self.service.run_codec(self.memory.context, bank, ContextRequest.from_fields(given))
-        blocks = [self._block(block) for block in shown.content]
-        return ConsolePage("context.html", values | {"result": shown, "blocks": blocks}, sent)
+        # a body in the format of the reader where JSON is asked for, and what it says on the page
+        fields = given if request.url.path.endswith(".json") else given | {"as": "blocks"}
+        asked_for = ContextRequest.from_fields(fields)
+        result = await self.service.run_codec(self.memory.preview_context, bank, asked_for)
+        blocks = [self._block(block) for block in result.content] if "as" in fields else []
+        return ConsolePage("context.html", values | {"result": result, "blocks": blocks}, result)
 
     def _block(self, block: Mapping[str, Any]) -> dict[str, Any]:
         """Returns a block of a context: its text, or the address of its image."""
@@ -175,55 +177,59 @@ class Views:
         return {"image": self.images.add(media_type, str(block["data"])), "label": str(block.get("page_id", ""))}
 
     async def policy(self, request: Request) -> ConsolePage:
-        """The policy of a bank, and what it will do."""
+        """The policy of a bank, and how its pages look at an age."""
         bank = request.path_params["bank"]
         policy = await self.service.run(self.memory.policy, bank)
-        return await self.policy_page(bank, policy, previewed=False)
+        age = _number(request.query_params.get("age_days"), None)
+        return await self.policy_page(bank, policy, previewed=False, age_days=age)
 
-    async def policy_page(self, bank: str, policy: Policy, *, previewed: bool) -> ConsolePage:
-        """Returns the page of a policy that is saved, or that is to be. `previewed`: with what it would move."""
-        info = await self.service.run(self.memory.bank, bank)
-        each = {tier: stats.vision_tokens // stats.pages for tier, stats in info.tiers.items() if stats.pages}
-        tokens = {name: each.get(name, tier.side_px**2 // 4_096) for name, tier in all_tiers().items()}
+    async def policy_page(
+        self, bank: str, policy: Policy, *, previewed: bool, age_days: int | None = None
+    ) -> ConsolePage:
+        """Returns the page of a policy that is saved, or that is to be. `previewed`: with what it would move;
+        `age_days`: the age at which pages are shown, by default that of the first step."""
+        forecast = await self.service.run(self.memory.preview_policy, bank, policy)
+        tokens = {name: tier.side_px**2 // 4_096 for name, tier in all_tiers().items()}
+        tokens |= {name: tier.tokens_per_page for name, tier in forecast.tiers.items() if tier.now}
+        days = {step.tier: step.after.total_seconds() / 86_400 for step in policy.steps}
+        longest = shown_days(policy)
+        age_days = min(max(0, round(min(days.values(), default=0)) if age_days is None else age_days), longest)
+        shown = await self.service.run(self._at_age, bank, policy, timedelta(days=age_days), forecast)
         values: dict[str, Any] = {
             "bank": bank,
             "policy": policy,
             "json": json.dumps(policy.model_dump(mode="json"), indent=2, ensure_ascii=False),
-            "curve": policy_curve(policy, tokens),
+            "curve": policy_curve(policy, tokens, age_days),
             "tiers": list(all_tiers()),
-            "preview": None,
+            "days": {tier: f"{each:g}" for tier, each in days.items()},
+            "age_days": age_days,
+            "longest": longest,
+            "shown": shown,
+            "preview": forecast if previewed else None,
+            "samples": await self.service.run(self._moving, bank, policy, forecast) if previewed else [],
         }
-        if previewed:
-            values["preview"] = await self.service.run(self._preview, bank, policy, info)
-        return ConsolePage("policy.html", values, policy)
+        return ConsolePage("policy.html", values, forecast if previewed else policy)
 
-    def _preview(self, bank: str, policy: Policy, info: BankInfo) -> dict[str, Any]:
-        """Returns the pages by tier now, as soon as the policy applies, and in a year, with their bytes, and three
-        pages that would move."""
+    def _at_age(
+        self, bank: str, policy: Policy, age: timedelta, forecast: PolicyForecast
+    ) -> list[tuple[PageInfo, str]]:
+        """Returns the newest pages of the sharpest tier that a bank has, and the tier of each at an age."""
+        sharpest = next((tier for tier, each in forecast.tiers.items() if each.now), None)
+        if sharpest is None:
+            return []
+        found = self.memory.pages(bank, limit=SAMPLES, tier=sharpest).pages
+        return [(page, tier_at(page.tier, policy, age)) for page in found]
+
+    def _moving(self, bank: str, policy: Policy, forecast: PolicyForecast) -> list[tuple[PageInfo, str]]:
+        """Returns pages that would move at once: the oldest, sharpest tier first."""
         now = self.memory.now()
-        cursor: str | None = None
-        today, soon, later = Counter[str](), Counter[str](), Counter[str]()
-        moving: list[tuple[PageInfo, str]] = []
-        while True:
-            listed = self.memory.pages(bank, limit=500, cursor=cursor)
-            for page in listed.pages:
-                age = now - policy.age_start(page.last_at, page.arrived_at)
-                today[page.tier] += 1
-                target = page.tier if page.pinned else _lower(page.tier, policy, age)
-                soon[target] += 1
-                later[page.tier if page.pinned else _lower(page.tier, policy, age + YEAR)] += 1
-                if target != page.tier and len(moving) < SAMPLES:
-                    moving.append((page, target))
-            cursor = listed.next_cursor
-            if cursor is None:
-                break
-        each = {tier: stats.token_bytes / stats.pages for tier, stats in info.tiers.items() if stats.pages}
-        tiers = [tier for tier in all_tiers() if today[tier] or soon[tier] or later[tier]]
-        return {
-            "rows": [(tier, today[tier], soon[tier], later[tier], round(each.get(tier, 0))) for tier in tiers],
-            "moves": sum(today.values()) - sum(min(today[tier], soon[tier]) for tier in tiers),
-            "samples": moving,
-        }
+        found: list[tuple[PageInfo, str]] = []
+        for tier in forecast.tiers:
+            for page in self.memory.pages(bank, limit=SAMPLES, tier=tier).pages:
+                target = tier_at(tier, policy, now - policy.age_start(page.last_at, page.arrived_at))
+                if target != tier and not page.pinned:
+                    found.append((page, target))
+        return found[:SAMPLES]
 
     async def health(self, request: Request) -> ConsolePage:
         """The queue, the clock, the database and the latency."""
@@ -232,10 +238,15 @@ class Views:
         lag = await self.service.run(jobs.lag, self.memory.now())
         latency = self.service.metrics.http.quantiles()
         rows = [(f"{name} p{q}", value) for name, each in latency for q, value in ((50, each[0]), (99, each[1]))][:24]
+        now = self.memory.now()
+        savings = await self.service.run(self.memory.savings, None, since=now - SAVINGS_SHOWN, limit=SAVINGS_ROWS)
         values = {
             "length": length,
             "lag": lag,
-            "now": self.memory.now(),
+            "now": now,
+            "savings": savings,
+            "days": SAVINGS_SHOWN.days,
+            "saved_by_day": saved_bars([(row.key, row.saved) for row in savings.rows], text_of("health.by_day")),
             "ageing": self.service.settings.ageing_enabled,
             "database": self.memory.database_url,
             "embedder": self.service.settings.embedder,
@@ -243,7 +254,8 @@ class Views:
             "latency": latency_bars(rows),
         }
         data = {"jobs_waiting": length.waiting, "jobs_running": length.running, "jobs_failed": length.failed}
-        return ConsolePage("health.html", values, data | {name: value for name, value in rows})
+        shown = data | {"savings": savings.total.model_dump(mode="json")} | {name: value for name, value in rows}
+        return ConsolePage("health.html", values, shown)
 
     async def savings(self, request: Request) -> ConsolePage:
         """Savings of a bank."""
@@ -280,16 +292,11 @@ def _pages(info: BankInfo) -> dict[str, int]:
     return {tier: stats.pages for tier, stats in info.tiers.items()}
 
 
-def _lower(tier: str, policy: Policy, age: timedelta) -> str:
-    """Returns the tier of a page of this age; never a sharper one than it has."""
-    target = policy.fresh
-    for step in policy.steps:
-        if age >= step.after:
-            target = step.tier
-    return target if tier_rank(target) > tier_rank(tier) else tier
-
-
-def _number(text: str | None, default: int) -> int:
+@overload
+def _number(text: str | None, default: int) -> int: ...
+@overload
+def _number(text: str | None, default: None) -> int | None: ...
+def _number(text: str | None, default: int | None) -> int | None:
     """Returns a number of a form. Raises `InvalidInput`."""
     if not text:
         return default

@@ -111,6 +111,7 @@ _BANK_INFO: Json = {
         "trash": 0,
         "total": 233720,
     },
+    "due": {"messages_to_seal": 0, "pages_to_age": 3},
     "first_at": "2025-03-01T08:00:00Z",
     "last_at": "2026-02-04T17:42:10Z",
 }
@@ -467,7 +468,7 @@ ANSWERS: Mapping[str, Any] = {
         "complete": True,
         "kept": 1.0,
     },
-    "MessageInfo": {**_MESSAGE, "recall_weight": 1.5},
+    "MessageInfo": {**_MESSAGE, "keepsakes": ["14 March"], "recall_weight": 1.5},
     "FetchResult": {"messages": [_MESSAGE], "missing": [{"ref": "m4x", "reason": "erased"}]},
     "RecallResult": {
         "format": "text",

@@ -62,8 +62,9 @@ class ContextBuilder:
         self._images = MessageImages(database)
         self._composer = Composer(self._reader_pages.proofs)
 
-    def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
-        """See `Memory.context`. `now`: the time that relative expressions refer to."""
+    def build(self, bank: str, request: ContextRequest, now: datetime, *, weighs: bool = True) -> ContextResult:
+        """See `Memory.context`. `now`: the time that relative expressions refer to; `weighs`: whether it counts as a
+        recall of the messages given."""
         reader = self.readers[request.reader]
         style = Style(self.recaller.gap_mark, zone_of(request.timezone), refs=request.refs)
         recent = self._recent(bank, request, style)
@@ -83,7 +84,8 @@ class ContextBuilder:
             if not (plan.texts or plan.images) and result.billed_tokens > request.budget:
                 return context_result(request, reader, recalled, plan, recent, style)
             if result.billed_tokens <= request.budget or not (plan.texts or plan.images):
-                self.recall_weights.record_keys(bank, given_keys(recalled, plan), now)
+                if weighs:
+                    self.recall_weights.record_keys(bank, given_keys(recalled, plan), now)
                 return result
             # the token count of the whole may exceed the sum of its lines: drop the last match, or image
             if plan.texts:

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
 from typing import NamedTuple
 
 from foxing.encoder import TierSpec
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.memory.storage.repositories.schedule import PageGroup
 from foxing.memory.values.policy import Policy
-from foxing.renderer import tier_rank
+from foxing.renderer import all_tiers, tier_rank
 from foxing.renderer.clock import later
 
 
@@ -54,22 +55,28 @@ def plan(rows: Iterable[PageRow], policy: Policy, now: datetime, tiers: Mapping[
     return moves
 
 
-def next_due(groups: Iterable[PageGroup], policy: Policy, tiers: Mapping[str, TierSpec]) -> datetime | None:
+def next_due(groups: Iterable[PageGroup], policy: Policy, tiers: Mapping[str, object]) -> datetime | None:
     """Returns when `policy` first requires a change of a page in `groups`; None if never. A pure function."""
-    policy = policy.served_by(tiers)
-    ages = [timedelta(0), *(step.after for step in policy.steps)]
-    times = []
-    for group in groups:
-        changes = (
-            age for age in ages if _target(group.tier, group.has_text, age, policy, tiers) != (group.tier, False)
-        )
-        first = next(changes, None)
-        if first is not None:
-            times.append(policy.unpaused(later(group.start, first)))
+    first = first_changes(policy, tiers)
+    times = [policy.unpaused(later(group.start, first[key])) for group in groups if (key := group[:2]) in first]
     return min(times, default=None)
 
 
-def _target(tier: str, has_text: bool, age: timedelta, policy: Policy, tiers: Mapping[str, TierSpec]) -> _Target:
+def first_changes(policy: Policy, tiers: Mapping[str, object]) -> dict[tuple[str, bool], timedelta]:
+    """Returns the age at which `policy` first requires a change of a page, by its tier and whether it has its exact
+    text, for those of which it requires any. A pure function."""
+    policy = policy.served_by(tiers)
+    ages = [timedelta(0), *(step.after for step in policy.steps)]
+    first = {}
+    for tier, has_text in product(all_tiers(), (False, True)):
+        for age in ages:
+            if _target(tier, has_text, age, policy, tiers) != (tier, False):
+                first[tier, has_text] = age
+                break
+    return first
+
+
+def _target(tier: str, has_text: bool, age: timedelta, policy: Policy, tiers: Mapping[str, object]) -> _Target:
     """Returns the target of `policy`, reduced to `tiers`, for a page that is at `tier` now."""
     tier_for_age = policy.tier_at(age, tiers)
     lowest = max(tier_for_age, tier, key=tier_rank)

@@ -53,8 +53,8 @@ class RecallWeights:
                 if message in self._waiting or len(self._waiting) < MAX_WAITING:
                     self._waiting[message] = self._waiting.get(message, 0.0) + weight / rank
 
-    def info(self, bank: str, message: RecalledMessage, now: datetime) -> MessageInfo:
-        """Returns a message with its recall weight as of `now`, unwritten counts included."""
+    def info(self, bank: str, message: RecalledMessage, keepsakes: list[str], now: datetime) -> MessageInfo:
+        """Returns a message with its keepsakes and its recall weight as of `now`, unwritten counts included."""
         with self._lock:
             waiting = self._waiting.get((bank, message.message_id), 0.0)
         strength = waiting / recall_weights.weight_at(now)
@@ -63,7 +63,9 @@ class RecallWeights:
             if found is not None:
                 ids = [row.id for row in messages.by_keys(connection, found.id, [message.message_id]).values()]
                 strength += sum(recall_weights.strengths(connection, found.id, ids, now).values())
-        return MessageInfo.model_validate({**dict(message), "recall_weight": round(strength, 3)})
+        return MessageInfo.model_validate(
+            {**dict(message), "keepsakes": keepsakes, "recall_weight": round(strength, 3)}
+        )
 
     def write(self) -> int:
         """Writes the counts since the last call. Returns the number of messages. Counts that cannot be written now,

@@ -57,6 +57,9 @@ class IdRanges:
         place = bisect_right(self.starts, item_id) - 1
         return place >= 0 and item_id < self.stops[place]
 
+    def __len__(self) -> int:
+        return sum(stop - start for start, stop in zip(self.starts, self.stops, strict=True))
+
     def with_ids(self, ids: Iterable[int]) -> "IdRanges":
         """Returns the union with `ids`."""
         starts: list[int] = []

@@ -164,6 +164,20 @@ class Recaller:
         remembered = self.assembler.assemble(stored)[message.id]
         return recalled_message(message, remembered).with_gap_mark(self.gap_mark)
 
+    def keepsakes(self, bank_name: str, key: str) -> list[str]:
+        """Returns the keepsakes of a message in text order; none for an unknown message."""
+        with self.database.read() as connection:
+            bank_id = banks.get(connection, bank_name).id
+            ids = [message.id for message in messages.by_keys(connection, bank_id, [key]).values()]
+            spans = [span for of_one in pages.spans_of_messages(connection, bank_id, ids).values() for span in of_one]
+            held = pages.keepsakes_of(connection, sorted({span.page_id for span in spans}))
+        return [
+            row.text
+            for span in spans
+            for row in held.get(span.page_id, [])
+            if row.message_id in ids and span.start <= row.start < span.stop
+        ]
+
     def _terms_found(self, found: _Found) -> Mapping[int, Collection[str]]:
         """Returns message id → terms of the query that the index has for the match."""
         candidates = found.candidates

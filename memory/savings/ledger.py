@@ -56,11 +56,12 @@ class Ledger:
 
         return self.database.repeatable(write)
 
-    def savings(self, bank: str, window: SavingsWindow) -> Savings:
+    def savings(self, bank: str | None, window: SavingsWindow) -> Savings:
         """Implements `Memory.savings`."""
-        check_bank_name(bank)
+        if bank is not None:
+            check_bank_name(bank)
         with self.database.read() as connection:
-            bank_id = banks.get(connection, bank).id
+            bank_id = None if bank is None else banks.get(connection, bank).id
             span = window.since, window.until
             (total,) = model_calls.sums(connection, bank_id, None, *span)
             rows = model_calls.sums(connection, bank_id, window.by, *span)

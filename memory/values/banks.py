@@ -30,6 +30,19 @@ class BankBytes(Value):
     total: int = Field(description="Sum of all of these.")
 
 
+class DueWork(Value):
+    """What the scheduler has to do in a bank now. Zero throughout if it keeps up."""
+
+    messages_to_seal: int = Field(
+        0,
+        description="Number of open messages that may be due to be sealed: they may fill a page, or the oldest has "
+        "reached `seal_after`.",
+    )
+    pages_to_age: int = Field(
+        0, description="Number of pages that the policy moves to a lower tier, or whose exact text it drops."
+    )
+
+
 class BankInfo(Value):
     """Statistics of a bank."""
 
@@ -41,6 +54,7 @@ class BankInfo(Value):
     pages: int = Field(description="Number of pages.")
     tiers: dict[str, TierStatistics] = Field(description="Pages by tier, sharpest first.")
     bytes: BankBytes = Field(description="Size of the bank in the database.")
+    due: DueWork = Field(DueWork(), description="What is due.")
     first_at: datetime | None = Field(description="Time of the first message; null without messages.")
     last_at: datetime | None = Field(description="Time of the last message; null without messages.")
 

@@ -185,7 +185,12 @@ class RecalledMessage(Value):
 
 
 class MessageInfo(RecalledMessage):
-    """A message as remembered, with its recall weight."""
+    """A message as remembered, with its keepsakes and its recall weight."""
+
+    keepsakes: list[str] = Field(
+        [],
+        description="Its exact identifiers that are kept as text at every tier, in text order; empty while it is open.",
+    )
 
     recall_weight: float = Field(
         description="How often recall has found it: the sum of 1/rank over all recalls, each with a half-life of 90 "

@@ -120,7 +120,7 @@ class SavingsRow(SavingsSum):
 
 
 class Savings(Value):
-    """Savings of a bank."""
+    """Savings of a bank, or of all banks."""
 
     by: SavingsBy = Field(description="What the rows are: days, sessions or models.")
     total: SavingsSum = Field(description="Sums over all calls of the time window.")

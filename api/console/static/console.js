@@ -44,6 +44,7 @@
   const start = () => {
     local(document);
     document.querySelectorAll("[data-slider]").forEach(slider);
+    if (document.querySelector("[data-again]")) setTimeout(() => location.reload(), 150);
     new MutationObserver(() => local(document)).observe(document.getElementById("content"), { childList: true, subtree: true });
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start); else start();

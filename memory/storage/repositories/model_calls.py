@@ -84,11 +84,12 @@ def insert(connection: Connection, bank_id: int, rows: Sequence[ModelCallRow]) -
 
 
 def sums(
-    connection: Connection, bank_id: int, by: str | None, since: datetime | None, until: datetime | None
+    connection: Connection, bank_id: int | None, by: str | None, since: datetime | None, until: datetime | None
 ) -> list[dict[str, Any]]:
     """Returns the sums over the calls of a time window by day, session or model, with the key of each and the times of
-    its first and last call; over all of them if `by` is None."""
-    window: list[ColumnElement[bool]] = [_c.bank_id == bank_id]
+    its first and last call; over all of them if `by` is None. `bank_id`: None for all banks."""
+    every = select(schema.banks.c.id)  # so that the index by bank and time finds the window
+    window: list[ColumnElement[bool]] = [_c.bank_id.in_(every) if bank_id is None else _c.bank_id == bank_id]
     if since is not None:
         window.append(_c.called_at >= since)
     if until is not None:

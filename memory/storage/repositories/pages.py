@@ -6,12 +6,13 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, case, func, literal, or_, select
 
 from foxing.memory.errors import NotFound, StorageError
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.ids import with_id
 from foxing.memory.storage.manifest import PageManifest, Place
+from foxing.memory.values.policy import AgeFrom
 from foxing.renderer.clock import MAX_CLOCK_SKEW
 
 from . import messages, schedule
@@ -157,12 +158,34 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, PageRow]:
     return {row.id: _page(row) for row in connection.execute(_given, {"ids": ids})}
 
 
-def ids_by_time(connection: Connection, bank_id: int, *, tier: str | None = None) -> list[int]:
-    """Returns the ids of the pages of a bank, or of those at `tier`, ordered by the times of their last messages."""
-    query = select(_c.id).where(_c.bank_id == bank_id).order_by(_c.last_at, _c.id)
+def ids_by_time(
+    connection: Connection, bank_id: int, *, tier: str | None = None, limit: int | None = None
+) -> list[int]:
+    """Returns the ids of the pages of a bank, or of those at `tier`, ordered by the times of their last messages, at
+    most `limit`."""
+    query = select(_c.id).where(_c.bank_id == bank_id).order_by(_c.last_at, _c.id).limit(limit)
     if tier is not None:
         query = query.where(_c.tier == tier)
     return list(connection.execute(query).scalars())
+
+
+class AgeGroup(NamedTuple):
+    """Pages at one tier, all pinned or none, between two ages."""
+
+    tier: str
+    pinned: bool
+    #: Number of the given times at or before which their age started.
+    passed: int
+    pages: int
+
+
+def count_by_age(connection: Connection, bank_id: int, starts: Sequence[datetime], age_from: AgeFrom) -> list[AgeGroup]:
+    """Returns the pages of a bank by tier, by whether they are pinned, and by how many of `starts`, latest first, are
+    at or after the start of their age."""
+    start = columns.age_start(_c.last_at, _c.arrived_at, age_from)
+    passed = sum((case((start <= at, 1), else_=0) for at in starts), start=literal(0)).label("passed")
+    query = select(_c.tier, _c.pinned, passed, func.count()).where(_c.bank_id == bank_id)
+    return [AgeGroup(*row) for row in connection.execute(query.group_by(_c.tier, _c.pinned, passed))]
 
 
 def newest(connection: Connection, codec: str, tiers: Collection[str], before_id: int, limit: int) -> list[PageRow]:

@@ -4,16 +4,20 @@ The clock reads only the schedule, so that banks without due work cost nothing. 
 job corrects it, but never too late.
 """
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, Integer, bindparam, case, func, or_, select
+from sqlalchemy import Connection, Integer, and_, bindparam, case, func, or_, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import Dialect, Upsert, dialect_of, insert_into
 from foxing.memory.values.policy import AgeFrom
+
+from .batches import grouped_by_bank
 
 _c = schema.schedule.c
 
@@ -99,3 +103,26 @@ def groups_to_age(connection: Connection, bank_id: int, age_from: AgeFrom) -> li
         .group_by(pages.tier, has_text)
     )
     return [PageGroup(tier, bool(text), start) for tier, text, start in connection.execute(query)]
+
+
+def due_banks(connection: Connection, bank_ids: Sequence[int], kind: JobKind, now: datetime) -> set[int]:
+    """Returns those of the banks in which a kind of job is due at `now`, or may be."""
+    due = (columns.among(_c.bank_id, bank_ids), _c.kind == kind, _c.due_at <= now)
+    return set(connection.execute(select(_c.bank_id).where(*due)).scalars())
+
+
+def count_to_age(
+    connection: Connection,
+    bank_ids: Sequence[int],
+    starts: Mapping[tuple[str, bool], datetime],
+    age_from: AgeFrom,
+) -> Counter[int]:
+    """Returns bank id → number of unpinned pages whose age has started at or before the time in `starts` for their tier
+    and kept text."""
+    pages = schema.pages.c
+    start = columns.age_start(pages.last_at, pages.arrived_at, age_from)
+    due = [
+        and_(pages.tier == tier, pages.text_kept == has_text, start <= at) for (tier, has_text), at in starts.items()
+    ]
+    query = select(pages.bank_id, func.count()).where(~pages.pinned, or_(*due))
+    return grouped_by_bank(connection, query, pages.bank_id, bank_ids)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Text, cast, func, select
+from sqlalchemy import Connection, Text, cast, func, or_, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference
@@ -150,14 +150,19 @@ def erased_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int
 def trash_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
     """Returns bank id → bytes of tokens, texts and parts in the trash of the bank."""
     c = schema.trash.c
-    lengths = [func.coalesce(func.length(column), 0) for column in (c.tokens, c.text, c.parts)]
-    found = sums_by_bank(connection, c.bank_id, lengths[0] + lengths[1] + lengths[2], bank_ids)
+    items = (c.tokens, c.text, c.parts)
+    lengths = [func.coalesce(func.length(column), 0) for column in items]
+    is_reference = or_(*(length == REFERENCE_BYTES for length in lengths))
+    total, references = func.sum(lengths[0] + lengths[1] + lengths[2]), func.count().filter(is_reference)
+    found = Counter[int]()
     for part in batched(bank_ids):
-        for column in (c.tokens, c.text, c.parts):  # a reference counts as its blob
-            outside = select(c.bank_id, column).where(
-                columns.among(c.bank_id, part), func.length(column) == REFERENCE_BYTES
-            )
-            for bank_id, item in connection.execute(outside):
-                reference = BlobReference.read(item)
+        of_banks = columns.among(c.bank_id, part)
+        rows = connection.execute(select(c.bank_id, total, references).where(of_banks).group_by(c.bank_id)).all()
+        found |= Counter({bank_id: int(size) for bank_id, size, _ in rows})
+        if not any(number for _, _, number in rows):
+            continue
+        for bank_id, *stored in connection.execute(select(c.bank_id, *items).where(of_banks, is_reference)):
+            for item in stored:  # a reference counts as its blob
+                reference = BlobReference.read(item) if item is not None and len(item) == REFERENCE_BYTES else None
                 found[bank_id] += 0 if reference is None else reference.size - REFERENCE_BYTES
     return found

@@ -9,9 +9,16 @@ import pytest
 from support.faded import BANK, make_faded_bank
 from support.service import serve
 
+from foxing.api.console import pending
 from foxing.memory import Memory
 
 MESSAGES = 113
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are given when they are ready, however slow the machine is."""
+    monkeypatch.setattr(pending, "PATIENCE_S", 600.0)
 
 
 @pytest.fixture(scope="session")

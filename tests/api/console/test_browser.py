@@ -42,7 +42,12 @@ PAGES: dict[str, list[tuple[str, str]]] = {
     f"{HOME}/message?id=whole": [("heading", "Message whole"), ("img", "Page micro"), ("button", "Pin this page")],
     f"{HOME}/recall?q=Titan": [("heading", "Why a recall"), ("img", "%"), ("article", "")],
     f"{HOME}/context?reader=claude&budget=3000&q=Titan": [("heading", "What a model"), ("link", "Request body")],
-    f"{HOME}/policy": [("img", "from 1 days: micro"), ("textbox", "Policy"), ("button", "Preview")],
+    f"{HOME}/policy": [
+        ("img", "from 1 days: micro"),
+        ("textbox", "Policy"),
+        ("slider", "Age in days"),
+        ("button", "Preview"),
+    ],
     f"{HOME}/import": [("heading", "Import"), ("button", "Show what would be imported")],
     f"{HOME}/savings": [("heading", "Savings"), ("link", "session")],
     "/console/health": [("heading", "Health"), ("img", "latency")],
@@ -146,6 +151,25 @@ def test_the_slider_shows_one_tier(open_page: Callable[..., Any], memory: Memory
     assert page.locator("figure:visible").count() == 1
 
 
+def test_a_policy_by_its_steps_and_its_pages_at_an_age(open_page: Callable[..., Any], memory: Memory) -> None:
+    memory.undo(BANK)
+    page = open_page(f"{HOME}/policy")
+    page.get_by_label("tiny after days").fill("3")
+    page.get_by_label("micro after days").fill("30")
+    slider = page.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("End")
+    sync_api.expect(page.locator("#shown figcaption").first).to_contain_text("micro")
+    page.keyboard.press("Home")
+    sync_api.expect(page.locator("#shown figcaption").first).to_contain_text("base")
+    assert memory.policy(BANK).steps[0].tier == "micro"
+    page.get_by_role("button", name="Preview these steps").click()
+    sync_api.expect(page.get_by_text("pages would move now")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url(f"**{HOME}/policy")
+    assert [step.tier for step in memory.policy(BANK).steps] == ["tiny", "micro"]
+
+
 def test_everything_that_one_can_do(open_page: Callable[..., Any], memory: Memory, tmp_path: Path) -> None:
     page = open_page(f"{HOME}/message?id=whole")
     held = memory.message(BANK, "whole").page_ids[0]
@@ -168,7 +192,7 @@ def test_everything_that_one_can_do(open_page: Callable[..., Any], memory: Memor
     page.goto(f"{HOME}/policy")
     policy = memory.policy(BANK).model_dump(mode="json") | {"steps": [{"after": "P2D", "tier": "tiny"}]}
     page.get_by_role("textbox").fill(json.dumps(policy))
-    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("button", name="Preview this JSON").click()
     sync_api.expect(page.get_by_text("pages would move now")).to_be_visible()
     page.get_by_role("button", name="Save").click()
     page.wait_for_url(f"**{HOME}/policy")

@@ -152,6 +152,65 @@ def test_a_policy_is_previewed_before_it_is_saved(console: httpx.Client, memory:
     assert [step.tier for step in memory.policy(BANK).steps] == ["tiny"]
 
 
+def test_a_policy_by_its_steps(console: httpx.Client, memory: Memory) -> None:
+    kept = memory.policy(BANK).model_dump(mode="json") | {"keep_text": "until:tiny"}
+    steps = {"policy": json.dumps(kept), "fresh": "base", "after_small": "1.5", "after_micro": "90"}
+    text = shown(console.post(f"{HOME}/policy", data=steps | {"do": "preview"}))
+    assert "from 1 days: small; from 90 days: micro" in text
+    assert memory.policy(BANK).keep_text == "fresh"
+    console.post(f"{HOME}/policy", data=steps | {"do": "save"})
+    saved = memory.policy(BANK)
+    assert [(step.after.total_seconds(), step.tier) for step in saved.steps] == [
+        (129_600, "small"),
+        (7_776_000, "micro"),
+    ]
+    assert saved.keep_text == "until:tiny"
+    for wrong in ({"after_small": "soon"}, {"after_small": "1e99"}, {"after_small": "-1"}, {"fresh": "huge"}):
+        refused = console.post(f"{HOME}/policy", data=steps | {"do": "save"} | wrong)
+        assert refused.status_code == 422
+    assert memory.policy(BANK) == saved
+
+
+@pytest.mark.slow
+def test_pages_at_an_age(console: httpx.Client, memory: Memory) -> None:
+    memory.undo(BANK)
+    page = memory.pages(BANK).pages[0].id
+    policy = {"policy": json.dumps({"steps": [{"after": "P9D", "tier": "tiny"}]}), "do": "look"}
+    for days, tier in (("0", "base"), ("8", "base"), ("9", "tiny"), ("400", "tiny"), ("", "tiny")):
+        text = shown(console.post(f"{HOME}/policy", data=policy | {"age_days": days}))
+        assert f"{HOME}/pages/{page}/image?tier={tier}" in text
+    assert "image?tier=micro" in shown(console.get(f"{HOME}/policy", params={"age_days": "4000"}))
+    assert console.get(f"{HOME}/policy", params={"age_days": "old"}).status_code == 422
+
+
+def test_what_stays_exact_of_a_message(shared: tuple[httpx.Client, Memory]) -> None:
+    console, _ = shared
+    kept = "https://example.org/orders/7f3a91c2"
+    assert f'<code dir="auto">{kept}</code>' in shown(console.get(f"{HOME}/message", params={"id": "whole"}))
+    assert console.get(f"{HOME}/message.json", params={"id": "whole"}).json()["keepsakes"] == [kept]
+    assert "chosen when it is sealed" in shown(console.get(f"{HOME}/message", params={"id": "open"}))
+
+
+def test_what_folding_saved_in_all_banks(console: httpx.Client, memory: Memory) -> None:
+    assert "No calls are recorded." in shown(console.get("/console/health"))
+    for number, bank in enumerate((BANK, "other")):
+        call = {"id": "c", "called_at": memory.now(), "model": "m", "wire": "anthropic", "folded": True}
+        tokens = {"fresh_tokens": 100 * (number + 1), "original_tokens": 1_000, "original_prefix": 0}
+        memory.record_model_calls(bank, [call | tokens])
+    text = shown(console.get("/console/health"))
+    assert "1,700 (85%)" in text
+    assert 'aria-label="Saved by day"' in text
+    assert console.get("/console/health.json").json()["savings"]["saved"] == 1_700
+    assert memory.savings(None).total.calls == 2
+
+
+def test_what_is_due_is_listed(console: httpx.Client, memory: Memory) -> None:
+    assert "messages to seal: 2" in shown(console.get("/console/banks"))
+    assert "messages to seal: 2" in shown(console.get(f"{HOME}/overview"))
+    memory.tick()
+    assert "Due: nothing" in shown(console.get(f"{HOME}/overview"))
+
+
 @pytest.mark.slow
 def test_pins_seals_ages_and_undoes(console: httpx.Client, memory: Memory) -> None:
     page = memory.message(BANK, "whole").page_ids[0]

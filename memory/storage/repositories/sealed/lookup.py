@@ -1,13 +1,13 @@
 """Lookup of sealed messages by id, time and filter."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from heapq import merge
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, Select, and_, or_, select
 
 from foxing.memory.storage import schema
 from foxing.memory.storage.manifest import PageManifest, SealedMessage
@@ -17,6 +17,7 @@ from . import manifests, ranges
 
 _p = schema.pages.c
 _AT_ONCE = 32  # manifests read together
+_FIRST_PAGES = (2 * _AT_ONCE, 32 * _AT_ONCE)  # rows of pages read together, before all that are left
 
 
 class Located(NamedTuple):
@@ -74,23 +75,39 @@ def in_time_order(
     query = select(_p.id, _p.first_at).where(_p.bank_id == bank_id, *within.page_conditions())
     if after is not None:
         query = query.where(_p.last_at >= after[0])
-    rows = connection.execute(query.order_by(_p.first_at, _p.id)).all()
     beyond = None if after is None else (microseconds(after[0]), after[1])
-    begins = [(row.id, microseconds(row.first_at)) for row in rows]
-    return _in_order(connection, begins, within, beyond)
+    return _in_order(connection, _begins(connection, query), within, beyond)
+
+
+def _begins(connection: Connection, query: Select[int, datetime]) -> Iterator[tuple[int, int]]:
+    """Yields the pages of a query and the times of their first messages, ascending. Most callers need few of them, so
+    that the first are read apart."""
+    last: Row[int, datetime] | None = None
+    for most in (*_FIRST_PAGES, None):
+        following = query
+        if last is not None:
+            later = and_(_p.first_at == last.first_at, _p.id > last.id)
+            following = query.where(or_(_p.first_at > last.first_at, later))
+        rows = connection.execute(following.order_by(_p.first_at, _p.id).limit(most)).all()
+        for row in rows:
+            yield row.id, microseconds(row.first_at)
+        if most is None or len(rows) < most:
+            return
+        last = rows[-1]
 
 
 def _in_order(
     connection: Connection,
-    begins: Sequence[tuple[int, int]],
+    begins: Iterator[tuple[int, int]],
     within: MessageFilter,
     beyond: tuple[int, int] | None,
 ) -> Iterator[SealedMessage]:
     """Yields matching messages lazily. `begins`: pages and the times of their first messages, ascending."""
     waiting: list[tuple[int, int, Located]] = []
     last: int | None = None
-    for start in range(0, len(begins), _AT_ONCE):
-        part = begins[start : start + _AT_ONCE]
+    part = list(islice(begins, _AT_ONCE))
+    while part:
+        next_part = list(islice(begins, _AT_ONCE))
         found = [
             item
             for _, manifest in manifests.of_pages(connection, [page_id for page_id, _ in part])
@@ -98,13 +115,13 @@ def _in_order(
             if beyond is None or item[:2] > beyond
         ]
         waiting = list(merge(waiting, sorted(found, key=_time_and_id), key=_time_and_id))
-        following = begins[start + _AT_ONCE][1] if start + _AT_ONCE < len(begins) else None
+        following = next_part[0][1] if next_part else None
         ready = len(waiting) if following is None else sum(1 for item in waiting if item[0] < following)
         for _, message_id, located in waiting[:ready]:
             if message_id != last:
                 yield located.message
             last = message_id
-        waiting = waiting[ready:]
+        waiting, part = waiting[ready:], next_part
 
 
 def _passing(manifest: PageManifest, within: MessageFilter) -> Iterator[tuple[int, int, Located]]:

@@ -1,0 +1,39 @@
+"""What is due in banks, from their schedule and their policies."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from foxing.memory.storage.repositories import schedule
+from foxing.memory.storage.repositories.banks import Bank
+from foxing.memory.values.policy import Policy
+from foxing.renderer import all_tiers
+
+from .plan import first_changes
+
+
+def banks_to_seal(connection: Connection, banks: Sequence[Bank], now: datetime) -> set[int]:
+    """Returns the ids of the banks whose open messages may have to be sealed."""
+    return schedule.due_banks(connection, [bank.id for bank in banks], "seal", now)
+
+
+def pages_to_age(connection: Connection, banks: Sequence[Bank], now: datetime) -> Counter[int]:
+    """Returns bank id → number of pages that its policy changes at `now`. Pages are counted only in banks in which the
+    schedule has ageing due, with one query for each distinct policy. Steps to tiers that the codec lacks count until
+    the scheduler has looked at the bank."""
+    due = schedule.due_banks(connection, [bank.id for bank in banks], "age", now)
+    by_policy: dict[str, list[int]] = {}
+    for bank in banks:
+        if bank.id in due:
+            by_policy.setdefault(json.dumps(bank.policy, sort_keys=True), []).append(bank.id)
+    found = Counter[int]()
+    for fields, bank_ids in by_policy.items():
+        policy = Policy.parse(json.loads(fields))
+        first = first_changes(policy, all_tiers())
+        if first and policy.unpaused(now) <= now:
+            starts = {key: now - age for key, age in first.items()}
+            found |= schedule.count_to_age(connection, bank_ids, starts, policy.age_from)
+    return found

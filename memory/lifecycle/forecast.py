@@ -1,0 +1,49 @@
+"""Forecast of what a policy would do to the pages of a bank."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from foxing.memory.storage.repositories import pages, sizes
+from foxing.memory.storage.repositories.banks import Bank
+from foxing.memory.values.forecasts import PolicyForecast, TierForecast
+from foxing.memory.values.policy import Policy
+from foxing.renderer import all_tiers, tier_rank
+
+YEAR = timedelta(days=365)
+
+
+def forecast(connection: Connection, bank: Bank, policy: Policy, now: datetime) -> PolicyForecast:
+    """Implements `Memory.preview_policy`. Counts with one query for each time, whatever the number of pages."""
+    totals = {each.tier: each for each in sizes.tier_totals(connection, [bank.id])[bank.id] if each.pages}
+    counts, moved = {"now": Counter({tier: each.pages for tier, each in totals.items()})}, {}
+    for name, at in (("applied", now), ("in_a_year", now + YEAR)):
+        counts[name], moved[name] = _counted(connection, bank.id, policy, at)
+    tiers: dict[str, TierForecast] = {}
+    tokens = size = 0
+    for tier in all_tiers():
+        if tier in totals:
+            tokens = round(totals[tier].vision_tokens / totals[tier].pages)
+            size = round(totals[tier].token_bytes / totals[tier].pages)
+        numbers = {name: counted[tier] for name, counted in counts.items()}
+        if any(numbers.values()):
+            tiers[tier] = TierForecast(**numbers, tokens_per_page=tokens, bytes_per_page=size)
+    return PolicyForecast(tiers=tiers, moved=moved["applied"], moved_in_a_year=moved["in_a_year"])
+
+
+def tier_at(tier: str, policy: Policy, age: timedelta) -> str:
+    """Returns the tier that `policy` sets for a page at `tier` of this age; never a sharper one."""
+    return max(policy.tier_at(age, all_tiers()), tier, key=tier_rank)
+
+
+def _counted(connection: Connection, bank_id: int, policy: Policy, at: datetime) -> tuple[Counter[str], int]:
+    """Returns tier → number of pages as the policy has them at a time, and how many of them move until then."""
+    found, moved = Counter[str](), 0
+    at_age = [policy.fresh, *(step.tier for step in policy.steps)]
+    starts = [at - step.after for step in policy.steps]
+    for group in pages.count_by_age(connection, bank_id, starts, policy.age_from):
+        target = group.tier if group.pinned else max(at_age[group.passed], group.tier, key=tier_rank)
+        found[target] += group.pages
+        moved += group.pages if target != group.tier else 0
+    return found, moved
