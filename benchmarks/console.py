@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -137,13 +137,19 @@ def make_bank(folder: Path, messages: int, different: int, days: float) -> None:
 
 
 def measure_pages(
-    folder: Path, requests: int, *, browser: bool = False, again: bool = False, progress: Advance | None = None
+    folder: Path,
+    requests: int,
+    *,
+    only: Container[str] | None = None,
+    browser: bool = False,
+    again: bool = False,
+    progress: Advance | None = None,
 ) -> list[PageRow]:
-    """Returns the figures of each page over the bank in `folder`. `browser`: with the first paint; `again`: each
-    address is asked for twice, and the second answer counts."""
+    """Returns the figures of each page over the bank in `folder`. `only`: names of the pages to measure; `browser`:
+    with the first paint; `again`: each address is asked for twice, and the second answer counts."""
     with open_database(folder) as memory:
-        bank = memory.bank(BANK)
-        asked = {name: _different(address, requests + 1) for name, address in addresses(memory, bank).items()}
+        found = addresses(memory, memory.bank(BANK)).items()
+        asked = {name: _different(each, requests + 1) for name, each in found if only is None or name in only}
     rows = []
     with Service(folder, environment=ENVIRONMENT) as service, client(service.url()) as http, _paints(browser) as paint:
         checked(http.get("/readyz"))
@@ -259,6 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--requests", type=at_least(2), default=40, help="Requests for each page (default: %(default)s)."
     )
     parser.add_argument("--folder", type=Path, help="Folder of the bank; if it has one already, that is measured.")
+    parser.add_argument("--page", action="append", help="Only this page, by its name in the table; can be repeated.")
     parser.add_argument("--again", action="store_true", help="Ask for each address twice, and measure the second time.")
     parser.add_argument("--browser", action="store_true", help="Measure the first paint in Chromium as well.")
     add_json_option(parser)
@@ -268,10 +275,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if not database_path(folder).exists():
             make_bank(folder, options.messages, options.different, float(options.days))
-        found = measure_pages(folder, options.requests, browser=options.browser, again=options.again, progress=progress)
+        found = measure_pages(
+            folder, options.requests, only=options.page, browser=options.browser, again=options.again, progress=progress
+        )
         many = Path(made) / "many"
         many.mkdir()
-        found += measure_many_banks(many, options.banks, options.requests, browser=options.browser)
+        if not options.page:
+            found += measure_many_banks(many, options.banks, options.requests, browser=options.browser)
     rows = [asdict(row) for row in found]
     if options.as_json:
         write_json({"console": rows})
