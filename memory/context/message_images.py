@@ -24,21 +24,32 @@ SHARE = 0.25
 #: Maximum sides in px at which an image may be shown, beside that at which it is held.
 SIDES_PX = (1_568, 1_024, 768, 512, 384, 256, 128, 64)
 HEADING = "Image of the message of {name} from {time}:"
+READ_HEADING = (
+    "Text in an image of the message of {name} from {time}, read by machine with confidence {confidence:.2f}:"
+)
+#: Characters of the text in an image that are given, and the fewest that are worth it.
+MOST_READ_CHARS, FEWEST_READ_CHARS = 4_000, 100
 
 
 @dataclass(frozen=True)
 class OfferedImage:
-    """An image that fits the budget."""
+    """An image that fits the budget, or in its place the text in it."""
 
     message_id: str
     #: The text before it.
     heading: str
-    block: ImageBlock
+    #: None for text alone.
+    block: ImageBlock | None = None
+
+    @property
+    def image_tokens(self) -> int:
+        """Tokens billed for the image."""
+        return 0 if self.block is None else self.block.tokens
 
     @property
     def tokens(self) -> int:
         """Tokens billed for the image and its heading."""
-        return self.block.tokens + count_text_tokens(self.heading)
+        return self.image_tokens + count_text_tokens(self.heading)
 
 
 def offers(
@@ -50,19 +61,37 @@ def offers(
     recent: Sequence[RecalledMessage],
 ) -> list[OfferedImage]:
     """Returns images of the best matches and of the last messages, each at the largest size for which the budget has
-    room; empty for a text-only reader, or if only text is asked for."""
-    limits = reader.limits
-    if request.show == "text" or limits is None or reader.billing is None:
-        return []
+    room. Where an image has no room, for a text-only reader and if only text is asked for, the text that a machine read
+    in it, if any."""
+    limits = None if request.show == "text" or reader.billing is None else reader.limits
     room, found = int(SHARE * request.budget), list[OfferedImage]()
-    free_bytes = limits.max_request_bytes // 2 - request.given_bytes
+    free_bytes = 0 if limits is None else limits.max_request_bytes // 2 - request.given_bytes
+    free_images = 0 if limits is None else max(0, limits.max_images - request.images_given)
     for image in images.read(bank, [*matches[:MATCHES], *reversed(recent[-RECENT:])]):
-        offer = _offer(image, reader, room, free_bytes)
+        offer = (_offer(image, reader, room, free_bytes) if free_images else None) or _read_text(image, room)
         if offer is not None:
             room -= offer.tokens
-            free_bytes -= 4 * len(offer.block.content) // 3
             found.append(offer)
-    return found[: max(0, limits.max_images - request.images_given)]
+            if offer.block is not None:
+                free_images -= 1
+                free_bytes -= 4 * len(offer.block.content) // 3
+    return found
+
+
+def _read_text(shown: ShownImage, room: int) -> OfferedImage | None:
+    """Returns the text in an image, cut to what fits in `room` tokens; None if there is none."""
+    read, message = shown.placed.image.read, shown.message
+    if read is None or not read.text:
+        return None
+    name, time = message.name or message.role, minute(message.created_at)
+    said = READ_HEADING.format(name=name, time=time, confidence=read.confidence)
+    chars = min(len(read.text), MOST_READ_CHARS)
+    while chars >= min(len(read.text), FEWEST_READ_CHARS):
+        offered = OfferedImage(message.message_id, fenced(said, f"{shown.label}\n{read.text[:chars]}"))
+        if offered.tokens <= room:
+            return offered
+        chars //= 2
+    return None
 
 
 def _offer(shown: ShownImage, reader: Reader, room: int, free_bytes: int) -> OfferedImage | None:
@@ -101,20 +130,22 @@ def with_images(
 ) -> ContextResult:
     """Returns a context with those of the images whose messages it shows, after everything else."""
     shown = [image for image in offered if image.message_id in result.message_ids]
-    shown = shown[: result.images_free]
+    images = [image for image in shown if image.block is not None][: result.images_free]
+    shown = [image for image in shown if image.block is None or image in images]
     if not shown:
         return result
     form = request.form or reader.provider
     tokens = sum(image.tokens for image in shown)
+    of_images = sum(image.tokens for image in images)
     price, as_text = CachePrices.of(request).total(images=0, replaced=0, cached=0, text=tokens, last=0)
-    blocks = [block for image in shown for block in (image.heading, image.block)]
+    blocks = [block for image in shown for block in (image.heading, image.block) if block is not None]
     return result.model_copy(
         update={
             "content": [*result.content, *written(blocks, form, reader)],
-            "request_fields": request_fields(form, reader, images=True),
-            "images_free": (result.images_free or 0) - len(shown),
+            "request_fields": request_fields(form, reader, images=True) if images else result.request_fields,
+            "images_free": (result.images_free or 0) - len(images) if images else result.images_free,
             "billed_tokens": result.billed_tokens + tokens,
-            "image_tokens": result.image_tokens + tokens,
+            "image_tokens": result.image_tokens + of_images,
             "text_tokens_instead": result.text_tokens_instead + tokens,
             "price": round(result.price + price, 6),
             "price_as_text": round(result.price_as_text + as_text, 6),

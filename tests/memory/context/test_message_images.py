@@ -100,3 +100,34 @@ def test_what_a_provider_gets_can_be_stored_again(memory: Memory, form: str, of_
     memory.store("ben", [{"id": "n", "role": "user", "content": [block]}])
     [part] = memory.message("ben", "n").parts or []
     assert part.data == data  # type: ignore[union-attr]
+
+
+READ = {"text": "Wind 98 km/h\nbent by 4 degrees", "confidence": 0.91}
+
+
+@pytest.mark.parametrize("fields", [{"reader": "text"}, {"reader": "claude", "show": "text"}])
+def test_a_text_only_reader_gets_what_a_machine_read_in_the_image(tmp_path: Path, fields: dict[str, Any]) -> None:
+    options = MemoryOptions(embedder="none", read_images=False)
+    with Memory(tmp_path / "foxing.db", clock=lambda: NOW, options=options) as memory:
+        said = [TEXT, image() | {"machine_read": READ}]
+        memory.store("ana", [{"id": "m", "role": "user", "name": "Mina", "content": said, "created_at": NOW}])
+        memory.seal("ana")
+        result = build(memory, **({"budget": 4_000} | fields))
+        [text] = [str(block["text"]) for block in result.content if "98 km/h" in str(block)]
+        assert "read by machine with confidence 0.91:\n<remembered>" in text
+        assert result.billed_tokens <= 4_000
+        assert result.image_tokens == 0
+        assert "98 km/h" not in str(build(memory, **(fields | {"budget": 150})).content)
+        assert "98 km/h" not in str(build(memory, "claude", 8_000).content)  # it sees the image
+
+
+def test_a_long_text_in_an_image_is_cut_to_its_room(tmp_path: Path) -> None:
+    options = MemoryOptions(embedder="none", read_images=False)
+    long = {"text": "crane bent " * 600, "confidence": 0.9}
+    with Memory(tmp_path / "foxing.db", clock=lambda: NOW, options=options) as memory:
+        said = [TEXT, image() | {"machine_read": long}]
+        memory.store("ana", [{"id": "m", "role": "user", "content": said, "created_at": NOW}])
+        memory.seal("ana")
+        sizes = [len(str(build(memory, "text", budget).content)) for budget in (600, 1_200, 8_000)]
+        assert sizes == sorted(sizes)
+        assert sizes[0] < sizes[-1] < 5_500
