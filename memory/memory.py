@@ -581,10 +581,11 @@ class Memory:
 
     def preview_policy(self, bank: str, policy: Policy | Mapping[str, Any]) -> PolicyForecast:
         """Returns what a policy would do to the pages of a bank, now and within a year. Writes nothing. A pause of
-        ageing does not count. Raises `NotFound`, `InvalidPolicy`."""
+        ageing does not count. Raises `NotFound`, `InvalidPolicy`, `CodecError`."""
         policy = policy if isinstance(policy, Policy) else Policy.parse(policy)
+        tiers = self.codec.tiers
         with self._database.read() as connection:
-            return forecast(connection, banks.get(connection, bank), policy, self.now())
+            return forecast(connection, banks.get(connection, bank), policy, self.now(), tiers)
 
     def set_policy(self, bank: str, policy: Policy | Mapping[str, Any]) -> Policy:
         """Sets the ageing policy of a bank, creating the bank if necessary, and returns the policy. Raises

@@ -79,14 +79,14 @@ def _bars(values: Sequence[tuple[str, float, str]], title: str) -> Markup:
     most = max((value for _, value, _ in values), default=0.0) or 1.0
     rows = [
         Markup(
-            '<g><text x="0" y="{y}">{name}</text><rect x="130" y="{top}" width="{w:.1f}" height="12"></rect>'
+            '<g><text x="0" y="{y}">{name}</text><rect x="320" y="{top}" width="{w:.1f}" height="12"></rect>'
             '<text x="{end:.1f}" y="{y}">{said}</text></g>'
         ).format(
             y=16 + 20 * n,
             top=6 + 20 * n,
             name=name,
-            w=400 * value / most,
-            end=136 + 400 * value / most,
+            w=240 * value / most,
+            end=326 + 240 * value / most,
             said=said,
         )
         for n, (name, value, said) in enumerate(values)

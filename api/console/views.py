@@ -74,17 +74,16 @@ class Views:
         bank, query = request.path_params["bank"], request.query_params
         asked, since, cursor = (query.get(name, "").strip() for name in ("q", "since", "cursor"))
         thread = query.get("thread", "")
-        info = await self.service.run(self.memory.bank, bank)
+        newest = (await self.service.run(self.memory.threads, bank, limit=1)).threads
         fields: dict[str, Any] = {"thread": thread or None, "gap_mark": GAP_MARK, "cursor": cursor or None}
         if asked:
             result = await self._search(bank, asked, FOUND, since=since or None, **fields)
         else:
-            since = since or (info.last_at.date().isoformat() if info.last_at else "")
+            since = since or (newest[0].last_at.date().isoformat() if newest else "")
             result = await self._recall(bank, limit=MESSAGES, since=since or None, **fields)
         day = _day(since)
         values = {
             "bank": bank,
-            "info": info,
             "q": asked,
             "thread": thread,
             "since": since,
@@ -189,8 +188,7 @@ class Views:
         """Returns the page of a policy that is saved, or that is to be. `previewed`: with what it would move;
         `age_days`: the age at which pages are shown, by default that of the first step."""
         forecast = await self.service.run(self.memory.preview_policy, bank, policy)
-        tokens = {name: tier.side_px**2 // 4_096 for name, tier in all_tiers().items()}
-        tokens |= {name: tier.tokens_per_page for name, tier in forecast.tiers.items() if tier.now}
+        tokens = {tier: forecast.tokens_at[tier] for tier in (policy.fresh, *(step.tier for step in policy.steps))}
         days = {step.tier: step.after.total_seconds() / 86_400 for step in policy.steps}
         longest = shown_days(policy)
         age_days = min(max(0, round(min(days.values(), default=0)) if age_days is None else age_days), longest)

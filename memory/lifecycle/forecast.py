@@ -1,10 +1,12 @@
 """Forecast of what a policy would do to the pages of a bank."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from foxing.encoder import TierSpec
 from foxing.memory.storage.repositories import pages, sizes
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.values.forecasts import PolicyForecast, TierForecast
@@ -14,22 +16,33 @@ from foxing.renderer import all_tiers, tier_rank
 YEAR = timedelta(days=365)
 
 
-def forecast(connection: Connection, bank: Bank, policy: Policy, now: datetime) -> PolicyForecast:
-    """Implements `Memory.preview_policy`. Counts with one query for each time, whatever the number of pages."""
+def forecast(
+    connection: Connection, bank: Bank, policy: Policy, now: datetime, specs: Mapping[str, TierSpec]
+) -> PolicyForecast:
+    """Implements `Memory.preview_policy`. Counts with one query for each time, whatever the number of pages. `specs`:
+    the tiers of the codec."""
+    policy = policy.served_by(specs)
     totals = {each.tier: each for each in sizes.tier_totals(connection, [bank.id])[bank.id] if each.pages}
     counts, moved = {"now": Counter({tier: each.pages for tier, each in totals.items()})}, {}
     for name, at in (("applied", now), ("in_a_year", now + YEAR)):
         counts[name], moved[name] = _counted(connection, bank.id, policy, at)
     tiers: dict[str, TierForecast] = {}
-    tokens = size = 0
-    for tier in all_tiers():
+    tokens_at: dict[str, int] = {}
+    sharper: tuple[float, float] | None = None
+    for tier, its in all_tiers().items():
         if tier in totals:
-            tokens = round(totals[tier].vision_tokens / totals[tier].pages)
-            size = round(totals[tier].token_bytes / totals[tier].pages)
+            each = totals[tier]
+            sharper = each.vision_tokens / each.pages, each.token_bytes / each.pages
+        else:
+            spec = specs.get(tier)
+            most, size = (spec.fact_tokens or spec.tokens, spec.bytes_per_token) if spec else (its.tokens, 0)
+            whole = most, most * size
+            sharper = whole if sharper is None else (min(sharper[0], whole[0]), min(sharper[1], whole[1]))
+        tokens_at[tier] = round(sharper[0])
         numbers = {name: counted[tier] for name, counted in counts.items()}
         if any(numbers.values()):
-            tiers[tier] = TierForecast(**numbers, tokens_per_page=tokens, bytes_per_page=size)
-    return PolicyForecast(tiers=tiers, moved=moved["applied"], moved_in_a_year=moved["in_a_year"])
+            tiers[tier] = TierForecast(**numbers, tokens_per_page=round(sharper[0]), bytes_per_page=round(sharper[1]))
+    return PolicyForecast(tiers=tiers, tokens_at=tokens_at, moved=moved["applied"], moved_in_a_year=moved["in_a_year"])
 
 
 def tier_at(tier: str, policy: Policy, age: timedelta) -> str:

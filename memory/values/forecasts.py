@@ -12,8 +12,8 @@ class TierForecast(Value):
     applied: int = Field(description="Number of pages once the policy has been applied.")
     in_a_year: int = Field(description="Number of these pages in a year.")
     tokens_per_page: int = Field(
-        description="Vision tokens of a page: the mean of those at the tier, or if there are none at the next sharper "
-        "one, which is an upper limit."
+        description="Vision tokens of a page: the mean of those at the tier, or if there are none an upper limit, from "
+        "the next sharper tier and the codec."
     )
     bytes_per_page: int = Field(description="Bytes of these tokens.")
 
@@ -22,6 +22,7 @@ class PolicyForecast(Value):
     """What a policy would do to the pages of a bank. Messages that are not sealed yet do not count."""
 
     tiers: dict[str, TierForecast] = Field(description="Tiers that have pages now or later, sharpest first.")
+    tokens_at: dict[str, int] = Field(description="Vision tokens of a page at every tier, as in `tokens_per_page`.")
     moved: int = Field(description="Number of pages that would move as soon as the policy is applied.")
     moved_in_a_year: int = Field(description="Number of pages that would have moved in a year.")
 

@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, and_, func, or_, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.message_filter import instant, microseconds
@@ -44,10 +45,8 @@ def newest_first(connection: Connection, bank_id: int) -> Iterator[ThreadEnd]:
     for thread_id, at in connection.execute(query):
         found[thread_id] = microseconds(at)
     given = set[int]()
-    by_time = select(_p.id, _p.last_at).where(_p.bank_id == bank_id).order_by(_p.last_at.desc(), _p.id.desc())
-    pages = list(connection.execute(by_time))
-    for start in range(0, len(pages), PAGES_AT_ONCE):
-        part = pages[start : start + PAGES_AT_ONCE]
+    pages = _pages_newest_first(connection, bank_id)
+    while part := list(islice(pages, PAGES_AT_ONCE)):
         # what is said on pages not read yet is no newer than these
         yield from _later(found, given, microseconds(part[0].last_at))
         for manifest in manifests.get(connection, [page.id for page in part]).values():
@@ -55,6 +54,23 @@ def newest_first(connection: Connection, bank_id: int) -> Iterator[ThreadEnd]:
                 if thread_id not in given and at > found.get(thread_id, at - 1):
                     found[thread_id] = at
     yield from _later(found, given, None)
+
+
+def _pages_newest_first(connection: Connection, bank_id: int) -> Iterator[Row[int, datetime]]:
+    """Yields the id and the last time of each page, latest first. Most callers need few of them, so that the first are
+    read apart."""
+    query = select(_p.id, _p.last_at).where(_p.bank_id == bank_id).order_by(_p.last_at.desc(), _p.id.desc())
+    last: Row[int, datetime] | None = None
+    for most in (PAGES_AT_ONCE, None):
+        following = query
+        if last is not None:
+            earlier = and_(_p.last_at == last.last_at, _p.id < last.id)
+            following = query.where(or_(_p.last_at < last.last_at, earlier))
+        rows = connection.execute(following.limit(most)).all()
+        yield from rows
+        if len(rows) < PAGES_AT_ONCE:
+            return
+        last = rows[-1]
 
 
 def totals(connection: Connection, bank_id: int, thread_ids: Sequence[int]) -> dict[int, ThreadTotals]:

@@ -164,7 +164,7 @@ def test_a_policy_by_its_steps_and_its_pages_at_an_age(open_page: Callable[..., 
     sync_api.expect(page.locator("#shown figcaption").first).to_contain_text("base")
     assert memory.policy(BANK).steps[0].tier == "micro"
     page.get_by_role("button", name="Preview these steps").click()
-    sync_api.expect(page.get_by_text("pages would move now")).to_be_visible()
+    sync_api.expect(page.get_by_text("Pages that would move now")).to_be_visible()
     page.get_by_role("button", name="Save").click()
     page.wait_for_url(f"**{HOME}/policy")
     assert [step.tier for step in memory.policy(BANK).steps] == ["tiny", "micro"]
@@ -193,7 +193,7 @@ def test_everything_that_one_can_do(open_page: Callable[..., Any], memory: Memor
     policy = memory.policy(BANK).model_dump(mode="json") | {"steps": [{"after": "P2D", "tier": "tiny"}]}
     page.get_by_role("textbox").fill(json.dumps(policy))
     page.get_by_role("button", name="Preview this JSON").click()
-    sync_api.expect(page.get_by_text("pages would move now")).to_be_visible()
+    sync_api.expect(page.get_by_text("Pages that would move now")).to_be_visible()
     page.get_by_role("button", name="Save").click()
     page.wait_for_url(f"**{HOME}/policy")
     assert memory.policy(BANK).steps[0].tier == "tiny"

@@ -140,7 +140,7 @@ def test_a_context_as_the_model_sees_it(shared: tuple[httpx.Client, Memory]) -> 
 def test_a_policy_is_previewed_before_it_is_saved(console: httpx.Client, memory: Memory) -> None:
     policy = {"age_from": "message", "steps": [{"after": "P900D", "tier": "tiny"}]}
     text = shown(console.post(f"{HOME}/policy", data={"policy": json.dumps(policy), "do": "preview"}))
-    assert "pages would move now" in text
+    assert "Pages that would move now" in text
     assert "Save" in text
     assert [step.tier for step in memory.policy(BANK).steps] == ["micro"]
     saved = console.post(f"{HOME}/policy", data={"policy": json.dumps(policy), "do": "save"})

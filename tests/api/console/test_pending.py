@@ -14,6 +14,7 @@ from foxing.api.console import pending
 from foxing.memory import Memory, RecallResult
 
 from .conftest import as_browser
+from .test_safety import NASTY, check_inert
 
 HOME = f"/console/banks/{BANK}"
 
@@ -97,3 +98,13 @@ def test_json_waits(memory: Memory, held: HeldMemory) -> None:
     held.go_on.set()
     with serve(memory) as client:
         assert client.get(f"{HOME}/timeline.json?q=Titan").json()["spans"]
+
+
+def test_what_is_asked_for_is_only_text(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pending, "PATIENCE_S", 0.0)
+    with serve(memory) as client:
+        for text in NASTY:
+            for headers in ({}, {"HX-Request": "true"}):
+                response = client.get(f"{HOME}/timeline", params={"q": text}, headers=headers)
+                assert "<article" not in response.text
+                check_inert(response.text)
