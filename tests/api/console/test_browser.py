@@ -159,8 +159,10 @@ def test_a_policy_by_its_steps_and_its_pages_at_an_age(open_page: Callable[..., 
     slider = page.get_by_role("slider")
     slider.focus()
     page.keyboard.press("End")
+    sync_api.expect(page.get_by_text("After 400 days:")).to_be_visible(timeout=60_000)
     sync_api.expect(page.locator("#shown figcaption").first).to_contain_text("micro")
     page.keyboard.press("Home")
+    sync_api.expect(page.get_by_text("After 0 days:")).to_be_visible(timeout=60_000)
     sync_api.expect(page.locator("#shown figcaption").first).to_contain_text("base")
     assert memory.policy(BANK).steps[0].tier == "micro"
     page.get_by_role("button", name="Preview these steps").click()
