@@ -61,14 +61,14 @@ def _pages_newest_first(connection: Connection, bank_id: int) -> Iterator[Row[in
     read apart."""
     query = select(_p.id, _p.last_at).where(_p.bank_id == bank_id).order_by(_p.last_at.desc(), _p.id.desc())
     last: Row[int, datetime] | None = None
-    for most in (PAGES_AT_ONCE, None):
+    for most in (PAGES_AT_ONCE, 16 * PAGES_AT_ONCE, None):
         following = query
         if last is not None:
             earlier = and_(_p.last_at == last.last_at, _p.id < last.id)
             following = query.where(or_(_p.last_at < last.last_at, earlier))
         rows = connection.execute(following.limit(most)).all()
         yield from rows
-        if len(rows) < PAGES_AT_ONCE:
+        if most is None or len(rows) < most:
             return
         last = rows[-1]
 

@@ -1,11 +1,12 @@
 """What is due in banks, as their statistics say."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from foxing.memory import DueWork, Memory, MemoryOptions
+
+pytestmark = pytest.mark.both_databases
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -26,8 +27,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def memory(tmp_path: Path, clock: Clock) -> Memory:
-    return Memory(tmp_path / "foxing.db", clock=clock, options=MemoryOptions(embedder="none"))
+def memory(database_url: str, clock: Clock) -> Memory:
+    return Memory(database_url, clock=clock, options=MemoryOptions(embedder="none"))
 
 
 def store(memory: Memory, bank: str) -> None:

@@ -1,18 +1,19 @@
 """What a policy would do, before it is set."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from foxing.memory import InvalidPolicy, Memory, MemoryOptions, NotFound
 
+pytestmark = pytest.mark.both_databases
+
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Memory:
-    memory = Memory(tmp_path / "foxing.db", clock=lambda: NOW, options=MemoryOptions(embedder="none"))
+def memory(database_url: str) -> Memory:
+    memory = Memory(database_url, clock=lambda: NOW, options=MemoryOptions(embedder="none"))
     for days in (1, 20, 200):
         said = {"role": "user", "content": f"Note of {days} days ago.", "created_at": NOW - timedelta(days=days)}
         memory.store("a", [said])
