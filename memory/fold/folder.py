@@ -409,7 +409,7 @@ class _Call:
         notes = [] if self.reader.note is None else [self.reader.note]
         gone = sum(item.images for item in self.conversation.items[self.conversation.start : self.first])
         if gone:
-            notes.append(f"{gone:,} images in folded messages are not shown: the memory does not store images")
+            notes.append(f"{gone:,} images in folded messages are not shown: folding keeps their messages without them")
         if tokens > self.request.budget:
             notes.append(
                 f"the conversation exceeds the budget of {self.request.budget:,} tokens and cannot be folded before "
