@@ -1,4 +1,4 @@
-"""What is due in banks, from their schedule and their policies."""
+"""Work that is due in banks, from their schedule and their policies."""
 
 import json
 from collections import Counter

@@ -31,7 +31,7 @@ class BankBytes(Value):
 
 
 class DueWork(Value):
-    """What the scheduler has to do in a bank now. Zero throughout if it keeps up."""
+    """Work that the scheduler has in a bank now. Zero throughout if it keeps up."""
 
     messages_to_seal: int = Field(
         0,

@@ -1,4 +1,4 @@
-"""What a policy would do to the pages of a bank."""
+"""Effects of a policy on the pages of a bank."""
 
 from pydantic import Field
 
@@ -19,7 +19,7 @@ class TierForecast(Value):
 
 
 class PolicyForecast(Value):
-    """What a policy would do to the pages of a bank. Messages that are not sealed yet do not count."""
+    """Effects of a policy on the pages of a bank. Messages that are not sealed yet do not count."""
 
     tiers: dict[str, TierForecast] = Field(description="Tiers that have pages now or later, sharpest first.")
     tokens_at: dict[str, int] = Field(description="Vision tokens of a page at every tier, as in `tokens_per_page`.")
