@@ -100,6 +100,7 @@ def test_json_waits(memory: Memory, held: HeldMemory) -> None:
         assert client.get(f"{HOME}/timeline.json?q=Titan").json()["spans"]
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_is_only_text(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pending, "PATIENCE_S", 0.0)
     with serve(memory) as client:

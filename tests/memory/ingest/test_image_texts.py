@@ -75,6 +75,7 @@ def test_text_in_a_screenshot_is_found_by_its_words(memory: Memory) -> None:
     assert "Reykjavik" not in span.text  # the text of the message is what was said
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_the_text_stays_while_the_image_fades(memory: Memory) -> None:
     memory.store("ana", [said("m", screenshot(*LINES))])

@@ -113,6 +113,7 @@ def test_dropped_files_are_purged(memory: Memory) -> None:
     assert memory.bank("ana").bytes.trash == 0
 
 
+@pytest.mark.slow
 def test_an_image_is_as_sharp_as_its_sharpest_page(memory: Memory) -> None:
     memory.store("ana", [said("m", image())])
     memory.seal("ana")
@@ -144,6 +145,7 @@ def test_a_faded_image_that_comes_again_is_sharp(memory: Memory) -> None:
         ("fade", [("small", 768), ("tiny", 256), ("micro", 64)]),
     ],
 )
+@pytest.mark.slow
 def test_a_policy_keeps_or_drops_images(memory: Memory, rule: str, expected: list[Any]) -> None:
     memory.set_policy("ana", {"images": rule})
     memory.store("ana", [said("m", image())])
@@ -168,6 +170,7 @@ def test_undo_brings_a_dropped_image_back(memory: Memory) -> None:
     assert sides(memory) == ("base", 1_000)
 
 
+@pytest.mark.slow
 def test_a_policy_says_how_large_an_image_may_be(memory: Memory) -> None:
     memory.set_policy("ana", {"image_side_px": 400})
     memory.store("ana", [said("m", image())])
@@ -184,6 +187,7 @@ def test_an_unknown_rule_is_refused(memory: Memory, rule: str) -> None:
         memory.set_policy("ana", {"images": rule})
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_faded_images_in_object_storage(database_url: str, tmp_path: Path) -> None:
     blobs = tmp_path / "blobs"
@@ -257,6 +261,7 @@ def screenshot(width: int, height: int, mode: str = "RGB") -> Image.Image:
     return shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_a_screenshot_stays_legible_down_to_small(memory: Memory, mode: str) -> None:
     shown = screenshot(1_920, 1_080, mode)
@@ -273,6 +278,7 @@ def test_a_screenshot_stays_legible_down_to_small(memory: Memory, mode: str) -> 
     assert sides(memory) == ("tiny", 256)
 
 
+@pytest.mark.slow
 def test_a_policy_of_small_images_has_small_screenshots(memory: Memory) -> None:
     memory.set_policy("ana", {"image_side_px": 400})
     memory.store("ana", [said("m", image(encoded("PNG", screenshot(1_280, 800))))])
