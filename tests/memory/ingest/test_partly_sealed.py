@@ -35,9 +35,8 @@ def test_partly_sealed_message_is_exact_until_its_last_part_is_sealed(memory: Me
         memory.age("ana", now=now)
         message = memory.message("ana", "long")
         assert (message.text, message.source) == (LONG["content"], "open")
-        assert [{**dict(span), "recall_weight": message.recall_weight} for span in memory.export("ana")] == [
-            dict(message)
-        ]
+        known = {"recall_weight": message.recall_weight, "keepsakes": message.keepsakes}
+        assert [{**dict(span), **known} for span in memory.export("ana")] == [dict(message)]
         assert memory.store("ana", [LONG]).duplicates == 1
         assert memory.bank("ana").bytes.text >= len(WORDS * 300)
         assert indexed_terms(database_url, terms(WORDS))["long"] == set(terms(WORDS))
