@@ -181,6 +181,7 @@ def test_recalls_that_wait_for_the_codec_do_not_block_storing(memory: Memory, da
     assert all(len(response["spans"]) >= 24 for response in responses)
 
 
+@pytest.mark.slow
 def test_messages_are_embedded_after_the_answer(database_url: str) -> None:
     options = MemoryOptions(embedder=HashingEmbedder(), embed_later=True)
     with Memory(database_url, options=options) as memory, serve(memory) as client:

@@ -147,6 +147,7 @@ def test_a_threshold_is_a_probability(tmp_path: Path) -> None:
         FlagThresholds("c", "w", {}).write(tmp_path / "missing" / "calibration.json")
 
 
+@pytest.mark.slow
 def test_sample_texts_fill_pages_in_every_language() -> None:
     codec = load_codec("native", "cpu")
     texts = sample_texts(codec, 1)

@@ -109,6 +109,7 @@ def test_several_pages_are_drawn_as_each_would_be_alone() -> None:
 
 
 @pytest.mark.parametrize("tier", ["small", "micro"])
+@pytest.mark.slow
 def test_a_word_that_does_not_read_as_it_was_drawn_fades(tier: str) -> None:
     drawn = draw(CostedCodec(alter=misreading("Hiroshi")), tier)
     assert drawn.faded is not None
@@ -144,6 +145,7 @@ def test_a_fact_that_is_misread_is_tried_once_more_beside_other_words() -> None:
 
 
 @pytest.mark.parametrize("tier", ["small", *(pytest.param(tier, marks=pytest.mark.slow) for tier in ("tiny", "micro"))])
+@pytest.mark.slow
 def test_a_place_that_is_always_misread_is_left_empty(tier: str) -> None:
     places = np.arange(501, 4000, 307)
 
@@ -178,6 +180,7 @@ def test_a_page_that_never_reads_as_it_was_drawn_is_given_up() -> None:
     assert len(codec.batches) <= 4
 
 
+@pytest.mark.slow
 def test_words_that_may_be_misread_already_fade_first() -> None:
     annotated = page()[1]
     message = annotated.messages[0]

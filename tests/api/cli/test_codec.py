@@ -57,6 +57,7 @@ def test_codec_list_shows_every_codec_and_its_requirements(foxing: Foxing, monke
     assert (here["extra"], here["requires"]) == ("gpu", [])
 
 
+@pytest.mark.slow
 def test_codec_list_loads_no_model() -> None:
     code = (
         "import sys; from typer.testing import CliRunner; from foxing.api.cli.main import app; "

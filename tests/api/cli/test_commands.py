@@ -436,6 +436,7 @@ def test_commands_that_store_nothing_create_no_database(
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.slow
 def test_an_empty_database_stays_empty_until_something_is_stored(
     kind: str, file: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -69,6 +69,7 @@ def test_worker_exits_on_sigterm_between_jobs(database_url: str) -> None:
         assert memory.bank("b").pages == 1
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_reported(database_url: str) -> None:
     first = start("--database", database_url, "serve", "--port", "0", "--json")
     try:

@@ -100,6 +100,7 @@ def test_a_reader_of_the_settings_file(foxing: Foxing, file: Path, tmp_path: Pat
     assert "reader 'ours': provider" in done.stderr
 
 
+@pytest.mark.slow
 def test_context(foxing: Foxing, tmp_path: Path) -> None:
     messages = [
         {"role": "user", "content": f"Note {n}: the harbour of Naxos, pier {n}", "created_at": "2026-01-05T09:00:00Z"}

@@ -72,6 +72,7 @@ def test_the_command_loads_no_memory_where_a_service_answers(database: Path) -> 
     assert itself.stderr.split() == ["sqlalchemy", "numpy"]  # reading pages needs no torch
 
 
+@pytest.mark.slow
 def test_the_file_of_a_service_is_its_owners_and_ends_with_it(database: Path) -> None:
     file = Path(f"{database}-service")
     with serving(database):
@@ -79,6 +80,7 @@ def test_the_file_of_a_service_is_its_owners_and_ends_with_it(database: Path) ->
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_a_killed_service_or_another_on_its_port_is_not_asked(database: Path, foxing: Foxing, tmp_path: Path) -> None:
     foxing.database = str(database)
     file = Path(f"{database}-service")
@@ -95,6 +97,7 @@ def test_a_killed_service_or_another_on_its_port_is_not_asked(database: Path, fo
         assert foxing.json("recall", "boiler", "--bank", "home", "--limit", "1") == found
 
 
+@pytest.mark.slow
 def test_files_are_imported_by_the_service(database: Path, foxing: Foxing, tmp_path: Path) -> None:
     foxing.database = str(database)
     line = '{"id": "m%d", "role": "user", "content": "note", "created_at": "2026-01-0%d"}\n'

@@ -107,6 +107,7 @@ def page_of(codec: Codec, lines: tuple[str, ...], times: int) -> Page:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.slow
 def test_conformance(codec: Codec, check: Callable[[Codec], None]) -> None:
     check(codec)
 
@@ -240,6 +241,7 @@ def non_pages(codec: Codec, tier: str) -> dict[str, Image.Image]:
 
 
 @pytest.mark.parametrize("tier", [*(pytest.param(tier, marks=pytest.mark.slow) for tier in ("base", "small")), "tiny"])
+@pytest.mark.slow
 def test_an_image_that_is_not_a_page_is_unread(codec: NativeCodec, tier: str) -> None:
     for name, image in non_pages(codec, tier).items():
         reading = codec.decode(codec.encode([image], tier))[0]

@@ -155,6 +155,7 @@ async def answers(target: Target, bank: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_asynchronous_tool_gives_the_same_answers(target: Target, bank: str) -> None:
     with FoxingMemoryTool.connect(target, f"{bank[:90]}-sync") as tool:
         expected = [answer(tool.call, command) for command in COMMANDS] + [str(tool.clear_all_memory())]

@@ -12,6 +12,7 @@ from .sessions import PlayedSession
 
 
 @pytest.mark.parametrize("wire", ["anthropic", "openai", "openai-responses"])
+@pytest.mark.slow
 def test_each_call_is_recorded_with_what_its_original_would_have_been(
     proxy: BackgroundProxy, upstream: Upstream, memory: Memory, wire: str
 ) -> None:

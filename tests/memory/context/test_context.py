@@ -209,6 +209,7 @@ def test_a_match_that_the_reader_does_not_read_stays_text_beside_composed_images
     assert "펌프가" in texts(result)
 
 
+@pytest.mark.slow
 def test_identifiers_stand_as_text_beside_the_images_once(memory: Memory) -> None:
     identifier = SAID["pump"].split()[-1].rstrip(".")
     for reader in ("cheap", "careful", "native"):
@@ -437,6 +438,7 @@ def test_the_sdks_of_providers_take_the_content(memory: Memory) -> None:
             assert TypeAdapter(types[str(block["type"])]).validate_python(block, strict=True) == block
 
 
+@pytest.mark.slow
 def test_providers_are_asked_to_leave_images_as_they_are(database_path: Path, sealed: Path) -> None:
     anthropic = pytest.importorskip("anthropic.types", reason="the SDK of Anthropic is not installed")
     openai = pytest.importorskip("openai.types.responses", reason="the SDK of OpenAI is not installed")

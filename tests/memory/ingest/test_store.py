@@ -45,6 +45,7 @@ def test_stored_message_is_readable_at_once(memory: Memory) -> None:
     "content",
     ["", "\x00\x01\x1b[31m\r\n", "🦊" * 10, "שלום עולם", "e\u0301 ⟦41⟧ ¶ ▒", "한국어와 English 섞기", "x" * 20_000],
 )
+@pytest.mark.slow
 def test_every_text_round_trips_open_and_sealed(memory: Memory, content: str) -> None:
     memory.store("ana", [NewMessage(role="tool", content=content, id="m")])
     assert memory.message("ana", "m").text == content

@@ -39,6 +39,7 @@ def memory(database_url: str) -> Iterator[Memory]:
         yield opened
 
 
+@pytest.mark.slow
 def test_sealing_fills_pages_and_crops_the_last(memory: Memory) -> None:
     memory.store("ana", conversation(300))
     steps: list[tuple[int, int]] = []
@@ -92,6 +93,7 @@ def test_a_page_is_grouped_by_thread(memory: Memory) -> None:
     assert threads == sorted(threads, key=threads.index)
 
 
+@pytest.mark.slow
 def test_a_message_longer_than_a_page_spans_several(memory: Memory) -> None:
     text = " ".join(f"{number:05d}" for number in range(6000))
     memory.store("ana", [{"id": "long", "role": "tool", "content": text}])
@@ -101,6 +103,7 @@ def test_a_message_longer_than_a_page_spans_several(memory: Memory) -> None:
     assert len(message.page_ids) == 3
 
 
+@pytest.mark.slow
 def test_ageing_follows_the_default_policy(memory: Memory) -> None:
     memory.store("ana", conversation(150))
     memory.seal("ana")
@@ -136,6 +139,7 @@ def test_pages_never_move_up(memory: Memory) -> None:
     assert memory.pages("ana").pages[0].tier == "micro"
 
 
+@pytest.mark.slow
 def test_a_dry_run_reports_the_moves_and_writes_nothing(memory: Memory) -> None:
     memory.store("ana", conversation(150))
     memory.seal("ana")
@@ -226,6 +230,7 @@ def test_tiers_sharper_than_the_page_are_forgotten(memory: Memory) -> None:
 
 
 @pytest.mark.both_databases
+@pytest.mark.slow
 def test_a_tick_seals_and_ages_what_is_due(memory: Memory) -> None:
     memory.store("ana", conversation(170))
     memory.store("bo", conversation(5))

@@ -201,6 +201,7 @@ def test_a_fact_that_is_misread_at_a_tier_is_kept_as_text(sealed: bytes, databas
     assert sum("Hiroshi" in text for text in kept) == len(said) - 1
 
 
+@pytest.mark.slow
 def test_faded_words_can_leave_the_index_and_the_others_stay_found(memory: Memory, database_path: Path) -> None:
     left = age(memory, "micro", index="faded")
     held = {term for span in left.values() for term in terms(span.text)}
@@ -243,6 +244,7 @@ def test_reindexing_keeps_what_the_index_recognises(
     assert set().union(*indexed_terms(database_path, vocabulary).values()) <= held
 
 
+@pytest.mark.slow
 def test_keepsakes_move_along(memory: Memory, database_path: Path) -> None:
     assert ADDRESS in age(memory, "tiny", "micro")["key"].text
     with closing(connect(database_path)) as connection:
@@ -261,6 +263,7 @@ def test_step_by_step_keeps_what_going_there_directly_keeps(memory: Memory, left
     assert sum(len({*first} - {*second}) for first, second in pairs) <= 0.03 * kept
 
 
+@pytest.mark.slow
 def test_kept_text_does_not_fade_until_it_is_dropped(memory: Memory) -> None:
     kept = age(memory, "micro", keep_text="always")
     assert {key: span.text for key, span in kept.items()} == TEXTS
@@ -313,6 +316,7 @@ def test_an_image_of_a_lower_tier_shows_the_page_as_it_would_be(memory: Memory) 
     assert memory.read_page("ana", page).messages == reading.messages
 
 
+@pytest.mark.slow
 def test_the_trash_knows_where_the_messages_stood(memory: Memory, database_path: Path) -> None:
     age(memory, "small", "micro")
     with closing(connect(database_path)) as connection:

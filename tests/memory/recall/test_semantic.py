@@ -111,11 +111,13 @@ def encoder() -> Embedder:
 
 
 @pytest.mark.parametrize("check", EMBEDDER_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.slow
 def test_the_default_embedder_conforms(check: Callable[[Embedder], None], encoder: Embedder) -> None:
     check(encoder)
 
 
 @pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.slow
 def test_messages_are_found_by_their_meaning(database_url: str, encoder: Embedder, sealed: bool) -> None:
     with opened(database_url, "use") as memory:
         store(memory)
@@ -239,6 +241,7 @@ def test_long_messages_are_embedded_a_few_at_a_time(database_url: str, monkeypat
         assert set(codes(database_url)) == set("abcde")
 
 
+@pytest.mark.slow
 def test_another_embedder_needs_a_reindex_that_resumes(database_url: str) -> None:
     many = {str(n): f"message {n} about apples" for n in range(150)}
     with opened(database_url, HashingEmbedder()) as memory:
@@ -312,6 +315,7 @@ def test_embedding_new_messages_leaves_the_codes_in_memory_valid(database_url: s
 
 
 @pytest.mark.parametrize("embedder", [HashingEmbedder(), pytest.param("none", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_embeddings_stay_as_they_were_made(database_url: str, embedder: str | Embedder) -> None:
     with opened(database_url, HashingEmbedder()) as memory:
         memory.store("ana", CHAT)
@@ -344,6 +348,7 @@ def test_embeddings_can_hold_what_is_left_of_a_page(database_url: str) -> None:
         assert memory.recall("ana", CHAT[3].text).notes == []
 
 
+@pytest.mark.slow
 def test_without_the_embedder_codes_of_what_fades_go(database_url: str) -> None:
     with opened(database_url, HashingEmbedder()) as memory:
         memory.store("ana", CHAT)

@@ -58,6 +58,7 @@ def others(memory: Memory, bank: str) -> dict[str, object]:
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("memory", ["use"], indirect=True, ids=["embedded"])
+@pytest.mark.slow
 def test_an_erased_message_is_found_nowhere(memory: Memory, database_url: str) -> None:
     check_erasure(memory, database_url, "fresh")
 

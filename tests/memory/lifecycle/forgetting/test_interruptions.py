@@ -77,6 +77,7 @@ def test_undo_that_is_killed_leaves_every_page_whole_and_goes_on(memory: Memory,
     assert stored(database_url) == before
 
 
+@pytest.mark.slow
 def test_erasure_that_is_killed_leaves_every_message_whole_or_gone(memory: Memory, database_url: str) -> None:
     fill(memory)
     age(memory, 8)

@@ -18,6 +18,7 @@ PAGEFUL = 80  # messages of which words fade
 @pytest.mark.both_databases
 @pytest.mark.parametrize("memory", ["use"], indirect=True, ids=["embedded"])
 @pytest.mark.parametrize("index", [pytest.param("recognise", marks=pytest.mark.slow), "faded"])
+@pytest.mark.slow
 def test_undo_brings_back_every_byte(memory: Memory, database_url: str, index: str) -> None:
     memory.set_policy("ana", {"undo_window": "P500D", "age_from": "message", "index": index})
     memory.store("ana", [*chat(PAGEFUL, START), *messages([PAGEFUL])])
@@ -105,6 +106,7 @@ def test_what_is_purged_is_said_and_the_rest_comes_back(memory: Memory, database
         memory.undo("ana", page="nowhere")
 
 
+@pytest.mark.slow
 def test_a_window_that_ends_earlier_for_what_was_dropped_later(memory: Memory, database_url: str) -> None:
     memory.set_policy("ana", {"undo_window": "P500D", "age_from": "message"})
     memory.store("ana", chat(PAGEFUL, START))

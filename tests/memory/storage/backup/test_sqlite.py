@@ -97,6 +97,7 @@ for work in (lambda: back_up(Database(source), target), lambda: restore(Database
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs Unix file size limits")
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind(database_path: Path, backup: Path, tmp_path: Path) -> None:
     """A file size limit stands in for a full disk."""
     target = tmp_path / "target"

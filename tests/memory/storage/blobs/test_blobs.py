@@ -33,6 +33,7 @@ def uses(url: str) -> list[int]:
     return sorted(row[0] for row in execute(url, "SELECT uses FROM blobs"))
 
 
+@pytest.mark.slow
 def test_a_memory_answers_the_same_wherever_its_blobs_are(
     memory: Memory, database_url: str, storage: Storage, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("no_decoding_i
 DAY = timedelta(days=1)
 
 
+@pytest.mark.slow
 def test_a_bank_lives_through_its_whole_life(database_url: str) -> None:
     with Memory(database_url, clock=lambda: NOW + timedelta(hours=1)) as memory:
         lines = [ODD_TEXT, *(f"The delivery is late again, says note {number}." for number in range(19)), "Titan ships"]
