@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.clock import Clock
 
 from foxing.memory import InvalidInput, Memory, Policy
 from foxing.memory.ingest.importers import ImportOptions, import_file
@@ -20,19 +21,9 @@ DAY = timedelta(days=1)
 LONG = "The second supplier confirmed 4,250 units at $92.43 each, to be delivered to gate B7 by 14 April 2023. " * 30
 
 
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = TODAY
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(TODAY)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.clock import Clock
 
 from foxing.memory import DueWork, Memory, MemoryOptions
 
@@ -11,19 +12,9 @@ pytestmark = pytest.mark.both_databases
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(START)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlite3 import connect
 
 import pytest
+from support.clock import Clock
 from support.search_doubles import HashingEmbedder
 from support.texts import PLAIN, chat
 
@@ -33,19 +34,9 @@ PAIR = [
 FIRST_WORDS = ("lavender", "shelves", "kettle", "saddle", "pebble", "violin", "compass", "lantern")
 
 
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = START + 3 * DAY
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(START + 3 * DAY)
 
 
 @pytest.fixture
