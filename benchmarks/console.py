@@ -4,6 +4,7 @@ python -m benchmarks.console --json
 """
 
 import argparse
+import re
 import secrets
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from html import unescape
 from math import ceil
 from pathlib import Path
 from random import Random
@@ -39,6 +41,8 @@ ENVIRONMENT = {"FOXING_WARM_CACHE": "false", "FOXING_AGEING_ENABLED": "false"}
 FEW = 3
 #: Marks a page whose contents are not ready, and the seconds after which the console's script asks for it again.
 PENDING, AGAIN_S = "data-again", 0.15
+#: Marks the same of a part of a page, and its link to the part that follows.
+PENDING_PART, _NEXT = 'hx-trigger="load', re.compile(r'rel="next" href="([^"]+)" hx-get')
 FIRST_PAINT = """() => new Promise((found) => {
     const painted = () => performance.getEntriesByName("first-contentful-paint").map((entry) => entry.startTime);
     if (painted().length) found(painted()[0]);
@@ -163,7 +167,8 @@ def measure_pages(
 
 
 def measure_many_banks(folder: Path, banks: int, requests: int, *, browser: bool = False) -> list[PageRow]:
-    """Returns the figures of the list of `banks` banks."""
+    """Returns the figures of the list of `banks` banks, and of searches over them: for a word that all banks have, and
+    for one that a single bank has, which is complete when all banks are searched."""
     with Memory(database_path(folder), options=MemoryOptions(embedder="none")) as memory:
         for number in range(banks):
             said = [{"role": "user", "content": f"Note {note} of bank {number}."} for note in range(FEW)]
@@ -171,10 +176,18 @@ def measure_many_banks(folder: Path, banks: int, requests: int, *, browser: bool
     environment = ENVIRONMENT | {"FOXING_EMBEDDER": "none"}
     with Service(folder, environment=environment) as service, client(service.url()) as http, _paints(browser) as paint:
         checked(http.get("/readyz"))
-        paths = ["/console/banks", "/console/health"]
-        for path in paths:
-            checked(http.get(path))
-        return [_row(f"{path[9:]} of {banks:,}", service, http, [path] * requests, paint) for path in paths]
+        random = Random("banks")
+        everywhere = [f"/console/banks?{urlencode({'q': f'note {number % FEW}'})}" for number in range(requests)]
+        somewhere = [f"/console/banks?{urlencode({'q': str(random.randrange(banks))})}" for _ in range(requests)]
+        rows = {
+            "banks": ["/console/banks"] * requests,
+            "banks, search": everywhere,
+            "banks, search of a word of one bank": somewhere,
+            "health": ["/console/health"] * requests,
+        }
+        for first, *_ in rows.values():
+            _completed(http, first, checked(http.get(first)))
+        return [_row(f"{name} of {banks:,}", service, http, paths, paint) for name, paths in rows.items()]
 
 
 def _different(address: Address, number: int) -> list[str]:
@@ -211,11 +224,18 @@ def _row(
 
 
 def _completed(http: httpx.Client, path: str, answer: httpx.Response) -> httpx.Response:
-    """Returns the page with its contents, asked for as often as a browser does."""
+    """Returns the page with its contents, asked for as often as a browser does. Loads what the end of a page in view
+    asks for, too: the following parts of a search that has found nothing yet."""
     while PENDING in answer.text:
         time.sleep(AGAIN_S)
         answer = checked(http.get(path))
-    return answer
+    page, part = answer, answer
+    while "<article" not in part.text and (following := _NEXT.search(part.text)):
+        part = checked(http.get(unescape(following[1]), headers={"HX-Request": "true"}))
+        while PENDING_PART in part.text:
+            time.sleep(AGAIN_S)
+            part = checked(http.get(unescape(following[1]), headers={"HX-Request": "true"}))
+    return page
 
 
 def _p95(values: Sequence[float]) -> float:

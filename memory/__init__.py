@@ -27,7 +27,7 @@ from .errors import (
     TokensDamaged,
     Unreadable,
 )
-from .values.banks import BankBytes, BankInfo, Banks, DueWork, TierStatistics
+from .values.banks import BankBytes, BankEnd, BankInfo, Banks, DueWork, TierStatistics
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextRequest, ContextResult, TokenPrices
 from .values.fences import fenced
@@ -91,6 +91,7 @@ __all__ = [
     "AsyncMemory",
     "AsyncRecordStore",
     "BankBytes",
+    "BankEnd",
     "BankInfo",
     "Banks",
     "ChoiceNeeded",

@@ -132,6 +132,7 @@ class AsyncMemory(_InThreads[Memory]):
     pin = _threaded(Memory.pin)
     unpin = _threaded(Memory.unpin)
     banks = _threaded(Memory.banks)
+    newest_banks = _threaded(Memory.newest_banks)
     bank = _threaded(Memory.bank)
     policy = _threaded(Memory.policy)
     preview_policy = _threaded(Memory.preview_policy)

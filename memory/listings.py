@@ -28,7 +28,7 @@ from .storage.repositories import (
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
 from .storage.repositories.sealed import manifests
-from .values.banks import BankBytes, BankInfo, Banks, DueWork, TierStatistics
+from .values.banks import BankBytes, BankEnd, BankInfo, Banks, DueWork, TierStatistics
 from .values.base import INVALID_CURSOR, check_limit
 from .values.pages import PageInfo, Pages
 from .values.threads import ThreadInfo, Threads
@@ -90,6 +90,13 @@ def list_banks(database: Database, index: SearchIndex, now: datetime, *, limit: 
         infos = bank_infos(connection, rows[:limit], index, now)
     more = len(rows) > limit
     return Banks(banks=infos, next_cursor=encode_cursor("banks", [rows[limit - 1].name]) if more else None)
+
+
+def newest_banks(database: Database) -> list[BankEnd]:
+    """See `Memory.newest_banks`."""
+    with database.read() as connection:
+        found = banks.newest_first(connection)
+    return [BankEnd(bank=bank, last_at=last_at) for bank, last_at in found]
 
 
 def _bank_after(cursor: str) -> str:

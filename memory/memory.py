@@ -36,7 +36,7 @@ from .lifecycle.recall_weights import RecallWeights
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
 from .lifecycle.undo import Undoer
-from .listings import bank_info, list_banks, list_pages, list_threads, page_info, set_pinned
+from .listings import bank_info, list_banks, list_pages, list_threads, newest_banks, page_info, set_pinned
 from .options import MemoryOptions
 from .pages.assembler import MessageAssembler
 from .pages.decoder import PageDecoder
@@ -54,7 +54,7 @@ from .storage.database import DatabaseOptions, open_database
 from .storage.repositories import banks
 from .text.times import parse_since
 from .text.times.window import split_query
-from .values.banks import BankInfo, Banks
+from .values.banks import BankEnd, BankInfo, Banks
 from .values.base import build_values
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextRequest, ContextResult
@@ -562,6 +562,10 @@ class Memory:
         """Returns the statistics of banks, sorted by name. `limit`: 1 to 500. `cursor`: `next_cursor` of the previous
         call. Raises `InvalidInput`, `InvalidCursor`."""
         return list_banks(self._database, self._index, self.now(), limit=limit, cursor=cursor)
+
+    def newest_banks(self) -> list[BankEnd]:
+        """Returns all banks that have messages, with the times of their last ones, newest first, then by name."""
+        return newest_banks(self._database)
 
     def threads(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Threads:
         """Returns the threads of a bank with the number and the times of their messages, those with the newest messages

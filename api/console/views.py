@@ -24,12 +24,13 @@ from foxing.memory.values.savings import SavingsWindow
 from foxing.renderer.readers import Readers
 from foxing.renderer.tiers import all_tiers, tier_rank
 
+from .bank_search import search_banks
 from .images import ShownImages
 from .plots import latency_bars, policy_curve, saved_bars, shown_days, tier_bar
 from .rendering import HEADERS, ConsolePage, text_of, url
 from .words import SHOWN_CHARS, marked_words
 
-BANKS, MESSAGES, FOUND, FOUND_PER_BANK = 50, 40, 20, 3
+BANKS, MESSAGES, FOUND = 50, 40, 20
 #: Characters of a message in a list.
 LISTED_CHARS = 700
 #: Real pages that the preview of a policy shows.
@@ -49,17 +50,28 @@ class Views:
         self.images = images
 
     async def banks(self, request: Request) -> ConsolePage | Response:
-        """Banks, and what a search finds in them."""
+        """Banks, or what a search finds in them."""
         if chosen := request.query_params.get("import", "").strip():
             return RedirectResponse(url("/banks/{}/import", check_bank_name(chosen)), 303, HEADERS)
         cursor, query = request.query_params.get("cursor"), request.query_params.get("q", "").strip()
+        if query:
+            return await self._found(request, query, cursor)
         listed = await self.service.run(self.memory.banks, limit=BANKS, cursor=cursor)
-        found = (
-            [(bank.id, await self._search(bank.id, query, FOUND_PER_BANK)) for bank in listed.banks] if query else []
-        )
-        hits = [(bank, self._listed(result.spans, query)) for bank, result in found if result.spans]
         bars = {bank.id: tier_bar(_pages(bank), bank.open_messages) for bank in listed.banks}
-        return ConsolePage("banks.html", {"listed": listed, "bars": bars, "q": query, "hits": hits}, listed)
+        return ConsolePage("banks.html", {"listed": listed, "bars": bars, "q": ""}, listed)
+
+    async def _found(self, request: Request, query: str, cursor: str | None) -> ConsolePage:
+        """A part of what a search finds in all banks."""
+        part = await self.service.run_codec(search_banks, self.memory, query, cursor, GAP_MARK)
+        before = max(0, _number(request.query_params.get("found"), 0))
+        values = {
+            "q": query,
+            "hits": [(bank, self._listed(spans, query)) for bank, spans in part.banks.items()],
+            "part": part,
+            "found": before + len(part.banks),
+        }
+        alone = request.headers.get("hx-request") == "true"
+        return ConsolePage("found.html" if alone else "banks.html", values, part.json())
 
     async def overview(self, request: Request) -> ConsolePage:
         """A bank: its sizes, and what is due."""

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable, Sequence
+from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache
 
 from foxing.memory.errors import EmbedderError
 
@@ -13,6 +15,7 @@ from .model_endpoint import EndpointOptions
 from .model_source import ModelSource
 
 MAX_CHARS = 4000  # characters of each text that are embedded
+QUESTIONS = 32  # whose vectors are kept: the same question is asked in one bank after the other
 
 
 class EmbedderSource(ModelSource[Embedder]):
@@ -33,6 +36,9 @@ class EmbedderSource(ModelSource[Embedder]):
         Raises `EmbedderError` for an endpoint without address or model; other errors surface on first use."""
         super().__init__(embedder, lambda name: open_embedder(name, endpoint), clock)
         self._later = later
+        self._lock = Lock()
+        #: Question → its vector.
+        self._questions: LRUCache[str, Embeddings] = LRUCache(QUESTIONS)
         if embedder in (ENDPOINT, MULTIMODAL):
             self.load()
 
@@ -74,8 +80,16 @@ class EmbedderSource(ModelSource[Embedder]):
         """Returns the vector of a question, float32[dimensions]. Raises `EmbedderError`, at once while paused after a
         failure."""
         self.raise_if_paused()
-        vectors = self._embedded(lambda: self.load().embed_queries([text[:MAX_CHARS]]))
-        return np.asarray(vectors[0], dtype=np.float32)
+        asked = text[:MAX_CHARS]
+        with self._lock:
+            vector = self._questions.get(asked)
+        if vector is None:
+            vectors = self._embedded(lambda: self.load().embed_queries([asked]))
+            vector = np.array(vectors[0], dtype=np.float32)
+            vector.setflags(write=False)  # shared by all who ask
+            with self._lock:
+                self._questions[asked] = vector
+        return vector
 
     def _embedded(self, embed: Callable[[], Embeddings]) -> Embeddings:
         try:

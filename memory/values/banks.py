@@ -64,3 +64,10 @@ class Banks(Value):
 
     banks: list[BankInfo] = Field(description="Banks in the order of their names.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
+
+
+class BankEnd(Value):
+    """A bank and the time of its last message."""
+
+    bank: str = Field(description="Name of the bank.")
+    last_at: datetime = Field(description="Time of its last message.")

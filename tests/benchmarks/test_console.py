@@ -26,6 +26,9 @@ def test_every_page_of_a_bank(tmp_path: Path, forked_services: None) -> None:
 
 
 def test_a_list_of_banks(tmp_path: Path, forked_services: None) -> None:
-    [banks, health] = measure_many_banks(tmp_path, 3, 2)
-    assert (banks.page, health.page) == ("banks of 3", "health of 3")
-    assert banks.requests == 2
+    rows = measure_many_banks(tmp_path, 5, 2)
+    searches = ["banks, search of 5", "banks, search of a word of one bank of 5"]
+    assert [row.page for row in rows] == ["banks of 5", *searches, "health of 5"]
+    for row in rows:
+        assert row.requests == 2
+        assert 0 < row.p50_ms <= row.complete_p95_ms

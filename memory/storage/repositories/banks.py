@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, select
+from sqlalchemy import BigInteger, Column, Connection, bindparam, func, select
 
 from foxing.memory.errors import Conflict, NotFound
 from foxing.memory.storage import columns, schema, snapshot
@@ -116,6 +117,28 @@ def list_after(connection: Connection, after: str | None, limit: int) -> list[Ba
     if after is not None:
         query = query.where(_c.name > after)
     return [_bank(row) for row in connection.execute(query)]
+
+
+def newest_first(connection: Connection) -> list[tuple[str, datetime]]:
+    """Returns (name, time of the last message) of the banks that have messages, newest first, then by name."""
+    found = [
+        (name, max(time for time in times if time is not None))
+        for name, *times in connection.execute(_last_times)
+        if any(times)
+    ]
+    return sorted(sorted(found), key=itemgetter(1), reverse=True)
+
+
+def _last_of(bank_id: Column[int], time: Column[datetime]) -> Any:
+    """Returns the latest time of a bank in a table: one step in its index."""
+    return select(time).where(bank_id == _c.id).order_by(time.desc()).limit(1).scalar_subquery()
+
+
+_last_times = select(
+    _c.name,
+    _last_of(schema.messages.c.bank_id, schema.messages.c.created_at),
+    _last_of(schema.pages.c.bank_id, schema.pages.c.last_at),
+)
 
 
 def by_id(connection: Connection, bank_id: int) -> Bank:

@@ -17,6 +17,7 @@ from support.faded import BANK
 from support.service import serve
 
 from foxing.api.app import create_app
+from foxing.api.console import bank_search
 from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
 from foxing.memory import Memory, NotFound
@@ -37,6 +38,7 @@ WIDER = """[...document.querySelectorAll("body *")]
 #: Page → what it shows, by role and name.
 PAGES: dict[str, list[tuple[str, str]]] = {
     "/console/banks": [("heading", "Banks"), ("searchbox", "Search all banks"), ("link", BANK), ("table", "")],
+    "/console/banks?q=Titan": [("heading", BANK), ("article", ""), ("link", "All banks")],
     f"{HOME}/overview": [("heading", BANK), ("img", "pages at micro"), ("button", "Age what is due")],
     f"{HOME}/timeline": [("heading", "Timeline"), ("searchbox", "Search"), ("article", "user"), ("link", "a week")],
     f"{HOME}/message?id=whole": [("heading", "Message whole"), ("img", "Page micro"), ("button", "Pin this page")],
@@ -256,3 +258,19 @@ def test_screenshots_of_the_guide(open_page: Callable[..., Any], tmp_path: Path)
         page.wait_for_load_state("networkidle")
         page.screenshot(path=folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 10_000
+
+
+def test_a_search_over_all_banks_goes_on_by_itself(
+    open_page: Callable[..., Any], memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bank_search, "PART_S", 0.0)
+    for number in range(5):
+        memory.store(f"bank-{number}", [{"role": "user", "content": "The meadow is quiet."}])
+    memory.store("ferry", [{"role": "user", "content": "The ferry leaves at nine.", "created_at": "2020-01-05T09:00Z"}])
+    page = open_page("/console/banks")
+    page.get_by_label("Search all banks").fill("ferry")
+    page.keyboard.press("Enter")
+    sync_api.expect(page.get_by_text("Found in 1 of 7 banks.")).to_be_visible()
+    sync_api.expect(page.get_by_role("heading", name="ferry")).to_have_count(1)
+    assert page.locator("article").count() == 1
+    assert page.evaluate("scrollY") == 0

@@ -15,7 +15,7 @@ from support.texts import chat
 from foxing.memory import EmbedderError, Memory, MemoryOptions
 from foxing.memory.index.codes import code_bytes
 from foxing.memory.index.embedder import Embedder, Embeddings
-from foxing.memory.index.embedder_source import EmbedderSource
+from foxing.memory.index.embedder_source import QUESTIONS, EmbedderSource
 from foxing.memory.index.embedders import EMBEDDERS, open_embedder
 from foxing.memory.index.model_source import PAUSE_S
 from foxing.memory.index.scores import Scores, fuse
@@ -220,6 +220,25 @@ def test_after_a_failure_questions_do_not_wait_for_a_while() -> None:
         with pytest.raises(EmbedderError, match="down"):
             source.question("?")
     assert asked == [0.0, PAUSE_S]
+
+
+def test_a_question_is_embedded_once_for_all_banks() -> None:
+    asked: list[str] = []
+
+    class Counted(Failing):
+        def embed_queries(self, texts: Sequence[str]) -> Embeddings:
+            asked.extend(texts)
+            return self.embed_documents(texts)
+
+    source = EmbedderSource(Counted())
+    first, again, other = (source.question(text) for text in ("bread", "bread", "loaf"))
+    assert asked == ["bread", "loaf"]
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    for number in range(QUESTIONS):
+        source.question(f"question {number}")
+    source.question("bread")
+    assert asked.count("bread") == 2
 
 
 def test_a_slow_embedder_embeds_after_storing(database_url: str) -> None:

@@ -1,0 +1,80 @@
+"""Search over all banks, the banks with the newest messages first, in parts that are shown one after the other."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from foxing.memory import Memory
+from foxing.memory.errors import InvalidCursor, NotFound
+from foxing.memory.recall.cursors import decode_cursor, encode_cursor
+from foxing.memory.values.banks import BankEnd
+from foxing.memory.values.base import INVALID_CURSOR
+from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.recall import RELEVANCE_FLOOR
+
+#: Seconds after which a part ends with the bank that is being searched.
+PART_S = 0.4
+#: Banks with matches after which a part ends, and the messages that are shown of each.
+BANKS_FOUND, FOUND_PER_BANK = 12, 3
+_LIST = "found in banks"
+
+
+@dataclass(frozen=True)
+class FoundInBanks:
+    """A part of the matches in all banks."""
+
+    #: Bank → its best matches.
+    banks: dict[str, list[RecalledMessage]]
+    #: Number of banks that this part and those before it have searched, and of all banks that have messages.
+    searched: int
+    total: int
+    #: Cursor of the next part; None at the end.
+    next_cursor: str | None
+
+    def json(self) -> dict[str, Any]:
+        """Returns it as the HTTP interface shows values."""
+        found = [
+            {"bank": bank, "spans": [span.model_dump(mode="json") for span in spans]}
+            for bank, spans in self.banks.items()
+        ]
+        return {"banks": found, "searched": self.searched, "total": self.total, "next_cursor": self.next_cursor}
+
+
+def search_banks(memory: Memory, query: str, cursor: str | None, gap_mark: str) -> FoundInBanks:
+    """Returns what is relevant to a query in the banks after `cursor`, for as long as a part lasts. A bank to which
+    messages are added meanwhile may be missing. Does not change recall weights. Raises `InvalidCursor`, and the errors
+    of `Memory.look_up`."""
+    ends = memory.newest_banks()
+    first = _place_after(ends, cursor) if cursor else 0
+    until = time.monotonic() + PART_S
+    found: dict[str, list[RecalledMessage]] = {}
+    searched = first
+    for end in ends[first:]:
+        searched += 1
+        try:
+            spans = memory.look_up(
+                end.bank, query=query, limit=FOUND_PER_BANK, gap_mark=gap_mark, min_relevance=RELEVANCE_FLOOR
+            ).spans
+        except NotFound:  # erased meanwhile
+            continue
+        if spans:
+            found[end.bank] = spans
+        if len(found) == BANKS_FOUND or time.monotonic() >= until:
+            break
+    following = None
+    if searched < len(ends):
+        last = ends[searched - 1]
+        following = encode_cursor(_LIST, [last.last_at.isoformat(), last.bank])
+    return FoundInBanks(found, searched, len(ends), following)
+
+
+def _place_after(ends: Sequence[BankEnd], cursor: str) -> int:
+    """Returns the place of the first bank after a cursor. Raises `InvalidCursor`."""
+    try:
+        at, bank = decode_cursor(cursor, _LIST)
+        last_at = datetime.fromisoformat(at)
+        return sum(end.last_at > last_at or (end.last_at == last_at and end.bank <= bank) for end in ends)
+    except (ValueError, TypeError) as error:
+        raise InvalidCursor(INVALID_CURSOR) from error
