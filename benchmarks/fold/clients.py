@@ -48,8 +48,8 @@ class Agent:
         """Adds what the user says."""
         raise NotImplementedError
 
-    def take(self, answer: Json, result: str) -> None:
-        """Adds an answer, and the result of its tool call if it has one."""
+    def take(self, answer: Json, result: str, screenshot: str = "") -> None:
+        """Adds an answer, and the result of its tool call if it has one. `screenshot`: PNG in Base64 beside it."""
         raise NotImplementedError
 
     def post(self, http: httpx.Client, upstream: Upstream, messages: Sequence[Json], fields: Json) -> httpx.Response:
@@ -102,11 +102,15 @@ class MessagesAgent(Agent):
         """See `Agent`."""
         self.messages.append({"role": "user", "content": [{"type": "text", "text": text}]})
 
-    def take(self, answer: Json, result: str) -> None:
+    def take(self, answer: Json, result: str, screenshot: str = "") -> None:
         """See `Agent`."""
         self.messages.append({"role": "assistant", "content": answer["content"]})
         called = [block for block in answer["content"] if block["type"] == "tool_use"]
-        results = [{"type": "tool_result", "tool_use_id": block["id"], "content": result} for block in called]
+        content: Any = result
+        if screenshot:
+            source = {"type": "base64", "media_type": "image/png", "data": screenshot}
+            content = [{"type": "text", "text": result}, {"type": "image", "source": source}]
+        results = [{"type": "tool_result", "tool_use_id": block["id"], "content": content} for block in called]
         if results:
             self.messages.append({"role": "user", "content": results})
 
@@ -135,12 +139,15 @@ class ChatAgent(Agent):
         """See `Agent`."""
         self.messages.append({"role": "user", "content": text})
 
-    def take(self, answer: Json, result: str) -> None:
+    def take(self, answer: Json, result: str, screenshot: str = "") -> None:
         """See `Agent`."""
         said = answer["choices"][0]["message"]
         self.messages.append({key: said[key] for key in ("role", "content", "tool_calls") if key in said})
         for call in said.get("tool_calls", ()):
             self.messages.append({"role": "tool", "tool_call_id": call["id"], "content": result})
+        if screenshot:  # results of tools are text
+            image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{screenshot}"}}
+            self.messages.append({"role": "user", "content": [image]})
 
 
 class ResponsesAgent(Agent):
@@ -171,12 +178,16 @@ class ResponsesAgent(Agent):
         content = [{"type": "input_text", "text": text}]
         self.messages.append({"type": "message", "role": "user", "content": content})
 
-    def take(self, answer: Json, result: str) -> None:
+    def take(self, answer: Json, result: str, screenshot: str = "") -> None:
         """See `Agent`."""
         self.messages += answer["output"]
         for item in answer["output"]:
             if item["type"] == "function_call":
-                output = {"type": "function_call_output", "call_id": item["call_id"], "output": result}
+                said: Any = result
+                if screenshot:
+                    image = {"type": "input_image", "image_url": f"data:image/png;base64,{screenshot}"}
+                    said = [{"type": "input_text", "text": result}, image]
+                output = {"type": "function_call_output", "call_id": item["call_id"], "output": said}
                 self.messages.append(output)
 
 

@@ -2,10 +2,11 @@
 
     python -m benchmarks.fold.run ../shared/data/eval --tokens 400000 --reader claude-fable-5 [--cold] [--wire openai]
 
-A session has 200 calls and ends at about `--tokens` tokens; three sub-agents of 15 calls each run in it. Every request
-goes to `foxing.integrations.testing`, which refuses what the providers refuse and bills by the state of the prompt
-cache: 1.25 to write, 0.1 to read. The bill without folding is that of the same session sent whole, also where it
-exceeds the budget of 60,000 tokens, to a model with a window of a million.
+A session has 200 calls and ends at about `--tokens` tokens; three sub-agents of 15 calls each run in it. With
+`--screenshots`, so many of the results of its tools have an image as well. Every request goes to
+`foxing.integrations.testing`, which refuses what the providers refuse and bills by the state of the prompt cache: 1.25
+to write, 0.1 to read. The bill without folding is that of the same session sent whole, also where it exceeds the budget
+of 60,000 tokens, to a model with a window of a million.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.values.fold import FoldRequest, FoldResult
 
 from .clients import AGENTS, Agent, answer_of, plain
-from .sessions import CALLS, Fact, Session, Turn, load_texts, make_session
+from .sessions import CALLS, Fact, Session, Turn, load_texts, make_session, with_screenshots
 
 BUDGET = 60_000
 KEPT_CALLS = 10
@@ -54,6 +55,11 @@ class Report:
     refused: int = 0
     folds: int = 0
     most_sent: int = 0
+    #: Bytes of all requests with and without folding, and tokens of the last one.
+    sent_bytes: int = 0
+    whole_bytes: int = 0
+    last_sent: int = 0
+    last_unfolded: int = 0
     #: Calls over the budget, since a tool call was open.
     over_budget: int = 0
     #: Price with folding for each price without, at the end, and the highest at any call.
@@ -69,6 +75,7 @@ class Report:
     identifiers: float = 0.0
     fold_s: float = 0.0
     other_s: float = 0.0
+    other_p99_s: float = 0.0
 
 
 @dataclass
@@ -134,6 +141,9 @@ def run(session: Session, subs: Sequence[Session], report: Report) -> Report:
         report.prefix_whole = round(measured.same_whole / measured.compared, 4)
         report.fold_s = round(max(measured.fold_times, default=0.0), 3)
         report.other_s = round(sorted(measured.times)[len(measured.times) // 2], 4)
+        report.other_p99_s = round(sorted(measured.times)[len(measured.times) * 99 // 100], 4)
+        report.sent_bytes, report.whole_bytes = (sum(len(call.body) for call in each.calls) for each in upstreams)
+        report.last_sent, report.last_unfolded = last.sent_tokens, last.unfolded_tokens
         text, on_images = _texts(last.messages), _folded_text(folder / "bank.db")
         for identifier in (False, True):
             facts = [fact for fact in session.facts if fact.identifier is identifier]
@@ -183,7 +193,7 @@ def _call(
         response = agent.post(http, upstream, messages, fields)
         if response.status_code != 200:
             raise RuntimeError(f"refused: {response.text[:500]}")
-        agent.take(response.json(), turn.result)
+        agent.take(response.json(), turn.result, turn.screenshot)
     memory.record_model_calls("agent", [_recorded(upstreams, request, result)])
     report.worst = max(report.worst, round(upstreams[0].total.price / upstreams[1].total.price, 4))
     return result
@@ -262,10 +272,11 @@ def main() -> None:
     parser.add_argument("--wire", choices=sorted(AGENTS), default="anthropic")
     parser.add_argument("--cold", action="store_true")
     parser.add_argument("--calls", type=int, default=CALLS)
+    parser.add_argument("--screenshots", type=int, default=0, help="number of images that tools of the session return")
     options = parser.parse_args()
     texts = load_texts(options.folder)
     for tokens in options.tokens:
-        session = make_session(texts, tokens, calls=options.calls)
+        session = with_screenshots(make_session(texts, tokens, calls=options.calls), options.screenshots)
         share = tokens * SUB_CALLS // options.calls
         subs = [make_session(texts, share, seed, SUB_CALLS) for seed in (2, 3, 4)]
         for reader in options.reader:

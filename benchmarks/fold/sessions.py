@@ -1,15 +1,17 @@
 """Agent sessions of a given size in each request format, made from documents: user turns, thinking, tool calls and
 results, with facts planted in them."""
 
+import base64
 import gzip
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from benchmarks.images.pictures import made_images
 from foxing.encoder.text_tokens import count_text_tokens
 
 Json = dict[str, Any]
@@ -57,6 +59,8 @@ class Turn:
     #: Argument and result of the tool that it calls; empty for a call that ends the turn.
     command: str
     result: str
+    #: PNG in Base64 that the tool returns beside its result; empty for none.
+    screenshot: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,18 @@ def make_session(texts: dict[str, list[str]], tokens: int, seed: int = 1, calls:
         said = "" if ends else "\n".join([*result[:middle], *here, *result[middle:]]) or "done"
         turns.append(Turn(user, thinking, text, command, said))
     return Session(turns, facts)
+
+
+def with_screenshots(session: Session, number: int) -> Session:
+    """Returns a session with so many different screenshots, evenly among the turns that call a tool."""
+    calling = [place for place, turn in enumerate(session.turns) if turn.command]
+    places = {calling[n * len(calling) // number] for n in range(number)} if number else set()
+    made = iter(made_images(len(places), ("screenshot",)))
+    turns = [
+        replace(turn, screenshot=base64.b64encode(next(made).content).decode()) if place in places else turn
+        for place, turn in enumerate(session.turns)
+    ]
+    return replace(session, turns=turns)
 
 
 def _cycle(said: list[str], rng: random.Random) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Sessions of agents that pass through the proxy: refusals, retries, prefixes, and what the proxy takes.
 
     python -m benchmarks.proxy.run ../shared/data/eval --tokens 400000 [--wire openai] [--reader text] [--service]
+        [--screenshots 30]
 
 The sessions are those of `benchmarks.fold`: 200 calls, three sub-agents of 15 calls each, every request checked by the
 strict upstream of `foxing.integrations.testing`. The proxy runs in a process of its own, with `--service` beside a
@@ -24,7 +25,7 @@ import httpx
 
 from benchmarks.fold.clients import AGENTS, Agent, answer_of, plain
 from benchmarks.fold.run import BUDGET, MODELS, SUB_AGENTS, SUB_CALLS
-from benchmarks.fold.sessions import CALLS, Session, Turn, load_texts, make_session
+from benchmarks.fold.sessions import CALLS, Session, Turn, load_texts, make_session, with_screenshots
 from foxing.integrations.testing import Upstream
 from foxing.memory import Memory
 from foxing.memory.fold.conversation import parse_conversation
@@ -150,9 +151,11 @@ def run(session: Session, subs: Sequence[Session], report: ProxyReport) -> Proxy
             folds = made
             assert sent.value is not None
             conversation.note(sent.value)
-            agent.take(answer.json(), turn.result)
+            agent.take(answer.json(), turn.result, turn.screenshot)
             without = conversation.plain_agent
-            without.take(without.post(http, whole, without.given(), {}).raise_for_status().json(), turn.result)
+            without.take(
+                without.post(http, whole, without.given(), {}).raise_for_status().json(), turn.result, turn.screenshot
+            )
 
         for number, turn in enumerate(session.turns):
             if number in SUB_AGENTS:
@@ -208,10 +211,11 @@ def main() -> None:
     parser.add_argument("--wire", choices=sorted(AGENTS), nargs="+", default=sorted(AGENTS))
     parser.add_argument("--service", action="store_true")
     parser.add_argument("--calls", type=int, default=CALLS)
+    parser.add_argument("--screenshots", type=int, default=0, help="number of images that tools of the session return")
     options = parser.parse_args()
     texts = load_texts(options.folder)
     for tokens in options.tokens:
-        session = make_session(texts, tokens, calls=options.calls)
+        session = with_screenshots(make_session(texts, tokens, calls=options.calls), options.screenshots)
         share = tokens * SUB_CALLS // options.calls
         subs = [make_session(texts, share, seed, SUB_CALLS) for seed in (2, 3, 4)]
         for wire in options.wire:

@@ -1,7 +1,8 @@
 """Sessions of agents that pass through a proxy."""
 
+import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -20,12 +21,20 @@ class PlayedSession:
     """A session of an agent with a model: it calls a tool at each call but every fourth, which ends the turn."""
 
     def __init__(
-        self, wire: str, upstream: Upstream, *, task: str = "Please fix the build of Titan.", thinks: bool = True
+        self,
+        wire: str,
+        upstream: Upstream,
+        *,
+        task: str = "Please fix the build of Titan.",
+        thinks: bool = True,
+        screenshots: Sequence[bytes] = (),
     ) -> None:
+        """`screenshots`: PNG files, one for each of the first results of tools."""
         self.agent: Agent = AGENTS[wire](MODELS[wire])
         self.agent.say(task)
         self.upstream = upstream
         self.thinks = thinks
+        self.screenshots = list(screenshots)
         self.calls = 0
         self.answers: list[httpx.Response] = []
 
@@ -48,7 +57,8 @@ class PlayedSession:
             self.answers.append(answer)
             said = self.upstream.calls[-1].answered
             assert said is not None
-            self.agent.take(said, WORDS.format(self.calls, self.calls) * 12)
+            screenshot = "" if ends or not self.screenshots else base64.b64encode(self.screenshots.pop(0)).decode()
+            self.agent.take(said, WORDS.format(self.calls, self.calls) * 12, screenshot)
             if ends:
                 self.agent.say(f"Now do part {self.calls} as well, please.")
             self.calls += 1
