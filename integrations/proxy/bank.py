@@ -27,6 +27,7 @@ _THREADS = 8
 #: Seconds that a service may take to answer when the proxy starts.
 _GREETING_S = 2.0
 _TEXT = "text"
+_BODY_TOO_LARGE = "body-too-large"  # an answer of the service
 _LEAST_PORT = {"http": 80, "https": 443}
 
 
@@ -129,16 +130,19 @@ class BankLink:
             raise BankFailed(f"{type(error).__name__}: {error}", made=True) from error
 
     async def store(self, messages: Sequence[Fields]) -> None:
-        """Stores messages, each once. Raises the errors of the memory."""
+        """Stores messages, each once. Raises the errors of the memory; `MessageTooLarge` if the service takes no body
+        of this size."""
         await asyncio.get_running_loop().run_in_executor(self._pool, self._store, messages)
 
     def _store(self, messages: Sequence[Fields]) -> None:
         connection, _ = self._connection()
         try:
             connection.run(lambda memory: memory.store(self._options.bank, messages))
-        except (Conflict, InvalidInput, MessageTooLarge):
+        except (Conflict, InvalidInput):
             raise
         except Exception as error:
+            if isinstance(error, FoxingError) and error.kind.slug == _BODY_TOO_LARGE:
+                raise MessageTooLarge(str(error)) from error
             self.fail(error)
             raise
 

@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +12,9 @@ import zstandard
 
 from foxing.integrations.frameworks.provider_answers import Json
 from foxing.memory.fold.conversation import ConversationItem, parse_item
+from foxing.memory.fold.images import image_tokens
+from foxing.renderer.readers import Readers, UnknownReader
+from foxing.renderer.readers.billing import Billing
 
 from .wires import ProviderWire
 
@@ -20,8 +23,8 @@ _SPACE = " \t\n\r"
 _ENDS = frozenset(",] \t\n\r")
 #: Bytes that a compressed body may have after it is decompressed.
 MAX_DECODED_BYTES = 256 << 20
-#: Estimates: characters of a token, and tokens of the frame of a message and of an image.
-CHARS_A_TOKEN, _FRAME_TOKENS, _IMAGE_TOKENS = 3.6, 4, 1_600
+#: Estimates: characters of a token, and tokens of the frame of a message.
+CHARS_A_TOKEN, _FRAME_TOKENS = 3.6, 4
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,8 @@ class MessageText:
 
     @cached_property
     def tokens(self) -> float:
-        """Estimated tokens, without those of its thinking. Raises `InvalidInput`."""
-        return len(self.item.text) / CHARS_A_TOKEN + _FRAME_TOKENS + self.item.images * _IMAGE_TOKENS
+        """Estimated tokens, without those of its thinking and of its images. Raises `InvalidInput`."""
+        return len(self.item.text) / CHARS_A_TOKEN + _FRAME_TOKENS
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,12 @@ class RequestBody:
         """Id of the model; empty if there is none."""
         model = self.fields.get("model")
         return model if isinstance(model, str) else ""
+
+    @property
+    def image_tokens(self) -> list[int]:
+        """Tokens of the images of each message, as the model bills them. Raises `InvalidInput`."""
+        billing = _billing_of(self.model)
+        return [image_tokens(message.item.images, billing) for message in self.messages]
 
     @property
     def items(self) -> list[ConversationItem]:
@@ -107,6 +116,20 @@ class RequestBody:
             return self.with_messages(left, {})
         fields = {**self.fields, "thinking": {"type": "disabled"}, self.wire.member: left}
         return json_text(fields).encode()
+
+
+@lru_cache(maxsize=256)
+def _billing_of(model: str) -> Billing | None:
+    """Returns the formula by which a model bills images; None for a model without a profile."""
+    try:
+        return _readers()[model].billing
+    except UnknownReader:
+        return None
+
+
+@cache
+def _readers() -> Readers:
+    return Readers()
 
 
 def _answers_a_call(messages: Sequence[Mapping[str, Any]]) -> bool:

@@ -176,13 +176,18 @@ class ProxyJournal:
         if len(self._held) > _CONVERSATIONS:
             self._held.popitem(last=False)
 
-    def pending(self, most: int) -> list[PendingTurn]:
-        """Returns the oldest messages that are not yet in the bank."""
+    def pending(self, most: int, most_chars: int) -> list[PendingTurn]:
+        """Returns the oldest messages that are not yet in the bank, at least one. `most_chars`: of their JSON."""
+        found: list[PendingTurn] = []
         with self._lock:
-            rows = self._connection.execute(
+            for number, message in self._connection.execute(
                 "SELECT number, message FROM outbox WHERE scope = ? ORDER BY number LIMIT ?", (self._scope, most)
-            ).fetchall()
-        return [PendingTurn(number, json.loads(message)) for number, message in rows]
+            ):
+                most_chars -= len(message)
+                if found and most_chars < 0:
+                    break
+                found.append(PendingTurn(number, json.loads(message)))
+        return found
 
     def delivered(self, turns: Sequence[PendingTurn]) -> None:
         """Removes messages that are in the bank."""

@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from foxing.integrations.frameworks.provider_answers import Json
 from foxing.memory.errors import Conflict, InvalidInput, MemoryFault, MessageTooLarge
 from foxing.memory.fold.conversation import ConversationItem, stored_ids, thread_key
+from foxing.memory.fold.images import with_sound_images
 from foxing.memory.values.base import Fields
+from foxing.memory.values.parts import ImagePart, Part
 
 from .answers import PassedAnswer
 from .bank import BankLink
@@ -21,7 +23,9 @@ from .wires import ProviderWire
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 200
+#: Messages that are stored at once, and the characters of all but the first: a service takes 4 MiB.
+_AT_ONCE, _AT_ONCE_CHARS = 200, 2 << 20
+_TOO_LARGE = "the service does not take so large a message"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0
 
 
@@ -134,28 +138,38 @@ class TurnRecorder:
 
     async def _deliver(self) -> bool:
         """Stores the oldest messages, and returns whether there were any. Raises the errors of an unusable memory."""
-        turns = await asyncio.to_thread(self._journal.pending, _AT_ONCE)
+        turns = await asyncio.to_thread(self._journal.pending, _AT_ONCE, _AT_ONCE_CHARS)
         if not turns:
             return False
         try:
             await self._bank.store([turn.message for turn in turns])
-        except (Conflict, InvalidInput, MessageTooLarge):
+        except (Conflict, InvalidInput):
             for turn in turns:
                 await self._store_alone(turn)
         await asyncio.to_thread(self._journal.delivered, turns)
         return True
 
     async def _store_alone(self, turn: PendingTurn) -> None:
-        """Stores a message that may be invalid. Such a message is given up, since it will never be valid."""
+        """Stores a message that may be invalid. An image that cannot be stored is left out, and a message that remains
+        invalid is given up, since it will never be valid."""
         message = dict(turn.message)
         try:
             try:
-                await self._bank.store([message])
+                await self._store_sound(message)
             except Conflict:  # a fold has stored it before, at another time
                 del message["created_at"]
-                await self._bank.store([message])
-        except (Conflict, InvalidInput, MessageTooLarge) as error:
+                await self._store_sound(message)
+        except (Conflict, InvalidInput) as error:
             log.warning("a turn was not stored: %s", error)
+
+    async def _store_sound(self, message: Fields) -> None:
+        """Stores a message, without the images that are refused. Raises the errors of the memory."""
+        try:
+            await self._bank.store([message])
+        except MessageTooLarge:
+            await self._bank.store([with_sound_images(message, _TOO_LARGE)])
+        except InvalidInput:
+            await self._bank.store([await asyncio.to_thread(with_sound_images, message)])
 
 
 def _given(body: RequestBody) -> list[ConversationItem]:
@@ -189,7 +203,14 @@ def _message(item: ConversationItem, name: str, thread: str, at: datetime) -> Fi
     return {
         "id": name,
         "role": item.stored_role,
-        "content": [part.model_dump(mode="json") for part in item.stored_parts],
+        "content": [_dumped(part) for part in item.stored_parts],
         "thread": thread,
         "created_at": at.isoformat(),
     }
+
+
+def _dumped(part: Part) -> Json:
+    """Returns a part as JSON, of an image what came."""
+    if isinstance(part, ImagePart):
+        return part.model_dump(mode="json", include={"type", "data", "url"}, exclude_none=True)
+    return part.model_dump(mode="json")

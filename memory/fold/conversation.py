@@ -7,29 +7,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from pydantic import JsonValue
 
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.fold import Wire
 from foxing.memory.values.messages import NewMessage
-from foxing.memory.values.parts import TextPart, ToolCall, ToolResult
+from foxing.memory.values.parts import ImagePart, Part, TextPart, ToolCall, ToolResult
+
+from .images import KINDS, GivenImage, read_images
 
 Json = dict[str, JsonValue]
-_Part = TextPart | ToolCall | ToolResult
 
 DIGEST_BYTES = 16
 #: Fields of blocks that mark the end of what is cached.
 MARKS = ("cache_control", "prompt_cache_breakpoint")
 THINKING = ("thinking", "redacted_thinking")
-#: What stands in a folded message in place of an image, which is not remembered.
-IMAGE = "[image, not remembered]"
-_IMAGES = ("image", "image_url", "input_image")
 #: Kinds of items of the Responses API that call a tool of the client; its output has the kind with this ending.
-_CALLS = ("function_call", "custom_tool_call", "local_shell_call", "shell_call", "apply_patch_call")
+_CALLS = (
+    *("function_call", "custom_tool_call", "local_shell_call", "shell_call", "apply_patch_call"),
+    "computer_call",
+)
 _OUTPUT = "_output"
 _MAX_NAME = 200
+_LONG_TEXT = 4_096
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class ConversationItem:
 
     raw: Json
     role: str
-    parts: tuple[_Part, ...]
+    #: What it says; the data of images are as they came, neither decoded nor checked.
+    parts: tuple[Part, ...]
     #: Text of thinking blocks, which is counted and not folded.
     thinking: str = ""
     #: Whether it has thinking blocks.
@@ -50,8 +53,8 @@ class ConversationItem:
     compacts: bool = False
     #: Whether the next item must stay with it, as with reasoning.
     joins_next: bool = False
-    #: Number of images in it, and of other blocks whose content is not text.
-    images: int = 0
+    #: Images in it.
+    images: tuple[GivenImage, ...] = ()
 
     @property
     def is_instruction(self) -> bool:
@@ -66,9 +69,10 @@ class ConversationItem:
     @cached_property
     def digest(self) -> bytes:
         """Digest of the item without cache marks, `DIGEST_BYTES` bytes."""
-        text = json.dumps(_plain(self.raw), ensure_ascii=False, separators=(",", ":"))
+        raw = _without_data(self.raw) if self.images else self.raw
+        text = json.dumps(_plain(raw), ensure_ascii=False, separators=(",", ":"))
         if any(mark in text for mark in MARKS):
-            text = json.dumps(without_marks(self.raw), ensure_ascii=False, separators=(",", ":"))
+            text = json.dumps(without_marks(raw), ensure_ascii=False, separators=(",", ":"))
         return blake2b(text.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
 
     @cached_property
@@ -78,17 +82,17 @@ class ConversationItem:
 
     @cached_property
     def text(self) -> str:
-        """Text of the item as it is stored, without thinking."""
+        """Text of the item as it is stored, without thinking, a label for each image."""
         return NewMessage(role=self.stored_role, content=self.parts).text if self.parts else ""
 
     @property
     def stored_role(self) -> Any:
-        """Role of the message to store: `tool` for one that only answers tool calls."""
-        only_answers = bool(self.answers) and all(isinstance(part, ToolResult) for part in self.parts)
+        """Role of the message to store: `tool` for one that only answers tool calls, perhaps with images."""
+        only_answers = bool(self.answers) and all(isinstance(part, ToolResult | ImagePart) for part in self.parts)
         return "tool" if only_answers else self.role
 
     @cached_property
-    def stored_parts(self) -> tuple[_Part, ...]:
+    def stored_parts(self) -> tuple[Part, ...]:
         """Parts of the message to store; none for an instruction. Space around what the model says is removed, as
         clients do before they send it back."""
         if self.is_instruction:
@@ -104,13 +108,13 @@ class ConversationItem:
         `digest`, it does not change with ids of the provider or unknown fields."""
         if not self.stored_parts:
             return b""
-        said = [self.stored_role, [part.model_dump(mode="json") for part in self.stored_parts]]
+        said = [self.stored_role, [_identity(part) for part in self.stored_parts]]
         text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return blake2b(text.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
 
     def message(self, message_id: str, thread: str) -> NewMessage:
-        """Returns the item as a message to store."""
-        return NewMessage(id=message_id, role=self.stored_role, content=self.stored_parts, thread=thread)
+        """Returns the item as a message to store, its images read."""
+        return NewMessage(id=message_id, role=self.stored_role, content=read_images(self.stored_parts), thread=thread)
 
 
 @dataclass(frozen=True)
@@ -278,27 +282,83 @@ def _arguments(value: Any) -> Any:
     return value if isinstance(value, dict | str) else json.dumps(value, ensure_ascii=False)
 
 
-def _content(value: Any) -> tuple[str, int]:
-    """Returns the text of content, and the number of blocks in it that are no text."""
+class _Content(NamedTuple):
+    """Content of a message or of a tool result."""
+
+    #: Texts, of which those beside each other are joined, and images.
+    parts: list[TextPart | ImagePart]
+    images: list[GivenImage]
+
+    @property
+    def text(self) -> str:
+        """The text without the images."""
+        return "\n".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    def result(self, call_id: Any, *, failed: bool = False) -> list[Part]:
+        """Returns the parts of a tool result, the images after the text."""
+        images = [part for part in self.parts if isinstance(part, ImagePart)]
+        return [ToolResult(id=_name(call_id, "-"), content=self.text, is_error=failed), *images]
+
+
+def _content(value: Any) -> _Content:
+    """Returns what content says. A block that is neither text nor an image is described."""
     if value is None:
-        return "", 0
+        return _Content([], [])
     if isinstance(value, str):
-        return value, 0
-    texts, images = list[str](), 0
+        return _Content([TextPart(text=value)] if value else [], [])
+    parts, images, texts = list[TextPart | ImagePart](), list[GivenImage](), list[str]()
     for block in value if isinstance(value, list) else [value]:
-        kind = block.get("type") if isinstance(block, dict) else None
-        if isinstance(block, str):
-            texts.append(block)
-        elif isinstance(block, dict) and isinstance(block.get("text"), str):
-            texts.append(block["text"])
-        elif isinstance(block, dict) and isinstance(block.get("refusal"), str):
-            texts.append(block["refusal"])
-        elif kind in _IMAGES:
-            texts.append(IMAGE)
-            images += 1
-        else:
-            texts.append(_described(block))
-    return "\n".join(texts), images
+        part = _block(block)
+        if isinstance(part, GivenImage):
+            images.append(part)
+            if isinstance(part.part, ImagePart):
+                parts += _joined(texts)
+                parts.append(part.part)
+                texts = []
+                continue
+            part = part.part.text
+        texts.append(part)
+    return _Content([*parts, *_joined(texts)], images)
+
+
+def _joined(texts: Sequence[str]) -> list[TextPart]:
+    text = "\n".join(texts)
+    return [TextPart(text=text)] if text else []
+
+
+def _block(block: Any) -> str | GivenImage:
+    if isinstance(block, str):
+        return block
+    if not isinstance(block, dict):
+        return _described(block)
+    if isinstance(block.get("text"), str):
+        return str(block["text"])
+    if isinstance(block.get("refusal"), str):
+        return str(block["refusal"])
+    return GivenImage.of(block) if block.get("type") in KINDS else _described(block)
+
+
+def _identity(part: Part) -> Any:
+    """Returns what tells a part from others: of an image the digest of its data, as they came."""
+    if not isinstance(part, ImagePart):
+        return part.model_dump(mode="json")
+    if part.data is None:
+        return {"type": part.type, "url": part.url}
+    return {"type": part.type, "data": _digest_of(part.data)}
+
+
+def _digest_of(text: str) -> str:
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).hexdigest()
+
+
+def _without_data(value: Any) -> Any:
+    """Returns a value with digests in place of long texts, such as the data of images, which are costly to write as
+    JSON."""
+    if isinstance(value, dict):
+        return {key: _without_data(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_data(inner) for inner in value]
+    return _digest_of(value) if isinstance(value, str) and len(value) > _LONG_TEXT else value
 
 
 def _described(block: Any) -> str:
@@ -323,8 +383,8 @@ def _anthropic(number: int, raw: Json) -> ConversationItem:
         return ConversationItem(raw, role, (TextPart(text=content),) if content else ())
     if not isinstance(content, list):
         raise _invalid(number, "content must be a string or a list of blocks")
-    parts: list[_Part] = []
-    thinking, opens, answers, images = list[str](), list[str](), list[str](), 0
+    parts: list[Part] = []
+    thinking, opens, answers, images = list[str](), list[str](), list[str](), list[GivenImage]()
     for block in content:
         if not isinstance(block, dict):
             raise _invalid(number, "a content block must be an object")
@@ -339,15 +399,13 @@ def _anthropic(number: int, raw: Json) -> ConversationItem:
             )
         elif kind == "tool_result":
             answers.append(str(block.get("tool_use_id")))
-            text, inside = _content(block.get("content"))
-            images += inside
-            failed = block.get("is_error") is True
-            parts.append(ToolResult(id=_name(block.get("tool_use_id"), "-"), content=text, is_error=failed))
+            said = _content(block.get("content"))
+            images += said.images
+            parts += said.result(block.get("tool_use_id"), failed=block.get("is_error") is True)
         elif kind != "compaction":
-            text, inside = _content([block])
-            images += inside
-            if text:
-                parts.append(TextPart(text=text))
+            said = _content([block])
+            images += said.images
+            parts += said.parts
     compacts = any(isinstance(block, dict) and block.get("type") == "compaction" for block in content)
     return ConversationItem(
         raw,
@@ -359,7 +417,7 @@ def _anthropic(number: int, raw: Json) -> ConversationItem:
         tuple(answers),
         compacts,
         False,
-        images,
+        tuple(images),
     )
 
 
@@ -367,13 +425,12 @@ def _chat(number: int, raw: Json) -> ConversationItem:
     role = raw.get("role")
     if role not in ("user", "assistant", "system", "developer", "tool"):
         raise _invalid(number, "role must be user, assistant, system, developer or tool")
-    text, images = _content(raw.get("content"))
+    said = _content(raw.get("content"))
+    images = tuple(said.images)
     if role == "tool":
         name = str(raw.get("tool_call_id"))
-        return ConversationItem(
-            raw, role, (ToolResult(id=_name(name, "-"), content=text),), answers=(name,), images=images
-        )
-    parts: list[_Part] = [TextPart(text=text)] if text else []
+        return ConversationItem(raw, role, tuple(said.result(name)), answers=(name,), images=images)
+    parts: list[Part] = [*said.parts]
     opens = list[str]()
     calls = raw.get("tool_calls")
     for call in calls if isinstance(calls, list) else ():
@@ -393,23 +450,21 @@ def _responses(number: int, raw: Json) -> ConversationItem:
         role = raw.get("role")
         if role not in ("user", "assistant", "system", "developer"):
             raise _invalid(number, "role must be user, assistant, system or developer")
-        text, images = _content(raw.get("content"))
-        return ConversationItem(raw, role, (TextPart(text=text),) if text else (), images=images)
+        said = _content(raw.get("content"))
+        return ConversationItem(raw, role, tuple(said.parts), images=tuple(said.images))
     if kind in _CALLS:
         name, called = str(raw.get("call_id")), _name(raw.get("name"), str(kind))
-        given = next((raw[key] for key in ("arguments", "input", "action", "operation") if key in raw), "")
+        given = next((raw[key] for key in ("arguments", "input", "action", "actions", "operation") if key in raw), "")
         call = ToolCall(id=_name(raw.get("call_id"), "-"), name=called, arguments=_arguments(given))
         return ConversationItem(raw, "assistant", (call,), opens=(name,))
     if isinstance(kind, str) and kind.endswith(_OUTPUT) and kind.removesuffix(_OUTPUT) in _CALLS:
         name = str(raw.get("call_id"))
-        text, images = _content(raw.get("output"))
-        return ConversationItem(
-            raw, "tool", (ToolResult(id=_name(name, "-"), content=text),), answers=(name,), images=images
-        )
+        said = _content(raw.get("output"))
+        images = tuple(said.images)
+        return ConversationItem(raw, "tool", tuple(said.result(name)), answers=(name,), images=images)
     if kind == "reasoning":
         summary = raw.get("summary")
-        text, _ = _content(summary) if summary else ("", 0)
-        return ConversationItem(raw, "assistant", (), thinking=text, joins_next=True)
+        return ConversationItem(raw, "assistant", (), thinking=_content(summary or None).text, joins_next=True)
     if kind == "compaction":
         return ConversationItem(raw, "assistant", (), compacts=True)
     return ConversationItem(raw, "assistant", (TextPart(text=_described(raw)),))

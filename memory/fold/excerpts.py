@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from foxing.memory.values.part_text import image_labels
 from foxing.renderer.marks import GAP_MARK
+
+from .images import NO_IMAGE
 
 #: Longest unit in characters; longer lines without sentences are divided.
 MAX_UNIT = 240
@@ -27,6 +30,8 @@ _MOST_FACTS = 5
 #: A statement in prose, which outlasts code and listings.
 _PROSE = re.compile(r"\A[A-Z][^{}\[\]<>=;|\\]{15,}[.!?]\Z")
 _PROSE_WEIGHT = 2.5
+#: Weight of the label of an image, and of what stands in place of one: a few words stand for all of it.
+_LABEL_WEIGHT = 6.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class FadingMessages:
         for place in range(len(units) - 1, -1, -1):  # the latest of those that say the same keeps its value
             unit = units[place]
             text = self._messages[unit.message].text[unit.start : unit.stop].strip()
-            if len(text) >= _SHORT and text in seen:
+            if len(text) >= _SHORT and text in seen and not _is_label(text):
                 units[place] = unit._replace(density=unit.density * _SAID_AGAIN)
             seen.add(text)
         return sorted(units, key=lambda unit: -unit.density)
@@ -123,8 +128,13 @@ def _units(number: int, message: FoldedMessage) -> Iterator[_Unit]:
             continue
         facts = min(_MOST_FACTS, sum(1 for _ in _FACTS.finditer(said)))
         stated = _PROSE_WEIGHT * (1 + facts) if _PROSE.fullmatch(said) else 1 + facts / 2
+        stated *= _LABEL_WEIGHT if _is_label(said) else 1.0
         value = role * (_FIRST if place == 0 else _LAST if place == len(places) - 1 else 1.0) * stated
         yield _Unit(number, start, stop, run, value * 60 / (60 + len(said)))
+
+
+def _is_label(line: str) -> bool:
+    return line.startswith(NO_IMAGE) or bool(image_labels(line))
 
 
 def _excerpt(message: FoldedMessage, units: Sequence[_Unit]) -> FoldedMessage:

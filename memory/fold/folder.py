@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -25,20 +25,22 @@ from foxing.memory.ingest.redaction import Redaction
 from foxing.memory.ingest.store import MessageStore
 from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, folds, messages
+from foxing.memory.storage.repositories import banks, folds, images, messages
 from foxing.memory.storage.repositories.folds import FoldRow
 from foxing.memory.values.fold import FoldRequest, FoldResult
 from foxing.memory.values.messages import NewMessage
+from foxing.memory.values.policy import Policy
 from foxing.renderer.readers import ProofReader, Reader, Readers
 
 from .conversation import DIGEST_BYTES, Conversation, ConversationItem, parse_conversation, stored_ids, thread_key
 from .drawing import GIVEN, Drawn, FoldDrawer, Room, risk_of, tokens_for_each, uses_images
 from .excerpts import FoldedMessage
+from .images import image_tokens, with_read_text, with_sound_images
 from .layout import folded_conversation, kept_digests, stripped_until
 from .plan import TEXT_SHARE, ItemCost, Standing, Step, Terms, TooSmall, plan_fold
 
-#: Tokens of the frame of a message, and of an image in the conversation, whose size is not read.
-ITEM_TOKENS, IMAGE_TOKENS = 4, 1_600
+#: Tokens of the frame of a message.
+ITEM_TOKENS = 4
 #: Number of items whose tokens are remembered, and bytes of contents of folds.
 COUNTED_ITEMS, CONTENT_BYTES = 100_000, 64 << 20
 #: Attempts at a fold while other processes fold the same conversation.
@@ -128,12 +130,11 @@ class Folder:
         raise StorageError("other processes keep folding this conversation; try again")
 
     def tokens(self, item: ConversationItem) -> tuple[int, int]:
-        """Returns the tokens of an item, and those of its thinking."""
+        """Returns the tokens of an item without its images, and those of its thinking."""
         with self._lock:
             known = self._tokens.get(item.digest)
         if known is None:
-            images = item.images * IMAGE_TOKENS
-            known = count_text_tokens(item.text) + ITEM_TOKENS + images, count_text_tokens(item.thinking)
+            known = count_text_tokens(item.text) + ITEM_TOKENS, count_text_tokens(item.thinking)
             with self._lock:
                 self._tokens[item.digest] = known
         return known
@@ -208,13 +209,13 @@ class Folder:
         room = Room(
             tokens=step.room - before,
             chars=int(chars * share) + 1_000 + sum(len(message.text) for message in old),
-            images_used=images_before + sum(item.images for item in kept),
+            images_used=images_before + sum(len(item.images) for item in kept),
             bytes_used=sum(len(json.dumps(item.raw)) for item in kept)
             + (0 if step.rewrites else sum(content.size for content in state.chain)),
         )
         carried = words if step.rewrites else {}
         drawn = self._drawer.draw([*old, *said], known, call.reader, call.request.wire, room, carried)
-        raw = sum(self.tokens(item)[0] for item in conversation.items[conversation.start : step.cut])
+        raw = sum(call.item_tokens[conversation.start : step.cut])
         stripped = call.strippable
         row = FoldRow(
             number=(state.newest.number if state.newest else 0) + 1,
@@ -256,18 +257,56 @@ class Folder:
         session, conversation = call.request.session, call.conversation
         key = thread_key(session, call.request.wire, conversation.first_question)
         ids = stored_ids(key, [item.stored_digest for item in conversation.items])
-        new = [item.message(ids[number] or "", session) for number, item in items]
-        for start in range(0, len(new), STORED_AT_ONCE):
-            self._store.store(StoreCall(bank, new[start : start + STORED_AT_ONCE]), now)
+        names = [ids[number] or "" for number, _ in items]
+        there = self._known(bank, names)
+        said = {name: item.message(name, session) for name, (_, item) in zip(names, items, strict=True)}
+        said |= self._stored_new(bank, [message for name, message in said.items() if name not in there], now)
         with self.database.read() as connection:
             found = banks.get(connection, bank)
-            stored = messages.by_keys(connection, found.id, [message.id for message in new if message.id is not None])
+            stored = messages.by_keys(connection, found.id, names)
+            with_images = [row.id for name, row in stored.items() if said[name].images]
+            placed = images.of_messages(connection, found.id, with_images) if with_images else []
+        keeps = Policy.parse(found.policy).images != "never"
         redaction, counts = Redaction.of(found.policy), Counter[str]()
-        return [
-            FoldedMessage(row.ref, message.role, row.created_at.isoformat(), _text(message, redaction, counts))
-            for message in new
-            if (row := stored.get(message.id or "")) is not None
-        ]
+        folded = list[FoldedMessage]()
+        for name, message in said.items():
+            row = stored.get(name)
+            if row is None:
+                continue
+            of_message = [image for image in placed if image.message_id == row.id]
+            if keeps and name in there and len(of_message) < sum(image.data is not None for image in message.images):
+                message = _sound(message)  # one of them was refused when it was stored
+            text = with_read_text(_text(message, redaction, counts), of_message)
+            folded.append(FoldedMessage(row.ref, message.role, row.created_at.isoformat(), text))
+        return folded
+
+    def _known(self, bank: str, names: Sequence[str]) -> Collection[str]:
+        """Returns those of the ids that the bank has: their messages, and images, need not be read again."""
+        with self.database.read() as connection:
+            found = banks.find(connection, bank)
+            return () if found is None else messages.ids_of(connection, found.id, names)
+
+    def _stored_new(self, bank: str, new: Sequence[NewMessage], now: datetime) -> dict[str, NewMessage]:
+        """Stores messages, without images that turn out to be damaged when they are decoded, and returns them by id."""
+        stored: dict[str, NewMessage] = {}
+        for start in range(0, len(new), STORED_AT_ONCE):
+            part = new[start : start + STORED_AT_ONCE]
+            try:
+                self._store.store(StoreCall(bank, part), now)
+            except InvalidInput:
+                if not any(message.images for message in part):
+                    raise
+                part = [_sound(message) for message in part]
+                self._store.store(StoreCall(bank, part), now)
+            stored |= {message.id: message for message in part if message.id is not None}
+        return stored
+
+
+def _sound(message: NewMessage) -> NewMessage:
+    """Returns a message without the images that cannot be decoded."""
+    if not message.images:
+        return message
+    return NewMessage.from_fields(with_sound_images(message.model_dump(mode="json", exclude_none=True)))
 
 
 def _text(message: NewMessage, redaction: Redaction, counts: Counter[str]) -> str:
@@ -293,10 +332,13 @@ class _Call:
         #: Index of the first item whose thinking stays.
         self.stripped = self.first if row is None else stripped_until(conversation.items, row.folded_items, row.kept)
         counts = [folder.tokens(item) for item in conversation.items]
-        self._raw = sum(text + thinking for text, thinking in counts) + self.beside
+        #: Tokens of the images of each item as they came, and of each item with them and without thinking.
+        self._image_tokens = [image_tokens(item.images, reader.billing) for item in conversation.items]
+        self.item_tokens = [text + images for (text, _), images in zip(counts, self._image_tokens, strict=True)]
+        self._raw = sum(self.item_tokens) + sum(thinking for _, thinking in counts) + self.beside
         self._tokens = [
-            text + (0 if self.first <= number < self.stripped else thinking)
-            for number, (text, thinking) in enumerate(counts)
+            tokens + (0 if self.first <= number < self.stripped else thinking)
+            for number, (tokens, (_, thinking)) in enumerate(zip(self.item_tokens, counts, strict=True))
         ]
 
     @property
@@ -356,6 +398,7 @@ class _Call:
                 call=item.role == "assistant" and (number == 0 or items[number - 1].role != "assistant"),
                 closed=conversation.closed[number],
                 chance=conversation.closed[number] and item.role != "assistant" and not (bound and item.answers),
+                image_tokens=self._image_tokens[number],
             )
             for number, (item, tokens) in enumerate(zip(items, self._tokens, strict=True))
         ]
@@ -407,9 +450,12 @@ class _Call:
 
     def _notes(self, tokens: int) -> list[str]:
         notes = [] if self.reader.note is None else [self.reader.note]
-        gone = sum(item.images for item in self.conversation.items[self.conversation.start : self.first])
+        gone = sum(len(item.images) for item in self.conversation.items[self.conversation.start : self.first])
         if gone:
-            notes.append(f"{gone:,} images in folded messages are not shown: folding keeps their messages without them")
+            notes.append(
+                f"{gone:,} images in folded messages are labels there: fetch returns them by the references of their "
+                "messages, if they are remembered"
+            )
         if tokens > self.request.budget:
             notes.append(
                 f"the conversation exceeds the budget of {self.request.budget:,} tokens and cannot be folded before "

@@ -72,6 +72,44 @@ class ImageFile:
         return replace(found, width_px=found.height_px, height_px=found.width_px)
 
 
+def size_in_header(start: bytes) -> tuple[int, int] | None:
+    """Returns width and height in px as the first bytes of a file say them, its orientation not applied; None if they
+    do not say them. Nothing is checked."""
+    try:
+        if start.startswith(_PNG_SIGNATURE):
+            width_px, height_px = struct.unpack_from(">II", start, 16)
+        elif start.startswith(b"\xff\xd8\xff"):
+            width_px, height_px = _size_in_jpeg(start)
+        elif start[:4] == b"RIFF" and start[8:16] == b"WEBPVP8X":
+            wide, high = struct.unpack_from("<3s3s", start, 24)
+            width_px, height_px = (1 + int.from_bytes(side, "little") for side in (wide, high))
+        elif start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+            width_px, height_px = _webp_size(start[12:16], start[20:])
+        elif start[:6] in (b"GIF87a", b"GIF89a"):
+            width_px, height_px = struct.unpack_from("<HH", start, 6)
+        else:
+            return None
+        check_size(width_px, height_px)
+    except (struct.error, IndexError, ImageRefused):
+        return None
+    return width_px, height_px
+
+
+def _size_in_jpeg(start: bytes) -> tuple[int, int]:
+    """Returns width and height before orientation. Raises `IndexError` or `struct.error` if they are not in `start`."""
+    place = 2
+    while True:
+        marker = start[place + 1]
+        if marker == 0xFF:  # a fill byte
+            place += 1
+            continue
+        if marker in _JPEG_SIZES:
+            height_px, width_px = struct.unpack_from(">HH", start, place + 5)
+            return width_px, height_px
+        (length,) = struct.unpack_from(">H", start, place + 2)
+        place += 2 + length
+
+
 def _check_end(rest: bytes) -> None:
     if rest.strip(b"\0"):
         raise ImageRefused("the file continues after the end of its image, like two files in one; save it again")

@@ -327,15 +327,6 @@ def test_the_cache_is_cold_some_time_after_the_last_call(memory: Memory) -> None
     assert memory.fold(BANK, old).reason == "cold"
 
 
-def test_images_of_folded_messages_are_said_to_be_gone(memory: Memory) -> None:
-    messages = agent_loop(40)
-    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
-    messages[0] = {"role": "user", "content": [{"type": "text", "text": "See this."}, image]}
-    result = fold(memory, messages)
-    assert "[image, not remembered]" in texts(result.messages[0])
-    assert any("images" in note for note in result.notes)
-
-
 def test_a_bank_goes_with_its_folds(memory: Memory) -> None:
     result = fold(memory, agent_loop(40))
     ref = texts(result.messages[0]).partition("\n[")[2].partition("]")[0]

@@ -1,0 +1,79 @@
+"""Images in conversations that pass: folded, billed, and stored once."""
+
+import base64
+import json
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import pytest
+from support.images import encoded, picture
+
+from foxing.integrations.proxy.server import BackgroundProxy
+from foxing.integrations.testing import Upstream
+from foxing.memory import ImagePart, Memory
+
+from .conftest import BANK, StartProxy
+from .sessions import PlayedSession, messages_of
+
+WIRES = ["anthropic", "openai", "openai-responses"]
+SESSION = {"x-foxing-session": "s"}
+SCREENSHOTS = [encoded("PNG", picture(240 + n, 160, seed=n)) for n in range(9)]
+
+
+def stored_images(memory: Memory) -> list[bytes]:
+    messages = memory.export(BANK)
+    parts = [part for message in messages for part in message.parts or [] if isinstance(part, ImagePart)]
+    return [base64.b64decode(part.data) for part in parts if part.data is not None]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_session_with_screenshots_is_folded_and_remembered_once(
+    start: StartProxy, upstream: Upstream, memory: Memory, wire: str
+) -> None:
+    proxy = start(budget=10_000)
+    session = PlayedSession(wire, upstream, screenshots=SCREENSHOTS)
+    with httpx.Client(timeout=60) as http:
+        session.play(http, proxy.url, 30, **SESSION)
+    assert not upstream.refused
+    assert session.folds[-1]
+    bodies = list(session.sent())
+    text = json.dumps(bodies[-1], ensure_ascii=False)
+    assert "base64" not in text
+    assert all(f"■ image 1, {240 + n}x160 px" in text for n in range(9))
+    sent = [messages_of(body) for body in bodies]
+    assert sum(after[: len(before)] == before for before, after in pairwise(sent)) >= 26
+    assert int(session.answers[-1].headers["x-foxing-saved-tokens"]) > 2_000
+    proxy.close()
+    assert sorted(stored_images(memory)) == sorted(SCREENSHOTS)
+    ids = [message.message_id for message in memory.export(BANK)]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_proxy_that_starts_again_sends_the_same_labels(start: StartProxy, upstream: Upstream) -> None:
+    session = PlayedSession("anthropic", upstream, screenshots=SCREENSHOTS)
+    first, second = start(), start()
+    with httpx.Client(timeout=60) as http:
+        session.play(http, first.url, 26, **SESSION)
+        body = session.agent.body(session.agent.given())
+        for proxy in (first, second):
+            headers = {**session.agent.headers, **SESSION}
+            assert http.post(f"{proxy.url}/v1/messages", json=body, headers=headers).status_code == 200
+    assert upstream.calls[-1].body == upstream.calls[-2].body
+    assert b"base64" not in upstream.calls[-1].body
+
+
+def test_a_turn_with_an_image_that_cannot_be_kept_is_stored_without_it(
+    proxy: BackgroundProxy, upstream: Upstream, memory: Memory
+) -> None:
+    damaged = SCREENSHOTS[1][:-200]
+    content: Any = [{"type": "text", "text": "Which of the two?"}]
+    for file in (SCREENSHOTS[0], damaged):
+        url = f"data:image/png;base64,{base64.b64encode(file).decode()}"
+        content.append({"type": "image_url", "image_url": {"url": url}})
+    body = {"model": "gpt-5.6", "messages": [{"role": "user", "content": content}]}
+    httpx.post(f"{proxy.url}/v1/chat/completions", json=body, headers={"authorization": "Bearer sk-secret"})
+    proxy.close()
+    [said, *_] = memory.export(BANK)
+    assert said.text.startswith("Which of the two?\n■ image 1, 240x160 px\n◇\n[image, not remembered: the image is ")
+    assert stored_images(memory) == [SCREENSHOTS[0]]
