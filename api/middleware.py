@@ -118,8 +118,13 @@ def _with_header(send: Send, name: str, value: str) -> Send:
 
 
 def route_of(scope: Scope) -> str:
-    """Returns the path template of the matched route, such as "/v1/banks/{bank}", or "unmatched"."""
-    return str(getattr(scope.get("route"), "path_format", "unmatched"))
+    """Returns the path template of the matched route, such as "/v1/banks/{bank}", or "unmatched". That of a mounted
+    application, such as the console, begins with the path at which it is mounted."""
+    path = getattr(scope.get("route"), "path_format", None)
+    if path is None:
+        return "unmatched"
+    mounted = scope["root_path"].removeprefix(scope["app_root_path"]) if "app_root_path" in scope else ""
+    return f"{mounted}{path}"
 
 
 class RequestGuard:

@@ -27,6 +27,7 @@ def test_requests_and_messages_are_counted(client: httpx.Client) -> None:
     client.post("/v1/banks/b/recall", json={})
     client.get("/v1/banks/nobody")
     client.get("/nothing/at/all")
+    client.get("/console/banks/b/overview")
     client.request("BREW", "/v1/banks")
     samples = metric_samples(client)
     assert samples["foxing_messages_stored_total"] == 3
@@ -39,6 +40,7 @@ def test_requests_and_messages_are_counted(client: httpx.Client) -> None:
     assert samples[f"foxing_http_request_duration_seconds_count{{method=POST,route={route}}}"] == 2
     assert samples["foxing_http_requests_total{method=GET,route=/v1/banks/{bank},status=404}"] == 1
     assert samples["foxing_http_requests_total{method=GET,route=unmatched,status=404}"] == 1
+    assert samples["foxing_http_requests_total{method=GET,route=/console/banks/{bank}/overview,status=200}"] == 1
     assert sum(value for name, value in samples.items() if "requests_total{method=OTHER" in name) == 1
 
 
