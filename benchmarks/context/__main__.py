@@ -28,6 +28,7 @@ from foxing.memory import ContextRequest, Memory
 from foxing.memory.context.composed import Composer, Composition
 from foxing.memory.context.prompt_images import PromptImage
 from foxing.memory.pages.reader_pages import ReaderPages
+from foxing.memory.recall.answer import Enough
 from foxing.memory.recall.search import Recaller
 from foxing.memory.values.context import Show
 from foxing.memory.values.messages import RecalledMessage
@@ -182,13 +183,13 @@ class _RecallOnce(Recaller):
 
     def __init__(self, recaller: Recaller) -> None:
         super().__init__(recaller.database, recaller.search, recaller.assembler, recaller.reranker)
-        self._answers: LRUCache[tuple[str, RecallQuery], RecallResult] = LRUCache(len(BUDGETS))
+        self._answers: LRUCache[tuple[str, RecallQuery, Enough | None], RecallResult] = LRUCache(len(BUDGETS))
 
-    def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
+    def recall(self, bank_name: str, query: RecallQuery, now: datetime, enough: Enough | None = None) -> RecallResult:
         """See `Recaller.recall`."""
-        key = (bank_name, query)
+        key = (bank_name, query, enough)
         if key not in self._answers:
-            self._answers[key] = super().recall(bank_name, query, now)
+            self._answers[key] = super().recall(bank_name, query, now, enough)
         return self._answers[key]
 
 

@@ -10,6 +10,7 @@ from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_images import MessageImages
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.pages.reader_pages import ReaderPages
+from foxing.memory.recall.answer import Enough
 from foxing.memory.recall.search import Recaller
 from foxing.memory.recall.transcript import Style, TranscriptLine
 from foxing.memory.storage.database import Database
@@ -21,9 +22,10 @@ from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import RecallQuery
+from foxing.renderer import PageLayout
 from foxing.renderer.readers import ProofReader, Reader, Readers, cells_per_token
 
-from .composed import TEXT_CELLS, Composer
+from .composed import IN_USE, TEXT_CELLS, Composer
 from .headings import heading_tokens, recalled_heading
 from .matches import Matches, given_keys
 from .message_images import offers, with_images
@@ -34,6 +36,8 @@ from .selection import select, select_composed
 
 #: Recall returns up to `MATCHES` messages, plus one per `TOKENS_PER_MATCH` tokens of the budget.
 MATCHES, TOKENS_PER_MATCH = 40, 32
+#: Matches are read until they take this share of the budget, since shorter ones may fit where a long one does not.
+SPARE = 1.1
 #: Maximum number of pages to lay out as images.
 PAGES = 24
 NOTHING_RELEVANT = "nothing was recalled: no match has a relevance of at least {floor:g}"
@@ -118,10 +122,12 @@ class ContextBuilder:
         question = request.question
         if question is None:
             return Matches(notes=[NOTHING_ASKED] if request.messages else [])
-        room = request.budget * (1.0 if request.show == "text" else max(1.0, cells_per_token(reader) / TEXT_CELLS))
-        limit = min(MAX_LIMIT, MATCHES + int(room) // TOKENS_PER_MATCH)
+        cells = 0 if request.show == "text" else int(request.budget * cells_per_token(reader))
+        room = max(request.budget, int(cells / TEXT_CELLS))
+        limit = min(MAX_LIMIT, MATCHES + room // TOKENS_PER_MATCH)
         query = RecallQuery(query=question, timezone=request.timezone, limit=limit, min_relevance=request.min_relevance)
-        answer = self.recaller.recall(bank, query, now)
+        enough = Enough(int(request.budget * SPARE), int(cells * IN_USE * SPARE))
+        answer = self.recaller.recall(bank, query, now, enough)
         if not answer.spans and request.min_relevance:
             notes = [*answer.notes, NOTHING_RELEVANT.format(floor=request.min_relevance)]
             return Matches(notes=notes)
@@ -132,8 +138,12 @@ class ContextBuilder:
                 bank_id = banks.get(connection, bank).id
                 numbers = messages.ids_of(connection, bank_id, [span.message_id for span in spans])
                 parts = pages.spans_of_messages(connection, bank_id, list(numbers.values()))
-            ids = [numbers[span.message_id] for span in spans if span.message_id in numbers]
-            wanted = list(dict.fromkeys(part.page_id for i in ids for part in parts.get(i, ())))[:PAGES]
+                ids = [numbers[span.message_id] for span in spans if span.message_id in numbers]
+                on_pages = [part for i in dict.fromkeys(ids) for part in parts.get(i, ())]
+                wanted = list(dict.fromkeys(part.page_id for part in on_pages))
+                if request.show == "best" and not request.cached_tokens:
+                    wanted = _worth_it(pages.by_ids(connection, wanted), on_pages, reader)
+            wanted = wanted[:PAGES]
             recalled.images = self._reader_pages.images(wanted, reader)
             recalled.shown_by = [_shown_by(numbers.get(s.message_id), parts, wanted, recalled.images) for s in spans]
             matching = set(ids)
@@ -171,6 +181,21 @@ def _shown_by(
     if number is None or not parts.get(number) or any(part.page_id not in wanted for part in parts[number]):
         return frozenset()
     return frozenset(place for place, image in enumerate(images) if number in image.placed.shares)
+
+
+def _worth_it(rows: Mapping[int, pages.PageRow], on_pages: Iterable[pages.SpanRow], reader: Reader) -> list[int]:
+    """Returns the ids of the pages of `on_pages`, in order, whose images may cost less than their matches as text. An
+    image costs more if it takes more tokens than these have cells, since a token of text is rarely below one cell."""
+    cells: dict[int, int] = {}
+    for part in on_pages:
+        cells[part.page_id] = cells.get(part.page_id, 0) + part.stop - part.header_start
+    return [
+        i for i, of_matches in cells.items() if i in rows and of_matches >= _cells(rows[i]) / cells_per_token(reader)
+    ]
+
+
+def _cells(row: pages.PageRow) -> int:
+    return PageLayout.from_dict(row.layout).columns * row.rows_used
 
 
 def _others(image: PromptImage, matching: Container[int]) -> float:

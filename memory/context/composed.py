@@ -12,6 +12,7 @@ from itertools import accumulate
 
 from foxing.memory.ingest.doubtful_words import exact_words
 from foxing.memory.pages.reader_pages import ReaderPage
+from foxing.memory.recall.answer import HEADER_CELLS
 from foxing.memory.values.messages import RecalledMessage
 from foxing.renderer import Entry
 from foxing.renderer.readers import (
@@ -31,9 +32,9 @@ from .prompt_images import PromptImage
 TEXT_CELLS = 4.3
 #: Most attempts at the number of matches that fit.
 ATTEMPTS = 3
-#: For the first attempt: cells of a header, and the share of the cells paid for that hold text, since rows end with
-#: words, and identifiers stand beside images.
-HEADER_CELLS, IN_USE = 20, 0.85
+#: For the first attempt: the share of the cells paid for that hold text, since rows end with words, and identifiers
+#: stand beside images.
+IN_USE = 0.85
 #: Tokens of the label of an image.
 LABEL_TOKENS = 32
 #: A number that has at least this share of the most that may fit is taken.

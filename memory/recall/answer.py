@@ -12,6 +12,18 @@ from .transcript import Style, TextTranscript, TranscriptLine, TranscriptPlace
 NOTHING_FOUND = "No remembered message matches."
 #: An answer with less room than this is full: hardly a message is shorter, and to try one may decode a page.
 LEAST_SPAN_TOKENS = 12
+#: Cells of the header of a message on a page image, at least.
+HEADER_CELLS = 20
+
+
+@dataclass(frozen=True)
+class Enough:
+    """How much of an answer its caller has use for."""
+
+    #: Text tokens.
+    tokens: int
+    #: Cells on page images.
+    cells: int
 
 
 @dataclass
@@ -20,6 +32,8 @@ class Answer:
 
     max_tokens: int | None
     style: Style = field(default_factory=Style)
+    #: the answer is full once it has as much; None to take everything
+    enough: Enough | None = None
     spans: list[RecalledMessage] = field(default_factory=list)
     #: document → match that did not fit, in answer order
     waiting: dict[int, Candidate] = field(default_factory=dict)
@@ -42,10 +56,19 @@ class Answer:
 
     @property
     def full(self) -> bool:
-        """True once the remaining budget is too small for another span."""
+        """True once the remaining budget is too small for another span, or there is enough."""
         started = self.spans or self.oversized is not None
         spent = self._transcript.packed_tokens
-        return bool(started) and self.max_tokens is not None and spent + LEAST_SPAN_TOKENS > self.max_tokens
+        if started and self.max_tokens is not None and spent + LEAST_SPAN_TOKENS > self.max_tokens:
+            return True
+        if self.enough is None or spent < self.enough.tokens:
+            return False
+        return sum(len(span.text) + HEADER_CELLS for span in self.spans) >= self.enough.cells
+
+    @property
+    def bounded(self) -> bool:
+        """True if the answer may be full before its matches have been read."""
+        return self.max_tokens is not None or self.enough is not None
 
     def add(self, candidate: Candidate, span: RecalledMessage) -> bool:
         """Appends `span` if it fits the budget, and returns True if so. Otherwise a match is recorded in `waiting`, and

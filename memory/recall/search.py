@@ -26,7 +26,7 @@ from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import LeftOut, LeftOutReason, MatchScore, RecallQuery, RecallResult
 
-from .answer import Answer
+from .answer import Answer, Enough
 from .candidates import Candidate, Candidates, RankedCandidates, find_candidates
 from .query import Question, ask
 from .replacements import COMPARED, LEAST_COMPARED, Near, asked_apart, find_replaced, ordered
@@ -34,7 +34,7 @@ from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 from .transcript import Style, transcript
 
-READ_AHEAD = 16  # messages decoded per batch under a token budget, which may end the answer before the rest
+READ_AHEAD = 16  # messages decoded per batch where the answer may be full before the rest
 ANSWER_CHARS = 4 << 20  # maximum characters of the messages or passages of one answer; the rest is on the next page
 READ_CHARS = 16 << 20  # maximum characters of the messages that they belong to
 #: Maximum number of queries that search or assemble spans at the same time. Both are CPU-bound: a higher limit is no
@@ -89,8 +89,9 @@ class Recaller:
         self._semaphore = FairSemaphore(SEARCHES)
 
     @bank_operation("recall", _figures)
-    def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
-        """See `Memory.recall`. `now`: the time that relative expressions refer to."""
+    def recall(self, bank_name: str, query: RecallQuery, now: datetime, enough: Enough | None = None) -> RecallResult:
+        """See `Memory.recall`. `now`: the time that relative expressions refer to; `enough`: no more matches are read
+        once there is as much, by default as many as the query asks for."""
         with operation("embed", messages=0):
             question = ask(self.search.vectors, query, now)
         most = max(query.limit, LEAST_COMPARED)
@@ -104,7 +105,7 @@ class Recaller:
         if self.reranker.enabled:
             found = self._reranked(found, query)
         style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
-        answer = Answer(query.max_tokens, style)
+        answer = Answer(query.max_tokens, style, enough)
         reader = SpanReader(
             self.assembler,
             found.stored,
@@ -115,7 +116,7 @@ class Recaller:
         )
         found, replaced = self._newest_first(found, reader, question)
         found = found.first(query.limit)
-        for part in reader.parts(READ_AHEAD if query.max_tokens is not None else MAX_LIMIT, found.shown):
+        for part in reader.parts(READ_AHEAD if answer.bounded else MAX_LIMIT, found.shown):
             if answer.full:  # the rest is not decoded
                 answer.waiting |= {item.match.document: item.match for item in part}
                 continue

@@ -9,7 +9,7 @@ import pytest
 
 from foxing.encoder import Reading, VisionTokens
 from foxing.encoder.native.codec import NativeCodec
-from foxing.memory import InvalidCursor, Memory
+from foxing.memory import ContextRequest, InvalidCursor, Memory
 from foxing.memory.index.packed_index import PackedIndex
 from foxing.memory.index.search_index import SearchQuery
 from foxing.memory.storage.database import Database
@@ -163,3 +163,20 @@ def test_a_long_query_is_searched_by_its_rarest_words(memory: Memory, database_u
     found = memory.recall("ana", " ".join(words[:1400]), limit=100).spans
     assert [span.message_id for span in found][-1] == "rare"  # it has none of the words
     assert len({span.message_id for span in found}) == 4
+
+
+@pytest.mark.slow
+def test_a_context_decodes_few_more_pages_than_it_shows(database_url: str, memory: Memory, codec: Counting) -> None:
+    other = " ".join(f"The ferry to island {number} leaves at noon." for number in range(30))
+    memory.set_policy("ana", {"fresh": "base", "steps": [{"after": "PT1H", "tier": "small"}]})
+    for number in range(48):  # a match on each page, among what nobody asks for
+        store(memory, [f"match {number}"], f"Titan {number} is late because the tower crane was out of order")
+        store(memory, [f"other {number}"], other)
+        memory.seal("ana")
+    memory.age("ana")
+    for reader in ("text", "claude"):
+        with Memory(database_url, codec=codec, clock=lambda: NOW) as cold:
+            codec.decoded = 0
+            asked = ContextRequest(reader=reader, budget=300, query="is Titan late?", thread="new")
+            shown = cold.preview_context("ana", asked).message_ids
+        assert len(shown) <= codec.decoded < 40

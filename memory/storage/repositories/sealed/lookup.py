@@ -1,13 +1,13 @@
 """Lookup of sealed messages by id, time and filter."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from heapq import merge
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from foxing.memory.storage import schema
 from foxing.memory.storage.manifest import PageManifest, SealedMessage
@@ -72,28 +72,37 @@ def in_time_order(
 ) -> Iterator[SealedMessage]:
     """Yields the matching sealed messages by time and id, starting after the time and id `after`. A message on several
     pages is yielded once."""
-    query = select(_p.id, _p.first_at).where(_p.bank_id == bank_id, *within.page_conditions())
+    conditions = [_p.bank_id == bank_id, *within.page_conditions()]
     if after is not None:
-        query = query.where(_p.last_at >= after[0])
+        conditions.append(_p.last_at >= after[0])
     beyond = None if after is None else (microseconds(after[0]), after[1])
-    return _in_order(connection, _begins(connection, query), within, beyond)
+    begins = _by_time(connection, _p.first_at, conditions)
+    return _in_order(connection, begins, within, beyond)
 
 
-def _begins(connection: Connection, query: Select[int, datetime]) -> Iterator[tuple[int, int]]:
-    """Yields the pages of a query and the times of their first messages, ascending. Most callers need few of them, so
-    that the first are read apart."""
-    last: Row[int, datetime] | None = None
+def _by_time(
+    connection: Connection,
+    at: ColumnElement[datetime],
+    conditions: Sequence[ColumnElement[bool]],
+    *,
+    newest_first: bool = False,
+) -> Iterator[tuple[int, int]]:
+    """Yields the pages that meet `conditions` and their times `at` in microseconds, in the order of these. Most callers
+    need few of them, so that the first are read apart."""
+    query = select(_p.id, at).where(*conditions)
+    query = query.order_by(at.desc(), _p.id.desc()) if newest_first else query.order_by(at, _p.id)
+    following = query
     for most in (*_FIRST_PAGES, None):
-        following = query
-        if last is not None:
-            later = and_(_p.first_at == last.first_at, _p.id > last.id)
-            following = query.where(or_(_p.first_at > last.first_at, later))
-        rows = connection.execute(following.order_by(_p.first_at, _p.id).limit(most)).all()
-        for row in rows:
-            yield row.id, microseconds(row.first_at)
+        rows = connection.execute(following.limit(most)).all()
+        for page_id, time in rows:
+            yield page_id, microseconds(time)
         if most is None or len(rows) < most:
             return
-        last = rows[-1]
+        page_id, time = rows[-1]
+        beyond = or_(at < time, and_(at == time, _p.id < page_id))
+        if not newest_first:
+            beyond = or_(at > time, and_(at == time, _p.id > page_id))
+        following = query.where(beyond)
 
 
 def _in_order(
@@ -135,15 +144,14 @@ def _time_and_id(item: tuple[int, int, Located]) -> tuple[int, int]:
 
 def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: int) -> list[SealedMessage]:
     """Returns the last `limit` sealed messages that match the filter, newest first."""
-    query = select(_p.id, _p.last_at).where(_p.bank_id == bank_id, *within.page_conditions())
-    rows = connection.execute(query.order_by(_p.last_at.desc(), _p.id.desc())).all()
+    conditions = [_p.bank_id == bank_id, *within.page_conditions()]
+    ends = _by_time(connection, _p.last_at, conditions, newest_first=True)
     found: dict[int, tuple[int, int, Located]] = {}
-    for start in range(0, len(rows), _AT_ONCE):
-        ends = microseconds(rows[start].last_at)
+    while part := list(islice(ends, _AT_ONCE)):
         best = sorted((item[:2] for item in found.values()), reverse=True)[limit - 1 : limit]
-        if best and best[0][0] > ends:
+        if best and best[0][0] > part[0][1]:
             break
-        for _, manifest in manifests.of_pages(connection, [row.id for row in rows[start : start + _AT_ONCE]]):
+        for _, manifest in manifests.of_pages(connection, [page_id for page_id, _ in part]):
             found |= {item[1]: item for item in _passing(manifest, within)}
     newest = sorted(found.values(), key=_time_and_id, reverse=True)
     return [item[2].message for item in islice(newest, limit)]
