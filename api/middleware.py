@@ -38,6 +38,9 @@ REQUEST_ID_HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _UPLOAD = re.compile(r"/v1/banks/[^/]+/import")
 _MESSAGES = re.compile(r"/v1/banks/[^/]+/messages")
+_CONVERSATION = re.compile(r"/v1/(?:banks/[^/]+/fold|compress)")
+#: Minimum limit of a body that is a whole conversation, which providers take with as many bytes of images.
+CONVERSATION_BYTES = 32 << 20
 BODY_S = 60.0  # timeout for receiving the body of a request
 #: Key in the state of a request that the server rejects; its value is the reason.
 REFUSAL = "refusal"
@@ -156,7 +159,11 @@ class RequestGuard:
             else:
                 self.authenticator.check(scope["path"], headers)
             # Mounted apps and imports may stream and accept any media type.
-            body = None if streaming else await self._read_body(headers, receive, form=_may_be_form(scope))
+            limit = self.max_body_bytes
+            if _CONVERSATION.fullmatch(scope["path"]):
+                limit = max(limit, CONVERSATION_BYTES)
+            form = _may_be_form(scope)
+            body = None if streaming else await self._read_body(headers, receive, limit, form=form)
         except RequestError as error:
             problem = problem_of(error, instance=scope["path"], request_id=scope["state"]["request_id"])
             await problem_response(problem, error.headers)(scope, receive, send)
@@ -218,9 +225,9 @@ class RequestGuard:
             return
         await self.app(scope, receive, send)
 
-    async def _read_body(self, headers: Headers, receive: Receive, *, form: bool) -> bytes | None:
-        """Returns the body as JSON, or None if the client disconnected before its end. `form`: True if the body may be
-        a form. Raises `RequestError`."""
+    async def _read_body(self, headers: Headers, receive: Receive, limit: int, *, form: bool) -> bytes | None:
+        """Returns the body as JSON, or None if the client disconnected before its end. `limit`: its maximum size in
+        bytes; `form`: True if it may be a form. Raises `RequestError`."""
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise RequestError(
                 UNSUPPORTED_MEDIA,
@@ -228,8 +235,8 @@ class RequestGuard:
                 {"Connection": "close"},
             )
         content_length = headers.get("content-length", "")
-        if content_length.isdigit() and int(content_length) > self.max_body_bytes:
-            raise self._too_large()
+        if content_length.isdigit() and int(content_length) > limit:
+            raise self._too_large(limit)
         chunks: list[bytes] = []
         size = 0
         more = True
@@ -243,8 +250,8 @@ class RequestGuard:
                 return None
             chunk = message.get("body", b"")
             size += len(chunk)
-            if size > self.max_body_bytes:
-                raise self._too_large()
+            if size > limit:
+                raise self._too_large(limit)
             chunks.append(chunk)
             more = message.get("more_body", False)
         body = b"".join(chunks)
@@ -264,11 +271,12 @@ class RequestGuard:
             {"Connection": "close"},
         )
 
-    def _too_large(self) -> RequestError:
+    @staticmethod
+    def _too_large(limit: int) -> RequestError:
         # The rest of the body stays unread, so the connection cannot be reused.
         return RequestError(
             BODY_TOO_LARGE,
-            f"the request body is larger than {self.max_body_bytes} bytes; send fewer messages per request, or raise "
+            f"the request body is larger than {limit} bytes; send fewer messages per request, or raise "
             "FOXING_MAX_BODY_BYTES",
             {"Connection": "close"},
         )

@@ -239,7 +239,12 @@ class Settings(BaseSettings):
     max_message_bytes: int = Field(
         default=1 << 20, ge=1, description="Maximum size of the content of a message, in bytes of UTF-8."
     )
-    max_body_bytes: int = Field(default=4 << 20, ge=1, description="Maximum size of a request body, in bytes.")
+    max_body_bytes: int = Field(
+        default=4 << 20,
+        ge=1,
+        description="Maximum size of a request body, in bytes. A conversation to fold or to compress may have 32 MiB "
+        "in any case.",
+    )
     max_import_bytes: int = Field(
         default=2 << 30,
         ge=1,

@@ -138,11 +138,11 @@ class BankLink:
         connection, _ = self._connection()
         try:
             connection.run(lambda memory: memory.store(self._options.bank, messages))
-        except (Conflict, InvalidInput):
+        except (Conflict, InvalidInput) as error:
+            if error.kind.slug == _BODY_TOO_LARGE:
+                raise MessageTooLarge(str(error)) from error
             raise
         except Exception as error:
-            if isinstance(error, FoxingError) and error.kind.slug == _BODY_TOO_LARGE:
-                raise MessageTooLarge(str(error)) from error
             self.fail(error)
             raise
 

@@ -46,6 +46,8 @@ COUNTED_ITEMS, CONTENT_BYTES = 100_000, 64 << 20
 #: Attempts at a fold while other processes fold the same conversation.
 ATTEMPTS = 5
 STORED_AT_ONCE = 5_000
+#: Reason where the bank has a message whose images were too large to be stored with it.
+NOT_STORED = "it was too large to be stored"
 _LEVEL = 3  # of compression
 
 
@@ -275,7 +277,7 @@ class Folder:
                 continue
             of_message = [image for image in placed if image.message_id == row.id]
             if keeps and name in there and len(of_message) < sum(image.data is not None for image in message.images):
-                message = _sound(message)  # one of them was refused when it was stored
+                message = _sound(message, None if of_message else NOT_STORED)  # some were refused when it was stored
             text = with_read_text(_text(message, redaction, counts), of_message)
             folded.append(FoldedMessage(row.ref, message.role, row.created_at.isoformat(), text))
         return folded
@@ -302,11 +304,12 @@ class Folder:
         return stored
 
 
-def _sound(message: NewMessage) -> NewMessage:
-    """Returns a message without the images that cannot be decoded."""
+def _sound(message: NewMessage, refused: str | None = None) -> NewMessage:
+    """Returns a message without the images that cannot be decoded. `refused`: a reason to keep none of the others."""
     if not message.images:
         return message
-    return NewMessage.from_fields(with_sound_images(message.model_dump(mode="json", exclude_none=True)))
+    fields = with_sound_images(message.model_dump(mode="json", exclude_none=True))
+    return NewMessage.from_fields(fields if refused is None else with_sound_images(fields, refused))
 
 
 def _text(message: NewMessage, redaction: Redaction, counts: Counter[str]) -> str:

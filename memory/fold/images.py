@@ -83,13 +83,16 @@ def with_sound_images(message: Fields, refused: str | None = None) -> Fields:
     if refused is None:
         read = read_images(parts, decode=True)
     else:
-        read = tuple(_not_remembered(refused) if isinstance(part, ImagePart) else part for part in parts)
-    return {
-        **message,
-        "content": [
-            part if isinstance(part, dict) else part.model_dump(mode="json", exclude_none=True) for part in read
-        ],
-    }
+        read = tuple(_without_data(part, refused) if isinstance(part, ImagePart) else part for part in parts)
+    return {**message, "content": [_fields(part) for part in read]}
+
+
+def _without_data(image: ImagePart, reason: str) -> ImagePart | TextPart:
+    return image if image.data is None else _not_remembered(reason)
+
+
+def _fields(part: Fields | Part) -> Fields:
+    return part if isinstance(part, dict) else part.model_dump(mode="json", exclude_none=True)
 
 
 def with_read_text(text: str, placed: Sequence[PlacedImage]) -> str:

@@ -1,5 +1,7 @@
 """Folding over HTTP and through the client."""
 
+import base64
+
 import httpx
 from support.conversations import agent_loop
 from support.service import check_problem, ok
@@ -22,6 +24,23 @@ def test_a_conversation_is_folded_over_http(client: httpx.Client) -> None:
     again = ok(client.post(PATH, json=body))
     assert again["messages"] == answer["messages"]
     assert again["reason"] is None
+
+
+def test_a_conversation_may_be_larger_than_other_bodies(client: httpx.Client) -> None:
+    data = base64.b64encode(bytes(6 << 20)).decode()
+    messages = agent_loop(40)
+    messages[0]["content"] = [
+        {"type": "text", "text": "See this."},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}},
+    ]
+    body = {"session": "s", "wire": "anthropic", "reader": "text", "budget": 8_000, "cache": "cold"}
+    answer = ok(client.post(PATH, json=body | {"messages": messages}))
+    assert answer["reason"] == "cold"
+    assert "[image, not remembered: the data are not" in str(answer["messages"])
+    ok(client.post("/v1/compress", json={"messages": messages}))
+    check_problem(client.post("/v1/banks/folded/messages", json={"messages": messages}), 413, "body-too-large")
+    large = body | {"messages": messages * 5}
+    check_problem(client.post(PATH, json=large), 413, "body-too-large")
 
 
 def test_folds_that_are_refused(client: httpx.Client) -> None:

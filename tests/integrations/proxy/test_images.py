@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from support.images import encoded, picture
+from support.service import serve
 
+from foxing.integrations.client import ServiceOptions
 from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import Upstream
 from foxing.memory import ImagePart, Memory
@@ -21,8 +23,8 @@ SESSION = {"x-foxing-session": "s"}
 SCREENSHOTS = [encoded("PNG", picture(240 + n, 160, seed=n)) for n in range(9)]
 
 
-def stored_images(memory: Memory) -> list[bytes]:
-    messages = memory.export(BANK)
+def stored_images(memory: Memory, bank: str = BANK) -> list[bytes]:
+    messages = memory.export(bank)
     parts = [part for message in messages for part in message.parts or [] if isinstance(part, ImagePart)]
     return [base64.b64decode(part.data) for part in parts if part.data is not None]
 
@@ -77,3 +79,24 @@ def test_a_turn_with_an_image_that_cannot_be_kept_is_stored_without_it(
     [said, *_] = memory.export(BANK)
     assert said.text.startswith("Which of the two?\n■ image 1, 240x160 px\n◇\n[image, not remembered: the image is ")
     assert stored_images(memory) == [SCREENSHOTS[0]]
+
+
+def test_more_images_than_a_service_takes_in_a_body(start: StartProxy, upstream: Upstream, memory: Memory) -> None:
+    largest = encoded("PNG", picture(500, 300))
+    limit = 300_000
+    assert len(base64.b64encode(largest)) > limit > max(map(len, SCREENSHOTS)) * 4 / 3
+    session = PlayedSession("openai-responses", upstream, screenshots=[*SCREENSHOTS[:4], largest])
+    with serve(memory, max_body_bytes=limit) as client, httpx.Client(timeout=60) as http:
+        proxy = start(ServiceOptions(str(client.base_url)))
+        session.play(http, proxy.url, 28, **SESSION)
+        proxy.close()
+    assert session.folds[-1]
+    assert not any("x-foxing-unfolded" in answer.headers for answer in session.answers)
+    stored = stored_images(memory)
+    assert stored in (SCREENSHOTS[:4], [*SCREENSHOTS[:4], largest])  # what came first: the turn, or the fold
+    sent = json.dumps(upstream.calls[-1].value, ensure_ascii=False)
+    assert "■ image 1, 240x160 px" in sent
+    assert ("■ image 1, 500x300 px" in sent) == (largest in stored)
+    texts = [message.text for message in memory.export(BANK)]
+    for call in range(27):
+        assert sum(f"output-{call}.log" in text for text in texts) == (call % 4 < 3)
