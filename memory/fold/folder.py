@@ -3,7 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from contextlib import suppress
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from threading import Lock
@@ -16,10 +17,11 @@ from sqlalchemy import Connection
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.compact_json import compact_json
-from foxing.memory.context.blocks import request_fields
+from foxing.memory.context.blocks import request_fields, written
+from foxing.memory.context.limits import FOR_TEXT
 from foxing.memory.context.prices import CACHED
 from foxing.memory.context.result import TEXT_FORMULA
-from foxing.memory.errors import InvalidInput, StorageError
+from foxing.memory.errors import Conflict, InvalidInput, StorageError
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.ingest.redaction import Redaction
 from foxing.memory.ingest.store import MessageStore
@@ -38,6 +40,7 @@ from .excerpts import FoldedMessage
 from .images import image_tokens, with_read_text, with_sound_images
 from .layout import folded_conversation, kept_digests, stripped_until
 from .plan import TEXT_SHARE, ItemCost, Standing, Step, Terms, TooSmall, plan_fold
+from .shown_images import FoldedImage, PlannedImage, planned_images, planned_tokens, shown_images
 
 #: Tokens of the frame of a message.
 ITEM_TOKENS = 4
@@ -96,6 +99,15 @@ class _State:
     #: Contents of the fold that applies, in the order of its blocks.
     chain: Sequence[_Content] = ()
     redaction: Redaction | None = None
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    """Folded messages as the bank has them."""
+
+    bank_id: int
+    messages: list[FoldedMessage] = field(default_factory=list)
+    images: list[FoldedImage] = field(default_factory=list)
 
 
 class Folder:
@@ -199,7 +211,8 @@ class Folder:
             for number, item in enumerate(conversation.items[first : step.cut], start=first)
             if item.stored_parts
         ]
-        said = self._remember(bank, call, new, now)
+        remembered = self._remember(bank, call, new, now)
+        said = remembered.messages
         old = [message for content in state.chain for message in content.messages] if step.rewrites else []
         words = {word: said for content in state.chain for word, said in content.identifiers.items()}
         known = set() if step.rewrites else {word for word, said in words.items() if said & GIVEN}
@@ -216,7 +229,12 @@ class Folder:
             + (0 if step.rewrites else sum(content.size for content in state.chain)),
         )
         carried = words if step.rewrites else {}
-        drawn = self._drawer.draw([*old, *said], known, call.reader, call.request.wire, room, carried)
+        planned = planned_images(remembered.images, call.reader, room.tokens, room.images_used)
+        beside = replace(
+            room, tokens=room.tokens - planned_tokens(planned), images_used=room.images_used + len(planned)
+        )
+        drawn = self._drawer.draw([*old, *said], known, call.reader, call.request.wire, beside, carried)
+        drawn = self._with_images(drawn, planned, remembered.bank_id, call, room.bytes_used)
         raw = sum(call.item_tokens[conversation.start : step.cut])
         stripped = call.strippable
         row = FoldRow(
@@ -251,9 +269,29 @@ class Folder:
         chain = [*(() if step.rewrites else state.chain), _Content.parse(packed)]
         return _State(bank_id, state.key, row, row, chain, state.redaction)
 
+    def _with_images(
+        self, drawn: Drawn, planned: Sequence[PlannedImage], bank_id: int, call: "_Call", bytes_used: int
+    ) -> Drawn:
+        """Returns the folded part with images before its other blocks: the last of these may have to bear a cache
+        mark, which not every provider takes on an image."""
+        limits = call.reader.limits
+        if not planned or limits is None:
+            return drawn
+        with self.database.read() as connection:
+            contents = images.contents(connection, bank_id, [each.image.placed.image.id for each in planned])
+        free_bytes = limits.max_request_bytes - FOR_TEXT - bytes_used - len(json.dumps(drawn.blocks))
+        shown = shown_images(planned, contents, call.reader, free_bytes)
+        blocks = written(shown.blocks, call.request.wire, call.reader)
+        return replace(
+            drawn,
+            blocks=[*blocks, *drawn.blocks],
+            tokens=drawn.tokens + shown.tokens,
+            images=drawn.images + shown.images,
+        )
+
     def _remember(
         self, bank: str, call: "_Call", items: Sequence[tuple[int, ConversationItem]], now: datetime
-    ) -> list[FoldedMessage]:
+    ) -> "_Remembered":
         """Stores items as messages of the session's thread, each once, and returns them with their references, as the
         bank's rules of redaction leave them."""
         session, conversation = call.request.session, call.conversation
@@ -270,16 +308,17 @@ class Folder:
             placed = images.of_messages(connection, found.id, with_images) if with_images else []
         keeps = Policy.parse(found.policy).images != "never"
         redaction, counts = Redaction.of(found.policy), Counter[str]()
-        folded = list[FoldedMessage]()
+        folded = _Remembered(found.id)
         for name, message in said.items():
             row = stored.get(name)
             if row is None:
                 continue
             of_message = [image for image in placed if image.message_id == row.id]
-            if keeps and name in there and len(of_message) < sum(image.data is not None for image in message.images):
+            if keeps and len(of_message) < sum(image.data is not None for image in message.images):
                 message = _sound(message, None if of_message else NOT_STORED)  # some were refused when it was stored
             text = with_read_text(_text(message, redaction, counts), of_message)
-            folded.append(FoldedMessage(row.ref, message.role, row.created_at.isoformat(), text))
+            folded.messages.append(FoldedMessage(row.ref, message.role, row.created_at.isoformat(), text))
+            folded.images.extend(FoldedImage(row.ref, image) for image in of_message)
         return folded
 
     def _known(self, bank: str, names: Sequence[str]) -> Collection[str]:
@@ -300,6 +339,10 @@ class Folder:
                     raise
                 part = [_sound(message) for message in part]
                 self._store.store(StoreCall(bank, part), now)
+            except Conflict:  # the proxy has stored one meanwhile, without an image that was too large for it
+                for message in part:
+                    with suppress(Conflict):
+                        self._store.store(StoreCall(bank, [message]), now)
             stored |= {message.id: message for message in part if message.id is not None}
         return stored
 
@@ -456,8 +499,8 @@ class _Call:
         gone = sum(len(item.images) for item in self.conversation.items[self.conversation.start : self.first])
         if gone:
             notes.append(
-                f"{gone:,} images in folded messages are labels there: fetch returns them by the references of their "
-                "messages, if they are remembered"
+                f"{gone:,} images in folded messages are labels there, the latest also shown smaller if the model "
+                "takes images: fetch returns them by the references of their messages"
             )
         if tokens > self.request.budget:
             notes.append(

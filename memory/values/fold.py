@@ -105,7 +105,7 @@ class FoldResult(Value):
     sent_tokens: int = Field(description="Tokens of `messages`, `system` and `tools`.")
     unfolded_tokens: int = Field(description="Tokens of the conversation given, `system` and `tools`.")
     folded_tokens: int = Field(description="Those of `sent_tokens` for the folded part.")
-    images: int = Field(0, description="Number of page images in the folded part.")
+    images: int = Field(0, description="Number of images in the folded part: page images, and those that it shows.")
     request_fields: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="Fields to set in the body of the request, beside the messages, so that the provider leaves the "

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from support.images import encoded, picture
 from support.service import serve
 
@@ -50,6 +51,21 @@ def test_a_session_with_screenshots_is_folded_and_remembered_once(
     assert sorted(stored_images(memory)) == sorted(SCREENSHOTS)
     ids = [message.message_id for message in memory.export(BANK)]
     assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_the_latest_screenshots_are_shown_smaller(start: StartProxy, upstream: Upstream, wire: str) -> None:
+    proxy = start(budget=24_000, reader="claude-fable-5")
+    screens = [encoded("PNG", Image.new("RGB", (1_280, 800), (20 * n, 90, 160))) for n in range(9)]
+    session = PlayedSession(wire, upstream, screenshots=screens)
+    with httpx.Client(timeout=60) as http:
+        session.play(http, proxy.url, 34, **SESSION)
+    assert not upstream.refused
+    assert not proxy.proxy.status()["calls"].get("retries")
+    assert session.folds[-1]
+    sent = [messages_of(body) for body in session.sent()]
+    assert " image 1:" in json.dumps(sent[-1])
+    assert sum(after[: len(before)] == before for before, after in pairwise(sent)) >= 28
 
 
 def test_a_proxy_that_starts_again_sends_the_same_labels(start: StartProxy, upstream: Upstream) -> None:
