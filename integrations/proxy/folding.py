@@ -151,12 +151,7 @@ class FoldedCall:
     def sizes(self) -> Sequence[float]:
         """Estimated tokens of each message, without its thinking."""
         texts = (message.tokens for message in self.body.messages)
-        return [text + images for text, images in zip(texts, self.image_sizes, strict=True)]
-
-    @cached_property
-    def image_sizes(self) -> Sequence[int]:
-        """Tokens of the images of each message."""
-        return self.body.image_tokens
+        return [text + images for text, images in zip(texts, self.body.image_tokens, strict=True)]
 
     def refused(self) -> None:
         """Notes that the model has refused the thinking of this conversation, which is left out from now on."""
@@ -282,7 +277,6 @@ class Folding:
                 call=number in calls,
                 closed=conversation.closed[number],
                 chance=conversation.closed[number] and item.role != "assistant" and not (bound and item.answers),
-                image_tokens=call.image_sizes[number],
             )
             for number, (item, size) in enumerate(zip(items, tokens, strict=True))
         ]

@@ -378,9 +378,11 @@ class _Call:
         #: Index of the first item whose thinking stays.
         self.stripped = self.first if row is None else stripped_until(conversation.items, row.folded_items, row.kept)
         counts = [folder.tokens(item) for item in conversation.items]
-        #: Tokens of the images of each item as they came, and of each item with them and without thinking.
-        self._image_tokens = [image_tokens(item.images, reader.billing) for item in conversation.items]
-        self.item_tokens = [text + images for (text, _), images in zip(counts, self._image_tokens, strict=True)]
+        #: Tokens of each item with its images as they came, without thinking.
+        self.item_tokens = [
+            text + image_tokens(item.images, reader.billing)
+            for item, (text, _) in zip(conversation.items, counts, strict=True)
+        ]
         self._raw = sum(self.item_tokens) + sum(thinking for _, thinking in counts) + self.beside
         self._tokens = [
             tokens + (0 if self.first <= number < self.stripped else thinking)
@@ -444,7 +446,6 @@ class _Call:
                 call=item.role == "assistant" and (number == 0 or items[number - 1].role != "assistant"),
                 closed=conversation.closed[number],
                 chance=conversation.closed[number] and item.role != "assistant" and not (bound and item.answers),
-                image_tokens=self._image_tokens[number],
             )
             for number, (item, tokens) in enumerate(zip(items, self._tokens, strict=True))
         ]

@@ -46,8 +46,6 @@ class ItemCost:
     closed: bool
     #: Whether a conversation that ends with it may be folded.
     chance: bool
-    #: Those of its tokens that are images, of which a fold leaves the label alone.
-    image_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ def plan_fold(items: Sequence[ItemCost], start: int, standing: Standing, terms: 
         most = min(int(left * MOST_FOLDED), MIN_FOLDED)
     if most < MIN_FOLDED or not (folded or standing.tokens):
         return TooSmall(terms.budget - left) if sent > terms.budget else None
-    made = (folded - sum(item.image_tokens for item in items[first:cut])) * terms.ratio
+    made = folded * terms.ratio
     rewrites = bool(standing.tokens) and standing.tokens + made > most
     room = max(MIN_FOLDED, min(int(left * REWRITTEN), most)) if rewrites else most
     after = room if rewrites else min(most, int(standing.tokens + made))
