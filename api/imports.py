@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -30,6 +30,7 @@ from foxing.renderer import FoxingError
 
 from .logs import get_logger
 from .problems import BODY_TOO_LARGE, BUSY, UNSUPPORTED_MEDIA, RequestError
+from .uploaded_files import UploadedFiles
 
 #: Number of files that are received or read at the same time, and of imports that wait or run.
 UPLOADS, IMPORTS = 4, 16
@@ -74,18 +75,37 @@ class Imports:
         """Receives the body of a request as a file, which is deleted when the block ends unless it was passed to `add`.
         Raises `RequestError`, `StorageError`, and `ClientDisconnect`."""
         _check_headers(request, self._max_bytes)
+        async with self._folder() as folder:
+            upload = Upload(folder, NamedFile(folder / "file", name or "the file"))
+            async with await anyio.open_file(upload.file.path, "wb") as file:
+                async for chunk in self._chunks(request):
+                    await file.write(chunk)
+            yield upload
+
+    @asynccontextmanager
+    async def received_form(self, request: Request) -> AsyncIterator[tuple[Upload, dict[str, str]]]:
+        """Receives the files of a form as `received` receives a file, and its other fields. Raises the same, and
+        `InvalidInput`."""
+        _check_length(request, self._max_bytes)
+        async with self._folder() as folder:
+            with closing(UploadedFiles(request.headers, folder)) as form:
+                async for chunk in self._chunks(request):
+                    await anyio.to_thread.run_sync(form.write, chunk)
+                file = await anyio.to_thread.run_sync(form.received)
+            yield Upload(folder, file), form.fields
+
+    @asynccontextmanager
+    async def _folder(self) -> AsyncIterator[Path]:
+        """A temporary folder for an upload, which is deleted when the block ends unless its file was passed to `add`.
+        Raises `RequestError`, `StorageError`."""
         with self._lock:
             if self._uploads >= UPLOADS or self._unfinished >= IMPORTS:
-                raise RequestError(
-                    BUSY, "too many imports are in progress; send the file again later", {"Retry-After": "30"}
-                )
+                raise RequestError(BUSY, "too many imports are in progress; try again later", {"Retry-After": "30"})
             self._uploads += 1
         folder = None
         try:
             folder = Path(await anyio.to_thread.run_sync(_new_folder))
-            upload = Upload(folder, NamedFile(folder / "file", name or "the file"))
-            await self._write(request, upload.file.path)
-            yield upload
+            yield folder
         except OSError as error:
             raise StorageError(
                 f"the file cannot be received: {error.strerror}; free space and send it again"
@@ -96,14 +116,14 @@ class Imports:
             if folder is not None and not (folder / "kept").exists():
                 await anyio.to_thread.run_sync(shutil.rmtree, folder, True)
 
-    async def _write(self, request: Request, path: Path) -> None:
+    async def _chunks(self, request: Request) -> AsyncIterator[bytes]:
+        """Yields the body of a request. Raises `RequestError` if it is too large."""
         size = 0
-        async with await anyio.open_file(path, "wb") as file:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > self._max_bytes:
-                    raise _too_large(self._max_bytes)
-                await file.write(chunk)
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > self._max_bytes:
+                raise _too_large(self._max_bytes)
+            yield chunk
 
     async def check(self, upload: Upload, options: ImportOptions) -> ImportSource:
         """Reads a file completely and returns it. Raises `InvalidInput`, `InvalidTime`."""
@@ -205,6 +225,11 @@ def _check_headers(request: Request, max_bytes: int) -> None:
             "send the file as it is, without Content-Encoding; a gzipped file is recognised",
             {"Connection": "close"},
         )
+    _check_length(request, max_bytes)
+
+
+def _check_length(request: Request, max_bytes: int) -> None:
+    """Raises `RequestError` for a body that is too large, and `StorageError` if there is no room for it."""
     length = request.headers.get("content-length", "")
     if length.isdigit():
         if int(length) > max_bytes:
@@ -218,6 +243,7 @@ def _check_headers(request: Request, max_bytes: int) -> None:
 def _too_large(max_bytes: int) -> RequestError:
     return RequestError(
         BODY_TOO_LARGE,
-        f"the file is larger than {max_bytes} bytes; import it with 'foxing import', or raise FOXING_MAX_IMPORT_BYTES",
+        f"the upload is larger than {max_bytes:,} bytes; import it with 'foxing import', or raise "
+        "FOXING_MAX_IMPORT_BYTES",
         {"Connection": "close"},
     )

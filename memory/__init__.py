@@ -33,7 +33,7 @@ from .values.context import ContextRequest, ContextResult, TokenPrices
 from .values.fences import fenced
 from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast, TierForecast
-from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
+from .values.imports import FilesOfImport, ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
 from .values.messages import FetchResult, MessageInfo, MissingReference, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import FunctionCall, ImagePart, OriginalImage, TextPart, ToolCall, ToolResult
@@ -109,6 +109,7 @@ __all__ = [
     "ErasureReport",
     "FadedMessage",
     "FetchResult",
+    "FilesOfImport",
     "FoldRequest",
     "FoldResult",
     "Forgotten",

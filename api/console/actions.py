@@ -1,20 +1,17 @@
 """Actions of the console. Each is a form, and works without JavaScript."""
 
 import json
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import anyio
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
-from starlette.types import Message
 
 from foxing.api.dependencies import Service
-from foxing.api.problems import BODY_TOO_LARGE, RequestError
+from foxing.api.uploaded_files import MAX_FILES
 from foxing.memory.errors import InvalidInput, NotFound
 from foxing.memory.ingest.importers import ImportOptions
 from foxing.memory.ingest.validate import check_bank_name
@@ -29,7 +26,8 @@ from .views import Views
 
 #: Seconds after which a job that still runs is shown with its progress.
 SHOWN_AFTER_S = 1.0
-_CHUNK = 1 << 20
+#: Files of an import that a page lists.
+LISTED = 100
 
 
 class Actions:
@@ -100,17 +98,20 @@ class Actions:
         await self.service.run(self.memory.set_policy, bank, policy)
         return RedirectResponse(url("/banks/{}/policy", bank), 303, HEADERS)
 
-    async def import_file(self, request: Request) -> Response | ConsolePage:
-        """Imports a file of a form, or says what it would import."""
+    async def import_files(self, request: Request) -> Response | ConsolePage:
+        """Imports the files of a form, or says what it would import."""
         bank = check_bank_name(request.path_params["bank"])
-        form, sent, name = await _file_of(request, self.service.settings.max_import_bytes)
-        asked = _query(form, name)
-        options = ImportOptions.of(asked, self.memory.now(), self.service.imports.max_contents_bytes)
-        async with self.service.imports.received(sent, asked.filename) as upload:
+        async with self.service.imports.received_form(request) as (upload, form):
+            asked = _query(form)
+            options = ImportOptions.of(asked, self.memory.now(), self.service.imports.max_contents_bytes)
             if asked.dry_run:
                 preview = await self.service.imports.preview(upload, options)
-                return ConsolePage("import_preview.html", {"bank": bank, "preview": preview}, preview)
+                return ConsolePage(
+                    "import_preview.html", {"bank": bank, "preview": preview, "most_listed": LISTED}, preview
+                )
             source = await self.service.imports.check(upload, options)
+            if await request.is_disconnected():
+                raise ClientDisconnect
             job = await self.service.run(self.service.imports.add, bank, source, upload)
         return RedirectResponse(url("/banks/{}/import", bank, id=job.id), 303, HEADERS)
 
@@ -118,12 +119,13 @@ class Actions:
         """The progress or the report of an import; without an id, the form."""
         bank, job = request.path_params["bank"], request.query_params.get("id")
         if not job:
-            return ConsolePage("import.html", {"bank": bank, "jobs": self.jobs.of_bank(bank)})
+            limits = {"most_files": MAX_FILES, "most_bytes": self.service.settings.max_import_bytes}
+            return ConsolePage("import.html", {"bank": bank, **limits}, limits)
         return await self._import_page(bank, job)
 
     async def _import_page(self, bank: str, job_id: str) -> ConsolePage:
         job = await self.service.run(self.memory.imports.find, bank, job_id)
-        return ConsolePage("import_job.html", {"bank": bank, "job": job}, job)
+        return ConsolePage("import_job.html", {"bank": bank, "job": job, "most_listed": LISTED}, job)
 
     async def export(self, request: Request) -> Response:
         """All messages of a bank, as remembered now, in JSON Lines."""
@@ -157,33 +159,10 @@ class Actions:
         return RedirectResponse(url("/jobs/{}", job.id), 303, HEADERS)
 
 
-async def _file_of(request: Request, max_bytes: int) -> tuple[dict[str, str], Request, str]:
-    """Returns the fields of a form, a request whose body is its file, and the name of the file. Raises `RequestError`
-    if it is too large."""
-    length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > max_bytes:
-        raise RequestError(BODY_TOO_LARGE, f"a file has at most {max_bytes:,} bytes (FOXING_MAX_IMPORT_BYTES)")
-    form = await request.form(max_files=1, max_fields=20)
-    file = form.get("file")
-    if not isinstance(file, UploadFile) or not file.filename:
-        raise InvalidInput("choose a file; nothing was imported")
-
-    async def receive() -> Message:
-        chunk = await file.read(_CHUNK)
-        if not chunk:
-            await form.close()
-        return {"type": "http.request", "body": chunk, "more_body": bool(chunk)}
-
-    headers = [(b"content-type", b"application/octet-stream"), (b"content-length", str(file.size or 0).encode())]
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    return fields, Request({**request.scope, "headers": headers}, receive), file.filename
-
-
-def _query(form: Mapping[str, str], name: str) -> ImportQuery:
+def _query(form: Mapping[str, str]) -> ImportQuery:
     """Returns the options of an import. Raises `InvalidInput`."""
     try:
         return ImportQuery(
-            filename=re.sub(r"[/\\\x00-\x1f]", "_", name)[-200:],
             timezone=form.get("timezone", "").strip() or None,
             dry_run=form.get("dry_run") == "true",
         )

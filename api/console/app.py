@@ -89,7 +89,7 @@ class Console:
             ("/banks/{bank}/undo", lambda: self.actions.undo),
             ("/banks/{bank}/erase", lambda: self.actions.erase),
             ("/banks/{bank}/policy", lambda: self.actions.policy),
-            ("/banks/{bank}/import", lambda: self.actions.import_file),
+            ("/banks/{bank}/import", lambda: self.actions.import_files),
         ]
         routes = [
             Route("/", self._home),

@@ -59,11 +59,6 @@ class ConsoleJobs:
         with self._lock:
             return self._jobs.get(job_id)
 
-    def of_bank(self, bank: str) -> list[ConsoleJob]:
-        """Returns the jobs of a bank, newest first."""
-        with self._lock:
-            return [job for job in reversed(self._jobs.values()) if job.bank == bank]
-
     @staticmethod
     def _run(job: ConsoleJob, call: Callable[[Progress], BaseModel]) -> None:
         try:

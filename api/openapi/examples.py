@@ -118,6 +118,7 @@ _BANK_INFO: Json = {
 
 _IMPORTED: Json = {
     "formats": {"chatgpt": 1},
+    "files": [{"first": "chat.html", "files": 6, "format": "chatgpt", "messages": 10000, "left_out": None}],
     "recognised_by": "conversations.json has mapping",
     "messages": 10000,
     "threads": 412,

@@ -14,6 +14,8 @@ AUTO = "auto"
 DateOrder = Literal["day-first", "month-first"]
 ImportState = Annotated[Literal["waiting", "running", "done", "failed", "cancelled", "stopped"], OPEN]
 MOST_PATTERNS = 100
+#: Maximum number of files that a report lists.
+MOST_LISTED = 200
 
 
 class ImportQuery(Value):
@@ -79,10 +81,23 @@ class LeftOutOfImport(Value):
     first: str = Field(description="Place of the first: a file, with the line or the number in it.")
 
 
+class FilesOfImport(Value):
+    """Files of a history that are read together, such as those of an export, or one file."""
+
+    first: str = Field(description="Path of the first of them.")
+    files: int = Field(description="Number of the files.")
+    format: str | None = Field(description="Their format; null if they are left out.")
+    messages: int = Field(description="Number of messages read from them.")
+    left_out: str | None = Field(description="Why they are left out; null if they are read.")
+
+
 class ImportContents(Value):
     """Contents of a history."""
 
     formats: dict[str, int] = Field(description="Number of files or archives of each format.")
+    files: list[FilesOfImport] = Field(
+        [], description=f"Files, those left out first, then in the order of their paths; at most {MOST_LISTED}."
+    )
     recognised_by: str | None = Field(description="By what the first was recognised; null if the format was given.")
     messages: int = Field(description="Number of messages read.")
     threads: int = Field(description="Number of threads that the messages belong to.")

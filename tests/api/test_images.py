@@ -60,6 +60,12 @@ def test_files_of_a_form_are_images_of_messages(client: httpx.Client) -> None:
     assert (text["text"], appended["name"], base64.b64decode(appended["data"])) == ("See this.", "a.png", PNG)
 
 
+def test_a_file_of_a_form_may_have_any_name(client: httpx.Client) -> None:
+    messages = [{"id": "m", "role": "user", "content": [{"type": "image", "url": "attachment://차트 é.png"}]}]
+    assert client.post(MESSAGES, **form(messages, ("file", ("차트 é.png", PNG)))).status_code == 201
+    assert parts(client)[0]["name"] == "차트 é.png"
+
+
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [

@@ -7,6 +7,7 @@ password or with an expansion like a zip bomb's is refused before anything is re
 import gzip
 import io
 import json
+import re
 import stat
 import zipfile
 import zlib
@@ -30,6 +31,7 @@ FIRST_LINES = 30
 MOST_FILES = 1_000_000
 _GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_DRIVE = re.compile(r"[A-Za-z]:")
 _ENCRYPTED = 1  # flag of a member of a zip archive
 #: Files that operating systems add to folders and archives.
 _JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
@@ -121,25 +123,22 @@ class HistoryFiles:
     @classmethod
     def _of_archive(cls, path: Path | NamedFile, max_bytes: int | None) -> "HistoryFiles":
         try:
-            with zipfile.ZipFile(path_of(path)) as archive:
-                members = [member for member in archive.infolist() if not member.is_dir()]
+            # open until the files are no longer needed: opening it reads the list of all its members
+            archive = zipfile.ZipFile(path_of(path))
         except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError) as error:
             raise InvalidInput(f"{path} is truncated or damaged ({error}); download it again") from error
+        members = [member for member in archive.infolist() if not member.is_dir()]
         _check_members(path, members, max_bytes)
-        sizes = {member.filename: member.compress_size for member in members if not _is_junk(member.filename)}
-
-        @contextmanager
-        def opened(name: str) -> Iterator[IO[bytes]]:
-            with zipfile.ZipFile(path_of(path)) as archive, archive.open(name) as file:
-                yield file
-
-        return cls(path, sorted(sizes), sizes, opened)
+        folder = f"{path.folder}/" if isinstance(path, NamedFile) and path.folder else ""
+        found = {member.filename.removeprefix(folder): member for member in members if not _is_junk(member.filename)}
+        sizes = {name: member.compress_size for name, member in found.items()}
+        return cls(path, sorted(sizes), sizes, lambda name: archive.open(found[name]))
 
     def only(self, names: Collection[str]) -> "HistoryFiles":
-        """Returns some of the files. What is left out of them is noted in the same place."""
+        """Returns some of the files, in the order of `names`. What is left out of them is noted in the same place."""
         part = HistoryFiles(
             self.source,
-            [name for name in self.names if name in names],
+            [name for name in names if name in self.sizes],
             self.sizes,
             self._open,
             max_bytes=self.max_bytes,
@@ -153,7 +152,7 @@ class HistoryFiles:
 
     def place(self, name: str) -> str:
         """Returns the name of a file for errors and reports."""
-        return str(self.source) if len(self.names) == 1 and "/" not in name else name
+        return str(self.source) if len(self.sizes) == 1 and "/" not in name else name
 
     def leave_out(self, reason: str, where: str) -> None:
         """Notes that something was left out."""
@@ -185,6 +184,10 @@ class HistoryFiles:
             self.bytes_read = before
             self._looked_at = name, head.removeprefix(_BYTE_ORDER_MARK), None
         return self._looked_at[1][:size]
+
+    def is_archive(self, name: str) -> bool:
+        """Returns True if a file is a zip archive, which is not opened among other files."""
+        return self.head(name).startswith(_ZIP_MAGIC)
 
     def outline(self, name: str) -> frozenset[str]:
         """Returns the paths of the keys at the start of a JSON file; see `outline_of`."""
@@ -349,13 +352,18 @@ def _is_junk(name: str) -> bool:
     return any(part in _JUNK or part.startswith("._") for part in parts)
 
 
+def leaves_folder(name: str) -> bool:
+    """Returns True if a path is not one of a file within a folder, on any system."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or not path.parts or _DRIVE.match(name) is not None
+
+
 def _check_members(path: Path | NamedFile, members: Sequence[zipfile.ZipInfo], max_bytes: int | None) -> None:
     """Raises `InvalidInput` if an archive is not safe to read."""
     if len(members) > MOST_FILES:
         raise InvalidInput(f"{path} has more than {MOST_FILES:,} files; split it")
     for member in members:
-        parts = PurePosixPath(member.filename.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+        if leaves_folder(member.filename):
             raise InvalidInput(f"{path}: the path '{member.filename}' leaves the archive; such an archive is not read")
         if stat.S_ISLNK(member.external_attr >> 16):
             raise InvalidInput(f"{path}: '{member.filename}' is a link; such an archive is not read")

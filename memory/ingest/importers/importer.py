@@ -16,7 +16,9 @@ from foxing.memory.text.times.window import parse_since, parse_until
 from foxing.memory.text.zones import zone_of
 from foxing.memory.values.imports import (
     AUTO,
+    MOST_LISTED,
     DateOrder,
+    FilesOfImport,
     ImportContents,
     ImportPreview,
     ImportQuery,
@@ -36,6 +38,8 @@ MESSAGES_AT_ONCE = 500  # stored together, all or none
 THREADS = 2  # batches that are prepared at the same time, each mostly embedding
 NOT_SELECTED = "messages that the options exclude"
 NOT_RECOGNISED = "files of no known format"
+EMPTY = "empty files"
+ARCHIVE = "archives among other files, which are imported one by one"
 CHANGED = "messages that differ from those stored under their ids"
 TOO_LARGE = "messages that are too large"
 
@@ -122,12 +126,25 @@ class Part:
 
 
 @dataclass(frozen=True)
+class _Recognised:
+    """The files of a history by format."""
+
+    parts: Sequence[Part]
+    #: by what the first part was recognised; None if the format was given
+    by: str | None
+    #: path → why the file is left out
+    left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class ImportSource:
     """Files that have been read completely and are valid."""
 
     path: Path | NamedFile
     parts: Sequence[Part]
     options: ImportOptions
+    #: the first `MOST_LISTED` files, those left out first
+    files: Sequence[FilesOfImport]
     #: what the first reader recognised; None if the format was given
     recognised_by: str | None
     #: number of messages
@@ -161,6 +178,7 @@ class ImportSource:
         """Contents that were read."""
         return ImportContents(
             formats=Counter(part.format for part in self.parts),
+            files=list(self.files),
             recognised_by=self.recognised_by,
             messages=self.messages,
             threads=self.threads,
@@ -245,22 +263,33 @@ def check_file(
     """Reads files for `import_file` completely and returns them. `note` is called with each message. Raises
     `InvalidInput` or `InvalidTime`, with the place."""
     files = HistoryFiles.of(path, options.max_bytes)
-    parts, recognised_by = _parts(files, options.format)
+    found = _recognised_files(files, options.format)
+    listed = [
+        FilesOfImport(first=name, files=1, format=None, messages=0, left_out=reason)
+        for name, reason in islice(found.left_out.items(), MOST_LISTED)
+    ]
     threads: set[str | None] = set()
     first = last = None
     count = 0
-    for imported in _read(files, parts, options):
-        count += 1
-        note(imported.message)
-        threads.add(imported.message.thread)
-        at = imported.message.created_at
-        if at is not None:
-            first, last = min(first or at, at), max(last or at, at)
+    for part in found.parts:
+        before = count
+        for imported in _read(files, [part], options):
+            count += 1
+            note(imported.message)
+            threads.add(imported.message.thread)
+            at = imported.message.created_at
+            if at is not None:
+                first, last = min(first or at, at), max(last or at, at)
+        if len(listed) < MOST_LISTED:
+            name, number = part.names[0], len(part.names)
+            listed.append(
+                FilesOfImport(first=name, files=number, format=part.format, messages=count - before, left_out=None)
+            )
     left = tuple(_left_out(files.left))
     if not count:
         reasons = "; ".join(f"{each.reason} ({each.count}, first {each.first})" for each in left)
         raise InvalidInput(f"{path} contains no messages; check its format{f' ({reasons})' if reasons else ''}")
-    return ImportSource(path, parts, options, recognised_by, count, len(threads), first, last, left)
+    return ImportSource(path, found.parts, options, listed, found.by, count, len(threads), first, last, left)
 
 
 def store_file(
@@ -384,33 +413,38 @@ def _importer(name: str) -> Importer:
     return IMPORTERS.get(name).value
 
 
-def _parts(files: HistoryFiles, format: str) -> tuple[list[Part], str | None]:
-    """Returns the files with the format of each, and by what the first was recognised. Files that belong together, such
-    as those of an export, are one part; else each file is one. Raises `InvalidInput` if nothing is recognised, or if
-    two formats fit."""
+def _recognised_files(files: HistoryFiles, format: str) -> _Recognised:
+    """Returns the files with the format of each. Files that belong together, such as those of an export, are one part;
+    else each file is one. Raises `InvalidInput` if nothing is recognised, or if two formats fit."""
+    if not files.names:
+        raise InvalidInput(f"{files.source} contains no files; nothing was imported")
     if format != AUTO:
         importer = _importer(format)
         if len(files.names) == 1 or importer.recognise(files) is not None:
-            return [Part(format, tuple(files.names))], None
-        return [Part(format, (name,)) for name in files.names if importer.recognise(files.only([name]))], None
+            return _Recognised([Part(format, tuple(files.names))], None, {})
+        alone = [Part(format, (name,)) for name in files.names if importer.recognise(files.only([name]))]
+        return _Recognised(alone, None, {})
     whole = _recognised(files)
     if whole is not None:
-        return [Part(whole[0], tuple(files.names))], whole[1]
-    parts, first = [], None
+        return _Recognised([Part(whole[0], tuple(files.names))], whole[1], {})
+    parts, first, left_out = list[Part](), None, dict[str, str]()
     for name in files.names if len(files.names) > 1 else ():
         found = _recognised(files.only([name]))
         if found is None:
-            files.leave_out(NOT_RECOGNISED, name)
+            left_out[name] = EMPTY if not files.sizes[name] else ARCHIVE if files.is_archive(name) else NOT_RECOGNISED
+            files.leave_out(left_out[name], name)
             continue
         parts.append(Part(found[0], (name,)))
         first = first or found[1]
     if not parts:
         known = ", ".join(IMPORTERS.names())
+        reasons = "; ".join(f"{reason}: {count}" for reason, count in Counter(left_out.values()).items())
         raise ChoiceNeeded(
-            f"the format of {files.source} is not recognised; give it with --format if it is one of these: {known}",
+            f"the format of {files.source} is not recognised{f' ({reasons})' if reasons else ''}; give it with "
+            f"--format if it is one of these: {known}",
             choices=IMPORTERS.names(),
         )
-    return parts, first
+    return _Recognised(parts, first, left_out)
 
 
 def _recognised(files: HistoryFiles) -> tuple[str, str] | None:
@@ -419,21 +453,20 @@ def _recognised(files: HistoryFiles) -> tuple[str, str] | None:
     found = [(plugin.name, reason) for plugin in IMPORTERS.working() if (reason := plugin.value.recognise(files))]
     if len(found) > 1:
         fitting = " and ".join(f"{name} ({reason})" for name, reason in found)
-        raise ChoiceNeeded(
-            f"{files.source} could be {fitting}; choose with --format", choices=[name for name, _ in found]
-        )
+        place = files.place(files.names[0]) if len(files.names) == 1 else files.source
+        raise ChoiceNeeded(f"{place} could be {fitting}; choose with --format", choices=[name for name, _ in found])
     return found[0] if found else None
 
 
 def _read(files: HistoryFiles, parts: Sequence[Part], options: ImportOptions) -> Iterator[ImportedMessage]:
     """Yields the messages to be imported."""
-    reading, before = options.reading, 0
+    reading = options.reading
     for part in parts:
-        own = files.only(part.names)
+        own, before = files.only(part.names), files.bytes_read
         for imported in _importer(part.format).read(own, reading):
             files.bytes_read = before + own.bytes_read
             if options.admit(imported.message):
                 yield options.given_roles(imported)
             else:
                 files.leave_out(NOT_SELECTED, imported.where)
-        before += own.total_bytes
+        files.bytes_read = before + own.total_bytes

@@ -25,6 +25,8 @@ class NamedFile:
 
     path: Path
     name: str
+    #: Folder within an archive that the paths of its files are relative to.
+    folder: str = ""
 
     def __str__(self) -> str:
         return self.name

@@ -17,7 +17,7 @@ from support.faded import BANK
 from support.service import serve
 
 from foxing.api.app import create_app
-from foxing.api.console import bank_search
+from foxing.api.console import actions, bank_search
 from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
 from foxing.memory import Memory, NotFound
@@ -66,15 +66,21 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def open_page(browser: Any, memory: Memory) -> Iterator[Callable[..., Any]]:
-    """Opens a path of a service over the bank in a new page. Any error of a script, and any dialog, is a failure."""
+    """Opens a path of a service over the bank in a new page. Any error of a script, and any dialog, is a failure; a
+    form that the service refuses is not."""
     wrong: list[str] = []
+
+    def note(said: Any) -> None:
+        if said.type == "error" and "status of 422" not in said.text:
+            wrong.append(said.text)
+
     app = create_app(load_settings({"ageing_enabled": False}), memory)
     with BackgroundServer(app) as server, browser.new_context(base_url=server.url, timezone_id="Asia/Seoul") as context:
 
         def opened(path: str) -> Any:
             page = context.new_page()
             page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+            page.on("console", note)
             page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
             page.goto(path)
             return page
@@ -204,11 +210,9 @@ def test_everything_that_one_can_do(open_page: Callable[..., Any], memory: Memor
     file = tmp_path / "talk.jsonl"
     file.write_text('{"role": "user", "content": "Hello there."}\n', encoding="utf-8")
     page.goto("/console/banks/imported/import")
-    page.get_by_label("File").set_input_files(file)
+    page.get_by_label("Files").set_input_files(file)
     page.get_by_role("button", name="Show what").click()
     sync_api.expect(page.get_by_text("1 messages")).to_be_visible()
-    page.goto("/console/banks/imported/import")
-    page.get_by_label("File").set_input_files(file)
     page.get_by_role("button", name="Import", exact=True).click()
     sync_api.expect(page.get_by_text(re.compile("State: done"))).to_be_visible(timeout=60_000)
     page.goto("/console/banks/imported/overview")
@@ -274,3 +278,144 @@ def test_a_search_over_all_banks_goes_on_by_itself(
     sync_api.expect(page.get_by_role("heading", name="ferry")).to_have_count(1)
     assert page.locator("article").count() == 1
     assert page.evaluate("scrollY") == 0
+
+
+IMPORT = "/console/banks/imported/import"
+#: Drops files, given as path → text, of which the browser makes no entries of a file system.
+DROP = """(files) => {
+    const data = new DataTransfer();
+    for (const [name, text] of Object.entries(files)) data.items.add(new File([text], name));
+    document.body.dispatchEvent(new DragEvent("dragover", { dataTransfer: data, bubbles: true, cancelable: true }));
+    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+}"""
+
+
+@pytest.fixture
+def talks(tmp_path: Path) -> Path:
+    """A folder with logs whose threads are named by their folders, with more files in one than a browser lists at a
+    time, and files that are left out."""
+    folder = tmp_path / "talks"
+    for name in ("deep/garden", "deep/한국어 <b>"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "2026-03-02.log").write_text(f"[09:00] <ann> In {name}\n", encoding="utf-8")
+    (folder / "many").mkdir()
+    for number in range(120):
+        line = json.dumps({"role": "user", "content": f"Note {number}.", "thread": "many"})
+        (folder / "many" / f"{number}.jsonl").write_text(line + "\n", encoding="utf-8")
+    (folder / ".DS_Store").write_bytes(b"\x00")
+    (folder / "empty.txt").write_bytes(b"")
+    return folder
+
+
+def check_imported(page: Any, memory: Memory) -> None:
+    """The page reports the import of `talks`."""
+    page.wait_for_url("**/import?id=*")
+    sync_api.expect(page.get_by_text(re.compile("State: done"))).to_be_visible(timeout=60_000)
+    sync_api.expect(page.get_by_role("heading", name="Import talks")).to_be_visible()
+    sync_api.expect(page.get_by_role("cell", name="empty.txt", exact=True).first).to_be_visible()
+    threads = {each.thread: each.messages for each in memory.threads("imported").threads}
+    assert threads == {"irc:deep/garden": 1, "irc:deep/한국어 <b>": 1, "many": 120}
+
+
+def test_a_folder_is_chosen_checked_and_imported(
+    open_page: Callable[..., Any], axe: str, memory: Memory, talks: Path
+) -> None:
+    page = open_page(IMPORT)
+    page.get_by_label("Time zone").fill("UTC")
+    page.get_by_label("Folder").set_input_files(talks)
+    page.get_by_role("button", name="Show what would be imported").focus()
+    page.keyboard.press("Enter")
+    result = page.get_by_role("region", name="Result")
+    sync_api.expect(result.get_by_text("122 messages")).to_be_visible(timeout=60_000)
+    sync_api.expect(result).to_be_focused()
+    sync_api.expect(result.get_by_role("row", name="deep/한국어 <b>/2026-03-02.log irc 1")).to_be_visible()
+    sync_api.expect(result.get_by_text("left out: empty files")).to_be_visible()
+    sync_api.expect(result.get_by_text("Only the first 100 are shown.")).to_be_visible()
+    page.evaluate(axe)
+    found = page.evaluate("axe.run()")["violations"]
+    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+    page.set_viewport_size({"width": 360, "height": 700})
+    assert page.evaluate(WIDER) == []
+    page.get_by_role("button", name="Import", exact=True).click()
+    check_imported(page, memory)
+
+
+def test_a_folder_is_imported_without_javascript(browser: Any, memory: Memory, talks: Path) -> None:
+    with (
+        serve(memory) as client,
+        browser.new_context(base_url=str(client.base_url), java_script_enabled=False) as context,
+    ):
+        page = context.new_page()
+        page.goto(IMPORT)
+        page.get_by_label("Time zone").fill("UTC")
+        page.get_by_label("Folder").set_input_files(talks)
+        page.get_by_role("button", name="Import", exact=True).click()
+        page.wait_for_url("**/import?id=*")
+        while page.get_by_text(re.compile("State: done")).count() == 0:
+            page.reload()
+        check_imported(page, memory)
+
+
+def test_folders_and_files_are_dropped(open_page: Callable[..., Any], memory: Memory, talks: Path) -> None:
+    page = open_page(IMPORT)
+    page.get_by_label("Time zone").fill("UTC")
+    session = page.context.new_cdp_session(page)
+    at = {"x": 300, "y": 300}
+    for path in (talks, talks / "many" / "1.jsonl"):
+        dragged = at | {"data": {"items": [], "files": [str(path)], "dragOperationsMask": 1}}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            session.send("Input.dispatchDragEvent", {"type": kind, **dragged})
+            if kind == "dragOver":
+                sync_api.expect(page.locator(".drop.over")).to_be_visible()
+        number = 124 if path == talks else 125
+        sync_api.expect(page.get_by_text(f"Dropped: {number} files, 0.0 MB in all.")).to_be_visible()
+    page.get_by_role("button", name="Remove them").click()
+    sync_api.expect(page.get_by_text("Dropped")).to_be_hidden()
+    page.get_by_role("button", name="Import", exact=True).click()
+    sync_api.expect(page.get_by_text("Choose or drop files or a folder.")).to_be_visible()
+    dragged = at | {"data": {"items": [], "files": [str(talks)], "dragOperationsMask": 1}}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, **dragged})
+    sync_api.expect(page.get_by_text("Dropped: 124 files")).to_be_visible()
+    page.get_by_role("button", name="Import", exact=True).click()
+    check_imported(page, memory)
+
+
+def test_dropped_files_and_what_is_wrong_with_them(
+    open_page: Callable[..., Any], memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "MAX_FILES", 3)
+    page = open_page(IMPORT)
+    page.evaluate(DROP, {"a.txt": "no history"})
+    page.get_by_role("button", name="Import", exact=True).click()
+    sync_api.expect(page.get_by_role("alert")).to_contain_text("a.txt is not recognised")
+    said = json.dumps({"role": "user", "content": "Hello there."}) + "\n"
+    page.evaluate(DROP, {"b.jsonl": said, "c.jsonl": said, "d.jsonl": said})
+    sync_api.expect(page.get_by_text("These are more than 3 files.")).to_be_visible()
+    page.get_by_role("button", name="Show what would be imported").click()
+    sync_api.expect(page.get_by_text("These are more than 3 files.")).to_be_visible()
+    page.get_by_role("button", name="Remove them").click()
+    page.evaluate(DROP, {"b.jsonl": said, "c.jsonl": said})
+    page.get_by_role("button", name="Show what would be imported").click()
+    sync_api.expect(page.get_by_text("2 messages")).to_be_visible()
+    with pytest.raises(NotFound):
+        memory.bank("imported")
+
+
+def test_an_upload_shows_its_progress_and_can_be_cancelled(
+    open_page: Callable[..., Any], memory: Memory, tmp_path: Path
+) -> None:
+    file = tmp_path / "long.jsonl"
+    file.write_text((json.dumps({"role": "user", "content": "Hello there."}) + "\n") * 50_000, encoding="utf-8")
+    page = open_page(IMPORT)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 1_000_000}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    page.get_by_label("Files").set_input_files(file)
+    page.get_by_role("button", name="Import", exact=True).click()
+    sync_api.expect(page.get_by_text(re.compile(r"Sent: \d+ %\."))).to_be_visible()
+    sync_api.expect(page.get_by_role("progressbar", name="Upload")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    sync_api.expect(page.get_by_text("The upload was interrupted. Nothing was imported.")).to_be_visible()
+    sync_api.expect(page.get_by_role("progressbar")).to_be_hidden()
+    with pytest.raises(NotFound):
+        memory.bank("imported")

@@ -21,6 +21,7 @@ from foxing.memory.ingest.importers import (
     ImportOptions,
     ImportReport,
     import_file,
+    importer,
     preview_file,
     source,
 )
@@ -227,6 +228,32 @@ def test_a_folder_of_several_formats(memory: Memory, tmp_path: Path) -> None:
     assert left_out(report)["links are not followed"] == 1
     only = import_file(memory, path, bank="c", options=ImportOptions(format="codex"))
     assert only.formats == {"codex": 1}
+
+
+def test_a_report_lists_the_files(memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder(
+        tmp_path / "home",
+        {
+            "a.txt": "",
+            "projects/s1.jsonl": json_lines(*histories.claude_code_lines()),
+            "sessions/r.jsonl": json_lines(*histories.codex_lines()),
+            "z.txt": "nothing",
+        },
+    )
+    report = import_file(memory, path, bank="b")
+    assert [(each.first, each.files, each.format, each.left_out) for each in report.files] == [
+        ("a.txt", 1, None, "empty files"),
+        ("z.txt", 1, None, "files of no known format"),
+        ("projects/s1.jsonl", 1, "claude-code", None),
+        ("sessions/r.jsonl", 1, "codex", None),
+    ]
+    assert [each.messages for each in report.files][:2] == [0, 0]
+    assert sum(each.messages for each in report.files) == report.messages
+    monkeypatch.setattr(importer, "MOST_LISTED", 3)
+    assert preview_file(path).files == report.files[:3]
+    export = preview_file(HISTORIES["ChatGPT, a zip archive"][1](tmp_path / "export.zip"))
+    assert [(each.format, each.messages) for each in export.files] == [("chatgpt", export.messages)]
+    assert export.files[0].files > 1
 
 
 def test_threads_times_and_speakers_are_chosen(memory: Memory, tmp_path: Path) -> None:
