@@ -97,7 +97,8 @@ class Redaction:
         """Returns a message without what the rules match, which is counted by name. Raises `InvalidInput`."""
         changed: dict[str, Any] = {}
         if message.parts is not None:
-            changed = {"content": tuple(self._part(part, counts) for part in message.parts), "tool_calls": ()}
+            parts = tuple(self._part(part, counts) for part in message.parts)
+            changed = {"content": parts, "tool_calls": (), "tool_call_id": None}
         elif message.content is not None:
             changed = {"content": self.text(str(message.content), counts)}
         if message.metadata:

@@ -12,7 +12,7 @@ from .base import OPEN, Input, Moment, Name, Tier, Value
 from .gap_marks import MarkedText
 from .metadata import Metadata
 from .part_text import parse_parts, render_parts
-from .parts import Content, FunctionCall, ImagePart, Part, TextPart
+from .parts import Content, FunctionCall, ImagePart, Part, TextPart, ToolResult
 from .policy import AgeingForecast
 
 Role = Annotated[Literal["system", "developer", "user", "assistant", "tool"], OPEN]
@@ -42,6 +42,12 @@ class NewMessage(Input):
     tool_calls: Annotated[tuple[FunctionCall, ...], Strict(False), FailFast()] = Field(
         (), description="Tool calls in the format of OpenAI's chat messages. They become parts after the content."
     )
+    tool_call_id: Name | None = Field(
+        None,
+        min_length=1,
+        description="Id of the call that the message answers, in the format of OpenAI's chat messages. The content "
+        "becomes the result of the call.",
+    )
     created_at: Moment | None = Field(
         None, description="Time of the message, with a timezone. Default: now.", examples=["2026-03-02T09:15:00Z"]
     )
@@ -68,12 +74,20 @@ class NewMessage(Input):
     @property
     def parts(self) -> tuple[Part, ...] | None:
         """The content and the tool calls as parts; None if the message is a plain text."""
-        calls = tuple(call.part for call in self.tool_calls)
-        if isinstance(self.content, tuple):
-            return self.content + calls
-        if not calls:
+        if isinstance(self.content, str) and not self.tool_calls and self.tool_call_id is None:
             return None
-        return (TextPart(text=self.content), *calls) if self.content else calls
+        return self._said + tuple(call.part for call in self.tool_calls)
+
+    @property
+    def _said(self) -> tuple[Part, ...]:
+        """The content as parts."""
+        content = self.content or ()
+        parts = (TextPart(text=content),) if isinstance(content, str) else content
+        if self.tool_call_id is None or any(isinstance(part, ToolResult) for part in parts):
+            return parts
+        result = "\n".join(part.text for part in parts if isinstance(part, TextPart))
+        others = (part for part in parts if not isinstance(part, TextPart))
+        return (ToolResult(id=self.tool_call_id, content=result), *others)
 
     @property
     def images(self) -> list[ImagePart]:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -222,6 +222,48 @@ def image_fields(part: Any) -> Any:
     return part
 
 
+def _part_fields(part: Any) -> Any:
+    """Returns the fields of a part of ours for a text, a tool call or an image of a provider; anything else
+    unchanged."""
+    if not isinstance(part, Mapping):
+        return part
+    kind = part.get("type")
+    if kind in ("input_text", "output_text"):
+        return {"type": "text", "text": part.get("text")}
+    if kind == "tool_use":
+        return {"type": "tool_call", "id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")}
+    return image_fields(part)
+
+
+def _with_results(content: Any) -> Any:
+    """Returns the parts of a content with Anthropic's tool results as ours: text blocks become lines, images parts that
+    follow the result, and other blocks “[type]”."""
+    if not isinstance(content, (list, tuple)):
+        return content
+    parts: list[Any] = []
+    for part in content:
+        if not isinstance(part, Mapping) or part.get("type") != "tool_result" or "tool_use_id" not in part:
+            parts.append(part)
+            continue
+        inner = part.get("content")
+        lines, images = _lines_and_images(inner) if isinstance(inner, (list, tuple)) else (inner or "", [])
+        failed = part.get("is_error")
+        result = {"type": "tool_result", "id": part["tool_use_id"], "content": lines}
+        parts += [result if failed is None else {**result, "is_error": failed}, *images]
+    return parts
+
+
+def _lines_and_images(blocks: Sequence[Any]) -> tuple[str, list[Any]]:
+    lines, images = [], []
+    for block in blocks:
+        kind, text = (block.get("type"), block.get("text")) if isinstance(block, Mapping) else (None, None)
+        if kind == "image":
+            images.append(block)
+        else:
+            lines.append(text if isinstance(text, str) else f"[{kind or 'part'}]")
+    return "\n".join(lines), images
+
+
 def _of_anthropic(part: Mapping[str, Any]) -> Any:
     """Returns the fields of a part of type `image`, of Anthropic's form or our own."""
     source = part.get("source")
@@ -258,8 +300,8 @@ def _base64_of(data: Any) -> Any:
 
 #: A part of a stored message.
 Part = Annotated[TextPart | ToolCall | ToolResult | ImagePart, Discriminator("type")]
-#: A part of a message to store.
-NewPart = Annotated[TextPart | ToolCall | ToolResult | ImagePart, Discriminator("type"), BeforeValidator(image_fields)]
+#: A part of a message to store, or one of a provider that becomes such a part.
+NewPart = Annotated[TextPart | ToolCall | ToolResult | ImagePart, Discriminator("type"), BeforeValidator(_part_fields)]
 
 
 class Function(Input):
@@ -308,7 +350,14 @@ class _AnySequence(Strict):
 #: The content of a message to store. A single text part becomes a string.
 Content = Annotated[
     Annotated[str, Tag("text")]
-    | Annotated[tuple[NewPart, ...], _AnySequence(False), _FirstError(), AfterValidator(_plain), Tag("parts")]
+    | Annotated[
+        tuple[NewPart, ...],
+        _AnySequence(False),
+        _FirstError(),
+        AfterValidator(_plain),
+        BeforeValidator(_with_results),
+        Tag("parts"),
+    ]
     | Annotated[None, Tag("null")],
     Discriminator(
         _kind_of_content,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from foxing.memory import Conflict, InvalidInput, Memory, MessageTooLarge, TextPart, ToolCall, ToolResult
+from foxing.memory import Conflict, ImagePart, InvalidInput, Memory, MessageTooLarge, TextPart, ToolCall, ToolResult
 from foxing.memory.pages.message_parts import open_message, recalled_message
 from foxing.memory.storage.repositories import banks, messages
 
@@ -97,9 +97,60 @@ def test_tool_calls_of_chat_messages_become_parts(memory: Memory) -> None:
     assert memory.message("ana", "n").parts == [TextPart(text="Looking."), call]
 
 
+def test_messages_of_chat_completions_are_stored_as_they_are(memory: Memory) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+    conversation: list[dict[str, Any]] = [
+        {"role": "user", "content": "Is Titan open?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "TITAN-214: open"},
+        {"role": "tool", "tool_call_id": "call_2", "content": [{"type": "text", "text": "a"}, SAID]},
+        {"role": "tool", "tool_call_id": "call_3", "content": ""},
+    ]
+    ids = memory.store("ana", conversation).ids
+    assert [memory.message("ana", each).parts for each in ids] == [
+        None,
+        [ToolCall(id="call_1", name="find", arguments="{}")],
+        [ToolResult(id="call_1", content="TITAN-214: open")],
+        [ToolResult(id="call_2", content="a\nLet me look.")],
+        [ToolResult(id="call_3", content="")],
+    ]
+    memory.seal("ana")
+    assert memory.message("ana", ids[2]).parts == [ToolResult(id="call_1", content="TITAN-214: open")]
+
+
+def test_blocks_of_anthropic_become_parts(memory: Memory) -> None:
+    use = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"at": "screen"}}
+    image = {"type": "image", "source": {"type": "url", "url": "https://example.org/screen.png"}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1"}
+    conversation: list[dict[str, Any]] = [
+        {"role": "assistant", "content": [SAID, use]},
+        {"role": "user", "content": [{**result, "content": "A window."}]},
+        {"role": "user", "content": [{**result, "content": [SAID, image, {"type": "document"}], "is_error": True}]},
+        {"role": "user", "content": [result, SAID]},
+    ]
+    ids = memory.store("ana", conversation).ids
+    assert [memory.message("ana", each).parts for each in ids] == [
+        [TextPart(text="Let me look."), ToolCall(id="toolu_1", name="look", arguments={"at": "screen"})],
+        [ToolResult(id="toolu_1", content="A window.")],
+        [
+            ToolResult(id="toolu_1", content="Let me look.\n[document]", is_error=True),
+            ImagePart(url="https://example.org/screen.png"),
+        ],
+        [ToolResult(id="toolu_1", content=""), TextPart(text="Let me look.")],
+    ]
+
+
+def test_texts_of_the_responses_api_become_text(memory: Memory) -> None:
+    memory.store("ana", [message([{"type": "input_text", "text": "hello"}])])
+    assert memory.message("ana", "m").text == "hello"
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
+        ([{"type": "tool_use", "id": "t", "name": "look"}], r"arguments: give a JSON object"),
+        ([{"type": "tool_result", "tool_use_id": "t", "content": 5}], r"tool_result\.content"),
+        ([{"type": "output_text"}], r"text\.text"),
         (None, "a message needs content"),
         ([], "a message needs content"),
         ([{"type": "video"}], r"content\.parts\.0"),
