@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from foxing.api.dependencies import Service
 from foxing.api.uploaded_files import MAX_FILES
 from foxing.memory.errors import InvalidInput, NotFound
-from foxing.memory.ingest.importers import ImportOptions
+from foxing.memory.ingest.importers import AUTO, IMPORTERS, ImportOptions
 from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.values.base import first_error
 from foxing.memory.values.imports import ImportQuery
@@ -120,7 +120,8 @@ class Actions:
         bank, job = request.path_params["bank"], request.query_params.get("id")
         if not job:
             limits = {"most_files": MAX_FILES, "most_bytes": self.service.settings.max_import_bytes}
-            return ConsolePage("import.html", {"bank": bank, **limits}, limits)
+            choices = {"formats": list(IMPORTERS.names())}
+            return ConsolePage("import.html", {"bank": bank, **limits, **choices}, limits | choices)
         return await self._import_page(bank, job)
 
     async def _import_page(self, bank: str, job_id: str) -> ConsolePage:
@@ -162,9 +163,13 @@ class Actions:
 def _query(form: Mapping[str, str]) -> ImportQuery:
     """Returns the options of an import. Raises `InvalidInput`."""
     try:
-        return ImportQuery(
-            timezone=form.get("timezone", "").strip() or None,
-            dry_run=form.get("dry_run") == "true",
+        return ImportQuery.model_validate(
+            {
+                "format": form.get("format") or AUTO,
+                "timezone": form.get("timezone", "").strip() or None,
+                "dates": form.get("dates") or None,
+                "dry_run": form.get("dry_run") == "true",
+            }
         )
     except ValidationError as error:
         raise InvalidInput(first_error(error)[1]) from error

@@ -180,6 +180,18 @@ def test_what_cannot_be_imported_is_refused_as_a_whole(
     assert list(temporary.iterdir()) == []
 
 
+def test_a_format_and_the_order_of_dates_are_chosen(console: httpx.Client, memory: Memory) -> None:
+    chat = b"03/04/2025, 09:00 - Ann: Hello.\n03/05/2025, 10:00 - Ben: Hi.\n"
+    fields = {"timezone": "Europe/Berlin", "format": "whatsapp"}
+    asked = unescape(post(console, form({"WhatsApp Chat with Ben.txt": chat}), **fields).text)
+    assert "day-first" in asked
+    done = job(console, post(console, form({"WhatsApp Chat with Ben.txt": chat}), dates="month-first", **fields))
+    assert done["report"]["formats"] == {"whatsapp": 1}
+    assert [str(message.created_at.date()) for message in memory.export("ana")] == ["2025-03-04", "2025-03-05"]
+    for wrong in ({"dates": "year-first"}, {"format": "none"}):
+        assert post(console, form({"a.jsonl": said()}), **wrong).status_code == 422
+
+
 def test_two_files_of_one_path_are_refused(console: httpx.Client, memory: Memory) -> None:
     response = post(console, [("file", ("a.jsonl", said("One."))), ("file", ("a.jsonl", said("Two.")))])
     assert response.status_code == 422
