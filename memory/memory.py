@@ -55,7 +55,7 @@ from .storage.repositories import banks
 from .text.times import parse_since
 from .text.times.window import split_query
 from .values.banks import BankEnd, BankInfo, Banks
-from .values.base import build_values
+from .values.base import build_values, checked
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextRequest, ContextResult
 from .values.fold import FoldRequest, FoldResult
@@ -312,11 +312,13 @@ class Memory:
         Raises `NotFound`, `UnknownReader`, `InvalidTime`, and `InvalidInput` if the budget is too small for the last
         message.
         """
+        request = checked(request, ContextRequest)
         return self._context.build(bank, request, self.now(request.now, request.timezone))
 
     def preview_context(self, bank: str, request: ContextRequest) -> ContextResult:
         """Returns what `context` returns, and leaves the recall weights as they are: for a person who looks. Raises the
         errors of `context`."""
+        request = checked(request, ContextRequest)
         return self._context.build(bank, request, self.now(request.now, request.timezone), weighs=False)
 
     def fold(self, bank: str, request: FoldRequest) -> FoldResult:
@@ -328,7 +330,7 @@ class Memory:
         `InvalidInput` for a conversation with unpaired tool calls, or a budget too small for what must stay, and
         `UnknownReader`. Nothing is stored then.
         """
-        return self._folder.fold(bank, request, self.now())
+        return self._folder.fold(bank, checked(request, FoldRequest), self.now())
 
     def record_model_calls(
         self, bank: str, calls: ModelCalls | Sequence[ModelCall | Mapping[str, object]]
@@ -361,7 +363,7 @@ class Memory:
         the texts, each once, and creates the bank if necessary; `retrieve` returns them. Raises `InvalidInput` for what
         is no conversation; nothing is stored then.
         """
-        return self._compressor.compress(bank, request, self.now())
+        return self._compressor.compress(bank, checked(request, CompressRequest), self.now())
 
     def retrieve(self, bank: str, hash: str, query: str | None = None) -> RetrieveResult:
         """Returns the exact text, as remembered now, that an excerpt of `compress` stands for, or the part of it that

@@ -8,11 +8,18 @@ from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 from foxing.memory.values.banks import BankInfo, Banks
-from foxing.memory.values.base import Tier, Value
+from foxing.memory.values.base import Tier, Value, checked
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.fold import FoldRequest, FoldResult
 from foxing.memory.values.imports import ImportJob, ImportPreview, ImportQueryFields
-from foxing.memory.values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
+from foxing.memory.values.messages import (
+    FetchResult,
+    MessageInfo,
+    NewMessage,
+    RecalledMessage,
+    StoreResult,
+    reference_list,
+)
 from foxing.memory.values.pages import PageInfo, PageReading, Pages
 from foxing.memory.values.policy import Policy
 from foxing.memory.values.recall import (
@@ -161,14 +168,14 @@ class Client:
 
     def context(self, bank: str, request: ContextRequest) -> ContextResult:
         """Returns the next prompt for a reader, within a budget in its tokens. Raises `NotFound`, `InvalidInput`."""
-        body = request.model_dump(by_alias=True, exclude_unset=True)
+        body = checked(request, ContextRequest).model_dump(by_alias=True, exclude_unset=True)
         sent = Request("POST", bank_path(bank, "context"), body=body, timeout_s=LONG_S)
         return self.ask(ContextResult, sent)
 
     def fold(self, bank: str, request: FoldRequest) -> FoldResult:
         """Returns a conversation with its older history folded, to send in place of the one given. Raises
         `InvalidInput`."""
-        body = request.model_dump(mode="json", exclude_unset=True)
+        body = checked(request, FoldRequest).model_dump(mode="json", exclude_unset=True)
         sent = Request("POST", bank_path(bank, "fold"), body=body, timeout_s=LONG_S)
         return self.ask(FoldResult, sent)
 
@@ -198,8 +205,7 @@ class Client:
     def fetch(self, bank: str, refs: str | Sequence[str]) -> FetchResult:
         """Returns the complete messages of one or several references, such as those on page images. Raises `NotFound`,
         `Forgotten`, `InvalidInput`."""
-        given = [refs] if isinstance(refs, str) else list(refs)
-        return self.ask(FetchResult, Request("GET", bank_path(bank, "fetch"), {"ref": given}))
+        return self.ask(FetchResult, Request("GET", bank_path(bank, "fetch"), {"ref": reference_list(refs)}))
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """Yields all messages of a bank in time order, as remembered now. Raises `NotFound`."""

@@ -53,7 +53,7 @@ class Request:
 def bank_path(bank: str, *parts: str) -> str:
     """Returns the path of a bank, or a path below it. Raises `InvalidInput` for an invalid name of a bank."""
     if not isinstance(bank, str) or not _BANK.fullmatch(bank):
-        raise InvalidInput(f"'{bank}' is not a valid name of a bank; use 1 to 200 letters, digits and . _ - : @")
+        raise InvalidInput(f"'{bank}' is not a valid name of a bank; use 1 to 200 ASCII letters, digits and . _ - : @")
     return "/".join(("/v1/banks", quote(bank, safe=""), *(quote(part, safe="") for part in parts)))
 
 

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from foxing.memory.errors import InvalidInput, InvalidTime, MessageTooLarge
+from foxing.memory.values.base import kind_of
 from foxing.memory.values.messages import NewMessage
 
 MAX_MESSAGES = 10_000  # per call
@@ -25,7 +26,7 @@ def check_bank_name(bank: str) -> str:
         or bank in (".", "..")
     ):
         raise InvalidInput(
-            "a bank's name must be 1 to 200 characters long and may contain letters, digits and . _ - : @"
+            "a bank's name must be 1 to 200 characters long and may contain ASCII letters, digits and . _ - : @"
         )
     return bank
 
@@ -41,7 +42,7 @@ def list_messages(
 ) -> list[NewMessage | Mapping[str, Any]]:
     """Returns the messages of one call, 1 to `most`. Raises `InvalidInput` for anything else."""
     if isinstance(items, str | bytes | Mapping | NewMessage) or not isinstance(items, Iterable):
-        raise InvalidInput(f"messages must be a list of messages, such as [{_EXAMPLE}], not {_kind(items)}")
+        raise InvalidInput(f"messages must be a list of messages, such as [{_EXAMPLE}], not {kind_of(items)}")
     messages = list(islice(items, most + 1))
     if not messages:
         raise InvalidInput("give at least one message")
@@ -71,7 +72,7 @@ def validate_message(message: NewMessage | Mapping[str, Any], index: int, now: d
 
 def _parse(fields: Mapping[str, Any], index: int) -> NewMessage:
     if not isinstance(fields, Mapping):
-        raise InvalidInput(f"a message must be an object, such as {_EXAMPLE}, not {_kind(fields)}", index=index)
+        raise InvalidInput(f"a message must be an object, such as {_EXAMPLE}, not {kind_of(fields)}", index=index)
     return NewMessage.from_fields(fields, index)
 
 
@@ -95,9 +96,3 @@ def _check_time(field: str, time: datetime, index: int, now: datetime) -> None:
             "check the clocks",
             index=index,
         )
-
-
-def _kind(value: object) -> str:
-    """Returns the type of a value for an error message: “a str”, “None”."""
-    name = type(value).__name__
-    return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -7,7 +7,7 @@ from foxing.memory.references import message_id_of, normalized
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
-from foxing.memory.values.messages import MAX_REFS, FetchResult, MissingReference
+from foxing.memory.values.messages import MAX_REFS, FetchResult, MissingReference, reference_list
 
 from .assembler import MessageAssembler, StoredMessages
 from .message_parts import recalled_message
@@ -30,7 +30,7 @@ class Fetcher:
 
     def fetch(self, bank_name: str, refs: str | Sequence[str]) -> FetchResult:
         """See `Memory.fetch`."""
-        given = [refs] if isinstance(refs, str) else list(refs)
+        given = reference_list(refs)
         if not 1 <= len(given) <= MAX_REFS:
             raise InvalidInput(f"fetch takes 1 to {MAX_REFS} references, not {len(given)}")
         asked = {ref: normalized(ref) for ref in given}

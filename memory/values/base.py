@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Annotated, Any, Final, Self, TypeAlias
+from typing import Annotated, Any, Final, Self, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -58,6 +58,23 @@ class Input(Value):
             if kind.startswith(("timezone", "datetime")):
                 raise InvalidTime(f"{reason}; write it like 2026-03-02T09:15:00+01:00", index=index) from error
             raise InvalidInput(reason, index=index) from error
+
+
+InputT = TypeVar("InputT", bound=Input)
+
+
+def checked(given: InputT, kind: type[InputT]) -> InputT:
+    """Returns an input as given. Raises `InvalidInput` for a value of another type."""
+    if isinstance(given, kind):
+        return given
+    required = ", ".join(f"{name}=…" for name, field in kind.model_fields.items() if field.is_required())
+    raise InvalidInput(f"give a request, such as {kind.__name__}({required}), not {kind_of(given)}")
+
+
+def kind_of(value: object) -> str:
+    """Returns the type of a value for an error message: “a str”, “None”."""
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def first_error(error: ValidationError) -> tuple[str, str]:

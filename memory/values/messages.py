@@ -1,6 +1,7 @@
 """Messages, as stored and as remembered."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -8,7 +9,9 @@ from pydantic import ConfigDict, FailFast, Field, JsonValue, Strict, model_valid
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from .base import OPEN, Input, Moment, Name, Tier, Value
+from foxing.memory.errors import InvalidInput
+
+from .base import OPEN, Input, Moment, Name, Tier, Value, kind_of
 from .gap_marks import MarkedText
 from .metadata import Metadata
 from .part_text import parse_parts, render_parts
@@ -241,3 +244,15 @@ class FetchResult(Value):
 def whole_percent(share: float) -> int:
     """Returns `share` in percent, rounded down: 100 only if it is complete."""
     return math.floor(100 * share + 1e-6)  # 0.29 * 100 < 29 in floating point
+
+
+def reference_list(refs: str | Sequence[str]) -> list[str]:
+    """Returns one or several references as a list. Raises `InvalidInput` for values of another type."""
+    if isinstance(refs, str):
+        return [refs]
+    several = isinstance(refs, Iterable) and not isinstance(refs, (bytes, Mapping))
+    given = list(refs) if several else []
+    odd = next((f" with {kind_of(ref)}" for ref in given if not isinstance(ref, str)), "")
+    if odd or not several:
+        raise InvalidInput(f"references must be a list or one text, such as 'k7q', not {kind_of(refs)}{odd}")
+    return given

@@ -63,7 +63,7 @@ class PostgreSQL(Dialect):
         """Returns an engine whose connections check the server, and the owner if there is one."""
         if options.owner is not None and not _OWNER.fullmatch(options.owner):
             raise StorageError(
-                "an owner must be 1 to 200 characters long and may contain letters, digits and . _ - : @"
+                "an owner must be 1 to 200 characters long and may contain ASCII letters, digits and . _ - : @"
             ).naming("database_owner")
         if find_spec("psycopg") is None:
             raise StorageError("PostgreSQL needs a driver; install it with: pip install 'foxing[postgresql]'")
