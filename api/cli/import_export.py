@@ -18,7 +18,7 @@ from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 from .streams import STDIN, STREAM, input_file, is_stream, output_file
 
 if TYPE_CHECKING:
-    from foxing.memory.values.imports import ImportPreview, LeftOutOfImport
+    from foxing.memory.values.imports import ImportPreview, ImportReport, LeftOutOfImport
 
 
 def import_messages(
@@ -89,7 +89,7 @@ def import_messages(
     that runs on the database imports the files, except folders and standard input, and the command shows its progress.
     """
     from foxing.memory.bulk.work import ImportRequest
-    from foxing.memory.ingest.importers import ImportOptions, ImportReport, NamedFile, import_file, preview_file
+    from foxing.memory.ingest.importers import ImportOptions, NamedFile, import_file, preview_file
     from foxing.memory.text.times.window import parse_since, parse_until
     from foxing.memory.values.imports import ImportQuery
 
@@ -124,11 +124,17 @@ def import_messages(
         )
         return
     reports: list[tuple[Path, ImportReport]] = []
+
+    def add(path: Path, report: "ImportReport") -> None:
+        reports.append((path, report))
+        if not state.as_json:  # at once: an error in the next file does not undo this one
+            _show_report(state.console, path, report)
+
     remaining = list(paths)
     if not ray:
         service = ImportService.of(state, bank, query)
         while remaining and (report := service.imported(remaining[0])) is not None:
-            reports.append((remaining.pop(0), report))
+            add(remaining.pop(0), report)
     if remaining:
         with workers.pool(state) as pool, state.memory(create=True) as memory:
             for path in remaining:
@@ -139,22 +145,24 @@ def import_messages(
                     else:
                         request = ImportRequest(source, bank, options)
                         report = memory.bulk.import_file(request, pool, progress=progress)
-                reports.append((path, report))
+                add(path, report)
 
     def show(console: Console) -> None:
-        for path, report in reports:
-            console.print(
-                f"{path}: {report.messages} messages in {report.threads} threads, "
-                f"{report.stored} stored, {report.duplicates} already stored",
-            )
-            _show_left_out(console, report.left_out)
-            for rule, count in report.redacted.items():
-                console.print(f"  redacted: {count} {printable(rule)}")
         first = next((report.ageing for _, report in reports if report.ageing is not None), None)
         if first is not None:
             console.print(f"imported messages: {forecast_text(first, zone)}")
 
     state.answer({"files": [{"file": str(path), **jsonable(report)} for path, report in reports]}, show)
+
+
+def _show_report(console: Console, path: Path, report: "ImportReport") -> None:
+    console.print(
+        f"{path}: {report.messages} messages in {report.threads} threads, "
+        f"{report.stored} stored, {report.duplicates} already stored",
+    )
+    _show_left_out(console, report.left_out)
+    for rule, count in report.redacted.items():
+        console.print(f"  redacted: {count} {printable(rule)}")
 
 
 def _show_previews(console: Console, previews: "list[tuple[Path, ImportPreview]]", zone: Timezone) -> None:

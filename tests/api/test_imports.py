@@ -203,7 +203,7 @@ def _bomb() -> bytes:
         (_bomb(), "like a zip bomb"),
         (_bomb()[:-40], "damaged"),
         (b'{"role": "user", "content": "a"}\n{"role": \n', "line 2"),
-        (b"", "not recognised"),
+        (b"", "is empty"),
     ],
 )
 def test_what_cannot_be_read_is_refused_before_anything_is_written(

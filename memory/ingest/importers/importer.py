@@ -424,6 +424,8 @@ def _recognised_files(files: HistoryFiles, format: str) -> _Recognised:
             return _Recognised([Part(format, tuple(files.names))], None, {})
         alone = [Part(format, (name,)) for name in files.names if importer.recognise(files.only([name]))]
         return _Recognised(alone, None, {})
+    if not files.total_bytes:
+        raise InvalidInput(f"{files.source} is empty; nothing was imported")
     whole = _recognised(files)
     if whole is not None:
         return _Recognised([Part(whole[0], tuple(files.names))], whole[1], {})

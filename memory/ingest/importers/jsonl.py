@@ -185,7 +185,7 @@ def _time(fields: Mapping[str, Any], name: str, zone: tzinfo | None) -> datetime
             return datetime.fromtimestamp(value, UTC)
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None and zone is None:
-            raise InvalidTime(f"{name}: the time '{value}' has no timezone; give the timezone of the file")
+            raise InvalidTime(f"{name}: the time '{value}' has no timezone; give the timezone of the file (--timezone)")
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
         raise InvalidTime(f"{name}: '{value}' is not a time; write it like 2026-03-02T09:15:00+01:00") from error

@@ -251,7 +251,7 @@ def test_files_that_cannot_be_imported(memory: Memory, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="not recognised"):
         import_file(memory, tmp_path, bank="b")
     (tmp_path / "empty.jsonl").touch()
-    with pytest.raises(InvalidInput, match="not recognised"):
+    with pytest.raises(InvalidInput, match="is empty"):
         import_file(memory, tmp_path / "empty.jsonl", bank="b")
     with pytest.raises(InvalidInput, match="no messages"):
         import_file(memory, tmp_path / "empty.jsonl", bank="b", options=ImportOptions(format="jsonl"))
