@@ -65,6 +65,9 @@ class FoxingGroup(TyperGroup):
             return super().invoke(ctx)
         except FoxingError as error:
             raise typer.Exit(state_of(ctx).fail(error)) from error
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # of pydantic, by which typer checks values
+            raise
         except (MemoryError, ImportError, OSError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise

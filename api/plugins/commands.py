@@ -22,7 +22,7 @@ Command = TyperCommand | TyperGroup
 
 def _checked(name: str, value: object) -> Command:
     if isinstance(value, typer.Typer):
-        host = typer.Typer()
+        host = typer.Typer(rich_markup_mode=None)
         host.add_typer(value, name=name)
         return _only_command(host, name)
     if not callable(value):
@@ -61,7 +61,7 @@ def _broken_command(name: str, error: PluginError) -> Command:
 
 
 def _function_command(name: str, function: Callable[..., Any], **options: Any) -> Command:
-    host = typer.Typer()
+    host = typer.Typer(rich_markup_mode=None)  # as of the built-in commands, and --help of one shows URLs whole
     host.command(name, **options)(function)
     return _only_command(host, name)
 

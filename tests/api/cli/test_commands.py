@@ -35,6 +35,39 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("arguments", [["proxy", "--help"], ["recall", "--help"], ["--help"]])
+def test_the_help_of_all_commands_is_plain_text(arguments: list[str]) -> None:
+    shown = CliRunner().invoke(app, arguments, env={"COLUMNS": "80"})
+    assert "Options:\n" in shown.stdout
+    assert "╭" not in shown.stdout
+    if arguments[0] == "proxy":
+        assert "https://api.anthropic.com or" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["install", "emacs"], "Invalid value for 'tool': 'emacs' is not one of 'claude-code'"),
+        (["context", "x", "-b", "b", "-r", "claude", "--budget", "90", "--as", "yaml"], "'--as': 'yaml' is not one of"),
+    ],
+)
+def test_a_wrong_choice_is_named_with_the_right_ones(arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_files_that_are_stored_are_reported_although_the_next_one_fails(foxing: Foxing, file: Path) -> None:
+    broken = file.with_name("broken.jsonl")
+    broken.write_text('{"role": "user", "content": "x", "created_at": "2026-01-05T09:00:00"}\n')
+    result = foxing.run("import", str(file), str(broken), "--bank", "b")
+    assert result.exit_code == 1
+    assert f"{file}: 12 messages in 1 threads, 12 stored" in result.stdout
+    assert "has no timezone; give the timezone of the file (--timezone)" in result.stderr
+    broken.write_text("")
+    assert "broken.jsonl is empty; nothing was imported" in foxing.failure("import", str(broken), "-b", "b")["detail"]
+
+
 def without_refs(memory: Memory, bank: str) -> list[dict[str, object]]:
     """The messages of a bank, without their references, which an import makes anew."""
     return [message.model_dump(exclude={"ref"}) for message in memory.export(bank)]
