@@ -18,7 +18,7 @@ HEADER_CELLS = 20
 
 @dataclass(frozen=True)
 class Enough:
-    """How much of an answer its caller has use for."""
+    """Limits of an answer, beyond which its caller has no use for more."""
 
     #: Text tokens.
     tokens: int
