@@ -235,8 +235,12 @@ def contents_of(path: Path) -> bytes | None:
 
 def installed_events(tool: Tool, scope: Scope) -> dict[str, str]:
     """Returns event → command of our hooks in the settings of a tool. Raises `SettingsRefused`."""
-    text = _text(scope.hooks_file(tool))
-    return {} if not text else {event: command for event, _, _, command in _own_hooks(scope.hooks_file(tool), text)}
+    path = scope.hooks_file(tool)
+    text = _text(path)
+    try:
+        return {} if not text else {event: command for event, _, _, command in _own_hooks(text)}
+    except ValueError as error:
+        raise SettingsRefused(f"{path} is not JSON: {error}; correct it") from error
 
 
 def installed_server(tool: Tool, scope: Scope) -> dict[str, Any] | None:
@@ -287,7 +291,7 @@ def _without_own(path: Path, data: bytes, tool: Tool) -> str:
         return _toml_without_server(text)
     if not text.strip():
         return text
-    while own := next(iter(_own_hooks(path, text)), None):
+    while own := next(iter(_own_hooks(text)), None):
         event, number, inner, _ = own
         group = json_text.parse(text).value["hooks"][event][number]
         whole = inner is None or len(group["hooks"]) == 1
@@ -303,13 +307,10 @@ def _without_own(path: Path, data: bytes, tool: Tool) -> str:
     return text
 
 
-def _own_hooks(path: Path, text: str) -> list[tuple[str, int, int | None, str]]:
+def _own_hooks(text: str) -> list[tuple[str, int, int | None, str]]:
     """Returns event, number of the group, number in the group (None where groups are hooks), and command of our hooks.
-    Raises `SettingsRefused`."""
-    try:
-        document = json_text.parse(text).value
-    except ValueError as error:
-        raise SettingsRefused(f"{path} is not JSON: {error}; correct it") from error
+    Raises `ValueError` for what is not JSON."""
+    document = json_text.parse(text).value
     hooks = document.get("hooks") if isinstance(document, dict) else None
     found: list[tuple[str, int, int | None, str]] = []
     for event, groups in hooks.items() if isinstance(hooks, dict) else ():

@@ -67,6 +67,17 @@ def test_a_refused_file_is_an_error_in_a_sentence(foxing: Foxing, home: Path) ->
     assert not (home / ".cursor").exists()
 
 
+@pytest.mark.parametrize("arguments", [["install", "claude-code", "--yes"], ["doctor"]])
+def test_a_file_that_is_not_json_is_named_once(foxing: Foxing, home: Path, arguments: list[str]) -> None:
+    path = home / ".claude" / "settings.json"
+    path.parent.mkdir()
+    path.write_text("{broken")
+    result = foxing.run(*arguments)
+    assert result.exit_code == 1
+    assert f"{path} " in result.output
+    assert result.output.count(f"{path}") == 1
+
+
 def test_doctor_says_what_is_installed_stored_and_wrong(
     foxing: Foxing, intake: Intake, session: ClaudeSession, announce: Announce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
