@@ -21,7 +21,7 @@ _OTHER_SCHEMA = (
 )
 _LOCKED = "was locked by another process for too long; try again"
 _READ_ONLY = "is read-only; give foxing write permission for the file and its folder"
-_FULL = "is on a full disk, and nothing was stored; free some space and try again"
+_FULL = "is on a full disk, and the last change was not stored; free some space and try again"
 _STARTING = "is starting up; try again"
 _DAMAGED = "is damaged; restore a backup"
 _PASSWORD = "rejects the user or the password; correct them"
@@ -33,7 +33,10 @@ _ADVICE = (
     ("attempt to write a readonly", _READ_ONLY),
     ("disk is full", _FULL),
     ("no space left on device", _FULL),
-    ("disk i/o error", "cannot be written (disk error or full disk), and nothing was stored; check the disk"),
+    (
+        "disk i/o error",
+        "cannot be written (disk error or full disk), and the last change was not stored; check the disk",
+    ),
     ("lock timeout", _LOCKED),
     ("database is locked", _LOCKED),
     ("unable to open database file", "cannot be opened; check that the folder exists and is writable"),
@@ -72,11 +75,11 @@ _STATES = {
     "42P01": f"lacks a table {_OTHER_SCHEMA}",
     "42703": f"lacks a column {_OTHER_SCHEMA}",
     "53100": _FULL,
-    "53200": "is out of memory, and nothing was stored; try again",
+    "53200": "is out of memory, and the last change was not stored; try again",
     "53300": _NO_SLOTS,
     "55P03": _LOCKED,
     "57014": "cancelled a statement that took too long; try again, or raise the timeout",
-    "58030": "cannot be written (disk error), and nothing was stored; check the disk",
+    "58030": "cannot be written (disk error), and the last change was not stored; check the disk",
     "XX001": _DAMAGED,
     "XX002": "is damaged; rebuild its indexes or restore a backup",
 }

@@ -28,7 +28,7 @@ BATCH = 20
 Fill = Callable[[Memory, range], None]
 Check = Callable[[Memory, int], None]
 
-FULL = "is on a full disk, and nothing was stored; free some space and try again"
+FULL = "is on a full disk, and the last change was not stored; free some space and try again"
 
 
 @pytest.fixture
