@@ -32,6 +32,7 @@ OUT_OF_MEMORY = (
     "out of memory; everything stored so far is intact. Raise the memory limit of the process (such as ulimit -v), or "
     "stop other processes"
 )
+NO_SPACE = "no space is left for the output or for temporary files; free some and run the command again"
 
 
 class FoxingGroup(TyperGroup):
@@ -69,6 +70,8 @@ class FoxingGroup(TyperGroup):
             error.message = error.message.removeprefix("Value error, ")  # of pydantic, by which typer checks values
             raise
         except (MemoryError, ImportError, OSError, RuntimeError) as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise typer.Exit(state_of(ctx).fail(FoxingError(NO_SPACE))) from error
             if not _is_out_of_memory(error):
                 raise
             raise typer.Exit(state_of(ctx).fail(FoxingError(OUT_OF_MEMORY))) from error

@@ -70,18 +70,31 @@ def write_file(file: Path) -> None:
 
 @contextmanager
 def output_file(file: Path) -> Iterator[IO[bytes]]:
-    """Yields standard output for `-`, else a file that is renamed to its name when it is complete. Raises
-    `InvalidInput`."""
-    if is_stream(file):
-        yield sys.stdout.buffer  # UTF-8 in any locale
-        sys.stdout.buffer.flush()
-        return
+    """Yields standard output for `-`, else a file that is renamed to its name when it is complete. A link stays a link,
+    and what is not a regular file, such as a pipe or a device, is written directly. Raises `InvalidInput`."""
+    try:
+        if is_stream(file):
+            yield sys.stdout.buffer  # UTF-8 in any locale
+            sys.stdout.buffer.flush()
+        elif file.exists() and not file.is_file():
+            with file.open("wb") as stream:
+                yield stream
+        else:
+            with _renamed_when_complete(file.resolve()) as stream:
+                yield stream
+    except BrokenPipeError:
+        raise  # the reader has what it wants, and the command ends
+    except OSError as error:
+        shown = "standard output" if is_stream(file) else str(file)
+        raise InvalidInput(f"{shown} cannot be written ({error.strerror}); choose another --output") from error
+
+
+@contextmanager
+def _renamed_when_complete(file: Path) -> Iterator[IO[bytes]]:
     part = file.with_name(file.name + ".part")
     try:
         with part.open("wb") as stream:
             yield stream
         part.replace(file)
-    except OSError as error:
-        raise InvalidInput(f"{file} cannot be written ({error.strerror}); choose another --output") from error
     finally:
         part.unlink(missing_ok=True)
