@@ -64,7 +64,7 @@ class Corpus:
         self.documents = sum(part.visible for part in self._parts)
 
     @cached_property
-    def _mean_length(self) -> float:
+    def mean_length(self) -> float:
         """Mean length of the documents, in terms; at least 1."""
         return max(1.0, sum(part.total for part in self._parts) / max(1, self.documents))
 
@@ -181,7 +181,7 @@ class Corpus:
             return Scores(postings.documents[:0], np.zeros(0), np.zeros(0))
         places = np.concatenate([postings.places[of_term] for of_term in slices])
         counts = np.concatenate([postings.counts[of_term] for of_term in slices]).astype(np.float64)
-        saturation = K1 * (1 - B + B * postings.lengths[places] / self._mean_length)
+        saturation = K1 * (1 - B + B * postings.lengths[places] / self.mean_length)
         gains = np.repeat(weights, stops - starts) * counts * (K1 + 1) / (counts + saturation)
         values = np.bincount(places, weights=gains, minlength=part.visible).astype(np.float64, copy=False)
         matched = np.bincount(places, weights=np.repeat(shares, stops - starts), minlength=part.visible)

@@ -24,6 +24,9 @@ WEIGHT = 0.3  # of the first of these terms, relative to a word of the question
 #: and this number, so that the second look is fast in a large bank.
 LEAST_FOUND, MOST_SHARE, MOST_FOUND = 2, 0.1, 1000
 MORE = 200  # maximum number of passages that only the second look finds
+#: What the second look adds to a passage at most, as a share of the best score for the words of the question: a long
+#: result of a tool has so many of its terms that it would come before what was asked for.
+MOST_ADDED = 0.5
 
 
 class IndexReader(Protocol):
@@ -78,7 +81,10 @@ def feedback_weights(corpus: Corpus, seeds: Scores, known: Collection[int]) -> d
     documents, values = seeds.documents[order], seeds.values[order]
     terms, holding = corpus.occurrences(documents)
     found, numbers = np.unique(terms, return_inverse=True)
-    weights = np.bincount(numbers, weights=values[np.searchsorted(documents, holding)], minlength=len(found))
+    seed = np.searchsorted(documents, holding)
+    # a passage that is longer than most, such as the result of a tool, counts no more than these
+    lengths = np.maximum(corpus.mean_length, np.bincount(seed, minlength=len(documents)))
+    weights = np.bincount(numbers, weights=(values / lengths)[seed], minlength=len(found))
     hashes = found.tolist()
     frequencies = corpus.frequencies(hashes)
     most = min(MOST_FOUND, MOST_SHARE * corpus.documents)
@@ -93,8 +99,11 @@ def feedback_weights(corpus: Corpus, seeds: Scores, known: Collection[int]) -> d
 
 
 def with_related(lexical: Scores, documents: Keys, related: Scores, more: int) -> Scores:
-    """Returns lexical scores plus those of related passages, for `documents` and the `more` best others, ascending by
-    document. `documents`: ascending, those of `lexical` among them."""
+    """Returns lexical scores plus those of related passages, which approach `MOST_ADDED`, for `documents` and the
+    `more` best others, ascending by document. `documents`: ascending, those of `lexical` among them."""
+    most = MOST_ADDED * lexical.values.max(initial=0.0)
+    if most > 0:
+        related = Scores(related.documents, most * related.values / (most + related.values))
     related = related.by_document
     at, known = places_in(related.documents, documents)
     others = np.ones(len(related), dtype=np.bool_)

@@ -21,6 +21,7 @@ from foxing.memory.text.passages import document_key, message_of, passage_of
 from foxing.memory.values.recall import MatchScore
 
 from .cursors import RankPosition, TimePosition, rank_position, time_position
+from .identifiers import IdentifierPreference, identifiers_in
 from .query import Question, ResolvedQuery, narrowed, resolve
 from .ranking import REACH, lend, lenders, ranked
 from .relevance import Signals, Values, relevance_of, signals_of, values_of
@@ -190,12 +191,16 @@ class RankedCandidates:
     def _search(self) -> tuple[CandidatePool, Scores]:
         preference = self.query.preference
         preferred = None if preference is None else narrowed(self.query.filter, preference.reach)
-        pool = self.search.pool(self.connection, self._query, self.embedding, preferred)
+        named = identifiers_in(self.query.terms)
+        identifiers = IdentifierPreference(self.search.index, self.connection, self.bank_id, named)
+        pool = identifiers.adjusted(self.search.pool(self.connection, self._query, self.embedding, preferred))
         reader = self.search.reader(self.connection, self.bank_id, self._query.newest)
         if reader is None:
             return pool, self._ranked(pool.scores, None)
         speakers = SpeakerPreference.of(reader, self.query.speakers)
-        pool = self.search.look_again(reader, self._query, pool, self._seeds(pool.scores, speakers))
+        again = self.search.look_again(reader, self._query, pool, self._seeds(pool.scores, speakers))
+        if again is not pool:
+            pool = identifiers.adjusted(again)
         return pool, self._ranked(pool.scores, speakers)
 
     def _seeds(self, found: Scores, speakers: SpeakerPreference | None) -> Scores:

@@ -16,6 +16,8 @@ from foxing.memory.text.statements import Sentence, replaces, sentences
 from foxing.memory.text.terms import terms
 from foxing.memory.values.messages import RecalledMessage
 
+from .identifiers import identifiers_in
+
 #: Number of matches that are compared at least and at most, those ranked best. A shorter answer is compared with those
 #: ranked next, lest it give an old statement alone.
 LEAST_COMPARED, COMPARED = 6, 32
@@ -60,6 +62,8 @@ class _Said(NamedTuple):
     sentences: Sequence[Sentence]
     #: Whether a sentence may replace one of another message.
     may_replace: bool
+    #: Terms that name one thing, such as an order.
+    identifiers: frozenset[str]
 
 
 def find_replaced(spans: Sequence[RecalledMessage], near: npt.NDArray[np.bool_] | None = None) -> dict[int, int]:
@@ -82,6 +86,8 @@ def find_replaced(spans: Sequence[RecalledMessage], near: npt.NDArray[np.bool_] 
                 continue
             older = spans[before.place]
             if older.created_at == newer.created_at or older.message_id == newer.message_id:
+                continue
+            if older.thread != newer.thread and _name_other_things(before.identifiers, after.identifiers):
                 continue
             one_speaker = (older.role, older.name) == (newer.role, newer.name)
             each_other = {older.role, newer.role} == {"user", "assistant"}
@@ -117,7 +123,14 @@ def _named(spans: Sequence[RecalledMessage]) -> dict[int, int]:
 
 def _said(index: int, text: str) -> _Said:
     found = sentences(text)
-    return _Said(index, found, any(sentence.changed or sentence.exclusive for sentence in found))
+    may_replace = any(sentence.changed or sentence.exclusive for sentence in found)
+    return _Said(index, found, may_replace, identifiers_in(terms(text)) if found else frozenset())
+
+
+def _name_other_things(before: Collection[str], after: frozenset[str]) -> bool:
+    """Returns True if messages of two threads are about different orders, files or people, by the identifiers in them.
+    One alone in each may be the value that has changed, such as a code."""
+    return bool(before) and after.isdisjoint(before) and not len(before) == len(after) == 1
 
 
 def _last(index: int, replaced: Mapping[int, int]) -> int:

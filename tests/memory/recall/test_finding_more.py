@@ -151,7 +151,16 @@ def test_related_passages_are_added_to_the_hits() -> None:
         scores = with_related(lexical, documents, related, more)
         return dict(zip(scores.documents.tolist(), scores.values.tolist(), strict=True))
 
-    assert summed(0) == {1: 2.5, 2: 0.25, 4: 1.0}
-    assert summed(1) == {1: 2.5, 2: 0.25, 4: 1.0, 7: 0.75}
-    assert summed(5) == {1: 2.5, 2: 0.25, 4: 1.0, 7: 0.75, 9: 0.5}
+    assert summed(0) == pytest.approx({1: 2 + 1 / 3, 2: 0.2, 4: 1.0})
+    assert summed(1) == pytest.approx({1: 2 + 1 / 3, 2: 0.2, 4: 1.0, 7: 3 / 7})
+    assert summed(5) == pytest.approx({1: 2 + 1 / 3, 2: 0.2, 4: 1.0, 7: 3 / 7, 9: 1 / 3})
     assert len(with_related(lexical, documents, related[:0], 5)) == 2
+    alone = with_related(lexical[:0], documents[:0], related, 5)
+    assert sorted(alone.values.tolist()) == [0.25, 0.5, 0.5, 0.75]
+
+
+def test_what_is_related_does_not_come_before_what_was_asked_for() -> None:
+    lexical = Scores.of({1: 2.0})
+    related = Scores.of({1: 0.0, 2: 40.0})
+    scores = with_related(lexical, lexical.documents, related, 5)
+    assert dict(zip(scores.documents.tolist(), scores.values.tolist(), strict=True))[2] < 1.0

@@ -154,3 +154,22 @@ def test_a_message_names_the_one_that_it_replaces(memory: Memory) -> None:
     replaced = dict(links(memory, "which office plant?"))
     assert len(replaced) == 6
     assert not {replaced["d"], replaced["e"], replaced["f"]} & {"d", "e"}
+
+
+def test_messages_of_other_threads_about_other_orders_replace_nothing(memory: Memory) -> None:
+    said = {
+        "first": "I found the order containing the office chair. The order ID is **#W2890441**, item 4168944673.",
+        "second": "The correct order ID is **#W9502127**, item 2872451762, I mixed that up.",
+        "third": "I'm sorry, but I don't have the order ID with me right now.",
+    }
+    for day, (thread, text) in enumerate(said.items()):
+        at = FIRST + day * DAY
+        memory.store("ana", [{"id": thread, "role": "user", "content": text, "created_at": at}], thread=thread)
+    assert dict(links(memory, "what is the order ID with the office chair?"))["first"] is None
+
+
+def test_a_code_that_has_changed_is_replaced_in_another_thread(memory: Memory) -> None:
+    for day, code in enumerate(("48213", "99120")):
+        said = {"id": code, "role": "user", "content": f"The code of my locker is now {code}."}
+        memory.store("ana", [said | {"created_at": FIRST + day * DAY}], thread=f"day {day}")
+    assert links(memory, "what is the code of my locker?") == [("99120", None), ("48213", "99120")]
