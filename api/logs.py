@@ -79,6 +79,12 @@ def get_logger() -> structlog.stdlib.BoundLogger:
     return cast(structlog.stdlib.BoundLogger, logger)
 
 
+def _without_colours(logger: object, method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Drops the copy of the message for terminals that uvicorn adds."""
+    entry.pop("color_message", None)
+    return entry
+
+
 def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     """Sends the log of this process, including that of libraries, to `stream` (default: stderr), in the format and at
     the level of the settings."""
@@ -92,7 +98,7 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
         ]
     formatter = structlog.stdlib.ProcessorFormatter(
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer, _escape_line],
-        foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()],
+        foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder(), _without_colours],
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)

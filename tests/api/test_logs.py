@@ -15,7 +15,9 @@ def test_a_log_line_is_one_json_object(root_logger: logging.Logger) -> None:
     stream = io.StringIO()
     configure_logs(load_settings({}), stream)
     get_logger().info("한국어\nand a new line", bank="b")
-    logging.getLogger("some.library").warning("%s is odd", "this", extra={"why": "because"})
+    logging.getLogger("some.library").warning(
+        "%s is odd", "this", extra={"why": "because", "color_message": "%s is \x1b[31modd"}
+    )
     try:
         raise RuntimeError("the cause")
     except RuntimeError:
@@ -27,6 +29,7 @@ def test_a_log_line_is_one_json_object(root_logger: logging.Logger) -> None:
     assert [line["event"] for line in lines] == ["한국어\nand a new line", "this is odd", "failed"]
     assert lines[0]["bank"] == "b"
     assert (lines[1]["level"], lines[1]["logger"], lines[1]["why"]) == ("warning", "some.library", "because")
+    assert "color_message" not in lines[1]
     assert "RuntimeError: the cause" in lines[2]["exception"]
     assert all(datetime.fromisoformat(line["time"]).tzinfo is not None for line in lines)
 
