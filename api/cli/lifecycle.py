@@ -64,7 +64,15 @@ def age(
             report = memory.age(bank, now=now, timezone=zone.name, dry_run=dry_run, preview=preview, progress=progress)
         else:
             report = memory.bulk.age(bank, pool, now=now, timezone=zone.name, progress=progress)
-    state.answer(report, lambda console: _show(console, report, zone))
+        paused_until = memory.policy(bank).paused_until
+
+    def show(console: Console) -> None:
+        _show(console, report, zone)
+        if paused_until is not None and report.now < paused_until:
+            until = zone.show(paused_until)
+            console.print(f"ageing is paused until {until}; `foxing policy --bank {bank} --pause-for PT0S` ends that")
+
+    state.answer(report, show)
 
 
 def _show(console: Console, report: AgeReport, zone: Timezone) -> None:
@@ -88,6 +96,8 @@ def _show(console: Console, report: AgeReport, zone: Timezone) -> None:
     )
     for page in report.unreadable:
         console.print(f"page {page.page_id} was skipped: {page.reason}")
+    if report.busy:
+        console.print(f"{len(report.busy)} pages were skipped: another process ages or changes them; run it again")
     for forecast in report.upcoming:
         console.print(f"page {forecast.page_id} at {forecast.tier}: {forecast_text(forecast, zone)}")
 

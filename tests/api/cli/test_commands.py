@@ -306,7 +306,10 @@ def test_ageing_of_a_bank_is_paused_and_goes_on(foxing: Foxing, file: Path) -> N
     assert paused == {**before, "paused_until": paused["paused_until"]}
     pause = datetime.fromisoformat(paused["paused_until"]) - datetime.now(UTC)
     assert timedelta(hours=23) < pause <= timedelta(days=1)
+    assert "ageing is paused until" in foxing.text("age", "--bank", "b")
+    assert "ageing is paused until" in foxing.text("age", "--bank", "b", "--dry-run")
     assert foxing.json("policy", "--bank", "b", "--pause-for", "PT0S") == before
+    assert "paused" not in foxing.text("age", "--bank", "b")
     assert "ISO 8601" in foxing.failure("policy", "--bank", "b", "--pause-for", "a day")["detail"]
 
 
