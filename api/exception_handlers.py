@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from foxing.memory.errors import ChoiceNeeded, InvalidInput
 from foxing.memory.problems import FieldError
+from foxing.memory.values.base import reason_of
 from foxing.renderer import FoxingError
 from foxing.renderer.errors import ProblemKind
 
@@ -34,11 +35,7 @@ from .routes import ROUTERS
 MAX_FIELD_ERRORS = 20
 
 #: Pydantic error type → message that replaces pydantic's.
-_MESSAGES = {
-    "timezone_aware": "a time needs an offset; write 2026-03-02T09:15:00Z or 2026-03-02T18:15:00+09:00",
-    "extra_forbidden": "unknown field; remove it",
-    "missing": "the field is required but missing",
-}
+_NO_OFFSET = "a time needs an offset; write 2026-03-02T09:15:00Z or 2026-03-02T18:15:00+09:00"
 
 
 def add_exception_handlers(app: FastAPI) -> None:
@@ -98,7 +95,7 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
 def field_error(entry: Mapping[str, Any]) -> FieldError:
     """Returns an entry of pydantic's `ValidationError.errors()` in the form of the problem document."""
     where = ".".join(str(part) for part in entry["loc"])
-    message = _MESSAGES.get(entry["type"]) or str(entry["msg"]).removeprefix("Value error, ")
+    message = _NO_OFFSET if entry["type"] == "timezone_aware" else reason_of(entry)
     return FieldError(where=encodable(where), message=encodable(message))
 
 

@@ -77,11 +77,28 @@ def kind_of(value: object) -> str:
     return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
+_OBJECT = "give an object with named fields"
+#: Reasons in place of pydantic's, by the type of its error.
+_REASONS = {
+    "extra_forbidden": "unknown field; remove it",
+    "missing": "the field is required but missing",
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+}
+
+
+def reason_of(entry: Mapping[str, Any]) -> str:
+    """Returns the reason in an entry of pydantic's `ValidationError.errors()`."""
+    return _REASONS.get(entry["type"]) or str(entry["msg"]).removeprefix("Value error, ")
+
+
 def first_error(error: ValidationError) -> tuple[str, str]:
-    """Returns type and message of the first error: `("missing", "content.parts.0.tool_call.name: Field required")`."""
+    """Returns type and reason of the first error: `("missing", "content.parts.0.tool_call.name: the field is required
+    but missing")`."""
     first = error.errors()[0]
     field = ".".join(map(str, first["loc"]))
-    return first["type"], f"{field}: {first['msg']}" if field else first["msg"]
+    return first["type"], f"{field}: {reason_of(first)}" if field else reason_of(first)
 
 
 def _check_moment(value: Any) -> Any:

@@ -28,7 +28,7 @@ from foxing.memory.images.limits import MAX_SIDE_PX
 from foxing.renderer.clock import later
 from foxing.renderer.tiers import OWN_TIERS, all_tiers, is_tier, tier_rank
 
-from .base import INTEGRAL, OPEN, Input, KnownTier, Moment, Tier, Value
+from .base import INTEGRAL, OPEN, Input, KnownTier, Moment, Tier, Value, reason_of
 
 #: Start of a page's age: the later of the last message's time and arrival, or its time only.
 AgeFrom = Annotated[Literal["arrival", "message"], OPEN]
@@ -294,8 +294,7 @@ class Policy(Input):
             return cls.model_validate(fields)
         except ValidationError as error:
             reasons = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'policy'}: {e['msg'].removeprefix('Value error, ')}"
-                for e in error.errors()
+                f"{'.'.join(map(str, entry['loc'])) or 'policy'}: {reason_of(entry)}" for entry in error.errors()
             )
             raise InvalidPolicy(f"this policy is invalid: {reasons}") from error
         except UnicodeEncodeError as error:

@@ -1,4 +1,4 @@
-"""Requests given as values of another type, by a memory and by its client."""
+"""Requests and fields of another type, given to a memory and to its client."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from foxing.integrations.client import Client
-from foxing.memory import InvalidInput, Memory, MemoryOptions
+from foxing.memory import InvalidInput, InvalidPolicy, Memory, MemoryOptions
 
 
 @pytest.fixture(params=["memory", "client"])
@@ -37,3 +37,22 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
 def test_a_request_of_another_type_is_refused(either: Any, method: str, given: object, reason: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(reason)):
         getattr(either, method)("ana", given)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"content": "hello"}, "messages[0]: role: the field is required but missing"),
+        ({"role": "user", "content": "hello", "colour": "red"}, "messages[0]: colour: unknown field; remove it"),
+        (
+            {"role": "user", "content": None, "tool_calls": ["find"]},
+            "messages[0]: tool_calls.0: give an object with named fields",
+        ),
+    ],
+)
+def test_invalid_fields_are_named_with_what_to_do(tmp_path: Path, fields: dict[str, object], reason: str) -> None:
+    with Memory(tmp_path / "a.db", options=MemoryOptions(embedder="none")) as memory:
+        with pytest.raises(InvalidInput, match=re.escape(reason)):
+            memory.store("ana", [fields])
+        with pytest.raises(InvalidPolicy, match="extra: unknown field; remove it"):
+            memory.set_policy("ana", {"extra": 1})
