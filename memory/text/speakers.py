@@ -5,11 +5,12 @@ speaker's term keeps upper and lower case, so that a question with the word “s
 """
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 
 from .passages import Passage
-from .terms import CHUNK, HANGUL, LONGEST_TERM, UNSPACED, terms
+from .terms import CHUNK, HANGUL, LONGEST_TERM, UNSPACED, term_runs, terms
 
 PREFIX = "@"  # of the terms of speakers; no other term begins with it
 _POSSESSIVE = re.compile(r"['’](?:s|S)?\Z")
@@ -27,9 +28,16 @@ def name_terms(name: str | None) -> Counter[str]:
 
 
 def index_terms(text: str, name: str | None, passages: Sequence[Passage]) -> list[Counter[str]]:
-    """Returns term → count for each passage of a message. The terms of the speaker's `name` count in every passage."""
+    """Returns term → count for each passage of a message. The terms of the speaker's `name` count in every passage. A
+    term that reaches into the next passage counts in the one where it begins."""
     spoken_by = name_terms(name)
-    return [terms(text[start:stop]) + spoken_by for start, stop in passages]
+    if all(text[stop - 1].isspace() for _, stop in passages[:-1]):  # no word is in two passages
+        return [terms(text[start:stop]) + spoken_by for start, stop in passages]
+    ends = [stop for _, stop in passages]
+    counts = [Counter(spoken_by) for _ in ends]
+    for term, start, _ in term_runs(text):
+        counts[bisect_right(ends, start)][term] += 1
+    return counts
 
 
 def asked_speakers(question: str) -> frozenset[str]:

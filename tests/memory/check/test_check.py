@@ -16,6 +16,7 @@ from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.model_source import NONE
 from foxing.memory.index.vectors import MessageVectors
 from foxing.memory.storage.database import Database
+from foxing.memory.text.passages import split_passages
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
 
@@ -43,6 +44,27 @@ def test_what_foxing_writes_is_sound_and_what_is_wrong_is_repaired(filled: str) 
     repaired = check(filled, repair=True)
     assert repaired.sound, examples(repaired)
     assert examples(check(filled)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 1_000,
+        "漢字" * 400,
+        ",".join(map(str, range(900))),
+        '{"key":1000,"other":"x"},' * 60,
+        "see " + "/usr/lib" * 200,
+    ],
+    ids=["letters", "han", "numbers", "json", "path"],
+)
+def test_a_message_with_a_word_in_two_passages_is_sound(database_url: str, text: str) -> None:
+    with Memory(database_url) as memory:
+        [message] = memory.store("ana", [{"role": "user", "content": text}]).ids
+        assert len(split_passages(text)) > 1
+        assert examples(check(database_url)) == []
+        memory.seal("ana")
+        assert memory.recall("ana", text[:60], limit=1).spans[0].message_id == message
+    assert examples(check(database_url)) == []
 
 
 def test_a_sample_is_smaller_than_all(filled: str) -> None:
