@@ -81,6 +81,8 @@ def recall(
         console.print(f"{len(result.spans)} messages, {result.text_tokens} text tokens{more}")
         for reason, number in Counter(left.reason for left in result.left_out).items():
             console.print(f"{number} omitted: {_REASONS[reason]}", style="dim")
+        for note in result.notes:
+            console.print(printable(note), style="yellow")
 
     state.answer(result, show)
 

@@ -68,6 +68,17 @@ def test_files_that_are_stored_are_reported_although_the_next_one_fails(foxing: 
     assert "broken.jsonl is empty; nothing was imported" in foxing.failure("import", str(broken), "-b", "b")["detail"]
 
 
+def test_recall_says_that_its_embedder_cannot_be_used(
+    foxing: Foxing, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foxing.text("import", str(file), "--bank", "b")
+    assert "lexical" not in foxing.text("recall", "Titan", "--bank", "b")
+    monkeypatch.setenv("FOXING_EMBEDDER", "nope")
+    found = foxing.text("recall", "Titan", "--bank", "b")
+    assert "Titan ships on 14 March" in found
+    assert "lexical search only: unknown embedder 'nope'; choose one of" in found
+
+
 def without_refs(memory: Memory, bank: str) -> list[dict[str, object]]:
     """The messages of a bank, without their references, which an import makes anew."""
     return [message.model_dump(exclude={"ref"}) for message in memory.export(bank)]
