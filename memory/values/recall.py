@@ -181,8 +181,8 @@ class MatchScore(Value):
     message_id: str = Field(description="Id of the message.")
     score: float = Field(description="Score of the match.")
     words: float = Field(
-        description="For words of the query, and for words that go with them in the best matches; with what a message gains that "
-        "holds an identifier of the query."
+        description="For words of the query, and for words that go with them in the best matches; with what a message "
+        "gains that holds an identifier of the query."
     )
     meaning: float = Field(description="For being close to the query in meaning; 0 without an embedder.")
     neighbours: float = Field(description="Lent by the messages around it in its thread.")
