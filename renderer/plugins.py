@@ -160,12 +160,16 @@ class Factories(Plugins[Callable[[], object]], Generic[T]):
         """Returns all names that can be chosen, built-in ones included, sorted."""
         return sorted({*self._own, *self.names()})
 
+    def check(self, name: str) -> None:
+        """Raises the `error` class of this group if `name` cannot be chosen. Imports no plug-in."""
+        if name not in self._own and name not in self:
+            unknown = self._error(f"unknown {self._noun} '{name}'; choose one of {', '.join(self.choices())}")
+            raise unknown.naming(self._noun.replace(" ", "_"))
+
     def open(self, name: str) -> T:
         """Calls the factory called `name` and returns its object. Raises the `error` class of this group if the plug-in
         does not exist or fails, or if the object lacks methods."""
-        if name not in self:
-            unknown = self._error(f"unknown {self._noun} '{name}'; choose one of {', '.join(self.choices())}")
-            raise unknown.naming(self._noun.replace(" ", "_"))
+        self.check(name)
         try:
             plugin = self.get(name)
             opened = plugin.value()

@@ -35,6 +35,8 @@ def main() -> int:
     database = default_database()
     try:
         arguments, bank, database = _options(sys.argv[1:], database)
+        if len(arguments) != 2:
+            raise ValueError("give a tool and an event: foxing-hook TOOL EVENT")
         tool, event = arguments
         if tool not in TOOLS:
             raise ValueError(f"no tool is called '{tool}'")

@@ -10,7 +10,7 @@ from cachetools import LRUCache
 from foxing.memory.errors import EmbedderError
 
 from .embedder import ENDPOINT, MULTIMODAL, Embedder, Embeddings, ImageEmbedder
-from .embedders import open_embedder
+from .embedders import EMBEDDERS, open_embedder
 from .model_endpoint import EndpointOptions
 from .model_source import ModelSource
 
@@ -33,7 +33,8 @@ class EmbedderSource(ModelSource[Embedder]):
         later: bool = False,
     ) -> None:
         """`later`: embed messages after they are stored, even if the embedder is fast. `clock`: see `ModelSource`.
-        Raises `EmbedderError` for an endpoint without address or model; other errors surface on first use."""
+        Raises `EmbedderError` for a name that no embedder has, and for an endpoint without address or model; other
+        errors surface on first use."""
         super().__init__(embedder, lambda name: open_embedder(name, endpoint), clock)
         self._later = later
         self._lock = Lock()
@@ -41,6 +42,8 @@ class EmbedderSource(ModelSource[Embedder]):
         self._questions: LRUCache[str, Embeddings] = LRUCache(QUESTIONS)
         if embedder in (ENDPOINT, MULTIMODAL):
             self.load()
+        elif isinstance(embedder, str):
+            EMBEDDERS.check(embedder)
 
     @property
     def usable(self) -> bool:

@@ -58,13 +58,16 @@ class RerankerSource(ModelSource[Reranker]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`timeout_s`: timeout of a call and of a request to the endpoint, in seconds. `clock`: see `ModelSource`.
-        Raises `RerankerError` for an endpoint without address or model; other errors surface on first use."""
+        Raises `RerankerError` for a name that no reranker has, and for an endpoint without address or model; other
+        errors surface on first use."""
         options = replace(endpoint or EndpointOptions(), timeout_s=timeout_s)
         super().__init__(reranker, lambda name: open_reranker(name, options), clock)
         self._timeout_s = timeout_s
         self._waiting = BoundedSemaphore(MAX_WAITING)
         if reranker == ENDPOINT:
             self.load()
+        elif isinstance(reranker, str):
+            RERANKERS.check(reranker)
 
     def order(self, question: str, texts: Sequence[str]) -> Order:
         """Returns the order of `texts` by the scores of the reranker; the sort is stable. If it fails or times out,

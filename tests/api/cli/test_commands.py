@@ -73,10 +73,20 @@ def test_recall_says_that_its_embedder_cannot_be_used(
 ) -> None:
     foxing.text("import", str(file), "--bank", "b")
     assert "lexical" not in foxing.text("recall", "Titan", "--bank", "b")
-    monkeypatch.setenv("FOXING_EMBEDDER", "nope")
+    monkeypatch.setenv("FOXING_EMBEDDER", "openai")
+    monkeypatch.setenv("FOXING_EMBEDDER_URL", "http://127.0.0.1:9/v1/embeddings")
+    monkeypatch.setenv("FOXING_EMBEDDER_MODEL", "nobody")
     found = foxing.text("recall", "Titan", "--bank", "b")
     assert "Titan ships on 14 March" in found
-    assert "lexical search only: unknown embedder 'nope'; choose one of" in found
+    assert "lexical search only: the embedder 'openai" in found
+
+
+@pytest.mark.parametrize("setting", ["embedder", "reranker", "search_index"])
+def test_a_model_that_nobody_has_is_refused(foxing: Foxing, setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"FOXING_{setting.upper()}", "nope")
+    refused = foxing.failure("recall", "Titan", "--bank", "b")["detail"]
+    assert f"unknown {setting.replace('_', ' ')} 'nope'; choose one of" in refused
+    assert f"FOXING_{setting.upper()}" in refused
 
 
 def without_refs(memory: Memory, bank: str) -> list[dict[str, object]]:

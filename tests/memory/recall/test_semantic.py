@@ -397,9 +397,8 @@ def test_scores_of_words_and_meaning_add_up() -> None:
 
 def test_the_embedder_is_chosen_by_name(database_url: str) -> None:
     assert set(EMBEDDERS.choices()) >= {"none", "openai", "use"}
-    with opened(database_url, "no such") as memory:
-        store(memory)
-        assert "choose one of" in memory.recall("ana", "sourdough").notes[0]
+    with pytest.raises(EmbedderError, match="unknown embedder 'no such'; choose one of"):
+        Memory(database_url, options=MemoryOptions(embedder="no such"))
     with pytest.raises(EmbedderError, match="address of an endpoint"):
         Memory(database_url, options=MemoryOptions(embedder="openai"))
 
