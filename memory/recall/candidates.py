@@ -192,9 +192,9 @@ class RankedCandidates:
         preference = self.query.preference
         preferred = None if preference is None else narrowed(self.query.filter, preference.reach)
         named = identifiers_in(self.query.terms)
-        identifiers = IdentifierPreference(self.search.index, self.connection, self.bank_id, named)
-        pool = identifiers.adjusted(self.search.pool(self.connection, self._query, self.embedding, preferred))
         reader = self.search.reader(self.connection, self.bank_id, self._query.newest)
+        identifiers = IdentifierPreference(self.search.index, self.connection, self.bank_id, named, reader)
+        pool = identifiers.adjusted(self.search.pool(self.connection, self._query, self.embedding, preferred))
         if reader is None:
             return pool, self._ranked(pool.scores, None)
         speakers = SpeakerPreference.of(reader, self.query.speakers)

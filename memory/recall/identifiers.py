@@ -11,13 +11,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sqlalchemy import Connection
 
+from foxing.memory.index.feedback import IndexReader
 from foxing.memory.index.hybrid import CandidatePool
 from foxing.memory.index.scores import Scores
 from foxing.memory.index.search_index import SearchIndex
-from foxing.memory.text.passages import message_of
+from foxing.memory.text.passages import message_of, passage_of
 
 #: For the score of a message that has all identifiers of the question; 1.5 finds less, 3 no more.
 FACTOR = 2.0
+#: Passages of a message that count as one thing, such as the result of a tool; of a longer one, each passage counts by
+#: itself.
+MOST_PASSAGES = 8
 #: A term with a digit, but for years, ordinals and numbers of at most three digits; or with a dot, an underline or an
 #: at sign between words, such as the name of a file.
 _IDENTIFIER = re.compile(r"(?=.*\d)(?!(?:19|20)\d\d\Z)(?!\d+(?:st|nd|rd|th)\Z)[\w-]{4,}|.*\w{2}[._@]\w{2}.*", re.DOTALL)
@@ -36,14 +40,20 @@ class IdentifierPreference:
     connection: Connection
     bank_id: int
     identifiers: frozenset[str]
+    #: reader of the passages; None for an index without one, where messages count as a whole
+    reader: IndexReader | None
 
     def adjusted(self, pool: CandidatePool) -> CandidatePool:
         """Returns a pool in which the scores of messages that have the identifiers are raised, by their share of
         these."""
-        scores = pool.scores
-        if not self.identifiers or not len(scores):
+        if not self.identifiers or not len(pool.scores):
             return pool
-        ids = message_of(scores.documents).tolist()
-        held = self.index.terms_of(self.connection, self.bank_id, set(ids), self.identifiers)
-        shares = np.array([len(held.get(i, ())) for i in ids]) / len(self.identifiers)
-        return replace(pool, scores=Scores(scores.documents, scores.values * (1 + (FACTOR - 1) * shares)))
+        documents, values = pool.scores.documents, pool.scores.values
+        ids = message_of(documents)
+        held = self.index.terms_of(self.connection, self.bank_id, set(ids.tolist()), self.identifiers)
+        counts = np.array([len(held.get(i, ())) for i in ids.tolist()])
+        long = np.isin(ids, ids[passage_of(documents) >= MOST_PASSAGES])
+        if self.reader is not None and long.any():
+            reader, there = self.reader, documents[long]
+            counts[long] = sum(reader.contain(there, {term}).astype(np.int64) for term in self.identifiers)
+        return replace(pool, scores=Scores(documents, values * (1 + (FACTOR - 1) * counts / len(self.identifiers))))

@@ -67,6 +67,16 @@ def test_a_result_is_found_by_the_order_that_a_question_names(memory: Memory, or
         assert memory.recall("shop", question, limit=3).spans[0].message_id == f"{order}-3", question
 
 
+def test_a_passage_of_a_long_result_is_found_by_what_it_alone_names(memory: Memory) -> None:
+    rows = [
+        f"Order #{n} went to customer {n * 7 % 1000} in aisle {n % 90} on truck {n % 13}." for n in range(3000, 6000)
+    ]
+    memory.store("shop", [{"role": "user", "content": f"ok {n}", "created_at": NOW} for n in range(1_500)])
+    memory.store("shop", [{"id": "rows", "role": "tool", "content": " ".join(rows), "created_at": NOW}])
+    for question in ("order #5123", "Where did order #5123 go?"):
+        assert "Order #5123 went to" in memory.recall("shop", question, max_tokens=2_000).spans[0].text, question
+
+
 def test_an_identifier_that_nobody_said_changes_nothing(memory: Memory) -> None:
     plain = [span.message_id for span in memory.recall("shop", "what is the tracking id of the order?").spans]
     named = memory.recall("shop", "what is the tracking id of the order W7777777?").spans
