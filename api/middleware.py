@@ -127,7 +127,7 @@ def route_of(scope: Scope) -> str:
     if path is None:
         return "unmatched"
     mounted = scope["root_path"].removeprefix(scope["app_root_path"]) if "app_root_path" in scope else ""
-    return f"{mounted}{path}"
+    return f"{mounted}{path}" if path != mounted else mounted  # the route may be the mount itself
 
 
 class RequestGuard:

@@ -21,6 +21,7 @@ from foxing.encoder import (
     annotate_page,
     load_codec,
 )
+from foxing.encoder.drawing import ATTEMPTS
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer import Entry, Page, Typesetter, code_points, grid_text, render, transcribe
 
@@ -177,7 +178,7 @@ def test_a_page_that_never_reads_as_it_was_drawn_is_given_up() -> None:
     codec = CostedCodec(alter=misread)
     drawn = draw(codec, "micro", 30)
     assert drawn.reading is not None
-    assert len(codec.batches) <= 4
+    assert len(codec.batches) < ATTEMPTS  # how many fewer depends on the processor
 
 
 @pytest.mark.slow

@@ -561,7 +561,7 @@ def test_what_cannot_be_built_is_refused(memory: Memory) -> None:
         build(memory, None, 100)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="'anthropic', 'openai'"):
         build(memory, "text", 100, form="cohere")
-    with pytest.raises(InvalidInput, match=r"messages\.0: Input should be a valid dict"):
+    with pytest.raises(InvalidInput, match=r"messages\.0: give an object with named fields"):
         build(memory, "text", 100, messages=["hello"])
     with pytest.raises(NotFound):
         memory.context("none", ContextRequest(reader="text", budget=100))

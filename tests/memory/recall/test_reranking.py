@@ -354,8 +354,10 @@ def test_a_package_adds_a_reranker(install_plugin: InstallPlugin, database_url: 
     for name, reason in {"longest": "choose one of endpoint, mute, none, overlap", "mute": "lacks methods"}.items():
         with pytest.raises(RerankerError, match=reason):
             open_reranker(name, EndpointOptions())
-        with remembering(database_url, name) as memory:
-            assert reason in memory.recall("ana", "When do trains to Busan leave?").notes[0]
+    with pytest.raises(RerankerError, match="unknown reranker 'longest'"):
+        Memory(database_url, options=MemoryOptions(reranker="longest"))
+    with remembering(database_url, "mute") as memory:
+        assert "lacks methods" in memory.recall("ana", "When do trains to Busan leave?").notes[0]
 
 
 def test_messages_erased_while_a_reranker_works_are_left_out(database_url: str) -> None:
