@@ -17,11 +17,12 @@ from foxing.memory.index.vectors import QueryEmbedding
 from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed import neighbours
+from foxing.memory.text.identifiers import identifiers_in
 from foxing.memory.text.passages import document_key, message_of, passage_of
 from foxing.memory.values.recall import MatchScore
 
 from .cursors import RankPosition, TimePosition, rank_position, time_position
-from .identifiers import IdentifierPreference, identifiers_in
+from .identifiers import IdentifierPreference
 from .query import Question, ResolvedQuery, narrowed, resolve
 from .ranking import REACH, lend, lenders, ranked
 from .relevance import Signals, Values, relevance_of, signals_of, values_of

@@ -4,8 +4,6 @@ Who asks for order W6876713 means that one. The result of a tool that holds it i
 little, and short messages about other orders match the rest of the question better.
 """
 
-import re
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,14 +20,6 @@ FACTOR = 2.0
 #: Passages of a message that count as one thing, such as the result of a tool; of a longer one, each passage counts by
 #: itself.
 MOST_PASSAGES = 8
-#: A term with a digit, but for years, ordinals and numbers of at most three digits; or with a dot, an underline or an
-#: at sign between words, such as the name of a file.
-_IDENTIFIER = re.compile(r"(?=.*\d)(?!(?:19|20)\d\d\Z)(?!\d+(?:st|nd|rd|th)\Z)[\w-]{4,}|.*\w{2}[._@]\w{2}.*", re.DOTALL)
-
-
-def identifiers_in(terms: Collection[str]) -> frozenset[str]:
-    """Returns those terms of a question that name one thing."""
-    return frozenset(term for term in terms if _IDENTIFIER.fullmatch(term))
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.memory.index.scores import Keys
+from foxing.memory.text.identifiers import identifiers_in
 from foxing.memory.text.statements import Sentence, replaces, sentences
 from foxing.memory.text.terms import terms
 from foxing.memory.values.messages import RecalledMessage
-
-from .identifiers import identifiers_in
 
 #: Number of matches that are compared at least and at most, those ranked best. A shorter answer is compared with those
 #: ranked next, lest it give an old statement alone.

@@ -9,7 +9,7 @@ import pytest
 
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.index.model_source import NONE
-from foxing.memory.recall.identifiers import identifiers_in
+from foxing.memory.text.identifiers import identifiers_in
 from foxing.memory.text.terms import query_terms
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
