@@ -123,7 +123,9 @@ def _named(spans: Sequence[RecalledMessage]) -> dict[int, int]:
 def _said(index: int, text: str) -> _Said:
     found = sentences(text)
     may_replace = any(sentence.changed or sentence.exclusive for sentence in found)
-    return _Said(index, found, may_replace, identifiers_in(terms(text)) if found else frozenset())
+    named = identifiers_in(terms(text)) if found else ()
+    # a number alone is more often a value than a name
+    return _Said(index, found, may_replace, frozenset(term for term in named if not term.isdigit()))
 
 
 def _name_other_things(before: Collection[str], after: frozenset[str]) -> bool:

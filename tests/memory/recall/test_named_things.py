@@ -100,6 +100,7 @@ def test_the_parts_of_a_score_still_add_up(memory: Memory) -> None:
         ("where is test_sonnet_and_cache used?", {"test_sonnet_and_cache"}),
         ("what came of ticket JIRA-1234?", {"jira-1234", "1234"}),
         ("when was the 5K run of 15th August 2023, or in 1999?", set()),
+        ("what was decided on 2026-03-04, and in 2026-03?", set()),
         ("which 300 of the self-care ideas and/or plans did she like?", set()),
     ],
 )

@@ -158,8 +158,8 @@ def test_a_message_names_the_one_that_it_replaces(memory: Memory) -> None:
 
 def test_messages_of_other_threads_about_other_orders_replace_nothing(memory: Memory) -> None:
     said = {
-        "first": "I found the order containing the office chair. The order ID is **#W2890441**, item 4168944673.",
-        "second": "The correct order ID is **#W9502127**, item 2872451762, I mixed that up.",
+        "first": "I found the order containing the office chair. The order ID is **#W2890441**, user mei_davis_8935.",
+        "second": "The correct order ID is **#W9502127**, user daiki_johnson_9523, I mixed that up.",
         "third": "I'm sorry, but I don't have the order ID with me right now.",
     }
     for day, (thread, text) in enumerate(said.items()):
@@ -173,3 +173,11 @@ def test_a_code_that_has_changed_is_replaced_in_another_thread(memory: Memory) -
         said = {"id": code, "role": "user", "content": f"The code of my locker is now {code}."}
         memory.store("ana", [said | {"created_at": FIRST + day * DAY}], thread=f"day {day}")
     assert links(memory, "what is the code of my locker?") == [("99120", None), ("48213", "99120")]
+
+
+def test_dates_and_amounts_that_have_changed_are_replaced_in_another_thread(memory: Memory) -> None:
+    said = ("The budget for Titan is 12000 from 2026-03-14 to 2026-04-20.", "The budget for Titan is now 15000.")
+    for day, text in enumerate(said):
+        message = {"id": f"m{day}", "role": "user", "content": text, "created_at": FIRST + day * DAY}
+        memory.store("ana", [message], thread=f"day {day}")
+    assert links(memory, "what is the budget for Titan?") == [("m1", None), ("m0", "m1")]
