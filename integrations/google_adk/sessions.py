@@ -155,7 +155,7 @@ class FoxingSessionService(AsyncClosing, BaseSessionService):
             records = yield from self._search(wanted)
         else:
             records = (yield from self._search({**wanted, "order": "newest"}, config.num_recent_events))[::-1]
-        return [Event.model_validate(record.value) for record in records]
+        return [_event(record) for record in records]
 
     def _list(self, app_name: str, user_id: str | None) -> CallSequence[list[Session]]:
         within = (app_name,) if user_id is None else (app_name, user_id)
@@ -256,6 +256,14 @@ class _Place:
             events=events,
             last_update_time=_last_update(record),
         )
+
+
+def _event(record: Record) -> Event:
+    """Returns the event of a record. Raises `InvalidInput` if it holds none: any client of the bank can write one."""
+    try:
+        return Event.model_validate(record.value)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"the record '{record.key}' is not an event of ADK; delete the session: {error}") from error
 
 
 def _last_update(record: Record) -> float:

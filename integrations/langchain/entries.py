@@ -42,7 +42,7 @@ def message_of(item: JsonValue) -> BaseMessage:
     try:
         if isinstance(item, dict):
             return messages_from_dict([item])[0]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput(f"langchain-core cannot parse this message: {error}") from error
     raise InvalidInput("the history contains an item that is not a LangChain message")
 

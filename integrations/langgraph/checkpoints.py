@@ -8,7 +8,7 @@ record, which changes when chunks are deleted.
 
 import base64
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -31,8 +31,9 @@ from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.values.base import Fields
 from foxing.memory.values.records import FoundRecords, Namespaces, Record, RecordChanges, Records, RecordSearchFields
 
-from .chunks import cut, names_in
+from .chunks import MAX_BYTES, cut, names_in
 from .serialization import Serialization
+from .stored import Members, Refs, Stored, head_content, head_value, thread_value, write_value
 from .threads import (
     HEADS,
     ROOT,
@@ -41,8 +42,6 @@ from .threads import (
     CheckpointThread,
     KnownThreads,
     Namespace,
-    Refs,
-    Stored,
     label,
     thread_namespace,
 )
@@ -51,14 +50,14 @@ MOST_AT_ONCE = 500
 #: Bytes of a serialized value that stays in its record. Values of channels are cut, because most recur.
 INLINE_BYTES = 64 << 10
 KEY_BYTES = 32
+#: Maximum bytes of the serialized values of a checkpoint that a saver reads, unless it is given another number.
+MAX_CHECKPOINT_BYTES = 128 << 20
 #: Attempts of a write while other processes delete chunks of the thread.
 ATTEMPTS = 20
 #: Checkpoint namespaces of a thread whose last checkpoint is remembered.
 _MOST_NAMESPACES = 100
 
 R = TypeVar("R")
-#: Members of a checkpoint, or of the value of a record.
-Members = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,9 @@ class Head:
 class Checkpoints:
     """The checkpoints of a bank. Methods raise `FoxingError`. `ser`: the serialization of the saver."""
 
-    def __init__(self, bank: str) -> None:
+    def __init__(self, bank: str, max_bytes: int) -> None:
         self._bank = bank
+        self._max_bytes = max_bytes
         self._known = KnownThreads()
 
     def put(
@@ -98,7 +98,7 @@ class Checkpoints:
             refs, chunks = yield from self._refs(ser, thread, config, checkpoint, new_versions)
             bare = {name: value for name, value in checkpoint.items() if name != "channel_values"}
             content = {"checkpoint": bare, "metadata": stored_metadata, "values": refs}
-            data = _store(ser, thread, content, INLINE_BYTES, chunks)
+            data = self._stored(ser, thread, content, INLINE_BYTES, chunks)
             value = {
                 "ns": ns,
                 "parent": get_checkpoint_id(config),
@@ -138,7 +138,7 @@ class Checkpoints:
             for number, channel, value in numbered:
                 if keys[number] in present:
                     continue
-                stored = _store(ser, thread, value, INLINE_BYTES, chunks)
+                stored = self._stored(ser, thread, value, INLINE_BYTES, chunks)
                 content: JsonValue = {
                     "task": task_id,
                     "path": task_path,
@@ -204,7 +204,7 @@ class Checkpoints:
         """Returns a checkpoint with the values of its channels and its pending writes."""
         thread, ns = head.thread, head.checkpoint_ns
         records = yield from self._collect(thread.writes(ns, head.checkpoint_id), exact=True)
-        contents = [cast(Members, record.value) for record in records]
+        contents = [write_value(record) for record in records]
         contents.sort(key=lambda each: writes_sort_key(each["path"], each["task"], each["idx"]))
         stored = [ref[1] for ref in head.refs.values()] + [each["value"] for each in contents]
         values = yield from self._load(ser, thread, stored)
@@ -231,7 +231,7 @@ class Checkpoints:
         """Deletes the checkpoints that these runs have written, in all threads."""
         for thread in (yield from self._all_threads(ser)):
             records = yield from self._collect((*thread.namespace, HEADS), exact=False)
-            gone = [record for record in records if cast(Members, record.value)["run_id"] in run_ids]
+            gone = [record for record in records if head_value(record)["run_id"] in run_ids]
             yield from self._delete(ser, thread, gone)
 
     def prune(self, ser: Serialization, thread_id: str) -> CallSequence[None]:
@@ -242,7 +242,7 @@ class Checkpoints:
         records = yield from self._collect((*thread.namespace, HEADS), exact=False)
         by_ns: dict[str, dict[str, Record]] = {}
         for record in records:
-            by_ns.setdefault(cast(Members, record.value)["ns"], {})[record.key] = record
+            by_ns.setdefault(head_value(record)["ns"], {})[record.key] = record
         gone: list[Record] = []
         for of_ns in by_ns.values():
             kept = {max(of_ns)}
@@ -301,7 +301,7 @@ class Checkpoints:
             if channel not in new_versions and known is not None and known[0] == version:
                 refs[channel] = known
             elif channel in values:
-                refs[channel] = [version, _store(ser, thread, values[channel], 0, chunks)]
+                refs[channel] = [version, self._stored(ser, thread, values[channel], 0, chunks)]
         return refs, chunks
 
     def _parent_refs(self, ser: Serialization, thread: CheckpointThread, config: RunnableConfig) -> CallSequence[Refs]:
@@ -322,7 +322,7 @@ class Checkpoints:
             return known
         namespace = thread_namespace(thread_id)
         (record,) = yield from self._get([(namespace, THREAD)])
-        value = {"thread_id": thread_id, "key": None} if record is None else cast(Members, record.value)
+        value: Members = {"thread_id": thread_id, "key": None} if record is None else thread_value(record)
         version = 0 if record is None else record.version
         if record is None or (ser.encrypts and value["key"] is None):
             if ser.encrypts:
@@ -332,7 +332,7 @@ class Checkpoints:
         return self._noted(ser, thread_id, version, value)
 
     def _noted(self, ser: Serialization, thread_id: str, version: int, value: Mapping[str, Any]) -> CheckpointThread:
-        key = ser.unpack(value["key"]) if ser.encrypts and value["key"] is not None else b""
+        key = ser.unpack(value["key"], KEY_BYTES) if ser.encrypts and value["key"] is not None else b""
         thread = CheckpointThread(thread_id, version, key)
         if key or not ser.encrypts:
             self._known.put(thread, encrypted=ser.encrypts)
@@ -346,22 +346,21 @@ class Checkpoints:
         (record,) = yield from self._get([(thread_namespace(thread_id), THREAD)])
         if record is None:
             return None
-        return self._noted(ser, thread_id, record.version, cast(Members, record.value))
+        return self._noted(ser, thread_id, record.version, thread_value(record))
 
     def _all_threads(self, ser: Serialization) -> CallSequence[list[CheckpointThread]]:
         labels: dict[str, None] = {}
         cursor: str | None = None
         while True:
             part = yield from self._namespaces(cursor)
-            labels |= dict.fromkeys(namespace[1] for namespace in part.namespaces)
+            labels |= dict.fromkeys(namespace[1] for namespace in part.namespaces if len(namespace) > 1)
             cursor = part.next_cursor
             if cursor is None:
                 break
         records = yield from self._get([((ROOT, each), THREAD) for each in labels])
         return [
-            self._noted(ser, cast(Members, record.value)["thread_id"], record.version, cast(Members, record.value))
-            for record in records
-            if record is not None
+            self._noted(ser, value["thread_id"], record.version, value)
+            for record, value in ((record, thread_value(record)) for record in records if record is not None)
         ]
 
     def _some_heads(
@@ -376,9 +375,9 @@ class Checkpoints:
         return found.records, found.next_cursor
 
     def _head(self, ser: Serialization, thread: CheckpointThread, record: Record) -> CallSequence[Head]:
-        value = cast(Members, record.value)
+        value = head_value(record)
         (loaded,) = yield from self._load(ser, thread, [value["data"]])
-        content = cast(Members, loaded)
+        content = head_content(loaded, record)
         return Head(
             thread,
             value["ns"],
@@ -392,7 +391,8 @@ class Checkpoints:
     def _load(
         self, ser: Serialization, thread: CheckpointThread, stored: Sequence[Stored]
     ) -> CallSequence[list[object]]:
-        """Returns stored values. Fetches the chunks of all of them level by level."""
+        """Returns stored values. Fetches the chunks of all of them level by level. Raises `InvalidInput` if they are
+        larger than the limit."""
         contents: dict[bytes, bytes] = {}
         level = {(_name(each[3]), int(each[2])) for each in stored if each[3] is not None}
         while level:
@@ -400,15 +400,45 @@ class Checkpoints:
             contents |= yield from self._chunks(ser, thread, missing)
             level = {(name, depth - 1) for node, depth in level if depth for name in names_in(contents[node])}
         thread.note(contents)
+        heads = [ser.unpack(each[1], INLINE_BYTES) for each in stored]
+        trees = [None if root is None else (_name(root), int(depth)) for _, _, depth, root in stored]
+        size = sum(map(len, heads)) + sum(_sizes(contents, trees))
+        if size > self._max_bytes:
+            raise InvalidInput(
+                f"a checkpoint of the thread '{thread.thread_id}' has values of {size:,} bytes, larger than max_bytes, "
+                f"which is {self._max_bytes:,}; if your graph has stored them, give the saver a larger max_bytes"
+            )
 
         def leaves(name: bytes, depth: int) -> bytes:
             content = contents[name]
             return b"".join(leaves(inner, depth - 1) for inner in names_in(content)) if depth else content
 
         return [
-            ser.loads(kind, ser.unpack(head) + (leaves(_name(root), depth) if root is not None else b""))
-            for kind, head, depth, root in stored
+            ser.loads(each[0], head + (b"" if tree is None else leaves(*tree)))
+            for each, head, tree in zip(stored, heads, trees, strict=True)
         ]
+
+    def _stored(
+        self,
+        ser: Serialization,
+        thread: CheckpointThread,
+        value: object,
+        inline_bytes: int,
+        chunks: dict[bytes, bytes],
+    ) -> Stored:
+        """Returns a value as it is stored, and adds the chunks that the thread does not hold yet. Raises `InvalidInput`
+        for a value that could not be read again."""
+        kind, data = ser.dumps(value)
+        if len(data) > self._max_bytes:
+            raise InvalidInput(
+                f"a value of {len(data):,} bytes does not fit into a checkpoint of {self._max_bytes:,}; keep it "
+                "elsewhere and its address in the state, or give every saver of the bank a larger max_bytes"
+            )
+        if len(data) <= inline_bytes:
+            return [kind, ser.pack(data), 0, None]
+        parts = cut(data, thread.key)
+        chunks |= {name: content for name, content in parts.chunks.items() if name not in thread.stored}
+        return [kind, ser.pack(parts.head), parts.depth, None if parts.root is None else _key(parts.root)]
 
     def _chunks(
         self, ser: Serialization, thread: CheckpointThread, names: Collection[bytes]
@@ -420,7 +450,7 @@ class Checkpoints:
                 f"chunks of the thread '{thread.thread_id}' were deleted while it was read; read it again"
             )
         return {
-            name: ser.unpack(str(record.value))
+            name: ser.unpack(str(record.value), MAX_BYTES)
             for name, record in zip(wanted, records, strict=True)
             if record is not None
         }
@@ -445,7 +475,7 @@ class Checkpoints:
         deletions: list[Fields] = []
         for record in heads:
             deletions.append({"op": "delete", "namespace": record.namespace, "key": record.key})
-            ns = cast(Members, record.value)["ns"]
+            ns = head_value(record)["ns"]
             deletions.append({"op": "clear", "namespace": thread.writes(ns, record.key)})
         for batch in batches(deletions):
             yield from self._write_records(batch)
@@ -460,19 +490,20 @@ class Checkpoints:
         if record is None:
             return
         done = yield from self._write_records([_put(namespace, THREAD, record.value, if_version=record.version)])
-        thread = self._noted(ser, thread_id, done.changes[0].version or 0, cast(Members, record.value))
+        thread = self._noted(ser, thread_id, done.changes[0].version or 0, thread_value(record))
         self._known.forget(thread_id)
         chunks = {_name(record.key): record for record in (yield from self._collect(thread.chunks, exact=True))}
         used: set[tuple[bytes, int]] = set()
         for record in (yield from self._collect((*namespace, HEADS), exact=False)):
             head = yield from self._head(ser, thread, record)
-            used |= _roots([cast(Members, record.value)["data"], *(ref[1] for ref in head.refs.values())])
+            used |= _roots([head_value(record)["data"], *(ref[1] for ref in head.refs.values())])
         for record in (yield from self._collect((*namespace, WRITES), exact=False)):
-            used |= _roots([cast(Members, record.value)["value"]])
+            used |= _roots([write_value(record)["value"]])
         reached: set[bytes] = set()
         while used:
             reached |= {name for name, _ in used}
-            nodes = [(ser.unpack(str(chunks[name].value)), depth) for name, depth in used if depth and name in chunks]
+            inner = [(chunks[name], depth) for name, depth in used if depth and name in chunks]
+            nodes = [(ser.unpack(str(record.value), MAX_BYTES), depth) for record, depth in inner]
             used = {(name, depth - 1) for node, depth in nodes for name in names_in(node)}
         check: Fields = {"op": "check", "namespace": namespace, "key": THREAD, "if_version": thread.version}
         unused: list[Fields] = [
@@ -529,16 +560,20 @@ class Checkpoints:
         return ask(lambda memory: memory.records.write(self._bank, writes))
 
 
-def _store(
-    ser: Serialization, thread: CheckpointThread, value: object, inline_bytes: int, chunks: dict[bytes, bytes]
-) -> Stored:
-    """Returns a value as it is stored, and adds the chunks that the thread does not hold yet."""
-    kind, data = ser.dumps(value)
-    if len(data) <= inline_bytes:
-        return [kind, ser.pack(data), 0, None]
-    parts = cut(data, thread.key)
-    chunks |= {name: content for name, content in parts.chunks.items() if name not in thread.stored}
-    return [kind, ser.pack(parts.head), parts.depth, None if parts.root is None else _key(parts.root)]
+def _sizes(contents: Mapping[bytes, bytes], trees: Iterable[tuple[bytes, int] | None]) -> Iterator[int]:
+    """Yields the bytes of each tree, given as the name of its root and its depth. Chunks may recur; each counts for one
+    byte at least, so that a size is also a limit of the steps that assembling takes."""
+    known: dict[tuple[bytes, int], int] = {}
+
+    def size(tree: tuple[bytes, int]) -> int:
+        if tree not in known:
+            name, depth = tree
+            content = contents[name]
+            inner = sum(size((each, depth - 1)) for each in names_in(content)) if depth else len(content)
+            known[tree] = max(1, inner)
+        return known[tree]
+
+    return (size(tree) for tree in trees if tree is not None)
 
 
 def _roots(stored: Iterable[Stored]) -> set[tuple[bytes, int]]:

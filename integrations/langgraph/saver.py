@@ -1,7 +1,7 @@
 """`BaseCheckpointSaver` over the records of a bank."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Self
 
 from langchain_core.runnables import RunnableConfig
@@ -19,8 +19,8 @@ from foxing.integrations.frameworks.call_sequences import run, run_async
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 from foxing.memory.errors import InvalidInput
 
-from .checkpoints import Checkpoints
-from .serialization import Serialization
+from .checkpoints import MAX_CHECKPOINT_BYTES, Checkpoints
+from .serialization import AllowedType, Serialization, strict
 
 
 class FoxingSaver(Closing, AsyncClosing, BaseCheckpointSaver[str]):
@@ -33,21 +33,39 @@ class FoxingSaver(Closing, AsyncClosing, BaseCheckpointSaver[str]):
     Methods raise `FoxingError`.
     """
 
-    def __init__(self, connection: Connection, *, serde: SerializerProtocol | None = None) -> None:
-        """`serde`: LangGraph's serializer; an `EncryptedSerializer` encrypts everything but ids, names of channels with
-        pending writes and the structure of long values."""
-        super().__init__(serde=serde)
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        serde: SerializerProtocol | None = None,
+        allowed_types: Iterable[AllowedType] = (),
+        max_bytes: int = MAX_CHECKPOINT_BYTES,
+    ) -> None:
+        """`allowed_types`: classes, or names of modules and classes, that a checkpoint may create besides LangGraph's
+        safe types: whoever may write records of the bank chooses with which arguments. `serde`: LangGraph's serializer,
+        whose own list is kept, and which never creates any type; an `EncryptedSerializer` encrypts everything but ids,
+        names of channels with pending writes and the structure of long values. `max_bytes`: of the serialized values of
+        a checkpoint. Raises `InvalidInput` for a serializer that unpickles."""
+        super().__init__(serde=strict(serde, allowed_types))
         #: Connection to the bank, for other calls.
         self.connection = connection
-        self._checkpoints = Checkpoints(connection.bank)
+        self._checkpoints = Checkpoints(connection.bank, max_bytes)
 
     @classmethod
     def connect(
-        cls, target: Target, bank: str, *, api_key: str | None = None, serde: SerializerProtocol | None = None
+        cls,
+        target: Target,
+        bank: str,
+        *,
+        api_key: str | None = None,
+        serde: SerializerProtocol | None = None,
+        allowed_types: Iterable[AllowedType] = (),
+        max_bytes: int = MAX_CHECKPOINT_BYTES,
     ) -> Self:
         """Returns a saver in a bank of `target`: the URL of a service, the URL or path of a database, or a `Memory`.
-        Nothing is opened before the first call. Raises `InvalidInput` for an invalid target or bank."""
-        return cls(connect(target, bank, api_key=api_key), serde=serde)
+        Nothing is opened before the first call. Raises `InvalidInput` for an invalid target, bank or serializer."""
+        connection = connect(target, bank, api_key=api_key)
+        return cls(connection, serde=serde, allowed_types=allowed_types, max_bytes=max_bytes)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Returns a checkpoint: that of `checkpoint_id`, or the latest of the thread; None if there is none."""

@@ -5,7 +5,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+
+from .stored import Refs
 
 #: First label of the records of all checkpoints. They are not items of a `FoxingStore`.
 ROOT = "langgraph-checkpoints"
@@ -18,10 +19,6 @@ _MOST_CHUNKS = 200_000  # of a thread that are remembered
 _MOST_LABEL_CHARS = 200
 
 Namespace = tuple[str, ...]
-#: A stored value: its type, its first bytes or all, packed, the depth of the tree of its chunks, and the root's name.
-Stored = list[Any]
-#: Channel → version and stored value.
-Refs = dict[str, list[Any]]
 
 
 def label(text: str) -> str:

@@ -181,6 +181,31 @@ def test_a_message_that_would_not_come_back_is_refused(
     assert history.messages == []
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {
+            "lc": 1,
+            "type": "constructor",
+            "id": ["langchain_core", "messages", "HumanMessage"],
+            "kwargs": {"content": ""},
+        },
+        {"type": "ai", "data": {"content": "x", "tool_calls": [None]}},
+        {"type": "ai", "data": {"content": "x", "additional_kwargs": [1]}},
+        {"type": "human", "data": []},
+        {"type": "human"},
+        "hello",
+    ],
+)
+def test_a_record_of_another_client_that_is_no_message(history: FoxingChatMessageHistory, value: Any) -> None:
+    history.add_user_message("hello")
+    [record] = history.connection.run(lambda memory: memory.records.search(history.connection.bank)).records
+    write = {"op": "put", "namespace": record.namespace, "key": record.key, "value": value}
+    history.connection.run(lambda memory: memory.records.write(history.connection.bank, [write]))
+    with pytest.raises(InvalidInput, match="message"):
+        _ = history.messages
+
+
 def test_a_history_may_keep_its_messages_alone(target: Target, bank: str) -> None:
     with FoxingChatMessageHistory.connect(target, bank, "quiet", remember=False) as history:
         history.add_user_message("hello")
