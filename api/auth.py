@@ -9,8 +9,8 @@ from .problems import CROSS_SITE, UNAUTHORIZED, WRONG_HOST, RequestError
 from .running_service import TOKEN_HEADER
 from .settings import LOOPBACK_NAMES, Settings
 
-#: Paths that need no key: health checks for orchestrators, and the API reference.
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+#: Paths that need no key: health checks for orchestrators, the API reference, and the icon.
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/favicon.ico"})
 
 CONSOLE = "/console/"
 SCHEME = "bearer "

@@ -29,6 +29,7 @@ STATIC = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "htmx.min.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
 }
 #: Seconds before a wrong key is refused.
 REFUSAL_S = 0.5

@@ -86,19 +86,20 @@ class Views:
         bank, query = request.path_params["bank"], request.query_params
         asked, since, cursor = (query.get(name, "").strip() for name in ("q", "since", "cursor"))
         thread = query.get("thread", "")
-        newest = (await self.service.run(self.memory.threads, bank, limit=1)).threads
         fields: dict[str, Any] = {"thread": thread or None, "gap_mark": GAP_MARK, "cursor": cursor or None}
         if asked:
+            first = since
             result = await self._search(bank, asked, FOUND, since=since or None, **fields)
         else:
-            since = since or (newest[0].last_at.date().isoformat() if newest else "")
-            result = await self._recall(bank, limit=MESSAGES, since=since or None, **fields)
-        day = _day(since)
+            first = since or await self._newest_day(bank)
+            result = await self._recall(bank, limit=MESSAGES, since=first or None, **fields)
+        day = _day(first)
         values = {
             "bank": bank,
             "q": asked,
             "thread": thread,
             "since": since,
+            "first": first,
             "cursor": cursor,
             "earlier": {} if day is None else {n: (day - timedelta(days=n)).isoformat() for n in (1, 7, 30)},
             "result": result,
@@ -106,6 +107,11 @@ class Views:
         }
         part = request.headers.get("hx-request") == "true"
         return ConsolePage("messages.html" if part else "timeline.html", values, result)
+
+    async def _newest_day(self, bank: str) -> str:
+        """Returns the day of the newest message; empty if there is none."""
+        newest = (await self.service.run(self.memory.threads, bank, limit=1)).threads
+        return newest[0].last_at.date().isoformat() if newest else ""
 
     async def message(self, request: Request) -> ConsolePage:
         """One message, its pages at each tier and its neighbours."""

@@ -30,6 +30,7 @@ def _reference_page(text: str) -> str:
     info = document["info"]
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>",
+        "<link rel=icon href=favicon.ico>",
         f"<title>{escape(info['title'])}</title><style>{_STYLE}</style>",
         f"<h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>",
         *(f"<p>{_prose(block)}</p>" for block in info.get("description", "").strip().split("\n\n")),

@@ -1,9 +1,10 @@
 """Liveness, readiness, metrics and the API reference."""
 
+from pathlib import Path
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response, Security
-from fastapi.responses import HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse
 
 from foxing.api.dependencies import ServiceDep
 from foxing.api.metrics import METRICS_MEDIA_TYPE
@@ -12,6 +13,8 @@ from foxing.api.openapi.document import bearer, problem_responses
 from foxing.memory.values.base import Value
 
 router = APIRouter(tags=["service"])
+
+_ICON = Path(__file__).parents[1] / "console" / "static" / "icon.svg"
 
 
 class Health(Value):
@@ -64,6 +67,12 @@ async def readyz(service: ServiceDep) -> Health:
 async def metrics(service: ServiceDep) -> Response:
     """Returns metrics of requests, latencies, messages, recalls, ageing, jobs and the decode queue."""
     return Response(service.metrics.expose(), media_type=METRICS_MEDIA_TYPE)
+
+
+@router.get("/favicon.ico", include_in_schema=False)
+async def icon() -> FileResponse:
+    """Returns the icon of the service, which browsers ask for at this path, whatever page they show."""
+    return FileResponse(_ICON, media_type="image/svg+xml", headers={"Cache-Control": "public, max-age=86400"})
 
 
 @router.get("/docs", include_in_schema=False)

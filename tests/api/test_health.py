@@ -63,3 +63,14 @@ def test_each_application_has_its_own_metrics() -> None:
     first.http.record_request("GET", "/x", 200, 0.1)
     assert b'status="200"' in first.expose()
     assert b'status="200"' not in second.expose()
+
+
+def test_the_icon_that_browsers_ask_for(tmp_path: Path) -> None:
+    with serve(database_url=str(tmp_path / "foxing.db"), api_key="k" * 32) as client:
+        icon = client.get("/favicon.ico")
+        assert icon.status_code == 200
+        assert icon.headers["content-type"].startswith("image/svg+xml")
+        assert icon.text.startswith("<svg")
+        assert client.get("/console/static/icon.svg").text == icon.text
+        assert "favicon.ico" in client.get("/docs").text
+        assert "icon.svg" in client.get("/console/login").text

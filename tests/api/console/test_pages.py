@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from html import unescape
 from typing import Any
@@ -82,6 +83,23 @@ def test_the_timeline_begins_with_the_last_day_and_goes_back(shared: tuple[httpx
     assert "<html" not in more.text
     assert "<article" in more.text
     assert "Is Titan still in March?" in shown(console.get(f"{HOME}/timeline", params={"thread": "later"}))
+
+
+def test_a_search_covers_the_bank_unless_the_form_says_otherwise(shared: tuple[httpx.Client, Memory]) -> None:
+    """The form of the page that is opened first, on the newest day, searches all days; what restricts a search is
+    said."""
+    console, _ = shared
+    opened = shown(console.get(f"{HOME}/timeline"))
+    assert "the day of the newest message" in opened
+    form = dict(re.findall(r'<input[^>]* name="(\w+)" value="([^"]*)"', opened))
+    searched = shown(console.get(f"{HOME}/timeline", params={**form, "q": "7f3a91c2"}))
+    assert "message?id=whole" in searched
+    assert "In the whole bank" in searched
+    for restricted in ({"since": "2026-02-01"}, {"thread": "later"}):
+        text = shown(console.get(f"{HOME}/timeline", params={**form, "q": "7f3a91c2", **restricted}))
+        assert "message?id=whole" not in text
+        assert "Only" in text
+        assert f'{HOME}/timeline?q=7f3a91c2">Search the whole bank' in text
 
 
 def test_a_search_marks_words_and_changes_no_recall_weight(shared: tuple[httpx.Client, Memory]) -> None:
