@@ -73,6 +73,8 @@ DATABASES, ROLES = ("foxing", "restored"), ("foxing", "ana")
 SHOWN = ("json", "toml", "nginx", "text", "yaml")
 #: What http.md deletes.
 RECORD_VERSION = '"if_version": 5'
+#: What commands of ten seconds and more print meanwhile.
+_PROGRESS = re.compile(r"^[a-z][a-z ]+(?:: \d+%)?, \d\d+ s\n", re.M)
 #: A block, the comment above it, and the output below it.
 _BLOCK = re.compile(
     r"(?:^ *<!-- not run: (?P<reason>.+?) -->\n)?^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$"
@@ -189,9 +191,10 @@ class Surroundings:
         return SERVICE.sub(self.url.removeprefix("http://"), text)
 
     def restore(self, text: str) -> str:
-        """What was printed, with the names of the page."""
+        """What was printed, with the names of the page, and without the progress that a slow machine shows."""
         for place in PLACES:
             text = text.replace(str(self.folder / place.strip("/")), place)
+        text = _PROGRESS.sub("", text)
         return text.replace(self.url.removeprefix("http://"), "127.0.0.1:8765").replace(str(self.folder), ".")
 
     def run(self, block: Block) -> subprocess.CompletedProcess[str]:
