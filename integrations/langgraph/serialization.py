@@ -61,7 +61,7 @@ class Serialization:
             names = ", ".join(f"'{name}'" for name in dict.fromkeys(blocked))
             raise InvalidInput(
                 f"the checkpoint holds values of types that this saver does not create: {names}; if your graph stores "
-                "them, and they are harmless whoever has written them, list them: "
+                "them, and creating one is harmless with any arguments, list them: "
                 "FoxingSaver.connect(…, allowed_types=[…])"
             )
         return value
