@@ -4,7 +4,6 @@ A page of a codec with costs is typeset again until its tokens fit and every wor
 is invented. A page of another codec fades to the number of text tokens that its model reads well at the tier.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -45,6 +44,7 @@ from foxing.renderer.fading import (
     word_bits,
     words_of,
 )
+from foxing.renderer.processors import usable_processors
 
 from .annotation import AnnotatedPage, Flags, match_rows
 from .capabilities import CostableCodec, capabilities_of
@@ -77,7 +77,7 @@ OFTEN_MISREAD = 0.3
 #: Characters on each side of a misread blank that count as misread with it.
 _BESIDE = 1
 _NO_ROOM = 1 << 40
-WORKERS = min(8, os.cpu_count() or 1)
+WORKERS = min(8, usable_processors())
 
 
 class MisreadFact(NamedTuple):

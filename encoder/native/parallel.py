@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-WORKERS = min(8, os.cpu_count() or 1)
+from foxing.renderer.processors import usable_processors
+
+WORKERS = min(8, usable_processors())
 YIELD_S = 0.5  # maximum time for which encoding a page waits for decoding calls
 
 _Part = TypeVar("_Part")

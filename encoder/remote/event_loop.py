@@ -2,14 +2,19 @@
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import Thread
+
+from foxing.renderer.processors import usable_processors
 
 
 @cache
 def event_loop() -> asyncio.AbstractEventLoop:
     """Returns the running event loop of this process."""
     loop = asyncio.new_event_loop()
+    # The default has a thread for each processor of the machine, and what runs in them computes.
+    loop.set_default_executor(ThreadPoolExecutor(usable_processors(), "foxing-remote"))
     Thread(target=loop.run_forever, name="foxing-remote", daemon=True).start()
     return loop
 

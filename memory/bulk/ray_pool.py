@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from foxing.memory.errors import PoolError
 from foxing.renderer import FoxingError
+from foxing.renderer.processors import usable_processors
 
 from .work import BulkWork
 
@@ -139,7 +140,7 @@ class RayPool:
         address = os.environ.get("RAY_ADDRESS", LOCAL)
         if address == LOCAL:
             quiet |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-            quiet["num_cpus"] = self._options.actors or os.cpu_count() or 1
+            quiet["num_cpus"] = self._options.actors or usable_processors()
         try:
             self._ray.init(address=address, **quiet)
         except (OSError, RuntimeError, ValueError) as error:
