@@ -5,8 +5,9 @@ import re
 
 from starlette.datastructures import Headers
 
+from foxing.renderer.announcement import CHALLENGE_HEADER, TOKEN_HEADER, proof_for
+
 from .problems import CROSS_SITE, UNAUTHORIZED, WRONG_HOST, RequestError
-from .running_service import TOKEN_HEADER
 from .settings import LOOPBACK_NAMES, Settings
 
 #: Paths that need no key: health checks for orchestrators, the API reference, and the icon.
@@ -22,8 +23,8 @@ class Authenticator:
     """Checks the API key of requests or, if no key is set, their `Host` and `Origin` headers."""
 
     def __init__(self, settings: Settings, token: str | None = None) -> None:
-        """`token`: that of the service in the file beside its database, see `running_service`."""
-        self._token = None if token is None else token.encode()
+        """`token`: that of the service in its announcement."""
+        self._token = token
         self._key = None if settings.key is None else settings.key.encode()
         self._console = settings.console  # which has sessions instead, see `console.session`
         self._hosts = LOOPBACK_NAMES | {settings.host.lower()}
@@ -34,9 +35,15 @@ class Authenticator:
         given = headers.get(TOKEN_HEADER)
         if given is None:
             return False
-        if self._token is None or not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._token):
+        token = None if self._token is None else self._token.encode()
+        if token is None or not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token):
             raise RequestError(WRONG_HOST, f"the header {TOKEN_HEADER} names another service; leave it out")
         return True
+
+    def proof(self, headers: Headers) -> str | None:
+        """Returns the proof that this service knows its token, for a request with a nonce; None without one."""
+        nonce = headers.get(CHALLENGE_HEADER)
+        return None if nonce is None or self._token is None else proof_for(self._token, nonce)
 
     def check(self, path: str, headers: Headers) -> None:
         """Raises `RequestError`: 401 if the API key is missing or wrong; if no key is set, 421 for a host name that is

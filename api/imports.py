@@ -27,6 +27,7 @@ from foxing.memory.ingest.importers.jobs import RENEWAL_S
 from foxing.memory.values.imports import ImportJob
 from foxing.memory.values.messages import NewMessage
 from foxing.renderer import FoxingError
+from foxing.renderer.private_files import opener
 
 from .logs import get_logger
 from .problems import BODY_TOO_LARGE, BUSY, UNSUPPORTED_MEDIA, RequestError
@@ -77,7 +78,7 @@ class Imports:
         _check_headers(request, self._max_bytes)
         async with self._folder() as folder:
             upload = Upload(folder, NamedFile(folder / "file", name or "the file"))
-            async with await anyio.open_file(upload.file.path, "wb") as file:
+            async with await anyio.open_file(upload.file.path, "xb", opener=opener) as file:
                 async for chunk in self._chunks(request):
                     await file.write(chunk)
             yield upload

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foxing.memory.problems import Problem
+from foxing.renderer.announcement import PROOF_HEADER
 
 from .auth import CONSOLE, Authenticator
 from .bodies import LARGE_BODY, check_json_body
@@ -32,7 +33,6 @@ from .problems import (
     make_problem,
     problem_of,
 )
-from .running_service import TOKEN_HEADER
 
 REQUEST_ID_HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -154,10 +154,11 @@ class RequestGuard:
         streaming = scope["path"].startswith((PREFIX, CONSOLE)) or _is_upload(scope)
         try:
             _check_room(scope)
-            if self.authenticator.is_local(headers):
-                send = _with_header(send, TOKEN_HEADER, headers[TOKEN_HEADER])
-            else:
+            if not self.authenticator.is_local(headers):
                 self.authenticator.check(scope["path"], headers)
+            proof = self.authenticator.proof(headers)
+            if proof is not None:
+                send = _with_header(send, PROOF_HEADER, proof)
             # Mounted apps and imports may stream and accept any media type.
             limit = self.max_body_bytes
             if _CONVERSATION.fullmatch(scope["path"]):

@@ -1,25 +1,22 @@
 """The service that runs on a SQLite database, as commands find it.
 
-A service writes a file beside the database, with its address and a random token. A command that reads sends its request
-there, which saves loading the memory. The token shows the service that the sender may read that file, as it may the
-database, and in a header of the response it shows the sender that this is not another service on the same port.
+A service writes an announcement beside the database. A command that reads sends its request there, which saves loading
+the memory, once the service has proved that it is the one that wrote the announcement.
 
 Imports little, because commands import it first.
 """
 
-import json
-import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Self
 
-SUFFIX = "-service"  # of the file, after the name of the database
-TOKEN_HEADER = "Foxing-Service"
-CONNECT_S = 0.5
+from foxing.renderer.announcement import TOKEN_HEADER, Announcement
+
+CONNECT_S = 5.0
 #: Addresses of all interfaces → the local one.
 _EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 ANSWER_S = 120.0
@@ -29,19 +26,20 @@ UPLOAD_S = 3600.0
 
 @dataclass(frozen=True)
 class RunningService:
-    """Address of a service on this machine, and its token."""
+    """A service on this machine."""
 
-    host: str
-    port: int
-    token: str = field(repr=False)
+    announcement: Announcement
 
     @classmethod
     def of(cls, database: Path) -> Self | None:
         """Returns the service of a database; None if there is none. It may have ended without notice."""
-        try:
-            return cls(**json.loads(_file_of(database).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
+        found = Announcement.of(database)
+        return None if found is None else cls(found)
+
+    @property
+    def url(self) -> str:
+        """Base URL of the service."""
+        return f"http://{self.announcement.authority}"
 
     def post(self, path: str, document: bytes) -> bytes | None:
         """Returns the answer to a JSON document; None if the service does not run any more, is another one, or answers
@@ -68,16 +66,16 @@ class RunningService:
     def _answer(
         self, method: str, path: str, body: bytes | IO[bytes] | None, headers: dict[str, str], timeout_s: float
     ) -> bytes | None:
-        from http.client import HTTPConnection, HTTPException
+        from http.client import HTTPException
 
-        connection = HTTPConnection(self.host, self.port, timeout=CONNECT_S)
         try:
-            connection.connect()
-            connection.sock.settimeout(timeout_s)
-            connection.request(method, path, body, headers | {TOKEN_HEADER: self.token})
+            connection = self.announcement.http_connection(CONNECT_S, timeout_s)
+        except OSError:
+            return None
+        try:
+            connection.request(method, path, body, headers | {TOKEN_HEADER: self.announcement.token})
             response = connection.getresponse()
-            is_this = response.headers.get(TOKEN_HEADER) == self.token
-            return response.read() if is_this and response.status == HTTPStatus.OK else None
+            return response.read() if response.status == HTTPStatus.OK else None
         except (OSError, HTTPException):
             return None
         finally:
@@ -101,31 +99,11 @@ def sqlite_file(given: str | None) -> Path | None:
 def announced(database: Path | None, host: str, port: int) -> Iterator[str | None]:
     """Announces a service on a SQLite file for the duration of the block, and yields its token. Does nothing for other
     databases, or where the folder cannot be written. `host`, `port`: where it listens."""
-    file = None if database is None else _file_of(database)
-    service = RunningService(_EVERY.get(host, host), port, secrets.token_urlsafe(24))
-    if file is None or not _written(file, json.dumps(asdict(service))):
+    service = Announcement.of_this_process(_EVERY.get(host, host), port, secrets.token_urlsafe(24))
+    if database is None or not service.write(database):
         yield None
         return
     try:
         yield service.token
     finally:
-        if database is not None and RunningService.of(database) == service:  # not that of a service started later
-            with suppress(OSError):
-                file.unlink()
-
-
-def _file_of(database: Path) -> Path:
-    return database.with_name(database.name + SUFFIX)
-
-
-def _written(file: Path, content: str) -> bool:
-    """Writes a file that only its owner can read. Returns False if that fails."""
-    partial = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened:
-            opened.write(content)
-        partial.replace(file)
-    except OSError:
-        return False
-    return True
+        service.remove(database)

@@ -14,6 +14,7 @@ from foxing.memory.errors import InvalidInput
 from foxing.memory.ingest.importers import NamedFile
 from foxing.memory.ingest.importers.files import leaves_folder
 from foxing.renderer import FoxingError
+from foxing.renderer.private_files import create, opener
 
 from .multipart import FormPart, FormReader, invalid_form
 from .problems import BODY_TOO_LARGE, RequestError
@@ -120,8 +121,9 @@ class UploadedFiles(FormReader):
     def _opened(self, path: str) -> IO[bytes]:
         """Opens what a file is written to. The first is written as it is, in case that it is the only one."""
         if not self._paths and "/" not in path:
-            return self._first.open("wb")
+            return open(self._first, "xb", opener=opener)
         if self._archive is None:
+            create(self._archive_path)
             self._archive = zipfile.ZipFile(self._archive_path, "w")
             for first in self._paths:
                 self._archive.write(self._first, first)

@@ -26,8 +26,7 @@ def console(
     state = state_of(context)
     service = state.running_service()
     if service is not None and service.get("/healthz") is not None:
-        host = f"[{service.host}]" if ":" in service.host else service.host
-        url = f"http://{host}:{service.port}{PATH}"
+        url = f"{service.url}{PATH}"
         state.answer({"url": url}, lambda shown: shown.print(f"The console is at {url}"))
         _open(url, browser)
         return

@@ -11,6 +11,7 @@ from typing import IO
 import typer
 
 from foxing.memory.errors import InvalidInput
+from foxing.renderer.private_files import make_folder, opener, write
 
 #: The file name for both.
 STREAM = "-"
@@ -41,9 +42,9 @@ def read_input(file: Path) -> bytes:
 def write_images(folder: Path, files: Mapping[str, bytes]) -> None:
     """Writes `files` (name → contents) to a folder, which is created if necessary. Raises `InvalidInput`."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for name, data in files.items():
-            (folder / name).write_bytes(data)
+            write(folder / name, data)
     except OSError as error:
         raise InvalidInput(f"the images cannot be written to {folder}: {error}") from error
 
@@ -56,7 +57,7 @@ def input_file(file: Path) -> Iterator[Path]:
         return
     with TemporaryDirectory(prefix="foxing-stdin-") as folder:
         path = Path(folder) / "stdin"
-        with path.open("wb") as copy:
+        with open(path, "xb", opener=opener) as copy:
             copyfileobj(sys.stdin.buffer, copy)
         yield path
 
@@ -93,7 +94,8 @@ def output_file(file: Path) -> Iterator[IO[bytes]]:
 def _renamed_when_complete(file: Path) -> Iterator[IO[bytes]]:
     part = file.with_name(file.name + ".part")
     try:
-        with part.open("wb") as stream:
+        part.unlink(missing_ok=True)
+        with open(part, "xb", opener=opener) as stream:
             yield stream
         part.replace(file)
     finally:

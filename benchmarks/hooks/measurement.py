@@ -20,12 +20,13 @@ from benchmarks.command_line import Advance
 from benchmarks.load import texts
 from benchmarks.load.processes import IDLE_S, processor_s
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.integrations.hooks.client import announced, ask
+from foxing.integrations.hooks.client import ask
 from foxing.integrations.hooks.doctor import service_status
-from foxing.integrations.hooks.places import PATH, SERVICE_SUFFIX, folder_of, spool_of
+from foxing.integrations.hooks.places import PATH, folder_of, spool_of
 from foxing.integrations.hooks.projects import bank_of
 from foxing.integrations.hooks.spool import waiting
 from foxing.memory import Memory
+from foxing.renderer.announcement import Announcement
 
 from .sessions import Project, SessionLog
 
@@ -181,7 +182,9 @@ class Hooks:
 
     def patient_answer(self, event: str, payload: bytes) -> str:
         """Returns what the model is given at an event if there is time, for figures that do not depend on load."""
-        service = announced(Path(self.database + SERVICE_SUFFIX).read_text(encoding="utf-8"))
+        service = Announcement.of(self.database)
+        if service is None:
+            raise TimeoutError("the service does not run")
         bank = self.bank[1] if self.bank else ""
         output = ask(service, f"{PATH}/{TOOL}/{event}?bank={bank}&folder=", payload, time.monotonic() + WAIT_S)
         return json.loads(output)["hookSpecificOutput"]["additionalContext"] if output else ""

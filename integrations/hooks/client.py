@@ -11,11 +11,10 @@ import os
 import sys
 import time
 
-from .places import PATH, SERVICE_SUFFIX, TOKEN_HEADER, default_database, folder_of, note, spool_of
+from foxing.renderer.announcement import TOKEN_HEADER, Announcement, AnotherService, fields_of, seconds_left
+from foxing.renderer.private_files import make_folder, opener
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from _socket import socket as Socket
+from .places import PATH, default_database, folder_of, note, spool_of
 
 #: Limit on the whole process, and what of it passes before `main` where the system does not say.
 LIMIT_S = 0.145
@@ -67,7 +66,7 @@ def handle(tool: str, event: str, bank: str, database: str, payload: bytes, dead
         from .spool import Event, put
 
         put(spool_of(database), Event(tool, event, bank, folder, payload))
-    service = _service(database)
+    service = Announcement.of(database)
     if service is None:
         start_service(database)
         return b""
@@ -76,30 +75,29 @@ def handle(tool: str, event: str, bank: str, database: str, payload: bytes, dead
             start_service(database)
         return b""
     try:
-        answer = ask(service, f"{PATH}/{tool}/{event}?bank={bank}&folder={_quoted(folder)}", payload, deadline)
+        return ask(service, f"{PATH}/{tool}/{event}?bank={bank}&folder={_quoted(folder)}", payload, deadline)
     except TimeoutError:
         note(database, f"{tool} {event}: no answer in {LIMIT_S * 1000:.0f} ms; given up")
-        return b""
-    except OSError:
-        answer = None
-    if answer is None:
+    except AnotherService as error:
+        note(database, f"{tool} {event}: {error}; it was sent nothing")
         start_service(database)
-        return b""
-    return answer
+    except OSError:
+        start_service(database)
+    return b""
 
 
 def start_service(database: str) -> bool:
     """Starts a service on a database in the background, unless one is starting or was started by a hook and still runs.
     Returns whether it did."""
-    os.makedirs(folder_of(database), mode=0o700, exist_ok=True)
-    lock = os.open(os.path.join(folder_of(database), "service" + LOCK_SUFFIX), os.O_RDWR | os.O_CREAT, 0o600)
+    make_folder(folder_of(database))
+    lock = opener(os.path.join(folder_of(database), "service" + LOCK_SUFFIX), os.O_RDWR | os.O_CREAT)
     try:
         if not _locked(lock):
             return False
         import subprocess
 
         log = os.path.join(folder_of(database), "service.log")
-        with open(log, "ab") as output:
+        with open(log, "ab", opener=opener) as output:
             # The lock is held by whoever has it open, which from here on is the service.
             held: dict[str, object] = {"pass_fds": (lock,)} if os.name == "posix" else {}
             service = subprocess.Popen(
@@ -148,83 +146,38 @@ def _options(given: list[str], database: str) -> tuple[list[str], str, str]:
     return values, bank, database
 
 
-def _service(database: str) -> tuple[str, int, str] | None:
-    """Returns host, port and token of the service on a database; None if there is none."""
+def _listens(service: Announcement, deadline: float) -> bool:
     try:
-        with open(database + SERVICE_SUFFIX, encoding="utf-8") as file:
-            return announced(file.read())
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def announced(text: str) -> tuple[str, int, str]:
-    """Returns host, port and token of an announcement, which is a JSON object of plain names and numbers; to load the
-    parser of JSON would take as long as the rest. Raises `ValueError` or `KeyError`."""
-    members = (member.split(":", 1) for member in text.strip().strip("{}").split(","))
-    found = {name.strip(' "'): value.strip(' "') for name, value in members}
-    return found["host"], int(found["port"]), found["token"]
-
-
-def _connected(service: tuple[str, int, str], deadline: float) -> "Socket":
-    """Returns a connection to a service. Raises `OSError`, and `TimeoutError` at the deadline."""
-    # `socket` loads enumerations and selectors, a quarter of the time of the process
-    from _socket import AF_INET, AF_INET6, SOCK_STREAM, socket
-
-    host, port, _ = service
-    connection = socket(AF_INET6 if ":" in host else AF_INET, SOCK_STREAM)
-    try:
-        connection.settimeout(_left(deadline))
-        connection.connect((host, port))
-    except OSError:
-        connection.close()
-        raise
-    return connection
-
-
-def _listens(service: tuple[str, int, str], deadline: float) -> bool:
-    try:
-        _connected(service, deadline).close()
+        service.connect(deadline).close()
+    except TimeoutError:
+        return True  # it is busy
     except OSError:
         return False
     return True
 
 
-def ask(service: tuple[str, int, str], target: str, body: bytes, deadline: float) -> bytes | None:
-    """Returns the body of the answer, empty for an error; None if another service answers. Raises `OSError`, and
-    `TimeoutError` at the deadline."""
-    host, port, token = service
-    shown = f"[{host}]" if ":" in host else host
+def ask(service: Announcement, target: str, body: bytes, deadline: float) -> bytes:
+    """Returns the body of the answer, empty for an error. Raises `AnotherService`, which was sent nothing, `OSError`,
+    and `TimeoutError` at the deadline."""
     head = (
-        f"POST {target} HTTP/1.1\r\nHost: {shown}:{port}\r\n{TOKEN_HEADER}: {token}\r\n"
+        f"POST {target} HTTP/1.1\r\nHost: {service.authority}\r\n{TOKEN_HEADER}: {service.token}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     received = b""
-    connection = _connected(service, deadline)
+    connection = service.connect(deadline)
     try:
         connection.sendall(head.encode() + body)
         part = b"."
         while part:
-            connection.settimeout(_left(deadline))
+            connection.settimeout(seconds_left(deadline))
             part = connection.recv(1 << 16)
             received += part
     finally:
         connection.close()
     lines, _, answer = received.partition(b"\r\n\r\n")
-    first, *headers = lines.decode("latin-1").split("\r\n")
-    fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in headers)}
-    if fields.get(TOKEN_HEADER.lower()) != token:
-        return None
-    if first.split()[1:2] != ["200"] or len(answer) != int(fields.get("content-length", -1)):
+    if lines.split()[1:2] != [b"200"] or len(answer) != int(fields_of(lines).get("content-length", -1)):
         return b""
     return answer
-
-
-def _left(deadline: float) -> float:
-    """Returns the seconds until the deadline. Raises `TimeoutError` if it has passed."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
 
 
 def _quoted(path: str) -> str:

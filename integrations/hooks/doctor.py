@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from .client import announced, ask
-from .places import PATH, SERVICE_SUFFIX, default_database, folder_of, log_of, spool_of
+from foxing.renderer.announcement import Announcement
+
+from .client import ask
+from .places import PATH, default_database, folder_of, log_of, spool_of
 from .spool import waiting
 
 if TYPE_CHECKING:
@@ -109,11 +111,13 @@ def diagnose(database: str | None, folder: Path) -> Diagnosis:
 
 def service_status(database: str) -> dict[str, Any] | None:
     """Returns the answer of the service on a database, with its address as `service`; None if it is not reached."""
+    service = Announcement.of(database)
+    if service is None:
+        return None
     try:
-        service = announced(Path(database + SERVICE_SUFFIX).read_text(encoding="utf-8"))
         answer = ask(service, f"{PATH}/status", b"", time.monotonic() + REACHED_S)
-        return None if not answer else {**json.loads(answer), "service": f"http://{service[0]}:{service[1]}"}
-    except (OSError, ValueError, KeyError):
+        return None if not answer else {**json.loads(answer), "service": f"http://{service.authority}"}
+    except (OSError, ValueError):
         return None
 
 

@@ -8,7 +8,6 @@ the background, one file after the other, when its first session begins.
 import hashlib
 import json
 import logging
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
@@ -25,6 +24,7 @@ from foxing.memory.ingest.importers import HistoryFiles, ImportOptions, check_fi
 from foxing.memory.ingest.redaction import Redaction
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.renderer import FoxingError
+from foxing.renderer.private_files import make_folder, write
 
 from .answers import Answers
 from .places import folder_of, note, spool_of
@@ -233,7 +233,7 @@ class Intake:
         event = Path(path)
         note(self.database, f"{event.name} cannot be taken in: {type(error).__name__}: {error}")
         aside = event.parent / DAMAGED
-        aside.mkdir(exist_ok=True)
+        make_folder(aside)
         event.replace(aside / event.name.removesuffix(SUFFIX))
 
 
@@ -298,11 +298,9 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        partial.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
-        partial.replace(path)
+        make_folder(path.parent)
+        write(path, json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     except OSError:
         log.warning("%s cannot be written", path)
 

@@ -1,17 +1,16 @@
-"""Files that hooks share with the service: the announcement of the service, the spool, the log.
+"""Files that hooks share with the service: the spool, the log.
 
-They stand beside the SQLite database: `foxing.db-service`, and the folder `foxing.db-hooks`. Imports almost nothing,
+They stand beside the SQLite database, in the folder `foxing.db-hooks`. Imports almost nothing,
 because the client of hooks imports it in each process.
 """
 
 import os
 import sys
 
+from foxing.renderer.private_files import make_folder, opener
+
 #: After the path of the database.
-SERVICE_SUFFIX = "-service"
 FOLDER_SUFFIX = "-hooks"
-#: Header with the token of the service, in requests and responses; as in the announcement of a running service.
-TOKEN_HEADER = "Foxing-Service"
 #: Where the service answers hooks.
 PATH = "/x/hooks"
 #: Size from which a log begins again.
@@ -49,10 +48,10 @@ def note(database: str, line: str) -> None:
 
     path = log_of(database)
     try:
-        os.makedirs(folder_of(database), mode=0o700, exist_ok=True)
+        make_folder(folder_of(database))
         if os.path.exists(path) and os.path.getsize(path) > LOG_BYTES:
             os.replace(path, path + ".old")
-        with open(path, "a", encoding="utf-8", errors="backslashreplace") as log:
+        with open(path, "a", encoding="utf-8", errors="backslashreplace", opener=opener) as log:
             log.write(time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime()) + line.replace("\n", " ") + "\n")
     except OSError:
         pass

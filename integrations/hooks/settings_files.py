@@ -18,6 +18,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from foxing.memory.errors import MemoryFault
 from foxing.renderer.errors import ProblemKind
+from foxing.renderer.private_files import FILE_MODE, make_folder, opener, write
 
 from . import json_text
 from .tools import CLAUDE_CODE, CODEX, CURSOR, Tool
@@ -120,11 +121,11 @@ class FileChange:
             with suppress(OSError):  # it holds other files
                 path.parent.rmdir()
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         partial = path.with_name(f".{path.name}.{os.getpid()}")
-        mode = path.stat().st_mode & 0o777 if self.before is not None else 0o644
+        mode = path.stat().st_mode & 0o777 if self.before is not None else FILE_MODE
         try:
-            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            with open(partial, "xb", opener=opener) as file:
                 file.write(self.after)
             partial.chmod(mode)
             partial.replace(path)
@@ -177,11 +178,8 @@ class Undo:
         return found if isinstance(found, dict) else {}
 
     def _write(self, notes: Mapping[str, Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(notes, file)
-        partial.replace(self.path)
+        make_folder(self.path.parent)
+        write(self.path, json.dumps(notes).encode())
 
 
 def installation(

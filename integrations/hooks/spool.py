@@ -7,6 +7,8 @@ event; its name sorts by time. Imports almost nothing, because the client of hoo
 import os
 import time
 
+from foxing.renderer.private_files import make_folder, write
+
 SUFFIX = ".event"
 
 
@@ -41,17 +43,9 @@ class Event:
 
 def put(spool: str, event: Event) -> str:
     """Writes an event and returns the path of its file. Raises `OSError`."""
-    os.makedirs(spool, mode=0o700, exist_ok=True)
+    make_folder(spool)
     path = os.path.join(spool, f"{event.at_ns:020d}-{os.getpid()}{SUFFIX}")
-    partial = path + ".partial"
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(event.to_bytes())
-        os.rename(partial, path)
-    except OSError:
-        os.unlink(partial)
-        raise
+    write(path, event.to_bytes())
     return path
 
 

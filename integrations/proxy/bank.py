@@ -16,6 +16,7 @@ from foxing.integrations.client import Connection, ServiceOptions, Target, conne
 from foxing.memory.errors import Conflict, InvalidInput, MessageTooLarge
 from foxing.memory.values.base import Fields
 from foxing.memory.values.fold import FoldRequest, FoldResult
+from foxing.renderer.announcement import Announcement
 from foxing.renderer.errors import FoxingError
 
 from .options import ProxyOptions
@@ -33,14 +34,15 @@ _LEAST_PORT = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class LocalService(ServiceOptions):
-    """A service on this machine, which is shown the token that its file beside the database holds."""
+    """A service on this machine, found by its announcement."""
 
-    token: str = field(default="", repr=False)
+    announcement: Announcement = field(kw_only=True, repr=False)
 
     def client_options(self) -> dict[str, Any]:
         """See `ServiceOptions`."""
-        options = super().client_options()
-        return {**options, "headers": {**options["headers"], "Foxing-Service": self.token}}
+        from .local_service import LocalTransport
+
+        return {**super().client_options(), "transport": LocalTransport(self.announcement)}
 
 
 class BankFailed(Exception):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from foxing.integrations.client import Target
     from foxing.memory import Memory
+    from foxing.renderer.announcement import Announcement
 
 #: Port on which the proxy listens.
 PORT = 8788
@@ -30,9 +31,8 @@ log = logging.getLogger(__name__)
 class _Service(Protocol):
     """A service that runs on this machine."""
 
-    host: str
-    port: int
-    token: str
+    url: str
+    announcement: "Announcement"
 
 
 class ProxyCommandState(Protocol):
@@ -225,8 +225,7 @@ def _finder(state: ProxyCommandState, service: str | None, stack: ExitStack) -> 
             return ServiceOptions(service, key, retry_for_s=_RETRY_FOR_S)
         running = state.running_service()
         if running is not None and not opened:
-            host = f"[{running.host}]" if ":" in running.host else running.host
-            return LocalService(f"http://{host}:{running.port}", retry_for_s=_RETRY_FOR_S, token=running.token)
+            return LocalService(running.url, retry_for_s=_RETRY_FOR_S, announcement=running.announcement)
         if not opened:
             memory = stack.enter_context(state.memory(create=True, embed_later=True))
             stack.enter_context(_ticking(memory, state.settings()))

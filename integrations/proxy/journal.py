@@ -12,6 +12,7 @@ from pathlib import Path
 
 from foxing.memory.fold.conversation import DIGEST_BYTES
 from foxing.memory.values.base import Fields
+from foxing.renderer.private_files import prepare_sqlite
 
 #: Rows that are older are removed when the journal is opened.
 KEPT_DAYS = 30
@@ -71,8 +72,7 @@ class ProxyJournal:
         """`path`: the file; None for one in memory, which ends with the process. `scope`: name of the bank."""
         self._scope = scope
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)  # it holds what was said
+            prepare_sqlite(path)  # it holds what was said
         self._lock = threading.Lock()
         self._known: set[str] = set()
         #: Conversations by the ids of their answers, the least recently used first.

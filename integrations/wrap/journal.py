@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from foxing.memory.values.base import Fields
+from foxing.renderer.private_files import prepare_sqlite
 
 from .turns import WireTurn
 
@@ -104,8 +105,7 @@ class TurnJournal:
         """`path`: the file; None for one in memory, which ends with the process. `scope`: name of memory and bank."""
         self._scope = scope
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)  # it holds what was said
+            prepare_sqlite(path)  # it holds what was said
         self._known: dict[bytes, TurnPlace] = {}
         # two connections, so that a request does not wait for the writes of another answer
         self._kept = _Connection(path, id(self), _WRITE_S)

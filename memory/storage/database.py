@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from foxing import migrations
 from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, NoDatabase, StorageError, WriteConflict
+from foxing.renderer.private_files import make_folder, of_sqlite, repair
 
 from . import snapshot
 from .dialects import dialect_for
@@ -67,11 +68,12 @@ class Database:
             if not options.create and not file.exists():
                 raise self._missing()
             try:
-                file.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(file.parent)
             except OSError as error:
                 raise StorageError(
                     f"cannot create the folder {file.parent} ({error.strerror}); choose another"
                 ) from error
+            _close_to_others(file)
         self.engine: Engine = self.dialect.open_engine(self.url, options)
         #: Object storage for large blobs; None if they are kept in the database.
         self.blobs = options.blobs
@@ -267,6 +269,15 @@ class Database:
             if self._closed:  # this connection was in use when the others were closed
                 pool.dispose()
                 self.engine.dispose()
+
+
+def _close_to_others(file: Path) -> None:
+    """Takes the rights of other accounts from a file that was created with some, and from the folder of this user's
+    data."""
+    paths = of_sqlite(os.path.realpath(file))
+    if file.parent == default_database().parent:
+        paths.append(str(file.parent))
+    repair(paths)
 
 
 def open_database(database: str | Path | DatabaseOptions | None) -> Database:

@@ -30,9 +30,9 @@ FACTS = (
 
 
 @contextmanager
-def serve(memory: Memory | None = None, **settings: Any) -> Iterator[httpx.Client]:
-    """A client of a running service. The clock is off unless `settings` enable it."""
-    app = create_app(load_settings({"ageing_enabled": False, **settings}), memory)
+def serve(memory: Memory | None = None, *, token: str | None = None, **settings: Any) -> Iterator[httpx.Client]:
+    """A client of a running service. The clock is off unless `settings` enable it. `token`: of its announcement."""
+    app = create_app(load_settings({"ageing_enabled": False, **settings}), memory, token=token)
     with BackgroundServer(app) as server, httpx.Client(base_url=server.url, timeout=TIMEOUT_S) as client:
         yield client
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from foxing.renderer import Progress
+from foxing.renderer.private_files import create
 
 from .values import BackupError
 
-_MODE = 0o600
 _COPIED_AT_ONCE = 1 << 20  # bytes
 
 
@@ -29,7 +29,7 @@ def atomic_files(*paths: Path) -> Iterator[list[Path]]:
     parts = [path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part") for path in paths]
     try:
         for part in parts:
-            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _MODE))
+            create(part)
         yield list(parts)
         whole = {part: path for part, path in zip(parts, paths, strict=True) if part.exists()}
         for part in whole:

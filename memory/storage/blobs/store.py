@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from foxing.memory.errors import StorageError
+from foxing.renderer.private_files import make_folder, repair
 
 AT_ONCE = 8  # concurrent requests
 RETRIES = 3
@@ -98,9 +99,16 @@ class BlobStore:
     @cached_property
     def _store(self) -> Any:
         if self.url.startswith(_FOLDER):
-            return self._module.store.LocalStore(Path(self.url.removeprefix(_FOLDER)), mkdir=True)
+            return self._module.store.LocalStore(self._private_folder())
         retry = {"max_retries": RETRIES, "retry_timeout": RETRY_WITHIN}
         return self._module.store.from_url(self.url, retry_config=retry)
+
+    def _private_folder(self) -> Path:
+        """Returns the folder, closed to other accounts: what is in it has the rights that the client gives it."""
+        folder = Path(self.url.removeprefix(_FOLDER))
+        make_folder(folder)
+        repair([folder])
+        return folder
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -28,6 +28,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from foxing.memory.errors import StorageError
 from foxing.memory.storage.options import BLOBS, DatabaseOptions
+from foxing.renderer.private_files import create
 
 from .dialect import Dialect, SchemaObject
 
@@ -64,6 +65,9 @@ class SQLite(Dialect):
             **pool,
         )
         event.listen(engine, "connect", _prepare)
+        file = self.file_of(url)
+        if file is not None:
+            event.listen(engine, "do_connect", lambda *_: _create(file))
         return engine
 
     def file_of(self, url: URL) -> Path | None:
@@ -134,6 +138,12 @@ def as_one_row(query: Select[Any]) -> Select[Any]:
     """Returns a query for all rows of `query` as one JSON array."""
     rows = query.subquery()
     return select(func.json_group_array(func.json_array(*rows.c)))
+
+
+def _create(file: Path) -> None:
+    """Creates a missing file, which SQLite would leave open to others. Those beside it get its mode from SQLite."""
+    with suppress(OSError):  # SQLite says why it cannot be created
+        create(file)
 
 
 def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

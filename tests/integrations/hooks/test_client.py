@@ -15,11 +15,12 @@ from platformdirs import user_data_path
 from support.agent_sessions import ClaudeSession
 from support.command_line import start
 
-from foxing.api.running_service import SUFFIX, TOKEN_HEADER, RunningService, announced, sqlite_file
-from foxing.integrations.hooks import client, places
+from foxing.api.running_service import RunningService, announced, sqlite_file
+from foxing.integrations.hooks import places
 from foxing.integrations.hooks.projects import bank_of
 from foxing.integrations.hooks.spool import Event, put, read, waiting
 from foxing.memory import Memory
+from foxing.renderer.announcement import Announcement
 
 LIMIT_S = "from foxing.integrations.hooks import client; client.LIMIT_S = {}; client.main()"
 SAID = [
@@ -66,14 +67,16 @@ def stored(database: str, session: ClaudeSession, home: Path) -> str:
 
 
 def test_names_that_are_declared_twice_are_equal(home: Path) -> None:
-    assert (places.SERVICE_SUFFIX, places.TOKEN_HEADER) == (SUFFIX, TOKEN_HEADER)
     assert Path(places.default_database()) == sqlite_file(None) == user_data_path("foxing") / "foxing.db"
 
 
 def test_an_announcement_is_read_as_it_is_written(tmp_path: Path) -> None:
     with announced(tmp_path / "a.db", "::", 8765) as token:
-        text = (tmp_path / f"a.db{SUFFIX}").read_text()
-        assert client.announced(text) == ("::1", 8765, token)
+        found = Announcement.of(tmp_path / "a.db")
+        assert found is not None
+        assert (found.host, found.port, found.token) == ("::1", 8765, token)
+        assert json.loads((tmp_path / "a.db-service").read_text())["token"] == token
+    assert Announcement.of(tmp_path / "a.db") is None
 
 
 @pytest.mark.slow
