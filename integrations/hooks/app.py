@@ -12,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from foxing.renderer.private_files import repair, within
+
 from .answers import Answers
 from .intake import Intake, stored_last
-from .places import spool_of
+from .places import folder_of, spool_of
 from .spool import Event, waiting
 from .tools import HookCall, Moment
 
@@ -36,6 +38,7 @@ def make_app(memory: "Memory") -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         if intake is not None:
+            await anyio.to_thread.run_sync(lambda: repair(within(folder_of(database))))
             intake.start()
         try:
             yield
