@@ -42,6 +42,7 @@ def watch(
     signals = None if once else StopSignals(signal.SIGTERM, signal.SIGINT)
     from foxing.memory import InvalidInput
     from foxing.memory.ingest.importers import HistoryWatcher, ImportOptions
+    from foxing.memory.regular_files import not_regular
     from foxing.memory.text.times.window import parse_since
 
     state = state_of(context)
@@ -49,6 +50,9 @@ def watch(
     missing = [path for path in watched if not path.exists()]
     if paths and missing:
         raise InvalidInput(f"{missing[0]} does not exist")
+    for path in watched:
+        if path.exists() and not path.is_dir() and not path.is_file():
+            raise not_regular(path)
     if not any(path.exists() for path in watched):
         shown = " nor ".join(map(str, watched))
         raise InvalidInput(f"there is neither {shown}; name the folder of the sessions")

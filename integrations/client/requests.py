@@ -12,6 +12,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ValidationError
 
 from foxing.memory.errors import InvalidInput
+from foxing.memory.regular_files import not_regular
 from foxing.memory.values.base import FROM_SERVICE, Value, first_error
 from foxing.memory.values.imports import ImportQuery
 from foxing.memory.values.messages import RecalledMessage
@@ -84,6 +85,8 @@ def import_request(bank: str, path: str | Path, fields: Mapping[str, object], *,
     option."""
     file = Path(path)
     if not file.is_file():
+        if file.exists() and not file.is_dir():
+            raise not_regular(file)
         kind = "is a folder; import it with 'foxing import', or send a zip of it" if file.is_dir() else "does not exist"
         raise InvalidInput(f"{file} {kind}")
     try:

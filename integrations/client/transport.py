@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from foxing.memory.errors import InvalidInput, Unavailable
+from foxing.memory.regular_files import open_regular
 from foxing.memory.values.base import build_values
 
 from .errors import TimedOut, Unreachable
@@ -92,7 +93,7 @@ class ServiceOptions:
 def file_chunks(path: Path) -> Iterator[bytes]:
     """Yields the contents of a file. Raises `InvalidInput` if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while chunk := file.read(CHUNK_BYTES):
                 yield chunk
     except OSError as error:

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from foxing.memory.errors import InvalidInput
+from foxing.memory.regular_files import open_regular
 
 from . import source
 from .outline import outline_of
@@ -93,7 +94,7 @@ class HistoryFiles:
         try:
             if place.is_dir():
                 return cls._of_folder(path)
-            with place.open("rb") as file:
+            with open_regular(place) as file:
                 start = file.read(len(_ZIP_MAGIC))
             files = cls._of_archive(path, max_bytes) if start == _ZIP_MAGIC else cls._of_file(path)
             files.max_bytes = max_bytes
@@ -104,20 +105,22 @@ class HistoryFiles:
     @classmethod
     def _of_file(cls, path: Path | NamedFile) -> "HistoryFiles":
         place = path_of(path)
-        return cls(path, [path.name], {path.name: place.stat().st_size}, lambda _: place.open("rb"))
+        return cls(path, [path.name], {path.name: place.stat().st_size}, lambda _: open_regular(place))
 
     @classmethod
     def _of_folder(cls, path: Path | NamedFile) -> "HistoryFiles":
         folder = path_of(path)
         found = {
-            p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file() or p.is_symlink()
+            p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_symlink() or not p.is_dir()
         }
-        sizes = {name: each.stat().st_size for name, each in found.items() if not each.is_symlink()}
+        sizes = {name: each.stat().st_size for name, each in found.items() if not each.is_symlink() and each.is_file()}
         names = [name for name in sizes if not _is_junk(name)]
-        files = cls(path, names, sizes, lambda name: (folder / name).open("rb"))
+        files = cls(path, names, sizes, lambda name: open_regular(folder / name))
         for name, each in found.items():
             if each.is_symlink():
                 files.leave_out("links are not followed", name)
+            elif name not in sizes:
+                files.leave_out("pipes, devices and sockets are not read", name)
         return files
 
     @classmethod

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from foxing.memory.errors import MemoryFault
+from foxing.memory.errors import MemoryFault, StorageError
 from foxing.memory.values.imports import ImportReport
 
 from .importer import ImportOptions, Storage, import_file
@@ -21,6 +22,14 @@ class WatchedFile:
     error: str | None = None
 
 
+class _FileState(NamedTuple):
+    """A file at a moment; another file in its place has another number."""
+
+    changed_ns: int
+    size: int
+    number: int
+
+
 class HistoryWatcher:
     """Imports of files in folders, again whenever they have changed."""
 
@@ -30,30 +39,33 @@ class HistoryWatcher:
         self._paths = paths
         self._bank = bank
         self._options = options
-        #: file → its size and its time of change when it was last imported
-        self._imported: dict[Path, tuple[int, int]] = {}
+        #: file → what it was when it was last imported
+        self._imported: dict[Path, _FileState] = {}
 
     def poll(self) -> Iterator[WatchedFile]:
         """Imports the files that have changed since the last call, oldest first, and yields each. A file that fails is
-        tried again when it has changed."""
+        tried again when it has changed; if it failed because the database could not be used, at the next call."""
         for path, state in self._changed():
             self._imported[path] = state
             try:
                 yield WatchedFile(path, import_file(self._memory, path, bank=self._bank, options=self._options))
+            except StorageError as error:
+                del self._imported[path]
+                yield WatchedFile(path, None, str(error))
             except MemoryFault as error:
                 yield WatchedFile(path, None, str(error))
 
-    def _changed(self) -> list[tuple[Path, tuple[int, int]]]:
+    def _changed(self) -> list[tuple[Path, "_FileState"]]:
         found = []
         for path in self._files():
             try:
                 status = path.stat()
             except OSError:  # it was removed meanwhile
                 continue
-            state = status.st_size, status.st_mtime_ns
+            state = _FileState(status.st_mtime_ns, status.st_size, status.st_ino)
             if status.st_size and self._imported.get(path) != state:
                 found.append((path, state))
-        return sorted(found, key=lambda each: (each[1][1], each[0]))
+        return sorted(found, key=lambda each: (each[1].changed_ns, each[0]))
 
     def _files(self) -> Iterator[Path]:
         for path in self._paths:

@@ -12,6 +12,7 @@ from support.command_line import start
 from support.histories import folder, json_lines
 
 from foxing.memory import Memory, MemoryOptions
+from foxing.memory.errors import StorageError
 from foxing.memory.ingest.importers import HistoryWatcher
 
 
@@ -50,6 +51,63 @@ def test_a_session_that_is_removed_or_empty(memory: Memory, tmp_path: Path) -> N
     (sessions / "a.jsonl").unlink()
     assert list(watcher.poll()) == []
     assert memory.bank("b").messages == 4
+
+
+def test_a_log_that_is_truncated_rotated_or_replaced(memory: Memory, tmp_path: Path) -> None:
+    lines = histories.codex_lines()
+    sessions = folder(tmp_path / "sessions", {"a.jsonl": json_lines(*lines)})
+    path = sessions / "a.jsonl"
+    watcher = HistoryWatcher(memory, [sessions], "b")
+    assert [each.report and each.report.stored for each in watcher.poll()] == [4]
+    path.write_text(json_lines(*lines[:4]))
+    assert [each.report and each.report.stored for each in watcher.poll()] == [0]
+    path.rename(sessions / "a.1.jsonl")
+    path.write_text(json_lines(*histories.claude_code_lines()))
+    assert sorted(each.report.stored for each in watcher.poll() if each.report) == [0, 5]
+    assert memory.bank("b").messages == 9
+    # another file of the same size and time, as a copy that keeps times puts it there
+    before = path.stat()
+    other = sessions / "other"
+    other.write_text(json_lines(*histories.claude_code_lines()).replace("s1", "s2"))
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert other.stat().st_size == before.st_size
+    other.replace(path)
+    assert [each.path for each in watcher.poll()] == [path]
+
+
+def test_a_huge_line_is_reported_once_and_ends_nothing(
+    memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foxing.memory.ingest.importers.source.MAX_LINE_BYTES", 10_000)
+    huge = json.dumps({"type": "user", "text": "x" * 20_000}) + "\n"
+    files = {
+        "a.jsonl": json_lines(*histories.claude_code_lines()) + huge,
+        "b.jsonl": json_lines(*histories.codex_lines()),
+    }
+    watcher = HistoryWatcher(memory, [folder(tmp_path / "sessions", files)], "b")
+    found = {each.path.name: each for each in watcher.poll()}
+    assert "longer than" in (found["a.jsonl"].error or "")
+    assert found["b.jsonl"].report is not None
+    assert found["b.jsonl"].report.stored == 4
+    assert list(watcher.poll()) == []
+
+
+def test_a_file_that_failed_with_the_database_is_tried_again(
+    memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object, **__: object) -> None:
+        raise StorageError("the database was locked for too long; try again")
+
+    sessions = folder(tmp_path / "sessions", {"a.jsonl": json_lines(*histories.codex_lines())})
+    watcher = HistoryWatcher(memory, [sessions], "b")
+    with monkeypatch.context() as patched:
+        patched.setattr("foxing.memory.ingest.importers.watcher.import_file", locked)
+        [first] = watcher.poll()
+        assert "locked" in (first.error or "")
+    [second] = watcher.poll()
+    assert second.report is not None
+    assert second.report.stored == 4
+    assert list(watcher.poll()) == []
 
 
 @pytest.mark.slow
