@@ -21,7 +21,7 @@ from foxing.memory.values.policy import Policy
 from foxing.renderer import Progress, all_tiers
 
 from .jobs import ConsoleJob, ConsoleJobs
-from .rendering import HEADERS, ConsolePage, url
+from .rendering import HEADERS, ConsolePage, inside, url
 from .views import Views
 
 #: Seconds after which a job that still runs is shown with its progress.
@@ -217,6 +217,4 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _back(form: Mapping[str, Any], default: str) -> Response:
     """Leads back to the page of the console that a form names."""
-    back = str(form.get("back", ""))
-    safe = back.startswith("/console/") and "\\" not in back and "//" not in back
-    return RedirectResponse(back if safe else default, 303, HEADERS)
+    return RedirectResponse(inside(str(form.get("back", ""))) or default, 303, HEADERS)

@@ -20,7 +20,7 @@ from foxing.renderer import FoxingError
 from .actions import Actions, _form
 from .images import ShownImages
 from .pending import PendingPages
-from .rendering import FOLDER, HEADERS, ConsolePage, text_of, url
+from .rendering import FOLDER, HEADERS, ConsolePage, inside, text_of, url
 from .session import Sessions
 from .views import Views
 
@@ -187,5 +187,4 @@ def _check_origin(request: Request) -> None:
 
 def _inside(path: str) -> str:
     """Returns a path of the console; that of the banks for any other."""
-    safe = path.startswith(f"{PATH}/") and "\\" not in path and "//" not in path
-    return path if safe else url("/banks")
+    return inside(path) or url("/banks")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,11 +18,11 @@ from .words import visible
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 FOLDER = Path(__file__).parent
+_HOME = "/console/"
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,15 @@ def duration(value: timedelta) -> str:
     if value >= timedelta(days=1):
         return f"{value.total_seconds() / 86_400:g} d"
     return f"{value.total_seconds() / 3_600:g} h" if value >= timedelta(hours=1) else f"{value.total_seconds():g} s"
+
+
+def inside(path: str) -> str | None:
+    """Returns a path of the console as it was given, None for any other: for one that browsers resolve to another page,
+    or to another site. They read `%2e` as a dot and a backslash as a slash, and leave out tabs and line breaks."""
+    place = unquote(path.partition("#")[0].partition("?")[0])
+    steps = place.removeprefix(_HOME).split("/")
+    safe = path.startswith(_HOME) and path.isprintable() and place.isprintable()
+    return path if safe and "//" not in path and "\\" not in place and not {".", ".."} & set(steps) else None
 
 
 def url(path: str, /, *parts: str, **query: Any) -> str:

@@ -176,12 +176,48 @@ def test_a_forged_cookie_opens_nothing(memory: Memory, cookie: str) -> None:
         assert client.get(f"{HOME}/overview", headers=headers).status_code == 303
 
 
-def test_the_session_leads_only_into_the_console(memory: Memory) -> None:
+AWAY = (
+    *("https://evil.example/", "//evil.example/", "/console/\\evil", "/v1/banks", "/consoles", "console/banks", ""),
+    *("/console/../../", "/console/..", "/console/./../docs", "/console/banks/../../docs?x=1", "/console/../#x"),
+    *(
+        "/console/%2e%2e/docs",
+        "/console/.%2E/docs",
+        "/console/%2e./%2e%2e/x",
+        "/console/..%2f..%2fdocs",
+        "/console/%5cx",
+    ),
+    *("/console/.\t./docs", "/console/\n../docs", "/console//evil.example", "/console/..\\docs", "/console/%09/../x"),
+    *("\t//evil.example", "/\t/evil.example", "/console/\r\nSet-Cookie: a=b"),
+)
+STAYING = ("/console/banks", f"{HOME}/overview", f"{HOME}/recall?q=a..b%2F..%2Fc&x=//", "/console/banks/a.b/x..y")
+
+
+@pytest.mark.parametrize("away", AWAY)
+def test_the_session_leads_only_into_the_console(memory: Memory, away: str) -> None:
     with serve(memory, api_key=KEY) as client:
-        for away in ("https://evil.example/", "//evil.example/", "/console/\\evil", "/v1/banks"):
-            data = {"key": KEY, "next": away}
-            response = client.post("/console/login", data=data, headers={"origin": str(client.base_url)})
-            assert response.headers["location"] == "/console/banks"
+        origin = {"origin": str(client.base_url)}
+        response = client.post("/console/login", data={"key": KEY, "next": away}, headers=origin)
+        assert response.headers["location"] == "/console/banks"
+        assert (resolved := client.base_url.join(response.headers["location"])).path.startswith("/console/")
+        assert resolved.host == client.base_url.host
+
+
+@pytest.mark.parametrize("inside", STAYING)
+def test_the_session_goes_on_where_it_was_asked_for(memory: Memory, inside: str) -> None:
+    with serve(memory, api_key=KEY) as client:
+        origin = {"origin": str(client.base_url)}
+        response = client.post("/console/login", data={"key": KEY, "next": inside}, headers=origin)
+        assert response.headers["location"] == (inside if "//" not in inside else "/console/banks")
+
+
+def test_no_answer_is_taken_for_another_type(memory: Memory) -> None:
+    paths = ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/v1/banks", "/v1/nothing", "/nothing")
+    more = ("/x/hooks/status", "/x/mcp/a", "/console/banks", "/console/nothing", f"/v1/banks/{BANK}/pages")
+    for key in (None, KEY):
+        with serve(memory, **({} if key is None else {"api_key": key})) as client:
+            for path in (*paths, *more):
+                assert client.get(path).headers["x-content-type-options"] == "nosniff"
+            assert client.get("/v1/banks", headers={"Host": "evil.example"}).headers["x-content-type-options"]
 
 
 @pytest.mark.parametrize(
