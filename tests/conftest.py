@@ -14,6 +14,7 @@ from support.transactions import DecodingWatch
 from foxing.memory import Memory, Policy
 from foxing.memory.index import embedder
 from foxing.memory.index.model_source import NONE
+from foxing.renderer import private_files
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 #: Tests that run on PostgreSQL in every run.
@@ -165,7 +166,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def database_url(request: pytest.FixtureRequest, database_path: Path, sqlite_template: bytes) -> Iterator[str]:
     """URL of an empty database, of the kind that `--database` or the marker `both_databases` asks for."""
     if getattr(request, "param", request.config.getoption("database")) == "sqlite":
-        database_path.write_bytes(sqlite_template)
+        private_files.write(database_path, sqlite_template)
         yield f"sqlite:///{database_path}"
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection
 
 from foxing.memory.compact_json import compact_json
-from foxing.memory.errors import Conflict, InvalidInput, MemoryFault, NotFound
+from foxing.memory.errors import Conflict, InvalidInput, MemoryFault, NotFound, StorageError
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import MessageCodes, joined, spoken
 from foxing.memory.storage.database import Database
@@ -36,6 +36,7 @@ from .calls import StoreCall
 from .group_commit import GroupCommit
 from .images import prepare_images
 from .redaction import Redaction
+from .unsettled import UnsettledCalls
 from .validate import check_bank_name, check_idempotency_key, list_messages, validate_message
 
 DEFAULT_THREAD = "main"
@@ -115,11 +116,24 @@ class _Request:
     redacted: Mapping[str, int]
     #: See `StoreCall.bank_id`.
     bank_id: int | None = None
+    #: Ids that an earlier attempt at the call had reserved for its messages, see `UnsettledCalls`.
+    reserved: Sequence[int | None] = ()
 
     @cached_property
     def given(self) -> list[str]:
         """Ids chosen by the caller."""
         return [item.key for item in self.messages if item.key is not None]
+
+    @property
+    def may_double(self) -> bool:
+        """True if nothing tells a second attempt at the call from another call."""
+        return self.idempotency_key is None and any(item.key is None for item in self.messages)
+
+    @cached_property
+    def signature(self) -> bytes:
+        """Digest of the call as it was given."""
+        said = [(item.key, item.thread, str(item.message.created_at), item.digest) for item in self.messages]
+        return hashlib.sha256(repr((self.bank, said)).encode("utf-8", "surrogatepass")).digest()
 
     @cached_property
     def claims(self) -> set[tuple[str, bool, str]]:
@@ -157,6 +171,7 @@ class MessageStore:
         #: Bank → its rules as last seen. A transaction that finds others has the call prepared again.
         self._redactions: LRUCache[str, Redaction] = LRUCache(BANKS)
         self._redactions_lock = Lock()
+        self._unsettled = UnsettledCalls()
 
     @cached_property
     def _digest_key(self) -> bytes:
@@ -273,7 +288,10 @@ class MessageStore:
         ]
         keyed = _with_codes(accepted, codes)
         digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
-        return _Request(call.bank, keyed, digest, key, now, redaction, redacted, call.bank_id)
+        request = _Request(call.bank, keyed, digest, key, now, redaction, redacted, call.bank_id)
+        if self._unsettled and request.may_double:
+            return replace(request, reserved=self._unsettled.take(request.signature))
+        return request
 
     def embed(self, items: Sequence[NewMessage]) -> MessageCodes | None:
         """Returns the embeddings of messages to store; None if they are computed later, or never."""
@@ -311,7 +329,15 @@ class MessageStore:
             attempts.append(self._write_once(connection, requests, ids))
             return attempts[-1]
 
-        answers = self.database.repeatable(write)
+        for request in requests:
+            ids |= {item: id for item, id in zip(request.messages, request.reserved, strict=False) if id is not None}
+        try:
+            answers = self.database.repeatable(write)
+        except StorageError:
+            if not self.database.dialect.reuses_ids:  # else another message may have got the id
+                for request in filter(lambda each: each.may_double, requests):
+                    self._unsettled.add(request.signature, [ids.get(item) for item in request.messages])
+            raise
         return [_first_success(made) for made in zip(*attempts, strict=True)] if len(attempts) > 1 else answers
 
     def _write_once(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from time import monotonic, sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 from weakref import WeakSet
@@ -32,6 +33,9 @@ __all__ = ["Database", "DatabaseOptions", "alembic_config", "database_url", "def
 #: Timeout of emptying the log while transactions use it, in milliseconds. Blocks writers.
 EMPTY_LOG_TIMEOUT_MS = 200
 ATTEMPTS = 3  # at a transaction that may be retried
+#: Seconds to wait for a server that restarts, and between two attempts to connect.
+RESTART_S = 20.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.05, 1.0
 FORKED = "this memory was opened before the process was forked; open one in the new process, with Memory(…)"
 MIGRATION_LOCK = 0x666F78696E67  # "foxing": key of the advisory lock for migrations
 
@@ -134,15 +138,29 @@ class Database:
 
     def repeatable(self, work: Callable[[Connection], T]) -> T:
         """Returns the result of `work` in a transaction of `write`. On PostgreSQL it is retried if the connection is
-        lost or the server aborts it in favour of another, so `work` must be idempotent."""
-        for attempt in range(1, ATTEMPTS):
+        lost or the server aborts it in favour of another, so `work` must be idempotent. After a lost connection a
+        server that restarts is waited for, up to `RESTART_S` seconds: until then it is unknown whether the lost attempt
+        was committed."""
+        deadline, pause_s = monotonic() + RESTART_S, FIRST_PAUSE_S
+        attempt, lost = 1, False
+        while True:
+            began = False
             try:
                 with self.write() as connection:
+                    began = True
                     return work(connection)
             except (ConnectionLost, WriteConflict) as error:
+                if attempt == ATTEMPTS:
+                    raise
                 log.warning("attempt %d of %d failed: %s", attempt, ATTEMPTS, error)
-        with self.write() as connection:
-            return work(connection)
+                attempt += 1
+                lost = lost or isinstance(error, ConnectionLost)
+            except StorageError as error:
+                if began or not lost or monotonic() + pause_s > deadline:
+                    raise
+                log.warning("waiting for the database: %s", error)
+                sleep(pause_s)
+                pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
     @property
     def waiting_writers(self) -> int:

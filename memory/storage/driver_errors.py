@@ -12,7 +12,7 @@ from foxing.memory.errors import ConnectionLost, StorageError, WriteConflict
 
 _LOST = (
     "closed the connection during a write, which was stored completely or not at all; try again with the same message "
-    "ids"
+    "ids or the same idempotency key"
 )
 _LOST_READING = "closed the connection while it was being read; try again"
 _OTHER_SCHEMA = (

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import stamina
 from sqlalchemy import Connection, make_url, text
 from support.command_line import Foxing, start
 from support.databases import PostgresServer, execute
 from support.service import check_problem, serve
 
+from foxing.integrations.client import Client
 from foxing.memory import DatabaseOptions, DatabaseTooNew, Memory, StorageError
 from foxing.memory.errors import ConnectionLost, WriteConflict
 from foxing.memory.storage.database import Database, database_url
@@ -198,6 +200,109 @@ def test_a_store_whose_answer_was_lost_is_not_stored_twice(memory: Memory, monke
     losses.append(1)
     result = memory.store("ana", [{"role": "user", "content": "again"}])
     assert (result.stored, result.duplicates, memory.bank("ana").messages) == (1, 0, 2)
+
+
+class Outage:
+    """Has the server commit a transaction, end its connection before the answer arrives, and take no new ones."""
+
+    def __init__(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.url = make_url(url)
+        self.pauses = 0
+        self.ends_after = 0
+        self._commit = Connection.commit
+        self._begins = False
+        monkeypatch.setattr(Connection, "commit", lambda connection: self._lose_answer(connection))
+        monkeypatch.setattr("foxing.memory.storage.database.sleep", self._pause)
+
+    def begin(self, pauses: int) -> None:
+        """Begins with the next commit, and ends after so many pauses of whoever waits."""
+        self._begins, self.ends_after, self.pauses = True, pauses, 0
+
+    def end(self) -> None:
+        self._allow("true")
+
+    def _lose_answer(self, connection: Connection) -> None:
+        self._commit(connection)
+        if self._begins:
+            self._begins = False
+            self._allow("false")
+            connection.execute(text("SELECT 1"))  # the driver's error
+
+    def _pause(self, seconds: float) -> None:
+        self.pauses += 1
+        if self.pauses == self.ends_after:
+            self.end()
+
+    def _allow(self, connections: str) -> None:
+        outside = self.url.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
+        with psycopg.connect(outside, autocommit=True) as other:
+            other.execute(f'ALTER DATABASE "{self.url.database}" ALLOW_CONNECTIONS {connections}'.encode())
+            if connections == "false":
+                other.execute(CUT.replace(":name", "%s").encode(), [self.url.database])
+
+
+@pytest.fixture
+def outage(url: str, memory: Memory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outage]:
+    memory.store("ana", [MESSAGE])
+    made = Outage(url, monkeypatch)
+    yield made
+    made.end()
+
+
+def test_a_store_waits_for_a_server_that_restarts_after_its_commit(memory: Memory, outage: Outage) -> None:
+    outage.begin(pauses=3)
+    result = memory.store("ana", [{"role": "user", "content": "once"}])
+    assert (result.stored, outage.pauses, memory.bank("ana").messages) == (1, 3, 2)
+
+
+def test_a_store_without_an_id_that_is_tried_again_is_stored_once(
+    memory: Memory, outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foxing.memory.storage.database.RESTART_S", 0.0)
+    said = [{"role": "user", "content": "once"}, {"id": "n", "role": "user", "content": "named"}]
+    outage.begin(pauses=0)
+    with pytest.raises(StorageError):
+        memory.store("ana", said)
+    outage.end()
+    again = memory.store("ana", said)
+    assert (again.stored, again.duplicates, memory.bank("ana").messages) == (0, 2, 3)
+    assert memory.message("ana", again.ids[0]).text == "once"
+    anew = memory.store("ana", said[:1])  # said a second time
+    assert (anew.stored, memory.bank("ana").messages) == (1, 4)
+    assert anew.ids != again.ids[:1]
+
+
+def test_what_was_not_committed_is_stored_when_it_is_tried_again(
+    memory: Memory, outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foxing.memory.storage.database.ATTEMPTS", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(schedule, "note_stored", lambda connection, *_: own_connection(connection))
+        with pytest.raises(ConnectionLost):
+            memory.store("ana", [{"role": "user", "content": "once"}])
+    memory.store("ana", [{"role": "user", "content": "another"}])
+    again = memory.store("ana", [{"role": "user", "content": "once"}])
+    assert (again.stored, memory.bank("ana").messages) == (1, 3)
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_request_that_is_sent_again_is_stored_once(
+    memory: Memory, outage: Outage, key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foxing.memory.storage.database.RESTART_S", 0.0)
+    headers = {} if key is None else {"Idempotency-Key": key}
+    request = {"messages": [{"role": "user", "content": "once"}]}
+    with serve(memory) as client:
+        outage.begin(pauses=0)
+        check_problem(client.post("/v1/banks/ana/messages", json=request, headers=headers), 503, "storage")
+        outage.end()
+        answer = client.post("/v1/banks/ana/messages", json=request, headers=headers)
+        assert answer.status_code == 201
+        with Client(str(client.base_url)) as own, stamina.set_testing(True, attempts=5):
+            own._http.event_hooks["response"] = [lambda response: None if response.is_success else outage.end()]
+            outage.begin(pauses=0)
+            assert own.store("ana", [{"role": "user", "content": "by the client"}]).ids
+    assert memory.bank("ana").messages == 3
 
 
 def test_a_connection_that_is_cut_again_and_again_is_a_problem_and_stores_nothing(
