@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
+from cachetools import LRUCache
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from foxing.memory import Memory
 
 SQLITE = "sqlite:///"
+#: Maximum number of sessions of which it is known that their history was summarised.
+COMPACTED = 1_000
 
 
 def make_app(memory: "Memory") -> Starlette:
@@ -63,8 +67,9 @@ class _Hooks:
 
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
-        #: sessions whose history was summarised, so that the model has it no longer
-        self._compacted: set[str] = set()
+        #: sessions whose history was summarised, so that the model has it no longer; those that were used last
+        self._compacted: LRUCache[str, None] = LRUCache(COMPACTED)
+        self._lock = Lock()
 
     async def answer(self, request: Request) -> Response:
         """Answers a hook: 200 with the document for the tool, empty for nothing, and 400 for an unknown hook."""
@@ -80,9 +85,10 @@ class _Hooks:
         return Response(call.tool.answer(call.event, text), media_type="application/json")
 
     def _text(self, call: HookCall) -> str:
-        if call.source == "compact":
-            self._compacted.add(call.thread)
-        before_the_model = "" if call.thread in self._compacted else call.thread
+        with self._lock:
+            if call.source == "compact":
+                self._compacted[call.thread] = None
+            before_the_model = "" if self._compacted.get(call.thread, call.thread) is None else call.thread
         if call.moment is Moment.PROMPT:
             return self.answers.prompt(call.bank, call.prompt, before_the_model)
         if call.moment is Moment.START:

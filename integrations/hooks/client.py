@@ -14,7 +14,7 @@ import time
 from foxing.renderer.announcement import TOKEN_HEADER, Announcement, AnotherService, fields_of, seconds_left
 from foxing.renderer.private_files import make_folder, opener
 
-from .places import PATH, default_database, folder_of, note, spool_of
+from .places import PATH, STARTED, default_database, folder_of, note, spool_of
 
 #: Limit on the whole process, and what of it passes before `main` where the system does not say.
 LIMIT_S = 0.145
@@ -111,7 +111,7 @@ def start_service(database: str) -> bool:
             )
         os.ftruncate(lock, 0)
         os.write(lock, str(service.pid).encode())
-        note(database, f"started a service, process {service.pid}")
+        note(database, f"{STARTED}, process {service.pid}")
         return True
     finally:
         os.close(lock)

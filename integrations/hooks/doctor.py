@@ -3,9 +3,11 @@
 import json
 import os
 import shlex
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -14,7 +16,7 @@ import typer
 from foxing.renderer.announcement import Announcement
 
 from .client import ask
-from .places import PATH, default_database, folder_of, log_of, spool_of
+from .places import PATH, STARTED, default_database, folder_of, log_of, spool_of
 from .spool import waiting
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ REACHED_S = 5.0
 #: An event that has waited for longer shows that the service does not take events in.
 WAITING_S = 60.0
 LOG_LINES = 5
+#: Age up to which what failed counts as a problem.
+FAILED = timedelta(days=1)
 
 
 @dataclass
@@ -104,8 +108,9 @@ def diagnose(database: str | None, folder: Path) -> Diagnosis:
     damaged = Path(spool_of(database)) / DAMAGED
     found.damaged = len(list(damaged.iterdir())) if damaged.is_dir() else 0
     found.stored = stored_last(database)
-    found.log = _last_lines(log_of(database))
-    _judge(found, events)
+    lines = _lines(log_of(database))
+    found.log = lines[-LOG_LINES:]
+    _judge(found, events, _failures(lines, datetime.now(UTC)))
     return found
 
 
@@ -141,6 +146,10 @@ def _look_at(found: Diagnosis, tool: "Tool", name: str, scope: "Scope") -> None:
     for program in {_program(command) for command in events.values()} | ({str(server["command"])} if server else set()):
         if Path(program).is_absolute() and not os.access(program, os.X_OK):
             found.problems.append(f"{tool.title} ({name}) starts {program}, which is not there; {again}")
+        elif not Path(program).is_absolute() and shutil.which(program) is None:
+            found.problems.append(
+                f"{tool.title} ({name}) starts {program}, which is not on the PATH; run: pipx install foxing"
+            )
 
 
 def _program(command: str) -> str:
@@ -150,8 +159,8 @@ def _program(command: str) -> str:
         return command
 
 
-def _judge(found: Diagnosis, events: Sequence[str]) -> None:
-    """Adds what is wrong."""
+def _judge(found: Diagnosis, events: Sequence[str], failures: Sequence[str]) -> None:
+    """Adds what is wrong. `failures`: lines of the log."""
     if not found.installed:
         found.problems.append("no hooks are installed; run: foxing install claude-code (or codex, cursor)")
     if found.service is None and found.installed:
@@ -160,20 +169,40 @@ def _judge(found: Diagnosis, events: Sequence[str]) -> None:
             f"{folder_of(found.database)}/service.log)"
         )
     now = time.time_ns()
-    if events and now - int(Path(events[0]).name.split("-")[0]) > WAITING_S * 1e9 and found.service is not None:
+    # an event of the future is one from before the clock was set back
+    if events and abs(now - int(Path(events[0]).name.split("-")[0])) > WAITING_S * 1e9 and found.service is not None:
         found.problems.append(f"events wait for more than a minute; see {log_of(found.database)}")
     if found.damaged:
         found.problems.append(
             f"{found.damaged} events cannot be read; they are kept in {spool_of(found.database)}/damaged"
         )
+    if failures:
+        times = "once" if len(failures) == 1 else f"{len(failures):,} times"
+        found.problems.append(
+            f"hooks have failed {times} within a day, the last time: {failures[-1]} ({log_of(found.database)})"
+        )
 
 
-def _last_lines(path: str) -> list[str]:
+def _lines(path: str) -> list[str]:
     try:
         with Path(path).open(encoding="utf-8", errors="replace") as log:
-            return [line.rstrip("\n") for line in log.readlines()[-LOG_LINES:]]
+            return [line.rstrip("\n") for line in log]
     except OSError:
         return []
+
+
+def _failures(lines: Sequence[str], now: datetime) -> list[str]:
+    """Returns the lines of the log that say what has failed lately, by this clock or an earlier one."""
+    failed = []
+    for line in lines:
+        at, _, said = line.partition(" ")
+        try:
+            recent = now - datetime.fromisoformat(at) < FAILED
+        except (ValueError, TypeError):  # not a line of hooks, or the rest of one
+            continue
+        if recent and not said.startswith(STARTED):
+            failed.append(line)
+    return failed
 
 
 def _show(console: Any, found: Diagnosis) -> None:

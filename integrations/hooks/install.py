@@ -1,5 +1,6 @@
 """`foxing install`: write the hooks and the MCP server into the settings of a coding agent."""
 
+import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,7 +60,7 @@ def install(
 
     from .places import default_database, folder_of
     from .projects import root_of
-    from .settings_files import Scope, SettingsRefused, Undo, find_executables, installation, removal
+    from .settings_files import PROGRAM, Scope, SettingsRefused, Undo, find_executables, installation, removal
     from .tools import TOOLS
 
     state = cast(HookCommandState, context.obj)
@@ -72,6 +73,7 @@ def install(
     chosen, scope = TOOLS[tool], Scope(root_of(Path.cwd()) if project else None)
     undo = Undo(Path(folder_of(database)) / UNDO)
     with_server = find_spec("mcp") is not None
+    unfound = project and not remove and shutil.which(PROGRAM) is None
     if remove:
         changes = removal(chosen, scope, undo)
     else:
@@ -93,7 +95,13 @@ def install(
         "written": written,
         "changes": [{"path": str(change.path), "diff": change.diff()} for change in changes],
     }
-    state.answer(document, lambda console: _show(console, document, remove, dry_run, yes, with_server, chosen.title))
+
+    def show(console: Any) -> None:
+        _show(console, document, remove, dry_run, yes, with_server, chosen.title)
+        if unfound:
+            console.print(f"{PROGRAM} is not on the PATH here; whoever works on the project needs: pipx install foxing")
+
+    state.answer(document, show)
 
 
 def database_of(state: HookCommandState) -> str | None:

@@ -11,6 +11,8 @@ from foxing.renderer.private_files import make_folder, opener
 
 #: After the path of the database.
 FOLDER_SUFFIX = "-hooks"
+#: How lines of the log begin that are no failures.
+STARTED = "started a service"
 #: Where the service answers hooks.
 PATH = "/x/hooks"
 #: Size from which a log begins again.

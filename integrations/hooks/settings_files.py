@@ -63,13 +63,27 @@ class Scope:
 class Executables:
     """Programs that the settings start, with their options."""
 
-    #: path of `foxing-hook`, and of `foxing`
+    #: `foxing-hook` and `foxing`, as paths or as names on the PATH
     hook: str
     foxing: str
     #: a bank for all projects; None for that of the project
     bank: str | None = None
     #: path of the database; None for the default
     database: str | None = field(default=None, repr=False)
+
+    def of_project(self) -> "Executables":
+        """Returns the programs as a file names them that a team shares: found on the PATH of whoever works on the
+        project, with a database in the home of whoever does."""
+        database = self.database
+        if database is not None:
+            home = Path.home()
+            if not Path(database).is_relative_to(home):
+                raise SettingsRefused(
+                    f"the settings of a project would name {database}, which is a path of this machine; install with "
+                    "--user, or use a database in your home folder"
+                )
+            database = f"~/{Path(database).relative_to(home).as_posix()}"
+        return Executables(PROGRAM, SERVER, self.bank, database)
 
     def hook_command(self, tool: Tool, event: str) -> str:
         """Returns the command line of a hook."""
@@ -187,6 +201,8 @@ def installation(
 ) -> list[FileChange]:
     """Returns the changes that install the hooks and the MCP server of a tool. What an earlier installation wrote is
     replaced. Raises `SettingsRefused`."""
+    if scope.root is not None:
+        programs = programs.of_project()
 
     def with_hooks(text: str) -> str:
         if tool is CURSOR and "version" not in json_text.parse(text or "{}").value:

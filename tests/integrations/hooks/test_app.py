@@ -89,6 +89,28 @@ def test_the_session_before_the_model_is_not_repeated_until_it_is_compacted(
     assert "6380" in str(ask(service, "claude-code", "UserPromptSubmit", own))
 
 
+def test_of_sessions_that_were_compacted_the_last_are_known(
+    memory: Memory, session: ClaudeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foxing.integrations.hooks.app.COMPACTED", 3)
+    prompt = session.payload("UserPromptSubmit", prompt="which port does redis use")
+    with TestClient(make_app(memory)) as service:
+
+        def compact(name: str) -> None:
+            ask(service, "claude-code", "SessionStart", {**prompt, "session_id": name, "source": "compact"})
+
+        def repeated() -> bool:
+            return bool(ask(service, "claude-code", "UserPromptSubmit", {**prompt, "session_id": "earlier"}))
+
+        compact("earlier")
+        for number in range(2):
+            compact(f"other {number}")
+        assert repeated()  # which is a use
+        for number in range(2, 5):
+            compact(f"other {number}")
+        assert not repeated()
+
+
 @pytest.mark.parametrize("budget", [40, 90, 120, 400])
 def test_an_answer_keeps_within_its_budget(memory: Memory, project: Path, budget: int) -> None:
     query = "which port does redis use on the laptops"

@@ -1,6 +1,7 @@
 """The commands `install`, `hook` and `doctor`."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from support.command_line import Foxing
 
 from foxing.integrations.hooks import client, doctor
 from foxing.integrations.hooks.intake import Intake
-from foxing.integrations.hooks.places import spool_of
+from foxing.integrations.hooks.places import log_of, note, spool_of
 from foxing.integrations.hooks.projects import bank_of
 from foxing.integrations.hooks.spool import read, waiting
 
@@ -50,7 +51,8 @@ def test_install_asks(foxing: Foxing, home: Path) -> None:
     assert not foxing.json("install", "codex", "--remove")["written"]  # --json does not ask
 
 
-def test_install_has_past_sessions_of_the_project_imported(foxing: Foxing, project: Path) -> None:
+def test_install_has_past_sessions_of_the_project_imported(foxing: Foxing, project: Path, home: Path) -> None:
+    foxing.database = str(home / "data" / "a.db")
     foxing.text("install", "cursor", "--project", "--yes", "--bank", "main")
     (path,) = waiting(spool_of(foxing.database))
     event = read(path)
@@ -112,6 +114,62 @@ def test_doctor_finds_hooks_that_are_missing_and_programs_that_are_gone(foxing: 
     problems = " ".join(json.loads(foxing.run("doctor", "--json").stdout)["problems"])
     assert "lacks hooks for Stop; run: foxing install claude-code --user" in problems
     assert "starts /gone/foxing-hook, which is not there" in problems
+
+
+def test_settings_of_a_project_name_no_path_of_this_machine(
+    foxing: Foxing, project: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = foxing.failure("install", "claude-code", "--project", "--yes")
+    assert "path of this machine" in outside["detail"]
+    assert not (project / ".claude").exists()
+    foxing.database = str(home / "data" / "my memory.db")
+    for tool in ("claude-code", "codex", "cursor"):
+        foxing.text("install", tool, "--project", "--yes", "--no-past")
+    files = [path for path in project.rglob("*") if path.is_file()]
+    assert sorted(path.name for path in files) == [
+        *(".mcp.json", "config.toml", "hooks.json", "hooks.json", "mcp.json", "settings.json")
+    ]
+    for path in files:
+        assert str(home) not in path.read_text()
+        assert "/bin/" not in path.read_text()
+    servers = json.loads((project / ".mcp.json").read_text())["mcpServers"]
+    assert servers["foxing"]["command"] == "foxing"
+    assert servers["foxing"]["args"][:2] == ["--database", "~/data/my memory.db"]
+    hooks = json.loads((project / ".claude" / "settings.json").read_text())["hooks"]
+    command = hooks["Stop"][0]["hooks"][0]["command"]
+    assert command == "foxing-hook claude-code Stop --database '~/data/my memory.db'"
+    assert client._options(shlex.split(command)[1:], "")[2] == foxing.database
+    # found on the PATH, or said so
+    found = json.loads(foxing.run("doctor", "--json").stdout)["problems"]
+    monkeypatch.setenv("PATH", "/nowhere")
+    missing = json.loads(foxing.run("doctor", "--json").stdout)["problems"]
+    assert len(missing) > len(found) or any("not on the PATH" in problem for problem in found)
+    assert any("foxing-hook, which is not on the PATH" in problem for problem in missing)
+    assert "not on the PATH here" in foxing.text("install", "claude-code", "--project", "--yes", "--no-past")
+    for tool in ("claude-code", "codex", "cursor"):
+        foxing.text("install", tool, "--project", "--remove", "--yes")
+    assert [path for path in project.rglob("*") if path.is_file()] == []
+
+
+def test_doctor_counts_what_its_own_log_says(foxing: Foxing, monkeypatch: pytest.MonkeyPatch) -> None:
+    foxing.text("install", "claude-code", "--yes", "--no-past")
+    running = {"service": "http://127.0.0.1:1", "past": 0}
+    monkeypatch.setattr(doctor, "service_status", lambda database: running)
+    monkeypatch.setattr(doctor.os, "access", lambda *_: True)
+    note(foxing.database, "started a service, process 7")
+    sound = foxing.run("doctor")
+    assert (sound.exit_code, "Everything is in order" in sound.output) == (0, True)
+    with Path(log_of(foxing.database)).open("a") as log:
+        log.write("2020-01-01T00:00:00Z claude-code Stop waits: long ago\nhalf a line\n")
+    assert foxing.run("doctor").exit_code == 0
+    note(foxing.database, "claude-code UserPromptSubmit: no answer in 145 ms; given up")
+    note(foxing.database, "claude-code Stop waits: the database is locked")
+    failing = foxing.run("doctor")
+    assert failing.exit_code == 1
+    assert "Everything is in order" not in failing.output
+    (problem,) = json.loads(foxing.run("doctor", "--json").stdout)["problems"]
+    assert "2 times within a day" in problem
+    assert "the database is locked" in problem
 
 
 def test_hook_does_what_the_program_does(foxing: Foxing, session: ClaudeSession) -> None:
