@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, func, insert, literal, select, text
+from sqlalchemy import Column, ColumnElement, Connection, String, Table, cast, func, insert, literal, select, text
 
 from foxing.memory import Memory
 from foxing.memory.index.postings import Postings
@@ -151,8 +151,8 @@ def _copy_rows(connection: Connection, table: Table, rows_per_bank: Mapping[str,
         if owner is not None:
             columns.append(column + rows_per_bank[owner] * copied)
         elif (table.name, column.name) in _UNIQUE_TEXTS:
-            unique = literal(f"{copied}-").concat(column)
-            columns.append(func.substr(unique, 1, getattr(column.type, "length", None)))  # which PostgreSQL enforces
+            # The texts of copies of copies would not fit into the column if each kept what it had.
+            columns.append(literal("copy-").concat(cast(table.c.id + rows_per_bank[table.name] * copied, String)))
         else:
             columns.append(column)
     first = next(column for column in table.columns if _owner(column) is not None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from foxing.integrations.client import Connection, Refused, ServiceFailed
-from foxing.memory.errors import Unavailable
+from foxing.memory.errors import InvalidTime, Unavailable
 from foxing.memory.values.base import Fields
 from foxing.memory.values.messages import StoreResult
 from foxing.renderer.clock import utc_now
@@ -81,6 +81,10 @@ class Outbox:
                 except FAILURES:
                     raise
                 except FoxingError as error:
+                    undated = [{name: each[name] for name in each if name != "created_at"} for each in left[0]]
+                    if isinstance(error, InvalidTime) and left[0] is not own and undated != left[0]:
+                        left[0] = undated  # the clock was set back since
+                        continue
                     refused = left.pop(0)
                     if refused is own:
                         raise

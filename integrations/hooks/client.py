@@ -123,7 +123,7 @@ def _locked(descriptor: int) -> bool:
         import fcntl
     except ImportError:
         last = os.fstat(descriptor).st_mtime
-        fresh = os.fstat(descriptor).st_size and time.time() - last < 60
+        fresh = os.fstat(descriptor).st_size and abs(time.time() - last) < 60  # the clock may have been set back
         os.write(descriptor, b".")
         return not fresh
     try:

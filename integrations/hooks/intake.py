@@ -19,7 +19,7 @@ from threading import Lock, Thread
 from typing import Any
 
 from foxing.memory import Memory
-from foxing.memory.errors import InvalidInput, MemoryFault, NotFound, StorageError
+from foxing.memory.errors import InvalidInput, InvalidTime, MemoryFault, NotFound, StorageError
 from foxing.memory.ingest.importers import HistoryFiles, ImportOptions, check_file, store_file
 from foxing.memory.ingest.redaction import Redaction
 from foxing.memory.values.messages import NewMessage, StoreResult
@@ -39,6 +39,8 @@ POLICY: Mapping[str, Any] = {"redact": ["private", "secrets"]}
 #: Seconds between two looks at the spool, and for which a log is looked at after an event of it.
 EVERY_S = 0.25
 LOOKED_AT_S = 20.0
+#: Seconds after which a log with messages of the future is tried again.
+LATE_S = 60.0
 #: Where what was stored last is noted, in the folder of hooks.
 STORED = "stored.json"
 #: Where the last message of each log is noted that was stored, beside it.
@@ -65,6 +67,9 @@ class Intake:
         self._searched: set[tuple[str, str, Path]] = set()
         #: log → its tool and bank, and until when it is looked at, on the monotonic clock
         self._recent: dict[Path, tuple[Tool, str, float]] = {}
+        #: logs with messages of the future, since the clock was set back → their tool and bank, and when they are tried
+        #: again, on the monotonic clock
+        self._late: dict[Path, tuple[Tool, str, float]] = {}
         #: log and bank → its size and time of change when it was read last
         self._read: dict[tuple[Path, str], tuple[int, int]] = {}
         #: bank and log → id of the last message of it that was stored
@@ -124,6 +129,9 @@ class Intake:
                 self._import(tool, bank, path)
                 if rest or now > until:
                     self._recent.pop(path, None)
+            for path, (tool, bank, at) in list(self._late.items()):
+                if rest or now > at:
+                    self._import(tool, bank, path)
 
     def import_past(self) -> bool:
         """Imports the log of a past session. Returns False if none waits."""
@@ -171,7 +179,8 @@ class Intake:
             self._recent[path] = call.tool, call.bank, time.monotonic() + LOOKED_AT_S
         if call.moment is Moment.START:
             self._find_past(call)
-        said = _said(call, at_ns)
+        # an event of the future is one from before the clock was set back
+        said = _said(call, min(at_ns, int(self.memory.now().timestamp() * 1e9)))
         if said is not None:
             _Storage(self, call.tool).store(call.bank, [said])
         if call.moment is Moment.END and self.memory.bank(call.bank).open_messages:
@@ -212,12 +221,16 @@ class Intake:
         if len(stored) < len(ids):
             try:
                 store_file(_Storage(self, tool, stored), source, bank=bank)
-            except InvalidInput as error:  # such as a time in the future, which may be past when it is read again
-                note(self.database, f"{path.name} is not stored: {error}")
+            except InvalidInput as error:
+                if path not in self._late:
+                    note(self.database, f"{path.name} is not stored: {error}")
+                if isinstance(error, InvalidTime):  # which may be past later
+                    self._late[path] = tool, bank, time.monotonic() + LATE_S
                 return
             self._last[place] = ids[-1]
             _write_json(Path(folder_of(self.database)) / LAST, self._last)
         self._read[path, bank] = state
+        self._late.pop(path, None)
 
     def _ensure(self, bank: str) -> None:
         """Creates a bank with the policy of hooks, if it does not exist."""

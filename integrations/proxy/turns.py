@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from foxing.integrations.frameworks.provider_answers import Json
-from foxing.memory.errors import Conflict, InvalidInput, MemoryFault, MessageTooLarge
+from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MemoryFault, MessageTooLarge
 from foxing.memory.fold.conversation import ConversationItem, stored_ids, thread_key
 from foxing.memory.fold.images import with_sound_images
 from foxing.memory.values.base import Fields
@@ -156,7 +156,7 @@ class TurnRecorder:
         try:
             try:
                 await self._store_sound(message)
-            except Conflict:  # a fold has stored it before, at another time
+            except (Conflict, InvalidTime):  # a fold has stored it at another time, or the clock was set back
                 del message["created_at"]
                 await self._store_sound(message)
         except (Conflict, InvalidInput) as error:

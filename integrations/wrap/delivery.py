@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Sequence
 
-from foxing.memory.errors import Conflict, InvalidInput, MessageTooLarge
+from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
 from foxing.memory.values.base import Fields
 
 from .journal import Pending, TurnJournal
@@ -102,7 +102,7 @@ class Delivery:
         try:
             try:
                 self._store([message])
-            except Conflict:  # stored before this journal existed, at another time
+            except (Conflict, InvalidTime):  # stored before this journal at another time, or the clock was set back
                 del message["created_at"]
                 self._store([message])
         except (Conflict, InvalidInput, MessageTooLarge) as error:
