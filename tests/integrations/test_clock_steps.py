@@ -54,11 +54,13 @@ def said(memory: Memory) -> list[tuple[str, str]]:
 def test_turns_of_the_proxy(step: timedelta, memory: Memory, clock: Clock, upstream: Upstream, tmp_path: Path) -> None:
     clock.now += step
     options = ProxyOptions(upstream=upstream.url, bank="b", budget=8_000, reader="text", journal=tmp_path / "proxy.db")
-    with BackgroundProxy(options, lambda: memory) as proxy:
-        with Anthropic(base_url=proxy.url, api_key="sk-ant-secret", max_retries=0) as client:
-            for number in range(2):
-                asked: Any = [{"role": "user", "content": f"question {number}"}]
-                client.messages.create(model="claude-fable-5-1", max_tokens=50, messages=asked)
+    with (
+        BackgroundProxy(options, lambda: memory) as proxy,
+        Anthropic(base_url=proxy.url, api_key="sk-ant-secret", max_retries=0) as client,
+    ):
+        for number in range(2):
+            asked: Any = [{"role": "user", "content": f"question {number}"}]
+            client.messages.create(model="claude-fable-5-1", max_tokens=50, messages=asked)
     assert [text for role, text in said(memory) if role == "user"] == ["question 0", "question 1"]
 
 
