@@ -74,7 +74,8 @@ def repair(paths: "Iterable[FilePath]") -> list[str]:
     if os.name != "posix":
         return []
     changed = []
-    for path in map(os.fspath, paths):
+    for each in paths:
+        path = os.fspath(each)
         try:
             status = os.lstat(path)
             kind = status.st_mode & 0o170000

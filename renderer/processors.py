@@ -66,10 +66,10 @@ def _quota(group: Path) -> float | None:
         quota, period = (group / "cpu.max").read_text(encoding="ascii").split()
         return None if quota == "max" else _share(int(quota), int(period))
     with suppress(OSError, ValueError):
-        limit, period = (
+        quota_us, period_us = (
             int((group / f"cpu.cfs_{name}_us").read_text(encoding="ascii")) for name in ("quota", "period")
         )
-        return _share(limit, period)
+        return _share(quota_us, period_us)
     return None
 
 
