@@ -13,6 +13,7 @@ import zstandard
 from foxing.integrations.frameworks.provider_answers import Json
 from foxing.memory.fold.conversation import ConversationItem, parse_item
 from foxing.memory.fold.images import image_tokens
+from foxing.memory.fold.layout import settled
 from foxing.renderer.readers import Readers, UnknownReader
 from foxing.renderer.readers.billing import Billing
 
@@ -112,6 +113,7 @@ class RequestBody:
             kept is message.value for kept, message in zip(left, self.messages, strict=True)
         ):
             return None
+        left = settled(left)  # a message that had nothing but thinking is gone
         if not _answers_a_call(left):
             return self.with_messages(left, {})
         fields = {**self.fields, "thinking": {"type": "disabled"}, self.wire.member: left}

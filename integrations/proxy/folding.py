@@ -17,7 +17,7 @@ from typing import Any
 from foxing.memory.context.prices import CACHED
 from foxing.memory.errors import InvalidInput
 from foxing.memory.fold.conversation import MARKS, Conversation, ConversationItem, make_conversation, thread_key
-from foxing.memory.fold.layout import folded_conversation, without_thinking
+from foxing.memory.fold.layout import folded_conversation, settled, without_thinking
 from foxing.memory.fold.plan import (
     IDENTIFIER_SHARE,
     IMAGE_RISK,
@@ -366,7 +366,7 @@ class Folding:
                     for number, item in enumerate(conversation.items)
                     if (left := without_thinking(item) if number < refused else item.raw) is not None
                 ]
-                call.content = call.body.with_messages(messages, {})
+                call.content = call.body.with_messages(settled(messages), {})
             return
         stripped = max(fold.stripped, refused)
         messages = folded_conversation(conversation, fold.blocks, fold.items, stripped)

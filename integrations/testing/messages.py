@@ -231,6 +231,12 @@ class _Prompt:
         for number, message in enumerate(messages):
             if message["role"] == "system" and not self.rules.system_messages:
                 raise RefusedRequest(f"messages.{number}.role: Input should be 'user' or 'assistant'")
+            if message["role"] == "system" and not _may_stand(messages, number):
+                raise RefusedRequest(
+                    f"messages.{number}: a `system` message must immediately follow a `user` message or an "
+                    "`assistant` message that ends with a server tool result, and must be the last message or be "
+                    "immediately followed by an `assistant` message"
+                )
             last = number == len(messages) - 1
             if not message["content"] and not (last and message["role"] == "assistant"):
                 raise RefusedRequest(
@@ -453,6 +459,20 @@ def _turns(messages: list[Json]) -> list[_Turn]:
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         turns[-1].blocks += [_Block(block, number, place) for place, block in enumerate(blocks)]
     return turns
+
+
+def _may_stand(messages: list[Json], number: int) -> bool:
+    """Returns True if a message of the role system stands where the API takes one."""
+    before, after = messages[number - 1 : number], messages[number + 1 : number + 2]
+    if after and after[0]["role"] != "assistant":
+        return False
+    return bool(before) and (before[0]["role"] == "user" or _ends_in_server_result(before[0]))
+
+
+def _ends_in_server_result(message: Json) -> bool:
+    content = message["content"]
+    last = content[-1] if isinstance(content, list) and content else {}
+    return message["role"] == "assistant" and str(last.get("type")).endswith("_tool_result")
 
 
 def _system(value: Json) -> list[Json]:

@@ -38,7 +38,7 @@ from .conversation import DIGEST_BYTES, Conversation, ConversationItem, parse_co
 from .drawing import GIVEN, Drawn, FoldDrawer, Room, risk_of, tokens_for_each, uses_images
 from .excerpts import FoldedMessage
 from .images import image_tokens, with_read_text, with_sound_images
-from .layout import folded_conversation, kept_digests, stripped_until
+from .layout import folded_conversation, kept_digests, kept_instructions, stripped_until
 from .plan import TEXT_SHARE, ItemCost, Standing, Step, Terms, TooSmall, plan_fold
 from .shown_images import FoldedImage, PlannedImage, planned_images, planned_tokens, shown_images
 
@@ -430,8 +430,8 @@ class _Call:
     @property
     def _instructions(self) -> int:
         """Tokens of the instructions among the folded items, which stay."""
-        folded = range(self.conversation.start, self.first)
-        return sum(self._tokens[number] for number in folded if self.conversation.items[number].is_instruction)
+        places = kept_instructions(self.conversation, self.first)
+        return sum(self._tokens[number] for number in places)
 
     def plan(self, now: datetime) -> Step | None:
         """Returns the fold to make now, if any. Raises `InvalidInput` if the budget is too small."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from .conversation import MARKS, THINKING, Conversation, ConversationItem, Json, cache_marks
+from .conversation import MARKS, THINKING, Conversation, ConversationItem, Json, cache_marks, without_marks
 
 #: Bytes of the digest of a kept item.
 SHORT_DIGEST = 8
@@ -29,10 +29,12 @@ def folded_conversation(
     conversation: Conversation, blocks: Sequence[Json], first: int, stripped: int
 ) -> list[dict[str, JsonValue]]:
     """Returns the conversation with one user message of `blocks` in place of the items from `conversation.start` up to
-    `first`. Instructions among them stay, after it. Thinking is removed from the kept items before `stripped`."""
+    `first`. Instructions among them stay: after it, or where the Messages API takes them, see `settled`. Thinking is
+    removed from the kept items before `stripped`."""
     items, start = conversation.items, conversation.start
-    gone = [item.raw for item in items[start:first] if item.is_marked and not item.is_instruction]
-    instructions = [item.raw for item in items[start:first] if item.is_instruction]
+    settles = conversation.wire == "anthropic"
+    gone = [item.raw for item in items[start:first] if item.is_marked and (settles or not item.is_instruction)]
+    instructions = [items[number].raw for number in kept_instructions(conversation, first)]
     kept: list[Json] = []
     marked: list[int] = []
     for number in range(first, len(items)):
@@ -48,7 +50,57 @@ def folded_conversation(
     folded: dict[str, Any] = {"role": "user", "content": content}
     if conversation.wire == "openai-responses":
         folded = {"type": "message", **folded}
+    if settles:
+        instructions = [without_marks(message) if any(cache_marks(message)) else message for message in instructions]
+        kept = settled([folded, *instructions, *kept])[1:]
+        instructions = []
     return [*(item.raw for item in items[:start]), folded, *instructions, *kept]
+
+
+def kept_instructions(conversation: Conversation, first: int) -> list[int]:
+    """Returns the indices of the instructions that stay of the items from `conversation.start` up to `first`: all, but
+    of the Messages API, which takes them only as one message, none that says the same as a later one."""
+    found = [n for n in range(conversation.start, first) if conversation.items[n].is_instruction]
+    if conversation.wire != "anthropic":
+        return found
+    last = {conversation.items[number].digest: number for number in found}
+    return [number for number in found if last[conversation.items[number].digest] == number]
+
+
+def settled(messages: Sequence[Json]) -> list[Json]:
+    """Returns messages of the Messages API with those of the role system where it takes them: directly after a message
+    of the user, or of the assistant that ends in the result of a server tool, and directly before one of the assistant
+    or at the end. One that stands elsewhere is joined to the next that may stand; what stands well stays the same
+    object."""
+    found: list[Json] = []
+    waiting: list[Json] = []
+    for message in messages:
+        if message.get("role") == "system":
+            waiting.append(message)
+            continue
+        if waiting and message.get("role") == "assistant" and found and _takes_system_after(found[-1]):
+            found.append(_joined(waiting))
+            waiting = []
+        found.append(message)
+    return [*found, _joined(waiting)] if waiting else found
+
+
+def _takes_system_after(message: Json) -> bool:
+    content = message.get("content")
+    last = content[-1] if isinstance(content, list) and content else None
+    ends = str(last.get("type")) if isinstance(last, dict) else ""
+    return message.get("role") == "user" or (message.get("role") == "assistant" and ends.endswith("_tool_result"))
+
+
+def _joined(messages: Sequence[Json]) -> Json:
+    """Returns several messages of a role as one."""
+    if len(messages) == 1:
+        return messages[0]
+    content: list[JsonValue] = []
+    for message in messages:
+        said = message.get("content")
+        content += said if isinstance(said, list) else [{"type": "text", "text": said}] if said else []
+    return {**{key: value for message in messages for key, value in message.items()}, "content": content}
 
 
 def without_thinking(item: ConversationItem) -> Json | None:

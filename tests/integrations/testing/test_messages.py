@@ -125,6 +125,41 @@ def test_a_message_of_the_system_may_stand_between_others_in_newer_models(ask: A
     assert "messages.1.role" in error_of(ask(user("hello"), said, model=OLDER))
 
 
+SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+BRIEF = {"role": "system", "content": "be brief"}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [user("a"), BRIEF],
+        [user("a"), BRIEF, assistant("b"), user("c")],
+        [user("a"), assistant([CALL]), user([result(CALL)]), BRIEF, assistant("b"), user("c"), BRIEF],
+        [user("a"), user("b"), BRIEF],
+        [user("a"), assistant([SEARCH, FOUND]), BRIEF, assistant("b"), user("c")],
+    ],
+)
+def test_where_a_message_of_the_system_may_stand(ask: Ask, messages: list[Json]) -> None:
+    assert ask(*messages, model="claude-opus-4-8")["type"] == "message"
+
+
+@pytest.mark.parametrize(
+    ("messages", "number"),
+    [
+        ([user("a"), BRIEF, BRIEF], 1),
+        ([user("a"), BRIEF, user("b")], 1),
+        ([user("a"), assistant("b"), BRIEF, assistant("c"), user("d")], 2),
+        ([user("a"), assistant("b"), BRIEF], 2),
+        ([user("a"), assistant([CALL]), BRIEF, user([result(CALL)])], 2),
+        ([user("a"), BRIEF, assistant("b"), BRIEF, user("c")], 3),
+    ],
+)
+def test_where_a_message_of_the_system_may_not_stand(ask: Ask, messages: list[Json], number: int) -> None:
+    said = error_of(ask(*messages, model="claude-opus-4-8"))
+    assert said.startswith(f"messages.{number}: a `system` message must immediately follow a `user` message")
+
+
 def test_an_older_model_continues_the_message_of_the_assistant(ask: Ask) -> None:
     messages = [user("hello"), assistant("I am")]
     assert ask(*messages, model="claude-opus-4-5")["type"] == "message"
