@@ -38,7 +38,11 @@ _LARGE = 256 << 10
 #: Encodings of an answer that can be read.
 _CODINGS = (b"gzip", b"deflate", b"zstd", b"identity")
 _BOUND = b"bound to a different conversation"
+#: Statuses of refusals that do not depend on what a request says.
+_NOT_OF_THE_BODY = frozenset((401, 402, 407, 408, 409, 425, 429))
+_MOST_REASON = 200
 OFF = "x-foxing"
+_OVERHEAD = b"x-foxing-overhead-ms"
 
 
 @dataclass
@@ -56,6 +60,10 @@ class ConversationExchange:
     session: str = ""
     call: FoldedCall | None = None
     retries: int = 0
+    #: Whether what is sent has been refused because of its thinking, and has none any more.
+    without_thinking: bool = False
+    #: Whether the folded conversation was refused, so that it is sent as it came.
+    fold_refused: bool = False
     answer: PassedAnswer | None = None
     #: Own headers of the answer.
     own: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -101,22 +109,19 @@ class Exchanges:
         self._note_time(exchange, time.perf_counter() - began)
         self.counts["requests"] += 1
         headers = _readable(headers, stream=exchange.body is not None and exchange.body.fields.get("stream") is True)
-        async with await self._upstream.send("POST", url, headers, body) as answer:
-            if answer.status != 400 or not self._may_retry(exchange):
-                await self._pass_on(exchange, answer, respond)
-                return
-            refusal = await answer.read()
-            again = self._without_thinking(exchange, refusal, answer)
-            if again is None:
-                await self._pass_document(exchange, answer, refusal, respond)
-                return
-        exchange.retries = 1
-        self.counts["retries"] += 1
-        log.warning("the model refused thinking that is bound to another conversation; sent again without")
-        async with await self._upstream.send("POST", url, headers, again) as answer:
-            if answer.status < 400 and exchange.call is not None:
-                exchange.call.refused()
-            await self._pass_on(exchange, answer, respond)
+        while True:  # until nothing is left to be tried; nothing has been answered before
+            async with await self._upstream.send("POST", url, headers, body) as answer:
+                if not (self._may_retry(exchange, answer) or self._may_unfold(exchange, answer)):
+                    self._learn(exchange, answer)
+                    await self._pass_on(exchange, answer, respond)
+                    return
+                refusal = await answer.read()
+                again = self._again(exchange, content, refusal, answer)
+                if again is None:
+                    await self._pass_document(exchange, answer, refusal, respond)
+                    return
+            body = again
+            exchange.retries += 1
 
     def close(self) -> None:
         """Ends the threads."""
@@ -180,18 +185,65 @@ class Exchanges:
     def _note_time(self, exchange: ConversationExchange, seconds: float) -> None:
         call = exchange.call
         kind = "fold" if call is not None and call.reason else "folded" if call is not None and call.folded else "plain"
-        exchange.own.append((b"x-foxing-overhead-ms", f"{seconds * 1e3:.1f}".encode()))
+        exchange.own.append((_OVERHEAD, f"{seconds * 1e3:.1f}".encode()))
         self.counts[f"{kind} calls"] += 1
 
-    # The retry
+    # What is sent after a refusal: the folded conversation without thinking, what came, and that without thinking
 
-    def _may_retry(self, exchange: ConversationExchange) -> bool:
+    def _again(
+        self, exchange: ConversationExchange, came: bytes, refusal: bytes, answer: UpstreamAnswer
+    ) -> bytes | None:
+        """Returns the body to send after a refusal; None if there is no other. `came`: the body that came."""
+        if self._may_retry(exchange, answer):
+            without = self._without_thinking(exchange, refusal, answer)
+            if without is not None:
+                exchange.without_thinking = True
+                self.counts["retries"] += 1
+                log.warning("the model refused thinking that is bound to another conversation; sent again without")
+                return without
+        if not self._may_unfold(exchange, answer):
+            return None
+        call = exchange.call
+        assert call is not None
+        reason = f"{answer.status} {_reason(_plain(refusal, answer) or b'')}".strip()
+        log.warning("the provider refused a folded conversation, which is sent again as it came: %s", reason)
+        call.unfold(f"the provider refused the folded conversation: {reason}")
+        exchange.fold_refused, exchange.without_thinking = True, False
+        exchange.own = [
+            *_own_headers(call, self._options.dry_run),
+            *(each for each in exchange.own if each[0] == _OVERHEAD),
+        ]
+        self.counts["folded"] -= 1
+        self.counts["refused"] += 1
+        return came
+
+    def _learn(self, exchange: ConversationExchange, answer: UpstreamAnswer) -> None:
+        """Notes for later calls what an answer after a refusal shows."""
+        call = exchange.call
+        if call is None or answer.status >= 400:
+            return
+        if exchange.without_thinking:
+            call.refused()
+        if exchange.fold_refused and not exchange.counts and self._folding is not None:
+            self._folding.drop(call)
+
+    def _may_unfold(self, exchange: ConversationExchange, answer: UpstreamAnswer) -> bool:
+        """Returns True if a folded conversation is refused, and may be taken as it came."""
+        if exchange.call is None or not exchange.call.folded or self._options.dry_run:
+            return False
+        return 400 <= answer.status < 500 and answer.status not in _NOT_OF_THE_BODY
+
+    def _may_retry(self, exchange: ConversationExchange, answer: UpstreamAnswer) -> bool:
+        """Returns True if a refusal may be one of thinking."""
+        if answer.status != 400 or exchange.without_thinking:
+            return False
         if exchange.wire.name != "messages" or exchange.body is None or self._folding is None or self._options.dry_run:
             return False
         thinking = exchange.body.fields.get("thinking")
         binding = thinking.get("block_binding") if isinstance(thinking, dict) else None
         asked = binding.get("prefix_mismatch_behavior") if isinstance(binding, dict) else None
-        return asked != "error" or (exchange.call is not None and exchange.call.folded)
+        folded = exchange.call is not None and exchange.call.folded
+        return asked != "error" or folded or exchange.fold_refused
 
     def _without_thinking(self, exchange: ConversationExchange, refusal: bytes, answer: UpstreamAnswer) -> bytes | None:
         """Returns the body of the retry; None if the answer refuses something else."""
@@ -300,6 +352,17 @@ class Exchanges:
     def _end(self, exchange: ConversationExchange) -> None:
         if exchange.answer is not None and not exchange.counts:
             self._answered(exchange, exchange.url, exchange.sent_headers)
+
+
+def _reason(refusal: bytes) -> str:
+    """Returns the message of a refusal, in one line."""
+    try:
+        value = json.loads(refusal)
+        error = value["error"]
+        said = error["message"] if isinstance(error, dict) else error
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return " ".join(str(said).split())[:_MOST_REASON]
 
 
 def _own_headers(call: FoldedCall, dry_run: bool) -> list[tuple[bytes, bytes]]:

@@ -107,6 +107,9 @@ class _Known:
     late: asyncio.Future[FoldResult] | None = None
     #: Number of items whose thinking is left out, since the model has refused it.
     refused: int = 0
+    #: Number of the fold that the provider has refused, and whether the bank has still to be told.
+    dropped: int = 0
+    tells: bool = False
     last_call_at: datetime | None = None
 
 
@@ -130,6 +133,7 @@ class FoldedCall:
     #: Why the request goes out unfolded although it might be folded.
     failure: str | None = None
     _known: _Known | None = None
+    _fold: _Fold | None = None
 
     @cached_property
     def original_tokens(self) -> float:
@@ -152,6 +156,11 @@ class FoldedCall:
         """Estimated tokens of each message, without its thinking."""
         texts = (message.tokens for message in self.body.messages)
         return [text + images for text, images in zip(texts, self.body.image_tokens, strict=True)]
+
+    def unfold(self, reason: str) -> None:
+        """Notes that the conversation goes out as it came."""
+        self.content, self.folded, self.new_fold, self.failure = None, False, False, reason
+        self.sent_tokens = self.original_tokens
 
     def refused(self) -> None:
         """Notes that the model has refused the thinking of this conversation, which is left out from now on."""
@@ -191,6 +200,16 @@ class Folding:
             call.new_fold = known.fold is not None and known.fold.number != before
         return call
 
+    def drop(self, call: FoldedCall) -> None:
+        """Notes that the provider has refused the fold of a call although it takes the conversation as it came. The
+        fold is not applied again, here or by the bank."""
+        known, fold = call._known, call._fold
+        if known is None or fold is None or known.fold is None or known.fold.number != fold.number:
+            return
+        known.fold, known.dropped, known.tells = None, fold.number, True
+        self.counts["dropped"] += 1
+        log.warning("a fold that the provider refuses is dropped; the conversation goes out unfolded for some calls")
+
     def _of(self, call: FoldedCall, conversation: Conversation) -> _Known:
         key = thread_key(f"{call.session} {call.body.model}", conversation.wire, conversation.first_question)
         known = self._known.get(key)
@@ -207,7 +226,7 @@ class Folding:
             known.fold = None  # a shorter conversation than any that was folded
             return
         tokens = call.sizes
-        strange = self._is_strange(conversation, known)
+        strange = known.tells or self._is_strange(conversation, known)
         cold = self._is_cold(call, known)
         if counting:
             if not strange:
@@ -227,6 +246,7 @@ class Folding:
             return
         except FoldRefused as error:
             log.info("a conversation is not folded: %s", error)
+            known.tells = False
             call.failure = str(error)
             known.asked_tokens, known.left, known.fold, known.unsure = sum(tokens), 0.0, None, False
             return
@@ -311,6 +331,7 @@ class Folding:
             cache="warm" if counting or known.last_call_at is None else None,
             last_call_at=known.last_call_at,
             cache_ttl_s=cache_ttl_s(call.body),
+            **({"refused": known.dropped} if known.tells else {}),
         )
 
     def _take(self, result: FoldResult, call: FoldedCall, conversation: Conversation, known: _Known) -> None:
@@ -332,8 +353,8 @@ class Folding:
                     return
             elif known.items:
                 known.refused = max(known.refused, len(items))
-        known.unsure = False
-        if result.folded_at is None:
+        known.unsure = known.tells = False
+        if result.folded_at is None or result.fold == known.dropped:
             known.fold = None
             return
         first = result.folded_at + result.folded
@@ -372,7 +393,7 @@ class Folding:
         messages = folded_conversation(conversation, fold.blocks, fold.items, stripped)
         folded = messages[fold.at]
         call.content = call.body.with_messages(messages, fold.request_fields, {id(folded): fold.text_of(folded)})
-        call.folded = True
+        call.folded, call._fold = True, fold
         call.sent_tokens += fold.tokens - sum(sizes[fold.at : fold.items])
 
 

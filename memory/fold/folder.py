@@ -39,7 +39,7 @@ from .drawing import GIVEN, Drawn, FoldDrawer, Room, risk_of, tokens_for_each, u
 from .excerpts import FoldedMessage
 from .images import image_tokens, with_read_text, with_sound_images
 from .layout import folded_conversation, kept_digests, kept_instructions, stripped_until
-from .plan import TEXT_SHARE, ItemCost, Standing, Step, Terms, TooSmall, plan_fold
+from .plan import KEPT_CALLS, TEXT_SHARE, ItemCost, Standing, Step, Terms, TooSmall, plan_fold
 from .shown_images import FoldedImage, PlannedImage, planned_images, planned_tokens, shown_images
 
 #: Tokens of the frame of a message.
@@ -96,6 +96,8 @@ class _State:
     #: Newest fold of the conversation, and the one that applies.
     newest: FoldRow | None = None
     row: FoldRow | None = None
+    #: Marks that the provider has refused the folds before them, newest first.
+    refusals: Sequence[FoldRow] = ()
     #: Contents of the fold that applies, in the order of its blocks.
     chain: Sequence[_Content] = ()
     redaction: Redaction | None = None
@@ -108,6 +110,10 @@ class _Remembered:
     bank_id: int
     messages: list[FoldedMessage] = field(default_factory=list)
     images: list[FoldedImage] = field(default_factory=list)
+
+
+#: Content of a row that is not a fold.
+_NOTHING = _packed(Drawn([], 0, 0, [], {}))
 
 
 class Folder:
@@ -134,6 +140,9 @@ class Folder:
         conversation = parse_conversation(request.wire, request.messages)
         for _ in range(ATTEMPTS):
             state = self._state(bank, request, reader, conversation)
+            if request.refused is not None and state.row is not None and state.row.number == request.refused:
+                self._insert(bank, state, _refusal(state, request.session, conversation, now), _NOTHING)
+                continue
             call = _Call(self, request, reader, conversation, state)
             step = call.plan(now)
             if step is None:
@@ -176,9 +185,12 @@ class Folder:
             if found is None:
                 return _State(None, key)
             rows = folds.of_conversation(connection, found.id, key)
-            row = next((row for row in rows if _applies(row, conversation)), None)
+            row = next((row for row in rows if row.is_refusal or _applies(row, conversation)), None)
+            if row is not None and row.is_refusal:
+                row = None
             chain = () if row is None else self._chain(connection, found.id, key, row, rows)
-        return _State(found.id, key, rows[0] if rows else None, row, chain, Redaction.of(found.policy))
+        refusals = [row for row in rows if row.is_refusal]
+        return _State(found.id, key, rows[0] if rows else None, row, refusals, chain, Redaction.of(found.policy))
 
     def _chain(
         self, connection: Connection, bank_id: int, key: bytes, row: FoldRow, rows: Sequence[FoldRow]
@@ -252,6 +264,15 @@ class Folder:
             created_at=now,
         )
         packed = _packed(drawn)
+        bank_id = self._insert(bank, state, row, packed)
+        if bank_id is None:
+            return None
+        chain = [*(() if step.rewrites else state.chain), _Content.parse(packed)]
+        return _State(bank_id, state.key, row, row, state.refusals, chain, state.redaction)
+
+    def _insert(self, bank: str, state: _State, row: FoldRow, packed: bytes) -> int | None:
+        """Inserts a row after the newest of `state`, and returns the id of the bank. Returns None if another process
+        has inserted one meanwhile, or if there is no bank."""
 
         def write(connection: Connection) -> int | None:
             found = banks.find(connection, bank)
@@ -263,11 +284,7 @@ class Folder:
             folds.insert(connection, found.id, state.key, row, packed)
             return found.id
 
-        bank_id = self.database.repeatable(write)
-        if bank_id is None:
-            return None
-        chain = [*(() if step.rewrites else state.chain), _Content.parse(packed)]
-        return _State(bank_id, state.key, row, row, chain, state.redaction)
+        return self.database.repeatable(write)
 
     def _with_images(
         self, drawn: Drawn, planned: Sequence[PlannedImage], bank_id: int, call: "_Call", bytes_used: int
@@ -359,9 +376,21 @@ def _text(message: NewMessage, redaction: Redaction, counts: Counter[str]) -> st
     return (redaction.message(message, counts) if redaction else message).text
 
 
+def _refusal(state: _State, session: str, conversation: Conversation, now: datetime) -> FoldRow:
+    """Returns the row after which no fold before it applies."""
+    number = (state.newest.number if state.newest else 0) + 1
+    until = len(conversation.items)
+    return FoldRow(number, None, session, 0, conversation.prefix_digest(0), until, b"", 0, 0, 0, 0.0, now)
+
+
 def _applies(row: FoldRow, conversation: Conversation) -> bool:
     """Returns True if a conversation begins with what a fold contains, and is no shorter than when it was made."""
     return row.until <= len(conversation.items) and conversation.prefix_digest(row.folded_items) == row.digest
+
+
+def _begins_call(items: Sequence[ConversationItem], number: int) -> bool:
+    """Returns True for the first of a run of assistant items, each of which is a call of the model."""
+    return items[number].role == "assistant" and (number == 0 or items[number - 1].role != "assistant")
 
 
 class _Call:
@@ -406,6 +435,15 @@ class _Call:
         return not any(item.thinks for item in conversation.items[conversation.latest_turn :])
 
     @property
+    def _rests(self) -> bool:
+        """True if the provider has refused a fold and the conversation has not grown enough for another."""
+        refusals, items = self.state.refusals, self.conversation.items
+        if not refusals:
+            return False
+        grown = sum(_begins_call(items, number) for number in range(refusals[0].until, len(items)))
+        return grown < KEPT_CALLS * 2 ** (len(refusals) - 1)
+
+    @property
     def _binds(self) -> bool:
         return self.request.wire == "anthropic" and self.request.binds_thinking
 
@@ -415,6 +453,7 @@ class _Call:
         newest = self.state.newest
         return (
             newest is not None
+            and not newest.is_refusal
             and self.state.row is not newest
             and newest.until <= len(self.conversation.items)
             and not _applies(newest, self.conversation)
@@ -435,7 +474,7 @@ class _Call:
 
     def plan(self, now: datetime) -> Step | None:
         """Returns the fold to make now, if any. Raises `InvalidInput` if the budget is too small."""
-        if not self.may_fold:
+        if not self.may_fold or self._rests:
             return None
         conversation, row = self.conversation, self.state.row
         items = conversation.items
@@ -443,7 +482,7 @@ class _Call:
         costs = [
             ItemCost(
                 tokens,
-                call=item.role == "assistant" and (number == 0 or items[number - 1].role != "assistant"),
+                call=_begins_call(items, number),
                 closed=conversation.closed[number],
                 chance=conversation.closed[number] and item.role != "assistant" and not (bound and item.answers),
             )
@@ -503,7 +542,9 @@ class _Call:
                 f"{gone:,} images in folded messages are labels there, the latest also shown smaller if the model "
                 "takes images: fetch returns them by the references of their messages"
             )
-        if tokens > self.request.budget:
+        if self._rests:
+            notes.append("the conversation is not folded for some calls, because the provider has refused a fold of it")
+        elif tokens > self.request.budget:
             notes.append(
                 f"the conversation exceeds the budget of {self.request.budget:,} tokens and cannot be folded before "
                 "the open tool call is answered and the user speaks"

@@ -455,7 +455,8 @@ folds = Table(
     Column("base", Integer),
     #: Thread in which the folded messages are stored.
     Column("thread", user_text(200), nullable=False),
-    #: Number of items of the conversation that are folded, and the digest of these.
+    #: Number of items of the conversation that are folded, and the digest of these; 0 for a mark that the provider has
+    #: refused the folds before it.
     Column("folded_items", Integer, nullable=False),
     Column("digest", LargeBinary(16), nullable=False),
     #: Number of items of the conversation when it was folded.

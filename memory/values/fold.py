@@ -71,6 +71,12 @@ class FoldRequest(Input):
         description="Whether the model refuses thinking blocks whose conversation before them has changed. While a "
         "tool call whose turn has thinking is being answered, such a conversation is not folded. Only for anthropic.",
     )
+    refused: Annotated[int, Field(ge=1), INTEGRAL] | None = Field(
+        None,
+        description="Number of a fold whose messages the provider has refused although it takes the conversation as it "
+        "is. Neither it nor an earlier one is applied again. The conversation is folded anew when it has grown by ten "
+        "calls of the model; after each further refusal, by twice as many.",
+    )
 
     def is_cold(self, now: datetime) -> bool:
         """Returns True if the provider's cache no longer holds the last call. `now`: the current time."""
@@ -100,7 +106,7 @@ class FoldResult(Value):
     over_budget: bool = Field(
         False,
         description="Whether `messages` exceed the budget because the conversation cannot be folded before an open "
-        "tool call is answered.",
+        "tool call is answered, or because the provider has refused a fold of it.",
     )
     sent_tokens: int = Field(description="Tokens of `messages`, `system` and `tools`.")
     unfolded_tokens: int = Field(description="Tokens of the conversation given, `system` and `tools`.")

@@ -38,6 +38,11 @@ class FoldRow:
     cost: float
     created_at: datetime
 
+    @property
+    def is_refusal(self) -> bool:
+        """True for a row that is not a fold: the provider has refused those before it."""
+        return self.folded_items == 0
+
 
 def of_conversation(connection: Connection, bank_id: int, key: bytes) -> list[FoldRow]:
     """Returns the folds of a conversation, newest first."""

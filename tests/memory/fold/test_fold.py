@@ -181,11 +181,98 @@ def test_compactions_and_what_stands_before_them_stay(memory: Memory) -> None:
 
 
 def test_instructions_in_the_middle_stay(memory: Memory) -> None:
-    messages = agent_loop(40)
+    messages = as_chat(agent_loop(40))
     messages.insert(8, {"role": "system", "content": "From now on, answer in French."})
+    result = fold(memory, messages, wire="openai")
+    assert result.messages[2] == messages[8]
+    assert "French" not in texts(result.messages[1])
+
+
+def test_a_single_instruction_stays_as_it_is_before_a_message_of_the_model(memory: Memory) -> None:
+    messages = agent_loop(40)
+    messages.insert(7, {"role": "system", "content": "From now on, answer in French."})
     result = fold(memory, messages)
-    assert result.messages[1] == messages[8]
+    place = result.messages.index(messages[7])
+    assert result.messages[place + 1]["role"] == "assistant"
+    assert "assistant" not in [message["role"] for message in result.messages[:place]]
     assert "French" not in texts(result.messages[0])
+
+
+@pytest.mark.parametrize("calls", range(36, 44))
+def test_instructions_of_the_messages_api_join_before_a_message_of_the_model(memory: Memory, calls: int) -> None:
+    plain, messages = agent_loop(calls), list[Json]()
+    for number, message in enumerate(plain):
+        messages.append(message)
+        if message["role"] == "user" and number % 6 == 0:
+            messages.append({"role": "system", "content": [{"type": "text", "text": f"Notice {number}."}, NUDGE]})
+    result = fold(memory, messages)
+    sent = result.messages
+    for place, message in enumerate(sent):
+        if message["role"] == "system":
+            assert sent[place - 1]["role"] == "user"
+            assert [each["role"] for each in sent[place + 1 : place + 2]] in (["assistant"], [])
+    for notice in (f"Notice {number}." for number in range(0, len(plain), 6)):
+        assert json.dumps(sent).count(notice) == 1
+    kept = [message for message in messages[result.folded :] if message["role"] != "system"]
+    assert [message for message in sent[1:] if message["role"] != "system"] == kept
+    assert fold(memory, messages).messages == sent
+
+
+NUDGE = {"type": "text", "text": "The task tools have not been used recently."}
+
+
+def test_an_instruction_that_is_said_again_is_sent_once(memory: Memory) -> None:
+    messages = agent_loop(40)
+    for place in (13, 9, 5):
+        messages.insert(place, {"role": "system", "content": [NUDGE]})
+    sent = fold(memory, messages)
+    assert json.dumps(sent.messages).count("task tools") == 1
+    assert sent.sent_tokens < fold(memory, agent_loop(40), session="other").sent_tokens + 30
+
+
+def test_marks_of_folded_instructions_move_to_the_folded_part(memory: Memory) -> None:
+    messages = agent_loop(40)
+    messages.insert(5, {"role": "system", "content": [{"type": "text", "text": "Be brief.", **MARK}]})
+    sent = fold(memory, messages).messages
+    assert json.dumps(sent).count("cache_control") == 1
+    assert "cache_control" in sent[0]["content"][-1]  # type: ignore[index,operator]
+
+
+def test_an_instruction_does_not_stay_behind_where_nothing_but_thinking_goes(memory: Memory) -> None:
+    messages = agent_loop(40, thinking=True)
+    place = next(n for n in range(len(messages) - 8, len(messages)) if messages[n]["role"] == "assistant")
+    thought = {"role": "assistant", "content": messages[place]["content"][:1]}
+    messages[place:place] = [{"role": "system", "content": "Be brief."}, thought, {"role": "user", "content": "Go on."}]
+    sent = fold(memory, messages).messages
+    at = sent.index(messages[place])
+    assert (sent[at - 1]["role"], sent[at + 1]["role"]) == ("user", "assistant")
+
+
+@pytest.mark.both_databases
+def test_a_fold_that_the_provider_refuses_is_not_applied_again(database_url: str) -> None:
+    with Memory(database_url) as memory:
+        first = fold(memory, agent_loop(40))
+        assert first.fold == 1
+        told = fold(memory, agent_loop(41), refused=1)
+        assert (told.fold, told.folded_at) == (0, None)
+        assert told.messages == agent_loop(41)
+        assert "refused" in told.notes[-1]
+        again = fold(memory, agent_loop(41), refused=1)  # as a call that is repeated
+        assert again == told
+    with Memory(database_url) as other:
+        assert fold(other, agent_loop(40)).fold == 0
+        assert fold(other, agent_loop(50)).fold == 0  # nine calls more
+        later = fold(other, agent_loop(51))
+        assert (later.reason, later.fold) == ("cold", 3)
+        assert fold(other, agent_loop(52), refused=3).fold == 0
+        assert fold(other, agent_loop(71)).fold == 0
+        assert fold(other, agent_loop(72)).fold == 5
+
+
+def test_a_refusal_of_another_fold_changes_nothing(memory: Memory) -> None:
+    assert fold(memory, agent_loop(40), refused=7).fold == 1
+    assert fold(memory, agent_loop(40), refused=2).fold == 1
+    assert fold(memory, agent_loop(40), session="other", refused=1).reason == "cold"
 
 
 def test_later_folds_add_to_the_folded_part(memory: Memory) -> None:
