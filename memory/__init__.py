@@ -25,6 +25,7 @@ from .errors import (
     StorageError,
     TimeTravelForbidden,
     TokensDamaged,
+    UnknownReader,
     Unreadable,
 )
 from .values.banks import BankBytes, BankEnd, BankInfo, Banks, DueWork, TierStatistics
@@ -190,6 +191,7 @@ __all__ = [
     "ToolCall",
     "ToolResult",
     "UndoReport",
+    "UnknownReader",
     "Unreadable",
     "WordCount",
     "fenced",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from foxing.renderer.errors import FoxingError, ProblemKind
+from foxing.renderer.errors import UnknownReader as UnknownReader
 
 from .problems import Problem
 

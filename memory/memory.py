@@ -57,7 +57,7 @@ from .text.times.window import split_query
 from .values.banks import BankEnd, BankInfo, Banks
 from .values.base import build_values, checked
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
-from .values.context import ContextRequest, ContextResult
+from .values.context import ContextFields, ContextRequest, ContextResult
 from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
@@ -304,21 +304,26 @@ class Memory:
         self._recall_weights.record_images(bank, words, result, now)
         return result
 
-    def context(self, bank: str, request: ContextRequest) -> ContextResult:
+    def context(
+        self, bank: str, request: ContextRequest | None = None, **fields: Unpack[ContextFields]
+    ) -> ContextResult:
         """Returns content for the prompt of a reader, within the budget of the request: recalled messages, as text or
         page image, whichever shows more per billed token, and the last messages verbatim. An image never costs more
         than its text.
 
-        Raises `NotFound`, `UnknownReader`, `InvalidTime`, and `InvalidInput` if the budget is too small for the last
-        message.
+        `fields`: the fields of `ContextRequest`, in place of a request, or to override those of one. Raises `NotFound`,
+        `UnknownReader`, `InvalidTime`, and `InvalidInput` for invalid fields, or if the budget is too small for the
+        last message.
         """
-        request = checked(request, ContextRequest)
+        request = ContextRequest.with_fields(request, fields)
         return self._context.build(bank, request, self.now(request.now, request.timezone))
 
-    def preview_context(self, bank: str, request: ContextRequest) -> ContextResult:
+    def preview_context(
+        self, bank: str, request: ContextRequest | None = None, **fields: Unpack[ContextFields]
+    ) -> ContextResult:
         """Returns what `context` returns, and leaves the recall weights as they are: for a person who looks. Raises the
         errors of `context`."""
-        request = checked(request, ContextRequest)
+        request = ContextRequest.with_fields(request, fields)
         return self._context.build(bank, request, self.now(request.now, request.timezone), weighs=False)
 
     def fold(self, bank: str, request: FoldRequest) -> FoldResult:

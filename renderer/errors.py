@@ -36,6 +36,12 @@ class FoxingError(Exception):
         return self
 
 
+class UnknownReader(FoxingError):
+    """No reader has the given name."""
+
+    kind = ProblemKind("unknown-reader", 422, "Unknown reader")
+
+
 class RenderError(FoxingError):
     """A page cannot be typeset or drawn."""
 

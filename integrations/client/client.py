@@ -9,7 +9,7 @@ from typing import Self, TypeVar, Unpack
 
 from foxing.memory.values.banks import BankInfo, Banks
 from foxing.memory.values.base import Tier, Value, checked
-from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory.values.context import ContextFields, ContextRequest, ContextResult
 from foxing.memory.values.fold import FoldRequest, FoldResult
 from foxing.memory.values.imports import ImportJob, ImportPreview, ImportQueryFields
 from foxing.memory.values.messages import (
@@ -166,9 +166,13 @@ class Client:
         `InvalidTime`."""
         return self.ask(RecalledImages, recall_request(bank, query, fields, "images"))
 
-    def context(self, bank: str, request: ContextRequest) -> ContextResult:
-        """Returns the next prompt for a reader, within a budget in its tokens. Raises `NotFound`, `InvalidInput`."""
-        body = checked(request, ContextRequest).model_dump(by_alias=True, exclude_unset=True)
+    def context(
+        self, bank: str, request: ContextRequest | None = None, **fields: Unpack[ContextFields]
+    ) -> ContextResult:
+        """Returns the next prompt for a reader, within a budget in its tokens. `fields`: the fields of
+        `ContextRequest`, in place of a request, or to override those of one. Raises `NotFound`, `UnknownReader`,
+        `InvalidInput`."""
+        body = ContextRequest.with_fields(request, fields).model_dump(by_alias=True, exclude_unset=True)
         sent = Request("POST", bank_path(bank, "context"), body=body, timeout_s=LONG_S)
         return self.ask(ContextResult, sent)
 

@@ -3,7 +3,7 @@
 from pydantic import ValidationError
 
 from foxing.memory import errors
-from foxing.memory.errors import InvalidInput, MemoryFault, Unavailable
+from foxing.memory.errors import InvalidInput, MemoryFault, Unavailable, UnknownReader
 from foxing.memory.problems import TYPE_PREFIX, Problem
 from foxing.renderer.errors import ProblemKind
 
@@ -28,6 +28,12 @@ class TimedOut(Unavailable):
     kind = ProblemKind("timed-out", 504, "The service did not respond in time")
 
 
+class ReaderRefused(InvalidInput, UnknownReader):
+    """The service has no reader of the given name."""
+
+    kind = UnknownReader.kind
+
+
 class InvalidResponse(MemoryFault):
     """The response is not a response of a Foxing service."""
 
@@ -41,7 +47,7 @@ _ERRORS: dict[str, type[MemoryFault]] = {
     error.kind.slug: error
     for error in vars(errors).values()
     if isinstance(error, type) and issubclass(error, MemoryFault) and "kind" in vars(error)
-}
+} | {ReaderRefused.kind.slug: ReaderRefused}
 
 
 def error_of(status: int, content: bytes) -> MemoryFault:

@@ -52,18 +52,48 @@ class Input(Value):
         try:
             return cls.model_validate(dict(fields))
         except ValidationError as error:
-            kind, reason = first_error(error)
-            if reason.startswith("cursor:"):
-                raise InvalidCursor(INVALID_CURSOR) from error
-            if kind.startswith(("timezone", "datetime")):
-                raise InvalidTime(f"{reason}; write it like 2026-03-02T09:15:00+01:00", index=index) from error
-            raise InvalidInput(reason, index=index) from error
+            raise _refusal(error, index) from error
+
+
+class Request(Input):
+    """Base class of what a memory is asked. Built directly, it raises the errors of `from_fields`."""
+
+    def __init__(self, /, **fields: Any) -> None:
+        """Builds the input from its fields. Raises `InvalidInput`, `InvalidTime`, `InvalidCursor`."""
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise _refusal(error) from error
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # validation does not call it
+
+    @classmethod
+    def with_fields(cls, given: Self | None, fields: Mapping[str, Any]) -> Self:
+        """Returns the input that is given as a value, as keyword arguments, or as a value of which these replace some
+        fields. Raises the errors of `from_fields`, and `TypeError` for an unknown field."""
+        unknown = fields.keys() - cls.model_fields.keys()
+        if unknown:
+            raise TypeError(f"{cls.__name__} has no field {' and '.join(sorted(unknown))}")
+        if given is None and fields:
+            return cls.from_fields(fields)
+        given = checked(given, cls)
+        return cls.from_fields(given.model_dump(exclude_unset=True) | fields) if fields else given
+
+
+def _refusal(error: ValidationError, index: int | None = None) -> InvalidInput:
+    """Returns the error for invalid fields. `index`: see `Input.from_fields`."""
+    kind, reason = first_error(error)
+    if reason.startswith("cursor:"):
+        return InvalidCursor(INVALID_CURSOR)
+    if kind.startswith(("timezone", "datetime")):
+        return InvalidTime(f"{reason}; write it like 2026-03-02T09:15:00+01:00", index=index)
+    return InvalidInput(reason, index=index)
 
 
 InputT = TypeVar("InputT", bound=Input)
 
 
-def checked(given: InputT, kind: type[InputT]) -> InputT:
+def checked(given: InputT | None, kind: type[InputT]) -> InputT:
     """Returns an input as given. Raises `InvalidInput` for a value of another type."""
     if isinstance(given, kind):
         return given

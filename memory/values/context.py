@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import ConfigDict, Field, JsonValue, Strict
 
-from .base import INTEGRAL, Input, Now, Timezone, Value
+from .base import INTEGRAL, Now, Request, Timezone, Value
 from .recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR
 
 #: Provider whose request format the content has; "openai" is that of chat completions, "blocks" is independent of
@@ -21,7 +22,7 @@ MAX_GIVEN = 10_000  # maximum number of messages of the prompt
 Show = Literal["best", "text", "images"]
 
 
-class TokenPrices(Input):
+class TokenPrices(Request):
     """Prices of a token, in any unit: those of a million tokens in dollars give prices in millionths of a dollar."""
 
     input: Annotated[float, Field(ge=0, le=MAX_PRICE)] = Field(1.0, description="Price of a token that is not cached.")
@@ -31,7 +32,7 @@ class TokenPrices(Input):
     )
 
 
-class ContextRequest(Input):
+class ContextRequest(Request):
     """A request for context: the reader, its budget and the query."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
@@ -150,6 +151,26 @@ def _images(part: JsonValue) -> int:
             return 1
         return sum(map(_images, part.values()))
     return sum(map(_images, part)) if isinstance(part, list | tuple) else 0
+
+
+class ContextFields(TypedDict, total=False):
+    """Fields of a `ContextRequest`, as keyword arguments."""
+
+    reader: str
+    budget: int
+    query: str | None
+    messages: Sequence[Mapping[str, object]] | None
+    thread: str | None
+    now: str | datetime | None
+    timezone: str | None
+    form: ContentFormat | None
+    images_used: int | None
+    min_relevance: float
+    keepsakes: bool
+    refs: bool
+    cached_tokens: int | None
+    prices: TokenPrices | Mapping[str, float] | None
+    show: Show
 
 
 class ContextResult(Value):

@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 
 from foxing.memory.errors import InvalidInput
 
-from .base import INTEGRAL, OPEN, Cursor, Input, Limit, Now, Tier, Timezone, Value, When
+from .base import INTEGRAL, OPEN, Cursor, Limit, Now, Request, Tier, Timezone, Value, When
 from .gap_marks import GapMark
 from .messages import RecalledMessage, Role
 from .metadata import MetadataFilter, Scalar
@@ -33,7 +33,7 @@ class OnlyFor:
     format: Format
 
 
-class RecallQuery(Input):
+class RecallQuery(Request):
     """A recall query: messages that match a text, those of a time window in time order, or both."""
 
     query: str | None = Field(
@@ -112,12 +112,9 @@ class RecallQuery(Input):
         """Returns a query with this text and these fields, or an existing query with some fields replaced. Raises
         `InvalidInput`, `InvalidTime` for a naive `now`, and `TypeError` for an unknown field. Times, timezone and
         cursor are checked when the query runs."""
-        unknown = fields.keys() - cls.model_fields.keys()
-        if unknown:
-            raise TypeError(f"a recall query has no field {' and '.join(sorted(unknown))}")
-        if not isinstance(query, RecallQuery):
-            return cls.from_fields({"query": query, **fields})
-        return cls.from_fields(query.model_dump(exclude_unset=True) | fields) if fields else query
+        if isinstance(query, RecallQuery):
+            return cls.with_fields(query, fields)
+        return cls.with_fields(None, {"query": query, **fields})
 
     def for_format(self, format: Format) -> Self:
         """Returns the query itself. Raises `InvalidInput` if it sets a field that applies only to the other format."""

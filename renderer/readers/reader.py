@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from foxing.renderer.errors import FoxingError, LayoutError, ProblemKind
+from foxing.renderer.errors import FoxingError, LayoutError, ProblemKind, UnknownReader
 from foxing.renderer.layout import BITMAP_CELLS_PX, MAX_SIDE_PX, FontName, PageLayout
 
 from .billing import AnyBilling, Count
@@ -26,12 +26,6 @@ _SAME_MODEL = re.compile(r"(?:[-@:](?:latest|\d{8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{4}
 _OTHER_MODEL = re.compile(r"[-.@:_].+")
 
 Provider = Literal["anthropic", "openai", "gemini"]
-
-
-class UnknownReader(FoxingError):
-    """No reader has the given name."""
-
-    kind = ProblemKind("unknown-reader", 422, "Unknown reader")
 
 
 class ReaderProfileError(FoxingError):

@@ -37,6 +37,7 @@ from foxing.integrations.client.requests import read
 from foxing.memory import (
     ChoiceNeeded,
     Conflict,
+    ContextRequest,
     FoldRequest,
     Forgotten,
     InvalidInput,
@@ -46,6 +47,7 @@ from foxing.memory import (
     NotFound,
     RecallQuery,
     RecallResult,
+    UnknownReader,
 )
 from foxing.renderer import FoxingError
 
@@ -137,6 +139,17 @@ def test_conversations_are_folded(service: Service, client: Client, bank: str) -
     assert made.reason == "cold"
     assert client.fold(bank, request) == service.memory.fold(bank, request)
     assert client.fold(bank, request).messages == made.messages
+
+
+def test_context_takes_keywords_and_names_an_unknown_reader(client: Client, bank: str) -> None:
+    client.store(bank, [said(1)])
+    asked = ContextRequest(reader="text", budget=500, query="Titan")
+    assert client.context(bank, reader="text", budget=500, query="Titan") == client.context(bank, asked)
+    with pytest.raises(InvalidInput, match="budget: Input should be greater"):
+        client.context(bank, asked, budget=0)
+    with pytest.raises(UnknownReader, match="did you mean 'claude'") as caught:
+        client.context(bank, reader="cluade", budget=500)
+    assert isinstance(caught.value, InvalidInput)
 
 
 def test_an_error_says_what_the_problem_document_says(client: Client, bank: str) -> None:
@@ -342,7 +355,7 @@ def test_a_request_with_an_unknown_field_is_refused(client: Client, bank: str) -
     assert caught.value.details is not None
     assert caught.value.details.errors is not None
     assert caught.value.details.errors[0].where == "body.max_tokns"
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidInput, match="max_tokns: unknown field"):
         RecallQuery(max_tokns=5)  # type: ignore[call-arg]
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,21 @@ from PIL import Image
 from pydantic import TypeAdapter
 from support.texts import chat
 
+import foxing.memory
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory import ContextRequest, ContextResult, InvalidInput, Memory, MemoryOptions, NewMessage, NotFound
+from foxing.memory import (
+    CompressRequest,
+    ContextRequest,
+    ContextResult,
+    FoldRequest,
+    InvalidInput,
+    Memory,
+    MemoryOptions,
+    NewMessage,
+    NotFound,
+    RecallQuery,
+    TokenPrices,
+)
 from foxing.renderer.readers import Readers, UnknownReader
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
@@ -565,6 +578,43 @@ def test_what_cannot_be_built_is_refused(memory: Memory) -> None:
         build(memory, "text", 100, messages=["hello"])
     with pytest.raises(NotFound):
         memory.context("none", ContextRequest(reader="text", budget=100))
+
+
+def test_the_fields_of_a_request_may_be_keywords(memory: Memory) -> None:
+    request = ContextRequest(reader="text", budget=500, query=QUESTION)
+    result = memory.context(BANK, request)
+    assert memory.context(BANK, reader="text", budget=500, query=QUESTION) == result
+    assert memory.preview_context(BANK, reader="text", budget=500, query=QUESTION) == result
+    assert memory.context(BANK, request, budget=200) == memory.context(BANK, reader="text", budget=200, query=QUESTION)
+    with pytest.raises(InvalidInput, match="budget: the field is required but missing"):
+        memory.context(BANK, reader="text")
+    with pytest.raises(InvalidInput, match="give a request, such as ContextRequest"):
+        memory.context(BANK)
+    with pytest.raises(TypeError, match="ContextRequest has no field bugdet"):
+        memory.context(BANK, reader="text", bugdet=5)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("build_it", "said"),
+    [
+        (lambda: ContextRequest(reader="text", budget=0), "budget: Input should be greater than or equal to 1"),
+        (lambda: ContextRequest(reader="text", budget=9, form="cohere"), "'anthropic', 'openai'"),  # type: ignore[arg-type]
+        (lambda: FoldRequest(session="s", wire="x", messages=(), reader="text", budget=9), "wire: Input"),  # type: ignore[arg-type]
+        (lambda: RecallQuery(query="Titan", limit=0), "limit: Input should be greater than or equal to 1"),
+        (lambda: RecallQuery(querry="Titan"), "querry: unknown field; remove it"),  # type: ignore[call-arg]
+        (lambda: CompressRequest(messages=(), model="x"), "messages"),
+        (lambda: TokenPrices(read=-1), "read: Input should be"),
+    ],
+)
+def test_a_request_that_is_built_directly_says_what_is_wrong(build_it: Callable[[], object], said: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        build_it()
+    assert said in str(caught.value)
+
+
+def test_the_error_of_an_unknown_reader_stands_beside_the_others(memory: Memory) -> None:
+    with pytest.raises(foxing.memory.UnknownReader):
+        memory.context(BANK, reader="cluade", budget=100)
 
 
 def test_a_budget_that_holds_nothing_of_what_was_found_is_noted(memory: Memory) -> None:
