@@ -11,8 +11,10 @@ from foxing.memory.errors import NotFound
 from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.fences import fenced
+from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import MAX_QUERY_CHARS
+from foxing.memory.values.speakers import one_line
 from foxing.memory.values.threads import ThreadInfo
 
 #: Most tokens of an answer.
@@ -137,8 +139,9 @@ class Answers:
 
     def _pinned(self, bank: str) -> str:
         pages = [page for page in self.memory.pages(bank, limit=500).pages if page.pinned]
-        texts = (self.memory.read_page(bank, page.id).text for page in reversed(pages))
-        return _cut("\n\n".join(text for text, _ in zip(texts, range(4), strict=False)), PINNED_TOKENS)
+        read = (self.memory.read_page(bank, page.id).messages for page in islice(reversed(pages), 4))
+        said = [[message.with_gap_mark(TEXT_GAP_MARK) for message in messages] for messages in read]
+        return _cut("\n\n".join(transcript_of(messages, Style()).text for messages in said), PINNED_TOKENS)
 
 
 def recalled_text(found: Sequence[RecalledMessage], query: str, thread: str = "", budget: int = PROMPT_TOKENS) -> str:
@@ -165,7 +168,7 @@ def recalled_text(found: Sequence[RecalledMessage], query: str, thread: str = ""
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    line = one_line(text)
     return line if len(line) <= SHOWN_CHARS else line[: SHOWN_CHARS - 1].rstrip() + "…"
 
 

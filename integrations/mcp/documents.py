@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from foxing.encoder.text_tokens import cut_to_tokens
 from foxing.memory.compact_json import compact_json
 from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.speakers import speaker_name
 
 from .wording import moment
 
@@ -51,7 +52,7 @@ def document(message: RecalledMessage, max_tokens: int) -> str:
 def _title(message: RecalledMessage) -> str:
     said = " ".join(message.text.split())
     said = said if len(said) <= TITLE_CHARS else f"{said[:TITLE_CHARS].rstrip()}…"
-    return f"{message.name or message.role}, {moment(message.created_at)}: {said}"
+    return f"{speaker_name(message.role, message.name)}, {moment(message.created_at)}: {said}"
 
 
 def _url(message: RecalledMessage) -> str:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.parts import ImagePart
+from foxing.memory.values.speakers import one_line, set_apart
 
 #: Images that a tool returns, and the characters of their Base64.
 MAX_IMAGES, MAX_IMAGE_BYTES = 4, 4 << 20
@@ -127,11 +128,12 @@ def images_of(messages: Sequence[RecalledMessage]) -> list[ContentBlock]:
                 return blocks
             room, count = room - len(data), count + 1
             size = f"{part.width}×{part.height} px"
-            label = f"Image of the message {message.message_id}, {part.name or 'without a name'}, {size}:"
+            name = one_line(part.name or "") or "without a name"
+            label = f"Image of the message {one_line(message.message_id)}, {name}, {size}:"
             blocks.append(TextContent(type="text", text=label))
             blocks.append(ImageContent(type="image", data=data, mime_type=part.media_type or "image/png"))
             if (read := part.machine_read) is not None:
-                said = f"Text in it, read by machine with confidence {read.confidence:.2f}:\n{read.text}"
+                said = set_apart(f"Text in it, read by machine with confidence {read.confidence:.2f}:\n{read.text}")
                 blocks.append(TextContent(type="text", text=said))
     return blocks
 

@@ -10,6 +10,7 @@ from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.pages import MessageOnPage, PageInfo, PageReading
 from foxing.memory.values.policy import AgeingForecast
 from foxing.memory.values.recall import LeftOut, RecalledImage
+from foxing.memory.values.speakers import one_line
 
 from .results import RecentThreads
 
@@ -25,7 +26,7 @@ def messages_text(messages: Sequence[RecalledMessage]) -> str:
 
 def message_text(message: RecalledMessage) -> str:
     """Returns a message with its time, thread and id, and notes on faded and uncertain text."""
-    head = f"Thread {message.thread}, id {message.message_id}, {moment(message.created_at)}"
+    head = f"Thread {one_line(message.thread)}, id {one_line(message.message_id)}, {moment(message.created_at)}"
     kept = "" if message.kept_percent == 100 else f", {message.kept_percent}% kept"
     return f"{head}{kept}:\n{messages_text([message])}"
 
@@ -49,7 +50,7 @@ def recent_text(found: RecentThreads, said: Sequence[RecalledMessage]) -> str:
         count = f"{thread.messages:,} message{'s' if thread.messages != 1 else ''}"
         shown = {message.id for message in thread.last}
         last = [message for message in said if message.thread == thread.thread and message.message_id in shown]
-        parts.append(f"Thread {thread.thread}, {count}, the last of them:\n{messages_text(last)}")
+        parts.append(f"Thread {one_line(thread.thread)}, {count}, the last of them:\n{messages_text(last)}")
     return "\n\n".join(parts)
 
 
@@ -64,7 +65,7 @@ def timeline_text(bank: BankInfo, pages: Iterable[PageInfo]) -> str:
         pinned = (", facts faded" if page.facts_faded else "") + (", pinned" if page.pinned else "")
         lines.append(
             f"{moment(page.first_at)} to {moment(page.last_at)}: page {page.id}, {page.messages} messages "
-            f"({', '.join(page.threads)}), tier {page.tier}, {state}{pinned}"
+            f"({', '.join(map(one_line, page.threads))}), tier {page.tier}, {state}{pinned}"
         )
     return "\n".join(lines)
 
@@ -80,14 +81,14 @@ def page_text(reading: PageReading) -> str:
         f"Page {reading.page_id} at tier {reading.tier}, {state}; each message begins with its id:",
         transcript(messages, ids=True),
         *_misread(messages),
-        *(f"({message.message_id} {beyond})" for message in reading.messages if (beyond := _beyond(message))),
+        *(f"({one_line(message.message_id)} {beyond})" for message in reading.messages if (beyond := _beyond(message))),
     ]
     return "\n".join(lines)
 
 
 def image_text(image: RecalledImage) -> str:
     """Returns the caption of a page image."""
-    said = f"Page {image.page_id}, tier {image.tier}, with the messages {', '.join(image.message_ids)}"
+    said = f"Page {image.page_id}, tier {image.tier}, with the messages {', '.join(map(one_line, image.message_ids))}"
     if image.begins_before:
         said += f"; partial messages that begin on an earlier page: {', '.join(image.begins_before)}"
     if image.continues_after:
@@ -112,7 +113,7 @@ def _remarks(messages: Sequence[RecalledMessage]) -> list[str]:
 
 def _misread(messages: Sequence[RecalledMessage]) -> list[str]:
     """Returns a line on the characters that may be misread; none if there are none."""
-    runs = [message.text[start:stop] for message in messages for start, stop, _ in message.uncertain]
+    runs = [one_line(message.text[start:stop]) for message in messages for start, stop, _ in message.uncertain]
     return [f"(may be misread: {', '.join(f'“{run}”' for run in runs[:MAX_RUNS])})"] if runs else []
 
 

@@ -11,6 +11,7 @@ from foxing.memory.errors import Conflict, Forgotten, InvalidInput, NotFound
 from foxing.memory.recall.replacements import REPLACES
 from foxing.memory.values.base import Fields
 from foxing.memory.values.recall import RELEVANCE_FLOOR, TextQueryFields
+from foxing.memory.values.speakers import set_apart, speaker_name
 from foxing.renderer.errors import FoxingError
 
 R = TypeVar("R")
@@ -80,7 +81,9 @@ class FoxingToolset(Closing, AsyncClosing, FunctionToolset[Any]):
             return NOTHING
         spans = sorted(found.spans, key=lambda span: span.created_at)
         lines = [
-            f"[{span.ref}] {span.created_at:%Y-%m-%d %H:%M} {span.name or span.role}: {span.text}" for span in spans
+            f"[{span.ref}] {span.created_at:%Y-%m-%d %H:%M} {speaker_name(span.role, span.name)}: "
+            f"{set_apart(span.text)}"
+            for span in spans
         ]
         return "\n".join(lines) or NOTHING
 

@@ -11,6 +11,7 @@ from foxing.memory.pages.message_images import MessageImages, ShownImage
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.fences import fenced
 from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.speakers import set_apart, speaker_name
 from foxing.renderer.readers import Reader
 
 from .blocks import ImageBlock, request_fields, written
@@ -83,11 +84,11 @@ def _read_text(shown: ShownImage, room: int) -> OfferedImage | None:
     read, message = shown.placed.image.read, shown.message
     if read is None or not read.text:
         return None
-    name, time = message.name or message.role, minute(message.created_at)
+    name, time = speaker_name(message.role, message.name), minute(message.created_at)
     said = READ_HEADING.format(name=name, time=time, confidence=read.confidence)
     chars = min(len(read.text), MOST_READ_CHARS)
     while chars >= min(len(read.text), FEWEST_READ_CHARS):
-        offered = OfferedImage(message.message_id, fenced(said, f"{shown.label}\n{read.text[:chars]}"))
+        offered = OfferedImage(message.message_id, fenced(said, set_apart(f"{shown.label}\n{read.text[:chars]}")))
         if offered.tokens <= room:
             return offered
         chars //= 2
@@ -104,8 +105,8 @@ def _offer(shown: ShownImage, reader: Reader, room: int, free_bytes: int) -> Off
     most = reader.limits.max_side_px
     if reader.limits.many_images is not None:
         most = min(most, reader.limits.many_images.max_side_px)
-    said = HEADING.format(name=message.name or message.role, time=minute(message.created_at))
-    heading = fenced(said, shown.label)
+    said = HEADING.format(name=speaker_name(message.role, message.name), time=minute(message.created_at))
+    heading = fenced(said, set_apart(shown.label))
     for side_px in (min(longest, most), *(side for side in SIDES_PX if side < min(longest, most))):
         width, height = (max(1, round(each * side_px / longest)) for each in (size.width_px, size.height_px))
         tokens = reader.billing.tokens(width, height)

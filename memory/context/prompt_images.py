@@ -11,6 +11,7 @@ from foxing.memory.ingest.doubtful_words import ExactWord, exact_words, unsafe_w
 from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
+from foxing.memory.values.speakers import speaker_name
 from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage
 
@@ -88,7 +89,7 @@ def _cut(placed: ReaderPage) -> str:
                 ("goes on after it", number in placed.continues_after),
             )
             how = " and ".join(words for words, so in ends if so)
-            said.append(f"the one of {minute(part.created_at)} by {part.name or part.role} {how}")
+            said.append(f"the one of {minute(part.created_at)} by {speaker_name(part.role, part.name)} {how}")
     return f" In part, and whole as text below: {'; '.join(said)}." if said else ""
 
 

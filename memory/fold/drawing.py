@@ -21,6 +21,7 @@ from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.values.fences import fenced
 from foxing.memory.values.fold import Wire
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
+from foxing.memory.values.speakers import set_apart
 from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage, ProofReader, Reader, cells_per_token, is_read, page_images
 
@@ -265,7 +266,7 @@ def _text(messages: Sequence[FoldedMessage], found: Mapping[str, int], reader: R
 def _transcript(messages: Sequence[FoldedMessage]) -> str:
     """Returns messages as fenced text, each with its reference and role."""
     lines = [
-        f"[{message.ref}] {message.role}: {MarkedText.of(message.text, message.gaps, TEXT_GAP_MARK).text}"
+        f"[{message.ref}] {message.role}: {set_apart(MarkedText.of(message.text, message.gaps, TEXT_GAP_MARK).text)}"
         for message in messages
     ]
     return fenced(AS_TEXT.format(ref=messages[0].ref if messages else "k7q"), "\n".join(lines))

@@ -2,14 +2,15 @@
 
     2 March 2026
     Mina: We ship Titan on 14 March.
-    Jun … agreed.
+     Jun … agreed.
     assistant: Noted.
     5 March
     Mina: Is it packed?
 
-Messages are in time order. The date is stated once a day, its year where it changes, and the speaker once a run. A
-month in words takes half the tokens of one in digits. Text that has faded is one gap mark, also where the end of a
-message and the beginning of the next one in the run have both faded. A message that a later one replaces says so:
+What begins a line is the memory's, what a message says begins with a blank or stands behind its speaker. Messages are
+in time order. The date is stated once a day, its year where it changes, and the speaker once a run. A month in words
+takes half the tokens of one in digits. Text that has faded is one gap mark, also where the end of a message and the
+beginning of the next one in the run have both faded. A message that a later one replaces says so:
 
     Mina: We ship Titan on 14 March. (replaced on 9 March 2026)
 """
@@ -18,12 +19,12 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
-from typing import NamedTuple, Protocol, get_args
+from typing import NamedTuple, Protocol
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.references import shown
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
-from foxing.memory.values.messages import Role
+from foxing.memory.values.speakers import INDENT, one_line, set_apart, speaker_name
 
 #: Maximum length of a transcript that is counted line by line. The counter slices long texts, so that the sum over the
 #: lines would differ.
@@ -34,7 +35,6 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_ROLES = frozenset(arg for literal in get_args(Role) for arg in get_args(literal))
 
 
 class Said(Protocol):
@@ -114,7 +114,7 @@ class TranscriptLine:
     def __init__(self, message: Said, style: Style) -> None:
         self.message = message
         self.day = _day(message.created_at, style.zone)
-        self.speaker = speaker(message)
+        self.speaker = speaker_name(message.role, message.name)
         mark, text = style.gap_mark, message.text
         self._begins_faded = text.startswith(mark) and 0 in message.gaps[:1]
         self.ends_faded = bool(message.gaps) and message.gaps[-1] + len(mark) == len(text)
@@ -130,10 +130,11 @@ class TranscriptLine:
             self.ends_faded = False
         names = (
             *([shown(message.ref)] if style.refs else ()),
-            *([f"({message.message_id})"] if style.ids else ()),
+            *([f"({one_line(message.message_id)})"] if style.ids else ()),
         )
         if names:
             self._text, self._tail = (" ".join((*names, said)).rstrip(" ") for said in (self._text, self._tail))
+        self._text, self._tail = set_apart(self._text), set_apart(self._tail)
         self._counts: dict[str, int] = {}
 
     def starts_day(self, before: "TranscriptLine | None") -> bool:
@@ -150,9 +151,11 @@ class TranscriptLine:
         )
 
     def body(self, before: "TranscriptLine | None") -> str:
-        """Returns the text that the line shows after `before`; empty if a gap there covers it."""
+        """Returns the text that the line shows after `before`, with the blank at its beginning; empty if a gap there
+        covers it."""
         merged = before is not None and before.ends_faded and self._begins_faded and not self.starts_run(before)
-        return self._tail if merged else self._text
+        said = self._tail if merged else self._text
+        return f"{INDENT}{said}" if said else ""
 
     def text(self, before: "TranscriptLine | None") -> str:
         """Returns the line as it stands after `before`, with the date above it where a day begins."""
@@ -160,7 +163,7 @@ class TranscriptLine:
         if not self.starts_run(before):
             return f"{body}\n" if body else ""
         head = self._head(before)
-        return f"{head} {body}\n" if body else f"{head}\n"
+        return f"{head}{body}\n"
 
     def tokens(self, before: "TranscriptLine | None") -> int:
         """Returns the number of text tokens of `text(before)`."""
@@ -169,7 +172,7 @@ class TranscriptLine:
             return self._count(f"{body}\n") if body else 0
         if not body:
             return count_text_tokens(f"{self._head(before)}\n")
-        return count_text_tokens(self._head(before)) + self._count(f" {body}\n")
+        return count_text_tokens(self._head(before)) + self._count(f"{body}\n")
 
     def _head(self, before: "TranscriptLine | None") -> str:
         if not self.starts_day(before):
@@ -254,7 +257,7 @@ class TextTranscript:
 
 def _joins(line: str) -> bool:
     """Returns whether a token may join the beginning of a line with the line break before it."""
-    return line[0] == "/" or line[0].isspace()
+    return line[0] == "/" or (line[0].isspace() and (line[0] != INDENT or line[1:2].isspace()))
 
 
 def _day(at: datetime, zone: tzinfo) -> date:
@@ -267,14 +270,6 @@ def _day(at: datetime, zone: tzinfo) -> date:
 
 def _date(day: date) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
-
-
-def speaker(message: Said) -> str:
-    """Returns the name of the speaker on one line, or the role; both where the name is that of a role."""
-    name = " ".join((message.name or "").split())
-    if not name:
-        return message.role
-    return f"{message.role} {name}" if name in _ROLES else name
 
 
 def transcript(

@@ -77,7 +77,7 @@ class Request(Input):
         if given is None and fields:
             return cls.from_fields(fields)
         given = checked(given, cls)
-        return cls.from_fields(given.model_dump(exclude_unset=True) | fields) if fields else given
+        return cls.from_fields({**given.model_dump(exclude_unset=True), **fields}) if fields else given
 
 
 def _refusal(error: ValidationError, index: int | None = None) -> InvalidInput:

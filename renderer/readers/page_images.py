@@ -11,6 +11,7 @@ import numpy as np
 from foxing.renderer.atlas import load_atlas
 from foxing.renderer.bitmap_fonts import bitmap_glyphs
 from foxing.renderer.layout import PageLayout
+from foxing.renderer.marks import MESSAGE_MARK, THREAD_MARK
 from foxing.renderer.outline import outline_glyphs
 from foxing.renderer.page import Page
 from foxing.renderer.raster import rasterize
@@ -20,6 +21,8 @@ from foxing.renderer.typeset import Entry, Typesetter
 from .png import encode_png
 from .reader import Reader, ReaderProfileError, TypeSize, margin_px, page_px, type_layout
 
+#: What stands for the marks of headers in what messages say; every type has these.
+_SAID_MARKS = str.maketrans({MESSAGE_MARK: ">", THREAD_MARK: "*"})
 #: See `PageLayout.newline`.
 Newline = Literal["mark", "break"]
 #: Maximum length of a row where nobody measured longer ones; readers lose their place in these.
@@ -129,9 +132,18 @@ def _is_read(character: str, cell: TypeSize) -> bool:
 
 def page_images(entries: Sequence[Entry], reader: Reader, newline: Newline = "mark") -> list[PageImage]:
     """Typesets `entries`, headers included, on as many page images as they need. Raises `ReaderProfileError` for a
-    reader that accepts no images, `RenderError` for naive times."""
+    reader that accepts no images, `RenderError` for naive times. The marks of headers in what messages say become other
+    characters, so that a message cannot show the header of another."""
     layout = reader_layout(reader, newline)
-    return [page_image(page, reader) for page in Typesetter(layout).pages(entries)]
+    return [page_image(page, reader) for page in Typesetter(layout).pages([_without_marks(each) for each in entries])]
+
+
+def _without_marks(entry: Entry) -> Entry:
+    said = (entry.content, entry.thread, entry.name or "")
+    if not any(mark in text for text in said for mark in (MESSAGE_MARK, THREAD_MARK)):
+        return entry
+    content, thread, name = (text.translate(_SAID_MARKS) for text in said)
+    return replace(entry, content=content, thread=thread, name=name if entry.name is not None else None)
 
 
 def page_image(page: Page, reader: Reader) -> PageImage:

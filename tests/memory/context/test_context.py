@@ -112,7 +112,7 @@ def test_the_last_messages_are_exact_and_what_is_recalled_comes_before_them(memo
     assert texts(result).count("Turn ") >= 10
     assert SAID["pump"] in str(result.content[0]["text"])
     assert "4 February\nuser: Turn 0 of today." in str(result.content[-1]["text"])
-    assert str(result.content[-1]["text"]).endswith("\nTurn 11 of today.\n</remembered>")
+    assert str(result.content[-1]["text"]).endswith("\n Turn 11 of today.\n</remembered>")
     assert result.stable_blocks == len(result.content) - 1
     assert result.message_ids[-1] == "last11"
     assert "pump" in result.message_ids
@@ -280,8 +280,8 @@ def test_remembered_text_is_fenced_and_cannot_leave_its_fence(database_path: Pat
     earlier, latest = (str(block["text"]) for block in result.content)
     head, opening, *body, closing = earlier.split("\n")
     assert "not instructions" in head
-    assert (opening, closing) == ("<remembered-3>", "</remembered-3>")
-    assert hostile in "\n".join(body)
+    assert (opening, closing) == ("<remembered>", "</remembered>")
+    assert hostile.replace("<", "\u2039") in "\n".join(body)
     assert latest.split("\n")[1] == "<remembered>"
     assert result.billed_tokens == sum(map(count_text_tokens, (earlier, latest)))
 

@@ -175,7 +175,7 @@ def test_a_history_imported_into_an_empty_database_in_the_same_order_keeps_its_r
 def test_text_bears_references_on_request(memory: Memory) -> None:
     said = filled(memory)
     asked = memory.recall(BANK, "the garden by the river again", limit=1, refs=True)
-    assert asked.rendered.endswith(f"user: [{said['open'].ref}] The garden\nby the river again.")
+    assert asked.rendered.endswith(f"user: [{said['open'].ref}] The garden\n by the river again.")
     assert "[" not in memory.recall(BANK, "the garden by the river again", limit=1).rendered
     for refs in (True, False):
         request = ContextRequest(reader="text", budget=600, query="the river", refs=refs)

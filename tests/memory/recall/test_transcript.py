@@ -66,7 +66,7 @@ def test_the_date_is_stated_once_a_day_and_the_speaker_once_a_run() -> None:
     assert transcript(messages).splitlines() == [
         "5 January 2026",
         "Ana: We met Jun.",
-        "He is well.",
+        " He is well.",
         "Bo: Good.",
         "6 January",
         "Ana: Yes.",
@@ -90,10 +90,10 @@ def test_dates_are_those_of_the_timezone() -> None:
 @pytest.mark.parametrize(
     ("texts", "lines"),
     [
-        (["We met … ", " … at noon."], ["Ana: We met …", "at noon."]),
-        ([" … at noon.", " … "], ["Ana: … at noon.", "…"]),
-        ([" … ", " … ", " … left."], ["Ana: …", "left."]),
-        (["said", "", "more"], ["Ana: said", "more"]),
+        (["We met … ", " … at noon."], ["Ana: We met …", " at noon."]),
+        ([" … at noon.", " … "], ["Ana: … at noon.", " …"]),
+        ([" … ", " … ", " … left."], ["Ana: …", " left."]),
+        (["said", "", "more"], ["Ana: said", " more"]),
     ],
 )
 def test_gaps_at_the_edges_of_messages_are_one(texts: list[str], lines: list[str]) -> None:
@@ -106,7 +106,7 @@ def test_gaps_of_two_speakers_are_two() -> None:
 
 def test_a_literal_mark_is_not_a_gap() -> None:
     literal = said("Ana", "We … ")._replace(gaps=())
-    assert transcript([literal, said("Ana", " … left.")]).splitlines()[1:] == ["Ana: We … ", "… left."]
+    assert transcript([literal, said("Ana", " … left.")]).splitlines()[1:] == ["Ana: We … ", " … left."]
 
 
 def test_a_message_that_cannot_be_read_is_a_gap() -> None:
@@ -115,7 +115,7 @@ def test_a_message_that_cannot_be_read_is_a_gap() -> None:
 
 def test_ids_stand_before_each_message() -> None:
     messages = [said("Ana", "One … ")._replace(message_id="a"), said("Ana", " … ")._replace(message_id="b")]
-    assert transcript(messages, ids=True).splitlines()[1:] == ["Ana: (a) One …", "(b)"]
+    assert transcript(messages, ids=True).splitlines()[1:] == ["Ana: (a) One …", " (b)"]
 
 
 def test_a_name_neither_breaks_a_line_nor_passes_for_a_role() -> None:

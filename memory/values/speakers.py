@@ -1,0 +1,56 @@
+"""Who said what in text for a model, which is the memory's to say and not the text's.
+
+Whatever begins a line is the memory's: a speaker, a date, a reference, a tag. Words of a message stand behind its
+speaker, or on a line that begins with a blank: a message cannot add a line that reads as another speaker's. Most
+vocabularies have a word and the blank before it as one token, so that this takes almost none.
+"""
+
+import re
+from typing import get_args
+
+from .messages import Role
+
+#: Longest name that is shown, in characters.
+MAX_NAME_CHARS = 60
+#: Beginning of a line with words of a message.
+INDENT = " "
+_LINE_END = re.compile("\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
+#: Characters that are not seen, or that change the direction of others.
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
+)
+_UNSEEN = re.compile(f"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f{INVISIBLE}\ud800-\udfff\ue000-\uf8ff]+")
+#: Characters that could end a name, or begin a tag or a reference.
+_MARKS = re.compile(
+    "[:\u02d0\u02f8\u0589\u05c3\u2236\ua789\ufe13\ufe30\ufe55\uff1a<>\uff1c\uff1e\ufe64\ufe65\\[\\]{}\uff3b\uff3d]+"
+)
+_ROLES = frozenset(arg for literal in get_args(Role) for arg in get_args(literal)) | {"human", "ai", "model", "bot"}
+_WORD = re.compile(r"\w+")
+
+
+def set_apart(text: str) -> str:
+    """Returns a text whose lines after the first begin with a blank, but for empty ones. Whatever Unicode takes for the
+    end of a line becomes one."""
+    if not _LINE_END.search(text):
+        return text
+    first, *rest = _LINE_END.split(text)
+    return "\n".join([first, *(f"{INDENT}{line}" if line else line for line in rest)])
+
+
+def one_line(text: str) -> str:
+    """Returns a text on one line, without invisible characters and with single blanks."""
+    return " ".join(_UNSEEN.sub("", text).split())
+
+
+def speaker_name(role: str, name: str | None) -> str:
+    """Returns what names a speaker: the name, or the role; both where the name is that of a role, has the word for one,
+    or had characters that a speaker's line must not have, which are removed."""
+    given = " ".join((name or "").split())
+    cleaned = " ".join(_MARKS.sub(" ", one_line(given)).split())
+    if not cleaned:
+        return role
+    if len(cleaned) > MAX_NAME_CHARS:
+        cleaned = f"{cleaned[: MAX_NAME_CHARS - 1].rstrip()}…"
+    words = {word.casefold() for word in _WORD.findall(cleaned)}
+    return cleaned if cleaned == given and not words & _ROLES else f"{role} {cleaned}"
