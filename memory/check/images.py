@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from foxing.memory.images.decoding import normalised
+from foxing.memory.images.decoding import opened
 from foxing.memory.images.files import ImageFile
 from foxing.memory.images.limits import ImageRefused
 from foxing.memory.storage.database import Database
@@ -56,7 +56,8 @@ def _fault(row: ImageRow, content: bytes | None) -> str | None:
     if content is None:
         return "is missing"
     try:
-        file = normalised(ImageFile.read(content))
+        file = ImageFile.read(content, stored=True)
+        opened(file)
     except ImageRefused as error:
         return f"is damaged ({error})"
     if (file.width_px, file.height_px, len(content)) != (row.size.width_px, row.size.height_px, row.size.bytes):

@@ -69,7 +69,7 @@ def offers(
     free_bytes = 0 if limits is None else limits.max_request_bytes // 2 - request.given_bytes
     free_images = 0 if limits is None else max(0, limits.max_images - request.images_given)
     for image in images.read(bank, [*matches[:MATCHES], *reversed(recent[-RECENT:])]):
-        offer = (_offer(image, reader, room, free_bytes) if free_images else None) or _read_text(image, room)
+        offer = (_offer(image, bank, reader, room, free_bytes) if free_images else None) or _read_text(image, room)
         if offer is not None:
             room -= offer.tokens
             found.append(offer)
@@ -95,7 +95,7 @@ def _read_text(shown: ShownImage, room: int) -> OfferedImage | None:
     return None
 
 
-def _offer(shown: ShownImage, reader: Reader, room: int, free_bytes: int) -> OfferedImage | None:
+def _offer(shown: ShownImage, bank: str, reader: Reader, room: int, free_bytes: int) -> OfferedImage | None:
     """Returns an image at the largest size whose tokens fit in `room`; None if there is none."""
     assert reader.limits is not None
     assert reader.billing is not None
@@ -113,7 +113,7 @@ def _offer(shown: ShownImage, reader: Reader, room: int, free_bytes: int) -> Off
         if tokens + count_text_tokens(heading) > room:
             continue
         try:
-            drawn = scaled(file, side_px, as_it_came=True)
+            drawn = scaled(file, side_px, as_it_came=True, caller=bank)
         except ImageRefused:
             return None
         tokens = reader.billing.tokens(drawn.width_px, drawn.height_px)  # a file that is smaller keeps its pixels

@@ -246,7 +246,7 @@ class Folder:
             room, tokens=room.tokens - planned_tokens(planned), images_used=room.images_used + len(planned)
         )
         drawn = self._drawer.draw([*old, *said], known, call.reader, call.request.wire, beside, carried)
-        drawn = self._with_images(drawn, planned, remembered.bank_id, call, room.bytes_used)
+        drawn = self._with_images(drawn, planned, bank, remembered.bank_id, call, room.bytes_used)
         raw = sum(call.item_tokens[conversation.start : step.cut])
         stripped = call.strippable
         row = FoldRow(
@@ -287,7 +287,13 @@ class Folder:
         return self.database.repeatable(write)
 
     def _with_images(
-        self, drawn: Drawn, planned: Sequence[PlannedImage], bank_id: int, call: "_Call", bytes_used: int
+        self,
+        drawn: Drawn,
+        planned: Sequence[PlannedImage],
+        bank: str,
+        bank_id: int,
+        call: "_Call",
+        bytes_used: int,
     ) -> Drawn:
         """Returns the folded part with images before its other blocks: the last of these may have to bear a cache
         mark, which not every provider takes on an image."""
@@ -297,7 +303,7 @@ class Folder:
         with self.database.read() as connection:
             contents = images.contents(connection, bank_id, [each.image.placed.image.id for each in planned])
         free_bytes = limits.max_request_bytes - FOR_TEXT - bytes_used - len(json.dumps(drawn.blocks))
-        shown = shown_images(planned, contents, call.reader, free_bytes)
+        shown = shown_images(planned, contents, call.reader, free_bytes, bank)
         blocks = written(shown.blocks, call.request.wire, call.reader)
         return replace(
             drawn,

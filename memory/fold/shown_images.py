@@ -93,14 +93,14 @@ def planned_tokens(planned: Sequence[PlannedImage]) -> int:
 
 
 def shown_images(
-    planned: Sequence[PlannedImage], contents: Mapping[int, bytes | None], reader: Reader, free_bytes: int
+    planned: Sequence[PlannedImage], contents: Mapping[int, bytes | None], reader: Reader, free_bytes: int, bank: str
 ) -> ImageBlocks:
     """Returns images as blocks. An image that cannot be drawn within its tokens or the provider's limits is left out.
-    `contents`: id of an image → its file; `free_bytes`: of the request."""
+    `contents`: id of an image → its file; `free_bytes`: of the request; `bank`: its name."""
     blocks, tokens = list[str | ImageBlock](), 0
     for each in planned:
         content = contents.get(each.image.placed.image.id)
-        block = None if content is None else _drawn(each, content, reader, free_bytes)
+        block = None if content is None else _drawn(each, content, reader, free_bytes, bank)
         if block is not None:
             free_bytes -= 4 * len(block.content) // 3
             tokens += block.tokens + each.label_tokens
@@ -115,14 +115,14 @@ def _heading_tokens(found: Sequence[FoldedImage]) -> int:
     return count_text_tokens(HEADING.format(ref=found[-1].ref)) if found else 0
 
 
-def _drawn(planned: PlannedImage, content: bytes, reader: Reader, free_bytes: int) -> ImageBlock | None:
+def _drawn(planned: PlannedImage, content: bytes, reader: Reader, free_bytes: int, bank: str) -> ImageBlock | None:
     assert reader.limits is not None
     assert reader.billing is not None
     size = planned.image.placed.image.size
     file = ImageFile(content, size.media_type, size.width_px, size.height_px)
     for side_px in (side for side in SIDES_PX if side <= planned.side_px):
         try:
-            drawn = scaled(file, side_px, as_it_came=True)
+            drawn = scaled(file, side_px, as_it_came=True, caller=bank)
         except ImageRefused:
             return None
         tokens = reader.billing.tokens(drawn.width_px, drawn.height_px)  # a file that is smaller keeps its pixels

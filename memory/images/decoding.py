@@ -1,19 +1,29 @@
 """Pixels of images: decoding, which proves that a file is an image, and encoding at a smaller side."""
 
 import io
+import time
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from threading import BoundedSemaphore
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
 
-from .files import ImageFile
-from .limits import ImageRefused
+from foxing.memory.storage.fair_semaphore import FairSemaphore
 
-#: Images decoded at the same time: each takes up to 160 MB.
-AT_ONCE = 2
+from .files import ImageFile
+from .limits import MAX_DECODE_CPU_S, MAX_IMAGE_BYTES, ImageRefused
+
+#: Images decoded at the same time: each takes up to 160 MB; and those of one caller among them, so that one who sends
+#: many does not keep others waiting.
+AT_ONCE, OF_ONE_CALLER = 2, 1
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/gif": "GIF"}
-_JPEG_QUALITY = 92  # of a photograph that is turned
+#: Qualities of a photograph that is turned, and if it is too large then.
+_JPEG_QUALITY, _LOW_JPEG_QUALITY = 92, 75
+#: Compression of a PNG with more pixels than these, whose encoding would take seconds.
+_LARGE, _FAST = 8_000_000, 2
+#: Bytes of a JPEG that are decoded at a time. The time taken is checked between them.
+_JPEG_SLICE = 1 << 10
 #: Qualities of WebP: of an image that is scaled to a policy's side, of others, and of those that would be larger else.
 _QUALITIES = (90, 75, 50, 25)
 #: EXIF orientation → how to turn the pixels.
@@ -33,50 +43,63 @@ _FLAT_SHARE, _FLAT_COLOURS = 0.8, 8
 #: Colours of a drawing whose type stays legible, and the pixels up to which it is not scaled; with more, the side in px
 #: at which it is kept.
 _PALETTE, _MAX_LEGIBLE_PIXELS, LEGIBLE_SIDE_PX = 32, 4_000_000, 1_568
-_room = BoundedSemaphore(AT_ONCE)
+_room = FairSemaphore(AT_ONCE, OF_ONE_CALLER)
 
 
-def normalised(file: ImageFile) -> ImageFile:
+def turn(caller: str = "") -> AbstractContextManager[None]:
+    """Waits for a turn to decode an image, and holds it in the block. `caller`: for whom, such as a bank; empty for the
+    memory's own work. Each function of this module takes one."""
+    return _room.turn(caller)
+
+
+def waiting() -> int:
+    """Returns the number of threads that wait for a turn."""
+    return _room.waiting
+
+
+def normalised(file: ImageFile, caller: str = "") -> ImageFile:
     """Returns an image whose pixels stand upright, of a still format: the file itself where that is so. Decodes it,
-    so that nothing else than an image is kept. Raises `ImageRefused` if it cannot be decoded."""
-    with _room:
-        pixels = _decoded(file)
+    so that nothing else than an image is kept. `caller`: see `turn`. Raises `ImageRefused` if it cannot be decoded, or
+    not in `MAX_DECODE_CPU_S`."""
+    with turn(caller):
+        pixels = _decoded(file, limited=True)
         if file.orientation == 1 and file.still:
             return file
         upright = _upright(pixels, file.orientation)
-        if file.media_type == "image/jpeg":
-            return replace(file, content=_encoded(upright, "JPEG", quality=_JPEG_QUALITY), orientation=1)
-        content = _encoded(upright, "PNG")
-        return replace(file, content=content, media_type="image/png", orientation=1, still=True)
+        is_photograph = file.media_type == "image/jpeg" or (file.lossy and upright.mode in ("RGB", "L"))
+        content, media_type = _photograph(upright) if is_photograph else (_exactly(upright), "image/png")
+        return replace(file, content=content, media_type=media_type, orientation=1, still=True)
 
 
 def opened(file: ImageFile) -> Image.Image:
     """Returns the pixels of an image, upright, of mode RGB, RGBA, L or LA. Raises `ImageRefused`."""
-    with _room:
+    with turn():
         return _upright(_decoded(file), file.orientation)
 
 
 def preview(file: ImageFile, side_px: int) -> bytes:
     """Returns an image as a JPEG on a white ground whose longer side has at most `side_px` pixels. Raises
     `ImageRefused`."""
-    with _room:
+    with turn():
         small = _at_side(_in_srgb(_upright(_decoded(file, side_px), file.orientation)), side_px)
         if small.mode in ("RGBA", "LA"):
             small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small.convert("RGBA"))
         return _encoded(small.convert("RGB"), "JPEG", quality=_JPEG_QUALITY)
 
 
-def scaled(file: ImageFile, side_px: int, *, as_it_came: bool = False, legible: bool = False) -> ImageFile:
+def scaled(
+    file: ImageFile, side_px: int, *, as_it_came: bool = False, legible: bool = False, caller: str = ""
+) -> ImageFile:
     """Returns an image whose longer side has at most `side_px` pixels, as the smallest file: WebP, PNG, or the file
     itself, with all of its pixels, where that is smaller. `as_it_came`: True to leave an image alone that has no more
     pixels, and to encode others with little loss. `legible`: True for the type of a drawing to stay legible, whatever
     `side_px`: it keeps all of its pixels, in fewer colours; with `as_it_came` exactly, where that takes fewer bytes.
-    Raises `ImageRefused`."""
+    `caller`: see `turn`. Raises `ImageRefused`."""
     longer = max(file.width_px, file.height_px)
     if longer <= side_px and as_it_came:
         return file
     may_be_whole = file.width_px * file.height_px <= _MAX_LEGIBLE_PIXELS
-    with _room:
+    with turn(caller):
         pixels = _in_srgb(_upright(_decoded(file, None if legible else side_px), file.orientation))
         is_drawing = legible and _is_drawing(pixels)
         if is_drawing and not as_it_came:
@@ -143,15 +166,45 @@ def _in_srgb(pixels: Image.Image) -> Image.Image:
     return converted
 
 
-def _decoded(file: ImageFile, side_px: int | None = None) -> Image.Image:
+class _TimedFile(io.BytesIO):
+    """A file that is refused once this thread has taken `MAX_DECODE_CPU_S` to decode it."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._until = time.thread_time() + MAX_DECODE_CPU_S
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Returns the next bytes. Raises `ImageRefused`."""
+        if time.thread_time() > self._until:
+            raise ImageRefused(f"the image takes longer than {MAX_DECODE_CPU_S:g} s to decode; save it again, smaller")
+        return super().read(size)
+
+
+class _BoundedFile(io.BytesIO):
+    """A file that is refused once it is larger than an image may be."""
+
+    def write(self, data: Any, /) -> int:
+        """Writes bytes. Raises `ImageRefused`."""
+        if self.tell() + len(data) > MAX_IMAGE_BYTES:
+            raise ImageRefused(
+                f"the image, turned upright and of one frame, has more than {MAX_IMAGE_BYTES >> 20} MiB; scale it down"
+            )
+        return super().write(data)
+
+
+def _decoded(file: ImageFile, side_px: int | None = None, *, limited: bool = False) -> Image.Image:
     """Returns the pixels of a file, not yet turned. `side_px`: a JPEG may be decoded smaller, down to twice this side.
-    Raises `ImageRefused`."""
+    `limited`: True for a file that has not been stored, which is decoded in `MAX_DECODE_CPU_S`. Raises
+    `ImageRefused`."""
+    content = _TimedFile(file.content) if limited else io.BytesIO(file.content)
     try:
-        pixels = Image.open(io.BytesIO(file.content), formats=[_FORMATS[file.media_type]])
+        pixels = Image.open(content, formats=[_FORMATS[file.media_type]])
         if pixels.size != file.stored_size:
             raise ImageRefused("the image is damaged: its parts say different sizes; save it again")
         if side_px is not None:
             pixels.draft(None, (2 * side_px, 2 * side_px))
+        if limited and file.media_type == "image/jpeg":
+            pixels.decodermaxblock = _JPEG_SLICE
         pixels.load()
     except ImageRefused:
         raise
@@ -172,8 +225,22 @@ def _upright(pixels: Image.Image, orientation: int) -> Image.Image:
     return upright
 
 
-def _encoded(pixels: Image.Image, kind: str, **options: int) -> bytes:
-    file = io.BytesIO()
+def _photograph(pixels: Image.Image) -> tuple[bytes, str]:
+    """Returns a JPEG and its media type. Raises `ImageRefused` if it is larger than an image may be."""
+    try:
+        content = _encoded(pixels, "JPEG", _BoundedFile(), quality=_JPEG_QUALITY)
+    except ImageRefused:
+        content = _encoded(pixels, "JPEG", _BoundedFile(), quality=_LOW_JPEG_QUALITY)
+    return content, "image/jpeg"
+
+
+def _exactly(pixels: Image.Image) -> bytes:
+    """Returns a PNG. Raises `ImageRefused` if it is larger than an image may be."""
+    return _encoded(pixels, "PNG", _BoundedFile(), compress_level=_FAST if pixels.width * pixels.height > _LARGE else 6)
+
+
+def _encoded(pixels: Image.Image, kind: str, file: io.BytesIO | None = None, **options: int) -> bytes:
+    file = io.BytesIO() if file is None else file
     profile = pixels.info.get("icc_profile")
     pixels.save(file, kind, exif=b"", **({} if profile is None else {"icc_profile": profile}), **options)
     return file.getvalue()

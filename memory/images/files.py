@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from .limits import MAX_IMAGE_BYTES, ImageRefused, check_blocks, check_frames, check_size
+from .limits import MAX_IMAGE_BYTES, ImageRefused, check_blocks, check_frames, check_scans, check_size
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: Chunks of a PNG without which it would look different.
@@ -19,11 +19,14 @@ _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"c
 _MAX_PROFILE_BYTES = 1 << 16
 _JPEG_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
+#: Markers without a length, which decoders pass over between segments.
+_JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD8)})
 #: The marker after the entropy-coded data of a scan.
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _ORIENTATION = 0x0112
 _TURNED = 5  # first EXIF orientation with width and height exchanged
 _WEBP_EXIF, _WEBP_XMP = 0x08, 0x04  # flags
+_WEBP_FRAME_HEADER = 16  # bytes of a frame before its chunks
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class ImageFile:
     orientation: int = 1
     #: False for a format of animations, of which one frame is left.
     still: bool = True
+    #: True if its pixels were encoded with loss.
+    lossy: bool = False
 
     @property
     def stored_size(self) -> tuple[int, int]:
@@ -47,8 +52,9 @@ class ImageFile:
         return (self.height_px, self.width_px) if turned else (self.width_px, self.height_px)
 
     @classmethod
-    def read(cls, content: bytes) -> "ImageFile":
-        """Returns the image in a file. Raises `ImageRefused`."""
+    def read(cls, content: bytes, *, stored: bool = False) -> "ImageFile":
+        """Returns the image in a file. `stored`: True for one that has been stored, perhaps when it had not to be
+        decoded in limited time. Raises `ImageRefused`."""
         if len(content) > MAX_IMAGE_BYTES:
             raise ImageRefused(
                 f"the image has {len(content):,} bytes; at most {MAX_IMAGE_BYTES >> 20} MiB are kept, scale it down"
@@ -57,7 +63,7 @@ class ImageFile:
             if content.startswith(_PNG_SIGNATURE):
                 found = _read_png(content)
             elif content.startswith(b"\xff\xd8\xff"):
-                found = _read_jpeg(content)
+                found = _read_jpeg(content, any_scans=stored)
             elif content[:4] == b"RIFF" and content[8:12] == b"WEBP":
                 found = _read_webp(content)
             elif content[:6] in (b"GIF87a", b"GIF89a"):
@@ -158,9 +164,9 @@ def _read_png(content: bytes) -> ImageFile:
     return ImageFile(b"".join(kept), "image/png", width_px, height_px, orientation)
 
 
-def _read_jpeg(content: bytes) -> ImageFile:
-    width_px = height_px = 0
-    orientation, kept, place, number = 1, [content[:2]], 2, 0
+def _read_jpeg(content: bytes, *, any_scans: bool) -> ImageFile:
+    width_px = height_px = scanned = 0
+    orientation, kept, place, number, blocks = 1, [content[:2]], 2, 0, dict[int, int]()
     while True:
         number += 1
         check_blocks(number)
@@ -172,6 +178,9 @@ def _read_jpeg(content: bytes) -> ImageFile:
         if marker == _JPEG_END:
             place += 2
             break
+        if marker in _JPEG_BARE:
+            place += 2
+            continue
         (length,) = struct.unpack_from(">H", content, place + 2)
         start, stop = place + 4, place + 2 + length
         if length < 2 or stop > len(content):
@@ -179,9 +188,15 @@ def _read_jpeg(content: bytes) -> ImageFile:
         if marker in _JPEG_SIZES:
             height_px, width_px = struct.unpack_from(">HH", content, start + 1)
             check_size(width_px, height_px)
+            blocks = _jpeg_blocks(content[start:stop])
         if marker == 0xE1 and content[start : start + 6] == b"Exif\0\0":
             orientation = _orientation(content[start:stop])
         if marker == _JPEG_SCAN:
+            scanned += sum(
+                blocks.get(component, 0) for component in content[start + 1 : start + 1 + 2 * content[start] : 2]
+            )
+            if not any_scans:
+                check_scans(scanned)
             found = _JPEG_MARKER.search(content, stop)
             if found is None:
                 raise ImageRefused("the image is truncated or damaged; save it again")
@@ -192,7 +207,17 @@ def _read_jpeg(content: bytes) -> ImageFile:
     rest = content[place:]
     if not rest.startswith(b"\xff\xd8\xff"):  # else further pictures of a phone, which are left out
         _check_end(rest)
-    return ImageFile(b"".join([*kept, b"\xff\xd9"]), "image/jpeg", width_px, height_px, orientation)
+    return ImageFile(b"".join([*kept, b"\xff\xd9"]), "image/jpeg", width_px, height_px, orientation, lossy=True)
+
+
+def _jpeg_blocks(frame: bytes) -> dict[int, int]:
+    """Returns component → number of its blocks of 8 × 8 px, for the header of a JPEG's frame."""
+    height_px, width_px, components = struct.unpack_from(">HHB", frame, 1)
+    sampled = {frame[at]: (frame[at + 1] >> 4 or 1, frame[at + 1] & 15 or 1) for at in range(6, 6 + 3 * components, 3)}
+    across = max((wide for wide, _ in sampled.values()), default=1)
+    down = max((high for _, high in sampled.values()), default=1)
+    units = -(-width_px // (8 * across)) * -(-height_px // (8 * down))
+    return {component: units * wide * high for component, (wide, high) in sampled.items()}
 
 
 def _is_jpeg_metadata(marker: int, start: bytes) -> bool:
@@ -209,7 +234,7 @@ def _read_webp(content: bytes) -> ImageFile:
         raise ImageRefused("the image is truncated or damaged; save it again")
     _check_end(content[end:])
     width_px = height_px = frames = 0
-    orientation, kept = 1, list[bytes]()
+    orientation, kept, lossy = 1, list[bytes](), False
     for kind, data in _webp_chunks(content, 12, 8 + size):
         if kind == b"VP8X":
             width_px = 1 + int.from_bytes(data[4:7], "little")
@@ -220,15 +245,17 @@ def _read_webp(content: bytes) -> ImageFile:
         elif kind == b"ANMF":
             frames += 1
             check_frames(frames)
+            lossy = lossy or data[_WEBP_FRAME_HEADER : _WEBP_FRAME_HEADER + 4] == b"VP8 "
         elif kind in (b"VP8 ", b"VP8L") and not width_px:
             width_px, height_px = _webp_size(kind, data)
+        lossy = lossy or kind == b"VP8 "
         if kind in (b"EXIF", b"XMP ") or (kind == b"ANMF" and frames > 1):
             continue
         if kind in (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"):
             kept.append(kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2))
     body = b"WEBP" + b"".join(kept)
     stored = b"RIFF" + struct.pack("<I", len(body)) + body
-    return ImageFile(stored, "image/webp", width_px, height_px, orientation, still=not frames)
+    return ImageFile(stored, "image/webp", width_px, height_px, orientation, still=not frames, lossy=lossy)
 
 
 def _webp_chunks(content: bytes, place: int, end: int) -> Iterator[tuple[bytes, bytes]]:

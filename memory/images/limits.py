@@ -7,6 +7,10 @@ MAX_PIXELS = 40_000_000
 MAX_SIDE_PX = 30_000
 MAX_FRAMES = 1_000  # of an animation, of which the first is kept
 MAX_BLOCKS = 100_000  # chunks, segments or blocks of a file
+#: Blocks of 8 × 8 px that all scans of a JPEG go through together, about .1 µs each: 32 scans of the largest image. The
+#: progressive files of common encoders have 14 at most.
+MAX_SCANNED_BLOCKS = 20_000_000
+MAX_DECODE_CPU_S = 4.0  # of an image that is new
 #: Media types of images that are kept.
 MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 
@@ -36,3 +40,11 @@ def check_blocks(blocks: int) -> None:
     """Raises `ImageRefused` for a file cut into too many blocks."""
     if blocks > MAX_BLOCKS:
         raise ImageRefused("the image consists of too many blocks; save it again")
+
+
+def check_scans(blocks: int) -> None:
+    """Raises `ImageRefused` for a JPEG whose scans go through too many blocks."""
+    if blocks > MAX_SCANNED_BLOCKS:
+        raise ImageRefused(
+            "the JPEG goes through its pixels too many times to be decoded; save it again, without progressive scans"
+        )

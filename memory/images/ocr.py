@@ -20,6 +20,8 @@ _MIN_CONFIDENCE = 0.6
 #: An image has text if a word is at least so long and read with so much confidence.
 _SURE, _SURE_CHARS = 0.8, 3
 _LANGUAGE = "eng"
+#: An image that takes longer to read, such as one of noise, has no text.
+_MAX_READ_MS = 10_000
 
 
 class ImageTextReader:
@@ -45,8 +47,7 @@ class ImageTextReader:
         with self._lock:
             engine = self._engine
             engine.SetImage(pixels)
-            engine.Recognize()
-            return _text_of(engine)
+            return _text_of(engine) if engine.Recognize(_MAX_READ_MS) else ReadText("", 0.0)
 
 
 def _load() -> Any:

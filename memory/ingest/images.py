@@ -12,9 +12,9 @@ from foxing.memory.values.messages import NewMessage
 MAX_IMAGES = 100  # per message
 
 
-def prepare_images(message: NewMessage, index: int) -> tuple[NewImage, ...]:
-    """Returns the images of a message whose data are given. `index`: its position in the call. Raises
-    `InvalidInput`."""
+def prepare_images(message: NewMessage, index: int, bank: str) -> tuple[NewImage, ...]:
+    """Returns the images of a message whose data are given. `index`: its position in the call; `bank`: where it is
+    stored, whose images take turns with those of others to be decoded. Raises `InvalidInput`."""
     parts = message.images
     if len(parts) > MAX_IMAGES:
         raise InvalidInput(f"the message has more than {MAX_IMAGES} images; split it", index=index)
@@ -22,7 +22,7 @@ def prepare_images(message: NewMessage, index: int) -> tuple[NewImage, ...]:
     for number, part in enumerate(parts, 1):
         try:
             file = part.file
-            kept = None if file is None else normalised(file)
+            kept = None if file is None else normalised(file, bank)
         except ImageRefused as error:
             raise InvalidInput(f"image {number}: {error}", index=index) from error
         if file is None or kept is None:

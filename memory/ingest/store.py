@@ -283,7 +283,7 @@ class MessageStore:
             valid = [redaction.message(message, redacted) for message in valid]
         codes = call.codes if not redacted else None  # made from the texts as given
         accepted = [
-            _KeyedMessage.of(message, thread, self._digest_key, prepare_images(message, number))
+            _KeyedMessage.of(message, thread, self._digest_key, prepare_images(message, number, call.bank))
             for number, message in enumerate(valid)
         ]
         keyed = _with_codes(accepted, codes)

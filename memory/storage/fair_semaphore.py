@@ -5,7 +5,9 @@ arrive is usually served first.
 """
 
 import os
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 
 NO_TIMEOUT = -1.0  # timeout
@@ -14,23 +16,30 @@ NO_TIMEOUT = -1.0  # timeout
 class FairSemaphore:
     """Semaphore for the threads of a process, first come, first served. Up to `number` threads may hold it at once.
 
+    Callers that give their name take turns: each waits for one thread of each other caller at most, however many of
+    them wait. `each`: number of threads of one caller that may hold it at once; None for all.
+
     `with semaphore:` waits without a timeout.
     """
 
-    def __init__(self, number: int = 1) -> None:
+    def __init__(self, number: int = 1, each: int | None = None) -> None:
         self._number = number
+        self._each = number if each is None else each
         self._begin()
 
     def _begin(self) -> None:
         self._process = os.getpid()
         self._changing = Lock()
         self._free = self._number
-        self._waiting: deque[Lock] = deque()
+        self._held = Counter[str]()
+        #: Caller → its waiting threads, in order of arrival. The caller served longest ago is first.
+        self._waiting: dict[str, deque[Lock]] = {}
 
     @property
     def waiting(self) -> int:
         """Number of waiting threads."""
-        return len(self._waiting)
+        with self._changing:
+            return sum(map(len, self._waiting.values()))
 
     def __enter__(self) -> None:
         self.acquire()
@@ -38,38 +47,59 @@ class FairSemaphore:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def acquire(self, timeout_s: float = NO_TIMEOUT) -> bool:
+    @contextmanager
+    def turn(self, caller: str) -> Iterator[None]:
+        """Holds the semaphore for `caller` in the block."""
+        self.acquire(caller=caller)
+        try:
+            yield
+        finally:
+            self.release(caller)
+
+    def acquire(self, timeout_s: float = NO_TIMEOUT, caller: str = "") -> bool:
         """Acquires the semaphore. Returns False if that takes longer than `timeout_s` seconds."""
         if os.getpid() != self._process:  # in a forked process, a thread that does not exist there may hold it
             self._begin()
         ticket = Lock()
         ticket.acquire()
         with self._changing:
-            if self._free:
+            if self._free and self._held[caller] < self._each:
                 self._free -= 1
+                self._held[caller] += 1
                 return True
-            self._waiting.append(ticket)
+            self._waiting.setdefault(caller, deque()).append(ticket)
         try:
             came = ticket.acquire(timeout=timeout_s)
         except BaseException:  # interrupted
-            self._leave(ticket)
+            self._leave(ticket, caller)
             raise
         if not came:
-            self._leave(ticket)
+            self._leave(ticket, caller)
         return came
 
-    def release(self) -> None:
-        """Releases the semaphore and hands it to the thread that has waited longest."""
+    def release(self, caller: str = "") -> None:
+        """Releases the semaphore and hands it to the next caller: its thread that has waited longest."""
         with self._changing:
-            if self._waiting:
-                self._waiting.popleft().release()
-            else:
-                self._free += 1
+            self._free += 1
+            self._held[caller] -= 1
+            if not self._held[caller]:
+                del self._held[caller]
+            following = next((name for name in self._waiting if self._held[name] < self._each), None)
+            if following is not None:
+                self._free -= 1
+                self._held[following] += 1
+                tickets = self._waiting.pop(following)
+                tickets.popleft().release()
+                if tickets:
+                    self._waiting[following] = tickets
 
-    def _leave(self, ticket: Lock) -> None:
+    def _leave(self, ticket: Lock, caller: str) -> None:
         """Leaves the queue, or releases the semaphore if it was handed over meanwhile."""
         with self._changing:
-            if ticket in self._waiting:
-                self._waiting.remove(ticket)
+            tickets = self._waiting.get(caller, ())
+            if ticket in tickets:
+                self._waiting[caller].remove(ticket)
+                if not tickets:
+                    del self._waiting[caller]
                 return
-        self.release()
+        self.release(caller)

@@ -62,3 +62,27 @@ def polyglot(kind: str = "PNG") -> bytes:
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("hidden.txt", "hidden")
     return encoded(kind) + archive.getvalue()
+
+
+def jpeg_of_scans(width: int, height: int, scans: int, between: bytes = b"") -> bytes:
+    """Returns a progressive JPEG in grey whose pixels are gone through again by each scan: a few bytes in the file.
+    `between`: stands before each scan but the first."""
+
+    def segment(marker: int, body: bytes) -> bytes:
+        return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
+
+    frame = segment(0xC2, struct.pack(">BHHB", 8, height, width, 1) + bytes([1, 0x11, 0]))
+    tables = segment(0xDB, bytes([0]) + bytes([1] * 64))
+    for kind, symbol in ((0x00, 0), (0x10, 0xE0)):  # a code of one bit: no difference, and a run of empty blocks
+        tables += segment(0xC4, bytes([kind, 1, *[0] * 15, symbol]))
+    first = segment(0xDA, bytes([1, 1, 0, 0, 0, 0])) + bytes(8)
+    runs = -(-((width + 7) // 8 * ((height + 7) // 8)) // 32_767)
+    bits = "011111111111111" * runs
+    bits += "1" * (-len(bits) % 8)
+    data = b"".join(bytes([byte]) + (b"\0" if byte == 0xFF else b"") for byte in _bytes_of(bits))
+    again = between + segment(0xDA, bytes([1, 1, 0, 1, 63, 0x10])) + data
+    return b"\xff\xd8" + tables + frame + first + again * (scans - 1) + b"\xff\xd9"
+
+
+def _bytes_of(bits: str) -> bytes:
+    return bytes(int(bits[place : place + 8], 2) for place in range(0, len(bits), 8))
