@@ -12,6 +12,7 @@ from foxing.memory.images.decoding import normalised
 from foxing.memory.images.files import size_in_header
 from foxing.memory.images.limits import ImageRefused
 from foxing.memory.ingest.images import MAX_IMAGES
+from foxing.memory.pages.message_images import MOST_READ_CHARS, READ_TEXT
 from foxing.memory.storage.repositories.images import PlacedImage
 from foxing.memory.values.base import Fields
 from foxing.memory.values.part_text import label_of
@@ -28,9 +29,6 @@ UNKNOWN_TOKENS = 1_600
 UNKNOWN_BILLING = Patches(side=28, max_side_px=1_568, max_patches=1_568)
 #: What stands in a message in place of an image that is not remembered begins with this; the reason follows.
 NO_IMAGE = "[image, not remembered: "
-#: Text in an image below its label, and the most characters of it.
-READ_TEXT = "Text in image {number}, read by machine: {text}"
-MOST_READ_CHARS = 2_000
 #: Characters in Base64 in which the size of an image is looked for: the last for a JPEG with much before its pixels.
 _HEADERS = (64, 4_096, 131_072)
 

@@ -1,14 +1,18 @@
 """Text in images: read by a machine once, before the page of their message is sealed, and kept with the image."""
 
+from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
 
+from foxing.memory.errors import InvalidInput
 from foxing.memory.images.files import ImageFile
 from foxing.memory.images.limits import ImageRefused
 from foxing.memory.images.ocr import ImageTextReader
 from foxing.memory.images.text import ReadText
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, images, open_messages
+
+from .redaction import Redaction
 
 
 class ImageTexts:
@@ -40,8 +44,17 @@ class ImageTexts:
                 return set(images.texts_of(connection, bank_id, message_ids))
         with self._database.write() as connection:
             banks.lock(connection, bank_id)
-            images.set_read(connection, found)
+            rules = Redaction.of(banks.by_id(connection, bank_id).policy)
+            images.set_read(connection, {image_id: _redacted(read, rules) for image_id, read in found.items()})
             with_them = images.messages_of(connection, bank_id, found)
             others = {message_id for ids in with_them.values() for message_id in ids}.difference(message_ids)
             sealed = open_messages.missing(connection, others)
             return set(images.texts_of(connection, bank_id, {*message_ids, *sealed}))
+
+
+def _redacted(read: ReadText, rules: Redaction) -> ReadText:
+    """Returns a text without what the rules of its bank match; none if that cannot be found out."""
+    try:
+        return read._replace(text=rules.text(read.text, Counter())) if rules else read
+    except InvalidInput:
+        return ReadText("", 0.0)

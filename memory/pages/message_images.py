@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from sqlalchemy import Connection
+
 from foxing.memory.references import message_id_of
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, images
@@ -14,6 +16,9 @@ from foxing.memory.values.part_text import IMAGE_MARK, image_labels, label_of
 from foxing.memory.values.parts import ImagePart, MachineReadText, OriginalImage, Part, TextPart
 
 M = TypeVar("M", bound=RecalledMessage)
+#: Text in an image below its label, and the most characters of it.
+READ_TEXT = "Text in image {number}, read by machine: {text}"
+MOST_READ_CHARS = 2_000
 
 
 class MessageImages:
@@ -48,11 +53,21 @@ class MessageImages:
                     shown.setdefault(image.image.id, ShownImage(message, image, content))
         return list(shown.values())
 
+    @staticmethod
+    def with_texts(connection: Connection, bank_id: int, found: Sequence[M]) -> list[M]:
+        """Returns the messages as a model is to see them: with the text that a machine read in their images, if any,
+        below the labels, on one line each; at the end for an image whose label has faded."""
+        ids = [number for message in found if may_have_images(message) and (number := _id_of(message)) is not None]
+        of_message: dict[int, list[PlacedImage]] = {}
+        for image in images.of_messages(connection, bank_id, ids) if ids else ():
+            of_message.setdefault(image.message_id, []).append(image)
+        return [_with_texts(message, of_message.get(_id_of(message) or 0, ())) for message in found]
+
     def _read(
         self, bank: str, found: Sequence[RecalledMessage], *, everything: bool
     ) -> dict[int, tuple[list[PlacedImage], Mapping[int, bytes | None]]]:
         """Returns number of a message → its images, and the files of these and others."""
-        ids = [number for message in found if _may_have(message) and (number := _id_of(message)) is not None]
+        ids = [number for message in found if may_have_images(message) and (number := _id_of(message)) is not None]
         if not ids:
             return {}
         with self._database.read() as connection:
@@ -88,7 +103,7 @@ def _id_of(message: RecalledMessage) -> int | None:
     return message_id_of(message.ref)
 
 
-def _may_have(message: RecalledMessage) -> bool:
+def may_have_images(message: RecalledMessage) -> bool:
     """True for a message with a label of an image, or with a gap that may be one."""
     return IMAGE_MARK in message.text or bool(message.gaps) or not message.text
 
@@ -123,6 +138,22 @@ def _with_images(message: M, placed: Sequence[PlacedImage], contents: Mapping[in
         return message
     text = [TextPart(text=message.text)] if message.text else []
     return message.model_copy(update={"parts": [*text, *found]})
+
+
+def _with_texts(message: M, placed: Sequence[PlacedImage]) -> M:
+    text, gaps = message.text, list(message.gaps)
+    for image in placed:
+        read = _machine_read(image)
+        if read is None:
+            continue
+        label = label_of(text, image.number)
+        if label is None and (message.passage is not None or not (message.gaps or not message.text)):
+            continue  # it stands in another passage
+        said = " / ".join(line.strip() for line in read.text[:MOST_READ_CHARS].splitlines() if line.strip())
+        end = len(text) if label is None else text.index(label) + len(label)
+        added = ("\n" if text else "") + READ_TEXT.format(number=image.number, text=said)
+        text, gaps = text[:end] + added + text[end:], [gap + len(added) * (gap >= end) for gap in gaps]
+    return message if text == message.text else message.model_copy(update={"text": text, "gaps": gaps})
 
 
 def image_part(placed: PlacedImage, content: bytes | None, label: ImagePart | None = None) -> ImagePart:

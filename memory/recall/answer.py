@@ -70,13 +70,16 @@ class Answer:
         """True if the answer may be full before its matches have been read."""
         return self.max_tokens is not None or self.enough is not None
 
-    def add(self, candidate: Candidate, span: RecalledMessage) -> bool:
+    def add(self, candidate: Candidate, span: RecalledMessage, shown: RecalledMessage | None = None) -> bool:
         """Appends `span` if it fits the budget, and returns True if so. Otherwise a match is recorded in `waiting`, and
-        a neighbour is dropped."""
+        a neighbour is dropped. `shown`: the span with the text in its images, which a model sees if that fits too."""
         place = TranscriptPlace.of(span, candidate.message.id, span.passage)
-        line = TranscriptLine(span, self.style)
-        added = self._transcript.added(place, line)
-        if self.max_tokens is None or self._transcript.packed_tokens + added <= self.max_tokens:
+        line = TranscriptLine(shown or span, self.style)
+        fits = self._fits(place, line)
+        if not fits and shown not in (None, span):
+            line = TranscriptLine(span, self.style)
+            fits = self._fits(place, line)
+        if fits:
             self._transcript.add(place, line)
             self._places.append(place)
             self.spans.append(span)
@@ -87,6 +90,11 @@ class Answer:
             self.waiting[candidate.document] = candidate
             self.oversized = self.oversized or span
         return False
+
+    def _fits(self, place: TranscriptPlace, line: TranscriptLine) -> bool:
+        if self.max_tokens is None:
+            return True
+        return self._transcript.packed_tokens + self._transcript.added(place, line) <= self.max_tokens
 
     def finish(self) -> None:
         """Writes `rendered` and `text_tokens`. If no span fits, the first match is cut to the budget; a budget smaller

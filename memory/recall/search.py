@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import accumulate, islice
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
@@ -12,6 +13,7 @@ from sqlalchemy import Connection
 from foxing.memory.errors import NotFound
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
+from foxing.memory.pages.message_images import MessageImages, may_have_images
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.fair_semaphore import FairSemaphore
@@ -121,8 +123,9 @@ class Recaller:
                 answer.waiting |= {item.match.document: item.match for item in part}
                 continue
             reader.read(part)
+            pictured = self._pictured(found.candidates.bank_id, part, reader)
             for item in part:
-                _add(answer, item, reader, replaced, verbatim=query.verbatim)
+                _add(answer, item, reader, replaced, pictured, verbatim=query.verbatim)
         answer.finish()
         if not (answer.spans or found.shown or found.inexact or query.cursor):
             answer.state_nothing_found()
@@ -178,6 +181,15 @@ class Recaller:
             for row in held.get(span.page_id, [])
             if row.message_id in ids and span.start <= row.start < span.stop
         ]
+
+    def _pictured(self, bank_id: int, part: Sequence[Shown], reader: SpanReader) -> dict[int, RecalledMessage]:
+        """Returns document → span with the text that a machine read in its images, for spans with such text."""
+        spans = {one.document: reader.peek(one) for item in part for one in item.candidates}
+        if not any(map(may_have_images, spans.values())):
+            return {}
+        with self.database.read() as connection:
+            shown = MessageImages.with_texts(connection, bank_id, list(spans.values()))
+        return {document: one for (document, span), one in zip(spans.items(), shown, strict=True) if one is not span}
 
     def _terms_found(self, found: _Found) -> Mapping[int, Collection[str]]:
         """Returns message id → terms of the query that the index has for the match."""
@@ -356,26 +368,34 @@ def _with_neighbours(
 
 
 def _add(
-    answer: Answer, item: Shown, reader: SpanReader, replaced: Mapping[int, RecalledMessage], *, verbatim: bool
+    answer: Answer,
+    item: Shown,
+    reader: SpanReader,
+    replaced: Mapping[int, RecalledMessage],
+    pictured: Mapping[int, RecalledMessage],
+    *,
+    verbatim: bool,
 ) -> None:
     """Adds a match, followed by its neighbours, to `answer`. `replaced`: document → the newest message that replaces
-    it."""
-    scored = {"score": item.match.score, "relevance": item.match.relevance}
-    span = reader.take(item.match).model_copy(update=scored)
+    it; `pictured`: document → span with the text in its images."""
+    found: dict[str, Any] = {"score": item.match.score, "relevance": item.match.relevance}
     newest = replaced.get(item.match.document)
     if newest is not None:
-        span = span.model_copy(update={"superseded_by": newest.message_id, "superseded_at": newest.created_at})
+        found |= {"superseded_by": newest.message_id, "superseded_at": newest.created_at}
     if item.neighbour_ids:
-        span = span.model_copy(update={"neighbour_ids": item.neighbour_ids})
+        found["neighbour_ids"] = item.neighbour_ids
+    span = reader.take(item.match).model_copy(update=found)
+    shown = pictured.get(item.match.document)
     neighbours = [(near, reader.take(near)) for near in item.neighbours]
     if verbatim and span.source == "decoded":  # the kept text cannot be read
         answer.unreadable.append(item.match)
     elif (span.message_id, span.passage) in answer.places:
         return  # several passages of a faded message may have one passage left
-    elif answer.add(item.match, span):
+    elif answer.add(item.match, span, None if shown is None else shown.model_copy(update=found)):
         for near, neighbour in neighbours:
             if not verbatim or neighbour.source != "decoded":
-                answer.add(near, neighbour.model_copy(update={"neighbour_of": near.neighbour_of}))
+                beside = neighbour.model_copy(update={"neighbour_of": near.neighbour_of})
+                answer.add(near, beside, pictured.get(near.document))
 
 
 def _exact(connection: Connection, bank_id: int, found: Iterable[Message]) -> set[int]:

@@ -214,7 +214,8 @@ class RecallResult(Value):
     )
     rendered: str = Field(
         description="The spans as a model is to see them: in time order, with the date once a day and the speaker once "
-        "a run of messages, each message on a new line. If nothing matches, a sentence that says so."
+        "a run of messages, each message on a new line. Below the label of an image stands the text that a machine "
+        "read in it, if there is room. If nothing matches, a sentence that says so."
     )
     text_tokens: int = Field(description="Text tokens of `rendered`.")
     left_out: list[LeftOut] = Field(

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from support.images import encoded, picture
 
+from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import ImagePart, Memory, MemoryOptions
 from foxing.memory.check.check import DatabaseCheck
 from foxing.renderer.outline import FONT_PATH
@@ -73,6 +74,32 @@ def test_text_in_a_screenshot_is_found_by_its_words(memory: Memory) -> None:
     [part] = [part for part in span.parts or [] if isinstance(part, ImagePart)]
     assert part.machine_read == read
     assert "Reykjavik" not in span.text  # the text of the message is what was said
+
+
+def test_a_model_sees_the_text_in_an_image_as_read_by_a_machine(memory: Memory) -> None:
+    memory.store("ana", [said("m", screenshot(*LINES))])
+    memory.seal("ana")
+    found = memory.recall("ana", "quota Reykjavik", limit=1)
+    assert f"\nText in image 1, read by machine: {' / '.join(LINES)}" in found.rendered
+    assert found.text_tokens == count_text_tokens(found.rendered)
+    [span] = found.spans
+    assert LINES[0] not in span.text
+    bare = memory.recall("ana", "quota Reykjavik", limit=1, max_tokens=found.text_tokens - 1)
+    assert LINES[0] not in bare.rendered  # it is the first to go where there is no room
+    assert bare.spans[0].message_id == "m"
+    for days in (8, 31, 366):
+        memory.age("ana", now=NOW + timedelta(days=days))
+        assert LINES[0] in memory.recall("ana", "quota Reykjavik", limit=1).rendered
+
+
+def test_the_rules_of_a_bank_apply_to_the_text_in_an_image(memory: Memory) -> None:
+    memory.set_policy("ana", {"redact": ["email"]})
+    memory.store("ana", [said("m", screenshot("Write to jane.roe@example.org about Reykjavik"))])
+    memory.seal("ana")
+    read = image_of(memory, "m").machine_read
+    assert read is not None
+    assert "jane.roe" not in read.text
+    assert "jane.roe" not in memory.recall("ana", "Reykjavik").rendered
 
 
 @pytest.mark.slow
