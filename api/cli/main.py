@@ -1,6 +1,7 @@
 """The `foxing` command."""
 
 import errno
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -32,6 +33,8 @@ OUT_OF_MEMORY = (
     "out of memory; everything stored so far is intact. Raise the memory limit of the process (such as ulimit -v), or "
     "stop other processes"
 )
+#: Environment variables with a number of threads: of OpenMP, which torch uses, and of the libraries of BLAS.
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 NO_SPACE = "no space is left for the output or for temporary files; free some and run the command again"
 
 
@@ -143,8 +146,20 @@ app.add_typer(codec_commands)
 app.add_typer(database_commands)
 
 
+def limit_threads() -> None:
+    """Limits the libraries of linear algebra to one thread per call, for the life of this process and for those that it
+    starts. They read it when they are loaded, so call it before numpy is imported. What the user has set stays.
+
+    A service computes many small products in many threads: split among threads that wait for each other, each takes
+    several times as long.
+    """
+    for name in THREAD_LIMITS:
+        os.environ.setdefault(name, "1")
+
+
 def main() -> None:
     """Runs the `foxing` command; the entry point of the script."""
+    limit_threads()
     for stream in (sys.stdout, sys.stderr):
         # Messages are Unicode in any locale; characters that a stream cannot encode are escaped.
         reconfigure = getattr(stream, "reconfigure", None)

