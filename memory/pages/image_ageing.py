@@ -19,7 +19,7 @@ from foxing.memory.storage.repositories import banks, image_trash, images, open_
 from foxing.memory.storage.repositories.image_trash import rank
 from foxing.memory.storage.repositories.images import ImageRow
 from foxing.memory.values.policy import Policy
-from foxing.renderer import tier_named, tier_rank
+from foxing.renderer import all_tiers, tier_named, tier_rank
 
 from .ready_page import PageChange
 
@@ -100,16 +100,25 @@ def _tiers_after(connection: Connection, bank_id: int, changes: Sequence[PageCha
 
 
 def _at_tier(image: ImageRow, content: bytes, policy: Policy, tier: str) -> ImageFile | None:
-    """Returns the file of an image at a tier; None if the policy drops it there."""
-    side_px = policy.image_side(tier)
+    """Returns the file of an image at a tier; None if the policy drops it there. It is no larger than at any sharper
+    tier: where it would be, as the blurred type of a screenshot can be, it is the file of that tier."""
     if not policy.keeps_images(tier):
         return None
     file = ImageFile(content, image.size.media_type, image.size.width_px, image.size.height_px)
-    if side_px is None:
-        return file
+    between = [name for name in all_tiers() if rank(image.tier) < tier_rank(name) <= tier_rank(tier)]
+    sizes = dict.fromkeys(_image_size(policy, name) for name in sorted(between, key=tier_rank))
+    files = [
+        file if side_px is None else scaled(file, side_px, as_it_came=as_it_came, legible=legible)
+        for side_px, as_it_came, legible in sizes
+    ]
+    return min(files, key=lambda found: len(found.content))
+
+
+def _image_size(policy: Policy, tier: str) -> tuple[int | None, bool, bool]:
+    """Returns how images are scaled for a tier: maximum side in px, `as_it_came` and `legible`, see `scaled`."""
     # a policy with a shorter side wants small images
     legible = tier_named(tier).legible_images and policy.image_side_px >= LEGIBLE_SIDE_PX
-    return scaled(file, side_px, as_it_came=not policy.encodes_images(tier), legible=legible)
+    return policy.image_side(tier), not policy.encodes_images(tier), legible
 
 
 def _needed(connection: Connection, bank_id: int, image_ids: Collection[int]) -> dict[int, str | None]:

@@ -206,6 +206,25 @@ def test_faded_images_in_object_storage(database_url: str, tmp_path: Path) -> No
         assert [path for path in blobs.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.parametrize("tier", ["tiny", "micro"])
+@pytest.mark.parametrize("kind", ["log", "photograph"])
+def test_an_image_that_skips_a_tier_is_no_larger_than_it_would_be_there(memory: Memory, kind: str, tier: str) -> None:
+    content = PHOTO if kind == "photograph" else encoded("PNG", log())
+    found = {}
+    for target in ("small", tier):
+        memory.set_policy("ana", {"steps": [{"after": "P7D", "tier": target}], "age_from": "message"})
+        memory.store("ana", [said(target, image(content))])
+        memory.seal("ana")
+        memory.age("ana", now=NOW + timedelta(days=8))
+        found[target] = held(memory, target)
+        memory.erase_message("ana", target)
+    sizes = {name: len(base64.b64decode(part.data or "")) for name, part in found.items()}
+    assert sizes[tier] <= sizes["small"]
+    if sizes[tier] == sizes["small"]:  # then with all that is seen there
+        assert found[tier].data == found["small"].data
+    assert found[tier].tier == tier
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("size", [(30, 20), (900, 300), (3, 1_500)])
 def test_a_scaled_image_is_never_larger(kind: str, size: tuple[int, int]) -> None:
@@ -248,6 +267,15 @@ def test_a_flat_screenshot_is_not_larger_when_it_is_scaled() -> None:
     sharp = scaled(file, 1_568, as_it_came=True)
     assert len(sharp.content) <= len(file.content)
     assert (sharp == file) == (sharp.width_px == 1_920)
+
+
+def log() -> Image.Image:
+    """Returns a window of the same line again and again, whose type takes more bytes blurred than exactly."""
+    shown = Image.new("RGB", (1_000, 700), "white")
+    font = ImageFont.truetype(FONT_PATH, 14)
+    for row in range(28):
+        ImageDraw.Draw(shown).text((20, 10 + 24 * row), "the crane waits for the tide " * 4, (20, 20, 30), font)
+    return shown
 
 
 def screenshot(width: int, height: int, mode: str = "RGB") -> Image.Image:
