@@ -56,6 +56,8 @@ class _KeyedMessage:
     thread: str | None
     #: Secret key of its digest.
     digest_key: bytes = field(repr=False)
+    #: Its passages.
+    passages: Sequence[Passage]
     #: Its images.
     images: Sequence[NewImage] = ()
     #: Its embedding; None if a job computes it later.
@@ -82,12 +84,8 @@ class _KeyedMessage:
         cls, message: NewMessage, thread: str | None, digest_key: bytes, images: Sequence[NewImage] = ()
     ) -> "_KeyedMessage":
         """Returns the message in its own thread, or else in `thread`."""
-        return cls(message, message.text, message.thread or thread, digest_key, images)
-
-    @cached_property
-    def passages(self) -> Sequence[Passage]:
-        """Its passages."""
-        return split_passages(self.text)
+        text = message.text
+        return cls(message, text, message.thread or thread, digest_key, split_passages(text), images)
 
     @cached_property
     def terms(self) -> Sequence[Counter[str]]:

@@ -6,18 +6,22 @@ from itertools import repeat
 from typing import Any
 
 import pytest
+from support.search_doubles import HashingEmbedder
 
 from foxing.memory import (
     Conflict,
     InvalidInput,
     InvalidTime,
     Memory,
+    MemoryOptions,
     MessageTooLarge,
     NewMessage,
     NotFound,
     StoreResult,
 )
+from foxing.memory.ingest import store
 from foxing.memory.ingest.calls import StoreCall
+from foxing.memory.text.passages import Passage, split_passages
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 
@@ -218,3 +222,17 @@ def test_calls_that_are_given_together_succeed_and_fail_each(database_url: str) 
         assert stored == [1, 0, 2]
         assert memory.message("ana", "m").thread == "plans"
         assert memory.bank("ben").messages == 2
+
+
+def test_a_long_message_is_split_into_passages_once(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    split: list[int] = []
+
+    def counted(text: str) -> list[Passage]:
+        split.append(len(text))
+        return split_passages(text)
+
+    monkeypatch.setattr(store, "split_passages", counted)
+    with Memory(database_url, options=MemoryOptions(embedder=HashingEmbedder())) as memory:
+        memory.store("ana", [{"role": "user", "content": "The crane waits for the tide. " * 200}])
+        assert split == [6_000]
+        assert memory.recall("ana", "crane").spans
