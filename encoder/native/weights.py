@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from safetensors import SafetensorError, safe_open
 
@@ -94,7 +94,10 @@ def load_for_reading(path: Path = WEIGHTS_PATH) -> ReadingWeights:
             )
         dims = NativeDims.from_dict(json.loads(metadata["dims"]))
         charset = Charset.from_dict(json.loads(metadata["charset"]))
-        return ReadingWeights(dims, charset, PriorTables.from_arrays(arrays), json.loads(metadata["info"]))
+        info = json.loads(metadata["info"])
+        if not isinstance(info, dict):
+            raise TypeError("its info must be an object")
+        return ReadingWeights(dims, charset, PriorTables.from_arrays(arrays), cast("WeightsInfo", info))
 
 
 def load_network(path: Path, dims: NativeDims, charset: Charset) -> "NativeModel":
@@ -125,7 +128,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise CodecError(
             f"the weights {path.name} cannot be read ({error}); reinstall foxing or train new ones"
         ) from error
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (RuntimeError, LookupError, TypeError, ValueError, AttributeError, MemoryError) as error:
         raise CodecError(f"{path.name} does not fit the network it describes: {error}") from error
 
 

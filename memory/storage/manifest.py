@@ -219,6 +219,10 @@ class PageManifest:
         n, digested, unit = read.messages, read.digested, read.unit
         ids, threads, times, chars, parts, passages, roles, names, digest, *places = map(read.column, range(_COLUMNS))
         labels, keys, metadata = json.loads(read.texts)
+        roles, names = _signed(roles), names - 1
+        _check_texts(labels, keys, metadata, n)
+        if n and not (roles.min() >= 0 and max(roles.max(), names.max()) < len(labels) and names.min() >= -1):
+            raise ValueError
         has_digest = digest.astype(bool) if len(digest) else np.full(n, bool(digested))
         digests = np.zeros((n, DIGEST_BYTES), np.uint8)
         digests[has_digest] = np.frombuffer(read.digests, np.uint8).reshape(-1, DIGEST_BYTES)
@@ -229,8 +233,8 @@ class PageManifest:
             chars,
             parts,
             passages + 1,
-            _signed(roles),
-            names - 1,
+            roles,
+            names,
             labels,
             keys,
             digests,
@@ -274,7 +278,10 @@ _OTHER_VERSION = (
     "here"
 )
 _DAMAGED = "the manifest of a page is damaged; restore the database from a backup"
-_INVALID = (lzma.LZMAError, ValueError, IndexError, TypeError)
+_INVALID = (lzma.LZMAError, ValueError, IndexError, TypeError, RecursionError)
+#: Bytes of an unpacked manifest, its messages or places, and bytes of a number: no page comes near, and a forged one,
+#: as of a restored backup, takes no more memory.
+_MAX_BODY_BYTES, _MAX_ROWS, _MAX_WIDTH = 64 << 20, 1 << 18, 8
 
 
 class _Packed:
@@ -287,8 +294,11 @@ class _Packed:
             raise ManifestDamaged(_OTHER_VERSION)
         end = 9 + int.from_bytes(packed[5:9], "little")
         self.digests = packed[end:]
-        self._body = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS).decompress(packed[9:end])
+        decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
+        self._body = decompressor.decompress(packed[9:end], _MAX_BODY_BYTES + 1)
         n, m, self.unit, wide, self.digested, *self._widths = np.frombuffer(self._body, "<u4", _HEAD).tolist()
+        if len(self._body) > _MAX_BODY_BYTES or max(n, m) > _MAX_ROWS or max(self._widths) > _MAX_WIDTH:
+            raise ValueError
         self.messages, self.wide = n, bool(wide)
         self._lengths = [n] * 8 + [0 if self.digested in {0, n} else n] + [m] * 6
         sizes = (width * length for width, length in zip(self._widths, self._lengths, strict=True))
@@ -303,10 +313,26 @@ class _Packed:
         return self._body[self._starts[-1] :]
 
 
+def _check_texts(labels: JsonValue, keys: JsonValue, metadata: JsonValue, messages: int) -> None:
+    """Raises `ValueError` or `TypeError` unless the texts of a manifest are those of so many messages."""
+    if not (isinstance(labels, list) and isinstance(keys, list) and isinstance(metadata, list)):
+        raise TypeError
+    if len(keys) != messages or not all(isinstance(label, str) for label in labels):
+        raise ValueError
+    if not all(key is None or isinstance(key, str) for key in keys):
+        raise ValueError
+    for item in metadata:
+        place, text = item  # type: ignore[misc]  # raises if it is not two
+        if type(place) is not int or not 0 <= place < messages or not isinstance(text, str):
+            raise ValueError
+
+
 def _places(chars: Numbers, columns: Sequence[Numbers], wide: bool) -> Numbers:
     """Returns int64[m, 6], see `PageManifest.cells`, decoded from the last columns of `PageManifest._columns`."""
     which, header, start, cells, first, rest = columns
     which = _signed(which) + np.arange(len(which))
+    if len(which) and which.min() < 0:
+        raise ValueError
     char_stop = chars[which] - _signed(rest)
     characters = char_stop - first
     second_cells = characters - _signed(cells) if wide else _signed(cells)

@@ -1,5 +1,6 @@
 """The native codec with its released weights: conformance, accuracy, and rejected input."""
 
+import json
 import random
 import threading
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from foxing.encoder.bench.documents import entries
 from foxing.encoder.conformance import CHECKS, sample_page
 from foxing.encoder.native.codec import NativeCodec
 from foxing.encoder.native.decoder import PageStreams
-from foxing.encoder.native.weights import WEIGHTS_PATH, load_weights, save_weights
+from foxing.encoder.native.weights import WEIGHTS_PATH, load_for_reading, load_weights, save_weights
 from foxing.renderer import BLANK, Entry, Page, Typesetter, render
 
 ENGLISH = (
@@ -317,6 +318,66 @@ def test_missing_and_invalid_weights_are_named_in_the_error(tmp_path: Path) -> N
     (tmp_path / "bad.safetensors").write_bytes(b"\x00" * 100)
     with pytest.raises(CodecError, match=r"bad\.safetensors cannot be read"):
         NativeCodec.load(tmp_path / "bad.safetensors", "cpu")
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+HOSTILE_METADATA = [
+    *(("dims", text) for text in ("[]", "null", "{}", "NaN", DEEP)),
+    *(("charset", text) for text in ("[]", "null", "{}", "1", DEEP)),
+    *(("info", text) for text in ("[]", "null", '"x"', DEEP)),
+]
+
+
+@pytest.mark.parametrize(("field", "text"), HOSTILE_METADATA, ids=lambda value: value[:8])
+def test_hostile_metadata_of_weights_is_an_error_of_the_codec(field: str, text: str, tmp_path: Path) -> None:
+    header, content = _safetensors(WEIGHTS_PATH)
+    header["__metadata__"][field] = text
+    with pytest.raises(CodecError, match="does not fit the network it describes"):
+        load_for_reading(_written(tmp_path, json.dumps(header).encode(), content))
+
+
+def _other(**fields: Any) -> Callable[[dict[str, Any], str], None]:
+    return lambda header, name: header[name].update(fields)
+
+
+HOSTILE_TENSORS: dict[str, Callable[[dict[str, Any], str], None]] = {
+    "shape": _other(shape=[1 << 62, 1 << 62]),
+    "negative shape": _other(shape=[-1, 4]),
+    "dtype": _other(dtype="F128"),
+    "other dtype": _other(dtype="F64"),
+    "overlap": lambda header, name: header[name].update(data_offsets=[0, header[name]["data_offsets"][1]]),
+    "negative offset": _other(data_offsets=[-8, 8]),
+    "beyond the file": _other(data_offsets=[1 << 40, 1 << 41]),
+    "missing": lambda header, name: header.pop(name),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_TENSORS)
+def test_hostile_tensors_of_weights_are_an_error_of_the_codec(name: str, tmp_path: Path) -> None:
+    header, content = _safetensors(WEIGHTS_PATH)
+    HOSTILE_TENSORS[name](header, max(key for key in header if key.startswith("prior.")))
+    with pytest.raises(CodecError, match="cannot be read"):
+        load_for_reading(_written(tmp_path, json.dumps(header).encode(), content))
+
+
+@pytest.mark.parametrize("header", [b"", b"\xff\xfe", b'{"a":' + DEEP.encode() + b"}", b"null"])
+def test_a_hostile_header_of_weights_is_an_error_of_the_codec(header: bytes, tmp_path: Path) -> None:
+    for length in (None, 1 << 62, 200 << 20):
+        with pytest.raises(CodecError, match="cannot be read"):
+            load_for_reading(_written(tmp_path, header, b"", length))
+
+
+def _safetensors(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Returns the header and the tensors of a file."""
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:end]), content[end:]
+
+
+def _written(folder: Path, header: bytes, content: bytes, length: int | None = None) -> Path:
+    path = folder / "weights.safetensors"
+    path.write_bytes((len(header) if length is None else length).to_bytes(8, "little") + header + content)
+    return path
 
 
 def test_unknown_codecs_and_devices_name_the_setting() -> None:

@@ -1,13 +1,21 @@
 """The manifest of a page: what is packed comes back, and damage is noticed."""
 
+import json
+import lzma
+import tracemalloc
+import zlib
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foxing.memory import StorageError
+from foxing.memory.storage import manifest
 from foxing.memory.storage.manifest import DIGEST_BYTES, PageManifest, PageMessages, Place, SealedMessage
 
 TEXTS = st.text(max_size=12)
@@ -92,3 +100,81 @@ def test_a_directory_of_another_version_is_called_so() -> None:
     packed = sample().pack()
     with pytest.raises(StorageError, match="another version of foxing"):
         PageManifest.unpack(b"\1" + packed[1:])
+
+
+def forged(change: Callable[[npt.NDArray[np.uint32], list[Any]], None], padding: int = 0) -> bytes:
+    """Returns a manifest with a valid checksum whose counts and texts are others. `padding`: bytes after its texts."""
+    packed = sample().pack()
+    end = 9 + int.from_bytes(packed[5:9], "little")
+    body = lzma.decompress(packed[9:end], lzma.FORMAT_RAW, filters=manifest._FILTERS)
+    start = body.index(b'[["')
+    head, texts = np.frombuffer(body[:80], "<u4").copy(), json.loads(body[start:])
+    change(head, texts)
+    written = texts[0] if isinstance(texts[0], bytes) else json.dumps(texts).encode()
+    body = head.tobytes() + body[80:start] + written + b" " * padding
+    again = lzma.compress(body, lzma.FORMAT_RAW, filters=manifest._FILTERS)
+    again = len(again).to_bytes(4, "little") + again + packed[end:]
+    return packed[:1] + zlib.crc32(again).to_bytes(4, "little") + again
+
+
+def set_head(place: int, value: int) -> Callable[[npt.NDArray[np.uint32], list[Any]], None]:
+    def change(head: npt.NDArray[np.uint32], texts: list[Any]) -> None:
+        head[place] = value
+
+    return change
+
+
+def set_texts(place: int, value: Any) -> Callable[[npt.NDArray[np.uint32], list[Any]], None]:
+    def change(head: npt.NDArray[np.uint32], texts: list[Any]) -> None:
+        texts[place] = value
+
+    return change
+
+
+def no_columns(head: npt.NDArray[np.uint32], texts: list[Any]) -> None:
+    """Billions of messages whose numbers take no bytes."""
+    head[0], head[1], head[5:] = 4_000_000_000, 4_000_000_000, 0
+
+
+def wide_columns(head: npt.NDArray[np.uint32], texts: list[Any]) -> None:
+    """No message, whose numbers have billions of bytes."""
+    head[0], head[1], head[5:] = 0, 0, 4_000_000_000
+
+
+FORGED = {
+    "no columns": no_columns,
+    "wide columns": wide_columns,
+    "unit": set_head(2, 9),
+    "places": set_head(1, 79),
+    "width": set_head(5, 9),
+    "labels": set_texts(0, ["user"]),
+    "labels of numbers": set_texts(0, [1, 2, 3, 4]),
+    "no list": set_texts(0, 5),
+    "keys": set_texts(1, ["a"]),
+    "keys of numbers": set_texts(1, [7] * 80),
+    "metadata of no message": set_texts(2, [[80, "{}"]]),
+    "metadata of before": set_texts(2, [[-1, "{}"]]),
+    "metadata as an object": set_texts(2, [[0, {}]]),
+    "deep": set_texts(0, b"[" * 100_000 + b"]" * 100_000),
+}
+
+
+def test_what_is_packed_again_unchanged_is_read() -> None:
+    assert PageManifest.unpack(forged(lambda head, texts: None)).messages == sample().messages
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_manifest_is_damaged_whatever_its_checksum(name: str) -> None:
+    with pytest.raises(StorageError, match="damaged"):
+        PageManifest.unpack(forged(FORGED[name]))
+
+
+def test_a_forged_manifest_does_not_fill_the_memory() -> None:
+    packed = forged(lambda head, texts: None, padding=200 << 20)
+    assert len(packed) < 100_000
+    for kind in (PageManifest, PageMessages):
+        tracemalloc.start()
+        with pytest.raises(StorageError, match="damaged"):
+            kind.unpack(packed)
+        assert tracemalloc.get_traced_memory()[1] < 150 << 20
+        tracemalloc.stop()
