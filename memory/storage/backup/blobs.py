@@ -100,7 +100,7 @@ def _upload(database: Database, file: Path, folder: str, names: Sequence[str], u
                 batch = {_path_of(folder, name): archive.read(name) for name in names[start : start + _AT_ONCE]}
                 uploaded += batch
                 place.store.put(batch)
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, RuntimeError) as error:  # sizes or flags are forged
         if isinstance(error, StorageError):
             raise
         raise BackupError(f"{file} cannot be read as the blobs of a backup ({error}); use another") from error

@@ -291,3 +291,32 @@ def test_blobs_that_unpack_to_more_than_they_are_are_refused(
     with pytest.raises(BackupError, match="is compressed"):
         restored(storage.options(elsewhere()), backup, programs)
     assert storage.files() == before
+
+
+@pytest.mark.parametrize(("offset", "value"), [(20, 3_000_000_000), (24, 3_000_000_000), (8, 1), (42, 3_000_000_000)])
+def test_forged_entries_of_blobs_are_refused(
+    memory: Memory,
+    database_url: str,
+    storage: Storage,
+    tmp_path: Path,
+    elsewhere: Callable[[], str],
+    programs: Programs,
+    offset: int,
+    value: int,
+) -> None:
+    """Sizes of gigabytes, a flag of encryption, and a place beyond the end, in the directory of the archive."""
+    backup = tmp_path / "foxing.backup"
+    made(storage.options(database_url), backup, programs)
+    beside = backup.with_name("foxing.backup.blobs")
+    content = bytearray(beside.read_bytes())
+    entry = content.index(b"PK\1\2")
+    if offset == 8:
+        content[entry + 8] |= value
+    else:
+        for place in {offset, 20, 24} if offset < 42 else {offset}:
+            content[entry + place : entry + place + 4] = value.to_bytes(4, "little")
+    beside.write_bytes(content)
+    before = storage.files()
+    with pytest.raises(BackupError, match="cannot be read as the blobs"):
+        restored(storage.options(elsewhere()), backup, programs)
+    assert storage.files() == before
