@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from foxing.memory.storage.fair_semaphore import FairSemaphore
+from foxing.memory.fair_semaphore import FairSemaphore
 
 from .files import ImageFile
 from .limits import MAX_DECODE_CPU_S, MAX_IMAGE_BYTES, ImageRefused

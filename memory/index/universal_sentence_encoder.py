@@ -11,7 +11,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from foxing.memory.errors import EmbedderError
-from foxing.memory.storage.fair_semaphore import FairSemaphore
+from foxing.memory.fair_semaphore import FairSemaphore
 
 from .background import Background
 from .embedder import Embeddings

@@ -11,12 +11,12 @@ import numpy as np
 from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound
+from foxing.memory.fair_semaphore import FairSemaphore
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_images import MessageImages, may_have_images
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.fair_semaphore import FairSemaphore
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around

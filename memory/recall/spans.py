@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from foxing.memory.fair_semaphore import FairSemaphore
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.indexing import is_as_said
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message, recalled_passage
-from foxing.memory.storage.fair_semaphore import FairSemaphore
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.text.passages import passage_left, split_passages
 from foxing.memory.text.terms import terms

@@ -16,12 +16,12 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from foxing import migrations
 from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, NoDatabase, StorageError, WriteConflict
+from foxing.memory.fair_semaphore import FairSemaphore
 from foxing.renderer.private_files import make_folder, of_sqlite, repair
 
 from . import snapshot
 from .dialects import dialect_for
 from .driver_errors import explained_errors
-from .fair_semaphore import FairSemaphore
 from .options import DatabaseOptions, database_url, default_database, redacted
 from .repositories.blobs.erasure import delete_marked, has_unused, mark_unused
 

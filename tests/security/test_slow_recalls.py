@@ -15,12 +15,12 @@ from support.service import BANK, BANK_PATH, LATER, NOW, ok, serve, store_conver
 from foxing.api import readiness
 from foxing.api.settings import load_settings
 from foxing.memory import Memory, MemoryOptions, RecalledMessage
+from foxing.memory.fair_semaphore import FairSemaphore
 from foxing.memory.index.search_index import Hit, SearchQuery
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message
 from foxing.memory.recall import search, spans
 from foxing.memory.recall.search import SEARCHES
 from foxing.memory.storage.dialects import POSTGRESQL, SQLITE
-from foxing.memory.storage.fair_semaphore import FairSemaphore
 from foxing.memory.storage.repositories.messages import Message
 
 RECALLS = 20  # more than there are threads with codec work
