@@ -1,12 +1,18 @@
 """Redaction of secrets: what share of planted ones is found, and how many lines of clean code are touched.
 
 python -m benchmarks.redaction --clean PATH… --json
+python -m benchmarks.redaction --secrets FILE --ordinary FILE --json
 
 The planted secrets are random, in the forms that those who issue them document; they were made without the rules. Clean
 are the files given, by default the standard library of Python.
+
+`--secrets` and `--ordinary` are sets written by hand, JSON Lines. A text with secrets, {"id", "lang", "kind", "text",
+"secrets", "keep"}, is recognised if none of its `secrets` is left; it is right if all that it is to `keep` is there as
+well. An ordinary line, {"id", "lang", "text"}, is right if nothing of it changes.
 """
 
 import argparse
+import json
 import string
 import sysconfig
 from collections import Counter
@@ -14,9 +20,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from foxing.memory import NewMessage
-from foxing.memory.ingest.redaction import Redaction
+from foxing.memory.ingest.redaction import SENSITIVE, Redaction
 
 from .command_line import add_json_option, show_fields, write_json
 
@@ -54,7 +61,6 @@ def _kinds(random: Random) -> dict[str, Callable[[], str]]:
         return "".join(random.choices(characters, k=number))
 
     return {
-        "AWS access key": lambda: "AKIA" + some(BASE32, 16),
         "AWS secret key": lambda: f"aws_secret_access_key = {some(BASE64, 40)}",
         "GitHub personal token": lambda: "ghp_" + some(ALNUM, 36),
         "GitHub fine-grained token": lambda: f"github_pat_{some(ALNUM, 22)}_{some(ALNUM, 59)}",
@@ -119,6 +125,71 @@ class Redacted:
     touched_by: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Written:
+    """Figures of texts that were written by hand."""
+
+    texts: int
+    #: share of texts of whose secrets nothing is left
+    recognised: float
+    #: share of texts of which all is left that is to be kept
+    kept: float
+    #: share of texts that are both
+    right: float
+    #: language → the share of texts that are recognised, and that are right
+    by_language: Mapping[str, tuple[float, float]]
+    #: kind → the same
+    by_kind: Mapping[str, tuple[float, float]]
+    #: ids of texts that are not right
+    wrong: Sequence[str]
+    ordinary_lines: int
+    changed_lines: int
+    #: ids of ordinary lines that change
+    changed: Sequence[str]
+
+
+def measure_written(secrets: Path | None, ordinary: Path | None) -> Written:
+    """Returns the figures of sets written by hand, either of which may be left out."""
+    rules = Redaction(rules=SENSITIVE)
+    rows, lines = _rows(secrets), _rows(ordinary)
+    scores = {row["id"]: _score(row, rules.text(row["text"], Counter())) for row in rows}
+    changed = [row["id"] for row in lines if rules.text(row["text"], Counter()) != row["text"]]
+
+    def by(field: str) -> dict[str, tuple[float, float]]:
+        values = sorted({row[field] for row in rows})
+        return {value: _shares([scores[row["id"]] for row in rows if row[field] == value]) for value in values}
+
+    recognised, right = _shares(list(scores.values()))
+    return Written(
+        texts=len(rows),
+        recognised=recognised,
+        kept=sum(kept for _, kept in scores.values()) / max(1, len(rows)),
+        right=right,
+        by_language=by("lang"),
+        by_kind=by("kind"),
+        wrong=[name for name, score in scores.items() if score != (True, True)],
+        ordinary_lines=len(lines),
+        changed_lines=len(changed),
+        changed=changed,
+    )
+
+
+def _rows(path: Path | None) -> list[dict[str, Any]]:
+    if path is None:
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def _score(row: Mapping[str, Any], left: str) -> tuple[bool, bool]:
+    """Returns whether nothing is left of the secrets, and whether all is left that is to be kept."""
+    return not any(secret in left for secret in row["secrets"]), all(kept in left for kept in row["keep"])
+
+
+def _shares(scores: Sequence[tuple[bool, bool]]) -> tuple[float, float]:
+    number = max(1, len(scores))
+    return sum(gone for gone, _ in scores) / number, sum(gone and kept for gone, kept in scores) / number
+
+
 def measure(clean: Sequence[Path], seed: int = 0) -> Redacted:
     """Returns the figures. `clean`: files and folders of code without secrets."""
     rules = Redaction(rules=("secrets",))
@@ -169,9 +240,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     standard = Path(sysconfig.get_path("stdlib"))
     default = [standard / name for name in ("asyncio", "email", "http", "importlib", "json", "logging", "unittest")]
     parser.add_argument("--clean", type=Path, nargs="+", default=default, help="Files and folders of clean code.")
+    parser.add_argument("--secrets", type=Path, help="Texts with secrets, written by hand, in place of planted ones.")
+    parser.add_argument("--ordinary", type=Path, help="Ordinary lines, written by hand.")
     add_json_option(parser)
     options = parser.parse_args(arguments)
-    figures = asdict(measure(options.clean))
+    if options.secrets is None and options.ordinary is None:
+        figures = asdict(measure(options.clean))
+    else:
+        figures = asdict(measure_written(options.secrets, options.ordinary))
     (write_json if options.as_json else show_fields)(figures)
 
 

@@ -37,7 +37,7 @@ IndexRule = Annotated[Literal["recognise", "faded"], OPEN]
 #: A faded word stays in the index if at most this many messages of the bank contain it, counted when a page fades.
 RARE_MESSAGES = 20
 #: What is replaced in messages before they are written.
-RedactionRule = Annotated[Literal["secrets", "email", "phone", "card", "private"], OPEN]
+RedactionRule = Annotated[Literal["secrets", "email", "phone", "card", "iban", "private"], OPEN]
 MOST_PATTERNS = 50
 LONGEST = timedelta(days=36_525)  # 100 years
 #: Pattern in the JSON schema; years, months and weeks are accepted as well.
@@ -152,9 +152,10 @@ class Policy(Input):
     redact: Annotated[tuple[RedactionRule, ...], Strict(False)] = Field(
         (),
         description="What is replaced in messages before anything of them is written: 'secrets': keys, tokens and "
-        "passwords in about 60 forms; 'email', 'phone': addresses and numbers; 'card': card numbers with a valid "
-        "checksum; 'private': what stands between `<private>` and `</private>`. It cannot be restored. A change "
-        "applies to messages stored from then on.",
+        "passwords in about 80 forms, and passwords, keys and codes that words of five languages announce; 'email', "
+        "'phone': addresses and numbers; 'card', 'iban': numbers of cards and bank accounts with a valid checksum; "
+        "'private': what stands between `<private>` and `</private>`. It cannot be restored. A change applies to "
+        "messages stored from then on.",
     )
     redact_patterns: dict[Annotated[str, Field(min_length=1, max_length=60)], str] = Field(
         {},

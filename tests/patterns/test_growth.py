@@ -5,20 +5,29 @@ import pkgutil
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.regex.examples import beginnings
 from support.regex.steps import TooManySteps, search_steps
 
 import foxing.api
 import foxing.memory
 import foxing.renderer
+from foxing.memory.ingest.redaction import numbers
+from foxing.memory.ingest.redaction.forms import SECRETS, secret_patterns
+from foxing.memory.ingest.redaction.labelled import labelled
+from foxing.memory.ingest.redaction.words import WORDS, words
 from foxing.renderer.fading.rules import RULES_PATH, rules_of
 
 #: Characters of the shorter of two texts: longer than any bounded repetition of a pattern.
 LENGTH = 130
+#: The same for rules of redaction, which have longer repetitions.
+RULE_LENGTH = 400
 #: Steps for each character of a text, at most: a constant factor can freeze a process as well.
 STEPS_PER_CHARACTER = 500
 #: What long texts are made of: characters of each class that a pattern names, and what words and times are made of.
@@ -75,12 +84,12 @@ def deep_recursion() -> Iterator[None]:
     sys.setrecursionlimit(limit)
 
 
-def grows_with_text(pattern: re.Pattern[str], unit: str, end: str) -> bool:
+def grows_with_text(pattern: re.Pattern[str], unit: str, end: str, shorter: int = LENGTH) -> bool:
     """Whether a text of `unit` that is twice as long takes at most about twice the steps. One that takes fewer than
     half of the steps of going through the rest of the text from each unit is not made longer."""
     steps: list[int] = []
-    for length in (LENGTH, 2 * LENGTH):
-        if steps and steps[0] < LENGTH * LENGTH / (4 * len(unit)):
+    for length in (shorter, 2 * shorter):
+        if steps and steps[0] < shorter * shorter / (4 * len(unit)):
             return True
         text = (unit * length)[:length] + end
         try:
@@ -108,7 +117,88 @@ def test_so_do_texts_of_several_classes(place: str, unit: str, end: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("pattern", "unit"), [(r"_*[a-z]+", "_"), (r"\S+://", "a"), (r"(?:a+)+b", "a"), (r"\s+$", " ")]
+    ("pattern", "unit"),
+    [
+        (r"_*[a-z]+", "_"),
+        (r"\S+://", "a"),
+        (r"(?:a+)+b", "a"),
+        (r"\s+$", " "),
+        (r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}", "eyJ-"),
+    ],
 )
 def test_the_matcher_finds_what_grows_faster(pattern: str, unit: str) -> None:
     assert not grows_with_text(re.compile(pattern), unit, "!")
+
+
+def searched_by_redaction() -> dict[str, re.Pattern[str]]:
+    """The patterns that redaction searches texts with, by name. They are written for `re`, which has a parse tree."""
+    found = {name: re.compile(pattern) for name, pattern in secret_patterns().items()}
+    for name, value in vars(numbers).items():
+        if isinstance(value, regex.Pattern):
+            found[f"numbers.{name}"] = re.compile(value.pattern)
+    for first, pattern in words().labels.items():
+        found[f"words.{first}"] = re.compile(pattern.pattern)
+    return found
+
+
+SEARCHED = searched_by_redaction()
+
+
+def adversarial(pattern: str) -> list[str]:
+    """Units of texts that a pattern almost matches, alone and with what lets it begin again."""
+    units = beginnings(pattern)
+    return [*units, *(f"{unit}-" for unit in units), *(unit + more for unit in units[-3:] for more in ". a")]
+
+
+def test_the_texts_made_from_a_rule_show_one_that_grows_faster() -> None:
+    """The rule for JSON web tokens took 46 s for 100,000 characters."""
+    before = r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+    slow = [unit for unit in adversarial(before) if not grows_with_text(re.compile(before), unit, "", RULE_LENGTH)]
+    assert slow != []
+
+
+def test_every_data_file_with_patterns_is_tested() -> None:
+    rooms = [Path(room.__path__[0]) for room in (foxing.memory, foxing.renderer, foxing.api)]
+    files = {path.resolve() for room in rooms for path in room.rglob("*.toml")}
+    tested = {path.resolve() for path in (SECRETS, *WORDS.glob("*.toml"), *RULES_PATH.glob("*.toml"))}
+    without = {path for path in files if path.parent.name == "statements" or path.stem in ("strings", "profiles")}
+    assert sorted(path.name for path in files - tested - without) == []
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_rules_of_redaction_take_twice_the_steps_for_twice_the_text(name: str) -> None:
+    pattern = SEARCHED[name]
+    slow = [unit for unit in adversarial(pattern.pattern) if not grows_with_text(pattern, unit, "", RULE_LENGTH)]
+    assert slow == []
+
+
+def calls_of(text: str) -> int:
+    """Calls, of Python and of C, to look for secrets beside words."""
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        list(labelled(text, text.lower(), [], lambda: None, 0))
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "password ", "pw:", "pw: a1! ", "the password for the key of the code is ", "token=", "token=a&",
+        "login a / b ", "codes: ", "recovery codes 1234 ", "비밀번호는 ", "パスワードは", "Cookie: a=b; ",
+        "Authorization: Bearer ",
+        "secret: '", "pin [", "seed phrase abandon ", "key safe 12-", "<password>", "x is the password ",
+    ],
+)  # fmt: skip
+def test_words_for_secrets_take_twice_the_calls_for_twice_the_text(unit: str) -> None:
+    calls_of(unit)  # reads the words
+    first, second = (calls_of(unit * number) for number in (80, 160))
+    assert second <= 2.2 * first + 200
+    assert second <= 60 * len(unit * 160)

@@ -1,0 +1,129 @@
+"""Words for secrets in five languages, and what stands between such a word and its value: `data/secret_words`."""
+
+import tomllib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import regex
+
+WORDS = Path(__file__).parents[1] / "data" / "secret_words"
+#: Kinds of words by what their values look like. A word that two languages have is of the first of their kinds.
+KINDS = ("other", "codes", "phrase", "code", "pair", "password", "key", "vault", "placed")
+_HEADERS = {"authorization": "header", "proxy authorization": "header", "cookie": "cookie", "set cookie": "cookie"}
+_JOINED = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]")
+_BLANKS = regex.compile(r"[ _\-\u00a0\u3000]")
+#: A blank of a word in a text.
+_BLANK = r"[ _\-\u00a0\u3000]?"
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words of all languages."""
+
+    #: first characters of words of `kinds` → finds those words in a text in lower case, the longest at each place
+    labels: Mapping[str, "regex.Pattern[str]"]
+    #: word without blanks → its kind
+    kinds: Mapping[str, str]
+    #: begins with what joins a word with its value: “is”, “lautet”, “は”
+    connectors: "regex.Pattern[str]"
+    glue: Collection[str]
+    scopes: Collection[str]
+    before: Collection[str]
+    #: of `before`, those that say that the value is the word's
+    verbs: Collection[str]
+    #: what may stand between a value and a word in languages without blanks
+    joined_before: tuple[str, ...]
+    plain: Collection[str]
+    #: begins with what a number counts, so that it is no value
+    units: "regex.Pattern[str]"
+    places: "regex.Pattern[str]"
+    networks: "regex.Pattern[str]"
+
+    def places_of(self, lower: str) -> list[tuple[int, int]]:
+        """Returns the ranges of the words of `kinds` in a text in lower case, in order and without overlaps."""
+        found = [
+            match.span() for first, words in self.labels.items() if first in lower for match in words.finditer(lower)
+        ]
+        found.sort(key=lambda span: (span[0], -span[1]))
+        ranges, taken = [], 0
+        for start, stop in found:
+            if start >= taken:
+                ranges.append((start, stop))
+                taken = stop
+        return ranges
+
+    def begins(self, lower: str, at: int) -> bool:
+        """True if a word of `kinds` begins at a place of a text in lower case."""
+        return any(words.match(lower, at) for first, words in self.labels.items() if lower.startswith(first, at))
+
+
+def bare(word: str) -> str:
+    """Returns a word without what may be a blank in it."""
+    return _BLANKS.sub("", word)
+
+
+@cache
+def words() -> Words:
+    """Returns the words, read once."""
+    languages = [tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(WORDS.glob("*.toml"))]
+
+    def all_of(name: str) -> list[str]:
+        return [word for language in languages for word in language.get(name, ())]
+
+    kinds: dict[str, str] = {}
+    spelled = list(_HEADERS)
+    for kind in KINDS:
+        for word in all_of(kind):
+            kinds.setdefault(bare(word), kind)
+            spelled.append(word)
+    kinds |= {bare(word): kind for word, kind in _HEADERS.items()}
+    before = all_of("before")
+    return Words(
+        _by_first(spelled),
+        kinds,
+        regex.compile(rf"(?:{_any_of(all_of('connectors'))})(?:(?<![a-zà-ÿ])|(?![a-zà-ÿ]))"),
+        frozenset(all_of("glue")),
+        frozenset(all_of("scopes")),
+        frozenset(before),
+        frozenset(all_of("verbs")),
+        tuple(sorted((word for word in before if _JOINED.search(word)), key=len, reverse=True)),
+        frozenset(word for language in languages for word in language["plain"].split()),
+        regex.compile(rf"[ \-]?(?:{_any_of(all_of('units'))})"),
+        regex.compile(
+            rf"(?<![a-zà-ÿ_.])(?:{_any_of(all_of('places'))})(?:(?<![a-zà-ÿ])|(?:e?s|en|n|schloss)?(?![a-zà-ÿ0-9_(]))"
+        ),
+        regex.compile(rf"(?<![a-zà-ÿ])(?:{_any_of(all_of('networks'))})"),
+    )
+
+
+def _by_first(spelled: Iterable[str]) -> Mapping[str, "regex.Pattern[str]"]:
+    """Returns the words by their first three characters, or those before a blank."""
+    groups: dict[str, list[str]] = {}
+    for word in spelled:
+        groups.setdefault(regex.split(r"[ -]", word[:3])[0], []).append(word)
+    return {first: regex.compile(_any_of(group, _BLANK)) for first, group in groups.items()}
+
+
+def _any_of(spelled: Iterable[str], blank: str = " ") -> str:
+    """Returns a pattern of words that goes through each of their characters once."""
+    tree: dict[str, dict] = {}  # type: ignore[type-arg]
+    for word in spelled:
+        at = tree
+        for character in word.replace("-", " ") if blank != " " else word:
+            at = at.setdefault(character, {})
+        at[""] = {}
+    return _pattern_of(tree, blank)
+
+
+def _pattern_of(tree: dict[str, dict], blank: str) -> str:  # type: ignore[type-arg]
+    branches = [
+        (blank if character == " " else regex.escape(character)) + _pattern_of(below, blank)
+        for character, below in tree.items()
+        if character
+    ]
+    if not branches:
+        return ""
+    pattern = branches[0] if len(branches) == 1 and "" not in tree else f"(?:{'|'.join(branches)})"
+    return f"{pattern}?" if "" in tree else pattern
