@@ -18,6 +18,8 @@ from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 from .streams import STDIN, STREAM, input_file, is_stream, output_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from foxing.memory.values.imports import ImportPreview, ImportReport, LeftOutOfImport
 
 
@@ -163,6 +165,8 @@ def _show_report(console: Console, path: Path, report: "ImportReport") -> None:
     _show_left_out(console, report.left_out)
     for rule, count in report.redacted.items():
         console.print(f"  redacted: {count} {printable(rule)}")
+    if report.would_redact:
+        console.print(f"  stored as they are: {_counted(report.would_redact)}; a policy with redact replaces them")
 
 
 def _show_previews(console: Console, previews: "list[tuple[Path, ImportPreview]]", zone: Timezone) -> None:
@@ -176,7 +180,13 @@ def _show_previews(console: Console, previews: "list[tuple[Path, ImportPreview]]
         console.print(f"  {preview.messages} messages in {preview.threads} threads{between}")
         languages = ", ".join(f"{name} {count}" for name, count in list(preview.languages.items())[:5])
         console.print(f"  {preview.text_tokens} text tokens{f'; languages: {languages}' if languages else ''}")
+        if preview.would_redact:
+            console.print(f"  {_counted(preview.would_redact)}: stored as they are unless the policy has redact")
         _show_left_out(console, preview.left_out)
+
+
+def _counted(matches: "Mapping[str, int]") -> str:
+    return ", ".join(f"{count} {printable(rule)}" for rule, count in matches.items())
 
 
 def _show_left_out(console: Console, left: "list[LeftOutOfImport]") -> None:

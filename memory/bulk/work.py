@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from foxing.memory.ingest.importers import ImportOptions, ImportReport, NamedFile, check_file, store_file
+from foxing.memory.ingest.importers import ImportOptions, ImportReport, NamedFile, check_file, not_in, store_file
 from foxing.memory.ingest.store import MessageStore
 from foxing.memory.lifecycle.age import Ager
 from foxing.memory.lifecycle.changes import Batch, BatchOutcome
@@ -93,7 +93,10 @@ class BulkWork:
         batches = [EmbedBatch(source, number) for number in range(source.batches)]
         embedded = pool.run(BulkWork.embed, batches, in_order=True)
         storage = EmbeddedStorage(self._store, (result for _, result in embedded), self._now)
-        return store_file(storage, source, bank=request.bank, progress=progress, one_by_one=False, threads=1)
+        counted = not_in(self._store.rules(request.bank).rules)
+        return store_file(
+            storage, source, bank=request.bank, progress=progress, one_by_one=False, threads=1, counted=counted
+        )
 
     def move(self, batch: Batch[Move]) -> BatchOutcome:
         """Ages a batch, in a worker."""

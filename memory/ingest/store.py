@@ -251,7 +251,7 @@ class MessageStore:
                     [answers[number]] = self._group.submit_all([request])
         return [answers[number] for number in numbers]
 
-    def _redaction(self, bank: str) -> Redaction:
+    def rules(self, bank: str) -> Redaction:
         """Returns the rules of a bank, which may have changed since they were read."""
         with self._redactions_lock:
             known = self._redactions.get(bank)
@@ -276,7 +276,7 @@ class MessageStore:
         valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(given)]
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
-        redaction, redacted = self._redaction(call.bank), Counter[str]()
+        redaction, redacted = self.rules(call.bank), Counter[str]()
         if redaction:
             valid = [redaction.message(message, redacted) for message in valid]
         codes = call.codes if not redacted else None  # made from the texts as given

@@ -111,6 +111,11 @@ class ImportPreview(ImportContents):
 
     text_tokens: int = Field(description="Number of text tokens of the messages.")
     languages: dict[str, int] = Field(description="Language code → number of messages, for languages that are known.")
+    would_redact: dict[str, int] = Field(
+        {},
+        description="Number of matches in the messages of the rules of redaction `secrets`, `iban` and `card`, by "
+        "rule; a policy that has a rule replaces its matches.",
+    )
 
 
 class ImportReport(ImportContents):
@@ -119,6 +124,11 @@ class ImportReport(ImportContents):
     stored: int = Field(description="Number of new messages.")
     duplicates: int = Field(description="Number of messages that were already stored.")
     redacted: dict[str, int] = Field(description="Number of matches that the bank's policy replaced, by rule.")
+    would_redact: dict[str, int] = Field(
+        {},
+        description="Number of matches in the messages read of those rules of redaction, of `secrets`, `iban` and "
+        "`card`, that the bank's policy does not have, by rule. They are stored as they are.",
+    )
     ageing: AgeingForecast | None = Field(
         description="When the first of the new messages will age under the current policy, and to which tiers; null "
         "if none is new."

@@ -350,3 +350,8 @@ def test_the_policy_of_the_bank_redacts(memory: Memory, client: httpx.Client) ->
     content = json.dumps({"role": "user", "content": "Write to ann@example.org"}).encode()
     assert ended(client, sent(client, content))["report"]["redacted"] == {"email": 1}
     assert next(iter(memory.export("ana"))).text == "Write to [redacted: email]"
+
+
+def test_what_the_policy_would_have_replaced_is_counted(client: httpx.Client) -> None:
+    content = b'{"role": "user", "content": "the password is hunter2!"}\n'
+    assert ended(client, sent(client, content))["report"]["would_redact"] == {"secrets": 1}

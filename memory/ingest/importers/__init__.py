@@ -4,7 +4,7 @@ from foxing.memory.values.imports import AUTO, ImportPreview, ImportQuery, Impor
 
 from .files import HistoryFiles
 from .format import IMPORTERS, Importer, ReadOptions
-from .importer import ImportOptions, ImportSource, check_file, import_file, preview_file, store_file
+from .importer import ImportOptions, ImportSource, check_file, import_file, not_in, preview_file, store_file
 from .source import ImportedMessage, NamedFile
 from .watcher import HistoryWatcher, WatchedFile
 
@@ -25,6 +25,7 @@ __all__ = [
     "WatchedFile",
     "check_file",
     "import_file",
+    "not_in",
     "preview_file",
     "store_file",
 ]

@@ -1,7 +1,7 @@
 """Import of files into a bank, in batches that are each stored completely or not at all."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, get_args, runtime_checkable
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory.errors import ChoiceNeeded, Conflict, InvalidInput, MessageTooLarge
+from foxing.memory.errors import ChoiceNeeded, Conflict, InvalidInput, MessageTooLarge, NotFound
 from foxing.memory.text.times.window import parse_since, parse_until
 from foxing.memory.text.zones import zone_of
 from foxing.memory.values.imports import (
@@ -26,10 +26,11 @@ from foxing.memory.values.imports import (
     LeftOutOfImport,
 )
 from foxing.memory.values.messages import NewMessage, Role, StoreResult
-from foxing.memory.values.policy import AgeingForecast
+from foxing.memory.values.policy import AgeingForecast, Policy
 from foxing.renderer import Progress
 from foxing.renderer.fading.languages import language_by_script, languages_of
 
+from ..redaction import SENSITIVE, Redaction
 from .files import HistoryFiles, Left
 from .format import IMPORTERS, Importer, ReadOptions
 from .source import ImportedMessage, NamedFile
@@ -211,6 +212,14 @@ class PreparingStorage(Protocol):
         storing."""
 
 
+@runtime_checkable
+class PolicyStorage(Protocol):
+    """Storage that knows the policies of its banks, such as a `Memory`."""
+
+    def policy(self, bank: str) -> Policy:
+        """Returns the policy of a bank; see `Memory.policy`. Raises `NotFound`."""
+
+
 @dataclass(frozen=True)
 class _InOrder:
     """Storage that does everything when messages are written."""
@@ -254,7 +263,21 @@ def import_file(
     interrupted import. What formats of others leave out is in the report; in JSON Lines, a mistake is an error. Raises
     `InvalidInput`, `InvalidTime`, `MessageTooLarge` or `Conflict`, with the place.
     """
-    return store_file(memory, check_file(path, options or ImportOptions()), bank=bank, progress=progress)
+    source = check_file(path, options or ImportOptions())
+    rules = _policy(memory, bank).redact if isinstance(memory, PolicyStorage) else SENSITIVE
+    return store_file(memory, source, bank=bank, progress=progress, counted=not_in(rules))
+
+
+def not_in(rules: Collection[str]) -> Sequence[str]:
+    """Returns the rules whose matches an import counts, because a policy with `rules` does not replace them."""
+    return [rule for rule in SENSITIVE if rule not in rules]
+
+
+def _policy(memory: "PolicyStorage", bank: str) -> Policy:
+    try:
+        return memory.policy(bank)
+    except NotFound:  # a bank that the import makes
+        return Policy()
 
 
 def check_file(
@@ -300,10 +323,12 @@ def store_file(
     progress: Progress | None = None,
     one_by_one: bool = True,
     threads: int = THREADS,
+    counted: Sequence[str] = (),
 ) -> ImportReport:
     """Stores the messages of files and returns a report; see `import_file`. `one_by_one`: whether `memory` can store
     the messages of a batch one by one, to leave out those that it refuses. `threads`: number of batches that are
-    prepared at the same time; 1 if they have to be prepared in order."""
+    prepared at the same time; 1 if they have to be prepared in order. `counted`: rules of redaction that the bank's
+    policy does not have, whose matches are counted; see `not_in`."""
     storage = memory if isinstance(memory, PreparingStorage) else _InOrder(memory)
     files = HistoryFiles.of(source.path, source.options.max_bytes)
     size = files.total_bytes
@@ -311,6 +336,7 @@ def store_file(
     ageing: AgeingForecast | None = None
     left: dict[str, Left] = {}
     redacted: Counter[str] = Counter()
+    seen, unused = Counter[str](), Redaction(tuple(counted), by_rule=True)
     for batch, prepared in _prepared(storage, bank, source.read(files), threads):
         try:
             results = [_store(prepared, source.path, batch)]
@@ -322,6 +348,8 @@ def store_file(
         duplicates += sum(result.duplicates for result in results)
         for result in results:
             redacted.update(result.redacted)
+        for imported in batch if unused else ():
+            unused.message(imported.message, seen)
         ageing = ageing or next((result.ageing for result in results if result.ageing is not None), None)
         if progress is not None:
             progress(min(files.bytes_read, size), size)
@@ -329,7 +357,14 @@ def store_file(
         progress(size, size)
     contents = source.contents
     contents = contents.model_copy(update={"left_out": [*contents.left_out, *_left_out(left)]})
-    return ImportReport(**dict(contents), stored=stored, duplicates=duplicates, redacted=dict(redacted), ageing=ageing)
+    return ImportReport(
+        **dict(contents),
+        stored=stored,
+        duplicates=duplicates,
+        redacted=dict(redacted),
+        would_redact=dict(seen),
+        ageing=ageing,
+    )
 
 
 def preview_file(
@@ -341,15 +376,19 @@ def preview_file(
     errors."""
     tokens = 0
     languages: Counter[str] = Counter()
+    seen, rules = Counter[str](), Redaction(SENSITIVE, by_rule=True)
 
     def count(message: NewMessage) -> None:
         nonlocal tokens
         note(message)
         tokens += count_text_tokens(message.text)
         languages.update(_languages(message.text))
+        rules.message(message, seen)
 
     contents = check_file(path, options or ImportOptions(), count).contents
-    return ImportPreview(**dict(contents), text_tokens=tokens, languages=dict(languages.most_common()))
+    return ImportPreview(
+        **dict(contents), text_tokens=tokens, languages=dict(languages.most_common()), would_redact=dict(seen)
+    )
 
 
 def _languages(text: str) -> list[str]:

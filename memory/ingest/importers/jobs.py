@@ -25,7 +25,7 @@ from foxing.memory.values.policy import Policy
 from foxing.renderer.clock import MAX_CLOCK_SKEW, utc_now
 from foxing.renderer.errors import FoxingError, ProblemKind
 
-from .importer import ImportSource, store_file
+from .importer import ImportSource, not_in, store_file
 
 LEASE = timedelta(seconds=90)
 #: Seconds between two renewals of leases.
@@ -152,7 +152,8 @@ class _Running:
         try:
             self._bank_id = self._jobs._bank_id(self.job)
             self._note(state="running")
-            report = store_file(self, self._source, bank=self.job.bank, threads=1)  # requests go on
+            counted = not_in(self._jobs._store.rules(self.job.bank).rules)
+            report = store_file(self, self._source, bank=self.job.bank, threads=1, counted=counted)  # requests go on
             self._end("done", report=report, done=self.job.messages)
         except _Cancelled:
             self._end("cancelled")

@@ -349,3 +349,17 @@ def test_killed_import_resumes_when_run_again(database_url: str, tmp_path: Path)
         report = import_file(memory, path, bank="b")
         assert counts(report) == (8_000, 8_000 - before, before, 800)
         assert memory.bank("b").messages == 8_000
+
+
+def test_an_import_counts_what_the_policy_would_have_replaced(memory: Memory, tmp_path: Path) -> None:
+    path = tmp_path / "talk.jsonl"
+    said = ["the password is hunter2!", "ghp_" + "a1B2" * 9, "pay DE89 3704 0044 0532 0130 00", "ana@example.org"]
+    path.write_text("\n".join(json.dumps({"role": "user", "content": text}) for text in said))
+    assert preview_file(path).would_redact == {"secrets": 2, "iban": 1}
+    report = import_file(memory, path, bank="b")
+    assert (report.stored, report.redacted) == (4, {})
+    assert report.would_redact == {"secrets": 2, "iban": 1}
+    memory.set_policy("c", {"redact": ["secrets"]})
+    report = import_file(memory, path, bank="c")
+    assert report.redacted == {"secret": 1, "github token": 1}
+    assert report.would_redact == {"iban": 1}
