@@ -163,4 +163,5 @@ def _show(
         console.print("Without the MCP server, which needs: pip install 'foxing[mcp]'")
     if title == "Codex":
         console.print("Codex asks you to trust the hooks once: type /hooks in it.")
+    console.print("Passwords, keys and text between <private> and </private> are replaced before anything is stored.")
     console.print(f"Sessions that {title} starts from now on remember; foxing doctor shows whether it works.")
