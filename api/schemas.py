@@ -1,10 +1,14 @@
 """Request bodies. Responses are the values of `foxing.memory.values`."""
 
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, FailFast, Field
+from pydantic import ConfigDict, FailFast, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
+from foxing.memory.conversation import Provider
+from foxing.memory.errors import InvalidInput
+from foxing.memory.ingest.provider_messages import messages_of
 from foxing.memory.ingest.validate import MAX_MESSAGES
 from foxing.memory.values.base import INTEGRAL, Cursor, Input, Limit, Now, Timezone
 from foxing.memory.values.messages import NewMessage
@@ -13,11 +17,28 @@ from foxing.memory.values.records import MAX_WRITES, Prefix, RecordKey, RecordWr
 from foxing.memory.values.reports import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES
 
 
+def _items_of_providers(schema: JsonDict) -> None:
+    """Adds that items may be objects of a provider."""
+    schema["items"] = {"anyOf": [schema["items"], {"type": "object", "title": "Message of a provider"}]}
+    schema["minItems"] = 1
+
+
 class StoreRequest(Input):
     """Messages to store, all or none."""
 
+    _left_out: dict[str, int] = PrivateAttr({})
+
     messages: Annotated[list[NewMessage], FailFast()] = Field(
-        min_length=1, max_length=MAX_MESSAGES, description="Messages in the order of the conversation."
+        max_length=MAX_MESSAGES,
+        description="Messages in the order of the conversation, at least one. With `provider`, as its API has them.",
+        json_schema_extra=_items_of_providers,
+    )
+    provider: Provider | None = Field(
+        default=None,
+        description="The messages are in the format of this API: those of a request or an answer of Anthropic's "
+        "Messages (`anthropic`), of OpenAI's chat completions (`openai`) or Responses (`openai-responses`), or the "
+        "contents of Gemini (`gemini`). Each is stored as a message for each speaker, results of tools apart from what "
+        "their caller adds. Blocks without words become labels, and thinking is left out.",
     )
     thread: str | None = Field(
         default=None,
@@ -25,6 +46,33 @@ class StoreRequest(Input):
         max_length=200,
         description="Thread of the messages that do not name one themselves.",
     )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read_items(cls, fields: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Reads messages of a provider."""
+        items = fields.get("messages") if isinstance(fields, dict) else None
+        if not isinstance(items, list) or fields.get("provider") is None:
+            request = handler(fields)
+            if not request.messages:
+                raise PydanticCustomError("no_messages", "messages: give at least one message")
+            return request
+        if len(items) > MAX_MESSAGES:
+            return handler(fields)
+        try:
+            read = messages_of(fields["provider"], items)
+        except InvalidInput as error:
+            raise PydanticCustomError("provider", "{reason}", {"reason": str(error)}) from error
+        request = handler({**fields, "messages": read.messages})
+        if not request.messages and not read.left_out:
+            raise PydanticCustomError("no_messages", "messages: give at least one message that says something")
+        request._left_out = read.left_out
+        return request
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What the messages of a provider have that is not stored; see `StoreResult.left_out`."""
+        return self._left_out
 
 
 class SealRequest(Input):

@@ -15,6 +15,7 @@ from foxing.renderer.readers import ProofReader
 from .bulk.work import BulkWork
 from .codec_source import CodecSource, OptionsOfCodecs
 from .context.builder import ContextBuilder
+from .conversation import Provider
 from .errors import InvalidInput, NotFound
 from .fold.compressor import Compressor, matching_part, message_id_of
 from .fold.folder import Folder
@@ -22,6 +23,7 @@ from .images.ocr import ImageTextReader
 from .ingest.calls import StoreCall
 from .ingest.image_texts import ImageTexts
 from .ingest.importers.jobs import ImportJobs
+from .ingest.provider_messages import messages_of
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore, PreparedCall
 from .ingest.validate import check_bank_name
@@ -220,15 +222,23 @@ class Memory:
         *,
         thread: str | None = None,
         idempotency_key: str | None = None,
+        provider: Provider | None = None,
     ) -> StoreResult:
         """Stores messages atomically, creating the bank if necessary. They can be recalled immediately.
 
         A message without `created_at` is dated now; one without `thread` belongs to `thread`. Storing the same message
         under the same id is idempotent. `idempotency_key`: a repeated call with the same key returns the first result.
+        `provider`: the messages are those of its API, as a request or an answer has them; see `messages_of`.
         Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`, and `Conflict` if an id or the idempotency key was used
         for other content.
         """
-        return self._store.store(StoreCall(bank, messages, thread, idempotency_key), self.now())
+        if provider is None:
+            return self._store.store(StoreCall(bank, messages, thread, idempotency_key), self.now())
+        read = messages_of(provider, messages)
+        if not read.messages and read.left_out:
+            return StoreResult(ids=[], stored=0, duplicates=0, left_out=read.left_out)
+        result = self._store.store(StoreCall(bank, read.messages, thread, idempotency_key), self.now())
+        return result.model_copy(update={"left_out": read.left_out})
 
     def prepare(self, bank: str, messages: Iterable[NewMessage | Mapping[str, Any]]) -> PreparedCall:
         """Does the part of `store` that needs no transaction, embeddings included, and returns what `store` of the

@@ -54,15 +54,19 @@ async def store_messages(
 ) -> StoreResult:
     """Stores all messages or none, and creates the bank if it does not exist. A message that is already stored under
     its id is not stored again; the same id with different content or metadata is a conflict (409). Content is a string
-    or a list of parts: text, tool calls, tool results, images. Tool calls and results of Anthropic and of OpenAI's chat
-    completions, and image parts of these and of Gemini, are accepted as well. With files, send `multipart/form-data`
+    or a list of parts: text, tool calls, tool results, images. Blocks of Anthropic, OpenAI and Gemini are accepted as
+    well, and whole messages of theirs with `provider`. With files, send `multipart/form-data`
     with this body in the field `request`: a part `{"type": "image", "url": "attachment://NAME"}` stands for the file of
     that name, and files that no part names are appended to the last message."""
     return await _store(service, bank, body, idempotency_key)
 
 
 async def _store(service: Service, bank: str, body: StoreRequest, idempotency_key: str | None = None) -> StoreResult:
+    if not body.messages:  # they only think
+        return StoreResult(ids=[], stored=0, duplicates=0, left_out=body.left_out)
     result = await service.store_queue.store(bank, body.messages, body.thread, idempotency_key)
+    if body.left_out:
+        result = result.model_copy(update={"left_out": body.left_out})
     service.metrics.memory.record_store(result)
     service.embed_soon(bank)
     return result

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
+from foxing.memory.conversation import Provider
 from foxing.memory.errors import InvalidInput
 from foxing.memory.regular_files import not_regular
 from foxing.memory.values.base import FROM_SERVICE, Value, first_error
@@ -58,13 +59,20 @@ def bank_path(bank: str, *parts: str) -> str:
     return "/".join(("/v1/banks", quote(bank, safe=""), *(quote(part, safe="") for part in parts)))
 
 
-def store_request(bank: str, messages: Iterable[object], thread: str | None, idempotency_key: str | None) -> Request:
+def store_request(
+    bank: str,
+    messages: Iterable[object],
+    thread: str | None,
+    idempotency_key: str | None,
+    provider: Provider | None = None,
+) -> Request:
     """Returns a request that stores messages. Without `idempotency_key`, a random key makes retries safe. Raises
     `InvalidInput` if `messages` is not a list."""
     path = bank_path(bank, "messages")
     if isinstance(messages, str | bytes | Mapping):
         raise InvalidInput("messages must be a list, such as [{'role': 'user', 'content': 'hello'}]")
     body = {"messages": list(messages), "thread": thread}
+    body |= {} if provider is None else {"provider": provider}
     return Request("POST", path, body=body, idempotency_key=idempotency_key or uuid.uuid4().hex)
 
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
+from foxing.memory.conversation import image_fields
 from foxing.memory.images.decoding import normalised
 from foxing.memory.images.limits import ImageRefused
 from foxing.memory.values.base import Fields
 from foxing.memory.values.messages import Role
-from foxing.memory.values.parts import ImagePart, image_fields
+from foxing.memory.values.parts import ImagePart
 
 #: A part of a message's content.
 Part = dict[str, object]

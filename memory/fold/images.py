@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from foxing.memory.conversation import image_fields
 from foxing.memory.images.decoding import normalised
 from foxing.memory.images.files import size_in_header
 from foxing.memory.images.limits import ImageRefused
@@ -16,7 +17,7 @@ from foxing.memory.pages.message_images import MOST_READ_CHARS, READ_TEXT
 from foxing.memory.storage.repositories.images import PlacedImage
 from foxing.memory.values.base import Fields
 from foxing.memory.values.part_text import label_of
-from foxing.memory.values.parts import ImagePart, Part, TextPart, image_fields
+from foxing.memory.values.parts import ImagePart, Part, TextPart
 from foxing.renderer.readers.billing import Billing, Patches
 
 P = TypeVar("P")
@@ -45,7 +46,7 @@ class GivenImage:
     @classmethod
     def of(cls, block: Mapping[str, Any]) -> "GivenImage":
         """Returns the image of a block of one of the `KINDS`. Nothing but the beginning of its data is decoded."""
-        fields = image_fields({**block, "type": "input_image"} if block["type"] == "computer_screenshot" else block)
+        fields = image_fields(block) or {}
         data = fields.get("data")
         if not isinstance(data, str):
             return cls(_by_address(fields.get("url")))

@@ -3,15 +3,16 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, FailFast, Field, JsonValue, Strict, model_validator
+from pydantic import ConfigDict, FailFast, Field, JsonValue, Strict, ValidationInfo, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
+from foxing.memory.conversation import parse_message
 from foxing.memory.errors import InvalidInput
 
-from .base import OPEN, Input, Moment, Name, Tier, Value, kind_of
+from .base import FROM_SERVICE, OPEN, Input, Moment, Name, Tier, Value, kind_of
 from .gap_marks import MarkedText
 from .metadata import Metadata
 from .part_text import parse_parts, render_parts
@@ -30,6 +31,8 @@ _CONTENT_OR_CALLS: JsonDict = {
         {"properties": {"tool_calls": {"type": "array", "minItems": 1}}, "required": ["tool_calls"]},
     ]
 }
+#: Members of a message of chat completions that become parts of its content.
+_CHAT_MEMBERS = frozenset({"tool_calls", "function_call", "refusal", "audio", "annotations"})
 
 
 class NewMessage(Input):
@@ -66,6 +69,19 @@ class NewMessage(Input):
         description="Arbitrary data: a JSON object of at most 2 kB. Recall can filter by it.",
         examples=[{"channel": "planning"}],
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_members(cls, fields: Any, info: ValidationInfo) -> Any:
+        """Reads the members that messages of chat completions have beside content, such as a refusal."""
+        if not isinstance(fields, dict) or _CHAT_MEMBERS.isdisjoint(fields) or info.context is FROM_SERVICE:
+            return fields
+        if not any(fields.get(name) for name in _CHAT_MEMBERS - {"tool_calls"}) and all(
+            not isinstance(call, dict) or call.get("type") != "custom" for call in fields.get("tool_calls") or ()
+        ):
+            return {name: value for name, value in fields.items() if name not in _CHAT_MEMBERS - {"tool_calls"}}
+        own = {name: value for name, value in fields.items() if name not in _CHAT_MEMBERS}
+        return own | {"content": list(parse_message("openai", {**fields, "role": "assistant"}).parts)}
 
     @model_validator(mode="after")
     def _check_content(self) -> Self:
@@ -114,6 +130,9 @@ class StoreResult(Value):
     )
     redacted: dict[str, int] = Field(
         {}, description="Number of matches that the bank's rules of redaction replaced, by the name of the rule."
+    )
+    left_out: dict[str, int] = Field(
+        {}, description="What messages of a provider have that is not stored, such as `thinking`: how often it occurs."
     )
 
 

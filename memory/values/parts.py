@@ -2,8 +2,7 @@
 
 import base64
 import binascii
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -23,14 +22,13 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from foxing.memory.compact_json import compact_json
+from foxing.memory.conversation import label, read_blocks
 from foxing.memory.images.files import ImageFile
 from foxing.memory.images.limits import ImageRefused
 from foxing.memory.images.text import MAX_READ_CHARS
 
 from .base import FROM_SERVICE, Input, Tier
 
-#: A data URL in Base64.
-_DATA_URL = re.compile(r"data:(image/[\w.+-]+)?(?:;[\w.+-]+=[\w.+-]*)*;base64,", re.IGNORECASE)
 _URL = r"^[^\s<>\"]+$"
 
 
@@ -198,110 +196,49 @@ def _from_base64(data: object) -> bytes:
         raise ImageRefused("the data of the image are not Base64; encode the bytes of its file") from error
 
 
-def image_fields(part: Any) -> Any:
-    """Returns the fields of an `ImagePart` for an image part of Anthropic, OpenAI (chat completions and responses) or
-    Gemini; anything else unchanged."""
-    if not isinstance(part, Mapping):
-        return part
-    kind = part.get("type")
-    if kind == "image":
-        return _of_anthropic(part)
-    if kind in ("image_url", "input_image"):
-        given = part.get("image_url")
-        url = given.get("url") if isinstance(given, Mapping) else given
-        if not isinstance(url, str) and isinstance(part.get("file_id"), str):
-            url = f"file:{part['file_id']}"  # a file of the provider
-        return _of_url(url, {})
-    for name in ("inline_data", "inlineData"):
-        if kind is None and isinstance(blob := part.get(name), Mapping):
-            return {"type": "image", "media_type": _media_type(blob), "data": _base64_of(blob.get("data"))}
-    for name in ("file_data", "fileData"):
-        if kind is None and isinstance(file := part.get(name), Mapping):
-            uri = file.get("file_uri", file.get("fileUri"))
-            return {"type": "image", "url": uri, "media_type": _media_type(file)}
-    return part
-
-
-def _part_fields(part: Any) -> Any:
-    """Returns the fields of a part of ours for a text, a tool call or an image of a provider; anything else
-    unchanged."""
-    if not isinstance(part, Mapping):
-        return part
-    kind = part.get("type")
-    if kind in ("input_text", "output_text"):
-        return {"type": "text", "text": part.get("text")}
-    if kind == "tool_use":
-        return {"type": "tool_call", "id": part.get("id"), "name": part.get("name"), "arguments": part.get("input")}
-    return image_fields(part)
-
-
-def _with_results(content: Any) -> Any:
-    """Returns the parts of a content with Anthropic's tool results as ours: text blocks become lines, images parts that
-    follow the result, and other blocks “[type]”."""
-    if not isinstance(content, (list, tuple)):
-        return content
-    parts: list[Any] = []
-    for part in content:
-        if not isinstance(part, Mapping) or part.get("type") != "tool_result" or "tool_use_id" not in part:
-            parts.append(part)
-            continue
-        inner = part.get("content")
-        lines, images = _lines_and_images(inner) if isinstance(inner, (list, tuple)) else (inner or "", [])
-        failed = part.get("is_error")
-        result = {"type": "tool_result", "id": part["tool_use_id"], "content": lines}
-        parts += [result if failed is None else {**result, "is_error": failed}, *images]
-    return parts
-
-
-def _lines_and_images(blocks: Sequence[Any]) -> tuple[str, list[Any]]:
-    lines, images = [], []
-    for block in blocks:
-        kind, text = (block.get("type"), block.get("text")) if isinstance(block, Mapping) else (None, None)
-        if kind == "image":
-            images.append(block)
-        else:
-            lines.append(text if isinstance(text, str) else f"[{kind or 'part'}]")
-    return "\n".join(lines), images
-
-
-def _of_anthropic(part: Mapping[str, Any]) -> Any:
-    """Returns the fields of a part of type `image`, of Anthropic's form or our own."""
-    source = part.get("source")
-    if not isinstance(source, Mapping):
-        given = {name: value for name, value in part.items() if name not in ("data", "url")}
-        if part.get("data") is not None:
-            return _of_url(_base64_of(part["data"]), given, name="data")
-        return part if part.get("url") is None else _of_url(part["url"], given)
-    if source.get("type") == "url":
-        return _of_url(source.get("url"), {})
-    if source.get("type") == "file":
-        return {"type": "image", "url": f"file:{source.get('file_id')}"}
-    return {"type": "image", "media_type": source.get("media_type"), "data": _base64_of(source.get("data"))}
-
-
-def _of_url(url: Any, fields: Mapping[str, Any], *, name: str = "url") -> dict[str, Any]:
-    """Returns fields with the data of a data URL, or else with `url` under `name`."""
-    found = _DATA_URL.match(url) if isinstance(url, str) else None
-    if found is None:
-        is_data = isinstance(url, str) and url[:5].lower() == "data:"  # of another kind, which is refused
-        return {"type": "image", **fields, "data" if is_data else name: url}
-    media_type = fields.get("media_type") or found[1]
-    return {"type": "image", **fields, "media_type": media_type, "data": url[found.end() :]}
-
-
-def _media_type(blob: Mapping[str, Any]) -> Any:
-    return blob.get("mime_type", blob.get("mimeType"))
-
-
-def _base64_of(data: Any) -> Any:
-    """Returns bytes in Base64, as clients in Python give them; anything else unchanged."""
-    return base64.b64encode(data).decode() if isinstance(data, bytes) else data
-
-
 #: A part of a stored message.
 Part = Annotated[TextPart | ToolCall | ToolResult | ImagePart, Discriminator("type")]
-#: A part of a message to store, or one of a provider that becomes such a part.
-NewPart = Annotated[TextPart | ToolCall | ToolResult | ImagePart, Discriminator("type"), BeforeValidator(_part_fields)]
+#: Types of our parts whose members are checked as they come.
+_OWN_TYPES = ("text", "tool_call", "tool_result")
+#: Members that the blocks of providers have, and our parts of the same type do not.
+_FOREIGN_MEMBERS = frozenset(
+    {
+        *("annotations", "cache_control", "caller", "citations", "input", "logprobs", "prompt_cache_breakpoint"),
+        *("tool_use_id", "toolset_name"),
+    }
+)
+
+
+def _is_own(part: Any) -> bool:
+    """Returns True for a part of ours, valid or not, and for what is no block at all."""
+    if not isinstance(part, Mapping):
+        return not isinstance(part, str)
+    kind = part.get("type")
+    if kind == "image":
+        data = (part.get("data"), part.get("url"))
+        return "source" not in part and not any(isinstance(each, bytes) or _is_data_url(each) for each in data)
+    return kind in _OWN_TYPES and _FOREIGN_MEMBERS.isdisjoint(part)
+
+
+def _is_data_url(url: Any) -> bool:
+    return isinstance(url, str) and url[:5].lower() == "data:"
+
+
+def _own_parts(content: Any) -> Any:
+    """Returns content with the blocks of providers as parts of ours. Thinking is left out, unless there is nothing
+    else."""
+    if not isinstance(content, list | tuple) or all(map(_is_own, content)):
+        return content
+    parts: list[Any] = []
+    thinks = False
+    for block in content:
+        if _is_own(block):
+            parts.append(block)
+        else:
+            read = read_blocks([block])
+            parts += read.parts
+            thinks = thinks or read.thinks
+    return parts or ([{"type": "text", "text": label("thinking")}] if thinks else parts)
 
 
 class Function(Input):
@@ -351,11 +288,11 @@ class _AnySequence(Strict):
 Content = Annotated[
     Annotated[str, Tag("text")]
     | Annotated[
-        tuple[NewPart, ...],
+        tuple[Part, ...],
         _AnySequence(False),
         _FirstError(),
         AfterValidator(_plain),
-        BeforeValidator(_with_results),
+        BeforeValidator(_own_parts),
         Tag("parts"),
     ]
     | Annotated[None, Tag("null")],

@@ -132,7 +132,7 @@ def test_chat_messages_with_tools_become_parts(memory: Memory, tmp_path: Path) -
         [TextPart(text="Looking."), find],
         [ToolResult(id="call_1", content="3 found")],
     ]
-    assert [(m.text, m.parts) for m in imported[3:]] == [("see\n[image_url]", None), ("", None), ("", None)]
+    assert [(m.text, m.parts) for m in imported[3:]] == [("see\n[image]", None), ("", None), ("", None)]
 
 
 def test_anthropic_messages_with_tools_become_parts(memory: Memory, tmp_path: Path) -> None:
@@ -214,9 +214,7 @@ def test_locomo(memory: Memory, tmp_path: Path) -> None:
         (b'{"id": "x"}', InvalidInput, "line 2: content"),
         (b'{"role": "king", "content": "x"}', InvalidInput, "line 2: role"),
         (b'{"role": "user", "content": 5}', InvalidInput, "line 2: content"),
-        (b'{"role": "user", "content": "x", "tool_calls": [3]}', InvalidInput, r"line 2: tool_calls\[0\]: expected"),
-        (b'{"role": "user", "tool_calls": [{"id": "c"}]}', InvalidInput, r"line 2: tool_calls\[0\]: name"),
-        (b'{"role": "user", "content": [{"type": "tool_result"}]}', InvalidInput, r"line 2: content\[0\]: id"),
+        (b'{"role": "user", "content": "x", "tool_calls": 3}', InvalidInput, "line 2: tool_calls: expected"),
         (b'{"role": "user", "content": "x", "metadata": 3}', InvalidInput, "line 2: metadata"),
         (b'{"role": "user", "content": "x", "created_at": "soon"}', InvalidTime, "line 2: created_at: 'soon'"),
         (b'{"role": "user", "content": "x", "created_at": "2096-01-01T00:00:00Z"}', InvalidTime, "line 2: created_at"),

@@ -1,0 +1,94 @@
+"""Image blocks of providers as fields of an `ImagePart`. Nothing is decoded."""
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .provider import Json
+
+Fields = dict[str, Any]
+
+_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[\w.+-]*)*;base64,", re.IGNORECASE)
+_OPENAI = ("image_url", "input_image", "computer_screenshot")
+_GEMINI_DATA = ("inlineData", "inline_data")
+_GEMINI_FILE = ("fileData", "file_data")
+
+
+def is_image(block: object) -> bool:
+    """Returns True for an image of Anthropic, OpenAI (chat completions and Responses), Gemini or of our own."""
+    if not isinstance(block, Mapping):
+        return False
+    kind = block.get("type")
+    if kind is not None:
+        return kind == "image" or kind in _OPENAI
+    return any(
+        isinstance(data := block.get(name), Mapping) and str(_media_type(data) or "").startswith("image/")
+        for name in (*_GEMINI_DATA, *_GEMINI_FILE)
+    )
+
+
+def image_fields(block: Json) -> Fields | None:
+    """Returns the fields of an `ImagePart` for an image block; None for one with neither data nor an address."""
+    kind = block.get("type")
+    if kind == "image":
+        fields = _of_image(block)
+    elif kind in _OPENAI:
+        fields = _of_url(_address(block), {})
+    else:
+        fields = _of_gemini(block)
+    has_content = any(isinstance(fields.get(name), str) for name in ("data", "url")) or fields.get("original")
+    return fields if has_content else None
+
+
+def data_url(value: object) -> str | None:
+    """Returns the media type of a data URL in Base64; None for anything else."""
+    match = _DATA_URL.match(value) if isinstance(value, str) else None
+    return match[1] if match is not None else None
+
+
+def _address(block: Json) -> object:
+    given = block.get("image_url")
+    url = given.get("url") if isinstance(given, Mapping) else given
+    return f"file:{block['file_id']}" if not isinstance(url, str) and isinstance(block.get("file_id"), str) else url
+
+
+def _of_image(block: Json) -> Fields:
+    """Returns the fields of a block of type `image`, of Anthropic's form or our own."""
+    source = block.get("source")
+    if not isinstance(source, Mapping):
+        rest = {name: value for name, value in block.items() if name not in ("data", "url")}
+        if block.get("data") is not None:
+            return _of_url(_base64_of(block["data"]), rest, name="data")
+        return dict(block) if block.get("url") is None else _of_url(block["url"], rest)
+    if source.get("type") == "url":
+        return _of_url(source.get("url"), {})
+    if source.get("type") == "file":
+        return {"type": "image", "url": f"file:{source.get('file_id')}"}
+    return {"type": "image", "media_type": source.get("media_type"), "data": _base64_of(source.get("data"))}
+
+
+def _of_gemini(block: Json) -> Fields:
+    for name in _GEMINI_DATA:
+        if isinstance(blob := block.get(name), Mapping):
+            return {"type": "image", "media_type": _media_type(blob), "data": _base64_of(blob.get("data"))}
+    file: Json = next((block[name] for name in _GEMINI_FILE if isinstance(block.get(name), Mapping)), {})
+    return {"type": "image", "url": file.get("file_uri", file.get("fileUri")), "media_type": _media_type(file)}
+
+
+def _of_url(url: Any, fields: Json, *, name: str = "url") -> Fields:
+    """Returns fields with the data of a data URL, or else with `url` under `name`."""
+    match = _DATA_URL.match(url) if isinstance(url, str) else None
+    if match is None or not (match[1] or "image/").lower().startswith("image/"):
+        is_data = isinstance(url, str) and url[:5].lower() == "data:"  # of another kind, which is refused
+        return {"type": "image", **fields, "data" if is_data else name: url}
+    return {"type": "image", **fields, "media_type": fields.get("media_type") or match[1], "data": url[match.end() :]}
+
+
+def _media_type(blob: Json) -> Any:
+    return blob.get("mime_type", blob.get("mimeType"))
+
+
+def _base64_of(data: Any) -> Any:
+    """Returns bytes in Base64, as clients in Python give them; anything else unchanged."""
+    return base64.b64encode(data).decode() if isinstance(data, bytes) else data

@@ -1,0 +1,213 @@
+"""Messages of providers: what each item of a conversation says, and which tool calls it makes or answers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from foxing.memory.errors import InvalidInput
+
+from .blocks import NO_ID, BlocksRead, Fields, read_blocks
+from .provider import FORMATS, Json, Provider
+
+#: Items of the Responses API that call a tool of the client, and the member with the arguments.
+_CALLS = {
+    "function_call": "arguments",
+    "custom_tool_call": "input",
+    "local_shell_call": "action",
+    "shell_call": "action",
+    "apply_patch_call": "operation",
+    "computer_call": "action",
+    "program": "code",
+}
+_OUTPUT = "_output"
+#: Items with a tool that the provider runs: the member with the arguments, and that with the results.
+_SERVER_CALLS = {
+    "web_search_call": ("action", None),
+    "file_search_call": ("queries", "results"),
+    "code_interpreter_call": ("code", "outputs"),
+    "image_generation_call": ("revised_prompt", None),
+    "mcp_call": ("arguments", "output"),
+    "tool_search_call": ("arguments", None),
+}
+#: Items that say something of the conversation itself: the members that a label shows.
+_NOTES = {
+    "mcp_list_tools": ("server_label",),
+    "mcp_approval_request": ("server_label", "name", "arguments"),
+    "mcp_approval_response": ("approve", "reason"),
+    "item_reference": ("id",),
+    "compaction_trigger": (),
+    "configuration_update": (),
+    "additional_tools": (),
+    "tool_search_output": (),
+}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one speaker says in a message."""
+
+    role: str
+    #: Parts of the content, as `Memory.store` takes them.
+    parts: tuple[Fields, ...]
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class ProviderMessage:
+    """A message of a provider, or an item of the Responses API."""
+
+    raw: Json
+    #: Role of the speaker, as messages of the memory have it.
+    role: str
+    #: What it says, as parts that `Memory.store` takes; the data of images are as they came.
+    parts: tuple[Fields, ...]
+    #: Name of the speaker or the tool.
+    name: str | None = None
+    #: Id that the provider gave it.
+    id: str | None = None
+    #: Text of its thinking, which is no part.
+    thinking: str = ""
+    #: Whether it has thinking, with text or without.
+    thinks: bool = False
+    #: Ids of the client's tool calls that it makes, and of those that it answers.
+    opens: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    #: Whether it is a compaction of the provider's of what was before.
+    compacts: bool = False
+    #: Whether the next item belongs to it, as to reasoning.
+    joins_next: bool = False
+
+    @property
+    def turns(self) -> Iterator[Turn]:
+        """The message as turns, one for each speaker: results of tools come before what their caller adds. Nothing for
+        a message without parts."""
+        results, words = list[Fields](), list[Fields]()
+        of_tool = self.role == "tool"
+        for part in self.parts:
+            of_tool = part["type"] == "tool_result" or (of_tool and part["type"] == "image")
+            (results if of_tool and self.role in ("user", "tool") else words).append(part)
+        if results:
+            yield Turn("tool", tuple(results), self.name if self.role == "tool" else None)
+        if words:
+            yield Turn(self.role, tuple(words), self.name)
+
+
+def parse(provider: Provider, items: Sequence[object]) -> list[ProviderMessage]:
+    """Returns the messages of a conversation in the format of a provider. Blocks that cannot be read become labels.
+    Raises `InvalidInput` for an item that is not an object or has no valid role, with its `index`."""
+    return [parse_message(provider, item, number) for number, item in enumerate(items)]
+
+
+def parse_message(provider: Provider, item: object, number: int = 0) -> ProviderMessage:
+    """Returns a message of a conversation. `number`: its place, for errors. Raises `InvalidInput`, see `parse`."""
+    if not isinstance(item, Mapping):
+        raise InvalidInput("a message must be an object", index=number)
+    if provider == "openai-responses" and item.get("type", "message") != "message":
+        return _of_item(item)
+    role = _role(provider, item, number)
+    content = item.get("parts") if provider == "gemini" else item.get("content")
+    if provider == "anthropic" and not isinstance(content, str | list | tuple):
+        raise InvalidInput("content must be a string or a list of blocks", index=number)
+    read = read_blocks(content)
+    if provider == "openai":
+        read = _chat(item, role, read)
+    return _message(item, role, read)
+
+
+def _role(provider: Provider, item: Json, number: int) -> str:
+    roles = FORMATS[provider].roles
+    given = item.get("role", "user" if provider == "gemini" else None)
+    role = roles.get(given) if isinstance(given, str) else None
+    if role is None:
+        raise InvalidInput(f"role must be {', '.join(roles)}, not {given!r}", index=number)
+    return role
+
+
+def _message(item: Json, role: str, read: BlocksRead, *, joins_next: bool = False) -> ProviderMessage:
+    name, own_id = item.get("name"), item.get("id")
+    return ProviderMessage(
+        raw=item,
+        role=role,
+        parts=tuple(read.parts),
+        name=name if isinstance(name, str) and name and "type" not in item else None,
+        id=own_id if isinstance(own_id, str) and own_id else None,
+        thinking="\n".join(read.thinking),
+        thinks=read.thinks,
+        opens=tuple(read.opens),
+        answers=tuple(read.answers),
+        compacts=read.compacts,
+        joins_next=joins_next,
+    )
+
+
+def _chat(item: Json, role: str, read: BlocksRead) -> BlocksRead:
+    """Returns what a message of chat completions says, with what it has beside its content."""
+    if role == "tool":
+        result = BlocksRead()
+        result.add_result(item.get("tool_call_id") or item.get("name") or NO_ID, item.get("content"))
+        return result
+    read.add_text(item.get("refusal"))
+    if isinstance(audio := item.get("audio"), Mapping):
+        read.add_label("audio")
+        read.add_line(audio.get("transcript"))
+    read.add_sources(item.get("annotations"))
+    calls = item.get("tool_calls")
+    for call in calls if isinstance(calls, list | tuple) else ():
+        if isinstance(call, Mapping):
+            function = call.get("function") or call.get("custom")
+            function = function if isinstance(function, Mapping) else {}
+            read.add_call(call.get("id"), function.get("name"), function.get("arguments", function.get("input")))
+        else:
+            read.add_label("tool call")
+    if isinstance(legacy := item.get("function_call"), Mapping):
+        read.add_call(legacy.get("name"), legacy.get("name"), legacy.get("arguments"))
+    return read
+
+
+def _of_item(item: Json) -> ProviderMessage:
+    """Returns an item of the Responses API that is not a message."""
+    kind = str(item["type"])
+    read = BlocksRead()
+    call_id = item.get("call_id", item.get("id"))
+    if kind in _CALLS:
+        given = item.get(_CALLS[kind], item.get("actions"))
+        read.add_call(call_id, item.get("name") or kind.removesuffix("_call"), given)
+        return _message(item, "assistant", read)
+    if kind.endswith(_OUTPUT) and kind.removesuffix(_OUTPUT) in _CALLS:
+        read.add_result(call_id, item.get("output", item.get("result")))
+        return _message(item, "tool", read)
+    if kind == "reasoning":
+        thoughts = read_blocks(item.get("summary") or item.get("content"))
+        read.thinks = True
+        read.thinking = [part["text"] for part in thoughts.parts if part["type"] == "text"] + thoughts.thinking
+        return _message(item, "assistant", read, joins_next=True)
+    if kind in _SERVER_CALLS:
+        _add_server_call(kind, item, read)
+    elif kind == "compaction":
+        read.compacts = True
+        read.add_label("compaction")
+    elif kind in _NOTES:
+        read.add_label(kind.replace("_", " "), *(item.get(name) for name in _NOTES[kind]))
+    else:
+        read.parts += read_blocks([item]).parts
+    return _message(item, "assistant", read)
+
+
+def _add_server_call(kind: str, item: Json, read: BlocksRead) -> None:
+    arguments, results = _SERVER_CALLS[kind]
+    server, tool = item.get("server_label"), item.get("name") or kind.removesuffix("_call")
+    given = item.get(arguments)
+    given = given if isinstance(given, str | Mapping) or given is None else {arguments: given}
+    call_id = item.get("id") or item.get("call_id")
+    read.add_call(call_id, f"{server}.{tool}" if server else tool, given, opens=False)
+    if item.get("error"):
+        read.add_result(call_id, item["error"], failed=True, closes=False)
+    elif results is not None and item.get(results):
+        blocks = [{"type": kind, **each} if isinstance(each, Mapping) else each for each in _listed(item[results])]
+        read.add_result(call_id, blocks, closes=False)
+    image = item.get("result")
+    if kind == "image_generation_call" and isinstance(image, str) and image:
+        read.parts.append({"type": "image", "data": image})
+
+
+def _listed(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else (value,)

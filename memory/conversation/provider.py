@@ -1,0 +1,37 @@
+"""Formats in which providers' APIs take and give messages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+#: Anthropic's Messages, OpenAI's chat completions and Responses, and Gemini's `generateContent`.
+Provider = Literal["anthropic", "openai", "openai-responses", "gemini"]
+#: A JSON object of a provider.
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ProviderFormat:
+    """Where a request of a provider has its conversation."""
+
+    name: Provider
+    #: Member of a request with the messages.
+    member: str
+    #: Member with the instructions; empty if they are messages.
+    instructions: str
+    #: Roles of messages → ours.
+    roles: Mapping[str, str]
+
+
+_ROLES = {role: role for role in ("system", "developer", "user", "assistant", "tool")}
+FORMATS: Mapping[Provider, ProviderFormat] = {
+    each.name: each
+    for each in (
+        ProviderFormat("anthropic", "messages", "system", {role: role for role in ("system", "user", "assistant")}),
+        ProviderFormat("openai", "messages", "", _ROLES | {"function": "tool"}),
+        ProviderFormat("openai-responses", "input", "instructions", _ROLES),
+        ProviderFormat(
+            "gemini", "contents", "systemInstruction", {"user": "user", "model": "assistant", "function": "tool"}
+        ),
+    )
+}

@@ -1,0 +1,56 @@
+"""Messages to store, from those of a provider."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from foxing.memory.conversation import Json, Provider, label, parse
+from foxing.memory.errors import InvalidInput
+from foxing.memory.images.limits import ImageRefused
+from foxing.memory.values.base import Fields, kind_of
+from foxing.memory.values.messages import NewMessage
+from foxing.memory.values.parts import ImagePart
+
+THINKING = "thinking"
+
+
+@dataclass(frozen=True)
+class ProviderMessages:
+    """What a provider's messages say."""
+
+    #: Messages as `Memory.store` takes them: one for each turn, results of tools apart from what their caller adds.
+    messages: list[Fields]
+    #: What is not stored → how often it occurs.
+    left_out: dict[str, int]
+
+
+def messages_of(provider: str, items: Iterable[Json | NewMessage]) -> ProviderMessages:
+    """Returns messages in the format of a provider as messages to store. An image that is refused costs that image.
+    Raises `InvalidInput` for an unknown provider, and for an item without a valid role, with its `index`."""
+    names: tuple[Provider, ...] = get_args(Provider)
+    name = next((each for each in names if each == provider), None)
+    if name is None:
+        raise InvalidInput(f"provider must be {', '.join(names[:-1])} or {names[-1]}, not {provider!r}")
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
+        raise InvalidInput(f"messages must be a list of messages of {provider}, not {kind_of(items)}")
+    messages, left_out = list[Fields](), Counter[str]()
+    for message in parse(name, list(items)):
+        left_out[THINKING] += message.thinks
+        for turn in message.turns:
+            fields: Fields = {"role": turn.role, "content": [_with_image(part) for part in turn.parts]}
+            messages.append(fields if turn.name is None else {**fields, "name": turn.name})
+    return ProviderMessages(messages, {reason: count for reason, count in left_out.items() if count})
+
+
+def _with_image(part: dict[str, Any]) -> dict[str, Any] | ImagePart:
+    """Returns a part; of an image that cannot be kept, a label that says why."""
+    if part["type"] != "image":
+        return part
+    try:
+        return ImagePart.model_validate(part)
+    except (ValidationError, ImageRefused) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        return {"type": "text", "text": label("image, not remembered", reason.partition(";")[0])}
