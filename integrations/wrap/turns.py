@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from foxing.integrations.frameworks import message_parts
 from foxing.integrations.frameworks.provider_answers import Json, WireName
+from foxing.memory.conversation import Provider, parse_message
+from foxing.memory.errors import InvalidInput
+from foxing.memory.ingest.provider_messages import with_images
 from foxing.memory.values.base import Fields
 
 #: Ends of the paths of requests that belong to a conversation.
@@ -17,6 +19,11 @@ _PATHS: Mapping[str, WireName] = {
 }
 #: Ends of the paths of requests that count the tokens of a conversation.
 _COUNTS: Mapping[str, WireName] = {"/messages/count_tokens": "messages", "/responses/input_tokens": "responses"}
+_PROVIDERS: Mapping[WireName, Provider] = {
+    "messages": "anthropic",
+    "chat_completions": "openai",
+    "responses": "openai-responses",
+}
 _DIGEST_BYTES = 16
 _INSTRUCTIONS = ("system", "developer")
 
@@ -46,7 +53,7 @@ class WireTurn:
     @property
     def message(self) -> Fields:
         """The turn as a message of the memory."""
-        return {"role": self.role, "content": [dict(part) for part in self.parts]}
+        return {"role": self.role, "content": with_images(self.parts)}
 
 
 @dataclass(frozen=True)
@@ -81,12 +88,11 @@ def read_request(wire: WireName, value: Json) -> SentConversation | None:
     given = value.get(member)
     held_by = _held_by(wire, value)
     if wire == "responses" and isinstance(given, str):
-        turn = WireTurn("user", tuple(message_parts.text(given)), 0)
-        said = (turn,) if turn.parts else ()
+        said = tuple(_turns(wire, {"role": "user", "content": given}, 0))
         return SentConversation(wire, member, said, 0 if said else None, held_by, _conversation(value))
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
         return None
-    turns = tuple(turn for place, item in enumerate(given) for turn in _READERS[wire](item, place))
+    turns = tuple(turn for place, item in enumerate(given) for turn in _turns(wire, item, place))
     return SentConversation(wire, member, turns, _asked(given, turns), held_by, _conversation(value))
 
 
@@ -116,69 +122,24 @@ def _asked(items: Sequence[Json], turns: Sequence[WireTurn]) -> int | None:
 def read_answer(wire: WireName, value: Json, place: int) -> Iterator[WireTurn]:
     """Yields the turns of an answer."""
     if wire == "messages":
-        yield from _message_turns(value, place)
+        yield from _turns(wire, value, place)
     elif wire == "chat_completions":
         choices = value.get("choices") or [{}]
-        yield from _chat_turns(choices[0].get("message") or {}, place)
+        yield from _turns(wire, {"role": "assistant", **(choices[0].get("message") or {})}, place)
     else:
         for item in value.get("output") or ():
-            yield from _item_turns(item, place)
+            yield from _turns(wire, item, place)
 
 
-def _message_turns(message: Json, place: int) -> Iterator[WireTurn]:
-    role, content = message.get("role"), message.get("content")
-    if role not in ("user", "assistant"):
+def _turns(wire: WireName, item: Json, place: int) -> Iterator[WireTurn]:
+    """Yields what is remembered of a message: no instructions, and nothing of one of an unknown form."""
+    try:
+        message = parse_message(_PROVIDERS[wire], item, place)
+    except InvalidInput:
         return
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
-    texts = [str(block.get("text", "")) for block in blocks if block.get("type") == "text"]
-    results = [block for block in blocks if block.get("type") == "tool_result"]
-    for result in results:
-        content = _texts(result.get("content"))
-        parts = message_parts.tool_result(result.get("tool_use_id"), content, failed=bool(result.get("is_error")))
-        yield from _turn("tool", parts, place)
-    parts = message_parts.text(("" if role == "assistant" else "\n").join(texts))
-    for block in blocks:
-        if block.get("type") == "tool_use":
-            parts += message_parts.tool_call(block.get("id"), block.get("name"), block.get("input"))
-    yield from _turn(str(role), parts, place)
-
-
-def _chat_turns(message: Json, place: int) -> Iterator[WireTurn]:
-    role = message.get("role")
-    if role == "tool":
-        parts = message_parts.tool_result(message.get("tool_call_id"), _texts(message.get("content")))
-        yield from _turn("tool", parts, place)
-    elif role in ("user", "assistant"):
-        parts = message_parts.text(_texts(message.get("content")))
-        for call in message.get("tool_calls") or ():
-            function = call.get("function") or call.get("custom") or {}
-            given = function.get("arguments", function.get("input"))
-            parts += message_parts.tool_call(call.get("id"), function.get("name"), given)
-        yield from _turn(str(role), parts, place)
-
-
-def _item_turns(item: Json, place: int) -> Iterator[WireTurn]:
-    kind, role = item.get("type"), item.get("role")
-    if kind in ("function_call", "custom_tool_call"):
-        given = item.get("arguments", item.get("input"))
-        yield from _turn("assistant", message_parts.tool_call(item.get("call_id"), item.get("name"), given), place)
-    elif kind in ("function_call_output", "custom_tool_call_output"):
-        yield from _turn("tool", message_parts.tool_result(item.get("call_id"), _texts(item.get("output"))), place)
-    elif kind in (None, "message") and role in ("user", "assistant"):
-        yield from _turn(str(role), message_parts.text(_texts(item.get("content"))), place)
-
-
-def _turn(role: str, parts: Sequence[Fields], place: int) -> Iterator[WireTurn]:
-    if parts:
-        yield WireTurn(role, tuple(parts), place)
-
-
-def _texts(content: object) -> str:
-    return message_parts.texts(content)
-
-
-_READERS: Mapping[WireName, Callable[[Json, int], Iterator[WireTurn]]] = {
-    "messages": _message_turns,
-    "chat_completions": _chat_turns,
-    "responses": _item_turns,
-}
+    if message.role in _INSTRUCTIONS:
+        return
+    for turn in message.turns:
+        parts = tuple(part for part in turn.parts if part["type"] != "text" or part["text"].strip())
+        if parts:
+            yield WireTurn(turn.role, parts, place)

@@ -78,15 +78,21 @@ class ProviderMessage:
 
     @property
     def turns(self) -> Iterator[Turn]:
-        """The message as turns, one for each speaker: results of tools come before what their caller adds. Nothing for
-        a message without parts."""
-        results, words = list[Fields](), list[Fields]()
-        of_tool = self.role == "tool"
+        """The message as turns: each result of a tool is one, with its images, before what its caller adds. Nothing
+        for a message without parts."""
+        results, words = list[list[Fields]](), list[Fields]()
+        of_tool = False
         for part in self.parts:
-            of_tool = part["type"] == "tool_result" or (of_tool and part["type"] == "image")
-            (results if of_tool and self.role in ("user", "tool") else words).append(part)
-        if results:
-            yield Turn("tool", tuple(results), self.name if self.role == "tool" else None)
+            if part["type"] == "tool_result" and self.role in ("user", "tool"):
+                results.append([part])
+                of_tool = True
+            elif of_tool and part["type"] == "image":
+                results[-1].append(part)
+            else:
+                words.append(part)
+                of_tool = False
+        for result in results:
+            yield Turn("tool", tuple(result), self.name if self.role == "tool" else None)
         if words:
             yield Turn(self.role, tuple(words), self.name)
 

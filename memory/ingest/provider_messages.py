@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import ValidationError
 
@@ -15,13 +15,15 @@ from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import ImagePart
 
 THINKING = "thinking"
+#: Members of an image that is stored.
+IMAGE_MEMBERS = {"type", "media_type", "data", "url", "name", "alt"}
 
 
 @dataclass(frozen=True)
 class ProviderMessages:
     """What a provider's messages say."""
 
-    #: Messages as `Memory.store` takes them: one for each turn, results of tools apart from what their caller adds.
+    #: Messages as `Memory.store` takes them: one for each turn, each result of a tool apart from what its caller adds.
     messages: list[Fields]
     #: What is not stored → how often it occurs.
     left_out: dict[str, int]
@@ -40,17 +42,21 @@ def messages_of(provider: str, items: Iterable[Json | NewMessage]) -> ProviderMe
     for message in parse(name, list(items)):
         left_out[THINKING] += message.thinks
         for turn in message.turns:
-            fields: Fields = {"role": turn.role, "content": [_with_image(part) for part in turn.parts]}
+            fields: Fields = {"role": turn.role, "content": with_images(turn.parts)}
             messages.append(fields if turn.name is None else {**fields, "name": turn.name})
     return ProviderMessages(messages, {reason: count for reason, count in left_out.items() if count})
 
 
-def _with_image(part: dict[str, Any]) -> dict[str, Any] | ImagePart:
-    """Returns a part; of an image that cannot be kept, a label that says why."""
-    if part["type"] != "image":
-        return part
+def with_images(parts: Iterable[Fields]) -> list[Fields]:
+    """Returns parts with their images read from their headers. In place of an image that cannot be kept stands a label
+    that says why."""
+    return [part if part["type"] != "image" else _image(part) for part in parts]
+
+
+def _image(part: Fields) -> Fields:
     try:
-        return ImagePart.model_validate(part)
+        image = ImagePart.model_validate(part)
     except (ValidationError, ImageRefused) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         return {"type": "text", "text": label("image, not remembered", reason.partition(";")[0])}
+    return image.model_dump(mode="json", include=IMAGE_MEMBERS, exclude_none=True)
