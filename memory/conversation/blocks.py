@@ -232,7 +232,6 @@ def _read_audio(block: Json, read: BlocksRead) -> None:
 
 def _read_compaction(block: Json, read: BlocksRead) -> None:
     read.compacts = True
-    read.add_label("compaction")
 
 
 def _read_fallback(block: Json, read: BlocksRead) -> None:

@@ -190,7 +190,6 @@ def _of_item(item: Json) -> ProviderMessage:
         _add_server_call(kind, item, read)
     elif kind == "compaction":
         read.compacts = True
-        read.add_label("compaction")
     elif kind in _NOTES:
         read.add_label(kind.replace("_", " "), *(item.get(name) for name in _NOTES[kind]))
     else:

@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from pydantic import JsonValue
 
+from foxing.memory.conversation import parse_message
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.fold import Wire
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import ImagePart, Part, TextPart, ToolCall, ToolResult
 
-from .images import KINDS, GivenImage, read_images
+from .images import GivenImage, read_images
 
 Json = dict[str, JsonValue]
 
@@ -24,13 +25,11 @@ DIGEST_BYTES = 16
 #: Fields of blocks that mark the end of what is cached.
 MARKS = ("cache_control", "prompt_cache_breakpoint")
 THINKING = ("thinking", "redacted_thinking")
-#: Kinds of items of the Responses API that call a tool of the client; its output has the kind with this ending.
-_CALLS = (
-    *("function_call", "custom_tool_call", "local_shell_call", "shell_call", "apply_patch_call"),
-    "computer_call",
-)
-_OUTPUT = "_output"
-_MAX_NAME = 200
+_KINDS: Mapping[str, type[TextPart | ToolCall | ToolResult]] = {
+    "text": TextPart,
+    "tool_call": ToolCall,
+    "tool_result": ToolResult,
+}
 _LONG_TEXT = 4_096
 
 
@@ -164,7 +163,27 @@ def parse_conversation(wire: Wire, messages: Sequence[Json]) -> Conversation:
 def parse_item(wire: Wire, number: int, message: Json) -> ConversationItem:
     """Returns a message of a conversation. `number`: its index, for errors. Raises `InvalidInput` for one without a
     role or content."""
-    return _READERS[wire](number, message)
+    read = parse_message(wire, message, number)
+    parts, images = list[Part](), list[GivenImage]()
+    for fields in read.parts:
+        if fields["type"] == "image":
+            image = GivenImage.of(fields)
+            images.append(image)
+            parts.append(image.part)
+        else:
+            parts.append(_KINDS[fields["type"]](**fields))
+    return ConversationItem(
+        raw=message,
+        role=read.role,
+        parts=tuple(parts),
+        thinking=read.thinking,
+        thinks=read.thinks and not read.joins_next,
+        opens=read.opens,
+        answers=read.answers,
+        compacts=read.compacts,
+        joins_next=read.joins_next,
+        images=tuple(images),
+    )
 
 
 def make_conversation(wire: Wire, items: Sequence[ConversationItem]) -> Conversation:
@@ -269,75 +288,6 @@ def _plain(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return message
 
 
-def _invalid(number: int, reason: str) -> InvalidInput:
-    return InvalidInput(reason, index=number)
-
-
-def _name(value: Any, default: str) -> str:
-    """Returns the id or name of a tool call, shortened if necessary."""
-    return str(value)[:_MAX_NAME] if value else default
-
-
-def _arguments(value: Any) -> Any:
-    return value if isinstance(value, dict | str) else json.dumps(value, ensure_ascii=False)
-
-
-class _Content(NamedTuple):
-    """Content of a message or of a tool result."""
-
-    #: Texts, of which those beside each other are joined, and images.
-    parts: list[TextPart | ImagePart]
-    images: list[GivenImage]
-
-    @property
-    def text(self) -> str:
-        """The text without the images."""
-        return "\n".join(part.text for part in self.parts if isinstance(part, TextPart))
-
-    def result(self, call_id: Any, *, failed: bool = False) -> list[Part]:
-        """Returns the parts of a tool result, the images after the text."""
-        images = [part for part in self.parts if isinstance(part, ImagePart)]
-        return [ToolResult(id=_name(call_id, "-"), content=self.text, is_error=failed), *images]
-
-
-def _content(value: Any) -> _Content:
-    """Returns what content says. A block that is neither text nor an image is described."""
-    if value is None:
-        return _Content([], [])
-    if isinstance(value, str):
-        return _Content([TextPart(text=value)] if value else [], [])
-    parts, images, texts = list[TextPart | ImagePart](), list[GivenImage](), list[str]()
-    for block in value if isinstance(value, list) else [value]:
-        part = _block(block)
-        if isinstance(part, GivenImage):
-            images.append(part)
-            if isinstance(part.part, ImagePart):
-                parts += _joined(texts)
-                parts.append(part.part)
-                texts = []
-                continue
-            part = part.part.text
-        texts.append(part)
-    return _Content([*parts, *_joined(texts)], images)
-
-
-def _joined(texts: Sequence[str]) -> list[TextPart]:
-    text = "\n".join(texts)
-    return [TextPart(text=text)] if text else []
-
-
-def _block(block: Any) -> str | GivenImage:
-    if isinstance(block, str):
-        return block
-    if not isinstance(block, dict):
-        return _described(block)
-    if isinstance(block.get("text"), str):
-        return str(block["text"])
-    if isinstance(block.get("refusal"), str):
-        return str(block["refusal"])
-    return GivenImage.of(block) if block.get("type") in KINDS else _described(block)
-
-
 def _identity(part: Part) -> Any:
     """Returns what tells a part from others: of an image the digest of its data, as they came."""
     if not isinstance(part, ImagePart):
@@ -359,115 +309,3 @@ def _without_data(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_data(inner) for inner in value]
     return _digest_of(value) if isinstance(value, str) and len(value) > _LONG_TEXT else value
-
-
-def _described(block: Any) -> str:
-    """Returns a block of an unknown kind as JSON, without long values, which are data."""
-    return json.dumps(_shortened(block), ensure_ascii=False, separators=(",", ":"))
-
-
-def _shortened(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _shortened(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_shortened(inner) for inner in value]
-    return value if not isinstance(value, str) or len(value) <= 2_000 else f"{value[:200]} …"
-
-
-def _anthropic(number: int, raw: Json) -> ConversationItem:
-    role = raw.get("role")
-    if role not in ("user", "assistant", "system"):
-        raise _invalid(number, "role must be user, assistant or system")
-    content = raw.get("content")
-    if isinstance(content, str):
-        return ConversationItem(raw, role, (TextPart(text=content),) if content else ())
-    if not isinstance(content, list):
-        raise _invalid(number, "content must be a string or a list of blocks")
-    parts: list[Part] = []
-    thinking, opens, answers, images = list[str](), list[str](), list[str](), list[GivenImage]()
-    for block in content:
-        if not isinstance(block, dict):
-            raise _invalid(number, "a content block must be an object")
-        kind = block.get("type")
-        if kind in THINKING:
-            thinking.append(str(block.get("thinking", "")))
-        elif kind == "tool_use":
-            opens.append(str(block.get("id")))
-            called = _name(block.get("name"), "tool")
-            parts.append(
-                ToolCall(id=_name(block.get("id"), "-"), name=called, arguments=_arguments(block.get("input", {})))
-            )
-        elif kind == "tool_result":
-            answers.append(str(block.get("tool_use_id")))
-            said = _content(block.get("content"))
-            images += said.images
-            parts += said.result(block.get("tool_use_id"), failed=block.get("is_error") is True)
-        elif kind != "compaction":
-            said = _content([block])
-            images += said.images
-            parts += said.parts
-    compacts = any(isinstance(block, dict) and block.get("type") == "compaction" for block in content)
-    return ConversationItem(
-        raw,
-        role,
-        tuple(parts),
-        "\n".join(thinking),
-        bool(thinking),
-        tuple(opens),
-        tuple(answers),
-        compacts,
-        False,
-        tuple(images),
-    )
-
-
-def _chat(number: int, raw: Json) -> ConversationItem:
-    role = raw.get("role")
-    if role not in ("user", "assistant", "system", "developer", "tool"):
-        raise _invalid(number, "role must be user, assistant, system, developer or tool")
-    said = _content(raw.get("content"))
-    images = tuple(said.images)
-    if role == "tool":
-        name = str(raw.get("tool_call_id"))
-        return ConversationItem(raw, role, tuple(said.result(name)), answers=(name,), images=images)
-    parts: list[Part] = [*said.parts]
-    opens = list[str]()
-    calls = raw.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
-        if not isinstance(call, dict):
-            raise _invalid(number, "a tool call must be an object")
-        made = call.get("function") or call.get("custom")
-        made = made if isinstance(made, dict) else {}
-        opens.append(str(call.get("id")))
-        arguments = _arguments(made.get("arguments", made.get("input", "")))
-        parts.append(ToolCall(id=_name(call.get("id"), "-"), name=_name(made.get("name"), "tool"), arguments=arguments))
-    return ConversationItem(raw, role, tuple(parts), opens=tuple(opens), images=images)
-
-
-def _responses(number: int, raw: Json) -> ConversationItem:
-    kind = raw.get("type", "message")
-    if kind == "message":
-        role = raw.get("role")
-        if role not in ("user", "assistant", "system", "developer"):
-            raise _invalid(number, "role must be user, assistant, system or developer")
-        said = _content(raw.get("content"))
-        return ConversationItem(raw, role, tuple(said.parts), images=tuple(said.images))
-    if kind in _CALLS:
-        name, called = str(raw.get("call_id")), _name(raw.get("name"), str(kind))
-        given = next((raw[key] for key in ("arguments", "input", "action", "actions", "operation") if key in raw), "")
-        call = ToolCall(id=_name(raw.get("call_id"), "-"), name=called, arguments=_arguments(given))
-        return ConversationItem(raw, "assistant", (call,), opens=(name,))
-    if isinstance(kind, str) and kind.endswith(_OUTPUT) and kind.removesuffix(_OUTPUT) in _CALLS:
-        name = str(raw.get("call_id"))
-        said = _content(raw.get("output"))
-        images = tuple(said.images)
-        return ConversationItem(raw, "tool", tuple(said.result(name)), answers=(name,), images=images)
-    if kind == "reasoning":
-        summary = raw.get("summary")
-        return ConversationItem(raw, "assistant", (), thinking=_content(summary or None).text, joins_next=True)
-    if kind == "compaction":
-        return ConversationItem(raw, "assistant", (), compacts=True)
-    return ConversationItem(raw, "assistant", (TextPart(text=_described(raw)),))
-
-
-_READERS = {"anthropic": _anthropic, "openai": _chat, "openai-responses": _responses}

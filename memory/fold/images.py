@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from foxing.memory.conversation import image_fields
 from foxing.memory.images.decoding import normalised
 from foxing.memory.images.files import size_in_header
 from foxing.memory.images.limits import ImageRefused
@@ -22,8 +21,6 @@ from foxing.renderer.readers.billing import Billing, Patches
 
 P = TypeVar("P")
 
-#: Kinds of blocks that are images.
-KINDS = ("image", "image_url", "input_image", "computer_screenshot")
 #: Tokens of an image whose size is not known, as of one that is given by its address.
 UNKNOWN_TOKENS = 1_600
 #: Formula for a model without a profile: that of Claude, of images up to 1,568 px.
@@ -44,9 +41,8 @@ class GivenImage:
     size: tuple[int, int] | None = None
 
     @classmethod
-    def of(cls, block: Mapping[str, Any]) -> "GivenImage":
-        """Returns the image of a block of one of the `KINDS`. Nothing but the beginning of its data is decoded."""
-        fields = image_fields(block) or {}
+    def of(cls, fields: Mapping[str, Any]) -> "GivenImage":
+        """Returns the image of the fields of an image part. Nothing but the beginning of its data is decoded."""
         data = fields.get("data")
         if not isinstance(data, str):
             return cls(_by_address(fields.get("url")))

@@ -14,7 +14,7 @@ from foxing.memory.values.base import Fields, kind_of
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import ImagePart
 
-THINKING = "thinking"
+THINKING, COMPACTIONS = "thinking", "compactions"
 #: Members of an image that is stored.
 IMAGE_MEMBERS = {"type", "media_type", "data", "url", "name", "alt"}
 
@@ -41,6 +41,7 @@ def messages_of(provider: str, items: Iterable[Json | NewMessage]) -> ProviderMe
     messages, left_out = list[Fields](), Counter[str]()
     for message in parse(name, list(items)):
         left_out[THINKING] += message.thinks
+        left_out[COMPACTIONS] += message.compacts
         for turn in message.turns:
             fields: Fields = {"role": turn.role, "content": with_images(turn.parts)}
             messages.append(fields if turn.name is None else {**fields, "name": turn.name})

@@ -225,20 +225,20 @@ def _is_data_url(url: Any) -> bool:
 
 
 def _own_parts(content: Any) -> Any:
-    """Returns content with the blocks of providers as parts of ours. Thinking is left out, unless there is nothing
-    else."""
+    """Returns content with the blocks of providers as parts of ours. Thinking and compactions are left out, unless
+    there is nothing else."""
     if not isinstance(content, list | tuple) or all(map(_is_own, content)):
         return content
     parts: list[Any] = []
-    thinks = False
+    others: list[str] = []
     for block in content:
         if _is_own(block):
             parts.append(block)
-        else:
-            read = read_blocks([block])
-            parts += read.parts
-            thinks = thinks or read.thinks
-    return parts or ([{"type": "text", "text": label("thinking")}] if thinks else parts)
+            continue
+        read = read_blocks([block])
+        parts += read.parts
+        others += [label("thinking")] * read.thinks + [label("compaction")] * read.compacts
+    return parts or [{"type": "text", "text": each} for each in others[:1]]
 
 
 class Function(Input):

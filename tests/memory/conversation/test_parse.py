@@ -93,7 +93,7 @@ ANTHROPIC: dict[str, tuple[dict[str, Any], str]] = {
         {"tool_use_id": "s7", "content": {"type": "advisor_result", "text": "Use a queue."}},
         "▽ s7\nUse a queue.",
     ),
-    "compaction": ({"content": "They talked."}, "[compaction]"),
+    "compaction": ({"content": "They talked."}, ""),
     "fallback": ({"from": {"model": "a"}, "to": {"model": "b"}}, "[fallback: a to b]"),
     "mcp_tool_listing": (
         {"mcp_server_name": "notes", "tools": [{"name": "add"}, {"name": "list"}]},
@@ -192,7 +192,7 @@ ITEMS: dict[str, tuple[dict[str, Any], str]] = {
     "tool_search_output": ({"call_id": "w6", "tools": []}, "[tool search output]"),
     "additional_tools": ({"tools": []}, "[additional tools]"),
     "configuration_update": ({}, "[configuration update]"),
-    "compaction": ({"encrypted_content": "x"}, "[compaction]"),
+    "compaction": ({"encrypted_content": "x"}, ""),
     "compaction_trigger": ({}, "[compaction trigger]"),
     "item_reference": ({"id": "msg_1"}, "[item reference: msg_1]"),
 }

@@ -13,6 +13,7 @@ from support.conversations import Json, agent_loop, as_chat, as_items
 from support.images import encoded, picture
 
 from foxing.memory import FoldRequest, FoldResult, Forgotten, ImagePart, Memory, MemoryOptions, Policy
+from foxing.memory.conversation import image_fields
 from foxing.memory.fold.images import GivenImage, image_tokens
 from foxing.renderer.clock import utc_now
 from foxing.renderer.readers import Readers
@@ -190,7 +191,8 @@ def test_files_of_the_provider_and_addresses_that_cannot_be_kept(memory: Memory)
     ]
     text = folded_text(fold(memory, messages, "openai-responses"))
     assert "■ image 2, <file:file-abc>" in text
-    assert text.count("[image, not remembered: neither its data nor an address that can be kept is given]") == 2
+    assert text.count("[image, not remembered: neither its data nor an address that can be kept is given]") == 1
+    assert "\n[image]" in text
 
 
 def test_more_images_than_a_message_may_have(memory: Memory) -> None:
@@ -246,11 +248,11 @@ def test_sizes_are_read_from_the_header(options: Json) -> None:
     exif[0x010E] = "x" * 30_000
     picture(333, 77).save(file, **options | ({"exif": exif.tobytes()} if options.pop("exif", False) else {}))
     for wire in WIRES:
-        given = GivenImage.of(block(wire, file.getvalue()))
+        given = GivenImage.of(image_fields(block(wire, file.getvalue())) or {})
         assert given.size == (333, 77)
         assert image_tokens([given], None) == 12 * 3
-    assert GivenImage.of(block("anthropic", file.getvalue()[:12])).size is None
-    assert image_tokens([GivenImage.of(block("anthropic", "https://example.com/a.png"))], None) == 1_600
+    assert GivenImage.of(image_fields(block("anthropic", file.getvalue()[:12])) or {}).size is None
+    assert image_tokens([GivenImage.of({"type": "image", "url": "https://example.com/a.png"})], None) == 1_600
 
 
 def test_an_erased_message_takes_its_image_along(memory: Memory) -> None:
