@@ -55,7 +55,7 @@ class Input(Value):
             raise _refusal(error, index) from error
 
 
-class Request(Input):
+class MemoryRequest(Input):
     """Base class of what a memory is asked. Built directly, it raises the errors of `from_fields`."""
 
     def __init__(self, /, **fields: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, JsonValue, Strict
 
-from .base import Request, Value
+from .base import MemoryRequest, Value
 from .fold import MAX_CONVERSATION
 from .recall import MAX_QUERY_CHARS
 
@@ -12,7 +12,7 @@ from .recall import MAX_QUERY_CHARS
 RetrieveQuery = Annotated[str, Field(max_length=MAX_QUERY_CHARS)]
 
 
-class CompressRequest(Request):
+class CompressRequest(MemoryRequest):
     """A conversation, or the part of it that may be compressed. Other fields are accepted and ignored."""
 
     model_config = ConfigDict(extra="ignore")

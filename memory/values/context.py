@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypedDict
 
 from pydantic import ConfigDict, Field, JsonValue, Strict
 
-from .base import INTEGRAL, Now, Request, Timezone, Value
+from .base import INTEGRAL, MemoryRequest, Now, Timezone, Value
 from .recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR
 
 #: Provider whose request format the content has; "openai" is that of chat completions, "blocks" is independent of
@@ -22,7 +22,7 @@ MAX_GIVEN = 10_000  # maximum number of messages of the prompt
 Show = Literal["best", "text", "images"]
 
 
-class TokenPrices(Request):
+class TokenPrices(MemoryRequest):
     """Prices of a token, in any unit: those of a million tokens in dollars give prices in millionths of a dollar."""
 
     input: Annotated[float, Field(ge=0, le=MAX_PRICE)] = Field(1.0, description="Price of a token that is not cached.")
@@ -32,7 +32,7 @@ class TokenPrices(Request):
     )
 
 
-class ContextRequest(Request):
+class ContextRequest(MemoryRequest):
     """A request for context: the reader, its budget and the query."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, Strict
 
-from .base import INTEGRAL, OPEN, Moment, Request, Value
+from .base import INTEGRAL, OPEN, MemoryRequest, Moment, Value
 from .context import MAX_BUDGET, TokenPrices
 
 #: Request format of the conversation, as in `ContentFormat`: the Messages API of Anthropic, and chat completions and
@@ -17,7 +17,7 @@ MAX_CONVERSATION = 100_000  # maximum number of messages that Anthropic takes in
 MAX_CACHE_TTL_S = 7 * 86_400.0
 
 
-class FoldRequest(Request):
+class FoldRequest(MemoryRequest):
     """A conversation as its client holds it, and what is known of the cache that it meets."""
 
     session: str = Field(

@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 
 from foxing.memory.errors import InvalidInput
 
-from .base import INTEGRAL, OPEN, Cursor, Limit, Now, Request, Tier, Timezone, Value, When
+from .base import INTEGRAL, OPEN, Cursor, Limit, MemoryRequest, Now, Tier, Timezone, Value, When
 from .gap_marks import GapMark
 from .messages import RecalledMessage, Role
 from .metadata import MetadataFilter, Scalar
@@ -33,7 +33,7 @@ class OnlyFor:
     format: Format
 
 
-class RecallQuery(Request):
+class RecallQuery(MemoryRequest):
     """A recall query: messages that match a text, those of a time window in time order, or both."""
 
     query: str | None = Field(

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from foxing.memory.compact_json import compact_json
 
-from .base import INTEGRAL, Cursor, Input, Limit, Request, Value
+from .base import INTEGRAL, Cursor, Input, Limit, MemoryRequest, Value
 
 MAX_RECORD_BYTES = 1 << 20  # 1 MiB, as compact JSON in UTF-8
 MAX_LABELS = 20
@@ -203,7 +203,7 @@ class Condition(Input):
     value: JsonValue = Field(description="Value to compare the member with.")
 
 
-class RecordSearch(Request):
+class RecordSearch(MemoryRequest):
     """A listing of records, or a search by meaning and words."""
 
     namespace: Prefix = Field((), description="First labels of the namespaces to search; empty for all.")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from .base import INTEGRAL, Input, Moment, Request, Value
+from .base import INTEGRAL, Input, MemoryRequest, Moment, Value
 from .context import TokenPrices
 from .fold import MAX_CACHE_TTL_S, Wire
 
@@ -130,7 +130,7 @@ class Savings(Value):
     left_out: int = Field(0, description="Number of further rows, which count in `total`.")
 
 
-class SavingsWindow(Request):
+class SavingsWindow(MemoryRequest):
     """Grouping and time window of savings."""
 
     by: SavingsBy = Field("day", description="Whether to sum by day (UTC), session or model.")

@@ -1,4 +1,4 @@
-"""Who said what in text for a model, which is the memory's to say and not the text's.
+"""Speakers in text for a model: who said what is the memory's to say and not the text's.
 
 Whatever begins a line is the memory's: a speaker, a date, a reference, a tag. Words of a message stand behind its
 speaker, or on a line that begins with a blank: a message cannot add a line that reads as another speaker's. Most
