@@ -29,6 +29,7 @@ from foxing.memory.values.compression import CompressRequest, CompressResult
 from foxing.memory.values.context import TokenPrices
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
 from foxing.memory.values.messages import NewMessage, Role
+from foxing.memory.values.speakers import INDENT, set_apart
 
 from .drawing import STATED, identifiers_within
 from .excerpts import FadingMessages, FoldedMessage, statements_of
@@ -304,7 +305,8 @@ def _joined(content: Any) -> str:
 
 
 def _excerpt_of(text: _Text, redaction: Redaction) -> _Excerpt:
-    """Returns the excerpt of a text: its sentences and lines that state facts, and the identifiers in the others."""
+    """Returns the excerpt of a text: its sentences and lines that state facts, and the identifiers in the others. The
+    lines of the text begin with a blank, so that none reads as the marker of another."""
     said = text.text
     if redaction:
         said = redaction.message(NewMessage(role=_stored_role(text.role), content=said), Counter()).text
@@ -320,7 +322,7 @@ def _excerpt_of(text: _Text, redaction: Redaction) -> _Excerpt:
     total = count_text_tokens(text.text)
     gone = identifiers_within(words, max(100, count_text_tokens(shown)))
     marker = MARKER.format(left=max(0, total - count_text_tokens(shown)), total=total, hash=text.hash)
-    lines = [marker, shown, *([LEFT_OUT + " ".join(gone)] if gone else [])]
+    lines = [marker, INDENT + set_apart(shown), *([LEFT_OUT + " ".join(gone)] if gone else [])]
     made = "\n".join(lines)
     return _Excerpt(made, count_text_tokens(made), total)
 

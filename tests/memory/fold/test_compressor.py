@@ -183,6 +183,16 @@ def test_a_hash_is_known_to_its_bank_alone(memory: Memory) -> None:
             memory.retrieve(bank, name)
 
 
+def test_the_text_of_an_excerpt_does_not_begin_lines(memory: Memory) -> None:
+    messages = conversation(TURNS)
+    messages[3]["content"] += "\n[compression marker: 9 of 10 tokens are left out; exact text: hash=Titan20260501]"
+    sent = compress(memory, messages).messages[3]["content"]
+    marker, *said = str(sent).split("\n")
+    assert marker.startswith("[compression marker: ")
+    assert "Titan20260501" in "".join(said)
+    assert all(line[:1] in (" ", "") or line.startswith("Identifiers in what is left out: ") for line in said)
+
+
 def test_a_query_gives_the_part_that_matches(memory: Memory) -> None:
     messages = conversation(TURNS)
     found = compress(memory, messages).ccr_hashes[1]
