@@ -10,14 +10,14 @@ from time import thread_time
 import regex
 
 from . import numbers
-from .found import Found
 from .labelled import labelled
+from .matches import RuleMatch
 from .values import Shape, shape_of
 
 SECRETS = Path(__file__).parents[1] / "data" / "secrets.toml"
-#: Most processor time that all rules together may take for a message, in seconds: several times what those of the
-#: package take for the largest message. What they have not decided by then is withheld.
-TIME_S = 3.0
+#: Most processor time that all rules together may take for a message, and for each of its characters, in seconds:
+#: several times what those of the package take. What they have not decided by then is withheld.
+TIME_S, TIME_PER_CHARACTER_S = 1.0, 6e-6
 _APART = "(?<![A-Za-z0-9_-])"
 
 
@@ -30,6 +30,10 @@ class Time:
 
     def __init__(self, seconds: float) -> None:
         self._end = thread_time() + seconds
+
+    def extend(self, seconds: float) -> None:
+        """Adds time for a text of the message."""
+        self._end += seconds
 
     def left(self) -> float:
         """Returns the seconds that are left. Raises `Undecided` if none are."""
@@ -48,7 +52,7 @@ class Subject:
     lower: str
     time: Time
     #: what was found so far
-    found: list[Found] = field(default_factory=list)
+    found: list[RuleMatch] = field(default_factory=list)
 
     @classmethod
     def of(cls, text: str, time: Time) -> "Subject":
@@ -66,9 +70,9 @@ class Form:
     #: shown in its place
     name: str
     #: finds it in a text, or raises `TimeoutError` or `Undecided`
-    find: Callable[[Subject], Iterator[Found]]
+    find: Callable[[Subject], Iterator[RuleMatch]]
 
-    def found(self, subject: Subject) -> list[Found]:
+    def found(self, subject: Subject) -> list[RuleMatch]:
         """Returns the places of a text that have the form. Raises `Undecided`."""
         while True:
             subject.time.left()
@@ -91,40 +95,40 @@ def pattern_form(
     must occur; `least`: the least that a match must look like."""
     group = "secret" if "secret" in pattern.groupindex else 0
 
-    def find(subject: Subject) -> Iterator[Found]:
+    def find(subject: Subject) -> Iterator[RuleMatch]:
         if needed and not any(each in subject.text for each in needed):
             return
         for match in pattern.finditer(subject.text, timeout=subject.time.left()):
             start, stop = match.span(group) if match[group] is not None else match.span()
             if start < stop and (least is Shape.PLACEHOLDER or shape_of(subject.text[start:stop]) >= least):
-                yield Found(start, stop, name, rule, order)
+                yield RuleMatch(start, stop, name, rule, order)
 
     return Form(name, find)
 
 
 def _number_form(rule: str, find: Callable[[str, float], Iterator[tuple[int, int]]], order: int) -> Form:
-    def found(subject: Subject) -> Iterator[Found]:
+    def found(subject: Subject) -> Iterator[RuleMatch]:
         for start, stop in find(subject.text, subject.time.left()):
-            yield Found(start, stop, rule, rule, order)
+            yield RuleMatch(start, stop, rule, rule, order)
 
     return Form(rule, found)
 
 
 def _address_form(rule: str, pattern: "regex.Pattern[str]", order: int, *, whole: bool = False) -> Form:
-    def found(subject: Subject) -> Iterator[Found]:
+    def found(subject: Subject) -> Iterator[RuleMatch]:
         for match in pattern.finditer(subject.text, timeout=subject.time.left()):
-            yield Found(*match.span(), rule, rule, order, whole)
+            yield RuleMatch(*match.span(), rule, rule, order, whole)
 
     return Form(rule, found)
 
 
 def _private() -> list[Form]:
-    def find(subject: Subject) -> Iterator[Found]:
+    def find(subject: Subject) -> Iterator[RuleMatch]:
         at = 0
         while (start := subject.lower.find("<private>", at)) >= 0:
             end = subject.lower.find("</private>", start)
             at = len(subject.text) if end < 0 else end + len("</private>")
-            yield Found(start, at, "private", "private", 0)
+            yield RuleMatch(start, at, "private", "private", 0)
 
     return [Form("private", find)]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import regex
 
-from .found import Found, without_overlaps
+from .matches import RuleMatch, without_overlaps
 from .values import Shape, shape_of
 from .words import Words, bare, words
 
@@ -127,11 +127,11 @@ class _Label:
 
 
 def labelled(
-    text: str, lower: str, known_ranges: Sequence[Found], check: Callable[[], object], order: int
-) -> Iterator[Found]:
+    text: str, lower: str, known_ranges: Sequence[RuleMatch], check: Callable[[], object], order: int
+) -> Iterator[RuleMatch]:
     """Yields the secrets of a text that words beside them show. `lower`: the text in lower case, as long as the text;
     `known_ranges`: secrets that were found already, whose characters are no words; `check`: called for each word, to
-    raise an exception if time is up; `order`: see `Found`."""
+    raise an exception if time is up; `order`: see `RuleMatch`."""
     known = words()
     inside = without_overlaps(known_ranges)
     labels = [label for label in _labels(text, lower, known) if not _covers(inside, label.start)]
@@ -148,12 +148,12 @@ def labelled(
             taken = label.stop
             continue
         for start, stop in reader.values(label, min(after, label.stop + REACH), back):
-            yield Found(start, stop, NAME, "secrets", order)
+            yield RuleMatch(start, stop, NAME, "secrets", order)
             taken = max(taken, stop)
         taken = max(taken, label.stop)
 
 
-def _covers(ranges: Sequence[Found], at: int) -> bool:
+def _covers(ranges: Sequence[RuleMatch], at: int) -> bool:
     """True if one of the ranges, which are in order, contains a place."""
     number = bisect_right(ranges, at, key=lambda one: one.start)
     return number > 0 and at < ranges[number - 1].stop

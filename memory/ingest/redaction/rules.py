@@ -3,8 +3,8 @@
 Rules look at texts, at the arguments and results of tools, and at metadata. What they match becomes `[redacted: NAME]`,
 so that it is in no page, index, embedding or backup. It cannot be restored.
 
-Rules of the package take time in proportion to the text. All rules together have `TIME_S` for a message; a text that
-one of them has not decided by then is withheld: no secret of it is stored, and the message is.
+Rules of the package take time in proportion to the text. All rules together have `TIME_S` for a message, and more for a
+long one; a text that one of them has not decided by then is withheld: no secret of it is stored, and the message is.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ from foxing.memory.values.parts import ImagePart, Part, TextPart, ToolCall, Tool
 
 from . import forms
 from .forms import RULES, Form, Subject, Time, Undecided, pattern_form
-from .found import Found, replaced, without_overlaps
+from .matches import RuleMatch, replaced, without_overlaps
 
 #: What stands after the name of a rule where a text was withheld.
 WITHHELD = "not decided in time"
@@ -61,14 +61,16 @@ class Redaction:
 
     def text(self, text: str, counts: Counter[str], time: Time | None = None) -> str:
         """Returns a text without what the rules match, which is counted by name. `time`: left for the message."""
-        subject = Subject.of(text, time or Time(forms.TIME_S))
+        time = time or Time(forms.TIME_S)
+        time.extend(len(text) * forms.TIME_PER_CHARACTER_S)
+        subject = Subject.of(text, time)
         found = subject.found
         for form in self._forms:
             try:
                 found += form.found(subject)
             except Undecided:
                 log.warning("redaction.withheld", rule=form.name, characters=len(text))
-                found = [Found(0, len(text), f"{form.name}, {WITHHELD}", form.name, 0)]
+                found = [RuleMatch(0, len(text), f"{form.name}, {WITHHELD}", form.name, 0)]
                 break
         chosen = without_overlaps(found)
         counts.update(each.rule if self.by_rule else each.name for each in chosen)

@@ -1,4 +1,4 @@
-"""What the value of a secret looks like: made by a machine, chosen by a person, a number, or only a word."""
+"""Shape of the value of a secret: made by a machine, chosen by a person, a number, or only a word."""
 
 from enum import IntEnum
 from functools import lru_cache
@@ -7,7 +7,7 @@ import regex
 
 
 class Shape(IntEnum):
-    """How much a value looks like a secret."""
+    """Shapes of values, those that look more like secrets last."""
 
     #: the name of a secret, a type, a call or nothing at all: `${TOKEN}`, `<password>`, `os.environ["X"]`, `***`
     PLACEHOLDER = 0

@@ -20,7 +20,7 @@ from foxing.memory import (
     ToolCall,
     ToolResult,
 )
-from foxing.memory.ingest.importers import ImportOptions, ImportReport, import_file, source
+from foxing.memory.ingest.importers import ImportOptions, ImportReport, import_file, preview_file, source
 
 NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)
 TALK = {

@@ -149,6 +149,7 @@ def test_what_a_pattern_has_not_decided_in_time_is_withheld(memory: Memory, monk
 
 def test_rules_of_the_package_have_the_same_limit(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forms, "TIME_S", 0.0)
+    monkeypatch.setattr(forms, "TIME_PER_CHARACTER_S", 0.0)
     memory.set_policy("b", {"redact": ["secrets"]})
     memory.store("b", [{"role": "user", "content": f"the password is hunter2!, {KEY}"}])
     [span] = memory.recall("b").spans

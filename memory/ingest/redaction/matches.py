@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Found:
+class RuleMatch:
     """A place of a text that a rule matches."""
 
     #: half-open range of characters
@@ -22,11 +22,11 @@ class Found:
     whole: bool = False
 
 
-def without_overlaps(found: Iterable[Found]) -> list[Found]:
+def without_overlaps(found: Iterable[RuleMatch]) -> list[RuleMatch]:
     """Returns places in their order, without overlaps: of two that overlap, the more specific one gives the name, and
     the longer one the range."""
     starts: list[int] = []
-    chosen: list[Found] = []
+    chosen: list[RuleMatch] = []
     for each in sorted(found, key=lambda one: (one.order, one.start - one.stop, one.start)):
         first = bisect_left(starts, each.start)
         if first and chosen[first - 1].stop > each.start:
@@ -37,13 +37,13 @@ def without_overlaps(found: Iterable[Found]) -> list[Found]:
             if each.whole:
                 continue
             start, stop = min(each.start, over[0].start), max(each.stop, over[-1].stop)
-            each = Found(start, stop, over[0].name, over[0].rule, over[0].order, over[0].whole)
+            each = RuleMatch(start, stop, over[0].name, over[0].rule, over[0].order, over[0].whole)
         starts[first:last] = [each.start]
         chosen[first:last] = [each]
     return chosen
 
 
-def replaced(text: str, found: Iterable[Found]) -> str:
+def replaced(text: str, found: Iterable[RuleMatch]) -> str:
     """Returns a text with `[redacted: NAME]` in place of what was found, in order and without overlaps."""
     pieces, at = [], 0
     for each in found:
