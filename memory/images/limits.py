@@ -7,8 +7,8 @@ MAX_PIXELS = 40_000_000
 MAX_SIDE_PX = 30_000
 MAX_FRAMES = 1_000  # of an animation, of which the first is kept
 MAX_BLOCKS = 100_000  # chunks, segments or blocks of a file
-#: Blocks of 8 × 8 px that all scans of a JPEG go through together, about .1 µs each: 32 scans of the largest image. The
-#: progressive files of common encoders have 14 at most.
+#: Blocks of 8 × 8 px that all scans of a JPEG go through together, about .1 µs each: 32 scans of one component of the
+#: largest image. Common encoders make progressive files with 14 of these, 4 to 6 a component.
 MAX_SCANNED_BLOCKS = 20_000_000
 MAX_DECODE_CPU_S = 4.0  # of an image that is new
 #: Media types of images that are kept.
