@@ -12,6 +12,8 @@ def test_banks_are_copied_whole_and_idle(tmp_path: Path) -> None:
     with Memory(tmp_path / "bench.db") as memory:
         first, *copies = memory.banks().banks
         assert len(copies) == 4
+        # a name of its own however often it was copied: names that grew were cut to the same from 8,192 banks on
+        assert {copy.id for copy in copies} == {f"copy-{number}" for number in range(2, 6)}
         for copy in copies:
             assert copy.model_copy(update={"id": first.id, "bytes": first.bytes}) == first
         texts = [span.text for span in memory.export(first.id)]
