@@ -322,8 +322,9 @@ def _check_texts(labels: JsonValue, keys: JsonValue, metadata: JsonValue, messag
     if not all(key is None or isinstance(key, str) for key in keys):
         raise ValueError
     for item in metadata:
-        place, text = item  # type: ignore[misc]  # raises if it is not two
-        if type(place) is not int or not 0 <= place < messages or not isinstance(text, str):
+        if not isinstance(item, list) or len(item) != 2 or not isinstance(item[1], str):
+            raise ValueError
+        if type(item[0]) is not int or not 0 <= item[0] < messages:
             raise ValueError
 
 
