@@ -77,6 +77,7 @@ _PHRASE = regex.compile(r"(?:(?:\d{1,2}[.)]\s?)?[a-zà-ÿ]{2,12}[ ,\n]{1,3}){7,2
 _INSIDE = regex.compile(r"[A-Za-z0-9_]")
 _ASSIGNED = regex.compile(r"[\"'\]]?\s?=")
 _SIGNED = regex.compile(r"\s?[:=]")
+_ASIDE = regex.compile(r"\([^()\n]{0,40}+\)|（[^（）\n]{0,40}+）")
 _OWNED = regex.compile(r"['’]s(?=\s)")
 _CLOSING = regex.compile(r"[\"'`”»」』)\]*_]{1,3}")
 _LATER_SIGN = regex.compile(r"[:：=→]\s{0,3}")
@@ -334,6 +335,10 @@ class _Reader:
                 return None
             if here in ("–", "—") or (here == "-" and self.text[at + 1 : at + 2] == " "):
                 at += 1
+                continue
+            aside = _ASIDE.match(self.text, at) if not linked else None
+            if aside is not None:
+                at = aside.end()
                 continue
             if here and here in ",、，(（" and not (here in "(（" and not linked):
                 at += 1
