@@ -67,13 +67,13 @@ def kept_instructions(conversation: Conversation, first: int) -> list[int]:
     return [number for number in found if last[conversation.items[number].digest] == number]
 
 
-def settled(messages: Sequence[Json]) -> list[Json]:
+def settled(messages: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Returns messages of the Messages API with those of the role system where it takes them: directly after a message
     of the user, or of the assistant that ends in the result of a server tool, and directly before one of the assistant
     or at the end. One that stands elsewhere is joined to the next that may stand; what stands well stays the same
     object."""
-    found: list[Json] = []
-    waiting: list[Json] = []
+    found: list[Mapping[str, Any]] = []
+    waiting: list[Mapping[str, Any]] = []
     for message in messages:
         if message.get("role") == "system":
             waiting.append(message)
@@ -85,14 +85,14 @@ def settled(messages: Sequence[Json]) -> list[Json]:
     return [*found, _joined(waiting)] if waiting else found
 
 
-def _takes_system_after(message: Json) -> bool:
+def _takes_system_after(message: Mapping[str, Any]) -> bool:
     content = message.get("content")
     last = content[-1] if isinstance(content, list) and content else None
     ends = str(last.get("type")) if isinstance(last, dict) else ""
     return message.get("role") == "user" or (message.get("role") == "assistant" and ends.endswith("_tool_result"))
 
 
-def _joined(messages: Sequence[Json]) -> Json:
+def _joined(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Returns several messages of a role as one."""
     if len(messages) == 1:
         return messages[0]

@@ -139,7 +139,7 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         moved = {"text": "Titan moved to 21 March.", "name": "Mina", "thread": "planning", "message_id": "m2"}
         await client.call_tool("remember", moved)
         found = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?"}))
-        assert re.search(r"Mina: We ship Titan on 14 March\. \(replaced on \d+ \w+ \d{4}\)\nTitan moved", found)
+        assert re.search(r"Mina: We ship Titan on 14 March\. \(replaced on \d+ \w+ \d{4}\)\n Titan moved", found)
 
     use(server, bank, play)
 
