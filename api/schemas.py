@@ -71,7 +71,7 @@ class StoreRequest(Input):
 
     @property
     def left_out(self) -> dict[str, int]:
-        """What the messages of a provider have that is not stored; see `StoreResult.left_out`."""
+        """Counts of what is not stored of the messages of a provider; see `StoreResult.left_out`."""
         return self._left_out
 
 

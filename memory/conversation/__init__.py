@@ -1,4 +1,4 @@
-"""What was said, whatever the format of the provider: the only place that knows the types of their blocks."""
+"""Conversations in the formats of providers. The only place that knows the types of their blocks."""
 
 from .blocks import BlocksRead, Fields, label, read_blocks
 from .images import image_fields, is_image

@@ -27,7 +27,7 @@ NO_ID = "-"
 
 @dataclass
 class BlocksRead:
-    """What the blocks of a message say."""
+    """Parts and tool calls of the blocks of a message."""
 
     parts: list[Fields] = field(default_factory=list)
     #: Texts of thinking blocks, which are no parts.

@@ -1,4 +1,4 @@
-"""Messages of providers: what each item of a conversation says, and which tool calls it makes or answers."""
+"""Parser of the messages of providers: parts, tool calls that are made, and those that are answered."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ _NOTES = {
 
 @dataclass(frozen=True)
 class Turn:
-    """What one speaker says in a message."""
+    """Parts of a message that one speaker says."""
 
     role: str
     #: Parts of the content, as `Memory.store` takes them.

@@ -12,7 +12,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ProviderFormat:
-    """Where a request of a provider has its conversation."""
+    """Members of the requests of a provider, and its roles."""
 
     name: Provider
     #: Member of a request with the messages.

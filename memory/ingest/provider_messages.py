@@ -21,7 +21,7 @@ IMAGE_MEMBERS = {"type", "media_type", "data", "url", "name", "alt"}
 
 @dataclass(frozen=True)
 class ProviderMessages:
-    """What a provider's messages say."""
+    """Messages to store, and counts of what is left out."""
 
     #: Messages as `Memory.store` takes them: one for each turn, each result of a tool apart from what its caller adds.
     messages: list[Fields]

@@ -28,7 +28,7 @@ def is_locomo(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("conversation"), dict)
 
 
-class Turn(NamedTuple):
+class LocomoTurn(NamedTuple):
     """A message of a sample."""
 
     message: NewMessage
@@ -59,7 +59,7 @@ class Locomo:
             raise type(error)(f"{files.place(name)}, {error}") from error
 
 
-def locomo_messages(value: Any, zone: tzinfo | None) -> Iterator[Turn]:
+def locomo_messages(value: Any, zone: tzinfo | None) -> Iterator[LocomoTurn]:
     """Yields the messages of a sample or a list of samples.
 
     A sample is a thread. Ids combine the sample and the turn: `conv-26/D3:7`. Sessions are dated in local time, in
@@ -72,7 +72,7 @@ def locomo_messages(value: Any, zone: tzinfo | None) -> Iterator[Turn]:
         yield from _sample(sample, str(sample.get("sample_id") or f"conv-{number}"), zone)
 
 
-def _sample(sample: Mapping[str, Any], name: str, zone: tzinfo | None) -> Iterator[Turn]:
+def _sample(sample: Mapping[str, Any], name: str, zone: tzinfo | None) -> Iterator[LocomoTurn]:
     conversation: Mapping[str, Any] = sample["conversation"]
     sessions = sorted(int(match[1]) for key in conversation if (match := _SESSION.fullmatch(key)))
     for session in sessions:
@@ -86,7 +86,7 @@ def _sample(sample: Mapping[str, Any], name: str, zone: tzinfo | None) -> Iterat
                 message = _message(turn, name, conversation.get("speaker_a"), at + index * BETWEEN_TURNS)
             except (KeyError, TypeError, AttributeError, ValidationError) as error:
                 raise InvalidInput(f"{where}: expected 'speaker', 'dia_id' and 'text'") from error
-            yield Turn(message, where)
+            yield LocomoTurn(message, where)
 
 
 def _message(turn: Mapping[str, Any], sample: str, user: Any, at: datetime) -> NewMessage:
