@@ -447,7 +447,7 @@ class _Call:
         if not refusals:
             return False
         grown = sum(_begins_call(items, number) for number in range(refusals[0].until, len(items)))
-        return grown < KEPT_CALLS * 2 ** (len(refusals) - 1)
+        return grown < KEPT_CALLS << (len(refusals) - 1)
 
     @property
     def _binds(self) -> bool:
