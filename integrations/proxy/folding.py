@@ -320,7 +320,7 @@ class Folding:
     def _request(self, call: FoldedCall, conversation: Conversation, known: _Known, counting: bool) -> FoldRequest:
         fields = call.body.fields
         wire = call.body.wire
-        return FoldRequest.model_construct(  # parsed from JSON, so that there is nothing to validate
+        request = FoldRequest.model_construct(  # parsed from JSON, so that there is nothing to validate
             session=call.session,
             wire=wire.form,
             messages=tuple(message.value for message in call.body.messages),
@@ -331,8 +331,8 @@ class Folding:
             cache="warm" if counting or known.last_call_at is None else None,
             last_call_at=known.last_call_at,
             cache_ttl_s=cache_ttl_s(call.body),
-            **({"refused": known.dropped} if known.tells else {}),
         )
+        return request.model_copy(update={"refused": known.dropped}) if known.tells else request
 
     def _take(self, result: FoldResult, call: FoldedCall, conversation: Conversation, known: _Known) -> None:
         """Takes over what the bank has answered."""
