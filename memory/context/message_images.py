@@ -11,6 +11,7 @@ from foxing.memory.pages.message_images import MessageImages, ShownImage
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.fences import fenced
 from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.part_text import IMAGE_MARK
 from foxing.memory.values.speakers import set_apart, speaker_name
 from foxing.renderer.readers import Reader
 
@@ -20,6 +21,8 @@ from .prompt_images import minute
 
 #: Images of this many of the best matches, and of as many of the last messages, are shown.
 MATCHES, RECENT = 3, 3
+#: Images of so many of the messages before these that are given word for word: the text in them, or else the images.
+BEFORE = 10
 #: Share of the budget that they may take.
 SHARE = 0.25
 #: Maximum sides in px at which an image may be shown, beside that at which it is held.
@@ -63,13 +66,18 @@ def offers(
 ) -> list[OfferedImage]:
     """Returns images of the best matches and of the last messages, each at the largest size for which the budget has
     room. Where an image has no room, for a text-only reader and if only text is asked for, the text that a machine read
-    in it, if any."""
+    in it, if any. Of the messages before the last ones that are in `recent`, this text comes first, and the image only
+    where there is none."""
     limits = None if request.show == "text" or reader.billing is None else reader.limits
     room, found = int(SHARE * request.budget), list[OfferedImage]()
     free_bytes = 0 if limits is None else limits.max_request_bytes // 2 - request.given_bytes
     free_images = 0 if limits is None else max(0, limits.max_images - request.images_given)
-    for image in images.read(bank, [*matches[:MATCHES], *reversed(recent[-RECENT:])]):
-        offer = (_offer(image, bank, reader, room, free_bytes) if free_images else None) or _read_text(image, room)
+    before = [message for message in recent[:-RECENT] if IMAGE_MARK in message.text][-BEFORE:]
+    text_first = {message.message_id for message in before}
+    for image in images.read(bank, [*matches[:MATCHES], *reversed(recent[-RECENT:]), *reversed(before)]):
+        offer = _read_text(image, room) if image.message.message_id in text_first else None
+        offer = offer or (_offer(image, bank, reader, room, free_bytes) if free_images else None)
+        offer = offer or _read_text(image, room)
         if offer is not None:
             room -= offer.tokens
             found.append(offer)

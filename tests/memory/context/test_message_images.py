@@ -131,3 +131,30 @@ def test_a_long_text_in_an_image_is_cut_to_its_room(tmp_path: Path) -> None:
         sizes = [len(str(build(memory, "text", budget).content)) for budget in (600, 1_200, 8_000)]
         assert sizes == sorted(sizes)
         assert sizes[0] < sizes[-1] < 5_500
+
+
+@pytest.mark.parametrize(
+    ("fields", "read", "expected"),
+    [
+        ({"reader": "claude"}, READ, "text"),
+        ({"reader": "text"}, READ, "text"),
+        ({"reader": "claude", "show": "text"}, READ, "text"),
+        ({"reader": "claude"}, None, "image"),
+        ({"reader": "text"}, None, "label"),
+        ({"reader": "claude", "budget": 250}, READ, "label"),
+    ],
+)
+@pytest.mark.parametrize("question", [None, "Which way does the tram go?"])
+def test_an_image_of_a_message_given_word_for_word_before_the_last_three(
+    tmp_path: Path, fields: dict[str, Any], read: dict[str, Any] | None, expected: str, question: str | None
+) -> None:
+    options = MemoryOptions(embedder="none", read_images=False)
+    with Memory(tmp_path / "foxing.db", clock=lambda: NOW, options=options) as memory:
+        said = [TEXT, image() | ({} if read is None else {"machine_read": read})]
+        later = [{"role": "user", "content": f"The tram of line {n} goes by."} for n in range(6)]
+        memory.store("ana", [{"role": "user", "name": "Mina", "content": said}, *later])
+        result = build(memory, **({"budget": 4_000, "query": question} | fields))
+        assert result.billed_tokens <= fields.get("budget", 4_000)
+        assert "■ image 1, 1000x600 px, crane.jpg" in str(result.content)
+        assert len(shown(result)) == (expected == "image")
+        assert ("98 km/h" in str(result.content)) == (expected == "text")
