@@ -16,6 +16,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 
+from foxing.memory.bounded_json import has_more_values
+
 from .problems import INVALID_ENCODING, INVALID_REQUEST, INVALID_TEXT, UNSUPPORTED_MEDIA, RequestError
 
 #: Larger bodies are checked, parsed and validated in a thread.
@@ -32,7 +34,6 @@ _JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORE
 _NO_LONE_SURROGATE = re.compile(
     rb"(?:[^\\]++|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u[dD][89a-fA-F])[\s\S])*+"
 )
-_STRING = re.compile(rb'"(?:[^"\\]++|\\[\s\S])*+"?')
 
 
 class BodyRoute(APIRoute):
@@ -104,17 +105,12 @@ def check_json_body(headers: Headers, body: bytes) -> None:
             "the body contains a lone surrogate (an escape from \\ud800 to \\udfff without its other half), which is "
             "not a character; send both halves or remove it",
         )
-    if _marks(body) > MAX_VALUES and _marks(_STRING.sub(b"", body)) > MAX_VALUES:
+    if has_more_values(body, MAX_VALUES):
         raise RequestError(
             INVALID_REQUEST,
             f"the body contains more than {MAX_VALUES:,} values; send fewer messages per request, and large lists as "
             "text",
         )
-
-
-def _marks(text: bytes) -> int:
-    """Returns an upper bound on the number of values minus one, for JSON from which strings were removed."""
-    return sum(map(text.count, (b",", b"[", b"{")))
 
 
 def _check_members(value: Any) -> None:

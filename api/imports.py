@@ -21,10 +21,11 @@ from starlette.requests import Request
 
 from foxing.memory import Memory
 from foxing.memory.errors import Closed, StorageError
+from foxing.memory.ingest.dry_run import DryRun
 from foxing.memory.ingest.importers import ImportOptions, ImportPreview, ImportSource, NamedFile
 from foxing.memory.ingest.importers.importer import check_file, preview_file
 from foxing.memory.ingest.importers.jobs import RENEWAL_S
-from foxing.memory.values.imports import ImportJob
+from foxing.memory.values.imports import ImportJob, ImportQuery
 from foxing.memory.values.messages import NewMessage
 from foxing.renderer import FoxingError
 from foxing.renderer.private_files import opener
@@ -37,6 +38,8 @@ from .uploaded_files import UploadedFiles
 UPLOADS, IMPORTS = 4, 16
 #: How much larger than the limit of an upload its contents may be.
 EXPANSION = 10
+#: Seconds within which a file must be read, since few are read at the same time.
+READ_S = 3_600.0
 #: Bytes on the disk of temporary files that uploads leave free.
 SPARE_BYTES = 64 << 20
 _PREFIX = "foxing-import-"
@@ -70,6 +73,10 @@ class Imports:
     def max_contents_bytes(self) -> int:
         """Maximum size of the contents of a file, decompressed."""
         return EXPANSION * self._max_bytes
+
+    def options(self, query: ImportQuery) -> ImportOptions:
+        """Returns the options of an import within the limits of the service. Raises `InvalidInput`, `InvalidTime`."""
+        return ImportOptions.of(query, self._memory.now(), self.max_contents_bytes, READ_S)
 
     @asynccontextmanager
     async def received(self, request: Request, name: str | None) -> AsyncIterator[Upload]:
@@ -126,16 +133,20 @@ class Imports:
                 raise _too_large(self._max_bytes)
             yield chunk
 
-    async def check(self, upload: Upload, options: ImportOptions) -> ImportSource:
-        """Reads a file completely and returns it. Raises `InvalidInput`, `InvalidTime`."""
-        return await self._read(lambda: check_file(upload.file, options, self._note))
+    async def check(self, bank: str, upload: Upload, options: ImportOptions) -> ImportSource:
+        """Reads a file completely and returns it. Raises `InvalidInput` or a subclass, and `Conflict`."""
+        return await self._read(bank, lambda dry_run: check_file(upload.file, options, self._note, dry_run))
 
-    async def preview(self, upload: Upload, options: ImportOptions) -> ImportPreview:
-        """Returns what an import would store. Raises `InvalidInput`, `InvalidTime`."""
-        return await self._read(lambda: preview_file(upload.file, options, self._note))
+    async def preview(self, bank: str, upload: Upload, options: ImportOptions) -> ImportPreview:
+        """Returns what an import into a bank would store. Raises the errors of `check`."""
+        return await self._read(bank, lambda dry_run: preview_file(upload.file, options, self._note, dry_run))
 
-    async def _read(self, read: Callable[[], R]) -> R:
-        return await anyio.to_thread.run_sync(read, limiter=self._readers)
+    async def _read(self, bank: str, read: Callable[[DryRun], R]) -> R:
+        def read_for_bank() -> R:
+            with self._memory.dry_run(bank) as dry_run:
+                return read(dry_run)
+
+        return await anyio.to_thread.run_sync(read_for_bank, limiter=self._readers)
 
     def _note(self, message: NewMessage) -> None:
         if self._stopping.is_set():

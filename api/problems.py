@@ -39,9 +39,11 @@ PLUGIN_BROKEN: Final = PluginError.kind
 BUSY: Final = ProblemKind("busy", 503, "Too many requests are in progress")
 
 
-def problem_of(error: FoxingError, *, instance: str | None = None, request_id: str | None = None) -> Problem:
-    """Returns the problem document of an error; the message of the error is its `detail`."""
-    return make_problem(error.kind, explained(error), instance=instance, request_id=request_id)
+def problem_of(
+    error: FoxingError, *, instance: str | None = None, request_id: str | None = None, detail: str | None = None
+) -> Problem:
+    """Returns the problem document of an error. `detail`: by default the message of the error, in the words of HTTP."""
+    return make_problem(error.kind, detail or explained(error), instance=instance, request_id=request_id)
 
 
 def make_problem(

@@ -1,6 +1,8 @@
 """Errors of a memory, in process or behind a service. Messages say what to do."""
 
 from collections.abc import Sequence
+from copy import copy
+from typing import Self
 
 from foxing.renderer.errors import FoxingError, ProblemKind
 from foxing.renderer.errors import UnknownReader as UnknownReader
@@ -13,6 +15,23 @@ class MemoryFault(FoxingError):
 
     #: The problem document of a service; None in process, and if there was no response.
     details: Problem | None = None
+    #: Names of options of the call that decide, such as "timezone". Each door adds to the message what it calls them.
+    options: tuple[str, ...] = ()
+
+    def asking(self, *options: str) -> Self:
+        """Sets the options that decide, and returns this error."""
+        self.options = options
+        return self
+
+    def at(self, place: str, sign: str = ": ") -> Self:
+        """Returns the same error with a place and a sign before its message, instead of its position in a call."""
+        placed = copy(self)
+        reason = placed.reason if isinstance(placed, InvalidInput) else str(self)
+        placed.args = (f"{place}{sign}{reason}",)
+        if isinstance(placed, InvalidInput):
+            placed.reason, placed.index = placed.args[0], None
+        placed.__cause__ = self
+        return placed
 
 
 class InvalidInput(MemoryFault):
@@ -44,6 +63,7 @@ class ChoiceNeeded(InvalidInput):
         """`option`: name of the option that decides. `choices`: values to choose from."""
         super().__init__(reason)
         self.option = option
+        self.options = (option,)
         self.choices = tuple(choices)
 
 

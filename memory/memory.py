@@ -21,6 +21,7 @@ from .fold.compressor import Compressor, matching_part, message_id_of
 from .fold.folder import Folder
 from .images.ocr import ImageTextReader
 from .ingest.calls import StoreCall
+from .ingest.dry_run import DryRun
 from .ingest.image_texts import ImageTexts
 from .ingest.importers.jobs import ImportJobs
 from .ingest.provider_messages import messages_of
@@ -245,6 +246,12 @@ class Memory:
         result writes. Lets an import prepare messages while those before are being written. Raises `InvalidInput`,
         `InvalidTime`, `MessageTooLarge`."""
         return self._store.prepare(StoreCall(bank, messages), self.now())
+
+    def dry_run(self, bank: str) -> DryRun:
+        """Returns a dry run of `store` for a bank, which need not exist: it checks messages as `store` does, ids
+        included, and writes nothing. Lets an import check everything before it stores anything. Raises
+        `InvalidInput` for an invalid name."""
+        return DryRun.of(self._store, bank, self.now())
 
     def store_each(self, calls: Sequence[StoreCall]) -> list[StoreResult | BaseException]:
         """Returns, for each of several calls of `store`, its result or the exception that it would raise. The calls

@@ -119,11 +119,17 @@ class State:
         from foxing.api.settings import InvalidSettings
         from foxing.api.settings.names import explained
 
+        said = explained(error, _option_name)
         if self.as_json:
-            sys.stderr.write(json.dumps(problem_of(error).document(), ensure_ascii=False) + "\n")
+            sys.stderr.write(json.dumps(problem_of(error, detail=said).document(), ensure_ascii=False) + "\n")
         else:
-            self.error_console.print(printable(encodable(explained(error))), style="red")
+            self.error_console.print(printable(encodable(said)), style="red")
         return 2 if isinstance(error, InvalidSettings) else 1
+
+
+def _option_name(name: str) -> str:
+    """Returns what a command calls an option."""
+    return f"option --{name.replace('_', '-')}"
 
 
 class _Part(Protocol):

@@ -1,7 +1,10 @@
 """`import` and `export`: read messages from files and write them to files."""
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +14,8 @@ from rich.console import Console
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import RecalledMessage
 
-from .context import BankOption, JsonOption, state_of
+from .context import BankOption, JsonOption, State, state_of
+from .import_outcomes import ImportedFiles
 from .import_service import ImportService
 from .output import Timezone, forecast_text, jsonable, printable, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
@@ -20,7 +24,13 @@ from .streams import STDIN, STREAM, input_file, is_stream, output_file
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from foxing.memory import Memory
+    from foxing.memory.bulk.work import Pool
+    from foxing.memory.ingest.dry_run import DryRun
     from foxing.memory.values.imports import ImportPreview, ImportReport, LeftOutOfImport
+
+#: What users of memories that ask a language model to extract facts want to know first.
+COSTS_NO_TOKENS = "storing used no language model: remembering costs no model tokens"
 
 
 def import_messages(
@@ -115,46 +125,67 @@ def import_messages(
         if speakers and "NAME=ROLE" in str(error):
             raise typer.BadParameter(str(error), param_hint="--as") from error
         raise
+    files = ImportedFiles(state, paths)
     if dry_run:
-        previews = []
-        for path in paths:
-            with input_file(path) as read:
-                previews.append((path, preview_file(NamedFile(read, STDIN) if is_stream(path) else read, options)))
-        state.answer(
-            {"files": [{"file": str(path), **jsonable(preview)} for path, preview in previews]},
-            lambda console: _show_previews(console, previews, zone),
-        )
-        return
-    reports: list[tuple[Path, ImportReport]] = []
-
-    def add(path: Path, report: "ImportReport") -> None:
-        reports.append((path, report))
-        if not state.as_json:  # at once: an error in the next file does not undo this one
-            _show_report(state.console, path, report)
-
-    remaining = list(paths)
-    if not ray:
-        service = ImportService.of(state, bank, query)
-        while remaining and (report := service.imported(remaining[0])) is not None:
-            add(remaining.pop(0), report)
-    if remaining:
-        with workers.pool(state) as pool, state.memory(create=True) as memory:
-            for path in remaining:
-                with input_file(path) as read, state.progress(path.name) as progress:
+        with _existing_memory(state) as memory:
+            for path in files:
+                with files.errors(path), input_file(path) as read, _dry_run(state, memory, bank) as checked:
                     source = NamedFile(read, STDIN) if is_stream(path) else read
-                    if pool is None:
-                        report = import_file(memory, source, bank=bank, options=options, progress=progress)
-                    else:
-                        request = ImportRequest(source, bank, options)
-                        report = memory.bulk.import_file(request, pool, progress=progress)
-                add(path, report)
+                    preview = preview_file(source, options, dry_run=checked)
+                    files.add(path, preview, partial(_show_preview, path=path, preview=preview, zone=zone))
+        files.end()
+        return
+    reports: list[ImportReport] = []
+    service = None if ray else ImportService.of(state, bank, query)
+    with ExitStack() as opened:
+        own: tuple[Memory, Pool | None] | None = None
+        for path in files:
+            with files.errors(path):
+                report = None if service is None else service.imported(path)
+                if report is None:
+                    service = None  # this command has the memory open from now on
+                    if own is None:
+                        pool = opened.enter_context(workers.pool(state))
+                        own = opened.enter_context(state.memory(create=True)), pool
+                    with input_file(path) as read, state.progress(path.name) as progress:
+                        source = NamedFile(read, STDIN) if is_stream(path) else read
+                        if own[1] is None:
+                            report = import_file(own[0], source, bank=bank, options=options, progress=progress)
+                        else:
+                            request = ImportRequest(source, bank, options)
+                            report = own[0].bulk.import_file(request, own[1], progress=progress)
+                reports.append(report)
+                files.add(path, report, partial(_show_report, path=path, report=report))
 
     def show(console: Console) -> None:
-        first = next((report.ageing for _, report in reports if report.ageing is not None), None)
+        first = next((report.ageing for report in reports if report.ageing is not None), None)
         if first is not None:
             console.print(f"imported messages: {forecast_text(first, zone)}")
+        if any(report.stored for report in reports):
+            console.print(COSTS_NO_TOKENS)
 
-    state.answer({"files": [{"file": str(path), **jsonable(report)} for path, report in reports]}, show)
+    files.end(show)
+
+
+@contextmanager
+def _existing_memory(state: State) -> Iterator["Memory | None"]:
+    """Opens the memory; None if its database does not exist, which a command that only reads does not create."""
+    from foxing.memory.errors import NoDatabase
+
+    with ExitStack() as stack:
+        memory = None
+        with suppress(NoDatabase):
+            memory = stack.enter_context(state.memory())
+        yield memory
+
+
+def _dry_run(state: State, memory: "Memory | None", bank: str) -> "DryRun":
+    """Returns a dry run of storing messages in a bank; `memory` is None if there is no database yet."""
+    from foxing.memory.ingest.dry_run import DryRun
+
+    if memory is not None:
+        return memory.dry_run(bank)
+    return DryRun.of_new_bank(bank, datetime.now(UTC), state.settings().max_message_bytes)
 
 
 def _show_report(console: Console, path: Path, report: "ImportReport") -> None:
@@ -163,26 +194,31 @@ def _show_report(console: Console, path: Path, report: "ImportReport") -> None:
         f"{report.stored} stored, {report.duplicates} already stored",
     )
     _show_left_out(console, report.left_out)
-    for rule, count in report.redacted.items():
+    _show_redacted(console, report.redacted)
+
+
+def _show_redacted(console: Console, redacted: Mapping[str, int]) -> None:
+    for rule, count in redacted.items():
         console.print(f"  redacted: {count} {printable(rule)}")
     if report.would_redact:
         console.print(f"  stored as they are: {_counted(report.would_redact)}; a policy with redact replaces them")
 
 
-def _show_previews(console: Console, previews: "list[tuple[Path, ImportPreview]]", zone: Timezone) -> None:
-    for path, preview in previews:
-        formats = ", ".join(f"{name} ({count} files)" if count > 1 else name for name, count in preview.formats.items())
-        by = f": {printable(preview.recognised_by)}" if preview.recognised_by else ""
-        console.print(f"{path}: {formats}{by}")
-        between = ""
-        if preview.first_at is not None and preview.last_at is not None:
-            between = f", from {zone.show(preview.first_at)} to {zone.show(preview.last_at)}"
-        console.print(f"  {preview.messages} messages in {preview.threads} threads{between}")
-        languages = ", ".join(f"{name} {count}" for name, count in list(preview.languages.items())[:5])
-        console.print(f"  {preview.text_tokens} text tokens{f'; languages: {languages}' if languages else ''}")
-        if preview.would_redact:
-            console.print(f"  {_counted(preview.would_redact)}: stored as they are unless the policy has redact")
-        _show_left_out(console, preview.left_out)
+def _show_preview(console: Console, path: Path, preview: "ImportPreview", zone: Timezone) -> None:
+    formats = ", ".join(f"{name} ({count} files)" if count > 1 else name for name, count in preview.formats.items())
+    by = f": {printable(preview.recognised_by)}" if preview.recognised_by else ""
+    console.print(f"{path}: {formats}{by}")
+    between = ""
+    if preview.first_at is not None and preview.last_at is not None:
+        between = f", from {zone.show(preview.first_at)} to {zone.show(preview.last_at)}"
+    known = f"; {preview.stored} are new" if preview.duplicates else ""
+    console.print(f"  {preview.messages} messages in {preview.threads} threads{between}{known}")
+    languages = ", ".join(f"{name} {count}" for name, count in list(preview.languages.items())[:5])
+    console.print(f"  {preview.text_tokens} text tokens{f'; languages: {languages}' if languages else ''}")
+    if preview.would_redact:
+        console.print(f"  {_counted(preview.would_redact)}: stored as they are unless the policy has redact")
+    _show_left_out(console, preview.left_out)
+    _show_redacted(console, preview.redacted)
 
 
 def _counted(matches: "Mapping[str, int]") -> str:

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from foxing.api.dependencies import Service
 from foxing.api.uploaded_files import MAX_FILES
 from foxing.memory.errors import InvalidInput, NotFound
-from foxing.memory.ingest.importers import AUTO, IMPORTERS, ImportOptions
+from foxing.memory.ingest.importers import AUTO, IMPORTERS
 from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.values.base import first_error
 from foxing.memory.values.imports import ImportQuery
@@ -103,13 +103,13 @@ class Actions:
         bank = check_bank_name(request.path_params["bank"])
         async with self.service.imports.received_form(request) as (upload, form):
             asked = _query(form)
-            options = ImportOptions.of(asked, self.memory.now(), self.service.imports.max_contents_bytes)
+            options = self.service.imports.options(asked)
             if asked.dry_run:
-                preview = await self.service.imports.preview(upload, options)
+                preview = await self.service.imports.preview(bank, upload, options)
                 return ConsolePage(
                     "import_preview.html", {"bank": bank, "preview": preview, "most_listed": LISTED}, preview
                 )
-            source = await self.service.imports.check(upload, options)
+            source = await self.service.imports.check(bank, upload, options)
             if await request.is_disconnected():
                 raise ClientDisconnect
             job = await self.service.run(self.service.imports.add, bank, source, upload)

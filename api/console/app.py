@@ -20,7 +20,7 @@ from foxing.renderer import FoxingError
 from .actions import Actions, _form
 from .images import ShownImages
 from .pending import PendingPages
-from .rendering import FOLDER, HEADERS, ConsolePage, inside, text_of, url
+from .rendering import FOLDER, HEADERS, ConsolePage, inside, strings, text_of, url
 from .session import Sessions
 from .views import Views
 
@@ -174,8 +174,14 @@ class Console:
 
 
 def _error_page(error: FoxingError) -> ConsolePage:
-    values = {"status": error.kind.status, "title": error.kind.title, "detail": explained(error)}
+    values = {"status": error.kind.status, "title": error.kind.title, "detail": explained(error, _field_name)}
     return ConsolePage("error.html", values, values, error.kind.status)
+
+
+def _field_name(name: str) -> str:
+    """Returns what the console calls an option: the label of its field."""
+    label = strings()["import"].get(name)
+    return f"field “{label}”" if label else name
 
 
 def _check_origin(request: Request) -> None:

@@ -8,7 +8,6 @@ from starlette.requests import ClientDisconnect
 
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
-from foxing.memory.ingest.importers import ImportOptions
 from foxing.memory.ingest.importers.jobs import UNFINISHED
 from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.values.imports import ImportJob, ImportPreview, ImportQuery
@@ -34,15 +33,16 @@ async def import_history(
 ) -> ImportJob | ImportPreview:
     """Imports a file of any known format, such as the zip of ChatGPT's data export, sent as the body. It is read
     completely before the response, which takes minutes for a gigabyte, and refused as a whole if its format or its
-    dates are ambiguous or if it cannot be read: `detail` and `errors` say what to choose. An archive with links, with
+    dates are ambiguous or if it cannot be read: `detail` and `errors` say what to choose. So is JSON Lines with a
+    message that the bank would refuse; of other formats, such a message is left out. An archive with links, with
     paths that leave it or with an expansion like a zip bomb's is refused. Then its messages are stored in the
     background; sending the file again stores what is missing. The bank is created if it does not exist."""
     check_bank_name(bank)
-    options = ImportOptions.of(query, service.memory.now(), service.imports.max_contents_bytes)
+    options = service.imports.options(query)
     async with service.imports.received(request, query.filename) as upload:
         if query.dry_run:
-            return await service.imports.preview(upload, options)
-        source = await service.imports.check(upload, options)
+            return await service.imports.preview(bank, upload, options)
+        source = await service.imports.check(bank, upload, options)
         if await request.is_disconnected():
             raise ClientDisconnect
         return await service.run(service.imports.add, bank, source, upload)

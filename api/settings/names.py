@@ -1,7 +1,7 @@
 """Names of settings in the environment, in `foxing.toml` and in error messages."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -45,12 +45,14 @@ def environment_name(setting: str) -> str:
     return ENV_PREFIX + setting.replace(".", ENV_DELIMITER).replace("-", "_").upper()
 
 
-def explained(error: FoxingError) -> str:
-    """Returns the message of an error, followed by the environment variables of the settings that it concerns."""
-    if not error.settings:
-        return str(error)
-    names = ", ".join(map(environment_name, error.settings))
-    return f"{error} (setting{'s' if len(error.settings) > 1 else ''} {names})"
+def explained(error: FoxingError, option: Callable[[str], str] = "parameter '{}'".format) -> str:
+    """Returns the message of an error, followed by the environment variables of the settings that it concerns, and by
+    the options that decide. `option`: returns what the door calls an option; by default, a parameter of HTTP."""
+    named = [option(name) for name in getattr(error, "options", ())]
+    if error.settings:
+        names = ", ".join(map(environment_name, error.settings))
+        named.append(f"setting{'s' if len(error.settings) > 1 else ''} {names}")
+    return f"{error} ({', '.join(named)})" if named else str(error)
 
 
 def no_such_setting(name: str, known: Iterable[str], in_file: bool) -> InvalidSettings:

@@ -41,6 +41,8 @@ EVERY_S = 0.25
 LOOKED_AT_S = 20.0
 #: Seconds after which a log with messages of the future is tried again.
 LATE_S = 60.0
+#: Seconds within which a log must be read; a longer one is left to `foxing import`.
+READ_S = 120.0
 #: Where what was stored last is noted, in the folder of hooks.
 STORED = "stored.json"
 #: Where the last message of each log is noted that was stored, beside it.
@@ -208,9 +210,20 @@ class Intake:
         state = status.st_size, status.st_mtime_ns
         if not status.st_size or self._read.get((path, bank)) == state:
             return
-        ids: list[str] = []
         try:
-            source = check_file(path, ImportOptions(format=tool.format), lambda message: ids.append(message.id or ""))
+            self._import_changed(tool, bank, path, state)
+        except FoxingError:
+            raise
+        except Exception as error:  # a bug: other logs are imported, and this one again when it has changed
+            log.exception("%s cannot be imported", path)
+            note(self.database, f"{path.name} is not stored: {type(error).__name__}: {error}")
+            self._read[path, bank] = state
+
+    def _import_changed(self, tool: Tool, bank: str, path: Path, state: tuple[int, int]) -> None:
+        ids: list[str] = []
+        options = ImportOptions(format=tool.format, max_seconds=READ_S)
+        try:
+            source = check_file(path, options, lambda message: ids.append(message.id or ""))
         except InvalidInput as error:  # no message yet, or another file
             log.debug("%s is not imported: %s", path, error)
             self._read[path, bank] = state
@@ -219,16 +232,26 @@ class Intake:
         last = self._last.get(place)
         stored = frozenset(ids[: ids.index(last) + 1] if last in ids else ())
         if len(stored) < len(ids):
+            storage = _Storage(self, tool, stored)
             try:
-                store_file(_Storage(self, tool, stored), source, bank=bank)
+                report = store_file(storage, source, bank=bank)
             except InvalidInput as error:
                 if path not in self._late:
                     note(self.database, f"{path.name} is not stored: {error}")
                 if isinstance(error, InvalidTime):  # which may be past later
                     self._late[path] = tool, bank, time.monotonic() + LATE_S
                 return
-            self._last[place] = ids[-1]
-            _write_json(Path(folder_of(self.database)) / LAST, self._last)
+            for left in report.left_out[len(source.left_out) :]:
+                note(
+                    self.database, f"{path.name}: {left.count} {left.reason} are not stored, the first in {left.first}"
+                )
+            # a time in the future may be past when the log is read again
+            done = next((number for number, key in enumerate(ids) if key in storage.early), len(ids))
+            if done:
+                self._last[place] = ids[done - 1]
+                _write_json(Path(folder_of(self.database)) / LAST, self._last)
+            if storage.early:
+                return
         self._read[path, bank] = state
         self._late.pop(path, None)
 
@@ -260,6 +283,8 @@ class _Storage:
         self.intake = intake
         self.tool = tool
         self.stored = stored
+        #: ids of messages that are refused because their time has not come
+        self.early: set[str | None] = set()
 
     def store(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> StoreResult:
         """Stores what is new; see `Memory.store`."""
@@ -267,7 +292,12 @@ class _Storage:
         new = [self._private.message(each, Counter()) for each in parsed if each.id not in self.stored]
         if not new:
             return StoreResult(ids=[each.id or "" for each in parsed], stored=0, duplicates=len(parsed))
-        result = self.intake.memory.store(bank, new)
+        try:
+            result = self.intake.memory.store(bank, new)
+        except InvalidTime:
+            if len(new) == 1:
+                self.early.add(new[0].id)
+            raise
         if result.stored:
             self.intake._changed.add(bank)
             note_stored(self.intake.database, bank, self.tool.name, new[-1], result.stored)

@@ -153,7 +153,9 @@ class HookCall:
         moment = Moment.START if event.name == INSTALLED else None if tool is None else tool.events.get(event.name)
         if tool is None or moment is None:
             raise ValueError(f"no hook of '{event.tool}' is called '{event.name}'")
-        fields = json.loads(event.payload) if event.payload.strip() else {}
+        from foxing.memory.bounded_json import loads  # the hook itself imports nothing that takes long
+
+        fields = loads(event.payload) if event.payload.strip() else {}
         if not isinstance(fields, dict):
             raise ValueError("the document is not an object")
         roots = fields.get("workspace_roots")

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from foxing.memory.ingest.dry_run import DryRun
 from foxing.memory.ingest.importers import ImportOptions, ImportReport, NamedFile, check_file, not_in, store_file
 from foxing.memory.ingest.store import MessageStore
 from foxing.memory.lifecycle.age import Ager
@@ -89,11 +90,12 @@ class BulkWork:
     def import_file(self, request: ImportRequest, pool: Pool, *, progress: Progress | None = None) -> ImportReport:
         """Does the work of `import_file`; the workers of `pool` also read the file and embed its messages. This process
         stores them in the order of the file. Raises the same errors, and `PoolError`."""
-        source = check_file(request.path, request.options)
+        with DryRun.of(self._store, request.bank, self._now()) as dry_run:
+            source = check_file(request.path, request.options, dry_run=dry_run)
         batches = [EmbedBatch(source, number) for number in range(source.batches)]
         embedded = pool.run(BulkWork.embed, batches, in_order=True)
         storage = EmbeddedStorage(self._store, (result for _, result in embedded), self._now)
-        counted = not_in(self._store.rules(request.bank).rules)
+        counted = not_in(self._store.redaction_of(request.bank).rules)
         return store_file(
             storage, source, bank=request.bank, progress=progress, one_by_one=False, threads=1, counted=counted
         )

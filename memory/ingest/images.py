@@ -12,6 +12,13 @@ from foxing.memory.values.messages import NewMessage
 MAX_IMAGES = 100  # per message
 
 
+class InvalidImage(InvalidInput):
+    """An image of a message cannot be kept."""
+
+    #: Number of the image in the message, from 1.
+    number = 0
+
+
 def prepare_images(message: NewMessage, index: int, bank: str) -> tuple[NewImage, ...]:
     """Returns the images of a message whose data are given. `index`: its position in the call; `bank`: where it is
     stored, whose images take turns with those of others to be decoded. Raises `InvalidInput`."""
@@ -24,7 +31,9 @@ def prepare_images(message: NewMessage, index: int, bank: str) -> tuple[NewImage
             file = part.file
             kept = None if file is None else normalised(file, bank)
         except ImageRefused as error:
-            raise InvalidInput(f"image {number}: {error}", index=index) from error
+            refused = InvalidImage(f"image {number}: {error}", index=index)
+            refused.number = number
+            raise refused from error
         if file is None or kept is None:
             continue
         size, given = ImageSize.of(kept), part.original

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 from threading import Lock
+from typing import Any
 
 from cachetools import LRUCache
 from pydantic import JsonValue
@@ -46,8 +47,8 @@ BANKS = 10_000  # banks whose rules of redaction are remembered
 
 
 @dataclass(frozen=True, eq=False)
-class _KeyedMessage:
-    """A valid message."""
+class AcceptedMessage:
+    """A valid message, without what the rules of its bank redact."""
 
     message: NewMessage
     #: Its content as text, with parts rendered.
@@ -82,7 +83,7 @@ class _KeyedMessage:
     @classmethod
     def of(
         cls, message: NewMessage, thread: str | None, digest_key: bytes, images: Sequence[NewImage] = ()
-    ) -> "_KeyedMessage":
+    ) -> "AcceptedMessage":
         """Returns the message in its own thread, or else in `thread`."""
         text = message.text
         return cls(message, text, message.thread or thread, digest_key, split_passages(text), images)
@@ -99,11 +100,40 @@ class _KeyedMessage:
 
 
 @dataclass(frozen=True)
+class StoreRules:
+    """What decides whether a message can be stored."""
+
+    bank: str
+    #: time of the call
+    now: datetime
+    #: cap on the bytes of a message's text
+    max_bytes: int
+    #: the rules of the bank
+    redaction: Redaction
+    #: secret key of digests
+    digest_key: bytes = field(repr=False)
+
+    def accept(
+        self,
+        item: NewMessage | Mapping[str, Any],
+        number: int,
+        redacted: Counter[str],
+        thread: str | None = None,
+    ) -> AcceptedMessage:
+        """Returns a message as it would be stored. `number`: its position in the call; `redacted`: counts what is
+        replaced, by rule; `thread`: see `StoreCall`. Raises `InvalidInput` or a subclass."""
+        message = validate_message(item, number, self.now, self.max_bytes)
+        if self.redaction:
+            message = self.redaction.message(message, redacted)
+        return AcceptedMessage.of(message, thread, self.digest_key, prepare_images(message, number, self.bank))
+
+
+@dataclass(frozen=True)
 class _Request:
     """A validated call of `store`."""
 
     bank: str
-    messages: Sequence[_KeyedMessage]
+    messages: Sequence[AcceptedMessage]
     #: Digest of the call. An idempotency key cannot be reused for another digest.
     digest: bytes
     idempotency_key: str | None
@@ -251,7 +281,7 @@ class MessageStore:
                     [answers[number]] = self._group.submit_all([request])
         return [answers[number] for number in numbers]
 
-    def rules(self, bank: str) -> Redaction:
+    def redaction_of(self, bank: str) -> Redaction:
         """Returns the rules of a bank, which may have changed since they were read."""
         with self._redactions_lock:
             known = self._redactions.get(bank)
@@ -273,23 +303,21 @@ class MessageStore:
         given = list_messages(call.messages)
         thread, key = call.thread, call.idempotency_key
         check_idempotency_key(key)
-        valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(given)]
+        rules, redacted = self.rules(call.bank, now), Counter[str]()
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
-        redaction, redacted = self.rules(call.bank), Counter[str]()
-        if redaction:
-            valid = [redaction.message(message, redacted) for message in valid]
-        codes = call.codes if not redacted else None  # made from the texts as given
-        accepted = [
-            _KeyedMessage.of(message, thread, self._digest_key, prepare_images(message, number, call.bank))
-            for number, message in enumerate(valid)
-        ]
-        keyed = _with_codes(accepted, codes)
+        accepted = [rules.accept(item, number, redacted, thread) for number, item in enumerate(given)]
+        keyed = _with_codes(accepted, call.codes if not redacted else None)  # made from the texts as given
+        valid = [item.message for item in accepted]
         digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
-        request = _Request(call.bank, keyed, digest, key, now, redaction, redacted, call.bank_id)
+        request = _Request(call.bank, keyed, digest, key, now, rules.redaction, redacted, call.bank_id)
         if self._unsettled and request.may_double:
             return replace(request, reserved=self._unsettled.take(request.signature))
         return request
+
+    def rules(self, bank: str, now: datetime) -> StoreRules:
+        """Returns what decides whether a message can be stored in a bank, which need not exist."""
+        return StoreRules(bank, now, self.max_bytes, self.redaction_of(bank), self._digest_key)
 
     def embed(self, items: Sequence[NewMessage]) -> MessageCodes | None:
         """Returns the embeddings of messages to store; None if they are computed later, or never."""
@@ -308,7 +336,7 @@ class MessageStore:
             _ = item.terms  # computed here, before the transaction
         return encoded
 
-    def _known(self, request: _Request) -> list[_KeyedMessage]:
+    def _known(self, request: _Request) -> list[AcceptedMessage]:
         """Returns the messages of a large call whose ids are stored."""
         if len(request.given) < MANY_IDS:
             return []
@@ -373,7 +401,7 @@ class MessageStore:
 
 
 #: Ids reserved for messages.
-_Ids = dict[_KeyedMessage, int]
+_Ids = dict[AcceptedMessage, int]
 
 
 class _BankWriter:
@@ -386,9 +414,9 @@ class _BankWriter:
         policy = Policy().model_dump(mode="json")
         self._bank = banks.get_or_create(connection, requests[0].bank, requests[0].now, policy)
         self._redaction = Redaction.of(self._bank.policy)
-        self._new: list[tuple[_KeyedMessage, datetime]] = []
+        self._new: list[tuple[AcceptedMessage, datetime]] = []
         #: Messages without an id of their own that an earlier attempt has stored → generated id.
-        self._stored: dict[_KeyedMessage, str] = {}
+        self._stored: dict[AcceptedMessage, str] = {}
         self._ids = ids
 
     def write(self) -> list[StoreResult | MemoryFault]:
@@ -405,7 +433,7 @@ class _BankWriter:
             self._insert()
         return answers
 
-    def _find_stored(self, items: Sequence[_KeyedMessage]) -> None:
+    def _find_stored(self, items: Sequence[AcceptedMessage]) -> None:
         """Finds the messages that an earlier attempt has stored. If that attempt was rolled back, another message may
         have taken the id."""
         found = messages.by_ids(self._connection, self._bank.id, [self._ids[item] for item in items])
@@ -429,7 +457,7 @@ class _BankWriter:
 
     def _note_new(self, request: _Request, known: Mapping[str, messages.Message]) -> StoreResult:
         """Collects the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
-        new: dict[str, _KeyedMessage] = {}
+        new: dict[str, AcceptedMessage] = {}
         ids = []
         for item in request.messages:
             key = item.key or self._stored.get(item) or keys.generated(self._connection, self._ids[item])
@@ -437,11 +465,11 @@ class _BankWriter:
             if item in self._stored:
                 continue
             if key in known:
-                _check_same(known[key], item)
+                check_same(known[key], item)
             elif key not in new:
                 new[key] = item
-            elif not _same_in_call(new[key], item):
-                raise Conflict(f"the id '{key}' occurs twice in this call, with different messages; use another id")
+            elif not same_in_call(new[key], item):
+                raise occurs_twice(key)
         self._new += [(item, request.now) for item in new.values()]
         start = min((self._age_start(item, request.now) for item in new.values()), default=None)
         ageing = None if start is None else self._policy.forecast(start, all_tiers())
@@ -457,7 +485,7 @@ class _BankWriter:
     def _policy(self) -> Policy:
         return Policy.parse(self._bank.policy)
 
-    def _age_start(self, item: _KeyedMessage, now: datetime) -> datetime:
+    def _age_start(self, item: AcceptedMessage, now: datetime) -> datetime:
         message = item.message
         return self._policy.age_start(message.created_at or now, message.arrived_at or now)
 
@@ -494,7 +522,7 @@ def _speech(text: str, name: str | None, passages: Sequence[Passage]) -> list[st
     return [spoken(text[start:stop], name) for start, stop in passages]
 
 
-def _with_codes(keyed: Sequence[_KeyedMessage], made: MessageCodes | None) -> list[_KeyedMessage]:
+def _with_codes(keyed: Sequence[AcceptedMessage], made: MessageCodes | None) -> list[AcceptedMessage]:
     if made is None:
         return list(keyed)
     return [replace(item, code=replace(made, codes=[code])) for item, code in zip(keyed, made.codes, strict=True)]
@@ -520,7 +548,7 @@ def _first_success(answers: Sequence[StoreResult | MemoryFault]) -> StoreResult 
 
 
 def _rows(
-    connection: Connection, bank_id: int, new: Sequence[tuple[_KeyedMessage, datetime]], ids: Sequence[int]
+    connection: Connection, bank_id: int, new: Sequence[tuple[AcceptedMessage, datetime]], ids: Sequence[int]
 ) -> list[messages.NewRow]:
     """Returns rows of messages, each with the time of its call as default."""
     threads = [item.thread or DEFAULT_THREAD for item, _ in new]
@@ -546,12 +574,18 @@ def _rows(
     ]
 
 
-def _same_in_call(one: _KeyedMessage, other: _KeyedMessage) -> bool:
+def occurs_twice(key: str) -> Conflict:
+    """Returns the error for an id that a call, or a file, gives to different messages."""
+    return Conflict(f"the id '{key}' occurs twice in this call, with different messages; use another id")
+
+
+def same_in_call(one: AcceptedMessage, other: AcceptedMessage) -> bool:
+    """True if two messages of a call with one id are the same."""
     times = one.message.created_at == other.message.created_at
     return times and one.thread == other.thread and one.digest == other.digest
 
 
-def _check_same(known: messages.Message, item: _KeyedMessage) -> None:
+def check_same(known: messages.Message, item: AcceptedMessage) -> None:
     """Raises `Conflict` unless both are the same message. A time or thread that is not given is not compared."""
     given = (item.message.created_at or known.created_at, item.thread or known.thread)
     if not _is_same(known, item) or given != (known.created_at, known.thread):
@@ -560,7 +594,7 @@ def _check_same(known: messages.Message, item: _KeyedMessage) -> None:
         )
 
 
-def _is_same(known: messages.Message, item: _KeyedMessage) -> bool:
+def _is_same(known: messages.Message, item: AcceptedMessage) -> bool:
     """True if a stored message has the same text, role and name. If the text has been forgotten, only its length is
     compared."""
     message = item.message

@@ -116,6 +116,13 @@ class ImportPreview(ImportContents):
         description="Number of matches in the messages of the rules of redaction `secrets`, `iban` and `card`, by "
         "rule; a policy that has a rule replaces its matches.",
     )
+    stored: int | None = Field(
+        None, description="Number of messages that would be new; null if they were not compared with a bank."
+    )
+    duplicates: int | None = Field(
+        None, description="Number of messages that are already stored; null if they were not compared with a bank."
+    )
+    redacted: dict[str, int] = Field({}, description="Number of matches that the bank's policy would replace, by rule.")
 
 
 class ImportReport(ImportContents):

@@ -319,12 +319,32 @@ def test_an_erased_bank_is_not_created_again_by_its_import(memory: Memory, clien
     assert banks(memory) == ["other"]
 
 
-def test_a_message_under_the_id_of_another_fails_the_import(memory: Memory, client: httpx.Client) -> None:
-    memory.store("ana", [{"id": "m1", "role": "user", "content": "something else"}])
-    failed = ended(client, sent(client, said(3), filename="a.jsonl"))
+@pytest.mark.parametrize("dry_run", ["true", "false"])
+def test_a_late_mistake_is_refused_with_its_line_and_stores_nothing(
+    memory: Memory, client: httpx.Client, small_batches: None, dry_run: str
+) -> None:
+    memory.store("ana", [{"id": "m4", "role": "user", "content": "something else"}])
+    parameters = {"filename": "a.jsonl", "dry_run": dry_run}
+    refused = check_problem(client.post(PATH, content=said(5), params=parameters), 409, "conflict")
+    assert refused["detail"].startswith("a.jsonl, line 5: the id 'm4' belongs to another message")
+    late = said(4) + json_lines({"role": "user", "content": "x", "created_at": "2999-01-01T00:00:00Z"}).encode()
+    refused = check_problem(client.post(PATH, content=late, params=parameters), 422, "invalid-time")
+    assert "a.jsonl, line 5: created_at is 2999" in refused["detail"]
+    assert [message.message_id for message in memory.export("ana")] == ["m4"]
+
+
+def test_a_bank_that_changes_meanwhile_ends_the_import_which_says_what_is_stored(
+    memory: Memory, client: httpx.Client, gate: Gate
+) -> None:
+    job = sent(client, said(5), filename="a.jsonl")
+    assert gate.reached.wait(60)
+    memory.store("ana", [{"id": "m4", "role": "user", "content": "something else"}])
+    gate.opened.set()
+    failed = ended(client, job)
     assert failed["state"] == "failed"
     assert failed["error"]["type"] == "urn:foxing:problem:conflict"
     assert "a.jsonl" in failed["error"]["detail"]
+    assert "4 of 5 messages are stored; import it again to store the rest" in failed["error"]["detail"]
 
 
 def test_an_unknown_import_is_not_found(memory: Memory, client: httpx.Client) -> None:

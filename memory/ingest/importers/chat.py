@@ -4,15 +4,18 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, tzinfo
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from foxing.memory.errors import InvalidTime
 from foxing.memory.values.messages import NewMessage
+from foxing.memory.values.parts import Part
 
 from .files import HistoryFiles
 from .source import ImportedMessage
+
+T = TypeVar("T")
 
 MOST_CHARS_OF_NAME = 200
 EMPTY = "messages without text"
@@ -28,13 +31,13 @@ def said(
     key: str,
     thread: str,
     name: str | None,
-    text: str,
+    text: str | tuple[Part, ...],
     at: datetime | None,
     role: str = "user",
     metadata: Mapping[str, Any] | None = None,
 ) -> Iterator[ImportedMessage]:
-    """Yields a message. One that is empty or cannot be read is left out."""
-    if not text.strip():
+    """Yields a message. One that is empty or cannot be read is left out. `text`: parts for one with images."""
+    if not text or (isinstance(text, str) and not text.strip()):
         files.leave_out(EMPTY, where)
         return
     try:
@@ -53,6 +56,14 @@ def said(
         files.leave_out(UNREADABLE, where)
         return
     yield ImportedMessage(message, where, files.bytes_read)
+
+
+def readable(files: HistoryFiles, where: str, messages: Iterator[T]) -> Iterator[T]:
+    """Yields the messages of an entry. One whose fields are not those of its format is left out from there on."""
+    try:
+        yield from messages
+    except (TypeError, AttributeError, KeyError, IndexError, ValueError, OverflowError, RecursionError, OSError):
+        files.leave_out(UNREADABLE, where)
 
 
 def short(key: str) -> str:
@@ -85,8 +96,8 @@ class Digests:
 def local_time(day: date, clock: time, zone: tzinfo | None, where: str) -> datetime:
     """Returns a local time in UTC. Raises `InvalidTime` if the timezone is not known."""
     if zone is None:
-        raise InvalidTime(
-            f"{where}: the time '{day} {clock}' has no timezone; give the timezone of the file (--timezone)"
+        raise InvalidTime(f"{where}: the time '{day} {clock}' has no timezone; give that of the file").asking(
+            "timezone"
         )
     try:
         return datetime.combine(day, clock, tzinfo=zone).astimezone(UTC)

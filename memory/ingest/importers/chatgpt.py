@@ -12,9 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from foxing.memory.ingest.images import MAX_IMAGES
 from foxing.memory.values.messages import NewMessage
-from foxing.memory.values.parts import Part, ToolCall, ToolResult
+from foxing.memory.values.parts import ImagePart, Part, ToolCall, ToolResult
 
+from .attached_images import AttachedImages, content_with_images
 from .files import HistoryFiles
 from .format import OTHER_BRANCHES, THOUGHTS, ReadOptions
 from .source import ImportedMessage
@@ -51,7 +53,7 @@ class ChatGpt:
 
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """See `Importer.read`."""
-        shards = _shards(files)
+        shards, images = _shards(files), AttachedImages(files)
         newest = _newest(files, shards) if len(shards) > 1 else {}
         for name in shards:
             for value, where in files.items(name):
@@ -63,7 +65,7 @@ class ChatGpt:
                     files.leave_out("older copies of a conversation", where)
                     continue
                 try:
-                    for message in _Conversation(value, key, files, where).messages(branches=options.branches):
+                    for message in _Conversation(value, key, files, images, where).messages(branches=options.branches):
                         yield ImportedMessage(message, where, files.bytes_read)
                 except (TypeError, AttributeError, OverflowError, ValueError, OSError):  # of fields of other types
                     files.leave_out("rests of conversations that cannot be read", where)
@@ -98,10 +100,13 @@ def _id_of(conversation: Mapping[str, Any]) -> str:
 class _Conversation:
     """A conversation of an export."""
 
-    def __init__(self, value: Mapping[str, Any], key: str, files: HistoryFiles, where: str) -> None:
+    def __init__(
+        self, value: Mapping[str, Any], key: str, files: HistoryFiles, images: AttachedImages, where: str
+    ) -> None:
         self._value = value
         self._key = key
         self._files = files
+        self._images = images
         self._where = where
         self._nodes: Mapping[str, Any] = {i: node for i, node in value["mapping"].items() if isinstance(node, dict)}
         self._title = value.get("title") if isinstance(value.get("title"), str) else None
@@ -189,21 +194,30 @@ class _Conversation:
             return self._without(THOUGHTS)
         if kind == "code" and message.get("recipient") not in (None, "all"):
             return (self._call(message, content),)
-        text = _CITATION.sub("", "\n".join(self._texts(content, metadata))).strip("\n")
-        if not text.strip():
+        pieces = [
+            _CITATION.sub("", piece).strip("\n") if isinstance(piece, str) else piece
+            for piece in self._pieces(content, metadata)
+        ]
+        pieces = [piece for piece in pieces if piece]
+        texts = [piece for piece in pieces if isinstance(piece, str)]
+        if len(texts) == len(pieces) and not any(map(str.strip, texts)):
             return self._without("messages without text")
         author = _author(message)
         if author.get("role") == "tool":
             tool = str(author.get("name") or message.get("id") or self._key)
-            return (ToolResult(id=tool, content=text, is_error=kind == "system_error"),)
-        return text
+            images = [piece for piece in pieces if isinstance(piece, ImagePart)]
+            return (
+                ToolResult(id=tool, content="\n".join(texts), is_error=kind == "system_error"),
+                *images[:MAX_IMAGES],
+            )
+        return content_with_images(self._files, pieces, self._where)
 
     def _call(self, message: Mapping[str, Any], content: Mapping[str, Any]) -> ToolCall:
         recipient = str(message["recipient"])
         return ToolCall(id=recipient, name=recipient, arguments={"input": str(content.get("text") or "")})
 
-    def _texts(self, content: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str]:
-        """Yields the texts of a message, and a line for each image and file."""
+    def _pieces(self, content: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str | ImagePart]:
+        """Yields the texts and images of a message, and a line for each other file."""
         kind = content.get("content_type")
         field = _TEXTS.get(str(kind))
         if field is not None:
@@ -223,24 +237,27 @@ class _Conversation:
             elif isinstance(part, dict):
                 yield from self._object(part, metadata)
 
-    def _object(self, part: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str]:
+    def _object(self, part: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str | ImagePart]:
         kind = part.get("content_type")
         if isinstance(part.get("text"), str):  # the transcription of audio
             yield part["text"]
         elif kind == "image_asset_pointer":
-            yield f"[image: {self._file_name(str(part.get('asset_pointer', '')), metadata)}]"
+            yield self._image(str(part.get("asset_pointer", "")), metadata)
         elif isinstance(kind, str) and "audio" not in kind:
             yield f"[{kind}]"
 
-    def _file_name(self, pointer: str, metadata: Mapping[str, Any]) -> str:
-        """Returns the name of the file that a pointer leads to: as it was attached, or as it is in the export."""
+    def _image(self, pointer: str, metadata: Mapping[str, Any]) -> str | ImagePart:
+        """Returns the image that a pointer leads to, with its name as it was attached, or as it is in the export."""
         key = pointer.rpartition("://")[2]
+        path = self._images.beginning(key)
+        return self._images.read(path, self._name(key, path, metadata), self._where)
+
+    def _name(self, key: str, path: str | None, metadata: Mapping[str, Any]) -> str:
         attachments = metadata.get("attachments")
         for attached in attachments if isinstance(attachments, list) else ():
             if isinstance(attached, dict) and attached.get("id") == key and isinstance(attached.get("name"), str):
                 return str(attached["name"])
-        here = [name for name in self._files.names if key and PurePosixPath(name).name.startswith(key)]
-        return PurePosixPath(here[0]).name if here else key
+        return key if path is None else PurePosixPath(path).name
 
     def _without(self, reason: str) -> str | None:
         """Notes a message that is left out."""

@@ -9,6 +9,7 @@ from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import Part, TextPart
 
+from .chat import readable
 from .content import content_of
 from .files import HistoryFiles
 from .format import OTHER_BRANCHES, THOUGHTS, ReadOptions
@@ -41,7 +42,8 @@ class Claude:
                 if not isinstance(messages, list) or not isinstance(value.get("uuid"), str):
                     files.leave_out("entries that are no conversation", where)
                     continue
-                for message in _messages(value, messages, files, where, branches=options.branches):
+                found = _messages(value, messages, files, where, branches=options.branches)
+                for message in readable(files, where, found):
                     yield ImportedMessage(message, where, files.bytes_read)
 
 

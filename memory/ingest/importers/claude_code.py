@@ -5,6 +5,7 @@ still running adds to the last one, and a message that was stored does not chang
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,8 +13,9 @@ from pydantic import ValidationError
 
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
-from foxing.memory.values.parts import ToolResult
+from foxing.memory.values.parts import ImagePart, ToolResult
 
+from .attached_images import kept
 from .content import content_of
 from .files import HistoryFiles
 from .format import ReadOptions
@@ -48,7 +50,7 @@ class ClaudeCode:
                     files.leave_out("lines that Claude Code adds for itself", where)
                     continue
                 try:
-                    message = _message(line, name, first=first)
+                    message = _message(files, line, where, name, first=first)
                 except (InvalidInput, ValidationError, TypeError, AttributeError, KeyError):
                     files.leave_out("lines that cannot be read", where)
                     continue
@@ -59,17 +61,17 @@ class ClaudeCode:
                 yield ImportedMessage(message, where, files.bytes_read)
 
 
-def _message(line: Mapping[str, Any], file: str, *, first: bool) -> NewMessage | None:
+def _message(files: HistoryFiles, line: Mapping[str, Any], where: str, file: str, *, first: bool) -> NewMessage | None:
     """Returns the message of a line; None if it has only thoughts or nothing."""
     content = line["message"]["content"]
     if isinstance(content, list):
         content = [block for block in content if block.get("type") not in ("thinking", "redacted_thinking")]
     if not content:
         return None
-    found = content_of({"content": content})
+    found = content_of({"content": content}, partial(kept, files, where=where))
     role = line["type"]
-    if not isinstance(found, str) and all(isinstance(part, ToolResult) for part in found):
-        role = "tool"
+    if not isinstance(found, str) and isinstance(found[0], ToolResult):
+        role = "tool" if all(isinstance(part, (ToolResult, ImagePart)) for part in found) else role
     about = {"cwd": line.get("cwd"), "branch": line.get("gitBranch")}
     return NewMessage.model_validate(
         {

@@ -5,8 +5,9 @@ stored once: the session that the file names first, the time of the line, and it
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -14,6 +15,8 @@ from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import Part, ToolCall, ToolResult
 
+from .attached_images import kept
+from .content import ImageOf, content_of
 from .files import HistoryFiles
 from .format import THOUGHTS, ReadOptions
 from .source import ImportedMessage
@@ -55,7 +58,7 @@ class Codex:
                 number = seen[at]
                 seen[at] += 1
                 try:
-                    found = _content(payload)
+                    found = _content(payload, partial(kept, files, where=where))
                     if found is None:
                         files.leave_out(_reason(payload), where)
                         continue
@@ -83,14 +86,18 @@ def _about(payload: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value)[:500] for name, value in found.items() if value}
 
 
-def _content(payload: Mapping[str, Any]) -> tuple[str, str | tuple[Part, ...]] | None:
+def _content(payload: Mapping[str, Any], image_of: ImageOf) -> tuple[str, str | tuple[Part, ...]] | None:
     """Returns role and content of an item; None if it is left out."""
     kind, call = payload.get("type"), str(payload.get("call_id") or payload.get("id") or payload.get("name"))
     if kind == "message":
         text = _text(payload.get("content"))
         role = payload.get("role")
         own = role == "developer" or (role == "user" and text.lstrip().startswith(_OWN))
-        return None if own or not text.strip() else (str(payload.get("role")), text)
+        if own or not text.strip():
+            return None
+        content = payload.get("content")
+        with_images = isinstance(content, list) and any(map(_is_image, content))
+        return str(payload.get("role")), content_of({"content": _blocks(content)}, image_of) if with_images else text
     if kind in ("function_call", "custom_tool_call", "local_shell_call"):
         arguments = payload.get("arguments") or payload.get("input") or payload.get("action") or {}
         name = str(payload.get("name") or "shell")
@@ -99,6 +106,9 @@ def _content(payload: Mapping[str, Any]) -> tuple[str, str | tuple[Part, ...]] |
         output = payload.get("output")
         if isinstance(output, dict):
             output = output.get("content")
+        if isinstance(output, list) and any(map(_is_image, output)):
+            result = {"type": "tool_result", "id": call, "content": _blocks(output)}
+            return "tool", cast("tuple[Part, ...]", content_of({"content": [result]}, image_of))
         return "tool", (ToolResult(id=call, content=output if isinstance(output, str) else _text(output)),)
     return None
 
@@ -108,6 +118,15 @@ def _text(content: Any) -> str:
         return content
     blocks = content if isinstance(content, list) else []
     return "\n".join(map(_line, blocks))
+
+
+def _is_image(block: Any) -> bool:
+    return isinstance(block, dict) and block.get("type") == "input_image" and bool(block.get("image_url"))
+
+
+def _blocks(blocks: Sequence[Any]) -> list[Any]:
+    """Returns blocks with texts as strings and images as they are."""
+    return [block if _is_image(block) else _line(block) for block in blocks]
 
 
 def _line(block: Any) -> str:

@@ -1,20 +1,24 @@
 """Content of imported messages: what chat APIs and our own exports have, as a text or parts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from foxing.memory.conversation import parse_message
+from foxing.memory.conversation import Fields, label, parse_message
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
-from foxing.memory.values.parts import Part
+from foxing.memory.values.parts import ImagePart, Part
+
+#: Returns the image of the fields of an image part; None if it cannot be kept.
+ImageOf = Callable[[Mapping[str, Any]], ImagePart | None]
 
 
-def content_of(fields: Mapping[str, Any]) -> str | tuple[Part, ...]:
+def content_of(fields: Mapping[str, Any], image_of: ImageOf | None = None) -> str | tuple[Part, ...]:
     """Returns the content of a message followed by its tool calls: a plain text if there are no tool calls or results.
 
-    Blocks without words become labels. Raises `InvalidInput` if there is neither content nor a tool call.
+    Images in tool results follow these. Blocks without words become labels. `image_of`: called for each image; by
+    default, one that cannot be kept is an error. Raises `InvalidInput` if there is neither content nor a tool call.
     """
     calls = fields.get("tool_calls") or []
     content = next((fields[key] for key in ("content", "parts", "text") if fields.get(key) is not None), None)
@@ -27,12 +31,28 @@ def content_of(fields: Mapping[str, Any]) -> str | tuple[Part, ...]:
     role = "tool" if fields.get("role") == "tool" and fields.get("tool_call_id") is not None else "assistant"
     if isinstance(content, str) and not calls and role == "assistant":
         return content
-    parts = parse_message("openai", {**fields, "role": role, "content": content}).parts
+    parts: Sequence[Fields | Part] = parse_message("openai", {**fields, "role": role, "content": content}).parts
+    if image_of is not None:
+        parts = _with_images(parts, image_of)
     try:
         message = NewMessage(role="assistant", content=list(parts) or "")
     except ValidationError as error:
         raise InvalidInput(_reason(error)) from error
     return str(message.content) if message.parts is None else message.parts
+
+
+def _with_images(parts: Sequence[Any], image_of: ImageOf) -> list[Fields | Part]:
+    """Returns parts with the images that are kept; a label stands for each other one, at the end of a text before it."""
+    kept: list[Any] = []
+    for part in parts:
+        image = image_of(part) if part["type"] == "image" else None
+        if part["type"] != "image" or image is not None:
+            kept.append(image or part)
+        elif kept and isinstance(kept[-1], dict) and kept[-1]["type"] == "text":
+            kept[-1] = {"type": "text", "text": f"{kept[-1]['text']}\n{label('image')}"}
+        else:
+            kept.append({"type": "text", "text": label("image")})
+    return kept
 
 
 def _reason(error: ValidationError) -> str:

@@ -1,12 +1,13 @@
 """Channels of Discord as DiscordChatExporter writes them in JSON. Large ones are split into files of one
 channel."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .chat import NOTICES, objects, said, time_with_offset
+from foxing.memory.bounded_json import loads
+
+from .chat import NOTICES, objects, readable, said, time_with_offset
 from .files import HistoryFiles
 from .format import ReadOptions
 from .source import ImportedMessage
@@ -47,7 +48,7 @@ class Discord:
             for message, where in files.items(name, "messages"):
                 read += 1
                 if isinstance(message, dict):
-                    yield from _said(files, message, channel, where)
+                    yield from readable(files, where, _said(files, message, channel, where))
                 else:
                     files.leave_out("entries that are no message", where)
             counted = _count(files, name)
@@ -59,7 +60,7 @@ def _channel(head: bytes) -> str:
     """Returns the id of the channel, which stands before its messages."""
     before, _, _ = head.partition(b'"messages"')
     try:
-        return str(json.loads(before.rstrip().rstrip(b",") + b"}")["channel"]["id"])
+        return str(loads(before.rstrip().rstrip(b",") + b"}")["channel"]["id"])
     except (ValueError, KeyError, TypeError):
         return "unknown"
 

@@ -6,17 +6,20 @@ password or with an expansion like a zip bomb's is refused before anything is re
 
 import gzip
 import io
-import json
 import re
 import stat
+import time
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
+from foxing.memory.bounded_json import MAX_DEPTH, MOST_DEPTH, JsonGuard, is_deeper, loads
 from foxing.memory.errors import InvalidInput
 from foxing.memory.regular_files import open_regular
 
@@ -33,9 +36,30 @@ MOST_FILES = 1_000_000
 _GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _DRIVE = re.compile(r"[A-Za-z]:")
+_LOCAL_HEADER_BYTES = 30  # before the name
 _ENCRYPTED = 1  # flag of a member of a zip archive
+_IMAGES = (*(".png", ".jpg", ".jpeg", ".webp", ".gif"), *(".heic", ".heif", ".avif", ".bmp", ".tif", ".tiff", ".svg"))
 #: Files that operating systems add to folders and archives.
 _JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
+
+
+#: Reason for leaving out a value of an array.
+TOO_DEEP = f"entries that are nested more than {MAX_DEPTH} levels deep"
+TWICE = "files that the archive has several times, of which the last counts"
+
+
+class Deadline:
+    """Time by which something must be read."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._ends_at = clock() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """True once the time has passed."""
+        return self._clock() > self._ends_at
 
 
 #: Returns a line of a file as it should be.
@@ -76,6 +100,8 @@ class HistoryFiles:
     bytes_read: int = 0
     #: cap on the bytes of a file after decompression, and on those of an archive together; None for none
     max_bytes: int | None = None
+    #: time by which they must be read; None for any time
+    deadline: Deadline | None = None
     #: reason → what was left out
     left: dict[str, Left] = field(default_factory=dict)
     #: name and start of the file looked at last, which every reader looks at, and its outline
@@ -135,7 +161,11 @@ class HistoryFiles:
         folder = f"{path.folder}/" if isinstance(path, NamedFile) and path.folder else ""
         found = {member.filename.removeprefix(folder): member for member in members if not _is_junk(member.filename)}
         sizes = {name: member.compress_size for name, member in found.items()}
-        return cls(path, sorted(sizes), sizes, lambda name: archive.open(found[name]))
+        files = cls(path, sorted(sizes), sizes, lambda name: archive.open(found[name]))
+        for name, count in Counter(member.filename.removeprefix(folder) for member in members).items():
+            if count > 1 and name in found:
+                files.leave_out(TWICE, name)
+        return files
 
     def only(self, names: Collection[str]) -> "HistoryFiles":
         """Returns some of the files, in the order of `names`. What is left out of them is noted in the same place."""
@@ -145,6 +175,7 @@ class HistoryFiles:
             self.sizes,
             self._open,
             max_bytes=self.max_bytes,
+            deadline=self.deadline,
         )
         part.left = self.left
         return part
@@ -156,6 +187,14 @@ class HistoryFiles:
     def place(self, name: str) -> str:
         """Returns the name of a file for errors and reports."""
         return str(self.source) if len(self.sizes) == 1 and "/" not in name else name
+
+    def check_deadline(self) -> None:
+        """Raises `InvalidInput` if the files take too long to read."""
+        if self.deadline is not None and self.deadline.is_over:
+            raise InvalidInput(
+                f"{self.source} took longer than {self.deadline.seconds:g} seconds to read; nothing of it was stored: "
+                "split it, or import it with 'foxing import'"
+            )
 
     def leave_out(self, reason: str, where: str) -> None:
         """Notes that something was left out."""
@@ -182,8 +221,13 @@ class HistoryFiles:
         """Returns the first bytes of a file, without a byte order mark."""
         if self._looked_at[0] != name or size > HEAD_BYTES:
             before = self.bytes_read
-            with self.open(name) as file:
-                head = file.read(max(size, HEAD_BYTES))
+            try:
+                with self.open(name) as file:
+                    head = file.read(max(size, HEAD_BYTES))
+            except InvalidInput:
+                if len(self.names) == 1 or not is_image_name(name):
+                    raise
+                head = b""  # a damaged image does not end the import of the messages beside it
             self.bytes_read = before
             self._looked_at = name, head.removeprefix(_BYTE_ORDER_MARK), None
         return self._looked_at[1][:size]
@@ -206,8 +250,8 @@ class HistoryFiles:
         found = []
         for line in (complete or self.head(name)).splitlines()[:FIRST_LINES]:
             try:
-                value = json.loads(line)
-            except (ValueError, RecursionError):
+                value = loads(line)
+            except ValueError:
                 continue
             if isinstance(value, dict):
                 found.append(value)
@@ -263,7 +307,11 @@ class HistoryFiles:
         number = 0
         try:
             for number, value in enumerate(self._values(name, at, repair), 1):
-                yield Item(value, f"{self.place(name)}, item {number}")
+                where = f"{self.place(name)}, item {number}"
+                if value is _TOO_DEEP:
+                    self.leave_out(TOO_DEEP, where)
+                else:
+                    yield Item(value, where)
         except _Damaged as error:
             self.leave_out(
                 "what follows a damaged place in the file", f"{self.place(name)}, after item {number}: {error}"
@@ -275,13 +323,13 @@ class HistoryFiles:
         except ImportError:
             yield from self._values_of_document(name, at, repair)
             return
+        guard = JsonGuard(MOST_DEPTH, source.MAX_VALUES, source.MAX_LINE_BYTES)
         with self.open(name) as file:
+            read = file.read if repair is _as_it_is else _Repaired(file, repair).read
             try:
-                yield from ijson.items(
-                    file if repair is _as_it_is else _Repaired(file, repair),
-                    f"{at}.item" if at else "item",
-                    use_float=True,
-                )
+                for value in ijson.items(_Guarded(read, guard), f"{at}.item" if at else "item", use_float=True):
+                    yield _TOO_DEEP if guard.deepest > MAX_DEPTH and is_deeper(value, MAX_DEPTH) else value
+                    guard.end_item()
             except (ijson.JSONError, UnicodeDecodeError, ValueError, RecursionError) as error:
                 raise _Damaged(" ".join(str(error).split())) from error
 
@@ -294,11 +342,30 @@ class HistoryFiles:
             raise _Damaged(str(error)) from error
         for key in filter(None, at.split(".")):
             value = value.get(key) if isinstance(value, dict) else None
-        yield from value if isinstance(value, list) else ()
+        for item in value if isinstance(value, list) else ():
+            yield _TOO_DEEP if is_deeper(item, MAX_DEPTH) else item
+
+
+#: Stands for a value that is nested too deeply.
+_TOO_DEEP: Any = object()
 
 
 class _Damaged(Exception):
     """A file is damaged from some place on."""
+
+
+class _Guarded:
+    """The contents of a JSON file, counted."""
+
+    def __init__(self, read: Callable[[int], bytes], guard: JsonGuard) -> None:
+        self._read = read
+        self._guard = guard
+
+    def read(self, size: int = -1) -> bytes:
+        """Returns the next bytes. Raises `JsonTooLarge`."""
+        data = self._read(size)
+        self._guard.feed(data)
+        return data
 
 
 class _Repaired:
@@ -330,6 +397,7 @@ class _Counted(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
+        self._files.check_deadline()
         data = self._raw.read(len(memoryview(buffer)))
         memoryview(buffer)[: len(data)] = data
         self._bytes += len(data)
@@ -348,6 +416,11 @@ class _Counted(io.RawIOBase):
 def _stored_bytes(stored: IO[bytes], read: int, size: int) -> int:
     """Returns how many bytes of a file have been read, before decompression. `read`: after it; `size`: of the file."""
     return min(read, size) if isinstance(stored, zipfile.ZipExtFile) else stored.tell()
+
+
+def is_image_name(name: str) -> bool:
+    """True for the name of an image, of whatever format."""
+    return PurePosixPath(name).suffix.lower() in _IMAGES
 
 
 def _is_junk(name: str) -> bool:
@@ -372,6 +445,13 @@ def _check_members(path: Path | NamedFile, members: Sequence[zipfile.ZipInfo], m
             raise InvalidInput(f"{path}: '{member.filename}' is a link; such an archive is not read")
         if member.flag_bits & _ENCRYPTED:
             raise InvalidInput(f"{path} has a password; unpack it and import the folder")
+    in_order = sorted(members, key=lambda member: member.header_offset)
+    for member, following in pairwise(in_order):
+        if member.header_offset + _LOCAL_HEADER_BYTES + member.compress_size > following.header_offset:
+            raise InvalidInput(
+                f"{path}: '{member.filename}' and '{following.filename}' share their data, like a zip bomb's; such an "
+                "archive is not read"
+            )
     size, stored = sum(member.file_size for member in members), sum(member.compress_size for member in members)
     if size > max(source.EXPANDED_BYTES, source.MAX_EXPANSION * stored):
         raise InvalidInput(

@@ -18,7 +18,7 @@ from .source import ImportedMessage
 
 GROUP = "foxing.importers"
 #: Reasons for leaving something out that several formats have.
-OTHER_BRANCHES = "branches of conversations that were left; --branches keeps them"
+OTHER_BRANCHES = "branches of conversations that were left, which the option 'branches' keeps"
 THOUGHTS = "thoughts of the model"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from .chat import UNREADABLE, objects, said, time_with_offset
+from .chat import UNREADABLE, objects, readable, said, time_with_offset
 from .files import HistoryFiles
 from .format import THOUGHTS, ReadOptions
 from .html_text import text_of
@@ -49,7 +49,8 @@ class Gemini:
                     continue
                 key = str(record["time"])
                 seen[key] += 1
-                yield from _record(files, record, f"{key}:{seen[key]}" if seen[key] > 1 else key, at, where)
+                own = f"{key}:{seen[key]}" if seen[key] > 1 else key
+                yield from readable(files, where, _record(files, record, own, at, where))
 
 
 def _record(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from .chat import said, since_epoch
+from .chat import readable, said, since_epoch
 from .files import HistoryFiles
 from .format import ReadOptions
 from .source import ImportedMessage
@@ -34,17 +34,23 @@ class Grok:
                 thread = f"grok:{conversation['id']}"
                 for number, each in enumerate(responses):
                     response = _of(each, "response")
-                    key = response.get("_id") or response.get("id") or number
-                    yield from said(
-                        files,
-                        where,
-                        key=f"{thread}:{key}",
-                        thread=thread,
-                        name=None,
-                        text=str(response.get("message") or ""),
-                        at=_time(response.get("create_time")) or _time(conversation.get("create_time")),
-                        role="user" if str(response.get("sender")).lower() == "human" else "assistant",
-                    )
+                    found = _said(files, response, number, thread, conversation.get("create_time"), where)
+                    yield from readable(files, where, found)
+
+
+def _said(
+    files: HistoryFiles, response: Mapping[str, Any], number: int, thread: str, started: Any, where: str
+) -> Iterator[ImportedMessage]:
+    yield from said(
+        files,
+        where,
+        key=f"{thread}:{response.get('_id') or response.get('id') or number}",
+        thread=thread,
+        name=None,
+        text=str(response.get("message") or ""),
+        at=_time(response.get("create_time")) or _time(started),
+        role="user" if str(response.get("sender")).lower() == "human" else "assistant",
+    )
 
 
 def _of(value: Any, key: str) -> Mapping[str, Any]:

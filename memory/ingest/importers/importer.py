@@ -1,9 +1,10 @@
 """Import of files into a bank, in batches that are each stored completely or not at all."""
 
+import logging
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -11,7 +12,17 @@ from pathlib import Path
 from typing import Any, Protocol, get_args, runtime_checkable
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory.errors import ChoiceNeeded, Conflict, InvalidInput, MessageTooLarge, NotFound
+from foxing.memory.errors import (
+    ChoiceNeeded,
+    Conflict,
+    InvalidInput,
+    InvalidTime,
+    MemoryFault,
+    MessageTooLarge,
+    NotFound,
+)
+from foxing.memory.ingest.dry_run import DryRun
+from foxing.memory.ingest.images import InvalidImage
 from foxing.memory.text.times.window import parse_since, parse_until
 from foxing.memory.text.zones import zone_of
 from foxing.memory.values.imports import (
@@ -27,22 +38,31 @@ from foxing.memory.values.imports import (
 )
 from foxing.memory.values.messages import NewMessage, Role, StoreResult
 from foxing.memory.values.policy import AgeingForecast, Policy
-from foxing.renderer import Progress
+from foxing.renderer import FoxingError, Progress
 from foxing.renderer.fading.languages import language_by_script, languages_of
 
 from ..redaction import SENSITIVE, Redaction
-from .files import HistoryFiles, Left
+from .attached_images import NOT_KEPT
+from .files import Deadline, HistoryFiles, Left
 from .format import IMPORTERS, Importer, ReadOptions
 from .source import ImportedMessage, NamedFile
 
 MESSAGES_AT_ONCE = 500  # stored together, all or none
+BYTES_AT_ONCE = 32 << 20  # of texts and images, after which fewer are
 THREADS = 2  # batches that are prepared at the same time, each mostly embedding
+log = logging.getLogger(__name__)
+
 NOT_SELECTED = "messages that the options exclude"
 NOT_RECOGNISED = "files of no known format"
 EMPTY = "empty files"
 ARCHIVE = "archives among other files, which are imported one by one"
-CHANGED = "messages that differ from those stored under their ids"
-TOO_LARGE = "messages that are too large"
+#: Error for which a message is refused → reason for leaving it out; the first that fits.
+REFUSED: Mapping[type[MemoryFault], str] = {
+    Conflict: "messages that differ from those stored under their ids",
+    MessageTooLarge: "messages that are too large",
+    InvalidTime: "messages with a time in the future, or out of range",
+    InvalidInput: "messages that cannot be stored",
+}
 
 
 @dataclass(frozen=True)
@@ -61,9 +81,13 @@ class ImportOptions:
     until: datetime | None = None
     #: Cap on the bytes of the files after decompression; None for the ratio of expansion alone.
     max_bytes: int | None = None
+    #: Seconds within which the files must be read; None for any time.
+    max_seconds: float | None = None
 
     @classmethod
-    def of(cls, query: ImportQuery, now: datetime, max_bytes: int | None = None) -> "ImportOptions":
+    def of(
+        cls, query: ImportQuery, now: datetime, max_bytes: int | None = None, max_seconds: float | None = None
+    ) -> "ImportOptions":
         """Returns the options of a query. Raises `InvalidInput` or `InvalidTime`."""
         return cls(
             format=query.format,
@@ -77,6 +101,7 @@ class ImportOptions:
             since=None if query.since is None else parse_since(query.since, now, query.timezone),
             until=None if query.until is None else parse_until(query.until, now, query.timezone),
             max_bytes=max_bytes,
+            max_seconds=max_seconds,
         )
 
     def admit(self, message: NewMessage) -> bool:
@@ -124,6 +149,8 @@ class Part:
     #: name of their format
     format: str
     names: Sequence[str]
+    #: number of messages that were read from them when they were checked; None before
+    messages: int | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +166,7 @@ class _Recognised:
 
 @dataclass(frozen=True)
 class ImportSource:
-    """Files that have been read completely and are valid."""
+    """Files that have been read completely and are valid. What is added to them later is not read."""
 
     path: Path | NamedFile
     parts: Sequence[Part]
@@ -156,11 +183,12 @@ class ImportSource:
     first_at: datetime | None
     last_at: datetime | None
     left_out: tuple[LeftOutOfImport, ...]
-
-    @property
-    def batches(self) -> int:
-        """Number of batches."""
-        return -(-self.messages // MESSAGES_AT_ONCE)
+    #: number of batches
+    batches: int
+    #: numbers of the messages that the bank would refuse, in the order of reading, from 0
+    refused: frozenset[int] = frozenset()
+    #: number of a message → those of its images that the bank would refuse, each counted without the ones before
+    refused_images: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
     @property
     def strict(self) -> bool:
@@ -168,10 +196,15 @@ class ImportSource:
         return any(_importer(part.format).strict for part in self.parts)
 
     def read(self, files: HistoryFiles | None = None) -> Iterator[list[ImportedMessage]]:
-        """Yields the messages in batches that are stored together. `files`: those at its path, which count what was
-        read of them. Raises `InvalidInput` or `InvalidTime`."""
-        remaining = _read(files or HistoryFiles.of(self.path, self.options.max_bytes), self.parts, self.options)
-        while batch := list(islice(remaining, MESSAGES_AT_ONCE)):
+        """Yields the messages that the bank takes in batches that are stored together. `files`: those at its path,
+        which count what was read of them. Raises `InvalidInput` or `InvalidTime`."""
+        read = _read(files or HistoryFiles.of(self.path, self.options.max_bytes), self.parts, self.options)
+        kept = (
+            imported.without_images(self.refused_images.get(number, ()))
+            for number, imported in enumerate(read)
+            if number not in self.refused
+        )
+        for batch in _batches(kept):
             yield [imported.backdated() for imported in batch] if self.options.backdate else batch
 
     @property
@@ -220,6 +253,14 @@ class PolicyStorage(Protocol):
         """Returns the policy of a bank; see `Memory.policy`. Raises `NotFound`."""
 
 
+@runtime_checkable
+class CheckingStorage(Protocol):
+    """Storage that says beforehand what it would refuse, such as a `Memory`."""
+
+    def dry_run(self, bank: str) -> DryRun:
+        """Returns a dry run; see `Memory.dry_run`."""
+
+
 @dataclass(frozen=True)
 class _InOrder:
     """Storage that does everything when messages are written."""
@@ -258,12 +299,18 @@ def import_file(
     they are stored, or from `arrived_at` if an exported line has it; with `backdate`, from when they were written, so
     that an old history fades soon.
 
-    Everything is read before anything is stored, so that what cannot be read stores nothing. Messages are then stored
-    in batches, each all or nothing, under ids that are the same in every import: running it again resumes an
-    interrupted import. What formats of others leave out is in the report; in JSON Lines, a mistake is an error. Raises
+    Everything is read, and checked as `dry_run` of `memory` checks it, before anything is stored, so that a mistake
+    stores nothing. Messages are then stored in batches, each all or nothing, under ids that are the same in every
+    import: running it again resumes an interrupted import, and the error of one says how much is stored. What formats
+    of others leave out, or the bank refuses, is in the report; in JSON Lines, a mistake is an error. Raises
     `InvalidInput`, `InvalidTime`, `MessageTooLarge` or `Conflict`, with the place.
     """
-    source = check_file(path, options or ImportOptions())
+    given = options or ImportOptions()
+    if isinstance(memory, CheckingStorage):
+        with memory.dry_run(bank) as dry_run:
+            source = check_file(path, given, dry_run=dry_run)
+    else:
+        source = check_file(path, given)
     rules = _policy(memory, bank).redact if isinstance(memory, PolicyStorage) else SENSITIVE
     return store_file(memory, source, bank=bank, progress=progress, counted=not_in(rules))
 
@@ -281,11 +328,16 @@ def _policy(memory: "PolicyStorage", bank: str) -> Policy:
 
 
 def check_file(
-    path: Path | NamedFile, options: ImportOptions, note: Callable[[NewMessage], object] = lambda message: None
+    path: Path | NamedFile,
+    options: ImportOptions,
+    note: Callable[[NewMessage], object] = lambda message: None,
+    dry_run: DryRun | None = None,
 ) -> ImportSource:
-    """Reads files for `import_file` completely and returns them. `note` is called with each message. Raises
-    `InvalidInput` or `InvalidTime`, with the place."""
+    """Reads files for `import_file` completely and returns them. `note` is called with each message. `dry_run`: of the
+    bank; None to leave what it would refuse to the storing. Raises `InvalidInput` or `InvalidTime`, and with `dry_run`
+    for our own formats `MessageTooLarge` or `Conflict`, with the place."""
     files = HistoryFiles.of(path, options.max_bytes)
+    files.deadline = None if options.max_seconds is None else Deadline(options.max_seconds)
     found = _recognised_files(files, options.format)
     listed = [
         FilesOfImport(first=name, files=1, format=None, messages=0, left_out=reason)
@@ -293,16 +345,37 @@ def check_file(
     ]
     threads: set[str | None] = set()
     first = last = None
-    count = 0
+    count = batches = 0
+    parts, refused, refused_images = list[Part](), set[int](), dict[int, list[int]]()
+    limit = _BatchLimit()
     for part in found.parts:
         before = count
-        for imported in _read(files, [part], options):
-            count += 1
-            note(imported.message)
-            threads.add(imported.message.thread)
-            at = imported.message.created_at
-            if at is not None:
-                first, last = min(first or at, at), max(last or at, at)
+        strict = _importer(part.format).strict
+        for batch in _batches(_read(files, [part], options)):
+            answers = () if dry_run is None else dry_run.check([imported.message for imported in batch])
+            for number, error in enumerate(answers):
+                place = batch[number].where
+                if error is not None and strict:
+                    raise error.at(f"{path}, {place}")
+                while isinstance(error, InvalidImage) and dry_run is not None:
+                    files.leave_out(NOT_KEPT, f"{place}: {error.reason}")
+                    refused_images.setdefault(count + number, []).append(error.number)
+                    batch[number] = batch[number].without_images([error.number])
+                    [error] = dry_run.check([batch[number].message])
+                if error is not None:
+                    refused.add(count + number)
+                    files.leave_out(_reason(error), place)
+            for number, imported in enumerate(batch, count):
+                if number not in refused:
+                    batches += limit.ends(imported)
+            count += len(batch)
+            for message in (imported.message for imported in batch):
+                note(message)
+                threads.add(message.thread)
+                if message.created_at is not None:
+                    first = min(first or message.created_at, message.created_at)
+                    last = max(last or message.created_at, message.created_at)
+        parts.append(replace(part, messages=count - before))
         if len(listed) < MOST_LISTED:
             name, number = part.names[0], len(part.names)
             listed.append(
@@ -312,7 +385,59 @@ def check_file(
     if not count:
         reasons = "; ".join(f"{each.reason} ({each.count}, first {each.first})" for each in left)
         raise InvalidInput(f"{path} contains no messages; check its format{f' ({reasons})' if reasons else ''}")
-    return ImportSource(path, found.parts, options, listed, found.by, count, len(threads), first, last, left)
+    return ImportSource(
+        path,
+        parts,
+        options,
+        listed,
+        found.by,
+        count,
+        len(threads),
+        first,
+        last,
+        left,
+        batches + limit.is_open,
+        frozenset(refused),
+        refused_images,
+    )
+
+
+class _BatchLimit:
+    """Decides where a batch ends."""
+
+    def __init__(self) -> None:
+        self._messages = self._bytes = 0
+
+    @property
+    def is_open(self) -> bool:
+        """True if the batch has messages."""
+        return self._messages > 0
+
+    def ends(self, imported: ImportedMessage) -> bool:
+        """Adds a message to the batch, and returns whether it is the last one."""
+        self._messages += 1
+        self._bytes += imported.size
+        if self._messages < MESSAGES_AT_ONCE and self._bytes < BYTES_AT_ONCE:
+            return False
+        self._messages = self._bytes = 0
+        return True
+
+
+def _batches(read: Iterable[ImportedMessage]) -> Iterator[list[ImportedMessage]]:
+    """Yields messages in batches."""
+    limit, batch = _BatchLimit(), list[ImportedMessage]()
+    for imported in read:
+        batch.append(imported)
+        if limit.ends(imported):
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _reason(error: MemoryFault) -> str:
+    """Returns the reason for leaving out a message that is refused."""
+    return next(reason for kind, reason in REFUSED.items() if isinstance(error, kind))
 
 
 def store_file(
@@ -337,22 +462,25 @@ def store_file(
     left: dict[str, Left] = {}
     redacted: Counter[str] = Counter()
     seen, unused = Counter[str](), Redaction(tuple(counted), by_rule=True)
-    for batch, prepared in _prepared(storage, bank, source.read(files), threads):
-        try:
-            results = [_store(prepared, source.path, batch)]
-        except (Conflict, MessageTooLarge):
-            if source.strict or not one_by_one:
-                raise
-            results = _stored_singly(storage, bank, source.path, batch, left)
-        stored += sum(result.stored for result in results)
-        duplicates += sum(result.duplicates for result in results)
-        for result in results:
-            redacted.update(result.redacted)
-        for imported in batch if unused else ():
-            unused.message(imported.message, seen)
-        ageing = ageing or next((result.ageing for result in results if result.ageing is not None), None)
-        if progress is not None:
-            progress(min(files.bytes_read, size), size)
+    try:
+        for batch, prepared in _prepared(storage, bank, source.read(files), threads):
+            try:
+                results = [_store(prepared, source.path, batch)]
+            except (Conflict, InvalidInput):
+                if source.strict or not one_by_one:
+                    raise
+                results = _stored_singly(storage, bank, source.path, batch, left)
+            stored += sum(result.stored for result in results)
+            duplicates += sum(result.duplicates for result in results)
+            for result in results:
+                redacted.update(result.redacted)
+            for imported in batch if unused else ():
+                unused.message(imported.message, seen)
+            ageing = ageing or next((result.ageing for result in results if result.ageing is not None), None)
+            if progress is not None:
+                progress(min(files.bytes_read, size), size)
+    except MemoryFault as error:
+        raise with_state(error, stored + duplicates, source.messages) from error.__cause__
     if progress is not None:
         progress(size, size)
     contents = source.contents
@@ -367,13 +495,25 @@ def store_file(
     )
 
 
+def with_state(error: MemoryFault, done: int, messages: int) -> MemoryFault:
+    """Returns the error that ended an import, which also says how many of its messages are stored, and what to do."""
+    state = (
+        f"{done:,} of {messages:,} messages are stored; import it again to store the rest, nothing is stored twice"
+        if done
+        else "nothing was stored"
+    )
+    error.args = (f"{error}; {state}",)
+    return error
+
+
 def preview_file(
     path: Path | NamedFile,
     options: ImportOptions | None = None,
     note: Callable[[NewMessage], object] = lambda message: None,
+    dry_run: DryRun | None = None,
 ) -> ImportPreview:
-    """Returns what `import_file` would store, without a bank. `note` is called with each message. Raises the same
-    errors."""
+    """Returns what `import_file` would store. `note` is called with each message. `dry_run`: of the bank; None for
+    what the files alone say. Raises the same errors as `import_file`."""
     tokens = 0
     languages: Counter[str] = Counter()
     seen, rules = Counter[str](), Redaction(SENSITIVE, by_rule=True)
@@ -385,9 +525,15 @@ def preview_file(
         languages.update(_languages(message.text))
         rules.message(message, seen)
 
-    contents = check_file(path, options or ImportOptions(), count).contents
+    contents = check_file(path, options or ImportOptions(), count, dry_run).contents
     return ImportPreview(
-        **dict(contents), text_tokens=tokens, languages=dict(languages.most_common()), would_redact=dict(seen)
+        **dict(contents),
+        text_tokens=tokens,
+        languages=dict(languages.most_common()),
+        would_redact=dict(seen),
+        stored=None if dry_run is None else dry_run.stored,
+        duplicates=None if dry_run is None else dry_run.duplicates,
+        redacted={} if dry_run is None else dict(dry_run.redacted),
     )
 
 
@@ -423,14 +569,20 @@ def _stored_singly(
 ) -> list[StoreResult]:
     """Stores the messages of a batch one by one, and notes those that are refused in `left`."""
     results = []
-    for imported in batch:
-        try:
-            prepared: Future[Prepared] = Future()
-            prepared.set_result(memory.prepare(bank, [imported.message]))
-            results.append(_store(prepared, path, [imported]))
-        except (Conflict, MessageTooLarge) as error:
-            reason = CHANGED if isinstance(error, Conflict) else TOO_LARGE
-            left.setdefault(reason, Left(0, imported.where)).count += 1
+    for each in batch:
+        imported: ImportedMessage | None = each
+        while imported is not None:
+            try:
+                prepared: Future[Prepared] = Future()
+                prepared.set_result(memory.prepare(bank, [imported.message]))
+                results.append(_store(prepared, path, [imported]))
+                imported = None
+            except InvalidImage as error:
+                left.setdefault(NOT_KEPT, Left(0, f"{imported.where}: {error}")).count += 1
+                imported = imported.without_images([error.number])
+            except (Conflict, InvalidInput) as error:
+                left.setdefault(_reason(error), Left(0, imported.where)).count += 1
+                imported = None
     return results
 
 
@@ -439,11 +591,11 @@ def _store(prepared: Future[Prepared], path: Path | NamedFile, batch: Sequence[I
     try:
         return prepared.result().store()
     except Conflict as error:
-        raise Conflict(f"{path}, {batch[0].where} to {batch[-1].where}: {error}") from error
+        raise error.at(f"{path}, {batch[0].where} to {batch[-1].where}") from error
     except InvalidInput as error:
         if error.index is None:
             raise
-        raise type(error)(f"{path}, {batch[error.index].where}: {error.reason}").naming(*error.settings) from error
+        raise error.at(f"{path}, {batch[error.index].where}") from error
 
 
 def _importer(name: str) -> Importer:
@@ -481,8 +633,8 @@ def _recognised_files(files: HistoryFiles, format: str) -> _Recognised:
         known = ", ".join(IMPORTERS.names())
         reasons = "; ".join(f"{reason}: {count}" for reason, count in Counter(left_out.values()).items())
         raise ChoiceNeeded(
-            f"the format of {files.source} is not recognised{f' ({reasons})' if reasons else ''}; give it with "
-            f"--format if it is one of these: {known}",
+            f"the format of {files.source} is not recognised{f' ({reasons})' if reasons else ''}; choose "
+            f"the format if it is one of these: {known}",
             choices=IMPORTERS.names(),
         )
     return _Recognised(parts, first, left_out)
@@ -495,7 +647,7 @@ def _recognised(files: HistoryFiles) -> tuple[str, str] | None:
     if len(found) > 1:
         fitting = " and ".join(f"{name} ({reason})" for name, reason in found)
         place = files.place(files.names[0]) if len(files.names) == 1 else files.source
-        raise ChoiceNeeded(f"{place} could be {fitting}; choose with --format", choices=[name for name, _ in found])
+        raise ChoiceNeeded(f"{place} could be {fitting}; choose the format", choices=[name for name, _ in found])
     return found[0] if found else None
 
 
@@ -504,10 +656,39 @@ def _read(files: HistoryFiles, parts: Sequence[Part], options: ImportOptions) ->
     reading = options.reading
     for part in parts:
         own, before = files.only(part.names), files.bytes_read
-        for imported in _importer(part.format).read(own, reading):
-            files.bytes_read = before + own.bytes_read
-            if options.admit(imported.message):
-                yield options.given_roles(imported)
-            else:
-                files.leave_out(NOT_SELECTED, imported.where)
+        yield from islice(_read_part(files, own, before, part, options, reading), part.messages)
         files.bytes_read = before + own.total_bytes
+
+
+def _without_bugs(name: str, read: Iterator[ImportedMessage], files: HistoryFiles) -> Iterator[ImportedMessage]:
+    """Yields what an importer reads. Raises `InvalidInput` if it raises what it should not."""
+    where = ""
+    try:
+        for imported in read:
+            where = f" after {imported.where}"
+            yield imported
+    except (FoxingError, GeneratorExit, MemoryError, OSError):
+        raise
+    except Exception as error:
+        log.exception("the importer '%s' failed%s", name, where)
+        raise InvalidInput(
+            f"{files.source} cannot be read{where}: {type(error).__name__} in the importer '{name}', a bug; report it"
+        ) from error
+
+
+def _read_part(
+    files: HistoryFiles,
+    own: HistoryFiles,
+    before: int,
+    part: Part,
+    options: ImportOptions,
+    reading: ReadOptions,
+) -> Iterator[ImportedMessage]:
+    """Yields the messages of the files `own` of a part. `before`: bytes that were read of those before."""
+    for imported in _without_bugs(part.format, _importer(part.format).read(own, reading), own):
+        files.bytes_read = before + own.bytes_read
+        own.check_deadline()
+        if options.admit(imported.message):
+            yield options.given_roles(imported)
+        else:
+            files.leave_out(NOT_SELECTED, imported.where)

@@ -152,7 +152,7 @@ class _Running:
         try:
             self._bank_id = self._jobs._bank_id(self.job)
             self._note(state="running")
-            counted = not_in(self._jobs._store.rules(self.job.bank).rules)
+            counted = not_in(self._jobs._store.redaction_of(self.job.bank).rules)
             report = store_file(self, self._source, bank=self.job.bank, threads=1, counted=counted)  # requests go on
             self._end("done", report=report, done=self.job.messages)
         except _Cancelled:

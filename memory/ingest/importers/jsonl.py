@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from foxing.memory.bounded_json import loads
 from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.values.base import first_error
 from foxing.memory.values.messages import NewMessage
@@ -88,7 +89,7 @@ class MessageList:
             for message in _messages(fields, hashlib.sha256(first).hexdigest()[:24], options.zone):
                 yield ImportedMessage(message, where, files.bytes_read)
         except InvalidInput as error:
-            raise type(error)(f"{files.place(name)}, {where}: {error}") from error
+            raise error.at(f"{files.place(name)}, {where}") from error
 
 
 _LANGCHAIN_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
@@ -97,7 +98,7 @@ _LANGCHAIN_ROLES = {"human": "user", "ai": "assistant", "system": "system", "too
 def _of_langchain(message: Any) -> Any:
     """Returns a message of LangChain's `messages_to_dict` in OpenAI's form; others as they are."""
     data = message.get("data") if isinstance(message, dict) else None
-    if not isinstance(data, dict) or message.get("type") not in _LANGCHAIN_ROLES:
+    if not isinstance(data, dict) or str(message.get("type")) not in _LANGCHAIN_ROLES:
         return message
     calls = [
         {"id": call.get("id"), "name": call.get("name"), "arguments": call.get("args")}
@@ -121,7 +122,7 @@ def _read(files: HistoryFiles, name: str, zone: tzinfo | None) -> Iterator[Impor
             for message in _messages(value, chain.hex()[:24], zone):
                 yield ImportedMessage(message, where, line.bytes_read)
         except InvalidInput as error:
-            raise type(error)(f"{place}, {where}: {error}") from error
+            raise error.at(f"{place}, {where}") from error
 
 
 def _is_header(line: bytes) -> bool:
@@ -129,8 +130,8 @@ def _is_header(line: bytes) -> bool:
     if HEADER.encode() not in line[:100]:
         return False
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+        value = loads(line)
+    except ValueError:
         return False
     return isinstance(value, dict) and HEADER in value
 
@@ -154,7 +155,7 @@ def _conversation(value: Mapping[str, Any], default_id: str, zone: tzinfo | None
         try:
             yield _message(fields, fields.get("id") or f"{name}#{index}", value.get("thread") or name, zone)
         except InvalidInput as error:
-            raise type(error)(f"messages[{index}]: {error}") from error
+            raise error.at(f"messages[{index}]") from error
 
 
 def _message(fields: Mapping[str, Any], key: Any, thread: Any, zone: tzinfo | None) -> NewMessage:
@@ -185,7 +186,7 @@ def _time(fields: Mapping[str, Any], name: str, zone: tzinfo | None) -> datetime
             return datetime.fromtimestamp(value, UTC)
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None and zone is None:
-            raise InvalidTime(f"{name}: the time '{value}' has no timezone; give the timezone of the file (--timezone)")
+            raise InvalidTime(f"{name}: the time '{value}' has no timezone; give that of the file").asking("timezone")
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
         raise InvalidTime(f"{name}: '{value}' is not a time; write it like 2026-03-02T09:15:00+01:00") from error

@@ -56,7 +56,7 @@ class Locomo:
             for message, where in locomo_messages(files.document(name), options.zone):
                 yield ImportedMessage(message, where, files.bytes_read)
         except InvalidInput as error:
-            raise type(error)(f"{files.place(name)}, {error}") from error
+            raise error.at(files.place(name), ", ") from error
 
 
 def locomo_messages(value: Any, zone: tzinfo | None) -> Iterator[LocomoTurn]:
@@ -109,7 +109,7 @@ def _session_time(text: Any, where: str, zone: tzinfo | None) -> datetime:
     if match is None or month not in _MONTHS:
         raise InvalidTime(f"{where}: '{text}' is not a time; write it like '1:56 pm on 8 May, 2023'")
     if zone is None:
-        raise InvalidTime(f"{where}: the time '{text}' has no timezone; give the timezone of the file (--timezone)")
+        raise InvalidTime(f"{where}: the time '{text}' has no timezone; give that of the file").asking("timezone")
     hour = int(match[1]) % 12 + (12 if match[3].lower() == "p" else 0)
     try:
         local = datetime(int(match[6]), _MONTHS.index(month) + 1, int(match[4]), hour, int(match[2]), tzinfo=zone)

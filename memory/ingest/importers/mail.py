@@ -9,7 +9,13 @@ from datetime import UTC, datetime
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import getaddresses, parsedate_to_datetime
+from itertools import islice
+from typing import Any
 
+from foxing.memory.images.limits import MAX_IMAGE_BYTES
+from foxing.memory.values.parts import ImagePart
+
+from .attached_images import NOT_KEPT, content_with_images, image_of
 from .chat import said
 from .files import HistoryFiles
 from .format import ReadOptions
@@ -22,7 +28,54 @@ _QUOTED_FROM = re.compile(rb">+From ")
 _HEADER = re.compile(rb"([!-9;-~]{1,76}):(?:[ \t]|\r?\n)")
 _USUAL = {b"from", b"to", b"subject", b"date", b"message-id", b"received", b"mime-version", b"return-path"}
 _ID = re.compile(r"<([^<>\s]{1,900})>")
-_POLICY = email.policy.default
+#: Caps on a mail: its bytes, and the parts that it may have.
+MAX_MAIL_BYTES, MAX_PARTS = 128 << 20, 1_000
+#: Fields that say what a part is, of which only these parameters are read.
+_MIME_FIELDS = ("content-type", "content-disposition")
+_PARAMETERS = ("charset", "boundary", "name", "filename")
+_KIND = re.compile(r"\s*+([\w.+-]{1,100}+(?:/[\w.+-]{1,100}+)?)")
+_PARAMETER = re.compile(
+    r";\s*+((?:charset|boundary|name|filename)(?:\*\d{0,2}+\*?)?)\s*+=\s*+(\"(?:[^\"\\\r\n]|\\.){0,300}+\"|[^\s;\"]{1,300}+)",
+    re.IGNORECASE,
+)
+MAX_PARAMETERS = 12
+UNREAD = "mails that cannot be read"
+TOO_LARGE = f"mails of more than {MAX_MAIL_BYTES >> 20} MiB"
+
+
+class _MailPolicy(email.policy.EmailPolicy):
+    """Policy of the standard library whose parser takes time in proportion to a mail: it takes more than that for long
+    fields with parameters, which are shortened to those that are read here. Raises `MessageError` for too many
+    parts."""
+
+    def __init__(self) -> None:
+        super().__init__(message_factory=_Parts().next)
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        """See `email.policy.Policy`."""
+        name, value = super().header_source_parse(sourcelines)
+        return (name, _shortened(value)) if name.lower() in _MIME_FIELDS else (name, value)
+
+
+class _Parts:
+    """The parts of a mail, counted."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def next(self, policy: Any = None) -> EmailMessage:
+        """Returns a new part. Raises `MessageError` for too many."""
+        self._count += 1
+        if self._count > MAX_PARTS:
+            raise MessageError(f"the mail has more than {MAX_PARTS:,} parts")
+        return EmailMessage(policy=policy)
+
+
+def _shortened(value: str) -> str:
+    """Returns the value of a field with the parameters that are read."""
+    kind = _KIND.match(value)
+    found = islice(_PARAMETER.finditer(value), MAX_PARAMETERS)
+    return "; ".join([kind[1] if kind else "", *(f"{match[1]}={match[2]}" for match in found)])
 
 
 class Mail:
@@ -60,7 +113,7 @@ class Mail:
 def _messages(files: HistoryFiles, name: str) -> Iterator[tuple[bytes, int]]:
     """Yields each message of a file with the number of its first line, one at a time."""
     lines: list[bytes] = []
-    first, is_mbox, after_blank = 1, False, True
+    first, is_mbox, after_blank, size = 1, False, True, 0
     for line in files.lines(name):
         data = line.data
         if line.number == 1:
@@ -68,9 +121,14 @@ def _messages(files: HistoryFiles, name: str) -> Iterator[tuple[bytes, int]]:
         if is_mbox and after_blank and _FROM.match(data):
             if lines:
                 yield b"".join(lines), first
-            lines, first = [], line.number + 1
+            lines, first, size = [], line.number + 1, 0
         else:
-            lines.append(data[1:] if is_mbox and _QUOTED_FROM.match(data) else data)
+            size += len(data)
+            if size <= MAX_MAIL_BYTES:
+                lines.append(data[1:] if is_mbox and _QUOTED_FROM.match(data) else data)
+            elif lines:
+                files.leave_out(TOO_LARGE, f"{files.place(name)}, line {first}")
+                lines = []
         after_blank = not data.strip(b"\r\n")
     if lines:
         yield b"".join(lines), first
@@ -78,11 +136,12 @@ def _messages(files: HistoryFiles, name: str) -> Iterator[tuple[bytes, int]]:
 
 def _said(files: HistoryFiles, data: bytes, where: str, roots: dict[str, str]) -> Iterator[ImportedMessage]:
     try:
-        mail = email.message_from_bytes(data, policy=_POLICY)
+        mail = email.message_from_bytes(data, policy=_MailPolicy())
         fields = {key: _field(mail, key) for key in ("message-id", "references", "in-reply-to", "subject", "from")}
-        body = "\n".join(part for part in (_body(mail), *_attachments(mail)) if part)
+        attached = list(_attachments(files, mail, where))
+        body = "\n".join(part for part in (_body(mail), *(each for each in attached if isinstance(each, str))) if part)
     except (MessageError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
-        files.leave_out("mails that cannot be read", where)
+        files.leave_out(UNREAD, where)
         return
     key = (_ID.findall(fields["message-id"]) or [hashlib.sha256(data.strip()).hexdigest()[:24]])[0]
     root, replied = _thread(fields, key, roots)
@@ -90,13 +149,15 @@ def _said(files: HistoryFiles, data: bytes, where: str, roots: dict[str, str]) -
     subject, at = " ".join(fields["subject"].split()), _time(mail)
     if at is None:
         files.leave_out("dates of mails, missing or damaged: such a mail gets the time of the import", where)
+    text = f"{subject}\n\n{body}" if subject and not replied else body
+    images = [each for each in attached if isinstance(each, ImagePart)]
     yield from said(
         files,
         where,
         key=f"mail:{key}",
         thread=f"mail:{root}",
         name=_name(fields["from"]),
-        text=f"{subject}\n\n{body}" if subject and not replied else body,
+        text=content_with_images(files, [*([text] if text.strip() else []), *images], where) if images else text,
         at=at,
         metadata={"subject": subject[:200]} if subject else None,
     )
@@ -150,11 +211,29 @@ def _body(mail: EmailMessage) -> str:
     return text_of(text) if part.get_content_subtype() == "html" else text
 
 
-def _attachments(mail: EmailMessage) -> Iterator[str]:
+def _attachments(files: HistoryFiles, mail: EmailMessage, where: str) -> Iterator[str | ImagePart]:
+    """Yields the images in a mail, attached or in its text, and a line for each other file."""
     for part in mail.walk():
+        if part.is_multipart():
+            continue
         name = part.get_filename()
-        if name and not part.is_multipart():
-            yield f"[file: {' '.join(str(name).split())}]"
+        shown = " ".join(str(name).split()) if name else None
+        if part.get_content_maintype() == "image":
+            image = _image(files, part, shown, where)
+            if image is not None:
+                yield image
+                continue
+        if shown:
+            yield f"[file: {shown}]"
+
+
+def _image(files: HistoryFiles, part: EmailMessage, name: str | None, where: str) -> ImagePart | None:
+    encoded = part.get_payload()
+    if isinstance(encoded, str) and len(encoded) > 2 * MAX_IMAGE_BYTES:
+        files.leave_out(NOT_KEPT, where)
+        return None
+    content = part.get_payload(decode=True)
+    return image_of(files, content if isinstance(content, bytes) else b"", name, where)
 
 
 MAIL = Mail()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from .chat import NOTICES, said, since_epoch
+from .chat import NOTICES, readable, said, since_epoch
 from .files import HistoryFiles
 from .format import ReadOptions
 from .source import ImportedMessage
@@ -47,7 +47,7 @@ class Slack:
             channel = channels.get(folder, folder)
             for message, where in files.items(day):
                 if isinstance(message, dict):
-                    yield from _said(files, message, channel, names, where)
+                    yield from readable(files, where, _said(files, message, channel, names, where))
                 else:
                     files.leave_out("entries that are no message", where)
 

@@ -1,13 +1,14 @@
 """Imported messages, and JSON within limits. Errors name the file and the place in it."""
 
-import json
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from foxing.memory.bounded_json import JsonTooLarge, loads
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
+from foxing.memory.values.parts import ImagePart, Part, TextPart
 
 MAX_LINE_BYTES = 256 << 20
 #: Cap on values (objects, lists, strings, numbers…) in a JSON document; each takes up to 100 bytes once parsed.
@@ -16,7 +17,6 @@ MAX_VALUES = 10_000_000
 #: 20, a gzip bomb 1,000.
 EXPANDED_BYTES = 64 << 20
 MAX_EXPANSION = 200
-_STRING = re.compile(rb'"(?:[^"\\]++|\\[\s\S])*+"?')
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,23 @@ class ImportedMessage:
     #: Bytes of the file read so far, before decompression.
     bytes_read: int
 
+    def without_images(self, numbers: Sequence[int]) -> "ImportedMessage":
+        """Returns the message with labels in place of some of its images. `numbers`: theirs, from 1, each counted
+        without the ones before."""
+        message = self.message
+        for number in numbers:
+            content = _without_image(message.parts or (), number)
+            message = message.model_copy(update={"content": content, "tool_calls": (), "tool_call_id": None})
+        return replace(self, message=message)
+
+    @property
+    def size(self) -> int:
+        """Approximate bytes of its text and of its images."""
+        content = self.message.content
+        if isinstance(content, str):
+            return len(content)
+        return sum(len(part.data or "") for part in self.message.images) + 100 * len(content or ())
+
     def backdated(self) -> "ImportedMessage":
         """Returns the message with its creation time as the time of arrival in the bank."""
         message = self.message
@@ -66,17 +83,30 @@ def path_of(file: Path | NamedFile) -> Path:
 def parse_json(path: Path | NamedFile | str, where: str, data: bytes) -> Any:
     """Returns the JSON value of `data`, which is at `where` in the file. Raises `InvalidInput`."""
     try:
-        text = data.decode()
+        return loads(data, max_values=MAX_VALUES)
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path}, {where}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from error
-    if _marks(data) > MAX_VALUES and _marks(_STRING.sub(b"", data)) > MAX_VALUES:
-        raise InvalidInput(f"{path}, {where}: more than {MAX_VALUES:,} values; split it")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except JsonTooLarge as error:
+        raise InvalidInput(f"{path}, {where}: {error}; split it") from error
+    except ValueError as error:
         raise InvalidInput(f"{path}, {where}: invalid JSON ({error}); correct it") from error
 
 
-def _marks(data: bytes) -> int:
-    """Returns an upper bound of the number of values in JSON without strings, less one."""
-    return sum(map(data.count, (b",", b"[", b"{")))
+def label_of(image: ImagePart) -> str:
+    """Returns what stands for an image that is not kept."""
+    return f"[image: {image.name}]" if image.name else "[image]"
+
+
+def _without_image(parts: Sequence[Part], number: int) -> str | tuple[Part, ...]:
+    """Returns parts with a label in place of one of their images, the one of this number, from 1."""
+    places = [place for place, part in enumerate(parts) if isinstance(part, ImagePart)]
+    place = places[number - 1]
+    image = parts[place]
+    assert isinstance(image, ImagePart)
+    left = list[Part]()
+    for part in (*parts[:place], TextPart(text=label_of(image)), *parts[place + 1 :]):
+        if isinstance(part, TextPart) and left and isinstance(left[-1], TextPart):
+            left[-1] = TextPart(text=f"{left[-1].text}\n{part.text}")
+        else:
+            left.append(part)
+    return left[0].text if len(left) == 1 and isinstance(left[0], TextPart) else tuple(left)

@@ -6,8 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from .chat import NOTICES, said, since_epoch
-from .files import HistoryFiles
+from foxing.memory.bounded_json import loads
+from foxing.memory.values.parts import ImagePart, Part
+
+from .attached_images import AttachedImages, content_with_images
+from .chat import NOTICES, readable, said, since_epoch
+from .files import HistoryFiles, is_image_name
 from .format import ReadOptions
 from .source import ImportedMessage
 
@@ -59,16 +63,18 @@ class Telegram:
         name = _result(files)
         if name is None:
             return
+        images = AttachedImages(files)
         if "about" in files.outline(name):
             for chats in ("chats.list", "left_chats.list"):
                 for chat, where in files.items(name, chats, repair=repaired):
                     messages = chat.get("messages") if isinstance(chat, dict) else None
                     for number, message in enumerate(messages if isinstance(messages, list) else (), 1):
-                        yield from _said(files, message, chat.get("id"), f"{where}, message {number}")
+                        place = f"{where}, message {number}"
+                        yield from readable(files, place, _said(images, name, message, chat.get("id"), place))
             return
         chat_id = _chat_id(files.head(name))
         for message, where in files.items(name, "messages", repair=repaired):
-            yield from _said(files, message, chat_id, where)
+            yield from readable(files, where, _said(images, name, message, chat_id, where))
 
 
 def repaired(line: bytes) -> bytes:
@@ -96,12 +102,13 @@ def _chat_id(head: bytes) -> Any:
     """Returns the id of the chat, which stands before its messages."""
     before, _, _ = head.partition(b'"messages"')
     try:
-        return json.loads(b"".join(map(repaired, before.splitlines(True))).rstrip().rstrip(b",") + b"}").get("id")
+        return loads(b"".join(map(repaired, before.splitlines(True))).rstrip().rstrip(b",") + b"}").get("id")
     except ValueError:
         return None
 
 
-def _said(files: HistoryFiles, message: Any, chat: Any, where: str) -> Iterator[ImportedMessage]:
+def _said(images: AttachedImages, beside: str, message: Any, chat: Any, where: str) -> Iterator[ImportedMessage]:
+    files = images.files
     if not isinstance(message, dict) or message.get("type") != "message":
         is_notice = isinstance(message, dict) and message.get("type") == "service"
         files.leave_out(NOTICES if is_notice else "messages of an unknown type", where)
@@ -114,10 +121,23 @@ def _said(files: HistoryFiles, message: Any, chat: Any, where: str) -> Iterator[
         key=f"{thread}:{message.get('id')}",
         thread=thread,
         name=str(message.get("from") or DELETED),
-        text="\n".join(part for part in (*_media(message), _text(message.get("text"))) if part),
+        text=_content(message, images, beside, where),
         at=since_epoch(message.get("date_unixtime")),
         metadata={"reply_to": f"{thread}:{replied}"} if replied and "reply_to_peer_id" not in message else None,
     )
+
+
+def _content(message: Mapping[str, Any], images: AttachedImages, beside: str, where: str) -> str | tuple[Part, ...]:
+    """Returns the images and the text of a message, with a line for each other thing in it. `beside`: the file of the
+    chat."""
+    pieces: list[str | ImagePart] = [*_media(message), _text(message.get("text"))]
+    given = message.get("photo") or (None if message.get("sticker_emoji") else message.get("file"))
+    if given and (message.get("photo") or is_image_name(str(given))):
+        path = None if _MISSING.search(str(given)) else images.named(str(given), beside)
+        found = images.read(path, PurePosixPath(str(given)).name, where)
+        if isinstance(found, ImagePart):
+            pieces[0] = found
+    return content_with_images(images.files, [piece for piece in pieces if piece], where) or ""
 
 
 def _text(text: Any) -> str:

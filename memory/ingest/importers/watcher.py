@@ -1,7 +1,8 @@
 """Watching of histories that other programs write: changed files are imported again, which stores what is new."""
 
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,10 @@ from foxing.memory.errors import MemoryFault, StorageError
 from foxing.memory.values.imports import ImportReport
 
 from .importer import ImportOptions, Storage, import_file
+
+#: Seconds within which a file must be read, so that the others get their turn.
+READ_S = 600.0
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class HistoryWatcher:
         self._memory = memory
         self._paths = paths
         self._bank = bank
-        self._options = options
+        self._options = replace(options or ImportOptions(), max_seconds=READ_S)
         #: file → what it was when it was last imported
         self._imported: dict[Path, _FileState] = {}
 
@@ -54,6 +59,9 @@ class HistoryWatcher:
                 yield WatchedFile(path, None, str(error))
             except MemoryFault as error:
                 yield WatchedFile(path, None, str(error))
+            except Exception as error:  # a bug: the other files are imported, and this one again when it has changed
+                log.exception("%s cannot be imported", path)
+                yield WatchedFile(path, None, f"{path} cannot be imported ({type(error).__name__}: {error})")
 
     def _changed(self) -> list[tuple[Path, "_FileState"]]:
         found = []

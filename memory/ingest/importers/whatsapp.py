@@ -13,9 +13,11 @@ from typing import NamedTuple, get_args
 
 from foxing.memory.errors import ChoiceNeeded
 from foxing.memory.values.imports import DateOrder
+from foxing.memory.values.parts import Part
 
+from .attached_images import AttachedImages, content_with_images
 from .chat import NOTICES, Digests, local_time, said
-from .files import HistoryFiles
+from .files import HistoryFiles, is_image_name
 from .format import ReadOptions
 from .source import ImportedMessage
 
@@ -78,7 +80,7 @@ class WhatsApp:
                 if _SIGNAL.match(first):
                     raise ChoiceNeeded(
                         f"{files.place(name)} begins as text exports of Signal do, which are not read: write it as "
-                        "JSON Lines; if it is a chat of WhatsApp, choose that with --format whatsapp",
+                        "JSON Lines; if it is a chat of WhatsApp, choose that format",
                         choices=["whatsapp"],
                     )
                 return f"{files.place(name)} begins with '{match[0].strip()}'"
@@ -86,6 +88,7 @@ class WhatsApp:
 
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """See `Importer.read`."""
+        images = AttachedImages(files)
         for name in _texts(files):
             place = files.place(name)
             before = files.bytes_read
@@ -104,15 +107,17 @@ class WhatsApp:
                     files.leave_out(NOTICES, where)
                     continue
                 who, text_of_first_line = speaker
-                text = _text("\n".join([text_of_first_line, *entry.lines[1:]]), files, where)
-                if text is None:
+                found = _text("\n".join([text_of_first_line, *entry.lines[1:]]), files, where)
+                if found is None:
                     continue
+                text, attached = found
                 if "\ufffd" in text:
                     files.leave_out("bytes that are not UTF-8, except for a mark in their place", where)
                 key = digests.next(" ".join(map(str, moment)), who, text)
+                content = _with_image(text, attached, images, name, where)
                 thread = thread or f"whatsapp:{key}"
                 at = local_time(*moment, options.zone, where)
-                yield from said(files, where, key=f"{thread}:{key}", thread=thread, name=who, text=text, at=at)
+                yield from said(files, where, key=f"{thread}:{key}", thread=thread, name=who, text=content, at=at)
 
 
 def _texts(files: HistoryFiles) -> list[str]:
@@ -159,13 +164,13 @@ def _speaker(line: str) -> tuple[str, str] | None:
     return (name, text.removeprefix(" ")) if name else None
 
 
-def _text(text: str, files: HistoryFiles, where: str) -> str | None:
-    """Returns the text of a message with its file; None if it is left out."""
+def _text(text: str, files: HistoryFiles, where: str) -> tuple[str, str | None] | None:
+    """Returns the text of a message, with a line for its file, and the name of that; None if it is left out."""
     text = _EDITED.sub("", text.rstrip())
     attached = _ATTACHED.search(text) or _ATTACHED_BEFORE.match(text)
     if attached:
         parts = [text[: attached.start()], f"[file: {attached['file']}]", text[attached.end() :]]
-        return "\n".join(part for each in parts if (part := each.strip(f"\n {_MARKS}")))
+        return "\n".join(part for each in parts if (part := each.strip(f"\n {_MARKS}"))), attached["file"]
     if _DELETED.match(text):
         files.leave_out("messages that were deleted", where)
         return None
@@ -174,11 +179,26 @@ def _text(text: str, files: HistoryFiles, where: str) -> str | None:
         rest = text[omitted.end() :].strip()
         if not rest:
             files.leave_out(MEDIA, where)
-        return rest or None
+        return (rest, None) if rest else None
     if text.startswith(_OWN_TEXT) and ":" not in text:
         files.leave_out(NOTICES, where)
         return None
-    return text.removeprefix("\u200e")
+    return text.removeprefix("\u200e"), None
+
+
+def _with_image(
+    text: str, attached: str | None, images: AttachedImages, beside: str, where: str
+) -> str | tuple[Part, ...]:
+    """Returns the text of a message, with the image in place of the line for its file, if that is one. `beside`: the
+    file of the chat."""
+    if attached is None or not is_image_name(attached):
+        return text
+    image = images.read(images.named(attached, beside), attached, where)
+    if isinstance(image, str):
+        return text
+    before, _, after = text.partition(f"[file: {attached}]")
+    pieces = (before.strip("\n"), image, after.strip("\n"))
+    return content_with_images(images.files, [piece for piece in pieces if piece], where)
 
 
 def _numbers(header: re.Match[str]) -> tuple[str, int, int, int]:
@@ -210,8 +230,8 @@ def _order(dates: Sequence[tuple[str, int, int, int]], options: ReadOptions, pla
         return _DAY_FIRST if options.dates == "day-first" else _MONTH_FIRST
     if not fitting:
         raise ChoiceNeeded(
-            f"{place}: no order of day, month and year fits all dates; give --dates day-first or --dates month-first, "
-            "and those that it does not fit are left out",
+            f"{place}: no order of day, month and year fits all dates; choose day-first or month-first, and those "
+            "that it does not fit are left out",
             option="dates",
             choices=get_args(DateOrder),
         )
@@ -220,8 +240,8 @@ def _order(dates: Sequence[tuple[str, int, int, int]], options: ReadOptions, pla
         return rising[0]
     shown = "{}/{}/{}".format(*next(each for each in numbers if each[0] != each[1]))
     raise ChoiceNeeded(
-        f"{place}: the date '{shown}' can be read with the day or the month first, and so can all others; give --dates "
-        "day-first or --dates month-first",
+        f"{place}: the date '{shown}' can be read with the day or the month first, and so can all others; choose "
+        "day-first or month-first",
         option="dates",
         choices=get_args(DateOrder),
     )

@@ -63,7 +63,7 @@ def test_files_that_are_stored_are_reported_although_the_next_one_fails(foxing: 
     result = foxing.run("import", str(file), str(broken), "--bank", "b")
     assert result.exit_code == 1
     assert f"{file}: 12 messages in 1 threads, 12 stored" in result.stdout
-    assert "has no timezone; give the timezone of the file (--timezone)" in result.stderr
+    assert "has no timezone; give that of the file (option --timezone)" in result.stderr
     broken.write_text("")
     assert "broken.jsonl is empty; nothing was imported" in foxing.failure("import", str(broken), "-b", "b")["detail"]
 

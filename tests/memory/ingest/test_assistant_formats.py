@@ -90,7 +90,7 @@ def test_mem0(memory: Memory, tmp_path: Path) -> None:
     ]
     assert memory.message("b", "mem0:m1").created_at == datetime(2026, 3, 1, 18, tzinfo=UTC)
     file(path, json.dumps([*MEM0, {"id": "m9", "memory": "new", "created_at": "2026-03-03T10:00:00"}, {"id": "m8"}]))
-    with pytest.raises(InvalidTime, match=r"item 3: .*--timezone"):
+    with pytest.raises(InvalidTime, match=r"item 3: .*no timezone; give that of the file"):
         import_file(memory, path, bank="b")
     report = import_file(memory, path, bank="b", options=ImportOptions(timezone="America/Los_Angeles"))
     assert (report.stored, report.duplicates) == (1, 2)

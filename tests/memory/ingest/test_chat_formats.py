@@ -55,6 +55,7 @@ def test_whatsapp_of_android(memory: Memory, tmp_path: Path) -> None:
         "notices of joins, calls, titles and the like": 2,
         "media that the export does not name": 1,
         "messages that were deleted": 1,
+        "images that the export does not have, except for their names": 1,
     }
 
 
@@ -97,7 +98,7 @@ def test_header_forms_of_whatsapp(memory: Memory, tmp_path: Path, order: str) ->
 
 def test_the_order_of_day_and_month_is_asked_for(memory: Memory, tmp_path: Path) -> None:
     path = file(tmp_path / "chat.txt", "03/04/2026, 10:00 - Ann: a\n05/06/2026, 10:00 - Bo: b\n")
-    with pytest.raises(InvalidInput, match=r"'3/4/2026'.*--dates day-first"):
+    with pytest.raises(InvalidInput, match=r"'3/4/2026'.*choose day-first"):
         import_file(memory, path, bank="b", options=BERLIN)
     assert memory.banks().banks == []
     for dates, first in (("day-first", "2026-04-03"), ("month-first", "2026-03-04")):
@@ -109,7 +110,7 @@ def test_the_order_of_day_and_month_is_asked_for(memory: Memory, tmp_path: Path)
 def test_a_chat_of_signal_is_not_taken_for_one_of_whatsapp(memory: Memory, tmp_path: Path) -> None:
     text = "[2026-03-28, 14:05] Ann: Did the parcel come?\n[2026-03-28, 14:07] Me: Yes.\n"
     path = file(tmp_path / "chat.md", text)
-    with pytest.raises(ChoiceNeeded, match=r"of Signal .*--format whatsapp"):
+    with pytest.raises(ChoiceNeeded, match=r"of Signal .*choose that format"):
         import_file(memory, path, bank="b", options=BERLIN)
     with pytest.raises(ChoiceNeeded, match="of Signal"):
         import_file(memory, folder(tmp_path / "chats", {"ann/chat.md": text, "bo/chat.md": text}), bank="b")
@@ -127,7 +128,7 @@ def test_dates_that_fall_in_one_order_decide_for_the_other(memory: Memory, tmp_p
 
 
 def test_a_chat_of_whatsapp_needs_a_timezone(memory: Memory, tmp_path: Path) -> None:
-    with pytest.raises(InvalidTime, match=r"line 2: .*--timezone"):
+    with pytest.raises(InvalidTime, match=r"line 2: .*no timezone; give that of the file"):
         import_file(memory, HISTORIES["WhatsApp, Android"][1](tmp_path / "chat.txt"), bank="b")
 
 
@@ -162,6 +163,7 @@ def test_telegram(memory: Memory, tmp_path: Path) -> None:
     assert left_out(report) == {
         "notices of joins, calls, titles and the like": 1,
         "messages of an unknown type": 1,
+        "images that cannot be kept, except for their names": 1,
     }
 
 

@@ -26,6 +26,7 @@ from foxing.memory.ingest.importers import (
     source,
 )
 
+NOT_KEPT = "images that cannot be kept, except for their names"
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SEOUL = ImportOptions(timezone="Asia/Seoul")
 
@@ -96,7 +97,8 @@ def test_chatgpt(memory: Memory, tmp_path: Path) -> None:
     assert left_out(report) == {
         "hidden messages": 2,
         "thoughts of the model": 1,
-        "branches of conversations that were left; --branches keeps them": 1,
+        "branches of conversations that were left, which the option 'branches' keeps": 1,
+        NOT_KEPT: 1,
     }
     assert (report.first_at, report.last_at) == (
         datetime.fromtimestamp(1732200001, UTC),
@@ -170,7 +172,7 @@ def test_claude(memory: Memory, tmp_path: Path) -> None:
     assert second.parts is not None
     assert [part.type for part in second.parts] == ["tool_call", "tool_result", "text"]
     assert left_out(report) == {
-        "branches of conversations that were left; --branches keeps them": 1,
+        "branches of conversations that were left, which the option 'branches' keeps": 1,
         "thoughts of the model": 1,
     }
 
@@ -372,7 +374,7 @@ def test_a_zip_bomb_is_refused(memory: Memory, tmp_path: Path, monkeypatch: pyte
 def test_two_formats_that_fit_are_asked_about(memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(IMPORTERS.get("codex").value), "recognise", lambda self, files: "anything")
     path = HISTORIES["Claude Code"][1](tmp_path / "s1.jsonl")
-    with pytest.raises(InvalidInput, match=r"could be claude-code .* and codex .*--format"):
+    with pytest.raises(InvalidInput, match=r"could be claude-code .* and codex .*choose the format"):
         import_file(memory, path, bank="b")
     assert import_file(memory, path, bank="b", options=ImportOptions(format="claude-code")).stored == 5
 

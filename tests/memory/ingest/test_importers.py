@@ -238,7 +238,7 @@ def test_errors_name_the_line_and_nothing_is_stored(
 def test_id_of_another_message_is_a_conflict(memory: Memory, tmp_path: Path) -> None:
     import_file(memory, write_lines(tmp_path / "a.jsonl", TALK), bank="b")
     changed = {**TALK, "messages": [{**TALK["messages"][0], "content": "Other"}]}  # type: ignore[dict-item]
-    with pytest.raises(Conflict, match=r"line 1 to line 1: .*talk/1#0"):
+    with pytest.raises(Conflict, match=r"line 1: .*talk/1#0"):
         import_file(memory, write_lines(tmp_path / "b.jsonl", changed), bank="b")
     assert memory.message("b", "talk/1#0").text == "Ship Titan?"
 

@@ -83,6 +83,6 @@ def test_a_log_without_a_day_or_a_timezone(memory: Memory, tmp_path: Path) -> No
     path = file(tmp_path / "today.log", logs.ZNC)
     with pytest.raises(InvalidInput, match="line 2: the day is neither in the log nor in its path"):
         import_file(memory, path, bank="b", options=BERLIN)
-    with pytest.raises(InvalidTime, match="--timezone"):
+    with pytest.raises(InvalidTime, match="no timezone; give that"):
         import_file(memory, path.rename(tmp_path / "2026-03-01.log"), bank="b")
     assert memory.banks().banks == []

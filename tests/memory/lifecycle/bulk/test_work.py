@@ -34,9 +34,9 @@ def fill(memory: Memory, pages: int) -> None:
         memory.seal("ana", now=LATER)
 
 
-def write_talk(path: Path, messages: int) -> Path:
+def write_talk(path: Path, messages: int, about: str = "the garden") -> Path:
     lines = [
-        {"id": str(n), "role": "user", "content": f"Note {n}, about the garden.", "created_at": "2026-01-05T08:00:00Z"}
+        {"id": str(n), "role": "user", "content": f"Note {n}, about {about}.", "created_at": "2026-01-05T08:00:00Z"}
         for n in range(messages)
     ]
     path.write_bytes(gzip.compress("\n".join(map(json.dumps, lines)).encode()))
@@ -123,7 +123,7 @@ def test_a_file_that_changes_while_it_is_imported_is_refused(tmp_path: Path) -> 
         def run(
             self, work: Callable[[BulkWork, B], R], batches: Sequence[B], *, in_order: bool = False
         ) -> Iterator[tuple[B, R]]:
-            write_talk(path, 5)
+            write_talk(path, 5, "the pond")
             yield from super().run(work, batches, in_order=in_order)
 
     with Memory(tmp_path / "foxing.db") as memory:
