@@ -195,13 +195,13 @@ def _show_report(console: Console, path: Path, report: "ImportReport") -> None:
     )
     _show_left_out(console, report.left_out)
     _show_redacted(console, report.redacted)
+    if report.would_redact:
+        console.print(f"  stored as they are: {_counted(report.would_redact)}; a policy with redact replaces them")
 
 
 def _show_redacted(console: Console, redacted: Mapping[str, int]) -> None:
     for rule, count in redacted.items():
         console.print(f"  redacted: {count} {printable(rule)}")
-    if report.would_redact:
-        console.print(f"  stored as they are: {_counted(report.would_redact)}; a policy with redact replaces them")
 
 
 def _show_preview(console: Console, path: Path, preview: "ImportPreview", zone: Timezone) -> None:

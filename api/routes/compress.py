@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from foxing.api.auth import given_key
 from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import ServiceDep
+from foxing.api.logs import get_logger
 from foxing.api.openapi.document import problem_responses
 from foxing.api.openapi.examples import TEXT_HASH
 from foxing.memory.values.compression import CompressRequest, CompressResult, RetrieveQuery, RetrieveResult
@@ -41,6 +42,7 @@ async def compress(
     bank of the API key and the header `x-headroom-affinity`, which is created if necessary."""
     bank = await service.run(bank_of, given_key(request.headers), affinity)
     result = await service.run(service.memory.compress, bank, body)
+    get_logger().info("compress", bank=bank, saved=result.tokens_saved, new=result.new_hashes, note=result.note)
     if result.new_hashes:
         service.embed_soon(bank)
     return result

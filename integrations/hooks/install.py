@@ -165,3 +165,4 @@ def _show(
         console.print("Codex asks you to trust the hooks once: type /hooks in it.")
     console.print("Passwords, keys and text between <private> and </private> are replaced before anything is stored.")
     console.print(f"Sessions that {title} starts from now on remember; foxing doctor shows whether it works.")
+    console.print("Remembering costs no model tokens: no language model is asked when messages are stored.")

@@ -58,6 +58,17 @@ LARGE_TOKENS = 100_000
 MATCHING_TOKENS = 2_000
 #: Least score of such a passage, as a share of the best.
 MATCHING_SHARE = 1 / 3
+#: Why a call replaces nothing for the first time.
+NONE_LONG = (
+    f"no text of users or tools before their last {KEPT_MESSAGES} messages has {MIN_CHARS} characters or more; the "
+    "rest of a conversation stays as it is"
+)
+NOT_SHORTER = "none of the {texts} long older texts has an excerpt that is much shorter"
+ALL_REPLACED = "every long older text was replaced before"
+NOT_YET = (
+    "replacing {texts} more texts would save {tokens:,} tokens a call, which does not yet pay for writing the prompt "
+    f"cache anew; texts are replaced in steps of at least {MIN_STEP_TOKENS:,} tokens"
+)
 #: Name of the tool that retrieves texts, whose results stay as they are.
 RETRIEVE_TOOL = "headroom_retrieve"
 #: Line above an excerpt. The description of the tool tells the model to look for a compression marker with a hash.
@@ -128,10 +139,13 @@ class Compressor:
         ]
         stored, redaction = self._stored(bank, texts)
         excerpts = {text.hash: self._excerpt(text, redaction) for text in texts}
+        long = len(texts)
         texts = [text for text in texts if excerpts[text.hash].is_worth_it]
         tokens = [self._count(message) for message in given]
         new = [text for text in texts if text.hash not in stored]
+        note = None if new else _nothing_new(long, len(texts))
         if new and not _pays(tokens, texts, new, excerpts):
+            note = NOT_YET.format(texts=len(new), tokens=sum(excerpts[text.hash].saved for text in new))
             new = []
         if new:
             self._remember(bank, new, now)
@@ -147,6 +161,7 @@ class Compressor:
             transforms_applied=["excerpt"] if replaced else [],
             ccr_hashes=list(dict.fromkeys(text.hash for text in replaced)),
             new_hashes=len(new),
+            note=note,
         )
 
     def _stored(self, bank: str, texts: Sequence[_Text]) -> tuple[Collection[str], Redaction]:
@@ -195,6 +210,12 @@ class Compressor:
             with self._lock:
                 self._tokens[key] = known
         return known + ITEM_TOKENS
+
+
+def _nothing_new(long: int, shorter: int) -> str:
+    """Returns why no text is replaced for the first time. `long`: number of texts that may be; `shorter`: of those of
+    which an excerpt is much shorter."""
+    return ALL_REPLACED if shorter else NOT_SHORTER.format(texts=long) if long else NONE_LONG
 
 
 def message_id_of(hash_: str) -> str:

@@ -49,6 +49,9 @@ class CompressResult(Value):
         description="Hashes of the texts that excerpts stand for, in order: 24 hexadecimal digits each."
     )
     new_hashes: int = Field(0, description="Number of texts that this call replaced for the first time.")
+    note: str | None = Field(
+        None, description="Why this call replaced no text for the first time; null if it did. The log has it as well."
+    )
 
 
 class RetrieveResult(Value):

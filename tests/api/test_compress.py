@@ -83,3 +83,22 @@ def test_a_service_with_a_key_asks_for_it(memory: Memory) -> None:
         check_problem(client.post("/v1/compress", json=request(1)), 401, "unauthorized")
         check_problem(client.get(f"/v1/retrieve/{'0' * 24}"), 401, "unauthorized")
         assert ok(client.post("/v1/compress", json=request(1), headers=HEADERS))
+
+
+def test_the_response_and_the_log_say_why_nothing_is_replaced(
+    client: httpx.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = request()
+    short = {"messages": [{"role": "user", "content": f"note {n}"} for n in range(40)]}
+    expected = {
+        "no text of users or tools before their last 10 messages has 800 characters": short,
+        "which does not yet pay": request(turns=13),
+    }
+    for reason, body in expected.items():
+        answer = ok(client.post("/v1/compress", json=body, headers=HEADERS))
+        assert reason in answer["note"]
+        assert answer["new_hashes"] == 0
+    assert ok(client.post("/v1/compress", json=long, headers=HEADERS))["note"] is None
+    assert "was replaced before" in ok(client.post("/v1/compress", json=long, headers=HEADERS))["note"]
+    logged = capsys.readouterr()
+    assert "does not yet pay" in logged.out + logged.err

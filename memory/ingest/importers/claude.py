@@ -1,6 +1,9 @@
-"""Data exports of Claude.ai: `conversations.json` in a zip archive or a folder. The bytes of files are not in it."""
+"""Data exports of Claude.ai: `conversations.json`, `projects.json` and `memories.json` in a zip archive or a folder.
+The bytes of files are not in them."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,7 +12,7 @@ from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import Part, TextPart
 
-from .chat import readable
+from .chat import UNREADABLE, objects, readable, said, time_with_offset
 from .content import content_of
 from .files import HistoryFiles
 from .format import OTHER_BRANCHES, THOUGHTS, ReadOptions
@@ -35,7 +38,7 @@ class Claude:
         return None
 
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
-        """See `Importer.read`. The other files of an export, projects and memories, are no conversations."""
+        """See `Importer.read`. Projects and memories become threads of their own."""
         for name in _conversations(files):
             for value, where in files.items(name):
                 messages = value.get("chat_messages") if isinstance(value, dict) else None
@@ -45,6 +48,85 @@ class Claude:
                 found = _messages(value, messages, files, where, branches=options.branches)
                 for message in readable(files, where, found):
                     yield ImportedMessage(message, where, files.bytes_read)
+
+        for name in files.names if len(files.names) > 1 else ():
+            base = PurePosixPath(name).name
+            reader = _OTHER_FILES.get(base)
+            if reader is None:
+                if base != "conversations.json":
+                    files.leave_out(NOT_READ, name)
+                continue
+            for value, where in files.items(name):
+                if isinstance(value, dict):
+                    yield from readable(files, where, reader(files, value, where))
+                else:
+                    files.leave_out(UNREADABLE, where)
+
+
+def _project(files: HistoryFiles, project: Mapping[str, Any], where: str) -> Iterator[ImportedMessage]:
+    """Yields the instructions and the documents of a project, as messages of the user."""
+    title, thread = str(project.get("name") or ""), f"claude:project:{project['uuid']}"
+    if project.get("is_starter_project"):
+        files.leave_out("projects that Claude.ai brings along", where)
+        return
+    at = time_with_offset(project.get("created_at"))
+    told = [str(project[key]) for key in ("description", "prompt_template") if project.get(key)]
+    if told:
+        text = "\n".join(told)
+        kind = {"kind": "project-instructions", "title": title[:200]}
+        yield from said(
+            files,
+            where,
+            key=f"{thread}:instructions:{_digest(text)}",
+            thread=thread,
+            name=None,
+            text=text,
+            at=at,
+            metadata=kind,
+        )
+    for document in objects(project, "docs"):
+        content = str(document.get("content") or "")
+        name = str(document.get("filename") or "")
+        yield from said(
+            files,
+            where,
+            key=f"{thread}:document:{document.get('uuid') or _digest(content)}",
+            thread=thread,
+            name=None,
+            text=f"[file: {name}]\n{content}" if content.strip() else "",
+            at=time_with_offset(document.get("created_at")) or at,
+            metadata={"kind": "project-document", "title": title[:200]},
+        )
+
+
+def _memories(files: HistoryFiles, memories: Mapping[str, Any], where: str) -> Iterator[ImportedMessage]:
+    """Yields what Claude.ai remembers of conversations and of projects, as messages of the assistant. Its text changes
+    from export to export, so that the id is a digest of it."""
+    others = memories.get("project_memories")
+    found = [("claude:memories", memories.get("conversations_memory"))]
+    found += [(f"claude:project:{key}", each) for key, each in others.items()] if isinstance(others, dict) else []
+    for thread, text in found:
+        if isinstance(text, str) and text.strip():
+            yield from said(
+                files,
+                where,
+                key=f"{thread}:memory:{_digest(text)}",
+                thread=thread,
+                name=None,
+                text=text,
+                at=None,
+                role="assistant",
+                metadata={"kind": "memory"},
+            )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24]
+
+
+#: Other files of an export → what reads an entry of their array.
+_OTHER_FILES = {"projects.json": _project, "memories.json": _memories}
+NOT_READ = "files of the export that hold no messages"
 
 
 def _conversations(files: HistoryFiles) -> list[str]:

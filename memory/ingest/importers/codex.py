@@ -23,7 +23,10 @@ from .source import ImportedMessage
 
 #: How messages begin that Codex adds for the model, beside those of the role `developer`, which has instructions and
 #: what hooks add.
-_OWN = ("<user_instructions>", "<environment_context>", "<permissions instructions>", "# AGENTS.md instructions")
+_OWN = (
+    *("<user_instructions>", "<environment_context>", "<permissions instructions>", "# AGENTS.md instructions"),
+    *("<turn_aborted>", "<user_shell_command>"),
+)
 _TEXTS = ("input_text", "output_text", "text")
 
 
@@ -96,8 +99,9 @@ def _content(payload: Mapping[str, Any], image_of: ImageOf) -> tuple[str, str | 
         if own or not text.strip():
             return None
         content = payload.get("content")
-        with_images = isinstance(content, list) and any(map(_is_image, content))
-        return str(payload.get("role")), content_of({"content": _blocks(content)}, image_of) if with_images else text
+        if isinstance(content, list) and any(map(_is_image, content)):
+            return str(payload.get("role")), content_of({"content": _blocks(content)}, image_of)
+        return str(payload.get("role")), text
     if kind in ("function_call", "custom_tool_call", "local_shell_call"):
         arguments = payload.get("arguments") or payload.get("input") or payload.get("action") or {}
         name = str(payload.get("name") or "shell")

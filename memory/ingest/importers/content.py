@@ -42,7 +42,7 @@ def content_of(fields: Mapping[str, Any], image_of: ImageOf | None = None) -> st
 
 
 def _with_images(parts: Sequence[Any], image_of: ImageOf) -> list[Fields | Part]:
-    """Returns parts with the images that are kept; a label stands for each other one, at the end of a text before it."""
+    """Returns parts with the images that are kept. A label stands for each other one."""
     kept: list[Any] = []
     for part in parts:
         image = image_of(part) if part["type"] == "image" else None

@@ -569,21 +569,26 @@ def _stored_singly(
 ) -> list[StoreResult]:
     """Stores the messages of a batch one by one, and notes those that are refused in `left`."""
     results = []
-    for each in batch:
-        imported: ImportedMessage | None = each
-        while imported is not None:
-            try:
-                prepared: Future[Prepared] = Future()
-                prepared.set_result(memory.prepare(bank, [imported.message]))
-                results.append(_store(prepared, path, [imported]))
-                imported = None
-            except InvalidImage as error:
-                left.setdefault(NOT_KEPT, Left(0, f"{imported.where}: {error}")).count += 1
-                imported = imported.without_images([error.number])
-            except (Conflict, InvalidInput) as error:
-                left.setdefault(_reason(error), Left(0, imported.where)).count += 1
-                imported = None
+    for imported in batch:
+        try:
+            results.append(_stored_alone(memory, bank, path, imported, left))
+        except (Conflict, InvalidInput) as error:
+            left.setdefault(_reason(error), Left(0, imported.where)).count += 1
     return results
+
+
+def _stored_alone(
+    memory: PreparingStorage, bank: str, path: Path | NamedFile, imported: ImportedMessage, left: dict[str, Left]
+) -> StoreResult:
+    """Stores a message without those of its images that are refused, which are noted in `left`."""
+    while True:
+        try:
+            prepared: Future[Prepared] = Future()
+            prepared.set_result(memory.prepare(bank, [imported.message]))
+            return _store(prepared, path, [imported])
+        except InvalidImage as error:
+            left.setdefault(NOT_KEPT, Left(0, f"{imported.where}: {error}")).count += 1
+            imported = imported.without_images([error.number])
 
 
 def _store(prepared: Future[Prepared], path: Path | NamedFile, batch: Sequence[ImportedMessage]) -> StoreResult:

@@ -10,7 +10,7 @@ from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import getaddresses, parsedate_to_datetime
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from foxing.memory.images.limits import MAX_IMAGE_BYTES
 from foxing.memory.values.parts import ImagePart
@@ -136,7 +136,7 @@ def _messages(files: HistoryFiles, name: str) -> Iterator[tuple[bytes, int]]:
 
 def _said(files: HistoryFiles, data: bytes, where: str, roots: dict[str, str]) -> Iterator[ImportedMessage]:
     try:
-        mail = email.message_from_bytes(data, policy=_MailPolicy())
+        mail = cast(EmailMessage, email.message_from_bytes(data, policy=_MailPolicy()))
         fields = {key: _field(mail, key) for key in ("message-id", "references", "in-reply-to", "subject", "from")}
         attached = list(_attachments(files, mail, where))
         body = "\n".join(part for part in (_body(mail), *(each for each in attached if isinstance(each, str))) if part)

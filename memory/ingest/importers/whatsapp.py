@@ -92,9 +92,11 @@ class WhatsApp:
         for name in _texts(files):
             place = files.place(name)
             before = files.bytes_read
-            dates = [numbers for numbers, _ in groupby(_numbers(entry.header) for entry in _entries(files, name))]
+            found_dates = groupby((_numbers(entry.header), entry.header["sign"]) for entry in _entries(files, name))
+            dates = [each for each, _ in found_dates]
             files.bytes_read = before
-            order = _order(dates, options, place)
+            has_dots = all(sign == "." for _, sign in dates)
+            order = _order([numbers for numbers, _ in dates], options, place, has_dots=has_dots)
             digests, thread = Digests(), ""
             for entry in _entries(files, name):
                 where = f"{place}, line {entry.line}"
@@ -213,8 +215,9 @@ _DAY_FIRST, _MONTH_FIRST = (2, 1, 0), (2, 0, 1)
 _ISO, _YEAR_DAY = (0, 1, 2), (0, 2, 1)
 
 
-def _order(dates: Sequence[tuple[str, int, int, int]], options: ReadOptions, place: str) -> _Order:
-    """Returns the order of dates in a file. Raises `InvalidInput` if it cannot be decided."""
+def _order(dates: Sequence[tuple[str, int, int, int]], options: ReadOptions, place: str, *, has_dots: bool) -> _Order:
+    """Returns the order of dates in a file. `has_dots`: whether all are written like 31.12.26, which no language does
+    with the month first. Raises `InvalidInput` if it cannot be decided."""
     numbers = [(first, second, third) for _, first, second, third in dates]
     if all(kind == "year first" for kind, *_ in dates):
         fitting = _fitting((_ISO, _YEAR_DAY), numbers)
@@ -226,6 +229,8 @@ def _order(dates: Sequence[tuple[str, int, int, int]], options: ReadOptions, pla
             fitting = _fitting((_ISO, _YEAR_DAY), numbers)[:1]
     if len(fitting) == 1 or (fitting and all(first == second for first, second, _ in numbers)):
         return fitting[0]
+    if options.dates is None and has_dots and _DAY_FIRST in fitting:
+        return _DAY_FIRST
     if options.dates is not None:
         return _DAY_FIRST if options.dates == "day-first" else _MONTH_FIRST
     if not fitting:

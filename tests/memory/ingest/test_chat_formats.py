@@ -259,3 +259,23 @@ def test_a_cut_channel_of_discord(memory: Memory, tmp_path: Path) -> None:
     [missing] = import_file(memory, path, bank="b").left_out
     assert missing.count == 3
     assert "counts but does not have" in missing.reason
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["12.03.24, 10:00"], ["2024-03-12"]),
+        (["12.03.24, 10:00", "01.02.24, 10:00"], ["2024-02-01", "2024-03-12"]),  # in no order, as after a transfer
+        (["12.03.2024, 10:00"], ["2024-03-12"]),
+        (["03.25.24, 10:00", "03.26.24, 10:00"], ["2024-03-25", "2024-03-26"]),  # the other lines decide
+    ],
+)
+def test_dates_with_dots_have_the_day_first(
+    memory: Memory, tmp_path: Path, lines: list[str], expected: list[str]
+) -> None:
+    path = file(tmp_path / "chat.txt", "".join(f"[{line}] Ann: {n}\n" for n, line in enumerate(lines)))
+    import_file(memory, path, bank="b", options=ImportOptions(timezone="UTC"))
+    assert [f"{each.created_at:%Y-%m-%d}" for each in memory.export("b")] == expected
+    mixed = file(tmp_path / "mixed.txt", "12/03/24, 10:00 - Ann: a\n11.02.24, 10:00 - Bo: b\n")
+    with pytest.raises(ChoiceNeeded):
+        import_file(memory, mixed, bank="c", options=ImportOptions(timezone="UTC"))

@@ -172,6 +172,7 @@ def test_claude(memory: Memory, tmp_path: Path) -> None:
     assert second.parts is not None
     assert [part.type for part in second.parts] == ["tool_call", "tool_result", "text"]
     assert left_out(report) == {
+        "files of the export that hold no messages": 1,
         "branches of conversations that were left, which the option 'branches' keeps": 1,
         "thoughts of the model": 1,
     }
