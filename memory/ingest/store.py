@@ -101,7 +101,7 @@ class AcceptedMessage:
 
 @dataclass(frozen=True)
 class StoreRules:
-    """What decides whether a message can be stored."""
+    """Conditions under which a message can be stored."""
 
     bank: str
     #: time of the call
@@ -316,7 +316,7 @@ class MessageStore:
         return request
 
     def rules(self, bank: str, now: datetime) -> StoreRules:
-        """Returns what decides whether a message can be stored in a bank, which need not exist."""
+        """Returns the conditions of a bank, which need not exist."""
         return StoreRules(bank, now, self.max_bytes, self.redaction_of(bank), self._digest_key)
 
     def embed(self, items: Sequence[NewMessage]) -> MessageCodes | None:

@@ -1,11 +1,13 @@
 """Compression over HTTP, as LiteLLM's guardrail calls it."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from support.service import check_problem, ok, serve
 
+from foxing.api.routes import compress
 from foxing.memory import Memory
 
 pytestmark = pytest.mark.usefixtures("words_alone")
@@ -86,8 +88,11 @@ def test_a_service_with_a_key_asks_for_it(memory: Memory) -> None:
 
 
 def test_the_response_and_the_log_say_why_nothing_is_replaced(
-    client: httpx.Client, capsys: pytest.CaptureFixture[str]
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    logged: list[dict[str, Any]] = []
+    logger = SimpleNamespace(info=lambda event, **fields: logged.append({"event": event, **fields}))
+    monkeypatch.setattr(compress, "get_logger", lambda: logger)
     long = request()
     short = {"messages": [{"role": "user", "content": f"note {n}"} for n in range(40)]}
     expected = {
@@ -100,5 +105,6 @@ def test_the_response_and_the_log_say_why_nothing_is_replaced(
         assert answer["new_hashes"] == 0
     assert ok(client.post("/v1/compress", json=long, headers=HEADERS))["note"] is None
     assert "was replaced before" in ok(client.post("/v1/compress", json=long, headers=HEADERS))["note"]
-    logged = capsys.readouterr()
-    assert "does not yet pay" in logged.out + logged.err
+    assert [each["event"] for each in logged] == ["compress"] * 4
+    assert "does not yet pay" in logged[1]["note"]
+    assert logged[2]["saved"] > 0
