@@ -87,7 +87,7 @@ def parse_json(path: Path | NamedFile | str, where: str, data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path}, {where}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from error
     except JsonTooLarge as error:
-        raise InvalidInput(f"{path}, {where}: {error}; split it") from error
+        raise InvalidInput(f"{path}, {where}: {error}; split or flatten it") from error
     except ValueError as error:
         raise InvalidInput(f"{path}, {where}: invalid JSON ({error}); correct it") from error
 
