@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.command_line import add_json_option, at_least, progress_bar, show_fields, write_json
+from benchmarks.command_line import add_json_option, at_least, progress_bar, show_fields, show_rows, write_json
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.index.embedder import DEFAULT_EMBEDDER
 from foxing.renderer import FoxingError
 
 from .measurement import measure_updates
+from .sets import ask_pairs, rows_of
 
 PAIRS = 200
 
@@ -25,8 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "the older first if the past is asked for, and links no look-alikes. The rules of recall were written on the "
         "split 'dev', which has other conversations, wordings and values than 'test'.",
     )
-    parser.add_argument(
-        "--locomo", type=Path, required=True, metavar="FILE", help="LoCoMo with its questions, as JSON or gzipped."
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--locomo", type=Path, metavar="FILE", help="LoCoMo with its questions, as JSON or gzipped.")
+    source.add_argument(
+        "--sets",
+        type=Path,
+        metavar="FOLDER",
+        help="Score written pairs in several languages instead: siblings.jsonl, which replace nothing, and "
+        "updates.jsonl.",
     )
     parser.add_argument(
         "--embedder", default=DEFAULT_EMBEDDER, metavar="NAME", help="Embedder, or 'none' (default: %(default)s)."
@@ -47,10 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         progress_bar("asking") as progress,
     ):
         try:
-            row = measure_updates(memory, options.locomo, options.embedder, options.split, options.pairs, progress)
+            if options.sets is not None:
+                rows = list(rows_of(ask_pairs(memory, options.sets, progress), options.embedder))
+            else:
+                row = measure_updates(memory, options.locomo, options.embedder, options.split, options.pairs, progress)
         except FoxingError as error:
             sys.exit(f"error: {error}")
-    if options.as_json:
+    if options.sets is not None:
+        documents = [asdict(row) for row in rows]
+        if options.as_json:
+            write_json({"sets": documents})
+        else:
+            show_rows(documents)
+    elif options.as_json:
         write_json({"updates": asdict(row)})
     else:
         show_fields(asdict(row))
