@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from foxing.memory.index.scores import Keys
 from foxing.memory.text.identifiers import identifiers_in
-from foxing.memory.text.statements import Sentence, replaces, sentences
+from foxing.memory.text.statements import Sentence, names_rather, quantities_in, replaces, sentences
 from foxing.memory.text.terms import terms
 from foxing.memory.values.messages import RecalledMessage
 
@@ -95,16 +95,29 @@ def find_replaced(spans: Sequence[RecalledMessage], near: npt.NDArray[np.bool_] 
     return {older: _last(newest, replaced) for older, newest in replaced.items()}
 
 
-def asked_apart(
+def without_those_named(
     replaced: Mapping[int, int], spans: Sequence[RecalledMessage], asked: Collection[str]
-) -> dict[int, frozenset[str]]:
-    """Returns the index of each replaced span → its terms of the question, `asked`, that the one which replaces it
-    lacks, where there are any."""
-    found = {
-        index: frozenset(terms(spans[index].text).keys() & set(asked)) for pair in replaced.items() for index in pair
-    }
-    missing = {older: found[older] - found[newest] for older, newest in replaced.items()}
-    return {older: lacking for older, lacking in missing.items() if lacking}
+) -> dict[int, int]:
+    """Returns `replaced` without the spans that have a number of the question, `asked`, which the one that replaces
+    them lacks: who asks for the order 5999 means that one, and not the newest."""
+    numbers = {term for term in asked if any(map(str.isdigit, term))}
+    if not numbers:
+        return dict(replaced)
+    found = {index: terms(spans[index].text).keys() & numbers for pair in replaced.items() for index in pair}
+    return {older: newest for older, newest in replaced.items() if found[older] <= found[newest]}
+
+
+def named_first(spans: Sequence[RecalledMessage], question: str) -> list[int]:
+    """Returns the indexes of spans in their order, but for those that say of the thing which a question names, by a
+    number, a code or a day, what others say of another one: they come before these."""
+    order = list(range(len(spans)))
+    if not quantities_in(question):
+        return order
+    said = [sentences(span.text) for span in spans]
+    for place, index in enumerate(order[:]):
+        passed = (at for at in range(place) if names_rather(question, said[index], said[order[at]]))
+        order.insert(next(passed, place), order.pop(place))
+    return order
 
 
 def _named(spans: Sequence[RecalledMessage]) -> dict[int, int]:
@@ -122,7 +135,7 @@ def _named(spans: Sequence[RecalledMessage]) -> dict[int, int]:
 
 def _said(index: int, text: str) -> _Said:
     found = sentences(text)
-    may_replace = any(sentence.changed or sentence.exclusive for sentence in found)
+    may_replace = any(sentence.may_replace for sentence in found)
     named = identifiers_in(terms(text)) if found else ()
     # a number alone is more often a value than a name
     return _Said(index, found, may_replace, frozenset(term for term in named if not term.isdigit()))

@@ -31,7 +31,7 @@ from foxing.memory.values.recall import LeftOut, LeftOutReason, MatchScore, Reca
 from .answer import Answer, Enough
 from .candidates import Candidate, Candidates, RankedCandidates, find_candidates
 from .query import Question, ask
-from .replacements import COMPARED, LEAST_COMPARED, Near, asked_apart, find_replaced, ordered
+from .replacements import COMPARED, LEAST_COMPARED, Near, find_replaced, named_first, ordered, without_those_named
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 from .transcript import Style, transcript
@@ -42,7 +42,6 @@ READ_CHARS = 16 << 20  # maximum characters of the messages that they belong to
 #: Maximum number of queries that search or assemble spans at the same time. Both are CPU-bound: a higher limit is no
 #: faster, and makes stores wait longer for the GIL. Decoding does not count.
 SEARCHES = 2
-ENOUGH_TO_BE_RARE = 10  # matches of a question among which a word of one message identifies it
 
 
 @dataclass
@@ -217,10 +216,14 @@ class Recaller:
             reader.read(part)
         spans = [reader.peek(shown[place].match) for place in places]
         with operation("compare", matches=len(spans)):
+            found_order = named_first(spans, question.query.query or "")
+            spans = [spans[index] for index in found_order]
+            near = None if near is None else near[np.ix_(found_order, found_order)]
             found_replaced = find_replaced(spans, near)
-        found_replaced = self._without_those_asked_for(found, found_replaced, spans)
+        shown = _moved(shown, {place: places[index] for place, index in zip(places, found_order, strict=True)})
+        found_replaced = without_those_named(found_replaced, spans, query.terms)
         if not found_replaced:
-            return found, {}
+            return replace(found, shown=shown), {}
         replaced = {places[older]: places[newest] for older, newest in found_replaced.items()}
         order = ordered(
             [item.match.message.created_at for item in shown],
@@ -230,25 +233,9 @@ class Recaller:
         )
         moved = []
         for index in order.indexes:
-            item, place = shown[index], order.places.get(index, index)
-            moved.append(item._replace(match=replace(item.match, score=shown[place].match.score)))
+            moved.append(_with_score_of(shown[index], shown[order.places.get(index, index)]))
         newest = {shown[older].match.document: spans[places.index(by)] for older, by in replaced.items()}
         return replace(found, shown=moved), newest
-
-    def _without_those_asked_for(
-        self, found: _Found, replaced: Mapping[int, int], spans: Sequence[RecalledMessage]
-    ) -> dict[int, int]:
-        """Returns `replaced` without the spans that the question identifies, by a number or by a word that no other
-        message has: who asks for the order 5999 means that one, and not the newest."""
-        candidates = found.candidates
-        apart = asked_apart(replaced, spans, candidates.query.terms)
-        words = {term for lacking in apart.values() for term in lacking}
-        single = {term for term in words if any(map(str.isdigit, term))}
-        if words - single and candidates.ranked >= ENOUGH_TO_BE_RARE:
-            with self.database.read() as connection:
-                frequencies = self.search.index.document_frequencies(connection, candidates.bank_id, words - single)
-            single |= {term for term, frequency in frequencies.items() if frequency == 1}
-        return {older: newest for older, newest in replaced.items() if single.isdisjoint(apart.get(older, ()))}
 
     def _reranked(self, found: _Found, query: RecallQuery) -> _Found:
         """Returns the first `query.limit` matches of `found` after reranking the best `CANDIDATES`."""
@@ -365,6 +352,18 @@ def _with_neighbours(
         else:
             shown.append(Shown(match, neighbour_ids=[found[i].key for i in new]))
     return shown
+
+
+def _moved(shown: Sequence[Shown], sources: Mapping[int, int]) -> Sequence[Shown]:
+    """Returns matches in another order, each with the score of its place. `sources`: place → that of the match that
+    takes it."""
+    if all(place == source for place, source in sources.items()):
+        return shown
+    return [_with_score_of(shown[sources.get(place, place)], item) for place, item in enumerate(shown)]
+
+
+def _with_score_of(item: Shown, other: Shown) -> Shown:
+    return item._replace(match=replace(item.match, score=other.match.score))
 
 
 def _add(

@@ -1,7 +1,9 @@
 """Messages that say the same with another value: the newest comes first, unless the past is asked for."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from support.texts import chat
@@ -17,6 +19,9 @@ DAY = timedelta(days=1)
 ASKED, PAST = "when do we ship Titan?", "when did we originally ship Titan?"
 OLD = "We ship Titan on 14 March, and everyone who ships Titan knows when we ship it."
 NEW = "Titan moved to 21 March."
+#: Pairs of messages in five languages: siblings, which say the same of another thing, and updates.
+PAIRS = Path(__file__).parent / "statements"
+BETWEEN = 10  # other messages between those of a pair
 
 
 @pytest.fixture(params=["use", NONE])
@@ -181,3 +186,64 @@ def test_dates_and_amounts_that_have_changed_are_replaced_in_another_thread(memo
         message = {"id": f"m{day}", "role": "user", "content": text, "created_at": FIRST + day * DAY}
         memory.store("ana", [message], thread=f"day {day}")
     assert links(memory, "what is the budget for Titan?") == [("m1", None), ("m0", "m1")]
+
+
+def pairs_of(name: str) -> list[Mapping[str, str]]:
+    lines = (PAIRS / f"{name}.jsonl").read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines if line]
+
+
+def recalled(memory: Memory, pair: Mapping[str, str], between: int) -> list[tuple[str, str | None]]:
+    """Returns the messages of a pair, as they are recalled, with what is said to replace each."""
+    texts = [pair["first"], *(f"{n} {pair['lang']}" for n in range(between)), pair["second"]]
+    said = [
+        {"id": f"m{n}", "role": "user", "content": text, "created_at": FIRST + 3 * n * DAY}
+        for n, text in enumerate(texts)
+    ]
+    said[0]["id"], said[-1]["id"] = "first", "second"
+    bank = f"{pair['id']}-{between}"
+    memory.store(bank, said)
+    spans = memory.recall(bank, pair["ask"]).spans
+    return [(span.message_id, span.superseded_by) for span in spans if span.message_id in ("first", "second")]
+
+
+@pytest.mark.parametrize("between", [0, BETWEEN])
+def test_what_is_said_of_another_thing_replaces_nothing(memory: Memory, between: int) -> None:
+    given = {pair["id"]: recalled(memory, pair, between) for pair in pairs_of("siblings")}
+    assert {key: links for key, links in given.items() if any(by for _, by in links)} == {}
+    answers = {pair["id"]: pair["answer"] for pair in pairs_of("siblings")}
+    assert {key: links[:1] for key, links in given.items() if links[0] != (answers[key], None)} == {}
+
+
+@pytest.mark.parametrize("between", [0, BETWEEN])
+def test_what_is_said_anew_of_the_same_thing_comes_first(memory: Memory, between: int) -> None:
+    given = {pair["id"]: recalled(memory, pair, between) for pair in pairs_of("updates")}
+    expected = [("second", None), ("first", "second")]
+    assert {key: links for key, links in given.items() if links != expected} == {}
+
+
+INVOICES = [f"Invoice 2026-0{n} is due on {day}." for n, day in ((1, "3 May"), (2, "17 May"), (3, "30 May"))]
+FLIGHTS = ["Flight LH 2041 leaves at 9:15.", "Flight LH 2043 leaves at 11:40."]
+SPRINTS = ["Sprint 12 ends on 6 March.", "Sprint 13 ends on 20 March."]
+
+
+@pytest.mark.parametrize(
+    ("said", "about_all", "about_one", "right"),
+    [
+        (INVOICES, "Which invoice is due when?", "When is invoice 2026-02 due?", 1),
+        (FLIGHTS, "Which flight leaves when?", "When does flight LH 2041 leave?", 0),
+        (SPRINTS, "When does which sprint end?", "When does sprint 12 end?", 0),
+    ],
+)
+def test_an_ordinal_a_code_or_a_number_says_of_what_a_statement_is(
+    memory: Memory, said: list[str], about_all: str, about_one: str, right: int
+) -> None:
+    store(memory, *said)
+    assert dict(links(memory, about_all)) == {f"m{n}": None for n in range(len(said))}
+    assert links(memory, about_one)[0] == (f"m{right}", None)
+
+
+def test_a_thing_with_a_number_has_one_value_at_a_time(memory: Memory) -> None:
+    store(memory, "Sprint 12 ends on Friday.", "Sprint 13 ends on Monday.", "Sprint 12 was extended to Tuesday.")
+    assert dict(links(memory, "When does sprint 12 end?")) == {"m0": "m2", "m1": None, "m2": None}
+    assert links(memory, "When does sprint 12 end?")[:2] == [("m2", None), ("m0", "m2")]

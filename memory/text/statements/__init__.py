@@ -1,0 +1,23 @@
+"""Statements: sentences of messages, compared to find those that replace each other.
+
+A statement replaces another if both have the same subject and a different value: “the trip is in June” and “the trip
+moved to August”. What stands before the predicate, with its numbers, codes and days, is the subject; what stands after
+it is the value; and words that differ in two places say another thing of another thing. Which words announce a change,
+end a subject or have one value at a time is data, one TOML file per language. Nothing is understood beyond words, so
+the rules would rather miss a replacement than invent one.
+"""
+
+from .comparison import names_rather, quantities_in, replaces
+from .sentences import Sentence, sentences
+from .wording import CODES, asks_for_the_past, wording
+
+__all__ = [
+    "CODES",
+    "Sentence",
+    "asks_for_the_past",
+    "names_rather",
+    "quantities_in",
+    "replaces",
+    "sentences",
+    "wording",
+]

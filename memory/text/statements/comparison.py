@@ -1,0 +1,253 @@
+"""Statements compared: those of a later message that replace those of an earlier one."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import SequenceMatcher
+from itertools import chain, groupby, product
+from typing import NamedTuple
+
+from .sentences import Sentence, Statement
+from .tokens import Token, forms_of, language_of, tokens_in
+from .wording import BY_WORDS, Kind
+
+#: Share of its words that a statement must have in common with the one it replaces, where it announces a change and
+#: where it does not.
+SHARED_WITH_CHANGE, SHARED = 0.6, 0.75
+#: Share of the words of one that two statements about things of one sort have in common.
+SHARED_BY_SIBLINGS = 0.3
+MOST_VALUE_WORDS = 3
+MOST_THINGS_OF_SHORT = 5  # things in a sentence that may have only one in common with another one
+
+
+class Difference(NamedTuple):
+    """Words of a statement in the place of which a later one has others."""
+
+    old: Sequence[Token]
+    new: Sequence[Token]
+    #: Whether they come before the predicate, and so say which thing the statement is about.
+    old_names: bool
+    new_names: bool
+
+    @property
+    def has_things(self) -> bool:
+        """True if both have words that are no times and numbers."""
+        return all(any(token.kind & Kind.THING for token in side) for side in (self.old, self.new))
+
+    @property
+    def has_person(self) -> bool:
+        """True if either has kin, an animal or a role."""
+        return any(token.kind & Kind.PERSON for token in (*self.old, *self.new))
+
+    @property
+    def is_of_quantities(self) -> bool:
+        """True if both are times and numbers."""
+        return all(token.kind & Kind.QUANTITY for token in (*self.old, *self.new))
+
+    @property
+    def is_of_figures(self) -> bool:
+        """True if the quantities in both are figures, as in an address, rather than times."""
+        return all(any(map(str.isdigit, token.form)) for token in (*self.old, *self.new) if token.kind & Kind.QUANTITY)
+
+    @property
+    def is_of_two_times(self) -> bool:
+        """True if both say on which days something is so, beside another time: “6 on Mondays”, “8 on Saturdays”."""
+        return all(
+            len(side) > 1 and any(token.kind & Kind.RECURRING for token in side) for side in (self.old, self.new)
+        )
+
+    @property
+    def is_of_states(self) -> bool:
+        """True if both have a state: “open”, “closed”."""
+        return all(any(token.kind & Kind.STATUS for token in side) for side in (self.old, self.new))
+
+    @property
+    def has_one_unit(self) -> bool:
+        """True if both are numbers of one unit, such as milligrams."""
+        units = (
+            {token.form for token in side if not any(map(str.isdigit, token.form))} for side in (self.old, self.new)
+        )
+        return bool(frozenset.intersection(*map(frozenset, units)))
+
+
+def replaces(new: Sequence[Sentence], old: Sequence[Sentence], *, same_speaker: bool, to_each_other: bool) -> bool:
+    """Returns True if a sentence of a later message replaces one of an earlier message. `same_speaker`: whether both
+    have one speaker; `to_each_other`: whether each speaks to the other."""
+    for after in new:
+        if not after.may_replace:
+            continue
+        for before in old:
+            exclusive = not after.exclusive.isdisjoint(before.exclusive)
+            if (
+                (after.changed or exclusive or (after.valued and before.valued))
+                and _may_share_a_subject(after, before, exclusive=exclusive)
+                and _of_one_person(after, before, same_speaker=same_speaker, to_each_other=to_each_other)
+                and any(_replaces(a, b) for a in after.statements for b in before.statements)
+            ):
+                return True
+    return False
+
+
+def quantities_in(question: str, code: str | None = None) -> frozenset[str]:
+    """Returns the times, numbers and codes of a question as they are compared in a language, by default its own."""
+    words = tokens_in(question, code or language_of(question))
+    return frozenset(token.form for token in words if token.kind & Kind.QUANTITY)
+
+
+def names_rather(question: str, one: Sequence[Sentence], other: Sequence[Sentence]) -> bool:
+    """Returns True if a message says of a thing that a question names by a number, a code or a day what another message
+    says of another thing."""
+    for first, second in product(one, other):
+        shared = len(first.things & second.things)
+        if (
+            first.code != second.code
+            or not shared
+            or shared < SHARED_BY_SIBLINGS * min(len(first.things), len(second.things))
+        ):
+            continue
+        asked = quantities_in(question, first.code)
+        for a, b in product(first.statements[:1], second.statements[:1]):
+            pairs = [(_quantities(each.old), _quantities(each.new)) for each in _differences(a, b)]
+            named = [(bool(mine & asked), bool(others & asked)) for mine, others in pairs if mine and others]
+            if (True, False) in named and (False, True) not in named:
+                return True
+    return False
+
+
+def _quantities(tokens: Sequence[Token]) -> frozenset[str]:
+    return frozenset(token.form for token in tokens if token.kind & Kind.QUANTITY)
+
+
+def _may_share_a_subject(after: Sentence, before: Sentence, *, exclusive: bool) -> bool:
+    """Returns False if the sentences have too few words in common to be about the same. `exclusive`: whether they share
+    a predicate that holds of one thing at a time."""
+    shared = len(after.things & before.things)
+    if not (after.changed or exclusive) and shared < SHARED * max(len(after.things), len(before.things)):
+        return False
+    few = len(after.things) <= MOST_THINGS_OF_SHORT or exclusive
+    return shared >= (1 if few else 2) and after.code == before.code
+
+
+def _of_one_person(after: Sentence, before: Sentence, *, same_speaker: bool, to_each_other: bool) -> bool:
+    """Returns False if the statements are about different speakers."""
+    mine, yours = (after.own, after.addressed), (before.own, before.addressed)
+    if same_speaker:
+        return {mine, yours} != {(True, False), (False, True)}
+    if to_each_other and (after.own or before.own):
+        return (mine, yours) in (((True, False), (False, True)), ((False, True), (True, False)))
+    return not (after.own or before.own)
+
+
+def _replaces(after: Statement, before: Statement) -> bool:
+    """Returns True if `after` has the subject of `before` and another value."""
+    denied = after.denials if after.denials <= before.things | before.quantities else frozenset()
+    denied |= before.things & {after.denied_title}
+    changed = after.changed or bool(denied)
+    exclusive = not after.exclusive.isdisjoint(before.exclusive)
+    valued = after.kinds & before.kinds & (Kind.QUANTITY | Kind.STATUS)
+    common = after.things & before.things
+    if after.former or not (changed or exclusive or valued) or not (common or denied):
+        return False
+    if _is_of_another(after, before, changed=changed):
+        return False
+    new, old = after.things - common, before.things - common
+    new_quantities, old_quantities = after.quantities - before.quantities, before.quantities - after.quantities
+    shared = common | (denied & (old | old_quantities))
+    differences = list(_differences(before, after))
+    if not shared or _names_another(differences, before, after, changed=changed):
+        return False
+    blocks = [each for each in differences if each.has_things]
+    alone = len(differences) == 1
+    quantities = bool(new_quantities and old_quantities) or any(each.is_of_quantities for each in differences)
+    if quantities and not (alone and blocks and (changed or exclusive) and blocks[0].is_of_figures):
+        if blocks or after.names - before.names or not (changed or alone):
+            return False
+        one_topic = after.topic > 0 and before.topic_forms == after.topic_forms
+        alike = exclusive or one_topic or (alone and differences[0].has_one_unit)
+        return _is_same_subject(len(shared), len(new), len(old), changed=changed, exclusive=alike)
+    if len(blocks) != 1:
+        return False
+    value = blocks[0]
+    if changed and alone and before.is_of_role and after.is_of_role:
+        return len(shared) > 1 and new | old <= _things((*value.old, *value.new)) and not value.has_person
+    if not (changed or exclusive or value.is_of_states) or not _is_value(value, before, after):
+        return False
+    left = max(len(new - _things(value.new)), len(old - _things(value.old)))
+    named = all(token.kind & Kind.NAME for token in (*value.old, *value.new))
+    least = 1 if exclusive or value.is_of_states or (not left and (after.corrected or (changed and named))) else 2
+    return len(shared) >= least and len(shared) >= SHARED * (len(shared) + left)
+
+
+def _names_another(differences: Sequence[Difference], before: Statement, after: Statement, *, changed: bool) -> bool:
+    """Returns True if words that differ say which thing the statements are about, rather than a value of it: they come
+    before the predicate, or beside a value that differs as well."""
+    if changed:  # what differs alone is corrected
+        named = any(each.old_names and each.new_names for each in differences)
+        return named and (len(differences) > 1 or not after.quantities <= after.topic_forms | before.quantities)
+    return any(each.old_names or each.new_names or each.is_of_two_times for each in differences)
+
+
+def _is_same_subject(shared: int, new: int, old: int, *, changed: bool, exclusive: bool) -> bool:
+    """Returns True if statements of times or numbers share enough words. `new`, `old`: words of one that are not in the
+    other."""
+    if changed:
+        return shared >= (1 if exclusive or not new else 2) and shared >= SHARED_WITH_CHANGE * (shared + new)
+    return shared >= (1 if exclusive else 2) and shared >= SHARED * (shared + max(new, old))
+
+
+def _is_of_another(after: Statement, before: Statement, *, changed: bool) -> bool:
+    """Returns True if a statement adds to the other, tells of another event, or is about someone else."""
+    if (after.kinds & Kind.ADDITION and not before.kinds & Kind.ADDITION) or not after.persons <= before.persons:
+        return True
+    if after.possessors - before.possessors:
+        return True
+    if after.own and not before.own and before.possessors - after.possessors:
+        return True
+    if changed:
+        return False
+    return bool((after.kinds | before.kinds) & Kind.EVENT) or after.persons != before.persons
+
+
+def _is_value(words: Difference, before: Statement, after: Statement) -> bool:
+    """Returns True if words that differ are a value rather than the subject."""
+    if max(len(words.old), len(words.new)) > MOST_VALUE_WORDS or words.has_person:
+        return False
+    if after.names - before.names - forms_of(words.new):
+        return False
+    return _is_object(words.old, before) and _is_object(words.new, after)
+
+
+def _is_object(value: Sequence[Token], statement: Statement) -> bool:
+    """Returns True if a value follows a predicate rather than being, or containing, the subject."""
+    tokens = statement.all_tokens
+    first, last = (next(n for n, token in enumerate(tokens) if token is end) for end in (value[0], value[-1]))
+    if not first and statement.code in BY_WORDS:
+        return False
+    if any(token.kind & Kind.COPULA for token in tokens[first:last]):
+        return False
+    return not first or not tokens[first - 1].kind & Kind.PERSON
+
+
+def _things(tokens: Iterable[Token]) -> frozenset[str]:
+    return frozenset(token.form for token in tokens if token.kind & Kind.THING)
+
+
+def _differences(before: Statement, after: Statement) -> Iterator[Difference]:
+    """Yields the runs of words that differ between two statements, where both have words. Times and numbers that stand
+    together are compared as one."""
+    named, units = [], []
+    for each in (before, after):
+        topic = _units(each.tokens[: each.topic])
+        named.append(len(topic))
+        units.append([*topic, *_units(each.tokens[each.topic :])])
+    forms = [[tuple(token.form for token in unit) for unit in of_one] for of_one in units]
+    for tag, a, b, c, d in SequenceMatcher(None, forms[0], forms[1], autojunk=False).get_opcodes():
+        if tag == "replace":
+            old, new = tuple(chain(*units[0][a:b])), tuple(chain(*units[1][c:d]))
+            yield Difference(old, new, a < named[0], c < named[1])
+
+
+def _units(tokens: Sequence[Token]) -> list[tuple[Token, ...]]:
+    return [
+        unit
+        for quantities, run in groupby(tokens, lambda token: bool(token.kind & Kind.QUANTITY))
+        for unit in ([tuple(run)] if quantities else [(token,) for token in run])
+    ]

@@ -1,0 +1,135 @@
+"""Words of a statement in the form in which they are compared, with what they are in it."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from foxing.renderer.fading.languages import AMBIGUOUS_MONTHS, DAYS, LANGUAGES, MONTHS, language_by_script
+
+from .wording import BY_WORDS, Kind, wording
+from .words import BREAKS, HIRAGANA, QUOTES, WORD, raw_words
+
+_CACHED_WORDS = 1 << 14  # words whose analysis is cached
+#: Particles and endings of a word of Korean.
+_PARTICLE = re.compile(
+    r"(?<=[가-힣])(?:까지|부터|마다|에게|한테|에|에서|의|로|으로|도|와|과|을|를|이나|이랑|랑|중입니다|중이에요|이었어요"
+    r"|[되됐했하](?:었|였)?(?:습니다|어요|어|다|요)|됩니다|합니다|입니다|이?(?:에요|예요|었어요|였어요|었습니다|였습니다"
+    r"|라고요|래요|고요|야|죠|지요|다|었다|였다)|요)$"
+)
+_KOREAN_NUMBER = re.compile("[년월일시분초원만억천백십번층살명호]+")
+_JAPANESE_NUMBER = re.compile(
+    "[年月日時分秒半週曜火水木金土朝昼夜円万千百十億一二三四五六七八九番号人名階歳才個件回第]+"
+)
+#: Particles and endings of verbs, which say nothing by themselves.
+_JAPANESE_ENDING = re.compile(
+    "[ぁ-ん]{0,2}|[ぁ-ん]?(?:の|が|を|に|で|と|へ|も|や|は|から|まで|より|です|でした|だった|だ|ます|ました|ません|て|って"
+    "|いて|した|して|する|します|しました|なり|なって|なった|いる|います|いました|ある|あります|よ|ね|か|んで|れ|られ|さん)+"
+)
+_NUMBERS = {"ja": _JAPANESE_NUMBER, "ko": _KOREAN_NUMBER}
+_CODE = re.compile(r"#?[a-z0-9]+(?:[-_.,:/][a-z0-9]+)*")
+_ELISION = re.compile("^(?:[ldsntmjc]|qu)'")
+_POSSESSIVE = "'s"
+#: Endings of English; the stemmer of the index takes longer than the rest of the analysis.
+_ENDING = re.compile(r"(?<=\w\w)(?:ing|ed|es|s|e)$")
+
+
+class Token(NamedTuple):
+    """A word of a statement."""
+
+    #: Normalised form, which is compared.
+    form: str
+    kind: int
+
+
+BREAK = Token("", 0)  # between two parts of a sentence
+
+
+def tokens_in(text: str, code: str) -> list[Token]:
+    """Returns the words of a text, and breaks between its parts."""
+    return [token_of(word, code) for word in raw_words(text, code)]
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def token_of(word: str, code: str) -> Token:
+    """Returns a word, as it is written, in its normalised form."""
+    if word in BREAKS:
+        return BREAK
+    if word[0] in QUOTES:
+        return Token(word[1:-1].casefold(), Kind.THING | Kind.NAME)
+    lower = word.casefold().replace("’", "'")
+    words, language = wording(code), LANGUAGES[code]
+    own = False
+    if code == "ko" and lower not in words.kinds:
+        lower = _PARTICLE.sub("", lower) or lower
+    elif code == "fr" and lower not in words.kinds:
+        own, lower = lower.startswith("j'"), _ELISION.sub("", lower) or lower
+    if (
+        (any(map(str.isdigit, lower)) and _CODE.fullmatch(lower))
+        or (lower in MONTHS and (lower not in AMBIGUOUS_MONTHS or word[0].isupper()))
+        or lower in DAYS
+    ):
+        return Token(lower.lstrip("#"), Kind.QUANTITY)
+    kind = words.kinds.get(lower)
+    if code == "ko" and kind == Kind.COPULA and lower != word:
+        kind = Kind.THING  # a verb that is spelled as a particle once its ending is off
+    if kind is None and code in _NUMBERS and _NUMBERS[code].fullmatch(lower):
+        kind = Kind.QUANTITY
+    if kind is None:
+        kind = Kind.THING
+        if lower in language.function_words:
+            kind = 0
+        elif lower.endswith(_POSSESSIVE) and lower not in words.contractions:
+            kind |= Kind.POSSESSIVE
+    kind |= Kind.OWN * own
+    if kind & Kind.THING and word[0].isupper() and word[0].lower() != word[0] and not language.capital_nouns:
+        kind |= Kind.NAME
+    if code == "ja" and kind == Kind.THING and lower[0] in HIRAGANA and _JAPANESE_ENDING.fullmatch(lower):
+        kind = 0
+    if code == "en" and kind & Kind.THING:
+        return Token(_ENDING.sub("", lower.removesuffix(_POSSESSIVE)), kind)
+    return Token(lower, kind)
+
+
+def kinds_of(tokens: Sequence[Token]) -> int:
+    """Returns the kinds of words together."""
+    kinds = 0
+    for token in tokens:
+        kinds |= token.kind
+    return kinds
+
+
+def forms_of(tokens: Sequence[Token]) -> frozenset[str]:
+    """Returns the normalised forms of words."""
+    return frozenset(token.form for token in tokens)
+
+
+def language_of(text: str) -> str:
+    """Returns the code of the language in which a text is compared."""
+    code = None if text.isascii() else language_by_script(text)
+    if code is not None:
+        return code
+    lower = text.casefold().replace("’", "'")
+    if text.isascii() and _told_from_english().isdisjoint(lower.split()):
+        return "en"
+    counts = Counter(WORD.findall(lower))
+    scores = {code: sum(counts[word] for word in counts.keys() & _common_words(code)) for code in BY_WORDS}
+    scores["de"] += not text.isascii() and any(letter in lower for letter in "äöü")
+    scores["fr"] += sum(map(bool, map(_ELISION.match, counts)))
+    scores["fr"] += not text.isascii() and any(letter in lower for letter in "éèêàçùôî")
+    return max(scores, key=lambda code: scores[code])
+
+
+@cache
+def _told_from_english() -> frozenset[str]:
+    return frozenset[str]().union(*map(_common_words, BY_WORDS)) - _common_words("en")
+
+
+@cache
+def _common_words(code: str) -> frozenset[str]:
+    """Returns words by which a language is told from others: function words, verbs, and those that refer to
+    speakers."""
+    kinds = wording(code).kinds
+    told = Kind.OWN | Kind.COPULA | Kind.DEFINITE | Kind.PREDICATE
+    return LANGUAGES[code].function_words.union(word for word, kind in kinds.items() if kind & told)

@@ -1,0 +1,64 @@
+"""Words of a text as they are written: codes and numbers whole, particles of Korean and Japanese apart."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+WORD = re.compile(
+    r"[A-Za-z]+(?:['’-][A-Za-z]+)*(?![^\W_]|[-_]\w)"  # most words, tried first
+    r"|#?(?=[A-Za-z_.-]{0,24}\d)[A-Za-z0-9]+(?:[-_.,:/][A-Za-z0-9]+)*"  # a number, a date or a code
+    r"|[\"“„«「『][^\"“”„«»「」『』\n]{1,60}[\"”»」』]"  # a title
+    r"|\d+|[\u30a1-\u30fa\u30fc-\u30ff]+|[\u3041-\u309f]+"
+    r"|[\u2e80-\u2fd5\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff]"
+    r"|[\uac00-\ud7a3]+|[^\W\d_\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]+(?:['’-][^\W\d_\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]+)*|[,;:–—(，；：、（]"
+)
+QUOTES = frozenset('"“„«「『')
+BREAKS = frozenset(",;:–—(，；：、（")
+_KOREAN_TOPIC = re.compile("(?:에|에서|에게|까지|부터|으로|로)?(?<![하되있없])[은는이가을를]$")
+#: Those of them that follow a consonant.
+_AFTER_CONSONANT = frozenset("은이을")
+_FINALS = 28  # syllables of Hangul with one beginning and vowel
+#: Particles of Japanese that end what a sentence is about, within a run of hiragana.
+_JAPANESE_TOPIC = re.compile("(?:から|まで)?[でにとの]?[はが]")
+_JAPANESE_HAN = re.compile(r"[\u2e80-\u2fd5\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff]+")
+HIRAGANA = frozenset(map(chr, range(0x3041, 0x30A0)))
+
+
+def raw_words(text: str, code: str) -> list[str]:
+    """Returns the words of a text as they are written, and breaks between its parts. The particles of Korean and
+    Japanese that end what a sentence is about are words of their own."""
+    found: list[str] = WORD.findall(text)
+    if code == "ko":
+        return [part for word in found for part in _korean_words(word)]
+    if code == "ja":
+        return list(_japanese_words(found))
+    return found
+
+
+def _korean_words(word: str) -> Sequence[str]:
+    """Returns a word and its particle, which fits the sound that it follows."""
+    match = _KOREAN_TOPIC.search(word)
+    if match is None or not match.start() or not "가" <= word[-2] <= "힣":
+        return (word,)
+    closed = (ord(word[-2]) - ord("가")) % _FINALS != 0
+    return (word[: match.start()], match[0]) if closed == (word[-1] in _AFTER_CONSONANT) else (word,)
+
+
+def _japanese_words(found: Sequence[str]) -> Iterator[str]:
+    """Yields runs of ideographs as words, and the particles that end a topic apart from other hiragana."""
+    run = ""
+    for word in found:
+        if _JAPANESE_HAN.fullmatch(word):
+            run += word
+            continue
+        if run:
+            yield run
+        run = ""
+        start = _JAPANESE_TOPIC.match(word)
+        if start is not None:
+            yield from filter(None, (start[0], word[start.end() :]))
+        elif word[-1] in "はが" and word[0] in HIRAGANA:
+            yield from (word[:-1], word[-1])
+        else:
+            yield word
+    if run:
+        yield run
