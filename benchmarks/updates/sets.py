@@ -55,7 +55,7 @@ class SetsRow:
 
 
 class AnsweredPair(NamedTuple):
-    """What recall gave for a pair."""
+    """Answer to the question of a pair."""
 
     pair: WrittenPair
     is_update: bool
