@@ -12,10 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from foxing.memory.conversation import image_fields
 from foxing.memory.errors import InvalidInput
 from foxing.memory.images.limits import MAX_IMAGE_BYTES
 from foxing.memory.ingest.images import MAX_IMAGES
-from foxing.memory.values.parts import ImagePart, Part, TextPart, image_fields
+from foxing.memory.values.parts import ImagePart, Part, TextPart
 
 from .files import HistoryFiles
 from .source import label_of
@@ -84,7 +85,7 @@ def kept(files: HistoryFiles, fields: Mapping[str, Any], where: str) -> ImagePar
     """Returns an image in the form of ours or of a provider; None, and a note that it is left out, if it cannot be
     kept."""
     try:
-        return ImagePart.model_validate(image_fields(fields))
+        return ImagePart.model_validate(image_fields(fields) or fields)
     except ValidationError as error:
         files.leave_out(NOT_KEPT, f"{where}: {error.errors()[0]['msg']}")
         return None
