@@ -392,7 +392,7 @@ def _lines(block: object, images: list[Fields], depth: int) -> Iterable[str]:
         return [_json(block)]
     if depth > MAX_DEPTH:
         return [label(str(kind))]
-    if kind in _READERS and kind != "text" and depth == 0:
+    if isinstance(kind, str) and kind in _READERS and kind != "text" and depth == 0:
         read = BlocksRead()
         _READERS[kind](block, read)
         images += [part for part in read.parts if part["type"] == "image"]
