@@ -1,22 +1,22 @@
 """Authentication by API key; without a key, checks of the `Host` and `Origin` headers."""
 
 import hmac
-import re
 
 from starlette.datastructures import Headers
 
+from foxing.memory import doors
 from foxing.renderer.announcement import CHALLENGE_HEADER, TOKEN_HEADER, proof_for
 
-from .problems import CROSS_SITE, UNAUTHORIZED, WRONG_HOST, RequestError
-from .settings import LOOPBACK_NAMES, Settings
+from .problems import UNAUTHORIZED, WRONG_HOST, RequestError
+from .settings import Settings
 
 #: Paths that need no key: health checks for orchestrators, the API reference, and the icon.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/favicon.ico"})
 
 CONSOLE = "/console/"
 SCHEME = "bearer "
-#: The value of a `Host` header: a name or an address, IPv6 in brackets, with or without a port.
-_HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?")
+_HOW_ELSEWHERE = "set FOXING_API_KEY to serve it under another name"
+_HOW_FROM_PAGES = "set FOXING_API_KEY and send the key, or call the service from outside a browser"
 
 
 class Authenticator:
@@ -27,7 +27,7 @@ class Authenticator:
         self._token = token
         self._key = None if settings.key is None else settings.key.encode()
         self._console = settings.console  # which has sessions instead, see `console.session`
-        self._hosts = LOOPBACK_NAMES | {settings.host.lower()}
+        self._hosts = doors.LOOPBACK_NAMES | {settings.host.lower()}
 
     def is_local(self, headers: Headers) -> bool:
         """Returns True for a request with the token of the service, which needs no key. Raises `RequestError`, 421, for
@@ -45,25 +45,15 @@ class Authenticator:
         nonce = headers.get(CHALLENGE_HEADER)
         return None if nonce is None or self._token is None else proof_for(self._token, nonce)
 
-    def check(self, path: str, headers: Headers) -> None:
+    def check(self, path: str, scheme: str, headers: Headers) -> None:
         """Raises `RequestError`: 401 if the API key is missing or wrong; if no key is set, 421 for a host name that is
-        not served and 403 for a cross-site request of a browser."""
+        not served and 403 for a cross-site request of a browser. `scheme`: that of the connection."""
         if self._key is None:
-            self._check_host(headers)
+            doors.check_host(headers.raw, self._hosts, _HOW_ELSEWHERE)
             if path not in OPEN_PATHS:
-                check_site(headers)
+                check_site(scheme, headers)
         elif path not in OPEN_PATHS and not (self._console and (path + "/").startswith(CONSOLE)):
             self._check_key(self._key, headers)
-
-    def _check_host(self, headers: Headers) -> None:
-        # DNS rebinding: without a key, a web page whose own name resolves to 127.0.0.1 could otherwise call the
-        # service from a visitor's browser.
-        if host_name(headers) not in self._hosts:
-            raise RequestError(
-                WRONG_HOST,
-                f"without an API key the service accepts only the hosts {', '.join(sorted(self._hosts))}, not "
-                f"'{headers.get('host', '')}'; set FOXING_API_KEY to serve it under another name",
-            )
 
     @staticmethod
     def _check_key(key: bytes, headers: Headers) -> None:
@@ -83,20 +73,6 @@ def given_key(headers: Headers) -> str:
     return value[len(SCHEME) :].strip() if value.lower().startswith(SCHEME) else ""
 
 
-def check_site(headers: Headers) -> None:
-    """Raises `RequestError` for a cross-site request of a browser. The other site could not read the response, but the
-    request would take effect: browsers send no preflight for requests without a body."""
-    origin = headers.get("origin")
-    own = origin is None or origin.lower().partition("://")[2] == headers.get("host", "").lower()
-    if not own or headers.get("sec-fetch-site", "none").lower() not in ("none", "same-origin"):
-        raise RequestError(
-            CROSS_SITE,
-            "without an API key the service rejects requests from other web sites; set FOXING_API_KEY and send the "
-            "key, or call the service from outside a browser",
-        )
-
-
-def host_name(headers: Headers) -> str:
-    """Returns the host of the `Host` header in lower case, without its port; "" if the header is invalid."""
-    match = _HOST.fullmatch(", ".join(headers.getlist("host")).lower())
-    return "" if match is None else match["address"] or match["name"]
+def check_site(scheme: str, headers: Headers) -> None:
+    """Raises `RequestError`, 403, for a cross-site request of a browser. `scheme`: that of the connection."""
+    doors.check_site(scheme, headers.raw, _HOW_FROM_PAGES)

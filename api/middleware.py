@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from foxing.memory.doors import check_length
 from foxing.memory.problems import Problem
 from foxing.renderer.announcement import PROOF_HEADER
 
@@ -156,8 +157,9 @@ class RequestGuard:
         streaming = scope["path"].startswith((PREFIX, CONSOLE)) or _is_upload(scope)
         try:
             _check_room(scope)
+            check_length(scope["headers"])
             if not self.authenticator.is_local(headers):
-                self.authenticator.check(scope["path"], headers)
+                self.authenticator.check(scope["path"], scope["scheme"], headers)
             proof = self.authenticator.proof(headers)
             if proof is not None:
                 send = _with_header(send, PROOF_HEADER, proof)
@@ -222,7 +224,7 @@ class RequestGuard:
         """Authenticates a websocket, which only mounted apps have. A rejected one is closed before it is accepted,
         which the client sees as status 403."""
         try:
-            self.authenticator.check(scope["path"], Headers(scope=scope))
+            self.authenticator.check(scope["path"], scope["scheme"], Headers(scope=scope))
         except RequestError as error:
             await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:120]})
             return

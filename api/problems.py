@@ -3,6 +3,10 @@ defined here."""
 
 from typing import Final
 
+from foxing.memory.doors import CROSS_SITE as CROSS_SITE
+from foxing.memory.doors import REJECTED
+from foxing.memory.doors import WRONG_HOST as WRONG_HOST
+from foxing.memory.doors import RequestError as RequestError
 from foxing.memory.problems import TYPE_PREFIX, FieldError, Problem
 from foxing.renderer.errors import FoxingError, ProblemKind
 from foxing.renderer.plugins import PluginError
@@ -12,26 +16,15 @@ from .settings.names import explained
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-class RequestError(FoxingError):
-    """A request that is rejected before it reaches the memory. `headers`: added to the response."""
-
-    def __init__(self, kind: ProblemKind, detail: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.headers = headers or {}
-
-
 INVALID_JSON: Final = ProblemKind("invalid-json", 400, "The body is not valid JSON")
 INVALID_ENCODING: Final = ProblemKind("invalid-encoding", 400, "The body is not UTF-8")
-HTTP_ERROR: Final = ProblemKind("http-error", 400, "The request was rejected")
+HTTP_ERROR: Final = REJECTED
 UNAUTHORIZED: Final = ProblemKind("unauthorized", 401, "The API key is missing or wrong")
-CROSS_SITE: Final = ProblemKind("cross-site", 403, "Cross-site requests are not allowed")
 NO_SUCH_PATH: Final = ProblemKind("no-such-path", 404, "The path does not exist")
 METHOD_NOT_ALLOWED: Final = ProblemKind("method-not-allowed", 405, "The path does not support this method")
 REQUEST_TIMEOUT: Final = ProblemKind("request-timeout", 408, "The request took too long to arrive")
 BODY_TOO_LARGE: Final = ProblemKind("body-too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA: Final = ProblemKind("unsupported-media-type", 415, "The body must be JSON")
-WRONG_HOST: Final = ProblemKind("wrong-host", 421, "The service does not accept this host name")
 INVALID_REQUEST: Final = ProblemKind("invalid-request", 422, "The request is invalid")
 INVALID_TEXT: Final = ProblemKind("invalid-text", 422, "The text is not valid Unicode")
 INTERNAL: Final = FoxingError.kind

@@ -186,7 +186,7 @@ def _field_name(name: str) -> str:
 
 def _check_origin(request: Request) -> None:
     """Raises `RequestError` for a write that does not come from a page of this service."""
-    check_site(request.headers)
+    check_site(request.scope["scheme"], request.headers)
     if "origin" not in request.headers:
         raise RequestError(CROSS_SITE, "the console takes forms of its own pages only; open /console in a browser")
 

@@ -7,9 +7,9 @@ from .names import ENV_PREFIX, SETTINGS_FILE, InvalidSettings, settings_file
 
 if TYPE_CHECKING:
     from .load import load_settings
-    from .model import LOOPBACK_NAMES, Settings
+    from .model import Settings
 else:
-    _MODULES = {"load_settings": "load", "LOOPBACK_NAMES": "model", "Settings": "model"}
+    _MODULES = {"load_settings": "load", "Settings": "model"}
 
     def __getattr__(name: str) -> object:
         """Imports the settings on first use, since a command that a running service answers needs none."""
@@ -20,7 +20,6 @@ else:
 
 __all__ = [
     "ENV_PREFIX",
-    "LOOPBACK_NAMES",
     "SETTINGS_FILE",
     "InvalidSettings",
     "Settings",

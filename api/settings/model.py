@@ -14,6 +14,7 @@ from pydantic_settings import (
 )
 
 from foxing.memory import DatabaseOptions
+from foxing.memory.doors import LOOPBACK_NAMES
 from foxing.memory.index.model_endpoint import EndpointOptions
 from foxing.memory.recall.reranking.source import TIMEOUT_S
 from foxing.memory.storage.options import BLOBS_MIN_BYTES
@@ -31,8 +32,6 @@ from .names import (
     named_file,
     settings_file,
 )
-
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class EnvironmentSource(EnvSettingsSource):
