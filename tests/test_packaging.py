@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 
 
 @pytest.fixture
@@ -39,6 +40,16 @@ def test_the_latest_changelog_entry_is_the_version_of_the_package(repository: Pa
     entries = [line for line in lines if line.startswith("## [") and not line.startswith("## [Unreleased]")]
     latest = entries[0].removeprefix("## [").partition("]")[0]
     assert latest == project["project"]["version"] == metadata("foxing")["Version"]
+
+
+@pytest.mark.parametrize(
+    ("name", "vulnerable"),
+    [("starlette", "1.3.0"), ("h11", "0.15.0"), ("python-multipart", "0.0.26"), ("uvicorn", "0.52.0")],
+)
+def test_no_version_with_a_known_weakness_is_admitted(project: dict[str, Any], name: str, vulnerable: str) -> None:
+    required = {each.name: each.specifier for each in map(Requirement, project["project"]["dependencies"])}
+    assert vulnerable not in required[name]
+    assert metadata(name)["Version"] in required[name]
 
 
 def test_the_package_ships_its_licences(repository: Path, project: dict[str, Any]) -> None:
