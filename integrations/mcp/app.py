@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Paths of a bank; some clients append `/mcp` to the address that they are given.
 PATHS = ("/{bank}", "/{bank}/mcp")
+#: Limits on the body of a request, which the package parses on the event loop: bytes, and values, by what is between.
+MAX_BYTES, MAX_VALUES = 4 << 20, 20_000
 #: Query of an address for the tools of an operator, beside those that a model needs.
 ALL_TOOLS = "all"
 
@@ -34,6 +36,14 @@ def make_app(memory: "Memory") -> Starlette:
     apps = {all_tools: _app(make_server(by_address(memory), all_tools=all_tools)) for all_tools in (False, True)}
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            body = await _read(receive)
+            if body is None:
+                return  # the client disconnected
+            if len(body) > MAX_BYTES or sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+                await _too_large(scope, receive, send)
+                return
+            receive = _replay(body, receive)
         asked = QueryParams(scope.get("query_string", b"")).get("tools")
         await apps[asked == ALL_TOOLS](scope, receive, send)
 
@@ -62,6 +72,43 @@ def _app(server: "MCPServer") -> Starlette:
     endpoint = next(route.endpoint for route in app.router.routes if isinstance(route, Route))
     app.router.routes += [Route(path, endpoint) for path in PATHS[1:]]
     return app
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """Returns the body of a request, of one that is too large its beginning; None if the client disconnected."""
+    parts: list[bytes] = []
+    size = 0
+    while size <= MAX_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if not message.get("more_body", False):
+            break
+    return b"".join(parts)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Returns what gives the application a body that has been read."""
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
+
+
+async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
+    problem = {
+        "type": "urn:foxing:problem:body-too-large",
+        "title": "The body is too large",
+        "status": 413,
+        "detail": f"a request to this MCP server has at most {MAX_BYTES >> 20} MiB and about {MAX_VALUES:,} values; "
+        "send less at once",
+    }
+    answer = JSONResponse(problem, 413, {"Connection": "close"}, "application/problem+json")
+    await answer(scope, receive, send)
 
 
 async def _no_stream(request: Request) -> JSONResponse:

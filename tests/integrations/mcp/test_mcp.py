@@ -391,6 +391,12 @@ def test_the_service_checks_the_key_and_the_host(database_path: Path) -> None:
             assert http.post("/x/mcp/ana", json=body, headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("body", [b"[" * 30_000, b'{"a":"' + b"a" * (5 << 20) + b'"}'])
+def test_a_body_that_would_stall_the_service_is_refused_unread(service: Service, bank: str, body: bytes) -> None:
+    headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+    check_problem(httpx.post(f"{service.url}/x/mcp/{bank}", content=body, headers=headers), 413, "body-too-large")
+
+
 def test_there_is_no_stream_to_get(service: Service, bank: str) -> None:
     answer = httpx.get(f"{service.url}/x/mcp/{bank}", headers={"Accept": "text/event-stream"})
     check_problem(answer, 405, "method-not-allowed")
