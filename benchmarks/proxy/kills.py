@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 
 from benchmarks.fold.clients import AGENTS
-from foxing.integrations.frameworks.provider_answers import may_end
+from foxing.integrations.frameworks.provider_answers import AnswerReader
 from foxing.integrations.testing import ModelAnswer, ScriptedCall, Text, Upstream
 from foxing.memory import Memory
 
@@ -244,7 +244,9 @@ def _answered(
             if not stream:
                 value: Json = answer.json()
                 return value
-            if may_end("messages" if agent.wire == "anthropic" else "chat_completions", answer.content[-200:]):
+            reader = AnswerReader("messages" if agent.wire == "anthropic" else "chat_completions")
+            reader.feed(answer.content)
+            if reader.is_complete:
                 said = next(each for each in reversed(upstream.upstream.calls) if each.answered)
                 assert said.answered is not None
                 return said.answered

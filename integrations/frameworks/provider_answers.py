@@ -1,109 +1,281 @@
 """Answers of the providers' APIs, read from a copy of the bytes that the caller gets."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from io import StringIO
 from typing import Any, Literal
 
 #: Request formats: Messages of Anthropic, chat completions and Responses of OpenAI.
 WireName = Literal["messages", "chat_completions", "responses"]
 Json = dict[str, Any]
 
-#: Bytes with which a complete stream ends, by wire.
-_ENDS: Mapping[WireName, tuple[bytes, ...]] = {
-    "messages": (b"message_stop",),
-    "chat_completions": (b"[DONE]",),
-    "responses": (b"response.completed", b"response.incomplete"),
-}
+#: Bytes that are kept of an answer: of an event that is not complete, and of what the model has said so far. An answer
+#: with more is passed on and not read.
+MAX_ANSWER_BYTES = 32 << 20
+#: Lines that are read of a stream. The longest answers of a model have a tenth of it.
+MAX_LINES = 2_000_000
+#: States of a response whose answer is complete, and the events that hold such a response.
+_FINAL = ("completed", "incomplete")
+_FINAL_EVENTS = tuple(f"response.{state}" for state in _FINAL)
+_UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
 
 
-def may_end(wire: WireName, tail: bytes) -> bool:
-    """Returns True if the bytes that were received last may hold the end of a stream."""
-    return any(end in tail for end in _ENDS[wire])
+class EventStream:
+    """The events of a stream (server-sent events), of whose bytes each is looked at once."""
+
+    def __init__(self) -> None:
+        #: The line that is not complete, and the data of the event that is not.
+        self._line = bytearray()
+        self._data = bytearray()
+        self._after_return = False
+        self._lines = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Size of the event that is not complete, in bytes."""
+        return len(self._line) + len(self._data)
+
+    def feed(self, content: bytes) -> Iterator[bytes]:
+        """Yields the data of each event that these bytes complete. Raises `ValueError` after `MAX_LINES` lines."""
+        if self._after_return and content[:1] == b"\n":
+            content = content[1:]  # of a line break in two pieces
+        self._after_return = content[-1:] == b"\r"
+        pieces = content.splitlines(keepends=True)
+        self._lines += len(pieces)
+        if self._lines > MAX_LINES:
+            raise ValueError("there are too many lines")
+        for piece in pieces:
+            self._line += piece
+            if piece[-1:] not in (b"\n", b"\r"):
+                continue
+            line = bytes(self._line).rstrip(b"\r\n")
+            self._line.clear()
+            if line.startswith(b"data:"):
+                self._data += line[5:].strip() + b"\n"
+            elif not line and self._data:
+                data = bytes(self._data[:-1])
+                self._data.clear()
+                yield data
+
+    def end(self) -> Iterator[bytes]:
+        """Yields the data of the last event, if no empty line has ended it."""
+        yield from self.feed(b"\n\n")
 
 
-def read_body(wire: WireName, content: bytes, *, stream: bool) -> Json | None:
-    """Returns the answer in a body; None if it is not complete, or not an answer."""
+class AnswerReader:
+    """Reads the answer in a stream as its bytes come. Keeps what the model has said, not the stream."""
+
+    def __init__(self, wire: WireName, most_bytes: int = MAX_ANSWER_BYTES) -> None:
+        self._events = EventStream()
+        self._answer: _Answer = _ANSWERS[wire]()
+        self._most = most_bytes
+        self._failed = False
+
+    @property
+    def is_complete(self) -> bool:
+        """True once the event has come with which an answer ends."""
+        return self._answer.is_complete and not self._failed
+
+    @property
+    def is_done(self) -> bool:
+        """True if nothing that follows changes the answer: it is complete, or cannot be read."""
+        return self._failed or self._answer.is_complete
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Size of the event that is not complete."""
+        return self._events.waiting_bytes
+
+    def feed(self, content: bytes) -> None:
+        """Reads the next bytes."""
+        self._read(self._events.feed, content)
+
+    def end(self) -> None:
+        """Reads the end of the stream."""
+        self._read(lambda _: self._events.end(), b"")
+
+    def answer(self) -> Json | None:
+        """Returns the answer; None if it is not complete, or cannot be read."""
+        if not self.is_complete:
+            return None
+        try:
+            return self._answer.value()
+        except _UNREADABLE:
+            return None
+
+    def _read(self, feed: Callable[[bytes], Iterator[bytes]], content: bytes) -> None:
+        if self.is_done:
+            return
+        try:
+            for data in feed(content):
+                self._answer.add(data)
+                if self._answer.is_complete:
+                    break
+        except _UNREADABLE:
+            self._give_up()
+        if self._answer.size + self._events.waiting_bytes > self._most:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._failed = True
+        self._answer = _Answer()
+        self._events = EventStream()
+
+
+def read_body(wire: WireName, content: bytes) -> Json | None:
+    """Returns the answer in a body of JSON; None if it is not complete, or not an answer."""
     try:
-        if stream:
-            return _from_events(wire, list(_events(content)))
-        value = json.loads(content)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        return read_value(wire, json.loads(content))
+    except (ValueError, RecursionError):
         return None
-    if wire == "responses" and isinstance(value, dict) and value.get("status") not in ("completed", "incomplete"):
+
+
+def read_value(wire: WireName, value: Any) -> Json | None:
+    """Returns the answer in the JSON of a body; None if it is not complete, or not an answer."""
+    if not isinstance(value, dict) or (wire == "responses" and value.get("status") not in _FINAL):
         return None
-    return value if isinstance(value, dict) else None
+    return value
 
 
-def _events(content: bytes) -> Iterator[Json | None]:
-    """Yields the data of each event; None for the end of a chat."""
-    for block in content.replace(b"\r\n", b"\n").split(b"\n\n"):
-        lines = [line[5:].strip() for line in block.split(b"\n") if line.startswith(b"data:")]
-        if not lines:
-            continue
-        data = b"\n".join(lines)
-        yield None if data == b"[DONE]" else json.loads(data)
+class _Answer:
+    """An answer that is put together from events."""
+
+    def __init__(self) -> None:
+        self.is_complete = False
+        #: Size of what is kept, in bytes or characters.
+        self.size = 0
+
+    def add(self, data: bytes) -> None:
+        """Adds an event. Raises what reading an unknown one raises."""
+
+    def value(self) -> Json:
+        """Returns the answer as the API gives it without a stream."""
+        return {}
+
+    def _keep(self, texts: StringIO, text: str) -> None:
+        texts.write(text)
+        self.size += len(text)
 
 
-def _from_events(wire: WireName, events: list[Json | None]) -> Json | None:
-    if wire == "messages":
-        return _message(events)
-    if wire == "chat_completions":
-        return _completion(events) if None in events else None
-    last = next((each for each in reversed(events) if each), {})
-    return last.get("response") if last.get("type") in ("response.completed", "response.incomplete") else None
+class _Message(_Answer):
+    def __init__(self) -> None:
+        super().__init__()
+        self._message: Json = {}
+        self._blocks: dict[int, Json] = {}
+        self._texts: defaultdict[int, StringIO] = defaultdict(StringIO)
+        self._inputs: defaultdict[int, StringIO] = defaultdict(StringIO)
 
-
-def _message(events: list[Json | None]) -> Json | None:
-    message: Json = {}
-    blocks: dict[int, Json] = {}
-    inputs: dict[int, str] = {}
-    complete = False
-    for event in events:
-        kind = (event or {}).get("type")
-        if event is None:
-            continue
+    def add(self, data: bytes) -> None:
+        event = json.loads(data)
+        kind = event.get("type")
         if kind == "message_start":
-            message = dict(event["message"])
+            self._message = dict(event["message"])
+            self.size += len(data)
         elif kind == "content_block_start":
-            blocks[event["index"]] = dict(event["content_block"])
+            self._blocks[event["index"]] = dict(event["content_block"])
+            self.size += len(data)
         elif kind == "content_block_delta":
-            _extend(blocks[event["index"]], event["delta"], inputs, event["index"])
+            self._extend(event["index"], event["delta"])
         elif kind == "message_delta":
             usage = event.get("usage") or {}
-            message["usage"] = {**(message.get("usage") or {}), **{k: v for k, v in usage.items() if v is not None}}
+            known = self._message.get("usage") or {}
+            self._message["usage"] = {**known, **{k: v for k, v in usage.items() if v is not None}}
         elif kind == "message_stop":
-            complete = True
-    for index, text in inputs.items():
-        blocks[index]["input"] = json.loads(text) if text.strip() else {}
-    message["content"] = [blocks[index] for index in sorted(blocks)]
-    return message if complete else None
+            self.is_complete = True
+
+    def _extend(self, index: int, delta: Json) -> None:
+        kind = delta.get("type")
+        if index not in self._blocks:
+            raise KeyError(index)
+        if kind == "text_delta":
+            self._keep(self._texts[index], delta["text"])
+        elif kind == "input_json_delta":
+            self._keep(self._inputs[index], delta["partial_json"])
+
+    def value(self) -> Json:
+        return {**self._message, "content": [self._block(index) for index in sorted(self._blocks)]}
+
+    def _block(self, index: int) -> Json:
+        block = self._blocks[index]
+        if index in self._texts:
+            block = {**block, "text": block.get("text", "") + self._texts[index].getvalue()}
+        if index in self._inputs:
+            text = self._inputs[index].getvalue()
+            block = {**block, "input": json.loads(text) if text.strip() else {}}
+        return block
 
 
-def _extend(block: Json, delta: Json, inputs: dict[int, str], index: int) -> None:
-    kind = delta.get("type")
-    if kind == "text_delta":
-        block["text"] = block.get("text", "") + delta["text"]
-    elif kind == "input_json_delta":
-        inputs[index] = inputs.get(index, "") + delta["partial_json"]
+class _Call:
+    """A tool call of a chat."""
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.name = StringIO()
+        self.arguments = StringIO()
 
 
-def _completion(events: list[Json | None]) -> Json:
-    message: Json = {"role": "assistant", "content": "", "tool_calls": []}
-    calls: dict[int, Json] = {}
-    name = usage = None
-    for event in events:
-        name = name or (event or {}).get("id")
-        usage = (event or {}).get("usage") or usage
-        for choice in (event or {}).get("choices") or ():
+class _Completion(_Answer):
+    def __init__(self) -> None:
+        super().__init__()
+        self._id: Any = None
+        self._usage: Any = None
+        self._texts = StringIO()
+        self._calls: dict[int, _Call] = {}
+
+    def add(self, data: bytes) -> None:
+        if data == b"[DONE]":
+            self.is_complete = True
+            return
+        event = json.loads(data)
+        self._id = self._id or event.get("id")
+        self._usage = event.get("usage") or self._usage
+        for choice in event.get("choices") or ():
             if choice.get("index"):
                 continue  # only the first of several answers
             delta: Any = choice.get("delta") or {}
-            message["content"] += delta.get("content") or ""
+            self._keep(self._texts, delta.get("content") or "")
             for part in delta.get("tool_calls") or ():
-                call = calls.setdefault(part["index"], {"id": None, "function": {"name": "", "arguments": ""}})
-                call["id"] = part.get("id") or call["id"]
-                function = part.get("function") or {}
-                call["function"]["name"] += function.get("name") or ""
-                call["function"]["arguments"] += function.get("arguments") or ""
-    message["tool_calls"] = [calls[index] for index in sorted(calls)]
-    return {"id": name, "choices": [{"message": message}], "usage": usage}
+                index = part["index"]
+                if index not in self._calls:
+                    self._calls[index] = _Call()
+                    self.size += 1_000
+                self._extend(self._calls[index], part)
+
+    def _extend(self, call: _Call, part: Json) -> None:
+        call.id = part.get("id") or call.id
+        function = part.get("function") or {}
+        self._keep(call.name, function.get("name") or "")
+        self._keep(call.arguments, function.get("arguments") or "")
+
+    def value(self) -> Json:
+        calls = [
+            {"id": call.id, "function": {"name": call.name.getvalue(), "arguments": call.arguments.getvalue()}}
+            for _, call in sorted(self._calls.items())
+        ]
+        message = {"role": "assistant", "content": self._texts.getvalue(), "tool_calls": calls}
+        return {"id": self._id, "choices": [{"message": message}], "usage": self._usage}
+
+
+class _Response(_Answer):
+    def __init__(self) -> None:
+        super().__init__()
+        self._response: Json | None = None
+
+    def add(self, data: bytes) -> None:
+        if not any(kind.encode() in data for kind in _FINAL_EVENTS):
+            return  # the last event holds the whole response, and a text may name it
+        event = json.loads(data)
+        if event.get("type") in _FINAL_EVENTS:
+            self.is_complete = True
+            self._response = event["response"]
+
+    def value(self) -> Json:
+        return dict(self._response or {})
+
+
+_ANSWERS: Mapping[WireName, type[_Answer]] = {
+    "messages": _Message,
+    "chat_completions": _Completion,
+    "responses": _Response,
+}

@@ -26,8 +26,12 @@ log = logging.getLogger(__name__)
 
 #: Calls that wait for the bank; the oldest are given up.
 _WAITING = 10_000
+#: Characters of the requests of these that wait to be counted; beyond it, the oldest are given up.
+_WAITING_CHARS = 256 << 20
 _AT_ONCE = 200
 _PAUSE_S = 1.0
+#: Limits on a count of tokens by the provider, in seconds and bytes.
+_COUNT_S, _COUNT_BYTES = 30.0, 64 << 10
 #: Members of a request that its count of tokens takes as well.
 _COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "cache_control", "output_config")
 
@@ -60,7 +64,8 @@ class Accounting:
         self._bank = bank
         self._upstream = upstream
         self._count = count
-        self._answered: deque[tuple[ConversationExchange, str, Headers]] = deque(maxlen=_WAITING)
+        self._answered: deque[tuple[ConversationExchange, str, Headers]] = deque()
+        self._waiting_chars = 0
         self._calls: deque[Fields] = deque(maxlen=_WAITING)
         #: Key of a conversation → its last call.
         self._last: LRUCache[bytes, _Counted] = LRUCache(CONVERSATIONS)
@@ -87,7 +92,17 @@ class Accounting:
         if exchange.body is None or answer is None or answer.usage is None or not exchange.body.model:
             return
         self._answered.append((exchange, url, headers))
+        self._waiting_chars += len(exchange.body.text)
+        while len(self._answered) > 1 and (len(self._answered) > _WAITING or self._waiting_chars > _WAITING_CHARS):
+            self._next()
+            log.warning("a call is not accounted for: too many wait")
         self._changed.set()
+
+    def _next(self) -> tuple[ConversationExchange, str, Headers]:
+        exchange, url, headers = self._answered.popleft()
+        if exchange.body is not None:
+            self._waiting_chars -= len(exchange.body.text)
+        return exchange, url, headers
 
     async def _run(self) -> None:
         while True:
@@ -102,7 +117,7 @@ class Accounting:
 
     async def _record(self) -> None:
         while self._answered:
-            exchange, url, headers = self._answered.popleft()
+            exchange, url, headers = self._next()
             try:
                 self._calls.append(await self._call(exchange, url, headers))
             except Exception as error:
@@ -123,12 +138,15 @@ class Accounting:
         conversation = call.conversation if call is not None else None
         key = thread_key(exchange.session, body.wire.form, conversation.first_question) if conversation else b""
         original = _unfolded(body, usage)
+        all_tokens = 0.0
+        if call is not None:
+            all_tokens = await asyncio.to_thread(lambda: call.all_tokens)
         if call is not None and folded:
-            original = _estimated(call, usage, self._last.get(key))
+            original = await asyncio.to_thread(_estimated, call, usage, self._last.get(key))
             if self._count and body.wire.name == "messages":
                 original = await self._counted(call, original, url, headers)
         if call is not None and key:
-            self._last[key] = _Counted(original.tokens, usage.input, call.all_tokens)
+            self._last[key] = _Counted(original.tokens, usage.input, all_tokens)
         return {
             "id": answer.id or f"{exchange.called_at.isoformat()} {exchange.session}"[:200],
             "called_at": exchange.called_at.isoformat(),
@@ -152,9 +170,8 @@ class Accounting:
     async def _counted(self, call: FoldedCall, estimated: OriginalTokens, url: str, headers: Headers) -> OriginalTokens:
         """Returns what the provider counts for the original, without its thinking, which is bound to what was sent; the
         estimate if it does not count."""
-        body = call.body
-        plain: Json = json.loads(body.without_thinking() or body.text)
-        whole = await self._ask(plain, url, headers)
+        content = await asyncio.to_thread(_count_of, call.body)
+        whole = await self._ask(content, url, headers)
         if whole is None:
             return estimated
         thinking = round(call.thinking_tokens)
@@ -163,18 +180,24 @@ class Accounting:
         prefix = total if share == 1.0 else min(total, round(total * share))
         return OriginalTokens(total, prefix, counted=not thinking)
 
-    async def _ask(self, value: Mapping[str, Any], url: str, headers: Headers) -> int | None:
-        content = json.dumps({name: value[name] for name in _COUNTED if name in value}).encode()
+    async def _ask(self, content: bytes, url: str, headers: Headers) -> int | None:
         address, _, query = url.partition("?")
         address = f"{address.rstrip('/')}/count_tokens" + (f"?{query}" if query else "")
         kept = [each for each in headers if each[0] not in (b"content-encoding", b"accept-encoding")]
         try:
-            async with await self._upstream.send("POST", address, kept, content) as answer:
-                counted = json.loads(await answer.read()) if answer.status == 200 else {}
-        except (UpstreamFailed, ValueError):
+            async with asyncio.timeout(_COUNT_S), await self._upstream.send("POST", address, kept, content) as answer:
+                given, _ = await answer.read(_COUNT_BYTES)
+                counted = json.loads(given) if answer.status == 200 and len(given) <= _COUNT_BYTES else {}
+        except (UpstreamFailed, TimeoutError, ValueError, RecursionError):
             return None
         tokens = counted.get("input_tokens") if isinstance(counted, dict) else None
         return tokens if isinstance(tokens, int) else None
+
+
+def _count_of(body: RequestBody) -> bytes:
+    """Returns the request that counts the tokens of a request without its thinking."""
+    value: Json = json.loads(body.without_thinking() or body.text)
+    return json.dumps({name: value[name] for name in _COUNTED if name in value}).encode()
 
 
 def _unfolded(body: RequestBody, usage: Usage) -> OriginalTokens:

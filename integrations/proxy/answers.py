@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from foxing.integrations.frameworks.provider_answers import Json, WireName, read_body
+from foxing.integrations.frameworks.provider_answers import Json, WireName
+from foxing.integrations.frameworks.provider_answers import read_value as read_json
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class PassedAnswer:
     conversation: str | None = field(default=None)
 
 
-def read_answer(wire: WireName, content: bytes, *, stream: bool) -> PassedAnswer | None:
-    """Returns the answer in a body; None if it is not complete, or not an answer."""
-    value = read_body(wire, content, stream=stream)
+def read_value(wire: WireName, value: Any) -> PassedAnswer | None:
+    """Returns the answer in the JSON of a body; None if it is not complete, or not an answer."""
+    found = read_json(wire, value)
     try:
-        return None if value is None else _READERS[wire](value)
+        return None if found is None else _READERS[wire](found)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return None
 

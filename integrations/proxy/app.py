@@ -16,16 +16,19 @@ from starlette.routing import Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from foxing.integrations.client import Target
+from foxing.memory.doors import LOOPBACK_NAMES, RequestError, check_host, check_length, check_site
+from foxing.renderer.errors import ProblemKind
 
 from .accounting import Accounting
 from .bank import BankLink
-from .exchange import ConversationExchange, Exchanges
+from .exchange import ConversationExchange, Exchanges, RequestRefused
+from .fold_loops import FoldLoops
 from .folding import Folding
 from .journal import ProxyJournal
 from .options import ProxyOptions
 from .turns import TurnRecorder
 from .upstream import Headers, UpstreamAnswer, UpstreamClient, UpstreamFailed
-from .websockets import pass_websocket
+from .websockets import Websockets
 from .wires import error_body, provider_of, wire_of
 
 log = logging.getLogger(__name__)
@@ -35,10 +38,17 @@ STATUS = "/foxing/status"
 #: Bytes that are read of a body that is too large, so that its client sees the answer.
 _MOST_DRAINED = 2 << 30
 _TOO_LARGE = "the body has more than {:,} bytes, which the proxy does not take; send less"
+_UNAUTHORIZED = ProblemKind("unauthorized", 401, "The key of the proxy is missing or wrong")
+_HOW_ELSEWHERE = "to serve it under another name, start the proxy with another --host and an API key"
+_HOW_FROM_PAGES = "send them from a program, not from a web page"
 
 
 class _ClientGone(Exception):
     """The client has closed the connection."""
+
+
+class _BodyTooSlow(Exception):
+    """The client sends no more of a body."""
 
 
 class Proxy:
@@ -54,6 +64,9 @@ class Proxy:
         self.folding: Folding | None = None
         self.recorder: TurnRecorder | None = None
         self.exchanges: Exchanges | None = None
+        self._fold_loops: FoldLoops | None = None
+        self._hosts = LOOPBACK_NAMES | {options.host.lower()}
+        self._websockets = Websockets(options)
         self.accounting: Accounting | None = None
 
     async def start(self) -> None:
@@ -76,7 +89,10 @@ class Proxy:
         if not options.dry_run:
             self.accounting = Accounting(bank, self.upstream, count=options.count)
             self.accounting.start()
-        self.exchanges = Exchanges(options, self.upstream, self.folding, self.recorder, self._answered)
+        self._fold_loops = FoldLoops()
+        self.exchanges = Exchanges(
+            options, self.upstream, self.folding, self.recorder, self._answered, self._fold_loops
+        )
 
     async def stop(self) -> None:
         """Stores what is left, and closes everything."""
@@ -88,6 +104,8 @@ class Proxy:
             await self.accounting.stop()
         if self.bank is not None:
             await asyncio.to_thread(self.bank.close)
+        if self._fold_loops is not None:  # after the bank, which may still make a fold
+            await asyncio.to_thread(self._fold_loops.close)
         await self.upstream.close()
         await self._stack.aclose()
 
@@ -106,33 +124,47 @@ class Proxy:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         path = str(scope["path"])
         provider = provider_of(path, headers)
-        if not self.admits(headers):
-            message = f"the proxy requires its key in the header {KEY}"
+        try:
+            self.check(scope)
+        except RequestError as error:
+            status = error.kind.status
             if scope["type"] == "websocket":
                 await receive()
-                await send({"type": "websocket.close", "code": 1008, "reason": message})
+                await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:120]})
             else:
-                await _respond(send, 401, _JSON, error_body(provider, 401, message))
+                await _respond(send, status, [*_JSON, _CLOSE], error_body(provider, status, str(error)))
             return
         url = self.upstream.url(scope.get("raw_path") or path.encode(), scope.get("query_string", b""))
         if scope["type"] == "websocket":
-            await pass_websocket(url, scope, receive, send)
+            await self._websockets.run(url, scope, receive, send)
             return
         answer = _Answer(send)
         try:
             await self._serve(scope, headers, url, receive, answer)
-        except UpstreamFailed as error:
+        except (UpstreamFailed, RequestRefused) as error:
             if answer.started:
                 raise
             await _respond(send, error.status, _JSON, error_body(provider, error.status, str(error)))
+        except _BodyTooSlow:
+            message = f"no more of the body arrived within {self.options.body_s:g} s"
+            await _respond(send, 408, [*_JSON, _CLOSE], error_body(provider, 408, message))
         except _ClientGone:
             log.debug("a client has gone")
 
-    def admits(self, headers: Mapping[str, str]) -> bool:
-        """Returns True for a request with the key of the proxy, if it has one."""
+    def check(self, scope: Scope) -> None:
+        """Raises `RequestError` for a request without the key of the proxy. If it has none, for one that a web page
+        may have sent."""
+        headers: Headers = scope["headers"]
+        if scope["type"] == "http":
+            check_length(headers)
         key = self.options.key
-        given = headers.get(KEY, "")
-        return key is None or hmac.compare_digest(given.encode("utf-8", "surrogateescape"), key.encode())
+        if key is None:
+            check_host(headers, self._hosts, _HOW_ELSEWHERE)
+            check_site(scope["scheme"], headers, _HOW_FROM_PAGES)
+            return
+        given = next((value for name, value in headers if name == KEY.encode()), b"")
+        if not hmac.compare_digest(given, key.encode()):
+            raise RequestError(_UNAUTHORIZED, f"the proxy requires its key in the header {KEY}")
 
     async def _serve(
         self, scope: Scope, headers: Mapping[str, str], url: str, receive: Receive, answer: "_Answer"
@@ -143,7 +175,7 @@ class Proxy:
             await self._serve_other(scope, headers, url, receive, answer)
             return
         wire, counts = found
-        whole = await _read_whole(receive, self.options.max_body_bytes)
+        whole = await _read_whole(self._body(receive), self.options.max_body_bytes)
         if whole is None:
             message = _TOO_LARGE.format(self.options.max_body_bytes)
             await _respond(answer.send, 413, _JSON, error_body(wire.provider, 413, message))
@@ -155,10 +187,25 @@ class Proxy:
     ) -> None:
         """Passes on a request of no conversation, its body in pieces."""
         has_body = "content-length" in headers or "transfer-encoding" in headers
-        content = _body(receive) if has_body else None
+        content = self._body(receive) if has_body else None
         length = headers.get("content-length")
         async with await self.upstream.send(scope["method"], url, scope["headers"], content, length) as given:
             await _until_gone(_pass_plainly(given, answer), receive)
+
+    async def _body(self, receive: Receive) -> AsyncIterator[bytes]:
+        """Yields the body of a request as it comes. Raises `_ClientGone`, and `_BodyTooSlow`."""
+        more = True
+        while more:
+            try:
+                async with asyncio.timeout(self.options.body_s):
+                    message = await receive()
+            except TimeoutError as error:
+                raise _BodyTooSlow from error
+            if message["type"] == "http.disconnect":
+                raise _ClientGone
+            if message.get("body"):
+                yield message["body"]
+            more = message.get("more_body", False)
 
 
 class _Answer:
@@ -185,6 +232,7 @@ class _Answer:
 
 
 _JSON = [(b"content-type", b"application/json")]
+_CLOSE = (b"connection", b"close")
 
 
 async def _respond(send: Send, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
@@ -198,23 +246,11 @@ async def _pass_plainly(given: UpstreamAnswer, answer: _Answer) -> None:
     await answer.respond(given.status, given.headers, given.chunks())
 
 
-async def _body(receive: Receive) -> AsyncIterator[bytes]:
-    """Yields the body of a request as it comes. Raises `_ClientGone`."""
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _ClientGone
-        if message.get("body"):
-            yield message["body"]
-        more = message.get("more_body", False)
-
-
-async def _read_whole(receive: Receive, most: int) -> bytes | None:
-    """Returns the body of a request; None if it has more bytes. Raises `_ClientGone`."""
+async def _read_whole(body: AsyncIterator[bytes], most: int) -> bytes | None:
+    """Returns the body of a request; None if it has more bytes. Raises what reading it raises."""
     parts: list[bytes] = []
     size = 0
-    async for part in _body(receive):
+    async for part in body:
         size += len(part)
         if size > _MOST_DRAINED:
             return None
@@ -267,8 +303,10 @@ def make_app(options: ProxyOptions, find: Callable[[], Target]) -> Starlette:
             await proxy.stop()
 
     async def status(request: Request) -> Response:
-        if not proxy.admits(request.headers):
-            return JSONResponse({"detail": f"the proxy requires its key in the header {KEY}"}, 401)
+        try:
+            proxy.check(request.scope)
+        except RequestError as error:
+            return JSONResponse({"detail": str(error)}, error.kind.status, error.headers)
         return JSONResponse(proxy.status())
 
     app = Starlette(routes=[Route(STATUS, status), Mount("/", app=proxy)], lifespan=lifespan)

@@ -129,6 +129,7 @@ def proxy(
         bank=bank,
         budget=budget,
         reader=reader,
+        host=host,
         key=None if _is_loopback(host) else key,
         dry_run=dry_run,
         remember=remember,
@@ -138,7 +139,7 @@ def proxy(
     )
     with ExitStack() as stack:
         listener = stack.enter_context(listen(host, port))
-        server = server_of(make_app(options, _finder(state, service, stack)))
+        server = server_of(make_app(options, _finder(state, service, stack)), options, own_process=True)
         url = url_of(listener)
         state.answer({"url": url}, lambda console: console.print(f"Listening on {url}, passing on to {upstream}"))
         sys.stdout.flush()

@@ -10,31 +10,34 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from foxing.integrations.frameworks.provider_answers import may_end
-
-from .answers import PassedAnswer, read_answer
-from .body import MessageText, RequestBody, decoded, encoded, parse_body
+from .answers import PassedAnswer, read_value
+from .body import MessageText, RequestBody, parse_body
+from .codings import DecodedTooLarge, decoded, encoded
+from .fold_loops import FoldLoops
 from .folding import FoldedCall, Folding
 from .options import ProxyOptions
 from .sessions import session_of
+from .streams import StreamCopy, WholeEvents
 from .turns import TurnRecorder, held_by
 from .upstream import Headers, UpstreamAnswer, UpstreamClient, UpstreamFailed
 from .wires import ProviderWire, error_body, error_event
 
 log = logging.getLogger(__name__)
 
-#: Bytes of the end of a stream in which its last event is looked for.
-_TAIL_BYTES = 4096
-#: Bytes of an event that are held back until it is complete.
-_MOST_HELD = 1 << 20
-#: Bytes of an answer that are kept to be read.
-_MOST_COPIED = 64 << 20
+R = TypeVar("R")
+
+#: Bytes of an answer, other than a stream, that are read before they are passed on; one with more passes unread.
+_MOST_READ = 32 << 20
+#: Bytes of an error that are read to see whether it refuses thinking.
+_MOST_REFUSAL = 1 << 20
 #: Conversations whose messages are not parsed again, and the characters of all of them.
-_PARSED, _PARSED_CHARS = 64, 256 << 20
-#: Size of a body from which it is parsed in a thread.
-_LARGE = 256 << 10
+_PARSED, _PARSED_CHARS = 64, 64 << 20
+#: Size of what is parsed in a thread, and not on the event loop: 16 KiB take up to 10 ms.
+_LARGE = 16 << 10
+#: Size of what is parsed by few threads, so that others find one, and the number of these.
+_HUGE, _PARSERS = 1 << 20, 2
 #: Encodings of an answer that can be read.
 _CODINGS = (b"gzip", b"deflate", b"zstd", b"identity")
 _BOUND = b"bound to a different conversation"
@@ -70,6 +73,14 @@ class ConversationExchange:
     recorded: bool = False
 
 
+class RequestRefused(Exception):
+    """A request that is not passed on. The message is for the client."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 #: (status, headers, body) → sends an answer to the client; the body may be a stream.
 Respond = Callable[[int, Sequence[tuple[bytes, bytes]], bytes | AsyncIterator[bytes]], Awaitable[None]]
 #: Called once an answered request has been passed on, with the URL and headers of the request.
@@ -86,14 +97,17 @@ class Exchanges:
         folding: Folding | None,
         recorder: TurnRecorder | None,
         answered: Answered,
+        fold_loops: FoldLoops,
     ) -> None:
-        """`folding`, `recorder`: None to fold nothing, and to remember nothing."""
+        """`folding`, `recorder`: None to fold nothing, and to remember nothing. `fold_loops`: run `folding`."""
         self._options = options
         self._upstream = upstream
         self._folding = folding
         self._recorder = recorder
         self._answered = answered
+        self._fold_loops = fold_loops
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="foxing exchange")
+        self._parsers = ThreadPoolExecutor(_PARSERS, thread_name_prefix="foxing parser")
         self._lock = threading.Lock()
         self._parsed: OrderedDict[tuple[str, str], tuple[Sequence[MessageText], int]] = OrderedDict()
         self.counts: Counter[str] = Counter()
@@ -101,7 +115,8 @@ class Exchanges:
     async def run(
         self, url: str, headers: Headers, content: bytes, wire: ProviderWire, counts: bool, respond: Respond
     ) -> None:
-        """Passes on a request and its answer. Raises `UpstreamFailed` while nothing has been answered."""
+        """Passes on a request and its answer. Raises `UpstreamFailed` and `RequestRefused` while nothing has been
+        answered."""
         named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         exchange = ConversationExchange(wire, counts, named, datetime.now(UTC), url, headers)
         began = time.perf_counter()
@@ -112,20 +127,24 @@ class Exchanges:
         while True:  # until nothing is left to be tried; nothing has been answered before
             async with await self._upstream.send("POST", url, headers, body) as answer:
                 if not (self._may_retry(exchange, answer) or self._may_unfold(exchange, answer)):
-                    self._learn(exchange, answer)
+                    await self._learn(exchange, answer)
                     await self._pass_on(exchange, answer, respond)
                     return
-                refusal = await answer.read()
-                again = self._again(exchange, content, refusal, answer)
+                refusal, is_whole = await answer.read(_MOST_REFUSAL)
+                again = None
+                if is_whole:
+                    size = len(exchange.body.text) if exchange.body is not None else 0
+                    again = await self._in_thread(size, self._again, exchange, content, refusal, answer)
                 if again is None:
-                    await self._pass_document(exchange, answer, refusal, respond)
+                    await self._pass_document(exchange, answer, respond, refusal)
                     return
             body = again
             exchange.retries += 1
 
     def close(self) -> None:
         """Ends the threads."""
-        self._threads.shutdown(wait=True)
+        for each in (self._parsers, self._threads):
+            each.shutdown(wait=True)
 
     # The request
 
@@ -136,15 +155,21 @@ class Exchanges:
             return content
         encoding = exchange.headers.get("content-encoding", "")
         try:
-            exchange.body = await self._in_thread(len(content) >= _LARGE, self._read, exchange, content, encoding)
-            exchange.session = session_of(exchange.body, exchange.headers)
+            # what is compressed may be of any size
+            size = _HUGE if encoding else len(content)
+            body, exchange.session = await self._in_thread(size, self._read, exchange, content, encoding)
+            exchange.body = body
+        except DecodedTooLarge as error:
+            message = f"the body has more than {self._options.max_body_bytes:,} bytes once it is decompressed"
+            raise RequestRefused(413, f"{message}, which the proxy does not take; send less") from error
         except Exception as error:  # whatever it is, the client's bytes are passed on, and the provider refuses them
             log.debug("a request is passed on as it came: %s", error)
             return content
-        if self._folding is None or held_by(exchange.body) is not None:
+        if self._folding is None or held_by(body) is not None:
             return content
         try:
-            call = await self._folding.fold(exchange.body, exchange.session, counting=exchange.counts)
+            folding = self._folding.fold(body, exchange.session, counting=exchange.counts)
+            call = await self._fold_loops.run(exchange.session, folding)
         except Exception as error:  # a request must not fail because of its memory
             log.warning("a request goes out unfolded: %s: %s", type(error).__name__, error, exc_info=True)
             self.counts["failed"] += 1
@@ -153,14 +178,18 @@ class Exchanges:
         exchange.own = _own_headers(call, self._options.dry_run)
         if call.content is None or self._options.dry_run:
             return content
-        sent = encoded(call.content, encoding)
-        if sent is None:
-            return content
+        sent = call.content
+        if encoding:
+            packed = await self._in_thread(len(sent), encoded, sent, encoding)
+            if packed is None:
+                return content
+            sent = packed
         self.counts["folded"] += call.folded
         return sent
 
-    def _read(self, exchange: ConversationExchange, content: bytes, encoding: str) -> RequestBody:
-        text = (decoded(content, encoding) if encoding else content).decode()
+    def _read(self, exchange: ConversationExchange, content: bytes, encoding: str) -> tuple[RequestBody, str]:
+        """Returns the parsed body, and its session."""
+        text = (decoded(content, encoding, self._options.max_body_bytes) if encoding else content).decode()
         # a request is parsed again only where it differs from the one before it
         key = (exchange.wire.name, _beginning(text, exchange.wire.member))
         with self._lock:
@@ -175,12 +204,16 @@ class Exchanges:
                 total = sum(size for _, size in self._parsed.values())
                 while len(self._parsed) > 1 and (len(self._parsed) > _PARSED or total > _PARSED_CHARS):
                     total -= self._parsed.popitem(last=False)[1][1]
-        return body
+        return body, session_of(body, exchange.headers)
 
-    async def _in_thread(self, large: bool, call: Callable[..., Any], *arguments: Any) -> Any:
-        if not large:
+    async def _in_thread(self, size: int, call: Callable[..., R], *arguments: Any) -> R:
+        """Calls a function, in a thread unless it is quick. `size`: bytes or characters that it reads."""
+        if size < _LARGE:
             return call(*arguments)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._threads_for(size), call, *arguments)
+
+    def _threads_for(self, size: int) -> ThreadPoolExecutor:
+        return self._parsers if size >= _HUGE else self._threads
 
     def _note_time(self, exchange: ConversationExchange, seconds: float) -> None:
         call = exchange.call
@@ -217,7 +250,7 @@ class Exchanges:
         self.counts["refused"] += 1
         return came
 
-    def _learn(self, exchange: ConversationExchange, answer: UpstreamAnswer) -> None:
+    async def _learn(self, exchange: ConversationExchange, answer: UpstreamAnswer) -> None:
         """Notes for later calls what an answer after a refusal shows."""
         call = exchange.call
         if call is None or answer.status >= 400:
@@ -225,7 +258,7 @@ class Exchanges:
         if exchange.without_thinking:
             call.refused()
         if exchange.fold_refused and not exchange.counts and self._folding is not None:
-            self._folding.drop(call)
+            await self._fold_loops.run(exchange.session, self._folding.drop(call))
 
     def _may_unfold(self, exchange: ConversationExchange, answer: UpstreamAnswer) -> bool:
         """Returns True if a folded conversation is refused, and may be taken as it came."""
@@ -264,13 +297,22 @@ class Exchanges:
             await respond(answer.status, [*headers, *exchange.own], self._events(exchange, answer))
             self._end(exchange)
         else:
-            await self._pass_document(exchange, answer, await answer.read(), respond)
+            await self._pass_document(exchange, answer, respond)
 
     async def _pass_document(
-        self, exchange: ConversationExchange, answer: UpstreamAnswer, content: bytes, respond: Respond
+        self, exchange: ConversationExchange, answer: UpstreamAnswer, respond: Respond, begun: bytes = b""
     ) -> None:
-        plain = _plain(content, answer)
-        if plain is not None and not _is_json(plain):
+        """Passes on an answer that is no stream. `begun`: what has been read of it."""
+        content, is_whole = await answer.read(_MOST_READ)
+        content = begun + content
+        headers = [*answer.headers, *exchange.own]
+        if not is_whole:
+            log.warning("an answer of more than %d MiB is passed on unread", _MOST_READ >> 20)
+            await respond(answer.status, headers, _joined(content, answer.chunks()))
+            return
+        size = _HUGE if answer.header("content-encoding") else len(content)
+        is_json, found = await self._in_thread(size, _read_document, exchange.wire, content, answer)
+        if not is_json:
             kind = answer.header("content-type") or "something"
             status = answer.status if answer.status >= 400 else 502
             message = (
@@ -280,74 +322,69 @@ class Exchanges:
             headers += [each for each in answer.headers if each[0] in (b"retry-after", b"request-id", b"x-request-id")]
             await respond(status, headers, error_body(exchange.wire.provider, status, message))
             return
-        if answer.status < 300 and not exchange.counts and plain is not None:
-            exchange.answer = read_answer(exchange.wire.name, plain, stream=False)
+        if answer.status < 300 and not exchange.counts:
+            exchange.answer = found
             await self._record(exchange)
-        await respond(answer.status, [*answer.headers, *exchange.own], content)
+        await respond(answer.status, headers, content)
         self._end(exchange)
 
     async def _events(self, exchange: ConversationExchange, answer: UpstreamAnswer) -> AsyncIterator[bytes]:
         """Yields a stream as it comes, an event that is not complete excepted, and reads a copy."""
-        wire, coding = exchange.wire, answer.header("content-encoding")
-        received = bytearray()
-        held = b""
+        coding = answer.header("content-encoding")
+        copy = StreamCopy(exchange.wire.name, coding)
+        events = WholeEvents()
         try:
             async for chunk in answer.chunks():
-                if len(received) < _MOST_COPIED:
-                    received += chunk
-                if coding:
-                    yield chunk
-                    continue
-                held, ready = _complete(held + chunk)
+                ready = chunk if coding else events.feed(chunk)
                 if ready:
-                    if may_end(wire.name, ready[-_TAIL_BYTES:]):
-                        await self._finish(exchange, bytes(received), coding)
+                    await self._read_copy(exchange, copy, ready)
                     yield ready
         except UpstreamFailed as error:
-            await self._finish(exchange, bytes(received), coding, closed=True)
+            await self._record(exchange, copy)
             self.counts["broken streams"] += 1
             if coding:
                 raise
-            yield error_event(wire, str(error))
+            yield error_event(exchange.wire, str(error))
             return
         except (asyncio.CancelledError, GeneratorExit):  # the client is gone
-            self._finish_now(exchange, bytes(received), coding)
+            if not exchange.recorded:
+                exchange.recorded = True
+                self._writers(exchange).submit(self._write, exchange, copy)
             raise
-        await self._finish(exchange, bytes(received), coding, closed=True)
+        held = events.end()
+        await self._read_copy(exchange, copy, held)
+        await self._record(exchange, copy)
         if held:
             yield held
 
-    async def _finish(
-        self, exchange: ConversationExchange, received: bytes, coding: str, *, closed: bool = False
-    ) -> None:
-        """Records a stream once it is complete. `closed`: it ends here, complete or not."""
-        if exchange.recorded:
+    async def _read_copy(self, exchange: ConversationExchange, copy: StreamCopy, content: bytes) -> None:
+        """Reads the next bytes of a stream, and records it once it is complete."""
+        if copy.is_done:
             return
-        exchange.answer = _read_stream(exchange.wire, received, coding)
-        if exchange.answer is not None or closed:
-            await self._record(exchange)
+        size = _LARGE if copy.is_compressed else len(content) + copy.waiting_bytes
+        await self._in_thread(size, copy.feed, content)
+        if copy.is_complete:
+            await self._record(exchange, copy)
 
-    def _finish_now(self, exchange: ConversationExchange, received: bytes, coding: str) -> None:
-        if not exchange.recorded:
-            exchange.answer = _read_stream(exchange.wire, received, coding)
-            exchange.recorded = True
-            if self._records(exchange):
-                self._threads.submit(self._write, exchange)
-
-    async def _record(self, exchange: ConversationExchange) -> None:
+    async def _record(self, exchange: ConversationExchange, copy: StreamCopy | None = None) -> None:
+        """Records an answered request, once. `copy`: its answer, unless that is known."""
         if exchange.recorded:
             return
         exchange.recorded = True
-        if self._records(exchange):
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._write, exchange)
+        if copy is not None or self._records(exchange):
+            await asyncio.get_running_loop().run_in_executor(self._writers(exchange), self._write, exchange, copy)
+
+    def _writers(self, exchange: ConversationExchange) -> ThreadPoolExecutor:
+        return self._threads_for(len(exchange.body.text) if exchange.body is not None else 0)
 
     def _records(self, exchange: ConversationExchange) -> bool:
         return self._recorder is not None and exchange.body is not None and not exchange.counts
 
-    def _write(self, exchange: ConversationExchange) -> None:
-        assert self._recorder is not None
-        assert exchange.body is not None
-        self._recorder.record(exchange.body, exchange.session, exchange.answer, exchange.called_at)
+    def _write(self, exchange: ConversationExchange, copy: StreamCopy | None) -> None:
+        if copy is not None:
+            exchange.answer = copy.answer()
+        if self._recorder is not None and exchange.body is not None and self._records(exchange):
+            self._recorder.record(exchange.body, exchange.session, exchange.answer, exchange.called_at)
 
     def _end(self, exchange: ConversationExchange) -> None:
         if exchange.answer is not None and not exchange.counts:
@@ -383,21 +420,13 @@ def _beginning(text: str, member: str) -> str:
     return text[at : at + 2_000] if at >= 0 else ""
 
 
-def _complete(data: bytes) -> tuple[bytes, bytes]:
-    """Returns what follows the last complete event, and all up to its end."""
-    end = max(data.rfind(b"\n\n") + 2, data.rfind(b"\r\n\r\n") + 4, data.rfind(b"\r\r") + 2)
-    if end < 4:
-        return (data, b"") if len(data) < _MOST_HELD else (b"", data)
-    return data[end:], data[:end]
-
-
 def _plain(content: bytes, answer: UpstreamAnswer) -> bytes | None:
     """Returns a body without its content encoding; None if that is not known."""
     coding = answer.header("content-encoding")
     if not coding:
         return content
     try:
-        return decoded(content, coding)
+        return decoded(content, coding, 2 * _MOST_READ)
     except ValueError:
         return None
 
@@ -414,18 +443,18 @@ def _readable(headers: Headers, *, stream: bool) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def _read_stream(wire: ProviderWire, received: bytes, coding: str) -> PassedAnswer | None:
-    if coding:
-        try:
-            received = decoded(received, coding)
-        except ValueError:
-            return None
-    return read_answer(wire.name, received, stream=True)
+async def _joined(begun: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield begun
+    async for chunk in rest:
+        yield chunk
 
 
-def _is_json(content: bytes) -> bool:
+def _read_document(wire: ProviderWire, content: bytes, answer: UpstreamAnswer) -> tuple[bool, PassedAnswer | None]:
+    """Returns whether a body is JSON, or cannot be read, and the answer in it."""
+    plain = _plain(content, answer)
+    if plain is None:
+        return True, None
     try:
-        json.loads(content)
+        return True, read_value(wire.name, json.loads(plain))
     except (ValueError, RecursionError):
-        return False
-    return True
+        return False, None

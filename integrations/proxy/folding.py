@@ -200,7 +200,7 @@ class Folding:
             call.new_fold = known.fold is not None and known.fold.number != before
         return call
 
-    def drop(self, call: FoldedCall) -> None:
+    async def drop(self, call: FoldedCall) -> None:
         """Notes that the provider has refused the fold of a call although it takes the conversation as it came. The
         fold is not applied again, here or by the bank."""
         known, fold = call._known, call._fold

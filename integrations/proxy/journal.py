@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from foxing.integrations.frameworks.journals import empty_log, forget_deleted
 from foxing.memory.fold.conversation import DIGEST_BYTES
 from foxing.memory.values.base import Fields
 from foxing.renderer.private_files import prepare_sqlite
@@ -18,6 +19,8 @@ from foxing.renderer.private_files import prepare_sqlite
 KEPT_DAYS = 30
 #: Seconds to wait for another process that writes.
 _WAIT_S = 5.0
+#: Milliseconds in which the log is emptied, or not yet: turns wait to be written.
+_EMPTY_MS = 100
 _CACHED = 200_000
 _CONVERSATIONS = 1_000
 _TABLES = """
@@ -84,13 +87,12 @@ class ProxyJournal:
             check_same_thread=False,
             uri=True,
         )
-        # a commit survives a killed process; the last ones may be lost when the machine loses power
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+        forget_deleted(self._connection)
         self._connection.executescript(_TABLES)
         before = (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).isoformat()
         for table in ("turns", "answers"):
             self._connection.execute(f"DELETE FROM {table} WHERE made_at < ?", (before,))
+        empty_log(self._connection, _EMPTY_MS)
 
     def close(self) -> None:
         """Closes the file."""
@@ -195,3 +197,9 @@ class ProxyJournal:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("DELETE FROM outbox WHERE number = ?", [(turn.number,) for turn in turns])
             self._connection.execute("COMMIT")
+
+    def forget(self) -> bool:
+        """Removes delivered messages from the log of the file as well, where they would stay until it is overwritten.
+        Returns False if another process uses it at the moment."""
+        with self._lock:
+            return empty_log(self._connection, _EMPTY_MS)

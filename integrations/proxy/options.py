@@ -15,6 +15,8 @@ class ProxyOptions:
     budget: int = 60_000
     #: Name of the reader; by default the model that a request names, and a text-only reader for unknown ones.
     reader: str | None = None
+    #: Address on which the proxy listens. Without a key, requests must name it or this machine as their host.
+    host: str = "127.0.0.1"
     #: Key that requests must send in `x-foxing-key`; None for none.
     key: str | None = field(default=None, repr=False)
     #: Whether requests are only measured: they go out as they came, and nothing is stored.
@@ -34,6 +36,11 @@ class ProxyOptions:
     pause_s: float = 1.0
     #: Maximum size of the body of a conversation, in bytes; other bodies are passed on in pieces.
     max_body_bytes: int = 64 << 20
+    #: Limit on the pause between two pieces of a body, in seconds.
+    body_s: float = 60.0
+    #: Maximum number of websockets, and size of a message of theirs, in bytes.
+    max_websockets: int = 200
+    max_frame_bytes: int = 16 << 20  # 32 MiB take 0.1 s of the event loop
     #: Limits on connecting to the upstream, and on its silence, in seconds.
     connect_s: float = 10.0
     read_s: float = 900.0

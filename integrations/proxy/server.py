@@ -1,13 +1,16 @@
 """Server of the proxy."""
 
+import asyncio
+import gc
 import socket
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from foxing.integrations.client import Target
 from foxing.memory.errors import InvalidInput
@@ -18,7 +21,8 @@ from .options import ProxyOptions
 BACKLOG = 1024
 _GRACE_S = 5
 _KEEP_ALIVE_S = 75
-_MOST_FRAME_BYTES = 256 << 20
+#: Timeout for receiving the head of a request.
+_HEAD_S = 30.0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -45,10 +49,55 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def server_of(app: Starlette) -> uvicorn.Server:
-    """Returns a server for the application, whose answers have the headers of the upstream."""
+class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """uvicorn's HTTP protocol, which closes a connection whose client does not send the head of a request."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_timer is None and not self._in_progress:
+            self._wait_for_head()
+        super().data_received(data)
+        if self._in_progress or self.transport.get_protocol() is not self:  # it has become a websocket
+            self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    @property
+    def _in_progress(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait_for_head(self) -> None:
+        self._head_timer = self.loop.call_later(_HEAD_S, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+class _ProcessServer(uvicorn.Server):
+    """The server of a dedicated process, which exempts what is loaded from garbage collection: that of a million
+    objects would pause the event loop for 0.1 s."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+
+
+def server_of(app: Starlette, options: ProxyOptions, *, own_process: bool = False) -> uvicorn.Server:
+    """Returns a server for the application, whose answers have the headers of the upstream. `own_process`: whether
+    nothing else runs in this process."""
     config = uvicorn.Config(
         app,
+        http=_Protocol,
         backlog=BACKLOG,
         lifespan="on",
         log_config=None,
@@ -56,11 +105,12 @@ def server_of(app: Starlette) -> uvicorn.Server:
         server_header=False,
         date_header=False,
         ws="websockets-sansio",
-        ws_max_size=_MOST_FRAME_BYTES,
+        ws_max_size=options.max_frame_bytes,
+        ws_per_message_deflate=False,  # 16 KiB would become 16 MiB on the event loop
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    return uvicorn.Server(config)
+    return _ProcessServer(config) if own_process else uvicorn.Server(config)
 
 
 class BackgroundProxy:
@@ -71,7 +121,7 @@ class BackgroundProxy:
         app = make_app(options, find)
         self.proxy: Proxy = app.state.proxy
         self._listener = listen("127.0.0.1", 0)
-        self._server = server_of(app)
+        self._server = server_of(app, options)
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],), name="foxing proxy")
         self.url = url_of(self._listener)
 

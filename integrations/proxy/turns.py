@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 _AT_ONCE, _AT_ONCE_CHARS = 200, 2 << 20
 _TOO_LARGE = "the service does not take so large a message"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0
+#: Least pause in which delivered turns stay in the log of the journal: emptying it waits for the disk.
+_FORGET_S = 1.0
 
 
 def held_by(body: RequestBody) -> str | None:
@@ -56,6 +58,9 @@ class TurnRecorder:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._pause_s = _FIRST_PAUSE_S
+        #: Whether the log of the journal may hold delivered turns, and when it was last emptied, by the loop's clock.
+        self._may_hold = False
+        self._emptied_at = -_FORGET_S
 
     def start(self) -> None:
         """Begins to deliver what the journal holds."""
@@ -130,6 +135,7 @@ class TurnRecorder:
             try:
                 while await self._deliver():
                     self._pause_s = _FIRST_PAUSE_S
+                await self._forget()
             except Exception as error:
                 log.debug("turns are stored later: %s", error)
                 await asyncio.sleep(self._pause_s)
@@ -147,7 +153,17 @@ class TurnRecorder:
             for turn in turns:
                 await self._store_alone(turn)
         await asyncio.to_thread(self._journal.delivered, turns)
+        self._may_hold = True
         return True
+
+    async def _forget(self) -> None:
+        """Empties the log of the journal if it may hold delivered turns, soon if that is not possible now."""
+        loop = asyncio.get_running_loop()
+        if self._may_hold and loop.time() >= self._emptied_at + _FORGET_S:
+            self._may_hold = not await asyncio.to_thread(self._journal.forget)
+            self._emptied_at = loop.time()
+        if self._may_hold:
+            loop.call_at(self._emptied_at + _FORGET_S, self._changed.set)
 
     async def _store_alone(self, turn: PendingTurn) -> None:
         """Stores a message that may be invalid. An image that cannot be stored is left out, and a message that remains

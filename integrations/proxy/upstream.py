@@ -36,6 +36,7 @@ class UpstreamAnswer:
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
+        self._chunks = self._read_chunks()
         self.status = response.status_code
 
     async def __aenter__(self) -> Self:
@@ -49,21 +50,21 @@ class UpstreamAnswer:
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Headers for the client."""
-        own = {name.strip().lower() for name in self._response.headers.get("connection", "").encode().split(b",")}
+        given = [(name.lower(), value) for name, value in self._response.headers.raw]
         # httpx reads a body of known length, so that its length can be passed on
-        passed = [
-            (name.lower(), value)
-            for name, value in self._response.headers.raw
-            if name.lower() not in _OF_CONNECTION - {b"content-length"} and name.lower() not in own
-        ]
-        return [each for each in passed if not each[0].startswith(OWN)]
+        is_chunked = any(name == b"transfer-encoding" for name, _ in given)
+        length = [each for each in given if each[0] == b"content-length" and not is_chunked]
+        return [*passed_headers(given), *length]
 
     def header(self, name: str) -> str:
         """Returns a header; empty if there is none."""
         return str(self._response.headers.get(name, ""))
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yields the body as it comes. Raises `UpstreamFailed` if the connection breaks."""
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yields the rest of the body as it comes. Raises `UpstreamFailed` if the connection breaks."""
+        return self._chunks
+
+    async def _read_chunks(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._response.stream:  # type: ignore[union-attr]
                 yield chunk
@@ -72,9 +73,17 @@ class UpstreamAnswer:
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise UpstreamFailed("the upstream broke off in the middle of its answer") from error
 
-    async def read(self) -> bytes:
-        """Returns the body. Raises `UpstreamFailed` if the connection breaks."""
-        return b"".join([chunk async for chunk in self.chunks()])
+    async def read(self, most_bytes: int) -> tuple[bytes, bool]:
+        """Reads the body until it has more bytes than the limit. Returns what has come, and whether that is all;
+        `chunks` has the rest. Raises `UpstreamFailed` if the connection breaks."""
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self._chunks:
+            parts.append(chunk)
+            size += len(chunk)
+            if size > most_bytes:
+                return b"".join(parts), False
+        return b"".join(parts), True
 
 
 class UpstreamClient:
@@ -134,11 +143,8 @@ class UpstreamClient:
 
 
 def passed_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """Returns the headers of a client that are passed on."""
-    named = next((value for name, value in headers if name == b"connection"), b"")
-    own = {name.strip().lower() for name in named.split(b",")} - {b""}
-    return [
-        (name, value)
-        for name, value in headers
-        if name not in _OF_CONNECTION and name not in own and not name.startswith(OWN)
-    ]
+    """Returns the headers that are passed on: all but those of the connection, those that a `Connection` header names,
+    and those of the proxy. `headers`: names in lower case."""
+    named = (name.strip().lower() for key, value in headers if key == b"connection" for name in value.split(b","))
+    dropped = _OF_CONNECTION.union(named)
+    return [(name, value) for name, value in headers if name not in dropped and not name.startswith(OWN)]

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 
 from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
@@ -15,6 +16,8 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 200
 _FIRST_PAUSE_S = 0.2  # doubles with every failure
 _LONGEST_PAUSE_S = 30.0
+#: Least pause in which delivered turns stay in the log of the journal: emptying it waits for the disk.
+_FORGET_S = 1.0
 
 
 class Delivery:
@@ -28,6 +31,9 @@ class Delivery:
         self._noted = 0
         self._looked = 0
         self._retiring = False
+        #: Whether the log of the journal may hold delivered turns, and when it was last emptied.
+        self._may_hold = False
+        self._emptied_at = -_FORGET_S
         self._thread = threading.Thread(target=self._run, name="foxing delivery", daemon=True)
         self._thread.start()
 
@@ -64,6 +70,7 @@ class Delivery:
             try:
                 while self._deliver():
                     pause = _FIRST_PAUSE_S
+                self._forget()
             except Exception as error:
                 log.debug("turns are stored later: %s", error)
                 with self._changed:
@@ -81,7 +88,13 @@ class Delivery:
         with self._changed:
             self._looked = max(self._looked, seen)
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._retiring or self._noted > seen)
+            self._changed.wait_for(lambda: self._retiring or self._noted > seen, _FORGET_S if self._may_hold else None)
+
+    def _forget(self) -> None:
+        """Empties the log of the journal if it may hold delivered turns."""
+        if self._may_hold and time.monotonic() >= self._emptied_at + _FORGET_S:
+            self._may_hold = not self._journal.forget()
+            self._emptied_at = time.monotonic()
 
     def _deliver(self) -> bool:
         """Stores the oldest messages, and returns whether there were any. Raises the errors of an unusable memory."""
@@ -94,6 +107,7 @@ class Delivery:
             for each in pending:
                 self._store_alone(each)
         self._journal.delivered([each.number for each in pending])
+        self._may_hold = True
         return True
 
     def _store_alone(self, pending: Pending) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +10,16 @@ from typing import Any
 
 import httpx2
 
+from foxing.integrations.frameworks.provider_answers import AnswerReader, Json
+
 from .memory import ClientMemory, WrappedCall
 
-#: Bytes of the end of a stream in which its last event is looked for.
-_TAIL_BYTES = 4096
+#: Bytes of a compressed stream that are kept to be read, and those of a piece of it that is decompressed at once.
+_MOST_KEPT, _PIECE_BYTES = 16 << 20, 4 << 10
 #: Requests of an asynchronous client that are prepared at once.
 _THREADS = 64
+#: Size of a piece of a stream that is read on the event loop.
+_QUICK_BYTES = 16 << 10
 _CODED = "content-encoding"
 
 
@@ -29,7 +34,7 @@ class ClientWithMemory(httpx2.Client):
         response = super().send(_changed(request, call), **options)
         if call is not None and response.is_success:
             if not options.get("stream"):
-                _end(self.foxing_memory, call, response, response.content, closed=True, decoded=True)
+                _end(self.foxing_memory, call, response, response.content)
             elif isinstance(response.stream, httpx2.SyncByteStream):
                 response.stream = _Copied(response, self.foxing_memory, call)
         return response
@@ -56,10 +61,7 @@ class AsyncClientWithMemory(httpx2.AsyncClient):
         if call is not None and response.is_success:
             if not options.get("stream"):
                 content = response.content
-                await loop.run_in_executor(
-                    self.foxing_threads,
-                    lambda: _end(self.foxing_memory, call, response, content, closed=True, decoded=True),
-                )
+                await loop.run_in_executor(self.foxing_threads, _end, self.foxing_memory, call, response, content)
             elif isinstance(response.stream, httpx2.AsyncByteStream):
                 response.stream = _AsyncCopied(response, self.foxing_memory, call, self.foxing_threads)
         return response
@@ -109,57 +111,107 @@ def _changed(request: httpx2.Request, call: WrappedCall | None) -> httpx2.Reques
     )
 
 
-def _end(
-    memory: ClientMemory,
-    call: WrappedCall,
-    response: httpx2.Response,
-    content: bytes,
-    *,
-    closed: bool,
-    decoded: bool = False,
-) -> None:
-    if _CODED in response.headers and not decoded:
-        try:
-            content = httpx2.Response(200, headers={_CODED: response.headers[_CODED]}, content=content).content
-        except httpx2.DecodingError:
-            content = b""
-    stream = "event-stream" in response.headers.get("content-type", "")
-    memory.end(call, content, stream=stream, closed=closed)
+def _end(memory: ClientMemory, call: WrappedCall, response: httpx2.Response, content: bytes) -> None:
+    """Writes the turns of a call. `content`: the whole answer, decoded."""
+    if not _is_stream(response):
+        memory.end(call, call.read(content))
+        return
+    reader = call.reader()
+    reader.feed(content)
+    reader.end()
+    memory.end(call, reader.answer())
+
+
+def _is_stream(response: httpx2.Response) -> bool:
+    return "event-stream" in response.headers.get("content-type", "")
 
 
 class _Copy:
-    """A copy of the bytes of an answer."""
+    """A copy of the bytes of an answer, which is read as they come."""
 
     def __init__(self, response: httpx2.Response, memory: ClientMemory, call: WrappedCall) -> None:
         self._inner: Any = response.stream
         self._response = response
         self._memory = memory
         self._call = call
-        self._received = bytearray()
+        self._lock = threading.Lock()
+        self._reader: AnswerReader | None = None
+        #: What cannot be read before its end: a compressed stream, and an answer that is no stream.
+        self._kept: bytearray | None = bytearray()
+        if _is_stream(response) and _CODED not in response.headers:
+            self._reader, self._kept = call.reader(), None
 
-    def _may_end(self, chunk: bytes) -> bool:
-        """True if the answer may be complete with this chunk: it is kept before the caller sees its end."""
-        self._received += chunk
-        return _CODED not in self._response.headers and self._call.may_end(bytes(self._received[-_TAIL_BYTES:]))
+    def _is_quick(self, chunk: bytes) -> bool:
+        """True if reading a chunk takes less than a millisecond or so."""
+        return self._reader is None or len(chunk) + self._reader.waiting_bytes < _QUICK_BYTES
 
-    def _end(self, closed: bool) -> None:
+    def _read(self, chunk: bytes) -> bool:
+        """Reads a chunk, and returns True if the answer is complete with it: it is kept before the caller sees its
+        end."""
+        with self._lock:
+            if self._reader is not None:
+                self._reader.feed(chunk)
+                return self._reader.is_complete and not self._call.written
+            if self._kept is not None:
+                self._kept += chunk
+                if len(self._kept) > _MOST_KEPT:
+                    self._kept = None  # passed on, and not read
+            return False
+
+    def _end(self) -> None:
         if not self._call.written:
-            _end(self._memory, self._call, self._response, bytes(self._received), closed=closed)
+            with self._lock:
+                answer = self._answer()
+            self._memory.end(self._call, answer)
+
+    def _answer(self) -> Json | None:
+        if self._reader is not None:
+            self._reader.end()
+            return self._reader.answer()
+        if self._kept is None:
+            return None
+        response, kept = self._response, bytes(self._kept)
+        if not _is_stream(response):
+            return self._call.read(b"".join(_decoded(response, kept, _MOST_KEPT)))
+        reader = self._call.reader()
+        for piece in _decoded(response, kept, None):
+            reader.feed(piece)
+            if reader.is_done:
+                break
+        reader.end()
+        return reader.answer()
+
+
+def _decoded(response: httpx2.Response, content: bytes, most: int | None) -> Iterator[bytes]:
+    """Yields an answer without its content encoding, up to an error, and no more than about `most` bytes."""
+    if _CODED not in response.headers:
+        yield content
+        return
+    pieces = (content[start : start + _PIECE_BYTES] for start in range(0, len(content), _PIECE_BYTES))
+    size = 0
+    try:
+        for piece in httpx2.Response(200, headers={_CODED: response.headers[_CODED]}, content=pieces).iter_bytes():
+            size += len(piece)
+            yield piece
+            if most is not None and size > most:
+                return
+    except httpx2.DecodingError:
+        return
 
 
 class _Copied(_Copy, httpx2.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self._inner:
-            if self._may_end(chunk):
-                self._end(False)
+            if self._read(chunk):
+                self._end()
             yield chunk
-        self._end(True)
+        self._end()
 
     def close(self) -> None:
         try:
             self._inner.close()
         finally:
-            self._end(True)
+            self._end()
 
 
 class _AsyncCopied(_Copy, httpx2.AsyncByteStream):
@@ -172,13 +224,16 @@ class _AsyncCopied(_Copy, httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         async for chunk in self._inner:
-            if self._may_end(chunk):
-                await loop.run_in_executor(self._threads, self._end, False)
+            quick = self._is_quick(chunk)
+            if self._read(chunk) if quick else await loop.run_in_executor(self._threads, self._read, chunk):
+                await loop.run_in_executor(self._threads, self._end)
             yield chunk
-        await loop.run_in_executor(self._threads, self._end, True)
+        await loop.run_in_executor(self._threads, self._end)
 
     async def aclose(self) -> None:
         try:
             await self._inner.aclose()
         finally:
-            self._end(True)  # without a thread: a task that is cancelled cannot wait
+            if not self._call.written:
+                # a task that is cancelled cannot wait for the thread, which writes nevertheless
+                await asyncio.shield(self._memory.soon(self._threads, self._end))

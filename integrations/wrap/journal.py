@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from foxing.integrations.frameworks.journals import empty_log, forget_deleted
 from foxing.memory.values.base import Fields
 from foxing.renderer.private_files import prepare_sqlite
 
@@ -20,6 +21,8 @@ _CACHED_ROWS = 20_000
 #: Seconds to wait for another process that writes: after an answer, and before a request.
 _WRITE_S = 5.0
 _ASK_S = 0.03
+#: Milliseconds in which the log is emptied, or not yet: answers wait to be written.
+_EMPTY_MS = 100
 _TABLES = """
 CREATE TABLE IF NOT EXISTS turns (
     scope TEXT NOT NULL, prefix BLOB NOT NULL, thread TEXT NOT NULL, position INTEGER NOT NULL, digest BLOB NOT NULL,
@@ -86,9 +89,7 @@ class _Connection:
             check_same_thread=False,
             uri=True,
         )
-        # a commit survives a killed process; the last ones may be lost when the machine loses power
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+        forget_deleted(self._connection)
 
     def __enter__(self) -> sqlite3.Connection:
         self._lock.acquire()
@@ -118,6 +119,7 @@ class TurnJournal:
             before = (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).isoformat()
             for table in ("turns", "additions", "answers"):
                 connection.execute(f"DELETE FROM {table} WHERE made_at < ?", (before,))
+            empty_log(connection, _EMPTY_MS)
 
     def close(self) -> None:
         """Closes the file."""
@@ -212,6 +214,12 @@ class TurnJournal:
         """Removes messages that are in the memory."""
         with self._kept as connection:
             connection.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in numbers])
+
+    def forget(self) -> bool:
+        """Removes delivered messages from the log of the file as well, where they would stay until it is overwritten.
+        Returns False if another process uses it at the moment."""
+        with self._kept as connection:
+            return empty_log(connection, _EMPTY_MS)
 
     def _note(self, place: TurnPlace) -> TurnPlace:
         if len(self._known) >= _CACHED_ROWS:

@@ -1,13 +1,17 @@
 """Memory of a wrapped client: what is added to its requests, and what is kept of its answers."""
 
+import asyncio
 import json
 import logging
 import sqlite3
-from collections.abc import Collection, Mapping
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from foxing.integrations.frameworks.provider_answers import WireName, may_end, read_body
+from foxing.integrations.frameworks.provider_answers import AnswerReader, Json, WireName, read_body
 
 from .alignment import following, places, start
 from .delivery import Delivery
@@ -43,9 +47,13 @@ class WrappedCall:
     #: True once its turns are in the journal.
     written: bool = False
 
-    def may_end(self, tail: bytes) -> bool:
-        """Returns True if the stream may be complete with these last bytes."""
-        return not self.written and may_end(self.wire, tail)
+    def reader(self) -> AnswerReader:
+        """Returns what reads the answer if it is a stream."""
+        return AnswerReader(self.wire)
+
+    def read(self, content: bytes) -> Json | None:
+        """Returns the answer in a body that is no stream; None if there is none."""
+        return read_body(self.wire, content)
 
 
 class ClientMemory:
@@ -69,6 +77,9 @@ class ClientMemory:
         self._thread = thread
         self._recall = recall
         self._deadline_s = deadline_s
+        self._ending = threading.Lock()
+        #: Calls that threads are ending.
+        self._soon: set[Future[None]] = set()
 
     def begin(self, path: str, body: bytes, since: float) -> WrappedCall | None:
         """Returns what is known of a request before it is sent; None for one that is no part of a conversation.
@@ -87,23 +98,34 @@ class ClientMemory:
             log.debug("a request is sent as it is: %s", error, exc_info=True)
             return None
 
-    def end(self, call: WrappedCall, content: bytes, *, stream: bool, closed: bool) -> None:
-        """Writes the turns of a call into the journal, once. `content`: the answer so far. `closed`: it ends there,
-        so that without a complete answer the caller's turns alone are written."""
-        if call.written:
-            return
-        try:
-            answer = read_body(call.wire, content, stream=stream)
-            if answer is None and not closed:
+    def end(self, call: WrappedCall, answer: Json | None) -> None:
+        """Writes the turns of a call into the journal, once; without an answer, those of the caller alone."""
+        with self._ending:
+            if call.written:
                 return
             call.written = True
+        try:
             self._write(call, answer)
         except Exception as error:
             log.warning("a turn was not kept: %s", error)
 
+    def soon(self, threads: Executor, end: Callable[[], None]) -> "asyncio.Future[None]":
+        """Ends a call in a thread, for which `flush` waits. Returns what waits for it."""
+        try:
+            future = threads.submit(end)
+        except RuntimeError:  # the client is closed, and its threads have ended
+            future = Future()
+            end()
+            future.set_result(None)
+        self._soon.add(future)
+        future.add_done_callback(self._soon.discard)
+        return asyncio.wrap_future(future)
+
     def flush(self, timeout_s: float) -> bool:
         """Waits until all turns are stored, and returns whether they are."""
-        return self._delivery.flush(timeout_s)
+        until = time.monotonic() + timeout_s
+        wait(list(self._soon), timeout_s)
+        return self._delivery.flush(max(0.0, until - time.monotonic()))
 
     def retire(self) -> None:
         """Ends the threads once all turns are stored, or the memory fails."""

@@ -62,16 +62,23 @@ class Recollection:
                 self._opened = connect(_without_retries(self._chosen(), self._api_key), self._bank)
             return self._opened
 
+    def load(self) -> None:
+        """Imports what the first call needs. An import in another thread may hold the interpreter for a second, so that
+        a request could not keep its deadline."""
+        import foxing.memory.recall.transcript
+
+        if _is_service(self._target) or (self._target is None and _local_service_runs()):
+            import httpx  # noqa: F401
+            import stamina  # noqa: F401
+        else:
+            import foxing.memory.index.universal_sentence_encoder
+            import foxing.memory.memory  # noqa: F401
+
     def _chosen(self) -> Target:
         if self._target is not None:
             return self._target
-        import httpx
-
-        try:
-            if httpx.get(f"{LOCAL_SERVICE}/healthz", timeout=_PROBE_S).is_success:
-                return LOCAL_SERVICE
-        except httpx.HTTPError:
-            pass
+        if _local_service_runs():
+            return LOCAL_SERVICE
         from foxing.memory import Memory
 
         return Memory()
@@ -80,12 +87,7 @@ class Recollection:
         """Opens the memory and recalls once, since the first recall of a process takes seconds. Waits for it, but no
         longer than `timeout_s`."""
 
-        def run() -> Found:
-            import foxing.memory.recall.transcript  # noqa: F401, imported with the first recall otherwise
-
-            return self._ask("what was said", frozenset())
-
-        self._first = self._start(run)
+        self._first = self._start(lambda: self._ask("what was said", frozenset()))
         futures.wait([self._first], timeout_s)
 
     def find(self, question: str, said: Collection[str], until: float) -> Found:
@@ -169,8 +171,23 @@ def _rendered(found: "RecallResult", new: "list[RecalledMessage]") -> str:
     return transcript_of(new, Style()).text
 
 
+def _local_service_runs() -> bool:
+    import httpx
+
+    try:
+        return httpx.get(f"{LOCAL_SERVICE}/healthz", timeout=_PROBE_S).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _is_service(target: "Target | None") -> bool:
+    return isinstance(target, ServiceOptions) or (
+        isinstance(target, str) and target.startswith(("http://", "https://"))
+    )
+
+
 def _without_retries(target: Target, api_key: str | None) -> Target:
     """Returns a target whose calls fail at once: whoever waits has a deadline, and deliveries are repeated anyway."""
-    if isinstance(target, str) and target.startswith(("http://", "https://")):
+    if isinstance(target, str) and _is_service(target):
         return ServiceOptions(target, api_key, timeout_s=_REQUEST_S, retry_for_s=0.001)
     return target

@@ -54,7 +54,8 @@ def wrap(
     URL of a service, with its `api_key`; URL or path of a database; or a `Memory`. Default: the service on this machine
     if it runs, else the default database. `thread`: name of the conversation; by default it follows from its first
     turn. `recall`: False to store only. `budget`: maximum number of tokens of what is added. `deadline_s`: maximum
-    delay of a request. `warm_up_s`: maximum time that this call waits until the memory is ready. `journal`: path of the
+    delay of a request. `warm_up_s`: maximum time that this call waits until the memory is ready, after it has imported
+    what that needs. `journal`: path of the
     file in which turns wait for the memory; by default it is in the user's data folder.
 
     Raises `InvalidInput` for another client, and for an invalid bank, memory or number.
@@ -72,6 +73,7 @@ def wrap(
         raise InvalidInput("this client is wrapped already; pass the client that it was made of")
     path = user_data_path("foxing") / "wrap.db" if journal is None else Path(journal)
     recollection = Recollection(memory, bank, api_key, Wanted(budget, min_relevance))
+    recollection.load()
     opened = _journal(path, f"{_name(memory)} {bank}")
     remembered = ClientMemory(
         opened,

@@ -1,7 +1,10 @@
 """Turns that pass are stored once."""
 
 import json
+import sqlite3
+import threading
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 from anthropic import Anthropic, NotFoundError
 from openai import OpenAI
 
+from foxing.integrations.proxy.journal import ProxyJournal
 from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
 from foxing.memory import Memory
@@ -161,3 +165,41 @@ def test_keys_are_neither_stored_nor_logged(
     assert json.dumps(stored(memory)).count("Weather") == 1
     for file in tmp_path.iterdir():
         assert b"verysecret" not in file.read_bytes()
+
+
+def test_delivered_turns_are_gone_from_the_journal_and_its_log(
+    start: StartProxy, memory: Memory, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emptied = threading.Event()
+    forget = ProxyJournal.forget
+
+    def noting(journal: ProxyJournal) -> bool:
+        done = forget(journal)
+        if done:
+            emptied.set()
+        return done
+
+    monkeypatch.setattr(ProxyJournal, "forget", noting)
+    proxy = start()
+    body = {"model": MODEL, "max_tokens": 9, "messages": [{"role": "user", "content": "The code word is heliotrope."}]}
+    answer = httpx.post(f"{proxy.url}/v1/messages", json=body, headers={"x-api-key": "k", "anthropic-version": "1"})
+    assert answer.status_code == 200
+    assert emptied.wait(60)
+    assert any("heliotrope" in each.text for each in memory.export(BANK))
+    for path in tmp_path.glob("proxy.db*"):
+        assert b"heliotrope" not in path.read_bytes(), path.name
+
+
+def test_a_journal_from_before_is_cleared_of_what_it_delivered(tmp_path: Path) -> None:
+    path = tmp_path / "proxy.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as before:
+        before.execute("PRAGMA journal_mode = WAL")
+        before.execute("PRAGMA secure_delete = OFF")
+        before.execute("CREATE TABLE outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT, message TEXT)")
+        before.execute("INSERT INTO outbox (scope, message) VALUES ('s', ?)", ("heliotrope " * 1_000,))
+        before.execute("DELETE FROM outbox")
+    assert b"heliotrope" in path.read_bytes()
+    journal = ProxyJournal(path, "s")
+    for each in tmp_path.glob("proxy.db*"):
+        assert b"heliotrope" not in each.read_bytes(), each.name
+    journal.close()

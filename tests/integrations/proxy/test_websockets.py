@@ -1,5 +1,6 @@
 """Websockets pass."""
 
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -62,3 +63,46 @@ def test_a_websocket_without_an_upstream_or_a_key_is_refused(start: StartProxy) 
         with pytest.raises(InvalidStatus) as refused:
             connect(f"ws{proxy.url.removeprefix('http')}/v1/responses", proxy=None)
         assert refused.value.response.status_code in (403, 502)
+
+
+def test_a_client_that_is_gone_ends_its_websocket_upstream(start: StartProxy) -> None:
+    ended = threading.Event()
+
+    def handle(connection: ServerConnection) -> None:
+        connection.send("hello")
+        for _ in connection:
+            pass
+        ended.set()
+
+    with serve(handle, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        proxy = start(upstream=f"http://127.0.0.1:{server.socket.getsockname()[1]}")
+        client = connect(f"ws{proxy.url.removeprefix('http')}/v1/responses", proxy=None)
+        assert client.recv() == "hello"
+        client.socket.shutdown(socket.SHUT_RDWR)  # without a word
+        client.socket.close()
+        assert ended.wait(30)
+        server.shutdown()
+        thread.join()
+
+
+def test_websockets_are_neither_compressed_nor_too_many_and_have_a_largest_message(
+    start: StartProxy, echo: Server
+) -> None:
+    port = echo.socket.getsockname()[1]
+    proxy = start(upstream=f"http://127.0.0.1:{port}", max_websockets=1, max_frame_bytes=100_000)
+    url = f"ws{proxy.url.removeprefix('http')}/v1/responses"
+    headers = {"authorization": "Bearer sk-secret"}
+    with connect(url, additional_headers=headers, subprotocols=["codex"], proxy=None) as client:  # type: ignore[list-item]
+        assert client.response is not None
+        assert "sec-websocket-extensions" not in client.response.headers
+        client.recv()
+        with pytest.raises(InvalidStatus) as refused:
+            connect(url, additional_headers=headers, proxy=None)
+        assert refused.value.response.status_code == 503
+        client.send("a" * 100_001)
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009

@@ -1,7 +1,11 @@
 """A memory that is slow, down or broken never harms a request."""
 
+import asyncio
+import json
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anthropic import Anthropic
+from anthropic import Anthropic, AsyncAnthropic
 from openai import OpenAI
 
+from foxing.integrations.frameworks import provider_answers
 from foxing.integrations.testing import ModelAnswer, RecordedCall, Thinking, Upstream
 from foxing.integrations.wrap import flush, wrap
+from foxing.integrations.wrap.journal import TurnJournal
 from foxing.memory import Memory
 from foxing.memory.errors import InvalidInput
 
@@ -227,3 +233,80 @@ def test_the_given_client_stays_as_it_was(upstream: Upstream, options: Options) 
     assert flush(wrapped)
     wrapped.close()
     client.close()
+
+
+def test_the_first_request_imports_nothing(tmp_path: Path) -> None:
+    """An import in another thread holds the interpreter, so that a request cannot keep its deadline."""
+    program = f"""
+import sys
+from anthropic import Anthropic
+from foxing.integrations.testing import Upstream
+from foxing.integrations.wrap import flush, wrap
+with Upstream() as upstream:
+    plain = Anthropic(base_url=upstream.url, api_key="key")
+    message = {{"role": "user", "content": "?"}}
+    ask = lambda client: client.messages.create(model="{MODEL}", max_tokens=9, messages=[message])
+    ask(plain)
+    client = wrap(plain, memory=sys.argv[1], journal=sys.argv[2], warm_up_s=0.0)
+    known = set(sys.modules)
+    ask(client)
+    flush(client, 60)
+    print([name for name in sys.modules if name not in known and name.startswith("foxing.")])
+"""
+    arguments = [sys.executable, "-c", program, str(tmp_path / "bank.db"), str(tmp_path / "wrap.db")]
+    ran = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_a_stream_whose_text_names_its_end_is_parsed_once(
+    claude: Anthropic, gpt: OpenAI, upstream: Upstream, stored: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[int] = []
+
+    class Counting:
+        def loads(self, content: bytes | str) -> Any:
+            parsed.append(len(content))
+            return json.loads(content)
+
+    monkeypatch.setattr(provider_answers, "json", Counting())
+    said = ("message_stop [DONE] response.completed " * 200).strip()
+    for number in range(3):
+        upstream.answer(said)
+        question = f"{QUESTION} {number}"
+        stream: Any
+        if number == 0:
+            stream = claude.messages.create(model=MODEL, max_tokens=9, messages=[user(question)], stream=True)
+        elif number == 1:
+            chat: Any = [user(question)]
+            stream = gpt.chat.completions.create(model="gpt-5.6", messages=chat, stream=True)
+        else:
+            stream = gpt.responses.create(model="gpt-5.6", input=question, stream=True)
+        list(stream)
+    assert sum(parsed) <= sum(len(call.sent) for call in upstream.calls)
+    assert [text for role, text in [*stored(claude), *stored(gpt)] if role == "assistant"].count(said) >= 3
+
+
+def test_an_asynchronous_stream_that_is_left_does_not_write_on_the_event_loop(
+    upstream: Upstream, options: Options, stored: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writers: list[threading.Thread] = []
+    write = TurnJournal.write
+
+    def noting(*arguments: Any) -> None:
+        writers.append(threading.current_thread())
+        write(*arguments)
+
+    monkeypatch.setattr(TurnJournal, "write", noting)
+
+    async def leave() -> AsyncAnthropic:
+        client = wrap(AsyncAnthropic(base_url=upstream.url, api_key="key", max_retries=0), **options)
+        stream = await client.messages.create(model=MODEL, max_tokens=9, messages=[user(QUESTION)], stream=True)
+        async for _ in stream:
+            break
+        await stream.close()
+        return client
+
+    client = asyncio.run(leave())
+    assert stored(client) == [("user", QUESTION)]
+    assert len(writers) == 1
+    assert writers[0] is not threading.main_thread()
