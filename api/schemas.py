@@ -19,7 +19,7 @@ from foxing.memory.values.reports import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES
 
 def _items_of_providers(schema: JsonDict) -> None:
     """Adds that items may be objects of a provider."""
-    schema["items"] = {"anyOf": [schema["items"], {"type": "object", "title": "Message of a provider"}]}
+    schema["items"] = {"anyOf": [schema["items"], {"type": "object", "title": "Message of a provider", "additionalProperties": {}}]}
     schema["minItems"] = 1
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
+from foxing.memory.conversation import Provider
 from foxing.memory.values.banks import BankInfo, Banks
 from foxing.memory.values.base import Tier, Value, checked
 from foxing.memory.values.context import ContextFields, ContextRequest, ContextResult
@@ -132,10 +133,12 @@ class Client:
         *,
         thread: str | None = None,
         idempotency_key: str | None = None,
+        provider: Provider | None = None,
     ) -> StoreResult:
         """Stores all messages or none, and creates the bank if it does not exist. Returns their ids and the number of
-        new messages. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`, `Conflict`."""
-        return self.ask(StoreResult, store_request(bank, messages, thread, idempotency_key))
+        new messages. `provider`: the messages are those of its API, which the service reads. Raises `InvalidInput`,
+        `InvalidTime`, `MessageTooLarge`, `Conflict`."""
+        return self.ask(StoreResult, store_request(bank, messages, thread, idempotency_key, provider))
 
     def message(self, bank: str, message_id: str) -> MessageInfo:
         """Returns one message as remembered. Raises `NotFound`, `Forgotten`."""

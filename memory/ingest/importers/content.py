@@ -35,7 +35,7 @@ def content_of(fields: Mapping[str, Any], image_of: ImageOf | None = None) -> st
     if image_of is not None:
         parts = _with_images(parts, image_of)
     try:
-        message = NewMessage(role="assistant", content=list(parts) or "")
+        message = NewMessage.model_validate({"role": "assistant", "content": list(parts) or ""})
     except ValidationError as error:
         raise InvalidInput(_reason(error)) from error
     return str(message.content) if message.parts is None else message.parts
