@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from foxing.memory import Memory
 
 SQLITE = "sqlite:///"
+#: Larger events are parsed in a thread.
+LARGE_BYTES = 64 << 10
 #: Maximum number of sessions of which it is known that their history was summarised.
 COMPACTED = 1_000
 
@@ -78,7 +80,8 @@ class _Hooks:
             names["tool"], names["event"], query.get("bank", ""), query.get("folder", ""), await request.body()
         )
         try:
-            call = HookCall.of(event)
+            is_large = len(event.payload) > LARGE_BYTES
+            call = await anyio.to_thread.run_sync(HookCall.of, event) if is_large else HookCall.of(event)
         except ValueError as error:
             return JSONResponse({"detail": str(error)}, 400)
         text = await anyio.to_thread.run_sync(partial(self._text, call))
