@@ -1,0 +1,1 @@
+"""Growth of the processor time of every public entry with the size of its input."""
