@@ -192,6 +192,10 @@ class _Message(_Answer):
             self._keep(self._texts[index], delta["text"])
         elif kind == "input_json_delta":
             self._keep(self._inputs[index], delta["partial_json"])
+        elif kind == "citations_delta":
+            cited = self._blocks[index].get("citations") or []
+            self._blocks[index]["citations"] = [*cited, delta["citation"]]
+            self.size += 1_000
 
     def value(self) -> Json:
         return {**self._message, "content": [self._block(index) for index in sorted(self._blocks)]}
@@ -221,6 +225,9 @@ class _Completion(_Answer):
         self._id: Any = None
         self._usage: Any = None
         self._texts = StringIO()
+        self._refusal = StringIO()
+        self._transcript = StringIO()
+        self._annotations: list[Json] = []
         self._calls: dict[int, _Call] = {}
 
     def add(self, data: bytes) -> None:
@@ -235,6 +242,11 @@ class _Completion(_Answer):
                 continue  # only the first of several answers
             delta: Any = choice.get("delta") or {}
             self._keep(self._texts, delta.get("content") or "")
+            self._keep(self._refusal, delta.get("refusal") or "")
+            self._keep(self._transcript, (delta.get("audio") or {}).get("transcript") or "")
+            for annotation in delta.get("annotations") or ():
+                self._annotations.append(annotation)
+                self.size += 1_000
             for part in delta.get("tool_calls") or ():
                 index = part["index"]
                 if index not in self._calls:
@@ -244,16 +256,22 @@ class _Completion(_Answer):
 
     def _extend(self, call: _Call, part: Json) -> None:
         call.id = part.get("id") or call.id
-        function = part.get("function") or {}
+        function = part.get("function") or part.get("custom") or {}
         self._keep(call.name, function.get("name") or "")
-        self._keep(call.arguments, function.get("arguments") or "")
+        self._keep(call.arguments, function.get("arguments") or function.get("input") or "")
 
     def value(self) -> Json:
         calls = [
             {"id": call.id, "function": {"name": call.name.getvalue(), "arguments": call.arguments.getvalue()}}
             for _, call in sorted(self._calls.items())
         ]
-        message = {"role": "assistant", "content": self._texts.getvalue(), "tool_calls": calls}
+        message: Json = {"role": "assistant", "content": self._texts.getvalue(), "tool_calls": calls}
+        if self._refusal.tell():
+            message["refusal"] = self._refusal.getvalue()
+        if self._transcript.tell():
+            message["audio"] = {"transcript": self._transcript.getvalue()}
+        if self._annotations:
+            message["annotations"] = self._annotations
         return {"id": self._id, "choices": [{"message": message}], "usage": self._usage}
 
 

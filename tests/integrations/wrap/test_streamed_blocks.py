@@ -1,0 +1,61 @@
+"""What streams say beside texts and calls of functions."""
+
+import json
+from typing import Any
+
+import pytest
+
+from foxing.integrations.frameworks.provider_answers import AnswerReader, WireName
+from foxing.integrations.wrap.turns import read_answer
+
+CITED = {"type": "web_search_result_location", "title": "Tides", "url": "https://t.example"}
+
+
+def streamed(wire: WireName, *events: Any) -> Any:
+    reader = AnswerReader(wire)
+    for event in events:
+        data = event if isinstance(event, str) else json.dumps(event)
+        reader.feed(f"data: {data}\n\n".encode())
+    return reader.answer()
+
+
+def chunk(**delta: Any) -> dict[str, Any]:
+    return {"id": "c", "choices": [{"index": 0, "delta": delta}]}
+
+
+@pytest.mark.parametrize(
+    ("deltas", "parts"),
+    [
+        ([{"refusal": "I cannot "}, {"refusal": "help."}], [("text", "I cannot help.")]),
+        ([{"audio": {"transcript": "Good "}}, {"audio": {"transcript": "day"}}], [("text", "[audio]\nGood day")]),
+        (
+            [{"content": "High."}, {"annotations": [{"type": "url_citation", "url_citation": {"url": "https://t"}}]}],
+            [("text", "High.\n[sources: https://t]")],
+        ),
+    ],
+)
+def test_chat_completions(deltas: list[dict[str, Any]], parts: list[tuple[str, str]]) -> None:
+    answer = streamed("chat_completions", *(chunk(**delta) for delta in deltas), "[DONE]")
+    [turn] = read_answer("chat_completions", answer, 0)
+    assert [(part["type"], part["text"]) for part in turn.parts] == parts
+
+
+def test_custom_tools_of_chat_completions() -> None:
+    call = {"index": 0, "id": "c1", "type": "custom", "custom": {"name": "sql", "input": "select"}}
+    more = {"index": 0, "custom": {"input": " 1"}}
+    answer = streamed("chat_completions", chunk(tool_calls=[call]), chunk(tool_calls=[more]), "[DONE]")
+    [turn] = read_answer("chat_completions", answer, 0)
+    assert [(part["name"], part["arguments"]) for part in turn.parts] == [("sql", "select 1")]
+
+
+def test_citations_of_messages() -> None:
+    answer = streamed(
+        "messages",
+        {"type": "message_start", "message": {"role": "assistant", "content": []}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "High at 9."}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "citations_delta", "citation": CITED}},
+        {"type": "message_stop"},
+    )
+    [turn] = read_answer("messages", answer, 0)
+    assert turn.text == "High at 9.\n[sources: Tides https://t.example]"
