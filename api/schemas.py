@@ -19,8 +19,8 @@ from foxing.memory.values.reports import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES
 
 def _items_of_providers(schema: JsonDict) -> None:
     """Adds that items may be objects of a provider."""
-    schema["items"] = {"anyOf": [schema["items"], {"type": "object", "title": "Message of a provider", "additionalProperties": {}}]}
-    schema["minItems"] = 1
+    of_providers = {"type": "object", "title": "Message of a provider", "additionalProperties": {}}
+    schema["items"] = {"anyOf": [schema["items"], of_providers]}
 
 
 class StoreRequest(Input):
@@ -29,6 +29,7 @@ class StoreRequest(Input):
     _left_out: dict[str, int] = PrivateAttr({})
 
     messages: Annotated[list[NewMessage], FailFast()] = Field(
+        min_length=1,
         max_length=MAX_MESSAGES,
         description="Messages in the order of the conversation, at least one. With `provider`, as its API has them.",
         json_schema_extra=_items_of_providers,
@@ -53,19 +54,17 @@ class StoreRequest(Input):
         """Reads messages of a provider."""
         items = fields.get("messages") if isinstance(fields, dict) else None
         if not isinstance(items, list) or fields.get("provider") is None:
-            request = handler(fields)
-            if not request.messages:
-                raise PydanticCustomError("no_messages", "messages: give at least one message")
-            return request
+            return handler(fields)
         if len(items) > MAX_MESSAGES:
             return handler(fields)
         try:
             read = messages_of(fields["provider"], items)
         except InvalidInput as error:
             raise PydanticCustomError("provider", "{reason}", {"reason": str(error)}) from error
-        request = handler({**fields, "messages": read.messages})
-        if not request.messages and not read.left_out:
-            raise PydanticCustomError("no_messages", "messages: give at least one message that says something")
+        nothing = [{"role": "user", "content": ""}] if read.left_out else []  # a list of messages is not empty
+        request = handler({**fields, "messages": read.messages or nothing})
+        if not read.messages:
+            request.messages.clear()
         request._left_out = read.left_out
         return request
 

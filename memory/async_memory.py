@@ -100,6 +100,7 @@ class AsyncMemory(_InThreads[Memory]):
     aclose = _threaded(Memory.close)
     check = _threaded(Memory.check)
     store = _threaded(Memory.store)
+    dry_run = _threaded(Memory.dry_run)
     message = _threaded(Memory.message)
     recall = _threaded(Memory.recall)
     look_up = _threaded(Memory.look_up)

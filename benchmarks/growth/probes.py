@@ -1,4 +1,4 @@
-"""What is measured: an entry, one of its inputs, and how a call with an input of a size is made."""
+"""Probes: an entry, one of its inputs, and how a call with an input of a size is made."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -236,12 +236,9 @@ class Intake:
             try:
                 report = store_file(storage, source, bank=bank)
             except InvalidInput as error:
-                if path not in self._late:
-                    note(self.database, f"{path.name} is not stored: {error}")
-                if isinstance(error, InvalidTime):  # which may be past later
-                    self._late[path] = tool, bank, time.monotonic() + LATE_S
+                note(self.database, f"{path.name} is not stored: {error}")
                 return
-            for left in report.left_out[len(source.left_out) :]:
+            for left in report.left_out[len(source.left_out) :] if path not in self._late else ():
                 note(
                     self.database, f"{path.name}: {left.count} {left.reason} are not stored, the first in {left.first}"
                 )
@@ -251,6 +248,7 @@ class Intake:
                 self._last[place] = ids[done - 1]
                 _write_json(Path(folder_of(self.database)) / LAST, self._last)
             if storage.early:
+                self._late[path] = tool, bank, time.monotonic() + LATE_S
                 return
         self._read[path, bank] = state
         self._late.pop(path, None)

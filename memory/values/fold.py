@@ -74,7 +74,7 @@ class FoldRequest(MemoryRequest):
     refused: Annotated[int, Field(ge=1), INTEGRAL] | None = Field(
         None,
         description="Number of a fold whose messages the provider has refused although it takes the conversation as it "
-        "is. Neither it nor an earlier one is applied again. The conversation is folded anew when it has grown by ten "
+        "is. Neither it nor an earlier one is applied again. The conversation is folded again when it has grown by ten "
         "calls of the model; after each further refusal, by twice as many.",
     )
 

@@ -93,7 +93,7 @@ def test_storing_the_same_message_again_adds_nothing(client: httpx.Client) -> No
     assert client.post(MESSAGES, json=body).json()["stored"] == 1
     again = client.post(MESSAGES, json=body)
     assert again.status_code == 201
-    assert again.json() == {"ids": ["a"], "stored": 0, "duplicates": 1, "ageing": None, "redacted": {}}
+    assert again.json() == {"ids": ["a"], "stored": 0, "duplicates": 1, "ageing": None, "redacted": {}, "left_out": {}}
     assert len(all_spans(client)) == 1
 
 

@@ -27,8 +27,8 @@ def test_contents_of_gemini_are_stored(client: httpx.Client) -> None:
     [
         ({"provider": "mistral", "messages": SESSION}, "provider must be anthropic, openai"),
         ({"provider": "openai", "messages": [{"role": "narrator", "content": "x"}]}, "messages[0]: role must be"),
-        ({"provider": "openai", "messages": []}, "at least one message"),
-        ({"messages": []}, "at least one message"),
+        ({"provider": "openai", "messages": []}, "at least 1 item"),
+        ({"messages": []}, "at least 1 item"),
     ],
 )
 def test_others_are_refused(client: httpx.Client, body: object, detail: str) -> None:

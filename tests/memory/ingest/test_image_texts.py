@@ -80,7 +80,7 @@ def test_a_model_sees_the_text_in_an_image_as_read_by_a_machine(memory: Memory) 
     memory.store("ana", [said("m", screenshot(*LINES))])
     memory.seal("ana")
     found = memory.recall("ana", "quota Reykjavik", limit=1)
-    assert f"\nText in image 1, read by machine: {' / '.join(LINES)}" in found.rendered
+    assert f"\n Text in image 1, read by machine: {' / '.join(LINES)}" in found.rendered
     assert found.text_tokens == count_text_tokens(found.rendered)
     [span] = found.spans
     assert LINES[0] not in span.text
