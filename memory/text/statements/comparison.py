@@ -81,6 +81,7 @@ def replaces(new: Sequence[Sentence], old: Sequence[Sentence], *, same_speaker: 
                 and _may_share_a_subject(after, before, exclusive=exclusive)
                 and _of_one_person(after, before, same_speaker=same_speaker, to_each_other=to_each_other)
                 and any(_replaces(a, b) for a in after.statements for b in before.statements)
+                and not _only_repeats(after.text, before.text)
             ):
                 return True
     return False
@@ -114,6 +115,12 @@ def names_rather(question: str, one: Sequence[Sentence], other: Sequence[Sentenc
 
 def _quantities(tokens: Sequence[Token]) -> frozenset[str]:
     return frozenset(token.form for token in tokens if token.kind & Kind.QUANTITY)
+
+
+def _only_repeats(one: str, other: str) -> bool:
+    """Returns True if two texts have the same words, of which one says some more often."""
+    ours, theirs = one.split(), other.split()
+    return len(ours) != len(theirs) and set(ours) == set(theirs)
 
 
 def _may_share_a_subject(after: Sentence, before: Sentence, *, exclusive: bool) -> bool:
