@@ -223,7 +223,8 @@ def test_every_match_comes_once_whatever_the_order(served: Memory) -> None:
 
 
 def test_neighbours_come_with_the_matches_that_are_left(database_url: str) -> None:
-    with Memory(database_url, options=MemoryOptions(reranker=OverlapReranker())) as memory:
+    options = MemoryOptions(reranker=OverlapReranker(), reranker_timeout_s=TIMEOUT_S)
+    with Memory(database_url, options=options) as memory:
         memory.store("ana", [{"id": key, "role": "user", "content": text} for key, text in SAID.items()])
         spans = memory.recall("ana", "When do trains to Busan leave?", limit=1, neighbours=1).spans
         assert [(span.message_id, span.neighbour_of) for span in spans] == [
@@ -367,8 +368,9 @@ def test_messages_erased_while_a_reranker_works_are_left_out(database_url: str) 
                 memory.erase_message("ana", "question")
             return super().scores(question, texts)
 
-    with Memory(database_url, options=MemoryOptions(reranker=Erasing())) as memory:
+    options = MemoryOptions(reranker=Erasing(), reranker_timeout_s=TIMEOUT_S)
+    with Memory(database_url, options=options) as memory:
         memory.store("ana", [{"id": key, "role": "user", "content": text} for key, text in SAID.items()])
         memory.seal("ana")
-        found = memory.recall("ana", "When do trains to Busan leave?", neighbours=1).spans
-        assert {span.message_id for span in found} == {"answer", "other"}
+        found = memory.recall("ana", "When do trains to Busan leave?", neighbours=1)
+        assert ({span.message_id for span in found.spans}, found.notes) == ({"answer", "other"}, [])
