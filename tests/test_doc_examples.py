@@ -93,6 +93,8 @@ STUBS = {
     "python": f'exec {sys.executable} -IS {SERVER} "$COMMAND_SERVER" python "$@"',
     "pip": "exit 0",
     "uv": "exit 0",
+    # By the kernel's clock, as the times of files: faketime sets another one for commands (see .ci/dates).
+    "find": f'unset LD_PRELOAD; exec {shutil.which("find")} "$@"',
     "curl": f'exec {shutil.which("curl")} --fail-with-body --silent --show-error "$@"',
 }
 #: What runs a block, without its text. Statements of SQL run one by one, as a superuser.
@@ -105,6 +107,8 @@ COMMANDS = {
 KEEPING = """[ ! -f ../exported ] || . ../exported
 trap 'export -p | grep -E " (FOXING|PG)" > ../exported || true' EXIT"""
 STARTING_S = 300
+#: Timezone of the machine in the pages.
+TIMEZONE = "UTC"
 
 
 @dataclass(frozen=True)
@@ -219,7 +223,8 @@ def command_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Runs commands in processes that have imported everything already."""
     path = tmp_path_factory.mktemp("commands") / "socket"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FOXING_")}
-    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    # The commands inherit the name of the timezone, which tzlocal keeps.
+    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TZ": TIMEZONE}
     command = [sys.executable, "-W", "ignore", str(SERVER), str(path)]
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     until = time.monotonic() + STARTING_S
@@ -286,7 +291,7 @@ def surroundings(request: pytest.FixtureRequest, tmp_path: Path, command_server:
         "XDG_DATA_HOME": str(tmp_path / "data"),
         "PATH": f"{programs}:{os.environ['PATH']}",
         "COMMAND_SERVER": str(command_server),
-        "TZ": "UTC",
+        "TZ": TIMEZONE,
         "COLUMNS": "120",
     }
     if page in ON_POSTGRESQL:
