@@ -12,6 +12,7 @@ import regex
 from . import numbers
 from .labelled import labelled
 from .matches import RuleMatch
+from .nearby import nearby
 from .values import Shape, shape_of
 
 SECRETS = Path(__file__).parents[1] / "data" / "secrets.toml"
@@ -165,6 +166,7 @@ def _secrets() -> list[Form]:
         Form(
             "secret", lambda subject: labelled(subject.text, subject.lower, subject.found, subject.time.left, order=200)
         ),
+        Form("secret", lambda subject: nearby(subject.text, subject.lower, subject.time.left, order=201)),
     ]
 
 

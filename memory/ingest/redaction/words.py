@@ -1,8 +1,9 @@
 """Words for secrets in five languages, and what stands between such a word and its value: `data/secret_words`."""
 
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntFlag
 from functools import cache
 from pathlib import Path
 
@@ -13,9 +14,91 @@ WORDS = Path(__file__).parents[1] / "data" / "secret_words"
 KINDS = ("other", "codes", "phrase", "code", "pair", "password", "key", "vault", "placed")
 _HEADERS = {"authorization": "header", "proxy authorization": "header", "cookie": "cookie", "set cookie": "cookie"}
 _JOINED = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]")
+_WORD = regex.compile(r"[\p{Latin}\p{N}]+(?:['’-][\p{Latin}]+)*")
+_APOSTROPHE = regex.compile("['’]")
 _BLANKS = regex.compile(r"[ _\-\u00a0\u3000]")
 #: A blank of a word in a text.
 _BLANK = r"[ _\-\u00a0\u3000]?"
+
+
+class Cue(IntFlag):
+    """What a sentence says."""
+
+    #: a word for a secret that a person chooses or enters
+    SECRET = 1
+    #: a word for a secret that a machine makes
+    KEY = 2
+    #: what a password opens
+    THING = 4
+    #: what a number opens
+    OPENED = 8
+    #: that something is entered or changed
+    ENTERING = 16
+    CARD = 32
+    #: something whose numbers are no secrets
+    OTHER = 64
+
+
+#: Cue → the lists of its words.
+CUES = {
+    Cue.SECRET: ("password", "code", "codes", "phrase", "hints"),
+    Cue.KEY: ("key",),
+    Cue.THING: ("pair", "networks", "things"),
+    Cue.OPENED: ("opened", "code", "codes"),
+    Cue.ENTERING: ("entering",),
+    Cue.CARD: ("cards",),
+    Cue.OTHER: ("other",),
+}
+#: Ends of compounds that are words for secrets as well.
+_COMPOUNDS = ("passwort", "kennwort", "passwörter", "password", "passphrase", "code", "codes", "pin", "schlüssel", "token")
+
+
+@dataclass(frozen=True)
+class Cues:
+    """Words that show what a sentence says."""
+
+    #: word in a language with blanks → its cues
+    single: Mapping[str, Cue]
+    #: first word of several → those words with their cues
+    several: Mapping[str, Sequence[tuple[str, Cue]]]
+    #: words in languages without blanks
+    joined: Sequence[tuple[str, Cue]]
+
+    @classmethod
+    def of(cls, lists: Mapping[Cue, Sequence[str]]) -> "Cues":
+        """Returns the words of lists."""
+        single: dict[str, Cue] = {}
+        several: dict[str, dict[str, Cue]] = {}
+        joined: dict[str, Cue] = {}
+        for cue, spelled in lists.items():
+            for word in spelled:
+                if _JOINED.search(word):
+                    joined[word] = joined.get(word, Cue(0)) | cue
+                elif len(pieces := _WORD.findall(word)) == 1:
+                    single[word] = single.get(word, Cue(0)) | cue
+                elif pieces:
+                    phrases = several.setdefault(pieces[0], {})
+                    phrases[word] = phrases.get(word, Cue(0)) | cue
+        return cls(single, {first: tuple(phrases.items()) for first, phrases in several.items()}, tuple(joined.items()))
+
+    def said(self, lower: str) -> Cue:
+        """Returns the cues of a sentence in lower case."""
+        cue = Cue(0)
+        for word in _WORD.findall(lower):
+            cue |= self.single.get(word, 0)
+            for phrase, value in self.several.get(word, ()):
+                if phrase in lower:
+                    cue |= value
+            if "'" in word or "’" in word:
+                for piece in _APOSTROPHE.split(word):
+                    cue |= self.single.get(piece, 0)
+            elif len(word) > 6 and word.endswith(_COMPOUNDS):
+                cue |= Cue.SECRET
+        if _JOINED.search(lower):
+            for phrase, value in self.joined:
+                if phrase in lower:
+                    cue |= value
+        return cue
 
 
 @dataclass(frozen=True)
@@ -40,6 +123,12 @@ class Words:
     units: "regex.Pattern[str]"
     places: "regex.Pattern[str]"
     networks: "regex.Pattern[str]"
+    #: what sentences say of values that no word introduces
+    cues: "Cues"
+    #: words before a value that is no secret
+    others: Collection[str]
+    #: digits that are spelled
+    digits: Collection[str]
 
     def places_of(self, lower: str) -> list[tuple[int, int]]:
         """Returns the ranges of the words of `kinds` in a text in lower case, in order and without overlaps."""
@@ -95,6 +184,9 @@ def words() -> Words:
             rf"(?<![a-zà-ÿ_.])(?:{_any_of(all_of('places'))})(?:(?<![a-zà-ÿ])|(?:e?s|en|n|schloss)?(?![a-zà-ÿ0-9_(]))"
         ),
         regex.compile(rf"(?<![a-zà-ÿ])(?:{_any_of(all_of('networks'))})"),
+        Cues.of({name: [word for kind in kinds_of for word in all_of(kind)] for name, kinds_of in CUES.items()}),
+        frozenset(all_of("other")),
+        frozenset(all_of("digits")),
     )
 
 
