@@ -21,6 +21,7 @@ REACH, BACK = 200, 80
 _LETTER = regex.compile(r"[\p{Latin}\p{Cyrillic}\p{Greek}]")
 #: Scripts whose words are not separated by blanks, or bear particles.
 _JOINED = r"\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}、。，．！？：；「」『』（）【】・"
+_SCRIPT = r"\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}"
 #: Ends of names such as `DB_PASSWORD_PROD` after which the value is still that of the word.
 _ENDINGS = regex.compile(
     r"(?i)(?:s|es|n|wort|[_-]?(?:\d{1,3}|base|prod|production|dev|staging|stage|test|live|new|old|current|main|primary|secondary|value|text|b64|base64|ro|rw|plain|raw|string|pw)"
@@ -72,7 +73,14 @@ _PAIR = regex.compile(
     rf"(?P<user>[^\s/|:,;=\"'{_JOINED}]{{2,64}})(?:\s?[/|:,／・]\s?|\s(?:with|mit|avec|und|and|et|/)\s)"
     rf"(?P<secret>[^\s<>\"'|{_JOINED}]{{4,64}})"
 )
-_PHRASE = regex.compile(r"(?:(?:\d{1,2}[.)]\s?)?[a-zà-ÿ]{2,12}[ ,\n]{1,3}){7,23}+(?:\d{1,2}[.)]\s?)?[a-zà-ÿ]{2,12}")
+_PHRASE = regex.compile(
+    r"(?P<secret>(?:(?:\d{1,2}[.)]\s?)?[a-zà-ÿ]{2,12}[ ,\n]{1,3}){7,23}+(?:\d{1,2}[.)]\s?)?[a-zà-ÿ]{2,12})"
+)
+#: Words of a phrase that follow a sign.
+_LISTED = regex.compile(
+    r"[:：。.]\s{0,2}(?P<secret>(?:[a-zà-ÿ]{2,12}[ ,、]{1,3}){3,23}+[a-zà-ÿ]{2,12}"
+    rf"|(?:[{_SCRIPT}]{{1,8}}+[ 　]){{3,23}}+[{_SCRIPT}]{{1,8}}+)(?=\s{{0,2}}(?:[.。…,\n]|$))"
+)
 
 _INSIDE = regex.compile(r"[A-Za-z0-9_]")
 _ASSIGNED = regex.compile(r"[\"'\]]?\s?=")
@@ -726,8 +734,10 @@ class _Reader:
     def _phrase(self, label: _Label) -> Iterator[tuple[int, int]]:
         """Yields the words that open a wallet."""
         found = _PHRASE.search(self.text, label.stop, min(len(self.text), label.stop + 400))
-        if found is not None and found.start() - label.stop <= 60:
-            yield found.span()
+        if found is None or found.start() - label.stop > 60:
+            found = _LISTED.search(self.text, label.stop, min(len(self.text), label.stop + 200))
+        if found is not None and found.start("secret") - label.stop <= 60:
+            yield found.span("secret")
 
     def _pair(self, label: _Label) -> Iterator[tuple[int, int]]:
         """Yields the password of a user and a password."""
@@ -738,6 +748,7 @@ class _Reader:
             shape = shape_of(value)
             if (
                 shape >= Shape.STRONG
+                and not value.startswith("//")
                 and not _is_name(value)
                 and match["user"] not in ("http", "https")
                 and "=" not in value[1:-2]

@@ -16,22 +16,39 @@ from .words import Cue, Words, words
 
 #: Most characters of a sentence.
 LONGEST = 240
-_SENTENCE = regex.compile(rf"[^\n.!?。！？]{{0,{LONGEST}}}+(?:[.!?](?=\S)[^\n.!?。！？]{{0,{LONGEST}}}+){{0,20}}+(?:[\n.!?。！？]|$|)")
+_SENTENCE = regex.compile(
+    rf"[^\n.!?。！？]{{0,{LONGEST}}}+(?:[.!?](?=[^\s\"'”»)])[^\n.!?。！？]{{0,{LONGEST}}}+){{0,20}}+(?:[\n.!?。！？]|$|)"
+)
 _CANDIDATE = regex.compile(
-    r"(?<![\w@/\\.$%{}&=<#-])[#*]?[\p{Latin}\d](?:[\p{Latin}\d_!#$%&*+?^~.§€-]{2,62}+)(?![@/\\(\[{=<>:]\S)"
+    r"(?<![\p{Latin}\d_@/\\.$%{}&=<#+-])[\p{Latin}\d](?:[\p{Latin}\d_!#$%&*?^~.§€-]{2,62}+)(?![@/／\\(\[{=<>:+]|[\"']\s?:)"
 )
 _NUMBER = regex.compile(
-    r"(?<![\w.,/:+#$€£¥₩=-])(?:\d{4,8}|\d{3} \d{3}|\d{2}(?:[ -]\d{2}){1,3}|\d(?:[ -]\d){3,7})(?![\w/%€$£¥₩°]|[.,:-]\d|\s?\d)"
+    r"(?<![\p{Latin}\d_.,/:+#$€£¥₩=-])"
+    r"(?:\d{4,8}|\d{3} \d{3}|\d{2}(?:[ -]\d{2}){1,3}|\d(?:[ -]\d){3,7}|\d{3})(?![\p{Latin}\d_/%€$£¥₩°]|[.,:-]\d|\s?\d)"
 )
 _CARD = regex.compile(r"(?<![\d-])\d{4}(?:[ -]\d{4}){3}(?![\d-])")
 _LETTERS = regex.compile(r"\p{Latin}+")
-_SIGN = regex.compile(r"(?<=.)[!#$%&*+?^~§€](?=.)|(?<=\d)[!#$%&*^~§](?=$)")
+_QUOTED = regex.compile(
+    r"(?:„|“|«|「|\"|‘)\s?(?P<secret>[\p{L}\p{N}'’!-]{1,20}(?: [\p{L}\p{N}'’!-]{1,20}){2,8})\s?(?:“|”|»|」|\"|’)"
+)
+_SIGN = regex.compile(r"(?<=.)[!#$&*?^~§€](?=[^!?*.,]*[\p{Latin}\d])|(?<=\d)[!#$&*^~§](?=$)")
 _YEAR = regex.compile(r"(?:19|20)\d\d")
 _CAPITALS = regex.compile(r"[A-Z0-9-]+")
 _HEX = regex.compile(r"[0-9a-f]{6,64}|[0-9A-F]{6,64}|0x\w+")
-_NAME = regex.compile(r"\p{Latin}{2,}[-_.]?\d{1,2}|[a-z]\d{1,4}|v\d.*|\d+[a-zA-Z]{1,4}|[a-z]+(?:[-.]\d+)+")
+_NAME = regex.compile(
+    r"\p{Latin}+[-_.]?\d|[a-z]\d{1,4}|v\d.*|\d+-?\p{Latin}+|[a-z]+(?:[-.]\d+)+|\p{Lu}+-?\d+\p{Latin}{1,4}|\p{Ll}+\d\p{Ll}+"
+    r"|\p{Latin}+\d\p{Ll}+|(?:\p{Ll}+-)+0?\d"
+)
+_CHOSEN = regex.compile(r"\p{Lu}\p{Ll}{5,}\d|\p{Ll}{10,}\d|\p{Ll}{3,}(?:[-_]\p{Ll}{3,}){1,3}[-_]\d")
+_UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_FILE = regex.compile(r".*\.\p{Latin}\w{0,6}")
 _GROUPS = regex.compile(r"[A-Z0-9]{3,6}(?:-[A-Z0-9]{3,6}){1,6}")
-_BEFORE = regex.compile(r"[\p{L}\p{N}'’]+(?=[\s:#.「“\"'(]{1,3}$)")
+_JOINED_WORDS = regex.compile(r"\p{Ll}{3,12}(?:[-_]\p{Latin}{2,14}){1,6}|\p{Lu}\p{Ll}{2,12}(?:[-_]\p{Latin}{2,14}){2,6}")
+_HUMPED = regex.compile(r"\p{Ll}{3,14}[-_]?\p{Lu}\p{Ll}{1,14}")
+_PREFIXES = ("pre", "non", "anti", "post", "mid", "inter", "trans", "sub", "nicht", "nord", "süd", "saint", "all")
+_BEFORE = regex.compile(r"([\p{L}\p{N}'’]+) ([\p{L}\p{N}'’]+)(?: (?:is|was|ist|est|war|était|:))?[\s:#.「“\"'(*]{1,3}$")
+_ADDRESSED = regex.compile(r"\.{0,4}[,:|]")
+_KEYED = regex.compile(r"[\"'][\w-]{1,40}[\"']\s?:\s?[\"']?$")
 
 
 @dataclass(frozen=True)
@@ -73,22 +90,29 @@ def nearby(
 
 def _other(lower: str, start: int, known: Words) -> bool:
     """True if the word before a value says that it is something else: a user, a flight, an order."""
-    before = _BEFORE.search(lower, max(0, start - 24), start)
-    return before is not None and before[0] in known.others
+    before = _BEFORE.search(lower, max(0, start - 32), start)
+    return before is not None and (before[2] in known.others or f"{before[1]} {before[2]}" in known.others)
 
 
 def _places(text: str, lower: str, sentence: _Sentence, known: Words) -> Iterator[tuple[int, int, str]]:
     for match in _CARD.finditer(text, sentence.start, sentence.stop):
         yield *match.span(), "card"
+    for match in _QUOTED.finditer(text, sentence.start, sentence.stop):
+        said = match["secret"].lower().split()
+        if sum(word in known.plain for word in said) * 2 <= len(said):
+            yield *match.span("secret"), "phrase"
     for match in _NUMBER.finditer(text, sentence.start, sentence.stop):
         unit = known.units.match(lower, match.end())
         if unit is None or unit[0].strip() in ("s", "m", "h", "d", "k", "of", "von", "sur", "로"):
             year = _YEAR.fullmatch(match[0])
-            yield *match.span(), "year" if year else "number"
+            alone = not text[sentence.start : match.start()].strip() and not text[match.end() : sentence.stop].strip()
+            yield *match.span(), "year" if year else "alone" if alone and sentence.start else "back" if len(match[0]) == 3 else "number"
     for match in _CANDIDATE.finditer(text, sentence.start, sentence.stop):
         value = match[0].rstrip(".,:;?…-")
         kind = _kind_of(value, known)
-        if kind is not None:
+        if match.start() in (0, sentence.start) and kind != "hard" and _ADDRESSED.match(text, match.start() + len(value)):
+            continue
+        if kind is not None and not (kind != "hard" and _KEYED.search(text, max(0, match.start() - 48), match.start())):
             yield match.start(), match.start() + len(value), kind
     yield from _spelled(lower, sentence, known)
 
@@ -111,39 +135,70 @@ def _kind_of(value: str, known: Words) -> str | None:
     """Returns how much a value looks like a secret; None if not at all."""
     letters = sum(map(str.isalpha, value))
     digits = sum(map(str.isdigit, value))
-    if len(value) < 5 or not letters or not digits + (_SIGN.search(value) is not None):
+    sign = _SIGN.search(value) is not None
+    if len(value) < 5 or not letters:
         return None
-    if shape_of(value) < Shape.NUMBER or _HEX.fullmatch(value) or value.lower() in known.plain:
+    if not digits and not sign:
+        return _words_of(value, known)
+    if shape_of(value) < Shape.NUMBER or _HEX.fullmatch(value) or _UUID.fullmatch(value) or _FILE.fullmatch(value) or value.lower() in known.plain:
         return None
-    if _SIGN.search(value) and value[1:] != value[1:].lower() + "" and digits:
-        return "hard"
-    if _SIGN.search(value) and digits + letters >= 5 and (digits or value[1:] != value[1:].lower()):
+    if sign and letters + digits >= 5 and (digits or value[1:] != value[1:].lower()):
         return "hard" if digits else "mixed"
     if _GROUPS.fullmatch(value):
-        return "groups" if digits else None
+        return "groups"
     if _CAPITALS.fullmatch(value):
         return "capitals"
-    if digits >= 1 and letters >= 2:
-        return "name" if _NAME.fullmatch(value) and value.islower() and len(value) < 8 else "mixed"
-    return None
+    if shape_of(value) is Shape.MACHINE and len(value) >= 20:
+        return "machine"
+    if _CHOSEN.fullmatch(value):
+        return "capitalised"
+    if _NAME.fullmatch(value) and value.isascii() and not _HUMPED.match(value):
+        return "name"
+    return "mixed" if letters >= 2 else None
+
+
+def _words_of(value: str, known: Words) -> str | None:
+    """Returns "words" if words with hyphens may be a password: `copper-violin-mosaic-tundra`, `azerty-Mouette`."""
+    if not _JOINED_WORDS.fullmatch(value):
+        return None
+    pieces = value.lower().replace("_", "-").split("-")
+    if any(piece in known.plain or known.cues.said(piece) for piece in pieces):
+        return None
+    humped = _HUMPED.fullmatch(value) and not value.isalpha() and pieces[0] not in _PREFIXES
+    return "words" if humped or len(pieces) >= 4 else None
 
 
 def _is_shown(kind: str, here: Cue, before: Cue, beside: Cue) -> bool:
     """True if what is said shows that a value is a secret."""
-    around = here | beside
+    around = here | beside | before
+    opened = Cue.THING | Cue.OPENED
     if kind == "card":
         return bool(here & Cue.CARD)
     if kind == "hard":
-        return bool(around & (Cue.SECRET | Cue.THING | Cue.ENTERING | Cue.OPENED | Cue.KEY))
+        return bool(around & (Cue.SECRET | Cue.KEY | Cue.ENTERING | opened))
+    if kind == "machine":
+        return bool(around & (Cue.SECRET | Cue.KEY)) and not here & Cue.HASH
     if kind == "mixed":
-        return bool(around & Cue.SECRET) or bool(around & (Cue.THING | Cue.OPENED) and around & Cue.ENTERING)
-    if kind in ("name", "capitals"):
+        return bool(around & (Cue.SECRET | opened | Cue.ENTERING))
+    if kind == "words":
+        return bool(here & Cue.ENTERING and (here & Cue.SECRET or (around & Cue.SECRET and here & opened)))
+    if kind == "phrase":
+        return bool(around & Cue.PHRASE and around & (Cue.SECRET | opened))
+    if kind == "capitals":
         return bool(here & Cue.SECRET and here & Cue.ENTERING and not here & Cue.OTHER)
+    if kind == "name":
+        return bool(here & Cue.ENTERING and here & Cue.SECRET and not here & Cue.OTHER)
+    if kind == "capitalised":
+        return bool(here & Cue.ENTERING and here & (Cue.SECRET | opened))
     if kind == "groups":
         return bool((here | before) & (Cue.SECRET | Cue.KEY)) and not here & Cue.OTHER
-    place = Cue.OPENED | Cue.SECRET
+    if kind == "back":
+        return bool(here & Cue.BACK)
     if here & Cue.OTHER and not here & Cue.SECRET:
         return False
+    opened = Cue.OPENED | Cue.SECRET
+    if kind == "alone":
+        return bool(before & opened)
     if kind == "year":
-        return bool(here & place and here & Cue.ENTERING)
-    return bool((here | before) & place and here & Cue.ENTERING)
+        return bool(here & opened and here & Cue.ENTERING)
+    return bool((here | before) & opened and here & Cue.ENTERING)

@@ -37,6 +37,12 @@ class Cue(IntFlag):
     CARD = 32
     #: something whose numbers are no secrets
     OTHER = 64
+    #: the back of a card
+    BACK = 128
+    #: that a secret has several words
+    PHRASE = 256
+    #: a checksum, a public key
+    HASH = 512
 
 
 #: Cue → the lists of its words.
@@ -47,7 +53,10 @@ CUES = {
     Cue.OPENED: ("opened", "code", "codes"),
     Cue.ENTERING: ("entering",),
     Cue.CARD: ("cards",),
-    Cue.OTHER: ("other",),
+    Cue.OTHER: ("other", "unlike"),
+    Cue.BACK: ("back",),
+    Cue.PHRASE: ("worded",),
+    Cue.HASH: ("hashes",),
 }
 #: Ends of compounds that are words for secrets as well.
 _COMPOUNDS = ("passwort", "kennwort", "passwörter", "password", "passphrase", "code", "codes", "pin", "schlüssel", "token")
