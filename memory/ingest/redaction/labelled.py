@@ -120,8 +120,9 @@ _PAIR_END = regex.compile(r"[.!?](?=\s|$)|\n\n")
 _QUERY = regex.compile(r"[?&][\w.-]{0,29}$")
 _NAME = regex.compile(r"[\p{L}_][\w.-]{0,40}+=[^=]")
 _SPACED_NAME = regex.compile(r"[\p{L}_][\w.-]{0,40}+(?:\s?[:=](?:\s|$)|=)")
+_UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NAMED = regex.compile(r"\$?[A-Za-z_]\w*(?:[.:/-]{1,2}[A-Za-z_]\w*)*\d{0,2}|[a-z]+(?:-[a-z]+)*-?\d{0,2}")
-_MIXED = regex.compile(r"[a-z]\d[a-z]|\d[A-Za-z]*\d|[a-z]{2}\d[A-Za-z]|[A-Z][a-z]+\d|[a-z][A-Z][a-z]*\d|\d[A-Z]")
+_MIXED = regex.compile(r"[a-z]\d[a-z]|\d[A-Za-z]*\d|[a-z]{2}\d[A-Za-z]|[A-Z][a-z]+\d|[a-z][A-Z][a-z]*\d|\d[A-Z]|\d[a-z]+[A-Z]")
 
 
 @dataclass(frozen=True)
@@ -258,7 +259,7 @@ class _Reader:
             return "code" if label.stop - label.start == 1 and self.known.places.search(near) else "key"
         before = self.text[label.start - 1 : label.start] if label.start else ""
         if (
-            label.name
+            (label.name and not self.lower.startswith("key", label.start))
             or before in ('"', "'")
             or (_IS_JOINED.match(self.text[label.stop - 1]) and self.text[label.stop : label.stop + 1].isdigit())
         ):
@@ -357,7 +358,7 @@ class _Reader:
                 at += 1
                 continue
             value = self._bare_value(at)
-            apart = (at > label.stop or not _LETTER.match(self.text[label.stop - 1])) and here not in ".@/("
+            apart = (at > label.stop or not _LETTER.match(self.text[label.stop - 1])) and here not in ".@/()"
             if (
                 value is not None
                 and self.text[value[1] - 1] == "="
@@ -504,6 +505,8 @@ class _Reader:
             if here == "\n":
                 return None
             if here in _OPEN[opening]:
+                if not escaped and self.text[place - 1] == "\\" and here in "\"'":
+                    continue
                 stop = place - 1 if escaped and self.text[place - 1] == "\\" else place
                 value = self.text[start:stop]
                 inner = value.strip()
@@ -584,7 +587,8 @@ class _Reader:
         near = direct or linked or next_to
         digits = sum(map(str.isdigit, value))
         if kind == "machine":
-            return shape is Shape.MACHINE and (direct or linked) and len(value) >= 20 and ":" not in value
+            long = len(value) >= 20 and ":" not in value and not _UUID.fullmatch(value)
+            return shape is Shape.MACHINE and (direct or linked) and long
         if kind == "key":
             if shape is Shape.MACHINE:
                 return near
@@ -744,11 +748,12 @@ class _Reader:
         end = _PAIR_END.search(self.text, label.stop, min(len(self.text), label.stop + 120))
         stop = end.start() if end is not None else min(len(self.text), label.stop + 120)
         for match in _PAIR.finditer(self.text, label.stop, stop, overlapped=True):
-            value = match["secret"].rstrip(".,;:)")
+            value = match["secret"].rstrip(".,;:)]}")
             shape = shape_of(value)
             if (
                 shape >= Shape.STRONG
                 and not value.startswith("//")
+                and not ("@" in value and "/" in value)
                 and not _is_name(value)
                 and match["user"] not in ("http", "https")
                 and "=" not in value[1:-2]

@@ -20,7 +20,7 @@ _SENTENCE = regex.compile(
     rf"[^\n.!?。！？]{{0,{LONGEST}}}+(?:[.!?](?=[^\s\"'”»)])[^\n.!?。！？]{{0,{LONGEST}}}+){{0,20}}+(?:[\n.!?。！？]|$|)"
 )
 _CANDIDATE = regex.compile(
-    r"(?<![\p{Latin}\d_@/\\.$%{}&=<#+-])[\p{Latin}\d](?:[\p{Latin}\d_!#$%&*?^~.§€-]{2,62}+)(?![@/／\\(\[{=<>:+]|[\"']\s?:)"
+    r"(?<![\p{Latin}\d_@/\\.$%{}&=<#+-])[\p{Latin}\d](?:[\p{Latin}\d_!#$%&*?^~.§€-]{2,62}+)(?![\p{Latin}\d_@/／\\(\[{=<>:+]|[\"']\s?:)"
 )
 _NUMBER = regex.compile(
     r"(?<![\p{Latin}\d_.,/:+#$€£¥₩=-])"
@@ -36,8 +36,8 @@ _YEAR = regex.compile(r"(?:19|20)\d\d")
 _CAPITALS = regex.compile(r"[A-Z0-9-]+")
 _HEX = regex.compile(r"[0-9a-f]{6,64}|[0-9A-F]{6,64}|0x\w+")
 _NAME = regex.compile(
-    r"\p{Latin}+[-_.]?\d|[a-z]\d{1,4}|v\d.*|\d+-?\p{Latin}+|[a-z]+(?:[-.]\d+)+|\p{Lu}+-?\d+\p{Latin}{1,4}|\p{Ll}+\d\p{Ll}+"
-    r"|\p{Latin}+\d\p{Ll}+|(?:\p{Ll}+-)+0?\d"
+    r"\p{Latin}+[-_.]?\d|[a-z]\d{1,4}|v\d.*|\d+-?\p{Latin}+|[a-z]+(?:\.\d+)+|\p{Lu}+-?\d+\p{Latin}{1,4}|\p{Ll}+\d\p{Ll}+"
+    r"|\p{Latin}+\d\p{Ll}+\d?|(?:\p{Ll}+-)+0?\d|\p{Ll}+[-_]?0\d|\p{Latin}+[-_]\d\p{Lu}"
 )
 _CHOSEN = regex.compile(r"\p{Lu}\p{Ll}{5,}\d|\p{Ll}{10,}\d|\p{Ll}{3,}(?:[-_]\p{Ll}{3,}){1,3}[-_]\d")
 _UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -48,6 +48,7 @@ _HUMPED = regex.compile(r"\p{Ll}{3,14}[-_]?\p{Lu}\p{Ll}{1,14}")
 _PREFIXES = ("pre", "non", "anti", "post", "mid", "inter", "trans", "sub", "nicht", "nord", "süd", "saint", "all")
 _BEFORE = regex.compile(r"([\p{L}\p{N}'’]+) ([\p{L}\p{N}'’]+)(?: (?:is|was|ist|est|war|était|:))?[\s:#.「“\"'(*]{1,3}$")
 _ADDRESSED = regex.compile(r"\.{0,4}[,:|]")
+_INSIDE = regex.compile(r"[\p{Latin}\d+/=_]")
 _KEYED = regex.compile(r"[\"'][\w-]{1,40}[\"']\s?:\s?[\"']?$")
 
 
@@ -108,6 +109,8 @@ def _places(text: str, lower: str, sentence: _Sentence, known: Words) -> Iterato
             alone = not text[sentence.start : match.start()].strip() and not text[match.end() : sentence.stop].strip()
             yield *match.span(), "year" if year else "alone" if alone and sentence.start else "back" if len(match[0]) == 3 else "number"
     for match in _CANDIDATE.finditer(text, sentence.start, sentence.stop):
+        if match.end() == sentence.stop and _INSIDE.match(text, match.end()):
+            continue
         value = match[0].rstrip(".,:;?…-")
         kind = _kind_of(value, known)
         if match.start() in (0, sentence.start) and kind != "hard" and _ADDRESSED.match(text, match.start() + len(value)):
@@ -165,7 +168,7 @@ def _words_of(value: str, known: Words) -> str | None:
     if any(piece in known.plain or known.cues.said(piece) for piece in pieces):
         return None
     humped = _HUMPED.fullmatch(value) and not value.isalpha() and pieces[0] not in _PREFIXES
-    return "words" if humped or len(pieces) >= 4 else None
+    return "humped" if humped else "words" if len(pieces) >= 4 else None
 
 
 def _is_shown(kind: str, here: Cue, before: Cue, beside: Cue) -> bool:
@@ -180,6 +183,8 @@ def _is_shown(kind: str, here: Cue, before: Cue, beside: Cue) -> bool:
         return bool(around & (Cue.SECRET | Cue.KEY)) and not here & Cue.HASH
     if kind == "mixed":
         return bool(around & (Cue.SECRET | opened | Cue.ENTERING))
+    if kind == "humped":
+        return bool(here & Cue.ENTERING and here & (Cue.SECRET | Cue.THING))
     if kind == "words":
         return bool(here & Cue.ENTERING and (here & Cue.SECRET or (around & Cue.SECRET and here & opened)))
     if kind == "phrase":

@@ -48,7 +48,7 @@ class Cue(IntFlag):
 #: Cue → the lists of its words.
 CUES = {
     Cue.SECRET: ("password", "code", "codes", "phrase", "hints"),
-    Cue.KEY: ("key",),
+    Cue.KEY: ("key", "keys"),
     Cue.THING: ("pair", "networks", "things"),
     Cue.OPENED: ("opened", "code", "codes"),
     Cue.ENTERING: ("entering",),
