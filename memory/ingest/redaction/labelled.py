@@ -577,6 +577,8 @@ class _Reader:
         strict: bool = False,
     ) -> bool:
         """True if a value is a secret of a kind."""
+        if quoted and kind == "password" and _APPLICATION.fullmatch(value):
+            return True
         if quoted and (" " in value or _IS_JOINED.search(value)):
             hard = not strict or (any(map(str.isdigit, value)) and not self._tells(value))
             return kind in ("password", "code") and hard and self._is_phrase(value)

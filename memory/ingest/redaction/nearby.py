@@ -37,9 +37,9 @@ _CAPITALS = regex.compile(r"[A-Z0-9-]+")
 _HEX = regex.compile(r"[0-9a-f]{6,64}|[0-9A-F]{6,64}|0x\w+")
 _NAME = regex.compile(
     r"\p{Latin}+[-_.]?\d|[a-z]\d{1,4}|v\d.*|\d+-?\p{Latin}+|[a-z]+(?:\.\d+)+|\p{Lu}+-?\d+\p{Latin}{1,4}|\p{Ll}+\d\p{Ll}+"
-    r"|\p{Latin}+\d\p{Ll}+\d?|(?:\p{Ll}+-)+0?\d|\p{Ll}+[-_]?0\d|\p{Latin}+[-_]\d\p{Lu}"
+    r"|\p{Latin}+\d\p{Ll}+\d?|(?:\p{Ll}+-)+0?\d|(?:\p{Ll}+[-_])*\p{Ll}*0\d|\p{Ll}\d-\p{Ll}+|\p{Latin}+[-_]\d\p{Lu}"
 )
-_CHOSEN = regex.compile(r"\p{Lu}\p{Ll}{5,}\d|\p{Ll}{10,}\d|\p{Ll}{3,}(?:[-_]\p{Ll}{3,}){1,3}[-_]\d")
+_CHOSEN = regex.compile(r"\p{Latin}{3,}\d\p{Ll}{3,}|\p{Lu}\p{Ll}{3,}_\d|\p{Lu}\p{Ll}{5,}\d|\p{Ll}{10,}\d|\p{Ll}{3,}(?:[-_]\p{Ll}{3,}){1,3}[-_]\d")
 _UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FILE = regex.compile(r".*\.\p{Latin}\w{0,6}")
 _GROUPS = regex.compile(r"[A-Z0-9]{3,6}(?:-[A-Z0-9]{3,6}){1,6}")
@@ -49,6 +49,12 @@ _PREFIXES = ("pre", "non", "anti", "post", "mid", "inter", "trans", "sub", "nich
 _BEFORE = regex.compile(r"([\p{L}\p{N}'’]+) ([\p{L}\p{N}'’]+)(?: (?:is|was|ist|est|war|était|:))?[\s:#.「“\"'(*]{1,3}$")
 _ADDRESSED = regex.compile(r"\.{0,4}[,:|]")
 _INSIDE = regex.compile(r"[\p{Latin}\d+/=_]")
+_CUT = regex.compile(r"(?!(?:s|e|n|es|en)(?!\p{Latin}))\p{Latin}")
+_TWO = regex.compile(r"(?<![\p{Latin}\d.,:/-])\d{2}(?![\p{Latin}\d:/%-]|[.,]\d)")
+_SYLLABLES = regex.compile(
+    r"(?<!\p{Hangul})(?:[공영일이삼사오육륙칠팔구] ?){4,8}(?=[고이요예입임로으 ,.\n]|$)"
+    r"|(?:ぜろ|れい|まる|いち|に|さん|よん|ご|ろく|なな|しち|はち|きゅう|ー){4,12}"
+)
 _KEYED = regex.compile(r"[\"'][\w-]{1,40}[\"']\s?:\s?[\"']?$")
 
 
@@ -104,7 +110,7 @@ def _places(text: str, lower: str, sentence: _Sentence, known: Words) -> Iterato
             yield *match.span("secret"), "phrase"
     for match in _NUMBER.finditer(text, sentence.start, sentence.stop):
         unit = known.units.match(lower, match.end())
-        if unit is None or unit[0].strip() in ("s", "m", "h", "d", "k", "of", "von", "sur", "로"):
+        if unit is None or _is_cut(unit[0], lower, unit.end()):
             year = _YEAR.fullmatch(match[0])
             alone = not text[sentence.start : match.start()].strip() and not text[match.end() : sentence.stop].strip()
             yield *match.span(), "year" if year else "alone" if alone and sentence.start else "back" if len(match[0]) == 3 else "number"
@@ -113,11 +119,26 @@ def _places(text: str, lower: str, sentence: _Sentence, known: Words) -> Iterato
             continue
         value = match[0].rstrip(".,:;?…-")
         kind = _kind_of(value, known)
-        if match.start() in (0, sentence.start) and kind != "hard" and _ADDRESSED.match(text, match.start() + len(value)):
-            continue
+        if match.start() == sentence.start and kind != "hard" and _ADDRESSED.match(text, match.start() + len(value)):
+            kind = "addressed" if kind == "mixed" and text.startswith(",", match.start() + len(value)) else None
         if kind is not None and not (kind != "hard" and _KEYED.search(text, max(0, match.start() - 48), match.start())):
             yield match.start(), match.start() + len(value), kind
     yield from _spelled(lower, sentence, known)
+    turned = list(_TWO.finditer(text, sentence.start, sentence.stop))
+    if len(turned) >= 3:
+        for match in turned:
+            yield *match.span(), "turned"
+    for match in _SYLLABLES.finditer(text, sentence.start, sentence.stop):
+        if len(set(match[0].replace(" ", ""))) >= 3:
+            yield match.start(), match.start() + len(match[0].rstrip()), "number"
+
+
+def _is_cut(unit: str, lower: str, end: int) -> bool:
+    """True if what looks like a unit is only the beginning of a word, or a particle."""
+    last = unit.strip(" -")
+    if not last.isascii():
+        return last in ("이", "입", "로", "에", "일")
+    return last in ("of", "von", "sur", "token", "code") or (last[-1:].isalpha() and _CUT.match(lower, end) is not None)
 
 
 def _spelled(lower: str, sentence: _Sentence, known: Words) -> Iterator[tuple[int, int, str]]:
@@ -143,7 +164,11 @@ def _kind_of(value: str, known: Words) -> str | None:
         return None
     if not digits and not sign:
         return _words_of(value, known)
+    if _HEX.fullmatch(value) and len(value) >= 16 and digits >= 3 and letters >= 3:
+        return "hex"
     if shape_of(value) < Shape.NUMBER or _HEX.fullmatch(value) or _UUID.fullmatch(value) or _FILE.fullmatch(value) or value.lower() in known.plain:
+        return None
+    if sign and not digits and "#" in value:
         return None
     if sign and letters + digits >= 5 and (digits or value[1:] != value[1:].lower()):
         return "hard" if digits else "mixed"
@@ -153,7 +178,7 @@ def _kind_of(value: str, known: Words) -> str | None:
         return "capitals"
     if shape_of(value) is Shape.MACHINE and len(value) >= 20:
         return "machine"
-    if _CHOSEN.fullmatch(value):
+    if _CHOSEN.fullmatch(value) and len(value) >= 9:
         return "capitalised"
     if _NAME.fullmatch(value) and value.isascii() and not _HUMPED.match(value):
         return "name"
@@ -177,6 +202,12 @@ def _is_shown(kind: str, here: Cue, before: Cue, beside: Cue) -> bool:
     opened = Cue.THING | Cue.OPENED
     if kind == "card":
         return bool(here & Cue.CARD)
+    if kind == "turned":
+        return bool(here & Cue.TURNED and around & opened)
+    if kind == "addressed":
+        return bool(here & Cue.ENTERING and here & (Cue.SECRET | opened))
+    if kind == "hex":
+        return bool(here & Cue.ENTERING and here & (Cue.SECRET | Cue.KEY) and not around & (Cue.HASH | Cue.OTHER))
     if kind == "hard":
         return bool(around & (Cue.SECRET | Cue.KEY | Cue.ENTERING | opened))
     if kind == "machine":
@@ -206,4 +237,4 @@ def _is_shown(kind: str, here: Cue, before: Cue, beside: Cue) -> bool:
         return bool(before & opened)
     if kind == "year":
         return bool(here & opened and here & Cue.ENTERING)
-    return bool((here | before) & opened and here & Cue.ENTERING)
+    return bool(around & opened and here & Cue.ENTERING)

@@ -43,6 +43,8 @@ class Cue(IntFlag):
     PHRASE = 256
     #: a checksum, a public key
     HASH = 512
+    #: that a dial is turned
+    TURNED = 1024
 
 
 #: Cue → the lists of its words.
@@ -57,6 +59,7 @@ CUES = {
     Cue.BACK: ("back",),
     Cue.PHRASE: ("worded",),
     Cue.HASH: ("hashes",),
+    Cue.TURNED: ("turned",),
 }
 #: Ends of compounds that are words for secrets as well.
 _COMPOUNDS = ("passwort", "kennwort", "passwörter", "password", "passphrase", "code", "codes", "pin", "schlüssel", "token")
@@ -194,7 +197,7 @@ def words() -> Words:
         ),
         regex.compile(rf"(?<![a-zà-ÿ])(?:{_any_of(all_of('networks'))})"),
         Cues.of({name: [word for kind in kinds_of for word in all_of(kind)] for name, kinds_of in CUES.items()}),
-        frozenset(all_of("other")),
+        frozenset([*all_of("other"), *all_of("unlike")]),
         frozenset(all_of("digits")),
     )
 
