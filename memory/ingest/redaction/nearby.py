@@ -20,7 +20,7 @@ _SENTENCE = regex.compile(
     rf"[^\n.!?。！？]{{0,{LONGEST}}}+(?:[.!?](?=[^\s\"'”»)])[^\n.!?。！？]{{0,{LONGEST}}}+){{0,20}}+(?:[\n.!?。！？]|$|)"
 )
 _CANDIDATE = regex.compile(
-    r"(?<![\p{Latin}\d_@/\\.$%{}&=<#+-])[\p{Latin}\d](?:[\p{Latin}\d_!#$%&*?^~.§€-]{2,62}+)(?![\p{Latin}\d_@/／\\(\[{=<>:+]|[\"']\s?:)"
+    r"(?<![\p{Latin}\d_@/\\.$%{}&=<#+-])[\p{Latin}\d](?:[\p{Latin}\d_!#$%&*?^~.§€@-]{2,62}+)(?![\p{Latin}\d_@/／\\(\[{=<>:+]|[\"']\s?:)"
 )
 _NUMBER = regex.compile(
     r"(?<![\p{Latin}\d_.,/:+#$€£¥₩=-])"
@@ -37,7 +37,13 @@ _CAPITALS = regex.compile(r"[A-Z0-9-]+")
 _HEX = regex.compile(r"[0-9a-f]{6,64}|[0-9A-F]{6,64}|0x\w+")
 _NAME = regex.compile(
     r"\p{Latin}+[-_.]?\d|[a-z]\d{1,4}|v\d.*|\d+-?\p{Latin}+|[a-z]+(?:\.\d+)+|\p{Lu}+-?\d+\p{Latin}{1,4}|\p{Ll}+\d\p{Ll}+"
-    r"|\p{Latin}+\d\p{Ll}+\d?|(?:\p{Ll}+-)+0?\d|(?:\p{Ll}+[-_])*\p{Ll}*0\d|\p{Ll}\d-\p{Ll}+|\p{Latin}+[-_]\d\p{Lu}"
+    r"|\p{Latin}+\d\p{Ll}+\d?|(?:\p{Ll}+-)+0?\d|\p{Ll}+[-_]?0\d"
+)
+_HOST = regex.compile(r"(?:\p{Ll}+[-_])*\p{Ll}*0\d|\p{Ll}\d-\p{Ll}+|\p{Latin}+[-_]\d\p{Lu}")
+_SEED = regex.compile(r"(?<![\p{Latin}\d])(?:[A-Z2-7]{4}(?: [A-Z2-7]{4}){3,15}|[a-z2-7]{4}(?: [a-z2-7]{4}){3,15})(?![\p{Latin}\d])")
+_ANSWER = regex.compile(
+    r"(?i:answer(?: is|s|ed)?|say|put|typed|réponds|réponse(?: est| :)?|mis|antwort(?: ist| lautet|:)?|hab(?:e)? ich|答え[、は]|回答は|답은|답이)"
+    r"[ ,:]{0,3}[\"„«「]?(?P<secret>\p{Lu}[\p{L}'’]+(?:[ -]\p{Lu}[\p{L}'’]+){0,2}|[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]{2,8}?(?=に|で|だ|、|。|으로|로|이에|예요|입|야))"
 )
 _CHOSEN = regex.compile(r"\p{Latin}{3,}\d\p{Ll}{3,}|\p{Lu}\p{Ll}{3,}_\d|\p{Lu}\p{Ll}{5,}\d|\p{Ll}{10,}\d|\p{Ll}{3,}(?:[-_]\p{Ll}{3,}){1,3}[-_]\d")
 _UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -55,6 +61,7 @@ _SYLLABLES = regex.compile(
     r"(?<!\p{Hangul})(?:[공영일이삼사오육륙칠팔구] ?){4,8}(?=[고이요예입임로으 ,.\n]|$)"
     r"|(?:ぜろ|れい|まる|いち|に|さん|よん|ご|ろく|なな|しち|はち|きゅう|ー){4,12}"
 )
+_JOINED = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]")
 _KEYED = regex.compile(r"[\"'][\w-]{1,40}[\"']\s?:\s?[\"']?$")
 
 
@@ -112,17 +119,26 @@ def _places(text: str, lower: str, sentence: _Sentence, known: Words) -> Iterato
         unit = known.units.match(lower, match.end())
         if unit is None or _is_cut(unit[0], lower, unit.end()):
             year = _YEAR.fullmatch(match[0])
-            alone = not text[sentence.start : match.start()].strip() and not text[match.end() : sentence.stop].strip()
-            yield *match.span(), "year" if year else "alone" if alone and sentence.start else "back" if len(match[0]) == 3 else "number"
+            around = text[sentence.start : match.start()] + text[match.end() : sentence.stop]
+            alone = len(around.strip(" *#\n\t")) <= 12 and _JOINED.search(around) or not around.strip(" *#\n\t")
+            coded = _is_coded(lower, match.start(), known)
+            yield *match.span(), "coded" if coded else "year" if year else "alone" if alone else "back" if len(match[0]) == 3 else "number"
     for match in _CANDIDATE.finditer(text, sentence.start, sentence.stop):
         if match.end() == sentence.stop and _INSIDE.match(text, match.end()):
             continue
         value = match[0].rstrip(".,:;?…-")
         kind = _kind_of(value, known)
+        if kind in ("name", "capitals", "pieces") and _JOINED.search(text, sentence.start, sentence.stop):
+            kind = "capitalised" if len(value) >= 8 and kind != "pieces" else "told" if kind == "pieces" else kind
         if match.start() == sentence.start and kind != "hard" and _ADDRESSED.match(text, match.start() + len(value)):
             kind = "addressed" if kind == "mixed" and text.startswith(",", match.start() + len(value)) else None
         if kind is not None and not (kind != "hard" and _KEYED.search(text, max(0, match.start() - 48), match.start())):
             yield match.start(), match.start() + len(value), kind
+    for match in _SEED.finditer(text, sentence.start, sentence.stop):
+        if any(map(str.isdigit, match[0])):
+            yield *match.span(), "machine"
+    for match in _ANSWER.finditer(text, sentence.start, sentence.stop):
+        yield *match.span("secret"), "answer"
     yield from _spelled(lower, sentence, known)
     turned = list(_TWO.finditer(text, sentence.start, sentence.stop))
     if len(turned) >= 3:
@@ -131,6 +147,12 @@ def _places(text: str, lower: str, sentence: _Sentence, known: Words) -> Iterato
     for match in _SYLLABLES.finditer(text, sentence.start, sentence.stop):
         if len(set(match[0].replace(" ", ""))) >= 3:
             yield match.start(), match.start() + len(match[0].rstrip()), "number"
+
+
+def _is_coded(lower: str, start: int, known: Words) -> bool:
+    """True if a word for a code stands directly before a number."""
+    before = _BEFORE.search(lower, max(0, start - 32), start)
+    return before is not None and bool(known.cues.single.get(before[2], Cue(0)) & Cue.OPENED)
 
 
 def _is_cut(unit: str, lower: str, end: int) -> bool:
@@ -160,6 +182,8 @@ def _kind_of(value: str, known: Words) -> str | None:
     letters = sum(map(str.isalpha, value))
     digits = sum(map(str.isdigit, value))
     sign = _SIGN.search(value) is not None
+    if "@" in value and not (digits and value != value.lower() and shape_of(value) >= Shape.STRONG):
+        return None
     if len(value) < 5 or not letters:
         return None
     if not digits and not sign:
@@ -172,8 +196,12 @@ def _kind_of(value: str, known: Words) -> str | None:
         return None
     if sign and letters + digits >= 5 and (digits or value[1:] != value[1:].lower()):
         return "hard" if digits else "mixed"
+    if _HOST.fullmatch(value):
+        return None
     if _GROUPS.fullmatch(value):
-        return "groups"
+        groups = value.split("-")
+        mixed = sum(not group.isdigit() and not group.isalpha() for group in groups)
+        return "groups" if mixed * 2 >= len(groups) else None
     if _CAPITALS.fullmatch(value):
         return "capitals"
     if shape_of(value) is Shape.MACHINE and len(value) >= 20:
@@ -193,7 +221,7 @@ def _words_of(value: str, known: Words) -> str | None:
     if any(piece in known.plain or known.cues.said(piece) for piece in pieces):
         return None
     humped = _HUMPED.fullmatch(value) and not value.isalpha() and pieces[0] not in _PREFIXES
-    return "humped" if humped else "words" if len(pieces) >= 4 else None
+    return "humped" if humped else "words" if len(pieces) >= 4 else "pieces" if value.islower() else None
 
 
 def _is_shown(kind: str, here: Cue, before: Cue, beside: Cue) -> bool:
@@ -225,7 +253,11 @@ def _is_shown(kind: str, here: Cue, before: Cue, beside: Cue) -> bool:
     if kind == "name":
         return bool(here & Cue.ENTERING and here & Cue.SECRET and not here & Cue.OTHER)
     if kind == "capitalised":
-        return bool(here & Cue.ENTERING and here & (Cue.SECRET | opened))
+        return bool(here & Cue.ENTERING and around & (Cue.SECRET | opened))
+    if kind == "told":
+        return bool(here & Cue.ENTERING and here & Cue.SECRET)
+    if kind == "answer":
+        return bool((here | before) & Cue.QUESTION)
     if kind == "groups":
         return bool((here | before) & (Cue.SECRET | Cue.KEY)) and not here & Cue.OTHER
     if kind == "back":
@@ -233,8 +265,10 @@ def _is_shown(kind: str, here: Cue, before: Cue, beside: Cue) -> bool:
     if here & Cue.OTHER and not here & Cue.SECRET:
         return False
     opened = Cue.OPENED | Cue.SECRET
+    if kind == "coded":
+        return True
     if kind == "alone":
-        return bool(before & opened)
+        return bool(around & opened)
     if kind == "year":
         return bool(here & opened and here & Cue.ENTERING)
     return bool(around & opened and here & Cue.ENTERING)

@@ -45,6 +45,8 @@ class Cue(IntFlag):
     HASH = 512
     #: that a dial is turned
     TURNED = 1024
+    #: a question that is answered to show who one is
+    QUESTION = 2048
 
 
 #: Cue → the lists of its words.
@@ -55,11 +57,12 @@ CUES = {
     Cue.OPENED: ("opened", "code", "codes"),
     Cue.ENTERING: ("entering",),
     Cue.CARD: ("cards",),
-    Cue.OTHER: ("other", "unlike"),
+    Cue.OTHER: ("unlike",),
     Cue.BACK: ("back",),
     Cue.PHRASE: ("worded",),
     Cue.HASH: ("hashes",),
     Cue.TURNED: ("turned",),
+    Cue.QUESTION: ("questions",),
 }
 #: Ends of compounds that are words for secrets as well.
 _COMPOUNDS = ("passwort", "kennwort", "passwörter", "password", "passphrase", "code", "codes", "pin", "schlüssel", "token")
