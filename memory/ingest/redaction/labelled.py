@@ -122,7 +122,9 @@ _NAME = regex.compile(r"[\p{L}_][\w.-]{0,40}+=[^=]")
 _SPACED_NAME = regex.compile(r"[\p{L}_][\w.-]{0,40}+(?:\s?[:=](?:\s|$)|=)")
 _UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NAMED = regex.compile(r"\$?[A-Za-z_]\w*(?:[.:/-]{1,2}[A-Za-z_]\w*)*\d{0,2}|[a-z]+(?:-[a-z]+)*-?\d{0,2}")
-_MIXED = regex.compile(r"[a-z]\d[a-z]|\d[A-Za-z]*\d|[a-z]{2}\d[A-Za-z]|[A-Z][a-z]+\d|[a-z][A-Z][a-z]*\d|\d[A-Z]|\d[a-z]+[A-Z]")
+_MIXED = regex.compile(
+    r"[a-z]\d[a-z]|\d[A-Za-z]*\d|[a-z]{2}\d[A-Za-z]|[A-Z][a-z]+\d|[a-z][A-Z][a-z]*\d|\d[A-Z]|\d[a-z]+[A-Z]"
+)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ WORDS = Path(__file__).parents[1] / "data" / "secret_words"
 KINDS = ("other", "codes", "phrase", "code", "pair", "password", "key", "vault", "placed")
 _HEADERS = {"authorization": "header", "proxy authorization": "header", "cookie": "cookie", "set cookie": "cookie"}
 _JOINED = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]")
-_WORD = regex.compile(r"[\p{Latin}\p{N}]+(?:['’-][\p{Latin}]+)*")
-_APOSTROPHE = regex.compile("['’]")
+_WORD = regex.compile(r"[\p{Latin}\p{N}]+(?:['’-][\p{Latin}\p{N}]+)*")
+_PARTS = regex.compile("['’-]")
 _BLANKS = regex.compile(r"[ _\-\u00a0\u3000]")
 #: A blank of a word in a text.
 _BLANK = r"[ _\-\u00a0\u3000]?"
@@ -65,7 +65,18 @@ CUES = {
     Cue.QUESTION: ("questions",),
 }
 #: Ends of compounds that are words for secrets as well.
-_COMPOUNDS = ("passwort", "kennwort", "passwörter", "password", "passphrase", "code", "codes", "pin", "schlüssel", "token")
+_COMPOUNDS = (
+    "passwort",
+    "kennwort",
+    "passwörter",
+    "password",
+    "passphrase",
+    "code",
+    "codes",
+    "pin",
+    "schlüssel",
+    "token",
+)
 
 
 @dataclass(frozen=True)
@@ -100,13 +111,13 @@ class Cues:
         """Returns the cues of a sentence in lower case."""
         cue = Cue(0)
         for word in _WORD.findall(lower):
-            cue |= self.single.get(word, 0)
+            cue |= self.single.get(word, Cue(0))
             for phrase, value in self.several.get(word, ()):
                 if phrase in lower:
                     cue |= value
-            if "'" in word or "’" in word:
-                for piece in _APOSTROPHE.split(word):
-                    cue |= self.single.get(piece, 0)
+            if not word.isalnum():
+                for piece in _PARTS.split(word):
+                    cue |= self.single.get(piece, Cue(0))
             elif len(word) > 6 and word.endswith(_COMPOUNDS):
                 cue |= Cue.SECRET
         if _JOINED.search(lower):
@@ -142,8 +153,8 @@ class Words:
     cues: "Cues"
     #: words before a value that is no secret
     others: Collection[str]
-    #: digits that are spelled
-    digits: Collection[str]
+    #: numbers that are spelled digit by digit: “five five oh nine”
+    spelled: "regex.Pattern[str]"
 
     def places_of(self, lower: str) -> list[tuple[int, int]]:
         """Returns the ranges of the words of `kinds` in a text in lower case, in order and without overlaps."""
@@ -201,8 +212,12 @@ def words() -> Words:
         regex.compile(rf"(?<![a-zà-ÿ])(?:{_any_of(all_of('networks'))})"),
         Cues.of({name: [word for kind in kinds_of for word in all_of(kind)] for name, kinds_of in CUES.items()}),
         frozenset([*all_of("other"), *all_of("unlike")]),
-        frozenset(all_of("digits")),
+        _spelled(_any_of(all_of("digits"))),
     )
+
+
+def _spelled(digit: str) -> "regex.Pattern[str]":
+    return regex.compile(rf"(?<!\p{{Latin}})(?:{digit}[ ,.-]{{1,2}}){{3,11}}{digit}(?: \p{{Latin}})?(?!\p{{Latin}})")
 
 
 def _by_first(spelled: Iterable[str]) -> Mapping[str, "regex.Pattern[str]"]:

@@ -1,0 +1,269 @@
+"""What may be a secret by its look alone, and how much it looks like one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import lru_cache
+
+import regex
+
+from .values import Shape, shape_of
+from .words import Cue, Words, words
+
+
+class Look(Enum):
+    """What a value looks like."""
+
+    #: letters, digits and signs: `Pickle!Toast9`
+    HARD = auto()
+    #: letters and digits: `Hollyhock52`
+    MIXED = auto()
+    #: the same, where a line may call somebody by name: “Hollyhock52, that is it”
+    CALLED = auto()
+    #: made by a machine
+    MACHINE = auto()
+    HEX = auto()
+    #: groups of capitals and digits: `RK-7YQ2-M4TD`
+    GROUPS = auto()
+    #: a word and a digit
+    CHOSEN = auto()
+    #: what is more often the name of a thing: `raid1`, `BA2490`
+    NAME = auto()
+    #: words with hyphens, several or with a capital inside
+    WORDS = auto()
+    HUMPED = auto()
+    #: Latin words with hyphens in a sentence of another script, close after a word for a secret
+    TOLD = auto()
+    #: several words in quotes
+    QUOTED = auto()
+    ANSWER = auto()
+    NUMBER = auto()
+    #: a number that may be a year, has three digits, stands alone, or directly after a word for a code
+    YEAR = auto()
+    THREE = auto()
+    ALONE = auto()
+    CODED = auto()
+    #: one of several numbers of a dial
+    TURNED = auto()
+    CARD = auto()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A place of a text that may be a secret."""
+
+    start: int
+    stop: int
+    look: Look
+
+
+_VALUE = regex.compile(
+    r"(?<![\p{Latin}\d_@/\\.$%{}&=<#+-])[\p{Latin}\d](?:[\p{Latin}\d_!#$%&*?^~.§€@-]{2,62}+)(?![\p{Latin}\d_@/／\\(\[{=<>:+]|[\"']\s?:)"
+)
+_NUMBER = regex.compile(
+    r"(?<![\p{Latin}\d_.,/:+#$€£¥₩=\[-])"
+    r"(?:\d{4,8}|\d{3} \d{3}|\d{2}(?:[ -]\d{2}){1,3}|\d(?:[ -]\d){3,7}|\d{3})(?![\p{Latin}\d_/%€$£¥₩°]|[.,:-]\d|\s?\d)"
+)
+_CARD = regex.compile(r"(?<![\d-])\d{4}(?:[ -]\d{4}){3}(?![\d-])")
+_QUOTED = regex.compile(
+    r"(?:„|“|«|「|\"|‘)\s?(?P<secret>[\p{L}\p{N}'’!-]{1,20}(?: [\p{L}\p{N}'’!-]{1,20}){2,8})\s?(?:“|”|»|」|\"|’)"
+)
+_SIGN = regex.compile(r"(?<=.)[!#$&*?^~§€](?=[^!?*.,]*[\p{Latin}\d])|(?<=\d)[!#$&*^~§](?=$)")
+_YEAR = regex.compile(r"(?:19|20)\d\d")
+_CAPITALS = regex.compile(r"[A-Z0-9-]+")
+_HEX = regex.compile(r"[0-9a-f]{6,64}|[0-9A-F]{6,64}|0x\w+")
+_NAME = regex.compile(
+    r"\p{Latin}+[-_.]?\d|[a-z]\d{1,4}|v\d.*|\d+-?\p{Latin}+|[a-z]+(?:\.\d+)+|\p{Lu}+-?\d+\p{Latin}{1,4}|\p{Ll}+\d\p{Ll}+"
+    r"|\p{Latin}+\d\p{Ll}+\d?|(?:\p{Ll}+-)+0?\d|\p{Ll}+[-_]?0\d"
+)
+_HOST = regex.compile(r"(?:\p{Ll}+[-_])*\p{Ll}*0\d|\p{Ll}\d-\p{Ll}+|\p{Latin}+[-_]\d\p{Lu}")
+_SEED = regex.compile(
+    r"(?<![\p{Latin}\d])(?:[A-Z2-7]{4}(?: [A-Z2-7]{4}){3,15}|[a-z2-7]{4}(?: [a-z2-7]{4}){3,15})(?![\p{Latin}\d])"
+)
+_ANSWER = regex.compile(
+    r"(?i:answer(?: is|s|ed)?|say|put|typed|réponds|réponse(?: est| :)?|mis|antwort(?: ist| lautet|:)?|habe? ich"
+    r"|答え[、は]|回答は|답은|답이)"
+    r"[ ,:]{0,3}[\"„«「]?(?P<secret>\p{Lu}[\p{L}'’]+(?:[ -]\p{Lu}[\p{L}'’]+){0,2}"
+    r"|[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]{2,8}?(?=に|で|だ|、|。|으로|로|이에|예요|입|야))"
+)
+_CHOSEN = regex.compile(
+    r"\p{Latin}{3,}\d\p{Ll}{3,}|\p{Lu}\p{Ll}{3,}_\d|\p{Lu}\p{Ll}{5,}\d|\p{Ll}{10,}\d|\p{Ll}{3,}(?:[-_]\p{Ll}{3,}){1,3}[-_]\d"
+)
+_UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_FILE = regex.compile(r".*\.\p{Latin}\w{0,6}")
+_GROUPS = regex.compile(r"[A-Z0-9]{3,6}(?:-[A-Z0-9]{3,6}){1,6}")
+_JOINED_WORDS = regex.compile(
+    r"\p{Ll}{3,12}(?:[-_]\p{Latin}{2,14}){1,6}|\p{Lu}\p{Ll}{2,12}(?:[-_]\p{Latin}{2,14}){2,6}"
+)
+_HUMPED = regex.compile(r"\p{Ll}{3,14}[-_]?\p{Lu}\p{Ll}{1,14}")
+#: Begin words with hyphens and a capital: “non-European”.
+_PREFIXES = ("pre", "non", "anti", "post", "mid", "inter", "trans", "sub", "nicht", "nord", "süd", "saint", "all")
+_CALLED = regex.compile(r"\.{0,4}[,:|]")
+_CUT = regex.compile(r"(?!(?:s|e|n|es|en)(?!\p{Latin}))\p{Latin}")
+_TWO = regex.compile(r"(?<![\p{Latin}\d.,:/-])\d{2}(?![\p{Latin}\d:/%-]|[.,]\d)")
+_SYLLABLES = regex.compile(
+    r"(?<!\p{Hangul})(?:[공영일이삼사오육륙칠팔구] ?){4,8}(?=[고이요예입임로으 ,.\n]|$)"
+    r"|(?:ぜろ|れい|まる|いち|に|さん|よん|ご|ろく|なな|しち|はち|きゅう|ー){4,12}"
+)
+_JOINED = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]")
+_KEYED = regex.compile(r"[\"'][\w-]{1,40}[\"']\s?:\s?[\"']?$")
+#: Numbers of a dial are this close to each other.
+_DIAL = 40
+_COPULAS = frozenset({"is", "was", "ist", "war", "est", "était", ""})
+_NUMBERS = frozenset({Look.NUMBER, Look.YEAR, Look.THREE, Look.ALONE, Look.CODED})
+#: Units that are particles or other words as well.
+_NO_UNITS = frozenset({"of", "von", "sur", "token", "code", "이", "입", "로", "에", "일"})
+
+
+class Candidates:
+    """Finds what may be a secret in a text. Each pattern goes through the text once."""
+
+    def __init__(self, text: str, lower: str, known: Words) -> None:
+        self.text, self.lower, self.known = text, lower, known
+
+    def __iter__(self) -> Iterator[Candidate]:
+        for match in _CARD.finditer(self.text):
+            yield Candidate(*match.span(), Look.CARD)
+        for match in _QUOTED.finditer(self.text):
+            said = match["secret"].lower().split()
+            if sum(word in self.known.plain for word in said) * 2 <= len(said):
+                yield Candidate(*match.span("secret"), Look.QUOTED)
+        for match in _SEED.finditer(self.text):
+            if any(map(str.isdigit, match[0])):
+                yield Candidate(*match.span(), Look.MACHINE)
+        for match in _ANSWER.finditer(self.text):
+            yield Candidate(*match.span("secret"), Look.ANSWER)
+        yield from self._numbers()
+        yield from self._turned()
+        for match in _VALUE.finditer(self.text):
+            value = match[0].rstrip(".,:;?…-")
+            look = _look_of(value)
+            if look is not None:
+                yield Candidate(match.start(), match.start() + len(value), look)
+
+    def _numbers(self) -> Iterator[Candidate]:
+        for match in _NUMBER.finditer(self.text):
+            unit = self.known.units.match(self.lower, match.end())
+            if unit is None or self._is_cut(unit[0], unit.end()):
+                yield Candidate(*match.span(), self._look_of_number(match))
+        for match in self.known.spelled.finditer(self.lower):
+            yield Candidate(*match.span(), Look.NUMBER)
+        for match in _SYLLABLES.finditer(self.text):
+            if len(set(match[0].replace(" ", ""))) >= 3:
+                yield Candidate(match.start(), match.start() + len(match[0].rstrip()), Look.NUMBER)
+
+    def _look_of_number(self, match: "regex.Match[str]") -> Look:
+        if self._is_coded(match.start()):
+            return Look.CODED
+        if _YEAR.fullmatch(match[0]):
+            return Look.YEAR
+        start = self.text.rfind("\n", max(0, match.start() - 40), match.start()) + 1 or max(0, match.start() - 40)
+        end = self.text.find("\n", match.end(), match.end() + 40)
+        around = self.text[start : match.start()] + self.text[match.end() : end if end >= 0 else match.end() + 40]
+        beside = len(around.strip(" *#\n\t"))
+        if beside == 0 or (beside <= 24 and _JOINED.search(around)):
+            return Look.ALONE
+        return Look.THREE if len(match[0]) == 3 else Look.NUMBER
+
+    def _turned(self) -> Iterator[Candidate]:
+        """Yields the numbers of dials: “left to 31, right to 07, left again to 58”."""
+        run: list[Candidate] = []
+        for match in _TWO.finditer(self.text):
+            if run and match.start() - run[-1].stop > _DIAL:
+                yield from run if len(run) >= 3 else ()
+                run = []
+            run.append(Candidate(*match.span(), Look.TURNED))
+        yield from run if len(run) >= 3 else ()
+
+    def _is_coded(self, start: int) -> bool:
+        """True if a word for a code stands directly before a number."""
+        _, before = self._words_before(start)
+        return bool(self.known.cues.single.get(before, Cue(0)) & Cue.OPENED)
+
+    def _is_other(self, start: int) -> bool:
+        """True if the word before a value says that it is something else: a user, a flight, an order."""
+        first, before = self._words_before(start)
+        return before in self.known.others or f"{first} {before}" in self.known.others
+
+    def _words_before(self, start: int) -> tuple[str, str]:
+        """Returns the two words before a value, without “is”."""
+        said = [word.strip(" :#.「“\"'(*`") for word in self.lower[max(0, start - 32) : start].split()[-3:]]
+        if said and said[-1] in _COPULAS:
+            said.pop()
+        return said[-2] if len(said) > 1 else "", said[-1] if said else ""
+
+    def _is_cut(self, unit: str, end: int) -> bool:
+        """True if what looks like a unit is only the beginning of a word, or a particle."""
+        word = unit.strip(" -")
+        return word in _NO_UNITS or (word.isascii() and word.isalpha() and _CUT.match(self.lower, end) is not None)
+
+    def settled(self, each: Candidate) -> Look | None:
+        """Returns what a value looks like in its place; None if it is something else there."""
+        value, start, look = self.text[each.start : each.stop], each.start, each.look
+        if look in (Look.HARD, Look.MACHINE, Look.CARD, Look.QUOTED, Look.ANSWER, Look.TURNED):
+            return look
+        if self._is_other(start):
+            return None
+        if look in _NUMBERS:
+            return look
+        if look is Look.TOLD or (look is Look.NAME and len(value) >= 8):
+            before = self.lower[max(0, start - 20) : start]
+            if not _JOINED.search(self.text, max(0, start - 20), start + len(value) + 20):
+                return look if look is Look.NAME else None
+            if look is Look.TOLD and not self.known.cues.said(before) & Cue.SECRET:
+                return None
+            look = Look.CHOSEN if look is Look.NAME else look
+        if self.text[start - 1 : start] in ('"', "'") and _KEYED.search(self.text, max(0, start - 48), start):
+            return None
+        begins = start == 0 or self.text[start - 1] == "\n"
+        if begins and _CALLED.match(self.text, start + len(value)):
+            return Look.CALLED if look is Look.MIXED and self.text[start + len(value)] == "," else None
+        return look
+
+
+@lru_cache(4096)
+def _look_of(value: str) -> Look | None:
+    letters = sum(map(str.isalpha, value))
+    digits = sum(map(str.isdigit, value))
+    sign = _SIGN.search(value) is not None
+    if len(value) < 5 or not letters:
+        return None
+    if not digits and not sign:
+        return _look_of_words(value)
+    if _HEX.fullmatch(value):
+        return Look.HEX if len(value) >= 16 and digits >= 3 and letters >= 3 else None
+    shape = shape_of(value)
+    if shape < Shape.NUMBER or _UUID.fullmatch(value) or _FILE.fullmatch(value) or _HOST.fullmatch(value):
+        return None
+    if "@" in value and not (digits and value != value.lower() and shape >= Shape.STRONG):
+        return None
+    if sign:
+        if not digits and ("#" in value or value[1:] == value[1:].lower()):
+            return None
+        return Look.HARD if digits else Look.MIXED
+    if _GROUPS.fullmatch(value):
+        groups = value.split("-")
+        mixed = sum(not group.isdigit() and not group.isalpha() for group in groups)
+        return Look.GROUPS if mixed * 2 >= len(groups) else None
+    if _CAPITALS.fullmatch(value):
+        return Look.NAME
+    if shape is Shape.MACHINE and len(value) >= 20:
+        return Look.MACHINE
+    if len(value) >= 9 and _CHOSEN.fullmatch(value):
+        return Look.CHOSEN
+    if _NAME.fullmatch(value) and value.isascii() and not _HUMPED.match(value):
+        return Look.NAME
+    return Look.MIXED if letters >= 2 else None
+
+
+def _look_of_words(value: str) -> Look | None:
+    """Returns the look of words with hyphens: `copper-violin-mosaic-tundra`, `azerty-Mouette`."""
+    if not _JOINED_WORDS.fullmatch(value):
+        return None
+    pieces = value.lower().replace("_", "-").split("-")
+    known = words()
+    if any(piece in known.plain or known.cues.said(piece) for piece in pieces):
+        return None
+    if _HUMPED.fullmatch(value) and pieces[0] not in _PREFIXES:
+        return Look.HUMPED
+    return Look.WORDS if len(pieces) >= 4 else Look.TOLD if value.islower() else None
