@@ -61,7 +61,7 @@ _VALUE = regex.compile(
     r"(?<![\p{Latin}\d_@/\\.$%{}&=<#+-])[\p{Latin}\d](?:[\p{Latin}\d_!#$%&*?^~.§€@-]{2,62}+)(?![\p{Latin}\d_@/／\\(\[{=<>:+]|[\"']\s?:)"
 )
 _NUMBER = regex.compile(
-    r"(?<![\p{Latin}\d_.,/:+#$€£¥₩=\[-])"
+    r"(?<![\p{Latin}\d_.,/:+#$€£¥₩=\[-])(?<!\d )"
     r"(?:\d{4,8}|\d{3} \d{3}|\d{2}(?:[ -]\d{2}){1,3}|\d(?:[ -]\d){3,7}|\d{3})(?![\p{Latin}\d_/%€$£¥₩°]|[.,:-]\d|\s?\d)"
 )
 _CARD = regex.compile(r"(?<![\d-])\d{4}(?:[ -]\d{4}){3}(?![\d-])")
@@ -74,7 +74,7 @@ _CAPITALS = regex.compile(r"[A-Z0-9-]+")
 _HEX = regex.compile(r"[0-9a-f]{6,64}|[0-9A-F]{6,64}|0x\w+")
 _NAME = regex.compile(
     r"\p{Latin}+[-_.]?\d|[a-z]\d{1,4}|v\d.*|\d+-?\p{Latin}+|[a-z]+(?:\.\d+)+|\p{Lu}+-?\d+\p{Latin}{1,4}|\p{Ll}+\d\p{Ll}+"
-    r"|\p{Latin}+\d\p{Ll}+\d?|(?:\p{Ll}+-)+0?\d|\p{Ll}+[-_]?0\d"
+    r"|\p{Latin}+\d\p{Ll}+\d?|(?:\p{Latin}+[-_.])+\p{Latin}+\d|\p{Latin}+[-_]?\d\p{Ll}+|\p{Latin}+(?:8|16|32|64|128|256|512)\p{Ll}*|(?:\p{Ll}+-)+0?\d|\p{Ll}+[-_]?0\d"
 )
 _HOST = regex.compile(r"(?:\p{Ll}+[-_])*\p{Ll}*0\d|\p{Ll}\d-\p{Ll}+|\p{Latin}+[-_]\d\p{Lu}")
 _SEED = regex.compile(
@@ -90,7 +90,7 @@ _CHOSEN = regex.compile(
     r"\p{Latin}{3,}\d\p{Ll}{3,}|\p{Lu}\p{Ll}{3,}_\d|\p{Lu}\p{Ll}{5,}\d|\p{Ll}{10,}\d|\p{Ll}{3,}(?:[-_]\p{Ll}{3,}){1,3}[-_]\d"
 )
 _UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_FILE = regex.compile(r".*\.\p{Latin}\w{0,6}")
+_FILE = regex.compile(r".*\.(?:\p{Latin}\w{0,6}|\p{Ll}\w*)|\d+[*-]\p{Latin}.*|.*\d\.\d.*")
 _GROUPS = regex.compile(r"[A-Z0-9]{3,6}(?:-[A-Z0-9]{3,6}){1,6}")
 _JOINED_WORDS = regex.compile(
     r"\p{Ll}{3,12}(?:[-_]\p{Latin}{2,14}){1,6}|\p{Lu}\p{Ll}{2,12}(?:[-_]\p{Latin}{2,14}){2,6}"
@@ -178,7 +178,8 @@ class Candidates:
     def _is_coded(self, start: int) -> bool:
         """True if a word for a code stands directly before a number."""
         _, before = self._words_before(start)
-        return bool(self.known.cues.single.get(before, Cue(0)) & Cue.OPENED)
+        cue = self.known.cues.single.get(before, Cue(0))
+        return bool(cue & Cue.OPENED and cue & Cue.SECRET)
 
     def _is_other(self, start: int) -> bool:
         """True if the word before a value says that it is something else: a user, a flight, an order."""
@@ -205,7 +206,10 @@ class Candidates:
         if self._is_other(start):
             return None
         if look in _NUMBERS:
-            return look
+            opened = self.known.cues.single.get(
+                self.lower[max(0, start - 24) : start].rpartition(" ")[0].split(" ")[-1]
+            )
+            return None if opened is not None and opened & (Cue.OPENED | Cue.SECRET) == Cue.OPENED else look
         if look is Look.TOLD or (look is Look.NAME and len(value) >= 8):
             before = self.lower[max(0, start - 20) : start]
             if not _JOINED.search(self.text, max(0, start - 20), start + len(value) + 20):
