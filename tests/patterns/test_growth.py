@@ -21,6 +21,7 @@ import foxing.renderer
 from foxing.memory.ingest.redaction import numbers
 from foxing.memory.ingest.redaction.forms import SECRETS, secret_patterns
 from foxing.memory.ingest.redaction.labelled import labelled
+from foxing.memory.ingest.redaction.nearby import nearby
 from foxing.memory.ingest.redaction.words import WORDS, words
 from foxing.renderer.fading.rules import RULES_PATH, rules_of
 
@@ -183,6 +184,7 @@ def calls_of(text: str) -> int:
     sys.setprofile(count)
     try:
         list(labelled(text, text.lower(), [], lambda: None, 0))
+        list(nearby(text, text.lower(), lambda: None, 0))
     finally:
         sys.setprofile(None)
     return calls
@@ -194,6 +196,7 @@ def calls_of(text: str) -> int:
         "password ", "pw:", "pw: a1! ", "the password for the key of the code is ", "token=", "token=a&",
         "login a / b ", "codes: ", "recovery codes 1234 ", "비밀번호는 ", "パスワードは", "Cookie: a=b; ",
         "Authorization: Bearer ",
+        "type a1b2c9 ", "wifi. ", "gate 4471 ", "five ", "left 12 ", "A2B3 ", "x-y-", "“a b c d” ",
         "secret: '", "pin [", "seed phrase abandon ", "key safe 12-", "<password>", "x is the password ",
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What may be a secret by its look alone, and how much it looks like one."""
+"""Values that may be secrets by their look alone, and how much they look like it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from .words import Cue, Words, words
 
 
 class Look(Enum):
-    """What a value looks like."""
+    """Looks of values."""
 
     #: letters, digits and signs: `Pickle!Toast9`
     HARD = auto()

@@ -27,7 +27,7 @@ _SECRET = Cue.SECRET | Cue.KEY
 
 @dataclass(frozen=True)
 class Needs:
-    """What has to be said for a value to be a secret: of each entry at least one cue."""
+    """Cues that have to be said for a value to be a secret: of each entry at least one."""
 
     #: in its own sentence
     here: tuple[Cue, ...] = ()

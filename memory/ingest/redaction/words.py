@@ -22,7 +22,7 @@ _BLANK = r"[ _\-\u00a0\u3000]?"
 
 
 class Cue(IntFlag):
-    """What a sentence says."""
+    """Kinds of what a sentence says."""
 
     #: a word for a secret that a person chooses or enters
     SECRET = 1
