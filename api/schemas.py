@@ -19,7 +19,7 @@ from foxing.memory.values.reports import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES
 
 def _items_of_providers(schema: JsonDict) -> None:
     """Adds that items may be objects of a provider."""
-    of_providers = {"type": "object", "title": "Message of a provider", "additionalProperties": {}}
+    of_providers: JsonDict = {"type": "object", "title": "Message of a provider", "additionalProperties": {}}
     schema["items"] = {"anyOf": [schema["items"], of_providers]}
 
 
