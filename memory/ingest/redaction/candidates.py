@@ -49,7 +49,7 @@ class Look(Enum):
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Suspect:
     """A place of a text that may be a secret."""
 
     start: int
@@ -121,36 +121,36 @@ class Candidates:
     def __init__(self, text: str, lower: str, known: Words) -> None:
         self.text, self.lower, self.known = text, lower, known
 
-    def __iter__(self) -> Iterator[Candidate]:
+    def __iter__(self) -> Iterator[Suspect]:
         for match in _CARD.finditer(self.text):
-            yield Candidate(*match.span(), Look.CARD)
+            yield Suspect(*match.span(), Look.CARD)
         for match in _QUOTED.finditer(self.text):
             said = match["secret"].lower().split()
             if sum(word in self.known.plain for word in said) * 2 <= len(said):
-                yield Candidate(*match.span("secret"), Look.QUOTED)
+                yield Suspect(*match.span("secret"), Look.QUOTED)
         for match in _SEED.finditer(self.text):
             if any(map(str.isdigit, match[0])):
-                yield Candidate(*match.span(), Look.MACHINE)
+                yield Suspect(*match.span(), Look.MACHINE)
         for match in _ANSWER.finditer(self.text):
-            yield Candidate(*match.span("secret"), Look.ANSWER)
+            yield Suspect(*match.span("secret"), Look.ANSWER)
         yield from self._numbers()
         yield from self._turned()
         for match in _VALUE.finditer(self.text):
             value = match[0].rstrip(".,:;?…-")
             look = _look_of(value)
             if look is not None:
-                yield Candidate(match.start(), match.start() + len(value), look)
+                yield Suspect(match.start(), match.start() + len(value), look)
 
-    def _numbers(self) -> Iterator[Candidate]:
+    def _numbers(self) -> Iterator[Suspect]:
         for match in _NUMBER.finditer(self.text):
             unit = self.known.units.match(self.lower, match.end())
             if unit is None or self._is_cut(unit[0], unit.end()):
-                yield Candidate(*match.span(), self._look_of_number(match))
+                yield Suspect(*match.span(), self._look_of_number(match))
         for match in self.known.spelled.finditer(self.lower):
-            yield Candidate(*match.span(), Look.NUMBER)
+            yield Suspect(*match.span(), Look.NUMBER)
         for match in _SYLLABLES.finditer(self.text):
             if len(set(match[0].replace(" ", ""))) >= 3:
-                yield Candidate(match.start(), match.start() + len(match[0].rstrip()), Look.NUMBER)
+                yield Suspect(match.start(), match.start() + len(match[0].rstrip()), Look.NUMBER)
 
     def _look_of_number(self, match: "regex.Match[str]") -> Look:
         if self._is_coded(match.start()):
@@ -165,14 +165,14 @@ class Candidates:
             return Look.ALONE
         return Look.THREE if len(match[0]) == 3 else Look.NUMBER
 
-    def _turned(self) -> Iterator[Candidate]:
+    def _turned(self) -> Iterator[Suspect]:
         """Yields the numbers of dials: “left to 31, right to 07, left again to 58”."""
-        run: list[Candidate] = []
+        run: list[Suspect] = []
         for match in _TWO.finditer(self.text):
             if run and match.start() - run[-1].stop > _DIAL:
                 yield from run if len(run) >= 3 else ()
                 run = []
-            run.append(Candidate(*match.span(), Look.TURNED))
+            run.append(Suspect(*match.span(), Look.TURNED))
         yield from run if len(run) >= 3 else ()
 
     def _is_coded(self, start: int) -> bool:
@@ -198,7 +198,7 @@ class Candidates:
         word = unit.strip(" -")
         return word in _NO_UNITS or (word.isascii() and word.isalpha() and _CUT.match(self.lower, end) is not None)
 
-    def settled(self, each: Candidate) -> Look | None:
+    def settled(self, each: Suspect) -> Look | None:
         """Returns what a value looks like in its place; None if it is something else there."""
         value, start, look = self.text[each.start : each.stop], each.start, each.look
         if look in (Look.HARD, Look.MACHINE, Look.CARD, Look.QUOTED, Look.ANSWER, Look.TURNED):
