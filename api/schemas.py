@@ -17,12 +17,6 @@ from foxing.memory.values.records import MAX_WRITES, Prefix, RecordKey, RecordWr
 from foxing.memory.values.reports import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES
 
 
-def _items_of_providers(schema: JsonDict) -> None:
-    """Adds that items may be objects of a provider."""
-    of_providers: JsonDict = {"type": "object", "title": "Message of a provider", "additionalProperties": {}}
-    schema["items"] = {"anyOf": [schema["items"], of_providers]}
-
-
 class StoreRequest(Input):
     """Messages to store, all or none."""
 
@@ -32,7 +26,6 @@ class StoreRequest(Input):
         min_length=1,
         max_length=MAX_MESSAGES,
         description="Messages in the order of the conversation, at least one. With `provider`, as its API has them.",
-        json_schema_extra=_items_of_providers,
     )
     provider: Provider | None = Field(
         default=None,

@@ -260,7 +260,8 @@ class _Process:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._process.kill()
-        self._process.wait()
+        with self._process:  # closes its pipes
+            pass
 
     def end(self) -> dict[str, Any]:
         """Ends the process, and returns its figures."""

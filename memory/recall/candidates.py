@@ -133,6 +133,11 @@ class RankedCandidates:
         seen = self._position.seen | {candidate.document for candidate in examined}
         return self.query.cursor(RankPosition(self._position.newest, seen - set(waiting)).encoded())
 
+    @property
+    def ranked(self) -> int:
+        """Number of passages that are ranked together."""
+        return len(self._found[1])
+
     def near(self, matches: Sequence[Candidate]) -> Near | None:
         """Returns which of the first matches are near in meaning; None if there are no embeddings."""
         codes = self._found[0].codes

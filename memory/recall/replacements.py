@@ -95,16 +95,16 @@ def find_replaced(spans: Sequence[RecalledMessage], near: npt.NDArray[np.bool_] 
     return {older: _last(newest, replaced) for older, newest in replaced.items()}
 
 
-def without_those_named(
+def asked_apart(
     replaced: Mapping[int, int], spans: Sequence[RecalledMessage], asked: Collection[str]
-) -> dict[int, int]:
-    """Returns `replaced` without the spans that have a number of the question, `asked`, which the one that replaces
-    them lacks: who asks for the order 5999 means that one, and not the newest."""
-    numbers = {term for term in asked if any(map(str.isdigit, term))}
-    if not numbers:
-        return dict(replaced)
-    found = {index: terms(spans[index].text).keys() & numbers for pair in replaced.items() for index in pair}
-    return {older: newest for older, newest in replaced.items() if found[older] <= found[newest]}
+) -> dict[int, frozenset[str]]:
+    """Returns the index of each replaced span → its terms of the question, `asked`, that the one which replaces it
+    lacks, where there are any."""
+    found = {
+        index: frozenset(terms(spans[index].text).keys() & set(asked)) for pair in replaced.items() for index in pair
+    }
+    missing = {older: found[older] - found[newest] for older, newest in replaced.items()}
+    return {older: lacking for older, lacking in missing.items() if lacking}
 
 
 def named_first(spans: Sequence[RecalledMessage], question: str) -> list[int]:

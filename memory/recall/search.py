@@ -31,7 +31,7 @@ from foxing.memory.values.recall import LeftOut, LeftOutReason, MatchScore, Reca
 from .answer import Answer, Enough
 from .candidates import Candidate, Candidates, RankedCandidates, find_candidates
 from .query import Question, ask
-from .replacements import COMPARED, LEAST_COMPARED, Near, find_replaced, named_first, ordered, without_those_named
+from .replacements import COMPARED, LEAST_COMPARED, Near, asked_apart, find_replaced, named_first, ordered
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 from .transcript import Style, transcript
@@ -42,6 +42,8 @@ READ_CHARS = 16 << 20  # maximum characters of the messages that they belong to
 #: Maximum number of queries that search or assemble spans at the same time. Both are CPU-bound: a higher limit is no
 #: faster, and makes stores wait longer for the GIL. Decoding does not count.
 SEARCHES = 2
+#: Matches of a question among which a word of one message identifies it.
+ENOUGH_TO_BE_RARE = 10
 
 
 @dataclass
@@ -221,7 +223,7 @@ class Recaller:
             near = None if near is None else near[np.ix_(found_order, found_order)]
             found_replaced = find_replaced(spans, near)
         shown = _moved(shown, {place: places[index] for place, index in zip(places, found_order, strict=True)})
-        found_replaced = without_those_named(found_replaced, spans, query.terms)
+        found_replaced = self._without_those_asked_for(found, found_replaced, spans)
         if not found_replaced:
             return replace(found, shown=shown), {}
         replaced = {places[older]: places[newest] for older, newest in found_replaced.items()}
@@ -236,6 +238,21 @@ class Recaller:
             moved.append(_with_score_of(shown[index], shown[order.places.get(index, index)]))
         newest = {shown[older].match.document: spans[places.index(by)] for older, by in replaced.items()}
         return replace(found, shown=moved), newest
+
+    def _without_those_asked_for(
+        self, found: _Found, replaced: Mapping[int, int], spans: Sequence[RecalledMessage]
+    ) -> dict[int, int]:
+        """Returns `replaced` without the spans that the question identifies, by a number or by a word that no other
+        message has: who asks for the order 5999 means that one, and not the newest."""
+        candidates = found.candidates
+        apart = asked_apart(replaced, spans, candidates.query.terms)
+        words = {term for lacking in apart.values() for term in lacking}
+        single = {term for term in words if any(map(str.isdigit, term))}
+        if words - single and candidates.ranked >= ENOUGH_TO_BE_RARE:
+            with self.database.read() as connection:
+                frequencies = self.search.index.document_frequencies(connection, candidates.bank_id, words - single)
+            single |= {term for term, frequency in frequencies.items() if frequency == 1}
+        return {older: newest for older, newest in replaced.items() if single.isdisjoint(apart.get(older, ()))}
 
     def _reranked(self, found: _Found, query: RecallQuery) -> _Found:
         """Returns the first `query.limit` matches of `found` after reranking the best `CANDIDATES`."""

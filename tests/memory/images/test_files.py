@@ -174,8 +174,8 @@ def test_callers_take_turns_to_have_their_images_decoded() -> None:
             for thread in waiting[3:]:
                 thread.start()
             eventually(lambda: decoding.waiting() == 5)
-        eventually(lambda: decoding.waiting() == 3)
-        assert sorted(order) == ["another", "one"]
+        eventually(lambda: sorted(order) == ["another", "one"])
+        assert decoding.waiting() == 3
     for thread in waiting:
         thread.join()
     assert order[2:] == ["many"] * 3
