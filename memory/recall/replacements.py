@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from foxing.memory.index.scores import Keys
 from foxing.memory.text.identifiers import identifiers_in
-from foxing.memory.text.statements import Sentence, names_rather, quantities_in, replaces, sentences
+from foxing.memory.text.statements import Sentence, names_rather, quantities_in, replaces, sentences, value_words
 from foxing.memory.text.terms import terms
 from foxing.memory.values.messages import RecalledMessage
 
@@ -98,13 +98,21 @@ def find_replaced(spans: Sequence[RecalledMessage], near: npt.NDArray[np.bool_] 
 def asked_apart(
     replaced: Mapping[int, int], spans: Sequence[RecalledMessage], asked: Collection[str]
 ) -> dict[int, frozenset[str]]:
-    """Returns the index of each replaced span → its terms of the question, `asked`, that the one which replaces it
-    lacks, where there are any."""
+    """Returns the index of each replaced span → its numbers and words of its value in the question, `asked`, that the
+    one which replaces it lacks, where there are any."""
     found = {
         index: frozenset(terms(spans[index].text).keys() & set(asked)) for pair in replaced.items() for index in pair
     }
-    missing = {older: found[older] - found[newest] for older, newest in replaced.items()}
-    return {older: lacking for older, lacking in missing.items() if lacking}
+    apart: dict[int, frozenset[str]] = {}
+    for older, newest in replaced.items():
+        missing = found[older] - found[newest]
+        words = {term for term in missing if not any(map(str.isdigit, term))}
+        if words:  # a word of the subject may be missing because the newest puts it otherwise
+            values = value_words(sentences(spans[older].text), sentences(spans[newest].text))
+            missing -= words - terms(values).keys()
+        if missing:
+            apart[older] = missing
+    return apart
 
 
 def named_first(spans: Sequence[RecalledMessage], question: str) -> list[int]:

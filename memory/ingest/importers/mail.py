@@ -33,7 +33,7 @@ MAX_MAIL_BYTES, MAX_PARTS = 128 << 20, 1_000
 #: Fields that say what a part is, of which only these parameters are read.
 _MIME_FIELDS = ("content-type", "content-disposition")
 _PARAMETERS = ("charset", "boundary", "name", "filename")
-_KIND = re.compile(r"\s*+([\w.+-]{1,100}+(?:/[\w.+-]{1,100}+)?)")
+_KIND = re.compile(r"[\w.+-]{1,100}+(?:/[\w.+-]{1,100}+)?")
 _PARAMETER = re.compile(
     r";\s*+((?:charset|boundary|name|filename)(?:\*\d{0,2}+\*?)?)\s*+=\s*+(\"(?:[^\"\\\r\n]|\\.){0,300}+\"|[^\s;\"]{1,300}+)",
     re.IGNORECASE,
@@ -73,9 +73,9 @@ class _Parts:
 
 def _shortened(value: str) -> str:
     """Returns the value of a field with the parameters that are read."""
-    kind = _KIND.match(value)
+    kind = _KIND.match(value.lstrip())
     found = islice(_PARAMETER.finditer(value), MAX_PARAMETERS)
-    return "; ".join([kind[1] if kind else "", *(f"{match[1]}={match[2]}" for match in found)])
+    return "; ".join([kind[0] if kind else "", *(f"{match[1]}={match[2]}" for match in found)])
 
 
 class Mail:

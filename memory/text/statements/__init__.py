@@ -7,7 +7,7 @@ end a subject or have one value at a time is data, one TOML file per language. N
 the rules would rather miss a replacement than invent one.
 """
 
-from .comparison import names_rather, quantities_in, replaces
+from .comparison import names_rather, quantities_in, replaces, value_words
 from .sentences import Sentence, sentences
 from .wording import CODES, asks_for_the_past, wording
 
@@ -19,5 +19,6 @@ __all__ = [
     "quantities_in",
     "replaces",
     "sentences",
+    "value_words",
     "wording",
 ]

@@ -113,6 +113,14 @@ def names_rather(question: str, one: Sequence[Sentence], other: Sequence[Sentenc
     return False
 
 
+def value_words(old: Sequence[Sentence], new: Sequence[Sentence]) -> str:
+    """Returns the words of a message that do not say what a statement is about, and in the place of which a later
+    message has others, without states: who asks whether something is still open means that which holds now."""
+    pairs = ((a, b) for one in old for other in new for a in one.statements for b in other.statements)
+    values = (each.old for a, b in pairs for each in _differences(a, b) if not each.old_names)
+    return " ".join(token.form for tokens in values for token in tokens if not token.kind & Kind.STATUS)
+
+
 def _quantities(tokens: Sequence[Token]) -> frozenset[str]:
     return frozenset(token.form for token in tokens if token.kind & Kind.QUANTITY)
 
