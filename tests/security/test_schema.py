@@ -107,6 +107,8 @@ def drawn(draw: st.DrawFn, cases: st.SearchStrategy[schemathesis.Case]) -> schem
         hypothesis.reject()
 
 
+# The service runs in this process: what its threads draw from `random` is taken for the work of a strategy.
+@pytest.mark.filterwarnings("ignore:Do not use the .random. module inside strategies")
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_every_answer_is_as_the_document_says(label: str, url: str) -> None:
     operation = OPERATIONS[label]
