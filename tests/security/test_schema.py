@@ -45,6 +45,9 @@ settings = hypothesis.settings(
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],  # a failure is shown as it was found
 )
 
+# The service runs in this process: what its threads draw from `random` is taken for the work of a strategy.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the .random. module inside strategies")
+
 
 def document() -> dict[str, Any]:
     """The OpenAPI document of a service without a key."""
@@ -107,8 +110,6 @@ def drawn(draw: st.DrawFn, cases: st.SearchStrategy[schemathesis.Case]) -> schem
         hypothesis.reject()
 
 
-# The service runs in this process: what its threads draw from `random` is taken for the work of a strategy.
-@pytest.mark.filterwarnings("ignore:Do not use the .random. module inside strategies")
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_every_answer_is_as_the_document_says(label: str, url: str) -> None:
     operation = OPERATIONS[label]
