@@ -63,7 +63,10 @@ _PLAIN = re.compile(r"[A-Za-z]+")
 _PART = re.compile(r"[^\W_]+['’](?:s|t|m|d|re|ve|ll|S|T|M|D|RE|VE|LL)(?![^\W_])|(?:[^\W_]|[" + _MARKS + "])+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _IDENTIFIER = re.compile(r"[_.@:/]|[a-z][A-Z]")
+_DIGIT = re.compile(r"\d")
 _ACCENTED_LATIN = re.compile("([A-Za-z])[\u0300-\u036f]+")
+
+_Run = tuple[str, int, int]  # the fields of a `TermRun`, which takes longer to make
 
 _stemmer = snowballstemmer.stemmer("english")
 _stemmer_lock = Lock()  # the stemmer keeps the current word in its own state
@@ -111,15 +114,15 @@ def query_terms(query: str) -> Counter[str]:
     return counts or terms(query)
 
 
-def _terms_of(chunk: str) -> tuple[TermRun, ...]:
+def _terms_of(chunk: str) -> tuple[_Run, ...]:
     """Returns the terms of a chunk, with ranges relative to its start."""
     return _cached_terms_of(chunk) if len(chunk) <= _CACHED_CHARS else _uncached_terms_of(chunk)
 
 
-def _uncached_terms_of(chunk: str) -> tuple[TermRun, ...]:
+def _uncached_terms_of(chunk: str) -> tuple[_Run, ...]:
     if _PLAIN.fullmatch(chunk) and not _CAMEL.search(chunk):
         word = chunk.lower()
-        return () if word in _NOT_INDEXED else (TermRun(_stem(word), 0, len(chunk)),)
+        return () if word in _NOT_INDEXED else ((_stem(word), 0, len(chunk)),)
     if re.match(f"[{HANGUL}{UNSPACED}]", chunk):
         return _pairs(chunk)
     return tuple(_word_terms(chunk))
@@ -128,35 +131,53 @@ def _uncached_terms_of(chunk: str) -> tuple[TermRun, ...]:
 _cached_terms_of = lru_cache(maxsize=_CACHED_CHUNKS)(_uncached_terms_of)
 
 
-def _pairs(chunk: str) -> tuple[TermRun, ...]:
+def _pairs(chunk: str) -> tuple[_Run, ...]:
     """Returns the character bigrams of a chunk, or its only character."""
     text = unicodedata.normalize("NFKC", chunk).casefold()
     if len(text) < 2:
-        return (TermRun(text, 0, len(chunk)),)
+        return ((text, 0, len(chunk)),)
     aligned = len(text) == len(chunk)  # otherwise offsets are unknown, and each bigram spans the chunk
     return tuple(
-        TermRun(text[i : i + 2], i, i + 2) if aligned else TermRun(text[i : i + 2], 0, len(chunk))
-        for i in range(len(text) - 1)
+        (text[i : i + 2], i, i + 2) if aligned else (text[i : i + 2], 0, len(chunk)) for i in range(len(text) - 1)
     )
 
 
-def _word_terms(chunk: str) -> list[TermRun]:
+def _word_terms(chunk: str) -> list[_Run]:
     """Returns the parts of a word, preceded by the whole word if it is an identifier."""
-    runs: list[TermRun] = []
-    parts = [(m.start() + start, m.start() + stop) for m in _PART.finditer(chunk) for start, stop in _camel_parts(m[0])]
-    if len(parts) > 1 and (_IDENTIFIER.search(chunk) or any(c.isdigit() for c in chunk)):
-        runs.append(TermRun(_normalize(chunk.replace(",", "").lstrip("_")), 0, len(chunk)))
-    for start, stop in parts:
-        word = _normalize(chunk[start:stop])
-        if word not in _NOT_INDEXED:
-            runs.append(TermRun(_stem(word) if word.isascii() and not word.isdigit() else word, start, stop))
+    parts_of: dict[str, list[_Run]] = {}  # a long word, such as a list without spaces, often repeats its parts
+    runs: list[_Run] = []
+    count = 0
+    for match in _PART.finditer(chunk):
+        word, offset = match[0], match.start()
+        parts = parts_of.get(word)
+        if parts is None:
+            parts = parts_of[word] = _camel_parts(word)
+        count += len(parts)
+        runs += [(term, offset + start, offset + stop) for term, start, stop in parts if term]
+    if count > 1 and (_IDENTIFIER.search(chunk) or _DIGIT.search(chunk)):
+        runs.insert(0, (_normalize(chunk.replace(",", "").lstrip("_")), 0, len(chunk)))
     return runs
 
 
-def _camel_parts(word: str) -> list[tuple[int, int]]:
-    """Returns the ranges of the parts of a camelCase word."""
-    edges = [0, *(m.start() for m in _CAMEL.finditer(word)), len(word)]
-    return list(pairwise(edges))
+def _camel_parts(word: str) -> list[_Run]:
+    """Returns the parts of a camelCase word, those that are not indexed with an empty term."""
+    runs: list[_Run] = []
+    for start, stop in pairwise([0, *(match.start() for match in _CAMEL.finditer(word)), len(word)]):
+        part = word[start:stop]
+        term = _cached_term(part) if len(part) <= _CACHED_CHARS else _term(part)
+        runs.append((term, start, stop))
+    return runs
+
+
+def _term(part: str) -> str:
+    """Returns the term of a part of a word, empty if it is not indexed."""
+    word = _normalize(part)
+    if word in _NOT_INDEXED:
+        return ""
+    return _stem(word) if word.isascii() and not word.isdigit() else word
+
+
+_cached_term = lru_cache(maxsize=_CACHED_CHUNKS)(_term)
 
 
 def _normalize(word: str) -> str:
