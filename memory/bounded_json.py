@@ -12,8 +12,6 @@ import numpy as np
 
 #: Cap on the depth of arrays and objects: above what a message can have, whose arguments may have 250 levels.
 MAX_DEPTH = 300
-#: Cap on the depth of what is parsed in order to leave it out.
-MOST_DEPTH = 100_000
 _PIECE = 1 << 20  # bytes that are looked at together
 _ESCAPE = re.compile(rb"\\[\s\S]")
 _MARKS = (b",", b"[", b"{")

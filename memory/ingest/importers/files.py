@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
-from foxing.memory.bounded_json import MAX_DEPTH, MOST_DEPTH, JsonGuard, is_deeper, loads
+from foxing.memory.bounded_json import MAX_DEPTH, JsonGuard, is_deeper, loads
 from foxing.memory.errors import InvalidInput
 from foxing.memory.regular_files import open_regular
 
@@ -323,7 +323,7 @@ class HistoryFiles:
         except ImportError:
             yield from self._values_of_document(name, at, repair)
             return
-        guard = JsonGuard(MOST_DEPTH, source.MAX_VALUES, source.MAX_LINE_BYTES)
+        guard = JsonGuard(_MOST_LEVELS, source.MAX_VALUES, source.MAX_LINE_BYTES)
         with self.open(name) as file:
             read = file.read if repair is _as_it_is else _Repaired(file, repair).read
             try:
@@ -346,6 +346,8 @@ class HistoryFiles:
             yield _TOO_DEEP if is_deeper(item, MAX_DEPTH) else item
 
 
+#: Cap on the depth of what is read piece by piece: the parser keeps the path of each level, of its whole length.
+_MOST_LEVELS = 2_000
 #: Stands for a value that is nested too deeply.
 _TOO_DEEP: Any = object()
 
