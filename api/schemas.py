@@ -31,8 +31,8 @@ class StoreRequest(Input):
         default=None,
         description="The messages are in the format of this API: those of a request or an answer of Anthropic's "
         "Messages (`anthropic`), of OpenAI's chat completions (`openai`) or Responses (`openai-responses`), or the "
-        "contents of Gemini (`gemini`). Each is stored as a message for each speaker, each result of a tool apart from "
-        "what its caller adds. Blocks without words become labels, and thinking is left out.",
+        "contents of Gemini (`gemini`). Each is stored as a message for each turn: the words of a "
+        "speaker, a tool call, or its result. Blocks without words become labels, and thinking is left out.",
     )
     thread: str | None = Field(
         default=None,

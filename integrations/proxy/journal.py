@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from foxing.integrations.frameworks.journals import empty_log, forget_deleted
-from foxing.memory.fold.conversation import DIGEST_BYTES
+from foxing.memory.conversation.turns import DIGEST_BYTES
 from foxing.memory.values.base import Fields
 from foxing.renderer.private_files import prepare_sqlite
 
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS turns (
     scope TEXT NOT NULL, id TEXT NOT NULL, made_at TEXT NOT NULL, PRIMARY KEY (scope, id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (
-    scope TEXT NOT NULL, name TEXT NOT NULL, parent TEXT, key BLOB NOT NULL, thread TEXT NOT NULL,
+    scope TEXT NOT NULL, name TEXT NOT NULL, parent TEXT, stretch BLOB NOT NULL, thread TEXT NOT NULL,
     digests BLOB NOT NULL, made_at TEXT NOT NULL, PRIMARY KEY (scope, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outbox (
@@ -41,9 +41,9 @@ CREATE TABLE IF NOT EXISTS outbox (
 class HeldConversation:
     """Conversation that a provider holds under the id of an answer."""
 
-    key: bytes
+    #: How often each turn was said in its last stretch, and that stretch; see `SessionTurns`.
+    stretch: bytes
     thread: str
-    #: How often each content was said in it; see `stored_ids`.
     said: Counter[bytes]
 
 
@@ -54,7 +54,7 @@ class NamedAnswer:
     name: str
     #: The id that it continues; None if `digests` are those of the whole conversation.
     parent: str | None
-    key: bytes
+    stretch: bytes
     thread: str
     #: Digests of what was said since.
     digests: Sequence[bytes]
@@ -115,16 +115,16 @@ class ProxyJournal:
             known = self._held.get(at)
             if known is not None:
                 said.update(known.said)
-                found = found or HeldConversation(known.key, known.thread, said)
+                found = found or HeldConversation(known.stretch, known.thread, said)
                 break
             row = self._connection.execute(
-                "SELECT parent, key, thread, digests FROM answers WHERE scope = ? AND name = ?", (self._scope, at)
+                "SELECT parent, stretch, thread, digests FROM answers WHERE scope = ? AND name = ?", (self._scope, at)
             ).fetchone()
             if row is None:
                 break
-            at, key, thread, digests = row
+            at, stretch, thread, digests = row
             said.update(digests[start : start + DIGEST_BYTES] for start in range(0, len(digests), DIGEST_BYTES))
-            found = found or HeldConversation(key, thread, said)
+            found = found or HeldConversation(stretch, thread, said)
         return found
 
     def knows(self, name: str) -> bool:
@@ -153,7 +153,7 @@ class ProxyJournal:
                 for each in names:
                     connection.execute(
                         "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
-                        (self._scope, each.name, each.parent, each.key, each.thread, b"".join(each.digests), stamp),
+                        (self._scope, each.name, each.parent, each.stretch, each.thread, b"".join(each.digests), stamp),
                     )
                 connection.execute("COMMIT")
             except BaseException:
@@ -173,7 +173,7 @@ class ProxyJournal:
             return  # read from the file when it is needed
         said = Counter(before.said) if before is not None else Counter[bytes]()
         said.update(answer.digests)
-        self._held[answer.name] = HeldConversation(answer.key, answer.thread, said)
+        self._held[answer.name] = HeldConversation(answer.stretch, answer.thread, said)
         self._held.move_to_end(answer.name)
         if len(self._held) > _CONVERSATIONS:
             self._held.popitem(last=False)

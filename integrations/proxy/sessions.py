@@ -10,6 +10,8 @@ from .body import RequestBody
 
 #: Headers with the id of a session, the most particular first: ours, those of Claude Code and of Codex.
 _HEADERS = ("x-foxing-session", "x-claude-code-session-id", "session_id", "session-id", "x-session-id")
+#: How the names of clients begin → what stands before the ids of their sessions where their logs are imported.
+_CLIENTS = {"claude-cli": "claude-code:", "claude-code": "claude-code:", "codex": "codex:"}
 #: End of `metadata.user_id`, as earlier versions of Claude Code write it.
 _OF_USER_ID = re.compile(r"_session_([0-9a-fA-F-]{8,64})$")
 _CONTROL = re.compile(r"[\x00-\x1f]")
@@ -19,11 +21,18 @@ _MOST_CHARS = 200
 def session_of(body: RequestBody, headers: Mapping[str, str]) -> str:
     """Returns the id of the session that a request belongs to: that of the client, else one that follows from the first
     user message. `headers`: names in lower case."""
-    given = next((headers[name] for name in _HEADERS if headers.get(name, "").strip()), None)
-    given = given or _of_metadata(body.fields.get("metadata")) or body.fields.get("prompt_cache_key")
+    name = next((name for name in _HEADERS if headers.get(name, "").strip()), None)
+    given = headers[name] if name else _of_metadata(body.fields.get("metadata")) or body.fields.get("prompt_cache_key")
     if isinstance(given, str) and (cleaned := _CONTROL.sub("", given).strip()):
-        return cleaned if len(cleaned) <= _MOST_CHARS else f"{cleaned[:150]}-{_digest(cleaned)}"
+        session = cleaned if len(cleaned) <= _MOST_CHARS else f"{cleaned[:150]}-{_digest(cleaned)}"
+        return session if name == _HEADERS[0] else f"{_client(headers)}{session}"
     return f"chat-{_digest(_first_question(body))}"
+
+
+def _client(headers: Mapping[str, str]) -> str:
+    """Returns what stands before the ids of the sessions of a client."""
+    names = (headers.get("originator", ""), headers.get("user-agent", ""))
+    return next((own for name in names for start, own in _CLIENTS.items() if name.startswith(start)), "")
 
 
 def _of_metadata(metadata: Any) -> str | None:

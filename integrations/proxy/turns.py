@@ -2,15 +2,17 @@
 provider holds it."""
 
 import asyncio
+import json
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from foxing.integrations.frameworks.provider_answers import Json
+from foxing.memory.conversation import INSTRUCTIONS, ProviderMessage, SessionTurns, Turn
+from foxing.memory.conversation.hosts import is_errand
 from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MemoryFault, MessageTooLarge
-from foxing.memory.fold.conversation import ConversationItem, stored_ids, thread_key
+from foxing.memory.fold.conversation import parts_of
 from foxing.memory.fold.images import with_sound_images
 from foxing.memory.values.base import Fields
 from foxing.memory.values.parts import ImagePart, Part
@@ -91,30 +93,31 @@ class TurnRecorder:
             log.warning("a turn was not kept: %s: %s", type(error).__name__, error)
 
     def _write(self, body: RequestBody, session: str, answer: PassedAnswer | None, called_at: datetime) -> int:
-        wire = body.wire
-        items = _given(body)
-        said = _parsed(wire, answer.messages if answer is not None else ())
+        if is_errand(_instructions(body)):
+            return 0
+        asked = _given(body)
+        said = _parsed(body.wire, answer.messages if answer is not None else ())
         held_as = held_by(body)
         held = self._journal.held(held_as) if held_as is not None else None
-        if held is not None:
-            key, thread = held.key, held.thread
+        if held is None:  # of what the provider holds nothing is known but its name
+            read = SessionTurns(session, held_as.encode() if held_as else None)
         else:
-            thread = session
-            key = thread_key(session, wire.form, held_as.encode() if held_as else _first_question(items))
-        digests = [item.stored_digest for item in (*items, *said)]
-        counts = Counter() if held is None else held.said.copy()
-        ids = stored_ids(key, digests, counts)
-        turns = []
-        for number, (item, name) in enumerate(zip((*items, *said), ids, strict=True)):
-            if name is not None and not self._journal.knows(name):
-                at = called_at if number < len(items) else datetime.now(UTC)
-                turns.append(_message(item, name, thread, at + timedelta(microseconds=number)))
-        names = self._names(body, answer)
+            read = SessionTurns(held.thread, held.stretch, held.said.copy())
+        before = read.said.copy()
+        turns = list[Fields]()
+        for at, messages in ((called_at, asked), (datetime.now(UTC), said)):
+            for turn, name in (each for message in messages for each in read.read(message)):
+                if not self._journal.knows(name):
+                    turns.append(_message(turn, name, read.session, at + timedelta(microseconds=len(turns))))
         parent = held_as if held is not None else None
-        said_since = [digest for digest in digests if digest]
+        said_since = read.said - before
         if parent is not None and body.fields.get("conversation"):  # its name stays, what it holds grows
-            parent, said_since = None, list(counts.elements())
-        return self._journal.write(turns, [NamedAnswer(name, parent, key, thread, said_since) for name in names])
+            parent, said_since = None, read.said
+        digests = list(said_since.elements())
+        named = [
+            NamedAnswer(name, parent, read.stretch or b"", read.session, digests) for name in self._names(body, answer)
+        ]
+        return self._journal.write(turns, named)
 
     def _names(self, body: RequestBody, answer: PassedAnswer | None) -> list[str]:
         """Returns the ids under which the provider holds the conversation after an answer."""
@@ -188,7 +191,14 @@ class TurnRecorder:
             await self._bank.store([await asyncio.to_thread(with_sound_images, message)])
 
 
-def _given(body: RequestBody) -> list[ConversationItem]:
+def _instructions(body: RequestBody) -> str:
+    """Returns the instructions of a request, as JSON where they are not a text."""
+    given = [body.fields.get(body.wire.system)] if body.wire.system else []
+    given += [message.value.get("content") for message in body.messages if message.value.get("role") in INSTRUCTIONS]
+    return "\n".join(each if isinstance(each, str) else json.dumps(each) for each in given if each)
+
+
+def _given(body: RequestBody) -> list[ProviderMessage]:
     """Returns what a request says."""
     if body.messages:
         return _readable(body.messages)
@@ -198,34 +208,30 @@ def _given(body: RequestBody) -> list[ConversationItem]:
     return []
 
 
-def _parsed(wire: ProviderWire, messages: Sequence[Json]) -> list[ConversationItem]:
+def _parsed(wire: ProviderWire, messages: Sequence[Json]) -> list[ProviderMessage]:
     return _readable([MessageText("", message, wire, number) for number, message in enumerate(messages)])
 
 
-def _readable(messages: Sequence[MessageText]) -> list[ConversationItem]:
-    """Returns messages as items, without those of an unknown form."""
-    found: list[ConversationItem] = []
+def _readable(messages: Sequence[MessageText]) -> list[ProviderMessage]:
+    """Returns messages as they are read, without those of an unknown form."""
+    found: list[ProviderMessage] = []
     for message in messages:
         with suppress(MemoryFault):
-            found.append(message.item)
+            found.append(message.item.message)
     return found
 
 
-def _first_question(items: Sequence[ConversationItem]) -> bytes:
-    return next((item.digest for item in items if item.role == "user"), b"")
-
-
-def _message(item: ConversationItem, name: str, thread: str, at: datetime) -> Fields:
+def _message(turn: Turn, name: str, thread: str, at: datetime) -> Fields:
     return {
         "id": name,
-        "role": item.stored_role,
-        "content": [_dumped(part) for part in item.stored_parts],
+        "role": turn.role,
+        "content": [_plain(part) for part in parts_of(turn)],
         "thread": thread,
         "created_at": at.isoformat(),
     }
 
 
-def _dumped(part: Part) -> Json:
+def _plain(part: Part) -> Fields:
     """Returns a part as JSON, of an image what came."""
     if isinstance(part, ImagePart):
         return part.model_dump(mode="json", include={"type", "data", "url"}, exclude_none=True)

@@ -1,20 +1,25 @@
 """Conversations in the formats of providers. The only place that knows the types of their blocks."""
 
 from .blocks import BlocksRead, Fields, label, read_blocks
+from .identity import INSTRUCTIONS, SessionTurns, is_turn_id
 from .images import image_fields, is_image
-from .parse import ProviderMessage, Turn, parse, parse_message
+from .parse import ProviderMessage, parse, parse_message
 from .provider import FORMATS, Json, Provider
+from .turns import Turn
 
 __all__ = [
     "FORMATS",
+    "INSTRUCTIONS",
     "BlocksRead",
     "Fields",
     "Json",
     "Provider",
     "ProviderMessage",
+    "SessionTurns",
     "Turn",
     "image_fields",
     "is_image",
+    "is_turn_id",
     "label",
     "parse",
     "parse_message",

@@ -1,12 +1,14 @@
 """Parser of the messages of providers: parts, tool calls that are made, and those that are answered."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from foxing.memory.errors import InvalidInput
 
 from .blocks import NO_ID, BlocksRead, Fields, read_blocks
 from .provider import FORMATS, Json, Provider
+from .turns import Turn, turns_of
 
 #: Items of the Responses API that call a tool of the client, and the member with the arguments.
 _CALLS = {
@@ -42,16 +44,6 @@ _NOTES = {
 
 
 @dataclass(frozen=True)
-class Turn:
-    """Parts of a message that one speaker says."""
-
-    role: str
-    #: Parts of the content, as `Memory.store` takes them.
-    parts: tuple[Fields, ...]
-    name: str | None = None
-
-
-@dataclass(frozen=True)
 class ProviderMessage:
     """A message of a provider, or an item of the Responses API."""
 
@@ -76,25 +68,10 @@ class ProviderMessage:
     #: Whether the next item belongs to it, as to reasoning.
     joins_next: bool = False
 
-    @property
-    def turns(self) -> Iterator[Turn]:
-        """The message as turns: each result of a tool is one, with its images, before what its caller adds. Nothing
-        for a message without parts."""
-        results, words = list[list[Fields]](), list[Fields]()
-        of_tool = False
-        for part in self.parts:
-            if part["type"] == "tool_result" and self.role in ("user", "tool"):
-                results.append([part])
-                of_tool = True
-            elif of_tool and part["type"] == "image":
-                results[-1].append(part)
-            else:
-                words.append(part)
-                of_tool = False
-        for result in results:
-            yield Turn("tool", tuple(result), self.name if self.role == "tool" else None)
-        if words:
-            yield Turn(self.role, tuple(words), self.name)
+    @cached_property
+    def turns(self) -> tuple[Turn, ...]:
+        """Turns of the message, without what its host added; none for a message without parts."""
+        return tuple(turns_of(self.role, self.parts, self.name))
 
 
 def parse(provider: Provider, items: Sequence[object]) -> list[ProviderMessage]:

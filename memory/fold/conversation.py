@@ -2,20 +2,19 @@
 whether it must stay."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from pydantic import JsonValue
 
-from foxing.memory.conversation import parse_message
+from foxing.memory.conversation import INSTRUCTIONS, Fields, ProviderMessage, SessionTurns, Turn, parse_message
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.fold import Wire
 from foxing.memory.values.messages import NewMessage
-from foxing.memory.values.parts import ImagePart, Part, TextPart, ToolCall, ToolResult
+from foxing.memory.values.parts import Part, TextPart, ToolCall, ToolResult
 
 from .images import GivenImage, read_images
 
@@ -37,28 +36,47 @@ _LONG_TEXT = 4_096
 class ConversationItem:
     """A message of a conversation, or an item of one of the Responses API."""
 
-    raw: Json
-    role: str
-    #: What it says; the data of images are as they came, neither decoded nor checked.
-    parts: tuple[Part, ...]
-    #: Text of thinking blocks, which is counted and not folded.
-    thinking: str = ""
-    #: Whether it has thinking blocks.
-    thinks: bool = False
-    #: Ids of tool calls that it opens, and of those that it answers.
-    opens: tuple[str, ...] = ()
-    answers: tuple[str, ...] = ()
-    #: Whether it is a compaction of the provider's, which stays with everything before it.
-    compacts: bool = False
-    #: Whether the next item must stay with it, as with reasoning.
-    joins_next: bool = False
-    #: Images in it.
-    images: tuple[GivenImage, ...] = ()
+    message: ProviderMessage
+
+    @property
+    def raw(self) -> Json:
+        """The message as it came."""
+        return cast(Json, self.message.raw)
+
+    @property
+    def role(self) -> str:
+        """Role of its speaker."""
+        return self.message.role
+
+    @property
+    def thinking(self) -> str:
+        """Text of thinking blocks, which is counted and not folded."""
+        return self.message.thinking
+
+    @property
+    def thinks(self) -> bool:
+        """True if it has thinking blocks; an item with reasoning has none."""
+        return self.message.thinks and not self.message.joins_next
+
+    @property
+    def opens(self) -> tuple[str, ...]:
+        """Ids of tool calls that it makes."""
+        return self.message.opens
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Ids of tool calls that it answers."""
+        return self.message.answers
+
+    @property
+    def images(self) -> list[GivenImage]:
+        """Images in it, neither decoded nor checked."""
+        return self._read[1]
 
     @property
     def is_instruction(self) -> bool:
         """True for an instruction, which stays as it is."""
-        return self.role in ("system", "developer")
+        return self.role in INSTRUCTIONS
 
     @property
     def is_question(self) -> bool:
@@ -81,39 +99,39 @@ class ConversationItem:
 
     @cached_property
     def text(self) -> str:
-        """Text of the item as it is stored, without thinking, a label for each image."""
-        return NewMessage(role=self.stored_role, content=self.parts).text if self.parts else ""
-
-    @property
-    def stored_role(self) -> Any:
-        """Role of the message to store: `tool` for one that only answers tool calls, perhaps with images."""
-        only_answers = bool(self.answers) and all(isinstance(part, ToolResult | ImagePart) for part in self.parts)
-        return "tool" if only_answers else self.role
+        """Text of the item, without thinking, a label for each image."""
+        parts = self._read[0]
+        return NewMessage(role=cast(Any, self.role), content=parts).text if parts else ""
 
     @cached_property
-    def stored_parts(self) -> tuple[Part, ...]:
-        """Parts of the message to store; none for an instruction. Space around what the model says is removed, as
-        clients do before they send it back."""
-        if self.is_instruction:
-            return ()
-        if self.role != "assistant":
-            return self.parts if self.text.strip() else ()
-        stripped = [TextPart(text=part.text.strip()) if isinstance(part, TextPart) else part for part in self.parts]
-        return tuple(part for part in stripped if not isinstance(part, TextPart) or part.text)
+    def turns(self) -> tuple[Turn, ...]:
+        """Turns that are stored of it."""
+        return () if self.is_instruction else self.message.turns
 
     @cached_property
-    def stored_digest(self) -> bytes:
-        """Digest of the message to store, `DIGEST_BYTES` bytes; empty if nothing is stored of the item. Unlike
-        `digest`, it does not change with ids of the provider or unknown fields."""
-        if not self.stored_parts:
-            return b""
-        said = [self.stored_role, [_identity(part) for part in self.stored_parts]]
-        text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return blake2b(text.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
+    def _read(self) -> tuple[tuple[Part, ...], list[GivenImage]]:
+        return _parts(self.message.parts)
 
-    def message(self, message_id: str, thread: str) -> NewMessage:
-        """Returns the item as a message to store, its images read."""
-        return NewMessage(id=message_id, role=self.stored_role, content=read_images(self.stored_parts), thread=thread)
+
+def parts_of(turn: Turn) -> tuple[Part, ...]:
+    """Returns the parts of a turn, its images neither decoded nor checked."""
+    return _parts(turn.parts)[0]
+
+
+def message_of(turn: Turn, message_id: str, thread: str) -> NewMessage:
+    """Returns a turn as a message to store, its images read."""
+    return NewMessage(id=message_id, role=cast(Any, turn.role), content=read_images(parts_of(turn)), thread=thread)
+
+
+def _parts(read: Sequence[Fields]) -> tuple[tuple[Part, ...], list[GivenImage]]:
+    parts, images = list[Part](), list[GivenImage]()
+    for fields in read:
+        if fields["type"] == "image":
+            images.append(GivenImage.of(fields))
+            parts.append(images[-1].part)
+        else:
+            parts.append(_KINDS[fields["type"]](**fields))
+    return tuple(parts), images
 
 
 @dataclass(frozen=True)
@@ -163,34 +181,14 @@ def parse_conversation(wire: Wire, messages: Sequence[Json]) -> Conversation:
 def parse_item(wire: Wire, number: int, message: Json) -> ConversationItem:
     """Returns a message of a conversation. `number`: its index, for errors. Raises `InvalidInput` for one without a
     role or content."""
-    read = parse_message(wire, message, number)
-    parts, images = list[Part](), list[GivenImage]()
-    for fields in read.parts:
-        if fields["type"] == "image":
-            image = GivenImage.of(fields)
-            images.append(image)
-            parts.append(image.part)
-        else:
-            parts.append(_KINDS[fields["type"]](**fields))
-    return ConversationItem(
-        raw=message,
-        role=read.role,
-        parts=tuple(parts),
-        thinking=read.thinking,
-        thinks=read.thinks and not read.joins_next,
-        opens=read.opens,
-        answers=read.answers,
-        compacts=read.compacts,
-        joins_next=read.joins_next,
-        images=tuple(images),
-    )
+    return ConversationItem(parse_message(wire, message, number))
 
 
 def make_conversation(wire: Wire, items: Sequence[ConversationItem]) -> Conversation:
     """Returns the conversation of parsed items. Raises `InvalidInput` for a tool call without an answer, except the
     last, or an answer without a call."""
     start = next((n for n, item in enumerate(items) if not item.is_instruction), len(items))
-    start = max([start, *(n + 1 for n, item in enumerate(items) if item.compacts)])
+    start = max([start, *(n + 1 for n, item in enumerate(items) if item.message.compacts)])
     return Conversation(wire, items, start, _closed(items, wire))
 
 
@@ -213,19 +211,10 @@ def thread_key(session: str, wire: Wire, first_question: bytes) -> bytes:
     return blake2b(named.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
 
 
-def stored_ids(key: bytes, digests: Sequence[bytes], said: Counter[bytes] | None = None) -> list[str | None]:
-    """Returns the ids under which items are stored; None for those of which nothing is. The same content gets the same
-    id at every call, and another one where it is said again. `key`: see `thread_key`; `digests`: `stored_digest` of the
-    items in order; `said`: how often each was said before them, which this call updates."""
-    said = Counter() if said is None else said
-    ids: list[str | None] = []
-    for digest in digests:
-        ids.append(None)
-        if digest:
-            content = key + digest + said[digest].to_bytes(4, "big")
-            ids[-1] = f"turn-{blake2b(content, digest_size=DIGEST_BYTES).hexdigest()}"
-            said[digest] += 1
-    return ids
+def stored_turns(session: str, items: Sequence[ConversationItem]) -> list[list[tuple[Turn, str]]]:
+    """Returns what is stored of each item of a conversation, with its ids."""
+    turns = SessionTurns(session)
+    return [turns.read(item.message) for item in items]
 
 
 def _closed(items: Sequence[ConversationItem], wire: Wire) -> list[bool]:
@@ -240,7 +229,7 @@ def _closed(items: Sequence[ConversationItem], wire: Wire) -> list[bool]:
         if waiting and _must_be_answered_before(items, number, wire):
             _refuse_unanswered(waiting)
         waiting |= dict.fromkeys(item.opens, number)
-        closed.append(not waiting and not item.joins_next)
+        closed.append(not waiting and not item.message.joins_next)
     if waiting and items[-1].role == "user":
         _refuse_unanswered(waiting)
     return closed
@@ -286,15 +275,6 @@ def _plain(message: Mapping[str, Any]) -> Mapping[str, Any]:
         if set(block) == {"type", "text"} and isinstance(block["text"], str):
             return {**message, "content": block["text"]}
     return message
-
-
-def _identity(part: Part) -> Any:
-    """Returns what tells a part from others: of an image the digest of its data, as they came."""
-    if not isinstance(part, ImagePart):
-        return part.model_dump(mode="json")
-    if part.data is None:
-        return {"type": part.type, "url": part.url}
-    return {"type": part.type, "data": _digest_of(part.data)}
 
 
 def _digest_of(text: str) -> str:

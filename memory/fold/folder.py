@@ -34,7 +34,14 @@ from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.policy import Policy
 from foxing.renderer.readers import ProofReader, Reader, Readers
 
-from .conversation import DIGEST_BYTES, Conversation, ConversationItem, parse_conversation, stored_ids, thread_key
+from .conversation import (
+    DIGEST_BYTES,
+    Conversation,
+    ConversationItem,
+    message_of,
+    parse_conversation,
+    stored_turns,
+)
 from .drawing import GIVEN, Drawn, FoldDrawer, Room, risk_of, tokens_for_each, uses_images
 from .excerpts import FoldedMessage
 from .images import image_tokens, with_read_text, with_sound_images
@@ -218,12 +225,7 @@ class Folder:
         meanwhile."""
         state, conversation = call.state, call.conversation
         first = call.first
-        new = [
-            (number, item)
-            for number, item in enumerate(conversation.items[first : step.cut], start=first)
-            if item.stored_parts
-        ]
-        remembered = self._remember(bank, call, new, now)
+        remembered = self._remember(bank, call, range(first, step.cut), now)
         said = remembered.messages
         old = [message for content in state.chain for message in content.messages] if step.rewrites else []
         words = {word: said for content in state.chain for word, said in content.identifiers.items()}
@@ -312,17 +314,14 @@ class Folder:
             images=drawn.images + shown.images,
         )
 
-    def _remember(
-        self, bank: str, call: "_Call", items: Sequence[tuple[int, ConversationItem]], now: datetime
-    ) -> "_Remembered":
-        """Stores items as messages of the session's thread, each once, and returns them with their references, as the
-        bank's rules of redaction leave them."""
-        session, conversation = call.request.session, call.conversation
-        key = thread_key(session, call.request.wire, conversation.first_question)
-        ids = stored_ids(key, [item.stored_digest for item in conversation.items])
-        names = [ids[number] or "" for number, _ in items]
+    def _remember(self, bank: str, call: "_Call", places: range, now: datetime) -> "_Remembered":
+        """Stores the turns of items as messages of the session's thread, each once, and returns them with their
+        references, as the bank's rules of redaction leave them."""
+        session = call.request.session
+        turns = stored_turns(session, call.conversation.items)[places.start : places.stop]
+        said = {name: message_of(turn, name, session) for each in turns for turn, name in each}
+        names = list(said)
         there = self._known(bank, names)
-        said = {name: item.message(name, session) for name, (_, item) in zip(names, items, strict=True)}
         said |= self._stored_new(bank, [message for name, message in said.items() if name not in there], now)
         with self.database.read() as connection:
             found = banks.get(connection, bank)

@@ -23,7 +23,7 @@ IMAGE_MEMBERS = {"type", "media_type", "data", "url", "name", "alt"}
 class ProviderMessages:
     """Messages to store, and counts of what is left out."""
 
-    #: Messages as `Memory.store` takes them: one for each turn, each result of a tool apart from what its caller adds.
+    #: Messages as `Memory.store` takes them: one for each turn: the words of a speaker, a tool call, or its result.
     messages: list[Fields]
     #: What is not stored → how often it occurs.
     left_out: dict[str, int]

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection
 
 from foxing.memory.compact_json import compact_json
+from foxing.memory.conversation import is_turn_id
 from foxing.memory.errors import Conflict, InvalidInput, MemoryFault, NotFound, StorageError
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import MessageCodes, joined, spoken
@@ -581,14 +582,18 @@ def occurs_twice(key: str) -> Conflict:
 
 def same_in_call(one: AcceptedMessage, other: AcceptedMessage) -> bool:
     """True if two messages of a call with one id are the same."""
+    if one.key is not None and is_turn_id(one.key):
+        return one.message.role == other.message.role
     times = one.message.created_at == other.message.created_at
     return times and one.thread == other.thread and one.digest == other.digest
 
 
 def check_same(known: messages.Message, item: AcceptedMessage) -> None:
-    """Raises `Conflict` unless both are the same message. A time or thread that is not given is not compared."""
+    """Raises `Conflict` unless both are the same message. A time or thread that is not given is not compared, nor is
+    more than the role where the id says that both are the same turn, perhaps as two ways in have seen it."""
     given = (item.message.created_at or known.created_at, item.thread or known.thread)
-    if not _is_same(known, item) or given != (known.created_at, known.thread):
+    same = _is_same(known, item) and given == (known.created_at, known.thread)
+    if not (same or (is_turn_id(known.key) and item.message.role == known.role)):
         raise Conflict(
             f"the id '{known.key}' belongs to another message; messages cannot be changed, store it under a new id"
         )

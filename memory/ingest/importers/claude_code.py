@@ -1,7 +1,7 @@
 """Session logs of Claude Code: `~/.claude/projects/…/SESSION.jsonl`, one file for each session and each sub-agent.
 
-A message of the model is several lines, one for each of its blocks. Each becomes a message, since a session that is
-still running adds to the last one, and a message that was stored does not change.
+A message of the model is several lines, one for each of its blocks, as its turns are: a session that is still running
+adds to the last one, and a message that was stored does not change. Turns have the ids that they get by every way in.
 """
 
 import re
@@ -12,28 +12,23 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from foxing.memory.conversation import SessionTurns, parse_message
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
-from foxing.memory.values.parts import ImagePart, ToolResult
 
 from .attached_images import kept
-from .content import content_of
+from .content import imported
 from .files import HistoryFiles
 from .format import ReadOptions
 from .source import ImportedMessage
 
 #: Fields of lines that Claude Code adds for itself.
-_OWN = ("isMeta", "isCompactSummary", "isVisibleInTranscriptOnly")
-#: How texts begin that Claude Code puts among the words of the user: commands, what they print, reminders, notices.
-_COMMAND = ("<command-name>", "<command-message>", "<command-args>", "<command-contents>")
-_NOT_SAID = (
-    *("<local-command-", "<bash-input>", "<bash-stdout>", "<bash-stderr>", "<system-reminder>", "<user-memory-input>"),
-    "[Request interrupted by user",
-)
-_TAGGED = re.compile(r"<(command-name|command-args)>([^<]*+(?:<(?!/command-)[^<]*+)*+)</")
+_OWN = ("isMeta", "isVisibleInTranscriptOnly")
 #: Model of lines that Claude Code writes in place of the model.
 _SYNTHETIC = "<synthetic>"
 _API_ERROR = re.compile(r"\AAPI Error\b")
+OWN = "lines that Claude Code adds for itself"
+THOUGHTS = ("thinking", "redacted_thinking")
 COMMANDS = "commands of Claude Code, what they print, and its notices, which nobody said"
 ERRORS = "errors of the API in place of an answer"
 
@@ -55,85 +50,62 @@ class ClaudeCode:
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """See `Importer.read`."""
         for name in files.names:
-            first = True
+            threads: dict[str, SessionTurns] = {}
             for line, where in files.objects(name):
                 if line.get("type") not in ("user", "assistant"):
                     continue  # what Claude Code notes for itself
                 if any(line.get(field) for field in _OWN):
-                    files.leave_out("lines that Claude Code adds for itself", where)
+                    files.leave_out(OWN, where)
                     continue
                 if _is_error(line):
                     files.leave_out(ERRORS, where)
                     continue
                 try:
-                    message = _message(files, line, where, name, first=first)
+                    found = list(_messages(files, line, where, name, threads))
                 except (InvalidInput, ValidationError, TypeError, AttributeError, KeyError):
                     files.leave_out("lines that cannot be read", where)
                     continue
-                except _NotSaid:
-                    files.leave_out(COMMANDS, where)
-                    continue
-                if message is None:
-                    files.leave_out("messages without text", where)
-                    continue
-                first = False
-                yield ImportedMessage(message, where, files.bytes_read)
+                if not found:
+                    files.leave_out(_reason(line), where)
+                yield from (ImportedMessage(message, where, files.bytes_read) for message in found)
 
 
-def _message(files: HistoryFiles, line: Mapping[str, Any], where: str, file: str, *, first: bool) -> NewMessage | None:
-    """Returns the message of a line; None if it has only thoughts or nothing."""
+def _messages(
+    files: HistoryFiles, line: Mapping[str, Any], where: str, file: str, threads: dict[str, SessionTurns]
+) -> Iterator[NewMessage]:
+    """Yields the messages of a line. `threads`: the turns of each thread of the file, which this call continues."""
     content = line["message"]["content"]
-    if isinstance(content, list):
-        content = [block for block in content if block.get("type") not in ("thinking", "redacted_thinking")]
-    if not content:
-        return None
-    if line["type"] == "user":
-        content = _said(content)
-        if not content:
-            raise _NotSaid
-    found = content_of({"content": content}, partial(kept, files, where=where))
-    role = line["type"]
-    if not isinstance(found, str) and isinstance(found[0], ToolResult):
-        role = "tool" if all(isinstance(part, (ToolResult, ImagePart)) for part in found) else role
-    about = {"cwd": line.get("cwd"), "branch": line.get("gitBranch")}
-    return NewMessage.model_validate(
-        {
-            "id": f"claude-code:{line['uuid']}",
-            "role": role,
-            "content": found,
-            "created_at": line.get("timestamp"),
-            "thread": _thread(line, file),
-            "metadata": {name: str(value)[:500] for name, value in about.items() if value} if first else None,
-        }
-    )
+    if content is None:
+        return
+    thread = _thread(line, file)
+    first = not threads
+    turns = threads.setdefault(thread, SessionTurns(_session(line)))
+    message = parse_message("anthropic", {"role": line["type"], "content": content})
+    if line.get("isCompactSummary"):
+        turns.begin(" ".join(str(part.get("text", "")) for part in message.parts))
+        return
+    for turn, turn_id in turns.read(message):
+        about = {"cwd": line.get("cwd"), "branch": line.get("gitBranch")}
+        yield NewMessage.model_validate(
+            {
+                "id": turn_id,
+                "role": turn.role,
+                "content": imported(turn.parts, partial(kept, files, where=where)),
+                "created_at": line.get("timestamp"),
+                "thread": thread,
+                "metadata": {name: str(value)[:500] for name, value in about.items() if value} if first else None,
+            }
+        )
+        first = False
 
 
-class _NotSaid(Exception):
-    """Raised for a message that nobody said."""
-
-
-def _said(content: Any) -> Any:
-    """Returns the content of a message of the user without what Claude Code puts there; empty if nothing is left. A
-    command with words of the user becomes “/name words”."""
-    if isinstance(content, str):
-        return _words(content)
-    kept = []
-    for block in content:
-        if block.get("type") == "text" and isinstance(block.get("text"), str):
-            words = _words(block["text"])
-            kept += [{**block, "text": words}] if words else []
-        else:
-            kept.append(block)
-    return kept
-
-
-def _words(text: str) -> str:
-    start = text.lstrip()
-    if start.startswith(_COMMAND):
-        found = {match[1]: match[2].strip() for match in _TAGGED.finditer(text)}
-        words = found.get("command-args", "")
-        return f"{found.get('command-name', '')} {words}".strip() if words else ""
-    return "" if start.startswith(_NOT_SAID) else text
+def _reason(line: Mapping[str, Any]) -> str:
+    """Returns why nothing of a line is imported."""
+    if line.get("isCompactSummary"):
+        return OWN
+    content = line["message"]["content"]
+    blocks = [block for block in content if block.get("type") not in THOUGHTS] if isinstance(content, list) else content
+    return COMMANDS if line["type"] == "user" and blocks else "messages without text"
 
 
 def _is_error(line: Mapping[str, Any]) -> bool:
@@ -147,6 +119,12 @@ def _is_error(line: Mapping[str, Any]) -> bool:
     blocks = fields.get("content")
     texts = [block.get("text") for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else [blocks]
     return "model" not in fields and len(texts) == 1 and bool(_API_ERROR.match(str(texts[0])))
+
+
+def _session(line: Mapping[str, Any]) -> str:
+    """Returns the session in which a line was said: of a copy in a fork, that from which it was copied."""
+    origin = line.get("forkedFrom")
+    return f"claude-code:{origin['sessionId'] if isinstance(origin, dict) else line['sessionId']}"
 
 
 def _thread(line: Mapping[str, Any], file: str) -> str:

@@ -31,11 +31,15 @@ def content_of(fields: Mapping[str, Any], image_of: ImageOf | None = None) -> st
     role = "tool" if fields.get("role") == "tool" and fields.get("tool_call_id") is not None else "assistant"
     if isinstance(content, str) and not calls and role == "assistant":
         return content
-    parts: Sequence[Fields | Part] = parse_message("openai", {**fields, "role": role, "content": content}).parts
-    if image_of is not None:
-        parts = _with_images(parts, image_of)
+    return imported(parse_message("openai", {**fields, "role": role, "content": content}).parts, image_of)
+
+
+def imported(parts: Sequence[Fields], image_of: ImageOf | None = None) -> str | tuple[Part, ...]:
+    """Returns the content of parts that were read: a plain text if that is all there is. `image_of`: see `content_of`.
+    Raises `InvalidInput`."""
+    found = parts if image_of is None else _with_images(parts, image_of)
     try:
-        message = NewMessage.model_validate({"role": "assistant", "content": list(parts) or ""})
+        message = NewMessage.model_validate({"role": "assistant", "content": list(found) or ""})
     except ValidationError as error:
         raise InvalidInput(_reason(error)) from error
     return str(message.content) if message.parts is None else message.parts

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import zstandard
+from support.raw_upstream import raw_upstream
 
 from foxing.integrations.frameworks import provider_answers
 from foxing.integrations.frameworks.provider_answers import AnswerReader, WireName
@@ -20,7 +21,6 @@ from foxing.integrations.testing import Upstream
 from foxing.memory import Memory
 
 from .conftest import BANK, MODEL, StartProxy
-from .raw_upstream import raw_upstream
 from .test_passing import BODY, HEADERS, post
 
 #: Thread of the event loop.

@@ -95,7 +95,7 @@ def test_a_history_without_its_tools_is_recognised(claude: Anthropic, upstream: 
     claude.messages.create(messages=[*history, assistant(calls), user(results)], **arguments)
     claude.messages.create(messages=[*history, assistant("There it is."), user("thanks")], **arguments)
     roles = [role for role, _ in stored(claude)]
-    assert roles == ["user", "assistant", "tool", "tool", "assistant", "user", "assistant"]
+    assert roles == ["user", "assistant", "assistant", "tool", "tool", "assistant", "user", "assistant"]
 
 
 def test_parallel_tools_and_thinking(
@@ -103,10 +103,9 @@ def test_parallel_tools_and_thinking(
 ) -> None:
     upstream.answer(Thinking("I look"), "I look.", ScriptedCall("look", {"at": 1}), ScriptedCall("look", {"at": 2}))
     claude.messages.create(model=MODEL, max_tokens=50, messages=[user("look")], tools=[TOOL])
-    assert [role for role, _ in stored(claude)] == ["user", "assistant"]
-    parts = list(shared_memory.export(bank))[-1].parts
-    assert parts is not None
-    assert [part.type for part in parts] == ["text", "tool_call", "tool_call"]
+    assert [role for role, _ in stored(claude)] == ["user", *["assistant"] * 3]
+    types = [part.type for each in shared_memory.export(bank) for part in each.parts or ()]
+    assert types == ["tool_call", "tool_call"]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -129,10 +128,9 @@ def test_both_apis_of_openai(gpt: OpenAI, upstream: Upstream, stored: Stored, st
     answer: Any = gpt.chat.completions.create(model="gpt-5.6", messages=[user("hello chat")], stream=stream)
     if stream:
         list(answer)
-    assert stored(gpt)[-2][1] == "hello chat"
-    said = stored(gpt)[-1][1]
-    assert said.startswith("Hello again, Mina.")
-    assert said.count("look") == 2
+    texts = [text for _, text in stored(gpt)]
+    assert texts[-4:-2] == ["hello chat", "Hello again, Mina."]
+    assert all("look" in text for text in texts[-2:])
 
 
 def test_a_conversation_that_the_service_holds(gpt: OpenAI, upstream: Upstream, stored: Stored) -> None:

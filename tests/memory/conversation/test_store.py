@@ -28,7 +28,8 @@ SESSION: list[dict[str, Any]] = [
 ]
 STORED = [
     ("user", "What does the contract say about Titan?"),
-    ("assistant", 'I read it.\n△ read t1 {"path":"contract.txt"}'),
+    ("assistant", "I read it."),
+    ("assistant", '△ read t1 {"path":"contract.txt"}'),
     ("tool", "▽ t1\nTitan ships on 14 March."),
     (
         "user",
@@ -45,7 +46,7 @@ def remembered(memory: Memory) -> list[tuple[str, str]]:
 def test_a_conversation_of_a_provider_is_stored_turn_by_turn(tmp_path: Path) -> None:
     with Memory(tmp_path / "foxing.db") as memory:
         result = memory.store("ana", SESSION, provider="anthropic", thread="s1")
-        assert (len(result.ids), result.left_out) == (4, {"thinking": 1})
+        assert (len(result.ids), result.left_out) == (5, {"thinking": 1})
         assert remembered(memory) == STORED
         only_thinks = [{"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}]}]
         assert memory.store("ana", only_thinks, provider="anthropic").ids == []
