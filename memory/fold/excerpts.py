@@ -7,28 +7,29 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from foxing.memory.text.sentence_ends import CLAUSE_MARKS, SENTENCE_END, is_statement
 from foxing.memory.values.part_text import image_labels
 from foxing.renderer.marks import GAP_MARK
 
 from .images import NO_IMAGE
 
-#: Longest unit in characters; longer lines without sentences are divided.
-MAX_UNIT = 240
+#: Longest unit in characters: a line without a sentence, and a sentence. Longer ones are divided.
+MAX_UNIT, MAX_SENTENCE = 240, 480
 #: Shortest excerpt of a message in characters, headers included, that is worth its place.
 _OVERHEAD = 12
 _ROLES = {"user": 6.0, "assistant": 2.0}
 _FIRST, _LAST = 1.6, 1.2
 #: Weight of a unit that a later one repeats, and its shortest length in characters.
 _SAID_AGAIN, _SHORT = 0.1, 20
-#: Ends of sentences and of lines.
-_ENDS = re.compile(r"[.!?](?=\s)|\n")
-#: Characters behind which a unit that is too long is divided.
-_SEPARATORS = " \t,;"
+_ENDS = re.compile(rf"{SENTENCE_END}|\n")
+_SENTENCE = re.compile(rf"{SENTENCE_END}|[.!?]\Z")
+_CLOSED = 4  # characters in which the end of a sentence is looked for
+#: Characters behind which a unit that is too long is divided, those of the first kind rather.
+_SEPARATORS = (CLAUSE_MARKS, " \t")
 #: Words that state something exact: with digits, or with a capital inside a sentence.
 _FACTS = re.compile(r"(?<!\w)\w*\d\w*|(?<=[a-z,;:] )[A-Z]\w+")
 _MOST_FACTS = 5
-#: A statement in prose, which outlasts code and listings.
-_PROSE = re.compile(r"\A[A-Z][^{}\[\]<>=;|\\]{15,}[.!?]\Z")
+#: Weight of a statement in prose, which outlasts code and listings.
 _PROSE_WEIGHT = 2.5
 #: Weight of the label of an image, and of what stands in place of one: a few words stand for all of it.
 _LABEL_WEIGHT = 6.0
@@ -67,7 +68,8 @@ class FadingMessages:
 
     def within(self, chars: int) -> list[FoldedMessage]:
         """Returns excerpts in at most about `chars` characters, with a gap mark wherever something is left out.
-        Messages of which nothing is left are omitted. The result depends on the messages and `chars` alone."""
+        Messages of which nothing is left are omitted, and a mark in the one before them, or after, says so; if nothing
+        is left of any, there is only a mark. The result depends on the messages and `chars` alone."""
         if sum(len(message.text) + _OVERHEAD for message in self._messages) <= chars:
             return list(self._messages)
         kept: dict[int, list[_Unit]] = {}
@@ -79,9 +81,18 @@ class FadingMessages:
                 kept.setdefault(unit.message, []).append(unit)
             elif left < _OVERHEAD:
                 break
+        if not kept:
+            return [replace(self._messages[-1], text=GAP_MARK, gaps=(0,))]
+        left_of = {number: sorted(units, key=lambda unit: unit.start) for number, units in sorted(kept.items())}
+        following = [*list(left_of)[1:], len(self._messages)]
         return [
-            _excerpt(self._messages[number], sorted(kept[number], key=lambda unit: unit.start))
-            for number in sorted(kept)
+            _excerpt(
+                self._messages[number],
+                units,
+                before=number > 0 and number == min(left_of),
+                after=next_number > number + 1,
+            )
+            for (number, units), next_number in zip(left_of.items(), following, strict=True)
         ]
 
     @cached_property
@@ -99,21 +110,30 @@ class FadingMessages:
 
 def statements_of(text: str) -> str:
     """Returns the lines of a text that are statements in prose."""
-    return "\n".join(line for line in text.split("\n") if _PROSE.fullmatch(line.strip()))
+    return "\n".join(line for line in text.split("\n") if is_statement(line.strip()))
 
 
 def _divided(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
     """Yields the range of each sentence or line in a part of a text, and those of the parts of long ones."""
     for end in (*(found.end() for found in _ENDS.finditer(text, start, stop)), stop):
         last = end - 1 if start < end and text[end - 1] == "\n" else end
-        while last - start > MAX_UNIT + 1:
-            behind = max(text.rfind(mark, start + 1, start + MAX_UNIT + 1) for mark in _SEPARATORS)
-            cut = behind + 1 if behind > start else start + MAX_UNIT
+        longest = MAX_SENTENCE if _SENTENCE.search(text, max(start, last - _CLOSED), last) else MAX_UNIT
+        while last - start > longest + 1:
+            cut = _cut(text, start, longest)
             yield start, cut
             start = cut
         if start < last:
             yield start, last
         start = end
+
+
+def _cut(text: str, start: int, longest: int) -> int:
+    """Returns where a unit that begins at `start` and is too long ends."""
+    for marks in _SEPARATORS:
+        behind = max(text.rfind(mark, start + 1, start + longest + 1) for mark in marks)
+        if behind > start:
+            return behind + 1
+    return start + longest
 
 
 def _units(number: int, message: FoldedMessage) -> Iterator[_Unit]:
@@ -127,7 +147,7 @@ def _units(number: int, message: FoldedMessage) -> Iterator[_Unit]:
         if not said:
             continue
         facts = min(_MOST_FACTS, sum(1 for _ in _FACTS.finditer(said)))
-        stated = _PROSE_WEIGHT * (1 + facts) if _PROSE.fullmatch(said) else 1 + facts / 2
+        stated = _PROSE_WEIGHT * (1 + facts) if is_statement(said) else 1 + facts / 2
         stated *= _LABEL_WEIGHT if _is_label(said) else 1.0
         value = role * (_FIRST if place == 0 else _LAST if place == len(places) - 1 else 1.0) * stated
         yield _Unit(number, start, stop, run, value * 60 / (60 + len(said)))
@@ -137,20 +157,22 @@ def _is_label(line: str) -> bool:
     return line.startswith(NO_IMAGE) or bool(image_labels(line))
 
 
-def _excerpt(message: FoldedMessage, units: Sequence[_Unit]) -> FoldedMessage:
-    """Returns a message with only these units, in order."""
-    text, gaps, before = "", list[int](), (0, 0)
+def _excerpt(message: FoldedMessage, units: Sequence[_Unit], *, before: bool, after: bool) -> FoldedMessage:
+    """Returns a message with only these units, in order. `before`, `after`: whether nothing is left of the messages
+    beside it."""
+    text, gaps = _with_gap("", []) if before and units[0].start == 0 else ("", list[int]())
+    place = (0, 0)
     for unit in units:
-        end, run = before
+        end, run = place
         between = message.text[end : unit.start]
         if run == unit.run and not between.strip():
-            text += between if text else ""
+            text += between if text and not text.endswith(f"{GAP_MARK} ") else ""
         else:
             text, gaps = _with_gap(text, gaps)
         text += message.text[unit.start : unit.stop]
-        before = (unit.stop, unit.run)
-    end, run = before
-    if run < len(message.gaps) or message.text[end:].strip():
+        place = (unit.stop, unit.run)
+    end, run = place
+    if after or run < len(message.gaps) or message.text[end:].strip():
         text, gaps = _with_gap(text, gaps)
     return replace(message, text=text.rstrip(" \n"), gaps=tuple(gaps))
 

@@ -47,7 +47,9 @@ def test_requests_that_hosts_make_for_themselves() -> None:
     title = "Generate a concise, sentence-case title (3-7 words) that captures the main topic or goal of this session."
     assert is_errand(f"You are Claude Code.\n{title}")
     assert not is_errand("You are Claude Code.")
-    assert is_summary("This session is being continued from a previous conversation that ran out of context. It was red")
+    assert is_summary(
+        "This session is being continued from a previous conversation that ran out of context. It was red"
+    )
     assert not is_summary("Continue the session.")
 
 

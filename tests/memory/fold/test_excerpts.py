@@ -1,5 +1,6 @@
 """Excerpts of messages in the folded part."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +52,35 @@ def test_what_has_faded_fades_further() -> None:
     words = {word for message in once for word in message.text.split()}
     assert {word for message in twice for word in message.text.split()} <= words | {GAP_MARK}
     assert all(message.text[gap] == GAP_MARK for message in twice for gap in message.gaps)
+
+
+SENTENCES = {
+    "zh": "灯塔的钥匙放在二号抽屉里。",
+    "ja": "灯台の鍵は二番目の引き出しにあります。",
+    "ko": "등대 열쇠는 두 번째 서랍에 있습니다. ",
+    "de": "Der Schlüssel zum Leuchtturm liegt in Schublade zwei. ",
+}
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_pieces_are_whole_sentences_in_each_language(language: str) -> None:
+    sentence = SENTENCES[language]
+    text = "".join(sentence.replace("二", str(n)).replace("두", str(n)).replace("zwei", str(n)) for n in range(30))
+    [left] = FadingMessages([FoldedMessage("a", "user", AT, text)]).within(len(text) // 4)
+    pieces = [piece.strip() for piece in left.text.split(GAP_MARK) if piece.strip()]
+    assert pieces
+    assert all(text[: text.index(piece)].rstrip()[-1:] in ("", ".", "。") for piece in pieces)
+    assert all(piece[-1] in ".。" for piece in pieces)
+
+
+def test_a_message_of_which_nothing_is_left_leaves_a_mark() -> None:
+    alone = FoldedMessage("a", "user", AT, "很" * 400 + "。")
+    assert [left.text for left in FadingMessages([alone]).within(100)] == [GAP_MARK]
+    short = FoldedMessage("b", "user", AT, "The keys are in drawer 2.")
+    [first] = FadingMessages([short, alone]).within(60)
+    assert first.text == f"{short.text} {GAP_MARK}"
+    [last] = FadingMessages([alone, short]).within(60)
+    assert last.text == f"{GAP_MARK} {short.text}"
 
 
 TEXTS = st.text(alphabet=st.sampled_from("ab A.!?\n⋯1,;"), max_size=300)
