@@ -7,12 +7,15 @@ from typing import Annotated, Literal, TypedDict
 
 from pydantic import ConfigDict, Field, JsonValue, Strict
 
+from foxing.memory.conversation import Provider, is_image, read_blocks
+from foxing.memory.conversation.hosts import words_of_user
+
 from .base import INTEGRAL, MemoryRequest, Now, Timezone, Value
 from .recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR
 
 #: Provider whose request format the content has; "openai" is that of chat completions, "blocks" is independent of
 #: providers.
-ContentFormat = Literal["anthropic", "openai", "openai-responses", "gemini", "blocks"]
+ContentFormat = Literal[Provider, "blocks"]
 MAX_IMAGES_USED = 100_000
 MAX_CACHED_TOKENS = 100_000_000
 MAX_PRICE = 1_000_000.0
@@ -131,24 +134,18 @@ class ContextRequest(MemoryRequest):
 
 
 def _said(message: Mapping[str, JsonValue]) -> tuple[str, str]:
-    """Returns role and text of a provider's message: its content as a string, or the texts of its parts."""
-    content = message.get("content", message.get("parts"))
-    if isinstance(content, str):
-        return str(message.get("role", "")), content
-    parts = content if isinstance(content, Sequence) else ()
-    texts = [part.get("text") for part in parts if isinstance(part, Mapping)]
-    return str(message.get("role", "")), "\n".join(text for text in texts if isinstance(text, str))
-
-
-#: Types of content parts that are images, and names of those of Gemini, which have no type.
-_IMAGE_TYPES, _IMAGE_NAMES = ("image", "image_url", "input_image"), ("inline_data", "inlineData")
+    """Returns role and text of a provider's message, without what its host added to the words of a user."""
+    role = str(message.get("role", ""))
+    parts = read_blocks(message.get("content", message.get("parts"))).parts
+    texts = [part["text"] for part in parts if part["type"] == "text"]
+    return role, "\n".join(words_of_user(text) if role == "user" else text for text in texts)
 
 
 def _images(part: JsonValue) -> int:
     """Returns the number of images in messages of any provider, those in results of tools included."""
+    if is_image(part):
+        return 1
     if isinstance(part, Mapping):
-        if part.get("type") in _IMAGE_TYPES or any(isinstance(part.get(name), Mapping) for name in _IMAGE_NAMES):
-            return 1
         return sum(map(_images, part.values()))
     return sum(map(_images, part)) if isinstance(part, list | tuple) else 0
 
