@@ -3,12 +3,13 @@
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, Self
 
+from foxing.memory.conversation import is_turn_id
 from foxing.memory.errors import MemoryFault
 from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.secrets import DIGEST_BYTES
@@ -22,8 +23,8 @@ from .validate import check_bank_name
 class KnownMessages(Protocol):
     """The messages of a bank."""
 
-    def __call__(self, ids: Sequence[str]) -> Mapping[str, messages.Message]:
-        """Returns id → message, for those of the ids that the bank has."""
+    def __call__(self, ids: Sequence[str]) -> tuple[Mapping[str, messages.Message], Collection[str]]:
+        """Returns id → message, for those of the ids that the bank has, and those of turns that were erased."""
 
 
 @dataclass
@@ -53,10 +54,13 @@ class DryRun:
         """Returns a dry run for a bank, which need not exist. Raises `InvalidInput` for an invalid name."""
         check_bank_name(bank)
 
-        def known(ids: Sequence[str]) -> Mapping[str, messages.Message]:
+        def known(ids: Sequence[str]) -> tuple[Mapping[str, messages.Message], Collection[str]]:
             with store.database.read() as connection:
                 found = banks.find(connection, bank)
-                return {} if found is None else messages.by_keys(connection, found.id, ids)
+                if found is None:
+                    return {}, ()
+                erased = messages.erased_turns(connection, found.id, ids)
+                return messages.by_keys(connection, found.id, ids), erased
 
         return cls(store.rules(bank, now), known)
 
@@ -65,7 +69,7 @@ class DryRun:
         """Returns a dry run for a bank of a database that does not exist yet. `max_bytes`: of a message's text. Raises
         `InvalidInput` for an invalid name."""
         check_bank_name(bank)
-        return cls(StoreRules(bank, now, max_bytes, Redaction(), os.urandom(DIGEST_BYTES)), lambda ids: {})
+        return cls(StoreRules(bank, now, max_bytes, Redaction(), os.urandom(DIGEST_BYTES)), lambda ids: ({}, ()))
 
     def __enter__(self) -> Self:
         return self
@@ -92,10 +96,10 @@ class DryRun:
                 answers.append(None)
                 self.redacted.update(redacted)
         ids = list({item.key: None for item in accepted.values() if item.key is not None})
-        known, before, new = self.known(ids), self._checked(ids), dict[str, AcceptedMessage]()
+        (known, erased), before, new = self.known(ids), self._checked(ids), dict[str, AcceptedMessage]()
         for number, item in accepted.items():
             try:
-                is_new = self._is_new(item, known, before, new)
+                is_new = item.key not in erased and self._is_new(item, known, before, new)
             except MemoryFault as error:
                 answers[number] = error
                 continue
@@ -120,15 +124,15 @@ class DryRun:
             return True
         if key in known:
             check_same(known[key], item)
-        elif key in before:
+        elif key in before and not is_turn_id(key):
             digest, at, thread = before[key]
             given = _text_of(item.message.created_at) or at, item.thread or thread
             if (digest, at, thread) != (item.digest, *given):
                 raise occurs_twice(key)
-        elif key not in new:
+        elif key not in new and key not in before:
             new[key] = item
             return True
-        elif not same_in_call(new[key], item):
+        elif key in new and not same_in_call(new[key], item):
             raise occurs_twice(key)
         return False
 

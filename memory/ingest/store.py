@@ -418,6 +418,8 @@ class _BankWriter:
         self._new: list[tuple[AcceptedMessage, datetime]] = []
         #: Messages without an id of their own that an earlier attempt has stored → generated id.
         self._stored: dict[AcceptedMessage, str] = {}
+        #: ids of turns that were erased
+        self._erased: set[str] = set()
         self._ids = ids
 
     def write(self) -> list[StoreResult | MemoryFault]:
@@ -429,6 +431,7 @@ class _BankWriter:
         reserved = dialect_of(self._connection).reserve_message_ids(self._connection, len(unknown))
         self._ids |= dict(zip(unknown, reserved, strict=True))
         known = messages.by_keys(self._connection, self._bank.id, given) if given else {}
+        self._erased = messages.erased_turns(self._connection, self._bank.id, given)
         answers = [self._answer(request, known) for request in self._requests]
         if self._new:
             self._insert()
@@ -463,7 +466,7 @@ class _BankWriter:
         for item in request.messages:
             key = item.key or self._stored.get(item) or keys.generated(self._connection, self._ids[item])
             ids.append(key)
-            if item in self._stored:
+            if item in self._stored or key in self._erased:
                 continue
             if key in known:
                 check_same(known[key], item)

@@ -336,12 +336,15 @@ recall_weights = Table(
     sqlite_with_rowid=False,
 )
 
-#: Numbers of erased messages, so that their references are told from unknown ones. Nothing else of them is kept.
+#: Numbers of erased messages, so that their references are told from unknown ones, and the ids of those that were turns
+#: of a session, so that no way in stores them again. Nothing else of them is kept.
 erased_messages = Table(
     "erased_messages",
     metadata,
     Column("bank_id", Key, primary_key=True),
     Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("turn", String(37)),
+    Index("ix_erased_messages_turn", "bank_id", "turn"),
     sqlite_with_rowid=False,
 )
 

@@ -16,7 +16,7 @@ from foxing.integrations.hooks.intake import Intake
 from foxing.integrations.proxy.options import ProxyOptions
 from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.memory import Memory
-from foxing.memory.ingest.importers import HistoryWatcher, import_file
+from foxing.memory.ingest.importers import HistoryWatcher, import_file, preview_file
 
 pytestmark = pytest.mark.usefixtures("words_alone")
 
@@ -108,6 +108,25 @@ def test_a_session_by_two_ways_is_stored_once(
         WAYS[way](ways)
     assert sorted(ways.stored()) == sorted(session.words)
     assert not any("REMINDER" in words or "continued from" in words for words in ways.stored())
+
+
+@pytest.mark.parametrize("agent", SESSIONS)
+@pytest.mark.parametrize("first", WAYS)
+def test_what_was_erased_is_stored_again_by_no_way(memory: Memory, tmp_path: Path, agent: str, first: str) -> None:
+    ways = Ways(memory, SESSIONS[agent], tmp_path)
+    WAYS[first](ways)
+    memory.seal(BANK)
+    for message in list(memory.export(BANK)):
+        if message.text == "I look." or "step 1" in message.text:
+            assert message.message_id is not None
+            memory.erase_message(BANK, message.message_id)
+    for way in WAYS.values():
+        way(ways)
+    left = [words for words in ways.session.words if words not in ("I look.", "step 1 is green")]
+    assert ways.stored() == left
+    with memory.dry_run(BANK) as dry_run:
+        preview_file(ways.log, dry_run=dry_run)
+        assert (dry_run.stored, dry_run.duplicates) == (0, len(ways.session.words))
 
 
 @pytest.mark.parametrize("agent", SESSIONS)

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from sqlalchemy import BigInteger, Column, Connection, Select, and_, bindparam, func, or_, select
 
 from foxing.memory.compact_json import compact_json
+from foxing.memory.conversation import is_turn_id
 from foxing.memory.references import reference
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import insert_into
@@ -27,6 +28,7 @@ from . import bank_versions, banks, images
 from .sealed import keys, lookup, manifests, ranges
 from .sealed.lookup import Located
 
+_TURNS_AT_ONCE = 500  # parameters of a statement
 _c = schema.messages.c
 T = TypeVar("T")
 
@@ -364,7 +366,8 @@ def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> 
     their numbers as erased."""
     ids = sorted(message.id for message in found)
     if ids:
-        noted = [{"bank_id": bank_id, "message_id": message_id} for message_id in ids]
+        turns = {message.id: message.key for message in found if is_turn_id(message.key)}
+        noted = [{"bank_id": bank_id, "message_id": each, "turn": turns.get(each)} for each in ids]
         connection.execute(insert_into(connection, schema.erased_messages).on_conflict_do_nothing(), noted)
     recall_weights = schema.recall_weights
     of_bank = (recall_weights.c.bank_id == bank_id, columns.among(recall_weights.c.message_id, ids))
@@ -379,6 +382,16 @@ def erased(connection: Connection, bank_id: int, ids: Collection[int]) -> set[in
     c = schema.erased_messages.c
     query = select(c.message_id).where(c.bank_id == bank_id, columns.among(c.message_id, sorted(ids)))
     return set(connection.execute(query).scalars()) if ids else set()
+
+
+def erased_turns(connection: Connection, bank_id: int, keys_: Collection[str]) -> set[str]:
+    """Returns those of the ids that are turns of a session which were erased."""
+    turns, found = sorted(filter(is_turn_id, keys_)), set[str]()
+    c = schema.erased_messages.c
+    for start in range(0, len(turns), _TURNS_AT_ONCE):
+        query = select(c.turn).where(c.bank_id == bank_id, c.turn.in_(turns[start : start + _TURNS_AT_ONCE]))
+        found.update(connection.execute(query).scalars())
+    return found
 
 
 def matches_digest(message: Message, text: str, key: bytes) -> bool:
