@@ -108,7 +108,7 @@ class Imports:
         Raises `RequestError`, `StorageError`."""
         with self._lock:
             if self._uploads >= UPLOADS or self._unfinished >= IMPORTS:
-                raise RequestError(BUSY, "too many imports are in progress; try again later", {"Retry-After": "30"})
+                raise RequestError(BUSY, "too many imports are in progress; try again later").after(30.0)
             self._uploads += 1
         folder = None
         try:

@@ -51,6 +51,8 @@ _POLLED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
     """Returns the HTTP response of a problem document."""
+    if problem.retry_after_s is not None and problem.status == BUSY.status:
+        headers = {"Retry-After": f"{problem.retry_after_s:.0f}", **(headers or {})}
     return JSONResponse(problem.document(), problem.status, headers, MEDIA_TYPE)
 
 
@@ -307,4 +309,4 @@ def _check_room(scope: Scope) -> None:
     """Raises `RequestError` if the server rejected the request because of its limits."""
     refusal = scope["state"].get(REFUSAL)
     if refusal is not None:
-        raise RequestError(BUSY, refusal, {"Connection": "close", "Retry-After": "1"})
+        raise RequestError(BUSY, refusal, {"Connection": "close"})

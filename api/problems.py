@@ -8,7 +8,7 @@ from foxing.memory.doors import REJECTED
 from foxing.memory.doors import WRONG_HOST as WRONG_HOST
 from foxing.memory.doors import RequestError as RequestError
 from foxing.memory.problems import TYPE_PREFIX, FieldError, Problem
-from foxing.renderer.errors import FoxingError, ProblemKind
+from foxing.renderer.errors import REPAIR_S, FoxingError, ProblemKind
 from foxing.renderer.plugins import PluginError
 
 from .settings.names import explained
@@ -19,17 +19,17 @@ MEDIA_TYPE: Final = "application/problem+json"
 INVALID_JSON: Final = ProblemKind("invalid-json", 400, "The body is not valid JSON")
 INVALID_ENCODING: Final = ProblemKind("invalid-encoding", 400, "The body is not UTF-8")
 HTTP_ERROR: Final = REJECTED
-UNAUTHORIZED: Final = ProblemKind("unauthorized", 401, "The API key is missing or wrong")
-NO_SUCH_PATH: Final = ProblemKind("no-such-path", 404, "The path does not exist")
+UNAUTHORIZED: Final = ProblemKind("unauthorized", 401, "The API key is missing or wrong").after(REPAIR_S)
+NO_SUCH_PATH: Final = ProblemKind("no-such-path", 404, "The path does not exist").after(REPAIR_S)
 METHOD_NOT_ALLOWED: Final = ProblemKind("method-not-allowed", 405, "The path does not support this method")
-REQUEST_TIMEOUT: Final = ProblemKind("request-timeout", 408, "The request took too long to arrive")
+REQUEST_TIMEOUT: Final = ProblemKind("request-timeout", 408, "The request took too long to arrive", retry="later")
 BODY_TOO_LARGE: Final = ProblemKind("body-too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA: Final = ProblemKind("unsupported-media-type", 415, "The body must be JSON")
 INVALID_REQUEST: Final = ProblemKind("invalid-request", 422, "The request is invalid")
 INVALID_TEXT: Final = ProblemKind("invalid-text", 422, "The text is not valid Unicode")
 INTERNAL: Final = FoxingError.kind
 PLUGIN_BROKEN: Final = PluginError.kind
-BUSY: Final = ProblemKind("busy", 503, "Too many requests are in progress")
+BUSY: Final = ProblemKind("busy", 503, "Too many requests are in progress").after(1.0)
 
 
 def problem_of(
@@ -56,6 +56,8 @@ def make_problem(
         instance=None if instance is None else encodable(instance),
         request_id=request_id,
         errors=errors,
+        retry=None if kind.retry == "never" else kind.retry,
+        retry_after_s=kind.retry_after_s,
     )
 
 

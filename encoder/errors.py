@@ -18,4 +18,4 @@ class TokensError(CodecError):
 class ReadFailed(CodecError):
     """A page could not be decoded at this time. Its tokens are intact, and a later attempt may succeed."""
 
-    kind = ProblemKind("reader-failed", 503, "The page cannot be read at the moment")
+    kind = ProblemKind("reader-failed", 503, "The page cannot be read at the moment", retry="later")

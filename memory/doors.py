@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
-from foxing.renderer.errors import FoxingError, ProblemKind
+from foxing.renderer.errors import REPAIR_S, FoxingError, ProblemKind
 
 #: Headers as ASGI gives them: names in lower case.
 Headers = Iterable[tuple[bytes, bytes]]
@@ -13,8 +13,8 @@ Headers = Iterable[tuple[bytes, bytes]]
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 REJECTED: Final = ProblemKind("http-error", 400, "The request was rejected")
-CROSS_SITE: Final = ProblemKind("cross-site", 403, "Cross-site requests are not allowed")
-WRONG_HOST: Final = ProblemKind("wrong-host", 421, "The service does not accept this host name")
+CROSS_SITE: Final = ProblemKind("cross-site", 403, "Cross-site requests are not allowed").after(REPAIR_S)
+WRONG_HOST: Final = ProblemKind("wrong-host", 421, "The service does not accept this host name").after(REPAIR_S)
 
 #: The value of a `Host` header: a name or an address, IPv6 in brackets, with or without a port.
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")

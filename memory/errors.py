@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from typing import Self
 
-from foxing.renderer.errors import FoxingError, ProblemKind
+from foxing.renderer.errors import REPAIR_S, FoxingError, ProblemKind
 from foxing.renderer.errors import UnknownReader as UnknownReader
 
 from .problems import Problem
@@ -112,17 +113,19 @@ class TimeTravelForbidden(MemoryFault):
 class Unavailable(MemoryFault):
     """The memory or a component that it needs is temporarily unavailable."""
 
+    kind = replace(FoxingError.kind, retry="later", retry_after_s=None)
+
 
 class StorageError(Unavailable):
     """The database cannot be used: it is read-only, full, locked or damaged. Committed data is intact."""
 
-    kind = ProblemKind("storage", 503, "The database cannot be used")
+    kind = ProblemKind("storage", 503, "The database cannot be used", retry="later")
 
 
 class Closed(Unavailable):
     """The memory was used after `Memory.close`."""
 
-    kind = ProblemKind("closed", 503, "The service is stopping")
+    kind = ProblemKind("closed", 503, "The service is stopping", retry="later")
 
 
 class ConnectionLost(StorageError):
@@ -136,7 +139,7 @@ class WriteConflict(StorageError):
 class DatabaseTooNew(StorageError):
     """The database was written by a newer version of Foxing."""
 
-    kind = ProblemKind("database-too-new", 503, "The database is from a newer version")
+    kind = ProblemKind("database-too-new", 503, "The database is from a newer version").after(REPAIR_S)
 
 
 class NoDatabase(StorageError):
@@ -150,19 +153,19 @@ class SearchIndexError(StorageError):
 class EmbedderError(Unavailable):
     """The embedder cannot be used or did not respond."""
 
-    kind = ProblemKind("embedder", 503, "The embedder cannot be used")
+    kind = ProblemKind("embedder", 503, "The embedder cannot be used").after(REPAIR_S)
 
 
 class PoolError(Unavailable):
     """The worker pool cannot be used or has failed."""
 
-    kind = ProblemKind("pool", 503, "The worker pool cannot be used")
+    kind = ProblemKind("pool", 503, "The worker pool cannot be used", retry="later")
 
 
 class RerankerError(Unavailable):
     """The reranker cannot be used or did not respond."""
 
-    kind = ProblemKind("reranker", 503, "The reranker cannot be used")
+    kind = ProblemKind("reranker", 503, "The reranker cannot be used", retry="later")
 
 
 class Unreadable(MemoryFault):
@@ -178,4 +181,4 @@ class TokensDamaged(Unreadable):
 class ReaderFailed(Unreadable, Unavailable):
     """The model or server that reads a page failed; the page is intact and can be read later."""
 
-    kind = ProblemKind("reader-failed", 503, "The page cannot be read at the moment")
+    kind = ProblemKind("reader-failed", 503, "The page cannot be read at the moment", retry="later")

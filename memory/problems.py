@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from foxing.renderer.errors import Retry
+
 TYPE_PREFIX: Final = "urn:foxing:problem:"
 
 
@@ -28,6 +30,15 @@ class Problem(BaseModel):
     instance: str | None = Field(default=None, description="Path of the request.")
     request_id: str | None = Field(default=None, description="`X-Request-ID` of the request, also logged.")
     errors: list[FieldError] | None = Field(default=None, description="The errors in the request, if it is invalid.")
+
+    retry: Retry | None = Field(
+        default=None,
+        description="Whether the same request may succeed another time: `later`, or `after` a number of seconds. "
+        "Without it, the request is refused however often it is sent.",
+    )
+    retry_after_s: float | None = Field(
+        default=None, description="Seconds before which the same request does not succeed."
+    )
 
     def document(self) -> dict[str, Any]:
         """Returns the problem as a JSON object, without fields that are None."""

@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from threading import RLock
 from typing import Generic, TypeVar, cast
 
-from .errors import FoxingError, ProblemKind
+from .errors import REPAIR_S, FoxingError, ProblemKind
 
 #: Name of this distribution, whose plug-ins take precedence over others of the same name.
 OWN_PACKAGE = "foxing"
@@ -27,7 +27,7 @@ T = TypeVar("T")
 class PluginError(FoxingError):
     """A plug-in does not exist or cannot be used."""
 
-    kind = ProblemKind("plugin-broken", 503, "A plug-in cannot be used")
+    kind = ProblemKind("plugin-broken", 503, "A plug-in cannot be used").after(REPAIR_S)
 
 
 @dataclass(frozen=True)

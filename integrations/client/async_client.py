@@ -119,7 +119,7 @@ class AsyncClient:
                     raise connection_error(error, self._options.address, request) from error
                 if response.is_success:
                     return response.content
-                raise error_of(response.status_code, response.content)
+                raise error_of(response.status_code, response.content, response.headers)
         raise AssertionError("the last attempt returns or raises")
 
     async def check(self) -> None:

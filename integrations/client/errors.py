@@ -1,11 +1,17 @@
 """Errors that only clients raise, and the mapping of failed responses to errors."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from pydantic import ValidationError
 
 from foxing.memory import errors
 from foxing.memory.errors import InvalidInput, MemoryFault, Unavailable, UnknownReader
 from foxing.memory.problems import TYPE_PREFIX, Problem
-from foxing.renderer.errors import ProblemKind
+from foxing.renderer.errors import REPAIR_S, ProblemKind
+
+#: Pause after a service that did not respond in time, in seconds.
+PATIENCE_S: Final = 30.0
 
 
 class Refused(MemoryFault):
@@ -19,13 +25,13 @@ class ServiceFailed(MemoryFault):
 class Unreachable(Unavailable):
     """The service cannot be reached."""
 
-    kind = ProblemKind("unreachable", 503, "The service cannot be reached")
+    kind = ProblemKind("unreachable", 503, "The service cannot be reached", retry="later")
 
 
 class TimedOut(Unavailable):
     """The service did not respond in time."""
 
-    kind = ProblemKind("timed-out", 504, "The service did not respond in time")
+    kind = ProblemKind("timed-out", 504, "The service did not respond in time").after(PATIENCE_S)
 
 
 class ReaderRefused(InvalidInput, UnknownReader):
@@ -37,7 +43,7 @@ class ReaderRefused(InvalidInput, UnknownReader):
 class InvalidResponse(MemoryFault):
     """The response is not a response of a Foxing service."""
 
-    kind = ProblemKind("invalid-response", 502, "The response is not from a Foxing service")
+    kind = ProblemKind("invalid-response", 502, "The response is not from a Foxing service").after(REPAIR_S)
 
 
 _REFUSALS = (401, 403, 421)
@@ -46,12 +52,13 @@ _UNAVAILABLE = (429, 502, 503, 504)
 _ERRORS: dict[str, type[MemoryFault]] = {
     error.kind.slug: error
     for error in vars(errors).values()
-    if isinstance(error, type) and issubclass(error, MemoryFault) and "kind" in vars(error)
+    if isinstance(error, type) and issubclass(error, MemoryFault) and error.kind.slug != MemoryFault.kind.slug
 } | {ReaderRefused.kind.slug: ReaderRefused}
 
 
-def error_of(status: int, content: bytes) -> MemoryFault:
-    """Returns the error for a failed response: the class by its problem type, else by its status."""
+def error_of(status: int, content: bytes, headers: Mapping[str, str]) -> MemoryFault:
+    """Returns the error for a failed response: the class by its problem type, else by its status. Its promise about
+    another try is that of the problem document; what is no service of Foxing refuses nothing for ever."""
     try:
         problem = Problem.model_validate_json(content, extra="allow")
     except ValidationError:
@@ -62,11 +69,14 @@ def error_of(status: int, content: bytes) -> MemoryFault:
             f"the server responded with status {status} and without a problem document of Foxing: {text!r}; check the "
             "URL"
         )
-        error.kind = ProblemKind("http-error", status, "The request was rejected")
-        return error
+        error.kind = ProblemKind("http-error", status, "The request was rejected", retry="later")
+        pause = headers.get("Retry-After", "")
+        if pause.isdecimal():
+            return error.after(float(pause))
+        return error if isinstance(error, Unavailable) else error.after(REPAIR_S)
     slug = problem.type.removeprefix(TYPE_PREFIX)
     error = _ERRORS.get(slug, _by_status(status))(problem.detail)
-    error.kind = ProblemKind(slug, status, problem.title)
+    error.kind = ProblemKind(slug, status, problem.title, problem.retry or "never", problem.retry_after_s)
     error.details = problem
     return error
 

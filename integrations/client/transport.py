@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from foxing.memory.errors import InvalidInput, Unavailable
 from foxing.memory.regular_files import open_regular
 from foxing.memory.values.base import build_values
+from foxing.renderer.errors import FoxingError
 
 from .errors import TimedOut, Unreachable
 from .requests import Request, json_of
@@ -24,8 +25,6 @@ FIRST_PAUSE_S = 0.1  # doubles with every retry
 LONGEST_PAUSE_S = 2.0
 CONNECT_S = 5.0
 CHUNK_BYTES = 1 << 18  # of a file that is sent
-#: Problem types that are not retried.
-_LASTING = frozenset({"database-too-new", "plugin-broken", "embedder"})
 
 
 @dataclass(frozen=True)
@@ -81,13 +80,23 @@ class ServiceOptions:
         import stamina
 
         return stamina.retry_context(
-            _is_worth_another,
+            self._pause,
             attempts=None,  # limited by time only
             timeout=self.retry_for_s,
             wait_initial=FIRST_PAUSE_S,
             wait_max=LONGEST_PAUSE_S,
             wait_jitter=FIRST_PAUSE_S,
         )
+
+    def _pause(self, error: Exception) -> bool | float:
+        """Returns whether a call is tried again after `error`, or after how many seconds; all calls are idempotent."""
+        if not isinstance(error, FoxingError) or error.retry == "never":
+            return False
+        pause_s = error.retry_after_s
+        if pause_s is not None and pause_s >= self.retry_for_s:
+            return False
+        _keep_stdout_clean()
+        return True if pause_s is None else pause_s
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:
@@ -138,14 +147,6 @@ def connection_error(error: "httpx.HTTPError", url: str, request: Request) -> Un
     if isinstance(error, httpx.TimeoutException):
         return TimedOut(f"the service at {url} did not respond in time{again}")
     return Unreachable(f"the connection to {url} broke ({error or type(error).__name__}){again}")
-
-
-def _is_worth_another(error: Exception) -> bool:
-    """Returns True if a call is retried after `error`; all calls are idempotent."""
-    worth = isinstance(error, Unavailable) and not isinstance(error, TimedOut) and error.problem not in _LASTING
-    if worth:
-        _keep_stdout_clean()
-    return worth
 
 
 @cache

@@ -95,4 +95,4 @@ def _check_time(field: str, time: datetime, index: int, now: datetime) -> None:
             f"{field} is {time.isoformat()}, in the future of this server ({now.isoformat(timespec='seconds')}); "
             "check the clocks",
             index=index,
-        )
+        ).after((at - now - CLOCK_SKEW).total_seconds())

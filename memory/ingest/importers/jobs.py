@@ -31,7 +31,7 @@ LEASE = timedelta(seconds=90)
 #: Seconds between two renewals of leases.
 RENEWAL_S = 20.0
 UNFINISHED = ("waiting", "running")
-STOPPED = ProblemKind("import-stopped", 503, "The import has stopped")
+STOPPED = ProblemKind("import-stopped", 503, "The import has stopped", retry="later")
 _STOPPED = "the service that carried out this import has ended; send the file again, which stores what is missing"
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from foxing.memory.errors import MemoryFault, StorageError
+from foxing.memory.errors import MemoryFault
 from foxing.memory.values.imports import ImportReport
 
 from .importer import ImportOptions, Storage, import_file
@@ -49,15 +49,14 @@ class HistoryWatcher:
 
     def poll(self) -> Iterator[WatchedFile]:
         """Imports the files that have changed since the last call, oldest first, and yields each. A file that fails is
-        tried again when it has changed; if it failed because the database could not be used, at the next call."""
+        tried again when it has changed; if the same may succeed another time, at the next call."""
         for path, state in self._changed():
             self._imported[path] = state
             try:
                 yield WatchedFile(path, import_file(self._memory, path, bank=self._bank, options=self._options))
-            except StorageError as error:
-                del self._imported[path]
-                yield WatchedFile(path, None, str(error))
             except MemoryFault as error:
+                if error.retry != "never":
+                    del self._imported[path]
                 yield WatchedFile(path, None, str(error))
             except Exception as error:  # a bug: the other files are imported, and this one again when it has changed
                 log.exception("%s cannot be imported", path)

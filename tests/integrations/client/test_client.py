@@ -19,6 +19,7 @@ from support.service import serve
 
 from foxing.api import server as api_server
 from foxing.api.app import create_app
+from foxing.api.problems import BUSY, UNAUTHORIZED, RequestError, problem_of
 from foxing.api.server import BackgroundServer, listen
 from foxing.api.settings import load_settings
 from foxing.integrations.client import (
@@ -33,6 +34,7 @@ from foxing.integrations.client import (
     connect,
     transport,
 )
+from foxing.integrations.client.errors import error_of
 from foxing.integrations.client.requests import read
 from foxing.memory import (
     ChoiceNeeded,
@@ -48,6 +50,7 @@ from foxing.memory import (
     RecallQuery,
     RecallResult,
     UnknownReader,
+    errors,
 )
 from foxing.renderer import FoxingError
 
@@ -241,6 +244,53 @@ def test_a_call_is_tried_again_until_the_time_is_over(monkeypatch: pytest.Monkey
                 raise Unreachable("there is no service", "unreachable")
     assert 20 <= now < 25
     assert failures > 10
+
+
+def test_an_error_keeps_its_promise_over_http() -> None:
+    classes = [
+        each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.MemoryFault)
+    ]
+    raised: list[FoxingError] = [each("what to do") for each in classes]
+    raised += [NotFound("hidden").after(7.0), RequestError(BUSY, "busy"), RequestError(UNAUTHORIZED, "no key")]
+    for error in raised:
+        problem = problem_of(error)
+        rebuilt = error_of(problem.status, json.dumps(problem.document()).encode(), {})
+        assert (rebuilt.retry, rebuilt.retry_after_s) == (error.retry, error.retry_after_s), error
+        assert (error.retry == "after") == (error.retry_after_s is not None)
+    assert {each.retry for each in raised} == {"never", "later", "after"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "retry", "after_s"),
+    [
+        (503, {}, "later", None),
+        (429, {"Retry-After": "7"}, "after", 7.0),
+        (404, {}, "after", 60.0),
+        (401, {}, "after", 60.0),
+        (500, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, "after", 60.0),
+    ],
+)
+def test_another_server_refuses_nothing_for_ever(
+    status: int, headers: dict[str, str], retry: str, after_s: float | None
+) -> None:
+    error = error_of(status, b"no such page", headers)
+    assert (error.retry, error.retry_after_s) == (retry, after_s)
+
+
+def test_a_call_is_tried_again_when_the_service_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=pauses.append))
+    failures = [Unreachable("down").after(3.0), errors.StorageError("locked").after(1.5), Conflict("another")]
+    with suppress(Conflict):
+        for attempt in ServiceOptions("http://127.0.0.1:1").attempts():
+            with attempt:
+                raise failures.pop(0)
+    assert pauses == [3.0, 1.5]
+    with suppress(Refused):
+        for attempt in ServiceOptions("http://127.0.0.1:1").attempts():
+            with attempt:
+                raise Refused("the key is wrong")  # it waits for a person
+    assert len(pauses) == 2
 
 
 def test_a_service_that_is_down_is_an_error_that_says_so() -> None:
