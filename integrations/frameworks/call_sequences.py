@@ -10,7 +10,7 @@ A generator yields calls, receives their results and returns a result; `run` and
 from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from foxing.integrations.client import Call, Connection
 from foxing.memory.errors import NotFound
@@ -21,6 +21,13 @@ R = TypeVar("R")
 
 #: A generator of calls that returns an `R`.
 CallSequence: TypeAlias = Generator[Call[Any], Any, R]
+
+
+class CallRunner(Protocol):
+    """What runs calls on a memory, such as a `Connection`."""
+
+    def run(self, call: Call[R]) -> R:
+        """Runs a call and returns its result. Raises the errors of the call."""
 
 
 def ask(call: Call[R]) -> CallSequence[R]:
@@ -37,7 +44,7 @@ def ask_or(missing: M, call: Call[R]) -> CallSequence[R | M]:
         return missing
 
 
-def run(connection: Connection, sequence: CallSequence[R]) -> R:
+def run(connection: CallRunner, sequence: CallSequence[R]) -> R:
     """Runs a sequence and returns its result. Raises the errors of its calls that it does not handle."""
     resume: Callable[[], Call[Any]] = partial(next, sequence)
     with closing(sequence):

@@ -14,6 +14,7 @@ from cachetools import LRUCache
 from foxing.integrations.frameworks.provider_answers import Json
 from foxing.memory.fold.conversation import MARKS, thread_key
 from foxing.memory.values.base import Fields
+from foxing.renderer.errors import FoxingError
 
 from .answers import Usage
 from .bank import BankLink
@@ -124,7 +125,12 @@ class Accounting:
                 log.warning("a call is not accounted for: %s: %s", type(error).__name__, error)
         while self._calls:
             calls = [self._calls[number] for number in range(min(_AT_ONCE, len(self._calls)))]
-            await self._bank.account(calls)
+            try:
+                await self._bank.account(calls)
+            except FoxingError as error:
+                if error.retry != "never":
+                    raise
+                log.warning("%d calls are not accounted for: %s", len(calls), error)
             for _ in calls:
                 self._calls.popleft()
 

@@ -5,6 +5,7 @@ import hmac
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -85,7 +86,6 @@ class Proxy:
         if options.remember and not options.dry_run:
             journal = await asyncio.to_thread(ProxyJournal, options.journal, f"{options.memory} {options.bank}")
             self.recorder = TurnRecorder(journal, bank)
-            self.recorder.start()
         if not options.dry_run:
             self.accounting = Accounting(bank, self.upstream, count=options.count)
             self.accounting.start()
@@ -99,7 +99,7 @@ class Proxy:
         if self.exchanges is not None:
             await asyncio.to_thread(self.exchanges.close)
         if self.recorder is not None:
-            await self.recorder.stop()
+            await asyncio.to_thread(self.recorder.stop)
         if self.accounting is not None:
             await self.accounting.stop()
         if self.bank is not None:
@@ -114,10 +114,14 @@ class Proxy:
             self.accounting.note(exchange, url, headers)
 
     def status(self) -> dict[str, Any]:
-        """Returns counts since the start."""
-        counts = dict(self.exchanges.counts if self.exchanges else {})
-        folds = dict(self.folding.counts if self.folding else {})
-        return {"upstream": self.upstream.origin, "dry_run": self.options.dry_run, "calls": counts, "folds": folds}
+        """Returns counts since the start, and what waits for the bank."""
+        return {
+            "upstream": self.upstream.origin,
+            "dry_run": self.options.dry_run,
+            "calls": dict(self.exchanges.counts if self.exchanges else {}),
+            "folds": dict(self.folding.counts if self.folding else {}),
+            "outbox": asdict(self.recorder.waiting) if self.recorder else None,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on a request or a websocket."""
@@ -307,7 +311,7 @@ def make_app(options: ProxyOptions, find: Callable[[], Target]) -> Starlette:
             proxy.check(request.scope)
         except RequestError as error:
             return JSONResponse({"detail": str(error)}, error.kind.status, error.headers)
-        return JSONResponse(proxy.status())
+        return JSONResponse(await asyncio.to_thread(proxy.status))
 
     app = Starlette(routes=[Route(STATUS, status), Mount("/", app=proxy)], lifespan=lifespan)
     app.state.proxy = proxy

@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from foxing.encoder.text_tokens import load_vocabulary
-from foxing.integrations.client import Connection, ServiceOptions, Target, connect
-from foxing.memory.errors import Conflict, InvalidInput, MessageTooLarge
+from foxing.integrations.client import Call, Connection, ServiceOptions, Target, connect
 from foxing.memory.values.base import Fields
 from foxing.memory.values.fold import FoldRequest, FoldResult
 from foxing.renderer.announcement import Announcement
@@ -23,12 +22,13 @@ from .options import ProxyOptions
 
 log = logging.getLogger(__name__)
 
+R = TypeVar("R")
+
 #: Threads that wait for folds and for what is stored.
 _THREADS = 8
 #: Seconds that a service may take to answer when the proxy starts.
 _GREETING_S = 2.0
 _TEXT = "text"
-_BODY_TOO_LARGE = "body-too-large"  # an answer of the service
 _LEAST_PORT = {"http": 80, "https": 443}
 
 
@@ -123,7 +123,7 @@ class BankLink:
                 log.warning("%s has no reader profile; it gets folded history as text", request.reader)
                 self._unknown.add(request.reader)
                 return self._fold(request.model_copy(update={"reader": _TEXT}))
-            if isinstance(error, InvalidInput) or error.kind.slug == "unknown-reader":
+            if error.retry == "never":
                 raise FoldRefused(str(error)) from error
             self.fail(error)
             raise BankFailed(str(error), made=True) from error
@@ -131,30 +131,26 @@ class BankLink:
             self.fail(error)
             raise BankFailed(f"{type(error).__name__}: {error}", made=True) from error
 
-    async def store(self, messages: Sequence[Fields]) -> None:
-        """Stores messages, each once. Raises the errors of the memory; `MessageTooLarge` if the service takes no body
-        of this size."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._store, messages)
+    @property
+    def name(self) -> str:
+        """Name of the bank."""
+        return self._options.bank
 
-    def _store(self, messages: Sequence[Fields]) -> None:
+    def run(self, call: Call[R]) -> R:
+        """Runs a call and returns its result. Raises the errors of the call; after one that is no refusal, the bank is
+        left alone for a moment."""
         connection, _ = self._connection()
         try:
-            connection.run(lambda memory: memory.store(self._options.bank, messages))
-        except (Conflict, InvalidInput) as error:
-            if error.kind.slug == _BODY_TOO_LARGE:
-                raise MessageTooLarge(str(error)) from error
-            raise
+            return connection.run(call)
         except Exception as error:
-            self.fail(error)
+            if not isinstance(error, FoxingError) or error.retry != "never":
+                self.fail(error)
             raise
 
     async def account(self, calls: Sequence[Fields]) -> None:
         """Records calls of models, each once. Raises the errors of the memory."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._account, calls)
-
-    def _account(self, calls: Sequence[Fields]) -> None:
-        connection, _ = self._connection()
-        connection.run(lambda memory: memory.record_model_calls(self._options.bank, calls))
+        record: Call[object] = lambda memory: memory.record_model_calls(self.name, calls)  # noqa: E731
+        await asyncio.get_running_loop().run_in_executor(self._pool, self.run, record)
 
     def _submit(self, call: Callable[[], FoldResult]) -> asyncio.Future[FoldResult]:
         future = asyncio.get_running_loop().run_in_executor(self._pool, call)

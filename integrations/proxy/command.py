@@ -199,9 +199,9 @@ def _check_url(url: str) -> None:
 
 
 def _journal() -> Path:
-    from platformdirs import user_data_path
+    from foxing.integrations.outbox.file import outbox_path
 
-    return user_data_path("foxing") / "proxy.db"
+    return outbox_path("proxy")
 
 
 def _name(memory: str) -> str:

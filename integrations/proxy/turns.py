@@ -1,7 +1,6 @@
 """Turns that pass: each message of a conversation is stored once, whether its client sends the whole history or the
 provider holds it."""
 
-import asyncio
 import json
 import logging
 from collections.abc import Sequence
@@ -9,28 +8,25 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from foxing.integrations.frameworks.provider_answers import Json
+from foxing.integrations.outbox.delivery import Delivery
+from foxing.integrations.outbox.file import OutboxState
 from foxing.memory.conversation import INSTRUCTIONS, ProviderMessage, SessionTurns, Turn
 from foxing.memory.conversation.hosts import is_errand
-from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MemoryFault, MessageTooLarge
+from foxing.memory.errors import MemoryFault
 from foxing.memory.fold.conversation import parts_of
-from foxing.memory.fold.images import with_sound_images
 from foxing.memory.values.base import Fields
 from foxing.memory.values.parts import ImagePart, Part
 
 from .answers import PassedAnswer
 from .bank import BankLink
 from .body import MessageText, RequestBody
-from .journal import NamedAnswer, PendingTurn, ProxyJournal
+from .journal import NamedAnswer, ProxyJournal
 from .wires import ProviderWire
 
 log = logging.getLogger(__name__)
 
-#: Messages that are stored at once, and the characters of all but the first: a service takes 4 MiB.
-_AT_ONCE, _AT_ONCE_CHARS = 200, 2 << 20
-_TOO_LARGE = "the service does not take so large a message"
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0
-#: Least pause in which delivered turns stay in the log of the journal: emptying it waits for the disk.
-_FORGET_S = 1.0
+#: Time for what is left when the proxy stops, in seconds.
+_LAST_S = 5.0
 
 
 def held_by(body: RequestBody) -> str | None:
@@ -56,39 +52,23 @@ class TurnRecorder:
 
     def __init__(self, journal: ProxyJournal, bank: BankLink) -> None:
         self._journal = journal
-        self._bank = bank
-        self._changed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._pause_s = _FIRST_PAUSE_S
-        #: Whether the log of the journal may hold delivered turns, and when it was last emptied, by the loop's clock.
-        self._may_hold = False
-        self._emptied_at = -_FORGET_S
+        self._delivery = Delivery(journal.outbox, bank.name, lambda: bank, journal.close)
 
-    def start(self) -> None:
-        """Begins to deliver what the journal holds."""
-        self._changed.set()
-        self._task = asyncio.create_task(self._run())
+    @property
+    def waiting(self) -> OutboxState:
+        """What is not yet in the bank."""
+        return self._journal.outbox.state()
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Delivers what is left if the bank answers, and closes the journal."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        with suppress(Exception):
-            async with asyncio.timeout(_FIRST_PAUSE_S * 25):
-                while await self._deliver():
-                    pass
-        self._journal.close()
+        self._delivery.retire(_LAST_S)
 
     def record(self, body: RequestBody, session: str, answer: PassedAnswer | None, called_at: datetime) -> None:
         """Writes the turns of an answered request, and those of its answer. Blocks for the time of a commit. Nothing
         is raised: a turn that cannot be kept is logged."""
         try:
             if self._write(body, session, answer, called_at):
-                loop = self._task.get_loop() if self._task is not None else None
-                if loop is not None:
-                    loop.call_soon_threadsafe(self._changed.set)
+                self._delivery.notify()
         except Exception as error:
             log.warning("a turn was not kept: %s: %s", type(error).__name__, error)
 
@@ -130,65 +110,6 @@ class TurnRecorder:
             conversation = answer.conversation or _conversation(body.fields.get("conversation"))
             return [*named, conversation] if conversation else named
         return []
-
-    async def _run(self) -> None:
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            try:
-                while await self._deliver():
-                    self._pause_s = _FIRST_PAUSE_S
-                await self._forget()
-            except Exception as error:
-                log.debug("turns are stored later: %s", error)
-                await asyncio.sleep(self._pause_s)
-                self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
-                self._changed.set()
-
-    async def _deliver(self) -> bool:
-        """Stores the oldest messages, and returns whether there were any. Raises the errors of an unusable memory."""
-        turns = await asyncio.to_thread(self._journal.pending, _AT_ONCE, _AT_ONCE_CHARS)
-        if not turns:
-            return False
-        try:
-            await self._bank.store([turn.message for turn in turns])
-        except (Conflict, InvalidInput):
-            for turn in turns:
-                await self._store_alone(turn)
-        await asyncio.to_thread(self._journal.delivered, turns)
-        self._may_hold = True
-        return True
-
-    async def _forget(self) -> None:
-        """Empties the log of the journal if it may hold delivered turns, soon if that is not possible now."""
-        loop = asyncio.get_running_loop()
-        if self._may_hold and loop.time() >= self._emptied_at + _FORGET_S:
-            self._may_hold = not await asyncio.to_thread(self._journal.forget)
-            self._emptied_at = loop.time()
-        if self._may_hold:
-            loop.call_at(self._emptied_at + _FORGET_S, self._changed.set)
-
-    async def _store_alone(self, turn: PendingTurn) -> None:
-        """Stores a message that may be invalid. An image that cannot be stored is left out, and a message that remains
-        invalid is given up, since it will never be valid."""
-        message = dict(turn.message)
-        try:
-            try:
-                await self._store_sound(message)
-            except (Conflict, InvalidTime):  # a fold has stored it at another time, or the clock was set back
-                del message["created_at"]
-                await self._store_sound(message)
-        except (Conflict, InvalidInput) as error:
-            log.warning("a turn was not stored: %s", error)
-
-    async def _store_sound(self, message: Fields) -> None:
-        """Stores a message, without the images that are refused. Raises the errors of the memory."""
-        try:
-            await self._bank.store([message])
-        except MessageTooLarge:
-            await self._bank.store([with_sound_images(message, _TOO_LARGE)])
-        except InvalidInput:
-            await self._bank.store([await asyncio.to_thread(with_sound_images, message)])
 
 
 def _instructions(body: RequestBody) -> str:

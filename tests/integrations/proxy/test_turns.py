@@ -13,6 +13,7 @@ import pytest
 from anthropic import Anthropic, NotFoundError
 from openai import OpenAI
 
+from foxing.integrations.outbox.file import OutboxFile, states
 from foxing.integrations.proxy.journal import ProxyJournal
 from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
@@ -54,12 +55,16 @@ def test_turns_are_stored_although_the_bank_starts_later(
     session = PlayedSession("openai", upstream)
     with httpx.Client(timeout=60) as http:
         session.play(http, first.url, 3)
+        waiting = first.proxy.status()["outbox"]
+        assert waiting["entries"] == 6
+        assert waiting["oldest"] is not None
         first.close()
         second = start()
         session.play(http, second.url, 1)
     second.close()
     assert Counter(text for _, text in stored(memory))["Please fix the build of Titan."] == 1
     assert len(stored(memory)) == 11  # each call of a tool apart
+    assert [(each.entries, each.last_error) for each in states(tmp_path / "proxy.db")] == [(0, None)]
 
 
 def test_what_the_provider_holds_is_remembered_from_what_passes(
@@ -171,15 +176,15 @@ def test_delivered_turns_are_gone_from_the_journal_and_its_log(
     start: StartProxy, memory: Memory, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emptied = threading.Event()
-    forget = ProxyJournal.forget
+    forget = OutboxFile.forget
 
-    def noting(journal: ProxyJournal) -> bool:
-        done = forget(journal)
+    def noting(file: OutboxFile) -> bool:
+        done = forget(file)
         if done:
             emptied.set()
         return done
 
-    monkeypatch.setattr(ProxyJournal, "forget", noting)
+    monkeypatch.setattr(OutboxFile, "forget", noting)
     proxy = start()
     body = {"model": MODEL, "max_tokens": 9, "messages": [{"role": "user", "content": "The code word is heliotrope."}]}
     answer = httpx.post(f"{proxy.url}/v1/messages", json=body, headers={"x-api-key": "k", "anthropic-version": "1"})

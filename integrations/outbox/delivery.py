@@ -1,0 +1,181 @@
+"""Delivery of an outbox to its bank, oldest first. Each error says itself whether it is tried again."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from foxing.integrations.frameworks.call_sequences import CallRunner, CallSequence, ask, run
+from foxing.memory.errors import InvalidTime
+from foxing.memory.values.base import Fields
+from foxing.memory.values.messages import StoreResult
+from foxing.renderer.errors import FoxingError
+
+from .file import OutboxEntry, OutboxFile
+
+log = logging.getLogger(__name__)
+
+#: Pauses after a failure of which it is not known how long it lasts; the first doubles with every failure. A message
+#: whose time is further ahead is one from before the clock was set back.
+_FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
+#: Least pause in which delivered messages stay in the log of the file: emptying it waits for the disk.
+_FORGET_S = 1.0
+_TOO_LARGE = "the service does not take so large a message"
+
+
+def refuses(error: FoxingError) -> bool:
+    """Returns whether a message that met this error is not offered again as it is."""
+    is_far = isinstance(error, InvalidTime) and (error.retry_after_s or 0.0) > LONGEST_PAUSE_S
+    return error.retry == "never" or is_far
+
+
+def deliver(file: OutboxFile, bank: str) -> CallSequence[int]:
+    """Stores the oldest messages, and returns how many have left the outbox. A message that the bank refuses is given
+    up, since it will never be valid. Raises the error of a call that is to be made again; nothing is lost then."""
+    entries = file.pending()
+    if not entries:
+        return 0
+    try:
+        yield from _store(bank, [entry.message for entry in entries])
+    except FoxingError as error:
+        if not refuses(error):
+            raise
+        for entry in entries:
+            yield from _deliver_alone(file, bank, entry)
+    else:
+        file.remove(entries)
+    return len(entries)
+
+
+def _deliver_alone(file: OutboxFile, bank: str, entry: OutboxEntry) -> CallSequence[None]:
+    refusal: FoxingError | None = None
+    for message in _versions(entry.message):
+        try:
+            yield from _store(bank, [message])
+        except FoxingError as error:
+            if not refuses(error):
+                raise
+            refusal = refusal or error
+        else:
+            file.remove([entry])
+            return
+    log.warning("a message was not stored: %s", refusal)
+    file.remove([entry], refused=True)
+
+
+def _versions(message: Fields) -> Iterator[Fields]:
+    """Yields a message as it is, then with the images that a memory takes, then without any; each also without its
+    time: another door may have stored it at another, or the clock was set back."""
+    offered: list[Fields] = []
+    changes: Sequence[Callable[[], Fields]] = (
+        lambda: message,
+        lambda: _with_images(message),
+        lambda: _with_images(message, _TOO_LARGE),
+    )
+    for change in changes:
+        changed = change()
+        for version in (changed, {name: value for name, value in changed.items() if name != "created_at"}):
+            if version not in offered:
+                offered.append(version)
+                yield version
+
+
+def _with_images(message: Fields, refused: str | None = None) -> Fields:
+    content: Any = message.get("content")
+    if not isinstance(content, list) or all(part.get("type") != "image" for part in content):
+        return message
+    from foxing.memory.fold.images import with_sound_images
+
+    return with_sound_images(message, refused)
+
+
+def _store(bank: str, messages: Sequence[Fields]) -> CallSequence[StoreResult]:
+    return ask(lambda memory: memory.store(bank, messages))
+
+
+class Delivery:
+    """A thread that delivers an outbox. What cannot be stored is tried again until it is."""
+
+    def __init__(
+        self, file: OutboxFile, bank: str, runner: Callable[[], CallRunner], on_end: Callable[[], None]
+    ) -> None:
+        """`runner`: returns what calls the memory; asked before each delivery. `on_end`: called at the end of the
+        thread."""
+        self._file = file
+        self._bank = bank
+        self._runner = runner
+        self._on_end = on_end
+        self._changed = threading.Condition()
+        self._noted = 0
+        self._looked = 0
+        self._retiring = False
+        #: Whether the log of the file may hold delivered messages, and when it was last emptied.
+        self._may_hold = False
+        self._emptied_at = -_FORGET_S
+        self._thread = threading.Thread(target=self._run, name="foxing delivery", daemon=True)
+        self._thread.start()
+
+    def notify(self) -> None:
+        """Says that the outbox holds something new."""
+        with self._changed:
+            self._noted += 1
+            self._changed.notify_all()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Waits until everything is stored that the outbox holds, and returns whether it is."""
+        self.notify()
+        with self._changed:
+            wanted = self._noted
+            self._changed.wait_for(lambda: self._looked >= wanted or not self._thread.is_alive(), timeout_s)
+            return self._looked >= wanted
+
+    @property
+    def ended(self) -> bool:
+        """True once the thread has ended."""
+        return not self._thread.is_alive()
+
+    def retire(self, timeout_s: float = 0.0) -> None:
+        """Ends the thread once everything is stored, or the memory fails, and waits for it for up to `timeout_s`
+        seconds. What is not stored stays in the outbox."""
+        with self._changed:
+            self._retiring = True
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE_S
+        while True:
+            with self._changed:
+                seen, retiring = self._noted, self._retiring
+            try:
+                while run(self._runner(), deliver(self._file, self._bank)):
+                    pause, self._may_hold = _FIRST_PAUSE_S, True
+                self._forget()
+            except Exception as error:
+                log.debug("messages are stored later: %s", error)
+                with suppress(Exception):  # the disk may be full
+                    self._file.note_failure(error)
+                promised_s = error.retry_after_s if isinstance(error, FoxingError) else None
+                with self._changed:
+                    if not retiring:
+                        self._changed.wait_for(lambda: self._retiring, pause if promised_s is None else promised_s)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+            else:
+                self._wait_for_more(seen)
+            if retiring:
+                self._on_end()
+                return
+
+    def _wait_for_more(self, seen: int) -> None:
+        with self._changed:
+            self._looked = max(self._looked, seen)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._retiring or self._noted > seen, _FORGET_S if self._may_hold else None)
+
+    def _forget(self) -> None:
+        """Empties the log of the file if it may hold delivered messages."""
+        if self._may_hold and time.monotonic() >= self._emptied_at + _FORGET_S:
+            self._may_hold = not self._file.forget()
+            self._emptied_at = time.monotonic()
