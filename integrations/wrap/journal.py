@@ -1,28 +1,22 @@
-"""Journal of a wrapped client: a SQLite file that says which turns are known, what was added to which, and what is not
-yet in the memory. A process that is killed loses nothing of it."""
+"""Journal of a wrapped client: which turns are known and what was added to which, beside those in its outbox that are
+not yet in the memory. A process that is killed loses nothing of it."""
 
 import json
 import sqlite3
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from foxing.integrations.frameworks.journals import empty_log, forget_deleted
-from foxing.memory.values.base import Fields
-from foxing.renderer.private_files import prepare_sqlite
+from foxing.integrations.outbox.file import OutboxFile
 
 from .turns import WireTurn
 
 #: Rows that are older are removed when the journal is opened.
 KEPT_DAYS = 180
 _CACHED_ROWS = 20_000
-#: Seconds to wait for another process that writes: after an answer, and before a request.
-_WRITE_S = 5.0
+#: Seconds to wait for another process that writes, before a request.
 _ASK_S = 0.03
-#: Milliseconds in which the log is emptied, or not yet: answers wait to be written.
-_EMPTY_MS = 100
 _TABLES = """
 CREATE TABLE IF NOT EXISTS turns (
     scope TEXT NOT NULL, prefix BLOB NOT NULL, thread TEXT NOT NULL, position INTEGER NOT NULL, digest BLOB NOT NULL,
@@ -35,9 +29,6 @@ CREATE TABLE IF NOT EXISTS additions (
 CREATE TABLE IF NOT EXISTS answers (
     id TEXT PRIMARY KEY, prefix BLOB NOT NULL, thread TEXT NOT NULL, position INTEGER NOT NULL, made_at TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL, thread TEXT NOT NULL, message TEXT NOT NULL
-);
 """
 
 
@@ -68,64 +59,30 @@ class Found:
     shown: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Pending:
-    """A message that is not yet in the memory."""
-
-    number: int
-    thread: str
-    message: Fields
-
-
-class _Connection:
-    """A connection for one thread at a time."""
-
-    def __init__(self, path: Path | None, name: int, timeout_s: float) -> None:
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(
-            f"file:foxing-wrap-{name}?mode=memory&cache=shared" if path is None else path.absolute().as_uri(),
-            timeout=timeout_s,
-            isolation_level=None,
-            check_same_thread=False,
-            uri=True,
-        )
-        forget_deleted(self._connection)
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._lock.acquire()
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
 class TurnJournal:
     """The journal of one memory and bank. Thread-safe; several processes and memories may share the file."""
 
     def __init__(self, path: Path | None, scope: str) -> None:
         """`path`: the file; None for one in memory, which ends with the process. `scope`: name of memory and bank."""
         self._scope = scope
-        if path is not None:
-            prepare_sqlite(path)  # it holds what was said
         self._known: dict[bytes, TurnPlace] = {}
-        # two connections, so that a request does not wait for the writes of another answer
-        self._kept = _Connection(path, id(self), _WRITE_S)
-        self._asked = _Connection(path, id(self), _ASK_S)
+        #: Turns that are not yet in the memory.
+        self.outbox = OutboxFile(path, scope, _TABLES)
+        # a second connection, so that a request does not wait for the writes of another answer
+        self._asked = self.outbox.connect(_ASK_S)
         with self._asked as connection:
             # a checkpoint waits for the disk: answers make them, requests do not
             connection.execute("PRAGMA wal_autocheckpoint = 0")
-        with self._kept as connection:
-            connection.executescript(_TABLES)
-            before = (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).isoformat()
+        before = (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).isoformat()
+        with self.outbox.writing() as connection:
             for table in ("turns", "additions", "answers"):
                 connection.execute(f"DELETE FROM {table} WHERE made_at < ?", (before,))
-            empty_log(connection, _EMPTY_MS)
 
     def close(self) -> None:
         """Closes the file."""
-        for each in (self._asked, self._kept):
-            with each as connection:
-                connection.close()
+        with self._asked as connection:
+            connection.close()
+        self.outbox.close()
 
     def place(self, prefix: bytes) -> TurnPlace | None:
         """Returns the place of a known turn."""
@@ -177,49 +134,22 @@ class TurnJournal:
     ) -> None:
         """Writes new turns with their times, which are delivered in this order, and the names under which the provider
         holds the conversation up to its last turn."""
-        with self._kept as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                for number, (turn, place, said_at) in enumerate(turns):
-                    self._write_turn(connection, turn, place, said_at + timedelta(microseconds=number))
-                for name in names:
-                    row = (name, last.prefix, last.thread, last.position, datetime.now(UTC).isoformat())
-                    connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            for _, place, _ in turns:
-                self._note(place)
+        with self.outbox.writing() as connection:
+            for number, (turn, place, said_at) in enumerate(turns):
+                self._write_turn(connection, turn, place, said_at + timedelta(microseconds=number))
+            for name in names:
+                row = (name, last.prefix, last.thread, last.position, datetime.now(UTC).isoformat())
+                connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+        for _, place, _ in turns:
+            self._note(place)
 
     def _write_turn(self, connection: sqlite3.Connection, turn: WireTurn, place: TurnPlace, said_at: datetime) -> None:
         stamp = said_at.isoformat()
         row = (self._scope, place.prefix, place.thread, place.position, turn.digest, stamp)
         if not connection.execute("INSERT OR IGNORE INTO turns VALUES (?, ?, ?, ?, ?, ?)", row).rowcount:
             return  # another call of the same conversation was faster
-        message = {**turn.message, "id": place.message_id, "created_at": stamp}
-        connection.execute(
-            "INSERT INTO outbox (scope, thread, message) VALUES (?, ?, ?)",
-            (self._scope, place.thread, json.dumps(message)),
-        )
-
-    def pending(self, most: int) -> list[Pending]:
-        """Returns the oldest messages that are not yet in the memory."""
-        with self._kept as connection:
-            sql = "SELECT id, thread, message FROM outbox WHERE scope = ? ORDER BY id LIMIT ?"
-            rows = connection.execute(sql, (self._scope, most)).fetchall()
-        return [Pending(row[0], row[1], json.loads(row[2])) for row in rows]
-
-    def delivered(self, numbers: Sequence[int]) -> None:
-        """Removes messages that are in the memory."""
-        with self._kept as connection:
-            connection.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in numbers])
-
-    def forget(self) -> bool:
-        """Removes delivered messages from the log of the file as well, where they would stay until it is overwritten.
-        Returns False if another process uses it at the moment."""
-        with self._kept as connection:
-            return empty_log(connection, _EMPTY_MS)
+        message = {**turn.message, "id": place.message_id, "created_at": stamp, "thread": place.thread}
+        self.outbox.add(connection, [message])
 
     def _note(self, place: TurnPlace) -> TurnPlace:
         if len(self._known) >= _CACHED_ROWS:

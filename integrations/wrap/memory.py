@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from foxing.integrations.frameworks.provider_answers import AnswerReader, Json, WireName, read_body
+from foxing.integrations.outbox.delivery import Delivery
 
 from .alignment import following, places, start
-from .delivery import Delivery
 from .insertion import insert
 from .journal import Found, TurnJournal, TurnPlace
 from .recollection import Recollection
@@ -63,7 +63,6 @@ class ClientMemory:
         self,
         journal: TurnJournal,
         recollection: Recollection,
-        delivery: Delivery,
         *,
         bank: str,
         thread: str | None,
@@ -72,7 +71,7 @@ class ClientMemory:
     ) -> None:
         self._journal = journal
         self._recollection = recollection
-        self._delivery = delivery
+        self._delivery = Delivery(journal.outbox, bank, recollection.connection, self._close)
         self._bank = bank
         self._thread = thread
         self._recall = recall
@@ -130,6 +129,10 @@ class ClientMemory:
     def retire(self) -> None:
         """Ends the threads once all turns are stored, or the memory fails."""
         self._delivery.retire()
+
+    def _close(self) -> None:
+        self._recollection.close()
+        self._journal.close()
 
     @property
     def ended(self) -> bool:

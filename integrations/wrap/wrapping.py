@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
-from platformdirs import user_data_path
 
 from foxing.integrations.client import ServiceOptions, Target
 from foxing.integrations.client.requests import bank_path
+from foxing.integrations.outbox.file import outbox_path
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.recall import RELEVANCE_FLOOR
 
-from .delivery import Delivery
 from .http import AsyncClientWithMemory, ClientWithMemory, with_memory
 from .journal import TurnJournal
 from .memory import ClientMemory
@@ -71,14 +70,13 @@ def wrap(
         )
     if isinstance(http, ClientWithMemory | AsyncClientWithMemory):
         raise InvalidInput("this client is wrapped already; pass the client that it was made of")
-    path = user_data_path("foxing") / "wrap.db" if journal is None else Path(journal)
+    path = outbox_path("wrap") if journal is None else Path(journal)
     recollection = Recollection(memory, bank, api_key, Wanted(budget, min_relevance))
     recollection.load()
     opened = _journal(path, f"{_name(memory)} {bank}")
     remembered = ClientMemory(
         opened,
         recollection,
-        Delivery(opened, recollection, bank),
         bank=bank,
         thread=thread,
         recall=recall,
