@@ -10,6 +10,7 @@ A call is written once, as a method call on a memory, and runs on any kind of co
 import os
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -19,7 +20,7 @@ from foxing.memory.errors import InvalidInput
 from .async_client import AsyncClient
 from .client import Client
 from .requests import bank_path
-from .transport import ServiceOptions
+from .transport import ServiceOptions, address_of
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -44,27 +45,41 @@ def connect(target: Target, bank: str, *, api_key: str | None = None) -> "Connec
     if isinstance(target, str) and target.startswith(("http://", "https://")):
         target = ServiceOptions(target, api_key)
     if isinstance(target, ServiceOptions):
-        return Connection(_OverHttp(target), bank)
+        return Connection(_OverHttp(target), bank, target)
     if api_key is not None:
         raise InvalidInput("an API key is only for a service; omit it for a database or a memory")
     if isinstance(target, str | os.PathLike):
-        return Connection(_InProcess(os.fspath(target)), bank)
+        return Connection(_InProcess(os.fspath(target)), bank, target)
     if not (hasattr(target, "recall") and hasattr(target, "records")):
         kind = type(target).__name__
         raise InvalidInput(
             f"the target must be the URL of a service, the URL or path of a database, or a Memory, not a {kind}"
         )
-    return Connection(_InProcess(target), bank)
+    return Connection(_InProcess(target), bank, target)
+
+
+def name_of(target: Target) -> str:
+    """Returns a name of what holds a bank that is the same in the next process, and has no password."""
+    if isinstance(target, ServiceOptions):
+        return target.address
+    given = os.fspath(target) if isinstance(target, str | os.PathLike) else str(target.database_url)
+    return address_of(given) if "://" in given else str(Path(given).resolve())
 
 
 class Connection:
     """A bank of a service or of a memory. Safe to share between threads and event loops. Close it, or use it in a
     `with` or `async with` block."""
 
-    def __init__(self, backend: "_OverHttp | _InProcess", bank: str) -> None:
+    def __init__(self, backend: "_OverHttp | _InProcess", bank: str, target: Target) -> None:
         #: Name of the bank, for calls.
         self.bank = bank
+        self._target = target
         self._backend = backend
+
+    @property
+    def name(self) -> str:
+        """Name of the service or memory; see `name_of`."""
+        return name_of(self._target)
 
     def run(self, call: Call[R]) -> R:
         """Runs a call and returns its result. Raises the errors of the call."""

@@ -54,8 +54,7 @@ class ServiceOptions:
     @property
     def address(self) -> str:
         """The URL without user name and password; safe to show."""
-        parts = urlsplit(self.url)
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        return address_of(self.url)
 
     def client_options(self) -> dict[str, Any]:
         """Returns the arguments of `httpx.Client` and `httpx.AsyncClient`."""
@@ -97,6 +96,12 @@ class ServiceOptions:
             return False
         _keep_stdout_clean()
         return True if pause_s is None else pause_s
+
+
+def address_of(url: str) -> str:
+    """Returns a URL without user name, password and query; safe to show."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:

@@ -24,7 +24,7 @@ CallSequence: TypeAlias = Generator[Call[Any], Any, R]
 
 
 class CallRunner(Protocol):
-    """What runs calls on a memory, such as a `Connection`."""
+    """Runner of calls on a memory, such as a `Connection`."""
 
     def run(self, call: Call[R]) -> R:
         """Runs a call and returns its result. Raises the errors of the call."""

@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.call_sequences import run_async
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.integrations.frameworks.outbox import Outbox
+from foxing.integrations.outbox.adapter import Outbox
 from foxing.memory.errors import NotFound
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.base import Fields
@@ -48,7 +48,7 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         memory = Memory.from_defaults(memory_blocks=[block])
 
     Close the block when its agent ends: `Memory` does not. Reading raises `FoxingError`. Messages that cannot be stored
-    because the service fails are kept in this process, and stored before the next ones.
+    because the service fails wait in a file, and are stored before the next ones, also by the next process.
     """
 
     name: str = "foxing"
@@ -83,8 +83,7 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         return self._outbox.pending
 
     def close(self) -> None:
-        """Stores the messages that are kept, and closes the connection. Raises `FoxingError` if they cannot be
-        stored."""
+        """Stores the messages that wait, and closes the connection. Raises `FoxingError` if that must wait."""
         self._outbox.close()
 
     async def aclose(self) -> None:

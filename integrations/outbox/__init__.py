@@ -1,1 +1,1 @@
-"""Outbox: what a process must still bring to a bank waits in a file, and is delivered in order, each message once."""
+"""Outbox: messages that a process must still bring to a bank wait in a file, and are delivered in order, each once."""

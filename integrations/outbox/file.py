@@ -66,7 +66,7 @@ class OutboxEntry:
 
 @dataclass(frozen=True)
 class OutboxState:
-    """What waits for a bank."""
+    """State of what waits for a bank."""
 
     #: Memory and bank.
     scope: str

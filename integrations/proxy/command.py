@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from pathlib import Path
 from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
@@ -105,6 +104,8 @@ def proxy(
     """
     # from the start: the imports take seconds, and a signal then must not end the process halfway
     signal.signal(signal.SIGTERM, _interrupt)
+    from foxing.integrations.client.connection import name_of
+    from foxing.integrations.outbox.file import outbox_path
     from foxing.memory.errors import InvalidInput
     from foxing.renderer import PluginError
 
@@ -133,8 +134,8 @@ def proxy(
         key=None if _is_loopback(host) else key,
         dry_run=dry_run,
         remember=remember,
-        memory=_name(service or state.settings().database_url or ""),
-        journal=_journal(),
+        memory=name_of(service or state.settings().database_url or "default"),
+        journal=outbox_path("proxy"),
         fold_s=fold_limit,
     )
     with ExitStack() as stack:
@@ -196,19 +197,6 @@ def _check_url(url: str) -> None:
         valid = False
     if not valid:
         raise InvalidInput("--upstream must be a URL such as https://api.anthropic.com")
-
-
-def _journal() -> Path:
-    from foxing.integrations.outbox.file import outbox_path
-
-    return outbox_path("proxy")
-
-
-def _name(memory: str) -> str:
-    """Returns a name of a memory that is the same in the next process, and shows no password."""
-    from hashlib import blake2b
-
-    return blake2b(memory.encode(), digest_size=8).hexdigest()
 
 
 def _finder(state: ProxyCommandState, service: str | None, stack: ExitStack) -> "Callable[[], Target]":

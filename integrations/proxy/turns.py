@@ -56,7 +56,7 @@ class TurnRecorder:
 
     @property
     def waiting(self) -> OutboxState:
-        """What is not yet in the bank."""
+        """State of the turns that are not yet in the bank."""
         return self._journal.outbox.state()
 
     def stop(self) -> None:

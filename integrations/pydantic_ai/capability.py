@@ -15,7 +15,7 @@ from pydantic_ai.models import ModelRequestContext
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.call_sequences import CallSequence, ask_or, run_async
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.integrations.frameworks.outbox import Outbox
+from foxing.integrations.outbox.adapter import Outbox
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.base import Fields
 from foxing.memory.values.context import ContextRequest, ContextResult
@@ -48,7 +48,7 @@ class FoxingCapability(Closing, AsyncClosing, AbstractCapability[Any]):
         agent = Agent(model, capabilities=[memory])
 
     The context is part of the requests only, not of the message history. Reading raises `FoxingError`. Messages that
-    cannot be stored because the service fails are kept in this process, and stored before the next ones.
+    cannot be stored because the service fails wait in a file, and are stored before the next ones.
     """
 
     def __init__(
@@ -96,8 +96,7 @@ class FoxingCapability(Closing, AsyncClosing, AbstractCapability[Any]):
         return self._outbox.pending
 
     def close(self) -> None:
-        """Stores the messages that are kept, and closes the connection. Raises `FoxingError` if they cannot be
-        stored."""
+        """Stores the messages that wait, and closes the connection. Raises `FoxingError` if that must wait."""
         self._outbox.close()
 
     async def aclose(self) -> None:

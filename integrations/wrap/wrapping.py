@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from foxing.integrations.client import ServiceOptions, Target
+from foxing.integrations.client import Target
+from foxing.integrations.client.connection import name_of
 from foxing.integrations.client.requests import bank_path
 from foxing.integrations.outbox.file import outbox_path
 from foxing.memory.errors import InvalidInput
@@ -73,7 +74,7 @@ def wrap(
     path = outbox_path("wrap") if journal is None else Path(journal)
     recollection = Recollection(memory, bank, api_key, Wanted(budget, min_relevance))
     recollection.load()
-    opened = _journal(path, f"{_name(memory)} {bank}")
+    opened = _journal(path, f"{'default' if memory is None else name_of(memory)} {bank}")
     remembered = ClientMemory(
         opened,
         recollection,
@@ -110,15 +111,6 @@ def _journal(path: Path, scope: str) -> TurnJournal:
     except (OSError, sqlite3.Error) as error:
         log.warning("%s cannot be used (%s); turns that are not stored are lost when the process ends", path, error)
         return TurnJournal(None, scope)
-
-
-def _name(memory: "Target | None") -> str:
-    """Returns a name of a memory that is the same in the next process."""
-    if memory is None:
-        return "default"
-    if isinstance(memory, ServiceOptions):
-        return memory.address
-    return os.fspath(memory) if isinstance(memory, str | os.PathLike) else memory.database_url
 
 
 @atexit.register

@@ -12,10 +12,10 @@ from support.agent_sessions import Announce, ClaudeSession
 from support.clock import Clock
 
 from foxing.integrations.client import connect
-from foxing.integrations.frameworks.outbox import Outbox
 from foxing.integrations.hooks.answers import Answers
 from foxing.integrations.hooks.intake import Intake
 from foxing.integrations.hooks.projects import bank_of
+from foxing.integrations.outbox.adapter import Outbox
 from foxing.integrations.proxy.options import ProxyOptions
 from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import Upstream

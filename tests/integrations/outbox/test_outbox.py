@@ -12,6 +12,7 @@ from support.processes import start_python
 from foxing.integrations.client import connect
 from foxing.integrations.frameworks.call_sequences import run
 from foxing.integrations.outbox import file as outbox_file
+from foxing.integrations.outbox.adapter import Outbox
 from foxing.integrations.outbox.delivery import deliver
 from foxing.integrations.outbox.file import OutboxFile, OutboxFull, states
 from foxing.memory import Memory, errors
@@ -225,3 +226,38 @@ def test_banks_and_processes_share_a_file(tmp_path: Path, memory: Memory) -> Non
     assert states(tmp_path / "another.db") == []
     (tmp_path / "damaged.db").write_text("no database, " * 1_000)
     assert states(tmp_path / "damaged.db") == []
+
+
+def test_what_an_adapter_could_not_store_is_stored_by_the_next_process(
+    memory: Memory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "frameworks.db"
+    down = Failing(memory, *[errors.Unavailable("the service is down")] * 3)
+    connection = connect(down, "b")  # type: ignore[arg-type]
+    first, second = Outbox(connection, path), Outbox(connect(memory, "b"), path)
+    run(connection, first.put([]))
+    assert not path.exists()
+    run(connection, first.put([message(0), message(1)]))
+    assert (first.pending, second.pending) == (2, 2)
+    assert "2 messages will be stored later: the service is down" in caplog.text
+    with pytest.raises(errors.Unavailable):
+        first.close()
+    with pytest.raises(errors.InvalidInput):  # does not wait
+        run(connect(memory, "b"), second.put([message(2, role="nobody")]))
+    assert texts(memory) == ["message 0", "message 1"]
+    run(connect(memory, "b"), second.put([message(3)]))
+    second.close()
+    assert second.pending == 0
+    assert texts(memory) == ["message 0", "message 1", "message 3"]
+    assert b"message 1" not in path.read_bytes()
+
+
+def test_an_adapter_without_a_file_says_that_messages_are_lost(
+    memory: Memory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    connection = connect(Failing(memory, errors.Unavailable("the service is down")), "b")  # type: ignore[arg-type]
+    outbox = Outbox(connection, tmp_path / "file" / "frameworks.db")
+    with pytest.raises(errors.Unavailable):
+        run(connection, outbox.put([message(0)]))
+    assert "cannot be used" in caplog.text
