@@ -55,7 +55,8 @@ def make_app(memory: "Memory") -> Starlette:
     async def status(request: Request) -> JSONResponse:
         spool = len(waiting(spool_of(database))) if database else 0
         stored = dict(stored_last(database)) if database else {}
-        return JSONResponse({"spool": spool, "past": intake.past if intake else 0, "stored": stored})
+        past, error = (intake.past, intake.spool.last_error) if intake else (0, None)
+        return JSONResponse({"spool": spool, "past": past, "error": error, "stored": stored})
 
     routes = [
         Route("/status", status, methods=["GET", "POST"]),

@@ -65,7 +65,10 @@ def handle(tool: str, event: str, bank: str, database: str, payload: bytes, dead
     if event not in NOT_STORED:
         from .spool import Event, put
 
-        put(spool_of(database), Event(tool, event, bank, folder, payload))
+        try:
+            put(spool_of(database), Event(tool, event, bank, folder, payload))
+        except OSError as error:  # the disk or the spool is full
+            note(database, f"{tool} {event} is not stored: {error}")
     service = Announcement.of(database)
     if service is None:
         start_service(database)

@@ -20,6 +20,8 @@ from .places import PATH, STARTED, default_database, folder_of, log_of, spool_of
 from .spool import waiting
 
 if TYPE_CHECKING:
+    from foxing.integrations.outbox.file import OutboxState
+
     from .settings_files import Scope
     from .tools import Tool
 
@@ -44,6 +46,14 @@ class Installation:
 
 
 @dataclass
+class Waiting:
+    """State of an outbox."""
+
+    door: str
+    state: "OutboxState"
+
+
+@dataclass
 class Diagnosis:
     """State of the hooks."""
 
@@ -59,6 +69,10 @@ class Diagnosis:
     #: events that wait, and those that cannot be read
     spool: int = 0
     damaged: int = 0
+    #: why the oldest event waits; None if none does, or no service is reached
+    error: str | None = None
+    #: what waits in the outboxes of the proxy, of wrapped clients and of adapters
+    outboxes: list[Waiting] = field(default_factory=list)
     #: past sessions that wait to be imported; None if no service is reached
     past: int | None = None
     log: list[str] = field(default_factory=list)
@@ -87,7 +101,10 @@ def doctor(
 
 def diagnose(database: str | None, folder: Path) -> Diagnosis:
     """Returns the state of the hooks on a database. `folder`: of the project, whose settings are looked at as well."""
-    from .intake import DAMAGED, stored_last
+    from foxing.integrations.outbox.file import DOORS, outbox_path, states
+    from foxing.integrations.outbox.spool import DAMAGED
+
+    from .intake import stored_last
     from .projects import bank_of, root_of
     from .settings_files import Scope
     from .tools import TOOLS
@@ -102,7 +119,8 @@ def diagnose(database: str | None, folder: Path) -> Diagnosis:
             _look_at(found, tool, name, scope)
     status = service_status(database)
     if status is not None:
-        found.service, found.past = str(status["service"]), int(status.get("past", 0))
+        found.service, found.past, found.error = str(status["service"]), int(status.get("past", 0)), status.get("error")
+    found.outboxes = [Waiting(door, state) for door in DOORS for state in states(outbox_path(door)) if state.entries]
     events = waiting(spool_of(database))
     found.spool = len(events)
     damaged = Path(spool_of(database)) / DAMAGED
@@ -171,11 +189,19 @@ def _judge(found: Diagnosis, events: Sequence[str], failures: Sequence[str]) -> 
     now = time.time_ns()
     # an event of the future is one from before the clock was set back
     if events and abs(now - int(Path(events[0]).name.split("-")[0])) > WAITING_S * 1e9 and found.service is not None:
-        found.problems.append(f"events wait for more than a minute; see {log_of(found.database)}")
+        reason = f" ({found.error})" if found.error else ""
+        found.problems.append(f"events wait for more than a minute{reason}; see {log_of(found.database)}")
     if found.damaged:
         found.problems.append(
             f"{found.damaged} events cannot be read; they are kept in {spool_of(found.database)}/damaged"
         )
+    for outbox in found.outboxes:
+        state = outbox.state
+        if state.last_error is not None:
+            found.problems.append(
+                f"{state.entries:,} messages of {outbox.door} wait for {state.scope} since {state.oldest}: "
+                f"{state.last_error}"
+            )
     if failures:
         times = "once" if len(failures) == 1 else f"{len(failures):,} times"
         found.problems.append(
@@ -218,6 +244,8 @@ def _show(console: Any, found: Diagnosis) -> None:
         )
     waiting_past = "" if not found.past else f"; {found.past} past sessions wait to be imported"
     console.print(f"spool: {found.spool} events wait{waiting_past}")
+    for outbox in found.outboxes:
+        console.print(f"outbox of {outbox.door}: {outbox.state.entries:,} waiting for {outbox.state.scope}")
     for line in found.log:
         console.print(f"log: {line}")
     for problem in found.problems:

@@ -13,13 +13,16 @@ from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event as Signal
 from threading import Lock, Thread
 from typing import Any
 
+from foxing.integrations.outbox.delivery import refuses
+from foxing.integrations.outbox.spool import Spool
 from foxing.memory import Memory
-from foxing.memory.errors import InvalidInput, InvalidTime, MemoryFault, NotFound, StorageError
+from foxing.memory.errors import InvalidInput, MemoryFault, NotFound
 from foxing.memory.ingest.importers import HistoryFiles, ImportOptions, check_file, store_file
 from foxing.memory.ingest.redaction import Redaction
 from foxing.memory.values.messages import NewMessage, StoreResult
@@ -29,7 +32,7 @@ from foxing.renderer.private_files import make_folder, write
 from .answers import Answers
 from .places import folder_of, note, spool_of
 from .projects import root_of
-from .spool import SUFFIX, read, waiting
+from .spool import read, waiting
 from .tools import HookCall, Moment, Tool
 
 log = logging.getLogger(__name__)
@@ -49,8 +52,6 @@ STORED = "stored.json"
 LAST = "logs.json"
 #: Question with which models are loaded.
 WARMING = "what did we do here last time"
-#: Name of the folder, in the spool, of events that cannot be read.
-DAMAGED = "damaged"
 
 
 class Intake:
@@ -78,6 +79,10 @@ class Intake:
         self._last: dict[str, str] = _read_json(Path(folder_of(database)) / LAST)
         #: banks whose policy was looked at
         self._banks: set[str] = set()
+        #: events that wait
+        self.spool = Spool(
+            partial(waiting, spool_of(database)), lambda path: HookCall.of(read(path)), partial(note, database)
+        )
         self._lock = Lock()
         self._ended = Signal()
         self._thread = Thread(target=self._run, name="hooks", daemon=True)
@@ -98,30 +103,9 @@ class Intake:
 
     def take_in(self) -> int:
         """Stores what the events in the spool announce, oldest first, and returns their number. An event that cannot be
-        stored now, because the database cannot be written, waits."""
-        taken = 0
+        stored now waits; see `Spool`."""
         with self._lock:
-            for path in waiting(spool_of(self.database)):
-                try:
-                    call, at_ns = _call(path)
-                except FileNotFoundError:  # another service was faster
-                    continue
-                except (OSError, ValueError) as error:
-                    self._put_aside(path, error)
-                    continue
-                try:
-                    self._handle(call, at_ns)
-                except StorageError as error:
-                    note(self.database, f"{call.tool.name} {call.event} waits: {error}")
-                    break
-                except FoxingError as error:  # it will not be valid later either
-                    note(self.database, f"{call.tool.name} {call.event}: {error}")
-                except Exception as error:
-                    self._put_aside(path, error)
-                    continue
-                Path(path).unlink(missing_ok=True)
-                taken += 1
-        return taken
+            return self.spool.take_in(self._handle)
 
     def look_again(self, *, rest: bool = False) -> None:
         """Reads the logs of recent events that have changed. `rest`: those that would be looked at later as well."""
@@ -154,7 +138,7 @@ class Intake:
 
     def _run(self) -> None:
         self._warm()
-        while not self._ended.wait(EVERY_S):
+        while not self._ended.wait(max(EVERY_S, self.spool.pause_s)):
             try:
                 self.take_in()
                 self.look_again()
@@ -174,7 +158,7 @@ class Intake:
                 self.answers.prompt(bank, WARMING)
                 self.answers.start(bank)
 
-    def _handle(self, call: HookCall, at_ns: int) -> None:
+    def _handle(self, call: HookCall) -> None:
         self._ensure(call.bank)
         for path in call.logs:
             self._import(call.tool, call.bank, path)
@@ -182,11 +166,14 @@ class Intake:
         if call.moment is Moment.START:
             self._find_past(call)
         # an event of the future is one from before the clock was set back
-        said = _said(call, min(at_ns, int(self.memory.now().timestamp() * 1e9)))
+        said = _said(call, min(call.at_ns, int(self.memory.now().timestamp() * 1e9)))
         if said is not None:
             _Storage(self, call.tool).store(call.bank, [said])
         if call.moment is Moment.END and self.memory.bank(call.bank).open_messages:
-            self.memory.seal(call.bank)
+            try:
+                self.memory.seal(call.bank)
+            except FoxingError as error:  # what was said is stored, and ageing seals it
+                note(self.database, f"{call}: {error}")
 
     def _find_past(self, call: HookCall) -> None:
         """Queues the session logs of a project that are there already, oldest first."""
@@ -235,7 +222,9 @@ class Intake:
             storage = _Storage(self, tool, stored)
             try:
                 report = store_file(storage, source, bank=bank)
-            except InvalidInput as error:
+            except FoxingError as error:
+                if not refuses(error):
+                    raise
                 note(self.database, f"{path.name} is not stored: {error}")
                 return
             for left in report.left_out[len(source.left_out) :] if path not in self._late else ():
@@ -263,13 +252,6 @@ class Intake:
             self.memory.set_policy(bank, POLICY)
         self._banks.add(bank)
 
-    def _put_aside(self, path: str, error: Exception) -> None:
-        event = Path(path)
-        note(self.database, f"{event.name} cannot be taken in: {type(error).__name__}: {error}")
-        aside = event.parent / DAMAGED
-        make_folder(aside)
-        event.replace(aside / event.name.removesuffix(SUFFIX))
-
 
 class _Storage:
     """Storage of messages that leaves out those stored earlier, which may have been erased since, and private text."""
@@ -292,8 +274,8 @@ class _Storage:
             return StoreResult(ids=[each.id or "" for each in parsed], stored=0, duplicates=len(parsed))
         try:
             result = self.intake.memory.store(bank, new)
-        except InvalidTime:
-            if len(new) == 1:
+        except FoxingError as error:
+            if error.retry == "after" and len(new) == 1:
                 self.early.add(new[0].id)
             raise
         if result.stored:
@@ -344,11 +326,6 @@ def _write_json(path: Path, document: Mapping[str, Any]) -> None:
         write(path, json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     except OSError:
         log.warning("%s cannot be written", path)
-
-
-def _call(path: str) -> tuple[HookCall, int]:
-    event = read(path)
-    return HookCall.of(event), event.at_ns
 
 
 def _said(call: HookCall, at_ns: int) -> NewMessage | None:

@@ -10,6 +10,8 @@ import time
 from foxing.renderer.private_files import make_folder, write
 
 SUFFIX = ".event"
+#: Limits on what waits.
+MOST_EVENTS, MOST_BYTES = 10_000, 256 << 20
 
 
 class Event:
@@ -42,8 +44,13 @@ class Event:
 
 
 def put(spool: str, event: Event) -> str:
-    """Writes an event and returns the path of its file. Raises `OSError`."""
+    """Writes an event and returns the path of its file. Raises `OSError`, also for a spool that holds as much as it
+    may: what waits in it stays."""
     make_folder(spool)
+    with os.scandir(spool) as files:
+        sizes = [file.stat().st_size for file in files]
+    if len(sizes) >= MOST_EVENTS or sum(sizes) + len(event.payload) > MOST_BYTES:
+        raise OSError(f"{len(sizes):,} events wait in {spool}, as many as it takes; run: foxing doctor")
     path = os.path.join(spool, f"{event.at_ns:020d}-{os.getpid()}{SUFFIX}")
     write(path, event.to_bytes())
     return path

@@ -139,6 +139,11 @@ class HookCall:
     logs: Sequence[Path]
     #: how the session began, such as “compact” after its history was summarised
     source: str
+    #: time of the event, nanoseconds since 1970
+    at_ns: int
+
+    def __str__(self) -> str:
+        return f"{self.tool.name} {self.event}"
 
     @property
     def thread(self) -> str:
@@ -174,6 +179,7 @@ class HookCall:
             _text(fields, "generation_id"),
             [Path(log).expanduser() for log in logs if isinstance(log, str) and log] if tool.format else [],
             _text(fields, "source"),
+            event.at_ns,
         )
 
 

@@ -95,6 +95,24 @@ def _store(bank: str, messages: Sequence[Fields]) -> CallSequence[StoreResult]:
     return ask(lambda memory: memory.store(bank, messages))
 
 
+class Pauses:
+    """Pauses between tries: as long as the error says, else doubling."""
+
+    def __init__(self) -> None:
+        self._next_s = _FIRST_PAUSE_S
+
+    def after(self, error: Exception) -> float:
+        """Returns the seconds to wait after an error."""
+        if isinstance(error, FoxingError) and error.retry_after_s is not None:
+            return error.retry_after_s
+        pause_s, self._next_s = self._next_s, min(2 * self._next_s, LONGEST_PAUSE_S)
+        return pause_s
+
+    def end(self) -> None:
+        """Begins anew, after a try that succeeded."""
+        self._next_s = _FIRST_PAUSE_S
+
+
 class Delivery:
     """A thread that delivers an outbox. What cannot be stored is tried again until it is."""
 
@@ -145,23 +163,22 @@ class Delivery:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        pause = _FIRST_PAUSE_S
+        pauses = Pauses()
         while True:
             with self._changed:
                 seen, retiring = self._noted, self._retiring
             try:
                 while run(self._runner(), deliver(self._file, self._bank)):
-                    pause, self._may_hold = _FIRST_PAUSE_S, True
+                    pauses.end()
+                    self._may_hold = True
                 self._forget()
             except Exception as error:
                 log.debug("messages are stored later: %s", error)
                 with suppress(Exception):  # the disk may be full
                     self._file.note_failure(error)
-                promised_s = error.retry_after_s if isinstance(error, FoxingError) else None
                 with self._changed:
                     if not retiring:
-                        self._changed.wait_for(lambda: self._retiring, pause if promised_s is None else promised_s)
-                pause = min(2 * pause, LONGEST_PAUSE_S)
+                        self._changed.wait_for(lambda: self._retiring, pauses.after(error))
             else:
                 self._wait_for_more(seen)
             if retiring:

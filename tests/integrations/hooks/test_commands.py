@@ -8,11 +8,13 @@ import pytest
 from support.agent_sessions import Announce, ClaudeSession
 from support.command_line import Foxing
 
+from foxing.integrations.client import Unreachable
 from foxing.integrations.hooks import client, doctor
 from foxing.integrations.hooks.intake import Intake
 from foxing.integrations.hooks.places import log_of, note, spool_of
 from foxing.integrations.hooks.projects import bank_of
 from foxing.integrations.hooks.spool import read, waiting
+from foxing.integrations.outbox.file import OutboxFile, outbox_path
 
 
 @pytest.fixture
@@ -102,6 +104,33 @@ def test_doctor_says_what_is_installed_stored_and_wrong(
     text = foxing.run("doctor").output
     assert "2 past sessions wait" in text
     assert "foxing-hook, which is not there" not in text or not Path(installed["hooks"]).exists()
+
+
+def test_doctor_says_what_waits_in_outboxes(foxing: Foxing) -> None:
+    assert json.loads(foxing.run("doctor", "--json").stdout)["outboxes"] == []
+    assert not outbox_path("wrap").parent.exists()
+    file = OutboxFile(outbox_path("wrap"), "http://127.0.0.1:8765 ana")
+    with file.writing() as connection:
+        file.add(connection, [{"id": "m", "role": "user", "content": "hello"}])
+    (waiting,) = json.loads(foxing.run("doctor", "--json").stdout)["outboxes"]
+    assert (waiting["door"], waiting["state"]["entries"], waiting["state"]["last_error"]) == ("wrap", 1, None)
+    file.note_failure(Unreachable("there is no service"))
+    shown = " ".join(foxing.run("doctor").output.split())
+    file.close()
+    assert "outbox of wrap: 1 waiting for http://127.0.0.1:8765 ana" in shown
+    assert "Unreachable: there is no service" in shown
+
+
+def test_a_spool_that_cannot_be_written_costs_the_event_alone(
+    database: str, session: ClaudeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(client, "start_service", started.append)
+    Path(spool_of(database)).parent.mkdir(parents=True)
+    Path(spool_of(database)).touch()
+    assert client.handle("claude-code", "Stop", "", database, b"{}", 0.0) == b""
+    assert started == [database]
+    assert "claude-code Stop is not stored" in Path(log_of(database)).read_text()
 
 
 def test_doctor_finds_hooks_that_are_missing_and_programs_that_are_gone(foxing: Foxing, home: Path) -> None:
