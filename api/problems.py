@@ -7,7 +7,7 @@ from foxing.memory.doors import CROSS_SITE as CROSS_SITE
 from foxing.memory.doors import REJECTED
 from foxing.memory.doors import WRONG_HOST as WRONG_HOST
 from foxing.memory.doors import RequestError as RequestError
-from foxing.memory.problems import TYPE_PREFIX, FieldError, Problem
+from foxing.memory.problems import FieldError, Problem
 from foxing.renderer.errors import REPAIR_S, FoxingError, ProblemKind
 from foxing.renderer.plugins import PluginError
 
@@ -48,17 +48,8 @@ def make_problem(
     errors: list[FieldError] | None = None,
 ) -> Problem:
     """Returns a problem document of `kind`. Lone surrogates in `detail` and `instance` are escaped."""
-    return Problem(
-        type=TYPE_PREFIX + kind.slug,
-        title=kind.title,
-        status=kind.status,
-        detail=encodable(detail),
-        instance=None if instance is None else encodable(instance),
-        request_id=request_id,
-        errors=errors,
-        retry=None if kind.retry == "never" else kind.retry,
-        retry_after_s=kind.retry_after_s,
-    )
+    shown = None if instance is None else encodable(instance)
+    return Problem.of(kind, detail, instance=shown, request_id=request_id, errors=errors)
 
 
 def encodable(text: str) -> str:

@@ -1,10 +1,10 @@
 """Problem documents (RFC 9457), the error responses of a service."""
 
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from foxing.renderer.errors import Retry
+from foxing.renderer.errors import ProblemKind, Retry
 
 TYPE_PREFIX: Final = "urn:foxing:problem:"
 
@@ -39,6 +39,15 @@ class Problem(BaseModel):
     retry_after_s: float | None = Field(
         default=None, description="Seconds before which the same request does not succeed."
     )
+
+    @classmethod
+    def of(cls, kind: ProblemKind, detail: str, **fields: Any) -> Self:
+        """Returns a problem document of `kind`, with other `fields`. Lone surrogates in `detail` are escaped: messages
+        may quote them, and UTF-8 cannot encode them."""
+        shown = detail.encode("utf-8", "backslashreplace").decode("utf-8")
+        retry = None if kind.retry == "never" else kind.retry
+        described = {"type": TYPE_PREFIX + kind.slug, "title": kind.title, "status": kind.status, "detail": shown}
+        return cls(**described, retry=retry, retry_after_s=kind.retry_after_s, **fields)
 
     def document(self) -> dict[str, Any]:
         """Returns the problem as a JSON object, without fields that are None."""

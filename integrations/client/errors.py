@@ -52,7 +52,7 @@ _UNAVAILABLE = (429, 502, 503, 504)
 _ERRORS: dict[str, type[MemoryFault]] = {
     error.kind.slug: error
     for error in vars(errors).values()
-    if isinstance(error, type) and issubclass(error, MemoryFault) and error.kind.slug != MemoryFault.kind.slug
+    if isinstance(error, type) and issubclass(error, MemoryFault) and "kind" in vars(error) and error is not Unavailable
 } | {ReaderRefused.kind.slug: ReaderRefused}
 
 
@@ -72,8 +72,10 @@ def error_of(status: int, content: bytes, headers: Mapping[str, str]) -> MemoryF
         error.kind = ProblemKind("http-error", status, "The request was rejected", retry="later")
         pause = headers.get("Retry-After", "")
         if pause.isdecimal():
-            return error.after(float(pause))
-        return error if isinstance(error, Unavailable) else error.after(REPAIR_S)
+            error.after(float(pause))
+        elif not isinstance(error, Unavailable):
+            error.after(REPAIR_S)
+        return error
     slug = problem.type.removeprefix(TYPE_PREFIX)
     error = _ERRORS.get(slug, _by_status(status))(problem.detail)
     error.kind = ProblemKind(slug, status, problem.title, problem.retry or "never", problem.retry_after_s)

@@ -7,14 +7,18 @@ A generator yields calls, receives their results and returns a result; `run` and
         return len(found.records)
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from foxing.integrations.client import Call, Connection
 from foxing.memory.errors import NotFound
+from foxing.memory.values.base import Fields
+from foxing.memory.values.messages import StoreResult
 from foxing.renderer.errors import FoxingError
+
+from .batches import batches
 
 M = TypeVar("M")
 R = TypeVar("R")
@@ -42,6 +46,16 @@ def ask_or(missing: M, call: Call[R]) -> CallSequence[R | M]:
         return (yield from ask(call))
     except NotFound:
         return missing
+
+
+def store_all(bank: str, messages: Iterable[Fields]) -> CallSequence[None]:
+    """Stores messages in as many calls as they need. Raises the errors of the calls."""
+    for batch in batches(messages):
+        yield from _store(bank, batch)
+
+
+def _store(bank: str, messages: Sequence[Fields]) -> CallSequence[StoreResult]:
+    return ask(lambda memory: memory.store(bank, messages))
 
 
 def run(connection: CallRunner, sequence: CallSequence[R]) -> R:

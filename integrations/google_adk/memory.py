@@ -10,13 +10,12 @@ from google.adk.sessions.session import Session
 from pydantic import JsonValue
 
 from foxing.integrations.client import Connection, Target, connect
-from foxing.integrations.frameworks.batches import batches
-from foxing.integrations.frameworks.call_sequences import CallSequence, ask, ask_or, run_async
+from foxing.integrations.frameworks.call_sequences import CallSequence, ask, ask_or, run_async, store_all
 from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.memory.errors import Forgotten, InvalidInput, NotFound
 from foxing.memory.values.base import Fields
-from foxing.memory.values.messages import RecalledMessage, Role, StoreResult
+from foxing.memory.values.messages import RecalledMessage, Role
 from foxing.memory.values.recall import RELEVANCE_FLOOR, RecallResult, TextQueryFields
 
 from .entries import APP, USER, content_messages, digest, entry, moment, said, thread_name
@@ -67,7 +66,7 @@ class FoxingMemoryService(AsyncClosing, BaseMemoryService):
     async def add_session_to_memory(self, session: Session) -> None:
         """Stores what a session says: all of it, or what is new since the last call."""
         messages = _messages(session.app_name, session.user_id, session.id, session.events, {})
-        await run_async(self.connection, self._store(messages))
+        await run_async(self.connection, store_all(self.connection.bank, messages))
 
     async def add_events_to_memory(
         self,
@@ -80,7 +79,9 @@ class FoxingMemoryService(AsyncClosing, BaseMemoryService):
     ) -> None:
         """Stores what some events say. `custom_metadata`: metadata of the messages, at most 2 kB of JSON."""
         metadata = _metadata(custom_metadata)
-        await run_async(self.connection, self._store(_messages(app_name, user_id, session_id, events, metadata)))
+        await run_async(
+            self.connection, store_all(self.connection.bank, _messages(app_name, user_id, session_id, events, metadata))
+        )
 
     async def add_memory(
         self,
@@ -104,7 +105,7 @@ class FoxingMemoryService(AsyncClosing, BaseMemoryService):
                 if memory.timestamp is not None:
                     message["created_at"] = memory.timestamp
                 messages.append(message)
-        await run_async(self.connection, self._store(messages))
+        await run_async(self.connection, store_all(self.connection.bank, messages))
 
     async def search_memory(self, *, app_name: str, user_id: str, query: str) -> SearchMemoryResponse:
         """Returns what is remembered of a query, best first; each memory is one message, as remembered now."""
@@ -133,13 +134,6 @@ class FoxingMemoryService(AsyncClosing, BaseMemoryService):
                 yield from ask(lambda memory: memory.erase_message(bank, memory_id))
         except (NotFound, Forgotten):
             return
-
-    def _store(self, messages: Sequence[Fields]) -> CallSequence[None]:
-        for batch in batches(messages):
-            yield from self._store_some(batch)
-
-    def _store_some(self, messages: Sequence[Fields]) -> CallSequence[StoreResult]:
-        return ask(lambda memory: memory.store(self.connection.bank, messages))
 
 
 def _messages(

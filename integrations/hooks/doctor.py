@@ -46,14 +46,6 @@ class Installation:
 
 
 @dataclass
-class Waiting:
-    """State of an outbox."""
-
-    door: str
-    state: "OutboxState"
-
-
-@dataclass
 class Diagnosis:
     """State of the hooks."""
 
@@ -72,7 +64,7 @@ class Diagnosis:
     #: why the oldest event waits; None if none does, or no service is reached
     error: str | None = None
     #: what waits in the outboxes of the proxy, of wrapped clients and of adapters
-    outboxes: list[Waiting] = field(default_factory=list)
+    outboxes: list[tuple[str, "OutboxState"]] = field(default_factory=list)
     #: past sessions that wait to be imported; None if no service is reached
     past: int | None = None
     log: list[str] = field(default_factory=list)
@@ -120,7 +112,7 @@ def diagnose(database: str | None, folder: Path) -> Diagnosis:
     status = service_status(database)
     if status is not None:
         found.service, found.past, found.error = str(status["service"]), int(status.get("past", 0)), status.get("error")
-    found.outboxes = [Waiting(door, state) for door in DOORS for state in states(outbox_path(door)) if state.entries]
+    found.outboxes = [(door, state) for door in DOORS for state in states(outbox_path(door)) if state.entries]
     events = waiting(spool_of(database))
     found.spool = len(events)
     damaged = Path(spool_of(database)) / DAMAGED
@@ -195,12 +187,10 @@ def _judge(found: Diagnosis, events: Sequence[str], failures: Sequence[str]) -> 
         found.problems.append(
             f"{found.damaged} events cannot be read; they are kept in {spool_of(found.database)}/damaged"
         )
-    for outbox in found.outboxes:
-        state = outbox.state
+    for door, state in found.outboxes:
         if state.last_error is not None:
             found.problems.append(
-                f"{state.entries:,} messages of {outbox.door} wait for {state.scope} since {state.oldest}: "
-                f"{state.last_error}"
+                f"{state.entries:,} messages of {door} wait for {state.scope} since {state.oldest}: {state.last_error}"
             )
     if failures:
         times = "once" if len(failures) == 1 else f"{len(failures):,} times"
@@ -244,8 +234,8 @@ def _show(console: Any, found: Diagnosis) -> None:
         )
     waiting_past = "" if not found.past else f"; {found.past} past sessions wait to be imported"
     console.print(f"spool: {found.spool} events wait{waiting_past}")
-    for outbox in found.outboxes:
-        console.print(f"outbox of {outbox.door}: {outbox.state.entries:,} waiting for {outbox.state.scope}")
+    for door, outbox in found.outboxes:
+        console.print(f"outbox of {door}: {outbox.entries:,} waiting for {outbox.scope}")
     for line in found.log:
         console.print(f"log: {line}")
     for problem in found.problems:

@@ -13,13 +13,11 @@ from pydantic import JsonValue
 
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks import message_parts
-from foxing.integrations.frameworks.batches import batches
-from foxing.integrations.frameworks.call_sequences import CallSequence, ask, ask_or, run, run_async
+from foxing.integrations.frameworks.call_sequences import CallSequence, ask_or, run, run_async, store_all
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.base import Fields
 from foxing.memory.values.context import ContextRequest, ContextResult
-from foxing.memory.values.messages import StoreResult
 from foxing.memory.values.recall import RELEVANCE_FLOOR
 
 from .entries import said
@@ -157,12 +155,8 @@ class FoxingMiddleware(Closing, AsyncClosing, AgentMiddleware[FoxingState, Any, 
             content = None if isinstance(message, SystemMessage) else said(message)
             if content is not None:
                 keyed.append({**content, "id": _message_id(thread, message), "thread": thread})
-        for batch in batches(keyed):
-            yield from self._store(batch)
+        yield from store_all(self.connection.bank, keyed)
         return {"foxing_remembered": messages[-1].id}
-
-    def _store(self, messages: Sequence[Fields]) -> CallSequence[StoreResult]:
-        return ask(lambda memory: memory.store(self.connection.bank, messages))
 
     def _thread_name(self) -> str | None:
         if self._thread is not None:

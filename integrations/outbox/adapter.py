@@ -8,10 +8,8 @@ from pathlib import Path
 from threading import Lock
 
 from foxing.integrations.client import Connection
-from foxing.integrations.frameworks.batches import batches
-from foxing.integrations.frameworks.call_sequences import CallSequence, ask, run, run_async
+from foxing.integrations.frameworks.call_sequences import CallSequence, run, run_async, store_all
 from foxing.memory.values.base import Fields
-from foxing.memory.values.messages import StoreResult
 from foxing.renderer.clock import utc_now
 from foxing.renderer.errors import FoxingError
 
@@ -53,8 +51,7 @@ class Outbox:
             return
         try:
             yield from self.flush()
-            for batch in batches(new):
-                yield from self._store(batch)
+            yield from store_all(self._connection.bank, new)
         except FoxingError as error:
             if refuses(error):
                 raise
@@ -85,9 +82,6 @@ class Outbox:
         finally:
             self._close_file()
             await self._connection.aclose()
-
-    def _store(self, messages: Sequence[Fields]) -> CallSequence[StoreResult]:
-        return ask(lambda memory: memory.store(self._connection.bank, messages))
 
     def _keep(self, messages: Sequence[Fields], error: FoxingError) -> None:
         try:

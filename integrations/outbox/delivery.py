@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from foxing.integrations.frameworks.call_sequences import CallRunner, CallSequence, ask, run
+from foxing.integrations.frameworks.call_sequences import CallRunner, CallSequence, run, store_all
 from foxing.memory.errors import InvalidTime
 from foxing.memory.values.base import Fields
-from foxing.memory.values.messages import StoreResult
 from foxing.renderer.errors import FoxingError
 
 from .file import OutboxEntry, OutboxFile
@@ -38,7 +37,7 @@ def deliver(file: OutboxFile, bank: str) -> CallSequence[int]:
     if not entries:
         return 0
     try:
-        yield from _store(bank, [entry.message for entry in entries])
+        yield from store_all(bank, [entry.message for entry in entries])
     except FoxingError as error:
         if not refuses(error):
             raise
@@ -53,7 +52,7 @@ def _deliver_alone(file: OutboxFile, bank: str, entry: OutboxEntry) -> CallSeque
     refusal: FoxingError | None = None
     for message in _versions(entry.message):
         try:
-            yield from _store(bank, [message])
+            yield from store_all(bank, [message])
         except FoxingError as error:
             if not refuses(error):
                 raise
@@ -89,10 +88,6 @@ def _with_images(message: Fields, refused: str | None = None) -> Fields:
     from foxing.memory.fold.images import with_sound_images
 
     return with_sound_images(message, refused)
-
-
-def _store(bank: str, messages: Sequence[Fields]) -> CallSequence[StoreResult]:
-    return ask(lambda memory: memory.store(bank, messages))
 
 
 class Pauses:

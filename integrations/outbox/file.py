@@ -109,8 +109,9 @@ class OutboxFile:
         if path is not None:
             prepare_sqlite(path)  # it holds what was said
         self._address = f"file:foxing-{id(self)}?mode=memory&cache=shared" if path is None else path.absolute().as_uri()
-        self._shared = self.connect(_WRITE_S)
-        with self._shared as connection:
+        #: Connection for single statements.
+        self.shared = self.connect(_WRITE_S)
+        with self.shared as connection:
             connection.executescript(_TABLES + tables)
             _empty_log(connection)
 
@@ -123,19 +124,13 @@ class OutboxFile:
 
     def close(self) -> None:
         """Closes the file."""
-        with self._shared as connection:
+        with self.shared as connection:
             connection.close()
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Yields the connection, for one statement."""
-        with self._shared as connection:
-            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Runs the block in a transaction, which is rolled back if it raises. Yields its connection."""
-        with self._shared as connection:
+        with self.shared as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -165,7 +160,7 @@ class OutboxFile:
         """Returns the oldest messages, at least one, as many as fit into a request."""
         found: list[OutboxEntry] = []
         left = REQUEST_BYTES
-        with self.reading() as connection:
+        with self.shared as connection:
             for number, message in connection.execute(
                 "SELECT number, message FROM outbox_entries WHERE scope = ? ORDER BY number LIMIT ?",
                 (self.scope, _AT_ONCE),
@@ -188,7 +183,7 @@ class OutboxFile:
 
     def note_failure(self, error: Exception) -> None:
         """Notes why the last delivery failed."""
-        with self.reading() as connection:
+        with self.shared as connection:
             connection.execute(
                 "UPDATE outbox_scopes SET last_error = ?, failed_at = ? WHERE scope = ?",
                 (f"{type(error).__name__}: {error}", datetime.now(UTC).isoformat(), self.scope),
@@ -196,13 +191,13 @@ class OutboxFile:
 
     def state(self) -> OutboxState:
         """Returns what waits."""
-        with self.reading() as connection:
+        with self.shared as connection:
             return _state(connection, self.scope)
 
     def forget(self) -> bool:
         """Removes delivered messages from the log of the file as well, where they would stay until it is overwritten.
         Returns False if another process uses it at the moment."""
-        with self.reading() as connection:
+        with self.shared as connection:
             return _empty_log(connection)
 
 

@@ -74,7 +74,7 @@ class ProxyJournal:
 
     def held(self, name: str) -> HeldConversation | None:
         """Returns the conversation that a provider holds under an id; None if it has not passed here."""
-        with self._lock, self.outbox.reading() as connection:
+        with self._lock, self.outbox.shared as connection:
             known = self._held.get(name)
             return known or self._read_held(connection, name)
 

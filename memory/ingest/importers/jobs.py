@@ -16,7 +16,7 @@ from typing import Any
 from foxing.memory.errors import Closed, NotFound
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.ingest.store import MessageStore, PreparedCall
-from foxing.memory.problems import TYPE_PREFIX, Problem
+from foxing.memory.problems import Problem
 from foxing.memory.storage.repositories import banks, imports
 from foxing.memory.storage.repositories.imports import ImportRow
 from foxing.memory.values.imports import ImportJob
@@ -94,7 +94,7 @@ class ImportJobs:
         job = ImportJob.model_validate(row.job)
         now = self._clock()
         if row.state in UNFINISHED and not now < row.lease_until <= now + LEASE + MAX_CLOCK_SKEW:
-            return job.model_copy(update={"state": "stopped", "error": _problem(STOPPED, _STOPPED)})
+            return job.model_copy(update={"state": "stopped", "error": Problem.of(STOPPED, _STOPPED)})
         return job
 
     def cancel(self, bank: str, job_id: str) -> ImportJob:
@@ -158,15 +158,15 @@ class _Running:
         except _Cancelled:
             self._end("cancelled")
         except (_Stopped, Closed):
-            self._end("stopped", error=_problem(STOPPED, _STOPPED))
+            self._end("stopped", error=Problem.of(STOPPED, _STOPPED))
         except NotFound:  # the bank was erased, and the import with it
             self._end("cancelled")
         except FoxingError as error:
-            self._end("failed", error=_problem(error.kind, str(error)))
+            self._end("failed", error=Problem.of(error.kind, str(error)))
         except Exception:
             log.exception("import '%s' into bank '%s' failed", self.job.id, self.job.bank)
             detail = f"this is a bug in Foxing; see the log of the service for the import {self.job.id}"
-            self._end("failed", error=_problem(FoxingError.kind, detail))
+            self._end("failed", error=Problem.of(FoxingError.kind, detail))
 
     def prepare(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> "_Counted":
         """Prepares messages of the import; see `importer.PreparingStorage`."""
@@ -218,8 +218,3 @@ class _Counted:
     def store(self) -> StoreResult:
         """See `importer.Prepared`."""
         return self.running.store(self.prepared, self.messages)
-
-
-def _problem(kind: ProblemKind, detail: str) -> Problem:
-    shown = detail.encode("utf-8", "backslashreplace").decode("utf-8")
-    return Problem(type=TYPE_PREFIX + kind.slug, title=kind.title, status=kind.status, detail=shown)

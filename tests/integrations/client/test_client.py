@@ -257,6 +257,8 @@ def test_an_error_keeps_its_promise_over_http() -> None:
         rebuilt = error_of(problem.status, json.dumps(problem.document()).encode(), {})
         assert (rebuilt.retry, rebuilt.retry_after_s) == (error.retry, error.retry_after_s), error
         assert (error.retry == "after") == (error.retry_after_s is not None)
+        if "kind" in vars(type(error)) and type(error) is not errors.Unavailable:
+            assert isinstance(error, type(rebuilt)), (error, rebuilt)
     assert {each.retry for each in raised} == {"never", "later", "after"}
 
 

@@ -112,8 +112,8 @@ def test_doctor_says_what_waits_in_outboxes(foxing: Foxing) -> None:
     file = OutboxFile(outbox_path("wrap"), "http://127.0.0.1:8765 ana")
     with file.writing() as connection:
         file.add(connection, [{"id": "m", "role": "user", "content": "hello"}])
-    (waiting,) = json.loads(foxing.run("doctor", "--json").stdout)["outboxes"]
-    assert (waiting["door"], waiting["state"]["entries"], waiting["state"]["last_error"]) == ("wrap", 1, None)
+    ((door, state),) = json.loads(foxing.run("doctor", "--json").stdout)["outboxes"]
+    assert (door, state["entries"], state["last_error"]) == ("wrap", 1, None)
     file.note_failure(Unreachable("there is no service"))
     shown = " ".join(foxing.run("doctor").output.split())
     file.close()

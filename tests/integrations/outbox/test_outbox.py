@@ -176,7 +176,7 @@ def test_a_full_outbox_takes_no_more_and_loses_nothing(
 
 def test_a_full_disk_loses_nothing_that_waits(file: OutboxFile, memory: Memory) -> None:
     add(file, message(0))
-    with file.reading() as connection:
+    with file.shared as connection:
         [pages] = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages}")
     number = 1
