@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from foxing.memory.errors import ChoiceNeeded, InvalidInput
-from foxing.memory.problems import FieldError
+from foxing.memory.problems import FieldError, Problem
 from foxing.memory.values.base import reason_of
 from foxing.renderer import FoxingError
 from foxing.renderer.errors import ProblemKind
@@ -26,7 +26,6 @@ from .problems import (
     NO_SUCH_PATH,
     RequestError,
     encodable,
-    make_problem,
     problem_of,
 )
 from .routes import ROUTERS
@@ -126,5 +125,5 @@ def _respond(
     errors: list[FieldError] | None = None,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
-    problem = make_problem(kind, detail, instance=request.url.path, request_id=request_id_of(request), errors=errors)
+    problem = Problem.of(kind, detail, request.url.path, request_id=request_id_of(request), errors=errors)
     return problem_response(problem, headers)

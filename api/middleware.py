@@ -31,7 +31,6 @@ from .problems import (
     REQUEST_TIMEOUT,
     UNSUPPORTED_MEDIA,
     RequestError,
-    make_problem,
     problem_of,
 )
 
@@ -93,7 +92,7 @@ class RequestLogging:
             if status:
                 raise  # the response has started; the server closes the connection
             detail = f"this is a bug in Foxing, not in the request; see the log for request id {request_id}"
-            problem = make_problem(INTERNAL, detail, instance=scope["path"], request_id=request_id)
+            problem = Problem.of(INTERNAL, detail, scope["path"], request_id=request_id)
             await problem_response(problem)(scope, receive, send_with_id)
         finally:
             duration_s = time.perf_counter() - started

@@ -7,7 +7,8 @@ from foxing.memory.doors import CROSS_SITE as CROSS_SITE
 from foxing.memory.doors import REJECTED
 from foxing.memory.doors import WRONG_HOST as WRONG_HOST
 from foxing.memory.doors import RequestError as RequestError
-from foxing.memory.problems import FieldError, Problem
+from foxing.memory.problems import Problem
+from foxing.memory.problems import encodable as encodable
 from foxing.renderer.errors import REPAIR_S, FoxingError, ProblemKind
 from foxing.renderer.plugins import PluginError
 
@@ -36,22 +37,4 @@ def problem_of(
     error: FoxingError, *, instance: str | None = None, request_id: str | None = None, detail: str | None = None
 ) -> Problem:
     """Returns the problem document of an error. `detail`: by default the message of the error, in the words of HTTP."""
-    return make_problem(error.kind, detail or explained(error), instance=instance, request_id=request_id)
-
-
-def make_problem(
-    kind: ProblemKind,
-    detail: str,
-    *,
-    instance: str | None = None,
-    request_id: str | None = None,
-    errors: list[FieldError] | None = None,
-) -> Problem:
-    """Returns a problem document of `kind`. Lone surrogates in `detail` and `instance` are escaped."""
-    shown = None if instance is None else encodable(instance)
-    return Problem.of(kind, detail, instance=shown, request_id=request_id, errors=errors)
-
-
-def encodable(text: str) -> str:
-    """Returns `text` with lone surrogates escaped: error messages may quote them, and UTF-8 cannot encode them."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return Problem.of(error.kind, detail or explained(error), instance, request_id=request_id)

@@ -41,14 +41,25 @@ class Problem(BaseModel):
     )
 
     @classmethod
-    def of(cls, kind: ProblemKind, detail: str, **fields: Any) -> Self:
-        """Returns a problem document of `kind`, with other `fields`. Lone surrogates in `detail` are escaped: messages
-        may quote them, and UTF-8 cannot encode them."""
-        shown = detail.encode("utf-8", "backslashreplace").decode("utf-8")
-        retry = None if kind.retry == "never" else kind.retry
-        described = {"type": TYPE_PREFIX + kind.slug, "title": kind.title, "status": kind.status, "detail": shown}
-        return cls(**described, retry=retry, retry_after_s=kind.retry_after_s, **fields)
+    def of(cls, kind: ProblemKind, detail: str, instance: str | None = None, **fields: Any) -> Self:
+        """Returns a problem document of `kind`, with other `fields`. Lone surrogates in `detail` and `instance` are
+        escaped."""
+        return cls(
+            type=TYPE_PREFIX + kind.slug,
+            title=kind.title,
+            status=kind.status,
+            detail=encodable(detail),
+            instance=None if instance is None else encodable(instance),
+            retry=None if kind.retry == "never" else kind.retry,
+            retry_after_s=kind.retry_after_s,
+            **fields,
+        )
 
     def document(self) -> dict[str, Any]:
         """Returns the problem as a JSON object, without fields that are None."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+def encodable(text: str) -> str:
+    """Returns `text` with lone surrogates escaped: error messages may quote them, and UTF-8 cannot encode them."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -17,7 +17,6 @@ from foxing.api.problems import (
     UNAUTHORIZED,
     UNSUPPORTED_MEDIA,
     WRONG_HOST,
-    make_problem,
 )
 from foxing.memory.errors import Conflict, Forgotten, NotFound, StorageError, TimeTravelForbidden
 from foxing.memory.problems import Problem
@@ -148,7 +147,7 @@ def problem_responses(*statuses: int) -> dict[int | str, Json]:
 def problem_example(status: int) -> Json:
     """Returns an example of a problem document."""
     kind, _, detail = _BY_STATUS[status]
-    problem = make_problem(kind, detail, instance=f"/v1/banks/{BANK}", request_id="4f1c0b7e2d9a4c55a1f06c3b8e7d2f10")
+    problem = Problem.of(kind, detail, f"/v1/banks/{BANK}", request_id="4f1c0b7e2d9a4c55a1f06c3b8e7d2f10")
     return problem.document()
 
 

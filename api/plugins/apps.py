@@ -18,8 +18,9 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from foxing.api.logs import get_logger
-from foxing.api.problems import MEDIA_TYPE, PLUGIN_BROKEN, make_problem
+from foxing.api.problems import MEDIA_TYPE, PLUGIN_BROKEN
 from foxing.memory import Memory
+from foxing.memory.problems import Problem
 from foxing.renderer.plugins import PluginError, Plugins
 
 GROUP = "foxing.apps"
@@ -75,7 +76,7 @@ class MountedApp:
             await self._app({**scope, "state": dict(self._state)}, receive, send)
         elif scope["type"] == "http":
             detail = f"the app '{self.name}' did not start; see the log of the service for the reason"
-            problem = make_problem(PLUGIN_BROKEN, detail, instance=scope["path"])
+            problem = Problem.of(PLUGIN_BROKEN, detail, scope["path"])
             await JSONResponse(problem.document(), problem.status, media_type=MEDIA_TYPE)(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1011})

@@ -11,8 +11,7 @@ from pydantic import Field, PrivateAttr
 
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.call_sequences import run_async
-from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.integrations.outbox.adapter import Outbox
+from foxing.integrations.outbox.adapter import Outbox, OutboxClosing
 from foxing.memory.errors import NotFound
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.base import Fields
@@ -41,7 +40,7 @@ class BlockFields(TypedDict, total=False):
     images: int
 
 
-class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock]]):
+class FoxingMemoryBlock(OutboxClosing, BaseMemoryBlock[list[ContentBlock]]):
     """A memory block that recalls messages for the last user message, as text or page images, and stores new messages.
 
         block = FoxingMemoryBlock.connect("http://127.0.0.1:8765", bank="agent-7")
@@ -76,19 +75,6 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         Nothing is opened before the first call. Raises `InvalidInput` for an invalid target or bank, and pydantic's
         `ValidationError` for invalid fields."""
         return cls(connection=connect(target, bank, api_key=api_key), **fields)
-
-    @property
-    def pending(self) -> int:
-        """Number of messages that could not be stored yet."""
-        return self._outbox.pending
-
-    def close(self) -> None:
-        """Stores the messages that wait, and closes the connection. Raises `FoxingError` if that must wait."""
-        self._outbox.close()
-
-    async def aclose(self) -> None:
-        """Like `close`, on this event loop."""
-        await self._outbox.aclose()
 
     async def _aget(self, messages: list[ChatMessage] | None = None, **block_kwargs: object) -> list[ContentBlock]:
         asked = [text_of(message) for message in messages or () if message.role == MessageRole.USER]

@@ -14,7 +14,9 @@ from starlette.types import Message, Receive, Scope, Send
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
-    from foxing.memory import Memory
+    from foxing.memory.problems import Problem
+from foxing.memory import Memory
+from foxing.renderer.plugins import PluginError
 
 #: Paths of a bank; some clients append `/mcp` to the address that they are given.
 PATHS = ("/{bank}", "/{bank}/mcp")
@@ -122,10 +124,5 @@ async def _no_stream(request: Request) -> JSONResponse:
 
 
 async def _not_installed(request: Request) -> JSONResponse:
-    problem = {
-        "type": "urn:foxing:problem:plugin-broken",
-        "title": "A plug-in cannot be used",
-        "status": 503,
-        "detail": "MCP is not installed in this service; run: pip install 'foxing[mcp]'",
-    }
-    return JSONResponse(problem, 503, media_type="application/problem+json")
+    problem = Problem.of(PluginError.kind, "MCP is not installed in this service; run: pip install 'foxing[mcp]'")
+    return JSONResponse(problem.document(), problem.status, media_type="application/problem+json")

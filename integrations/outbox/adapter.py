@@ -9,6 +9,7 @@ from threading import Lock
 
 from foxing.integrations.client import Connection
 from foxing.integrations.frameworks.call_sequences import CallSequence, run, run_async, store_all
+from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 from foxing.memory.values.base import Fields
 from foxing.renderer.clock import utc_now
 from foxing.renderer.errors import FoxingError
@@ -105,3 +106,22 @@ class Outbox:
             file, self._opened = self._opened, None
         if file is not None:
             file.close()
+
+
+class OutboxClosing(Closing, AsyncClosing):
+    """Mixin of adapters with an outbox."""
+
+    _outbox: Outbox
+
+    @property
+    def pending(self) -> int:
+        """Number of messages that could not be stored yet."""
+        return self._outbox.pending
+
+    def close(self) -> None:
+        """Stores the messages that wait, and closes the connection. Raises `FoxingError` if that must wait."""
+        self._outbox.close()
+
+    async def aclose(self) -> None:
+        """Like `close`, on this event loop."""
+        await self._outbox.aclose()

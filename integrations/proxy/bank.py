@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from foxing.encoder.text_tokens import load_vocabulary
 from foxing.integrations.client import Call, Connection, ServiceOptions, Target, connect
+from foxing.memory.errors import Closed
 from foxing.memory.values.base import Fields
 from foxing.memory.values.fold import FoldRequest, FoldResult
 from foxing.renderer.announcement import Announcement
@@ -69,6 +70,7 @@ class BankLink:
         self._options = options
         self._lock = threading.Lock()
         self._opened: tuple[Connection, Target] | None = None
+        self._closed = False
         self._rests_until = 0.0
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="foxing proxy")
         #: Models without a profile.
@@ -163,6 +165,8 @@ class BankLink:
 
     def _connection(self) -> tuple[Connection, Target]:
         with self._lock:
+            if self._closed:
+                raise Closed("the proxy is stopping")
             if self._opened is None:
                 target = self._find()
                 self._opened = connect(target, self._options.bank), target
@@ -209,6 +213,7 @@ class BankLink:
         """Closes the connection."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         with self._lock:
+            self._closed = True
             opened, self._opened = self._opened, None
         if opened is not None:
             opened[0].close()

@@ -14,8 +14,7 @@ from pydantic_ai.models import ModelRequestContext
 
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.call_sequences import CallSequence, ask_or, run_async
-from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.integrations.outbox.adapter import Outbox
+from foxing.integrations.outbox.adapter import Outbox, OutboxClosing
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.base import Fields
 from foxing.memory.values.context import ContextRequest, ContextResult
@@ -40,7 +39,7 @@ class CapabilityFields(TypedDict, total=False):
     tools: bool
 
 
-class FoxingCapability(Closing, AsyncClosing, AbstractCapability[Any]):
+class FoxingCapability(OutboxClosing, AbstractCapability[Any]):
     """Lets an agent remember: in a request to the model, the prompt of the run begins with what is remembered of it,
     and after the run its messages are stored in the bank, once.
 
@@ -89,19 +88,6 @@ class FoxingCapability(Closing, AsyncClosing, AbstractCapability[Any]):
         `Memory`. Nothing is opened before the first call. Raises `InvalidInput` for an invalid target, bank or
         option."""
         return cls(connect(target, bank, api_key=api_key), **fields)
-
-    @property
-    def pending(self) -> int:
-        """Number of messages that could not be stored yet."""
-        return self._outbox.pending
-
-    def close(self) -> None:
-        """Stores the messages that wait, and closes the connection. Raises `FoxingError` if that must wait."""
-        self._outbox.close()
-
-    async def aclose(self) -> None:
-        """Like `close`, on this event loop."""
-        await self._outbox.aclose()
 
     @classmethod
     def get_serialization_name(cls) -> str | None:
