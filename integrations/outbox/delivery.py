@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from foxing.integrations.frameworks.call_sequences import CallRunner, CallSequence, run, store_all
-from foxing.memory.errors import InvalidTime
+from foxing.memory.errors import InvalidTime, Unavailable
 from foxing.memory.values.base import Fields
 from foxing.renderer.errors import FoxingError
 
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
 #: Least pause in which delivered messages stay in the log of the file: emptying it waits for the disk.
 _FORGET_S = 1.0
+#: Number of threads whose messages fail after which it is not because of the messages.
+_MOST_FAILED = 3
 _TOO_LARGE = "the service does not take so large a message"
 
 
@@ -32,20 +34,36 @@ def refuses(error: FoxingError) -> bool:
 
 def deliver(file: OutboxFile, bank: str) -> CallSequence[int]:
     """Stores the oldest messages, and returns how many have left the outbox. A message that the bank refuses is given
-    up, since it will never be valid. Raises the error of a call that is to be made again; nothing is lost then."""
+    up, since it will never be valid; one with which it fails holds up its thread alone. Raises the error of a call that
+    is to be made again; nothing is lost then."""
     entries = file.pending()
     if not entries:
         return 0
     try:
         yield from store_all(bank, [entry.message for entry in entries])
     except FoxingError as error:
-        if not refuses(error):
+        if isinstance(error, Unavailable):
             raise
-        for entry in entries:
-            yield from _deliver_alone(file, bank, entry)
+        yield from _deliver_singly(file, bank, entries)
     else:
         file.remove(entries)
     return len(entries)
+
+
+def _deliver_singly(file: OutboxFile, bank: str, entries: Sequence[OutboxEntry]) -> CallSequence[None]:
+    failed: dict[object, FoxingError] = {}
+    for entry in entries:
+        thread = entry.message.get("thread")
+        if thread in failed:
+            continue
+        try:
+            yield from _deliver_alone(file, bank, entry)
+        except FoxingError as error:
+            failed[thread] = error
+            if isinstance(error, Unavailable) or len(failed) == _MOST_FAILED:
+                raise
+    for failure in failed.values():
+        raise failure
 
 
 def _deliver_alone(file: OutboxFile, bank: str, entry: OutboxEntry) -> CallSequence[None]:

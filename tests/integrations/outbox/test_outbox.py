@@ -105,7 +105,7 @@ def test_messages_are_delivered_once_in_order_and_are_gone_from_the_file(
         assert b"heliotrope" not in path.read_bytes(), path.name
 
 
-@pytest.mark.parametrize("kind", [errors.Unavailable, errors.StorageError, errors.Closed, errors.MemoryFault])
+@pytest.mark.parametrize("kind", [errors.Unavailable, errors.StorageError, errors.Closed])
 def test_what_may_succeed_later_waits_and_the_state_says_why(
     file: OutboxFile, memory: Memory, tmp_path: Path, kind: type[errors.MemoryFault]
 ) -> None:
@@ -132,6 +132,35 @@ def test_a_message_that_is_refused_holds_up_no_other(file: OutboxFile, memory: M
     assert (file.state().entries, file.state().refused) == (0, 1)
 
 
+def test_a_message_with_which_the_bank_fails_holds_up_its_thread_alone(file: OutboxFile, memory: Memory) -> None:
+    class Broken(Failing):
+        broken = True
+
+        def store(self, bank: str, messages: Sequence[Fields]) -> object:
+            if self.broken and any(each["id"] == "m0" for each in messages):
+                raise errors.MemoryFault("this is a bug in Foxing")
+            return super().store(bank, messages)
+
+    add(file, message(0), message(1), message(2, thread="u"))
+    target = Broken(memory)
+    with pytest.raises(errors.MemoryFault, match="a bug"):
+        deliver_all(file, target)
+    assert texts(memory) == ["message 2"]
+    assert [entry.message["id"] for entry in file.pending()] == ["m0", "m1"]
+    Broken.broken = False
+    deliver_all(file, target)
+    assert texts(memory) == ["message 2", "message 0", "message 1"]
+
+
+def test_a_bank_that_fails_with_everything_is_not_asked_about_each_message(file: OutboxFile, memory: Memory) -> None:
+    add(file, *[message(number, thread=str(number)) for number in range(20)])
+    target = Failing(memory, *[errors.MemoryFault("the key is wrong")] * 20)
+    with pytest.raises(errors.MemoryFault):
+        deliver_all(file, target)
+    assert len(target.stored) == 4
+    assert file.state().entries == 20
+
+
 def test_a_message_whose_time_or_image_is_refused_is_stored_without(file: OutboxFile, memory: Memory) -> None:
     image = {"type": "image", "data": "bm8gaW1hZ2U="}
     add(file, message(0, created_at="2999-01-01T00:00:00Z"))
@@ -148,11 +177,11 @@ def test_a_message_whose_time_or_image_is_refused_is_stored_without(file: Outbox
 
 def test_a_time_that_comes_soon_is_waited_for(file: OutboxFile, memory: Memory) -> None:
     add(file, message(0, created_at="2026-01-05T09:00:00Z"))
-    target = Failing(memory, errors.InvalidTime("in the future").after(20.0))
+    target = Failing(memory, *[errors.InvalidTime("in the future").after(20.0)] * 2)
     with pytest.raises(errors.InvalidTime):
         deliver_all(file, target)
     deliver_all(file, target)
-    assert [list(each) for each in target.stored] == 2 * [[message(0, created_at="2026-01-05T09:00:00Z")]]
+    assert [list(each) for each in target.stored] == 3 * [[message(0, created_at="2026-01-05T09:00:00Z")]]
 
 
 def test_a_full_outbox_takes_no_more_and_loses_nothing(
