@@ -47,11 +47,12 @@ def put(spool: str, event: Event) -> str:
     """Writes an event and returns the path of its file. Raises `OSError`, also for a spool that holds as much as it
     may: what waits in it stays."""
     make_folder(spool)
-    with os.scandir(spool) as files:
-        sizes = [file.stat().st_size for file in files]
-    if len(sizes) >= MOST_EVENTS or sum(sizes) + len(event.payload) > MOST_BYTES:
+    # a name has the size, since asking for that of each file would take a tenth of a second
+    sizes = [name[: -len(SUFFIX)].rpartition("-")[2] for name in os.listdir(spool) if name.endswith(SUFFIX)]
+    size = len(event.payload) + sum(int(each) for each in sizes if each.isdigit())
+    if len(sizes) >= MOST_EVENTS or size > MOST_BYTES:
         raise OSError(f"{len(sizes):,} events wait in {spool}, as many as it takes; run: foxing doctor")
-    path = os.path.join(spool, f"{event.at_ns:020d}-{os.getpid()}{SUFFIX}")
+    path = os.path.join(spool, f"{event.at_ns:020d}-{os.getpid()}-{len(event.payload)}{SUFFIX}")
     write(path, event.to_bytes())
     return path
 
