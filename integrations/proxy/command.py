@@ -125,6 +125,7 @@ def proxy(
         ).naming("api_key")
     _check_url(upstream)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    holder = service or state.settings().database_url
     options = ProxyOptions(
         upstream=upstream,
         bank=bank,
@@ -134,7 +135,7 @@ def proxy(
         key=None if _is_loopback(host) else key,
         dry_run=dry_run,
         remember=remember,
-        memory=name_of(service or state.settings().database_url or "default"),
+        memory=name_of(holder) if holder else "default",
         journal=outbox_path("proxy"),
         fold_s=fold_limit,
     )
