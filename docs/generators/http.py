@@ -8,6 +8,7 @@ from typing import Any
 from foxing.api import problems
 from foxing.api.openapi.document import DEFAULT, examples_of, operations, problem_example, schema_names
 from foxing.api.openapi.examples import BANK, IMPORT_ID, MESSAGE_ID, PAGE_ID, TEXT_HASH, Json
+from foxing.memory.problems import TYPE_PREFIX
 from foxing.renderer.errors import FoxingError, ProblemKind
 
 from .markdown import table
@@ -262,7 +263,7 @@ def _problems(schemas: Mapping[str, Json]) -> list[str]:
     if set(kinds) != set(ADVICE):
         raise SystemExit(f"ADVICE in docs/generators/http.py lacks or has too much: {sorted(set(kinds) ^ set(ADVICE))}")
     rows = [
-        (f"`{problems.TYPE_PREFIX}{kind.slug}`", str(kind.status), kind.title, ADVICE[kind.slug])
+        (f"`{TYPE_PREFIX}{kind.slug}`", str(kind.status), kind.title, ADVICE[kind.slug])
         for kind in sorted(kinds.values(), key=lambda kind: (kind.status, kind.slug))
     ]
     example = problem_example(kinds["conflict"].status)

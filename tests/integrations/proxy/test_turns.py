@@ -56,7 +56,7 @@ def test_turns_are_stored_although_the_bank_starts_later(
     with httpx.Client(timeout=60) as http:
         session.play(http, first.url, 3)
         waiting = first.proxy.status()["outbox"]
-        assert waiting["entries"] == 6
+        assert waiting["entries"] == 9
         assert waiting["oldest"] is not None
         first.close()
         second = start()
