@@ -58,7 +58,7 @@ class Suspect:
 
 
 _VALUE = regex.compile(
-    r"(?<![\p{Latin}\d_@/\\.$%{}&=<#+-])[\p{Latin}\d](?:[\p{Latin}\d_!#$%&*?^~.§€@-]{2,62}+)(?![\p{Latin}\d_@/／\\(\[{=<>:+]|[\"']\s?:)"
+    r"(?<![\p{Latin}\d_@/\\.$%{}&=<#+-])[\p{Latin}\d](?:(?:[\p{Latin}\d_!#$%&*?^~.§€@-]|\+(?=[\p{Latin}\d])){2,62}+)(?![\p{Latin}\d_@/／\\(\[{=<>:+]|[\"']\s?:)"
 )
 _NUMBER = regex.compile(
     r"(?<![\p{Latin}\d_.,/:+#$€£¥₩=\[-])(?<!\d )"
@@ -68,7 +68,7 @@ _CARD = regex.compile(r"(?<![\d-])\d{4}(?:[ -]\d{4}){3}(?![\d-])")
 _QUOTED = regex.compile(
     r"(?:„|“|«|「|\"|‘)\s?(?P<secret>[\p{L}\p{N}'’!-]{1,20}(?: [\p{L}\p{N}'’!-]{1,20}){2,8})\s?(?:“|”|»|」|\"|’)"
 )
-_SIGN = regex.compile(r"(?<=.)[!#$&*?^~§€](?=[^!?*.,]*[\p{Latin}\d])|(?<=\d)[!#$&*^~§](?=$)")
+_SIGN = regex.compile(r"(?<=.)[!#$&*+?^~§€](?=[^!?*.,]*[\p{Latin}\d])|(?<=\d)[!#$&*^~§](?=$)")
 _YEAR = regex.compile(r"(?:19|20)\d\d")
 _CAPITALS = regex.compile(r"[A-Z0-9-]+")
 _HEX = regex.compile(r"[0-9a-f]{6,64}|[0-9A-F]{6,64}|0x\w+")
@@ -82,15 +82,26 @@ _SEED = regex.compile(
 )
 _ANSWER = regex.compile(
     r"(?i:answer(?: is|s|ed)?|say|put|typed|réponds|réponse(?: est| :)?|mis|antwort(?: ist| lautet|:)?|habe? ich"
-    r"|答え[、は]|回答は|답은|답이)"
+    r"|答え[、はが：]|回答は|답은|답이)"
     r"[ ,:]{0,3}[\"„«「]?(?P<secret>\p{Lu}[\p{L}'’]+(?:[ -]\p{Lu}[\p{L}'’]+){0,2}"
-    r"|[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]{2,8}?(?=に|で|だ|、|。|으로|로|이에|예요|입|야))"
+    r"|[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]{2,8}?(?=に|で|だ|、|。|으로|로|이에|예요|입|야|\s*$))"
 )
 _CHOSEN = regex.compile(
     r"\p{Latin}{3,}\d\p{Ll}{3,}|\p{Lu}\p{Ll}{3,}_\d|\p{Lu}\p{Ll}{5,}\d|\p{Ll}{10,}\d|\p{Ll}{3,}(?:[-_]\p{Ll}{3,}){1,3}[-_]\d"
 )
 _UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_FILE = regex.compile(r".*\.(?:\p{Latin}\w{0,6}|\p{Ll}\w*)|\d+[*-]\p{Latin}.*|.*\d\.\d.*")
+_FILE = regex.compile(r".*\.(?:\p{Latin}\w{0,6}|\p{Ll}\w*)|\d{1,3}[*-]\p{Latin}.*|\d+[*-]\p{Latin}+|.*\d\.\d.*|WPA\d.*")
+#: Keys that are pressed together, time zones, names of versions with a plus.
+_PLUS = regex.compile(
+    r"(?i)(?:ctrl|control|strg|alt|altgr|shift|umschalt|maj|cmd|command|fn|win|windows|super|meta|opt|option|utc|gmt|\p{Latin}{1,3})\+.*|\d+\+.*"
+)
+#: Words with a capital each, joined by a sign.
+_TWO_WORDS = regex.compile(r"\p{Lu}\p{Ll}{2,}[#+]\p{Lu}\p{Ll}{2,}")
+#: Two sentences without a blank between them.
+_RUN_ON = regex.compile(r"[\p{L}-]+[?!.]+(?:\p{Lu}[\p{Ll}-]+|[$€£]\d+)")
+#: A number with a letter that is no unit.
+_CODE = regex.compile(r"\d{4,6}[A-FXYZ]")
+_CAMEL = regex.compile(r"(?:\p{Lu}\p{Ll}{2,}){2,}\d{1,4}")
 _GROUPS = regex.compile(r"[A-Z0-9]{3,6}(?:-[A-Z0-9]{3,6}){1,6}")
 _JOINED_WORDS = regex.compile(
     r"\p{Ll}{3,12}(?:[-_]\p{Latin}{2,14}){1,6}|\p{Lu}\p{Ll}{2,12}(?:[-_]\p{Latin}{2,14}){2,6}"
@@ -98,9 +109,9 @@ _JOINED_WORDS = regex.compile(
 _HUMPED = regex.compile(r"\p{Ll}{3,14}[-_]?\p{Lu}\p{Ll}{1,14}")
 #: Begin words with hyphens and a capital: “non-European”.
 _PREFIXES = ("pre", "non", "anti", "post", "mid", "inter", "trans", "sub", "nicht", "nord", "süd", "saint", "all")
-_CALLED = regex.compile(r"\.{0,4}[,:|]")
+_CALLED = regex.compile(r"\.{0,4}[,:|]|\.{2,4} ")
 _CUT = regex.compile(r"(?!(?:s|e|n|es|en)(?!\p{Latin}))\p{Latin}")
-_TWO = regex.compile(r"(?<![\p{Latin}\d.,:/-])\d{2}(?![\p{Latin}\d:/%-]|[.,]\d)")
+_TWO = regex.compile(r"(?<![\p{Latin}\d.,:/-])\d{1,2}(?![\p{Latin}\d:/%-]|[.,]\d)")
 _SYLLABLES = regex.compile(
     r"(?<!\p{Hangul})(?:[공영일이삼사오육륙칠팔구] ?){4,8}(?=[고이요예입임로으 ,.\n]|$)"
     r"|(?:ぜろ|れい|まる|いち|に|さん|よん|ご|ろく|なな|しち|はち|きゅう|ー){4,12}"
@@ -153,10 +164,10 @@ class Candidates:
                 yield Suspect(match.start(), match.start() + len(match[0].rstrip()), Look.NUMBER)
 
     def _look_of_number(self, match: "regex.Match[str]") -> Look:
-        if self._is_coded(match.start()):
-            return Look.CODED
         if _YEAR.fullmatch(match[0]):
             return Look.YEAR
+        if self._is_coded(match.start()):
+            return Look.CODED
         start = self.text.rfind("\n", max(0, match.start() - 40), match.start()) + 1 or max(0, match.start() - 40)
         end = self.text.find("\n", match.end(), match.end() + 40)
         around = self.text[start : match.start()] + self.text[match.end() : end if end >= 0 else match.end() + 40]
@@ -241,17 +252,25 @@ def _look_of(value: str) -> Look | None:
         return None
     if "@" in value and not (digits and value != value.lower() and shape >= Shape.STRONG):
         return None
+    if _RUN_ON.fullmatch(value):
+        return None
+    if "+" in value and _PLUS.fullmatch(value):
+        return None
     if sign:
-        if not digits and ("#" in value or value[1:] == value[1:].lower()):
+        if not digits and (
+            (("#" in value or "+" in value) and not _TWO_WORDS.fullmatch(value)) or value[1:] == value[1:].lower()
+        ):
             return None
         return Look.HARD if digits else Look.MIXED
     if _GROUPS.fullmatch(value):
         groups = value.split("-")
         mixed = sum(not group.isdigit() and not group.isalpha() for group in groups)
         return Look.GROUPS if mixed * 2 >= len(groups) else None
+    if _CODE.fullmatch(value):
+        return Look.NUMBER
     if _CAPITALS.fullmatch(value):
         return Look.NAME
-    if shape is Shape.MACHINE and len(value) >= 20:
+    if shape is Shape.MACHINE and len(value) >= 20 and not _CAMEL.fullmatch(value):
         return Look.MACHINE
     if len(value) >= 9 and _CHOSEN.fullmatch(value):
         return Look.CHOSEN

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import regex
 
 from .matches import RuleMatch, without_overlaps
+from .phrases import has_saying, is_phrase, several_words, word_in_prose, word_in_quotes, word_in_setting
 from .values import Shape, shape_of
-from .words import Words, bare, words
+from .words import Cue, Words, bare, words
 
 NAME = "secret"
 #: Most characters that are looked at after a word, and before it.
@@ -33,6 +34,7 @@ _SIGN = regex.compile(
       (?:\([^()\n]{0,40}+\)|（[^（）\n]{0,40}+）)?+ [ ]{0,2}+
       (?:=>|:=|::|->|[:=：＝→⇒]|\\u003d|\?(?=\s)|？)(?!=) [*_]{0,3}+ \s{0,4}+
     | ["'`]\s?,\s{0,4}+(?=["'`])                                    # define('DB_PASSWORD', '…')
+    | </key>\s{0,20}+<string>
     | [^<>\n]{0,40}+>\s{0,3}+(?=[^<\s])                              # <password>…
     | ["']\s{1,3}value\s?=\s?(?=["'])                                # <add key="password" value="…">
     | ["']?,?\s{1,40}+["']?value["']?\s?:\s?                           # - name: DB_PASSWORD⏎  value: …
@@ -92,8 +94,13 @@ _LATER_SIGN = regex.compile(r"[:：=→]\s{0,3}")
 _IS_JOINED = regex.compile(rf"[{_JOINED}]")
 _JOINED_RUN = regex.compile(rf"[{_JOINED}]{{1,24}}+")
 _ENDS_SIGNED = regex.compile(r"[:：]\s?$")
-_GROUPS = regex.compile(r"\d{2,4}(?:[ \u00a0]\d{2,4}){1,4}+(?![\w.,:/-]{0,20}\d)")
+_GROUPS = regex.compile(
+    r"(?:\d{3}(?:[ \u00a0]\d{3}){1,4}+|\d{2}(?:[ \u00a0]\d{2}){1,4}+|\d{4}(?:[ \u00a0]\d{4}){1,4}+)"
+    r"(?![\w.,:/-]{0,20}\d)"
+    r"|\d{3}[ \u00a0]\d{3}(?!\d)"
+)
 _PIECE = regex.compile(r"\S+")
+_QUOTED_END = regex.compile(r"(?:[\"“„«「‘]\s?(?P<secret>[^\"“”„«»「」‘’\n]{4,60}+)\s?[\"”“»」’]),?\s?$")
 _BREAK = regex.compile(rf"[\s\"'`“„«{_JOINED}]")
 _STRING_PREFIX = regex.compile(r"[rbuf@$]{1,2}(?=[\"'])")
 _QUERY_END = regex.compile(r"[&#]")
@@ -102,14 +109,9 @@ _NEXT_FIELD = regex.compile(r"&[\w.\[\]-]{1,40}+=")
 _ESCAPE = regex.compile(r"\\[nrt\"]")
 _COPULA = regex.compile(r"[이입]")
 _AFTER_WORD = regex.compile(r"[\p{L}’']\s$")
-_PHRASE_WORD = regex.compile(r"[\p{L}\p{N}'’-]+")
-_SEVERAL = regex.compile(
-    r"(?:\p{L}[\p{Ll}'’-]{1,14}|\d{1,4})(?:[ -](?:\p{L}[\p{Ll}'’-]{1,14}|\d{1,4})){1,6}+(?=\s{0,2}(?:[.,;!)\n–—]|$))"
-)
 _APPLICATION = regex.compile(r"[a-z]{4}(?: [a-z]{4}){3}(?![ a-z])")
-_YEAR = regex.compile(r"(?:19|20)\d\d")
-_VARIABLE = regex.compile(r"(?:export |set |ENV )?[A-Z][A-Z0-9_]*")
 _SESSION = regex.compile(r"(?i)sess|sid|token|auth|csrf|remember|jwt|login")
+_YEAR = regex.compile(r"(?:19|20)\d\d")
 _NUMBERED = regex.compile(r"\d{1,2}[.)]")
 _SENTENCE_END = regex.compile(r"[.!?]\s")
 _TELLS_YEAR = regex.compile(r"[:：\n、]|は|은|는")
@@ -136,6 +138,8 @@ class _Label:
     kind: str
     #: whether it ends a name such as `DB_PASSWORD`
     name: bool
+    #: whether its value may be any word
+    any_word: bool = False
 
 
 def labelled(
@@ -177,7 +181,8 @@ def _labels(text: str, lower: str, known: Words) -> Iterator[_Label]:
         if kind is None:
             continue
         before, here = text[start - 1 : start], text[start]
-        name = before in ("_", "-", ".", "$", "@") and start > 0
+        compound = before == "-" and here.isupper() and kind in ("password", "word", "code")  # “Root-Passwort”
+        name = before in ("_", "-", ".", "$", "@") and start > 0 and not compound
         if _LETTER.match(here):
             if start and _LETTER.match(before):
                 humped = here.isupper() and before.islower()
@@ -191,7 +196,10 @@ def _labels(text: str, lower: str, known: Words) -> Iterator[_Label]:
                     continue
             else:
                 stop = ends.end()
-        yield _Label(start, stop, kind, name or _ASSIGNED.match(text, stop) is not None)
+        any_word = kind == "word"
+        yield _Label(
+            start, stop, "password" if any_word else kind, name or _ASSIGNED.match(text, stop) is not None, any_word
+        )
 
 
 class _Reader:
@@ -215,10 +223,12 @@ class _Reader:
             yield from self._codes(label)
         elif label.kind == "phrase":
             yield from self._phrase(label)
+        elif label.kind == "key" and (words := self._seed(label)) is not None:
+            yield words
         else:
             kind = self._kind(label)
             if kind == "pair":
-                pairs = list(self._pair(label))
+                pairs = list(self._pair(label, after))
                 backward = None if pairs else self._before(label, kind, back)
                 yield from pairs if backward is None else [backward]
             elif kind is not None:
@@ -247,7 +257,7 @@ class _Reader:
     def _kind(self, label: _Label) -> str | None:
         """Returns what a word asks of its value; None if it stands alone."""
         if label.kind == "password" and self.lower[label.start : label.stop] in _WEAK:
-            return "password" if label.name else "weak"
+            return "password" if label.name or (self.text[label.start] == "P" and label.any_word) else "weak"
         if label.kind not in ("placed", "key"):
             return label.kind
         line_start = max(self.text.rfind("\n", max(0, label.start - 60), label.start) + 1, label.start - 60, 0)
@@ -303,9 +313,37 @@ class _Reader:
             return None
         if self._accepts(kind, value, quoted=False, direct=True):
             return found
-        if kind == "password":
-            return self._words(label, found, True) or self._setting(label, found, sign[0])
+        if kind in ("password", "weak"):
+            spoken = self.lower[label.start : label.stop]
+            several = (
+                None
+                if label.name or kind == "weak"
+                else several_words(self.text, found[0], spoken, self.known, linked=True)
+            )
+            if several is not None:
+                return several
+            if not label.name or label.any_word:
+                word = self._word(label, kind, start, linked=True, direct=True)
+                if word is not None:
+                    return word
+            if kind == "password" and word_in_setting(
+                self.text, self.lower, (label.start, label.stop), found, sign[0], self.known
+            ):
+                return found
         return None
+
+    def _word(self, label: _Label, kind: str, at: int, *, linked: bool, direct: bool) -> tuple[int, int] | None:
+        return word_in_prose(
+            self.text,
+            self.lower,
+            (label.start, label.stop),
+            at,
+            self.known,
+            any_word=label.any_word and kind != "weak",
+            weak=kind == "weak",
+            linked=linked,
+            direct=direct,
+        )
 
     def _told(self, label: _Label, kind: str, after: int) -> tuple[int, int] | None:
         """Returns a value after a verb, after what the value is of and a verb, or directly after the word."""
@@ -371,12 +409,21 @@ class _Reader:
                 if kind == "code":
                     value = self._grouped(value)
                 found = self.text[slice(*value)]
-                if not self._counted(value) and self._accepts(
-                    kind, found, quoted=False, direct=False, linked=linked, next_to=first
+                year = first and not linked and _YEAR.fullmatch(found) is not None
+                year = year and self.known.places.fullmatch(self.lower, label.start, label.stop) is not None
+                if (
+                    not year
+                    and not self._counted(value)
+                    and self._accepts(kind, found, quoted=False, direct=False, linked=linked, next_to=first)
                 ):
                     return value
-                if (linked or first) and kind == "password" and not self._begins_label(at, False):
-                    several = self._words(label, value, linked)
+                if (linked or first) and kind in ("password", "weak") and not self._begins_label(at, False):
+                    spoken = self.lower[label.start : label.stop]
+                    several = (
+                        None
+                        if label.name or kind == "weak"
+                        else several_words(self.text, at, spoken, self.known, linked=linked)
+                    ) or (None if label.name else self._word(label, kind, at, linked=linked, direct=False))
                     if several is not None:
                         return several
             number = value is not None and value[0] == at and shape_of(self.text[slice(*value)]) is Shape.NUMBER
@@ -390,6 +437,9 @@ class _Reader:
                 return None
             plain = word[0].lower().rstrip(".")
             if _IS_JOINED.match(here):
+                joined = self._word(label, kind, at, linked=linked, direct=False) if label.any_word else None
+                if joined is not None:
+                    return joined
                 run = _JOINED_RUN.match(self.text, at, stop)
                 if run is None:
                     return None
@@ -408,7 +458,7 @@ class _Reader:
             elif opens:
                 scope, linked = True, False
             elif not scope:
-                if not opened and not (first and kind in ("code", "pair")) and not self._named_scope(word[0]):
+                if not opened and not (first and kind in ("code", "pair")) and not self._named_scope(word[0], plain):
                     return None
                 scope, linked = True, False
             elif linked:
@@ -424,9 +474,10 @@ class _Reader:
         groups = _GROUPS.match(self.text, found[0])
         return groups.span() if groups is not None else found
 
-    def _named_scope(self, word: str) -> bool:
+    def _named_scope(self, word: str, plain: str) -> bool:
         """True if a word may be what the value is of without a preposition: “Passwort Router ist …”."""
-        return word[:1].isupper() and word.isalpha()
+        thing = self.known.cues.single.get(plain, Cue(0)) & Cue.THING
+        return bool(thing) or (word[:1].isupper() and word.isalpha())
 
     def _before(self, label: _Label, kind: str, back: int) -> tuple[int, int] | None:
         """Returns a value before the word: “… is the password”, “… als Passwort”, “…がパスワード”."""
@@ -466,6 +517,9 @@ class _Reader:
         if value is None or value[0] != sign.end():
             return None
         found = self.text[slice(*value)]
+        spoken = self.lower[label.start : label.stop]
+        if "phrase" in spoken or "satz" in spoken:
+            return several_words(self.text, sign.end(), spoken, self.known, linked=True)
         kinds = sum(any(map(test, found)) for test in (str.islower, str.isupper, str.isdigit, _is_sign))
         shape = shape_of(found)
         hard = shape is Shape.MACHINE or (
@@ -474,6 +528,9 @@ class _Reader:
         return value if hard and not _is_name(found) else None
 
     def _value_ending(self, start: int, end: int, kind: str) -> tuple[int, int] | None:
+        quoted = _QUOTED_END.search(self.text, start, end)
+        if quoted is not None and kind == "password" and is_phrase(quoted["secret"], self.known):
+            return quoted.span("secret")
         text = self.text[start:end].rstrip(" ,\"'`”»」』)")
         end = start + len(text)
         begin = end
@@ -582,8 +639,8 @@ class _Reader:
         if quoted and kind == "password" and _APPLICATION.fullmatch(value):
             return True
         if quoted and (" " in value or _IS_JOINED.search(value)):
-            hard = not strict or (any(map(str.isdigit, value)) and not self._tells(value))
-            return kind in ("password", "code") and hard and self._is_phrase(value)
+            hard = not strict or (any(map(str.isdigit, value)) and not has_saying(value, self.known))
+            return kind in ("password", "code") and hard and is_phrase(value, self.known)
         shape = shape_of(value)
         plain = value.lower().strip("!?.*") in self.known.plain
         if shape is Shape.PLACEHOLDER or plain:
@@ -609,73 +666,15 @@ class _Reader:
         if shape is Shape.NUMBER:
             return (direct or linked or next_to) and digits >= 4 and "." not in value and kind != "weak"
         if kind == "weak":
-            return shape >= Shape.STRONG and near and len(value) >= 6 and not (_is_name(value) and digits < 2)
+            named = _is_name(value) and digits < (1 if quoted and direct else 2)
+            return shape >= Shape.STRONG and near and len(value) >= 6 and not named
         if shape >= Shape.STRONG:
             if direct and not quoted and _is_name(value):
                 return digits >= 1 and "_" not in value
             if not near or not (direct or quoted):
                 return len(value) >= 6 and not (_is_name(value) and not digits)
             return True
-        return (quoted and not strict and not direct and len(value) >= 4) or (
-            quoted and direct and not strict and len(value) >= 4
-        )
-
-    def _tells(self, value: str) -> bool:
-        """True if several words have one that says something about a secret."""
-        return any(piece in self.known.plain for piece in _PHRASE_WORD.findall(value.lower()))
-
-    def _is_phrase(self, value: str) -> bool:
-        """True if several words may be a secret, and do not say something about one."""
-        pieces = _PHRASE_WORD.findall(value.lower())
-        if not pieces or len(value) > 160 or shape_of(value.replace(" ", "-")) is Shape.PLACEHOLDER:
-            return False
-        told = sum(piece in self.known.plain for piece in pieces)
-        labels = sum(self.known.kinds.get(bare(piece)) is not None for piece in pieces)
-        if _IS_JOINED.search(value):
-            return (
-                not self.known.places_of(value.lower())
-                and not any(word in value for word in self.known.plain if not word.isascii())
-                and 3 <= len(value) <= 24
-            )
-        return (
-            not labels and told * 2 <= len(pieces) and (len(pieces) >= 3 or any(map(str.isdigit, value)) or told == 0)
-        )
-
-    def _words(self, label: _Label, found: tuple[int, int], linked: bool) -> tuple[int, int] | None:
-        """Returns several words that are a password, up to the end of their sentence."""
-        if label.name:
-            return None
-        match = _SEVERAL.match(self.text, found[0])
-        application = _APPLICATION.match(self.text, found[0])
-        if application is not None and linked:
-            return application.span()
-        if match is None or _IS_JOINED.search(match[0]):
-            return None
-        pieces = match[0].lower().split()
-        known = self.known
-        told = sum(piece in known.plain or piece in known.glue or piece in known.scopes for piece in pieces)
-        counted = any(known.units.fullmatch(piece.rstrip("sn")) or known.units.fullmatch(piece) for piece in pieces)
-        if counted or any(known.kinds.get(bare(piece)) for piece in pieces):
-            return None
-        if any(word in self.lower[label.start : label.stop] for word in ("phrase", "satz")):
-            return match.span() if len(pieces) >= 3 and told * 3 <= len(pieces) else None
-        if told or pieces[0].isdigit() or not any(map(str.isdigit, match[0])) or _YEAR.search(match[0]):
-            return None
-        if len(pieces) >= (2 if linked else 3):
-            return match.span()
-        return None
-
-    def _setting(self, label: _Label, found: tuple[int, int], sign: str) -> tuple[int, int] | None:
-        """Returns a plain word that is the value of a setting: a line `PASSWORD=…` of its own."""
-        value = self.text[slice(*found)]
-        start = self.text.rfind("\n", max(0, label.start - 60), label.start) + 1
-        name = self.text[start : label.stop]
-        end = self.text[found[1] : found[1] + 1]
-        if sign == "=" and _VARIABLE.fullmatch(name) and end in ("", "\n"):
-            known = value.lower() in self.known.plain or self.known.kinds.get(bare(value.lower())) is not None
-            if shape_of(value) is Shape.WORD and len(value) >= 4 and value.isalnum() and not known:
-                return found
-        return None
+        return quoted and ((not strict and len(value) >= 4) or (direct and word_in_quotes(value, self.known)))
 
     def _header(self, label: _Label) -> Iterator[tuple[int, int]]:
         """Yields what `Authorization` says after its scheme."""
@@ -739,6 +738,14 @@ class _Reader:
             return False
         return _TELLS.search(between.lower()) is not None and not self._counted(match.span())
 
+    def _seed(self, label: _Label) -> tuple[int, int] | None:
+        """Returns the words of a wallet after “seed”, of which none says anything."""
+        if not self.lower.startswith("seed", label.start):
+            return None
+        match = _PHRASE.search(self.text, label.stop, min(len(self.text), label.stop + 300))
+        said = match is None or has_saying(match["secret"], self.known)
+        return None if match is None or said or match.start() - label.stop > 8 else match.span("secret")
+
     def _phrase(self, label: _Label) -> Iterator[tuple[int, int]]:
         """Yields the words that open a wallet."""
         found = _PHRASE.search(self.text, label.stop, min(len(self.text), label.stop + 400))
@@ -747,7 +754,7 @@ class _Reader:
         if found is not None and found.start("secret") - label.stop <= 60:
             yield found.span("secret")
 
-    def _pair(self, label: _Label) -> Iterator[tuple[int, int]]:
+    def _pair(self, label: _Label, after: int) -> Iterator[tuple[int, int]]:
         """Yields the password of a user and a password."""
         end = _PAIR_END.search(self.text, label.stop, min(len(self.text), label.stop + 120))
         stop = end.start() if end is not None else min(len(self.text), label.stop + 120)

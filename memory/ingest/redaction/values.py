@@ -24,7 +24,7 @@ class Shape(IntEnum):
 _PLACEHOLDER = regex.compile(
     r"""(?ix)
     [$%]?\{{1,2}.* | \$\(.* | \$[a-z_]\w*(?:[:.\[/].*)? | [$@%]?<.* | %\w+%? | `.* | \[[a-z_][^\]]*\]?.* | \#\{.*
-    | (\W|[x0_])\1{2,} | (.)\2* | [*•●·.…_x-]{3,}.* | .*\*{3,}
+    | (\W|[x_])\1{2,} | 0{7,} | ([^\d])\2* | \d | [*•●·.…_x-]{3,}.* | .*\*{3,}
     | .*(?:\.\.\.|…|•{2,}|\$\{).* | x{4,}.* | .*x{6,}.*
     | (?:\w+(?:::|->|\.))*\w+[(\[].*                               # a call, an index
     | (?:[a-z_]\w*\.)+(?:\w*_)?(?:pass\w*|pwd?|secret\w*|tokens?|keys?|cred\w*|env|\w*(?:password|token|secret|
@@ -33,7 +33,7 @@ _PLACEHOLDER = regex.compile(
         this|args|request|req|params|inputs|steps|github|ctx|options|opts|props|state|cfg|conf|values|app)
         \.[\w.\[\]"'-]+;?
     | (?:your|my|our|the|some|any|enter|insert|put|add|change|replace|fill|fake|dummy|sample|test|example|
-        default|ihr|dein|mein|votre|mon|ton)[-_. ]?(?:own|new|real|actual|secret|strong|super|very|api|db|
+        default|ihr|dein|mein|votre|mon(?!key)|ton)[-_. ]?(?:own|new|real|actual|secret|strong|super|very|api|db|
         access|auth|me|this|it|in)?[-_. ]?(?:secret|strong)?[-_. ]?(?:pass\w*|pwd|pw|secret\w*|tokens?|keys?|
         pin|code|creds?|value|here|me|it|hier|ici|passwort|kennwort|mdp|mot[-_ ]de[-_ ]passe|api[-_ ]?\w*|jwt|
         bearer|access\w*|client\w*)?(?:[-_. ]?(?:here|value|goes|hier|ici|key|token|secret|please|\d{1,3})
@@ -49,6 +49,7 @@ _PLACEHOLDER = regex.compile(
         [\w-]+(?:/[\w.-]+)+\.[a-z]{1,5} | ~ | --?[a-z][\w-]*
     | [\w.-]+\.(?:ya?ml|json|toml|txt|key|pem|crt|cer|env|conf|cfg|ini|py|js|ts|md|log|csv|xml|html?|go|rs|java|
         sh|pub|p12|pfx|jks|asc|gpg|docx?|pdf|png|jpe?g)
+    | \[?-[^|]*\|.* | \[-.* | \^.*\$ | .*\(\?[=:!<].*                                           # a regular expression
     | [\w.+-]+@[\w-]+(?:\.[\w-]+)+                                  # an address
     | (?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|de|fr|jp|kr|co|eu|local|internal|lan|example|test|app|cloud)
         (?::\d+)?(?:/.*)?

@@ -11,7 +11,7 @@ import regex
 
 WORDS = Path(__file__).parents[1] / "data" / "secret_words"
 #: Kinds of words by what their values look like. A word that two languages have is of the first of their kinds.
-KINDS = ("other", "codes", "phrase", "code", "pair", "password", "key", "vault", "placed")
+KINDS = ("other", "codes", "phrase", "code", "pair", "word", "password", "key", "vault", "placed")
 _HEADERS = {"authorization": "header", "proxy authorization": "header", "cookie": "cookie", "set cookie": "cookie"}
 _JOINED = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]")
 _WORD = regex.compile(r"[\p{Latin}\p{N}]+(?:['’-][\p{Latin}\p{N}]+)*")
@@ -51,7 +51,7 @@ class Cue(IntFlag):
 
 #: Cue → the lists of its words.
 CUES = {
-    Cue.SECRET: ("password", "code", "codes", "phrase", "hints"),
+    Cue.SECRET: ("password", "word", "code", "codes", "phrase", "hints"),
     Cue.KEY: ("key", "keys"),
     Cue.THING: ("pair", "networks", "things"),
     Cue.OPENED: ("opened", "code", "codes"),
@@ -151,6 +151,12 @@ class Words:
     networks: "regex.Pattern[str]"
     #: what sentences say of values that no word introduces
     cues: "Cues"
+    #: of `connectors`, the words
+    connected: Collection[str]
+    #: adjectives and participles by their endings
+    predicates: "regex.Pattern[str]"
+    #: the same, anywhere in a word of a language without blanks
+    joined_predicates: "regex.Pattern[str]"
     #: words before a value that is no secret
     others: Collection[str]
     #: numbers that are spelled digit by digit: “five five oh nine”
@@ -195,6 +201,7 @@ def words() -> Words:
             spelled.append(word)
     kinds |= {bare(word): kind for word, kind in _HEADERS.items()}
     before = all_of("before")
+    plain = frozenset(word for language in languages for word in language["plain"].split())
     return Words(
         _by_first(spelled),
         kinds,
@@ -204,13 +211,16 @@ def words() -> Words:
         frozenset(before),
         frozenset(all_of("verbs")),
         tuple(sorted((word for word in before if _JOINED.search(word)), key=len, reverse=True)),
-        frozenset(word for language in languages for word in language["plain"].split()),
+        plain,
         regex.compile(rf"[ \-]?(?:{_any_of(all_of('units'))})"),
         regex.compile(
             rf"(?<![a-zà-ÿ_.])(?:{_any_of(all_of('places'))})(?:(?<![a-zà-ÿ])|(?:e?s|en|n|schloss)?(?![a-zà-ÿ0-9_(]))"
         ),
         regex.compile(rf"(?<![a-zà-ÿ])(?:{_any_of(all_of('networks'))})"),
         Cues.of({name: [word for kind in kinds_of for word in all_of(kind)] for name, kinds_of in CUES.items()}),
+        frozenset(all_of("connectors")),
+        regex.compile(rf"\w+(?:{'|'.join(all_of('endings'))})|(?:{'|'.join(all_of('beginnings'))})\w+(?:t|en)"),
+        regex.compile("|".join([*all_of("predicates"), *(word for word in plain if _JOINED.match(word))])),
         frozenset([*all_of("other"), *all_of("unlike")]),
         _spelled(_any_of(all_of("digits"))),
     )
