@@ -58,7 +58,7 @@ class Suspect:
 
 
 _VALUE = regex.compile(
-    r"(?<![\p{Latin}\d_@/\\.$%{}&=<#+-])[\p{Latin}\d](?:(?:[\p{Latin}\d_!#$%&*?^~.§€@-]|\+(?=[\p{Latin}\d])){2,62}+)(?![\p{Latin}\d_@/／\\(\[{=<>:+]|[\"']\s?:)"
+    r"(?<![\p{Latin}\d_@/\\.$%{}&=<#+-])(?=\p{Latin}{0,62}+(?:[\d_!#$%&*?^~§€@+-]|\.[\p{Latin}\d]))[\p{Latin}\d](?:(?:[\p{Latin}\d_!#$%&*?^~.§€@-]|\+(?=[\p{Latin}\d])){2,62}+)(?![\p{Latin}\d_@/／\\(\[{=<>:+]|[\"']\s?:)"
 )
 _NUMBER = regex.compile(
     r"(?<![\p{Latin}\d_.,/:+#$€£¥₩=\[-])(?<!\d )"
@@ -189,7 +189,7 @@ class Candidates:
     def _is_coded(self, start: int) -> bool:
         """True if a word for a code stands directly before a number."""
         _, before = self._words_before(start)
-        cue = self.known.cues.single.get(before, Cue(0))
+        cue = self.known.cues.single.get(before, 0)
         return bool(cue & Cue.OPENED and cue & Cue.SECRET)
 
     def _is_other(self, start: int) -> bool:

@@ -7,18 +7,22 @@ verb, and a verb less than no word at all. So the time grows with the text and n
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import regex
 
 from .matches import RuleMatch, without_overlaps
 from .phrases import has_saying, is_phrase, several_words, word_in_prose, word_in_quotes, word_in_setting
 from .values import Shape, shape_of
-from .words import Cue, Words, bare, words
+from .words import Cue, Words, words
 
 NAME = "secret"
 #: Most characters that are looked at after a word, and before it.
 REACH, BACK = 200, 80
+#: Characters before a label that may count, and half of those after it; number of surroundings that are remembered.
+AROUND, SEEN = 250, 2000
+#: Labels between two looks at the time.
+CHECKED = 16
 _LETTER = regex.compile(r"[\p{Latin}\p{Cyrillic}\p{Greek}]")
 #: Scripts whose words are not separated by blanks, or bear particles.
 _JOINED = r"\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}、。，．！？：；「」『』（）【】・"
@@ -84,7 +88,13 @@ _LISTED = regex.compile(
     rf"|(?:[{_SCRIPT}]{{1,8}}+[ 　]){{3,23}}+[{_SCRIPT}]{{1,8}}+)(?=\s{{0,2}}(?:[.。…,\n]|$))"
 )
 
+#: Kinds of labels whose values may stand behind other labels.
+_FAR = frozenset({"header", "cookie", "codes", "phrase", "pair"})
+#: Kinds of labels whose values are lists as long as the text.
+_LISTS = frozenset({"header", "cookie", "codes"})
+_LONG = regex.compile(r"[^\s\"'`=:,;&()<>|/-]{4}|\d{3}|\d[ -]\d|[^\s=:&]{5}")
 _INSIDE = regex.compile(r"[A-Za-z0-9_]")
+_BEFORE_SIGN = frozenset("\"']= \t\n\u00a0\u3000")
 _ASSIGNED = regex.compile(r"[\"'\]]?\s?=")
 _SIGNED = regex.compile(r"\s?[:=]")
 _ASIDE = regex.compile(r"\([^()\n]{0,40}+\)|（[^（）\n]{0,40}+）")
@@ -129,8 +139,7 @@ _MIXED = regex.compile(
 )
 
 
-@dataclass(frozen=True)
-class _Label:
+class _Label(NamedTuple):
     """A word for a secret in a text, with the whole name that it ends."""
 
     start: int
@@ -150,23 +159,51 @@ def labelled(
     raise an exception if time is up; `order`: see `RuleMatch`."""
     known = words()
     inside = without_overlaps(known_ranges)
-    labels = [label for label in _labels(text, lower, known) if not _covers(inside, label.start)]
+    labels = [label for label in _labels(text, lower, known) if not inside or not _covers(inside, label.start)]
     reader = _Reader(text, lower, known)
+    #: surroundings of a label → where its values are from its end: logs and settings repeat themselves
+    before: dict[tuple[object, ...], list[tuple[int, int]]] = {}
     taken = 0
     for number, label in enumerate(labels):
-        check()
+        if number % CHECKED == 0:
+            check()
         if label.start < taken or label.kind == "other":
             taken = max(taken, label.stop) if label.start >= taken else taken
             continue
-        after = reader.end_of(label, labels, number)
         back = max(taken, label.start - BACK)
-        if after - label.stop < 3 and label.start - back < 4:
+        beside = label.start - back < 4 and number + 1 < len(labels) and labels[number + 1].start - label.stop < 3
+        after = label.stop if beside else min(reader.end_of(label, labels, number), label.stop + REACH)
+        if beside or not _may_have_value(text, label, back, after):
             taken = label.stop
             continue
-        for start, stop in reader.values(label, min(after, label.stop + REACH), back):
-            yield RuleMatch(start, stop, NAME, "secrets", order)
-            taken = max(taken, stop)
-        taken = max(taken, label.stop)
+        following = (
+            each.start for each in labels[number + 1 : number + 5] if each.kind in ("password", "key", "codes")
+        )
+        limit = min(next(following, len(text)), label.stop + REACH)
+        at = label.stop
+        around = text[max(0, label.start - AROUND) : at + 2 * AROUND]
+        key = (label.kind, at - label.start, label.name, after - at, limit - at, label.start - back, around)
+        values = before.get(key)
+        if values is None:
+            values = [(start - at, stop - at) for start, stop in reader.values(label, after, back, limit)]
+            if label.kind not in _LISTS and all(stop < AROUND for _, stop in values):
+                if len(before) >= SEEN:
+                    before.clear()
+                before[key] = values
+        for start, stop in values:
+            yield RuleMatch(at + start, at + stop, NAME, "secrets", order)
+            taken = max(taken, at + stop)
+        taken = max(taken, at)
+
+
+def _may_have_value(text: str, label: _Label, back: int, after: int) -> bool:
+    """True if something beside a label is long enough for a secret. It is asked first, since it takes one search."""
+    return (
+        label.kind in _FAR
+        or label.any_word
+        or _LONG.search(text, label.stop, after) is not None
+        or _LONG.search(text, back, label.start) is not None
+    )
 
 
 def _covers(ranges: Sequence[RuleMatch], at: int) -> bool:
@@ -177,7 +214,7 @@ def _covers(ranges: Sequence[RuleMatch], at: int) -> bool:
 
 def _labels(text: str, lower: str, known: Words) -> Iterator[_Label]:
     for start, stop in known.places_of(lower):
-        kind = known.kinds.get(bare(lower[start:stop]))
+        kind = known.kind_of(lower[start:stop])
         if kind is None:
             continue
         before, here = text[start - 1 : start], text[start]
@@ -197,9 +234,8 @@ def _labels(text: str, lower: str, known: Words) -> Iterator[_Label]:
             else:
                 stop = ends.end()
         any_word = kind == "word"
-        yield _Label(
-            start, stop, "password" if any_word else kind, name or _ASSIGNED.match(text, stop) is not None, any_word
-        )
+        name = name or (text[stop : stop + 1] in _BEFORE_SIGN and _ASSIGNED.match(text, stop) is not None)
+        yield _Label(start, stop, "password" if any_word else kind, name, any_word)
 
 
 class _Reader:
@@ -208,9 +244,9 @@ class _Reader:
     def __init__(self, text: str, lower: str, known: Words) -> None:
         self.text, self.lower, self.known = text, lower, known
 
-    def values(self, label: _Label, after: int, back: int) -> Iterator[tuple[int, int]]:
+    def values(self, label: _Label, after: int, back: int, following: int) -> Iterator[tuple[int, int]]:
         """Yields the ranges of the values of a word. `after`: where the next word begins, or where to stop looking;
-        `back`: where to stop looking before the word."""
+        `back`: where to stop looking before the word; `following`: where the next word for a secret begins."""
         if label.kind == "vault":
             dial = _DIAL.match(self.text, label.stop)
             if dial is not None:
@@ -220,7 +256,7 @@ class _Reader:
         elif label.kind == "cookie":
             yield from self._cookies(label)
         elif label.kind == "codes":
-            yield from self._codes(label)
+            yield from self._codes(label, following)
         elif label.kind == "phrase":
             yield from self._phrase(label)
         elif label.kind == "key" and (words := self._seed(label)) is not None:
@@ -228,7 +264,7 @@ class _Reader:
         else:
             kind = self._kind(label)
             if kind == "pair":
-                pairs = list(self._pair(label, after))
+                pairs = list(self._pair(label, following))
                 backward = None if pairs else self._before(label, kind, back)
                 yield from pairs if backward is None else [backward]
             elif kind is not None:
@@ -476,7 +512,7 @@ class _Reader:
 
     def _named_scope(self, word: str, plain: str) -> bool:
         """True if a word may be what the value is of without a preposition: “Passwort Router ist …”."""
-        thing = self.known.cues.single.get(plain, Cue(0)) & Cue.THING
+        thing = self.known.cues.single.get(plain, 0) & Cue.THING
         return bool(thing) or (word[:1].isupper() and word.isalpha())
 
     def _before(self, label: _Label, kind: str, back: int) -> tuple[int, int] | None:
@@ -711,12 +747,12 @@ class _Reader:
                 yield pair.span("value")
             at = pair.end()
 
-    def _codes(self, label: _Label) -> Iterator[tuple[int, int]]:
+    def _codes(self, label: _Label, following: int) -> Iterator[tuple[int, int]]:
         """Yields the codes of a list."""
         first = next(
             (
                 match
-                for match in _CODE.finditer(self.text, label.stop, label.stop + 160)
+                for match in _CODE.finditer(self.text, label.stop, min(following, label.stop + 160))
                 if any(map(str.isdigit, match[0])) and self._is_code(match, label)
             ),
             None,
@@ -754,10 +790,11 @@ class _Reader:
         if found is not None and found.start("secret") - label.stop <= 60:
             yield found.span("secret")
 
-    def _pair(self, label: _Label, after: int) -> Iterator[tuple[int, int]]:
+    def _pair(self, label: _Label, following: int) -> Iterator[tuple[int, int]]:
         """Yields the password of a user and a password."""
-        end = _PAIR_END.search(self.text, label.stop, min(len(self.text), label.stop + 120))
-        stop = end.start() if end is not None else min(len(self.text), label.stop + 120)
+        stop = min(following, label.stop + 120)
+        end = _PAIR_END.search(self.text, label.stop, stop)
+        stop = end.start() if end is not None else stop
         for match in _PAIR.finditer(self.text, label.stop, stop, overlapped=True):
             value = match["secret"].rstrip(".,;:)]}")
             shape = shape_of(value)

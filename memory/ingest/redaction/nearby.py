@@ -17,10 +17,11 @@ from .words import Cue, words
 
 #: Most characters of a part of a sentence.
 LONGEST = 240
+#: Values between two looks at the time.
+CHECKED = 16
 _SENTENCE = regex.compile(
     rf"[^\n.!?。！？]{{0,{LONGEST}}}+(?:[.!?](?=[^\s\"'”»)])[^\n.!?。！？]{{0,{LONGEST}}}+){{0,20}}+(?:[\n.!?。！？]|$|)"
 )
-_NOTHING = Cue(0)
 _OPENED = Cue.THING | Cue.OPENED
 _SECRET = Cue.SECRET | Cue.KEY
 
@@ -30,13 +31,13 @@ class Needs:
     """Cues that have to be said for a value to be a secret: of each entry at least one."""
 
     #: in its own sentence
-    here: tuple[Cue, ...] = ()
+    here: tuple[int, ...] = ()
     #: in its own sentence, the two before or the one after
-    around: tuple[Cue, ...] = ()
+    around: tuple[int, ...] = ()
     #: must not be said in its own sentence
-    never: Cue = _NOTHING
+    never: int = 0
 
-    def met(self, here: Cue, around: Cue) -> bool:
+    def met(self, here: int, around: int) -> bool:
         """True if enough is said."""
         return (
             not here & self.never and all(here & cue for cue in self.here) and all(around & cue for cue in self.around)
@@ -72,19 +73,20 @@ def nearby(text: str, lower: str, check: Callable[[], object], order: int) -> It
     text; `check`: called for each value, to raise an exception if time is up; `order`: see `RuleMatch`."""
     known = words()
     starts = [match.start() for match in _SENTENCE.finditer(text) if match.end() > match.start()]
-    read: dict[int, Cue] = {}
+    read: dict[int, int] = {}
 
-    def said(number: int) -> Cue:
+    def said(number: int) -> int:
         if not 0 <= number < len(starts):
-            return Cue(0)
+            return 0
         if number not in read:
             stop = starts[number + 1] if number + 1 < len(starts) else len(text)
             read[number] = known.cues.said(lower[starts[number] : stop])
         return read[number]
 
     candidates = Candidates(text, lower, known)
-    for each in candidates:
-        check()
+    for count, each in enumerate(candidates):
+        if count % CHECKED == 0:
+            check()
         number = bisect_right(starts, each.start) - 1
         here = said(number)
         around = here | said(number - 1) | said(number + 1) | said(number - 2)

@@ -39,6 +39,8 @@ _SEVERAL = regex.compile(
 _APPLICATION = regex.compile(r"[a-z]{4}(?: [a-z]{4}){3}(?![ a-z])")
 _YEAR = regex.compile(r"(?:19|20)\d\d")
 _IS_JOINED = regex.compile(rf"[{_SCRIPT}]")
+#: Most words before several that are a password: “passphrase *just* …”.
+_SAYINGS = 3
 #: Characters around a value in which code is looked for.
 _AROUND = 160
 
@@ -167,7 +169,10 @@ def several_words(text: str, at: int, label: str, known: Words, *, linked: bool)
     application = _APPLICATION.match(text, at)
     if application is not None and linked:
         return application.span()
-    while not linked and (saying := _PIECE.match(text, at)) is not None and is_said(saying[0].lower(), known):
+    for _ in range(0 if linked else _SAYINGS):
+        saying = _PIECE.match(text, at)
+        if saying is None or not is_said(saying[0].lower(), known):
+            break
         at = saying.end() + 1
     match = _SEVERAL.match(text, at)
     if match is None or _IS_JOINED.search(match[0]):

@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntFlag
 from functools import cache
 from pathlib import Path
 
@@ -21,8 +20,8 @@ _BLANKS = regex.compile(r"[ _\-\u00a0\u3000]")
 _BLANK = r"[ _\-\u00a0\u3000]?"
 
 
-class Cue(IntFlag):
-    """Kinds of what a sentence says."""
+class Cue:
+    """Kinds of what a sentence says, the bits of a number."""
 
     #: a word for a secret that a person chooses or enters
     SECRET = 1
@@ -84,40 +83,40 @@ class Cues:
     """Words that show what a sentence says."""
 
     #: word in a language with blanks → its cues
-    single: Mapping[str, Cue]
+    single: Mapping[str, int]
     #: first word of several → those words with their cues
-    several: Mapping[str, Sequence[tuple[str, Cue]]]
+    several: Mapping[str, Sequence[tuple[str, int]]]
     #: words in languages without blanks
-    joined: Sequence[tuple[str, Cue]]
+    joined: Sequence[tuple[str, int]]
 
     @classmethod
-    def of(cls, lists: Mapping[Cue, Sequence[str]]) -> "Cues":
+    def of(cls, lists: Mapping[int, Sequence[str]]) -> "Cues":
         """Returns the words of lists."""
-        single: dict[str, Cue] = {}
-        several: dict[str, dict[str, Cue]] = {}
-        joined: dict[str, Cue] = {}
+        single: dict[str, int] = {}
+        several: dict[str, dict[str, int]] = {}
+        joined: dict[str, int] = {}
         for cue, spelled in lists.items():
             for word in spelled:
                 if _JOINED.search(word):
-                    joined[word] = joined.get(word, Cue(0)) | cue
+                    joined[word] = joined.get(word, 0) | cue
                 elif len(pieces := _WORD.findall(word)) == 1:
-                    single[word] = single.get(word, Cue(0)) | cue
+                    single[word] = single.get(word, 0) | cue
                 elif pieces:
                     phrases = several.setdefault(pieces[0], {})
-                    phrases[word] = phrases.get(word, Cue(0)) | cue
+                    phrases[word] = phrases.get(word, 0) | cue
         return cls(single, {first: tuple(phrases.items()) for first, phrases in several.items()}, tuple(joined.items()))
 
-    def said(self, lower: str) -> Cue:
+    def said(self, lower: str) -> int:
         """Returns the cues of a sentence in lower case."""
-        cue = Cue(0)
+        cue = 0
         for word in _WORD.findall(lower):
-            cue |= self.single.get(word, Cue(0))
+            cue |= self.single.get(word, 0)
             for phrase, value in self.several.get(word, ()):
                 if phrase in lower:
                     cue |= value
             if not word.isalnum():
                 for piece in _PARTS.split(word):
-                    cue |= self.single.get(piece, Cue(0))
+                    cue |= self.single.get(piece, 0)
             elif len(word) > 6 and word.endswith(_COMPOUNDS):
                 cue |= Cue.SECRET
         if _JOINED.search(lower):
@@ -161,6 +160,10 @@ class Words:
     others: Collection[str]
     #: numbers that are spelled digit by digit: “five five oh nine”
     spelled: "regex.Pattern[str]"
+
+    def kind_of(self, spelled: str) -> str | None:
+        """Returns the kind of a word as a text spells it in lower case, with blanks or without."""
+        return self.kinds.get(spelled) or self.kinds.get(bare(spelled))
 
     def places_of(self, lower: str) -> list[tuple[int, int]]:
         """Returns the ranges of the words of `kinds` in a text in lower case, in order and without overlaps."""
