@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import regex
 
-from .values import Shape, shape_of
-from .words import Cue, Words, words
+from .values import UUID, YEAR, Shape, shape_of
+from .words import JOINED, Cue, Words, words
 
 
 class Look(Enum):
@@ -69,7 +69,6 @@ _QUOTED = regex.compile(
     r"(?:„|“|«|「|\"|‘)\s?(?P<secret>[\p{L}\p{N}'’!-]{1,20}(?: [\p{L}\p{N}'’!-]{1,20}){2,8})\s?(?:“|”|»|」|\"|’)"
 )
 _SIGN = regex.compile(r"(?<=.)[!#$&*+?^~§€](?=[^!?*.,]*[\p{Latin}\d])|(?<=\d)[!#$&*^~§](?=$)")
-_YEAR = regex.compile(r"(?:19|20)\d\d")
 _CAPITALS = regex.compile(r"[A-Z0-9-]+")
 _HEX = regex.compile(r"[0-9a-f]{6,64}|[0-9A-F]{6,64}|0x\w+")
 _NAME = regex.compile(
@@ -89,7 +88,6 @@ _ANSWER = regex.compile(
 _CHOSEN = regex.compile(
     r"\p{Latin}{3,}\d\p{Ll}{3,}|\p{Lu}\p{Ll}{3,}_\d|\p{Lu}\p{Ll}{5,}\d|\p{Ll}{10,}\d|\p{Ll}{3,}(?:[-_]\p{Ll}{3,}){1,3}[-_]\d"
 )
-_UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FILE = regex.compile(r".*\.(?:\p{Latin}\w{0,6}|\p{Ll}\w*)|\d{1,3}[*-]\p{Latin}.*|\d+[*-]\p{Latin}+|.*\d\.\d.*|WPA\d.*")
 #: Keys that are pressed together, time zones, names of versions with a plus.
 _PLUS = regex.compile(
@@ -110,20 +108,16 @@ _HUMPED = regex.compile(r"\p{Ll}{3,14}[-_]?\p{Lu}\p{Ll}{1,14}")
 #: Begin words with hyphens and a capital: “non-European”.
 _PREFIXES = ("pre", "non", "anti", "post", "mid", "inter", "trans", "sub", "nicht", "nord", "süd", "saint", "all")
 _CALLED = regex.compile(r"\.{0,4}[,:|]|\.{2,4} ")
-_CUT = regex.compile(r"(?!(?:s|e|n|es|en)(?!\p{Latin}))\p{Latin}")
 _TWO = regex.compile(r"(?<![\p{Latin}\d.,:/-])\d{1,2}(?![\p{Latin}\d:/%-]|[.,]\d)")
 _SYLLABLES = regex.compile(
     r"(?<!\p{Hangul})(?:[공영일이삼사오육륙칠팔구] ?){4,8}(?=[고이요예입임로으 ,.\n]|$)"
     r"|(?:ぜろ|れい|まる|いち|に|さん|よん|ご|ろく|なな|しち|はち|きゅう|ー){4,12}"
 )
-_JOINED = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]")
 _KEYED = regex.compile(r"[\"'][\w-]{1,40}[\"']\s?:\s?[\"']?$")
 #: Numbers of a dial are this close to each other.
 _DIAL = 40
 _COPULAS = frozenset({"is", "was", "ist", "war", "est", "était", ""})
 _NUMBERS = frozenset({Look.NUMBER, Look.YEAR, Look.THREE, Look.ALONE, Look.CODED})
-#: Units that are particles or other words as well.
-_NO_UNITS = frozenset({"of", "von", "sur", "token", "code", "이", "입", "로", "에", "일"})
 
 
 class Candidates:
@@ -154,8 +148,7 @@ class Candidates:
 
     def _numbers(self) -> Iterator[Suspect]:
         for match in _NUMBER.finditer(self.text):
-            unit = self.known.units.match(self.lower, match.end())
-            if unit is None or self._is_cut(unit[0], unit.end()):
+            if not self.known.counts(self.lower, match.end()):
                 yield Suspect(*match.span(), self._look_of_number(match))
         for match in self.known.spelled.finditer(self.lower):
             yield Suspect(*match.span(), Look.NUMBER)
@@ -164,7 +157,7 @@ class Candidates:
                 yield Suspect(match.start(), match.start() + len(match[0].rstrip()), Look.NUMBER)
 
     def _look_of_number(self, match: "regex.Match[str]") -> Look:
-        if _YEAR.fullmatch(match[0]):
+        if YEAR.fullmatch(match[0]):
             return Look.YEAR
         if self._is_coded(match.start()):
             return Look.CODED
@@ -172,7 +165,7 @@ class Candidates:
         end = self.text.find("\n", match.end(), match.end() + 40)
         around = self.text[start : match.start()] + self.text[match.end() : end if end >= 0 else match.end() + 40]
         beside = len(around.strip(" *#\n\t"))
-        if beside == 0 or (beside <= 24 and _JOINED.search(around)):
+        if beside == 0 or (beside <= 24 and JOINED.search(around)):
             return Look.ALONE
         return Look.THREE if len(match[0]) == 3 else Look.NUMBER
 
@@ -204,11 +197,6 @@ class Candidates:
             said.pop()
         return said[-2] if len(said) > 1 else "", said[-1] if said else ""
 
-    def _is_cut(self, unit: str, end: int) -> bool:
-        """True if what looks like a unit is only the beginning of a word, or a particle."""
-        word = unit.strip(" -")
-        return word in _NO_UNITS or (word.isascii() and word.isalpha() and _CUT.match(self.lower, end) is not None)
-
     def settled(self, each: Suspect) -> Look | None:
         """Returns what a value looks like in its place; None if it is something else there."""
         value, start, look = self.text[each.start : each.stop], each.start, each.look
@@ -223,7 +211,7 @@ class Candidates:
             return None if opened is not None and opened & (Cue.OPENED | Cue.SECRET) == Cue.OPENED else look
         if look is Look.TOLD or (look is Look.NAME and len(value) >= 8):
             before = self.lower[max(0, start - 20) : start]
-            if not _JOINED.search(self.text, max(0, start - 20), start + len(value) + 20):
+            if not JOINED.search(self.text, max(0, start - 20), start + len(value) + 20):
                 return look if look is Look.NAME else None
             if look is Look.TOLD and not self.known.cues.said(before) & Cue.SECRET:
                 return None
@@ -248,7 +236,7 @@ def _look_of(value: str) -> Look | None:
     if _HEX.fullmatch(value):
         return Look.HEX if len(value) >= 16 and digits >= 3 and letters >= 3 else None
     shape = shape_of(value)
-    if shape < Shape.NUMBER or _UUID.fullmatch(value) or _FILE.fullmatch(value) or _HOST.fullmatch(value):
+    if shape < Shape.NUMBER or UUID.fullmatch(value) or _FILE.fullmatch(value) or _HOST.fullmatch(value):
         return None
     if "@" in value and not (digits and value != value.lower() and shape >= Shape.STRONG):
         return None

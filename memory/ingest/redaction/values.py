@@ -91,9 +91,9 @@ _NUMBER = regex.compile(
     | \d{1,2}[A-Za-z]\d{1,4}[A-Za-z]?
     """
 )
-_UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+YEAR = regex.compile(r"(?:19|20)\d\d")
+UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MACHINE = regex.compile(r"[A-Za-z0-9+/=_.~%:-]{16,}")
-_IDENTIFIER = regex.compile(r"\$?[A-Za-z_][\w]*(?:(?:\.|->|::)[A-Za-z_]\w*)*")
 _DATE = regex.compile(
     r"\d{4}-\d{2}-\d{2}|(?:19|20)\d\d[./]\d{1,2}[./]\d{1,2}|\d{1,2}\.\d{1,2}\.(?:19|20)\d\d|\d{1,3}(?:\.\d{1,3}){3}"
 )
@@ -136,7 +136,7 @@ def _is_number(value: str) -> bool:
 
 def _is_random(value: str, digits: int) -> bool:
     """True if a long value mixes its characters as a machine does."""
-    if _UUID.fullmatch(value):
+    if UUID.fullmatch(value):
         return True
     lower, upper = any(map(str.islower, value)), any(map(str.isupper, value))
     if digits >= 2 and (lower or upper):

@@ -12,7 +12,14 @@ WORDS = Path(__file__).parents[1] / "data" / "secret_words"
 #: Kinds of words by what their values look like. A word that two languages have is of the first of their kinds.
 KINDS = ("other", "codes", "phrase", "code", "pair", "word", "password", "key", "vault", "placed")
 _HEADERS = {"authorization": "header", "proxy authorization": "header", "cookie": "cookie", "set cookie": "cookie"}
-_JOINED = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}]")
+#: Scripts whose words are not separated by blanks, or bear particles, and the same with their signs.
+SCRIPTS = r"\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}"
+JOINED_SIGNS = rf"{SCRIPTS}、。，．！？：；「」『』（）【】・"
+JOINED = regex.compile(rf"[{SCRIPTS}]")
+LETTER = regex.compile(r"[\p{Latin}\p{Cyrillic}\p{Greek}]")
+#: Units that are particles or other words as well.
+_NO_UNITS = frozenset({"of", "von", "sur", "token", "code", "이", "입", "로", "에", "일"})
+_CUT = regex.compile(r"(?!(?:s|e|n|es|en)(?!\p{Latin}))\p{Latin}")
 _WORD = regex.compile(r"[\p{Latin}\p{N}]+(?:['’-][\p{Latin}\p{N}]+)*")
 _PARTS = regex.compile("['’-]")
 _BLANKS = regex.compile(r"[ _\-\u00a0\u3000]")
@@ -97,7 +104,7 @@ class Cues:
         joined: dict[str, int] = {}
         for cue, spelled in lists.items():
             for word in spelled:
-                if _JOINED.search(word):
+                if JOINED.search(word):
                     joined[word] = joined.get(word, 0) | cue
                 elif len(pieces := _WORD.findall(word)) == 1:
                     single[word] = single.get(word, 0) | cue
@@ -119,7 +126,7 @@ class Cues:
                     cue |= self.single.get(piece, 0)
             elif len(word) > 6 and word.endswith(_COMPOUNDS):
                 cue |= Cue.SECRET
-        if _JOINED.search(lower):
+        if JOINED.search(lower):
             for phrase, value in self.joined:
                 if phrase in lower:
                     cue |= value
@@ -178,6 +185,14 @@ class Words:
                 taken = stop
         return ranges
 
+    def counts(self, lower: str, end: int) -> bool:
+        """True if a number that ends at a place of a text in lower case is one of something: “12 characters”. What
+        looks like a unit may be only the beginning of a word, or a particle."""
+        unit = self.units.match(lower, end)
+        word = unit[0].strip(" -") if unit is not None else ""
+        cut = word.isascii() and word.isalpha() and unit is not None and _CUT.match(lower, unit.end()) is not None
+        return bool(word) and word not in _NO_UNITS and not cut
+
     def begins(self, lower: str, at: int) -> bool:
         """True if a word of `kinds` begins at a place of a text in lower case."""
         return any(words.match(lower, at) for first, words in self.labels.items() if lower.startswith(first, at))
@@ -213,7 +228,7 @@ def words() -> Words:
         frozenset(all_of("scopes")),
         frozenset(before),
         frozenset(all_of("verbs")),
-        tuple(sorted((word for word in before if _JOINED.search(word)), key=len, reverse=True)),
+        tuple(sorted((word for word in before if JOINED.search(word)), key=len, reverse=True)),
         plain,
         regex.compile(rf"[ \-]?(?:{_any_of(all_of('units'))})"),
         regex.compile(
@@ -223,7 +238,7 @@ def words() -> Words:
         Cues.of({name: [word for kind in kinds_of for word in all_of(kind)] for name, kinds_of in CUES.items()}),
         frozenset(all_of("connectors")),
         regex.compile(rf"\w+(?:{'|'.join(all_of('endings'))})|(?:{'|'.join(all_of('beginnings'))})\w+(?:t|en)"),
-        regex.compile("|".join([*all_of("predicates"), *(word for word in plain if _JOINED.match(word))])),
+        regex.compile("|".join([*all_of("predicates"), *(word for word in plain if JOINED.match(word))])),
         frozenset([*all_of("other"), *all_of("unlike")]),
         _spelled(_any_of(all_of("digits"))),
     )

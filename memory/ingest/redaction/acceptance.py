@@ -1,0 +1,234 @@
+"""Whether a value beside a word for a secret is one: by the kind of the word, by how the two are joined, and by what
+the value looks like.
+
+A word, or several, may be a secret as well. What a person says about a secret (“required”, “abgelaufen”, 없음) looks
+the same, so the words of such sayings are known: `plain`, `endings`, `beginnings` and `predicates` of
+`data/secret_words`.
+"""
+
+from enum import IntEnum
+
+import regex
+
+from .labels import Label
+from .ranges import Range
+from .values import UUID, YEAR, Shape, shape_of
+from .words import JOINED, SCRIPTS, Words, bare
+
+
+class Link(IntEnum):
+    """How a value is joined with the word for it, the strongest last."""
+
+    #: other words stand between
+    NONE = 0
+    #: nothing stands between
+    NEXT = 1
+    #: a verb, or what is like one
+    VERB = 2
+    #: `:`, `=`
+    SIGN = 3
+
+
+_COPULA = r"です|だよ|だ(?=[。、！!\s]|$)|でし|이에요|예요|이야|야|입니다|임|이다|이래|래|라고|이라고"
+_WORD = regex.compile(r"\p{L}[\p{Latin}'’_-]{2,31}+[!?]{0,2}")
+_WORDS = regex.compile(r"\p{L}[\p{Latin}'’-]{0,14}+(?: \p{L}[\p{Latin}'’-]{0,14}+){1,3}+")
+#: What a clause ends with.
+_END = regex.compile(
+    rf"\s{{0,2}}(?:[.,;!)\]\n–—。、」』”»\"'（]|$)|\s\(|\s(?:still|now|btw|but|and|noch|und|aber|et|mais)\b|(?:{_COPULA})"
+)
+#: What a value of a setting ends with, on the same line as another setting or not.
+_SETTING_END = regex.compile(r"[\"'&]|\s|$")
+_LINE_END = regex.compile(r"[ \t]*(?:#[^\n]*)?(?:\r?\n|$)")
+_JOINED_WORD = regex.compile(rf"(?P<word>[{SCRIPTS}ー]{{2,12}}?)(?:{_COPULA}|\s{{0,2}}(?:[。.!！,、\n)）]|$))")
+_JOINED_LINK = regex.compile(r"\s?(?:は、?|：|:|→|=|는|은)\s{0,2}")
+_PARTICLES = regex.compile("[はがをにでもへ]")
+_PIECE = regex.compile(r"[\p{L}\p{N}'’-]+")
+_DIVISION = regex.compile(r"[_\s-]+")
+_VARIABLE = regex.compile(r"(?:export |set |ENV )?[A-Z][A-Z0-9_]*")
+_SETTING = regex.compile(r"[\s>#-]*[\"']?[\p{L}_][\w .-]*[\"']?")
+_CODE = regex.compile(r"[(){};]")
+#: Begin where a secret is rather than what it is.
+_PLACE = regex.compile(r"\b(?:in|into|im|am|an|at|on|to|auf|en|dans|par|avec|with|mit|der|dem|the)\s$|[(\[（]$")
+_GENITIVE = regex.compile(r"\b(?:of|of the|of your|du|de|des|der)\s$")
+_SEVERAL = regex.compile(
+    r"(?:\p{L}[\p{Ll}'’-]{0,14}|\d{1,4})(?:[ -](?:\p{L}[\p{Ll}'’-]{0,14}|\d{1,4})){1,8}+(?=\s{0,2}(?:[.,;!)\n–—]|$))"
+)
+_APPLICATION = regex.compile(r"[a-z]{4}(?: [a-z]{4}){3}(?![ a-z])")
+_NAME = regex.compile(r"\$?[A-Za-z_]\w*(?:[.:/-]{1,2}[A-Za-z_]\w*)*\d{0,2}|[a-z]+(?:-[a-z]+)*-?\d{0,2}")
+_MIXED = regex.compile(
+    r"[a-z]\d[a-z]|\d[A-Za-z]*\d|[a-z]{2}\d[A-Za-z]|[A-Z][a-z]+\d|[a-z][A-Z][a-z]*\d|\d[A-Z]|\d[a-z]+[A-Z]"
+)
+#: Most words before several that are a password: “passphrase *just* …”.
+_SAYINGS = 3
+#: Characters around a value in which code is looked for.
+_AROUND = 160
+
+
+def accepts(kind: str, value: str, link: Link, known: Words, *, quoted: bool = False, strict: bool = False) -> bool:
+    """True if a value is a secret of a kind. `quoted`: whether it stands in quotes; `strict`: whether a word in quotes
+    may be something else, as in code."""
+    direct, near = link is Link.SIGN, link > Link.NONE
+    digits = sum(map(str.isdigit, value))
+    if quoted and kind == "password" and _APPLICATION.fullmatch(value):
+        return True
+    if quoted and (" " in value or JOINED.search(value)):
+        hard = not strict or (digits > 0 and not has_saying(value, known))
+        return kind in ("password", "code") and hard and is_phrase(value, known)
+    shape = shape_of(value)
+    if shape is Shape.PLACEHOLDER or value.lower().strip("!?.*") in known.plain:
+        return False
+    if kind == "machine":
+        return shape is Shape.MACHINE and link >= Link.VERB and len(value) >= 20 and not _is_identifier(value)
+    if kind == "key":
+        least = 6 if direct else 8
+        strong = direct or (link is Link.VERB and digits >= 2)
+        return (shape is Shape.MACHINE and near) or (
+            shape is Shape.STRONG and strong and len(value) >= least and not is_name(value)
+        )
+    if kind == "code":
+        if shape is Shape.NUMBER:
+            return (near or digits >= 4) and digits >= 3 and len(value) <= 20
+        return shape is Shape.STRONG and link >= Link.VERB and digits >= 2 and not is_name(value)
+    if shape is Shape.NUMBER:
+        return near and digits >= 4 and "." not in value and kind != "weak"
+    if shape is Shape.WORD:
+        usual = kind != "weak" and quoted
+        return usual and ((not strict and len(value) >= 4) or (direct and is_quoted_word(value, known)))
+    named = is_name(value)
+    if kind == "weak":
+        return near and len(value) >= 6 and not (named and digits < (1 if quoted and direct else 2))
+    if direct and not quoted and named:
+        return digits >= 1 and "_" not in value
+    return (near and (direct or quoted)) or (len(value) >= 6 and not (named and not digits))
+
+
+def _is_identifier(value: str) -> bool:
+    return ":" in value or UUID.fullmatch(value) is not None
+
+
+def is_name(value: str) -> bool:
+    """True if a value may be the name of a variable, a file or a package."""
+    return _NAME.fullmatch(value) is not None and not _MIXED.search(value)
+
+
+def words_at(text: str, lower: str, label: Label, kind: str, at: int, link: Link, known: Words) -> Range | None:
+    """Returns the range of a word, or of several, at a place that are told as a password."""
+    if label.name and not (label.any_word and link is Link.SIGN):
+        return None
+    several = _several(text, at, lower[label.start : label.stop], link, known) if kind != "weak" else None
+    return several or _word(text, lower, label, kind, at, link, known)
+
+
+def _word(text: str, lower: str, label: Label, kind: str, at: int, link: Link, known: Words) -> Range | None:
+    any_word = label.any_word and kind != "weak"
+    genitive = _GENITIVE.search(lower, max(0, label.start - 8), label.start)
+    if genitive or lower.startswith("worts", label.stop - 5) or _PLACE.search(lower, max(0, at - 6), at):
+        return None
+    if JOINED.match(text, at):
+        told = any_word and _JOINED_LINK.fullmatch(text, label.stop, at) is not None
+        joined = _JOINED_WORD.match(text, at) if told else None
+        if joined is None or _PARTICLES.search(joined["word"]) or known.joined_predicates.search(joined["word"]):
+            return None
+        return joined.span("word")
+    linked = link >= Link.VERB
+    if any_word and linked:
+        several = _WORDS.match(text, at)
+        if several is not None and _END.match(text, several.end()) and not _has_said(several[0].lower(), known):
+            return several.span()
+    word = _WORD.match(text, at)
+    if word is None or shape_of(word[0]) is not Shape.WORD:
+        return None
+    value = word[0]
+    divided = "_" in value[1:-1] and not value.isupper()
+    if divided and (linked or not value.islower()) and _is_secret(value, known, 6):
+        return word.span()
+    if kind == "weak" or not _END.match(text, word.end()):
+        return None
+    if not linked:
+        return word.span() if any_word and value[0].isupper() and _is_secret(value, known, 4) else None
+    return word.span() if _is_secret(value, known, 4 if any_word else 6 if link is Link.SIGN else 8) else None
+
+
+def _several(text: str, at: int, spelled: str, link: Link, known: Words) -> Range | None:
+    linked = link >= Link.VERB
+    application = _APPLICATION.match(text, at)
+    if application is not None and linked:
+        return application.span()
+    for _ in range(0 if linked else _SAYINGS):
+        saying = _PIECE.match(text, at)
+        if saying is None or not _is_said(saying[0].lower(), known):
+            break
+        at = saying.end() + 1
+    match = _SEVERAL.match(text, at)
+    if match is None or JOINED.search(match[0]):
+        return None
+    pieces = match[0].lower().split()
+    told = sum(piece in known.plain or piece in known.glue or piece in known.scopes for piece in pieces)
+    counted = any(known.units.fullmatch(piece.rstrip("sn")) or known.units.fullmatch(piece) for piece in pieces)
+    if counted or any(known.kinds.get(bare(piece)) for piece in pieces):
+        return None
+    digits = any(map(str.isdigit, match[0]))
+    if "phrase" in spelled or "satz" in spelled:
+        worded = len(pieces) >= 3 and told * 3 <= len(pieces) and not known.predicates.fullmatch(pieces[0])
+        return match.span() if worded and (linked or digits) else None
+    if told or pieces[0].isdigit() or not digits or YEAR.search(match[0]):
+        return None
+    return match.span() if len(pieces) >= (2 if linked else 3) else None
+
+
+def is_setting(text: str, lower: str, label: Label, value: Range, sign: str, known: Words) -> bool:
+    """True if a word is the value of a setting: `DB_PASSWORD=sommerzeit`, a line `password: sommerzeit`."""
+    word = text[slice(*value)]
+    if not word.isalnum() or shape_of(word) is not Shape.WORD:
+        return False
+    line = text.rfind("\n", max(0, label.start - 60), label.start) + 1
+    if sign == "=" and _VARIABLE.fullmatch(text, line, value[0] - 1):
+        return len(word) >= 4 and word.lower() not in known.plain and bare(word.lower()) not in known.kinds
+    if not is_quoted_word(word, known):
+        return False
+    if sign == "=":
+        return _SETTING_END.match(text, value[1]) is not None
+    alone = _LINE_END.match(text, value[1]) is not None and _SETTING.fullmatch(text, line, label.stop) is not None
+    return alone and _CODE.search(text, max(0, line - _AROUND), value[1] + _AROUND) is None
+
+
+def is_quoted_word(value: str, known: Words) -> bool:
+    """True if a word in quotes in code is a password rather than the name of a field or a message."""
+    return value.isalpha() and value.islower() and _is_secret(value, known, 6)
+
+
+def is_phrase(value: str, known: Words) -> bool:
+    """True if several words may be a secret, and do not say something about one."""
+    pieces = _PIECE.findall(value.lower())
+    if not pieces or len(value) > 160 or shape_of(value.replace(" ", "-")) is Shape.PLACEHOLDER:
+        return False
+    if JOINED.search(value):
+        said = any(word in value for word in known.plain if not word.isascii())
+        return 3 <= len(value) <= 24 and not said and not known.places_of(value.lower())
+    told = sum(piece in known.plain for piece in pieces)
+    labels = any(known.kinds.get(bare(piece)) for piece in pieces)
+    several = len(pieces) >= 3 or any(map(str.isdigit, value)) or told == 0
+    return not labels and told * 2 <= len(pieces) and several
+
+
+def has_saying(value: str, known: Words) -> bool:
+    """True if one of several words says something about a secret."""
+    return any(piece in known.plain for piece in _PIECE.findall(value.lower()))
+
+
+def _is_secret(value: str, known: Words, least: int) -> bool:
+    """True if a word may be a secret: of `least` letters, or with a capital inside a sentence."""
+    lower = value.lower().rstrip("!?")
+    if _is_said(lower, known) or _has_said(lower, known):
+        return False
+    return len(lower) >= 4 if value[0].isupper() else len(lower) >= least and not known.predicates.fullmatch(lower)
+
+
+def _has_said(value: str, known: Words) -> bool:
+    return any(_is_said(piece, known) for piece in _DIVISION.split(value) if piece)
+
+
+def _is_said(word: str, known: Words) -> bool:
+    """True if a word, in lower case, says something about a secret rather than being one."""
+    sayings = (known.plain, known.glue, known.scopes, known.connected)
+    return any(word in words for words in sayings) or bare(word) in known.kinds

@@ -1,0 +1,100 @@
+"""Words for secrets in a text, with the whole names that they end: `DB_PASSWORD`, “WLAN-Passwort”."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import regex
+
+from .words import JOINED, LETTER, Words
+
+#: Ends of names such as `DB_PASSWORD_PROD` after which the value is still that of the word.
+_ENDINGS = regex.compile(
+    r"(?i)(?:s|es|n|wort|[_-]?(?:\d{1,3}|base|prod|production|dev|staging|stage|test|live|new|old|current|main|primary|secondary|value|text|b64|base64|ro|rw|plain|raw|string|pw)"
+    r"| \d{1,2}(?=\s?[:=]))?(?![A-Za-z0-9_]|-[A-Za-z])"
+)
+_INSIDE = regex.compile(r"[A-Za-z0-9_]")
+_ASSIGNED = regex.compile(r"[\"'\]]?\s?=")
+_SIGNED = regex.compile(r"\s?[:=]")
+#: Words that mean other things as well.
+_WEAK = frozenset({"pass", "passe", "パス", "패스", "parole", "passes", "mantra"})
+#: Beginnings of words for keys that open no door.
+_KEYS = ("key", "キー", "키", "schl", "cl")
+
+
+class Label(NamedTuple):
+    """A word for a secret in a text, with the whole name that it ends."""
+
+    start: int
+    stop: int
+    kind: str
+    #: whether it ends a name such as `DB_PASSWORD`
+    name: bool
+    #: whether its value may be any word
+    any_word: bool = False
+
+
+def labels_in(text: str, lower: str, known: Words) -> Iterator[Label]:
+    """Yields the words for secrets in a text. `lower`: the text in lower case, as long as the text."""
+    for start, stop in known.places_of(lower):
+        kind = known.kind_of(lower[start:stop])
+        if kind is None:
+            continue
+        before, here = text[start - 1 : start], text[start]
+        compound = before == "-" and here.isupper() and kind in ("password", "word", "code")  # “Root-Passwort”
+        name = start > 0 and before in "_-.$@" and not compound
+        if LETTER.match(here):
+            if start and LETTER.match(before):
+                humped = here.isupper() and before.islower()
+                shouted = here.isupper() and before.isupper() and _ASSIGNED.match(text, stop) and kind == "password"
+                if not humped and not shouted and (stop - start < 5 or kind in ("other", "placed")):
+                    continue
+                name = name or humped
+            ends = _ENDINGS.match(text, stop)
+            if ends is not None:
+                stop = ends.end()
+            elif _INSIDE.match(text, stop):
+                continue
+        name = name or _ASSIGNED.match(text, stop) is not None
+        yield Label(start, stop, "password" if kind == "word" else kind, name, kind == "word")
+
+
+def end_of(text: str, lower: str, labels: Sequence[Label], number: int, known: Words) -> int:
+    """Returns where the next word begins that is not what a value is of: “the password for the *server* is …”."""
+    label = labels[number]
+    for following in labels[number + 1 : number + 4]:
+        between = following.start - label.stop
+        if between > 40 or following.kind not in ("other", "pair", "placed"):
+            return following.start
+        pieces = lower[label.stop : following.start].replace("'", "' ").replace("’", "’ ").split()
+        if not pieces or not all(piece in known.scopes or piece in known.glue for piece in pieces):
+            return following.start
+        if pieces[0] not in known.scopes or (_SIGNED.match(text, following.stop) and following.name):
+            return following.start
+    return len(text) if number + 4 >= len(labels) else labels[number + 4].start
+
+
+def asked_kind(text: str, lower: str, label: Label, known: Words) -> str | None:
+    """Returns the kind of the value that a word asks for in its place; None if it stands alone."""
+    spelled = lower[label.start : label.stop]
+    if label.kind == "password" and spelled in _WEAK:
+        return "password" if label.name or (text[label.start] == "P" and label.any_word) else "weak"
+    if label.kind not in ("placed", "key"):
+        return label.kind
+    line = max(text.rfind("\n", max(0, label.start - 60), label.start) + 1, label.start - 60, 0)
+    end = text.find("\n", label.stop, label.stop + 40)
+    near = lower[line : end if end >= 0 else label.stop + 40]
+    if label.kind == "key":
+        if label.name or label.stop - label.start > 9:
+            return "key"
+        if known.networks.search(near):
+            return "password"
+        return "code" if label.stop - label.start == 1 and known.places.search(near) else "key"
+    named = label.name and not spelled.startswith("key")
+    counter = JOINED.match(spelled[-1]) and text[label.stop : label.stop + 1].isdigit()
+    if named or counter or text[max(0, label.start - 1) : label.start] in ('"', "'"):
+        return None
+    if known.places.search(near):
+        return "code"
+    if known.networks.search(near):
+        return "password"
+    return "machine" if spelled.startswith(_KEYS) else None
