@@ -29,7 +29,11 @@ class Link(IntEnum):
     SIGN = 3
 
 
-_COPULA = r"です|だよ|だ(?=[。、！!\s]|$)|でし|이에요|예요|이야|야|입니다|임|이다|이래|래|라고|이라고"
+#: What follows a value in Japanese and Korean.
+_COPULA = (
+    r"です|だよ|だ(?=[。、！!\s]|$)|でし|に(?:した|して|変|設定)|이에요|예요|이야|야|입니다|임|이다|이래|래|라고|이라고|였|이었|인데"
+    r"|으?로 (?:했|해|바|변|설|통|정)"
+)
 _WORD = regex.compile(r"\p{L}[\p{Latin}'’_-]{2,31}+[!?]{0,2}")
 _WORDS = regex.compile(r"\p{L}[\p{Latin}'’-]{0,14}+(?: \p{L}[\p{Latin}'’-]{0,14}+){1,3}+")
 #: What a clause ends with.
@@ -186,6 +190,8 @@ def is_setting(text: str, lower: str, label: Label, value: Range, sign: str, kno
         return len(word) >= 4 and word.lower() not in known.plain and bare(word.lower()) not in known.kinds
     if not is_quoted_word(word, known):
         return False
+    if sign.endswith(">"):
+        return text.startswith("</", value[1])
     if sign == "=":
         return _SETTING_END.match(text, value[1]) is not None
     alone = _LINE_END.match(text, value[1]) is not None and _SETTING.fullmatch(text, line, label.stop) is not None

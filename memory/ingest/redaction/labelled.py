@@ -131,8 +131,6 @@ class _Reader:
             yield from series.cookies(text, label)
         elif label.kind == "codes":
             yield from series.codes(text, lower, label, limit, known)
-        elif label.kind == "phrase":
-            yield from series.wallet_words(text, lower, label, known)
         elif label.kind == "pair":
             pairs = list(series.pair_password(text, label, limit))
             backward = None if pairs else self._before(label, "pair", back)
@@ -142,11 +140,10 @@ class _Reader:
 
     def _single(self, label: Label, after: int, back: int) -> Iterator[Range]:
         kind = asked_kind(self.text, self.lower, label, self.known)
-        if label.kind == "key" and self.lower.startswith("seed", label.start):
-            phrase = list(series.wallet_words(self.text, self.lower, label, self.known))
-            if phrase:
-                yield from phrase
-                return
+        if kind == "phrase" or self.lower.startswith("seed", label.start):
+            phrase = list(series.wallet_words(self.text, label, self.known))
+            yield from phrase
+            kind = None if phrase else "password" if kind == "phrase" else kind
         if kind is not None:
             value = (
                 self._direct(label, kind)

@@ -12,6 +12,13 @@ _ENDINGS = regex.compile(
     r"(?i)(?:s|es|n|wort|[_-]?(?:\d{1,3}|base|prod|production|dev|staging|stage|test|live|new|old|current|main|primary|secondary|value|text|b64|base64|ro|rw|plain|raw|string|pw)"
     r"| \d{1,2}(?=\s?[:=]))?(?![A-Za-z0-9_]|-[A-Za-z])"
 )
+#: A last part of a name that says whose or what for, rather than something about a password: `MOT_DE_PASSE_SMTP`.
+_PURPOSE = regex.compile(
+    r"(?i)_(?!hash|file|min|max|len|pol|exp|ttl|id|name|type|reset|ur[il]|path|hint|field|label|col|salt|algo|rule|reg"
+    r"|pattern|count|limit|age|chang|updat|last|date|time|at|is|has|ref|env|cmd|command|prompt|form|input|confirm|mode"
+    r"|enabl|requir|manager|datei|fichier|laenge|length|version|valid|strength|source|provider|encod|check)"
+    r"[a-z]{2,12}(?=[\"']?\s?[=:])"
+)
 _INSIDE = regex.compile(r"[A-Za-z0-9_]")
 _ASSIGNED = regex.compile(r"[\"'\]]?\s?=")
 _SIGNED = regex.compile(r"\s?[:=]")
@@ -49,7 +56,7 @@ def labels_in(text: str, lower: str, known: Words) -> Iterator[Label]:
                 if not humped and not shouted and (stop - start < 5 or kind in ("other", "placed")):
                     continue
                 name = name or humped
-            ends = _ENDINGS.match(text, stop)
+            ends = _ENDINGS.match(text, stop) or (_PURPOSE.match(text, stop) if kind == "password" else None)
             if ends is not None:
                 stop = ends.end()
             elif _INSIDE.match(text, stop):

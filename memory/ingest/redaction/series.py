@@ -95,7 +95,7 @@ def _begins_codes(text: str, lower: str, match: "regex.Match[str]", label: Label
     return not year and not (match[0].isdigit() and known.counts(lower, match.end()))
 
 
-def wallet_words(text: str, lower: str, label: Label, known: Words) -> Iterator[Range]:
+def wallet_words(text: str, label: Label, known: Words) -> Iterator[Range]:
     """Yields the words that open a wallet. After “seed” alone, none of them says anything."""
     seed = label.kind == "key"
     phrase = _PHRASE.search(text, label.stop, min(len(text), label.stop + 400))

@@ -85,7 +85,7 @@ _MEASURE = regex.compile(
 )
 _NUMBER = regex.compile(
     r"""(?x)
-    [*\#]{0,2}[A-Za-z]{0,2}\d{3,12}[A-Za-z]{0,2}[\#*]?
+    [*\#]{0,2}[A-Za-z]{0,2}\d{3,12}[A-Za-z]{0,2}[\#*]? | \d{13,24}
     | [*\#]?\d{1,4}(?:[-–—/ ]\d{1,4}){1,5}[\#*]?
     | (?=.*\d)[A-Z0-9]{2,6}(?:-[A-Z0-9]{2,6}){0,4}
     | \d{1,2}[A-Za-z]\d{1,4}[A-Za-z]?
@@ -131,7 +131,9 @@ def shape_of(value: str) -> Shape:
 
 
 def _is_number(value: str) -> bool:
-    return len(value) <= 15 and bool(_NUMBER.fullmatch(value)) and not _DATE.fullmatch(value)
+    return (
+        len(value) <= (24 if value.isdigit() else 15) and bool(_NUMBER.fullmatch(value)) and not _DATE.fullmatch(value)
+    )
 
 
 def _is_random(value: str, digits: int) -> bool:

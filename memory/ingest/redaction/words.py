@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from unicodedata import normalize
 
 import regex
 
@@ -22,6 +23,7 @@ _NO_UNITS = frozenset({"of", "von", "sur", "token", "code", "이", "입", "로",
 _CUT = regex.compile(r"(?!(?:s|e|n|es|en)(?!\p{Latin}))\p{Latin}")
 _WORD = regex.compile(r"[\p{Latin}\p{N}]+(?:['’-][\p{Latin}\p{N}]+)*")
 _PARTS = regex.compile("['’-]")
+_WITHOUT_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _BLANKS = regex.compile(r"[ _\-\u00a0\u3000]")
 #: A blank of a word in a text.
 _BLANK = r"[ _\-\u00a0\u3000]?"
@@ -215,8 +217,9 @@ def words() -> Words:
     spelled = list(_HEADERS)
     for kind in KINDS:
         for word in all_of(kind):
-            kinds.setdefault(bare(word), kind)
-            spelled.append(word)
+            for spelling in _spellings(word):
+                kinds.setdefault(bare(spelling), kind)
+                spelled.append(spelling)
     kinds |= {bare(word): kind for word, kind in _HEADERS.items()}
     before = all_of("before")
     plain = frozenset(word for language in languages for word in language["plain"].split())
@@ -242,6 +245,12 @@ def words() -> Words:
         frozenset([*all_of("other"), *all_of("unlike")]),
         _spelled(_any_of(all_of("digits"))),
     )
+
+
+def _spellings(word: str) -> Collection[str]:
+    """Returns a word and how it is written without accents: “cle”, “schluessel”."""
+    plain = "".join(c for c in normalize("NFD", word.translate(_WITHOUT_UMLAUTS)) if not "\u0300" <= c <= "\u036f")
+    return {word, word if JOINED.search(word) else plain}
 
 
 def _spelled(digit: str) -> "regex.Pattern[str]":
