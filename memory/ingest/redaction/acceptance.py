@@ -44,7 +44,7 @@ _END = regex.compile(
 _SETTING_END = regex.compile(r"[\"'&]|\s|$")
 _LINE_END = regex.compile(r"[ \t]*(?:#[^\n]*)?(?:\r?\n|$)")
 _JOINED_WORD = regex.compile(rf"(?P<word>[{SCRIPTS}ー]{{2,12}}?)(?:{_COPULA}|\s{{0,2}}(?:[。.!！,、\n)）]|$))")
-_JOINED_LINK = regex.compile(r"\s?(?:は、?|：|:|→|=|는|은)\s{0,2}")
+_JOINED_LINK = regex.compile(r"\s?(?:は、?|：|:|→|=|는|은)\s{0,2}| ")
 _PARTICLES = regex.compile("[はがをにでもへ]")
 _PIECE = regex.compile(r"[\p{L}\p{N}'’-]+")
 _DIVISION = regex.compile(r"[_\s-]+")
@@ -129,9 +129,15 @@ def _word(text: str, lower: str, label: Label, kind: str, at: int, link: Link, k
     if genitive or lower.startswith("worts", label.stop - 5) or _PLACE.search(lower, max(0, at - 6), at):
         return None
     if JOINED.match(text, at):
-        told = any_word and _JOINED_LINK.fullmatch(text, label.stop, at) is not None
-        joined = _JOINED_WORD.match(text, at) if told else None
-        if joined is None or _PARTICLES.search(joined["word"]) or known.joined_predicates.search(joined["word"]):
+        told = _JOINED_LINK.fullmatch(text, label.stop, at) if any_word else None
+        joined = _JOINED_WORD.match(text, at) if told is not None else None
+        quoted = told is not None and (told[0] != " " or (joined is not None and joined[0].endswith("라고")))
+        if (
+            joined is None
+            or not quoted
+            or _PARTICLES.search(joined["word"])
+            or known.joined_predicates.search(joined["word"])
+        ):
             return None
         return joined.span("word")
     linked = link >= Link.VERB

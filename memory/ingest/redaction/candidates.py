@@ -208,7 +208,9 @@ class Candidates:
             opened = self.known.cues.single.get(
                 self.lower[max(0, start - 24) : start].rpartition(" ")[0].split(" ")[-1]
             )
-            return None if opened is not None and opened & (Cue.OPENED | Cue.SECRET) == Cue.OPENED else look
+            return (
+                None if opened is not None and opened & (Cue.OPENED | Cue.SECRET | Cue.ENTERING) == Cue.OPENED else look
+            )
         if look is Look.TOLD or (look is Look.NAME and len(value) >= 8):
             before = self.lower[max(0, start - 20) : start]
             if not JOINED.search(self.text, max(0, start - 20), start + len(value) + 20):

@@ -115,6 +115,7 @@ def pair_password(text: str, label: Label, end: int) -> Iterator[Range]:
     for match in _PAIR.finditer(text, label.stop, stop, overlapped=True):
         value = match["secret"].rstrip(".,;:)]}")
         address = value.startswith("//") or ("@" in value and "/" in value) or match["user"] in ("http", "https")
-        if shape_of(value) >= Shape.STRONG and not address and not is_name(value) and "=" not in value[1:-2]:
+        chosen = shape_of(value) >= Shape.STRONG or (value.isdigit() and len(value) >= 8)
+        if chosen and not address and not is_name(value) and "=" not in value[1:-2]:
             yield match.start("secret"), match.start("secret") + len(value)
             return

@@ -242,7 +242,7 @@ def words() -> Words:
         frozenset(all_of("connectors")),
         regex.compile(rf"\w+(?:{'|'.join(all_of('endings'))})|(?:{'|'.join(all_of('beginnings'))})\w+(?:t|en)"),
         regex.compile("|".join([*all_of("predicates"), *(word for word in plain if JOINED.match(word))])),
-        frozenset([*all_of("other"), *all_of("unlike")]),
+        frozenset([*all_of("other"), *all_of("unlike"), *all_of("numbered")]),
         _spelled(_any_of(all_of("digits"))),
     )
 
@@ -250,7 +250,7 @@ def words() -> Words:
 def _spellings(word: str) -> Collection[str]:
     """Returns a word and how it is written without accents: “cle”, “schluessel”."""
     plain = "".join(c for c in normalize("NFD", word.translate(_WITHOUT_UMLAUTS)) if not "\u0300" <= c <= "\u036f")
-    return {word, word if JOINED.search(word) else plain}
+    return {word, word if JOINED.search(word) or len(plain) <= 6 else plain}  # “acces” begins other words
 
 
 def _spelled(digit: str) -> "regex.Pattern[str]":
