@@ -28,9 +28,9 @@ AROUND, SEEN = 250, 2000
 #: Labels between two looks at the time.
 CHECKED = 16
 #: Kinds of labels whose values are lists as long as the text.
-_LISTS = frozenset({"header", "cookie", "codes"})
+_LISTS = frozenset({"header", "cookie"})
 #: Kinds of labels whose values may stand behind other labels.
-_FAR = _LISTS | {"phrase", "pair"}
+_FAR = _LISTS | {"codes", "phrase", "pair"}
 _LONG = regex.compile(r"[^\s\"'`=:,;&()<>|/-]{4}|\d{3}|\d[ -]\d|[^\s=:&]{5}")
 _DIAL = regex.compile(r"\s?(?:[:=：]|is|ist|est|は|는|은)\s?(?P<code>\d{1,2}(?:-\d{1,2}){2,4}+)(?![\w-])")
 _QUERY = regex.compile(r"[?&][\w.-]{0,29}$")

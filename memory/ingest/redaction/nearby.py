@@ -73,23 +73,27 @@ def nearby(text: str, lower: str, check: Callable[[], object], order: int) -> It
     text; `check`: called for each value, to raise an exception if time is up; `order`: see `RuleMatch`."""
     known = words()
     starts = [match.start() for match in _SENTENCE.finditer(text) if match.end() > match.start()]
-    read: dict[int, int] = {}
+    #: sentence → its cues: logs repeat themselves
+    cues: dict[str, int] = {"": 0}
+    #: number of a sentence → its cues, and those of the sentences around it with its own
+    read: dict[int, tuple[int, int]] = {}
 
     def said(number: int) -> int:
-        if not 0 <= number < len(starts):
-            return 0
-        if number not in read:
-            stop = starts[number + 1] if number + 1 < len(starts) else len(text)
-            read[number] = known.cues.said(lower[starts[number] : stop])
-        return read[number]
+        stop = starts[number + 1] if 0 <= number < len(starts) - 1 else len(text)
+        sentence = lower[starts[number] : stop] if 0 <= number < len(starts) else ""
+        if sentence not in cues:
+            cues[sentence] = known.cues.said(sentence)
+        return cues[sentence]
 
     candidates = Candidates(text, lower, known)
     for count, each in enumerate(candidates):
         if count % CHECKED == 0:
             check()
         number = bisect_right(starts, each.start) - 1
-        here = said(number)
-        around = here | said(number - 1) | said(number + 1) | said(number - 2)
+        if number not in read:
+            here = said(number)
+            read[number] = here, here | said(number - 1) | said(number + 1) | said(number - 2)
+        here, around = read[number]
         if around or each.look is Look.CODED:
             look = candidates.settled(each)
             if look is not None and NEEDS[look].met(here, around):
