@@ -62,7 +62,8 @@ _VALUE = regex.compile(
 )
 _NUMBER = regex.compile(
     r"(?<![\p{Latin}\d_.,/:+#$€£¥₩=\[-])(?<!\d )"
-    r"(?:\d{4,8}|\d{3} \d{3}|\d{2}(?:[ -]\d{2}){1,3}|\d(?:[ -]\d){3,7}|\d{3})(?![\p{Latin}\d_/%€$£¥₩°]|[.,:-]\d|\s?\d)"
+    r"(?:\d{4,8}|\d{3}[ -]\d{3}|\d{2}(?:[ -]\d{2}){1,3}|\d(?:[ -]\d){3,7}|\d{3})"
+    r"(?![\p{Latin}\d_/%€$£¥₩°]|[.,:-]\d|\s?\d)"
 )
 _CARD = regex.compile(r"(?<![\d-])\d{4}(?:[ -]\d{4}){3}(?![\d-])")
 _QUOTED = regex.compile(
@@ -98,7 +99,7 @@ _TWO_WORDS = regex.compile(r"\p{Lu}\p{Ll}{2,}[#+]\p{Lu}\p{Ll}{2,}")
 #: Two sentences without a blank between them.
 _RUN_ON = regex.compile(r"[\p{L}-]+[?!.]+(?:\p{Lu}[\p{Ll}-]+|[$€£]\d+)")
 #: A number with a letter that is no unit.
-_CODE = regex.compile(r"\d{4,6}[A-FXYZ]")
+_CODE = regex.compile(r"\d{4,6}[A-FXYZ]|[A-D]\d{4}")
 _CAMEL = regex.compile(r"(?:\p{Lu}\p{Ll}{2,}){2,}\d{1,4}")
 _GROUPS = regex.compile(r"[A-Z0-9]{3,6}(?:-[A-Z0-9]{3,6}){1,6}")
 _JOINED_WORDS = regex.compile(
@@ -108,6 +109,12 @@ _HUMPED = regex.compile(r"\p{Ll}{3,14}[-_]?\p{Lu}\p{Ll}{1,14}")
 #: Begin words with hyphens and a capital: “non-European”.
 _PREFIXES = ("pre", "non", "anti", "post", "mid", "inter", "trans", "sub", "nicht", "nord", "süd", "saint", "all")
 _CALLED = regex.compile(r"\.{0,4}[,:|]|\.{2,4} ")
+#: A number that is a sentence.
+_SENTENCE, _SENTENCES = regex.compile(r"[#*]?\s?(?:[.!。]|$)"), regex.compile(r"[.!?。！？]\s{0,2}$")
+#: Digits in two groups, as services send them.
+_IN_ONE_TIME = regex.compile(
+    r"\d{3} \d{3}|0\d\d-\d{3}|9\d\d-[0-8]\d\d|8\d\d-[0-7]\d\d|7\d\d-[0-6]\d\d|6\d\d-[0-5]\d\d|5\d\d-[0-4]\d\d"
+)
 _TWO = regex.compile(r"(?<![\p{Latin}\d.,:/-])\d{1,2}(?![\p{Latin}\d:/%-]|[.,]\d)")
 _SYLLABLES = regex.compile(
     r"(?<!\p{Hangul})(?:[공영일이삼사오육륙칠팔구] ?){4,8}(?=[고이요예입임로으 ,.\n]|$)"
@@ -161,6 +168,12 @@ class Candidates:
             return Look.YEAR
         if self._is_coded(match.start()):
             return Look.CODED
+        if _IN_ONE_TIME.fullmatch(match[0]):
+            return Look.CHOSEN
+        if _SENTENCE.match(self.text, match.end()) and _SENTENCES.search(
+            self.text, max(0, match.start() - 3), match.start()
+        ):
+            return Look.ALONE
         start = self.text.rfind("\n", max(0, match.start() - 40), match.start()) + 1 or max(0, match.start() - 40)
         end = self.text.find("\n", match.end(), match.end() + 40)
         around = self.text[start : match.start()] + self.text[match.end() : end if end >= 0 else match.end() + 40]
