@@ -1,5 +1,5 @@
-"""Whether a value beside a word for a secret is one: by the kind of the word, by how the two are joined, and by what
-the value looks like.
+"""Acceptance of a value beside a word for a secret: by the kind of the word, by how the two are joined, and by what the
+value looks like.
 
 A word, or several, may be a secret as well. What a person says about a secret (“required”, “abgelaufen”, 없음) looks
 the same, so the words of such sayings are known: `plain`, `endings`, `beginnings` and `predicates` of
@@ -17,7 +17,7 @@ from .words import JOINED, SCRIPTS, Words, bare
 
 
 class Link(IntEnum):
-    """How a value is joined with the word for it, the strongest last."""
+    """Ways in which a value is joined with the word for it, the strongest last."""
 
     #: other words stand between
     NONE = 0

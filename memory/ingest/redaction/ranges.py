@@ -1,4 +1,4 @@
-"""Where a value begins and ends that stands at a place of a text."""
+"""Ranges of values that begin, or end, at a place of a text."""
 
 import regex
 
