@@ -197,7 +197,8 @@ def calls_of(text: str) -> int:
         "login a / b ", "codes: ", "recovery codes 1234 ", "비밀번호는 ", "パスワードは", "Cookie: a=b; ",
         "Authorization: Bearer ",
         "type a1b2c9 ", "wifi. ", "gate 4471 ", "five ", "left 12 ", "A2B3 ", "x-y-", "“a b c d” ",
-        "secret: '", "pin [", "seed phrase abandon ", "key safe 12-", "<password>", "x is the password ",
+        "secret: '", "pin [", "seed phrase abandon ",
+        "so it is ", "passphrase of blue ", "codeword 가", "key safe 12-", "<password>", "x is the password ",
     ],
 )  # fmt: skip
 def test_words_for_secrets_take_twice_the_calls_for_twice_the_text(unit: str) -> None:
