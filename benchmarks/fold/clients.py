@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import httpx
 
 from foxing.integrations.testing import ModelAnswer, ScriptedCall, Text, Thinking, Upstream
-from foxing.memory.values.fold import Wire
+from foxing.memory.conversation import Wire
 
 from .sessions import SYSTEM, TOOLS, Turn
 

@@ -244,7 +244,7 @@ def _answered(
             if not stream:
                 value: Json = answer.json()
                 return value
-            reader = AnswerReader("messages" if agent.wire == "anthropic" else "chat_completions")
+            reader = AnswerReader(agent.agent.wire)
             reader.feed(answer.content)
             if reader.is_complete:
                 said = next(each for each in reversed(upstream.upstream.calls) if each.answered)

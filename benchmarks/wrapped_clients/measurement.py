@@ -175,15 +175,15 @@ def _asked(messages: list[dict[str, Any]]) -> tuple[str, str, bool]:
 def _said(message: dict[str, Any]) -> list[tuple[str, str]]:
     """Role and text of what a message of the history says, as the memory renders it."""
     from foxing.integrations.wrap.turns import read_request
+    from foxing.memory.conversation import FORMATS, Wire
     from foxing.memory.values.messages import NewMessage
 
-    wire = "responses" if "type" in message and "role" not in message else "messages"
+    wire: Wire = "openai-responses" if "type" in message and "role" not in message else "anthropic"
     if "tool_calls" in message or message.get("role") == "tool":
-        wire = "chat_completions"
+        wire = "openai"
     if message.get("type") == "message":
-        wire = "responses"
-    member = "input" if wire == "responses" else "messages"
-    read = read_request(wire, {member: [message]})  # type: ignore[arg-type]
+        wire = "openai-responses"
+    read = read_request(wire, {FORMATS[wire].member: [message]})
     assert read is not None
     return [(turn.role, _key(NewMessage.model_validate(turn.message).text)) for turn in read.turns]
 

@@ -4,10 +4,10 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
-from typing import Any, Literal
+from typing import Any
 
-#: Request formats: Messages of Anthropic, chat completions and Responses of OpenAI.
-WireName = Literal["messages", "chat_completions", "responses"]
+from foxing.memory.conversation import Wire
+
 Json = dict[str, Any]
 
 #: Bytes that are kept of an answer: of an event that is not complete, and of what the model has said so far. An answer
@@ -66,7 +66,7 @@ class EventStream:
 class AnswerReader:
     """Reads the answer in a stream as its bytes come. Keeps what the model has said, not the stream."""
 
-    def __init__(self, wire: WireName, most_bytes: int = MAX_ANSWER_BYTES) -> None:
+    def __init__(self, wire: Wire, most_bytes: int = MAX_ANSWER_BYTES) -> None:
         self._events = EventStream()
         self._answer: _Answer = _ANSWERS[wire]()
         self._most = most_bytes
@@ -123,7 +123,7 @@ class AnswerReader:
         self._events = EventStream()
 
 
-def read_body(wire: WireName, content: bytes) -> Json | None:
+def read_body(wire: Wire, content: bytes) -> Json | None:
     """Returns the answer in a body of JSON; None if it is not complete, or not an answer."""
     try:
         return read_value(wire, json.loads(content))
@@ -131,9 +131,9 @@ def read_body(wire: WireName, content: bytes) -> Json | None:
         return None
 
 
-def read_value(wire: WireName, value: Any) -> Json | None:
+def read_value(wire: Wire, value: Any) -> Json | None:
     """Returns the answer in the JSON of a body; None if it is not complete, or not an answer."""
-    if not isinstance(value, dict) or (wire == "responses" and value.get("status") not in _FINAL):
+    if not isinstance(value, dict) or (wire == "openai-responses" and value.get("status") not in _FINAL):
         return None
     return value
 
@@ -292,8 +292,8 @@ class _Response(_Answer):
         return dict(self._response or {})
 
 
-_ANSWERS: Mapping[WireName, type[_Answer]] = {
-    "messages": _Message,
-    "chat_completions": _Completion,
-    "responses": _Response,
+_ANSWERS: Mapping[Wire, type[_Answer]] = {
+    "anthropic": _Message,
+    "openai": _Completion,
+    "openai-responses": _Response,
 }

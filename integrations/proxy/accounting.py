@@ -142,14 +142,14 @@ class Accounting:
         usage, call = answer.usage, exchange.call
         folded = call is not None and call.folded
         conversation = call.conversation if call is not None else None
-        key = thread_key(exchange.session, body.wire.form, conversation.first_question) if conversation else b""
+        key = thread_key(exchange.session, body.wire.name, conversation.first_question) if conversation else b""
         original = _unfolded(body, usage)
         all_tokens = 0.0
         if call is not None:
             all_tokens = await asyncio.to_thread(lambda: call.all_tokens)
         if call is not None and folded:
             original = await asyncio.to_thread(_estimated, call, usage, self._last.get(key))
-            if self._count and body.wire.name == "messages":
+            if self._count and body.wire.name == "anthropic":
                 original = await self._counted(call, original, url, headers)
         if call is not None and key:
             self._last[key] = _Counted(original.tokens, usage.input, all_tokens)
@@ -159,7 +159,7 @@ class Accounting:
             "session": exchange.session,
             "conversation": key.hex(),
             "model": body.model[:200],
-            "wire": body.wire.form,
+            "wire": body.wire.name,
             "folded": folded,
             "new_fold": call is not None and call.new_fold,
             "fresh_tokens": usage.fresh,
@@ -208,7 +208,7 @@ def _count_of(body: RequestBody) -> bytes:
 
 def _unfolded(body: RequestBody, usage: Usage) -> OriginalTokens:
     """Returns the tokens of a request that was sent as it came."""
-    marked = usage.written + usage.read if body.wire.provider == "anthropic" else usage.input
+    marked = usage.written + usage.read if body.wire.vendor == "anthropic" else usage.input
     return OriginalTokens(usage.input, marked, counted=True)
 
 
@@ -221,7 +221,7 @@ def _estimated(call: FoldedCall, usage: Usage, before: _Counted | None) -> Origi
         total = round(before.original / before.estimated * call.all_tokens)
     else:
         total = round(usage.input / call.sent_tokens * call.all_tokens) if call.sent_tokens else usage.input
-    if call.body.wire.provider == "openai":
+    if call.body.wire.vendor == "openai":
         return OriginalTokens(total, total, counted=False)
     return OriginalTokens(total, min(total, round(total * _marked_share(call.body))), counted=False)
 

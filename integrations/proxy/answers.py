@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from foxing.integrations.frameworks.provider_answers import Json, WireName
+from foxing.integrations.frameworks.provider_answers import Json
 from foxing.integrations.frameworks.provider_answers import read_value as read_json
+from foxing.memory.conversation import Wire
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class PassedAnswer:
     conversation: str | None = field(default=None)
 
 
-def read_value(wire: WireName, value: Any) -> PassedAnswer | None:
+def read_value(wire: Wire, value: Any) -> PassedAnswer | None:
     """Returns the answer in the JSON of a body; None if it is not complete, or not an answer."""
     found = read_json(wire, value)
     try:
@@ -85,4 +86,4 @@ def _openai_usage(usage: Any, name: str) -> Usage | None:
     return Usage(max(0, given - read - written), written, read, output)
 
 
-_READERS = {"messages": _read_message, "chat_completions": _read_completion, "responses": _read_response}
+_READERS = {"anthropic": _read_message, "openai": _read_completion, "openai-responses": _read_response}

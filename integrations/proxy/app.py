@@ -30,7 +30,7 @@ from .options import ProxyOptions
 from .turns import TurnRecorder
 from .upstream import Headers, UpstreamAnswer, UpstreamClient, UpstreamFailed
 from .websockets import Websockets
-from .wires import error_body, provider_of, wire_of
+from .wires import error_body, vendor_of, wire_of
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Proxy:
         """Passes on a request or a websocket."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         path = str(scope["path"])
-        provider = provider_of(path, headers)
+        provider = vendor_of(path, headers)
         try:
             self.check(scope)
         except RequestError as error:
@@ -182,7 +182,7 @@ class Proxy:
         whole = await _read_whole(self._body(receive), self.options.max_body_bytes)
         if whole is None:
             message = _TOO_LARGE.format(self.options.max_body_bytes)
-            await _respond(answer.send, 413, _JSON, error_body(wire.provider, 413, message))
+            await _respond(answer.send, 413, _JSON, error_body(wire.vendor, 413, message))
             return
         await _until_gone(self.exchanges.run(url, scope["headers"], whole, wire, counts, answer.respond), receive)
 

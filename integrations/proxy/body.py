@@ -38,7 +38,7 @@ class MessageText:
     @cached_property
     def item(self) -> ConversationItem:
         """The message as an item of a conversation. Raises `InvalidInput`."""
-        return parse_item(self.wire.form, self.place, self.value)
+        return parse_item(self.wire.name, self.place, self.value)
 
     @cached_property
     def tokens(self) -> float:

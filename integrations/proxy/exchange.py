@@ -270,7 +270,7 @@ class Exchanges:
         """Returns True if a refusal may be one of thinking."""
         if answer.status != 400 or exchange.without_thinking:
             return False
-        if exchange.wire.name != "messages" or exchange.body is None or self._folding is None or self._options.dry_run:
+        if exchange.wire.name != "anthropic" or exchange.body is None or self._folding is None or self._options.dry_run:
             return False
         thinking = exchange.body.fields.get("thinking")
         binding = thinking.get("block_binding") if isinstance(thinking, dict) else None
@@ -320,7 +320,7 @@ class Exchanges:
             )
             headers = [(b"content-type", b"application/json")]
             headers += [each for each in answer.headers if each[0] in (b"retry-after", b"request-id", b"x-request-id")]
-            await respond(status, headers, error_body(exchange.wire.provider, status, message))
+            await respond(status, headers, error_body(exchange.wire.vendor, status, message))
             return
         if answer.status < 300 and not exchange.counts:
             exchange.answer = found

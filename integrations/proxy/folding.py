@@ -185,7 +185,7 @@ class Folding:
         if not body.messages:
             return call
         try:
-            call.conversation = conversation = make_conversation(body.wire.form, body.items)
+            call.conversation = conversation = make_conversation(body.wire.name, body.items)
         except InvalidInput as error:
             call.failure = str(error)
             return call
@@ -322,7 +322,7 @@ class Folding:
         wire = call.body.wire
         request = FoldRequest.model_construct(  # parsed from JSON, so that there is nothing to validate
             session=call.session,
-            wire=wire.form,
+            wire=wire.name,
             messages=tuple(message.value for message in call.body.messages),
             system=fields.get(wire.system) if wire.system else None,
             tools=fields.get("tools"),
@@ -402,7 +402,7 @@ def cache_ttl_s(body: RequestBody) -> float:
     options = body.fields.get("prompt_cache_options")
     if isinstance(options, dict) and options.get("ttl") == "12h":
         return 43_200.0
-    if body.wire.provider == "anthropic" and '"ttl"' in body.text[: body.start] + body.text[body.end :]:
+    if body.wire.vendor == "anthropic" and '"ttl"' in body.text[: body.start] + body.text[body.end :]:
         beside = f"{body.text[: body.start]}{body.text[body.end :]}".replace(" ", "")
         if '"ttl":"1h"' in beside:
             return 3_600.0

@@ -2,7 +2,8 @@
 
 import threading
 
-from foxing.integrations.frameworks.provider_answers import AnswerReader, WireName
+from foxing.integrations.frameworks.provider_answers import AnswerReader
+from foxing.memory.conversation import Wire
 
 from .answers import PassedAnswer, read_value
 from .codings import StreamDecoder
@@ -40,7 +41,7 @@ class WholeEvents:
 class StreamCopy:
     """Copy of a stream, which is read as it comes. Thread-safe."""
 
-    def __init__(self, wire: WireName, encoding: str) -> None:
+    def __init__(self, wire: Wire, encoding: str) -> None:
         self._wire = wire
         self._lock = threading.Lock()  # a task that is cancelled leaves a thread behind that still reads
         self._reader = AnswerReader(wire)

@@ -32,10 +32,10 @@ _LAST_S = 5.0
 def held_by(body: RequestBody) -> str | None:
     """Returns the id under which the provider holds what was said before a request; None if the request says all."""
     fields = body.fields
-    if body.wire.name == "messages":
+    if body.wire.name == "anthropic":
         thread = fields.get("thread")
         held = thread.get("previous_message_id") if isinstance(thread, dict) else None
-    elif body.wire.name == "responses":
+    elif body.wire.name == "openai-responses":
         held = fields.get("previous_response_id") or _conversation(fields.get("conversation"))
     else:
         held = None
@@ -103,9 +103,9 @@ class TurnRecorder:
         """Returns the ids under which the provider holds the conversation after an answer."""
         if answer is None or not answer.id:
             return []
-        if body.wire.name == "messages":
+        if body.wire.name == "anthropic":
             return [answer.id] if body.fields.get("thread") else []
-        if body.wire.name == "responses":
+        if body.wire.name == "openai-responses":
             named = [answer.id] if body.fields.get("store") is not False else []
             conversation = answer.conversation or _conversation(body.fields.get("conversation"))
             return [*named, conversation] if conversation else named

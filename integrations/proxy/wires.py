@@ -5,20 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from foxing.integrations.frameworks.provider_answers import Json, WireName
-from foxing.memory.values.fold import Wire as FoldWire
+from foxing.integrations.frameworks.provider_answers import Json
+from foxing.memory.conversation import Wire
 
-Provider = Literal["anthropic", "openai"]
+#: Who runs an API, and how its errors look.
+Vendor = Literal["anthropic", "openai"]
 
 
 @dataclass(frozen=True)
 class ProviderWire:
     """An API of a provider."""
 
-    name: WireName
-    provider: Provider
-    #: Format of its messages, as `fold` names it.
-    form: FoldWire
+    name: Wire
+    vendor: Vendor
     #: Member of the request with the messages.
     member: str
     #: Members beside it that count as part of the prompt.
@@ -27,9 +26,9 @@ class ProviderWire:
     cache_ttl_s: float
 
 
-_MESSAGES = ProviderWire("messages", "anthropic", "anthropic", "messages", "system", 300.0)
-_CHAT = ProviderWire("chat_completions", "openai", "openai", "messages", "", 1800.0)
-_RESPONSES = ProviderWire("responses", "openai", "openai-responses", "input", "instructions", 1800.0)
+_MESSAGES = ProviderWire("anthropic", "anthropic", "messages", "system", 300.0)
+_CHAT = ProviderWire("openai", "openai", "messages", "", 1800.0)
+_RESPONSES = ProviderWire("openai-responses", "openai", "input", "instructions", 1800.0)
 
 _COUNTS: Mapping[str, ProviderWire] = {"/messages/count_tokens": _MESSAGES, "/responses/input_tokens": _RESPONSES}
 _CALLS: Mapping[str, ProviderWire] = {"/messages": _MESSAGES, "/chat/completions": _CHAT, "/responses": _RESPONSES}
@@ -47,8 +46,8 @@ def wire_of(method: str, path: str) -> tuple[ProviderWire, bool] | None:
     return None
 
 
-def provider_of(path: str, headers: Mapping[str, str]) -> Provider:
-    """Returns the provider that a request is meant for. `headers`: names in lower case."""
+def vendor_of(path: str, headers: Mapping[str, str]) -> Vendor:
+    """Returns the vendor that a request is meant for. `headers`: names in lower case."""
     return "anthropic" if "/v1/messages" in path or "anthropic-version" in headers else "openai"
 
 
@@ -64,23 +63,23 @@ _ANTHROPIC_TYPES = {
 }
 
 
-def error_body(provider: Provider, status: int, message: str) -> bytes:
+def error_body(vendor: Vendor, status: int, message: str) -> bytes:
     """Returns an error document in the shape of a provider."""
-    return json.dumps(_error(provider, status, message)).encode()
+    return json.dumps(_error(vendor, status, message)).encode()
 
 
 def error_event(wire: ProviderWire, message: str) -> bytes:
     """Returns the event that ends a stream with an error."""
-    error = _error(wire.provider, 502, message)
-    if wire.name == "chat_completions":
+    error = _error(wire.vendor, 502, message)
+    if wire.name == "openai":
         return b"data: " + json.dumps(error).encode() + b"\n\n"
-    if wire.name == "responses":
+    if wire.name == "openai-responses":
         error = {"type": "error", "code": "server_error", "message": message, "param": None, "sequence_number": 0}
     return b"event: error\ndata: " + json.dumps(error).encode() + b"\n\n"
 
 
-def _error(provider: Provider, status: int, message: str) -> Json:
-    if provider == "anthropic":
+def _error(vendor: Vendor, status: int, message: str) -> Json:
+    if vendor == "anthropic":
         return {"type": "error", "error": {"type": _ANTHROPIC_TYPES.get(status, "api_error"), "message": message}}
     kind = "rate_limit_error" if status == 429 else "server_error" if status >= 500 else "invalid_request_error"
     return {"error": {"message": message, "type": kind, "param": None, "code": None}}

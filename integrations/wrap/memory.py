@@ -11,8 +11,9 @@ from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from foxing.integrations.frameworks.provider_answers import AnswerReader, Json, WireName, read_body
+from foxing.integrations.frameworks.provider_answers import AnswerReader, Json, read_body
 from foxing.integrations.outbox.delivery import Delivery
+from foxing.memory.conversation import Wire
 
 from .alignment import following, places, start
 from .insertion import insert
@@ -26,14 +27,14 @@ log = logging.getLogger(__name__)
 _RESERVE_S = 0.05
 #: A turn that is asked again within this time gets the same addition: retries, parallel calls, answers made again.
 _SAME_FOR = timedelta(hours=1)
-_PART_TYPES: Mapping[WireName, str] = {"messages": "text", "chat_completions": "text", "responses": "input_text"}
+_PART_TYPES: Mapping[Wire, str] = {"anthropic": "text", "openai": "text", "openai-responses": "input_text"}
 
 
 @dataclass
 class WrappedCall:
     """A call of a wrapped client, between its request and the end of its answer."""
 
-    wire: WireName
+    wire: Wire
     #: Body to send in place of the caller's; None for the caller's own bytes.
     body: bytes | None
     turns: tuple[WireTurn, ...]

@@ -5,27 +5,21 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from foxing.integrations.frameworks.provider_answers import Json, WireName
-from foxing.memory.conversation import Provider, parse_message
+from foxing.integrations.frameworks.provider_answers import Json
+from foxing.memory.conversation import FORMATS, INSTRUCTIONS, Wire, parse_message
 from foxing.memory.errors import InvalidInput
 from foxing.memory.ingest.provider_messages import with_images
 from foxing.memory.values.base import Fields
 
 #: Ends of the paths of requests that belong to a conversation.
-_PATHS: Mapping[str, WireName] = {
-    "/messages": "messages",
-    "/chat/completions": "chat_completions",
-    "/responses": "responses",
+_PATHS: Mapping[str, Wire] = {
+    "/messages": "anthropic",
+    "/chat/completions": "openai",
+    "/responses": "openai-responses",
 }
 #: Ends of the paths of requests that count the tokens of a conversation.
-_COUNTS: Mapping[str, WireName] = {"/messages/count_tokens": "messages", "/responses/input_tokens": "responses"}
-_PROVIDERS: Mapping[WireName, Provider] = {
-    "messages": "anthropic",
-    "chat_completions": "openai",
-    "responses": "openai-responses",
-}
+_COUNTS: Mapping[str, Wire] = {"/messages/count_tokens": "anthropic", "/responses/input_tokens": "openai-responses"}
 _DIGEST_BYTES = 16
-_INSTRUCTIONS = ("system", "developer")
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ class WireTurn:
 class SentConversation:
     """The conversation in a request."""
 
-    wire: WireName
+    wire: Wire
     #: Name of the member with the messages.
     member: str
     turns: tuple[WireTurn, ...]
@@ -72,7 +66,7 @@ class SentConversation:
     kept_as: str | None = None
 
 
-def wire_of(path: str) -> tuple[WireName, bool] | None:
+def wire_of(path: str) -> tuple[Wire, bool] | None:
     """Returns the wire of a request's path, and whether it only counts tokens. None for other paths."""
     path = path.rstrip("/")
     for ends, counts in ((_COUNTS, True), (_PATHS, False)):
@@ -82,12 +76,12 @@ def wire_of(path: str) -> tuple[WireName, bool] | None:
     return None
 
 
-def read_request(wire: WireName, value: Json) -> SentConversation | None:
+def read_request(wire: Wire, value: Json) -> SentConversation | None:
     """Returns the conversation of a request; None if its messages have another form than expected."""
-    member = "input" if wire == "responses" else "messages"
+    member = FORMATS[wire].member
     given = value.get(member)
     held_by = _held_by(wire, value)
-    if wire == "responses" and isinstance(given, str):
+    if wire == "openai-responses" and isinstance(given, str):
         said = tuple(_turns(wire, {"role": "user", "content": given}, 0))
         return SentConversation(wire, member, said, 0 if said else None, held_by, _conversation(value))
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
@@ -96,11 +90,11 @@ def read_request(wire: WireName, value: Json) -> SentConversation | None:
     return SentConversation(wire, member, turns, _asked(given, turns), held_by, _conversation(value))
 
 
-def _held_by(wire: WireName, value: Json) -> str | None:
-    if wire == "messages":
+def _held_by(wire: Wire, value: Json) -> str | None:
+    if wire == "anthropic":
         thread = value.get("thread")
         return thread.get("previous_message_id") if isinstance(thread, dict) else None
-    if wire == "responses":
+    if wire == "openai-responses":
         return value.get("previous_response_id") or _conversation(value)
     return None
 
@@ -112,18 +106,18 @@ def _conversation(value: Json) -> str | None:
 
 def _asked(items: Sequence[Json], turns: Sequence[WireTurn]) -> int | None:
     """Place of the last message, leaving out instructions, if it is one of the user alone."""
-    place = next((at for at in range(len(items) - 1, -1, -1) if items[at].get("role") not in _INSTRUCTIONS), None)
+    place = next((at for at in range(len(items) - 1, -1, -1) if items[at].get("role") not in INSTRUCTIONS), None)
     if place is None or items[place].get("role") != "user":
         return None
     said = [turn for turn in turns if turn.place == place]
     return place if [turn.role for turn in said] == ["user"] and said[0].text.strip() else None
 
 
-def read_answer(wire: WireName, value: Json, place: int) -> Iterator[WireTurn]:
+def read_answer(wire: Wire, value: Json, place: int) -> Iterator[WireTurn]:
     """Yields the turns of an answer."""
-    if wire == "messages":
+    if wire == "anthropic":
         yield from _turns(wire, value, place)
-    elif wire == "chat_completions":
+    elif wire == "openai":
         choices = value.get("choices") or [{}]
         yield from _turns(wire, {"role": "assistant", **(choices[0].get("message") or {})}, place)
     else:
@@ -131,13 +125,13 @@ def read_answer(wire: WireName, value: Json, place: int) -> Iterator[WireTurn]:
             yield from _turns(wire, item, place)
 
 
-def _turns(wire: WireName, item: Json, place: int) -> Iterator[WireTurn]:
+def _turns(wire: Wire, item: Json, place: int) -> Iterator[WireTurn]:
     """Yields what is remembered of a message: no instructions, and nothing of one of an unknown form."""
     try:
-        message = parse_message(_PROVIDERS[wire], item, place)
+        message = parse_message(wire, item, place)
     except InvalidInput:
         return
-    if message.role in _INSTRUCTIONS:
+    if message.role in INSTRUCTIONS:
         return
     for turn in message.turns:
         parts = tuple(part for part in turn.parts if part["type"] != "text" or part["text"].strip())

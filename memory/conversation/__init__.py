@@ -4,7 +4,7 @@ from .blocks import BlocksRead, Fields, label, read_blocks
 from .identity import INSTRUCTIONS, SessionTurns, is_turn_id
 from .images import image_fields, is_image
 from .parse import ProviderMessage, parse, parse_message
-from .provider import FORMATS, Json, Provider
+from .provider import FORMATS, Json, Provider, Wire
 from .turns import Turn
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "ProviderMessage",
     "SessionTurns",
     "Turn",
+    "Wire",
     "image_fields",
     "is_image",
     "is_turn_id",

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-#: Anthropic's Messages, OpenAI's chat completions and Responses, and Gemini's `generateContent`.
-Provider = Literal["anthropic", "openai", "openai-responses", "gemini"]
+#: Formats of conversations that are folded, and remembered as they pass: Anthropic's Messages, and OpenAI's chat
+#: completions and Responses.
+Wire = Literal["anthropic", "openai", "openai-responses"]
+#: These, and Gemini's `generateContent`.
+Provider = Literal[Wire, "gemini"]
 #: A JSON object of a provider.
 Json = Mapping[str, Any]
 

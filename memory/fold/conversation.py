@@ -10,9 +10,8 @@ from typing import Any, NoReturn, cast
 
 from pydantic import JsonValue
 
-from foxing.memory.conversation import INSTRUCTIONS, Fields, ProviderMessage, SessionTurns, Turn, parse_message
+from foxing.memory.conversation import INSTRUCTIONS, Fields, ProviderMessage, SessionTurns, Turn, Wire, parse_message
 from foxing.memory.errors import InvalidInput
-from foxing.memory.values.fold import Wire
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import Part, TextPart, ToolCall, ToolResult
 

@@ -16,10 +16,10 @@ from foxing.memory.context.composed import TEXT_CELLS
 from foxing.memory.context.identifiers import IDENTIFIERS, are_beside
 from foxing.memory.context.limits import ImageLimits
 from foxing.memory.context.prompt_images import PromptImage
+from foxing.memory.conversation import Wire
 from foxing.memory.ingest.doubtful_words import ExactWord, exact_words, unsafe_words
 from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.values.fences import fenced
-from foxing.memory.values.fold import Wire
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
 from foxing.memory.values.speakers import set_apart
 from foxing.renderer import Entry

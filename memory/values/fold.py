@@ -5,12 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, Strict
 
+from foxing.memory.conversation import Wire
+
 from .base import INTEGRAL, OPEN, MemoryRequest, Moment, Value
 from .context import MAX_BUDGET, TokenPrices
 
-#: Request format of the conversation, as in `ContentFormat`: the Messages API of Anthropic, and chat completions and
-#: the Responses API of OpenAI.
-Wire = Literal["anthropic", "openai", "openai-responses"]
 #: Why a fold was made: the budget was nearly exhausted, the prompt cache was cold, or it pays at the present prices.
 FoldReason = Annotated[Literal["limit", "cold", "pays"], OPEN]
 MAX_CONVERSATION = 100_000  # maximum number of messages that Anthropic takes in a request

@@ -5,9 +5,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
+from foxing.memory.conversation import Wire
+
 from .base import INTEGRAL, Input, MemoryRequest, Moment, Value
 from .context import TokenPrices
-from .fold import MAX_CACHE_TTL_S, Wire
+from .fold import MAX_CACHE_TTL_S
 
 MAX_MODEL_CALLS = 1_000  # in one request
 MAX_ROWS = 10_000

@@ -15,10 +15,11 @@ import zstandard
 from support.raw_upstream import raw_upstream
 
 from foxing.integrations.frameworks import provider_answers
-from foxing.integrations.frameworks.provider_answers import AnswerReader, WireName
+from foxing.integrations.frameworks.provider_answers import AnswerReader
 from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import Upstream
 from foxing.memory import Memory
+from foxing.memory.conversation import Wire
 
 from .conftest import BANK, MODEL, StartProxy
 from .test_passing import BODY, HEADERS, post
@@ -26,17 +27,17 @@ from .test_passing import BODY, HEADERS, post
 #: Thread of the event loop.
 LOOP = "foxing proxy"
 QUESTION = {"role": "user", "content": "?"}
-REQUESTS: dict[WireName, tuple[str, dict[str, Any]]] = {
-    "messages": ("/v1/messages", {"model": MODEL, "max_tokens": 9, "messages": [QUESTION]}),
-    "chat_completions": ("/v1/chat/completions", {"model": "gpt-5.6", "messages": [QUESTION]}),
-    "responses": ("/v1/responses", {"model": "gpt-5.6", "input": "?"}),
+REQUESTS: dict[Wire, tuple[str, dict[str, Any]]] = {
+    "anthropic": ("/v1/messages", {"model": MODEL, "max_tokens": 9, "messages": [QUESTION]}),
+    "openai": ("/v1/chat/completions", {"model": "gpt-5.6", "messages": [QUESTION]}),
+    "openai-responses": ("/v1/responses", {"model": "gpt-5.6", "input": "?"}),
 }
 ENDS = "message_stop [DONE] response.completed response.incomplete "
 
 
 @pytest.mark.parametrize("wire", REQUESTS)
 def test_a_stream_whose_text_names_its_end_is_parsed_once(
-    proxy: BackgroundProxy, upstream: Upstream, memory: Memory, monkeypatch: pytest.MonkeyPatch, wire: WireName
+    proxy: BackgroundProxy, upstream: Upstream, memory: Memory, monkeypatch: pytest.MonkeyPatch, wire: Wire
 ) -> None:
     parsed: list[int] = []
 
@@ -56,16 +57,16 @@ def test_a_stream_whose_text_names_its_end_is_parsed_once(
     assert [each.text for each in memory.export(BANK)] == ["?", said]
 
 
-def events(wire: WireName) -> Iterator[bytes]:
+def events(wire: Wire) -> Iterator[bytes]:
     """Events of an answer that does not end."""
-    if wire == "messages":
+    if wire == "anthropic":
         yield b'data: {"type":"message_start","message":{"id":"m","type":"message","role":"assistant"}}\n\n'
         yield b'data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n'
     text = "a" * 100_000
     while True:
-        if wire == "messages":
+        if wire == "anthropic":
             delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
-        elif wire == "chat_completions":
+        elif wire == "openai":
             delta = {"choices": [{"index": 0, "delta": {"content": text}}]}
         else:
             delta = {"type": "response.output_text.delta", "delta": text}
@@ -73,7 +74,7 @@ def events(wire: WireName) -> Iterator[bytes]:
 
 
 def test_an_answer_that_never_ends_is_kept_up_to_a_limit() -> None:
-    for wire in ("messages", "chat_completions"):
+    for wire in ("anthropic", "openai"):
         reader = AnswerReader(wire)
         fed = 0
         for event in events(wire):
@@ -83,7 +84,7 @@ def test_an_answer_that_never_ends_is_kept_up_to_a_limit() -> None:
                 break
         assert fed < 40_000_000
         assert reader.answer() is None
-    reader = AnswerReader("responses")
+    reader = AnswerReader("openai-responses")
     for _ in range(600):
         reader.feed(b"data: " + b"a" * 100_000 if not reader.waiting_bytes else b"a" * 100_000)  # one event
         assert reader.waiting_bytes < 34_000_000
@@ -93,7 +94,7 @@ def test_an_answer_that_never_ends_is_kept_up_to_a_limit() -> None:
 def test_the_bytes_of_a_stream_may_come_one_by_one() -> None:
     for end in (b"\n", b"\r\n", b"\r"):
         content = b'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\ndata: [DONE]\n\n'.replace(b"\n", end)
-        reader = AnswerReader("chat_completions")
+        reader = AnswerReader("openai")
         for at in range(len(content)):
             assert not reader.is_complete or at == len(content) - 1
             reader.feed(content[at : at + 1])
