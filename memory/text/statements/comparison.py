@@ -5,7 +5,8 @@ from difflib import SequenceMatcher
 from itertools import chain, groupby, product
 from typing import NamedTuple
 
-from .sentences import Sentence, Statement
+from .sentences import Sentence
+from .statement import INFORMATIVE, Statement
 from .tokens import Token, forms_of, language_of, tokens_in
 from .wording import BY_WORDS, Kind
 
@@ -77,7 +78,7 @@ def replaces(new: Sequence[Sentence], old: Sequence[Sentence], *, same_speaker: 
         for before in old:
             exclusive = not after.exclusive.isdisjoint(before.exclusive)
             if (
-                (after.changed or exclusive or (after.valued and before.valued))
+                (after.changed or exclusive or (after.valued and before.valued) or _may_name_the_old(after, before))
                 and _may_share_a_subject(after, before, exclusive=exclusive)
                 and _of_one_person(after, before, same_speaker=same_speaker, to_each_other=to_each_other)
                 and any(_replaces(a, b) for a in after.statements for b in before.statements)
@@ -135,10 +136,15 @@ def _may_share_a_subject(after: Sentence, before: Sentence, *, exclusive: bool) 
     """Returns False if the sentences have too few words in common to be about the same. `exclusive`: whether they share
     a predicate that holds of one thing at a time."""
     shared = len(after.things & before.things)
-    if not (after.changed or exclusive) and shared < SHARED * max(len(after.things), len(before.things)):
+    if not (after.changed or exclusive) and shared < SHARED * min(len(after.things), len(before.things)):
         return False
     few = len(after.things) <= MOST_THINGS_OF_SHORT or exclusive
     return shared >= (1 if few else 2) and after.code == before.code
+
+
+def _may_name_the_old(after: Sentence, before: Sentence) -> bool:
+    """Returns True if a part of the later sentence may say that what the earlier one says has ended."""
+    return after.has_parts and before.things <= after.things
 
 
 def _of_one_person(after: Sentence, before: Sentence, *, same_speaker: bool, to_each_other: bool) -> bool:
@@ -153,72 +159,125 @@ def _of_one_person(after: Sentence, before: Sentence, *, same_speaker: bool, to_
 
 def _replaces(after: Statement, before: Statement) -> bool:
     """Returns True if `after` has the subject of `before` and another value."""
-    denied = after.denials if after.denials <= before.things | before.quantities else frozenset()
-    denied |= before.things & {after.denied_title}
-    changed = after.changed or bool(denied)
-    exclusive = not after.exclusive.isdisjoint(before.exclusive)
-    valued = after.kinds & before.kinds & (Kind.QUANTITY | Kind.STATUS)
-    common = after.things & before.things
-    if after.former or not (changed or exclusive or valued) or not (common or denied):
-        return False
-    if _is_of_another(after, before, changed=changed):
-        return False
-    new, old = after.things - common, before.things - common
-    new_quantities, old_quantities = after.quantities - before.quantities, before.quantities - after.quantities
-    shared = common | (denied & (old | old_quantities))
-    differences = list(_differences(before, after))
-    if not shared or _names_another(differences, before, after, changed=changed):
-        return False
-    blocks = [each for each in differences if each.has_things]
-    alone = len(differences) == 1
-    quantities = bool(new_quantities and old_quantities) or any(each.is_of_quantities for each in differences)
-    if quantities and not (alone and blocks and (changed or exclusive) and blocks[0].is_of_figures):
-        if blocks or after.names - before.names or not (changed or alone):
+    return _Comparison(after, before).replaces()
+
+
+class _Comparison:
+    """A later statement beside an earlier one."""
+
+    def __init__(self, after: Statement, before: Statement) -> None:
+        self.after, self.before = after, before
+        self.common = after.things & before.things
+        self.new, self.old = after.things - self.common, before.things - self.common
+        context = after.context
+        self.denied = context.denials if context.denials <= before.things | before.quantities else frozenset[str]()
+        self.denied |= before.things & {context.denied_title}
+        named = bool(self.old) and self.old <= after.lead and not before.things <= after.lead
+        self.changed = after.changed or bool(self.denied) or named
+        self.corrected = context.corrected or named
+        self.exclusive = not after.exclusive.isdisjoint(before.exclusive) and not self._of_two_verbs
+        self.one_topic = after.topic > 0 and before.topic_forms == after.topic_forms
+
+    @property
+    def _of_two_verbs(self) -> bool:
+        """True if verbs that come last differ."""
+        forms = {token.form for token in (*self.after.tokens, *self.before.tokens) if token.kind & Kind.VERB}
+        return not forms.isdisjoint(self.new | self.old)
+
+    def replaces(self) -> bool:
+        """Returns True if the later statement has the subject of the earlier one and another value."""
+        after, before = self.after, self.before
+        values = after.kinds & before.kinds & (Kind.QUANTITY | Kind.STATUS)
+        if after.context.former or not (self.changed or self.exclusive or values) or self._is_of_another:
             return False
-        one_topic = after.topic > 0 and before.topic_forms == after.topic_forms
-        alike = exclusive or one_topic or (alone and differences[0].has_one_unit)
-        return _is_same_subject(len(shared), len(new), len(old), changed=changed, exclusive=alike)
-    if len(blocks) != 1:
-        return False
-    value = blocks[0]
-    if changed and alone and before.is_of_role and after.is_of_role:
-        return len(shared) > 1 and new | old <= _things((*value.old, *value.new)) and not value.has_person
-    if not (changed or exclusive or value.is_of_states) or not _is_value(value, before, after):
-        return False
-    left = max(len(new - _things(value.new)), len(old - _things(value.old)))
-    named = all(token.kind & Kind.NAME for token in (*value.old, *value.new))
-    least = 1 if exclusive or value.is_of_states or (not left and (after.corrected or (changed and named))) else 2
-    return len(shared) >= least and len(shared) >= SHARED * (len(shared) + left)
+        differences = list(_differences(before, after))
+        shared = self.common | (self.denied & (self.old | (before.quantities - after.quantities)))
+        if self.one_topic:
+            shared |= after.topic_forms
+        if not shared or self._names_another(differences):
+            return False
+        if self.changed and self.one_topic and _is_of_one_topic(before, after):
+            return True
+        quantities = any(each.is_of_quantities for each in differences) or bool(
+            after.quantities - before.quantities and before.quantities - after.quantities
+        )
+        blocks = [each for each in differences if each.has_things]
+        alone = len(differences) == 1
+        of_figures = alone and blocks and (self.changed or self.exclusive) and blocks[0].is_of_figures
+        if quantities and not of_figures:
+            return self._has_other_quantity(differences, len(shared))
+        return len(blocks) == 1 and self._has_other_value(blocks[0], len(shared), alone=alone)
+
+    @property
+    def _is_of_another(self) -> bool:
+        """True if the later statement adds to the other, tells of another event, or is about someone else."""
+        after, before = self.after, self.before
+        if (after.kinds & Kind.ADDITION and not before.kinds & Kind.ADDITION) or not after.persons <= before.persons:
+            return True
+        if after.possessors - before.possessors:
+            return True
+        if after.context.own and not before.context.own and before.possessors - after.possessors:
+            return True
+        if self.changed:
+            return False
+        return bool((after.kinds | before.kinds) & Kind.EVENT) or after.persons != before.persons
+
+    def _names_another(self, differences: Sequence[Difference]) -> bool:
+        """Returns True if words that differ say which thing the statements are about, rather than a value of it: they
+        come before the predicate, or beside a value that differs as well."""
+        if sum(each.is_of_quantities for each in differences) > 1:
+            return True
+        if self.changed:  # what differs alone is corrected
+            named = any(each.old_names and each.new_names for each in differences)
+            return named and (
+                len(differences) > 1 or not self.after.quantities <= self.after.topic_forms | self.before.quantities
+            )
+        return any(each.old_names or each.new_names or each.is_of_two_times for each in differences)
+
+    def _has_other_quantity(self, differences: Sequence[Difference], shared: int) -> bool:
+        """Returns True if a time or number differs and enough words are the same. `shared`: how many are."""
+        alone = len(differences) == 1
+        if any(each.has_things for each in differences) or self.after.names - self.before.names:
+            return False
+        if not (self.changed or alone):
+            return False
+        new, old = len(self.new), len(self.old)
+        least = 1 if self.exclusive or self.one_topic or (alone and differences[0].has_one_unit) else 2
+        if self.changed:
+            return shared >= (1 if not new else least) and shared >= SHARED_WITH_CHANGE * (shared + new)
+        return shared >= least and shared >= SHARED * (shared + max(new, old))
+
+    def _has_other_value(self, value: Difference, shared: int, *, alone: bool) -> bool:
+        """Returns True if words that differ are a value and enough words are the same. `shared`: how many are;
+        `alone`: whether nothing else differs."""
+        after, before = self.after, self.before
+        if self.changed and alone and before.is_of_role and after.is_of_role:
+            inside = self.new | self.old <= _things((*value.old, *value.new))
+            return shared > 1 and inside and not value.has_person
+        if self._of_two_verbs or not (self.changed or self.exclusive or value.is_of_states):
+            return False
+        if not _is_value(value, before, after):
+            return False
+        rest = max(len(self.new - _things(value.new)), len(self.old - _things(value.old)))
+        named = all(token.kind & Kind.NAME for token in (*value.old, *value.new))
+        least = 2
+        if self.exclusive or value.is_of_states or (not rest and (self.corrected or (self.changed and named))):
+            least = 1
+        return shared >= least and shared >= SHARED * (shared + rest)
 
 
-def _names_another(differences: Sequence[Difference], before: Statement, after: Statement, *, changed: bool) -> bool:
-    """Returns True if words that differ say which thing the statements are about, rather than a value of it: they come
-    before the predicate, or beside a value that differs as well."""
-    if changed:  # what differs alone is corrected
-        named = any(each.old_names and each.new_names for each in differences)
-        return named and (len(differences) > 1 or not after.quantities <= after.topic_forms | before.quantities)
-    return any(each.old_names or each.new_names or each.is_of_two_times for each in differences)
-
-
-def _is_same_subject(shared: int, new: int, old: int, *, changed: bool, exclusive: bool) -> bool:
-    """Returns True if statements of times or numbers share enough words. `new`, `old`: words of one that are not in the
-    other."""
-    if changed:
-        return shared >= (1 if exclusive or not new else 2) and shared >= SHARED_WITH_CHANGE * (shared + new)
-    return shared >= (1 if exclusive else 2) and shared >= SHARED * (shared + max(new, old))
-
-
-def _is_of_another(after: Statement, before: Statement, *, changed: bool) -> bool:
-    """Returns True if a statement adds to the other, tells of another event, or is about someone else."""
-    if (after.kinds & Kind.ADDITION and not before.kinds & Kind.ADDITION) or not after.persons <= before.persons:
-        return True
-    if after.possessors - before.possessors:
-        return True
-    if after.own and not before.own and before.possessors - after.possessors:
-        return True
-    if changed:
-        return False
-    return bool((after.kinds | before.kinds) & Kind.EVENT) or after.persons != before.persons
+def _is_of_one_topic(before: Statement, after: Statement) -> bool:
+    """Returns True if the earlier statement says only a time, a number or a state of its topic, and the later one says
+    another."""
+    old = [token for token in before.tokens[before.topic :] if token.form not in after.things | after.quantities]
+    new = [token for token in after.tokens[after.topic :] if token.form not in before.things | before.quantities]
+    value = Kind.QUANTITY | Kind.STATUS
+    return (
+        bool(old)
+        and all(token.kind & value for token in old)
+        and any(token.kind & value for token in new)
+        and sum(not token.kind & value for token in new) <= MOST_VALUE_WORDS
+    )
 
 
 def _is_value(words: Difference, before: Statement, after: Statement) -> bool:
@@ -234,7 +293,7 @@ def _is_object(value: Sequence[Token], statement: Statement) -> bool:
     """Returns True if a value follows a predicate rather than being, or containing, the subject."""
     tokens = statement.all_tokens
     first, last = (next(n for n, token in enumerate(tokens) if token is end) for end in (value[0], value[-1]))
-    if not first and statement.code in BY_WORDS:
+    if not first and statement.context.code in BY_WORDS:
         return False
     if any(token.kind & Kind.COPULA for token in tokens[first:last]):
         return False
@@ -248,21 +307,24 @@ def _things(tokens: Iterable[Token]) -> frozenset[str]:
 def _differences(before: Statement, after: Statement) -> Iterator[Difference]:
     """Yields the runs of words that differ between two statements, where both have words. Times and numbers that stand
     together are compared as one."""
-    named, units = [], []
+    units, topics = [], []
     for each in (before, after):
-        topic = _units(each.tokens[: each.topic])
-        named.append(len(topic))
-        units.append([*topic, *_units(each.tokens[each.topic :])])
+        topic = list(_units(each.all_tokens[: each.topic_end]))
+        topics.append(len(topic))
+        units.append([*topic, *_units(each.all_tokens[each.topic_end :])])
     forms = [[tuple(token.form for token in unit) for unit in of_one] for of_one in units]
     for tag, a, b, c, d in SequenceMatcher(None, forms[0], forms[1], autojunk=False).get_opcodes():
         if tag == "replace":
             old, new = tuple(chain(*units[0][a:b])), tuple(chain(*units[1][c:d]))
-            yield Difference(old, new, a < named[0], c < named[1])
+            yield Difference(old, new, a < topics[0], c < topics[1])
 
 
-def _units(tokens: Sequence[Token]) -> list[tuple[Token, ...]]:
-    return [
-        unit
-        for quantities, run in groupby(tokens, lambda token: bool(token.kind & Kind.QUANTITY))
-        for unit in ([tuple(run)] if quantities else [(token,) for token in run])
-    ]
+def _units(tokens: Sequence[Token]) -> Iterator[tuple[Token, ...]]:
+    """Yields informative words: times and numbers with those beside them, unless words announce a change between
+    them."""
+    telling = (token for token in tokens if token.kind & (INFORMATIVE | Kind.CHANGE))
+    for kind, run in groupby(telling, lambda token: token.kind & (Kind.QUANTITY | Kind.CHANGE)):
+        if kind == Kind.QUANTITY:
+            yield tuple(run)
+        elif not kind:
+            yield from ((token,) for token in run)

@@ -9,10 +9,12 @@ from typing import NamedTuple
 from foxing.renderer.fading.languages import AMBIGUOUS_MONTHS, DAYS, LANGUAGES, MONTHS, language_by_script
 
 from .wording import BY_WORDS, Kind, wording
-from .words import BREAKS, HIRAGANA, QUOTES, WORD, raw_words
+from .words import BREAKS, ELISION, HIRAGANA, QUOTES, WORD, raw_words
 
 _CACHED_WORDS = 1 << 14  # words whose analysis is cached
 #: Particles and endings of a word of Korean.
+_KOREAN_VERB = re.compile("(?:요|다|니다)$")
+_KOREAN_COPULA = re.compile("(?:이에요|예요|입니다|였어요|였습니다|었습니다|이다|라고요|래요|이죠|이요)$")
 _PARTICLE = re.compile(
     r"(?<=[가-힣])(?:까지|부터|마다|에게|한테|에|에서|의|로|으로|도|와|과|을|를|이나|이랑|랑|중입니다|중이에요|이었어요"
     r"|[되됐했하](?:었|였)?(?:습니다|어요|어|다|요)|됩니다|합니다|입니다|이?(?:에요|예요|었어요|였어요|었습니다|였습니다"
@@ -20,7 +22,7 @@ _PARTICLE = re.compile(
 )
 _KOREAN_NUMBER = re.compile("[년월일시분초원만억천백십번층살명호]+")
 _JAPANESE_NUMBER = re.compile(
-    "[年月日時分秒半週曜火水木金土朝昼夜円万千百十億一二三四五六七八九番号人名階歳才個件回第]+"
+    "[年月日時分秒半週曜火水木金土朝昼夜円万千百十億一二三四五六七八九番号人名階歳才個件回第来先今昨明毎度]+"
 )
 #: Particles and endings of verbs, which say nothing by themselves.
 _JAPANESE_ENDING = re.compile(
@@ -29,10 +31,16 @@ _JAPANESE_ENDING = re.compile(
 )
 _NUMBERS = {"ja": _JAPANESE_NUMBER, "ko": _KOREAN_NUMBER}
 _CODE = re.compile(r"#?[a-z0-9]+(?:[-_.,:/][a-z0-9]+)*")
-_ELISION = re.compile("^(?:[ldsntmjc]|qu)'")
 _POSSESSIVE = "'s"
-#: Endings of English; the stemmer of the index takes longer than the rest of the analysis.
-_ENDING = re.compile(r"(?<=\w\w)(?:ing|ed|es|s|e)$")
+#: Endings of a pronoun in English: “they've”.
+_CONTRACTION = re.compile(r"(?<=\w)'(?:ve|re|ll|d|m)$")
+#: Endings of inflected words, whose forms of a man and of a woman are one; the stemmers of the index take longer than
+#: the rest of the analysis.
+_INFLECTIONS = {
+    "en": ((re.compile(r"(?<=\w\w)(?:ing|ed|es|s|e)$"), ""),),
+    "de": ((re.compile(r"(?<=\w{4})(?:innen|in|e[rnms]?)$"), ""),),
+    "fr": ((re.compile("trice$"), "teur"), (re.compile("ière$"), "ier"), (re.compile(r"(?<=\w{3})(?:es|e|s)$"), "")),
+}
 
 
 class Token(NamedTuple):
@@ -44,6 +52,8 @@ class Token(NamedTuple):
 
 
 BREAK = Token("", 0)  # between two parts of a sentence
+JOIN = Token("+", 0)  # “and”
+CHANGE = Token("", Kind.CHANGE)  # in the place of words that announce one
 
 
 def tokens_in(text: str, code: str) -> list[Token]:
@@ -58,38 +68,49 @@ def token_of(word: str, code: str) -> Token:
         return BREAK
     if word[0] in QUOTES:
         return Token(word[1:-1].casefold(), Kind.THING | Kind.NAME)
-    lower = word.casefold().replace("’", "'")
-    words, language = wording(code), LANGUAGES[code]
-    own = False
-    if code == "ko" and lower not in words.kinds:
-        lower = _PARTICLE.sub("", lower) or lower
-    elif code == "fr" and lower not in words.kinds:
-        own, lower = lower.startswith("j'"), _ELISION.sub("", lower) or lower
+    whole = word.casefold().replace("’", "'")
+    lower = _without_particle(whole, code)
+    kind = _kind_of(lower, code, capital=word[0].isupper() and word[0].lower() != word[0])
+    if kind == Kind.COPULA and code == "ko" and lower != whole:
+        kind = Kind.THING  # a verb that is spelled as a particle once its ending is off
+    if kind == Kind.QUANTITY:
+        return Token(lower.lstrip("#"), kind)
+    if kind == Kind.THING and code == "ko" and _KOREAN_VERB.search(whole) and not _KOREAN_COPULA.search(whole):
+        kind |= Kind.VERB
+    if kind & Kind.THING:
+        lower = lower.removesuffix(_POSSESSIVE) if code == "en" else lower
+        for ending, other in () if kind & Kind.PERSON and code != "en" else _INFLECTIONS.get(code, ()):
+            lower = ending.sub(other, lower)
+    return Token(lower, kind)
+
+
+def _without_particle(lower: str, code: str) -> str:
+    """Returns a word without a particle of Korean or a contracted verb of English, unless it is in a list."""
+    ending = {"ko": _PARTICLE, "en": _CONTRACTION}.get(code)
+    return lower if ending is None or lower in wording(code).kinds else ending.sub("", lower) or lower
+
+
+def _kind_of(lower: str, code: str, *, capital: bool) -> int:
+    """Returns what a word is. `capital`: whether it begins with one."""
     if (
         (any(map(str.isdigit, lower)) and _CODE.fullmatch(lower))
-        or (lower in MONTHS and (lower not in AMBIGUOUS_MONTHS or word[0].isupper()))
+        or (lower in MONTHS and (lower not in AMBIGUOUS_MONTHS or capital))
         or lower in DAYS
     ):
-        return Token(lower.lstrip("#"), Kind.QUANTITY)
+        return Kind.QUANTITY
+    words, language = wording(code), LANGUAGES[code]
     kind = words.kinds.get(lower)
-    if code == "ko" and kind == Kind.COPULA and lower != word:
-        kind = Kind.THING  # a verb that is spelled as a particle once its ending is off
     if kind is None and code in _NUMBERS and _NUMBERS[code].fullmatch(lower):
-        kind = Kind.QUANTITY
+        return Kind.QUANTITY
+    if kind is None and lower in language.function_words:
+        return 0
     if kind is None:
         kind = Kind.THING
-        if lower in language.function_words:
-            kind = 0
-        elif lower.endswith(_POSSESSIVE) and lower not in words.contractions:
+        if lower.endswith(_POSSESSIVE) and lower not in words.contractions:
             kind |= Kind.POSSESSIVE
-    kind |= Kind.OWN * own
-    if kind & Kind.THING and word[0].isupper() and word[0].lower() != word[0] and not language.capital_nouns:
-        kind |= Kind.NAME
-    if code == "ja" and kind == Kind.THING and lower[0] in HIRAGANA and _JAPANESE_ENDING.fullmatch(lower):
-        kind = 0
-    if code == "en" and kind & Kind.THING:
-        return Token(_ENDING.sub("", lower.removesuffix(_POSSESSIVE)), kind)
-    return Token(lower, kind)
+        if code == "ja" and lower[0] in HIRAGANA and _JAPANESE_ENDING.fullmatch(lower):
+            return 0
+    return kind | Kind.NAME * (bool(kind & Kind.THING) and capital and not language.capital_nouns)
 
 
 def kinds_of(tokens: Sequence[Token]) -> int:
@@ -116,7 +137,7 @@ def language_of(text: str) -> str:
     counts = Counter(WORD.findall(lower))
     scores = {code: sum(counts[word] for word in counts.keys() & _common_words(code)) for code in BY_WORDS}
     scores["de"] += not text.isascii() and any(letter in lower for letter in "äöü")
-    scores["fr"] += sum(map(bool, map(_ELISION.match, counts)))
+    scores["fr"] += sum(map(bool, map(ELISION.match, counts)))
     scores["fr"] += not text.isascii() and any(letter in lower for letter in "éèêàçùôî")
     return max(scores, key=lambda code: scores[code])
 

@@ -50,6 +50,10 @@ class Kind:
     SETTING = 16384
     #: Says what one person does for others, who may hand it over: “leads”.
     ROLE = 32768
+    #: Announces a change.
+    CHANGE = 65536
+    #: A verb of a language whose verbs come last.
+    VERB = 131072
 
 
 class Role(Enum):
@@ -144,6 +148,11 @@ class Wording:
     #: Words that end what a contrast denies, and those that begin another part of a sentence.
     stops: frozenset[str]
     clauses: frozenset[str]
+    #: Of these, those that also join two things.
+    joins: frozenset[str]
+    #: Words before or after the time since which something holds, and words of times of a day, which are none.
+    since: frozenset[str]
+    clock: frozenset[str]
     #: Words in “'s” that are no possessives.
     contractions: frozenset[str]
     #: Phrases that announce a change and are also said without one.
@@ -194,6 +203,9 @@ class Wording:
             {phrase.text: phrase.other for phrase in found if phrase.role is Role.SAME},
             frozenset(words["stops"]),
             frozenset(words["clauses"]),
+            frozenset(words.get("joins", ())),
+            frozenset(words.get("since", ())),
+            frozenset(words.get("clock", ())),
             frozenset(words["contractions"]),
             frozenset(words["weak"]),
             frozenset(words["pronouns"]),
@@ -225,7 +237,7 @@ _LISTS = {
 def _words(line: str, code: str) -> tuple[str, ...]:
     if code in _UNSPACED or line.endswith("*"):
         return (line,)
-    return tuple(raw_words(line, code)) if code == "ko" else tuple(line.split())
+    return tuple(raw_words(line, code)) if code in ("ko", "fr") else tuple(line.split())
 
 
 @cache

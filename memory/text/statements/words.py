@@ -19,14 +19,18 @@ _AFTER_CONSONANT = frozenset("은이을")
 _FINALS = 28  # syllables of Hangul with one beginning and vowel
 #: Particles of Japanese that end what a sentence is about, within a run of hiragana.
 _JAPANESE_TOPIC = re.compile("(?:から|まで)?[でにとの]?[はが]")
+_KOREAN_SINCE = re.compile("부터(?:는|요)?$")
+ELISION = re.compile("(?:[ldsntmjc]|qu)['’](?=.)", re.IGNORECASE)
 _JAPANESE_HAN = re.compile(r"[\u2e80-\u2fd5\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff]+")
 HIRAGANA = frozenset(map(chr, range(0x3041, 0x30A0)))
 
 
 def raw_words(text: str, code: str) -> list[str]:
     """Returns the words of a text as they are written, and breaks between its parts. The particles of Korean and
-    Japanese that end what a sentence is about are words of their own."""
+    Japanese that end what a sentence is about, and elided words of French, are words of their own."""
     found: list[str] = WORD.findall(text)
+    if code == "fr":
+        return [part for word in found for part in _french_words(word)]
     if code == "ko":
         return [part for word in found for part in _korean_words(word)]
     if code == "ja":
@@ -34,8 +38,17 @@ def raw_words(text: str, code: str) -> list[str]:
     return found
 
 
+def _french_words(word: str) -> Sequence[str]:
+    """Returns an elided word and the one after it: “l'” and “hôtel”."""
+    match = ELISION.match(word)
+    return (word,) if match is None else (match[0], word[match.end() :])
+
+
 def _korean_words(word: str) -> Sequence[str]:
     """Returns a word and its particle, which fits the sound that it follows."""
+    since = _KOREAN_SINCE.search(word)
+    if since is not None and since.start():
+        return (word[: since.start()], "부터")
     match = _KOREAN_TOPIC.search(word)
     if match is None or not match.start() or not "가" <= word[-2] <= "힣":
         return (word,)

@@ -1,0 +1,99 @@
+"""Parts of sentences: what stands between commas and words as “because”, each read as a statement."""
+
+from collections.abc import Iterator, Sequence
+
+from .statement import INFORMATIVE, TOPIC_FIRST, Context, Statement, topic_end
+from .tokens import BREAK, JOIN, Token, kinds_of
+from .wording import Kind, Wording
+
+MOST_SETTING_WORDS = 4  # of “on day 2 of the trip, we …”
+_VERBS = Kind.COPULA | Kind.PREDICATE | Kind.EVENT | Kind.ROLE
+
+
+def statements_in(tokens: Sequence[Token], context: Context, words: Wording) -> Iterator[Statement]:
+    """Yields a sentence, followed by its parts if it has several, and each again without since when it holds."""
+    parts = list(_parts(tokens))
+    whole = [token for part in parts for token in part]
+    found = [(whole, frozenset[str]())]
+    lead: list[Token] = []
+    for number, part in enumerate(parts if len(parts) > 1 else ()):
+        subject = _subject(parts[number - 1], words) if number and _resumes(part, words) else ()
+        found.append(([*subject, *part], _things(lead)))
+        lead += part
+    for part, before in found:
+        yield Statement.of(part, context, lead=before)
+        rest = _without_beginning(part, words)
+        if len(rest) < len(part):
+            yield Statement.of(rest, context, lead=before, changed=True)
+
+
+def _parts(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """Yields the words between breaks. An “and” is one only after a predicate: “Ana and I walk” is one part."""
+    part: list[Token] = []
+    for token in tokens:
+        if token is JOIN:
+            ends = bool(kinds_of(part) & _VERBS)
+        else:
+            ends = token is BREAK and not _is_setting(part)
+        if ends and part:
+            yield part
+            part = []
+        elif token is not BREAK and token is not JOIN:
+            part.append(token)
+    if part:
+        yield part
+
+
+def _is_setting(part: Sequence[Token]) -> bool:
+    """Returns True if words before a comma say of what, or when, the words after it hold: “on day 2, …”."""
+    things = [token for token in part if token.kind & INFORMATIVE]
+    return 0 < len(things) <= MOST_SETTING_WORDS and (
+        bool(part[0].kind & Kind.SETTING) or any(token.kind & Kind.QUANTITY for token in things)
+    )
+
+
+def _resumes(part: Sequence[Token], words: Wording) -> bool:
+    """Returns True if a part is about what the one before it is about: “…, he is late”, “… and is late”."""
+    if words.code in TOPIC_FIRST:
+        return not topic_end(part)
+    first = part[0]
+    return first.form in words.pronouns or bool(first.kind & Kind.COPULA or first.kind & _VERBS and first.kind & Kind.THING)
+
+
+def _subject(part: Sequence[Token], words: Wording) -> Sequence[Token]:
+    """Returns the words of what a part is about or, without them, speaks of last."""
+    end = topic_end(part)
+    if end:
+        return part[: end + (words.code in TOPIC_FIRST)]
+    places = [place for place, token in enumerate(part) if token.kind & Kind.DEFINITE]
+    return part[places[-1] :] if places else [token for token in part if token.kind & Kind.THING][-1:]
+
+
+def _without_beginning(part: Sequence[Token], words: Wording) -> Sequence[Token]:
+    """Returns a part without the words that say since when it holds: “from Monday”, 4月から."""
+    for place, token in enumerate(part):
+        if token.form in words.since:
+            start, stop = _time_at(part, place, follows=words.code in TOPIC_FIRST)
+            times = [each.form for each in part[start:stop] if each.kind & Kind.QUANTITY]
+            words_of_days = [form for form in times if not any(map(str.isdigit, form))]
+            if words_of_days and words.clock.isdisjoint(times):
+                return [*part[:start], *part[stop:]]
+    return part
+
+
+def _time_at(part: Sequence[Token], place: int, *, follows: bool) -> tuple[int, int]:
+    """Returns the range of a word as “from” and of the time after it or, if it `follows` the time, before it."""
+    start, stop = place, place + 1
+    if follows:
+        while start and part[start - 1].kind & Kind.QUANTITY:
+            start -= 1
+        return start, stop
+    while stop < len(part) and not part[stop].kind & ~Kind.DEFINITE:
+        stop += 1
+    while stop < len(part) and part[stop].kind & Kind.QUANTITY:
+        stop += 1
+    return start, stop
+
+
+def _things(tokens: Sequence[Token]) -> frozenset[str]:
+    return frozenset(token.form for token in tokens if token.kind & Kind.THING)

@@ -1,0 +1,140 @@
+"""Statements: what a sentence, or a part of one, says of which thing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from .tokens import Token, forms_of, kinds_of
+from .wording import Kind
+
+#: Particles that end what a sentence is about where no other one does, and those of objects, which do so where none of
+#: these does.
+_WEAK, OBJECT = frozenset({"が", "이", "가"}), frozenset({"を", "을", "를"})
+#: Languages with such particles, whose predicates come last.
+TOPIC_FIRST = ("ja", "ko")
+MOST_SUBJECT_WORDS = 4  # of “the trip is”
+INFORMATIVE = Kind.THING | Kind.QUANTITY
+_ENDS_TOPIC = Kind.COPULA | Kind.PREDICATE | Kind.CHANGE
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the sentence of a statement says beside it."""
+
+    code: str
+    #: Predicates that hold of one thing at a time.
+    exclusive: frozenset[str]
+    #: Words of a value that the sentence denies, and all that it denies, as a title would be.
+    denials: frozenset[str]
+    denied_title: str
+    #: Whether the sentence, or the one before it, announces a change.
+    changed: bool
+    #: Whether it, or the one before it, says that an earlier statement was wrong or is no longer so.
+    corrected: bool
+    #: Whether the sentence says what was so before.
+    former: bool
+    #: Whether the sentence refers to the speaker.
+    own: bool
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A sentence, or a part of one, without what it denies."""
+
+    context: Context
+    #: Its words, and those that say something by themselves.
+    all_tokens: tuple[Token, ...]
+    tokens: tuple[Token, ...]
+    #: Numbers of `all_tokens` and of `tokens` that come before the predicate: which thing the statement is about.
+    topic_end: int
+    topic: int
+    #: Words of its subject and predicate and values that are no quantities; times and numbers.
+    things: frozenset[str]
+    quantities: frozenset[str]
+    names: frozenset[str]
+    persons: frozenset[str]
+    #: Whose something is, other than the speaker's or the listener's.
+    possessors: frozenset[str]
+    #: Predicates and subjects that have one value at a time.
+    exclusive: frozenset[str]
+    #: Things in the parts of its sentence before it.
+    lead: frozenset[str]
+    #: Whether it announces a change, as its sentence may, or says since when it holds.
+    changed: bool
+    #: Kinds of its words together.
+    kinds: int
+
+    @classmethod
+    def of(
+        cls, part: Sequence[Token], context: Context, *, lead: frozenset[str] = frozenset(), changed: bool = False
+    ) -> "Statement":
+        """Returns the statement in a part of a sentence."""
+        kinds = kinds_of(part)
+
+        def forms(kind: int) -> frozenset[str]:
+            return frozenset(token.form for token in part if token.kind & kind) if kinds & kind else frozenset()
+
+        tokens = tuple(token for token in part if token.kind & INFORMATIVE)
+        end = topic_end(part)
+        topic = sum(bool(token.kind & INFORMATIVE) for token in part[:end])
+        exclusive = set(context.exclusive)
+        if kinds & Kind.DEFINITE:
+            exclusive |= set(_definite(part))
+        if context.code in TOPIC_FIRST and topic and not any(token.form in OBJECT for token in part):
+            exclusive.add(f"{' '.join(token.form for token in tokens[:topic])} は")
+        return cls(
+            context,
+            tuple(part),
+            tokens,
+            end,
+            topic,
+            forms(Kind.THING),
+            forms(Kind.QUANTITY),
+            forms(Kind.NAME),
+            forms(Kind.PERSON),
+            forms(Kind.POSSESSIVE),
+            frozenset(exclusive),
+            lead,
+            changed or context.changed,
+            kinds,
+        )
+
+    @property
+    def is_of_role(self) -> bool:
+        """True if it says what one person does for others: “leads”, “is the coach”."""
+        pairs = pairwise(self.all_tokens)
+        return bool(self.kinds & Kind.ROLE) or any(a.kind & Kind.COPULA and b.kind & Kind.DEFINITE for a, b in pairs)
+
+    @property
+    def topic_forms(self) -> frozenset[str]:
+        """Words of what it is about."""
+        return forms_of(self.tokens[: self.topic])
+
+
+def topic_end(part: Sequence[Token]) -> int:
+    """Returns the place of the predicate, before which a part says what it is about. Without a predicate that is known,
+    this is a noun and its number at the beginning: “room 204”."""
+    for weak in (frozenset[str](), _WEAK):
+        count = 0
+        for place, token in enumerate(part):
+            if token.kind & _ENDS_TOPIC and (count or token.kind & Kind.PREDICATE) and token.form not in _WEAK - weak:
+                return place
+            count += bool(token.kind & INFORMATIVE)
+    for place, token in enumerate(part):
+        if token.form in OBJECT and sum(bool(after.kind & INFORMATIVE) for after in part[place:]) > 1:
+            return place
+    places = [place for place, token in enumerate(part) if token.kind][:2]
+    if len(places) == 2 and part[places[0]].kind & Kind.THING and part[places[1]].kind & Kind.QUANTITY:
+        return places[1] + 1
+    return places[0] + 1 if places and part[places[0]].kind & Kind.QUANTITY else 0
+
+
+def _definite(part: Sequence[Token]) -> Iterator[str]:
+    """Yields subjects that are one thing: “the trip is”."""
+    for place, token in enumerate(part):
+        if token.kind & (Kind.DEFINITE | Kind.POSSESSIVE):
+            start = place + bool(token.kind & Kind.DEFINITE)
+            ahead = part[start : start + 1 + MOST_SUBJECT_WORDS]
+            stop = next((number for number, after in enumerate(ahead) if after.kind & Kind.COPULA), 0)
+            if stop:
+                yield f"the {' '.join(after.form for after in ahead[:stop] if after.kind & Kind.THING)}"
