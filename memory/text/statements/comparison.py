@@ -39,6 +39,11 @@ class Difference(NamedTuple):
         return any(token.kind & Kind.PERSON for token in (*self.old, *self.new))
 
     @property
+    def has_event(self) -> bool:
+        """True if either says that something happened."""
+        return any(token.kind & Kind.EVENT and not token.kind & Kind.STATUS for token in (*self.old, *self.new))
+
+    @property
     def is_of_quantities(self) -> bool:
         """True if both are times and numbers."""
         return all(token.kind & Kind.QUANTITY for token in (*self.old, *self.new))
@@ -172,11 +177,22 @@ class _Comparison:
         context = after.context
         self.denied = context.denials if context.denials <= before.things | before.quantities else frozenset[str]()
         self.denied |= before.things & {context.denied_title}
-        named = bool(self.old) and self.old <= after.lead and not before.things <= after.lead
-        self.changed = after.changed or bool(self.denied) or named
-        self.corrected = context.corrected or named
-        self.exclusive = not after.exclusive.isdisjoint(before.exclusive) and not self._of_two_verbs
         self.one_topic = after.topic > 0 and before.topic_forms == after.topic_forms
+        self.exclusive = not after.exclusive.isdisjoint(before.exclusive) and not self._of_two_verbs
+        self.changed = after.changed or bool(self.denied) or self._names_the_old
+
+    @property
+    def _names_the_old(self) -> bool:
+        """True if the parts before the later statement speak of the earlier value, whose end they may tell: “Maria left,
+        Jonas is our accountant”."""
+        lead = self.after.lead
+        predicates = {token.form for token in self.before.tokens if token.kind & Kind.PREDICATE}
+        of_one = self.one_topic or self._of_roles or bool(predicates & self.common)
+        return of_one and bool(self.old) and self.old <= lead and not self.before.things <= lead
+
+    @property
+    def _of_roles(self) -> bool:
+        return self.after.is_of_role and self.before.is_of_role
 
     @property
     def _of_two_verbs(self) -> bool:
@@ -191,6 +207,8 @@ class _Comparison:
         if after.context.former or not (self.changed or self.exclusive or values) or self._is_of_another:
             return False
         differences = list(_differences(before, after))
+        if self.changed and len(differences) != 1 and self._keeps_the_topic(differences):
+            differences = list(_difference_in_any_order(before, after)) or differences
         shared = self.common | (self.denied & (self.old | (before.quantities - after.quantities)))
         if self.one_topic:
             shared |= after.topic_forms
@@ -207,6 +225,13 @@ class _Comparison:
         if quantities and not of_figures:
             return self._has_other_quantity(differences, len(shared))
         return len(blocks) == 1 and self._has_other_value(blocks[0], len(shared), alone=alone)
+
+    def _keeps_the_topic(self, differences: Sequence[Difference]) -> bool:
+        """Returns True if all words of what the earlier statement is about are in the later one, or both are of roles,
+        and no two numbers differ."""
+        topic = self.before.topic_forms
+        inside = bool(topic) and topic <= self.after.things | self.after.quantities
+        return (inside or self._of_roles) and sum(each.is_of_quantities for each in differences) < 2
 
     @property
     def _is_of_another(self) -> bool:
@@ -251,9 +276,10 @@ class _Comparison:
         """Returns True if words that differ are a value and enough words are the same. `shared`: how many are;
         `alone`: whether nothing else differs."""
         after, before = self.after, self.before
-        if self.changed and alone and before.is_of_role and after.is_of_role:
+        if alone and (self._names_the_old or (self.changed and self._of_roles)):
             inside = self.new | self.old <= _things((*value.old, *value.new))
-            return shared > 1 and inside and not value.has_person
+            if inside and shared >= (1 if self._names_the_old else 2) and not value.has_person:
+                return True
         if self._of_two_verbs or not (self.changed or self.exclusive or value.is_of_states):
             return False
         if not _is_value(value, before, after):
@@ -261,7 +287,7 @@ class _Comparison:
         rest = max(len(self.new - _things(value.new)), len(self.old - _things(value.old)))
         named = all(token.kind & Kind.NAME for token in (*value.old, *value.new))
         least = 2
-        if self.exclusive or value.is_of_states or (not rest and (self.corrected or (self.changed and named))):
+        if self.exclusive or value.is_of_states or (not rest and (after.context.corrected or (self.changed and named))):
             least = 1
         return shared >= least and shared >= SHARED * (shared + rest)
 
@@ -272,17 +298,19 @@ def _is_of_one_topic(before: Statement, after: Statement) -> bool:
     old = [token for token in before.tokens[before.topic :] if token.form not in after.things | after.quantities]
     new = [token for token in after.tokens[after.topic :] if token.form not in before.things | before.quantities]
     value = Kind.QUANTITY | Kind.STATUS
+    if not old or not all(token.kind & value for token in old):
+        return False
+    if not new:  # “is in hospital”, “was discharged”
+        return after.context.corrected and all(token.kind & Kind.STATUS for token in old)
     return (
-        bool(old)
-        and all(token.kind & value for token in old)
-        and any(token.kind & value for token in new)
+        any(token.kind & value for token in new)
         and sum(not token.kind & value for token in new) <= MOST_VALUE_WORDS
     )
 
 
 def _is_value(words: Difference, before: Statement, after: Statement) -> bool:
     """Returns True if words that differ are a value rather than the subject."""
-    if max(len(words.old), len(words.new)) > MOST_VALUE_WORDS or words.has_person:
+    if max(len(words.old), len(words.new)) > MOST_VALUE_WORDS or words.has_person or words.has_event:
         return False
     if after.names - before.names - forms_of(words.new):
         return False
@@ -315,8 +343,27 @@ def _differences(before: Statement, after: Statement) -> Iterator[Difference]:
     forms = [[tuple(token.form for token in unit) for unit in of_one] for of_one in units]
     for tag, a, b, c, d in SequenceMatcher(None, forms[0], forms[1], autojunk=False).get_opcodes():
         if tag == "replace":
-            old, new = tuple(chain(*units[0][a:b])), tuple(chain(*units[1][c:d]))
-            yield Difference(old, new, a < topics[0], c < topics[1])
+            # numbers that words announcing a change set apart are several differences
+            apart = b - a == d - c and all(_is_quantity(unit) for unit in (*units[0][a:b], *units[1][c:d]))
+            for start, stop, other, end in zip(range(a, b), range(a + 1, b + 1), range(c, d), range(c + 1, d + 1)) if apart else ((a, b, c, d),):
+                old, new = tuple(chain(*units[0][start:stop])), tuple(chain(*units[1][other:end]))
+                yield Difference(old, new, start < topics[0], other < topics[1])
+
+
+def _difference_in_any_order(before: Statement, after: Statement) -> Iterator[Difference]:
+    """Yields the words that each of two statements lacks, if they stand together in both."""
+    runs = []
+    for one, other in ((before, after), (after, before)):
+        places = [place for place, token in enumerate(one.tokens) if token.form not in forms_of(other.tokens)]
+        if not places or places[-1] - places[0] >= len(places):
+            return
+        runs.append((one.tokens[places[0] : places[-1] + 1], places[0] < one.topic))
+    (old, old_names), (new, new_names) = runs
+    yield Difference(old, new, old_names, new_names)
+
+
+def _is_quantity(unit: Sequence[Token]) -> bool:
+    return bool(unit[0].kind & Kind.QUANTITY)
 
 
 def _units(tokens: Sequence[Token]) -> Iterator[tuple[Token, ...]]:

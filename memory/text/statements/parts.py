@@ -2,29 +2,43 @@
 
 from collections.abc import Iterator, Sequence
 
+from dataclasses import replace
+
 from .statement import INFORMATIVE, TOPIC_FIRST, Context, Statement, topic_end
 from .tokens import BREAK, JOIN, Token, kinds_of
 from .wording import Kind, Wording
 
 MOST_SETTING_WORDS = 4  # of “on day 2 of the trip, we …”
+MOST_THINGS_ANNOUNCING = 2  # things in “Change of plans!”, which says nothing else
+MOST_LABEL_WORDS = 2  # of “gate K41, …”
 _VERBS = Kind.COPULA | Kind.PREDICATE | Kind.EVENT | Kind.ROLE
 
 
 def statements_in(tokens: Sequence[Token], context: Context, words: Wording) -> Iterator[Statement]:
     """Yields a sentence, followed by its parts if it has several, and each again without since when it holds."""
     parts = list(_parts(tokens))
-    whole = [token for part in parts for token in part]
-    found = [(whole, frozenset[str]())]
+    if any(_only_announces(part) for part in parts):
+        context = replace(context, changed=True)
+    yield from _with_and_without_beginning([token for part in parts for token in part], (), context, words)
     lead: list[Token] = []
     for number, part in enumerate(parts if len(parts) > 1 else ()):
         subject = _subject(parts[number - 1], words) if number and _resumes(part, words) else ()
-        found.append(([*subject, *part], _things(lead)))
+        yield from _with_and_without_beginning([*subject, *part], tuple(lead), context, words)
         lead += part
-    for part, before in found:
-        yield Statement.of(part, context, lead=before)
-        rest = _without_beginning(part, words)
-        if len(rest) < len(part):
-            yield Statement.of(rest, context, lead=before, changed=True)
+
+
+def _only_announces(part: Sequence[Token]) -> bool:
+    """Returns True if a part announces a change, which the others tell: “…, I misremembered”."""
+    return bool(kinds_of(part) & Kind.CHANGE) and sum(bool(token.kind & Kind.THING) for token in part) <= MOST_THINGS_ANNOUNCING
+
+
+def _with_and_without_beginning(
+    part: Sequence[Token], lead: Sequence[Token], context: Context, words: Wording
+) -> Iterator[Statement]:
+    yield Statement.of(part, context, lead=lead)
+    rest = _without_beginning(part, words)
+    if len(rest) < len(part):
+        yield Statement.of(rest, context, lead=lead, since=True)
 
 
 def _parts(tokens: Sequence[Token]) -> Iterator[list[Token]]:
@@ -47,9 +61,11 @@ def _parts(tokens: Sequence[Token]) -> Iterator[list[Token]]:
 def _is_setting(part: Sequence[Token]) -> bool:
     """Returns True if words before a comma say of what, or when, the words after it hold: “on day 2, …”."""
     things = [token for token in part if token.kind & INFORMATIVE]
-    return 0 < len(things) <= MOST_SETTING_WORDS and (
-        bool(part[0].kind & Kind.SETTING) or any(token.kind & Kind.QUANTITY for token in things)
-    )
+    if not 0 < len(things) <= MOST_SETTING_WORDS:
+        return False
+    if len(things) > MOST_LABEL_WORDS and kinds_of(part) & _VERBS:
+        return bool(part[0].kind & Kind.SETTING) and not part[0].kind & Kind.DEFINITE
+    return bool(part[0].kind & Kind.SETTING) or any(token.kind & Kind.QUANTITY for token in things)
 
 
 def _resumes(part: Sequence[Token], words: Wording) -> bool:
@@ -65,8 +81,11 @@ def _subject(part: Sequence[Token], words: Wording) -> Sequence[Token]:
     end = topic_end(part)
     if end:
         return part[: end + (words.code in TOPIC_FIRST)]
+    things = [token for token in part if token.kind & Kind.THING]
+    if part[0].kind & Kind.DEFINITE and len(things) > 1:  # the last one is a verb
+        return [token for token in part if token is not things[-1]]
     places = [place for place, token in enumerate(part) if token.kind & Kind.DEFINITE]
-    return part[places[-1] :] if places else [token for token in part if token.kind & Kind.THING][-1:]
+    return part[places[-1] :] if places else things[-1:]
 
 
 def _without_beginning(part: Sequence[Token], words: Wording) -> Sequence[Token]:
@@ -93,7 +112,3 @@ def _time_at(part: Sequence[Token], place: int, *, follows: bool) -> tuple[int, 
     while stop < len(part) and part[stop].kind & Kind.QUANTITY:
         stop += 1
     return start, stop
-
-
-def _things(tokens: Sequence[Token]) -> frozenset[str]:
-    return frozenset(token.form for token in tokens if token.kind & Kind.THING)

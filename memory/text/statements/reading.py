@@ -46,7 +46,7 @@ class Reading:
             frozenset(self.exclusive),
             frozenset(self.denied),
             self.title,
-            self.changed or announced or opened,
+            announced or opened or (self.changed and not self.words.spaced),
             self.corrected or (announced and not self.changed),
             self.former,
             any(token.kind & Kind.OWN for token in self.tokens),
@@ -62,12 +62,19 @@ class Reading:
             stops = (self._apply(phrase, raw, lower, place) for phrase in phrases)
             stop = next((stop for stop in stops if stop is not None), None)
             if lower[place] in self.words.clauses and not phrases:
-                self.tokens.append(JOIN if lower[place] in self.words.joins else BREAK)
+                self.tokens += self._break(lower[place])
             elif stop is None:
                 self.tokens.append(token_of(raw[place], self.words.code))
             place = place + 1 if stop is None else stop
             if self.words.code == "ko" and _KOREAN_CLAUSE.search(lower[place - 1]):
                 self.tokens.append(BREAK)
+
+    def _break(self, word: str) -> Sequence[Token]:
+        """Returns the break at a word that begins another part, with the word if it says when that holds: “when”."""
+        if word in self.words.joins:
+            return (JOIN,)
+        token = token_of(word, self.words.code)
+        return (BREAK, token) if token.kind & Kind.SETTING else (BREAK,)
 
     def _phrases(self, lower: Sequence[str], place: int) -> Sequence[Phrase]:
         """Returns the phrases that begin with a word, longest first."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from .parts import MOST_THINGS_ANNOUNCING
 from .reading import MOST_WORDS, Reading
 from .statement import TOPIC_FIRST, Statement
 from .tokens import BREAK, kinds_of, language_of, token_of, tokens_in
@@ -14,7 +15,6 @@ from .words import WORD
 #: Longest text that is compared, in characters: a longer one is more than a statement.
 LONGEST = 2_000
 MOST_SENTENCES = 24  # of a text, from its beginning
-MOST_THINGS_ANNOUNCING = 2  # things in “Change of plans!”, which announces that the next sentence replaces another
 #: Texts and sentences whose analysis is cached: with that of words, at most 20 MB.
 _CACHED_TEXTS, _CACHED_SENTENCES = 2048, 1024
 

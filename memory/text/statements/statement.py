@@ -27,7 +27,7 @@ class Context:
     #: Words of a value that the sentence denies, and all that it denies, as a title would be.
     denials: frozenset[str]
     denied_title: str
-    #: Whether the sentence, or the one before it, announces a change.
+    #: Whether all of its parts announce a change, as words before it do.
     changed: bool
     #: Whether it, or the one before it, says that an earlier statement was wrong or is no longer so.
     corrected: bool
@@ -66,10 +66,13 @@ class Statement:
 
     @classmethod
     def of(
-        cls, part: Sequence[Token], context: Context, *, lead: frozenset[str] = frozenset(), changed: bool = False
+        cls, part: Sequence[Token], context: Context, *, lead: Sequence[Token] = (), since: bool = False
     ) -> "Statement":
-        """Returns the statement in a part of a sentence."""
+        """Returns the statement in a part of a sentence. `lead`: the parts before it; `since`: whether it says since
+        when it holds."""
         kinds = kinds_of(part)
+        if kinds & Kind.EVENT and not any(_is_event(part, place) for place in range(len(part))):
+            kinds &= ~Kind.EVENT
 
         def forms(kind: int) -> frozenset[str]:
             return frozenset(token.form for token in part if token.kind & kind) if kinds & kind else frozenset()
@@ -94,8 +97,8 @@ class Statement:
             forms(Kind.PERSON),
             forms(Kind.POSSESSIVE),
             frozenset(exclusive),
-            lead,
-            changed or context.changed,
+            frozenset(token.form for token in lead if token.kind & Kind.THING),
+            since or context.changed or bool(kinds_of((*lead, *part)) & Kind.CHANGE),
             kinds,
         )
 
@@ -127,6 +130,12 @@ def topic_end(part: Sequence[Token]) -> int:
     if len(places) == 2 and part[places[0]].kind & Kind.THING and part[places[1]].kind & Kind.QUANTITY:
         return places[1] + 1
     return places[0] + 1 if places and part[places[0]].kind & Kind.QUANTITY else 0
+
+
+def _is_event(part: Sequence[Token], place: int) -> bool:
+    """Returns True if a word says that something happened, rather than how something is: “was signed”."""
+    kind = part[place].kind
+    return bool(kind & Kind.EVENT) and not (kind & Kind.STATUS and place and part[place - 1].kind & Kind.COPULA)
 
 
 def _definite(part: Sequence[Token]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from foxing.renderer.fading.languages import AMBIGUOUS_MONTHS, DAYS, LANGUAGES, MONTHS, language_by_script
 
 from .wording import BY_WORDS, Kind, wording
-from .words import BREAKS, ELISION, HIRAGANA, QUOTES, WORD, raw_words
+from .words import BREAKS, ELISION, HIRAGANA, LABEL_A, QUOTES, WORD, raw_words
 
 _CACHED_WORDS = 1 << 14  # words whose analysis is cached
 #: Particles and endings of a word of Korean.
@@ -31,6 +31,8 @@ _JAPANESE_ENDING = re.compile(
 )
 _NUMBERS = {"ja": _JAPANESE_NUMBER, "ko": _KOREAN_NUMBER}
 _CODE = re.compile(r"#?[a-z0-9]+(?:[-_.,:/][a-z0-9]+)*")
+#: Letters that are words; another one names a thing: “plan B”.
+_WORDS_OF_ONE_LETTER = {"en": "ai", "fr": "ay"}
 _POSSESSIVE = "'s"
 #: Endings of a pronoun in English: “they've”.
 _CONTRACTION = re.compile(r"(?<=\w)'(?:ve|re|ll|d|m)$")
@@ -38,7 +40,7 @@ _CONTRACTION = re.compile(r"(?<=\w)'(?:ve|re|ll|d|m)$")
 #: the rest of the analysis.
 _INFLECTIONS = {
     "en": ((re.compile(r"(?<=\w\w)(?:ing|ed|es|s|e)$"), ""),),
-    "de": ((re.compile(r"(?<=\w{4})(?:innen|in|e[rnms]?)$"), ""),),
+    "de": ((re.compile(r"(?<=\w{4})(?:innen|in)$"), ""), (re.compile(r"(?<=\w{4})e[rnms]?$"), "")),
     "fr": ((re.compile("trice$"), "teur"), (re.compile("ière$"), "ier"), (re.compile(r"(?<=\w{3})(?:es|e|s)$"), "")),
 }
 
@@ -94,6 +96,10 @@ def _kind_of(lower: str, code: str, *, capital: bool) -> int:
     """Returns what a word is. `capital`: whether it begins with one."""
     if (
         (any(map(str.isdigit, lower)) and _CODE.fullmatch(lower))
+        or (capital and len(lower) == 1 and lower.isascii() and lower not in _WORDS_OF_ONE_LETTER.get(code, ""))
+        or lower == LABEL_A.lower()
+        or "@" in lower
+        or "://" in lower
         or (lower in MONTHS and (lower not in AMBIGUOUS_MONTHS or capital))
         or lower in DAYS
     ):

@@ -209,7 +209,7 @@ class Wording:
             frozenset(words["contractions"]),
             frozenset(words["weak"]),
             frozenset(words["pronouns"]),
-            re.compile(rf"(?:{'|'.join(words['openers'])})(?:\s*[,.:;!、，。…–—-]+\s*|$)", re.IGNORECASE),
+            _opener(words["openers"], words.get("interjections", ())),
             re.compile(rf"(?<!\w)(?:{whole})(?!\w)" if code in BY_WORDS else whole, re.IGNORECASE),
         )
 
@@ -232,6 +232,12 @@ _LISTS = {
     "roles": Kind.ROLE | Kind.PREDICATE | Kind.THING,
     "statuses": Kind.STATUS | Kind.THING,
 }
+
+
+def _opener(openers: Sequence[str], interjections: Sequence[str]) -> re.Pattern[str]:
+    """Returns a pattern of words that take something back, after others that say nothing: “oh, no, …”."""
+    before = rf"(?:(?:{'|'.join(interjections)})[\s,.!…、。-]+)*" if interjections else ""
+    return re.compile(rf"{before}(?:{'|'.join(openers)})(?:\s*[,.:;!、，。…–—-]+\s*|$)", re.IGNORECASE)
 
 
 def _words(line: str, code: str) -> tuple[str, ...]:

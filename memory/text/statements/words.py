@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-WORD = re.compile(
+_WORDS = (
     r"[A-Za-z]+(?:['’-][A-Za-z]+)*(?![^\W_]|[-_]\w)"  # most words, tried first
     r"|#?(?=[A-Za-z_.-]{0,24}\d)[A-Za-z0-9]+(?:[-_.,:/][A-Za-z0-9]+)*"  # a number, a date or a code
     r"|[\"“„«「『][^\"“”„«»「」『』\n]{1,60}[\"”»」』]"  # a title
@@ -11,6 +11,12 @@ WORD = re.compile(
     r"|[\u2e80-\u2fd5\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff]"
     r"|[\uac00-\ud7a3]+|[^\W\d_\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]+(?:['’-][^\W\d_\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]+)*|[,;:–—(，；：、（]"
 )
+WORD = re.compile(_WORDS)
+_WORD_OR_ADDRESS = re.compile(
+    r"[A-Za-z0-9_+.-]{1,64}@[A-Za-z0-9.-]{1,64}[A-Za-z0-9]|https?://[A-Za-z0-9_.~/?#@%&=+-]{0,200}[A-Za-z0-9/]|" + _WORDS
+)
+#: An “A” that names a thing, as in “part A”, rather than the article.
+LABEL_A = "#A"
 QUOTES = frozenset('"“„«「『')
 BREAKS = frozenset(",;:–—(，；：、（")
 _KOREAN_TOPIC = re.compile("(?:에|에서|에게|까지|부터|으로|로)?(?<![하되있없])[은는이가을를]$")
@@ -28,7 +34,9 @@ HIRAGANA = frozenset(map(chr, range(0x3041, 0x30A0)))
 def raw_words(text: str, code: str) -> list[str]:
     """Returns the words of a text as they are written, and breaks between its parts. The particles of Korean and
     Japanese that end what a sentence is about, and elided words of French, are words of their own."""
-    found: list[str] = WORD.findall(text)
+    found: list[str] = (_WORD_OR_ADDRESS if "@" in text or "://" in text else WORD).findall(text)
+    if code == "en":
+        return [LABEL_A if word == "A" and place else word for place, word in enumerate(found)]
     if code == "fr":
         return [part for word in found for part in _french_words(word)]
     if code == "ko":
