@@ -78,7 +78,7 @@ def _resumes(part: Sequence[Token], words: Wording) -> bool:
 
 def _subject(part: Sequence[Token], words: Wording) -> Sequence[Token]:
     """Returns the words of what a part is about or, without them, speaks of last."""
-    end = topic_end(part)
+    end = topic_end(part) or next((place for place, token in enumerate(part) if token.kind & _VERBS), 0)
     if end:
         return part[: end + (words.code in TOPIC_FIRST)]
     things = [token for token in part if token.kind & Kind.THING]

@@ -94,7 +94,6 @@ KEPT = [
     ("Part A of the exam lasts 40 minutes.", "Part B of the exam lasts 75 minutes."),
     ("兄は大阪で働いています。", "兄は今ホンダに乗っています。"),
     ("누나는 부산에 살아요.", "누나는 은행에서 일해요."),
-    ("My job was hard.", "My job was fun, and now I'm living my dream."),
     ("", "Now."),
     ("word " * 1000, "Now word " * 1000),
 ]
