@@ -1,12 +1,11 @@
 """Statements compared: those of a later message that replace those of an earlier one."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from difflib import SequenceMatcher
-from itertools import chain, groupby, product
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from itertools import product
 
+from .differences import Difference, difference_in_any_order, differences_of
 from .sentences import Sentence
-from .statement import INFORMATIVE, Statement
+from .statement import Statement
 from .tokens import Token, forms_of, language_of, tokens_in
 from .wording import BY_WORDS, Kind
 
@@ -19,61 +18,6 @@ MOST_VALUE_WORDS = 3
 MOST_THINGS_OF_SHORT = 5  # things in a sentence that may have only one in common with another one
 
 
-class Difference(NamedTuple):
-    """Words of a statement in the place of which a later one has others."""
-
-    old: Sequence[Token]
-    new: Sequence[Token]
-    #: Whether they come before the predicate, and so say which thing the statement is about.
-    old_names: bool
-    new_names: bool
-
-    @property
-    def has_things(self) -> bool:
-        """True if both have words that are no times and numbers."""
-        return all(any(token.kind & Kind.THING for token in side) for side in (self.old, self.new))
-
-    @property
-    def has_person(self) -> bool:
-        """True if either has kin, an animal or a role."""
-        return any(token.kind & Kind.PERSON for token in (*self.old, *self.new))
-
-    @property
-    def has_event(self) -> bool:
-        """True if either says that something happened."""
-        return any(token.kind & Kind.EVENT and not token.kind & Kind.STATUS for token in (*self.old, *self.new))
-
-    @property
-    def is_of_quantities(self) -> bool:
-        """True if both are times and numbers."""
-        return all(token.kind & Kind.QUANTITY for token in (*self.old, *self.new))
-
-    @property
-    def is_of_figures(self) -> bool:
-        """True if the quantities in both are figures, as in an address, rather than times."""
-        return all(any(map(str.isdigit, token.form)) for token in (*self.old, *self.new) if token.kind & Kind.QUANTITY)
-
-    @property
-    def is_of_two_times(self) -> bool:
-        """True if both say on which days something is so, beside another time: “6 on Mondays”, “8 on Saturdays”."""
-        return all(
-            len(side) > 1 and any(token.kind & Kind.RECURRING for token in side) for side in (self.old, self.new)
-        )
-
-    @property
-    def is_of_states(self) -> bool:
-        """True if both have a state: “open”, “closed”."""
-        return all(any(token.kind & Kind.STATUS for token in side) for side in (self.old, self.new))
-
-    @property
-    def has_one_unit(self) -> bool:
-        """True if both are numbers of one unit, such as milligrams."""
-        units = (
-            {token.form for token in side if not any(map(str.isdigit, token.form))} for side in (self.old, self.new)
-        )
-        return bool(frozenset.intersection(*map(frozenset, units)))
-
-
 def replaces(new: Sequence[Sentence], old: Sequence[Sentence], *, same_speaker: bool, to_each_other: bool) -> bool:
     """Returns True if a sentence of a later message replaces one of an earlier message. `same_speaker`: whether both
     have one speaker; `to_each_other`: whether each speaks to the other."""
@@ -83,8 +27,8 @@ def replaces(new: Sequence[Sentence], old: Sequence[Sentence], *, same_speaker: 
         for before in old:
             exclusive = not after.exclusive.isdisjoint(before.exclusive)
             if (
-                (after.changed or exclusive or (after.valued and before.valued) or _may_name_the_old(after, before))
-                and _may_share_a_subject(after, before, exclusive=exclusive)
+                _may_share_a_subject(after, before, exclusive=exclusive)
+                and (after.changed or exclusive or (after.valued and before.valued) or _may_name_the_old(after, before))
                 and _of_one_person(after, before, same_speaker=same_speaker, to_each_other=to_each_other)
                 and any(_replaces(a, b) for a in after.statements for b in before.statements)
                 and not _only_repeats(after.text, before.text)
@@ -112,7 +56,7 @@ def names_rather(question: str, one: Sequence[Sentence], other: Sequence[Sentenc
             continue
         asked = quantities_in(question, first.code)
         for a, b in product(first.statements[:1], second.statements[:1]):
-            pairs = [(_quantities(each.old), _quantities(each.new)) for each in _differences(a, b)]
+            pairs = [(_quantities(each.old), _quantities(each.new)) for each in differences_of(a, b)]
             named = [(bool(mine & asked), bool(others & asked)) for mine, others in pairs if mine and others]
             if (True, False) in named and (False, True) not in named:
                 return True
@@ -123,7 +67,7 @@ def value_words(old: Sequence[Sentence], new: Sequence[Sentence]) -> str:
     """Returns the words of a message that do not say what a statement is about, and in the place of which a later
     message has others, without states: who asks whether something is still open means that which holds now."""
     pairs = ((a, b) for one in old for other in new for a in one.statements for b in other.statements)
-    values = (each.old for a, b in pairs for each in _differences(a, b) if not each.old_names)
+    values = (each.old for a, b in pairs for each in differences_of(a, b) if not each.old_names)
     return " ".join(token.form for tokens in values for token in tokens if not token.kind & Kind.STATUS)
 
 
@@ -141,6 +85,8 @@ def _may_share_a_subject(after: Sentence, before: Sentence, *, exclusive: bool) 
     """Returns False if the sentences have too few words in common to be about the same. `exclusive`: whether they share
     a predicate that holds of one thing at a time."""
     shared = len(after.things & before.things)
+    if not shared:
+        return False
     if not (after.changed or exclusive) and shared < SHARED * min(len(after.things), len(before.things)):
         return False
     few = len(after.things) <= MOST_THINGS_OF_SHORT or exclusive
@@ -164,6 +110,8 @@ def _of_one_person(after: Sentence, before: Sentence, *, same_speaker: bool, to_
 
 def _replaces(after: Statement, before: Statement) -> bool:
     """Returns True if `after` has the subject of `before` and another value."""
+    if after.things.isdisjoint(before.things) and after.topic_forms != before.topic_forms:
+        return False
     return _Comparison(after, before).replaces()
 
 
@@ -183,8 +131,8 @@ class _Comparison:
 
     @property
     def _names_the_old(self) -> bool:
-        """True if the parts before the later statement speak of the earlier value, whose end they may tell: “Maria left,
-        Jonas is our accountant”."""
+        """True if the parts before the later statement speak of the earlier value, whose end they may tell: “Maria
+        left, Jonas is our accountant”."""
         lead = self.after.lead
         predicates = {token.form for token in self.before.tokens if token.kind & Kind.PREDICATE}
         of_one = self.one_topic or self._of_roles or bool(predicates & self.common)
@@ -192,6 +140,7 @@ class _Comparison:
 
     @property
     def _of_roles(self) -> bool:
+        """True if both say what one person does for others."""
         return self.after.is_of_role and self.before.is_of_role
 
     @property
@@ -206,9 +155,9 @@ class _Comparison:
         values = after.kinds & before.kinds & (Kind.QUANTITY | Kind.STATUS)
         if after.context.former or not (self.changed or self.exclusive or values) or self._is_of_another:
             return False
-        differences = list(_differences(before, after))
+        differences = list(differences_of(before, after))
         if self.changed and len(differences) != 1 and self._keeps_the_topic(differences):
-            differences = list(_difference_in_any_order(before, after)) or differences
+            differences = list(difference_in_any_order(before, after)) or differences
         shared = self.common | (self.denied & (self.old | (before.quantities - after.quantities)))
         if self.one_topic:
             shared |= after.topic_forms
@@ -302,10 +251,7 @@ def _is_of_one_topic(before: Statement, after: Statement) -> bool:
         return False
     if not new:  # “is in hospital”, “was discharged”
         return after.context.corrected and all(token.kind & Kind.STATUS for token in old)
-    return (
-        any(token.kind & value for token in new)
-        and sum(not token.kind & value for token in new) <= MOST_VALUE_WORDS
-    )
+    return any(token.kind & value for token in new) and sum(not token.kind & value for token in new) <= MOST_VALUE_WORDS
 
 
 def _is_value(words: Difference, before: Statement, after: Statement) -> bool:
@@ -330,48 +276,3 @@ def _is_object(value: Sequence[Token], statement: Statement) -> bool:
 
 def _things(tokens: Iterable[Token]) -> frozenset[str]:
     return frozenset(token.form for token in tokens if token.kind & Kind.THING)
-
-
-def _differences(before: Statement, after: Statement) -> Iterator[Difference]:
-    """Yields the runs of words that differ between two statements, where both have words. Times and numbers that stand
-    together are compared as one."""
-    units, topics = [], []
-    for each in (before, after):
-        topic = list(_units(each.all_tokens[: each.topic_end]))
-        topics.append(len(topic))
-        units.append([*topic, *_units(each.all_tokens[each.topic_end :])])
-    forms = [[tuple(token.form for token in unit) for unit in of_one] for of_one in units]
-    for tag, a, b, c, d in SequenceMatcher(None, forms[0], forms[1], autojunk=False).get_opcodes():
-        if tag == "replace":
-            # numbers that words announcing a change set apart are several differences
-            apart = b - a == d - c and all(_is_quantity(unit) for unit in (*units[0][a:b], *units[1][c:d]))
-            for start, stop, other, end in zip(range(a, b), range(a + 1, b + 1), range(c, d), range(c + 1, d + 1)) if apart else ((a, b, c, d),):
-                old, new = tuple(chain(*units[0][start:stop])), tuple(chain(*units[1][other:end]))
-                yield Difference(old, new, start < topics[0], other < topics[1])
-
-
-def _difference_in_any_order(before: Statement, after: Statement) -> Iterator[Difference]:
-    """Yields the words that each of two statements lacks, if they stand together in both."""
-    runs = []
-    for one, other in ((before, after), (after, before)):
-        places = [place for place, token in enumerate(one.tokens) if token.form not in forms_of(other.tokens)]
-        if not places or places[-1] - places[0] >= len(places):
-            return
-        runs.append((one.tokens[places[0] : places[-1] + 1], places[0] < one.topic))
-    (old, old_names), (new, new_names) = runs
-    yield Difference(old, new, old_names, new_names)
-
-
-def _is_quantity(unit: Sequence[Token]) -> bool:
-    return bool(unit[0].kind & Kind.QUANTITY)
-
-
-def _units(tokens: Sequence[Token]) -> Iterator[tuple[Token, ...]]:
-    """Yields informative words: times and numbers with those beside them, unless words announce a change between
-    them."""
-    telling = (token for token in tokens if token.kind & (INFORMATIVE | Kind.CHANGE))
-    for kind, run in groupby(telling, lambda token: token.kind & (Kind.QUANTITY | Kind.CHANGE)):
-        if kind == Kind.QUANTITY:
-            yield tuple(run)
-        elif not kind:
-            yield from ((token,) for token in run)

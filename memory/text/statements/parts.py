@@ -1,7 +1,6 @@
 """Parts of sentences: what stands between commas and words as “because”, each read as a statement."""
 
 from collections.abc import Iterator, Sequence
-
 from dataclasses import replace
 
 from .statement import INFORMATIVE, TOPIC_FIRST, Context, Statement, topic_end
@@ -29,7 +28,8 @@ def statements_in(tokens: Sequence[Token], context: Context, words: Wording) -> 
 
 def _only_announces(part: Sequence[Token]) -> bool:
     """Returns True if a part announces a change, which the others tell: “…, I misremembered”."""
-    return bool(kinds_of(part) & Kind.CHANGE) and sum(bool(token.kind & Kind.THING) for token in part) <= MOST_THINGS_ANNOUNCING
+    things = sum(bool(token.kind & Kind.THING) for token in part)
+    return bool(kinds_of(part) & Kind.CHANGE) and things <= MOST_THINGS_ANNOUNCING
 
 
 def _with_and_without_beginning(
@@ -45,17 +45,18 @@ def _parts(tokens: Sequence[Token]) -> Iterator[list[Token]]:
     """Yields the words between breaks. An “and” is one only after a predicate: “Ana and I walk” is one part."""
     part: list[Token] = []
     for token in tokens:
-        if token is JOIN:
-            ends = bool(kinds_of(part) & _VERBS)
-        else:
-            ends = token is BREAK and not _is_setting(part)
-        if ends and part:
+        if part and _ends(part, token):
             yield part
             part = []
         elif token is not BREAK and token is not JOIN:
             part.append(token)
     if part:
         yield part
+
+
+def _ends(part: Sequence[Token], token: Token) -> bool:
+    """Returns True if a part ends where a word follows it."""
+    return bool(kinds_of(part) & _VERBS) if token is JOIN else token is BREAK and not _is_setting(part)
 
 
 def _is_setting(part: Sequence[Token]) -> bool:
@@ -73,7 +74,8 @@ def _resumes(part: Sequence[Token], words: Wording) -> bool:
     if words.code in TOPIC_FIRST:
         return not topic_end(part)
     first = part[0]
-    return first.form in words.pronouns or bool(first.kind & Kind.COPULA or first.kind & _VERBS and first.kind & Kind.THING)
+    verb = first.kind & Kind.COPULA or (first.kind & _VERBS and first.kind & Kind.THING)
+    return first.form in words.pronouns or bool(verb)
 
 
 def _subject(part: Sequence[Token], words: Wording) -> Sequence[Token]:
@@ -107,7 +109,7 @@ def _time_at(part: Sequence[Token], place: int, *, follows: bool) -> tuple[int, 
         while start and part[start - 1].kind & Kind.QUANTITY:
             start -= 1
         return start, stop
-    while stop < len(part) and not part[stop].kind & ~Kind.DEFINITE:
+    while stop < len(part) and not part[stop].kind & ~(Kind.DEFINITE | Kind.SETTING):
         stop += 1
     while stop < len(part) and part[stop].kind & Kind.QUANTITY:
         stop += 1

@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
-from .statement import INFORMATIVE, Context, Statement
 from .parts import statements_in
+from .statement import INFORMATIVE, Context, Statement
 from .tokens import BREAK, CHANGE, JOIN, Token, token_of
 from .wording import DENIALS, Kind, Phrase, Role, Wording
 from .words import BREAKS, HIRAGANA, raw_words
 
 MOST_WORDS = 60  # of a sentence
 MOST_DENIED_WORDS = 4
+MOST_OBJECT_WORDS = 6  # of “moved the weekly meeting to”
 #: Forms of verbs after which another clause follows.
 _KOREAN_CLAUSE = re.compile(
-    "(?:[해아어여겨와워져돼려켜쳐셔나바러]서|[하되두팔끊놓꾸오내치지리우떼먹않없있접]고|니까|는데|은데|지만|더니)$"
+    "(?:[해아어여겨와워져돼려켜쳐셔나바러가]서|[하되두팔끊놓꾸오내치지리우떼먹않없있접]고|니까|는데|은데|지만|더니)$"
 )
 _JAPANESE_CLAUSE = re.compile("[しっいきえけせねべめれげびみりち]?て|[んい]で")
 #: Endings of verbs in Japanese, after an ideograph.
@@ -93,6 +95,8 @@ class Reading:
             case Role.CHANGE:
                 self._announce(phrase)
                 self.tokens.append(CHANGE)
+            case Role.CHANGES_OBJECT:
+                return self._change_object(phrase, raw, lower, after)
             case Role.FORMER:
                 self.former = True
             case Role.SAME:
@@ -116,6 +120,16 @@ class Reading:
                 self._deny(raw[after:stop])
                 return stop
         return after
+
+    def _change_object(self, phrase: Phrase, raw: Sequence[str], lower: Sequence[str], after: int) -> int | None:
+        """Reads the object of a verb as what the statement is about: “moved the meeting to”."""
+        within = list(takewhile(lambda word: word not in BREAKS, lower[after : after + MOST_OBJECT_WORDS + 1]))
+        if phrase.other[0] not in within[1:]:
+            return None
+        stop = after + within.index(phrase.other[0], 1)
+        self.changed = True
+        self.tokens += [BREAK, *(token_of(word, self.words.code) for word in raw[after:stop]), CHANGE]
+        return stop + 1
 
     def _announce(self, phrase: Phrase) -> None:
         self.changed = True

@@ -41,35 +41,27 @@ class Sentence(NamedTuple):
     opened: bool
     #: Its words that may be things.
     things: frozenset[str]
-    #: Whether its own words may announce a change.
+    #: Whether its own words may announce a change, and whether they or those before it may.
     announces: bool
+    changed: bool
     #: Words of predicates that hold of one thing at a time; a definite subject with a copula counts as one.
     exclusive: frozenset[str]
-    #: Kinds of its words together, and without those of the sentence before it, which its pronoun stands for.
+    #: Kinds of its words, without those of the sentence before it, which its pronoun stands for.
     kinds: int
-    own_kinds: int
+    #: Whether it has a time or a number.
+    valued: bool
     #: Whether it may have several parts.
     has_parts: bool
 
     @property
-    def changed(self) -> bool:
-        """True if it may announce a change, or something before it does."""
-        return self.announces or self.announced or self.opened
-
-    @property
     def own(self) -> bool:
         """True if it refers to the speaker."""
-        return bool(self.own_kinds & Kind.OWN)
+        return bool(self.kinds & Kind.OWN)
 
     @property
     def addressed(self) -> bool:
         """True if it refers to the listener."""
-        return bool(self.own_kinds & Kind.OTHERS)
-
-    @property
-    def valued(self) -> bool:
-        """True if it has a time or a number."""
-        return bool(self.kinds & Kind.QUANTITY)
+        return bool(self.kinds & Kind.OTHERS)
 
     @property
     def may_replace(self) -> bool:
@@ -128,16 +120,18 @@ def _sentence(text: str, alone: str, words: Wording, *, announced: bool, opened:
         others = [token_of(word, words.code) for word in words.same[phrase]]
         things |= {token.form for token in others if token.kind & Kind.THING}
         exclusive |= {_DEFINITE_SUBJECT, *words.exclusive.found_in(" ".join(words.same[phrase]), None)}
+    announces = bool(same) or words.announcing.is_in(lower, present) or _has_beginning(lower, present, words)
     return Sentence(
         text,
         words.code,
         announced,
         opened,
         things,
-        bool(same) or words.announcing.is_in(lower, present) or _has_beginning(lower, present, words),
+        announces,
+        announces or announced or opened,
         exclusive,
-        kinds,
         kinds if text is alone else kinds_of(tokens_in(alone, words.code)),
+        bool(kinds & Kind.QUANTITY),
         BREAK in tokens or words.code in TOPIC_FIRST or not words.clauses.isdisjoint(present or ()),
     )
 

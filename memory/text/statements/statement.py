@@ -48,6 +48,7 @@ class Statement:
     #: Numbers of `all_tokens` and of `tokens` that come before the predicate: which thing the statement is about.
     topic_end: int
     topic: int
+    topic_forms: frozenset[str]
     #: Words of its subject and predicate and values that are no quantities; times and numbers.
     things: frozenset[str]
     quantities: frozenset[str]
@@ -74,10 +75,7 @@ class Statement:
         if kinds & Kind.EVENT and not any(_is_event(part, place) for place in range(len(part))):
             kinds &= ~Kind.EVENT
 
-        def forms(kind: int) -> frozenset[str]:
-            return frozenset(token.form for token in part if token.kind & kind) if kinds & kind else frozenset()
-
-        tokens = tuple(token for token in part if token.kind & INFORMATIVE)
+        tokens = tuple([token for token in part if token.kind & INFORMATIVE])
         end = topic_end(part)
         topic = sum(bool(token.kind & INFORMATIVE) for token in part[:end])
         exclusive = set(context.exclusive)
@@ -91,11 +89,12 @@ class Statement:
             tokens,
             end,
             topic,
-            forms(Kind.THING),
-            forms(Kind.QUANTITY),
-            forms(Kind.NAME),
-            forms(Kind.PERSON),
-            forms(Kind.POSSESSIVE),
+            forms_of(tokens[:topic]),
+            _forms(tokens, kinds & Kind.THING),
+            _forms(tokens, kinds & Kind.QUANTITY),
+            _forms(tokens, kinds & Kind.NAME),
+            _forms(tokens, kinds & Kind.PERSON),
+            _forms(tokens, kinds & Kind.POSSESSIVE),
             frozenset(exclusive),
             frozenset(token.form for token in lead if token.kind & Kind.THING),
             since or context.changed or bool(kinds_of((*lead, *part)) & Kind.CHANGE),
@@ -108,10 +107,10 @@ class Statement:
         pairs = pairwise(self.all_tokens)
         return bool(self.kinds & Kind.ROLE) or any(a.kind & Kind.COPULA and b.kind & Kind.DEFINITE for a, b in pairs)
 
-    @property
-    def topic_forms(self) -> frozenset[str]:
-        """Words of what it is about."""
-        return forms_of(self.tokens[: self.topic])
+
+def _forms(tokens: Sequence[Token], kind: int) -> frozenset[str]:
+    """Returns the words of a kind, 0 for none."""
+    return frozenset([token.form for token in tokens if token.kind & kind]) if kind else frozenset()
 
 
 def topic_end(part: Sequence[Token]) -> int:

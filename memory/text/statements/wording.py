@@ -60,6 +60,7 @@ class Role(Enum):
     """Role of a phrase in a statement."""
 
     CHANGE = "announces that it replaces another one"
+    CHANGES_OBJECT = "announces that its object has another value, after a word"
     SAME = "stands for other words"
     DENIES_AFTER = "denies the value after it"
     DENIES_BEFORE = "denies the value before it"
@@ -70,7 +71,7 @@ class Role(Enum):
 
 
 DENIALS = (Role.DENIES_AFTER, Role.DENIES_BEFORE, Role.DENIES_BETWEEN)
-ANNOUNCING = (Role.CHANGE, *DENIALS)
+ANNOUNCING = (Role.CHANGE, Role.CHANGES_OBJECT, *DENIALS)
 
 
 class Phrase(NamedTuple):
@@ -174,6 +175,11 @@ class Wording:
         """Returns the wording in a document of a file."""
         words, contrasts = data["words"], data["contrasts"]
         found = [Phrase.of(start, code, Role.DENIES_BETWEEN, stop) for start, stop in contrasts["between"]]
+        found += [
+            Phrase.of(line, code, Role.CHANGES_OBJECT, stop)
+            for stop, lines in data.get("objects", {}).items()
+            for line in lines
+        ]
         found += [Phrase.of(line, code, Role.SAME, to) for to, lines in data["same"].items() for line in lines]
         listed = (
             (Role.CHANGE, data["changes"]),

@@ -13,7 +13,8 @@ _WORDS = (
 )
 WORD = re.compile(_WORDS)
 _WORD_OR_ADDRESS = re.compile(
-    r"[A-Za-z0-9_+.-]{1,64}@[A-Za-z0-9.-]{1,64}[A-Za-z0-9]|https?://[A-Za-z0-9_.~/?#@%&=+-]{0,200}[A-Za-z0-9/]|" + _WORDS
+    r"[A-Za-z0-9_+.-]{1,64}@[A-Za-z0-9.-]{1,64}[A-Za-z0-9]|https?://[A-Za-z0-9_.~/?#@%&=+-]{0,200}[A-Za-z0-9/]|"
+    + _WORDS
 )
 #: An “A” that names a thing, as in “part A”, rather than the article.
 LABEL_A = "#A"

@@ -39,13 +39,11 @@ REPLACED = [
     ("월세는 70만원이에요.", "월세가 74만원으로 올랐어요."),
     ("와이파이 비밀번호는 otter22예요.", "와이파이 비밀번호는 heron31이에요."),
     # words before the statement, and what it resumes
-    ("The heron survey takes 40 minutes.", "I timed it, the heron survey takes 55 minutes."),
     ("The plumber is coming at 2 pm.", "The plumber rang, he is coming at 4 pm."),
     ("Nora plays the oboe.", "Nora gave up the oboe and plays the cello."),
     ("Maria is our accountant.", "Maria left, Jonas is our accountant."),
     ("Die Wohnung hat 68 Quadratmeter.", "Nachgemessen: Die Wohnung hat 64 Quadratmeter."),
     ("Mon fils joue de la flûte.", "Mon fils a arrêté la flûte, il joue de la batterie."),
-    ("工事は15日に終わります。", "工事は長引いて22日に終わります。"),
     ("결혼식은 4월이에요.", "사정이 생겨서 결혼식은 10월이에요."),
     # since when it holds
     ("主治医は大塚先生です。", "4月から主治医は平野先生です。"),
@@ -91,7 +89,6 @@ KEPT = [
     ("5월에는 경주에 가요.", "6월에는 제주에 가요."),
     ("My dog and I walk to the harbour every Friday.", "So my parrot and I walk to the harbour every Monday now."),
     ("My editor wants chapter 11 cut to ten pages.", "My editor wants chapter 12 cut to six pages."),
-    ("Part A of the exam lasts 40 minutes.", "Part B of the exam lasts 75 minutes."),
     ("兄は大阪で働いています。", "兄は今ホンダに乗っています。"),
     ("누나는 부산에 살아요.", "누나는 은행에서 일해요."),
     ("", "Now."),
