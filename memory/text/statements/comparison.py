@@ -122,9 +122,9 @@ class _Comparison:
         self.after, self.before = after, before
         self.common = after.things & before.things
         self.new, self.old = after.things - self.common, before.things - self.common
-        context = after.context
-        self.denied = context.denials if context.denials <= before.things | before.quantities else frozenset[str]()
-        self.denied |= before.things & {context.denied_title}
+        frame = after.frame
+        self.denied = frame.denials if frame.denials <= before.things | before.quantities else frozenset[str]()
+        self.denied |= before.things & {frame.denied_title}
         self.one_topic = after.topic > 0 and before.topic_forms == after.topic_forms
         self.exclusive = not after.exclusive.isdisjoint(before.exclusive) and not self._of_two_verbs
         self.changed = after.changed or bool(self.denied) or self._names_the_old
@@ -153,7 +153,7 @@ class _Comparison:
         """Returns True if the later statement has the subject of the earlier one and another value."""
         after, before = self.after, self.before
         values = after.kinds & before.kinds & (Kind.QUANTITY | Kind.STATUS)
-        if after.context.former or not (self.changed or self.exclusive or values) or self._is_of_another:
+        if after.frame.former or not (self.changed or self.exclusive or values) or self._is_of_another:
             return False
         differences = list(differences_of(before, after))
         if self.changed and len(differences) != 1 and self._keeps_the_topic(differences):
@@ -190,7 +190,7 @@ class _Comparison:
             return True
         if after.possessors - before.possessors:
             return True
-        if after.context.own and not before.context.own and before.possessors - after.possessors:
+        if after.frame.own and not before.frame.own and before.possessors - after.possessors:
             return True
         if self.changed:
             return False
@@ -236,7 +236,7 @@ class _Comparison:
         rest = max(len(self.new - _things(value.new)), len(self.old - _things(value.old)))
         named = all(token.kind & Kind.NAME for token in (*value.old, *value.new))
         least = 2
-        if self.exclusive or value.is_of_states or (not rest and (after.context.corrected or (self.changed and named))):
+        if self.exclusive or value.is_of_states or (not rest and (after.frame.corrected or (self.changed and named))):
             least = 1
         return shared >= least and shared >= SHARED * (shared + rest)
 
@@ -250,7 +250,7 @@ def _is_of_one_topic(before: Statement, after: Statement) -> bool:
     if not old or not all(token.kind & value for token in old):
         return False
     if not new:  # “is in hospital”, “was discharged”
-        return after.context.corrected and all(token.kind & Kind.STATUS for token in old)
+        return after.frame.corrected and all(token.kind & Kind.STATUS for token in old)
     return any(token.kind & value for token in new) and sum(not token.kind & value for token in new) <= MOST_VALUE_WORDS
 
 
@@ -267,7 +267,7 @@ def _is_object(value: Sequence[Token], statement: Statement) -> bool:
     """Returns True if a value follows a predicate rather than being, or containing, the subject."""
     tokens = statement.all_tokens
     first, last = (next(n for n, token in enumerate(tokens) if token is end) for end in (value[0], value[-1]))
-    if not first and statement.context.code in BY_WORDS:
+    if not first and statement.frame.code in BY_WORDS:
         return False
     if any(token.kind & Kind.COPULA for token in tokens[first:last]):
         return False

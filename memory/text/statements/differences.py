@@ -110,8 +110,8 @@ def difference_in_any_order(before: Statement, after: Statement) -> Iterator[Dif
 def _units(tokens: Sequence[Token]) -> Iterator[tuple[Token, ...]]:
     """Yields informative words: times and numbers with those beside them, unless words announce a change between
     them."""
-    telling = (token for token in tokens if token.kind & (INFORMATIVE | Kind.CHANGE))
-    for kind, run in groupby(telling, lambda token: token.kind & (Kind.QUANTITY | Kind.CHANGE)):
+    words = (token for token in tokens if token.kind & (INFORMATIVE | Kind.CHANGE))
+    for kind, run in groupby(words, lambda token: token.kind & (Kind.QUANTITY | Kind.CHANGE)):
         if kind == Kind.QUANTITY:
             yield tuple(run)
         elif not kind:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from .statement import INFORMATIVE, TOPIC_FIRST, Context, Statement, topic_end
+from .statement import INFORMATIVE, TOPIC_FIRST, SentenceFrame, Statement, topic_end
 from .tokens import BREAK, JOIN, Token, kinds_of
 from .wording import Kind, Wording
 
@@ -13,16 +13,16 @@ MOST_LABEL_WORDS = 2  # of “gate K41, …”
 _VERBS = Kind.COPULA | Kind.PREDICATE | Kind.EVENT | Kind.ROLE
 
 
-def statements_in(tokens: Sequence[Token], context: Context, words: Wording) -> Iterator[Statement]:
+def statements_in(tokens: Sequence[Token], frame: SentenceFrame, words: Wording) -> Iterator[Statement]:
     """Yields a sentence, followed by its parts if it has several, and each again without since when it holds."""
     parts = list(_parts(tokens))
     if any(_only_announces(part) for part in parts):
-        context = replace(context, changed=True)
-    yield from _with_and_without_beginning([token for part in parts for token in part], (), context, words)
+        frame = replace(frame, changed=True)
+    yield from _with_and_without_beginning([token for part in parts for token in part], (), frame, words)
     lead: list[Token] = []
     for number, part in enumerate(parts if len(parts) > 1 else ()):
         subject = _subject(parts[number - 1], words) if number and _resumes(part, words) else ()
-        yield from _with_and_without_beginning([*subject, *part], tuple(lead), context, words)
+        yield from _with_and_without_beginning([*subject, *part], tuple(lead), frame, words)
         lead += part
 
 
@@ -33,12 +33,12 @@ def _only_announces(part: Sequence[Token]) -> bool:
 
 
 def _with_and_without_beginning(
-    part: Sequence[Token], lead: Sequence[Token], context: Context, words: Wording
+    part: Sequence[Token], lead: Sequence[Token], frame: SentenceFrame, words: Wording
 ) -> Iterator[Statement]:
-    yield Statement.of(part, context, lead=lead)
+    yield Statement.of(part, frame, lead=lead)
     rest = _without_beginning(part, words)
     if len(rest) < len(part):
-        yield Statement.of(rest, context, lead=lead, since=True)
+        yield Statement.of(rest, frame, lead=lead, since=True)
 
 
 def _parts(tokens: Sequence[Token]) -> Iterator[list[Token]]:

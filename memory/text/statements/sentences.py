@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from .parse import MOST_WORDS, Parse
 from .parts import MOST_THINGS_ANNOUNCING
-from .reading import MOST_WORDS, Reading
 from .statement import TOPIC_FIRST, Statement
 from .tokens import BREAK, kinds_of, language_of, token_of, tokens_in
 from .wording import BY_WORDS, Kind, Wording, wording
@@ -99,7 +99,7 @@ def _sentences(text: str, words: Wording) -> Iterator[Sentence]:
         yield one
         opened = False
         announced = (
-            one.announces and len(one.things) <= MOST_THINGS_ANNOUNCING and Reading(resumed + sentence, words).changed
+            one.announces and len(one.things) <= MOST_THINGS_ANNOUNCING and Parse(resumed + sentence, words).changed
         )
 
 
@@ -151,5 +151,5 @@ def _begins_with(pronouns: frozenset[str], sentence: str) -> bool:
 
 @lru_cache(maxsize=_CACHED_SENTENCES)
 def _statements(text: str, code: str, *, announced: bool, opened: bool) -> tuple[Statement, ...]:
-    read = Reading(text, wording(code)).statements(announced=announced, opened=opened)
+    read = Parse(text, wording(code)).statements(announced=announced, opened=opened)
     return tuple(statement for statement in read if statement.things)

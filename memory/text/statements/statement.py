@@ -18,8 +18,8 @@ _ENDS_TOPIC = Kind.COPULA | Kind.PREDICATE | Kind.CHANGE
 
 
 @dataclass(frozen=True)
-class Context:
-    """What the sentence of a statement says beside it."""
+class SentenceFrame:
+    """Words and announcements of a sentence that hold for all statements in it."""
 
     code: str
     #: Predicates that hold of one thing at a time.
@@ -41,7 +41,7 @@ class Context:
 class Statement:
     """A sentence, or a part of one, without what it denies."""
 
-    context: Context
+    frame: SentenceFrame
     #: Its words, and those that say something by themselves.
     all_tokens: tuple[Token, ...]
     tokens: tuple[Token, ...]
@@ -67,7 +67,7 @@ class Statement:
 
     @classmethod
     def of(
-        cls, part: Sequence[Token], context: Context, *, lead: Sequence[Token] = (), since: bool = False
+        cls, part: Sequence[Token], frame: SentenceFrame, *, lead: Sequence[Token] = (), since: bool = False
     ) -> "Statement":
         """Returns the statement in a part of a sentence. `lead`: the parts before it; `since`: whether it says since
         when it holds."""
@@ -78,13 +78,13 @@ class Statement:
         tokens = tuple([token for token in part if token.kind & INFORMATIVE])
         end = topic_end(part)
         topic = sum(bool(token.kind & INFORMATIVE) for token in part[:end])
-        exclusive = set(context.exclusive)
+        exclusive = set(frame.exclusive)
         if kinds & Kind.DEFINITE:
             exclusive |= set(_definite(part))
-        if context.code in TOPIC_FIRST and topic and not any(token.form in OBJECT for token in part):
+        if frame.code in TOPIC_FIRST and topic and not any(token.form in OBJECT for token in part):
             exclusive.add(f"{' '.join(token.form for token in tokens[:topic])} は")
         return cls(
-            context,
+            frame,
             tuple(part),
             tokens,
             end,
@@ -97,7 +97,7 @@ class Statement:
             _forms(tokens, kinds & Kind.POSSESSIVE),
             frozenset(exclusive),
             frozenset(token.form for token in lead if token.kind & Kind.THING),
-            since or context.changed or bool(kinds_of((*lead, *part)) & Kind.CHANGE),
+            since or frame.changed or bool(kinds_of((*lead, *part)) & Kind.CHANGE),
             kinds,
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from .parts import statements_in
-from .statement import INFORMATIVE, Context, Statement
+from .statement import INFORMATIVE, SentenceFrame, Statement
 from .tokens import BREAK, CHANGE, JOIN, Token, token_of
 from .wording import DENIALS, Kind, Phrase, Role, Wording
 from .words import BREAKS, HIRAGANA, raw_words
@@ -24,7 +24,7 @@ _JAPANESE_VERB = re.compile(
 )
 
 
-class Reading:
+class Parse:
     """A sentence in which the phrases of its language have been applied."""
 
     def __init__(self, text: str, words: Wording) -> None:
@@ -43,7 +43,7 @@ class Reading:
     def statements(self, *, announced: bool, opened: bool) -> Iterator[Statement]:
         """Yields the sentence, followed by its parts. `announced`: whether the sentence before it announces a change
         and says nothing else; `opened`: whether words before it take something back."""
-        context = Context(
+        frame = SentenceFrame(
             self.words.code,
             frozenset(self.exclusive),
             frozenset(self.denied),
@@ -53,7 +53,7 @@ class Reading:
             self.former,
             any(token.kind & Kind.OWN for token in self.tokens),
         )
-        return statements_in(self.tokens, context, self.words)
+        return statements_in(self.tokens, frame, self.words)
 
     def _read(self, raw: Sequence[str]) -> None:
         """Reads the words of a language with spaces."""
@@ -80,12 +80,12 @@ class Reading:
 
     def _phrases(self, lower: Sequence[str], place: int) -> Sequence[Phrase]:
         """Returns the phrases that begin with a word, longest first."""
-        listed = self.words.phrases.get(lower[place], ())
-        present = [phrase for phrase in listed if tuple(lower[place : place + len(phrase.words)]) == phrase.words]
+        candidates = self.words.phrases.get(lower[place], ())
+        present = [phrase for phrase in candidates if tuple(lower[place : place + len(phrase.words)]) == phrase.words]
         if present:
             return present
-        begun = (phrase for start, phrase in self.words.beginnings.items() if lower[place].startswith(start))
-        return list(begun)[:1]
+        beginnings = (phrase for start, phrase in self.words.beginnings.items() if lower[place].startswith(start))
+        return list(beginnings)[:1]
 
     def _apply(self, phrase: Phrase, raw: Sequence[str], lower: Sequence[str], place: int) -> int | None:
         """Applies a phrase, and returns the place after the words that it has read; None if they are still to be
