@@ -2,7 +2,8 @@
 
 A statement replaces another if both have the same subject and a different value: “the trip is in June” and “the trip
 moved to August”. What stands before the predicate, with its numbers, codes and days, is the subject; what stands after
-it is the value; and words that differ in two places say another thing of another thing. Which words announce a change,
+it is the value; and words that differ in two places say another thing of another thing. A sentence is compared as a
+whole and by its parts, of which each may resume the subject of the one before it. Which words announce a change,
 end a subject or have one value at a time is data, one TOML file per language. Nothing is understood beyond words, so
 the rules would rather miss a replacement than invent one.
 """
