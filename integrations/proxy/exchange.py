@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from foxing.memory.conversation.requests import held_by
+
 from .answers import PassedAnswer, read_value
 from .body import MessageText, RequestBody, parse_body
 from .codings import DecodedTooLarge, decoded, encoded
@@ -20,7 +22,7 @@ from .folding import FoldedCall, Folding
 from .options import ProxyOptions
 from .sessions import session_of
 from .streams import StreamCopy, WholeEvents
-from .turns import TurnRecorder, held_by
+from .turns import TurnRecorder
 from .upstream import Headers, UpstreamAnswer, UpstreamClient, UpstreamFailed
 from .wires import ProviderWire, error_body, error_event
 
@@ -165,7 +167,7 @@ class Exchanges:
         except Exception as error:  # whatever it is, the client's bytes are passed on, and the provider refuses them
             log.debug("a request is passed on as it came: %s", error)
             return content
-        if self._folding is None or held_by(body) is not None:
+        if self._folding is None or held_by(body.wire.name, body.fields) is not None:
             return content
         try:
             folding = self._folding.fold(body, exchange.session, counting=exchange.counts)

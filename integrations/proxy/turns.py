@@ -12,6 +12,7 @@ from foxing.integrations.outbox.delivery import Delivery
 from foxing.integrations.outbox.file import OutboxState
 from foxing.memory.conversation import INSTRUCTIONS, ProviderMessage, SessionTurns, Turn
 from foxing.memory.conversation.hosts import is_errand
+from foxing.memory.conversation.requests import conversation_id, held_by
 from foxing.memory.errors import MemoryFault
 from foxing.memory.fold.conversation import parts_of
 from foxing.memory.values.base import Fields
@@ -27,24 +28,6 @@ log = logging.getLogger(__name__)
 
 #: Time for what is left when the proxy stops, in seconds.
 _LAST_S = 5.0
-
-
-def held_by(body: RequestBody) -> str | None:
-    """Returns the id under which the provider holds what was said before a request; None if the request says all."""
-    fields = body.fields
-    if body.wire.name == "anthropic":
-        thread = fields.get("thread")
-        held = thread.get("previous_message_id") if isinstance(thread, dict) else None
-    elif body.wire.name == "openai-responses":
-        held = fields.get("previous_response_id") or _conversation(fields.get("conversation"))
-    else:
-        held = None
-    return held if isinstance(held, str) and held else None
-
-
-def _conversation(given: object) -> str | None:
-    named = given.get("id") if isinstance(given, dict) else given
-    return named if isinstance(named, str) and named else None
 
 
 class TurnRecorder:
@@ -77,7 +60,7 @@ class TurnRecorder:
             return 0
         asked = _given(body)
         said = _parsed(body.wire, answer.messages if answer is not None else ())
-        held_as = held_by(body)
+        held_as = held_by(body.wire.name, body.fields)
         held = self._journal.held(held_as) if held_as is not None else None
         if held is None:  # of what the provider holds nothing is known but its name
             read = SessionTurns(session, held_as.encode() if held_as else None)
@@ -107,7 +90,7 @@ class TurnRecorder:
             return [answer.id] if body.fields.get("thread") else []
         if body.wire.name == "openai-responses":
             named = [answer.id] if body.fields.get("store") is not False else []
-            conversation = answer.conversation or _conversation(body.fields.get("conversation"))
+            conversation = answer.conversation or conversation_id(body.fields)
             return [*named, conversation] if conversation else named
         return []
 

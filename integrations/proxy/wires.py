@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from foxing.integrations.frameworks.provider_answers import Json
-from foxing.memory.conversation import Wire
+from foxing.memory.conversation import FORMATS, Wire, requests
 
 #: Who runs an API, and how its errors look.
 Vendor = Literal["anthropic", "openai"]
@@ -18,32 +18,31 @@ class ProviderWire:
 
     name: Wire
     vendor: Vendor
-    #: Member of the request with the messages.
-    member: str
-    #: Members beside it that count as part of the prompt.
-    system: str
     #: Seconds for which the prompt cache holds what was last used, unless a request says otherwise.
     cache_ttl_s: float
 
+    @property
+    def member(self) -> str:
+        """Member of the request with the messages."""
+        return FORMATS[self.name].member
 
-_MESSAGES = ProviderWire("anthropic", "anthropic", "messages", "system", 300.0)
-_CHAT = ProviderWire("openai", "openai", "messages", "", 1800.0)
-_RESPONSES = ProviderWire("openai-responses", "openai", "input", "instructions", 1800.0)
+    @property
+    def system(self) -> str:
+        """Member beside it that counts as part of the prompt; empty if there is none."""
+        return FORMATS[self.name].instructions
 
-_COUNTS: Mapping[str, ProviderWire] = {"/messages/count_tokens": _MESSAGES, "/responses/input_tokens": _RESPONSES}
-_CALLS: Mapping[str, ProviderWire] = {"/messages": _MESSAGES, "/chat/completions": _CHAT, "/responses": _RESPONSES}
+
+_WIRES: Mapping[Wire, ProviderWire] = {
+    "anthropic": ProviderWire("anthropic", "anthropic", 300.0),
+    "openai": ProviderWire("openai", "openai", 1800.0),
+    "openai-responses": ProviderWire("openai-responses", "openai", 1800.0),
+}
 
 
 def wire_of(method: str, path: str) -> tuple[ProviderWire, bool] | None:
     """Returns the wire of a request, and whether it only counts tokens; None for one of no conversation."""
-    if method != "POST":
-        return None
-    path = path.rstrip("/")
-    for ends, counts in ((_COUNTS, True), (_CALLS, False)):
-        found = next((wire for end, wire in ends.items() if path.endswith(end)), None)
-        if found is not None:
-            return found, counts
-    return None
+    found = requests.wire_of(path) if method == "POST" else None
+    return None if found is None else (_WIRES[found[0]], found[1])
 
 
 def vendor_of(path: str, headers: Mapping[str, str]) -> Vendor:

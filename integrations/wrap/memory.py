@@ -14,12 +14,13 @@ from datetime import UTC, datetime, timedelta
 from foxing.integrations.frameworks.provider_answers import AnswerReader, Json, read_body
 from foxing.integrations.outbox.delivery import Delivery
 from foxing.memory.conversation import Wire
+from foxing.memory.conversation.requests import wire_of
 
 from .alignment import following, places, start
 from .insertion import insert
 from .journal import Found, TurnJournal, TurnPlace
 from .recollection import Recollection
-from .turns import SentConversation, WireTurn, read_answer, read_request, wire_of
+from .turns import SentConversation, WireTurn, read_answer, read_request
 
 log = logging.getLogger(__name__)
 

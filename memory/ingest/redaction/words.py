@@ -250,7 +250,8 @@ def words() -> Words:
 def _spellings(word: str) -> Collection[str]:
     """Returns a word and how it is written without accents: “cle”, “schluessel”."""
     plain = "".join(c for c in normalize("NFD", word.translate(_WITHOUT_UMLAUTS)) if not "\u0300" <= c <= "\u036f")
-    return {word, word if JOINED.search(word) or len(plain) <= 6 else plain}  # “acces” begins other words
+    other = word if JOINED.search(word) or len(plain) <= 6 else plain  # “acces” begins other words
+    return dict.fromkeys((word, other))
 
 
 def _spelled(digit: str) -> "regex.Pattern[str]":
