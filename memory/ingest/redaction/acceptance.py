@@ -48,7 +48,22 @@ _JOINED_LINK = regex.compile(r"\s?(?:は、?|：|:|→|=|는|은)\s{0,2}| ")
 _PARTICLES = regex.compile("[はがをにでもへ]")
 _PIECE = regex.compile(r"[\p{L}\p{N}'’-]+")
 _DIVISION = regex.compile(r"[_\s-]+")
-_VARIABLE = regex.compile(r"(?:export |set |ENV )?[A-Z][A-Z0-9_]*")
+_NAME_BEFORE = regex.compile(r"(?r)[\p{L}\d_.-]+")
+#: Begin names of what is said about secrets: `forgot_password`.
+_MESSAGE = regex.compile(
+    r"(?i)(?:message|meldung|texte|forgot|show|hide|reset|wrong|invalid|bad|change|confirm|enter|missing|empty|no|err"
+    r"|error|msg|label|hint|help|prompt|requires?|repeat|choose|update|title|text|placeholder)(?:[_.-]|(?-i:(?=[A-Z])))"
+)
+_DIVIDED_WORDS = regex.compile(r"\p{L}{2,16}(?:([_-])\p{L}{1,16}+)(?:\1\p{L}{1,16}+){1,7}+")
+_ONE = regex.compile(r"[\s>#-]{0,60}(?:export |set )?[\"']?[\p{L}\d_.-]+$")
+#: Several words of a setting: to the end of the line, in a tag, and in a line of a log.
+_LINE = regex.compile(r"\p{N}{0,4}\p{L}[\p{L}\p{N}'’!?,.&-]{0,23}+(?: [\p{L}\p{N}'’!?,.&-]{1,24}+){1,9}+")
+_TAGGED = regex.compile(r"[^\s<>]{1,24}+(?: [^\s<>]{1,24}+){1,9}+(?=</)")
+_RUN = regex.compile(
+    r"\p{L}[\p{L}'’-]{0,23}+(?: (?![^\s]{1,40}?[=:/\\(.])[\p{L}'’][\p{L}'’-]{0,23}+(?=[\s,;\"']|$)){2,8}+"
+)
+_OTHER_SETTING = regex.compile(r"[\s>#-]{0,40}[\"']?[\w.-]{1,40}[\"']?\s?[:=]")
+_SETTING = regex.compile(r"[\s>#-]{0,40}[\"']?[\w.-]{1,40}[\"']?\s?[:=]")
 _SETTING = regex.compile(r"[\s>#-]*[\"']?[\p{L}_][\w .-]*[\"']?")
 _CODE = regex.compile(r"[(){};]")
 #: Begin where a secret is rather than what it is.
@@ -186,22 +201,83 @@ def _several(text: str, at: int, spelled: str, link: Link, known: Words) -> Rang
     return match.span() if len(pieces) >= (2 if linked else 3) else None
 
 
-def is_setting(text: str, lower: str, label: Label, value: Range, sign: str, known: Words) -> bool:
-    """True if a word is the value of a setting: `DB_PASSWORD=sommerzeit`, a line `password: sommerzeit`."""
+def setting(text: str, lower: str, label: Label, value: Range, sign: str, known: Words) -> Range | None:
+    """Returns the range of a word, or of several, that are the value of a setting: `DB_PASSWORD=sommerzeit`, a line
+    `psk=frogs sing at night`. `value`: the range up to the first blank; `sign`: what joins it with its name."""
+    line = text.rfind("\n", max(0, label.start - 60), label.start) + 1
+    name = _name_of(text, label)
+    variable = sign == "=" and name.isupper() and name.isascii()
+    beside = text[max(0, line - _AROUND) : value[1] + _AROUND]
+    alone = _SETTING.fullmatch(text, line, label.stop) is not None and _CODE.search(beside) is None
+    phrase = "phrase" in lower[label.start : label.stop]
+    words = None
+    if sign.endswith(">"):
+        words = _TAGGED.match(text, value[0])
+    elif alone and (phrase or not variable) and _ONE.match(text, line, label.stop):
+        words = _line_words(text, line, value[0], sign)
+    if words is None and sign == "=" and (variable or phrase):
+        words = _run(text, value[0], phrase, known)
+    if words is not None and not _begins_saying(words[0], known) and is_phrase(words[0], known, setting="=" in sign):
+        return words.span()
+    word = text[slice(*value)]
+    if _DIVIDED_WORDS.fullmatch(word) and (variable or (alone and "=" in sign)):
+        return value if not word.isupper() and is_phrase(_DIVISION.sub(" ", word), known, setting=True) else None
+    return value if _is_set_word(text, label, value, sign, variable, alone, known) else None
+
+
+def _name_of(text: str, label: Label) -> str:
+    """Returns the whole name that a word for a secret ends."""
+    name = _NAME_BEFORE.match(text, max(0, label.start - 40), label.stop)
+    return name[0] if name is not None else ""
+
+
+def _line_words(text: str, line: int, at: int, sign: str) -> "regex.Match[str] | None":
+    """Finds several words up to the end of a line, which stand beside other settings if only `:` is before them."""
+    words = _LINE.match(text, at)
+    end = _LINE_END.match(text, words.end()) if words is not None else None
+    if end is None:
+        return None
+    before = text.rfind("\n", max(0, line - 81), max(0, line - 1)) + 1 if line else end.end()
+    among = any(_OTHER_SETTING.match(text, place) for place in (before, end.end()))
+    return words if "=" in sign or among else None
+
+
+def _run(text: str, at: int, phrase: bool, known: Words) -> "regex.Match[str] | None":
+    """Finds several words in a line of a log. What is no passphrase has small words in it, unlike a command."""
+    words = _RUN.match(text, at)
+    small = words is not None and any(word in known.plain or word in known.scopes for word in words[0].split())
+    return words if phrase or small else None
+
+
+def _begins_saying(words: str, known: Words) -> bool:
+    begins = words.lower().split()[0]
+    return begins in known.plain and begins not in known.glue
+
+
+def _is_set_word(text: str, label: Label, value: Range, sign: str, variable: bool, alone: bool, known: Words) -> bool:
+    """True if one word is the value of a setting."""
     word = text[slice(*value)]
     if not word.isalnum() or shape_of(word) is not Shape.WORD:
         return False
-    line = text.rfind("\n", max(0, label.start - 60), label.start) + 1
-    if sign == "=" and _VARIABLE.fullmatch(text, line, value[0] - 1):
-        return len(word) >= 4 and word.lower() not in known.plain and bare(word.lower()) not in known.kinds
-    if not is_quoted_word(word, known):
+    if variable:
+        told = word.lower() in known.plain or bare(word.lower()) in known.kinds
+        return len(word) >= (4 if label.kind == "password" else 8) and not told and not word.isupper()
+    if label.kind != "password" or not is_quoted_word(word, known):
         return False
     if sign.endswith(">"):
         return text.startswith("</", value[1])
     if sign == "=":
         return _SETTING_END.match(text, value[1]) is not None
-    alone = _LINE_END.match(text, value[1]) is not None and _SETTING.fullmatch(text, line, label.stop) is not None
-    return alone and _CODE.search(text, max(0, line - _AROUND), value[1] + _AROUND) is None
+    return alone and _LINE_END.match(text, value[1]) is not None
+
+
+def is_named(text: str, label: Label, value: Range, sign: str) -> bool:
+    """True if several words in quotes are what a setting is set to, rather than a message about it."""
+    words, name = text[slice(*value)], _name_of(text, label)
+    several = " " in words or ("=" in sign and JOINED.search(words) is not None)
+    if not several or "," in sign or _MESSAGE.match(name) or words[-1] in ".?:…":
+        return False
+    return sign.strip(" \"'") == "=" or not words[0].isupper() or len(name) > label.stop - label.start
 
 
 def is_quoted_word(value: str, known: Words) -> bool:
@@ -209,8 +285,9 @@ def is_quoted_word(value: str, known: Words) -> bool:
     return value.isalpha() and value.islower() and _is_secret(value, known, 6)
 
 
-def is_phrase(value: str, known: Words) -> bool:
-    """True if several words may be a secret, and do not say something about one."""
+def is_phrase(value: str, known: Words, *, setting: bool = False) -> bool:
+    """True if several words may be a secret, and do not say something about one. `setting`: whether a setting has them
+    as its value, which says less about itself."""
     pieces = _PIECE.findall(value.lower())
     if not pieces or len(value) > 160 or shape_of(value.replace(" ", "-")) is Shape.PLACEHOLDER:
         return False
@@ -220,7 +297,7 @@ def is_phrase(value: str, known: Words) -> bool:
     told = sum(piece in known.plain for piece in pieces)
     labels = any(known.kinds.get(bare(piece)) for piece in pieces)
     several = len(pieces) >= 3 or any(map(str.isdigit, value)) or told == 0
-    return not labels and told * 2 <= len(pieces) and several
+    return not labels and (told * 2 <= len(pieces) or (setting and len(pieces) - told >= 2)) and several
 
 
 def has_saying(value: str, known: Words) -> bool:

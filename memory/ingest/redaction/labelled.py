@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 import regex
 
 from . import series
-from .acceptance import Link, accepts, is_name, is_phrase, is_setting, words_at
-from .labels import Label, asked_kind, end_of, labels_in
+from .acceptance import Link, accepts, is_name, is_named, is_phrase, setting, words_at
+from .labels import Label, asked_kind, end_of, is_any, labels_in
 from .matches import RuleMatch, without_overlaps
 from .ranges import SIGN, Range, bare_at, bare_before, grouped, quoted_at
 from .values import YEAR, Shape, shape_of
-from .words import JOINED_SIGNS, LETTER, Cue, Words, words
+from .words import JOINED_SIGNS, LETTER, SCRIPTS, Cue, Words, words
 
 NAME = "secret"
 #: Most characters that are looked at after a word, and before it.
@@ -31,7 +31,7 @@ CHECKED = 16
 _LISTS = frozenset({"header", "cookie"})
 #: Kinds of labels whose values may stand behind other labels.
 _FAR = _LISTS | {"codes", "phrase", "pair"}
-_LONG = regex.compile(r"[^\s\"'`=:,;&()<>|/-]{4}|\d{3}|\d[ -]\d|[^\s=:&]{5}")
+_LONG = regex.compile(rf"[^\s\"'`=:,;&()<>|/-]{{4}}|\d{{3}}|\d[ -]\d|[^\s=:&]{{5}}|[{SCRIPTS}]{{2}} [{SCRIPTS}]")
 _DIAL = regex.compile(r"\s?(?:[:=：]|is|ist|est|は|는|은)\s?(?P<code>\d{1,2}(?:-\d{1,2}){2,4}+)(?![\w-])")
 _QUERY = regex.compile(r"[?&][\w.-]{0,29}$")
 _AFTER_WORD = regex.compile(r"[\p{L}’']\s$")
@@ -164,6 +164,8 @@ class _Reader:
         if value is not None:
             prose = _AFTER_WORD.search(text, max(0, label.start - 2), label.start) and text[label.stop] in " :"
             strict = text[value[0] - 1] in "\"'`" and not prose
+            strict = strict and not is_named(text, label, value, sign[0])
+            kind = "password" if kind == "key" and is_any(self.lower, label) else kind
             quoted = accepts(kind, text[slice(*value)], Link.SIGN, self.known, quoted=True, strict=strict)
             return value if quoted else None
         begins = max(0, label.start - (30 if label.name else 1))
@@ -178,11 +180,13 @@ class _Reader:
             return None
         if accepts(kind, text[slice(*value)], Link.SIGN, self.known):
             return value
+        if kind == "password" or (kind == "key" and is_any(self.lower, label)):
+            found = setting(text, self.lower, label, value, sign[0], self.known)
+            if found is not None:
+                return found
         if kind not in ("password", "weak"):
             return None
-        several = words_at(text, self.lower, label, kind, at, Link.SIGN, self.known)
-        setting = kind == "password" and is_setting(text, self.lower, label, value, sign[0], self.known)
-        return several or (value if setting else None)
+        return words_at(text, self.lower, label, kind, at, Link.SIGN, self.known)
 
     def _told(self, label: Label, kind: str, after: int) -> Range | None:
         """Returns a value after a verb, after what the value is of and a verb, or directly after the word."""

@@ -24,6 +24,8 @@ _ASSIGNED = regex.compile(r"[\"'\]]?\s?=")
 _SIGNED = regex.compile(r"\s?[:=]")
 #: Words that mean other things as well.
 _WEAK = frozenset({"pass", "passe", "パス", "패스", "parole", "passes", "mantra"})
+#: Words for keys that people choose as well.
+_ANY = regex.compile("secret|token|jeton|shared|partag|geheim|gemeinsam|秘密|共有|シークレット|비밀|공유|시크릿")
 #: Beginnings of words for keys that open no door.
 _KEYS = ("key", "キー", "키", "schl", "cl")
 
@@ -105,3 +107,9 @@ def asked_kind(text: str, lower: str, label: Label, known: Words) -> str | None:
     if known.networks.search(near):
         return "password"
     return "machine" if spelled.startswith(_KEYS) else None
+
+
+def is_any(lower: str, label: Label) -> bool:
+    """True if the value of a word for a key may be chosen by a person: `JWT_SECRET`."""
+    several = lower.startswith("s", label.stop - 1)
+    return label.name and not several and _ANY.search(lower, label.start, label.stop) is not None
