@@ -69,6 +69,8 @@ _CODE = regex.compile(r"[(){};]")
 #: Begin where a secret is rather than what it is.
 _PLACE = regex.compile(r"\b(?:in|into|im|am|an|at|on|to|auf|en|dans|par|avec|with|mit|der|dem|the)\s$|[(\[（]$")
 _GENITIVE = regex.compile(r"\b(?:of|of the|of your|du|de|des|der)\s$")
+#: Begins a sentence about what is done with a secret: “Lending a password is …”, « Prêter son mot de passe est … ».
+_ACTION = regex.compile(r"(?r)\p{Lu}\p{L}{2,12}(?:ing|er|ir|re) (?:\p{L}{1,8} ){1,2}")
 _SEVERAL = regex.compile(
     r"(?:\p{L}[\p{Ll}'’-]{0,14}|\d{1,4})(?:[ -](?:\p{L}[\p{Ll}'’-]{0,14}|\d{1,4})){1,8}+(?=\s{0,2}(?:[.,;!)\n–—]|$))"
 )
@@ -156,6 +158,8 @@ def _word(text: str, lower: str, label: Label, kind: str, at: int, link: Link, k
             return None
         return joined.span("word")
     linked = link >= Link.VERB
+    if link is Link.VERB and _ACTION.match(text, max(0, label.start - 40), label.start):
+        return None
     if any_word and linked:
         several = _WORDS.match(text, at)
         if several is not None and _END.match(text, several.end()) and not _has_said(several[0].lower(), known):
@@ -214,10 +218,10 @@ def setting(text: str, lower: str, label: Label, value: Range, sign: str, known:
     if sign.endswith(">"):
         words = _TAGGED.match(text, value[0])
     elif alone and (phrase or not variable) and _ONE.match(text, line, label.stop):
-        words = _line_words(text, line, value[0], sign)
+        words = _line_words(text, line, value[0], label.name or "=" in sign)
     if words is None and sign == "=" and (variable or phrase):
         words = _run(text, value[0], phrase, known)
-    if words is not None and not _begins_saying(words[0], known) and is_phrase(words[0], known, setting="=" in sign):
+    if words is not None and not _begins_saying(words[0], known) and is_phrase(words[0], known, setting=label.name):
         return words.span()
     word = text[slice(*value)]
     if _DIVIDED_WORDS.fullmatch(word) and (variable or (alone and "=" in sign)):
@@ -231,22 +235,22 @@ def _name_of(text: str, label: Label) -> str:
     return name[0] if name is not None else ""
 
 
-def _line_words(text: str, line: int, at: int, sign: str) -> "regex.Match[str] | None":
-    """Finds several words up to the end of a line, which stand beside other settings if only `:` is before them."""
+def _line_words(text: str, line: int, at: int, named: bool) -> "regex.Match[str] | None":
+    """Finds several words up to the end of a line, which stands beside other settings if nothing else shows that it is
+    one. `named`: whether its sign or its name does."""
     words = _LINE.match(text, at)
     end = _LINE_END.match(text, words.end()) if words is not None else None
     if end is None:
         return None
     before = text.rfind("\n", max(0, line - 81), max(0, line - 1)) + 1 if line else end.end()
-    among = any(_OTHER_SETTING.match(text, place) for place in (before, end.end()))
-    return words if "=" in sign or among else None
+    return words if named or any(_OTHER_SETTING.match(text, place) for place in (before, end.end())) else None
 
 
 def _run(text: str, at: int, phrase: bool, known: Words) -> "regex.Match[str] | None":
     """Finds several words in a line of a log. What is no passphrase has small words in it, unlike a command."""
     words = _RUN.match(text, at)
     small = words is not None and any(word in known.plain or word in known.scopes for word in words[0].split())
-    return words if phrase or small else None
+    return words if phrase or small or (words is not None and JOINED.search(words[0])) else None
 
 
 def _begins_saying(words: str, known: Words) -> bool:
@@ -262,7 +266,7 @@ def _is_set_word(text: str, label: Label, value: Range, sign: str, variable: boo
     if variable:
         told = word.lower() in known.plain or bare(word.lower()) in known.kinds
         return len(word) >= (4 if label.kind == "password" else 8) and not told and not word.isupper()
-    if label.kind != "password" or not is_quoted_word(word, known):
+    if not (label.kind == "password" or alone) or not is_quoted_word(word, known):
         return False
     if sign.endswith(">"):
         return text.startswith("</", value[1])

@@ -36,6 +36,8 @@ class Look(Enum):
     TOLD = auto()
     #: several words in quotes
     QUOTED = auto()
+    #: words joined by signs, in quotes: „Rotkohl.macht.froh“
+    SPOKEN = auto()
     ANSWER = auto()
     NUMBER = auto()
     #: a number that may be a year, has three digits, stands alone, or directly after a word for a code
@@ -68,6 +70,9 @@ _NUMBER = regex.compile(
 _CARD = regex.compile(r"(?<![\d-])\d{4}(?:[ -]\d{4}){3}(?![\d-])")
 _QUOTED = regex.compile(
     r"(?:„|“|«|「|\"|‘)\s?(?P<secret>[\p{L}\p{N}'’!-]{1,20}(?: [\p{L}\p{N}'’!-]{1,20}){2,8})\s?(?:“|”|»|」|\"|’)"
+)
+_SPOKEN = regex.compile(
+    r"[„“«「\"‘'”]\s?(?P<secret>\p{L}{2,20}+(?:[!$%&*+@~^?]\p{L}{2,20}+){1,4}+|\p{L}{2,20}+(?:[.!]\p{L}{2,20}+){2,6}+)\s?[“”»」\"’']"
 )
 _SIGN = regex.compile(r"(?<=.)[!#$&*+?^~§€](?=[^!?*.,]*[\p{Latin}\d])|(?<=\d)[!#$&*^~§](?=$)")
 _CAPITALS = regex.compile(r"[A-Z0-9-]+")
@@ -110,7 +115,10 @@ _HUMPED = regex.compile(r"\p{Ll}{3,14}[-_]?\p{Lu}\p{Ll}{1,14}")
 _PREFIXES = ("pre", "non", "anti", "post", "mid", "inter", "trans", "sub", "nicht", "nord", "süd", "saint", "all")
 _CALLED = regex.compile(r"\.{0,4}[,:|]|\.{2,4} ")
 #: A number that is a sentence.
-_SENTENCE, _SENTENCES = regex.compile(r"[#*]?\s?(?:[.!。]|$)"), regex.compile(r"[.!?。！？]\s{0,2}$")
+_SENTENCE = regex.compile(
+    r"[#*]?\s?(?:ね|だよ|よ|です|だ|이야|야|예요|이에요|입니다|, ?(?:ok(?:ay)?|right|hein|gell|ja|oui))?(?:[.!?。]|$)"
+)
+_SENTENCES = regex.compile(r"[.!?。！？]\s{0,2}$")
 #: Digits in two groups, as services send them.
 _IN_ONE_TIME = regex.compile(
     r"\d{3} \d{3}|0\d\d-\d{3}|9\d\d-[0-8]\d\d|8\d\d-[0-7]\d\d|7\d\d-[0-6]\d\d|6\d\d-[0-5]\d\d|5\d\d-[0-4]\d\d"
@@ -140,6 +148,9 @@ class Candidates:
             said = match["secret"].lower().split()
             if sum(word in self.known.plain for word in said) * 2 <= len(said):
                 yield Suspect(*match.span("secret"), Look.QUOTED)
+        for match in _SPOKEN.finditer(self.text):
+            if not match["secret"].islower() or "." not in match["secret"]:
+                yield Suspect(*match.span("secret"), Look.SPOKEN)
         for match in _SEED.finditer(self.text):
             if any(map(str.isdigit, match[0])):
                 yield Suspect(*match.span(), Look.MACHINE)
@@ -213,7 +224,7 @@ class Candidates:
     def settled(self, each: Suspect) -> Look | None:
         """Returns what a value looks like in its place; None if it is something else there."""
         value, start, look = self.text[each.start : each.stop], each.start, each.look
-        if look in (Look.HARD, Look.MACHINE, Look.CARD, Look.QUOTED, Look.ANSWER, Look.TURNED):
+        if look in (Look.HARD, Look.MACHINE, Look.CARD, Look.QUOTED, Look.ANSWER, Look.TURNED, Look.SPOKEN):
             return look
         if self._is_other(start):
             return None

@@ -140,7 +140,8 @@ class _Reader:
 
     def _single(self, label: Label, after: int, back: int) -> Iterator[Range]:
         kind = asked_kind(self.text, self.lower, label, self.known)
-        if kind == "phrase" or self.lower.startswith("seed", label.start):
+        worded = kind == "password" and series.WORDED.match(self.lower, label.stop)
+        if kind == "phrase" or worded or self.lower.startswith("seed", label.start):
             phrase = list(series.wallet_words(self.text, label, self.known))
             yield from phrase
             kind = None if phrase else "password" if kind == "phrase" else kind
@@ -152,6 +153,8 @@ class _Reader:
                 or self._later(label, kind, after)
             )
             yield from [value] if value is not None else []
+            if value is not None and kind == "code":
+                yield from series.further_codes(self.text, self.lower, value[1], self.known)
 
     def _direct(self, label: Label, kind: str) -> Range | None:
         """Returns a value after a sign: `password: …`, `"token" = "…"`."""
@@ -320,6 +323,8 @@ class _Reader:
             return quoted.span("secret")
         value = bare_before(self.text, start, end)
         word = self.text[slice(*value)]
+        if self.known.cues.said(self.lower[start : value[0]]) & Cue.HASH:
+            return None
         shape = shape_of(word)
         chosen = shape is Shape.STRONG and kind in ("password", "pair") and len(word) >= 6
         number = kind == "code" and shape in (Shape.NUMBER, Shape.STRONG) and sum(map(str.isdigit, word)) >= 4
@@ -328,9 +333,12 @@ class _Reader:
     def _later(self, label: Label, kind: str, after: int) -> Range | None:
         """Returns a value after a sign that ends the clause: “a password is generated for root@localhost: …”."""
         sign = _CLAUSE.match(self.text, label.stop, min(after, label.stop + 80))
-        value = bare_at(self.text, sign.end()) if sign is not None and kind in ("password", "key") else None
+        value = bare_at(self.text, sign.end()) if sign is not None and kind in ("password", "key", "code") else None
         if value is None:
             return None
+        if kind == "code":
+            value = grouped(self.text, value)
+            return value if self._is_number(value) and value[1] - value[0] >= 4 else None
         if "phrase" in (spelled := self.lower[label.start : label.stop]) or "satz" in spelled:
             return words_at(self.text, self.lower, label, kind, value[0], Link.VERB, self.known)
         word = self.text[slice(*value)]

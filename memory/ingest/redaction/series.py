@@ -9,7 +9,7 @@ from .acceptance import has_saying, is_name
 from .labels import Label
 from .ranges import SIGN, TO_BLANK, Range
 from .values import Shape, shape_of
-from .words import JOINED_SIGNS, SCRIPTS, Words
+from .words import JOINED_SIGNS, SCRIPTS, Cue, Words
 
 _SCHEME = regex.compile(
     r"(?i)(?:bearer|basic|token|digest|apikey|negotiate|key|jwt|oauth|ssws|bot|aws4-hmac-sha256)[ :=]\s?"
@@ -25,10 +25,19 @@ _SENTENCE_END = regex.compile(r"[.!?]\s|。(?!\n|.?$)")
 _TELLS_YEAR = regex.compile(r"[:：\n、]|は|은|는")
 _TELLS = regex.compile(r"[:：\n]|は|が|은|는|\bis\b|\bare\b|sind|lauten|ist|sont|est|voici")
 _PAIR = regex.compile(
-    rf"(?P<user>[^\s/|:,;=\"'{JOINED_SIGNS}]{{2,64}})(?:\s?[/|:,／・]\s?|\s(?:with|mit|avec|und|and|et|/)\s)"
+    rf"(?P<user>[^\s/|:,;=\"'{JOINED_SIGNS}]{{2,64}})(?:\s?[/|:,／・]\s?"
+    r"|\s(?:with|mit|avec|/|(?:(?:und|and|et)(?: then| dann| ensuite| puis)?|then|dann|ensuite|puis))\s"
+    rf"|(?:で、?|이?고 )(?:その後|次に|そのあと|그다음|그 다음)(?:は|에|은)?、? ?)"
     rf"(?P<secret>[^\s<>\"'|{JOINED_SIGNS}]{{4,64}})"
 )
+#: Another code after one: “…, the phone's 2051”, “… und die fürs Tablet 6640”.
+_FURTHER = regex.compile(
+    r"(?:[,;]|,? (?:and|und|et))(?P<of>(?: [\p{L}'’-]{1,20}+){1,5}+) ?:? (?P<code>\d{3,8}|\d{2,3}(?: \d{2,3}){1,2}+)"
+    r"(?=[,.;!)]|\s|$)"
+)
 _PAIR_END = regex.compile(r"[.!?](?=\s|$)|\n\n")
+#: Says that a password has several words, which follow.
+WORDED = regex.compile(r"[^.:。!?\n]{1,30}?(?:words|wörtern?|mots|단어|単語)[^.:。!?\n]{0,16}+[.:。]")
 _PHRASE = regex.compile(
     r"(?P<secret>(?:(?:\d{1,2}[.)]\s?)?[a-zà-ÿ]{2,12}[ ,\n]{1,3}){7,23}+(?:\d{1,2}[.)]\s?)?[a-zà-ÿ]{2,12})"
 )
@@ -119,3 +128,13 @@ def pair_password(text: str, label: Label, end: int) -> Iterator[Range]:
         if chosen and not address and not is_name(value) and "=" not in value[1:-2]:
             yield match.start("secret"), match.start("secret") + len(value)
             return
+
+
+def further_codes(text: str, lower: str, at: int, known: Words) -> Iterator[Range]:
+    """Yields the codes of other things that follow a code without a word for it."""
+    while (match := _FURTHER.match(text, at)) is not None:
+        said = known.cues.said(lower[slice(*match.span("of"))])
+        if not said & (Cue.OPENED | Cue.THING) or said & Cue.OTHER or known.counts(lower, match.end()):
+            return
+        yield match.span("code")
+        at = match.end()

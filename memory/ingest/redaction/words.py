@@ -55,6 +55,8 @@ class Cue:
     TURNED = 1024
     #: a question that is answered to show who one is
     QUESTION = 2048
+    #: that somebody signs in, or is refused
+    SIGNING = 4096
 
 
 #: Cue → the lists of its words.
@@ -71,6 +73,7 @@ CUES = {
     Cue.HASH: ("hashes",),
     Cue.TURNED: ("turned",),
     Cue.QUESTION: ("questions",),
+    Cue.SIGNING: ("signing",),
 }
 #: Ends of compounds that are words for secrets as well.
 _COMPOUNDS = (
