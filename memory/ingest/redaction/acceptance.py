@@ -198,7 +198,11 @@ def _several(text: str, at: int, spelled: str, link: Link, known: Words) -> Rang
         return None
     digits = any(map(str.isdigit, match[0]))
     if "phrase" in spelled or "satz" in spelled:
-        worded = len(pieces) >= 3 and told * 3 <= len(pieces) and not known.predicates.fullmatch(pieces[0])
+        worded = (
+            len(pieces) >= 3
+            and told * (2 if link is Link.SIGN else 3) <= len(pieces)
+            and not known.predicates.fullmatch(pieces[0])
+        )
         return match.span() if worded and (linked or digits) else None
     if told or pieces[0].isdigit() or not digits or YEAR.search(match[0]):
         return None
@@ -210,7 +214,9 @@ def setting(text: str, lower: str, label: Label, value: Range, sign: str, known:
     `psk=frogs sing at night`. `value`: the range up to the first blank; `sign`: what joins it with its name."""
     line = text.rfind("\n", max(0, label.start - 60), label.start) + 1
     name = _name_of(text, label)
-    variable = sign == "=" and name.isupper() and name.isascii()
+    if _MESSAGE.match(name):
+        return None
+    variable = sign == "=" and (name.isupper() if name.isascii() else JOINED.search(name) is not None)
     beside = text[max(0, line - _AROUND) : value[1] + _AROUND]
     alone = _SETTING.fullmatch(text, line, label.stop) is not None and _CODE.search(beside) is None
     phrase = "phrase" in lower[label.start : label.stop]
@@ -219,7 +225,7 @@ def setting(text: str, lower: str, label: Label, value: Range, sign: str, known:
         words = _TAGGED.match(text, value[0])
     elif alone and (phrase or not variable) and _ONE.match(text, line, label.stop):
         words = _line_words(text, line, value[0], label.name or "=" in sign)
-    if words is None and sign == "=" and (variable or phrase):
+    if words is None and sign == "=" and (phrase or (variable and label.kind == "password")):
         words = _run(text, value[0], phrase, known)
     if words is not None and not _begins_saying(words[0], known) and is_phrase(words[0], known, setting=label.name):
         return words.span()
@@ -255,7 +261,7 @@ def _run(text: str, at: int, phrase: bool, known: Words) -> "regex.Match[str] | 
 
 def _begins_saying(words: str, known: Words) -> bool:
     begins = words.lower().split()[0]
-    return begins in known.plain and begins not in known.glue
+    return begins in known.plain and begins not in known.glue and begins not in known.before
 
 
 def _is_set_word(text: str, label: Label, value: Range, sign: str, variable: bool, alone: bool, known: Words) -> bool:
@@ -266,7 +272,11 @@ def _is_set_word(text: str, label: Label, value: Range, sign: str, variable: boo
     if variable:
         told = word.lower() in known.plain or bare(word.lower()) in known.kinds
         return len(word) >= (4 if label.kind == "password" else 8) and not told and not word.isupper()
-    if not (label.kind == "password" or alone) or not is_quoted_word(word, known):
+    if JOINED.search(word):
+        said = _PARTICLES.search(word) or known.joined_predicates.search(word) or JOINED.search(text[label.start])
+        return alone and said is None and _LINE_END.match(text, value[1]) is not None and is_phrase(word, known)
+    chosen = label.kind == "password" or (alone and "secret" in _name_of(text, label).lower())
+    if not chosen or not is_quoted_word(word, known):
         return False
     if sign.endswith(">"):
         return text.startswith("</", value[1])
@@ -279,7 +289,7 @@ def is_named(text: str, label: Label, value: Range, sign: str) -> bool:
     """True if several words in quotes are what a setting is set to, rather than a message about it."""
     words, name = text[slice(*value)], _name_of(text, label)
     several = " " in words or ("=" in sign and JOINED.search(words) is not None)
-    if not several or "," in sign or _MESSAGE.match(name) or words[-1] in ".?:…":
+    if not several or ("," in sign and not name.isupper()) or _MESSAGE.match(name) or words[-1] in ".?:…":
         return False
     return sign.strip(" \"'") == "=" or not words[0].isupper() or len(name) > label.stop - label.start
 
@@ -299,7 +309,8 @@ def is_phrase(value: str, known: Words, *, setting: bool = False) -> bool:
         said = any(word in value for word in known.plain if not word.isascii())
         return 3 <= len(value) <= 24 and not said and not known.places_of(value.lower())
     told = sum(piece in known.plain for piece in pieces)
-    labels = any(known.kinds.get(bare(piece)) for piece in pieces)
+    kinds = [kind for piece in pieces if (kind := known.kinds.get(bare(piece))) is not None]
+    labels = bool(set(kinds) - {"other", "placed", "vault"}) if setting else bool(kinds)
     several = len(pieces) >= 3 or any(map(str.isdigit, value)) or told == 0
     return not labels and (told * 2 <= len(pieces) or (setting and len(pieces) - told >= 2)) and several
 

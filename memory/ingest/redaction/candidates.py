@@ -149,7 +149,10 @@ class Candidates:
             if sum(word in self.known.plain for word in said) * 2 <= len(said):
                 yield Suspect(*match.span("secret"), Look.QUOTED)
         for match in _SPOKEN.finditer(self.text):
-            if not match["secret"].islower() or "." not in match["secret"]:
+            value = match["secret"]
+            if shape_of(value) is Shape.PLACEHOLDER:
+                continue
+            if "." not in value or (value[0].isupper() and any(each[0].islower() for each in value.split(".") if each)):
                 yield Suspect(*match.span("secret"), Look.SPOKEN)
         for match in _SEED.finditer(self.text):
             if any(map(str.isdigit, match[0])):
@@ -169,7 +172,7 @@ class Candidates:
             if not self.known.counts(self.lower, match.end()):
                 yield Suspect(*match.span(), self._look_of_number(match))
         for match in self.known.spelled.finditer(self.lower):
-            yield Suspect(*match.span(), Look.NUMBER)
+            yield Suspect(*match.span(), Look.CODED if self._is_coded(match.start()) else Look.NUMBER)
         for match in _SYLLABLES.finditer(self.text):
             if len(set(match[0].replace(" ", ""))) >= 3:
                 yield Suspect(match.start(), match.start() + len(match[0].rstrip()), Look.NUMBER)

@@ -167,8 +167,9 @@ class _Reader:
         if value is not None:
             prose = _AFTER_WORD.search(text, max(0, label.start - 2), label.start) and text[label.stop] in " :"
             strict = text[value[0] - 1] in "\"'`" and not prose
-            strict = strict and not is_named(text, label, value, sign[0])
-            kind = "password" if kind == "key" and is_any(self.lower, label) else kind
+            chosen = kind == "password" or (kind == "key" and is_any(self.lower, label))
+            if chosen and strict and is_named(text, label, value, sign[0]):
+                return value if is_phrase(text[slice(*value)], self.known, setting=label.name) else None
             quoted = accepts(kind, text[slice(*value)], Link.SIGN, self.known, quoted=True, strict=strict)
             return value if quoted else None
         begins = max(0, label.start - (30 if label.name else 1))

@@ -57,7 +57,7 @@ NEEDS: Mapping[Look, Needs] = {
     Look.HUMPED: Needs(here=(Cue.ENTERING, Cue.SECRET | Cue.THING)),
     Look.TOLD: Needs(here=(Cue.ENTERING, Cue.SECRET)),
     Look.QUOTED: Needs(around=(Cue.PHRASE, Cue.SECRET | _OPENED)),
-    Look.SPOKEN: Needs(here=(Cue.SIGNING, Cue.ENTERING)),
+    Look.SPOKEN: Needs(here=(Cue.SIGNING,)),
     Look.ANSWER: Needs(around=(Cue.QUESTION,)),
     Look.NUMBER: Needs(here=(Cue.ENTERING,), around=(Cue.OPENED | Cue.SECRET,), never=Cue.OTHER),
     Look.YEAR: Needs(here=(Cue.ENTERING, Cue.OPENED | Cue.SECRET), never=Cue.OTHER),

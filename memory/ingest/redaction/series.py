@@ -26,7 +26,7 @@ _TELLS_YEAR = regex.compile(r"[:：\n、]|は|은|는")
 _TELLS = regex.compile(r"[:：\n]|は|が|은|는|\bis\b|\bare\b|sind|lauten|ist|sont|est|voici")
 _PAIR = regex.compile(
     rf"(?P<user>[^\s/|:,;=\"'{JOINED_SIGNS}]{{2,64}})(?:\s?[/|:,／・]\s?"
-    r"|\s(?:with|mit|avec|/|(?:(?:und|and|et)(?: then| dann| ensuite| puis)?|then|dann|ensuite|puis))\s"
+    r"|,?\s(?:(?:und |and |et )?(?:then|followed by|dann|danach|ensuite|puis))\s|\s(?:with|mit|avec|und|and|et|/)\s"
     rf"|(?:で、?|이?고 )(?:その後|次に|そのあと|그다음|그 다음)(?:は|에|은)?、? ?)"
     rf"(?P<secret>[^\s<>\"'|{JOINED_SIGNS}]{{4,64}})"
 )
@@ -118,6 +118,8 @@ def wallet_words(text: str, label: Label, known: Words) -> Iterator[Range]:
 
 def pair_password(text: str, label: Label, end: int) -> Iterator[Range]:
     """Yields the password of a user and a password. `end`: where the next word for a secret begins."""
+    if text.startswith("/", label.stop):
+        return  # a path
     stop = min(end, label.stop + 120)
     sentence = _PAIR_END.search(text, label.stop, stop)
     stop = sentence.start() if sentence is not None else stop
