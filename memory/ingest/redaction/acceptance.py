@@ -55,6 +55,8 @@ _MESSAGE = regex.compile(
     r"|error|msg|label|hint|help|prompt|requires?|repeat|choose|update|title|text|placeholder)(?:[_.-]|(?-i:(?=[A-Z])))"
 )
 _DIVIDED_WORDS = regex.compile(r"\p{L}{2,16}(?:([_-])\p{L}{1,16}+)(?:\1\p{L}{1,16}+){1,7}+")
+#: Follows a value in a line of a log.
+_LOGGED = regex.compile(r"\s[\w.]{1,30}+=\S")
 _ONE = regex.compile(r"[\s>#-]{0,60}(?:export |set )?[\"']?[\p{L}\d_.-]+$")
 #: Several words of a setting: to the end of the line, in a tag, and in a line of a log.
 _LINE = regex.compile(r"\p{N}{0,4}\p{L}[\p{L}\p{N}'’!?,.&-]{0,23}+(?: [\p{L}\p{N}'’!?,.&-]{1,24}+){1,9}+")
@@ -230,7 +232,8 @@ def setting(text: str, lower: str, label: Label, value: Range, sign: str, known:
     if words is not None and not _begins_saying(words[0], known) and is_phrase(words[0], known, setting=label.name):
         return words.span()
     word = text[slice(*value)]
-    if _DIVIDED_WORDS.fullmatch(word) and (variable or (alone and "=" in sign)):
+    logged = sign == "=" and label.kind == "password" and _LOGGED.match(text, value[1]) is not None
+    if _DIVIDED_WORDS.fullmatch(word) and (variable or logged or (alone and "=" in sign)):
         return value if not word.isupper() and is_phrase(_DIVISION.sub(" ", word), known, setting=True) else None
     return value if _is_set_word(text, label, value, sign, variable, alone, known) else None
 

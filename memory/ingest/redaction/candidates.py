@@ -215,7 +215,8 @@ class Candidates:
     def _is_other(self, start: int) -> bool:
         """True if the word before a value says that it is something else: a user, a flight, an order."""
         first, before = self._words_before(start)
-        return before in self.known.others or f"{first} {before}" in self.known.others
+        joined = self.lower[max(0, start - 12) : start].endswith(self.known.joined_others)
+        return joined or before in self.known.others or f"{first} {before}" in self.known.others
 
     def _words_before(self, start: int) -> tuple[str, str]:
         """Returns the two words before a value, without “is”."""

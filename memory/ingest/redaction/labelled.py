@@ -154,7 +154,7 @@ class _Reader:
             )
             yield from [value] if value is not None else []
             if value is not None and kind == "code":
-                yield from series.further_codes(self.text, self.lower, value[1], self.known)
+                yield from series.further_codes(self.text, self.lower, value, self.known)
 
     def _direct(self, label: Label, kind: str) -> Range | None:
         """Returns a value after a sign: `password: …`, `"token" = "…"`."""

@@ -8,7 +8,7 @@ import regex
 from .acceptance import has_saying, is_name
 from .labels import Label
 from .ranges import SIGN, TO_BLANK, Range
-from .values import Shape, shape_of
+from .values import YEAR, Shape, shape_of
 from .words import JOINED_SIGNS, SCRIPTS, Cue, Words
 
 _SCHEME = regex.compile(
@@ -35,6 +35,7 @@ _FURTHER = regex.compile(
     r"(?:[,;]|,? (?:and|und|et))(?P<of>(?: [\p{L}'’-]{1,20}+){1,5}+) ?:? (?P<code>\d{3,8}|\d{2,3}(?: \d{2,3}){1,2}+)"
     r"(?=[,.;!)]|\s|$)"
 )
+_ARTICLE = regex.compile(r" (?:the|die|der|das|le|la|l['’]\p{L}+|celui|celle)(?: [\p{L}'’-]+){0,2}")
 _PAIR_END = regex.compile(r"[.!?](?=\s|$)|\n\n")
 #: Says that a password has several words, which follow.
 WORDED = regex.compile(r"[^.:。!?\n]{1,30}?(?:words|wörtern?|mots|단어|単語)[^.:。!?\n]{0,16}+[.:。]")
@@ -132,11 +133,14 @@ def pair_password(text: str, label: Label, end: int) -> Iterator[Range]:
             return
 
 
-def further_codes(text: str, lower: str, at: int, known: Words) -> Iterator[Range]:
+def further_codes(text: str, lower: str, code: Range, known: Words) -> Iterator[Range]:
     """Yields the codes of other things that follow a code without a word for it."""
+    at, length = code[1], code[1] - code[0]
     while (match := _FURTHER.match(text, at)) is not None:
         said = known.cues.said(lower[slice(*match.span("of"))])
-        if not said & (Cue.OPENED | Cue.THING) or said & Cue.OTHER or known.counts(lower, match.end()):
+        alike = _ARTICLE.fullmatch(lower, *match.span("of")) and len(match["code"]) == length
+        thing = said & (Cue.OPENED | Cue.THING) or (alike and not YEAR.fullmatch(match["code"]))
+        if not thing or said & Cue.OTHER or known.counts(lower, match.end()):
             return
         yield match.span("code")
         at = match.end()

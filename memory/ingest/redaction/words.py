@@ -170,6 +170,8 @@ class Words:
     joined_predicates: "regex.Pattern[str]"
     #: words before a value that is no secret
     others: Collection[str]
+    #: of `others`, those of languages without blanks
+    joined_others: tuple[str, ...]
     #: numbers that are spelled digit by digit: “five five oh nine”
     spelled: "regex.Pattern[str]"
 
@@ -225,6 +227,7 @@ def words() -> Words:
                 spelled.append(spelling)
     kinds |= {bare(word): kind for word, kind in _HEADERS.items()}
     before = all_of("before")
+    others = frozenset([*all_of("other"), *all_of("unlike"), *all_of("numbered")])
     plain = frozenset(word for language in languages for word in language["plain"].split())
     return Words(
         _by_first(spelled),
@@ -245,7 +248,8 @@ def words() -> Words:
         frozenset(all_of("connectors")),
         regex.compile(rf"\w+(?:{'|'.join(all_of('endings'))})|(?:{'|'.join(all_of('beginnings'))})\w+(?:t|en)"),
         regex.compile("|".join([*all_of("predicates"), *(word for word in plain if JOINED.match(word))])),
-        frozenset([*all_of("other"), *all_of("unlike"), *all_of("numbered")]),
+        others,
+        tuple(word for word in others if JOINED.search(word)),
         _spelled(_any_of(all_of("digits"))),
     )
 
