@@ -1,16 +1,15 @@
 """Turns that pass: each message of a conversation is stored once, whether its client sends the whole history or the
 provider holds it."""
 
-import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from foxing.integrations.frameworks.provider_answers import Json
 from foxing.integrations.outbox.delivery import Delivery
 from foxing.integrations.outbox.file import OutboxState
-from foxing.memory.conversation import INSTRUCTIONS, ProviderMessage, SessionTurns, Turn
+from foxing.memory.conversation import INSTRUCTIONS, ProviderMessage, SessionTurns, Turn, read_blocks
 from foxing.memory.conversation.hosts import is_errand
 from foxing.memory.conversation.requests import conversation_id, held_by
 from foxing.memory.errors import MemoryFault
@@ -95,11 +94,12 @@ class TurnRecorder:
         return []
 
 
-def _instructions(body: RequestBody) -> str:
-    """Returns the instructions of a request, as JSON where they are not a text."""
+def _instructions(body: RequestBody) -> Iterator[str]:
+    """Yields the texts of the instructions of a request."""
     given = [body.fields.get(body.wire.system)] if body.wire.system else []
     given += [message.value.get("content") for message in body.messages if message.value.get("role") in INSTRUCTIONS]
-    return "\n".join(each if isinstance(each, str) else json.dumps(each) for each in given if each)
+    for content in given:
+        yield from (str(part["text"]) for part in read_blocks(content).parts if part["type"] == "text")
 
 
 def _given(body: RequestBody) -> list[ProviderMessage]:

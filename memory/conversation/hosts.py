@@ -4,7 +4,7 @@ One rule for each host. Text that a rule names is not what the user said, by whi
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -97,6 +97,7 @@ def is_summary(text: str) -> bool:
     return text.lstrip().startswith(_SUMMARIES)
 
 
-def is_errand(instructions: str) -> bool:
-    """True for the instructions of a request that a host makes for itself, such as one for a title."""
-    return any(errand in instructions for errand in _ERRANDS)
+def is_errand(instructions: Iterable[str]) -> bool:
+    """True if one of these texts begins the instructions of a request that a host makes for itself, such as one for a
+    title."""
+    return any(text.lstrip().startswith(_ERRANDS) for text in instructions)

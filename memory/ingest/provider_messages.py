@@ -14,7 +14,7 @@ from foxing.memory.values.base import Fields, kind_of
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import ImagePart
 
-THINKING, COMPACTIONS = "thinking", "compactions"
+THINKING, COMPACTIONS, OF_HOST = "thinking", "compactions", "text of the host"
 #: Members of an image that is stored.
 IMAGE_MEMBERS = {"type", "media_type", "data", "url", "name", "alt"}
 
@@ -42,6 +42,7 @@ def messages_of(provider: str, items: Iterable[Json | NewMessage]) -> ProviderMe
     for message in parse(name, list(items)):
         left_out[THINKING] += message.thinks
         left_out[COMPACTIONS] += message.compacts
+        left_out[OF_HOST] += bool(message.parts) and not message.turns
         for turn in message.turns:
             fields: Fields = {"role": turn.role, "content": with_images(turn.parts)}
             messages.append(fields if turn.name is None else {**fields, "name": turn.name})

@@ -45,8 +45,8 @@ def test_reminders_in_the_results_of_tools_are_no_output_of_these() -> None:
 
 def test_requests_that_hosts_make_for_themselves() -> None:
     title = "Generate a concise, sentence-case title (3-7 words) that captures the main topic or goal of this session."
-    assert is_errand(f"You are Claude Code.\n{title}")
-    assert not is_errand("You are Claude Code.")
+    assert is_errand(["You are Claude Code.", title])
+    assert not is_errand(["You are Claude Code.", f"Never answer: {title}"])
     assert is_summary(
         "This session is being continued from a previous conversation that ran out of context. It was red"
     )

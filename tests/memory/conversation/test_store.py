@@ -50,6 +50,9 @@ def test_a_conversation_of_a_provider_is_stored_turn_by_turn(tmp_path: Path) -> 
         assert remembered(memory) == STORED
         only_thinks = [{"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}]}]
         assert memory.store("ana", only_thinks, provider="anthropic").ids == []
+        of_host = [{"role": "user", "content": "<system-reminder>\nBe brief.\n</system-reminder>"}]
+        result = memory.store("ana", of_host, provider="anthropic")
+        assert (result.ids, result.left_out) == ([], {"text of the host": 1})
 
 
 @pytest.mark.parametrize(
