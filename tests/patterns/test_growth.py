@@ -36,6 +36,7 @@ UNITS = (
     *"_aAf0 \n.:-/'@+,~$#(\"\\[{<=`“",
     *("가", "漢", "あ", "ア", "ก", "é", "\u0301", "й", "😀", "⋯", "△"),
     *("a.", "0,", "a-", "a/", "_a", "a@", "a:", "1 ", "a\n", "a0", "aA", ". ", "0-", "a_", "a ", "a://"),
+    '\\"',
     *("march ", "the ", "of the ", "last ", "3주 "),
 )
 #: Their patterns are tried where a time expression of a query begins or ends, and are not searched for in long texts.
@@ -51,8 +52,8 @@ def modules() -> Iterator[ModuleType]:
 
 def patterns_in(value: object) -> Iterator[re.Pattern[str]]:
     if isinstance(value, re.Pattern):
-        if isinstance(value.pattern, str):
-            yield value
+        pattern = value.pattern
+        yield value if isinstance(pattern, str) else re.compile(pattern.decode("latin-1"), value.flags | re.ASCII)
     elif isinstance(value, tuple):
         for item in value:
             yield from patterns_in(item)

@@ -25,7 +25,7 @@ from .source import ImportedMessage
 #: The line before each message of an mbox file: “From ann@x.org Sat Mar 28 14:05:00 2026”.
 _FROM = re.compile(rb"From \S{1,300}[^\r\n]{0,60}? (?:\d\d:\d\d(?::\d\d)?|\d{4})")
 _QUOTED_FROM = re.compile(rb">+From ")
-_HEADER = re.compile(rb"([!-9;-~]{1,76}):(?:[ \t]|\r?\n)")
+_HEADER = re.compile(rb"\A([!-9;-~]{1,76}):(?:[ \t]|\r?\n)")
 _USUAL = {b"from", b"to", b"subject", b"date", b"message-id", b"received", b"mime-version", b"return-path"}
 _ID = re.compile(r"<([^<>\s]{1,900})>")
 #: Caps on a mail: its bytes, and the parts that it may have.

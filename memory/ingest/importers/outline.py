@@ -4,7 +4,8 @@ import re
 
 DEEPEST = 4  # levels of keys
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s"\[\]{},:]+', re.DOTALL)
+#: A string may be cut off at the end.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},:]|[^\s"\[\]{},:]++', re.DOTALL)
 
 
 def outline_of(head: bytes) -> frozenset[str]:
@@ -16,7 +17,8 @@ def outline_of(head: bytes) -> frozenset[str]:
     elements: list[int] = []
     key: str | None = None
     is_key = False
-    for token in (match[0] for match in _TOKEN.finditer(head)):
+    for match in _TOKEN.finditer(head):
+        token = match[0]
         if token in (b"{", b"["):
             if not levels:
                 path = ""
@@ -42,7 +44,7 @@ def outline_of(head: bytes) -> frozenset[str]:
             is_key = False
         elif not levels:
             break  # no document begins with this
-        elif is_key and token[:1] == b'"':
+        elif is_key and token[:1] == b'"' and match.end() < len(head):
             key = token[1:-1].decode("utf-8", "replace")
             if len(levels) <= DEEPEST and not _in_later_element(levels, elements):
                 paths.add(_below(levels[-1][0], key))
