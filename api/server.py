@@ -157,6 +157,10 @@ class _Connections:
         self.streams.pop(connection, None)
 
 
+#: Bytes that are read, and parsed, in one iteration of the event loop.
+READ_BYTES = 1 << 16
+
+
 class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     """uvicorn's HTTP protocol with `ConnectionLimits`; each server has its own subclass."""
 
@@ -168,6 +172,8 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     _awaits_body = False
 
     def connection_made(self, transport: Any) -> None:
+        if hasattr(transport, "max_size"):  # that of asyncio: what a body of tiny chunks takes to parse, at once
+            transport.max_size = READ_BYTES
         super().connection_made(transport)
         self.app = partial(self._run, self.app)
         self._wait_for_head()

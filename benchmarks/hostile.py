@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from asyncio import events
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -51,6 +52,8 @@ class LoopLoad:
     longest_cpu_ms: float
     longest_wall_ms: float
     iterations_over_bar: int
+    #: Callback that took longest: the places at which its coroutines waited before.
+    longest_callback: str
     #: Small requests of an honest client meanwhile.
     honest_p50_ms: float
     honest_p99_ms: float
@@ -63,6 +66,8 @@ class LoopWatch:
     def __init__(self) -> None:
         self.cpu_ms: defaultdict[str, list[float]] = defaultdict(list)
         self.wall_ms: defaultdict[str, list[float]] = defaultdict(list)
+        #: thread → processor time of its longest callback, and what that was
+        self.longest: dict[str, tuple[float, str]] = {}
 
     def install(self) -> None:
         """Begins to measure."""
@@ -78,11 +83,22 @@ class LoopWatch:
             self.wall_ms[name].append((time.perf_counter() - wall - waited.take()) * 1e3)
 
         loop_class._run_once = measured
+        run_handle = events.Handle._run
+
+        def watched(handle: Any) -> None:
+            before = time.thread_time()
+            name, place = threading.current_thread().name, _place(handle)
+            run_handle(handle)
+            self.longest[name] = max(self.longest.get(name, (0.0, "")), ((time.thread_time() - before) * 1e3, place))
+
+        handle_class: Any = events.Handle
+        handle_class._run = watched
 
     def clear(self) -> None:
         """Forgets what has been measured, such as the start of a server."""
         self.cpu_ms.clear()
         self.wall_ms.clear()
+        self.longest.clear()
 
     def report(self, thread: str) -> dict[str, Any]:
         """Returns the figures of a loop."""
@@ -92,7 +108,21 @@ class LoopWatch:
             "longest_cpu_ms": round(max(cpu, default=0.0), 1),
             "longest_wall_ms": round(max(self.wall_ms[thread], default=0.0), 1),
             "iterations_over_bar": sum(each > BAR_MS for each in cpu),
+            "longest_callback": self.longest.get(thread, (0.0, ""))[1],
         }
+
+
+def _place(handle: Any) -> str:
+    """Returns what a callback does: of a task, where its coroutines wait."""
+    task = getattr(handle._callback, "__self__", None)
+    coroutine: Any = task.get_coro() if isinstance(task, asyncio.Task) else None
+    places = []
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        scope = getattr(frame.f_locals.get("self"), "scope", None)
+        path = f" {scope.get('path')}" if isinstance(scope, dict) else ""
+        places.append(f"{coroutine.__qualname__}:{frame.f_lineno}{path}")
+        coroutine = coroutine.cr_await
+    return " > ".join(places[-6:]) or str(getattr(handle._callback, "__qualname__", handle._callback))
 
 
 class _WaitedSelector:

@@ -49,12 +49,18 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+#: Bytes that are read, and parsed, in one iteration of the event loop.
+READ_BYTES = 1 << 16
+
+
 class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     """uvicorn's HTTP protocol, which closes a connection whose client does not send the head of a request."""
 
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
+        if hasattr(transport, "max_size"):  # that of asyncio: what a body of tiny chunks takes to parse, at once
+            transport.max_size = READ_BYTES
         super().connection_made(transport)
         self._wait_for_head()
 
