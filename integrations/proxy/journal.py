@@ -35,7 +35,7 @@ class HeldConversation:
     #: How often each turn was said in its last stretch, and that stretch; see `SessionTurns`.
     stretch: bytes
     thread: str
-    said: Counter[bytes]
+    counts: Counter[bytes]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class ProxyJournal:
             visited.add(at)
             known = self._held.get(at)
             if known is not None:
-                said.update(known.said)
+                said.update(known.counts)
                 found = found or HeldConversation(known.stretch, known.thread, said)
                 break
             row = connection.execute(
@@ -134,7 +134,7 @@ class ProxyJournal:
         if answer.parent is not None and before is None:
             self._held.pop(answer.name, None)
             return  # read from the file when it is needed
-        said = Counter(before.said) if before is not None else Counter[bytes]()
+        said = Counter(before.counts) if before is not None else Counter[bytes]()
         said.update(answer.digests)
         self._held[answer.name] = HeldConversation(answer.stretch, answer.thread, said)
         self._held.move_to_end(answer.name)

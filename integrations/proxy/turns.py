@@ -57,27 +57,28 @@ class TurnRecorder:
     def _write(self, body: RequestBody, session: str, answer: PassedAnswer | None, called_at: datetime) -> int:
         if is_errand(_instructions(body)):
             return 0
-        asked = _given(body)
-        said = _parsed(body.wire, answer.messages if answer is not None else ())
+        questions = _given(body)
+        answers = _parsed(body.wire, answer.messages if answer is not None else ())
         held_as = held_by(body.wire.name, body.fields)
         held = self._journal.held(held_as) if held_as is not None else None
         if held is None:  # of what the provider holds nothing is known but its name
-            read = SessionTurns(session, held_as.encode() if held_as else None)
+            session_turns = SessionTurns(session, held_as.encode() if held_as else None)
         else:
-            read = SessionTurns(held.thread, held.stretch, held.said.copy())
-        before = read.said.copy()
+            session_turns = SessionTurns(held.thread, held.stretch, held.counts.copy())
+        before = session_turns.counts.copy()
         turns = list[Fields]()
-        for at, messages in ((called_at, asked), (datetime.now(UTC), said)):
-            for turn, name in (each for message in messages for each in read.read(message)):
+        for at, messages in ((called_at, questions), (datetime.now(UTC), answers)):
+            for turn, name in (each for message in messages for each in session_turns.read(message)):
                 if not self._journal.knows(name):
-                    turns.append(_message(turn, name, read.session, at + timedelta(microseconds=len(turns))))
+                    turns.append(_message(turn, name, session_turns.session, at + timedelta(microseconds=len(turns))))
         parent = held_as if held is not None else None
-        said_since = read.said - before
+        said_since = session_turns.counts - before
         if parent is not None and body.fields.get("conversation"):  # its name stays, what it holds grows
-            parent, said_since = None, read.said
+            parent, said_since = None, session_turns.counts
         digests = list(said_since.elements())
         named = [
-            NamedAnswer(name, parent, read.stretch or b"", read.session, digests) for name in self._names(body, answer)
+            NamedAnswer(name, parent, session_turns.stretch or b"", session_turns.session, digests)
+            for name in self._names(body, answer)
         ]
         return self._journal.write(turns, named)
 

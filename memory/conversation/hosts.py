@@ -66,9 +66,9 @@ def words_of_user(text: str) -> str:
     """Returns what the user wrote of a text; empty if nothing. A command with words becomes “/name words”."""
     start = text.lstrip()
     if start.startswith(_COMMAND):
-        found = {match[1]: match[2].strip() for match in _TAGGED.finditer(text)}
-        words = found.get("command-args", "")
-        return f"{found.get('command-name', '')} {words}".strip() if words else ""
+        tags = {match[1]: match[2].strip() for match in _TAGGED.finditer(text)}
+        words = tags.get("command-args", "")
+        return f"{tags.get('command-name', '')} {words}".strip() if words else ""
     if start.startswith(_OPENINGS) or is_summary(start):
         return ""
     return without_elements(text)

@@ -22,13 +22,13 @@ class SessionTurns:
     ids that follow from the session and the id of the call alone.
     """
 
-    def __init__(self, session: str, stretch: bytes | None = None, said: Counter[bytes] | None = None) -> None:
-        """`stretch`, `said`: where an earlier part of the session ended, which a provider holds."""
+    def __init__(self, session: str, stretch: bytes | None = None, counts: Counter[bytes] | None = None) -> None:
+        """`stretch`, `counts`: where an earlier part of the session ended, which a provider holds."""
         self.session = session
         #: Digest of the words with which the stretch began; None before them.
         self.stretch = stretch
         #: How often each turn was said in it, by digest.
-        self.said: Counter[bytes] = Counter() if said is None else said
+        self.counts: Counter[bytes] = Counter() if counts is None else counts
 
     def read(self, message: ProviderMessage) -> list[tuple[Turn, str]]:
         """Returns the turns of the next message, each with its id; none for instructions."""
@@ -40,7 +40,7 @@ class SessionTurns:
 
     def begin(self, words: str) -> None:
         """Begins a stretch with these words, those of a summary or the first of the user."""
-        self.stretch, self.said = digest_of(normalised_words(words)), Counter()
+        self.stretch, self.counts = digest_of(normalised_words(words)), Counter()
 
     def _find_stretch(self, message: ProviderMessage) -> None:
         """Begins a stretch with a summary, or with the first words of the user."""
@@ -55,8 +55,8 @@ class SessionTurns:
         digest = turn.digest
         if turn.call_id is not None:
             return _named(self.session, b"", digest, 0)
-        number = self.said[digest]
-        self.said[digest] += 1
+        number = self.counts[digest]
+        self.counts[digest] += 1
         return _named(self.session, self.stretch or b"", digest, number)
 
 

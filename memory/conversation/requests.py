@@ -19,9 +19,9 @@ def wire_of(path: str) -> tuple[Wire, bool] | None:
     other paths."""
     path = path.rstrip("/")
     for ends, counts in ((_COUNTS, True), (_CALLS, False)):
-        found = next((wire for end, wire in ends.items() if path.endswith(end)), None)
-        if found is not None:
-            return found, counts
+        wire = next((each for end, each in ends.items() if path.endswith(end)), None)
+        if wire is not None:
+            return wire, counts
     return None
 
 
@@ -37,8 +37,8 @@ def held_by(wire: Wire, fields: Mapping[str, Any]) -> str | None:
 
 def conversation_id(fields: Mapping[str, Any]) -> str | None:
     """Returns the conversation of the provider to which a request or an answer belongs; None if there is none."""
-    given = fields.get("conversation")
-    return _id(given.get("id") if isinstance(given, Mapping) else given)
+    conversation = fields.get("conversation")
+    return _id(conversation.get("id") if isinstance(conversation, Mapping) else conversation)
 
 
 def _id(value: object) -> str | None:

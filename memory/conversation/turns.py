@@ -44,8 +44,8 @@ class Turn:
     def digest(self) -> bytes:
         """Digest of who says what, `DIGEST_BYTES` bytes. Blanks do not count, since clients strip them; nor does what
         a tool call or its result says if it has a unique id."""
-        said: list[object] = [self.call_id, self.parts[0]["type"]] if self.call_id else [self.role, *self._words()]
-        return digest_of(json.dumps(said, sort_keys=True, ensure_ascii=False, default=str))
+        identity: list[object] = [self.call_id, self.parts[0]["type"]] if self.call_id else [self.role, *self._words()]
+        return digest_of(json.dumps(identity, sort_keys=True, ensure_ascii=False, default=str))
 
     def _words(self) -> Iterator[object]:
         """Yields what counts of its words, and digests of its images."""
@@ -62,19 +62,19 @@ class Turn:
 def turns_of(role: str, parts: Iterable[Fields], name: str | None = None) -> Iterator[Turn]:
     """Yields the turns of a message, without what its host added to the words of a user. Nothing for a message without
     parts."""
-    together: list[Fields] = []
+    group: list[Fields] = []
     for part in parts:
         kind = part["type"]
-        if together and (
-            "tool_call" in (kind, together[0]["type"])
+        if group and (
+            "tool_call" in (kind, group[0]["type"])
             or kind == "tool_result"
-            or (kind == "text" and (together[0]["type"] == "tool_result" or (role == "user" and _has_text(together))))
+            or (kind == "text" and (group[0]["type"] == "tool_result" or (role == "user" and _has_text(group))))
         ):
-            yield from _turn(role, together, name)
-            together = []
-        together.append(part)
-    if together:
-        yield from _turn(role, together, name)
+            yield from _turn(role, group, name)
+            group = []
+        group.append(part)
+    if group:
+        yield from _turn(role, group, name)
 
 
 def _turn(role: str, parts: Sequence[Fields], name: str | None) -> Iterator[Turn]:
@@ -84,10 +84,10 @@ def _turn(role: str, parts: Sequence[Fields], name: str | None) -> Iterator[Turn
         of_tool = role in ("user", "tool")
         yield Turn("tool" if of_tool else role, (result, *parts[1:]), name if role == "tool" else None)
         return
-    kept = [part if role != "user" else _of_user(part) for part in parts]
-    kept = [part for part in kept if part["type"] != "text" or str(part["text"]).strip()]
-    if kept:
-        yield Turn(role, tuple(kept), name)
+    spoken = [part if role != "user" else _of_user(part) for part in parts]
+    spoken = [part for part in spoken if part["type"] != "text" or str(part["text"]).strip()]
+    if spoken:
+        yield Turn(role, tuple(spoken), name)
 
 
 def _of_user(part: Fields) -> Fields:
