@@ -254,12 +254,11 @@ def _serve_service(folder: Path) -> None:
 
 
 def _run(server: Any, listener: socket.socket, url: str, watch: LoopWatch) -> None:
-    """Runs a server until the standard input ends, and prints the figures of its loop since it has started."""
+    """Runs a server until the standard input ends, and prints the figures of its loop since the input's first line."""
     thread = threading.current_thread().name
 
     def end() -> None:
-        while not server.started:
-            time.sleep(0.05)
+        sys.stdin.readline()
         watch.clear()
         sys.stdin.read()
         print(json.dumps(watch.report(thread)), flush=True)
@@ -292,6 +291,12 @@ class _Process:
         self._process.kill()
         with self._process:  # closes its pipes
             pass
+
+    def begin(self) -> None:
+        """Begins to measure the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
 
     def end(self) -> dict[str, Any]:
         """Ends the process, and returns its figures."""
@@ -485,6 +490,7 @@ def measure_hostile(process: str, seconds: float) -> LoopLoad:
             stored = json.dumps({"messages": [_QUESTION]}).encode()
             honest = _post("/v1/banks/b/messages", stored)
         honest(server.url, 0.0)
+        server.begin()
         counts, times = _attack(server.url, kinds, honest, seconds)
         figures = server.end()
     shares = quantiles(times, n=100) if len(times) > 1 else times * 99

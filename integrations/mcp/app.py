@@ -21,7 +21,7 @@ from foxing.renderer.plugins import PluginError
 #: Paths of a bank; some clients append `/mcp` to the address that they are given.
 PATHS = ("/{bank}", "/{bank}/mcp")
 #: Limits on the body of a request, which the package parses on the event loop: bytes, and values, by what is between.
-MAX_BYTES, MAX_VALUES = 4 << 20, 20_000
+MAX_BYTES, MAX_VALUES = 2 << 20, 20_000
 #: Query of an address for the tools of an operator, beside those that a model needs.
 ALL_TOOLS = "all"
 
