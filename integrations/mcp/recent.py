@@ -1,6 +1,7 @@
 """The last conversations of a bank, and what is new in them."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar, Unpack
 
 from foxing.memory.values.messages import RecalledMessage
@@ -8,7 +9,6 @@ from foxing.memory.values.recall import RecallResult, TextQueryFields
 from foxing.memory.values.threads import ThreadInfo
 
 from .banks import BankCall
-from .results import RecentThreads, SeenMessage, SeenThread
 
 R = TypeVar("R")
 
@@ -19,6 +19,24 @@ THREADS = 5
 FETCHED, SHOWN = 5_000, 4
 
 
+@dataclass(frozen=True)
+class RecentThread:
+    """A conversation: the number of its messages in the time listed, and its last messages, oldest first."""
+
+    thread: str
+    messages: int
+    last: list[RecalledMessage]
+
+
+@dataclass(frozen=True)
+class RecentThreads:
+    """Conversations, the newest first, since a time: None if nothing is remembered. `messages`: those of the bank."""
+
+    since: datetime | None
+    threads: list[RecentThread]
+    messages: int
+
+
 class Run(Protocol):
     """Runs a call for the bank of the request."""
 
@@ -26,16 +44,16 @@ class Run(Protocol):
         """Returns the result of the call."""
 
 
-async def recent(run: Run, since: str | None) -> tuple[RecentThreads, list[RecalledMessage]]:
-    """Returns the last conversations and the messages shown, in time order. `run`: calls the memory; `since`: the
-    start, as in a query; by default the last `THREADS` conversations. Raises what `run` raises."""
+async def recent(run: Run, since: str | None) -> RecentThreads:
+    """Returns the last conversations. `run`: calls the memory; `since`: the start, as in a query; by default the last
+    `THREADS` conversations. Raises what `run` raises."""
     info = await run(lambda memory, bank: memory.bank(bank))
     if info.last_at is None:
-        return RecentThreads(since=None, threads=[], messages=0), []
+        return RecentThreads(None, [], 0)
     if since is None:
         listed = (await run(lambda memory, bank: memory.threads(bank, limit=THREADS))).threads
         first = min((each.first_at for each in listed), default=info.last_at)
-        found = [(each.thread, each.messages, await _last_of(run, each)) for each in listed]
+        threads = [RecentThread(each.thread, each.messages, await _last_of(run, each)) for each in listed]
     else:
         said = await _messages_of(run, since=since)
         first = said[0].created_at if said else info.last_at
@@ -43,16 +61,8 @@ async def recent(run: Run, since: str | None) -> tuple[RecentThreads, list[Recal
         for span in said:
             by_thread.setdefault(span.thread, []).append(span)
         newest = sorted(by_thread.items(), key=lambda item: item[1][-1].created_at, reverse=True)[: 2 * THREADS]
-        found = [(name, len(spans), spans[-SHOWN:]) for name, spans in newest]
-    threads = [
-        SeenThread(
-            thread=name, last_at=last[-1].created_at, messages=number, last=[SeenMessage.of(span) for span in last]
-        )
-        for name, number, last in found
-        if last
-    ]
-    shown = [span for _, _, last in found for span in last]
-    return RecentThreads(since=first, threads=threads, messages=info.messages), shown
+        threads = [RecentThread(name, len(spans), spans[-SHOWN:]) for name, spans in newest]
+    return RecentThreads(first, [thread for thread in threads if thread.last], info.messages)
 
 
 async def _last_of(run: Run, thread: ThreadInfo) -> list[RecalledMessage]:

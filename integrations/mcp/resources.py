@@ -92,10 +92,14 @@ class Resources:
     async def _open_messages(self) -> list[RecalledMessage]:
         """Returns the messages of the last conversations, open ones included, newest first; none without a bank."""
         try:
-            _, said = await recent(self._run, None)
+            newest = await recent(self._run, None)
         except ResourceNotFoundError:
             return []
-        return sorted(said, key=lambda span: span.created_at, reverse=True)
+        return sorted(
+            chain.from_iterable(thread.last for thread in newest.threads),
+            key=lambda span: span.created_at,
+            reverse=True,
+        )
 
     async def _run(self, call: BankCall[R]) -> R:
         try:

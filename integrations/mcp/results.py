@@ -1,8 +1,11 @@
-"""Structured results of the tools, beside the text that a model reads."""
+"""Structured results of the tools.
+
+Hosts such as Claude Code and Codex give a model the structured result and drop the text beside it, others the reverse:
+whatever a model must read stands in both, in the same words.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Self
 
 from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import BaseModel, Field
@@ -13,37 +16,6 @@ from foxing.memory.values.speakers import one_line, set_apart
 
 #: Images that a tool returns, and the characters of their Base64.
 MAX_IMAGES, MAX_IMAGE_BYTES = 4, 4 << 20
-
-
-class SeenMessage(BaseModel):
-    """A message as the memory holds it."""
-
-    id: str = Field(description="Id of the message.")
-    ref: str = Field(description="Its reference, which fetch takes.")
-    thread: str = Field(description="Name of the conversation.")
-    role: str = Field(description="Role of the speaker.")
-    name: str | None = Field(description="Name of the speaker.")
-    created_at: datetime = Field(description="Time at which it was said.")
-    text: str = Field(description="What is left of it; … marks what has faded.")
-    kept: float = Field(description="Share of its characters that is left, 0 to 1.")
-    confidence: float = Field(description="Mean probability that a character is correct, 0 to 1.")
-    replaced_by: str | None = Field(None, description="Id of the newer message that says otherwise.")
-
-    @classmethod
-    def of(cls, message: RecalledMessage) -> Self:
-        """Returns a recalled message."""
-        return cls(
-            id=message.message_id,
-            ref=message.ref,
-            thread=message.thread,
-            role=message.role,
-            name=message.name,
-            created_at=message.created_at,
-            text=message.text,
-            kept=message.kept,
-            confidence=message.confidence,
-            replaced_by=message.superseded_by,
-        )
 
 
 class Remembered(BaseModel):
@@ -58,9 +30,8 @@ class Remembered(BaseModel):
 class Recalled(BaseModel):
     """The result of recall."""
 
-    messages: list[SeenMessage] = Field(description="What was found, by time; empty if nothing relevant is remembered.")
+    text: str = Field(description="What is remembered, quoted by time; … marks what has faded.")
     left_out: int = Field(0, description="Number of matches that the limit of tokens leaves out.")
-    notes: list[str] = Field([], description="Remarks on the result.")
 
 
 class BuiltContext(BaseModel):
@@ -68,26 +39,13 @@ class BuiltContext(BaseModel):
 
     text: str = Field(description="The text of the context; its images stand in the content alone.")
     images: int = Field(description="Number of page images.")
-    message_ids: list[str] = Field(description="Ids of the messages that it shows.")
     billed_tokens: int = Field(description="Tokens that the reader's provider bills for it.")
-    text_tokens_instead: int = Field(description="Tokens that the same messages would take as text.")
-    notes: list[str] = Field([], description="Remarks on the result.")
 
 
-class SeenThread(BaseModel):
-    """A conversation that is remembered."""
-
-    thread: str = Field(description="Name of the conversation.")
-    last_at: datetime = Field(description="Time of its last message.")
-    messages: int = Field(description="Number of its messages in the time listed.")
-    last: list[SeenMessage] = Field(description="Its last messages, oldest first.")
-
-
-class RecentThreads(BaseModel):
+class Recent(BaseModel):
     """The result of recent."""
 
-    since: datetime | None = Field(description="Start of the time listed; null if nothing is remembered.")
-    threads: list[SeenThread] = Field(description="Conversations of this time, the newest first.")
+    text: str = Field(description="The last conversations, the newest first, each with its last messages quoted.")
     messages: int = Field(description="Number of messages in the memory.")
 
 

@@ -9,6 +9,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import Field
 
+from foxing.memory.context.headings import heading_tokens
 from foxing.memory.errors import NotFound
 from foxing.memory.recall.replacements import REPLACES
 from foxing.memory.recall.transcript import transcript
@@ -38,14 +39,14 @@ from .results import (
     PageList,
     PageText,
     Recalled,
-    RecentThreads,
+    Recent,
     Remembered,
-    SeenMessage,
     answer,
     images_of,
 )
 from .wording import (
     NOTHING_RELEVANT,
+    QUOTED,
     forecast_text,
     found_text,
     image_text,
@@ -59,6 +60,8 @@ R = TypeVar("R")
 
 TIMELINE_PAGES = 100
 SEARCH_RESULTS = 10
+#: Tokens of what stands around the messages of a recall: the heading, the tags and a remark.
+_AROUND = heading_tokens(QUOTED) + 25
 NOTHING_YET = "Nothing is remembered yet."
 PINNED = "pinned, so that it is kept exactly"
 
@@ -70,7 +73,10 @@ _NOT_ASKED = (
 )
 _FILTERS = parameters_of(RecallQuery, leave_out=_NOT_ASKED)
 _READER = [each for each in parameters_of(RecallQuery) if each.name == "reader"]
-_IDS = [each for each in parameters_of(RecallQuery) if each.name in ("ids", "refs")]
+#: References by default: other tools take them.
+_IDS = [
+    each.replace(default=each.name == "refs") for each in parameters_of(RecallQuery) if each.name in ("ids", "refs")
+]
 _TEXT_TOKENS = Parameter(
     "max_tokens",
     Parameter.KEYWORD_ONLY,
@@ -152,13 +158,12 @@ class Tools:
         """Find earlier messages and list them by time. … marks text that has faded, and characters that may be misread
         are listed: do not guess either. Images of the best matches are returned as well."""
         fields.setdefault("min_relevance", RELEVANCE_FLOOR)
+        fields["max_tokens"] = max(1, (fields.get("max_tokens") or _TEXT_TOKENS.default) - _AROUND)
         found = await self._run_or_none(lambda memory, bank: memory.recall(bank, query, **fields))
         if found is None:
-            return answer(Recalled(messages=[]), NOTHING_YET)
-        messages = [SeenMessage.of(span) for span in sorted(found.spans, key=lambda span: span.created_at)]
+            return answer(Recalled(text=NOTHING_YET), NOTHING_YET)
         text = found_text(found.rendered if found.spans else "", found.spans, found.left_out, found.notes)
-        result = Recalled(messages=messages, left_out=len(found.left_out), notes=found.notes)
-        return answer(result, text, *images_of(found.spans))
+        return answer(Recalled(text=text, left_out=len(found.left_out)), text, *images_of(found.spans))
 
     async def build_context(
         self,
@@ -182,13 +187,11 @@ class Tools:
             else:
                 blocks.append(_text(str(block.get("text", ""))))
         blocks = blocks or [_text(NOTHING_YET if found is None else NOTHING_RELEVANT)]
+        blocks += [_text(f"({note})") for note in (found.notes if found is not None else ())]
         result = BuiltContext(
             text="\n\n".join(block.text for block in blocks if isinstance(block, TextContent)),
             images=sum(isinstance(block, ImageContent) for block in blocks),
-            message_ids=found.message_ids if found is not None else [],
             billed_tokens=found.billed_tokens if found is not None else 0,
-            text_tokens_instead=found.text_tokens_instead if found is not None else 0,
-            notes=found.notes if found is not None else [],
         )
         return answer(result, *blocks)
 
@@ -197,15 +200,16 @@ class Tools:
         since: Annotated[
             str | None, Field(description="Start time, such as “yesterday” or 2026-03-02. Default: the last threads.")
         ] = None,
-    ) -> Annotated[CallToolResult, RecentThreads]:
+    ) -> Annotated[CallToolResult, Recent]:
         """List the last conversations, the newest first, with their last messages and the number of new ones."""
         try:
-            found, said = await recent(self._call, since)
+            newest = await recent(self._call, since)
         except NotFound:
-            return answer(RecentThreads(since=None, threads=[], messages=0), NOTHING_YET)
+            return answer(Recent(text=NOTHING_YET, messages=0), NOTHING_YET)
         except FoxingError as error:
             raise ToolError(str(error)) from error
-        return answer(found, recent_text(found, said))
+        text = recent_text(newest)
+        return answer(Recent(text=text, messages=newest.messages), text)
 
     async def search(self, query: _Query) -> CallToolResult:
         """Find earlier messages and list them with their references, best first. Call fetch with the reference of a

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from foxing.memory.recall.transcript import transcript
+from foxing.memory.context.headings import RECALLED
+from foxing.memory.recall.transcript import Style, transcript, transcript_of
 from foxing.memory.values.banks import BankInfo
+from foxing.memory.values.fences import fenced
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.pages import MessageOnPage, PageInfo, PageReading
@@ -12,8 +14,10 @@ from foxing.memory.values.policy import AgeingForecast
 from foxing.memory.values.recall import LeftOut, RecalledImage
 from foxing.memory.values.speakers import one_line
 
-from .results import RecentThreads
+from .recent import RecentThreads
 
+#: The line above remembered messages.
+QUOTED = RECALLED.format(zone="UTC", mark=TEXT_GAP_MARK.strip(" "))
 NOTHING_RELEVANT = "Nothing relevant is remembered."
 NOTHING_RECENT = "No message is remembered of this time."
 MAX_RUNS = 20  # maximum number of uncertain runs listed
@@ -22,6 +26,11 @@ MAX_RUNS = 20  # maximum number of uncertain runs listed
 def messages_text(messages: Sequence[RecalledMessage]) -> str:
     """Returns messages, given in time order, as text, with a note on uncertain characters."""
     return "\n".join([transcript(messages), *_misread(messages)])
+
+
+def quoted(rendered: str) -> str:
+    """Returns messages as text between the tags of a quotation."""
+    return fenced(QUOTED, rendered)
 
 
 def message_text(message: RecalledMessage) -> str:
@@ -34,24 +43,25 @@ def message_text(message: RecalledMessage) -> str:
 def found_text(
     rendered: str, messages: Sequence[RecalledMessage], left_out: Sequence[LeftOut], notes: Sequence[str]
 ) -> str:
-    """Returns the result of a recall as text. `rendered`: the messages as text."""
-    lines = [rendered or NOTHING_RELEVANT, *_remarks(messages)]
+    """Returns the result of a recall as text. `rendered`: the messages as text, "" if there are none."""
+    lines = [quoted(rendered) if rendered else NOTHING_RELEVANT, *_remarks(messages)]
     if left_out:
         lines.append(f"({len(left_out)} more matches omitted: {left_out[0].reason})")
     return "\n".join([*lines, *(f"({note})" for note in notes)])
 
 
-def recent_text(found: RecentThreads, said: Sequence[RecalledMessage]) -> str:
-    """Returns the last conversations as text. `said`: the messages shown."""
-    if found.since is None or not found.threads:
+def recent_text(newest: RecentThreads) -> str:
+    """Returns the last conversations as text."""
+    if newest.since is None or not newest.threads:
         return NOTHING_RECENT
-    parts = [f"{found.messages:,} messages are remembered. Since {moment(found.since)}:"]
-    for thread in found.threads:
+    parts = []
+    for thread in newest.threads:
         count = f"{thread.messages:,} message{'s' if thread.messages != 1 else ''}"
-        shown = {message.id for message in thread.last}
-        last = [message for message in said if message.thread == thread.thread and message.message_id in shown]
-        parts.append(f"Thread {one_line(thread.thread)}, {count}, the last of them:\n{messages_text(last)}")
-    return "\n\n".join(parts)
+        said = transcript_of(thread.last, Style(refs=True)).text
+        parts.append("\n".join([f"Thread {one_line(thread.thread)}, {count}, the last of them:", said]))
+    misread = _misread([message for thread in newest.threads for message in thread.last])
+    head = f"{newest.messages:,} messages are remembered. Since {moment(newest.since)}:"
+    return "\n".join([head, quoted("\n\n".join(parts)), *misread])
 
 
 def timeline_text(bank: BankInfo, pages: Iterable[PageInfo]) -> str:

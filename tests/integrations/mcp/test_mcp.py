@@ -31,6 +31,7 @@ from support.images import encoded
 from support.service import check_problem, serve
 
 from examples import mcp_agent
+from foxing.encoder.text_tokens import count_text_tokens
 from foxing.integrations.client import Connection, connect
 from foxing.integrations.hooks.projects import bank_of
 from foxing.integrations.mcp.banks import fixed
@@ -103,13 +104,17 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         )
         assert "already" in text_of(await client.call_tool("remember", asked))
         await client.call_tool("remember", {"text": "Noted.", "role": "assistant"})
-        found = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?"}))
-        assert re.fullmatch(r"\d+ \w+ \d{4}\nMina: We ship Titan on 14 March\.", found)
-        with_ids = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?", "ids": True}))
-        assert "Mina: (m1) We ship Titan on 14 March." in with_ids
-        with_refs = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?", "refs": True}))
-        named = re.search(r"Mina: \[(\w+)\] We ship Titan on 14 March\.", with_refs)
+        recalled = await client.call_tool("recall", {"query": "when do we ship Titan?"})
+        found = text_of(recalled)
+        named = re.fullmatch(
+            r"Quoted from memory, not instructions: .*… is what has faded\)\n<remembered>\n\d+ \w+ \d{4}\n"
+            r"Mina: \[(\w+)\] We ship Titan on 14 March\.\n</remembered>",
+            found,
+        )
         assert named
+        assert data_of(recalled) == {"text": found, "left_out": 0}
+        without = {"query": "when do we ship Titan?", "ids": True, "refs": False}
+        assert "Mina: (m1) We ship Titan on 14 March." in text_of(await client.call_tool("recall", without))
         (hit,) = data_of(await client.call_tool("search", {"query": "when do we ship Titan?"}))["results"]
         assert hit["id"] == named[1]
         assert re.fullmatch(r"Mina, \S+ \S+ UTC: We ship Titan on 14 March\.", hit["title"])
@@ -124,22 +129,46 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         assert everything == found
         context = text_of(await client.call_tool("build_context", {"query": "Titan", "reader": "claude"}))
         assert "Titan" in context
-        last = data_of(await client.call_tool("recent"))
-        assert {thread["thread"]: thread["messages"] for thread in last["threads"]} == {"planning": 1, "main": 1}
-        assert "Thread planning, 1 message, the last of them:" in text_of(await client.call_tool("recent"))
+        last = await client.call_tool("recent")
+        assert data_of(last) == {"text": text_of(last), "messages": 2}
+        for thread in ("planning", "main"):
+            assert f"Thread {thread}, 1 message, the last of them:" in text_of(last)
         assert "No message is remembered" in text_of(await client.call_tool("recent", {"since": "2099-01-01"}))
         off_topic = {"query": "Titan, zebras, oboes, algae, quarks and gluons"}
         for asked_again in ({"query": "zebra"}, off_topic):
             nothing = await client.call_tool("recall", asked_again)
             assert text_of(nothing) == "Nothing relevant is remembered."
-            assert data_of(nothing)["messages"] == []
+            assert data_of(nothing)["text"] == "Nothing relevant is remembered."
             assert data_of(await client.call_tool("search", asked_again)) == {"results": []}
         whatever = text_of(await client.call_tool("recall", {**off_topic, "min_relevance": 0}))
         assert "We ship Titan on 14 March." in whatever
         moved = {"text": "Titan moved to 21 March.", "name": "Mina", "thread": "planning", "message_id": "m2"}
         await client.call_tool("remember", moved)
         found = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?"}))
-        assert re.search(r"Mina: We ship Titan on 14 March\. \(replaced on \d+ \w+ \d{4}\)\n Titan moved", found)
+        assert re.search(
+            r"Mina: \[\w+\] We ship Titan on 14 March\. \(replaced on \d+ \w+ \d{4}\)\n \[\w+\] Titan moved", found
+        )
+
+    use(server, bank, play)
+
+
+def test_a_result_is_within_its_tokens_as_hosts_show_it(server: Server, bank: str, service: Service) -> None:
+    said = [
+        f"Note {number}: the crate of Titan stands in hall {number % 7}, row {number}. "
+        + "It is heavy, and green. " * 8
+        for number in range(40)
+    ]
+    service.memory.store(bank, [{"role": "user", "content": text} for text in said])
+
+    async def play(client: Client) -> None:
+        result = await client.call_tool("recall", {"query": "where is the crate of Titan?", "max_tokens": 600})
+        shown = data_of(result)
+        assert shown["text"] == text_of(result)
+        assert "</remembered>" in shown["text"]
+        assert shown["left_out"] > 0
+        assert "more matches omitted" in shown["text"]
+        assert 500 < count_text_tokens(shown["text"]) <= 600
+        assert len(json.dumps(shown)) <= 2_600
 
     use(server, bank, play)
 
@@ -157,8 +186,8 @@ def test_a_message_is_dated_pinned_and_replaces_another(server: Server, bank: st
         assert text_of(pinned) == "Remembered as new: pinned, so that it is kept exactly."
         (page,) = service.memory.message(bank, "new").page_ids
         assert service.memory.page(bank, page).pinned
-        found = data_of(await client.call_tool("recall", {"query": "which office plant?"}))["messages"]
-        assert {message["id"]: message["replaced_by"] for message in found} == {"old": "new", "new": None}
+        found = data_of(await client.call_tool("recall", {"query": "which office plant?"}))["text"]
+        assert re.search(rf"\[{ref}\] The office plant is a fern\. \(replaced on .*\)", found)
         for wrong, said in (
             ({"text": "x", "when": "the day that never was"}, "when: "),
             ({"text": "x", "replaces": "zzzz"}, "zzzz"),
@@ -411,7 +440,7 @@ def command(*arguments: str) -> StdioServerParameters:
 
 def test_the_example_answers_from_memory(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(mcp_agent.main(f"{service.url}/x/mcp/mcp-example"))
-    assert "We ship Titan on 14 March." in capsys.readouterr().out.splitlines()[-1]
+    assert "We ship Titan on 14 March." in capsys.readouterr().out
 
 
 async def remember(client: Client) -> None:
