@@ -10,7 +10,16 @@ from pathlib import Path
 from benchmarks.command_line import add_json_option, at_least, progress_bar, show_fields, write_json
 from benchmarks.load.banks import BANK, database_path, make_large_bank
 
-from .measurement import FactsRow, KillsRow, PromptRow, measure_facts, measure_kills, measure_prompts
+from .measurement import (
+    BusyRow,
+    FactsRow,
+    KillsRow,
+    PromptRow,
+    measure_busy,
+    measure_facts,
+    measure_kills,
+    measure_prompts,
+)
 from .sessions import SPLITS
 
 DIFFERENT = 2500  # messages of the large bank that are not copies
@@ -22,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.hooks",
         description="Measure the hooks of coding agents: facts of earlier sessions that a prompt is given, the time "
-        "that a prompt waits for its hook, and what is lost when hooks and services are killed.",
+        "that a prompt waits for its hook, whether it is answered on a busy machine, and what is lost when hooks and "
+        "services are killed.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     facts = commands.add_parser("facts", help="Ask for facts of invented sessions, and for what they do not have.")
@@ -40,18 +50,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="S",
         help="Most seconds for the service to warm up (default: %(default)s).",
     )
+    busy = commands.add_parser("busy", help="Ask beside busy processes, and while a history is imported and sealed.")
+    busy.add_argument("--prompts", type=at_least(1), default=15, metavar="N", help="(default: %(default)s)")
+    busy.add_argument(
+        "--processes", type=at_least(0), nargs="*", default=[0, 10, 20], metavar="N", help="(default: %(default)s)"
+    )
+    busy.add_argument("--imported", type=at_least(1), default=2_000, metavar="N", help="(default: %(default)s)")
     kills = commands.add_parser("kills", help="Store turns while hooks and services are killed.")
     kills.add_argument("--turns", type=at_least(2), default=500, metavar="N", help="(default: %(default)s)")
     kills.add_argument(
         "--hooks", type=float, default=0.1, metavar="SHARE", help="Share of hooks (default: %(default)s)."
     )
     kills.add_argument("--services", type=int, default=20, metavar="N", help="Services killed (default: %(default)s).")
-    for command in (facts, prompts, kills):
+    for command in (facts, prompts, busy, kills):
         add_json_option(command)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="foxing-bench-") as name, progress_bar(options.command) as progress:
         folder = Path(name)
-        row: FactsRow | PromptRow | KillsRow
+        row: FactsRow | PromptRow | BusyRow | KillsRow
         if options.command == "facts":
             row = measure_facts(folder, options.split, progress)
         elif options.command == "prompts":
@@ -60,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             else:
                 shutil.copyfile(options.database, database_path(folder))
             row = measure_prompts(database_path(folder), BANK, options.prompts, options.warm, progress)
+        elif options.command == "busy":
+            row = measure_busy(folder, options.prompts, options.processes, options.imported, progress)
         else:
             row = measure_kills(folder, options.turns, options.hooks, options.services, progress)
     if options.as_json:

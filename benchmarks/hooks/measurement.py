@@ -22,7 +22,7 @@ from benchmarks.load.processes import IDLE_S, processor_s
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.integrations.hooks.client import ask
 from foxing.integrations.hooks.doctor import service_status
-from foxing.integrations.hooks.places import PATH, folder_of, spool_of
+from foxing.integrations.hooks.places import ASKED, PATH, folder_of, spool_of
 from foxing.integrations.hooks.projects import bank_of
 from foxing.integrations.hooks.spool import waiting
 from foxing.memory import Memory
@@ -79,6 +79,19 @@ class PromptRow:
 
 
 @dataclass(frozen=True)
+class BusyRow:
+    """Prompts whose hooks got an answer in time, beside processes that compute and while a history is imported."""
+
+    prompts: int
+    #: number of busy processes → prompts that were answered
+    answered: dict[int, int]
+    #: prompts answered while the past sessions of a project are stored and sealed, and messages of these
+    answered_in_import: int
+    imported: int
+    slowest_ms: float
+
+
+@dataclass(frozen=True)
 class KillsRow:
     """Turns through hooks, while hooks and services are killed."""
 
@@ -118,7 +131,7 @@ class Hooks:
         log = Path(folder_of(self.database)) / "service.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
-            self._service = subprocess.Popen(command, stdout=output, stderr=output)
+            self._service = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
         self.wait_for_service()
 
     def wait_for_service(self) -> None:
@@ -178,7 +191,7 @@ class Hooks:
         process = self.call(event, payload)
         output, _ = process.communicate()
         took = 1000 * (time.perf_counter() - started)
-        return (json.loads(output)["hookSpecificOutput"]["additionalContext"] if output else ""), took
+        return _given(output), took
 
     def patient_answer(self, event: str, payload: bytes) -> str:
         """Returns what the model is given at an event if there is time, for figures that do not depend on load."""
@@ -187,7 +200,7 @@ class Hooks:
             raise TimeoutError("the service does not run")
         bank = self.bank[1] if self.bank else ""
         output = ask(service, f"{PATH}/{TOOL}/{event}?bank={bank}&folder=", payload, time.monotonic() + WAIT_S)
-        return json.loads(output)["hookSpecificOutput"]["additionalContext"] if output else ""
+        return _given(output or b"")
 
     def taken_in(self) -> None:
         """Waits until the spool is empty and past sessions are imported. Raises `TimeoutError` if nothing happens."""
@@ -266,8 +279,8 @@ def measure_prompts(
                 progress(number + 1, prompts)
         after, service_s = os.times(), hooks.service_processor_s() - service_before
         hook_s = after.children_user + after.children_system - before.children_user - before.children_system
-        log_of_hooks = Path(folder_of(str(database))) / "hooks.log"
-        given_up = log_of_hooks.read_text().count("given up") if log_of_hooks.exists() else 0
+        asked = Path(folder_of(str(database))) / ASKED
+        given_up = asked.read_text().count("no answer in") if asked.exists() else 0
     took.sort()
     return PromptRow(
         messages=count,
@@ -281,6 +294,55 @@ def measure_prompts(
         processor_ms=1000 * hook_s / prompts,
         service_processor_ms=1000 * service_s / prompts,
     )
+
+
+def measure_busy(
+    folder: Path, prompts: int, busy: Sequence[int], imported: int, progress: Advance | None = None
+) -> BusyRow:
+    """Measures how many prompts are answered beside busy processes of equal priority, and while `imported` messages are
+    stored and sealed in the same service."""
+    place = folder / "project"
+    (place / ".git").mkdir(parents=True)
+    bank, random = bank_of(place), Random(prompts)
+    topics = [texts.message(random, 60) for _ in range(100)]
+    database = folder / "bench.db"
+    with Memory(database) as memory:
+        memory.store(bank, [{"role": "user", "content": topic} for topic in topics])
+    log = SessionLog(folder / "logs", place, "busy", datetime.now(UTC))
+    times: list[float] = []
+
+    def answered(hooks: Hooks) -> int:
+        answers = 0
+        for topic in random.sample(topics, prompts):
+            text, ms = hooks.answer("UserPromptSubmit", log.payload("UserPromptSubmit", prompt=topic[:80]))
+            answers += bool(text)
+            times.append(ms)
+            time.sleep(0.5)
+        return answers
+
+    counts = {}
+    with Hooks(database) as hooks:
+        hooks.start_service()
+        hooks.patient_answer("UserPromptSubmit", log.payload("UserPromptSubmit", prompt=topics[0]))
+        hooks.wait_until_warm(60.0)
+        for done, number in enumerate(busy):
+            if progress is not None:
+                progress(done, len(busy) + 1)
+            computing = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+            try:
+                time.sleep(2.0)
+                counts[number] = answered(hooks)
+            finally:
+                for process in computing:
+                    process.kill()
+                    process.wait()
+        past = SessionLog(folder / "logs", place, "past", datetime.now(UTC) - AGO)
+        for number in range(imported):
+            past.add(("user", "assistant")[number % 2], texts.message(random, 400))
+        hooks.answer("SessionEnd", past.payload("SessionEnd", reason="exit"))  # which seals
+        time.sleep(1.0)
+        in_import = answered(hooks)
+    return BusyRow(prompts, counts, in_import, imported, max(times))
 
 
 def measure_kills(
@@ -341,6 +403,12 @@ def measure_kills(
             kept = [text for text in expected if text in counts]
             disordered += sum(one != other for one, other in zip(dict.fromkeys(found), kept, strict=False))
     return KillsRow(turns, len(logs), killed, services, lost, twice, disordered, failed, slowest)
+
+
+def _given(output: bytes) -> str:
+    """Returns what the model is given by the document of a hook."""
+    document = json.loads(output) if output else {}
+    return str(document.get("hookSpecificOutput", {}).get("additionalContext", ""))
 
 
 def _interpreter_ms() -> float:

@@ -84,6 +84,14 @@ class Answers:
             return ""
         return recalled_text(found, query, thread)
 
+    def state(self, bank: str) -> str:
+        """Returns a line for the user: that memory is on, and what it has of a project."""
+        try:
+            count = self.memory.bank(bank).messages
+        except NotFound:
+            count = 0
+        return f"Foxing: memory is on; {count:,} messages of this project are remembered"
+
     def start(self, bank: str, thread: str = "") -> str:
         """Returns the last threads of a bank and what is pinned in it; empty if there is neither. `thread`: one to
         leave out. Without it, the text is kept until the bank changes."""
@@ -152,19 +160,27 @@ def recalled_text(found: Sequence[RecalledMessage], query: str, thread: str = ""
     best = max(relevance.values(), default=0.0)
     asked = set(query_terms(query)) - INSTRUCTIONS
     said = {term for span in others for term in terms(span.text)}
-    if best < FLOOR or len(asked & said) < (1 if best >= SURE else LEAST_WORDS):
+    if best < FLOOR or not asked or len(asked & said) < (1 if best >= SURE else min(LEAST_WORDS, len(asked))):
         return ""
+    repeated = {_words(query)}
     chosen: list[RecalledMessage] = []
     left = budget - count_text_tokens(fenced(RECALLED, ""))
     for span in others:
         tokens = count_text_tokens(span.text) + SPEAKER_TOKENS
+        if (words := _words(span.text)) in repeated:  # what is asked now, or said already
+            continue
         if relevance.get(span.neighbour_of or span.message_id, 0.0) >= LEAST_PART * best and tokens <= left:
             chosen.append(span)
+            repeated.add(words)
             left -= tokens
     if not chosen:
         return ""
     chosen.sort(key=lambda span: (span.created_at, span.passage or (0, 0)))
     return fenced(RECALLED, transcript_of(chosen, Style()).text)
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 def _short(text: str) -> str:

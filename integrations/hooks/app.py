@@ -17,7 +17,7 @@ from starlette.routing import Route
 from foxing.renderer.private_files import repair, within
 
 from .answers import Answers
-from .intake import Intake, stored_last
+from .intake import SESSIONS, Intake, stored_last
 from .places import folder_of, spool_of
 from .spool import Event, waiting
 from .tools import HookCall, Moment
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:///"
 #: Larger events are parsed in a thread.
 LARGE_BYTES = 64 << 10
-#: Maximum number of sessions of which it is known that their history was summarised.
-COMPACTED = 1_000
+#: What a user is told, once a session, where an answer comes late.
+LATE = "Foxing: this machine is busy, and memory came too late for an earlier prompt; it is given with this one"
 
 
 def make_app(memory: "Memory") -> Starlette:
@@ -39,7 +39,7 @@ def make_app(memory: "Memory") -> Starlette:
     database = str(Path(path).resolve()) if path and path != ":memory:" else ""
     answers = Answers(memory)
     intake = Intake(memory, database, answers) if database else None
-    hooks = _Hooks(answers)
+    hooks = _Hooks(answers, intake)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -68,11 +68,15 @@ def make_app(memory: "Memory") -> Starlette:
 class _Hooks:
     """Answers to calls."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, intake: Intake | None) -> None:
         self.answers = answers
-        #: sessions whose history was summarised, so that the model has it no longer; those that were used last
-        self._compacted: LRUCache[str, None] = LRUCache(COMPACTED)
+        self.intake = intake
         self._lock = Lock()
+        #: of the sessions that were used last: those whose history was summarised, so that the model has it no longer
+        self._compacted: LRUCache[str, None] = LRUCache(SESSIONS)
+        #: those whose beginning was answered, and those whose user was told that answers come late
+        self._begun: LRUCache[str, None] = LRUCache(SESSIONS)
+        self._told: LRUCache[str, None] = LRUCache(SESSIONS)
 
     async def answer(self, request: Request) -> Response:
         """Answers a hook: 200 with the document for the tool, empty for nothing, and 400 for an unknown hook."""
@@ -85,16 +89,30 @@ class _Hooks:
             call = await anyio.to_thread.run_sync(HookCall.of, event) if is_large else HookCall.of(event)
         except ValueError as error:
             return JSONResponse({"detail": str(error)}, 400)
-        text = await anyio.to_thread.run_sync(partial(self._text, call))
-        return Response(call.tool.answer(call.event, text), media_type="application/json")
+        text, notice = await anyio.to_thread.run_sync(partial(self._said, call))
+        return Response(call.tool.answer(call.event, text, notice), media_type="application/json")
 
-    def _text(self, call: HookCall) -> str:
+    def _said(self, call: HookCall) -> tuple[str, str]:
+        """Returns what the model is given, and what the user is told. What came too late for an earlier prompt of the
+        session, or for its beginning, is given before what this one gets."""
         with self._lock:
             if call.source == "compact":
                 self._compacted[call.thread] = None
             before_the_model = "" if self._compacted.get(call.thread, call.thread) is None else call.thread
-        if call.moment is Moment.PROMPT:
-            return self.answers.prompt(call.bank, call.prompt, before_the_model)
+            is_first = call.thread not in self._begun
+            self._begun[call.thread] = None
+        own = before_the_model if call.source == "resume" else ""
         if call.moment is Moment.START:
-            return self.answers.start(call.bank, before_the_model if call.source == "resume" else "")
-        return ""
+            return self.answers.start(call.bank, own), self.answers.state(call.bank) if is_first else ""
+        if call.moment is not Moment.PROMPT:
+            return "", ""
+        late = "" if self.intake is None else self.intake.late.pop(call.thread, "")
+        if not late and is_first and self.intake is not None and call.thread in self.intake.begun:
+            late = self.answers.start(call.bank, call.thread)
+        text = self.answers.prompt(call.bank, call.prompt, before_the_model)
+        if not late or late == text:
+            return text, ""
+        with self._lock:
+            notice = "" if call.thread in self._told else LATE
+            self._told[call.thread] = None
+        return "\n\n".join(filter(None, (late, text))), notice

@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ import typer
 from foxing.renderer.announcement import Announcement
 
 from .client import ask
-from .places import PATH, STARTED, default_database, folder_of, log_of, spool_of
+from .places import ASKED, GIVEN, NOTHING, PATH, STARTED, default_database, folder_of, log_of, spool_of
 from .spool import waiting
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ REACHED_S = 5.0
 #: An event that has waited for longer shows that the service does not take events in.
 WAITING_S = 60.0
 LOG_LINES = 5
+#: Number of the last questions that are looked at, and of those without an answer, such as the first one of a day, that
+#: are no problem.
+ASKED_LAST, FORGIVEN = 10, 2
 #: Age up to which what failed counts as a problem.
 FAILED = timedelta(days=1)
 
@@ -67,6 +71,8 @@ class Diagnosis:
     outboxes: list[tuple[str, "OutboxState"]] = field(default_factory=list)
     #: past sessions that wait to be imported; None if no service is reached
     past: int | None = None
+    #: what came of the last questions to the service, the newest last
+    asked: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     #: what is wrong, and what to do
     problems: list[str] = field(default_factory=list)
@@ -120,7 +126,9 @@ def diagnose(database: str | None, folder: Path) -> Diagnosis:
     found.stored = stored_last(database)
     lines = _lines(log_of(database))
     found.log = lines[-LOG_LINES:]
-    _judge(found, events, _failures(lines, datetime.now(UTC)))
+    now = datetime.now(UTC)
+    found.asked = _recent(_lines(str(Path(folder_of(database)) / ASKED)), now)[-ASKED_LAST:]
+    _judge(found, events, [line for line in _recent(lines, now) if not line.partition(" ")[2].startswith(STARTED)])
     return found
 
 
@@ -192,6 +200,10 @@ def _judge(found: Diagnosis, events: Sequence[str], failures: Sequence[str]) -> 
             found.problems.append(
                 f"{state.entries:,} messages of {door} wait for {state.scope} since {state.oldest}: {state.last_error}"
             )
+    unanswered = _unanswered(found.asked)
+    if (number := unanswered.total()) > FORGIVEN:
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in unanswered.most_common())
+        found.problems.append(f"{number} of the last {len(found.asked)} prompts got nothing, because: {reasons}")
     if failures:
         times = "once" if len(failures) == 1 else f"{len(failures):,} times"
         found.problems.append(
@@ -207,18 +219,22 @@ def _lines(path: str) -> list[str]:
         return []
 
 
-def _failures(lines: Sequence[str], now: datetime) -> list[str]:
-    """Returns the lines of the log that say what has failed lately, by this clock or an earlier one."""
-    failed = []
+def _recent(lines: Sequence[str], now: datetime) -> list[str]:
+    """Returns the lines of a log that were written lately, by this clock or an earlier one."""
+    written = []
     for line in lines:
-        at, _, said = line.partition(" ")
         try:
-            recent = now - datetime.fromisoformat(at) < FAILED
+            if now - datetime.fromisoformat(line.partition(" ")[0]) < FAILED:
+                written.append(line)
         except (ValueError, TypeError):  # not a line of hooks, or the rest of one
             continue
-        if recent and not said.startswith(STARTED):
-            failed.append(line)
-    return failed
+    return written
+
+
+def _unanswered(asked: Sequence[str]) -> Counter[str]:
+    """Returns the reasons for which questions got no answer, each with its number."""
+    outcomes = (line.partition(": ")[2] for line in asked)
+    return Counter(outcome for outcome in outcomes if outcome not in (GIVEN, NOTHING))
 
 
 def _show(console: Any, found: Diagnosis) -> None:

@@ -19,6 +19,8 @@ from threading import Event as Signal
 from threading import Lock, Thread
 from typing import Any
 
+from cachetools import LRUCache
+
 from foxing.integrations.outbox.delivery import refuses
 from foxing.integrations.outbox.spool import Spool
 from foxing.memory import Memory
@@ -42,6 +44,10 @@ POLICY: Mapping[str, Any] = {"redact": ["private", "secrets"]}
 #: Seconds between two looks at the spool, and for which a log is looked at after an event of it.
 EVERY_S = 0.25
 LOOKED_AT_S = 20.0
+#: Age up to which the beginning of a session, or a prompt, that nobody answered is answered with the next prompt.
+LATE_NS = 600 * 10**9
+#: Maximum number of sessions of which something is known.
+SESSIONS = 1_000
 #: Seconds after which a log with messages of the future is tried again.
 LATE_S = 60.0
 #: Seconds within which a log must be read; a longer one is left to `foxing import`.
@@ -79,6 +85,10 @@ class Intake:
         self._last: dict[str, str] = _read_json(Path(folder_of(database)) / LAST)
         #: banks whose policy was looked at
         self._banks: set[str] = set()
+        #: sessions whose beginning was announced lately
+        self.begun: LRUCache[str, None] = LRUCache(SESSIONS)
+        #: session → what was found for a prompt whose hook could not wait
+        self.late: LRUCache[str, str] = LRUCache(SESSIONS)
         #: events that wait
         self.spool = Spool(
             partial(waiting, spool_of(database)), lambda path: HookCall.of(read(path)), partial(note, database)
@@ -160,11 +170,18 @@ class Intake:
 
     def _handle(self, call: HookCall) -> None:
         self._ensure(call.bank)
+        is_late = bool(call.thread) and time.time_ns() - call.at_ns < LATE_NS
         for path in call.logs:
             self._import(call.tool, call.bank, path)
             self._recent[path] = call.tool, call.bank, time.monotonic() + LOOKED_AT_S
         if call.moment is Moment.START:
+            if is_late:
+                self.begun[call.thread] = None
             self._find_past(call)
+        elif call.moment is Moment.PROMPT and call.tool.format and is_late:
+            text = self.answers.prompt(call.bank, call.prompt, call.thread)
+            if text:
+                self.late[call.thread] = text
         # an event of the future is one from before the clock was set back
         said = _said(call, min(call.at_ns, int(self.memory.now().timestamp() * 1e9)))
         if said is not None:

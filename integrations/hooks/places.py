@@ -11,6 +11,10 @@ from foxing.renderer.private_files import make_folder, opener
 
 #: After the path of the database.
 FOLDER_SUFFIX = "-hooks"
+#: Files beside the spool: what failed, and what came of each question to the service.
+LOG, ASKED = "hooks.log", "asked.log"
+#: What comes of a question that the service answers; any other line says why it did not.
+GIVEN, NOTHING, ERROR = "something was given", "nothing is relevant", "the service answered with an error"
 #: How lines of the log begin that are no failures.
 STARTED = "started a service"
 #: Where the service answers hooks.
@@ -41,14 +45,14 @@ def spool_of(database: str) -> str:
 
 def log_of(database: str) -> str:
     """Returns the log of hooks."""
-    return os.path.join(folder_of(database), "hooks.log")
+    return os.path.join(folder_of(database), LOG)
 
 
-def note(database: str, line: str) -> None:
-    """Appends a line to the log of hooks, with the time. A log that cannot be written is left."""
+def note(database: str, line: str, name: str = LOG) -> None:
+    """Appends a line to a log of hooks, with the time. A log that cannot be written is left."""
     import time
 
-    path = log_of(database)
+    path = os.path.join(folder_of(database), name)
     try:
         make_folder(folder_of(database))
         if os.path.exists(path) and os.path.getsize(path) > LOG_BYTES:

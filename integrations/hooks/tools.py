@@ -56,18 +56,19 @@ class Tool:
                 return parent
         return self.folder() / self.logs
 
-    def answer(self, event: str, text: str) -> bytes:
-        """Returns the document that the tool reads; empty for nothing to add."""
+    def answer(self, event: str, text: str, notice: str = "") -> bytes:
+        """Returns the document that the tool reads; empty for nothing to add. `text`: for the model; `notice`: a line
+        for the user, in tools that show one."""
+        document: dict[str, Any] = {"systemMessage": notice} if notice and self.format else {}
         if not text:
-            return b""
-        document: dict[str, Any]
-        if self.format:
-            document = {"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}
+            pass
+        elif self.format:
+            document["hookSpecificOutput"] = {"hookEventName": event, "additionalContext": text}
         elif self.events[event] is Moment.PROMPT:
             document = {"continue": True, "additional_context": text}
         else:
             document = {"additional_context": text}
-        return json.dumps(document, ensure_ascii=False).encode()
+        return json.dumps(document, ensure_ascii=False).encode() if document else b""
 
 
 CLAUDE_CODE = Tool(

@@ -92,7 +92,7 @@ def test_the_session_before_the_model_is_not_repeated_until_it_is_compacted(
 def test_of_sessions_that_were_compacted_the_last_are_known(
     memory: Memory, session: ClaudeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("foxing.integrations.hooks.app.COMPACTED", 3)
+    monkeypatch.setattr("foxing.integrations.hooks.app.SESSIONS", 3)
     prompt = session.payload("UserPromptSubmit", prompt="which port does redis use")
     with TestClient(make_app(memory)) as service:
 
@@ -138,9 +138,47 @@ def test_a_session_begins_with_the_last_ones_and_what_is_pinned(
 
 
 def test_a_bank_that_does_not_exist_has_nothing_to_say(service: TestClient, session: ClaudeSession) -> None:
-    for event in ("SessionStart", "UserPromptSubmit"):
-        payload = session.payload(event, prompt="which port does redis use")
-        assert ask(service, "claude-code", event, payload, bank="other") == {}
+    payload = session.payload("SessionStart", prompt="which port does redis use")
+    notice = {"systemMessage": "Foxing: memory is on; 0 messages of this project are remembered"}
+    assert ask(service, "claude-code", "SessionStart", payload, bank="other") == notice
+    assert ask(service, "claude-code", "SessionStart", payload, bank="other") == {}
+    assert ask(service, "claude-code", "UserPromptSubmit", payload, bank="other") == {}
+
+
+def test_what_nobody_answered_comes_with_the_next_prompt(
+    service: TestClient, database: str, session: ClaudeSession, announce: Announce
+) -> None:
+    announce("SessionStart", session.payload("SessionStart", source="startup"))
+    while waiting(spool_of(database)):
+        asyncio.run(asyncio.sleep(0.01))
+    go_on = session.payload("UserPromptSubmit", prompt="go ahead")
+    answer = ask(service, "claude-code", "UserPromptSubmit", go_on)
+    assert "its last sessions" in answer["hookSpecificOutput"]["additionalContext"]
+    assert "too late" in answer["systemMessage"]
+    announce("UserPromptSubmit", session.payload("UserPromptSubmit", prompt="which port does redis use"))
+    while waiting(spool_of(database)):
+        asyncio.run(asyncio.sleep(0.01))
+    banner = session.payload("UserPromptSubmit", prompt="which colour has the banner?")
+    answer = ask(service, "claude-code", "UserPromptSubmit", banner)
+    text = answer["hookSpecificOutput"]["additionalContext"]
+    assert text.index("6380") < text.index("0D9488")
+    assert "systemMessage" not in answer  # the user is told once
+    assert ask(service, "claude-code", "UserPromptSubmit", go_on) == {}
+
+
+def test_a_text_that_was_said_three_times_is_given_once(memory: Memory, project: Path) -> None:
+    bank = bank_of(project)
+    asked = "Which region does the ledger replica run in?"
+    for number in range(3):
+        said = [("user", asked), ("assistant", "The ledger replica runs in eu-north-1.")]
+        memory.store(bank, [{"role": role, "content": text, "thread": f"claude-code:{number}"} for role, text in said])
+    text = Answers(memory).prompt(bank, asked)
+    assert text.count("eu-north-1") == 1
+    assert asked not in text
+
+
+def test_a_prompt_of_one_word_is_answered(memory: Memory, project: Path) -> None:
+    assert "6380" in Answers(memory).prompt(bank_of(project), "redis?")
 
 
 def test_unknown_hooks_are_refused(service: TestClient) -> None:

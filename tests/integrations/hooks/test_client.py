@@ -22,7 +22,10 @@ from foxing.integrations.hooks.spool import Event, put, read, waiting
 from foxing.memory import Memory
 from foxing.renderer.announcement import Announcement
 
-LIMIT_S = "from foxing.integrations.hooks import client; client.LIMIT_S = {}; client.main()"
+LIMITS = (
+    "from foxing.integrations.hooks import client; "
+    "client.LIMIT_S = {0}; client.ASKING = dict.fromkeys(client.ASKING, {0}); client.main()"
+)
 SAID = [
     ("which port does redis use on the laptops", "Redis listens on 6380 on the laptops, since 6379 is taken."),
     ("the settlement job is slow", "The index ledger_unsettled_idx was missing; I restored it."),
@@ -31,7 +34,7 @@ SAID = [
 
 def call(database: str, *arguments: str, payload: object = None, limit_s: float = 60.0) -> str:
     """Runs the program as an agent does, with time to answer on a busy machine, and returns what it prints."""
-    command = [sys.executable, "-c", LIMIT_S.format(limit_s), *arguments, "--database", database]
+    command = [sys.executable, "-c", LIMITS.format(limit_s), *arguments, "--database", database]
     given = json.dumps(payload).encode() if payload is not None else b""
     done = subprocess.run(command, input=given, capture_output=True, timeout=120, check=True)
     assert done.stderr == b""
@@ -152,7 +155,16 @@ def test_an_answer_that_takes_too_long_is_given_up(stored: str, session: ClaudeS
             assert call(stored, "claude-code", "UserPromptSubmit", payload=payload, limit_s=0.15) == ""
         finally:
             os.kill(pid, signal.SIGCONT)
-    assert "given up" in Path(places.log_of(stored)).read_text()
+        # it is given with the next prompt of the session, and its user is told once
+        while waiting(places.spool_of(stored)):
+            time.sleep(0.02)
+        following = session.payload("UserPromptSubmit", prompt="go ahead")
+        document = json.loads(call(stored, "claude-code", "UserPromptSubmit", payload=following))
+        assert "6380" in document["hookSpecificOutput"]["additionalContext"]
+        assert "too late for an earlier prompt" in document["systemMessage"]
+        assert call(stored, "claude-code", "UserPromptSubmit", payload=following) == ""
+    asked = (Path(places.folder_of(stored)) / places.ASKED).read_text()
+    assert "UserPromptSubmit: no answer in 150 ms" in asked
 
 
 @pytest.mark.slow

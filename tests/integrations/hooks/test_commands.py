@@ -11,7 +11,7 @@ from support.command_line import Foxing
 from foxing.integrations.client import Unreachable
 from foxing.integrations.hooks import client, doctor
 from foxing.integrations.hooks.intake import Intake
-from foxing.integrations.hooks.places import log_of, note, spool_of
+from foxing.integrations.hooks.places import ASKED, GIVEN, NOTHING, log_of, note, spool_of
 from foxing.integrations.hooks.projects import bank_of
 from foxing.integrations.hooks.spool import read, waiting
 from foxing.integrations.outbox.file import OutboxFile, outbox_path
@@ -191,7 +191,7 @@ def test_doctor_counts_what_its_own_log_says(foxing: Foxing, monkeypatch: pytest
     with Path(log_of(foxing.database)).open("a") as log:
         log.write("2020-01-01T00:00:00Z claude-code Stop waits: long ago\nhalf a line\n")
     assert foxing.run("doctor").exit_code == 0
-    note(foxing.database, "claude-code UserPromptSubmit: no answer in 145 ms; given up")
+    note(foxing.database, "cannot write: no space left")
     note(foxing.database, "claude-code Stop waits: the database is locked")
     failing = foxing.run("doctor")
     assert failing.exit_code == 1
@@ -199,6 +199,24 @@ def test_doctor_counts_what_its_own_log_says(foxing: Foxing, monkeypatch: pytest
     (problem,) = json.loads(foxing.run("doctor", "--json").stdout)["problems"]
     assert "2 times within a day" in problem
     assert "the database is locked" in problem
+
+
+def test_doctor_counts_prompts_that_got_no_answer(foxing: Foxing, monkeypatch: pytest.MonkeyPatch) -> None:
+    foxing.text("install", "claude-code", "--yes", "--no-past")
+    running = {"service": "http://127.0.0.1:1", "past": 0}
+    monkeypatch.setattr(doctor, "service_status", lambda database: running)
+    monkeypatch.setattr(doctor.os, "access", lambda *_: True)
+    outcomes = [GIVEN, *["no answer in 600 ms"] * 2, *[NOTHING] * 6, GIVEN]
+    for outcome in outcomes:
+        note(foxing.database, f"claude-code UserPromptSubmit: {outcome}", ASKED)
+    assert foxing.run("doctor").exit_code == 0
+    for outcome in [*["no answer in 600 ms"] * 5, "no service ran; one was started"]:
+        note(foxing.database, f"claude-code UserPromptSubmit: {outcome}", ASKED)
+    assert foxing.run("doctor").exit_code == 1
+    (problem,) = json.loads(foxing.run("doctor", "--json").stdout)["problems"]
+    assert problem == (
+        "6 of the last 10 prompts got nothing, because: no answer in 600 ms (5); no service ran; one was started (1)"
+    )
 
 
 def test_hook_does_what_the_program_does(foxing: Foxing, session: ClaudeSession) -> None:
