@@ -130,12 +130,16 @@ class Delivery:
     """A thread that delivers an outbox. What cannot be stored is tried again until it is."""
 
     def __init__(
-        self, file: OutboxFile, bank: str, runner: Callable[[], CallRunner], on_end: Callable[[], None]
+        self,
+        file: OutboxFile,
+        deliver: Callable[[], CallSequence[int]],
+        runner: Callable[[], CallRunner],
+        on_end: Callable[[], None],
     ) -> None:
-        """`runner`: returns what calls the memory; asked before each delivery. `on_end`: called at the end of the
-        thread."""
+        """`deliver`: brings the oldest entries to the bank, and returns how many have left. `runner`: returns what
+        calls the memory; asked before each delivery. `on_end`: called at the end of the thread."""
         self._file = file
-        self._bank = bank
+        self._deliver = deliver
         self._runner = runner
         self._on_end = on_end
         self._changed = threading.Condition()
@@ -181,7 +185,7 @@ class Delivery:
             with self._changed:
                 seen, retiring = self._noted, self._retiring
             try:
-                while run(self._runner(), deliver(self._file, self._bank)):
+                while run(self._runner(), self._deliver()):
                     pauses.end()
                     self._may_hold = True
                 self._forget()

@@ -29,7 +29,9 @@ _WRITE_S = 5.0
 #: Milliseconds in which the log is emptied, or not yet: messages wait to be written.
 _EMPTY_MS = 100
 #: Version of the tables. The free pages of a file of this version hold nothing that was said.
-_VERSION = 2
+_VERSION = 3
+#: Tables of earlier versions, and those that had other columns in them.
+_OLD_TABLES = ("outbox", "turns", "answers", "additions")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS outbox_entries (
     number INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL, id TEXT NOT NULL, message TEXT NOT NULL,
@@ -235,7 +237,8 @@ def _forget_deleted(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA secure_delete = ON")
     if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
         with suppress(sqlite3.OperationalError):  # another process uses the file; the next one to open it tries again
-            connection.execute("DROP TABLE IF EXISTS outbox")
+            for table in _OLD_TABLES:
+                connection.execute(f"DROP TABLE IF EXISTS {table}")
             connection.execute("VACUUM")
             connection.execute(f"PRAGMA user_version = {_VERSION}")
 

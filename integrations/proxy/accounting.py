@@ -12,11 +12,11 @@ from typing import Any
 from cachetools import LRUCache
 
 from foxing.integrations.frameworks.provider_answers import Json
+from foxing.integrations.turns.answers import Usage
 from foxing.memory.fold.conversation import MARKS, thread_key
 from foxing.memory.values.base import Fields
 from foxing.renderer.errors import FoxingError
 
-from .answers import Usage
 from .bank import BankLink
 from .body import RequestBody
 from .exchange import ConversationExchange

@@ -17,6 +17,8 @@ from starlette.routing import Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from foxing.integrations.client import Target
+from foxing.integrations.turns.journal import TurnJournal
+from foxing.integrations.turns.recorder import TurnRecorder
 from foxing.memory.doors import LOOPBACK_NAMES, RequestError, check_host, check_length, check_site
 from foxing.renderer.errors import ProblemKind
 
@@ -25,9 +27,7 @@ from .bank import BankLink
 from .exchange import ConversationExchange, Exchanges, RequestRefused
 from .fold_loops import FoldLoops
 from .folding import Folding
-from .journal import ProxyJournal
 from .options import ProxyOptions
-from .turns import TurnRecorder
 from .upstream import Headers, UpstreamAnswer, UpstreamClient, UpstreamFailed
 from .websockets import Websockets
 from .wires import error_body, vendor_of, wire_of
@@ -38,6 +38,8 @@ KEY = "x-foxing-key"
 STATUS = "/foxing/status"
 #: Bytes that are read of a body that is too large, so that its client sees the answer.
 _MOST_DRAINED = 2 << 30
+#: Time for what waits for the bank when the proxy stops, in seconds.
+_LAST_S = 5.0
 _TOO_LARGE = "the body has more than {:,} bytes, which the proxy does not take; send less"
 _UNAUTHORIZED = ProblemKind("unauthorized", 401, "The key of the proxy is missing or wrong")
 _HOW_ELSEWHERE = "to serve it under another name, start the proxy with another --host and an API key"
@@ -84,8 +86,8 @@ class Proxy:
             bank.fail(error)
         self.folding = Folding(bank, options)
         if options.remember and not options.dry_run:
-            journal = await asyncio.to_thread(ProxyJournal, options.journal, f"{options.memory} {options.bank}")
-            self.recorder = TurnRecorder(journal, bank)
+            journal = await asyncio.to_thread(TurnJournal, options.journal, f"{options.memory} {options.bank}")
+            self.recorder = TurnRecorder(journal, bank.name, lambda: bank)
         if not options.dry_run:
             self.accounting = Accounting(bank, self.upstream, count=options.count)
             self.accounting.start()
@@ -99,7 +101,7 @@ class Proxy:
         if self.exchanges is not None:
             await asyncio.to_thread(self.exchanges.close)
         if self.recorder is not None:
-            await asyncio.to_thread(self.recorder.stop)
+            await asyncio.to_thread(self.recorder.delivery.retire, _LAST_S)
         if self.accounting is not None:
             await self.accounting.stop()
         if self.bank is not None:

@@ -3,12 +3,15 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from foxing.integrations.frameworks.provider_answers import Json
+from foxing.integrations.turns.sent import SentConversation, text_of_user
+from foxing.memory.errors import MemoryFault
 from foxing.memory.fold.conversation import ConversationItem, parse_item
 from foxing.memory.fold.images import image_tokens
 from foxing.memory.fold.layout import settled
@@ -76,6 +79,16 @@ class RequestBody:
     def items(self) -> list[ConversationItem]:
         """The messages as items of a conversation. Raises `InvalidInput`."""
         return [message.item for message in self.messages]
+
+    @cached_property
+    def sent(self) -> SentConversation:
+        """What the request says."""
+        given = self.fields.get(self.wire.member)
+        said = {0: text_of_user(given)} if isinstance(given, str) and given.strip() else {}
+        for message in self.messages:
+            with suppress(MemoryFault):
+                said[message.place] = message.item.message
+        return SentConversation(self.wire.name, self.fields, said)
 
     def with_messages(
         self,

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from foxing.integrations.turns.answers import PassedAnswer, read_value
+from foxing.integrations.turns.recorder import TurnRecorder
+from foxing.integrations.turns.sessions import session_of
 from foxing.memory.conversation.requests import held_by
 
-from .answers import PassedAnswer, read_value
 from .body import MessageText, RequestBody, parse_body
 from .codings import DecodedTooLarge, decoded, encoded
 from .fold_loops import FoldLoops
 from .folding import FoldedCall, Folding
 from .options import ProxyOptions
-from .sessions import session_of
 from .streams import StreamCopy, WholeEvents
-from .turns import TurnRecorder
 from .upstream import Headers, UpstreamAnswer, UpstreamClient, UpstreamFailed
 from .wires import ProviderWire, error_body, error_event
 
@@ -206,7 +206,7 @@ class Exchanges:
                 total = sum(size for _, size in self._parsed.values())
                 while len(self._parsed) > 1 and (len(self._parsed) > _PARSED or total > _PARSED_CHARS):
                     total -= self._parsed.popitem(last=False)[1][1]
-        return body, session_of(body, exchange.headers)
+        return body, session_of(body.sent, exchange.headers)
 
     async def _in_thread(self, size: int, call: Callable[..., R], *arguments: Any) -> R:
         """Calls a function, in a thread unless it is quick. `size`: bytes or characters that it reads."""
@@ -386,7 +386,7 @@ class Exchanges:
         if copy is not None:
             exchange.answer = copy.answer()
         if self._recorder is not None and exchange.body is not None and self._records(exchange):
-            self._recorder.record(exchange.body, exchange.session, exchange.answer, exchange.called_at)
+            self._recorder.record(exchange.body.sent, exchange.session, exchange.answer, exchange.called_at)
 
     def _end(self, exchange: ConversationExchange) -> None:
         if exchange.answer is not None and not exchange.counts:

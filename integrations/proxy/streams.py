@@ -3,9 +3,9 @@
 import threading
 
 from foxing.integrations.frameworks.provider_answers import AnswerReader
+from foxing.integrations.turns.answers import PassedAnswer, read_value
 from foxing.memory.conversation import Wire
 
-from .answers import PassedAnswer, read_value
 from .codings import StreamDecoder
 
 #: Bytes of an event that are held back until it is complete.

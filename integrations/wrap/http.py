@@ -98,7 +98,7 @@ def _begun(memory: ClientMemory, request: httpx2.Request, since: float) -> Wrapp
         body = request.content
     except httpx2.RequestNotRead:  # a file that is uploaded
         return None
-    return memory.begin(request.url.path, body, since)
+    return memory.begin(request.url.path, request.headers, body, since)
 
 
 def _changed(request: httpx2.Request, call: WrappedCall | None) -> httpx2.Request:

@@ -10,17 +10,19 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 from foxing.integrations.frameworks.provider_answers import AnswerReader, Json, read_body
-from foxing.integrations.outbox.delivery import Delivery
-from foxing.memory.conversation import Wire
+from foxing.integrations.turns.answers import read_value
+from foxing.integrations.turns.recorder import ReadConversation, TurnRecorder
+from foxing.integrations.turns.sent import read_request
+from foxing.integrations.turns.sessions import session_of
+from foxing.memory.conversation import FORMATS, INSTRUCTIONS, Wire
 from foxing.memory.conversation.requests import wire_of
 
-from .alignment import following, places, start
 from .insertion import insert
-from .journal import Found, TurnJournal, TurnPlace
+from .journal import Addition, WrapJournal
 from .recollection import Recollection
-from .turns import SentConversation, WireTurn, read_answer, read_request
 
 log = logging.getLogger(__name__)
 
@@ -35,19 +37,18 @@ _PART_TYPES: Mapping[Wire, str] = {"anthropic": "text", "openai": "text", "opena
 class WrappedCall:
     """A call of a wrapped client, between its request and the end of its answer."""
 
-    wire: Wire
     #: Body to send in place of the caller's; None for the caller's own bytes.
     body: bytes | None
-    turns: tuple[WireTurn, ...]
-    places: list[tuple[TurnPlace, bool]]
-    #: Place after which the answer stands.
-    before: TurnPlace
-    #: Conversation under which the service holds these turns as well.
-    kept_as: str | None
+    read_request: ReadConversation
     #: Time of the request.
     started_at: datetime
     #: True once its turns are in the journal.
     written: bool = False
+
+    @property
+    def wire(self) -> Wire:
+        """Format of the conversation."""
+        return self.read_request.sent.wire
 
     def reader(self) -> AnswerReader:
         """Returns what reads the answer if it is a stream."""
@@ -63,7 +64,7 @@ class ClientMemory:
 
     def __init__(
         self,
-        journal: TurnJournal,
+        journal: WrapJournal,
         recollection: Recollection,
         *,
         bank: str,
@@ -73,8 +74,7 @@ class ClientMemory:
     ) -> None:
         self._journal = journal
         self._recollection = recollection
-        self._delivery = Delivery(journal.outbox, bank, recollection.connection, self._close)
-        self._bank = bank
+        self._recorder = TurnRecorder(journal, bank, recollection.connection, self._close)
         self._thread = thread
         self._recall = recall
         self._deadline_s = deadline_s
@@ -82,9 +82,9 @@ class ClientMemory:
         #: Calls that threads are ending.
         self._soon: set[Future[None]] = set()
 
-    def begin(self, path: str, body: bytes, since: float) -> WrappedCall | None:
+    def begin(self, path: str, headers: Mapping[str, str], body: bytes, since: float) -> WrappedCall | None:
         """Returns what is known of a request before it is sent; None for one that is no part of a conversation.
-        `since`: `time.monotonic()` of the call."""
+        `headers`: names in any case. `since`: `time.monotonic()` of the call."""
         until = since + self._deadline_s - _RESERVE_S
         try:
             found = wire_of(path)
@@ -93,8 +93,13 @@ class ClientMemory:
             wire, counts = found
             text = body.decode()
             value = json.loads(text)
-            conversation = read_request(wire, value) if isinstance(value, dict) else None
-            return None if conversation is None else self._begun(conversation, text, counts, until)
+            sent = read_request(wire, value) if isinstance(value, dict) else None
+            if sent is None:
+                return None
+            read = self._recorder.read(sent, self._thread or session_of(sent, headers))
+            if read is None:
+                return None
+            return WrappedCall(self._changed(read, text, counts, until), read, _now(), written=counts)
         except Exception as error:  # whatever it is, the caller's request is sent
             log.debug("a request is sent as it is: %s", error, exc_info=True)
             return None
@@ -105,10 +110,8 @@ class ClientMemory:
             if call.written:
                 return
             call.written = True
-        try:
-            self._write(call, answer)
-        except Exception as error:
-            log.warning("a turn was not kept: %s", error)
+        said = None if answer is None else read_value(call.wire, answer)
+        self._recorder.write(call.read_request, said, call.started_at)
 
     def soon(self, threads: Executor, end: Callable[[], None]) -> "asyncio.Future[None]":
         """Ends a call in a thread, for which `flush` waits. Returns what waits for it."""
@@ -126,11 +129,11 @@ class ClientMemory:
         """Waits until all turns are stored, and returns whether they are."""
         until = time.monotonic() + timeout_s
         wait(list(self._soon), timeout_s)
-        return self._delivery.flush(max(0.0, until - time.monotonic()))
+        return self._recorder.delivery.flush(max(0.0, until - time.monotonic()))
 
     def retire(self) -> None:
         """Ends the threads once all turns are stored, or the memory fails."""
-        self._delivery.retire()
+        self._recorder.delivery.retire()
 
     def _close(self) -> None:
         self._recollection.close()
@@ -139,65 +142,48 @@ class ClientMemory:
     @property
     def ended(self) -> bool:
         """True once it has retired."""
-        return self._delivery.ended
+        return self._recorder.delivery.ended
 
-    def _begun(self, conversation: SentConversation, body: str, counts: bool, until: float) -> WrappedCall | None:
-        before = start(self._bank, self._thread)
-        if conversation.held_by is not None:
-            before = self._journal.answered(conversation.held_by) or before
-        found = places(self._journal, conversation.turns, before)
-        changed: bytes | None = None
+    def _changed(self, read: ReadConversation, body: str, counts: bool, until: float) -> bytes | None:
+        """Returns the body to send; None for the caller's own."""
         try:
-            additions = self._additions(conversation, [place for place, _ in found], counts, until)
-            if additions:
-                changed = insert(body, conversation.member, additions, _PART_TYPES[conversation.wire]).encode()
+            additions = self._additions(read, counts, until)
+            if not additions:
+                return None
+            return insert(body, FORMATS[read.sent.wire].member, additions, _PART_TYPES[read.sent.wire]).encode()
         except Exception as error:  # the turn is kept all the same
             log.debug("nothing is added to a request: %s", error, exc_info=True)
-        last = found[-1][0] if found else before
-        return WrappedCall(
-            conversation.wire, changed, conversation.turns, found, last, conversation.kept_as, _now(), written=counts
-        )
+            return None
 
-    def _additions(
-        self, conversation: SentConversation, known: list[TurnPlace], counts: bool, until: float
-    ) -> dict[int, str]:
-        """Returns place of a message → text to add. Earlier turns get what they got when they were asked."""
+    def _additions(self, read: ReadConversation, counts: bool, until: float) -> dict[int, str]:
+        """Returns place of a message → text to add. Earlier messages get what they got when they were asked."""
         additions: dict[int, str] = {}
-        shown = {place.message_id for place in known}
-        for turn, place in zip(conversation.turns, known, strict=True):
-            if turn.role != "user":
+        shown = {name for _, _, name in read.turns}
+        last = max((at for at, each in read.sent.messages.items() if each.role not in INSTRUCTIONS), default=None)
+        for place, turns in groupby(read.turns, lambda each: each[0]):
+            (_, first, name), *others = turns
+            if any(turn.role != "user" for turn in (first, *(turn for _, turn, _ in others))):
                 continue
-            asked = turn.place == conversation.asked and not counts
-            found = self._journal.addition(place.prefix, _now() - _SAME_FOR if asked else None)
-            if found is None and asked and self._recall:
-                found = self._decide(turn, place, shown, until)
-            if found is not None and found.text:
-                additions[turn.place] = found.text
-                shown.update(found.shown)
+            question = "\n".join((first.text, *(turn.text for _, turn, _ in others)))
+            asked = place == last and bool(question.strip()) and not counts
+            addition = self._journal.addition(name, _now() - _SAME_FOR if asked else None)
+            if addition is None and asked and self._recall:
+                addition = self._decide(name, question, shown, until)
+            if addition is not None and addition.text:
+                additions[place] = addition.text
+                shown.update(addition.shown)
         return additions
 
-    def _decide(self, turn: WireTurn, place: TurnPlace, shown: Collection[str], until: float) -> Found:
-        """Returns what is added to a new turn, once that is written: what cannot be written cannot be added again."""
-        found = self._recollection.find(turn.text, shown, until)
+    def _decide(self, name: str, question: str, shown: Collection[str], until: float) -> Addition:
+        """Returns what is added to a new message, once that is written: what cannot be written cannot be added
+        again."""
+        addition = self._recollection.find(question, shown, until)
         try:
-            self._journal.add(place.prefix, found, _now())
+            self._journal.add(name, addition, _now())
         except sqlite3.Error as error:
             log.debug("nothing is added to a turn: %s", error)
-            return Found()
-        return found
-
-    def _write(self, call: WrappedCall, answer: dict[str, object] | None) -> None:
-        turns = zip(call.turns, call.places, strict=True)
-        new = [(turn, place, call.started_at) for turn, (place, known) in turns if not known]
-        at = call.before
-        for turn in read_answer(call.wire, answer, len(call.turns)) if answer is not None else ():
-            at = following(at, turn)
-            new.append((turn, at, _now()))
-        given = (answer.get("id") if answer is not None else None, call.kept_as)
-        names = [name for name in given if isinstance(name, str)]
-        if new or names:
-            self._journal.write(new, names, at)
-            self._delivery.notify()
+            return Addition()
+        return addition
 
 
 def _now() -> datetime:

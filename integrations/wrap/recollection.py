@@ -14,7 +14,7 @@ from foxing.memory.errors import NotFound
 from foxing.memory.values.fences import fenced
 from foxing.memory.values.recall import MAX_QUERY_CHARS
 
-from .journal import Found
+from .journal import Addition
 
 if TYPE_CHECKING:
     from foxing.memory.values.messages import RecalledMessage
@@ -51,8 +51,8 @@ class Recollection:
         self._wanted = wanted
         self._lock = threading.Lock()
         self._opened: Connection | None = None
-        self._busy: Future[Found] | None = None
-        self._first: Future[Found] | None = None
+        self._busy: Future[Addition] | None = None
+        self._first: Future[Addition] | None = None
         self._resting_until = 0.0
 
     def connection(self) -> Connection:
@@ -90,27 +90,27 @@ class Recollection:
         self._first = self._start(lambda: self._ask("what was said", frozenset()))
         futures.wait([self._first], timeout_s)
 
-    def find(self, question: str, said: Collection[str], until: float) -> Found:
+    def find(self, question: str, said: Collection[str], until: float) -> Addition:
         """Returns fenced text for a question; none if nothing is relevant, the memory fails, or `time.monotonic()`
         reaches `until`. `said`: ids of messages that the conversation already holds."""
         with self._lock:
             busy = self._busy
             if time.monotonic() < self._resting_until:
-                return Found()
+                return Addition()
         if busy is not None and not busy.done() and not self._is_free(busy, until):
-            return Found()
+            return Addition()
         asked = self._start(lambda: self._ask(question[-MAX_QUERY_CHARS:], frozenset(said)))
         try:
             return asked.result(max(0.0, until - time.monotonic()))
         except TimeoutError:
-            return Found()
+            return Addition()
         except Exception as error:
             log.debug("nothing was recalled: %s", error)
             with self._lock:
                 self._resting_until = time.monotonic() + _PAUSE_S
-            return Found()
+            return Addition()
 
-    def _is_free(self, busy: Future[Found], until: float) -> bool:
+    def _is_free(self, busy: Future[Addition], until: float) -> bool:
         """Waits for the first recall, which opens the memory. A later one that is still running was given up: the
         memory is slow, and a request does not wait for it again."""
         if busy is not self._first:
@@ -118,8 +118,8 @@ class Recollection:
         futures.wait([busy], max(0.0, until - time.monotonic()))
         return busy.done()
 
-    def _start(self, call: Callable[[], Found]) -> Future[Found]:
-        future: Future[Found] = Future()
+    def _start(self, call: Callable[[], Addition]) -> Future[Addition]:
+        future: Future[Addition] = Future()
 
         def run() -> None:
             try:
@@ -134,7 +134,7 @@ class Recollection:
         threading.Thread(target=run, name="foxing recall", daemon=True).start()
         return future
 
-    def _ask(self, question: str, said: frozenset[str]) -> Found:
+    def _ask(self, question: str, said: frozenset[str]) -> Addition:
         connection = self.connection()
         wanted = self._wanted
         try:
@@ -148,11 +148,11 @@ class Recollection:
                 )
             )
         except NotFound:  # there is no bank before the first message
-            return Found()
+            return Addition()
         new = [span for span in found.spans if span.message_id not in said]
         if not new:
-            return Found()
-        return Found(fenced(HEADING, _rendered(found, new)), tuple(span.message_id for span in new))
+            return Addition()
+        return Addition(fenced(HEADING, _rendered(found, new)), tuple(span.message_id for span in new))
 
     def close(self) -> None:
         """Closes the connection."""

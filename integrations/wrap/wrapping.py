@@ -17,7 +17,7 @@ from foxing.memory.errors import InvalidInput
 from foxing.memory.values.recall import RELEVANCE_FLOOR
 
 from .http import AsyncClientWithMemory, ClientWithMemory, with_memory
-from .journal import TurnJournal
+from .journal import WrapJournal
 from .memory import ClientMemory
 from .recollection import Recollection, Wanted
 
@@ -52,11 +52,11 @@ def wrap(
 
     `client`: `OpenAI`, `AsyncOpenAI`, `Anthropic`, `AsyncAnthropic`, or a class derived from one of these. `memory`:
     URL of a service, with its `api_key`; URL or path of a database; or a `Memory`. Default: the service on this machine
-    if it runs, else the default database. `thread`: name of the conversation; by default it follows from its first
-    turn. `recall`: False to store only. `budget`: maximum number of tokens of what is added. `deadline_s`: maximum
-    delay of a request. `warm_up_s`: maximum time that this call waits until the memory is ready, after it has imported
-    what that needs. `journal`: path of the
-    file in which turns wait for the memory; by default it is in the user's data folder.
+    if it runs, else the default database. `thread`: id of the session, and name of the thread of its turns; by default
+    the same as through a proxy: what the request names, or what follows from its first words. `recall`: False to store
+    only. `budget`: maximum number of tokens of what is added. `deadline_s`: maximum delay of a request. `warm_up_s`:
+    maximum time that this call waits until the memory is ready, after it has imported what that needs. `journal`: path
+    of the file in which turns wait for the memory; by default it is in the user's data folder.
 
     Raises `InvalidInput` for another client, and for an invalid bank, memory or number.
     """
@@ -104,13 +104,13 @@ def _memory_of(client: object) -> ClientMemory:
     return found
 
 
-def _journal(path: Path, scope: str) -> TurnJournal:
+def _journal(path: Path, scope: str) -> WrapJournal:
     """Returns the journal in a file, or one in memory if the file cannot be used."""
     try:
-        return TurnJournal(path, scope)
+        return WrapJournal(path, scope)
     except (OSError, sqlite3.Error) as error:
         log.warning("%s cannot be used (%s); turns that are not stored are lost when the process ends", path, error)
-        return TurnJournal(None, scope)
+        return WrapJournal(None, scope)
 
 
 @atexit.register

@@ -21,8 +21,8 @@ from support.service import serve
 from foxing.api.running_service import RunningService
 from foxing.integrations.hooks import places
 from foxing.integrations.hooks.spool import Event, put, waiting
-from foxing.integrations.proxy.journal import ProxyJournal
-from foxing.integrations.wrap.journal import TurnJournal
+from foxing.integrations.turns.journal import TurnJournal
+from foxing.integrations.wrap.journal import WrapJournal
 from foxing.memory import DatabaseOptions, Memory
 from foxing.renderer import private_files
 
@@ -100,7 +100,7 @@ def test_blobs_in_a_folder(folder: Path) -> None:
 
 def test_journals_and_what_hooks_leave(folder: Path) -> None:
     database = str(folder / "data" / "a.db")
-    journals = ProxyJournal(folder / "proxy" / "proxy.db", "b"), TurnJournal(folder / "wrap" / "wrap.db", "b")
+    journals = TurnJournal(folder / "proxy" / "proxy.db", "b"), WrapJournal(folder / "wrap" / "wrap.db", "b")
     put(places.spool_of(database), Event("claude-code", "Stop", "", "/", b"{}"))
     places.note(database, "a line")
     assert (folder / "proxy" / "proxy.db-wal").exists()
@@ -180,7 +180,7 @@ def test_what_is_open_is_closed_at_the_start_with_a_line(folder: Path, caplog: p
 
 
 def test_journals_are_closed_at_the_start(folder: Path) -> None:
-    for name, kind in (("proxy.db", ProxyJournal), ("wrap.db", TurnJournal)):
+    for name, kind in (("proxy.db", TurnJournal), ("wrap.db", WrapJournal)):
         path = folder / name
         path.touch(mode=0o644)
         assert open_to_others(folder) == [name]

@@ -177,7 +177,7 @@ def test_nothing_long_runs_on_the_event_loop(
     watch(json.JSONDecoder, "raw_decode", lambda decoder, text, at=0: len(text) - at)
     watch(zlib, "decompressobj", lambda *_: 1 << 20)
     watch(zlib, "compressobj", lambda *_: 1 << 20)
-    watch(exchange, "session_of", lambda body, _: len(body.text))
+    watch(exchange, "session_of", lambda sent, _: len(str(sent.messages)))
     watch(folding, "make_conversation", lambda *_: 1 << 20)
     watch(folding.Folding, "_apply", lambda *_: 1 << 20)
     watch(accounting, "_estimated", lambda *_: 1 << 20)

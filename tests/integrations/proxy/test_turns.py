@@ -14,9 +14,9 @@ from anthropic import Anthropic, NotFoundError
 from openai import OpenAI
 
 from foxing.integrations.outbox.file import OutboxFile, states
-from foxing.integrations.proxy.journal import ProxyJournal
 from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
+from foxing.integrations.turns.journal import TurnJournal
 from foxing.memory import Memory
 
 from .conftest import BANK, MODEL, StartProxy
@@ -204,7 +204,7 @@ def test_a_journal_from_before_is_cleared_of_what_it_delivered(tmp_path: Path) -
         before.execute("INSERT INTO outbox (scope, message) VALUES ('s', ?)", ("heliotrope " * 1_000,))
         before.execute("DELETE FROM outbox")
     assert b"heliotrope" in path.read_bytes()
-    journal = ProxyJournal(path, "s")
+    journal = TurnJournal(path, "s")
     for each in tmp_path.glob("proxy.db*"):
         assert b"heliotrope" not in each.read_bytes(), each.name
     journal.close()

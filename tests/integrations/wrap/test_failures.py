@@ -19,8 +19,8 @@ from openai import OpenAI
 
 from foxing.integrations.frameworks import provider_answers
 from foxing.integrations.testing import ModelAnswer, RecordedCall, Thinking, Upstream
+from foxing.integrations.turns.journal import TurnJournal
 from foxing.integrations.wrap import flush, wrap
-from foxing.integrations.wrap.journal import TurnJournal
 from foxing.memory import Memory
 from foxing.memory.errors import InvalidInput
 
@@ -292,9 +292,9 @@ def test_an_asynchronous_stream_that_is_left_does_not_write_on_the_event_loop(
     writers: list[threading.Thread] = []
     write = TurnJournal.write
 
-    def noting(*arguments: Any) -> None:
+    def noting(*arguments: Any) -> int:
         writers.append(threading.current_thread())
-        write(*arguments)
+        return write(*arguments)
 
     monkeypatch.setattr(TurnJournal, "write", noting)
 

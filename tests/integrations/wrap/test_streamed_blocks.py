@@ -6,18 +6,21 @@ from typing import Any
 import pytest
 
 from foxing.integrations.frameworks.provider_answers import AnswerReader
-from foxing.integrations.wrap.turns import read_answer
-from foxing.memory.conversation import Wire
+from foxing.integrations.turns.answers import read_value
+from foxing.integrations.turns.sent import read_messages
+from foxing.memory.conversation import Turn, Wire
 
 CITED = {"type": "web_search_result_location", "title": "Tides", "url": "https://t.example"}
 
 
-def streamed(wire: Wire, *events: Any) -> Any:
+def streamed(wire: Wire, *events: Any) -> list[Turn]:
     reader = AnswerReader(wire)
     for event in events:
         data = event if isinstance(event, str) else json.dumps(event)
         reader.feed(f"data: {data}\n\n".encode())
-    return reader.answer()
+    answer = read_value(wire, reader.answer())
+    assert answer is not None
+    return [turn for message in read_messages(wire, answer.messages) for turn in message.turns]
 
 
 def chunk(**delta: Any) -> dict[str, Any]:
@@ -36,27 +39,24 @@ def chunk(**delta: Any) -> dict[str, Any]:
     ],
 )
 def test_chat_completions(deltas: list[dict[str, Any]], parts: list[tuple[str, str]]) -> None:
-    answer = streamed("openai", *(chunk(**delta) for delta in deltas), "[DONE]")
-    [turn] = read_answer("openai", answer, 0)
+    [turn] = streamed("openai", *(chunk(**delta) for delta in deltas), "[DONE]")
     assert [(part["type"], part["text"]) for part in turn.parts] == parts
 
 
 def test_custom_tools_of_chat_completions() -> None:
     call = {"index": 0, "id": "c1", "type": "custom", "custom": {"name": "sql", "input": "select"}}
     more = {"index": 0, "custom": {"input": " 1"}}
-    answer = streamed("openai", chunk(tool_calls=[call]), chunk(tool_calls=[more]), "[DONE]")
-    [turn] = read_answer("openai", answer, 0)
+    [turn] = streamed("openai", chunk(tool_calls=[call]), chunk(tool_calls=[more]), "[DONE]")
     assert [(part["name"], part["arguments"]) for part in turn.parts] == [("sql", "select 1")]
 
 
 def test_citations_of_messages() -> None:
-    answer = streamed(
+    [turn] = streamed(
         "anthropic",
-        {"type": "message_start", "message": {"role": "assistant", "content": []}},
+        {"type": "message_start", "message": {"type": "message", "role": "assistant", "content": []}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "High at 9."}},
         {"type": "content_block_delta", "index": 0, "delta": {"type": "citations_delta", "citation": CITED}},
         {"type": "message_stop"},
     )
-    [turn] = read_answer("anthropic", answer, 0)
     assert turn.text == "High at 9.\n[sources: Tides https://t.example]"

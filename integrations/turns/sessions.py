@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-from .body import RequestBody
+from foxing.memory.conversation import FORMATS
+
+from .sent import SentConversation
 
 #: Headers with the id of a session, the most particular first: ours, those of Claude Code and of Codex.
 _HEADERS = ("x-foxing-session", "x-claude-code-session-id", "session_id", "session-id", "x-session-id")
@@ -16,17 +18,26 @@ _CLIENTS = {"claude-cli": "claude-code:", "claude-code": "claude-code:", "codex"
 _OF_USER_ID = re.compile(r"_session_([0-9a-fA-F-]{8,64})$")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _MOST_CHARS = 200
+_OWN_BYTES = 8
 
 
-def session_of(body: RequestBody, headers: Mapping[str, str]) -> str:
+def session_of(sent: SentConversation, headers: Mapping[str, str]) -> str:
     """Returns the id of the session that a request belongs to: that of the client, else one that follows from the first
     user message. `headers`: names in lower case."""
     name = next((name for name in _HEADERS if headers.get(name, "").strip()), None)
-    given = headers[name] if name else _of_metadata(body.fields.get("metadata")) or body.fields.get("prompt_cache_key")
+    given = headers[name] if name else _of_metadata(sent.fields.get("metadata")) or sent.fields.get("prompt_cache_key")
     if isinstance(given, str) and (cleaned := _CONTROL.sub("", given).strip()):
         session = cleaned if len(cleaned) <= _MOST_CHARS else f"{cleaned[:150]}-{_digest(cleaned)}"
         return session if name == _HEADERS[0] else f"{_client(headers)}{session}"
-    return f"chat-{_digest(_first_question(body))}"
+    return own_session(sent)
+
+
+def own_session(sent: SentConversation) -> str:
+    """Returns the id of the session of a client that names none."""
+    first = next((turn for turn in sent.turns if turn.role == "user"), None)
+    if first is None:
+        return f"chat-{_digest(json.dumps(sent.fields.get(FORMATS[sent.wire].member), default=str))}"
+    return f"chat-{first.digest[:_OWN_BYTES].hex()}"
 
 
 def _client(headers: Mapping[str, str]) -> str:
@@ -54,12 +65,5 @@ def _of_metadata(metadata: Any) -> str | None:
     return found[1] if found else None
 
 
-def _first_question(body: RequestBody) -> str:
-    for message in body.messages:
-        if message.item.role == "user":
-            return message.item.digest.hex()
-    return json.dumps(body.fields.get(body.wire.member), default=str)
-
-
 def _digest(text: str) -> str:
-    return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=_OWN_BYTES).hexdigest()

@@ -1,0 +1,182 @@
+"""Turns that pass: each is stored once, whether its client sends the whole history or the end of it, or the provider
+holds it."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from foxing.integrations.frameworks.call_sequences import CallRunner
+from foxing.integrations.frameworks.turns import turn_fields
+from foxing.integrations.outbox.delivery import Delivery, deliver
+from foxing.integrations.outbox.file import OutboxState
+from foxing.memory.conversation import SessionTurns, Turn
+from foxing.memory.conversation.hosts import is_errand
+from foxing.memory.conversation.requests import conversation_id, held_by
+
+from .answers import PassedAnswer
+from .journal import HeldConversation, JournalTurn, NamedAnswer, TurnJournal
+from .sent import SentConversation, read_messages
+from .sessions import own_session
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ReadConversation:
+    """The turns of a request with their ids."""
+
+    sent: SentConversation
+    #: Place of the message, turn, id.
+    turns: Sequence[tuple[int, Turn, str]]
+    #: Where the conversation goes on.
+    session: SessionTurns
+    #: Turns that the journal does not have.
+    new: Sequence[tuple[Turn, str, bytes]]
+    #: What the provider holds of it, and under which id.
+    held_as: str | None = None
+    held: HeldConversation | None = None
+
+
+class TurnRecorder:
+    """Writes turns into the journal, and delivers them to the bank in the background."""
+
+    def __init__(
+        self,
+        journal: TurnJournal,
+        bank: str,
+        runner: Callable[[], CallRunner],
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
+        """`runner`, `on_end`: see `Delivery`; by default the journal is closed at the end."""
+        self._journal = journal
+        #: Brings what is written to the bank.
+        self.delivery = Delivery(
+            journal.outbox, partial(deliver, journal.outbox, bank), runner, on_end or journal.close
+        )
+
+    @property
+    def waiting(self) -> OutboxState:
+        """State of the turns that are not yet in the bank."""
+        return self._journal.outbox.state()
+
+    def record(self, sent: SentConversation, session: str, answer: PassedAnswer | None, called_at: datetime) -> None:
+        """Reads and writes an answered request; see `read` and `write`. Nothing is raised."""
+        try:
+            read = self.read(sent, session)
+        except Exception as error:
+            log.warning("a turn was not kept: %s: %s", type(error).__name__, error)
+        else:
+            if read is not None:
+                self.write(read, answer, called_at)
+
+    def read(self, sent: SentConversation, session: str) -> ReadConversation | None:
+        """Returns the turns of a request; None for one that a host makes for itself."""
+        if is_errand(sent.instructions):
+            return None
+        held_as = held_by(sent.wire, sent.fields)
+        held = self._journal.held(held_as) if held_as is not None else None
+        if held is not None:
+            return self._read(sent, SessionTurns(held.thread, held.stretch, held.counts.copy()), {}, held_as, held)
+        if held_as is not None:  # of what the provider holds nothing is known but its name
+            return self._read(sent, SessionTurns(session, held_as.encode()), {}, held_as)
+        read = self._read(sent, SessionTurns(session), {})
+        return self._continued(read, session) or read
+
+    def write(self, read: ReadConversation, answer: PassedAnswer | None, called_at: datetime) -> None:
+        """Writes the new turns of a request, and those of its answer. Blocks for the time of a commit. Nothing is
+        raised: a turn that cannot be kept is logged."""
+        try:
+            if self._journal.write(*self._rows(read, answer, called_at)):
+                self.delivery.notify()
+        except Exception as error:
+            log.warning("a turn was not kept: %s: %s", type(error).__name__, error)
+
+    def _rows(
+        self, read: ReadConversation, answer: PassedAnswer | None, called_at: datetime
+    ) -> tuple[list[JournalTurn], list[NamedAnswer]]:
+        turns = [(turn, name, stretch, called_at) for turn, name, stretch in read.new]
+        now = datetime.now(UTC)
+        for message in read_messages(read.sent.wire, answer.messages) if answer is not None else ():
+            turns += [(turn, name, _stretch(read.session), now) for turn, name in read.session.read(message)]
+        thread = read.session.session
+        rows = [
+            JournalTurn(
+                {**turn_fields(turn, name, thread), "created_at": (at + timedelta(microseconds=number)).isoformat()},
+                stretch,
+                turn.digest,
+            )
+            for number, (turn, name, stretch, at) in enumerate(turns)
+            if not self._journal.knows(name)
+        ]
+        return rows, self._named(read, answer)
+
+    def _read(
+        self,
+        sent: SentConversation,
+        session: SessionTurns,
+        kept: Mapping[int, str],
+        held_as: str | None = None,
+        held: HeldConversation | None = None,
+    ) -> ReadConversation:
+        """`kept`: number of a turn → its id, of turns that were said in an earlier stretch."""
+        turns, new = list[tuple[int, Turn, str]](), list[tuple[Turn, str, bytes]]()
+        for place, message in sent.messages.items():
+            for turn, name in session.read(message):
+                known = kept.get(len(turns))
+                if known is not None and turn.call_id is None:
+                    session.counts[turn.digest] -= 1
+                turns.append((place, turn, known or name))
+                if known is None and not self._journal.knows(name):
+                    new.append((turn, name, _stretch(session)))
+        return ReadConversation(sent, turns, session, new, held_as, held)
+
+    def _continued(self, read: ReadConversation, session: str) -> ReadConversation | None:
+        """Returns a conversation whose client left out the beginning, or put a summary in its place, as what goes on
+        with an earlier stretch; None if it does not end one."""
+        new = {name: stretch for _, name, stretch in read.new}
+        digests = [turn.digest for _, turn, _ in read.turns]
+        is_known = read.turns[0][2] not in new if read.turns else True
+        # a client that names no session begins another one when it leaves out the beginning
+        thread = session if is_known or session != own_session(read.sent) else None
+        for number, (_, _, name) in enumerate(read.turns[:-1]):
+            if name not in new:
+                continue
+            kept = self._journal.kept(digests[number:], thread, new[name])
+            if kept is not None and number == 0:
+                return self._read(read.sent, SessionTurns(kept.thread, kept.stretch, kept.counts), {})
+            if kept is not None:
+                ids = dict(enumerate(kept.ids, number))
+                return self._read(read.sent, SessionTurns(kept.thread), ids)
+        return None
+
+    @staticmethod
+    def _named(read: ReadConversation, answer: PassedAnswer | None) -> list[NamedAnswer]:
+        """Returns the ids under which the provider holds the conversation after an answer."""
+        sent, session, held = read.sent, read.session, read.held
+        names = _names(sent, answer)
+        if not names:
+            return []
+        parent, said = None, session.counts
+        # a conversation keeps its name when what it holds grows
+        if held is not None and held.stretch == session.stretch and not sent.fields.get("conversation"):
+            parent, said = read.held_as, session.counts - held.counts
+        digests = list(said.elements())
+        return [NamedAnswer(name, parent, _stretch(session), session.session, digests) for name in names]
+
+
+def _names(sent: SentConversation, answer: PassedAnswer | None) -> list[str]:
+    if answer is None or not answer.id:
+        return []
+    if sent.wire == "anthropic":
+        return [answer.id] if sent.fields.get("thread") else []
+    if sent.wire == "openai-responses":
+        named = [answer.id] if sent.fields.get("store") is not False else []
+        conversation = answer.conversation or conversation_id(sent.fields)
+        return [*named, conversation] if conversation else named
+    return []
+
+
+def _stretch(session: SessionTurns) -> bytes:
+    return session.stretch or b""

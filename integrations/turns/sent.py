@@ -1,0 +1,68 @@
+"""What a request of a conversation says."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from foxing.memory.conversation import (
+    FORMATS,
+    INSTRUCTIONS,
+    Json,
+    ProviderMessage,
+    Turn,
+    Wire,
+    parse_message,
+    read_blocks,
+)
+from foxing.memory.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class SentConversation:
+    """The conversation in a request."""
+
+    wire: Wire
+    #: Members of the request.
+    fields: Mapping[str, Any]
+    #: Its messages by their place; those of an unknown form are left out.
+    messages: Mapping[int, ProviderMessage]
+
+    @property
+    def turns(self) -> Iterator[Turn]:
+        """Turns of the messages, without instructions."""
+        return (turn for each in self.messages.values() if each.role not in INSTRUCTIONS for turn in each.turns)
+
+    @property
+    def instructions(self) -> Iterator[str]:
+        """Texts of its instructions."""
+        given = [self.fields.get(FORMATS[self.wire].instructions)]
+        given += [each.raw.get("content") for each in self.messages.values() if each.role in INSTRUCTIONS]
+        for content in given:
+            yield from (str(part["text"]) for part in read_blocks(content).parts if part["type"] == "text")
+
+
+def read_request(wire: Wire, fields: Mapping[str, Any]) -> SentConversation | None:
+    """Returns the conversation in the JSON of a request; None if its messages have another form than expected."""
+    given = fields.get(FORMATS[wire].member)
+    if isinstance(given, str):
+        return SentConversation(wire, fields, {0: text_of_user(given)} if given.strip() else {})
+    if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
+        return None
+    return SentConversation(wire, fields, dict(_readable(wire, given)))
+
+
+def read_messages(wire: Wire, items: Sequence[Json]) -> list[ProviderMessage]:
+    """Returns messages as they are read, without those of an unknown form."""
+    return [message for _, message in _readable(wire, items)]
+
+
+def text_of_user(text: str) -> ProviderMessage:
+    """Returns the message of a request that is a text."""
+    return parse_message("openai-responses", {"type": "message", "role": "user", "content": text})
+
+
+def _readable(wire: Wire, items: Iterable[Json]) -> Iterator[tuple[int, ProviderMessage]]:
+    for place, item in enumerate(items):
+        with suppress(InvalidInput):
+            yield place, parse_message(wire, item, place)
