@@ -8,9 +8,10 @@ from google.adk.events.event import Event
 from google.adk.memory.memory_entry import MemoryEntry
 from google.genai import types
 
-from foxing.integrations.frameworks import message_parts
+from foxing.integrations.frameworks.turns import message_fields
+from foxing.memory.conversation import parse_message
 from foxing.memory.values.base import Fields
-from foxing.memory.values.messages import RecalledMessage, Role
+from foxing.memory.values.messages import RecalledMessage
 
 #: Members of a message's metadata that tell users apart.
 APP, USER = "app_name", "user_id"
@@ -18,30 +19,26 @@ _MOST_THREAD_CHARS = 200
 
 
 def said(event: Event) -> list[Fields]:
-    """Returns what an event says as messages to remember: text, tool calls and tool results. Thoughts, files and parts
-    of a stream are left out."""
+    """Returns what an event says as messages to remember. Thoughts and parts of a stream are left out, and files become
+    labels."""
     if event.content is None or event.partial:
         return []
-    role: Role = "user" if event.author == "user" else "assistant"
-    return content_messages(event.content, role, event.author)
+    return content_messages(event.content, event.author)
 
 
-def content_messages(content: types.Content, role: Role, author: str | None) -> list[Fields]:
+def content_messages(content: types.Content, author: str | None) -> list[Fields]:
     """Returns a content as messages: one for its text and tool calls, one for each tool result."""
-    parts: list[message_parts.Part] = []
-    results: list[Fields | None] = []
+    role, name = ("user", None) if author in (None, "user") else ("model", author)
+    own, results = list[Fields](), list[Fields]()
     for part in content.parts or ():
-        if part.text is not None and not part.thought:
-            parts += message_parts.text(part.text)
-        if part.function_call is not None:
-            call = part.function_call
-            parts += message_parts.tool_call(call.id, call.name, json.loads(_json(call.args or {})))
-        if part.function_response is not None:
-            response = part.function_response
-            result = message_parts.tool_result(response.id, _json(response.response or {}))
-            results.append(message_parts.message("tool", result, response.name))
-    name = None if author == "user" else author
-    return [each for each in (message_parts.message(role, parts, name), *results) if each is not None]
+        fields = part.model_dump(exclude_none=True)
+        if part.function_response is None:
+            own.append(fields)
+        else:
+            results.append({"role": "function", "parts": [fields], "name": part.function_response.name})
+    items: list[Fields] = [{"role": role, "parts": own, "name": name}, *results]
+    found = [message_fields(parse_message("gemini", item)) for item in items]
+    return [each for each in found if each is not None]
 
 
 def entry(message: RecalledMessage) -> MemoryEntry:
@@ -71,7 +68,3 @@ def thread_name(app_name: str, user_id: str, session_id: str) -> str:
 def digest(*parts: object) -> str:
     """Returns an id that is the same for the same parts."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)

@@ -15,7 +15,7 @@ from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.memory.errors import Forgotten, InvalidInput, NotFound
 from foxing.memory.values.base import Fields
-from foxing.memory.values.messages import RecalledMessage, Role
+from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import RELEVANCE_FLOOR, RecallResult, TextQueryFields
 
 from .entries import APP, USER, content_messages, digest, entry, moment, said, thread_name
@@ -96,9 +96,8 @@ class FoxingMemoryService(AsyncClosing, BaseMemoryService):
         given = _metadata(custom_metadata)
         messages: list[Fields] = []
         for memory in memories:
-            role: Role = "user" if memory.author in (None, "user") else "assistant"
             metadata = {**given, **_metadata(memory.custom_metadata), APP: app_name, USER: user_id}
-            for number, message in enumerate(content_messages(memory.content, role, memory.author)):
+            for number, message in enumerate(content_messages(memory.content, memory.author)):
                 message["metadata"] = metadata
                 if memory.id is not None:
                     message["id"] = digest(app_name, user_id, memory.id, number)

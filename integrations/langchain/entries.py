@@ -6,7 +6,6 @@ from langchain_core.messages import (
     AIMessage,
     BaseMessage,
     ChatMessage,
-    FunctionMessage,
     SystemMessage,
     ToolMessage,
     message_to_dict,
@@ -14,11 +13,11 @@ from langchain_core.messages import (
 )
 from pydantic import JsonValue
 
-from foxing.integrations.frameworks import message_parts
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.transcript import TranscriptItem
+from foxing.integrations.frameworks.turns import message_fields
+from foxing.memory.conversation import ProviderMessage, parse_message
 from foxing.memory.errors import InvalidInput
-from foxing.memory.values.base import Fields
 from foxing.memory.values.messages import Role
 
 _ROLES: Mapping[str, Role] = {
@@ -27,8 +26,7 @@ _ROLES: Mapping[str, Role] = {
     "assistant": "assistant",
     "ai": "assistant",
     "system": "system",
-    "developer": "developer",
-    "tool": "tool",
+    "developer": "system",
 }
 
 
@@ -53,21 +51,48 @@ def _entry(message: BaseMessage, what: str) -> TranscriptItem:
         raise InvalidInput(f"{what} is of type {kind}; pass messages of langchain_core.messages")
     value = exact_json(message_to_dict(message), what)
     message_of(value)
-    return TranscriptItem(value, said(message))
+    return TranscriptItem(value, message_fields(said(message)))
 
 
-def said(message: BaseMessage) -> Fields | None:
-    """Returns the text, images, tool calls and tool results as a message to remember; None if there are none. Other
-    blocks, such as reasoning, are ignored."""
-    text = message_parts.texts(message.content)
+def said(message: BaseMessage) -> ProviderMessage:
+    """Returns a message as one of Anthropic's API, whose content may have blocks of any."""
+    content: list[object] = [message.content] if isinstance(message.content, str) else list(message.content)
     if isinstance(message, ToolMessage):
-        result = message_parts.tool_result(message.tool_call_id, text, failed=message.status == "error")
-        return message_parts.message("tool", result + message_parts.images(message.content), message.name)
-    parts = message_parts.text(text) + message_parts.images(message.content)
+        result = {"type": "tool_result", "tool_use_id": message.tool_call_id, "is_error": message.status == "error"}
+        return _parsed("user", [{**result, "content": [_block(block) for block in content]}], message)
+    calls: dict[object, object] = {}
     if isinstance(message, AIMessage):
-        for call in message.tool_calls:
-            parts += message_parts.tool_call(call["id"], call["name"], call["args"])
-    return message_parts.message(_role(message), parts, message.name)
+        calls = {call["id"]: {**call, "type": "tool_use", "input": call["args"]} for call in message.tool_calls}
+    blocks = [calls.pop(_call_id(block), None) or _block(block) for block in content]
+    return _parsed(_role(message), [*blocks, *calls.values()], message)
+
+
+def text_of(message: BaseMessage) -> str:
+    """Returns the words of a message, without tool calls and results."""
+    return "\n".join(turn.text for turn in said(message).turns if turn.text)
+
+
+def _parsed(role: Role, content: list[object], message: BaseMessage) -> ProviderMessage:
+    return parse_message("anthropic", {"role": role, "content": content, "name": message.name, "id": message.id})
+
+
+def _call_id(block: object) -> object:
+    """Returns the id of the tool call that a block of a content makes; None for any other."""
+    if not isinstance(block, Mapping) or block.get("type") not in ("tool_use", "tool_call", "function_call"):
+        return None
+    return block.get("call_id", block.get("id"))
+
+
+def _block(block: object) -> object:
+    """Returns a block of LangChain's own form in one of a provider; others unchanged."""
+    if not isinstance(block, Mapping):
+        return block
+    if block.get("type") == "reasoning":
+        return {"type": "thinking", "thinking": block.get("reasoning")}
+    if block.get("type") == "image" and ("base64" in block or "source_type" in block or "mime_type" in block):
+        data = block.get("base64", block.get("data"))
+        return {"type": "image", "media_type": block.get("mime_type"), "data": data, "url": block.get("url")}
+    return block
 
 
 def _role(message: BaseMessage) -> Role:
@@ -75,6 +100,4 @@ def _role(message: BaseMessage) -> Role:
         return _ROLES.get(message.role, "user")
     if isinstance(message, AIMessage):
         return "assistant"
-    if isinstance(message, FunctionMessage):
-        return "tool"
     return "system" if isinstance(message, SystemMessage) else "user"

@@ -1,26 +1,25 @@
 """Middleware of `create_agent`: what is remembered of a question precedes it, and each turn is remembered."""
 
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, NotRequired, Self, TypedDict, Unpack, cast
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
 from langchain.agents.middleware.types import PrivateStateAttr
-from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 from pydantic import JsonValue
 
 from foxing.integrations.client import Connection, Target, connect
-from foxing.integrations.frameworks import message_parts
 from foxing.integrations.frameworks.call_sequences import CallSequence, ask_or, run, run_async, store_all
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
+from foxing.integrations.frameworks.turns import session_fields
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.base import Fields
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.recall import RELEVANCE_FLOOR
 
-from .entries import said
+from .entries import said, text_of
 
 BUDGET = 2_000  # tokens
 MOST_QUERY_CHARS = 10_000
@@ -125,7 +124,7 @@ class FoxingMiddleware(Closing, AsyncClosing, AgentMiddleware[FoxingState, Any, 
     def _begin(self, state: FoxingState) -> CallSequence[dict[str, object]]:
         messages = state["messages"]
         begun = _turn(messages)
-        question = message_parts.texts(messages[begun].content) if begun < len(messages) else ""
+        question = text_of(messages[begun]) if begun < len(messages) else ""
         blocks: Blocks = []
         if question.strip():
             thread = self._thread_name()
@@ -148,14 +147,12 @@ class FoxingMiddleware(Closing, AsyncClosing, AgentMiddleware[FoxingState, Any, 
         messages = state["messages"]
         if not self._remember or not messages:
             return None
-        new = messages[_first_new(messages, state) :]
         thread = self._thread_name()
-        keyed: list[Fields] = []
-        for message in new:
-            content = None if isinstance(message, SystemMessage) else said(message)
-            if content is not None:
-                keyed.append({**content, "id": _message_id(thread, message), "thread": thread})
-        yield from store_all(self.connection.bank, keyed)
+        # without the name of a thread, nothing but the ids of messages tells conversations apart
+        session = thread or f"langchain:{messages[0].id}"
+        said_before = [said(message) for message in messages]
+        new = session_fields(session, said_before, _first_new(messages, state), thread)
+        yield from store_all(self.connection.bank, new)
         return {"foxing_remembered": messages[-1].id}
 
     def _thread_name(self) -> str | None:
@@ -206,9 +203,4 @@ def _with_context(request: ModelRequest[None]) -> ModelRequest[None]:
 
 def _given(message: BaseMessage) -> dict[str, JsonValue]:
     role = "user" if isinstance(message, HumanMessage) else "assistant"
-    return {"role": role, "content": message_parts.texts(message.content)}
-
-
-def _message_id(thread: str | None, message: BaseMessage) -> str:
-    """Returns an id that is the same whenever the message is stored."""
-    return hashlib.sha256(f"{thread}\0{message.id}".encode()).hexdigest()[:32]
+    return {"role": role, "content": text_of(message)}

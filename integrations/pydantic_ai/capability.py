@@ -2,7 +2,6 @@
 
 import base64
 import copy
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self, TypedDict, Unpack
@@ -14,6 +13,7 @@ from pydantic_ai.models import ModelRequestContext
 
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.call_sequences import CallSequence, ask_or, run_async
+from foxing.integrations.frameworks.turns import session_fields
 from foxing.integrations.outbox.adapter import Outbox, OutboxClosing
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.base import Fields
@@ -125,12 +125,12 @@ class FoxingCapability(OutboxClosing, AbstractCapability[Any]):
         """Remembers the messages of the run. Repeating it stores nothing twice."""
         if self._remember:
             thread = self._thread_name(ctx)
-            said_now = [each for message in result.new_messages() for each in said(message)]
-            keyed: list[Fields] = [
-                {**message, "id": _message_id(thread, ctx.run_id, number), "thread": thread}
-                for number, message in enumerate(said_now)
-            ]
-            await run_async(self.connection, self._outbox.put(keyed))
+            messages = [said(message) for message in result.all_messages()]
+            first = sum(map(len, messages[: len(messages) - len(result.new_messages())]))
+            # without the name of a thread, nothing but the ids of runs tells conversations apart
+            session = thread or f"pydantic-ai:{ctx.run_id}"
+            new = session_fields(session, [each for items in messages for each in items], first, thread)
+            await run_async(self.connection, self._outbox.put(new))
         return result
 
     def _found(
@@ -197,8 +197,3 @@ def _content(block: Mapping[str, object]) -> UserContent:
     if block.get("type") == "image":
         return BinaryContent(base64.b64decode(str(block["data"])), media_type=str(block["media_type"]))
     return str(block.get("text", ""))
-
-
-def _message_id(thread: str | None, run_id: str | None, number: int) -> str:
-    """Returns an id that is the same whenever the message is stored."""
-    return hashlib.sha256(f"{thread}\0{run_id}\0{number}".encode()).hexdigest()[:32]

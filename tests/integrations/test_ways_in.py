@@ -1,21 +1,27 @@
 """One session of an agent by several ways into a bank: each turn is stored once, whichever way it comes first."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from itertools import permutations
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
+from anthropic import Anthropic
+from openai import OpenAI
 from support.agent_sessions import Announce
 from support.raw_upstream import raw_upstream
-from support.recorded_sessions import FOLDER, SESSION, ClaudeCodeSession, CodexSession
+from support.recorded_sessions import FOLDER, SESSION, TITLE, ClaudeCodeSession, CodexSession
 
 from foxing.integrations.hooks.answers import Answers
 from foxing.integrations.hooks.intake import Intake
 from foxing.integrations.proxy.options import ProxyOptions
 from foxing.integrations.proxy.server import BackgroundProxy
+from foxing.integrations.wrap import flush, wrap
 from foxing.memory import Memory
+from foxing.memory.conversation import ProviderMessage, parse
 from foxing.memory.ingest.importers import HistoryWatcher, import_file, preview_file
 
 pytestmark = pytest.mark.usefixtures("words_alone")
@@ -34,37 +40,22 @@ class Ways:
         self.log.parent.mkdir(parents=True)
         self.log.write_text(session.log())
         self.database = str(folder / "bank.db")
-        self.runs = 0
+        self._journals = 0
 
-    def proxy(self) -> None:
-        """Each run is a proxy with a journal of its own, as on another machine."""
-        self.runs += 1
-        answer = b""
-        with raw_upstream(lambda: [answer], "application/json") as upstream, httpx.Client(timeout=60) as http:
-            options = ProxyOptions(
-                upstream=upstream.url, bank=BANK, budget=500_000, journal=self.folder / f"proxy-{self.runs}.db"
-            )
-            with BackgroundProxy(options, lambda: self.memory) as proxy:
-                for call in self.session.calls():
-                    answer = json.dumps(call.answer).encode()
-                    response = http.post(f"{proxy.url}{call.path}", json=call.body, headers=call.headers)
-                    assert response.status_code == 200, response.text
+    def new_journal(self) -> Path:
+        self._journals += 1
+        return self.folder / f"journal-{self._journals}.db"
 
-    def history(self) -> None:
-        """`foxing import`."""
-        import_file(self.memory, self.log, bank=BANK)
-
-    def watch(self) -> None:
-        """`foxing watch`."""
-        for found in HistoryWatcher(self.memory, [self.log.parent], BANK).poll():
-            assert found.error is None
-
-    def hook(self) -> None:
-        """A hook of the tool, and the service that takes in its event."""
-        tool = self.session.thread.partition(":")[0]
-        payload = {"session_id": SESSION, "transcript_path": str(self.log), "cwd": FOLDER, "hook_event_name": "Stop"}
-        Announce(self.database)("Stop", payload, tool, BANK)
-        assert Intake(self.memory, self.database, Answers(self.memory)).take_in() == 1
+    def spoken(self) -> Iterator[list[ProviderMessage]]:
+        """Yields what a program has at the end of each call: the messages that it sent, and the answer."""
+        for call in self.session.calls():
+            if TITLE in json.dumps(call.body):  # a request of the host alone
+                continue
+            if call.path == "/v1/messages":
+                said = {"role": "assistant", "content": call.answer["content"]}
+                yield parse("anthropic", [*call.body["messages"], said])
+            else:
+                yield parse("openai-responses", [*call.body["input"], *call.answer["output"]])
 
     def stored(self) -> list[str]:
         """What is stored, in order: words, the commands of tool calls, and results."""
@@ -83,12 +74,109 @@ class Ways:
         return texts
 
 
-WAYS: dict[str, Callable[[Ways], None]] = {
-    "hook": Ways.hook,
-    "proxy": Ways.proxy,
-    "watch": Ways.watch,
-    "import": Ways.history,
-}
+#: Ways in by name. A further integration is one more function here.
+WAYS: dict[str, Callable[[Ways], None]] = {}
+#: Ways that every change is tried with, in all pairs; those of others with one another are slow.
+USUAL = ("hook", "proxy", "watch", "import")
+
+
+def way(name: str) -> Callable[[Callable[[Ways], None]], Callable[[Ways], None]]:
+    def add(take: Callable[[Ways], None]) -> Callable[[Ways], None]:
+        WAYS[name] = take
+        return take
+
+    return add
+
+
+@way("hook")
+def hook(ways: Ways) -> None:
+    """A hook of the tool, and the service that takes in its event."""
+    tool = ways.session.thread.partition(":")[0]
+    payload = {"session_id": SESSION, "transcript_path": str(ways.log), "cwd": FOLDER, "hook_event_name": "Stop"}
+    Announce(ways.database)("Stop", payload, tool, BANK)
+    assert Intake(ways.memory, ways.database, Answers(ways.memory)).take_in() == 1
+
+
+@way("proxy")
+def proxy(ways: Ways) -> None:
+    """Each run is a proxy with a journal of its own, as on another machine."""
+    answer = b""
+    with raw_upstream(lambda: [answer], "application/json") as upstream, httpx.Client(timeout=60) as http:
+        options = ProxyOptions(upstream=upstream.url, bank=BANK, budget=500_000, journal=ways.new_journal())
+        with BackgroundProxy(options, lambda: ways.memory) as proxy:
+            for call in ways.session.calls():
+                answer = json.dumps(call.answer).encode()
+                response = http.post(f"{proxy.url}{call.path}", json=call.body, headers=call.headers)
+                assert response.status_code == 200, response.text
+
+
+@way("watch")
+def watch(ways: Ways) -> None:
+    """`foxing watch`."""
+    for found in HistoryWatcher(ways.memory, [ways.log.parent], BANK).poll():
+        assert found.error is None
+
+
+@way("import")
+def history(ways: Ways) -> None:
+    """`foxing import`."""
+    import_file(ways.memory, ways.log, bank=BANK)
+
+
+@way("wrap")
+def wrapped(ways: Ways) -> None:
+    """A wrapped client that is told the session. Each run has a journal of its own."""
+    answer = b""
+    with raw_upstream(lambda: [answer], "application/json") as upstream:
+        plain: Any = Anthropic(base_url=upstream.url, api_key="k", max_retries=0)
+        if isinstance(ways.session, CodexSession):
+            plain = OpenAI(base_url=upstream.url, api_key="k", max_retries=0)
+        with wrap(
+            plain, memory=ways.memory, bank=BANK, thread=ways.session.thread, recall=False, journal=ways.new_journal()
+        ) as client:
+            for call in ways.session.calls():
+                answer = json.dumps(call.answer).encode()
+                client.post(call.path, body=call.body, cast_to=object)
+            assert flush(client, 60)
+
+
+@way("langchain")
+def langchain(ways: Ways) -> None:
+    """The middleware of LangChain's agents."""
+    pytest.importorskip("langchain.agents")
+    from support.framework_sessions import langchain_messages
+
+    from foxing.integrations.langchain.middleware import FoxingMiddleware
+
+    remembered: Any = {}
+    with FoxingMiddleware.connect(ways.memory, BANK, thread=ways.session.thread) as middleware:
+        for said in ways.spoken():
+            state: Any = {**remembered, "messages": langchain_messages(said)}
+            remembered = middleware.after_agent(state, cast(Any, None))
+
+
+@way("pydantic-ai")
+def pydantic_ai(ways: Ways) -> None:
+    """The capability of Pydantic AI's agents."""
+    pytest.importorskip("pydantic_ai")
+    from support.framework_sessions import pydantic_ai_results
+
+    from foxing.integrations.pydantic_ai import FoxingCapability
+
+    async def run() -> None:
+        async with FoxingCapability.connect(ways.memory, BANK, thread=ways.session.thread) as capability:
+            for result in pydantic_ai_results(ways.spoken()):
+                await capability.after_run(cast(Any, None), result=result)
+
+    asyncio.run(run())
+
+
+def pairs() -> Iterator[Any]:
+    """Yields all pairs of ways, those of rare use marked as slow."""
+    for first, second in permutations(WAYS, 2):
+        others = {first, second}.difference(USUAL)
+        is_quick = not others or (others == {"wrap"} and "watch" not in (first, second)) or "import" in (first, second)
+        yield pytest.param(first, second, marks=() if is_quick else pytest.mark.slow)
 
 
 @pytest.fixture
@@ -98,7 +186,7 @@ def memory(tmp_path: Path) -> Iterator[Memory]:
 
 
 @pytest.mark.parametrize("agent", SESSIONS)
-@pytest.mark.parametrize(("first", "second"), list(permutations(WAYS, 2)))
+@pytest.mark.parametrize(("first", "second"), list(pairs()))
 def test_a_session_by_two_ways_is_stored_once(
     memory: Memory, tmp_path: Path, agent: str, first: str, second: str
 ) -> None:

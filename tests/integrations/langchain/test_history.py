@@ -104,8 +104,11 @@ def test_what_is_said_is_remembered_as_messages(history: FoxingChatMessageHistor
         ("assistant", None, "visit"),
         ("user", None, "visit"),
         ("user", None, "visit"),
+        ("user", None, "visit"),
         ("assistant", None, "visit"),
     ]
+    assert spans[5].text.startswith("[image, not remembered: ")
+    assert spans[6].text == "[from_the_future]\nWhat is this?"
     text = {"type": "text", "text": "Let me see."}
     call = {"type": "tool_call", "id": "c1", "name": "hours", "arguments": {"museum": "Munch", "days": [1, 2]}}
     assert [part.model_dump() for part in spans[2].parts or []] == [text, call]

@@ -232,8 +232,10 @@ def test_what_is_said_is_remembered_as_messages(target: Target, bank: str) -> No
             == "When is the museum open?"
         )
     assert [(message.role, message.thread) for message in said] == [
-        (role, "visit") for role in ("user", "assistant", "tool", "assistant")
+        (role, "visit") for role in ("user", "assistant", "tool", "assistant", "user", "assistant")
     ]
+    assert said[4].text.startswith("[image, not remembered: ")
+    assert said[5].text == "[from_the_future]"
     call = {"type": "tool_call", "id": "c1", "name": "hours", "arguments": '{"museum": "Munch"}'}
     assert [part.model_dump() for part in said[1].parts or []] == [call]
     assert "from 10 to 17" in said[2].text
