@@ -3,15 +3,18 @@
 import asyncio
 import json
 import logging
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cachetools import LRUCache
 
+from foxing.integrations.frameworks.call_sequences import CallSequence, ask
 from foxing.integrations.frameworks.provider_answers import Json
+from foxing.integrations.outbox.delivery import Delivery, refuses
+from foxing.integrations.outbox.file import OutboxFile
 from foxing.integrations.turns.answers import Usage
 from foxing.memory.fold.conversation import MARKS, thread_key
 from foxing.memory.values.base import Fields
@@ -25,12 +28,10 @@ from .upstream import Headers, UpstreamClient, UpstreamFailed
 
 log = logging.getLogger(__name__)
 
-#: Calls that wait for the bank; the oldest are given up.
-_WAITING = 10_000
-#: Characters of the requests of these that wait to be counted; beyond it, the oldest are given up.
-_WAITING_CHARS = 256 << 20
-_AT_ONCE = 200
-_PAUSE_S = 1.0
+#: Answered calls that wait for the provider's count; further ones are not accounted for.
+_MAX_COUNTING = 200
+#: Time for what waits for the bank when the proxy stops, in seconds.
+_LAST_S = 5.0
 #: Limits on a count of tokens by the provider, in seconds and bytes.
 _COUNT_S, _COUNT_BYTES = 30.0, 64 << 10
 #: Members of a request that its count of tokens takes as well.
@@ -60,17 +61,16 @@ class _Counted:
 class Accounting:
     """Records calls in the bank, in the background."""
 
-    def __init__(self, bank: BankLink, upstream: UpstreamClient, *, count: bool) -> None:
-        """`count`: whether the provider counts the tokens of the original of a folded request."""
-        self._bank = bank
+    def __init__(self, bank: BankLink, upstream: UpstreamClient, outbox: OutboxFile, *, count: bool) -> None:
+        """`outbox`: holds calls that are not yet in the bank. `count`: whether the provider counts the tokens of the
+        original of a folded request."""
         self._upstream = upstream
         self._count = count
-        self._answered: deque[tuple[ConversationExchange, str, Headers]] = deque()
-        self._waiting_chars = 0
-        self._calls: deque[Fields] = deque(maxlen=_WAITING)
+        self._outbox = outbox
+        self._delivery = Delivery(outbox, partial(deliver_calls, outbox, bank.name), lambda: bank, outbox.close)
+        self._answered: asyncio.Queue[tuple[ConversationExchange, str, Headers]] = asyncio.Queue(_MAX_COUNTING)
         #: Key of a conversation → its last call.
         self._last: LRUCache[bytes, _Counted] = LRUCache(CONVERSATIONS)
-        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -78,61 +78,41 @@ class Accounting:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Records what is left if the bank answers."""
+        """Records what is left if the bank answers, and closes the outbox."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_S):
+                await self._answered.join()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        with suppress(Exception):
-            async with asyncio.timeout(5 * _PAUSE_S):
-                await self._record()
+        await asyncio.to_thread(self._delivery.retire, _LAST_S)
 
     def note(self, exchange: ConversationExchange, url: str, headers: Headers) -> None:
         """Notes an answered request. `url`, `headers`: those of the request, with which the provider counts."""
         answer = exchange.answer
         if exchange.body is None or answer is None or answer.usage is None or not exchange.body.model:
             return
-        self._answered.append((exchange, url, headers))
-        self._waiting_chars += len(exchange.body.text)
-        while len(self._answered) > 1 and (len(self._answered) > _WAITING or self._waiting_chars > _WAITING_CHARS):
-            self._next()
-            log.warning("a call is not accounted for: too many wait")
-        self._changed.set()
-
-    def _next(self) -> tuple[ConversationExchange, str, Headers]:
-        exchange, url, headers = self._answered.popleft()
-        if exchange.body is not None:
-            self._waiting_chars -= len(exchange.body.text)
-        return exchange, url, headers
+        try:
+            self._answered.put_nowait((exchange, url, headers))
+        except asyncio.QueueFull:
+            log.warning("a call is not accounted for: too many wait for the provider's count")
 
     async def _run(self) -> None:
         while True:
-            await self._changed.wait()
-            self._changed.clear()
+            exchange, url, headers = await self._answered.get()
             try:
-                await self._record()
-            except Exception as error:
-                log.debug("calls are recorded later: %s", error)
-                await asyncio.sleep(_PAUSE_S)
-                self._changed.set()
-
-    async def _record(self) -> None:
-        while self._answered:
-            exchange, url, headers = self._next()
-            try:
-                self._calls.append(await self._call(exchange, url, headers))
+                call = await self._call(exchange, url, headers)
+                await asyncio.to_thread(self._add, call)
+                self._delivery.notify()
             except Exception as error:
                 log.warning("a call is not accounted for: %s: %s", type(error).__name__, error)
-        while self._calls:
-            calls = [self._calls[number] for number in range(min(_AT_ONCE, len(self._calls)))]
-            try:
-                await self._bank.account(calls)
-            except FoxingError as error:
-                if error.retry != "never":
-                    raise
-                log.warning("%d calls are not accounted for: %s", len(calls), error)
-            for _ in calls:
-                self._calls.popleft()
+            finally:
+                self._answered.task_done()
+
+    def _add(self, call: Fields) -> None:
+        with self._outbox.writing() as connection:
+            self._outbox.add(connection, [call])
 
     async def _call(self, exchange: ConversationExchange, url: str, headers: Headers) -> Fields:
         body, answer = exchange.body, exchange.answer
@@ -198,6 +178,25 @@ class Accounting:
             return None
         tokens = counted.get("input_tokens") if isinstance(counted, dict) else None
         return tokens if isinstance(tokens, int) else None
+
+
+def deliver_calls(file: OutboxFile, bank: str) -> CallSequence[int]:
+    """Records the oldest calls, each once, and returns how many have left the outbox. Calls that the bank refuses are
+    given up. Raises the error of a call that is to be made again."""
+    entries = file.pending()
+    if not entries:
+        return 0
+    calls = [entry.message for entry in entries]
+    try:
+        yield from ask(lambda memory: memory.record_model_calls(bank, calls))
+    except FoxingError as error:
+        if not refuses(error):
+            raise
+        log.warning("%d calls are not accounted for: %s", len(calls), error)
+        file.remove(entries, refused=True)
+    else:
+        file.remove(entries)
+    return len(entries)
 
 
 def _count_of(body: RequestBody) -> bytes:

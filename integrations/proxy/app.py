@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from foxing.integrations.client import Target
+from foxing.integrations.outbox.file import OutboxFile
 from foxing.integrations.turns.journal import TurnJournal
 from foxing.integrations.turns.recorder import TurnRecorder
 from foxing.memory.doors import LOOPBACK_NAMES, RequestError, check_host, check_length, check_site
@@ -89,7 +90,9 @@ class Proxy:
             journal = await asyncio.to_thread(TurnJournal, options.journal, f"{options.memory} {options.bank}")
             self.recorder = TurnRecorder(journal, bank.name, lambda: bank)
         if not options.dry_run:
-            self.accounting = Accounting(bank, self.upstream, count=options.count)
+            scope = f"{options.memory} {options.bank} (calls of models)"
+            outbox = await asyncio.to_thread(OutboxFile, options.journal, scope)
+            self.accounting = Accounting(bank, self.upstream, outbox, count=options.count)
             self.accounting.start()
         self._fold_loops = FoldLoops()
         self.exchanges = Exchanges(

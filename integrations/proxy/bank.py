@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from foxing.encoder.text_tokens import load_vocabulary
 from foxing.integrations.client import Call, Connection, ServiceOptions, Target, connect
 from foxing.memory.errors import Closed
-from foxing.memory.values.base import Fields
 from foxing.memory.values.fold import FoldRequest, FoldResult
 from foxing.renderer.announcement import Announcement
 from foxing.renderer.errors import FoxingError
@@ -148,11 +147,6 @@ class BankLink:
             if not isinstance(error, FoxingError) or error.retry != "never":
                 self.fail(error)
             raise
-
-    async def account(self, calls: Sequence[Fields]) -> None:
-        """Records calls of models, each once. Raises the errors of the memory."""
-        record: Call[object] = lambda memory: memory.record_model_calls(self.name, calls)  # noqa: E731
-        await asyncio.get_running_loop().run_in_executor(self._pool, self.run, record)
 
     def _submit(self, call: Callable[[], FoldResult]) -> asyncio.Future[FoldResult]:
         future = asyncio.get_running_loop().run_in_executor(self._pool, call)

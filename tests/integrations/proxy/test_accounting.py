@@ -1,13 +1,16 @@
 """What passes is accounted for."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 
+from foxing.integrations.outbox.file import states
 from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import Upstream
 from foxing.memory import Memory
 
-from .conftest import BANK
+from .conftest import BANK, StartProxy
 from .sessions import PlayedSession
 
 
@@ -49,3 +52,20 @@ def test_the_provider_counts_the_original(proxy: BackgroundProxy, upstream: Upst
     assert memory.savings(BANK).rows[0].counted_calls == 26
     assert sum(call.wire == "count_tokens" for call in upstream.exchanges) == sum(session.folds)
     assert not upstream.refused
+
+
+def test_calls_wait_in_the_outbox_for_a_bank_that_starts_later(
+    start: StartProxy, upstream: Upstream, memory: Memory, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    first = start(str(tmp_path / "file" / "bank.db"))
+    session = PlayedSession("openai", upstream)
+    with httpx.Client(timeout=60) as http:
+        session.play(http, first.url, 3, **{"x-foxing-session": "s"})
+        first.close()
+        assert [each.entries for each in states(tmp_path / "proxy.db") if "calls" in each.scope] == [3]
+        second = start()
+        session.play(http, second.url, 1, **{"x-foxing-session": "s"})
+    second.close()
+    assert [each.calls for each in memory.savings(BANK).rows] == [4]
+    assert [each.entries for each in states(tmp_path / "proxy.db")] == [0, 0]

@@ -64,7 +64,7 @@ def test_turns_are_stored_although_the_bank_starts_later(
     second.close()
     assert Counter(text for _, text in stored(memory))["Please fix the build of Titan."] == 1
     assert len(stored(memory)) == 11  # each call of a tool apart
-    assert [(each.entries, each.last_error) for each in states(tmp_path / "proxy.db")] == [(0, None)]
+    assert [(each.entries, each.last_error) for each in states(tmp_path / "proxy.db")] == 2 * [(0, None)]
 
 
 def test_what_the_provider_holds_is_remembered_from_what_passes(
@@ -139,6 +139,54 @@ def test_threads_of_the_messages_api_are_remembered_also_when_they_are_replayed(
     assert said == [("user", "Say one."), ("user", "Say two."), ("user", "Say one.")]
     assert Counter(role for role, _ in stored(memory))["assistant"] >= 2
     assert len({each.thread for each in memory.export(BANK)}) == 1
+
+
+@pytest.mark.parametrize("session", [{}, {"x-foxing-session": "s"}])
+def test_a_history_without_its_beginning_is_recognised(
+    proxy: BackgroundProxy, upstream: Upstream, memory: Memory, session: dict[str, str]
+) -> None:
+    history: list[dict[str, str]] = []
+
+    def ask(words: str, start: list[dict[str, str]]) -> None:
+        history.append({"role": "user", "content": words})
+        upstream.answer(f"Answer to {words}")
+        body = {"model": MODEL, "max_tokens": 9, "messages": [*start, *history]}
+        headers = {"x-api-key": "k", "anthropic-version": "1", **session}
+        said = httpx.post(f"{proxy.url}/v1/messages", json=body, headers=headers).json()["content"][0]["text"]
+        history.append({"role": "assistant", "content": said})
+
+    for number in range(4):
+        ask(f"question {number}", [])
+    del history[:4]
+    ask("question 4", [])  # the end of the history
+    ask("question 5", [])
+    del history[:4]
+    summary = [{"role": "user", "content": "So far: four questions."}, {"role": "assistant", "content": "I see."}]
+    ask("question 6", summary)
+    ask("question 7", summary)
+    proxy.close()
+    texts = [text for _, text in stored(memory)]
+    asked = [text for text in texts if text.startswith("question")]
+    assert asked == [f"question {number}" for number in range(8)]
+    assert len(texts) == len(set(texts)) == 18
+    assert len({each.thread for each in memory.export(BANK)}) == 1
+
+
+def test_words_that_are_said_again_later_are_another_turn(
+    proxy: BackgroundProxy, upstream: Upstream, memory: Memory
+) -> None:
+    """Not the end of an earlier stretch, although it is alike."""
+    headers = {"x-api-key": "k", "anthropic-version": "1", "x-foxing-session": "s"}
+    history: list[dict[str, str]] = []
+    for first in ("hello", "another task"):
+        history = [{"role": "user", "content": first}]
+        for words in ("ok", "ok", "last"):
+            upstream.answer("Done.")
+            body = {"model": MODEL, "max_tokens": 9, "messages": history}
+            said = httpx.post(f"{proxy.url}/v1/messages", json=body, headers=headers).json()["content"][0]["text"]
+            history += [{"role": "assistant", "content": said}, {"role": "user", "content": words}]
+    proxy.close()
+    assert Counter(text for _, text in stored(memory)) == {"hello": 1, "another task": 1, "ok": 4, "Done.": 6}
 
 
 def test_a_stream_that_breaks_off_keeps_what_the_user_said(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -10,11 +11,13 @@ import pytest
 from anthropic import Anthropic
 from openai import OpenAI
 
+from foxing.integrations.proxy.options import ProxyOptions
+from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
 from foxing.integrations.wrap import flush, wrap
 from foxing.memory import Memory
 
-from .conftest import MODEL, Options, assistant, user
+from .conftest import FACT, MODEL, QUESTION, Options, assistant, user
 
 Stored = Callable[[object], list[tuple[str, str]]]
 TOOL: Any = {"name": "look", "description": "Looks.", "input_schema": {"type": "object"}}
@@ -203,6 +206,27 @@ def test_without_its_journal_a_history_has_the_same_ids(
             client.messages.create(model=MODEL, max_tokens=50, messages=[user("hello")])
             assert flush(client)
     assert len(list(shared_memory.export(bank))) == 3
+
+
+def test_a_wrapped_client_behind_a_proxy_is_stored_once(
+    upstream: Upstream, options: Options, shared_memory: Memory, bank: str, tmp_path: Path
+) -> None:
+    """No session is named, and the proxy sees what the client has added to the first words."""
+    through = ProxyOptions(upstream=upstream.url, bank=bank, budget=500_000, journal=tmp_path / "proxy.db")
+    with (
+        BackgroundProxy(through, lambda: shared_memory) as proxy,
+        wrap(Anthropic(base_url=proxy.url, api_key="key"), **options) as client,
+    ):
+        history: list[Any] = []
+        for question in (QUESTION, "And who sails with Titan?", QUESTION):
+            history.append(user(question))
+            answer = client.messages.create(model=MODEL, max_tokens=50, messages=history)
+            history.append(assistant(answer.content))
+        assert flush(client)
+    assert FACT.encode() in upstream.calls[0].body
+    said = [(each.role, each.thread) for each in shared_memory.export(bank) if each.thread != "earlier"]
+    assert [role for role, _ in said] == ["user", "assistant"] * 3
+    assert len({thread for _, thread in said}) == 1
 
 
 def test_turns_are_not_kept_of_other_calls(claude: Anthropic, gpt: OpenAI, stored: Stored) -> None:
