@@ -174,7 +174,8 @@ def _asked(messages: list[dict[str, Any]]) -> tuple[str, str, bool]:
 
 def _said(message: dict[str, Any]) -> list[tuple[str, str]]:
     """Role and text of what a message of the history says, as the memory renders it."""
-    from foxing.integrations.wrap.turns import read_request
+    from foxing.integrations.frameworks.turns import turn_fields
+    from foxing.integrations.turns.sent import read_request
     from foxing.memory.conversation import FORMATS, Wire
     from foxing.memory.values.messages import NewMessage
 
@@ -185,7 +186,7 @@ def _said(message: dict[str, Any]) -> list[tuple[str, str]]:
         wire = "openai-responses"
     read = read_request(wire, {FORMATS[wire].member: [message]})
     assert read is not None
-    return [(turn.role, _key(NewMessage.model_validate(turn.message).text)) for turn in read.turns]
+    return [(turn.role, _key(NewMessage.model_validate(turn_fields(turn, "turn", None)).text)) for turn in read.turns]
 
 
 def _key(text: str) -> str:

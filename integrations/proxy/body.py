@@ -82,7 +82,7 @@ class RequestBody:
 
     @cached_property
     def sent(self) -> SentConversation:
-        """What the request says."""
+        """The conversation that is sent."""
         given = self.fields.get(self.wire.member)
         said = {0: text_of_user(given)} if isinstance(given, str) and given.strip() else {}
         for message in self.messages:

@@ -1,4 +1,4 @@
-"""What a request of a conversation says."""
+"""Conversations in requests."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
