@@ -106,6 +106,52 @@ def test_a_concept_has_one_class(sources: dict[str, str]) -> None:
     assert {name for name, number in defined.items() if number > 1} == SAME_NAME.keys()
 
 
+#: Words of the formats of providers: types of blocks and items, and members of messages. `thinking` is a member of
+#: requests as well, so that `redacted_thinking` stands for both types.
+PROVIDER_WORDS = frozenset(
+    {
+        *("tool_use", "tool_use_id", "server_tool_use", "mcp_tool_use", "redacted_thinking", "cache_control"),
+        *("tool_calls", "tool_call_id", "function_call", "function_call_output", "custom_tool_call"),
+        *("input_text", "output_text", "summary_text", "input_image", "input_file", "image_url", "input_audio"),
+        *("functionCall", "functionResponse", "function_response", "inlineData", "inline_data", "fileData"),
+        *("thoughtSignature", "thought_signature", "prompt_cache_breakpoint", "_tool_result", "systemInstruction"),
+    }
+)
+#: Rooms that read messages of providers. The encoder, which stands below, writes requests of its own.
+READING_ROOMS = ("memory/", "api/", "integrations/")
+#: Modules, and a folder, that have such words nevertheless.
+WITH_PROVIDER_WORDS = {
+    "api/openapi/examples.py": "requests as clients write them",
+    "integrations/frameworks/provider_answers.py": "puts the events of streams together, before there is a message",
+    "integrations/llamaindex/entries.py": "a member of LlamaIndex's own messages",
+    "integrations/openai_agents/items.py": "items of the sessions of the Agents SDK",
+    "integrations/proxy/accounting.py": "members of a request that counts tokens",
+    "integrations/testing/": "a model of the providers' APIs, which must not share the reader that it tests",
+    "memory/ingest/importers/content.py": "members of logs, which are mixed with those of other formats",
+    "memory/ingest/importers/jsonl.py": "members of LangChain's messages, and of our own exports",
+    "memory/values/messages.py": "members of our own messages that are named as in chat completions",
+}
+
+
+def words_in(source: str) -> set[str]:
+    return {
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in PROVIDER_WORDS
+    }
+
+
+def test_only_the_conversation_knows_the_words_of_providers(sources: dict[str, str]) -> None:
+    found = {
+        path: words
+        for path, text in sources.items()
+        if path.startswith(READING_ROOMS) and not path.startswith("memory/conversation/") and (words := words_in(text))
+    }
+    allowed = tuple(WITH_PROVIDER_WORDS)
+    assert {path: words for path, words in found.items() if not path.startswith(allowed)} == {}
+    assert [each for each in allowed if not any(path.startswith(each) for path in found)] == []
+
+
 def docstrings(path: str, source: str) -> Iterator[tuple[str, str]]:
     """Place and text of the docstrings of a file: of its module, classes and functions, private and nested ones too."""
     for node in ast.walk(ast.parse(source)):

@@ -11,10 +11,11 @@ from typing import Any
 
 from foxing.integrations.frameworks.provider_answers import Json
 from foxing.integrations.turns.sent import SentConversation, text_of_user
-from foxing.memory.errors import MemoryFault
+from foxing.memory.conversation import render
+from foxing.memory.conversation.changes import settled, without_thinking
+from foxing.memory.errors import InvalidInput, MemoryFault
 from foxing.memory.fold.conversation import ConversationItem, parse_item
 from foxing.memory.fold.images import image_tokens
-from foxing.memory.fold.layout import settled
 from foxing.renderer.readers import Readers, UnknownReader
 from foxing.renderer.readers.billing import Billing
 
@@ -109,25 +110,19 @@ class RequestBody:
 
     def without_thinking(self) -> bytes | None:
         """Returns the body without thinking blocks, and with thinking off where the model would miss those of an open
-        tool call; None if there are none."""
-        left: list[Mapping[str, Any]] = []
-        for message in self.messages:
-            content = message.value.get("content")
-            kept = message.value
-            if isinstance(content, list):
-                blocks = [block for block in content if not _is_thinking(block)]
-                if len(blocks) < len(content):
-                    kept = {**message.value, "content": blocks}
-            if kept.get("content"):
-                left.append(kept)
-        if len(left) == len(self.messages) and all(
-            kept is message.value for kept, message in zip(left, self.messages, strict=True)
-        ):
+        tool call; None if there are none, or a message cannot be read."""
+        try:
+            given = [item.message for item in self.items]
+        except InvalidInput:
+            return None
+        left = [changed for message in given if (changed := without_thinking(message)) is not None]
+        if left == given:
             return None
         left = settled(left)  # a message that had nothing but thinking is gone
-        if not _answers_a_call(left):
-            return self.with_messages(left, {})
-        fields = {**self.fields, "thinking": {"type": "disabled"}, self.wire.member: left}
+        messages = render(self.wire.name, left)
+        if not next((message.opens for message in reversed(left) if message.role == "assistant"), ()):
+            return self.with_messages(messages, {})
+        fields = {**self.fields, "thinking": {"type": "disabled"}, self.wire.member: messages}
         return json_text(fields).encode()
 
 
@@ -145,22 +140,9 @@ def _readers() -> Readers:
     return Readers()
 
 
-def _answers_a_call(messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Returns True if the last messages answer tool calls of the model."""
-    for message in reversed(messages):
-        content = message.get("content")
-        if message.get("role") == "assistant":
-            return isinstance(content, list) and any(block.get("type") == "tool_use" for block in content)
-    return False
-
-
 def json_text(value: Any) -> str:
     """Returns a value as JSON."""
     return json.dumps(value, separators=(",", ":"))  # escaped, so that a lone surrogate stays one
-
-
-def _is_thinking(block: Any) -> bool:
-    return isinstance(block, dict) and block.get("type") in ("thinking", "redacted_thinking")
 
 
 def parse_body(wire: ProviderWire, text: str, before: Sequence[MessageText] = ()) -> RequestBody:

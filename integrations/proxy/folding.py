@@ -15,9 +15,11 @@ from functools import cached_property
 from typing import Any
 
 from foxing.memory.context.prices import CACHED
+from foxing.memory.conversation import parse, render
+from foxing.memory.conversation.changes import MARKS, is_thinking, settled, without_thinking
 from foxing.memory.errors import InvalidInput
-from foxing.memory.fold.conversation import MARKS, Conversation, ConversationItem, make_conversation, thread_key
-from foxing.memory.fold.layout import folded_conversation, settled, without_thinking
+from foxing.memory.fold.conversation import Conversation, ConversationItem, make_conversation, thread_key
+from foxing.memory.fold.layout import folded_conversation
 from foxing.memory.fold.plan import (
     IDENTIFIER_SHARE,
     IMAGE_RISK,
@@ -382,12 +384,12 @@ class Folding:
         refused = known.refused if known.refused <= len(conversation.items) else 0
         if fold is None:
             if refused and any(item.thinks for item in conversation.items[:refused]):
-                messages = [
+                kept = [
                     left
                     for number, item in enumerate(conversation.items)
-                    if (left := without_thinking(item) if number < refused else item.raw) is not None
+                    if (left := without_thinking(item.message) if number < refused else item.message) is not None
                 ]
-                call.content = call.body.with_messages(settled(messages), {})
+                call.content = call.body.with_messages(render(conversation.wire, settled(kept)), {})
             return
         stripped = max(fold.stripped, refused)
         messages = folded_conversation(conversation, fold.blocks, fold.items, stripped)
@@ -415,17 +417,11 @@ def _stripped(conversation: Conversation, result: FoldResult, first: int) -> int
     items = conversation.items
     if result.reason is not None:
         return conversation.latest_turn if conversation.answers_tools else len(items)
-    left = sum(_thinks(message) for message in result.messages[(result.folded_at or 0) + 1 :])
+    sent = parse(conversation.wire, result.messages[(result.folded_at or 0) + 1 :])
+    left = sum(any(map(is_thinking, message.blocks)) for message in sent)
     thinking = [number for number in range(first, len(items)) if items[number].thinks]
     lost = thinking[: len(thinking) - left]
     return lost[-1] + 1 if lost else first
-
-
-def _thinks(message: Mapping[str, Any]) -> bool:
-    content = message.get("content")
-    return isinstance(content, list) and any(
-        isinstance(block, dict) and block.get("type") in ("thinking", "redacted_thinking") for block in content
-    )
 
 
 def _calls(items: Sequence[ConversationItem]) -> list[int]:

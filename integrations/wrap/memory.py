@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 _RESERVE_S = 0.05
 #: A turn that is asked again within this time gets the same addition: retries, parallel calls, answers made again.
 _SAME_FOR = timedelta(hours=1)
-_PART_TYPES: Mapping[Wire, str] = {"anthropic": "text", "openai": "text", "openai-responses": "input_text"}
 
 
 @dataclass
@@ -150,7 +149,7 @@ class ClientMemory:
             additions = self._additions(read, counts, until)
             if not additions:
                 return None
-            return insert(body, FORMATS[read.sent.wire].member, additions, _PART_TYPES[read.sent.wire]).encode()
+            return insert(body, FORMATS[read.sent.wire].member, additions, FORMATS[read.sent.wire].text).encode()
         except Exception as error:  # the turn is kept all the same
             log.debug("nothing is added to a request: %s", error, exc_info=True)
             return None

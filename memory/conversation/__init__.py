@@ -1,13 +1,16 @@
 """Conversations in the formats of providers. The only place that knows the types of their blocks."""
 
-from .blocks import BlocksRead, Fields, label, read_blocks
+from .blocks import BLOCK_MEMBERS, BlocksRead, Fields, label, read_blocks
 from .identity import INSTRUCTIONS, SessionTurns, is_turn_id
 from .images import image_fields, is_image
-from .parse import ProviderMessage, parse, parse_message
+from .parse import CHAT_MEMBERS, ProviderMessage, parse, parse_message
 from .provider import FORMATS, Json, Provider, Wire
+from .render import render
 from .turns import Turn
 
 __all__ = [
+    "BLOCK_MEMBERS",
+    "CHAT_MEMBERS",
     "FORMATS",
     "INSTRUCTIONS",
     "BlocksRead",
@@ -25,4 +28,5 @@ __all__ = [
     "parse",
     "parse_message",
     "read_blocks",
+    "render",
 ]

@@ -23,6 +23,13 @@ MAX_LABEL = 300
 #: Cap on the levels of blocks inside blocks.
 MAX_DEPTH = 12
 NO_ID = "-"
+#: Members that blocks of providers have, and our parts of the same type do not.
+BLOCK_MEMBERS = frozenset(
+    {
+        *("annotations", "cache_control", "caller", "citations", "input", "logprobs", "prompt_cache_breakpoint"),
+        *("tool_use_id", "toolset_name"),
+    }
+)
 
 
 @dataclass

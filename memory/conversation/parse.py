@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from foxing.memory.errors import InvalidInput
 
@@ -41,6 +42,8 @@ _NOTES = {
     "additional_tools": (),
     "tool_search_output": (),
 }
+#: Members of a message of chat completions that say something beside its content.
+CHAT_MEMBERS = frozenset({"tool_calls", "function_call", "refusal", "audio", "annotations"})
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class ProviderMessage:
     role: str
     #: What it says, as parts that `Memory.store` takes; the data of images are as they came.
     parts: tuple[Fields, ...]
+    #: Its content, a text or blocks: that of `raw` unless it was changed.
+    content: Any = None
     #: Name of the speaker or the tool.
     name: str | None = None
     #: Id that the provider gave it.
@@ -67,6 +72,11 @@ class ProviderMessage:
     compacts: bool = False
     #: Whether the next item belongs to it, as to reasoning.
     joins_next: bool = False
+
+    @property
+    def blocks(self) -> Sequence[Any]:
+        """The blocks of its content; none if that is a text."""
+        return self.content if isinstance(self.content, list | tuple) else ()
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:
@@ -84,16 +94,16 @@ def parse_message(provider: Provider, item: object, number: int = 0) -> Provider
     """Returns a message of a conversation. `number`: its place, for errors. Raises `InvalidInput`, see `parse`."""
     if not isinstance(item, Mapping):
         raise InvalidInput("a message must be an object", index=number)
-    if provider == "openai-responses" and item.get("type", "message") != "message":
-        return _of_item(item)
+    if provider == "openai-responses" and (kind := _kind(item)) != "message":
+        return _of_item(item, kind)
     role = _role(provider, item, number)
-    content = item.get("parts") if provider == "gemini" else item.get("content")
+    content = item.get(FORMATS[provider].content)
     if provider == "anthropic" and not isinstance(content, str | list | tuple):
         raise InvalidInput("content must be a string or a list of blocks", index=number)
     read = read_blocks(content)
     if provider == "openai":
         read = _chat(item, role, read)
-    return _message(item, role, read)
+    return _message(item, role, content, read)
 
 
 def _role(provider: Provider, item: Json, number: int) -> str:
@@ -105,12 +115,13 @@ def _role(provider: Provider, item: Json, number: int) -> str:
     return role
 
 
-def _message(item: Json, role: str, read: BlocksRead, *, joins_next: bool = False) -> ProviderMessage:
+def _message(item: Json, role: str, content: Any, read: BlocksRead, *, joins_next: bool = False) -> ProviderMessage:
     name, own_id = item.get("name"), item.get("id")
     return ProviderMessage(
         raw=item,
         role=role,
         parts=tuple(read.parts),
+        content=content,
         name=name if isinstance(name, str) and name and "type" not in item else None,
         id=own_id if isinstance(own_id, str) and own_id else None,
         thinking="\n".join(read.thinking),
@@ -146,23 +157,28 @@ def _chat(item: Json, role: str, read: BlocksRead) -> BlocksRead:
     return read
 
 
-def _of_item(item: Json) -> ProviderMessage:
+def _kind(item: Json) -> str:
+    """Returns the type of an item of the Responses API; the SDK lets messages and references go without."""
+    kind = item.get("type")
+    return str(kind) if kind is not None else "message" if "role" in item or "id" not in item else "item_reference"
+
+
+def _of_item(item: Json, kind: str) -> ProviderMessage:
     """Returns an item of the Responses API that is not a message."""
-    kind = str(item["type"])
     read = BlocksRead()
     call_id = item.get("call_id", item.get("id"))
     if kind in _CALLS:
         given = item.get(_CALLS[kind], item.get("actions"))
         read.add_call(call_id, item.get("name") or kind.removesuffix("_call"), given)
-        return _message(item, "assistant", read)
+        return _message(item, "assistant", item.get("content"), read)
     if kind.endswith(_OUTPUT) and kind.removesuffix(_OUTPUT) in _CALLS:
         read.add_result(call_id, item.get("output", item.get("result")))
-        return _message(item, "tool", read)
+        return _message(item, "tool", item.get("content"), read)
     if kind == "reasoning":
         thoughts = read_blocks(item.get("summary") or item.get("content"))
         read.thinks = True
         read.thinking = [part["text"] for part in thoughts.parts if part["type"] == "text"] + thoughts.thinking
-        return _message(item, "assistant", read, joins_next=True)
+        return _message(item, "assistant", item.get("content"), read, joins_next=True)
     if kind in _SERVER_CALLS:
         _add_server_call(kind, item, read)
     elif kind == "compaction":
@@ -171,7 +187,7 @@ def _of_item(item: Json) -> ProviderMessage:
         read.add_label(kind.replace("_", " "), *(item.get(name) for name in _NOTES[kind]))
     else:
         read.parts += read_blocks([item]).parts
-    return _message(item, "assistant", read)
+    return _message(item, "assistant", item.get("content"), read)
 
 
 def _add_server_call(kind: str, item: Json, read: BlocksRead) -> None:

@@ -24,17 +24,38 @@ class ProviderFormat:
     instructions: str
     #: Roles of messages → ours.
     roles: Mapping[str, str]
+    #: Member of a message with its blocks.
+    content: str = "content"
+    #: Type of a block with words of the user; empty if blocks have no type.
+    text: str = "text"
+    #: Type of a message among other items; empty if there are no others.
+    message: str = ""
+    #: Whether instructions among the messages may stand only in some places, see `settled`.
+    settles: bool = False
+    #: When the tool calls of the model must be answered: before any other message, before the model speaks again, or
+    #: before the user does.
+    answered_before: Literal["other", "assistant", "user"] = "assistant"
 
 
 _ROLES = {role: role for role in ("system", "developer", "user", "assistant", "tool")}
 FORMATS: Mapping[Provider, ProviderFormat] = {
     each.name: each
     for each in (
-        ProviderFormat("anthropic", "messages", "system", {role: role for role in ("system", "user", "assistant")}),
-        ProviderFormat("openai", "messages", "", _ROLES | {"function": "tool"}),
-        ProviderFormat("openai-responses", "input", "instructions", _ROLES),
         ProviderFormat(
-            "gemini", "contents", "systemInstruction", {"user": "user", "model": "assistant", "function": "tool"}
+            *("anthropic", "messages", "system", {role: role for role in ("system", "user", "assistant")}),
+            settles=True,
+        ),
+        ProviderFormat("openai", "messages", "", _ROLES | {"function": "tool"}, answered_before="other"),
+        ProviderFormat(
+            *("openai-responses", "input", "instructions", _ROLES),
+            text="input_text",
+            message="message",
+            answered_before="user",
+        ),
+        ProviderFormat(
+            *("gemini", "contents", "systemInstruction", {"user": "user", "model": "assistant", "function": "tool"}),
+            content="parts",
+            text="",
         ),
     )
 }

@@ -15,6 +15,8 @@ from pydantic import JsonValue
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.compact_json import compact_json
+from foxing.memory.conversation import FORMATS, Fields, ProviderMessage, parse_message, read_blocks, render
+from foxing.memory.conversation.changes import texts_of, with_text
 from foxing.memory.errors import InvalidInput
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.ingest.doubtful_words import exact_words
@@ -40,7 +42,7 @@ HASH_CHARS = 24
 #: Thread of the texts in their bank.
 THREAD = "compressed"
 #: Roles of messages whose texts may be replaced, and the last so many of them that stay as they are.
-ROLES = ("user", "tool", "function")
+ROLES = ("user", "tool")
 KEPT_MESSAGES = 10
 #: Shortest text that is replaced, in characters.
 MIN_CHARS = 800
@@ -131,9 +133,7 @@ class Compressor:
     def compress(self, bank: str, request: CompressRequest, now: datetime) -> CompressResult:
         """Implements `Memory.compress`."""
         check_bank_name(bank)
-        given = request.messages
-        for number, message in enumerate(given):
-            _check(message, number)
+        given = [_read(message, number) for number, message in enumerate(request.messages)]
         texts = [
             text for text in _texts(bank, given) if len(text.text.encode(errors="replace")) <= self._store.max_bytes
         ]
@@ -153,7 +153,7 @@ class Compressor:
         saved = sum(excerpts[text.hash].saved for text in replaced)
         before = sum(tokens)
         return CompressResult(
-            messages=_with_excerpts(given, replaced, excerpts),
+            messages=render("openai", _with_excerpts(given, replaced, excerpts)),
             tokens_before=before,
             tokens_after=before - saved,
             tokens_saved=saved,
@@ -179,7 +179,7 @@ class Compressor:
     def _remember(self, bank: str, texts: Sequence[_Text], now: datetime) -> None:
         """Stores texts, each once."""
         said = [
-            NewMessage(id=message_id_of(text.hash), role=_stored_role(text.role), content=text.text, thread=THREAD)
+            NewMessage(id=message_id_of(text.hash), role=cast(Role, text.role), content=text.text, thread=THREAD)
             for text in {text.hash: text for text in texts}.values()
         ]
         for start in range(0, len(said), STORED_AT_ONCE):
@@ -195,13 +195,9 @@ class Compressor:
                 self._excerpts[key] = known
         return known
 
-    def _count(self, message: Mapping[str, JsonValue]) -> int:
+    def _count(self, message: ProviderMessage) -> int:
         """Returns the tokens of a message."""
-        said = message.get("content")
-        text = said if isinstance(said, str) else _joined(said)
-        calls = message.get("tool_calls")
-        if calls:
-            text += compact_json(cast(Any, calls))
+        text = "\n".join(_words(part) for part in message.parts)
         key = blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
         with self._lock:
             known = self._tokens.get(key)
@@ -251,78 +247,63 @@ def _joined_passages(text: str, passages: Sequence[Passage]) -> str:
     return said if passages[-1].stop == len(text) else f"{said}\n…"
 
 
-def _check(message: Mapping[str, JsonValue], number: int) -> None:
-    """Raises `InvalidInput` for what is no message."""
-    if not isinstance(message.get("role"), str) or not message["role"]:
+def _read(message: Mapping[str, JsonValue], number: int) -> ProviderMessage:
+    """Returns a message, that of an unknown role as well. Raises `InvalidInput` for what is no message."""
+    role, content = message.get("role"), message.get("content")
+    if not isinstance(role, str) or not role:
         raise InvalidInput("role must be a text, such as 'user'", index=number)
-    content = message.get("content")
-    if content is None or isinstance(content, str):
-        return
-    if not isinstance(content, list):
+    if content is not None and not isinstance(content, str | list):
         raise InvalidInput("content must be a string, a list of parts, or null", index=number)
-    for part in content:
-        if not isinstance(part, dict):
-            raise InvalidInput("a part of content must be an object", index=number)
+    if isinstance(content, list) and not all(isinstance(part, dict) for part in content):
+        raise InvalidInput("a part of content must be an object", index=number)
+    if role in FORMATS["openai"].roles:
+        return parse_message("openai", message, number)
+    return ProviderMessage(message, role, tuple(read_blocks(content).parts), content)
 
 
-def _texts(bank: str, given: Sequence[Mapping[str, Any]]) -> Iterator[_Text]:
+def _texts(bank: str, given: Sequence[ProviderMessage]) -> Iterator[_Text]:
     """Yields the long texts of messages that need not stay, in order."""
     seen = Counter[bytes]()
     stays = _staying(given)
     for number, message in enumerate(given):
-        role, content = message["role"], message.get("content")
-        if role not in ROLES:
-            continue
-        parts: list[tuple[int | None, Any]] = [(None, content)]
-        if isinstance(content, list):
-            parts = [(place, part.get("text")) for place, part in enumerate(content) if part.get("type") == "text"]
-        for place, text in parts:
-            if not isinstance(text, str) or len(text) < MIN_CHARS:
+        role, answered = str(message.raw["role"]), message.answers[0] if message.answers else None
+        for place, text in texts_of(message) if message.role in ROLES else ():
+            if len(text) < MIN_CHARS:
                 continue
-            said = [bank, role, message.get("tool_call_id"), place, text]
+            said = [bank, role, answered, place, text]
             digest = blake2b(compact_json(cast(Any, said)).encode(errors="surrogatepass"), digest_size=16).digest()
             seen[digest] += 1
             if number not in stays:
                 # the same text said twice is two texts, so that the later one is not replaced with the first
                 hashed = blake2b(digest + seen[digest].to_bytes(4, "big"), digest_size=HASH_CHARS // 2)
-                yield _Text(number, place, role, text, hashed.hexdigest())
+                yield _Text(number, place, message.role, text, hashed.hexdigest())
 
 
-def _staying(given: Sequence[Mapping[str, Any]]) -> set[int]:
+def _staying(given: Sequence[ProviderMessage]) -> set[int]:
     """Returns the positions of the messages that stay as they are: those of roles other than `ROLES`, the last user
     message, the last assistant message and what follows it, the last `KEPT_MESSAGES` of `ROLES`, and what was
     retrieved."""
-    others = {number for number, message in enumerate(given) if message["role"] not in ROLES}
+    others = {number for number, message in enumerate(given) if message.role not in ROLES}
     rest = [number for number in range(len(given)) if number not in others]
-    users = [number for number in rest if given[number]["role"] == "user"]
-    model = [number for number in others if given[number]["role"] == "assistant"]
-    retrieved = {str(call.get("id")) for number in model for call in _calls(given[number]) if _retrieves(call)}
+    users = [number for number in rest if given[number].role == "user"]
+    model = [number for number in others if given[number].role == "assistant"]
+    retrieved = {part["id"] for number in model for part in given[number].parts if _retrieves(part)}
     stays = others | set(rest[-KEPT_MESSAGES:]) | set(users[-1:])
-    stays |= {number for number in rest if str(given[number].get("tool_call_id")) in retrieved}
+    stays |= {number for number in rest if not retrieved.isdisjoint(given[number].answers)}
     if model:
         last = max(model)
         stays |= set(range(last, len(given)))
     return stays
 
 
-def _calls(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    calls = message.get("tool_calls")
-    return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+def _retrieves(part: Fields) -> bool:
+    name = str(part.get("name"))
+    return name == RETRIEVE_TOOL or name.endswith(f"__{RETRIEVE_TOOL}")
 
 
-def _retrieves(call: Mapping[str, Any]) -> bool:
-    function = call.get("function")
-    name = function.get("name") if isinstance(function, dict) else None
-    return isinstance(name, str) and (name == RETRIEVE_TOOL or name.endswith(f"__{RETRIEVE_TOOL}"))
-
-
-def _stored_role(role: str) -> Role:
-    return "user" if role == "user" else "tool"
-
-
-def _joined(content: Any) -> str:
-    parts = content if isinstance(content, list) else ()
-    return "\n".join(part["text"] for part in parts if isinstance(part.get("text"), str))
+def _words(part: Fields) -> str:
+    said = part.get("text", part.get("content"))
+    return said if isinstance(said, str) else compact_json(cast(Any, [part.get("name"), part.get("arguments")]))
 
 
 def _excerpt_of(text: _Text, redaction: Redaction) -> _Excerpt:
@@ -330,7 +311,7 @@ def _excerpt_of(text: _Text, redaction: Redaction) -> _Excerpt:
     lines of the text begin with a blank, so that none reads as the marker of another."""
     said = text.text
     if redaction:
-        said = redaction.message(NewMessage(role=_stored_role(text.role), content=said), Counter()).text
+        said = redaction.message(NewMessage(role=cast(Role, text.role), content=said), Counter()).text
     share = USER_SHARE if text.role == "user" else TOOL_SHARE
     chars = max(MIN_CHARS // 2, int(len(said) * share))
     faded = FadingMessages([FoldedMessage("", text.role, "", said)]).within(chars)
@@ -368,16 +349,10 @@ def _pays(
 
 
 def _with_excerpts(
-    given: Sequence[dict[str, JsonValue]], texts: Sequence[_Text], excerpts: Mapping[str, _Excerpt]
-) -> list[dict[str, JsonValue]]:
+    given: Sequence[ProviderMessage], texts: Sequence[_Text], excerpts: Mapping[str, _Excerpt]
+) -> list[ProviderMessage]:
     """Returns the messages with excerpts in place of texts."""
     made = list(given)
     for text in texts:
-        excerpt, message = excerpts[text.hash].text, made[text.message]
-        content: JsonValue = excerpt
-        if text.part is not None:
-            parts = list(cast(list[JsonValue], message["content"]))
-            parts[text.part] = {**cast(dict[str, JsonValue], parts[text.part]), "text": excerpt}
-            content = parts
-        made[text.message] = {**message, "content": content}
+        made[text.message] = with_text(made[text.message], text.part, excerpts[text.hash].text)
     return made

@@ -2,16 +2,17 @@
 whether it must stay."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from pydantic import JsonValue
 
 from foxing.memory.conversation import INSTRUCTIONS, Fields, ProviderMessage, SessionTurns, Turn, Wire, parse_message
-from foxing.memory.errors import InvalidInput
+from foxing.memory.conversation.calls import closed_after
+from foxing.memory.conversation.changes import cache_marks, normal_json
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import Part, TextPart, ToolCall, ToolResult
 
@@ -20,9 +21,6 @@ from .images import GivenImage, read_images
 Json = dict[str, JsonValue]
 
 DIGEST_BYTES = 16
-#: Fields of blocks that mark the end of what is cached.
-MARKS = ("cache_control", "prompt_cache_breakpoint")
-THINKING = ("thinking", "redacted_thinking")
 _KINDS: Mapping[str, type[TextPart | ToolCall | ToolResult]] = {
     "text": TextPart,
     "tool_call": ToolCall,
@@ -86,15 +84,12 @@ class ConversationItem:
     def digest(self) -> bytes:
         """Digest of the item without cache marks, `DIGEST_BYTES` bytes."""
         raw = _without_data(self.raw) if self.images else self.raw
-        text = json.dumps(_plain(raw), ensure_ascii=False, separators=(",", ":"))
-        if any(mark in text for mark in MARKS):
-            text = json.dumps(without_marks(raw), ensure_ascii=False, separators=(",", ":"))
-        return blake2b(text.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
+        return blake2b(normal_json(raw).encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
 
     @cached_property
     def is_marked(self) -> bool:
         """True if it has a cache mark."""
-        return any(cache_marks(self.raw))
+        return any(cache_marks(self.message))
 
     @cached_property
     def text(self) -> str:
@@ -188,19 +183,7 @@ def make_conversation(wire: Wire, items: Sequence[ConversationItem]) -> Conversa
     last, or an answer without a call."""
     start = next((n for n, item in enumerate(items) if not item.is_instruction), len(items))
     start = max([start, *(n + 1 for n, item in enumerate(items) if item.message.compacts)])
-    return Conversation(wire, items, start, _closed(items, wire))
-
-
-def cache_marks(message: Mapping[str, Any]) -> Iterator[tuple[tuple[int, ...], Json]]:
-    """Yields the places of the cache marks of a message, and the marks as a field of a block."""
-    content = message.get("content")
-    for number, block in enumerate(content if isinstance(content, list) else ()):
-        if not isinstance(block, dict):
-            continue
-        yield from (((number, *path), mark) for path, mark in cache_marks(block))
-        mark = {name: block[name] for name in MARKS if block.get(name) is not None}
-        if mark:
-            yield (number,), mark
+    return Conversation(wire, items, start, closed_after(wire, [item.message for item in items]))
 
 
 def thread_key(session: str, wire: Wire, first_question: bytes) -> bytes:
@@ -214,66 +197,6 @@ def stored_turns(session: str, items: Sequence[ConversationItem]) -> list[list[t
     """Returns what is stored of each item of a conversation, with its ids."""
     turns = SessionTurns(session)
     return [turns.read(item.message) for item in items]
-
-
-def _closed(items: Sequence[ConversationItem], wire: Wire) -> list[bool]:
-    """Returns for each item whether it may end what is folded. Raises `InvalidInput`, see `parse_conversation`."""
-    waiting: dict[str, int] = {}
-    closed: list[bool] = []
-    for number, item in enumerate(items):
-        for name in item.answers:
-            if name not in waiting:
-                raise InvalidInput(f"it answers the tool call '{name}', which no message before it makes", index=number)
-            del waiting[name]
-        if waiting and _must_be_answered_before(items, number, wire):
-            _refuse_unanswered(waiting)
-        waiting |= dict.fromkeys(item.opens, number)
-        closed.append(not waiting and not item.message.joins_next)
-    if waiting and items[-1].role == "user":
-        _refuse_unanswered(waiting)
-    return closed
-
-
-def _must_be_answered_before(items: Sequence[ConversationItem], number: int, wire: Wire) -> bool:
-    """Returns True if the calls before an item must be answered when it comes."""
-    item = items[number]
-    if wire == "openai":
-        return item.role != "tool"
-    if wire == "anthropic":
-        return item.role == "assistant" and items[number - 1].role != "assistant"
-    return item.role == "user"
-
-
-def _refuse_unanswered(waiting: Mapping[str, int]) -> NoReturn:
-    name, at = next(iter(waiting.items()))
-    raise InvalidInput(f"its tool call '{name}' is not answered by what follows", index=at)
-
-
-def without_marks(value: Any) -> Any:
-    """Returns a message without cache marks, its content as text if that is all it is."""
-    return _plain({key: _unmarked(inner) for key, inner in value.items() if key not in MARKS})
-
-
-def _unmarked(value: Any) -> Any:
-    """Returns content blocks, and those inside them, without cache marks."""
-    if not isinstance(value, list):
-        return value
-    return [
-        {key: _unmarked(inner) if key == "content" else inner for key, inner in each.items() if key not in MARKS}
-        if isinstance(each, dict)
-        else each
-        for each in value
-    ]
-
-
-def _plain(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns a message whose only block is text with this text as its content: clients write it either way."""
-    content = message.get("content")
-    if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict):
-        block = content[0]
-        if set(block) == {"type", "text"} and isinstance(block["text"], str):
-            return {**message, "content": block["text"]}
-    return message
 
 
 def _digest_of(text: str) -> str:

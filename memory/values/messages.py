@@ -9,7 +9,7 @@ from pydantic import ConfigDict, FailFast, Field, JsonValue, Strict, ValidationI
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from foxing.memory.conversation import parse_message
+from foxing.memory.conversation import CHAT_MEMBERS, parse_message
 from foxing.memory.errors import InvalidInput
 
 from .base import FROM_SERVICE, OPEN, Input, Moment, Name, Tier, Value, kind_of
@@ -31,8 +31,6 @@ _CONTENT_OR_CALLS: JsonDict = {
         {"properties": {"tool_calls": {"type": "array", "minItems": 1}}, "required": ["tool_calls"]},
     ]
 }
-#: Members of a message of chat completions that become parts of its content.
-_CHAT_MEMBERS = frozenset({"tool_calls", "function_call", "refusal", "audio", "annotations"})
 
 
 class NewMessage(Input):
@@ -74,13 +72,13 @@ class NewMessage(Input):
     @classmethod
     def _read_members(cls, fields: Any, info: ValidationInfo) -> Any:
         """Reads the members that messages of chat completions have beside content, such as a refusal."""
-        if not isinstance(fields, dict) or _CHAT_MEMBERS.isdisjoint(fields) or info.context is FROM_SERVICE:
+        if not isinstance(fields, dict) or CHAT_MEMBERS.isdisjoint(fields) or info.context is FROM_SERVICE:
             return fields
-        if not any(fields.get(name) for name in _CHAT_MEMBERS - {"tool_calls"}) and all(
+        if not any(fields.get(name) for name in CHAT_MEMBERS - {"tool_calls"}) and all(
             not isinstance(call, dict) or call.get("type") != "custom" for call in fields.get("tool_calls") or ()
         ):
-            return {name: value for name, value in fields.items() if name not in _CHAT_MEMBERS - {"tool_calls"}}
-        own = {name: value for name, value in fields.items() if name not in _CHAT_MEMBERS}
+            return {name: value for name, value in fields.items() if name not in CHAT_MEMBERS - {"tool_calls"}}
+        own = {name: value for name, value in fields.items() if name not in CHAT_MEMBERS}
         return own | {"content": list(parse_message("openai", {**fields, "role": "assistant"}).parts)}
 
     @model_validator(mode="after")
@@ -107,6 +105,10 @@ class NewMessage(Input):
         result = "\n".join(part.text for part in parts if isinstance(part, TextPart))
         others = (part for part in parts if not isinstance(part, TextPart))
         return (ToolResult(id=self.tool_call_id, content=result), *others)
+
+    def with_content(self, content: str | tuple[Part, ...]) -> Self:
+        """Returns the message with other content, in which its tool calls and what it answers are parts."""
+        return self.model_copy(update={"content": content, "tool_calls": (), "tool_call_id": None})
 
     @property
     def images(self) -> list[ImagePart]:

@@ -22,7 +22,7 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from foxing.memory.compact_json import compact_json
-from foxing.memory.conversation import label, read_blocks
+from foxing.memory.conversation import BLOCK_MEMBERS, label, read_blocks
 from foxing.memory.images.files import ImageFile
 from foxing.memory.images.limits import ImageRefused
 from foxing.memory.images.text import MAX_READ_CHARS
@@ -200,13 +200,6 @@ def _from_base64(data: object) -> bytes:
 Part = Annotated[TextPart | ToolCall | ToolResult | ImagePart, Discriminator("type")]
 #: Types of our parts whose members are checked as they come.
 _OWN_TYPES = ("text", "tool_call", "tool_result")
-#: Members that the blocks of providers have, and our parts of the same type do not.
-_FOREIGN_MEMBERS = frozenset(
-    {
-        *("annotations", "cache_control", "caller", "citations", "input", "logprobs", "prompt_cache_breakpoint"),
-        *("tool_use_id", "toolset_name"),
-    }
-)
 
 
 def _is_own(part: Any) -> bool:
@@ -217,7 +210,7 @@ def _is_own(part: Any) -> bool:
     if kind == "image":
         data = (part.get("data"), part.get("url"))
         return "source" not in part and not any(isinstance(each, bytes) or _is_data_url(each) for each in data)
-    return kind in _OWN_TYPES and _FOREIGN_MEMBERS.isdisjoint(part)
+    return kind in _OWN_TYPES and BLOCK_MEMBERS.isdisjoint(part)
 
 
 def _is_data_url(url: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from foxing.memory.conversation.changes import is_thinking
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import Part, TextPart
@@ -20,7 +21,6 @@ from .source import ImportedMessage
 
 _ROOT = "00000000-0000-4000-8000-000000000000"
 _SENDERS = {"human": "user", "assistant": "assistant"}
-_THOUGHTS = ("thinking", "redacted_thinking")
 #: Blocks that only the page of Claude.ai uses.
 _MARKS = ("flag", "token_budget")
 
@@ -185,8 +185,8 @@ def _content(message: Mapping[str, Any], files: HistoryFiles, where: str) -> str
     """Returns the content of a message with its attachments; None if it is empty."""
     blocks = message.get("content")
     given = [block for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
-    kept = [block for block in given if block.get("type") not in (*_THOUGHTS, *_MARKS)]
-    if any(block.get("type") in _THOUGHTS for block in given):
+    kept = [block for block in given if not is_thinking(block) and block.get("type") not in _MARKS]
+    if any(map(is_thinking, given)):
         files.leave_out(THOUGHTS, where)
     parts: list[Any] = kept or ([{"type": "text", "text": message["text"]}] if message.get("text") else [])
     attachments, names = message.get("attachments"), message.get("files")

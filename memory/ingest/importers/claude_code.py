@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from foxing.memory.conversation import SessionTurns, parse_message
+from foxing.memory.conversation.changes import is_thinking
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
 
@@ -28,7 +29,6 @@ _OWN = ("isMeta", "isVisibleInTranscriptOnly")
 _SYNTHETIC = "<synthetic>"
 _API_ERROR = re.compile(r"\AAPI Error\b")
 OWN = "lines that Claude Code adds for itself"
-THOUGHTS = ("thinking", "redacted_thinking")
 COMMANDS = "commands of Claude Code, what they print, and its notices, which nobody said"
 ERRORS = "errors of the API in place of an answer"
 
@@ -104,7 +104,7 @@ def _reason(line: Mapping[str, Any]) -> str:
     if line.get("isCompactSummary"):
         return OWN
     content = line["message"]["content"]
-    blocks = [block for block in content if block.get("type") not in THOUGHTS] if isinstance(content, list) else content
+    blocks = [block for block in content if not is_thinking(block)] if isinstance(content, list) else content
     return COMMANDS if line["type"] == "user" and blocks else "messages without text"
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from foxing.memory.conversation import FORMATS
+
 from .chat import UNREADABLE, objects, readable, said, time_with_offset
 from .files import HistoryFiles
 from .format import THOUGHTS, ReadOptions
@@ -102,7 +104,7 @@ class AiStudio:
             chunks = objects(prompt, "chunks") if isinstance(prompt, dict) else []
             first = json.dumps([[chunk.get("role"), _chunk_text(chunk)] for chunk in chunks[:1]])
             thread = f"ai-studio:{hashlib.sha256(first.encode()).hexdigest()[:24]}"
-            system = value.get("systemInstruction") if isinstance(value, dict) else None
+            system = value.get(FORMATS["gemini"].instructions) if isinstance(value, dict) else None
             if isinstance(system, dict) and (text := _chunk_text(system)).strip():
                 where = f"{files.place(name)}, systemInstruction"
                 key = f"{thread}:system"

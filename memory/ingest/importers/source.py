@@ -48,7 +48,7 @@ class ImportedMessage:
         message = self.message
         for number in numbers:
             content = _without_image(message.parts or (), number)
-            message = message.model_copy(update={"content": content, "tool_calls": (), "tool_call_id": None})
+            message = message.with_content(content)
         return replace(self, message=message)
 
     @property

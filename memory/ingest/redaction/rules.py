@@ -79,15 +79,13 @@ class Redaction:
     def message(self, message: NewMessage, counts: Counter[str]) -> NewMessage:
         """Returns a message without what the rules match, which is counted by name."""
         time = Time(forms.TIME_S)
-        changed: dict[str, Any] = {}
         if message.parts is not None:
-            parts = tuple(self._part(part, counts, time) for part in message.parts)
-            changed = {"content": parts, "tool_calls": (), "tool_call_id": None}
+            message = message.with_content(tuple(self._part(part, counts, time) for part in message.parts))
         elif message.content is not None:
-            changed = {"content": self.text(str(message.content), counts, time)}
+            message = message.with_content(self.text(str(message.content), counts, time))
         if message.metadata:
-            changed["metadata"] = self._json(message.metadata, counts, time)
-        return message.model_copy(update=changed)
+            message = message.model_copy(update={"metadata": self._json(message.metadata, counts, time)})
+        return message
 
     def _part(self, part: Any, counts: Counter[str], time: Time) -> Part:
         if isinstance(part, TextPart):

@@ -1,0 +1,44 @@
+"""Tool calls of a conversation: that each is answered in time, and where none is open."""
+
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from foxing.memory.errors import InvalidInput
+
+from .parse import ProviderMessage
+from .provider import FORMATS, Provider
+
+
+def closed_after(provider: Provider, messages: Sequence[ProviderMessage]) -> list[bool]:
+    """Returns for each message whether no tool call is open after it, and the next message may be separated from it.
+    Raises `InvalidInput` for a tool call without an answer, except the last, or an answer without a call."""
+    waiting: dict[str, list[int]] = {}
+    closed: list[bool] = []
+    for number, message in enumerate(messages):
+        for name in message.answers:
+            if name not in waiting:
+                raise InvalidInput(f"it answers the tool call '{name}', which no message before it makes", index=number)
+            waiting[name].pop()
+            if not waiting[name]:
+                del waiting[name]
+        if waiting and _ends_calls(provider, messages, number):
+            _refuse_unanswered(waiting)
+        for name in message.opens:
+            waiting.setdefault(name, []).append(number)
+        closed.append(not waiting and not message.joins_next)
+    if waiting and messages[-1].role == "user":
+        _refuse_unanswered(waiting)
+    return closed
+
+
+def _ends_calls(provider: Provider, messages: Sequence[ProviderMessage], number: int) -> bool:
+    """Returns True if the calls before a message must be answered when it comes."""
+    role, before = messages[number].role, FORMATS[provider].answered_before
+    if before == "other":
+        return role != "tool"
+    return role == before and (role == "user" or messages[number - 1].role != "assistant")
+
+
+def _refuse_unanswered(waiting: Mapping[str, Sequence[int]]) -> NoReturn:
+    name, places = next(iter(waiting.items()))
+    raise InvalidInput(f"its tool call '{name}' is not answered by what follows", index=places[0])

@@ -1,0 +1,155 @@
+"""Changes to messages of providers: without thinking, without cache marks, with other texts. What a change does not
+concern stays as it came."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .parse import ProviderMessage
+from .provider import Json
+
+#: Fields of blocks that mark the end of what is cached.
+MARKS = ("cache_control", "prompt_cache_breakpoint")
+#: Types of blocks with thinking that may be left out.
+THINKING = ("thinking", "redacted_thinking")
+#: End of the types of blocks with the result of a tool.
+_RESULT = "_tool_result"
+
+
+def is_thinking(block: object) -> bool:
+    """True for a block with thinking that may be left out."""
+    return isinstance(block, Mapping) and block.get("type") in THINKING
+
+
+def without_thinking(message: ProviderMessage) -> ProviderMessage | None:
+    """Returns a message without blocks of thinking; None if nothing else is in it."""
+    blocks = message.blocks
+    left = [block for block in blocks if not is_thinking(block)]
+    if len(left) == len(blocks):
+        return message
+    return replace(message, content=left) if left else None
+
+
+def cache_marks(message: ProviderMessage) -> Iterator[tuple[tuple[int, ...], Json]]:
+    """Yields the places of the cache marks of a message, and the marks as a field of a block."""
+    return _marks(message.blocks)
+
+
+def without_mark(message: ProviderMessage, place: Sequence[int]) -> ProviderMessage:
+    """Returns a message without the cache mark at a place."""
+    return replace(message, content=_without_mark(message.blocks, place))
+
+
+def without_marks(message: ProviderMessage) -> ProviderMessage:
+    """Returns a message without cache marks."""
+    return replace(message, content=_unmarked(message.blocks)) if any(cache_marks(message)) else message
+
+
+def normal_json(raw: Json) -> str:
+    """Returns the JSON of a message without cache marks, its content as a text if that is all it is: clients write it
+    either way."""
+    text = _json(_plain(raw))
+    if not any(mark in text for mark in MARKS):
+        return text
+    return _json(_plain({key: _unmarked(inner) for key, inner in raw.items() if key not in MARKS}))
+
+
+def texts_of(message: ProviderMessage) -> Iterator[tuple[int | None, str]]:
+    """Yields the texts of the content of a message with the place of each among the blocks; None for content that is a
+    text."""
+    if isinstance(message.content, str):
+        yield None, message.content
+    for place, block in enumerate(message.blocks):
+        if isinstance(block, Mapping) and block.get("type") == "text" and isinstance(block.get("text"), str):
+            yield place, block["text"]
+
+
+def with_text(message: ProviderMessage, place: int | None, text: str) -> ProviderMessage:
+    """Returns a message with another text at a place; see `texts_of`."""
+    if place is None:
+        return replace(message, content=text)
+    blocks = list(message.blocks)
+    blocks[place] = {**blocks[place], "text": text}
+    return replace(message, content=blocks)
+
+
+def settled(messages: Sequence[ProviderMessage]) -> list[ProviderMessage]:
+    """Returns messages of the Messages API with those of the role system where it takes them: directly after a message
+    of the user, or of the assistant that ends in the result of a server tool, and directly before one of the assistant
+    or at the end. One that stands elsewhere is joined to the next that may stand; what stands well stays the same
+    object."""
+    found: list[ProviderMessage] = []
+    waiting: list[ProviderMessage] = []
+    for message in messages:
+        if message.role == "system":
+            waiting.append(message)
+            continue
+        if waiting and message.role == "assistant" and found and _takes_system_after(found[-1]):
+            found.append(_joined(waiting))
+            waiting = []
+        found.append(message)
+    return [*found, _joined(waiting)] if waiting else found
+
+
+def _takes_system_after(message: ProviderMessage) -> bool:
+    last = message.blocks[-1] if message.blocks else None
+    ends = str(last.get("type")) if isinstance(last, Mapping) else ""
+    return message.role == "user" or (message.role == "assistant" and ends.endswith(_RESULT))
+
+
+def _joined(messages: Sequence[ProviderMessage]) -> ProviderMessage:
+    """Returns several messages of a role as one."""
+    if len(messages) == 1:
+        return messages[0]
+    blocks: list[Any] = []
+    for message in messages:
+        blocks += message.blocks or ([{"type": "text", "text": message.content}] if message.content else [])
+    members = {key: value for message in messages for key, value in message.raw.items()}
+    return replace(messages[-1], raw=members, content=blocks)
+
+
+def _marks(blocks: object) -> Iterator[tuple[tuple[int, ...], Json]]:
+    for number, block in enumerate(blocks if isinstance(blocks, list) else ()):
+        if not isinstance(block, dict):
+            continue
+        yield from (((number, *path), mark) for path, mark in _marks(block.get("content")))
+        mark = {name: block[name] for name in MARKS if block.get(name) is not None}
+        if mark:
+            yield (number,), mark
+
+
+def _without_mark(blocks: Sequence[Any], place: Sequence[int]) -> list[Any]:
+    """Returns blocks without the cache mark at a place."""
+    number, inner = place[0], place[1:]
+    block = blocks[number]
+    if inner:
+        block = {**block, "content": _without_mark(block["content"], inner)}
+    else:
+        block = {key: value for key, value in block.items() if key not in MARKS}
+    return [*blocks[:number], block, *blocks[number + 1 :]]
+
+
+def _unmarked(value: Any) -> Any:
+    """Returns content blocks, and those inside them, without cache marks."""
+    if not isinstance(value, list):
+        return value
+    return [
+        {key: _unmarked(inner) if key == "content" else inner for key, inner in each.items() if key not in MARKS}
+        if isinstance(each, dict)
+        else each
+        for each in value
+    ]
+
+
+def _json(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(message: Json) -> Json:
+    content = message.get("content")
+    if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict):
+        block = content[0]
+        if set(block) == {"type", "text"} and isinstance(block["text"], str):
+            return {**message, "content": block["text"]}
+    return message
