@@ -42,7 +42,7 @@ _WIRES: Mapping[Wire, ProviderWire] = {
 def wire_of(method: str, path: str) -> tuple[ProviderWire, bool] | None:
     """Returns the wire of a request, and whether it only counts tokens; None for one of no conversation."""
     found = requests.wire_of(path) if method == "POST" else None
-    return None if found is None else (_WIRES[found[0]], found[1])
+    return None if found is None or found[0] not in _WIRES else (_WIRES[found[0]], found[1])
 
 
 def vendor_of(path: str, headers: Mapping[str, str]) -> Vendor:

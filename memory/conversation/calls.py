@@ -11,10 +11,15 @@ from .provider import FORMATS, Provider
 
 def closed_after(provider: Provider, messages: Sequence[ProviderMessage]) -> list[bool]:
     """Returns for each message whether no tool call is open after it, and the next message may be separated from it.
-    Raises `InvalidInput` for a tool call without an answer, except the last, or an answer without a call."""
+    Raises `InvalidInput` for a tool call without an answer, except the last, for an answer without a call, and for a
+    call or an answer of the wrong speaker."""
     waiting: dict[str, list[int]] = {}
     closed: list[bool] = []
     for number, message in enumerate(messages):
+        if message.opens and message.role != "assistant":
+            raise InvalidInput("it calls a tool, which only the model may do", index=number)
+        if message.answers and message.role == "assistant":
+            raise InvalidInput("it answers a tool call, which the model may not do", index=number)
         for name in message.answers:
             if name not in waiting:
                 raise InvalidInput(f"it answers the tool call '{name}', which no message before it makes", index=number)
@@ -36,6 +41,8 @@ def _ends_calls(provider: Provider, messages: Sequence[ProviderMessage], number:
     role, before = messages[number].role, FORMATS[provider].answered_before
     if before == "other":
         return role != "tool"
+    if before == "next":
+        return role not in ("tool", messages[number - 1].role)
     return role == before and (role == "user" or messages[number - 1].role != "assistant")
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-#: Formats of conversations that are folded, and remembered as they pass: Anthropic's Messages, and OpenAI's chat
-#: completions and Responses.
-Wire = Literal["anthropic", "openai", "openai-responses"]
-#: These, and Gemini's `generateContent`.
-Provider = Literal[Wire, "gemini"]
+#: Formats of conversations: Anthropic's Messages, OpenAI's chat completions and Responses, and Gemini's
+#: `generateContent`.
+Provider = Literal["anthropic", "openai", "openai-responses", "gemini"]
+#: The same, where it is the format of requests that pass or are folded.
+Wire = Provider
 #: A JSON object of a provider.
 Json = Mapping[str, Any]
 
@@ -32,9 +32,11 @@ class ProviderFormat:
     message: str = ""
     #: Whether instructions among the messages may stand only in some places, see `settled`.
     settles: bool = False
-    #: When the tool calls of the model must be answered: before any other message, before the model speaks again, or
-    #: before the user does.
-    answered_before: Literal["other", "assistant", "user"] = "assistant"
+    #: Whether thinking may be left out of messages that stay; else it is sent as it came.
+    strips: bool = False
+    #: When the tool calls of the model must be answered: before any other message, before the next one of another
+    #: speaker, before the model speaks again, or before the user does.
+    answered_before: Literal["other", "next", "assistant", "user"] = "assistant"
 
 
 _ROLES = {role: role for role in ("system", "developer", "user", "assistant", "tool")}
@@ -44,6 +46,7 @@ FORMATS: Mapping[Provider, ProviderFormat] = {
         ProviderFormat(
             *("anthropic", "messages", "system", {role: role for role in ("system", "user", "assistant")}),
             settles=True,
+            strips=True,
         ),
         ProviderFormat("openai", "messages", "", _ROLES | {"function": "tool"}, answered_before="other"),
         ProviderFormat(
@@ -56,6 +59,7 @@ FORMATS: Mapping[Provider, ProviderFormat] = {
             *("gemini", "contents", "systemInstruction", {"user": "user", "model": "assistant", "function": "tool"}),
             content="parts",
             text="",
+            answered_before="next",
         ),
     )
 }

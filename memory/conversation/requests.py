@@ -6,11 +6,17 @@ from typing import Any
 from .provider import Wire
 
 #: Ends of the paths of requests that count the tokens of a conversation, and of those that continue it.
-_COUNTS: Mapping[str, Wire] = {"/messages/count_tokens": "anthropic", "/responses/input_tokens": "openai-responses"}
+_COUNTS: Mapping[str, Wire] = {
+    "/messages/count_tokens": "anthropic",
+    "/responses/input_tokens": "openai-responses",
+    ":countTokens": "gemini",
+}
 _CALLS: Mapping[str, Wire] = {
     "/messages": "anthropic",
     "/chat/completions": "openai",
     "/responses": "openai-responses",
+    ":generateContent": "gemini",
+    ":streamGenerateContent": "gemini",
 }
 
 

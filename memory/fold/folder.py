@@ -21,6 +21,7 @@ from foxing.memory.context.blocks import request_fields, written
 from foxing.memory.context.limits import FOR_TEXT
 from foxing.memory.context.prices import CACHED
 from foxing.memory.context.result import TEXT_FORMULA
+from foxing.memory.conversation import FORMATS
 from foxing.memory.errors import Conflict, InvalidInput, StorageError
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.ingest.redaction import Redaction
@@ -425,8 +426,10 @@ class _Call:
 
     @property
     def strippable(self) -> int:
-        """Index of the first item whose thinking must stay if the conversation is folded now."""
+        """Index of the first item whose thinking must stay if the conversation is folded now; 0 if all must."""
         conversation = self.conversation
+        if not FORMATS[conversation.wire].strips:
+            return 0
         return conversation.latest_turn if conversation.answers_tools else len(conversation.items)
 
     @property

@@ -29,7 +29,7 @@ class FoldRequest(MemoryRequest):
     )
     wire: Wire = Field(
         description="Request format of `messages`: anthropic: `/v1/messages`; openai: `/v1/chat/completions`; "
-        "openai-responses: `input` of `/v1/responses`."
+        "openai-responses: `input` of `/v1/responses`; gemini: `contents` of `generateContent`."
     )
     messages: Annotated[tuple[dict[str, JsonValue], ...], Strict(False)] = Field(
         min_length=1,
@@ -39,7 +39,9 @@ class FoldRequest(MemoryRequest):
         examples=[[{"role": "user", "content": "Fix the failing test."}]],
     )
     system: JsonValue = Field(
-        None, description="`system` or `instructions` of the request, which is only counted. Default: none."
+        None,
+        description="`system`, `instructions` or `systemInstruction` of the request, which is only counted. Default: "
+        "none.",
     )
     tools: JsonValue = Field(None, description="`tools` of the request, which are only counted. Default: none.")
     reader: str = Field(

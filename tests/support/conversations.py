@@ -45,6 +45,29 @@ def as_items(messages: list[Json]) -> list[Json]:
     return _converted(messages, _items)
 
 
+def as_contents(messages: list[Json], *, ids: bool = True) -> list[Json]:
+    """The same as contents of Gemini, whose calls are signed. `ids`: whether calls have ids."""
+    found = list[Json]()
+    for message in messages:
+        content = message["content"]
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        parts = [_part(block, ids=ids) for block in blocks]
+        found.append({"role": "model" if message["role"] == "assistant" else "user", "parts": parts})
+    return found
+
+
+def _part(block: Json, *, ids: bool) -> Json:
+    if block["type"] == "tool_use":
+        call = {"name": block["name"], "args": block["input"]} | ({"id": block["id"]} if ids else {})
+        return {"functionCall": call, "thoughtSignature": f"sig-{block['id']}"}
+    if block["type"] == "tool_result":
+        response = {"name": "run", "response": {"output": block["content"]}}
+        return {"functionResponse": response | ({"id": block["tool_use_id"]} if ids else {})}
+    if block["type"] == "thinking":
+        return {"text": block["thinking"], "thought": True}
+    return {"text": block["text"]}
+
+
 def _converted(messages: list[Json], convert: Callable[[str, Json], Json]) -> list[Json]:
     found: list[Json] = []
     for message in messages:

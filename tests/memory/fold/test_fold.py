@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from support.conversations import Json, agent_loop, as_chat, as_items
+from support.conversations import Json, agent_loop, as_chat, as_contents, as_items
 
 from foxing.memory import FoldRequest, FoldResult, Forgotten, InvalidInput, Memory, NotFound, Policy
 from foxing.renderer.clock import utc_now
@@ -121,6 +121,26 @@ def test_other_request_formats(memory: Memory, wire: str) -> None:
     # reasoning stays with the item that it precedes
     assert kept[0].get("type") != "function_call_output"
     assert messages[len(messages) - len(kept) - 1].get("type") != "reasoning"
+
+
+@pytest.mark.parametrize("ids", [True, False])
+@pytest.mark.parametrize("reader", ["text", "gemini-3.6-flash"])
+def test_contents_of_gemini(memory: Memory, reader: str, ids: bool) -> None:
+    messages = as_contents(agent_loop(42, thinking=True), ids=ids)
+    result = fold(memory, messages, wire="gemini", reader=reader, budget=12_000)
+    folded: Any = result.messages[0]
+    kept, members = result.messages[1:], {"text"} if reader == "text" else {"text", "inline_data"}
+    assert (result.fold, result.folded, folded["role"]) == (1, len(messages) - len(kept), "user")
+    # what stays is as it came, with thoughts and signatures, and begins with the model after a closed exchange
+    assert json.dumps(kept) == json.dumps(messages[-len(kept) :])
+    assert kept[0]["role"] == "model"
+    assert {name for part in folded["parts"] for name in part} == members
+    shown = "\n".join(part["text"] for part in folded["parts"] if "text" in part)
+    assert all(name in shown for name in IDS)
+    later = as_contents(agent_loop(44, thinking=True), ids=ids)
+    after = fold(memory, later, wire="gemini", reader=reader, budget=12_000, cache="warm")
+    assert json.dumps(after.messages[: len(result.messages)]) == json.dumps(result.messages)
+    assert any(message.text.startswith("△ run") for message in memory.export(BANK))
 
 
 def test_thinking_is_removed_at_a_fold_and_kept_afterwards(memory: Memory) -> None:
@@ -399,6 +419,39 @@ def test_two_replicas_that_fold_at_once_end_with_one_fold(database_url: str) -> 
 def test_invalid_conversations(memory: Memory, messages: list[Json], reason: str) -> None:
     with pytest.raises(InvalidInput, match=reason):
         fold(memory, messages)
+    with pytest.raises(NotFound):
+        memory.bank(BANK)
+
+
+CALL: Json = {"functionCall": {"name": "run", "args": {}}}
+RESPONSE: Json = {"functionResponse": {"name": "run", "response": {"output": "1"}}}
+
+
+@pytest.mark.parametrize(
+    ("contents", "reason"),
+    [
+        ([{"role": "assistant", "parts": [{"text": "hello"}]}], "role must be user, model, function"),
+        ([{"role": "user", "parts": [CALL]}], "only the model may do"),
+        ([{"role": "model", "parts": [CALL]}, {"role": "model", "parts": [RESPONSE]}], "the model may not do"),
+        ([{"role": "user", "parts": [RESPONSE]}], "answers the tool call 'run', which no message before it makes"),
+        ([{"role": "model", "parts": [CALL, CALL]}, {"role": "user", "parts": [RESPONSE]}], "is not answered"),
+        (
+            [{"role": "model", "parts": [CALL]}, {"role": "user", "parts": [{"text": "Wait."}, RESPONSE, RESPONSE]}],
+            "which no message before it makes",
+        ),
+        (
+            [
+                {"role": "model", "parts": [CALL, CALL]},
+                {"role": "user", "parts": [RESPONSE]},
+                {"role": "user", "parts": [RESPONSE]},
+            ],
+            "is not answered",
+        ),
+    ],
+)
+def test_contents_that_gemini_refuses(memory: Memory, contents: list[Json], reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        fold(memory, contents, wire="gemini")
     with pytest.raises(NotFound):
         memory.bank(BANK)
 
