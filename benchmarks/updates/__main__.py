@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks.command_line import add_json_option, at_least, progress_bar, show_fields, show_rows, write_json
 from foxing.memory import Memory, MemoryOptions
@@ -13,6 +14,7 @@ from foxing.memory.index.embedder import DEFAULT_EMBEDDER
 from foxing.renderer import FoxingError
 
 from .measurement import measure_updates
+from .numbered import ask_numbered
 from .sets import ask_pairs, rows_of
 
 PAIRS = 200
@@ -35,6 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="Score written pairs in several languages instead: siblings.jsonl, which replace nothing, and "
         "updates.jsonl.",
     )
+    source.add_argument(
+        "--numbered",
+        action="store_true",
+        help="Score numbered statements of which the newer hold instead, made from word lists; the rules of recall were "
+        "written without looking at the answers of those held out.",
+    )
     parser.add_argument(
         "--embedder", default=DEFAULT_EMBEDDER, metavar="NAME", help="Embedder, or 'none' (default: %(default)s)."
     )
@@ -55,15 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         try:
             if options.sets is not None:
-                rows = list(rows_of(ask_pairs(memory, options.sets, progress), options.embedder))
+                rows: list[Any] = list(rows_of(ask_pairs(memory, options.sets, progress), options.embedder))
+            elif options.numbered:
+                rows = list(ask_numbered(memory, options.embedder, progress=progress))
             else:
                 row = measure_updates(memory, options.locomo, options.embedder, options.split, options.pairs, progress)
         except FoxingError as error:
             sys.exit(f"error: {error}")
-    if options.sets is not None:
+    if options.locomo is None:
         documents = [asdict(row) for row in rows]
         if options.as_json:
-            write_json({"sets": documents})
+            write_json({"numbered" if options.numbered else "sets": documents})
         else:
             show_rows(documents)
     elif options.as_json:

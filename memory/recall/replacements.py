@@ -4,8 +4,10 @@ Messages are compared in pairs: those near in meaning, where they have embedding
 Nothing is stored: which message replaces another is found anew at each recall, from what is left of their texts.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +15,7 @@ import numpy.typing as npt
 
 from foxing.memory.index.scores import Keys
 from foxing.memory.text.identifiers import identifiers_in
-from foxing.memory.text.statements import Sentence, names_rather, quantities_in, replaces, sentences, value_words
+from foxing.memory.text.statements import Asked, Sentence, names_rather, quantities_in, replaces, sentences, value_words
 from foxing.memory.text.terms import terms
 from foxing.memory.values.messages import RecalledMessage
 
@@ -22,6 +24,8 @@ from foxing.memory.values.messages import RecalledMessage
 LEAST_COMPARED, COMPARED = 6, 32
 #: Cosine of messages below which they are not compared.
 LEAST_COSINE = 0.2
+#: Share of the score of an earlier message that a later one has at least if it answers about as well.
+LEAST_SCORE = 0.5
 
 
 #: Key of the metadata in which a message names the id of the one that it replaces, whatever their words.
@@ -54,45 +58,74 @@ class LinkedOrder(NamedTuple):
     places: Mapping[int, int]
 
 
-class _Said(NamedTuple):
-    """A message that is compared."""
+class Place(NamedTuple):
+    """When a span was said: those of one time are in the order in which they were stored."""
 
-    place: int
-    sentences: Sequence[Sentence]
-    #: Whether a sentence may replace one of another message.
-    may_replace: bool
-    #: Terms that name one thing, such as an order.
-    identifiers: frozenset[str]
+    at: datetime
+    message: int
+    passage: int
 
 
-def find_replaced(spans: Sequence[RecalledMessage], near: npt.NDArray[np.bool_] | None = None) -> dict[int, int]:
-    """Returns the index of each span that a later one replaces → the index of the newest that does, directly or through
-    others. `near`: bool[n, n], which are near in meaning; None if it is not known."""
-    said = [_said(index, span.text) for index, span in enumerate(spans)]
-    said.sort(key=lambda each: spans[each.place].created_at)
-    replaced = _named(spans)
-    for place in range(len(said) - 1, 0, -1):
-        after = said[place]
-        if not after.may_replace:
-            continue
-        newer = spans[after.place]
-        for before in said[:place]:
-            if (
-                before.place in replaced
-                or not before.sentences
-                or not (near is None or near[before.place, after.place])
-            ):
-                continue
-            older = spans[before.place]
-            if older.created_at == newer.created_at or older.message_id == newer.message_id:
-                continue
-            if older.thread != newer.thread and _name_other_things(before.identifiers, after.identifiers):
-                continue
-            one_speaker = (older.role, older.name) == (newer.role, newer.name)
-            each_other = {older.role, newer.role} == {"user", "assistant"}
-            if replaces(after.sentences, before.sentences, same_speaker=one_speaker, to_each_other=each_other):
-                replaced[before.place] = after.place
-    return {older: _last(newest, replaced) for older, newest in replaced.items()}
+class Statements:
+    """Recalled spans beside the question that found them, as statements that may replace each other."""
+
+    def __init__(self, spans: Sequence[RecalledMessage], said: Sequence[Place], question: str) -> None:
+        self.spans, self.said, self.asked = spans, said, Asked(question)
+        self.sentences = [sentences(span.text) for span in spans]
+
+    def best_first(self) -> list[int]:
+        """Returns the indexes of the spans in the order of an answer, given best first: a passage with a sentence that
+        has all words of the question comes first, and of messages that answer about equally the newest."""
+        whole = [
+            span.passage is not None and self.asked.coverage(said) == 1.0
+            for span, said in zip(self.spans, self.sentences, strict=True)
+        ]
+        order = sorted(range(len(self.spans)), key=lambda index: not whole[index])
+        for place, index in enumerate(order[:]):
+            passed = (at for at in range(place) if self._answers_as_well(index, order[at]))
+            order.insert(next(passed, place), order.pop(place))
+        return order
+
+    def _answers_as_well(self, newer: int, older: int) -> bool:
+        """Returns True if a later span answers the question about as well as an earlier one."""
+        scores = (self.spans[newer].score or 0.0, self.spans[older].score or 0.0)
+        return (
+            self.said[newer] > self.said[older]
+            and scores[0] >= LEAST_SCORE * scores[1]
+            and self.asked.is_answered_as_well(self.sentences[newer], self.sentences[older])
+        )
+
+    def replaced(self, near: npt.NDArray[np.bool_] | None = None) -> dict[int, int]:
+        """Returns the index of each span that a later one replaces → the index of the newest that does, directly or
+        through others. `near`: bool[n, n], which are near in meaning; None if it is not known."""
+        said = [(index, sentence) for index, of_one in enumerate(self.sentences) for sentence in self.asked.focus(of_one)]
+        by_thing: dict[str, list[int]] = {}
+        for number, (_, sentence) in enumerate(said):
+            for thing in sentence.things:
+                by_thing.setdefault(thing, []).append(number)
+        replaced = _named(self.spans)
+        newest_first = sorted(range(len(said)), key=lambda number: self.said[said[number][0]], reverse=True)
+        for number in newest_first:
+            newer, after = said[number]
+            shared = Counter(chain.from_iterable(by_thing[thing] for thing in after.things))
+            for other in shared:
+                older, before = said[other]
+                if (
+                    older not in replaced
+                    and self.said[older] < self.said[newer]
+                    and (near is None or near[older, newer])
+                    and self._replaces(newer, after, older, before)
+                ):
+                    replaced[older] = newer
+        return {older: _last(newest, replaced) for older, newest in replaced.items()}
+
+    def _replaces(self, newer: int, after: Sentence, older: int, before: Sentence) -> bool:
+        new, old = self.spans[newer], self.spans[older]
+        one_speaker = (old.role, old.name) == (new.role, new.name)
+        each_other = {old.role, new.role} == {"user", "assistant"}
+        return replaces(after, before, same_speaker=one_speaker, to_each_other=each_other) and (
+            old.thread == new.thread or not _name_other_things(_identifiers(old.text), _identifiers(new.text))
+        )
 
 
 def asked_apart(
@@ -141,12 +174,10 @@ def _named(spans: Sequence[RecalledMessage]) -> dict[int, int]:
     return replaced
 
 
-def _said(index: int, text: str) -> _Said:
-    found = sentences(text)
-    may_replace = any(sentence.may_replace for sentence in found)
-    named = identifiers_in(terms(text)) if found else ()
+def _identifiers(text: str) -> frozenset[str]:
+    """Returns the terms that name one thing, such as an order."""
     # a number alone is more often a value than a name
-    return _Said(index, found, may_replace, frozenset(term for term in named if not term.isdigit()))
+    return frozenset(term for term in identifiers_in(terms(text)) if not term.isdigit())
 
 
 def _name_other_things(before: Collection[str], after: frozenset[str]) -> bool:
@@ -162,24 +193,24 @@ def _last(index: int, replaced: Mapping[int, int]) -> int:
 
 
 def ordered(
-    times: Sequence[datetime], replaced: Mapping[int, int], *, oldest_first: bool, until: datetime | None
+    said: Sequence[Place], replaced: Mapping[int, int], *, oldest_first: bool, until: datetime | None
 ) -> LinkedOrder:
     """Returns the order of matches given best first. The newest of those that replace each other takes the place of
     the best one, and the others follow it, not before their own place.
 
-    `times`: when each was said; `oldest_first`: whether the question asks for the past; `until`: the end of the time
+    `said`: when each was said; `oldest_first`: whether the question asks for the past; `until`: the end of the time
     that the question mentions, if any: what was said by then comes before what was said later.
     """
     groups: dict[int, list[int]] = {}
     for older, newest in replaced.items():
         groups.setdefault(newest, [newest]).append(older)
-    keys = {index: (index, 0) for index in range(len(times))}
+    keys = {index: (index, 0) for index in range(len(said))}
     places: dict[int, int] = {}
     for group in groups.values():
         best = min(group)
-        group.sort(key=lambda index: times[index], reverse=not oldest_first)
+        group.sort(key=lambda index: said[index], reverse=not oldest_first)
         if until is not None and not oldest_first:
-            group.sort(key=lambda index: times[index] >= until)
+            group.sort(key=lambda index: said[index].at >= until)
         for position, index in enumerate(group):
             best = best if position == 0 else max(best, index)
             keys[index] = (best, position)

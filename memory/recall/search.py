@@ -31,7 +31,7 @@ from foxing.memory.values.recall import LeftOut, LeftOutReason, MatchScore, Reca
 from .answer import Answer, Enough
 from .candidates import Candidate, Candidates, RankedCandidates, find_candidates
 from .query import Question, ask
-from .replacements import COMPARED, LEAST_COMPARED, Near, asked_apart, find_replaced, named_first, ordered
+from .replacements import COMPARED, LEAST_COMPARED, Near, Place, Statements, asked_apart, named_first, ordered
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 from .transcript import Style, transcript
@@ -217,20 +217,26 @@ class Recaller:
         for part in reader.parts(MAX_LIMIT, [Shown(shown[place].match) for place in places]):
             reader.read(part)
         spans = [reader.peek(shown[place].match) for place in places]
+        said = [_place(shown[place].match) for place in places]
+        oldest_first = asks_for_the_past(question.query.query or "")
         with operation("compare", matches=len(spans)):
-            found_order = named_first(spans, question.query.query or "")
+            asks = question.query.query or ""
+            found_order = list(range(len(spans)))
+            if not oldest_first and query.preference is None:
+                found_order = Statements(spans, said, asks).best_first()
+            found_order = [found_order[index] for index in named_first([spans[index] for index in found_order], asks)]
             spans = [spans[index] for index in found_order]
             near = None if near is None else near[np.ix_(found_order, found_order)]
-            found_replaced = find_replaced(spans, near)
+            found_replaced = Statements(spans, [said[index] for index in found_order], asks).replaced(near)
         shown = _moved(shown, {place: places[index] for place, index in zip(places, found_order, strict=True)})
         found_replaced = self._without_those_asked_for(found, found_replaced, spans)
         if not found_replaced:
             return replace(found, shown=shown), {}
         replaced = {places[older]: places[newest] for older, newest in found_replaced.items()}
         order = ordered(
-            [item.match.message.created_at for item in shown],
+            [_place(item.match) for item in shown],
             replaced,
-            oldest_first=asks_for_the_past(question.query.query or ""),
+            oldest_first=oldest_first,
             until=None if query.preference is None else query.preference.window.until,
         )
         moved = []
@@ -369,6 +375,10 @@ def _with_neighbours(
         else:
             shown.append(Shown(match, neighbour_ids=[found[i].key for i in new]))
     return shown
+
+
+def _place(match: Candidate) -> Place:
+    return Place(match.message.created_at, match.message.id, match.passage or 0)
 
 
 def _moved(shown: Sequence[Shown], sources: Mapping[int, int]) -> Sequence[Shown]:

@@ -9,11 +9,13 @@ the rules would rather miss a replacement than invent one.
 """
 
 from .comparison import names_rather, quantities_in, replaces, value_words
+from .questions import Asked
 from .sentences import Sentence, sentences
 from .wording import CODES, asks_for_the_past, wording
 
 __all__ = [
     "CODES",
+    "Asked",
     "Sentence",
     "asks_for_the_past",
     "names_rather",

@@ -5,8 +5,8 @@ from itertools import product
 
 from .differences import Difference, difference_in_any_order, differences_of
 from .sentences import Sentence
-from .statement import Statement
-from .tokens import Token, forms_of, language_of, tokens_in
+from .statement import INFORMATIVE, Statement
+from .tokens import BREAK, Token, forms_of, kinds_of, language_of, tokens_in
 from .wording import BY_WORDS, Kind
 
 #: Share of its words that a statement must have in common with the one it replaces, where it announces a change and
@@ -15,26 +15,26 @@ SHARED_WITH_CHANGE, SHARED = 0.6, 0.75
 #: Share of the words of one that two statements about things of one sort have in common.
 SHARED_BY_SIBLINGS = 0.3
 MOST_VALUE_WORDS = 3
+MOST_WORDS_OF_NAME = 8
+_VERBS = Kind.COPULA | Kind.PREDICATE | Kind.EVENT | Kind.ROLE
 MOST_THINGS_OF_SHORT = 5  # things in a sentence that may have only one in common with another one
 
 
-def replaces(new: Sequence[Sentence], old: Sequence[Sentence], *, same_speaker: bool, to_each_other: bool) -> bool:
+def replaces(after: Sentence, before: Sentence, *, same_speaker: bool, to_each_other: bool) -> bool:
     """Returns True if a sentence of a later message replaces one of an earlier message. `same_speaker`: whether both
     have one speaker; `to_each_other`: whether each speaks to the other."""
-    for after in new:
-        if not after.may_replace:
-            continue
-        for before in old:
-            exclusive = not after.exclusive.isdisjoint(before.exclusive)
-            if (
-                _may_share_a_subject(after, before, exclusive=exclusive)
-                and (after.changed or exclusive or (after.valued and before.valued) or _may_name_the_old(after, before))
-                and _of_one_person(after, before, same_speaker=same_speaker, to_each_other=to_each_other)
-                and any(_replaces(a, b) for a in after.statements for b in before.statements)
-                and not _only_repeats(after.text, before.text)
-            ):
-                return True
-    return False
+    if not _of_one_person(after, before, same_speaker=same_speaker, to_each_other=to_each_other):
+        return False
+    if has_other_end(after, before):
+        return True
+    exclusive = not after.exclusive.isdisjoint(before.exclusive)
+    return (
+        after.may_replace
+        and _may_share_a_subject(after, before, exclusive=exclusive)
+        and (after.changed or exclusive or (after.valued and before.valued) or _may_name_the_old(after, before))
+        and any(_replaces(a, b) for a in after.statements for b in before.statements)
+        and not _only_repeats(after.text, before.text)
+    )
 
 
 def quantities_in(question: str, code: str | None = None) -> frozenset[str]:
@@ -73,6 +73,43 @@ def value_words(old: Sequence[Sentence], new: Sequence[Sentence]) -> str:
 
 def _quantities(tokens: Sequence[Token]) -> frozenset[str]:
     return frozenset(token.form for token in tokens if token.kind & Kind.QUANTITY)
+
+
+def has_other_end(after: Sentence, before: Sentence) -> bool:
+    """Returns True if two sentences begin with the same subject and relation and end with different names: “the author
+    of Emma is …”. The relation ends with a copula or a preposition: one may have two cats, and one author of a book."""
+    if after.code not in BY_WORDS or (after.kinds | before.kinds) & (Kind.OWN | Kind.OTHERS):
+        return False
+    new, old = after.tokens, before.tokens
+    start = next((n for n, (a, b) in enumerate(zip(new, old, strict=False)) if a.form != b.form), 0)
+    last = start - 1
+    while last > 0 and new[last].kind == Kind.DEFINITE:
+        last -= 1
+    if last < 1 or (new[last].kind and new[last].kind & ~(Kind.COPULA | Kind.SETTING)):
+        return False
+    if last < start - 1 and not new[last].kind & Kind.COPULA:  # “plays the …”
+        return False
+    kinds = kinds_of(new[:start])
+    if kinds & (Kind.ADDITION | Kind.SEVERAL) or sum(bool(token.kind & INFORMATIVE) for token in new[:start]) < 2:
+        return False
+    if kinds & Kind.EVENT and not kinds & Kind.COPULA:
+        return False
+    ends = [tuple(token for token in tokens[start:] if token is not BREAK) for tokens in (new, old)]
+    things = [_things(end) for end in ends]
+    return (
+        all(_is_name(end, alone=bool(kinds & _VERBS)) for end in ends)
+        and not things[0] <= things[1]
+        and not things[1] <= things[0]
+        and not (_quantities(ends[0]) and _quantities(ends[1]))
+    )
+
+
+def _is_name(end: Sequence[Token], *, alone: bool) -> bool:
+    """Returns True if the words at the end of a sentence are a name or, if `alone`, a short phrase without a verb."""
+    if len(end) > MOST_WORDS_OF_NAME or any(token.kind & _VERBS and not token.kind & Kind.NAME for token in end):
+        return False
+    others = sum(token.kind & (Kind.THING | Kind.NAME) == Kind.THING for token in end)
+    return others <= (MOST_VALUE_WORDS if alone else 0)
 
 
 def _only_repeats(one: str, other: str) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .parse import MOST_WORDS, Parse
 from .parts import MOST_THINGS_ANNOUNCING
 from .statement import TOPIC_FIRST, Statement
-from .tokens import BREAK, kinds_of, language_of, token_of, tokens_in
+from .tokens import BREAK, Token, kinds_of, language_of, token_of, tokens_in
 from .wording import BY_WORDS, Kind, Wording, wording
 from .words import WORD
 
@@ -26,6 +26,9 @@ _SENTENCE = re.compile(
 _ENDS = ".!?…。！？\"'”’)] "
 _QUESTION_CHARS = 8  # at the end of a sentence, where its question mark is
 _ENDS_QUESTION = re.compile(r"[?？][\"'”’)\]]*\s*$")
+#: Numbers of statements in a list: “12. The trip is …”. In German, where “12.” may be an ordinal, two of them.
+_ITEM = re.compile(r"(?:^|(?<=\n)|(?<=[.!?。]\s))[(\[#]?\d{1,6}[.):\]]+\s+(?=\S)")
+_ITEMS = re.compile(rf"{_ITEM.pattern}[^\n]*\s{_ITEM.pattern}")
 #: Removes the marks around words.
 _NO_MARKS = {ord(mark): " " for mark in ',;:–—(),.!?"“”…⋯[]'}
 
@@ -39,7 +42,8 @@ class Sentence(NamedTuple):
     announced: bool
     #: Whether it begins with a word that takes something back, or follows such a word: “No, …”.
     opened: bool
-    #: Its words that may be things.
+    #: Its words, and those of them that may be things.
+    tokens: Sequence[Token]
     things: frozenset[str]
     #: Whether its own words may announce a change, and whether they or those before it may.
     announces: bool
@@ -87,6 +91,8 @@ def sentences(text: str) -> Sequence[Sentence]:
 def _sentences(text: str, words: Wording) -> Iterator[Sentence]:
     announced = opened = False
     before = ""
+    if words.code != "de" or _ITEMS.search(text) is not None:
+        text = _ITEM.sub("", text)
     for whole in _SENTENCE.split(text)[:MOST_SENTENCES]:
         sentence = whole
         while (opener := words.opener.match(sentence)) is not None:
@@ -126,6 +132,7 @@ def _sentence(text: str, alone: str, words: Wording, *, announced: bool, opened:
         words.code,
         announced,
         opened,
+        tokens,
         things,
         announces,
         announces or announced or opened,

@@ -54,6 +54,8 @@ class Kind:
     CHANGE = 65536
     #: A verb of a language whose verbs come last.
     VERB = 131072
+    #: Says of a thing what holds of several at a time: “allergic”.
+    SEVERAL = 262144
 
 
 class Role(Enum):
@@ -237,6 +239,7 @@ _LISTS = {
     "settings": Kind.SETTING,
     "roles": Kind.ROLE | Kind.PREDICATE | Kind.THING,
     "statuses": Kind.STATUS | Kind.THING,
+    "several": Kind.SEVERAL | Kind.THING,
 }
 
 

@@ -28,6 +28,7 @@ _FINALS = 28  # syllables of Hangul with one beginning and vowel
 _JAPANESE_TOPIC = re.compile("(?:から|まで)?[でにとの]?[はが]")
 _KOREAN_SINCE = re.compile("부터(?:는|요)?$")
 ELISION = re.compile("(?:[ldsntmjc]|qu)['’](?=.)", re.IGNORECASE)
+_PART = re.compile(r"[^\W_]+")
 _JAPANESE_HAN = re.compile(r"[\u2e80-\u2fd5\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff]+")
 HIRAGANA = frozenset(map(chr, range(0x3041, 0x30A0)))
 
@@ -45,6 +46,12 @@ def raw_words(text: str, code: str) -> list[str]:
     if code == "ja":
         return list(_japanese_words(found))
     return found
+
+
+def parts_of_code(code: str) -> list[str]:
+    """Returns the parts of a code, a date or a number that has several: “v1” and “orders”."""
+    parts = _PART.findall(code)
+    return parts if len(parts) > 1 else []
 
 
 def _french_words(word: str) -> Sequence[str]:
