@@ -72,11 +72,21 @@ RELATIONS = (
 )
 
 _FIRST = (
-    "Anna Boris Clara Diego Elena Farid Greta Hugo Ingrid Jonas Karin Louis Marta Nils Olga Pavel Rosa Stefan".split()
-)
-_LAST = "Abbot Becker Castillo Dvorak Eriksen Fontaine Grady Holm Ivanov Jansen Keller Lindgren Moreau Novak".split()
-_COLOURS = "Silent Broken Golden Hidden Crimson Distant Frozen Hollow Burning Second".split()
-_NOUNS = "River Garden Mirror Tower Island Letter Harbour Station Winter Orchard".split()
+    "Anna Boris Clara Diego Elena Farid Greta Hugo Ingrid Jonas Karin Louis Marta Nils Olga Pavel Rosa Stefan Tilda "
+    "Ulrich Vera Wanda Xavier Yusuf Zoe Amir Bianca Cyril Doris Emil Fatima Gustav Hanna Igor Jelena Kamal Linnea"
+).split()
+_LAST = (
+    "Abbot Becker Castillo Dvorak Eriksen Fontaine Grady Holm Ivanov Jansen Keller Lindgren Moreau Novak Okafor Petrov "
+    "Quist Rahman Salazar Tanaka Ulman Vasquez Weber Xu Yilmaz Zeman Ashby Brandt Cortez Duval Engel Faro Gruber Haas"
+).split()
+_COLOURS = (
+    "Silent Broken Golden Hidden Crimson Distant Frozen Hollow Burning Second Velvet Northern Restless Paper Copper "
+    "Stolen Bitter Marble Wandering Amber"
+).split()
+_NOUNS = (
+    "River Garden Mirror Tower Island Letter Harbour Station Winter Orchard Lantern Bridge Meadow Compass Anthem Canal "
+    "Kingdom Shadow Voyage Sparrow"
+).split()
 _LISTS: Mapping[str, Sequence[str]] = {
     "position": ("goalkeeper", "midfielder", "centre back", "shortstop", "point guard", "wide receiver", "striker"),
     "language": ("French", "Swahili", "Mandarin", "Polish", "Hindi", "Catalan", "Old Norse", "Danish", "Turkish"),

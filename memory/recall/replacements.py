@@ -5,7 +5,7 @@ Nothing is stored: which message replaces another is found anew at each recall, 
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import NamedTuple
@@ -26,6 +26,9 @@ LEAST_COMPARED, COMPARED = 6, 32
 LEAST_COSINE = 0.2
 #: Share of the score of an earlier message that a later one has at least if it answers about as well.
 LEAST_SCORE = 0.5
+#: Share of those words of the question that any match has which a sentence has that says what is asked, and their
+#: least number.
+WHOLE, FEWEST_WORDS = 0.75, 2
 
 
 #: Key of the metadata in which a message names the id of the one that it replaces, whatever their words.
@@ -70,35 +73,65 @@ class Statements:
     """Recalled spans beside the question that found them, as statements that may replace each other."""
 
     def __init__(self, spans: Sequence[RecalledMessage], said: Sequence[Place], question: str) -> None:
-        self.spans, self.said, self.asked = spans, said, Asked(question)
+        self.spans, self.said, self._asked = spans, said, Asked(question)
         self.sentences = [sentences(span.text) for span in spans]
+        self._stems = [self._asked.stems_in(of_one) for of_one in self.sentences]
 
-    def best_first(self) -> list[int]:
-        """Returns the indexes of the spans in the order of an answer, given best first: a passage with a sentence that
-        has all words of the question comes first, and of messages that answer about equally the newest."""
-        whole = [
-            span.passage is not None and self.asked.coverage(said) == 1.0
-            for span, said in zip(self.spans, self.sentences, strict=True)
-        ]
-        order = sorted(range(len(self.spans)), key=lambda index: not whole[index])
-        for place, index in enumerate(order[:]):
-            passed = (at for at in range(place) if self._answers_as_well(index, order[at]))
-            order.insert(next(passed, place), order.pop(place))
+    def best_first(self, *, newest: bool) -> list[int]:
+        """Returns the indexes of the spans, which are given best first, in the order of an answer: those with a sentence
+        that has nearly all words of the question come first; if `newest`, the newest of messages that answer about
+        equally before the others; and those that say of the thing which the question names, by a number, a code or a
+        day, what others say of another one, before these."""
+        order = self._whole_first()
+        if newest:
+            self._move_newest(order)
+        if quantities_in(self._asked.question):
+            for place, index in enumerate(order[:]):
+                passed = (at for at in range(place) if self._names_rather(index, order[at]))
+                order.insert(next(passed, place), order.pop(place))
         return order
 
-    def _answers_as_well(self, newer: int, older: int) -> bool:
-        """Returns True if a later span answers the question about as well as an earlier one."""
+    def _names_rather(self, one: int, other: int) -> bool:
+        return names_rather(self._asked.question, self.sentences[one], self.sentences[other])
+
+    def _move_newest(self, order: list[int]) -> None:
+        """Moves messages before those that are older and answer no better."""
+        answers = [self._asked.answer(of_one) for of_one in self.sentences]
+        for place, index in enumerate(order[:]):
+            new = answers[index]
+            if new is None or not new.named:
+                continue
+            for at in range(place):
+                old = answers[order[at]]
+                if old is not None and self._follows(index, order[at]) and new.is_as_good_as(old):
+                    order.insert(at, order.pop(place))
+                    break
+
+    def _whole_first(self) -> list[int]:
+        """Returns the indexes of the spans, first those with a sentence that has most of the words of the question
+        that any has, if these are nearly all."""
+        known = frozenset[str]().union(*chain.from_iterable(self._stems))
+        counts = [max(map(len, of_one), default=0) for of_one in self._stems]
+        most = max(counts, default=0)
+        if len(known) < FEWEST_WORDS or most < WHOLE * len(known):
+            return list(range(len(counts)))
+        return sorted(range(len(counts)), key=lambda index: counts[index] < most)
+
+    def _follows(self, newer: int, older: int) -> bool:
+        """Returns True if a span is later than another one and has a score near that of this."""
         scores = (self.spans[newer].score or 0.0, self.spans[older].score or 0.0)
-        return (
-            self.said[newer] > self.said[older]
-            and scores[0] >= LEAST_SCORE * scores[1]
-            and self.asked.is_answered_as_well(self.sentences[newer], self.sentences[older])
-        )
+        return self.said[newer] > self.said[older] and scores[0] >= LEAST_SCORE * scores[1]
+
+    def _focus(self, index: int) -> Iterator[Sentence]:
+        """Yields the sentences of a span with the most words of the question."""
+        counts = list(map(len, self._stems[index]))
+        most = max(counts, default=0)
+        return (sentence for sentence, count in zip(self.sentences[index], counts, strict=True) if count == most)
 
     def replaced(self, near: npt.NDArray[np.bool_] | None = None) -> dict[int, int]:
         """Returns the index of each span that a later one replaces → the index of the newest that does, directly or
         through others. `near`: bool[n, n], which are near in meaning; None if it is not known."""
-        said = [(index, sentence) for index, of_one in enumerate(self.sentences) for sentence in self.asked.focus(of_one)]
+        said = [(index, sentence) for index in range(len(self.spans)) for sentence in self._focus(index)]
         by_thing: dict[str, list[int]] = {}
         for number, (_, sentence) in enumerate(said):
             for thing in sentence.things:
@@ -146,19 +179,6 @@ def asked_apart(
         if missing:
             apart[older] = missing
     return apart
-
-
-def named_first(spans: Sequence[RecalledMessage], question: str) -> list[int]:
-    """Returns the indexes of spans in their order, but for those that say of the thing which a question names, by a
-    number, a code or a day, what others say of another one: they come before these."""
-    order = list(range(len(spans)))
-    if not quantities_in(question):
-        return order
-    said = [sentences(span.text) for span in spans]
-    for place, index in enumerate(order[:]):
-        passed = (at for at in range(place) if names_rather(question, said[index], said[order[at]]))
-        order.insert(next(passed, place), order.pop(place))
-    return order
 
 
 def _named(spans: Sequence[RecalledMessage]) -> dict[int, int]:

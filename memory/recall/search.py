@@ -31,7 +31,7 @@ from foxing.memory.values.recall import LeftOut, LeftOutReason, MatchScore, Reca
 from .answer import Answer, Enough
 from .candidates import Candidate, Candidates, RankedCandidates, find_candidates
 from .query import Question, ask
-from .replacements import COMPARED, LEAST_COMPARED, Near, Place, Statements, asked_apart, named_first, ordered
+from .replacements import COMPARED, LEAST_COMPARED, Near, Place, Statements, asked_apart, ordered
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 from .transcript import Style, transcript
@@ -206,43 +206,31 @@ class Recaller:
     ) -> tuple[_Found, dict[int, RecalledMessage]]:
         """Returns the matches in the order in which the answer gives them, and document → the newest message that
         replaces it. See `replacements`."""
-        query, shown, near = found.candidates.query, found.shown, None
+        query, compared = found.candidates.query, found.shown[:COMPARED]
         if not query.terms:
             return found, {}
-        places = list(range(min(COMPARED, len(shown))))
-        if found.near is not None:
-            near = found.near.among([shown[place].match.document for place in places])
-            places = np.flatnonzero(near.sum(axis=1) > 1).tolist()  # each is near itself
-            near = near[np.ix_(places, places)]
-        for part in reader.parts(MAX_LIMIT, [Shown(shown[place].match) for place in places]):
+        for part in reader.parts(MAX_LIMIT, [Shown(item.match) for item in compared]):
             reader.read(part)
-        spans = [reader.peek(shown[place].match) for place in places]
-        said = [_place(shown[place].match) for place in places]
-        oldest_first = asks_for_the_past(question.query.query or "")
+        spans = [reader.peek(item.match) for item in compared]
+        asks = question.query.query or ""
+        oldest_first = asks_for_the_past(asks)
+        until = None if query.preference is None else query.preference.window.until
         with operation("compare", matches=len(spans)):
-            asks = question.query.query or ""
-            found_order = list(range(len(spans)))
-            if not oldest_first and query.preference is None:
-                found_order = Statements(spans, said, asks).best_first()
-            found_order = [found_order[index] for index in named_first([spans[index] for index in found_order], asks)]
-            spans = [spans[index] for index in found_order]
-            near = None if near is None else near[np.ix_(found_order, found_order)]
-            found_replaced = Statements(spans, [said[index] for index in found_order], asks).replaced(near)
-        shown = _moved(shown, {place: places[index] for place, index in zip(places, found_order, strict=True)})
-        found_replaced = self._without_those_asked_for(found, found_replaced, spans)
-        if not found_replaced:
-            return replace(found, shown=shown), {}
-        replaced = {places[older]: places[newest] for older, newest in found_replaced.items()}
+            statements = Statements(spans, [_place(item.match) for item in compared], asks)
+            best = statements.best_first(newest=not oldest_first and query.preference is None)
+            near = None if found.near is None else found.near.among([item.match.document for item in compared])
+            replaced = statements.replaced(near)
+        replaced = self._without_those_asked_for(found, replaced, spans)
+        shown = [*_moved(compared, best), *found.shown[COMPARED:]]
+        places = {index: place for place, index in enumerate(best)}
         order = ordered(
             [_place(item.match) for item in shown],
-            replaced,
+            {places[older]: places[newest] for older, newest in replaced.items()},
             oldest_first=oldest_first,
-            until=None if query.preference is None else query.preference.window.until,
+            until=until,
         )
-        moved = []
-        for index in order.indexes:
-            moved.append(_with_score_of(shown[index], shown[order.places.get(index, index)]))
-        newest = {shown[older].match.document: spans[places.index(by)] for older, by in replaced.items()}
+        moved = [_with_score_of(shown[index], shown[order.places.get(index, index)]) for index in order.indexes]
+        newest = {compared[older].match.document: spans[by] for older, by in replaced.items()}
         return replace(found, shown=moved), newest
 
     def _without_those_asked_for(
@@ -381,15 +369,14 @@ def _place(match: Candidate) -> Place:
     return Place(match.message.created_at, match.message.id, match.passage or 0)
 
 
-def _moved(shown: Sequence[Shown], sources: Mapping[int, int]) -> Sequence[Shown]:
-    """Returns matches in another order, each with the score of its place. `sources`: place → that of the match that
-    takes it."""
-    if all(place == source for place, source in sources.items()):
-        return shown
-    return [_with_score_of(shown[sources.get(place, place)], item) for place, item in enumerate(shown)]
+def _moved(shown: Sequence[Shown], order: Sequence[int]) -> Sequence[Shown]:
+    """Returns matches in another order, each with the score of its place."""
+    return [_with_score_of(shown[index], shown[place]) for place, index in enumerate(order)]
 
 
 def _with_score_of(item: Shown, other: Shown) -> Shown:
+    if item is other:
+        return item
     return item._replace(match=replace(item.match, score=other.match.score))
 
 

@@ -16,6 +16,7 @@ SHARED_WITH_CHANGE, SHARED = 0.6, 0.75
 SHARED_BY_SIBLINGS = 0.3
 MOST_VALUE_WORDS = 3
 MOST_WORDS_OF_NAME = 8
+LEAST_WORDS_OF_RELATION = 2  # of a sentence that says what is so of which thing
 _VERBS = Kind.COPULA | Kind.PREDICATE | Kind.EVENT | Kind.ROLE
 MOST_THINGS_OF_SHORT = 5  # things in a sentence that may have only one in common with another one
 
@@ -82,24 +83,23 @@ def has_other_end(after: Sentence, before: Sentence) -> bool:
         return False
     new, old = after.tokens, before.tokens
     start = next((n for n, (a, b) in enumerate(zip(new, old, strict=False)) if a.form != b.form), 0)
-    last = start - 1
-    while last > 0 and new[last].kind == Kind.DEFINITE:
-        last -= 1
-    if last < 1 or (new[last].kind and new[last].kind & ~(Kind.COPULA | Kind.SETTING)):
-        return False
-    if last < start - 1 and not new[last].kind & Kind.COPULA:  # “plays the …”
-        return False
+    while start and new[start - 1].kind & (Kind.NAME | Kind.DEFINITE):  # names that begin alike
+        start -= 1
     kinds = kinds_of(new[:start])
-    if kinds & (Kind.ADDITION | Kind.SEVERAL) or sum(bool(token.kind & INFORMATIVE) for token in new[:start]) < 2:
-        return False
-    if kinds & Kind.EVENT and not kinds & Kind.COPULA:
+    if (
+        not start
+        or new[start - 1].kind & ~(Kind.COPULA | Kind.SETTING)
+        or kinds & (Kind.ADDITION | Kind.SEVERAL)
+        or (kinds & Kind.EVENT and not kinds & Kind.COPULA)
+        or sum(bool(token.kind & INFORMATIVE) for token in new[:start]) < LEAST_WORDS_OF_RELATION
+    ):
         return False
     ends = [tuple(token for token in tokens[start:] if token is not BREAK) for tokens in (new, old)]
-    things = [_things(end) for end in ends]
+    words = [frozenset(token.form for token in end if token.kind & INFORMATIVE) for end in ends]
     return (
         all(_is_name(end, alone=bool(kinds & _VERBS)) for end in ends)
-        and not things[0] <= things[1]
-        and not things[1] <= things[0]
+        and not words[0] <= words[1]
+        and not words[1] <= words[0]
         and not (_quantities(ends[0]) and _quantities(ends[1]))
     )
 

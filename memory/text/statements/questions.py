@@ -1,69 +1,67 @@
-"""Questions beside statements: which sentence of a message answers, and which messages answer about equally."""
+"""Questions beside statements: which sentences answer, and whether two messages answer about equally."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 
 from .differences import differences_of
 from .sentences import Sentence
 from .statement import INFORMATIVE
-from .tokens import Token, tokens_in
+from .tokens import Token, language_of, tokens_in
 from .wording import Kind
 from .words import parts_of_code
 
 SHORTEST_WORD = 4  # letters of a word that may tell things apart, such as “under”, though it says nothing by itself
+STEM = 5  # first letters of a word that its derivations share: “citizen” and “citizenship”
 #: Share of the words of the longer of two sentences that they have in common if they say the same of two things.
 SHARED_BY_PARALLELS = 0.25
 MOST_SENTENCES_OF_ANSWER = 2  # “Change of plans! We meet at the Bell.”
+
+
+class Answer(NamedTuple):
+    """A short message beside a question."""
+
+    sentences: Sequence[Sentence]
+    #: Words of the question that it has, and those of them that say something by themselves.
+    asked: frozenset[str]
+    named: frozenset[str]
+
+    def is_as_good_as(self, old: "Answer") -> bool:
+        """Returns True if a later message is about what the question names and an earlier statement is about: it has
+        all words of the question that this has, and does not say the same of another thing."""
+        return (
+            len(old.sentences) == 1
+            and self.sentences[0].code == old.sentences[0].code
+            and bool(old.named)
+            and old.asked <= self.asked
+            and not any(_is_parallel(sentence, old.sentences[0]) for sentence in self.sentences)
+        )
 
 
 class Asked:
     """The words of a question, as they are compared in each language."""
 
     def __init__(self, question: str) -> None:
-        self.question = question
-        self._words = cache(self._words_in)
+        self.question, code = question, language_of(question)
+        self._of = cache(lambda of: frozenset(form for token in tokens_in(question, of) for form in _forms(token)))
+        self.stems = _stems(frozenset(token.form for token in tokens_in(question, code) if token.kind & INFORMATIVE))
 
-    def _words_in(self, code: str) -> frozenset[str]:
-        return frozenset(form for token in tokens_in(self.question, code) for form in _forms(token))
+    def answer(self, sentences: Sequence[Sentence]) -> Answer | None:
+        """Returns a message beside the question; None if it has too many sentences, or none."""
+        if not 0 < len(sentences) <= MOST_SENTENCES_OF_ANSWER:
+            return None
+        asked = self._of(sentences[0].code)
+        found = (form for sentence in sentences for token in sentence.tokens for form in _forms(token))
+        named = frozenset[str]().union(*(sentence.words for sentence in sentences))
+        return Answer(sentences, asked.intersection(found), asked & named)
 
-    def found_in(self, sentence: Sentence) -> Mapping[str, bool]:
-        """Returns the words of the question in a sentence → whether each says something by itself."""
-        asked = self._words(sentence.code)
-        return {
-            form: bool(token.kind & INFORMATIVE)
-            for token in sentence.tokens
-            for form in _forms(token)
-            if form in asked
-        }
+    def stems_in(self, sentences: Sequence[Sentence]) -> Sequence[frozenset[str]]:
+        """Returns the stems of the question in each sentence."""
+        return [self.stems & _stems(sentence.words) for sentence in sentences]
 
-    def focus(self, sentences: Sequence[Sentence]) -> Sequence[Sentence]:
-        """Returns the sentences of a message with the most words of the question; all of them if none has any."""
-        if len(sentences) < 2:
-            return sentences
-        counts = [sum(self.found_in(sentence).values()) for sentence in sentences]
-        most = max(counts)
-        return [sentence for sentence, count in zip(sentences, counts, strict=True) if count == most]
 
-    def coverage(self, sentences: Sequence[Sentence]) -> float:
-        """Returns the largest share of the words of the question that say something which is in one sentence."""
-        shares = [0.0]
-        for sentence in sentences:
-            asked = sum(bool(token.kind & INFORMATIVE) for token in set(tokens_in(self.question, sentence.code)))
-            shares.append(sum(self.found_in(sentence).values()) / asked if asked > 1 else 0.0)
-        return max(shares)
-
-    def is_answered_as_well(self, new: Sequence[Sentence], old: Sequence[Sentence]) -> bool:
-        """Returns True if a later message is about what the question names and an earlier statement is about: it has
-        all words of the question that this has, and does not say the same of another thing."""
-        if len(old) != 1 or not 0 < len(new) <= MOST_SENTENCES_OF_ANSWER or new[0].code != old[0].code:
-            return False
-        before = self.found_in(old[0])
-        after = {form for sentence in new for form in self.found_in(sentence)}
-        return (
-            any(before.values())
-            and before.keys() <= after
-            and not any(_is_parallel(sentence, old[0]) for sentence in new)
-        )
+def _stems(words: frozenset[str]) -> frozenset[str]:
+    return frozenset([word[:STEM] for word in words])
 
 
 def _forms(token: Token) -> Sequence[str]:
@@ -75,14 +73,8 @@ def _forms(token: Token) -> Sequence[str]:
 
 def _is_parallel(after: Sentence, before: Sentence) -> bool:
     """Returns True if two sentences put it alike, and words that name the thing or several words differ."""
-    ours, theirs = (_informative(sentence) for sentence in (after, before))
-    if len(ours & theirs) < SHARED_BY_PARALLELS * max(len(ours), len(theirs)):
-        return False
-    if not after.statements or not before.statements:
+    most = max(len(after.words), len(before.words))
+    if len(after.words & before.words) < SHARED_BY_PARALLELS * most or not (after.statements and before.statements):
         return False
     differences = list(differences_of(before.statements[0], after.statements[0]))
     return len(differences) > 1 or any(each.old_names and each.new_names for each in differences)
-
-
-def _informative(sentence: Sentence) -> frozenset[str]:
-    return frozenset([token.form for token in sentence.tokens if token.kind & INFORMATIVE])

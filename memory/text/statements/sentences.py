@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .parse import MOST_WORDS, Parse
 from .parts import MOST_THINGS_ANNOUNCING
-from .statement import TOPIC_FIRST, Statement
+from .statement import INFORMATIVE, TOPIC_FIRST, Statement
 from .tokens import BREAK, Token, kinds_of, language_of, token_of, tokens_in
 from .wording import BY_WORDS, Kind, Wording, wording
 from .words import WORD
@@ -42,8 +42,9 @@ class Sentence(NamedTuple):
     announced: bool
     #: Whether it begins with a word that takes something back, or follows such a word: “No, …”.
     opened: bool
-    #: Its words, and those of them that may be things.
     tokens: Sequence[Token]
+    #: Its words that say something by themselves, and those that may be things.
+    words: frozenset[str]
     things: frozenset[str]
     #: Whether its own words may announce a change, and whether they or those before it may.
     announces: bool
@@ -133,6 +134,7 @@ def _sentence(text: str, alone: str, words: Wording, *, announced: bool, opened:
         announced,
         opened,
         tokens,
+        frozenset([token.form for token in tokens if token.kind & INFORMATIVE]),
         things,
         announces,
         announces or announced or opened,
