@@ -7,6 +7,7 @@ Nothing is stored: which message replaces another is found anew at each recall, 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from foxing.memory.values.messages import RecalledMessage
 
 #: Number of matches that are compared at least and at most, those ranked best. A shorter answer is compared with those
 #: ranked next, lest it give an old statement alone.
-LEAST_COMPARED, COMPARED = 6, 32
+LEAST_COMPARED, COMPARED = 32, 32
 #: Cosine of messages below which they are not compared.
 LEAST_COSINE = 0.2
 #: Share of the score of an earlier message that a later one has at least if it answers about as well.
@@ -82,7 +83,7 @@ class Statements:
         that has nearly all words of the question come first; if `newest`, the newest of messages that answer about
         equally before the others; and those that say of the thing which the question names, by a number, a code or a
         day, what others say of another one, before these."""
-        order = self._whole_first()
+        order = list(self.whole_first)
         if newest:
             self._move_newest(order)
         if quantities_in(self._asked.question):
@@ -107,7 +108,8 @@ class Statements:
                     order.insert(at, order.pop(place))
                     break
 
-    def _whole_first(self) -> list[int]:
+    @cached_property
+    def whole_first(self) -> list[int]:
         """Returns the indexes of the spans, first those with a sentence that has most of the words of the question
         that any has, if these are nearly all."""
         known = frozenset[str]().union(*chain.from_iterable(self._stems))

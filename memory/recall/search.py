@@ -213,10 +213,10 @@ class Recaller:
             reader.read(part)
         spans = [reader.peek(item.match) for item in compared]
         asks = question.query.query or ""
-        oldest_first = asks_for_the_past(asks)
         until = None if query.preference is None else query.preference.window.until
         with operation("compare", matches=len(spans)):
             statements = Statements(spans, [_place(item.match) for item in compared], asks)
+            oldest_first = bool(spans) and asks_for_the_past(asks, spans[statements.whole_first[0]].text)
             best = statements.best_first(newest=not oldest_first and query.preference is None)
             near = None if found.near is None else found.near.among([item.match.document for item in compared])
             replaced = statements.replaced(near)

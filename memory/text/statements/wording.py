@@ -18,6 +18,7 @@ WORDINGS_PATH = Path(__file__).parents[1] / "data" / "statements"
 BY_WORDS = ("en", "de", "fr")
 #: Languages with a wording.
 CODES = (*BY_WORDS, "ko", "ja", "zh")
+_PAST_STEM = 8  # letters that the forms of a word share: “original”, “originally”
 #: Languages without spaces between words.
 _UNSPACED = ("ja", "zh")
 
@@ -262,8 +263,11 @@ def wording(code: str) -> Wording:
     return Wording.parse(code, tomllib.loads(text.replace("ß", "ss")))  # as texts are compared
 
 
-def asks_for_the_past(question: str) -> bool:
-    """Returns True if a question asks for what was replaced: “before”, “used to”, “originally”."""
+def asks_for_the_past(question: str, answer: str = "") -> bool:
+    """Returns True if a question asks for what was replaced: “before”, “used to”, “originally”. `answer`: a text whose
+    words say of what is asked: “the original broadcaster” may have changed."""
     code = language_by_script(question)
     codes = BY_WORDS if code is None else (code,)
-    return any(wording(each).past.search(question) is not None for each in codes)
+    lower = answer.casefold()
+    words = (match[0].casefold() for each in codes for match in wording(each).past.finditer(question))
+    return any(word[:_PAST_STEM] not in lower for word in words) if lower else any(words)
