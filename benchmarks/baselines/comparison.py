@@ -1,8 +1,9 @@
 """Evidence recall of each system on each dataset, by category, with confidence intervals."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -14,11 +15,12 @@ from foxing.memory.index.embedder import Embedder
 
 from .extensions import NotInstalled
 from .packages import PACKAGES
-from .system import Embeddings, Foxing, StemmedBm25, System
+from .system import EMBEDDINGS, Embeddings, Foxing, Ranking, StemmedBm25, System
 
 ALL = "all"
 RESAMPLES = 2000
 SEED = 7
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -42,25 +44,31 @@ class FoundEvidence:
 
 
 @dataclass(frozen=True)
-class Systems:
+class Systems(Generic[Kind]):
     """Systems to compare, and those that are not available."""
 
-    systems: Sequence[System]
+    systems: Sequence[Kind]
     #: name → reason
     left_out: dict[str, str]
 
 
-def open_systems(memory: Memory, tier: str, embedder: Embedder | None) -> Systems:
+def open_systems(memory: Memory, tier: str, embedder: Embedder | None) -> Systems[System]:
     """Opens Foxing at `tier` first, then the baselines. `embedder`: used by all systems; None for lexical search
     alone."""
-    systems: list[System] = [Foxing(memory, tier), StemmedBm25()]
+    rankings = open_rankings(embedder)
+    return Systems([Foxing(memory, tier), *rankings.systems], rankings.left_out)
+
+
+def open_rankings(embedder: Embedder | None, packages: Collection[str] = PACKAGES) -> Systems[Ranking]:
+    """Opens the baselines: BM25, the embedder alone, and other packages, those of the names `packages`."""
+    systems: list[Ranking] = [StemmedBm25()]
     if embedder is None:
-        return Systems(systems, dict.fromkeys(("embeddings", *PACKAGES), "no embedder"))
+        return Systems(systems, dict.fromkeys((EMBEDDINGS, *packages), "no embedder"))
     systems.append(Embeddings(embedder))
     left_out: dict[str, str] = {}
-    for name, opened in PACKAGES.items():
+    for name in packages:
         try:
-            systems.append(opened(embedder))
+            systems.append(PACKAGES[name](embedder))
         except NotInstalled as error:
             left_out[name] = f"not installed ({error}); pip install 'foxing[store-baselines]'"
     return Systems(systems, left_out)

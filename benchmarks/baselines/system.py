@@ -13,6 +13,7 @@ from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.policy import Policy
 
+EMBEDDINGS = "embeddings"  # name of the embedder alone
 LIMIT = 200  # messages requested from a system; more never fit the budget
 
 
@@ -100,7 +101,7 @@ class StemmedBm25(Ranking):
 class Embeddings(Ranking):
     """Exhaustive search over full embeddings in float32."""
 
-    name = "embeddings"
+    name = EMBEDDINGS
 
     def __init__(self, embedder: Embedder) -> None:
         super().__init__()

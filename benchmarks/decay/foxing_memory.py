@@ -18,10 +18,11 @@ LIMIT = 200
 class FoxingMemory:
     """A memory whose clock is that of the benchmark, so that the messages arrive when the last of them is said."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: MemoryOptions | None = None) -> None:
+        """`options`: without recall weights, or else what is asked about at one age would fade later."""
         self._folder = tempfile.TemporaryDirectory(prefix="foxing-decay-")
         self._now = datetime.now(UTC)
-        options = MemoryOptions(recall_weights=False)  # else what is asked about at one age would fade later
+        options = options or MemoryOptions(recall_weights=False)
         self.memory = Memory(Path(self._folder.name) / "decay.db", clock=lambda: self._now, options=options)
 
     def store(self, bank: str, messages: Sequence[Message]) -> None:

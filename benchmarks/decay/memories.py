@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from importlib import import_module
 from typing import Protocol, runtime_checkable
 
@@ -54,7 +55,7 @@ def fit(ranked: Iterable[Message], texts: Mapping[str, str], max_tokens: int) ->
     days: set[str] = set()
     left = max_tokens
     for message in ranked:
-        cost = count_text_tokens(_line(message, texts[message.id])) + 1
+        cost = _tokens(_line(message, texts[message.id])) + 1
         if (day := _day(message)) not in days:
             cost += count_text_tokens(day) + 1
         if cost <= left:
@@ -62,6 +63,12 @@ def fit(ranked: Iterable[Message], texts: Mapping[str, str], max_tokens: int) ->
             days.add(day)
             left -= cost
     return Recalled(transcript(taken, texts), [Passage(texts[message.id], message.id) for message in taken])
+
+
+@lru_cache(maxsize=50_000)
+def _tokens(line: str) -> int:
+    """Counts once what many questions rank."""
+    return count_text_tokens(line)
 
 
 def _day(message: Message) -> str:

@@ -1,0 +1,262 @@
+"""Share of the interrupted tasks that can be resumed from what a memory gives when the customer returns.
+
+A task is done if every argument of every call that must still be made stands verbatim in that text.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from statistics import fmean, median
+from typing import Any
+
+import zstandard
+
+from benchmarks.baselines.comparison import open_rankings
+from benchmarks.baselines.system import StemmedBm25
+from benchmarks.command_line import Advance
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory import MemoryOptions
+from foxing.memory.index.embedders import open_embedder
+from foxing.memory.index.model_source import NONE
+
+from .conversations import ENDS_AT, Bank, Conversation, Interrupted
+from .phrases import Half
+from .shop import Call
+from .systems import (
+    BANK,
+    Bm25Thread,
+    FirstMessageThread,
+    FoxingBank,
+    FoxingThread,
+    NewestOfThread,
+    PlainRecall,
+    RankedMessages,
+    RightThread,
+    System,
+)
+
+AGES = (1, 30, 365)
+BUDGETS = (2048, 4096)
+PACKAGES = ("langgraph", "mem0")
+#: Systems that give the newest text of one thread.
+BM25_MESSAGE = "bm25 finds a message, newest of its thread"
+BM25_THREAD = "bm25 finds the thread, its newest text"
+FOXING_THREAD = "foxing finds the thread, its newest text"
+SAME_BYTES = "the same from newest text in the same bytes"
+RIGHT_THREAD = "the right thread, its newest text"
+
+
+@dataclass(frozen=True)
+class ResumeRow:
+    """Tasks that one system resumes at one age. Shares and medians are of returns, by budget in text tokens."""
+
+    half: str
+    #: Other conversations for each asked one.
+    pad: int
+    system: str
+    #: Days since the last message; None for a system that does not change with time.
+    age_days: int | None
+    banks: int
+    tasks: int
+    returns: int
+    #: Share of the returns whose task is done.
+    done: Mapping[str, float]
+    #: Likewise with name and postcode, and without.
+    done_named: Mapping[str, float]
+    done_plain: Mapping[str, float]
+    #: Likewise by wording, “named 0” to “plain 4”.
+    done_by_wording: Mapping[str, Mapping[str, float]]
+    #: Median of the text tokens.
+    tokens: Mapping[str, float]
+    #: Name of an argument → returns that miss it.
+    missing: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class BytesRow:
+    """Bytes of all banks at one age, beside those of the whole text in zstd -19, a stream for each bank."""
+
+    half: str
+    pad: int
+    age_days: int
+    messages: int
+    text: int
+    zstd: int
+    #: Vision tokens, kept text and keepsakes: what the pages hold.
+    held: int
+    #: All of the bank, with index and metadata.
+    total: int
+    #: Pages by tier.
+    tiers: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Rows, and systems that were not measured: name → reason."""
+
+    rows: Sequence[ResumeRow]
+    bytes: Sequence[BytesRow]
+    left_out: Mapping[str, str]
+
+
+@dataclass
+class _Answers:
+    """Answers of one system at one age, by budget."""
+
+    done: dict[int, list[tuple[str, bool]]] = field(default_factory=lambda: {budget: [] for budget in BUDGETS})
+    tokens: dict[int, list[int]] = field(default_factory=lambda: {budget: [] for budget in BUDGETS})
+    missing: dict[int, Counter[str]] = field(default_factory=lambda: {budget: Counter() for budget in BUDGETS})
+
+
+@dataclass
+class _Sizes:
+    """Sizes of all banks at one age."""
+
+    figures: Counter[str] = field(default_factory=Counter)
+    tiers: Counter[str] = field(default_factory=Counter)
+
+
+class Measurement:
+    """Measures banks one after another, alone or padded."""
+
+    def __init__(self, half: Half, embedder: str, ages: Sequence[int] = AGES, *, others: bool = True) -> None:
+        """`others`: whether to measure the other systems as well."""
+        self._half: Half = half
+        self._ages = sorted(ages)
+        self._options = MemoryOptions(embedder=embedder, recall_weights=False)
+        self._embedder = None if embedder == NONE else open_embedder(embedder)
+        self._others = others
+        self._left_out: dict[str, str] = {}
+        self._answers: dict[tuple[int, str, int | None], _Answers] = {}
+        self._sizes: dict[tuple[int, int], _Sizes] = {}
+        self._tasks: Counter[int] = Counter()
+        self._banks: Counter[int] = Counter()
+
+    def measure(self, bank: Bank, pad: int, progress: Advance | None = None) -> None:
+        """Measures a bank, with its other conversations if `pad`, their number for each task, is not 0."""
+        self._banks[pad] += 1
+        self._tasks[pad] += len(bank.tasks)
+        conversations = [*(task.conversation for task in bank.tasks), *(bank.others if pad else ())]
+        conversations.sort(key=lambda each: each.thread)  # not by whether it is asked for
+        foxing = FoxingBank(self._options)
+        try:
+            foxing.store_conversations(conversations)
+            if self._others:
+                for system in self._fixed(conversations):
+                    self._ask(system, bank, pad, None)
+            for number, age in enumerate(self._ages):
+                foxing.pass_time(BANK, ENDS_AT + timedelta(days=age))
+                self._add_sizes(foxing, conversations, pad, age)
+                for system in self._ageing(foxing, conversations):
+                    self._ask(system, bank, pad, age)
+                if progress is not None:
+                    progress(number + 1, len(self._ages))
+        finally:
+            foxing.close()
+
+    def result(self) -> Resumed:
+        """Returns the rows of all banks measured."""
+        rows = [self._row(*key, answers) for key, answers in self._answers.items()]
+        sizes = [
+            BytesRow(half=self._half, pad=pad, age_days=age, **each.figures, tiers=dict(each.tiers))
+            for (pad, age), each in self._sizes.items()
+        ]
+        return Resumed(rows, sizes, self._left_out)
+
+    def _fixed(self, conversations: Sequence[Conversation]) -> Iterator[System]:
+        """Systems that hold the full text at every age."""
+        rankings = open_rankings(self._embedder, PACKAGES)
+        self._left_out.update(rankings.left_out)
+        for ranking in rankings.systems:
+            yield RankedMessages(ranking, conversations)
+        yield NewestOfThread(BM25_MESSAGE, FirstMessageThread(StemmedBm25(), conversations), conversations)
+        yield NewestOfThread(BM25_THREAD, Bm25Thread(conversations), conversations)
+        yield NewestOfThread(RIGHT_THREAD, RightThread(), conversations)
+
+    def _ageing(self, foxing: FoxingBank, conversations: Sequence[Conversation]) -> Iterator[System]:
+        yield PlainRecall(foxing)
+        if self._others:
+            yield NewestOfThread(FOXING_THREAD, FoxingThread(foxing), conversations)
+            newest = NewestOfThread(SAME_BYTES, Bm25Thread(conversations), conversations)
+            newest.hold_bytes(foxing.bytes_held(BANK))
+            yield newest
+
+    def _ask(self, system: System, bank: Bank, pad: int, age: int | None) -> None:
+        answers = self._answers.setdefault((pad, system.name, age), _Answers())
+        for task in bank.tasks:
+            for each in task.returns:
+                wording = f"{'named' if each.named else 'plain'} {each.wording}"
+                for budget in BUDGETS:
+                    text = system.recall(each.text, task.conversation.thread, budget)
+                    missing = missing_arguments(task.pending, text)
+                    answers.done[budget].append((wording, not missing))
+                    answers.tokens[budget].append(count_text_tokens(text))
+                    answers.missing[budget].update(missing)
+
+    def _add_sizes(self, foxing: FoxingBank, conversations: Sequence[Conversation], pad: int, age: int) -> None:
+        sizes = self._sizes.setdefault((pad, age), _Sizes())
+        texts = [message.text for each in conversations for message in each.messages]
+        whole = "\n".join(texts).encode()
+        sizes.figures.update(
+            messages=len(texts),
+            text=len(whole),
+            zstd=len(zstandard.ZstdCompressor(level=19).compress(whole)),
+            held=foxing.bytes_held(BANK),
+            total=foxing.memory.bank(BANK).bytes.total,
+        )
+        sizes.tiers.update(foxing.tiers())
+
+    def _row(self, pad: int, system: str, age: int | None, answers: _Answers) -> ResumeRow:
+        wordings = dict.fromkeys(wording for wording, _ in answers.done[BUDGETS[0]])
+        return ResumeRow(
+            half=self._half,
+            pad=pad,
+            system=system,
+            age_days=age,
+            banks=self._banks[pad],
+            tasks=self._tasks[pad],
+            returns=len(answers.done[BUDGETS[0]]),
+            done=_shares(answers, ""),
+            done_named=_shares(answers, "named"),
+            done_plain=_shares(answers, "plain"),
+            done_by_wording={wording: _shares(answers, wording) for wording in sorted(wordings)},
+            tokens={str(budget): median(counted) for budget, counted in answers.tokens.items()},
+            missing={str(budget): dict(counted) for budget, counted in answers.missing.items()},
+        )
+
+
+def _shares(answers: _Answers, wording: str) -> dict[str, float]:
+    """Share done by budget, of the wordings that begin so."""
+    return {
+        str(budget): fmean(done for name, done in asked if name.startswith(wording))
+        for budget, asked in answers.done.items()
+    }
+
+
+def missing_arguments(calls: Sequence[Call], text: str) -> list[str]:
+    """Returns the names of the arguments of which a value does not stand in `text`, each as often as calls miss it."""
+    return [
+        name
+        for call in calls
+        for name, value in call.arguments.items()
+        if not all(_stands_in(text, each) for each in _values(value))
+    ]
+
+
+def _values(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list | tuple) else [str(value)]
+
+
+def _stands_in(text: str, value: str) -> bool:
+    """True if the value stands in the text, not as a part of a longer word or number."""
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text) is not None
+
+
+def possible(tasks: Sequence[Interrupted]) -> float:
+    """Returns the share of the tasks that the full text of their conversation allows to be resumed."""
+    return fmean(
+        not missing_arguments(task.pending, "\n".join(each.text for each in task.conversation.messages))
+        for task in tasks
+    )
