@@ -119,11 +119,12 @@ def _bank(
         _placed(f"chat-{number}", turns, rng)
         for number, turns in zip(numbers, [*(each.turns for each in (*asked, *padding)), *documents], strict=True)
     ]
+    spoken = random.Random(f"{name} {half}")  # so that the number of wordings changes nothing else
     tasks = [
         Interrupted(
             conversation,
             each.pending,
-            _returns(each, half, rng, wordings, number, alike[each.facts["deed"], each.facts["things"]] > 1),
+            _returns(each, half, spoken, wordings, number, alike[each.facts["deed"], each.facts["things"]] > 1),
         )
         for number, (each, conversation) in enumerate(zip(asked, placed, strict=False))
     ]

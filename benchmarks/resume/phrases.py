@@ -295,7 +295,7 @@ _TEMPLATES: Mapping[str, Sequence[str]] = {
         "Hi, this is {first} {last}, zip {zip}. What we had settled last time was never carried out. Please do so now.",
         "Good morning. {first} {last}, postcode {zip}. I gave my OK then, but nothing came of it; do it now.",
         "{first} {last} here ({zip}). I confirmed the {deed} but nothing happened. Could you put it through now?",
-        "Hello, I'm {first} {last} and live in {zip}. I'm still waiting for the {deed} I asked for. Complete it, please.",
+        "Hello, I'm {first} {last} and live in {zip}. I still wait for the {deed} I asked for. Complete it, please.",
         "Hello again! My name is {first} {last}, my zip is {zip}. Go ahead with the {deed} of the {things} now please.",
         "It's {first} {last} again, zip code {zip}, about the {things}. You never finished the {deed}, please do.",
         "I was interrupted when I talked to you. {last}, {first}; {zip}. Yes, do everything you read out to me.",
