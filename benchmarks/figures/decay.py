@@ -53,7 +53,7 @@ def decay_table(figures: Figures) -> str:
             answers = [_share(kept.get(str(budget))) for kept in (row.whole, row.found) for budget in budgets]
             facts = (_share(row.kept(RELATIVE_TIME)), _share(row.negations[1]), f"{row.invented}")
             cells[row.age_days] = [*answers, *facts, _bits(row), f"{row.tokens_left:.0%}", f"{row.questions}"]
-        lines += [[_MEMORIES.get(memory, memory), *line] for line in _merged(cells)]
+        lines += [[_MEMORIES.get(memory, memory), *line] for line in merged(cells)]
     return markdown_table(head, lines)
 
 
@@ -65,8 +65,8 @@ def _by_memory(rows: Iterable[DecayRow]) -> dict[str, list[DecayRow]]:
     return found
 
 
-def _merged(cells: Mapping[int, list[str]]) -> list[list[str]]:
-    """Lines of a table by age. Those that differ in nothing but the age are one."""
+def merged(cells: Mapping[int, list[str]]) -> list[list[str]]:
+    """Returns the lines of a table by age. Those that differ in nothing but the age are one."""
     groups: list[tuple[list[int], list[str]]] = []
     for age, line in sorted(cells.items()):
         if groups and groups[-1][1] == line:
@@ -112,7 +112,7 @@ def decay_tools_table(figures: Figures) -> str:
             whole = [_share(row.whole.get(str(budget))) for budget in budgets]
             left = [_share(row.asked[kind][1]) if kind in row.asked else "–" for kind in kinds]
             cells[row.age_days] = [*whole, *left, _bits(row), f"{row.questions}"]
-        lines += [[_MEMORIES.get(memory, memory), *line] for line in _merged(cells)]
+        lines += [[_MEMORIES.get(memory, memory), *line] for line in merged(cells)]
     return markdown_table(head, lines)
 
 

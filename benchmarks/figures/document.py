@@ -15,6 +15,7 @@ from benchmarks.evidence import CategoryRecall, EvidenceRecall
 from benchmarks.rankings import RankedRecall
 from benchmarks.recall import RecallSpeed
 from benchmarks.relevance.measurement import RelevanceRow, ReliabilityBin
+from benchmarks.resume.measurement import BytesRow, ResumeRow
 from benchmarks.service import StoreSpeed
 from benchmarks.stores.comparison import Comparison, Ratio
 from benchmarks.stores.measurement import StoreRow
@@ -31,6 +32,7 @@ _ROW_TYPES = {
     "baselines": BaselineRow,
     "decay": DecayRow,
     "relevance": RelevanceRow,
+    "resume": ResumeRow,
     "updates": UpdatesRow,
 }
 #: Key of each measurement for its conditions: weights, machine, Python version and day.
@@ -199,6 +201,16 @@ class Figures:
     def decay_tiers(self) -> list[DecayRow]:
         """Answers and remains with every page at one tier, by source."""
         return [DecayRow(**row) for row in self._document["decay"]["tiers"]]
+
+    @property
+    def resume(self) -> list[ResumeRow]:
+        """Interrupted tasks that are resumed, by half, system and age."""
+        return [ResumeRow(**row) for row in self._rows("resume")]
+
+    @property
+    def resume_bytes(self) -> list[BytesRow]:
+        """Bytes of the banks of interrupted tasks."""
+        return [BytesRow(**row) for row in self._document["resume"]["bytes"]]
 
     @property
     def service(self) -> StoreSpeed:

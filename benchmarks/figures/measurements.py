@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.locomo import read_locomo
+from benchmarks.resume.phrases import HALVES
 from foxing.encoder import load_codec
 from foxing.memory.index.model_source import NONE
 
@@ -48,6 +49,8 @@ OTHER_READERS = ("claude-opus-5", "gpt-5.6-sol", "deepseek-ocr", "native", "text
 #: Readers whose images an OCR engine reads, the number of questions, and the factor by which images are enlarged.
 READ_READERS = ("claude-fable-5", "gemini-3.6-flash", "claude-opus-5", "deepseek-ocr", "native")
 READ_QUESTIONS, ENLARGED = "40", "2"
+#: Options of the interrupted tasks, alone and with ten times as many other conversations.
+RESUME_OPTIONS, RESUME_PADDED = ("--tasks", "35"), ("--wordings", "2", "--pad", "10")
 AGENT_GROUPS = ("en_swe_agent", "en_tau_retail")
 REPEATED_PAGES = 3  # for altered images and repeated ageing
 SPEED_PAGES = 4
@@ -172,6 +175,27 @@ def measure_updates(data: Path) -> Measurement:
     }
 
 
+def measure_resume(data: Path) -> Measurement:
+    """Measures interrupted tasks that one recall resumes, of both halves. `data`/tau-bench: a checkout of tau-bench."""
+    runs = [
+        run_json("benchmarks.resume", str(data / "tau-bench"), "--half", half, *RESUME_OPTIONS, *padded)
+        for half in HALVES
+        for padded in ((), RESUME_PADDED)
+    ]
+    return joined_runs(runs)
+
+
+def joined_runs(runs: Sequence[Mapping[str, Any]]) -> Measurement:
+    """Returns the rows of several runs of `benchmarks.resume`. A later run adds what the earlier ones do not have."""
+    parts: dict[str, list[Any]] = {}
+    for name, key in (("rows", ("half", "pad", "system", "age_days")), ("bytes", ("half", "pad", "age_days"))):
+        by_key: dict[tuple[object, ...], Any] = {}
+        for row in (row for run in runs for row in run[name]):
+            by_key.setdefault(tuple(row[field] for field in key), row)
+        parts[name] = list(by_key.values())
+    return {**parts, "left_out": {name: reason for run in runs for name, reason in run["left_out"].items()}}
+
+
 def measure_decay(data: Path) -> Measurement:
     """Measures what a memory still answers by age, beside other memories if they are installed, and by tier."""
     given = ("--data", str(data))
@@ -258,6 +282,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "relevance": measure_relevance,
     "updates": measure_updates,
     "decay": measure_decay,
+    "resume": measure_resume,
     "context": measure_context,
     "context-read": measure_context_read,
     "context-tiers": measure_context_tiers,

@@ -18,6 +18,7 @@ from .decay import FOXING, decay_facts_table, decay_table, decay_tiers_table, de
 from .document import Figures
 from .markdown import markdown_table
 from .measurements import CHARACTER_TIERS
+from .resume import resume_bytes_table, resume_table, resume_wordings_table
 from .stores import stores_ratios_table, stores_table
 
 #: Tiers with less capacity than most pages need.
@@ -482,6 +483,9 @@ TABLES: Mapping[str, DocumentedTable] = {
     "decay-tiers": DocumentedTable(decay_tiers_table, ("decay",)),
     "decay-tools": DocumentedTable(decay_tools_table, ("decay",)),
     "decay-facts": DocumentedTable(decay_facts_table, ("decay",)),
+    "resume": DocumentedTable(resume_table, ("resume",)),
+    "resume-wordings": DocumentedTable(resume_wordings_table, ("resume",)),
+    "resume-bytes": DocumentedTable(resume_bytes_table, ("resume",)),
     "degraded": DocumentedTable(degraded_table, ("repeated",)),
     "characters": DocumentedTable(characters_table, ("characters",)),
     "ageing": DocumentedTable(ageing_table, ("repeated",)),

@@ -32,7 +32,7 @@ _OF_THE_SHOP = "tau"  # in the name of a file with conversations about the same 
 
 @dataclass(frozen=True)
 class Return:
-    """What a customer says on return."""
+    """Words of a customer who returns."""
 
     text: str
     #: True if with name and postcode.

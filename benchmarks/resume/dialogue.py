@@ -258,7 +258,7 @@ class _Writer:
     # what calls are called
 
     def _request(self, call: Call) -> str:
-        """What the customer says at first."""
+        """First words of the customer about a call."""
         order = f"order {call.arguments['order_id']}" if self._knows_numbers else self._said("unknown_order", {})
         values = {"order": order, "order_start": order[0].upper() + order[1:]}
         if "item_ids" in call.arguments:
@@ -278,7 +278,7 @@ class _Writer:
         return self._said(slot, {"old": described, "new": _options(changed)}, self._typos)
 
     def _line(self, call: Call) -> str:
-        """What the agent reads out of a call, with as many identifiers as it names."""
+        """Line that the agent reads out of a call, with as many identifiers as it names."""
         given = call.arguments
         values = {"order": str(given["order_id"]), "reason": str(given.get("reason", ""))}
         if "payment_method_id" in given:
@@ -327,7 +327,7 @@ class _Writer:
         ]
 
     def _facts(self, calls: Sequence[Call]) -> dict[str, str]:
-        """What the customer may say of the calls on return."""
+        """Values for templates of the return."""
         items = [item for call in calls for item in self._things(call)]
         payments = [call.arguments["payment_method_id"] for call in calls if "payment_method_id" in call.arguments]
         paid = self._desk.orders[calls[0].arguments["order_id"]]["payment_history"][0]["payment_method_id"]

@@ -1,4 +1,4 @@
-"""What customers and agents of the shop say, as templates. The halves share none of them."""
+"""Templates of what customers and agents of the shop say. The halves share none of them."""
 
 import random
 from collections.abc import Mapping, Sequence

@@ -35,7 +35,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Task:
-    """What a customer wants: the writing calls that fulfil it, in order."""
+    """Wish of a customer: the writing calls that fulfil it, in order."""
 
     user_id: str
     calls: Sequence[Call]

@@ -1,4 +1,4 @@
-"""What gives a customer's past back: Foxing by one plain recall, and others over the full text of the same messages.
+"""Systems that give a customer's past back: Foxing by one plain recall, others over the full text of the same messages.
 
 All count tokens alike. The others write what they give as `benchmarks.decay` does: the date once a day, then a line for
 each message.
