@@ -89,7 +89,8 @@ class Memory:
     """A long-context optical memory in one database. Safe to share between threads.
 
     Every method that names a bank raises `NotFound` if there is no such bank, except `store` and `set_policy`, which
-    create it. Methods that take `progress` call it with the number of items done and the total.
+    create it, and recall and context, which give nothing and say so in `notes`. Methods that take `progress` call it
+    with the number of items done and the total.
     """
 
     def __init__(
@@ -283,7 +284,7 @@ class Memory:
         Images in messages come as parts, with their data up to 24 MiB an answer.
 
         `fields`: the fields of `RecallQuery` that apply to text. They override those of a `RecallQuery` given as
-        `query`. Raises `NotFound`, `InvalidTime`, `InvalidCursor`, `InvalidInput`.
+        `query`. Raises `InvalidTime`, `InvalidCursor`, `InvalidInput`.
         """
         built = RecallQuery.build(query, **fields)
         result = self.look_up(bank, built)
@@ -328,7 +329,7 @@ class Memory:
         page image, whichever shows more per billed token, and the last messages verbatim. An image never costs more
         than its text.
 
-        `fields`: the fields of `ContextRequest`, in place of a request, or to override those of one. Raises `NotFound`,
+        `fields`: the fields of `ContextRequest`, in place of a request, or to override those of one. Raises
         `UnknownReader`, `InvalidTime`, and `InvalidInput` for invalid fields, or if the budget is too small for the
         last message.
         """

@@ -23,6 +23,7 @@ from foxing.memory.values.recall import (
     RELEVANCE_FLOOR,
     ImageQueryFields,
     RecallQuery,
+    Shape,
     TextQueryFields,
     fields_only_for,
 )
@@ -75,7 +76,9 @@ _FILTERS = parameters_of(RecallQuery, leave_out=_NOT_ASKED)
 _READER = [each for each in parameters_of(RecallQuery) if each.name == "reader"]
 #: References by default: other tools take them.
 _IDS = [
-    each.replace(default=each.name == "refs") for each in parameters_of(RecallQuery) if each.name in ("ids", "refs")
+    each.replace(default=True) if each.name == "refs" else each
+    for each in parameters_of(RecallQuery)
+    if each.name in ("shape", "ids", "refs")
 ]
 _TEXT_TOKENS = Parameter(
     "max_tokens",
@@ -174,10 +177,13 @@ class Tools:
         ] = 4_000,
         thread: Annotated[str | None, Field(description=ContextRequest.model_fields["thread"].description)] = None,
         refs: Annotated[bool, Field(description=ContextRequest.model_fields["refs"].description)] = False,
+        shape: Annotated[Shape, Field(description=ContextRequest.model_fields["shape"].description)] = "auto",
     ) -> Annotated[CallToolResult, BuiltContext]:
         """Get the context for answering a question: the latest messages verbatim and earlier messages that match the
         question, within a token budget."""
-        request = ContextRequest(reader=reader, budget=budget, query=query, thread=thread, refs=refs, form="blocks")
+        request = ContextRequest(
+            reader=reader, budget=budget, query=query, thread=thread, refs=refs, shape=shape, form="blocks"
+        )
         found = await self._run_or_none(lambda memory, bank: memory.context(bank, request))
         blocks: list[ContentBlock] = []
         for block in found.content if found is not None else ():

@@ -73,11 +73,13 @@ class ContextBuilder:
         style = Style(self.recaller.gap_mark, zone_of(request.timezone), refs=request.refs)
         recent = self._recent(bank, request, style)
         room = request.budget - reserved_tokens(recent, request.budget, style)
-        recalled = self._recall(bank, request, reader, now, {message.message_id for message in recent})
+        head = heading_tokens(recalled_heading(request, style))
+        taken = {message.message_id for message in recent}
+        recalled = self._recall(bank, request, reader, now, taken, room - head)
         if reader.note is not None:
             recalled.notes.append(reader.note)
         images = offers(self._images, bank, request, reader, recalled.spans, recent)
-        left = room - heading_tokens(recalled_heading(request, style))
+        left = room - head
         left = max(min(left, 0), left - sum(image.tokens for image in images))
         plan = select(recalled, left, request, reader, style)
         if request.show != "text" and reader.accepts_images and not request.cached_tokens:
@@ -102,8 +104,10 @@ class ContextBuilder:
         the prompt. Raises `InvalidInput` if the budget is too small for the last one."""
         for most in (FIRST_FETCHED, MOST_FETCHED):
             with self.database.read() as connection:
-                bank_id = banks.get(connection, bank_name).id
-                thread_id = None
+                bank = banks.find(connection, bank_name)
+                if bank is None:
+                    return []
+                bank_id, thread_id = bank.id, None
                 if request.thread is not None:
                     thread_id = banks.find_thread(connection, bank_id, request.thread)
                     if thread_id is None:
@@ -117,20 +121,31 @@ class ContextBuilder:
                 break
         return list(latest.values())[start:]
 
-    def _recall(self, bank: str, request: ContextRequest, reader: Reader, now: datetime, taken: set[str]) -> Matches:
-        """Returns the recalled messages, without those whose ids are in `taken`."""
+    def _recall(
+        self, bank: str, request: ContextRequest, reader: Reader, now: datetime, taken: set[str], room_for_text: int
+    ) -> Matches:
+        """Returns the recalled messages, without those whose ids are in `taken`. `room_for_text`: text tokens that they
+        may take."""
         question = request.question
         if question is None:
             return Matches(notes=[NOTHING_ASKED] if request.messages else [])
         cells = 0 if request.show == "text" else int(request.budget * cells_per_token(reader))
         room = max(request.budget, int(cells / TEXT_CELLS))
         limit = min(MAX_LIMIT, MATCHES + room // TOKENS_PER_MATCH)
-        query = RecallQuery(query=question, timezone=request.timezone, limit=limit, min_relevance=request.min_relevance)
-        enough = Enough(int(request.budget * SPARE), int(cells * IN_USE * SPARE))
+        query = RecallQuery(
+            query=question,
+            timezone=request.timezone,
+            limit=limit,
+            min_relevance=request.min_relevance,
+            shape=request.shape,
+        )
+        enough = Enough(int(request.budget * SPARE), int(cells * IN_USE * SPARE), max(0, room_for_text))
         answer = self.recaller.recall(bank, query, now, enough)
-        if not answer.spans and request.min_relevance:
+        if not answer.spans and request.min_relevance and not answer.notes:
             notes = [*answer.notes, NOTHING_RELEVANT.format(floor=request.min_relevance)]
             return Matches(notes=notes)
+        if not answer.spans:
+            return Matches(notes=list(answer.notes))
         spans = [span for span in answer.spans if span.message_id not in taken and _is_new(span, request)]
         recalled = Matches(spans, notes=list(answer.notes))
         if reader.accepts_images and spans:

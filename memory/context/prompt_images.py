@@ -69,6 +69,7 @@ class _Part(NamedTuple):
     gaps: Sequence[int]
     kept: float = 1.0
     superseded_at: datetime | None = None
+    left_out: Sequence[int] = ()
     ref: str = ""
 
     @classmethod

@@ -24,6 +24,8 @@ class Enough:
     tokens: int
     #: Cells on page images.
     cells: int
+    #: Text tokens that episodes may take.
+    room: int | None = None
 
 
 @dataclass

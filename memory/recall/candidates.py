@@ -1,6 +1,6 @@
 """Candidates: the messages that match a query, in answer order, without their text."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,6 +22,7 @@ from foxing.memory.text.passages import document_key, message_of, passage_of
 from foxing.memory.values.recall import MatchScore
 
 from .cursors import RankPosition, TimePosition, rank_position, time_position
+from .ending import ended
 from .identifiers import IdentifierPreference
 from .query import Question, ResolvedQuery, narrowed, resolve
 from .ranking import REACH, lend, lenders, ranked
@@ -106,6 +107,9 @@ class RankedCandidates:
         pool, ranking = self._found
         if self.query.min_relevance and self._most_relevant() < self.query.min_relevance:
             return
+        every = len(ranking)
+        if self.query.ending is not None:
+            ranking = ended(ranking, self.query.ending)
         done = set(self._position.seen)
         relevance = np.zeros(1)
         for start in range(0, len(ranking), step := max(size, FIRST)):
@@ -113,7 +117,7 @@ class RankedCandidates:
             relevance = relevance_of(self.signals(start, start + len(part)))
             left = ~part.is_in(np.array(sorted(done), dtype=np.int64))
             yield from self._listed(part[left], relevance[left], size)
-        if len(pool.hits) < POOL:
+        if len(pool.hits) < POOL or len(ranking) < every:
             return
         lowest, least = (float(ranking.values[-1]) if len(ranking) else 0.0), relevance[-1:]
         done.update(ranking.documents.tolist(), pool.hits.documents.tolist())
@@ -132,6 +136,18 @@ class RankedCandidates:
         """Returns a cursor that continues after the candidates `examined` and first returns the documents `waiting`."""
         seen = self._position.seen | {candidate.document for candidate in examined}
         return self.query.cursor(RankPosition(self._position.newest, seen - set(waiting)).encoded())
+
+    @property
+    def position(self) -> RankPosition:
+        """Position at which the answer continues."""
+        return self._position
+
+    def episode_cursor(self, given: Iterable[Message], waiting: Mapping[int, Sequence[int]]) -> str:
+        """Returns a cursor that continues after the messages `given`, with those of episodes that are `waiting`, see
+        `RankPosition.episodes`, and then with other matches."""
+        documents = {document_key(message.id, n) for message in given for n in range(message.passages)}
+        position = RankPosition(self._position.newest, self._position.seen | documents, waiting)
+        return self.query.cursor(position.encoded())
 
     @property
     def ranked(self) -> int:

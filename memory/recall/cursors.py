@@ -4,10 +4,11 @@ import base64
 import binascii
 import json
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate, pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from foxing.memory.errors import InvalidCursor
@@ -39,10 +40,13 @@ class RankPosition(NamedTuple):
     newest: int
     #: document keys of the passages that were returned or dropped
     seen: frozenset[int]
+    #: first message of each episode that is not complete → ids of its messages still to be returned
+    episodes: Mapping[int, Sequence[int]] = MappingProxyType({})
 
     def encoded(self) -> Position:
         """Returns the position as JSON values; `rank_position` reverses it."""
-        return [self.newest, _gaps(self.seen)]
+        waiting = [[first, _gaps(ids)] for first, ids in self.episodes.items()]
+        return [self.newest, _gaps(self.seen), *([waiting] if waiting else [])]
 
 
 @dataclass(frozen=True)
@@ -122,9 +126,18 @@ def id_ranges(position: Position) -> IdRanges:
 
 def rank_position(position: Position) -> RankPosition:
     """Returns the position that `RankPosition.encoded` encodes. Raises `InvalidCursor`."""
-    if len(position) != 2:
+    if len(position) not in (2, 3):
         raise InvalidCursor(INVALID_CURSOR)
-    return RankPosition(_natural(position[0]), frozenset(_ids(position[1])))
+    episodes = _waiting(position[2]) if len(position) == 3 else {}
+    return RankPosition(_natural(position[0]), frozenset(_ids(position[1])), episodes)
+
+
+def _waiting(episodes: Any) -> dict[int, Sequence[int]]:
+    """Returns `RankPosition.episodes`. Raises `InvalidCursor`."""
+    try:
+        return {_natural(first): _ids(gaps) for first, gaps in episodes}
+    except (TypeError, ValueError) as error:
+        raise InvalidCursor(INVALID_CURSOR) from error
 
 
 def window_bounds(position: Position) -> tuple[datetime | None, datetime | None]:

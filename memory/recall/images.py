@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from foxing.memory.errors import InvalidInput, Unreadable
+from foxing.memory.errors import InvalidInput, NotFound, Unreadable
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.ingest.doubtful_words import doubtful_words
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
@@ -85,6 +85,11 @@ class _Shown:
     not_shown: Mapping[int, str] = field(default_factory=dict)
 
 
+def _nothing(*notes: str) -> RecalledImages:
+    """Returns the answer to a query that no message can match. `notes`: why, where it is not plain."""
+    return RecalledImages(images=[], vision_tokens=0, open_spans=[], left_out=[], notes=list(notes), next_cursor=None)
+
+
 class ImageRecaller:
     """Answers recall queries with page images."""
 
@@ -112,9 +117,12 @@ class ImageRecaller:
         reader = None if query.reader in (None, NATIVE_READER) else self._reader(query.reader)
         question = ask(self.search.vectors, query, now)
         with self.database.read() as connection:
-            candidates = find_candidates(connection, self.search, bank_name, question)
+            try:
+                candidates = find_candidates(connection, self.search, bank_name, question)
+            except NotFound as missing:  # a bank comes into being with its first message
+                return _nothing(str(missing))
             if candidates is None:
-                return RecalledImages(images=[], vision_tokens=0, open_spans=[], left_out=[], next_cursor=None)
+                return _nothing()
             bank_id, note = candidates.bank_id, candidates.note
             answer = _collect(connection, candidates, query.limit)
             ids = [] if reader is not None else list(answer.message_ids)

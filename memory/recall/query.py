@@ -17,9 +17,10 @@ from foxing.memory.text.speakers import asked_speakers
 from foxing.memory.text.terms import query_terms
 from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query
 from foxing.memory.text.zones import zone_of
-from foxing.memory.values.recall import RecallQuery
+from foxing.memory.values.recall import RELEVANCE_FLOOR, RecallQuery
 
 from .cursors import Position, decode_cursor, encode_cursor, window_bounds
+from .ending import Ending, ending_of
 from .ranking import TimePreference
 
 #: A date in ISO 8601.
@@ -61,6 +62,8 @@ class ResolvedQuery:
     fingerprint: str
     #: see `RecallQuery.min_relevance`; 0 admits all
     min_relevance: float = 0.0
+    #: where the answer ends; None for all matches
+    ending: Ending | None = None
     #: terms of the speakers that the query may name
     speakers: frozenset[str] = frozenset()
     #: time that the query mentions, if it also has words
@@ -102,7 +105,9 @@ def resolve(connection: Connection, bank: Bank, question: Question) -> ResolvedQ
             within, said = listed, None
     preference = None if said is None else TimePreference(said)
     speakers = asked_speakers(question.words) if terms else frozenset()
-    return ResolvedQuery(terms, within, fingerprint, query.min_relevance or 0.0, speakers, preference, position)
+    floor = query.min_relevance or 0.0
+    ending = ending_of(query.query or "") if floor else None
+    return ResolvedQuery(terms, within, fingerprint, floor, ending, speakers, preference, position)
 
 
 def _filter(connection: Connection, bank: Bank, query: RecallQuery, now: datetime) -> MessageFilter | None:
@@ -134,7 +139,9 @@ def _fingerprint(bank: Bank, query: RecallQuery) -> str:
     fields: list[object] = [bank.id, query.query, str(query.since), str(query.until), query.thread, wanted]
     if query.roles:
         fields.append({"roles": sorted(query.roles)})
-    if query.min_relevance:
-        fields.append({"min_relevance": query.min_relevance})
+    if query.min_relevance != RELEVANCE_FLOOR:
+        fields.append({"min_relevance": query.min_relevance or 0.0})
+    if query.shape != "auto":
+        fields.append({"shape": query.shape})
     plain = json.dumps(fields, ensure_ascii=False)
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]

@@ -18,7 +18,6 @@ from foxing.memory.pages.message_images import MessageImages, may_have_images
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
-from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around
 from foxing.memory.telemetry import Value, bank_operation, operation
 from foxing.memory.text.statements import asks_for_the_past
@@ -30,11 +29,15 @@ from foxing.memory.values.recall import LeftOut, LeftOutReason, MatchScore, Reca
 
 from .answer import Answer, Enough
 from .candidates import Candidate, Candidates, RankedCandidates, find_candidates
+from .episode_answer import EpisodeSpans, answer_by_episodes
+from .episode_search import FoundEpisodes, find_episodes
+from .episodes import CONSIDERED
 from .query import Question, ask
 from .replacements import COMPARED, LEAST_COMPARED, Near, Place, Statements, asked_apart, ordered
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 from .transcript import Style, transcript
+from .verbatim import exact_ids
 
 READ_AHEAD = 16  # messages decoded per batch where the answer may be full before the rest
 ANSWER_CHARS = 4 << 20  # maximum characters of the messages or passages of one answer; the rest is on the next page
@@ -97,14 +100,23 @@ class Recaller:
         once there is as much, by default as many as the query asks for."""
         with operation("embed", messages=0):
             question = ask(self.search.vectors, query, now)
-        most = max(query.limit, LEAST_COMPARED)
+        most = max(query.limit, LEAST_COMPARED if query.shape == "messages" else CONSIDERED)
         if self.reranker.enabled:
             most = max(query.limit, CANDIDATES)
         with operation("search"), self._semaphore, self.database.read() as connection:
-            candidates = find_candidates(connection, self.search, bank_name, question)
+            try:
+                candidates = find_candidates(connection, self.search, bank_name, question)
+            except NotFound as missing:  # a bank comes into being with its first message
+                return _nothing(query, str(missing))
             if candidates is None:
                 return _nothing(query)
             found = _find(connection, candidates, query, most, beside=not self.reranker.enabled)
+            best = [item.match for item in found.shown]
+            episodes = find_episodes(connection, candidates, query, best, _room(query, enough))
+        if episodes is not None:
+            result = self._by_episodes(found, episodes, query, _room(query, enough))
+            if result.spans:
+                return result
         if self.reranker.enabled:
             found = self._reranked(found, query)
         style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
@@ -139,6 +151,46 @@ class Recaller:
             *_left_out(answer.unreadable, "unreadable"),
             *_left_out(found.inexact, "not_verbatim"),
         ]
+        return RecallResult(
+            spans=answer.spans,
+            rendered=answer.rendered,
+            text_tokens=answer.text_tokens,
+            left_out=left_out[: query.limit],
+            notes=list(found.notes),
+            next_cursor=next_cursor,
+        )
+
+    def _by_episodes(
+        self, found: _Found, episodes: FoundEpisodes, query: RecallQuery, room: int | None
+    ) -> RecallResult:
+        """Returns the answer by episodes, without spans if not one fits."""
+        style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
+        terms_found = partial(self._terms_found, replace(found, shown=episodes.shown))
+        reader = SpanReader(
+            self.assembler, episodes.stored, episodes.shown, self._semaphore, style.gap_mark, terms_found
+        )
+        for part in reader.parts(MAX_LIMIT):
+            reader.read(part)
+        spans = {item.match.message.id: reader.take(item.match) for item in episodes.shown}
+        given = [
+            EpisodeSpans(each.first.key, each.weight, [spans[m.id] for m in each.messages if spans[m.id].text])
+            for each in episodes.episodes
+        ]
+        asked = found.candidates.query.terms
+        with self._semaphore:
+            answer = answer_by_episodes([each for each in given if each.spans], asked, room, query.limit, style)
+        shown = {span.message_id for span in answer.spans}
+        waiting = {
+            each.first.id: [m.id for m in each.messages if m.key not in shown and spans[m.id].text]
+            for each in episodes.episodes
+        }
+        waiting = {first: ids for first, ids in waiting.items() if ids}
+        others = found.more or any(item.match.message.id not in episodes.ids for item in found.shown)
+        next_cursor = None
+        if (waiting or others) and isinstance(found.candidates, RankedCandidates):
+            rows = (item.match.message for item in episodes.shown)
+            next_cursor = found.candidates.episode_cursor((m for m in rows if m.key in shown), waiting)
+        left_out = [LeftOut(message_id=span.message_id, reason="max_tokens") for span in answer.left_out]
         return RecallResult(
             spans=answer.spans,
             rendered=answer.rendered,
@@ -274,12 +326,22 @@ class Recaller:
             return replace(found, shown=shown, stored=_stored(connection, bank_id, shown))
 
 
-def _nothing(query: RecallQuery) -> RecallResult:
-    """Returns the answer to a query that no message can match."""
+def _room(query: RecallQuery, enough: Enough | None) -> int | None:
+    """Returns the maximum number of text tokens of episodes; None if there is no limit."""
+    return query.max_tokens if enough is None else enough.room
+
+
+def _nothing(query: RecallQuery, *notes: str) -> RecallResult:
+    """Returns the answer to a query that no message can match. `notes`: why, where it is not plain."""
     answer = Answer(query.max_tokens)
     answer.state_nothing_found()
     return RecallResult(
-        spans=[], rendered=answer.rendered, text_tokens=answer.text_tokens, left_out=[], next_cursor=None
+        spans=[],
+        rendered=answer.rendered,
+        text_tokens=answer.text_tokens,
+        left_out=[],
+        notes=list(notes),
+        next_cursor=None,
     )
 
 
@@ -295,7 +357,7 @@ def _find(connection: Connection, candidates: Candidates, query: RecallQuery, mo
     taken: set[int] = set()
     for batch in candidates.batches(MAX_LIMIT if query.verbatim else most + 1):
         found = [candidate.message for candidate in batch]
-        exact = _exact(connection, candidates.bank_id, found) if query.verbatim else None
+        exact = exact_ids(connection, candidates.bank_id, found) if query.verbatim else None
         for candidate in batch:
             message = candidate.message
             if exact is not None and message.id not in exact:
@@ -349,7 +411,7 @@ def _with_neighbours(
     admitted = messages.filter_ids(connection, bank_id, near, candidates.query.filter)
     found = messages.by_ids(connection, bank_id, admitted)
     if query.verbatim:
-        exact = _exact(connection, bank_id, found.values())
+        exact = exact_ids(connection, bank_id, found.values())
         found = {i: message for i, message in found.items() if i in exact}
     taken = {match.message.id for match in matches}
     shown = []
@@ -409,13 +471,6 @@ def _add(
             if not verbatim or neighbour.source != "decoded":
                 beside = neighbour.model_copy(update={"neighbour_of": near.neighbour_of})
                 answer.add(near, beside, pictured.get(near.document))
-
-
-def _exact(connection: Connection, bank_id: int, found: Iterable[Message]) -> set[int]:
-    """Returns the ids of the messages whose exact text is kept."""
-    given = list(found)
-    kept = pages.kept_exactly(connection, bank_id, [message.id for message in given])
-    return {message.id for message in given if message.open or message.id in kept}
 
 
 def _left_out(left: Iterable[Candidate], reason: LeftOutReason) -> list[LeftOut]:

@@ -77,6 +77,10 @@ class Said(Protocol):
         """Share of its characters that the memory still holds, 0 to 1."""
 
     @property
+    def left_out(self) -> Sequence[int]:
+        """Offsets of the marks of an excerpt in the text; an excerpt bears its reference."""
+
+    @property
     def superseded_at(self) -> datetime | None:
         """Time of the message that replaces it; None if there is none."""
 
@@ -113,7 +117,7 @@ class TranscriptLine:
 
     def __init__(self, message: Said, style: Style) -> None:
         self.message = message
-        self.day = _day(message.created_at, style.zone)
+        self.day = day_of(message.created_at, style.zone)
         self.speaker = speaker_name(message.role, message.name)
         mark, text = style.gap_mark, message.text
         self._begins_faded = text.startswith(mark) and 0 in message.gaps[:1]
@@ -125,11 +129,11 @@ class TranscriptLine:
             self._text = self._text.rstrip(" ")
         self._tail = self._text.removeprefix(mark.strip(" ")).lstrip(" ") if self._begins_faded else text
         if message.superseded_at is not None:
-            note = REPLACED.format(day=_date(_day(message.superseded_at, style.zone)))
+            note = REPLACED.format(day=stated_date(day_of(message.superseded_at, style.zone)))
             self._text, self._tail = (f"{said} {note}".lstrip(" ") for said in (self._text, self._tail))
             self.ends_faded = False
         names = (
-            *([shown(message.ref)] if style.refs else ()),
+            *([shown(message.ref)] if style.refs or message.left_out else ()),
             *([f"({one_line(message.message_id)})"] if style.ids else ()),
         )
         if names:
@@ -177,7 +181,7 @@ class TranscriptLine:
     def _head(self, before: "TranscriptLine | None") -> str:
         if not self.starts_day(before):
             return f"{self.speaker}:"
-        said = _date(self.day)
+        said = stated_date(self.day)
         if before is not None and before.day.year == self.day.year:
             said = said.removesuffix(f" {self.day.year}")
         return f"{said}\n{self.speaker}:"
@@ -195,6 +199,8 @@ class TextTranscript:
     style: Style = field(default_factory=Style)
     #: text above the messages, a line of its own; empty for none
     head: str = ""
+    #: stands before the first message: its day is stated in `head`; None if there is no such line
+    opening: TranscriptLine | None = None
     _places: list[TranscriptPlace] = field(default_factory=list)
     _lines: list[TranscriptLine] = field(default_factory=list)
     _tokens: int = 0
@@ -205,7 +211,7 @@ class TextTranscript:
     def added(self, place: TranscriptPlace, line: TranscriptLine) -> int:
         """Returns the number of tokens that `line` would add at `place`."""
         at = bisect_left(self._places, place)
-        before = self._lines[at - 1] if at else None
+        before = self._lines[at - 1] if at else self.opening
         added = line.tokens(before)
         if at < len(self._lines):
             after = self._lines[at]
@@ -233,7 +239,7 @@ class TextTranscript:
 
     def lines(self) -> Iterator[tuple[TranscriptLine, TranscriptLine | None]]:
         """Yields each line with the one before it."""
-        return zip(self._lines, [None, *self._lines], strict=False)
+        return zip(self._lines, [self.opening, *self._lines], strict=False)
 
     @property
     def text(self) -> str:
@@ -260,7 +266,7 @@ def _joins(line: str) -> bool:
     return line[0] == "/" or (line[0].isspace() and (line[0] != INDENT or line[1:2].isspace()))
 
 
-def _day(at: datetime, zone: tzinfo) -> date:
+def day_of(at: datetime, zone: tzinfo) -> date:
     """Returns the date of a time in `zone`; in its own timezone if it is out of range there."""
     try:
         return at.astimezone(zone).date()
@@ -268,7 +274,8 @@ def _day(at: datetime, zone: tzinfo) -> date:
         return at.date()
 
 
-def _date(day: date) -> str:
+def stated_date(day: date) -> str:
+    """Returns a date as transcripts state it."""
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 

@@ -11,7 +11,7 @@ from foxing.memory.conversation import Provider, is_image, read_blocks
 from foxing.memory.conversation.hosts import words_of_user
 
 from .base import INTEGRAL, MemoryRequest, Now, Timezone, Value
-from .recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR
+from .recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR, SHAPE_DESCRIPTION, Shape
 
 #: Provider whose request format the content has; "openai" is that of chat completions, "blocks" is independent of
 #: providers.
@@ -82,6 +82,7 @@ class ContextRequest(MemoryRequest):
         description="Minimum relevance of the most relevant match: if no match reaches it, nothing is recalled, and "
         "the rest of the budget is not spent.",
     )
+    shape: Shape = Field("auto", description=SHAPE_DESCRIPTION)
     keepsakes: bool = Field(
         True,
         description="Whether to list the identifiers and figures on page images as text beside them. They are listed "
@@ -163,6 +164,7 @@ class ContextFields(TypedDict, total=False):
     form: ContentFormat | None
     images_used: int | None
     min_relevance: float
+    shape: Shape
     keepsakes: bool
     refs: bool
     cached_tokens: int | None

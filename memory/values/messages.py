@@ -193,6 +193,16 @@ class RecalledMessage(Value):
     neighbour_of: str | None = Field(
         None, description="Id of the match that it is returned with as a neighbour; null for a match."
     )
+    episode: str | None = Field(
+        None,
+        description="Id of the first message of the episode that it is returned with; null if messages answer. The "
+        "spans of an episode follow each other in their order.",
+    )
+    left_out: list[int] = Field(
+        default_factory=list,
+        description="Offsets in `text` of the marks “ […] ” of an excerpt, where the answer has no room for the rest; "
+        "`fetch` returns the whole message.",
+    )
     neighbour_ids: list[str] = Field(
         default_factory=list,
         description="Ids of the neighbours of a match, oldest first, if the query asks for them without text.",

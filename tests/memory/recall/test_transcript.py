@@ -37,6 +37,7 @@ class Message(NamedTuple):
     thread: str = "t"
     message_id: str = "m"
     superseded_at: datetime | None = None
+    left_out: tuple[int, ...] = ()
     ref: str = "k7q"
 
 

@@ -1,0 +1,159 @@
+"""Selection: what of the messages of an episode an answer gives, within its tokens and spans.
+
+What was asked and decided comes first, the newest steps before earlier ones. Of long results, the pieces that share
+words with what was said and hold identifiers that it needs or that later steps use; each of these once.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from math import log
+
+from foxing.memory.text.passages import Passage
+from foxing.memory.text.pieces import split_pieces
+from foxing.memory.text.terms import terms
+from foxing.memory.values.messages import RecalledMessage
+
+from .excerpts import estimated_tokens, identifiers_of
+
+#: Share of the tokens, and of the spans, that the words of people take before the results of tools are looked at.
+TALK_TOKENS, TALK_SPANS = 0.45, 0.6
+#: Messages of people up to this length are given whole or not at all, in characters.
+WHOLE_CHARS = 400
+#: Value of an identifier, in rarities of a word; and what is left of a value once it was given.
+IDENTIFIER, AGAIN = 1.5, 0.2
+#: Value of a word of the question, relative to one that was said.
+ASKED = 1.5
+#: Tokens of a message beside its text: its speaker, and the marks of an excerpt.
+BESIDE = 6.0
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A piece of a message."""
+
+    message: int
+    range: Passage
+    tokens: float
+    #: Terms of the question and of what people said.
+    words: frozenset[str]
+    identifiers: frozenset[str]
+    is_talk: bool
+
+
+def select_pieces(
+    spans: Sequence[RecalledMessage], asked: Collection[str], tokens: float, limit: int
+) -> dict[int, list[Passage]]:
+    """Returns the index of each of `spans` that is given → its pieces, ascending. `spans`: those of an episode, in
+    order; `asked`: terms of the question; `tokens`, `limit`: maximum number of text tokens and of spans."""
+    talk = [_is_talk(span) for span in spans]
+    said: Counter[str] = Counter(asked)
+    for span, is_talk in zip(spans, talk, strict=True):
+        if is_talk:
+            said.update(terms(span.text).keys())
+    pieces = [piece for number, span in enumerate(spans) for piece in _pieces(number, span, said, is_talk=talk[number])]
+    chosen = _Choice(pieces, asked, tokens, limit)
+    of_talk = [number for number, piece in enumerate(pieces) if piece.is_talk]
+    first = {next((pieces[n].message for n in of_talk if spans[pieces[n].message].role == "user"), -1)} | _best(spans)
+    for number in sorted(of_talk, key=lambda n: (pieces[n].message not in first, -n)):
+        cost = chosen.cost(pieces[number])
+        if chosen.tokens + cost <= TALK_TOKENS * tokens and len(chosen.messages) < TALK_SPANS * limit:
+            chosen.add(number)
+    chosen.fill()
+    return chosen.by_message
+
+
+def _best(spans: Sequence[RecalledMessage]) -> set[int]:
+    """Returns the index of the best match; of none if there is none."""
+    scores = [span.score or 0.0 for span in spans]
+    return {scores.index(max(scores))} if any(scores) else set()
+
+
+def _is_talk(span: RecalledMessage) -> bool:
+    """Returns True if a person or the model says something, rather than calls a tool or gets its result."""
+    return span.role != "tool" and not span.text.startswith(("△", "▽")) and len(split_pieces(span.text)) < 12
+
+
+def _pieces(number: int, span: RecalledMessage, said: Mapping[str, int], *, is_talk: bool) -> Iterable[_Piece]:
+    whole = is_talk and len(span.text) <= WHOLE_CHARS
+    ranges = [Passage(0, len(span.text))] if whole else split_pieces(span.text)
+    for piece in ranges:
+        text = span.text[piece.start : piece.stop]
+        words = frozenset(term for term in terms(text) if term in said)
+        yield _Piece(number, piece, estimated_tokens(text) + 2, words, identifiers_of(text), is_talk)
+
+
+class _Choice:
+    """The pieces that are chosen."""
+
+    def __init__(self, pieces: Sequence[_Piece], asked: Collection[str], tokens: float, limit: int) -> None:
+        self._pieces = pieces
+        self._most, self._limit = tokens, limit
+        frequencies = Counter(word for piece in pieces if not piece.is_talk for word in piece.words)
+        total = len(pieces)
+        self._worth = {
+            word: log(1 + total / (1 + frequency)) * (ASKED if word in asked else 1.0)
+            for word, frequency in frequencies.items()
+        }
+        self._identifier = IDENTIFIER * log(1 + total / 2)
+        uses = Counter(each for piece in pieces for each in piece.identifiers)
+        self._shared = {each for each, count in uses.items() if count > 1}
+        self._chosen: set[int] = set()
+        self.tokens = 0.0
+        self.messages: set[int] = set()
+
+    @property
+    def by_message(self) -> dict[int, list[Passage]]:
+        """Message → its pieces, ascending."""
+        found: dict[int, list[Passage]] = {}
+        for number in sorted(self._chosen):
+            piece = self._pieces[number]
+            found.setdefault(piece.message, []).append(piece.range)
+        return found
+
+    def cost(self, piece: _Piece) -> float:
+        """Returns the tokens that a piece adds."""
+        return piece.tokens + (0.0 if piece.message in self.messages else BESIDE)
+
+    def add(self, number: int) -> None:
+        """Chooses a piece. `number`: its index."""
+        piece = self._pieces[number]
+        self._chosen.add(number)
+        self.tokens += self.cost(piece)
+        self.messages.add(piece.message)
+
+    def fill(self) -> None:
+        """Chooses further pieces by value for each token, as many as fit. What results already hold is worth less."""
+        given: set[str] = set()
+        waiting = [self._entry(n, given) for n in range(len(self._pieces)) if n not in self._chosen]
+        heapify(waiting)
+        while waiting:
+            density, order = heappop(waiting)
+            piece = self._pieces[-order]
+            if not self._fits(piece):
+                continue
+            entry = self._entry(-order, given)
+            if entry[0] > density + 1e-9 and waiting and entry > waiting[0]:
+                heappush(waiting, entry)
+                continue
+            self.add(-order)
+            given |= piece.words | piece.identifiers
+
+    def _entry(self, number: int, given: Collection[str]) -> tuple[float, int]:
+        piece = self._pieces[number]
+        return -self._value(piece, given) / self.cost(piece), -number
+
+    def _fits(self, piece: _Piece) -> bool:
+        if piece.message not in self.messages and len(self.messages) >= self._limit:
+            return False
+        return self.tokens + self.cost(piece) <= self._most
+
+    def _value(self, piece: _Piece, given: Collection[str]) -> float:
+        """Returns the value of a piece beside what results already given hold."""
+        words = sum(self._worth.get(word, 0.0) * (AGAIN if word in given else 1.0) for word in piece.words)
+        named = sum(
+            self._identifier * (1.0 if each in self._shared else 0.5) * (AGAIN if each in given else 1.0)
+            for each in piece.identifiers
+        )
+        return words + named + 0.01
