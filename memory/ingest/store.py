@@ -29,7 +29,7 @@ from foxing.memory.telemetry import OperationInContext
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.speakers import index_terms
 from foxing.memory.values.messages import NewMessage, StoreResult
-from foxing.memory.values.parts import ImagePart, Part
+from foxing.memory.values.parts import ImagePart, Part, ToolResult
 from foxing.memory.values.policy import Policy
 from foxing.renderer.clock import later
 from foxing.renderer.tiers import all_tiers
@@ -44,6 +44,7 @@ from .validate import check_bank_name, check_idempotency_key, list_messages, val
 DEFAULT_THREAD = "main"
 GROUP_MESSAGES = 500  # cap for several calls written in one transaction
 MANY_IDS = 20  # ids of a call from which on those that are stored are found first
+MAX_MARK_CHARS = 80  # of what stands in an excerpt in place of what is left out
 BANKS = 10_000  # banks whose rules of redaction are remembered
 
 
@@ -418,6 +419,8 @@ class _BankWriter:
         self._new: list[tuple[AcceptedMessage, datetime]] = []
         #: Messages without an id of their own that an earlier attempt has stored → generated id.
         self._stored: dict[AcceptedMessage, str] = {}
+        #: Id of an open message → a more complete version of it.
+        self._whole: dict[int, tuple[messages.Message, AcceptedMessage]] = {}
         #: ids of turns that were erased
         self._erased: set[str] = set()
         self._ids = ids
@@ -435,6 +438,8 @@ class _BankWriter:
         answers = [self._answer(request, known) for request in self._requests]
         if self._new:
             self._insert()
+        if self._whole:
+            self._complete()
         return answers
 
     def _find_stored(self, items: Sequence[AcceptedMessage]) -> None:
@@ -469,7 +474,7 @@ class _BankWriter:
             if item in self._stored or key in self._erased:
                 continue
             if key in known:
-                check_same(known[key], item)
+                self._compare(known[key], item)
             elif key not in new:
                 new[key] = item
             elif not same_in_call(new[key], item):
@@ -484,6 +489,38 @@ class _BankWriter:
             ageing=ageing,
             redacted=dict(request.redacted),
         )
+
+    def _compare(self, known: messages.Message, item: AcceptedMessage) -> None:
+        """Notes a version of an open turn that says more of a tool's result. Raises `Conflict`, see `check_same`."""
+        check_same(known, item)
+        found = self._whole.get(known.id)
+        text = known.content if found is None else found[1].text
+        is_result = bool(item.message.parts) and isinstance(item.message.parts[0], ToolResult)
+        if text is None or known.sealed_chars or not is_result or not is_turn_id(known.key):
+            return
+        if is_excerpt(text, item.text):
+            self._whole[known.id] = known, item
+
+    def _complete(self) -> None:
+        """Replaces open turns by their more complete versions."""
+        connection, bank = self._connection, self._bank
+        banks.advance_seal_version(connection, bank)  # what is being sealed is typeset again
+        for known, item in self._whole.values():
+            parts, passages = len(item.message.parts or ()), len(item.passages)
+            messages.replace_content(connection, known, item.text, parts, passages, item.digest)
+            if self._policy.images != "never":
+                images.delete_of(connection, bank.id, [known.id])
+                images.insert(connection, bank.id, {known.id: item.images})
+        items = {message_id: item for message_id, (_, item) in self._whole.items()}
+        self._store.index.replace(connection, bank.id, {i: item.terms for i, item in items.items()})
+        codes = [item.code for item in items.values()]
+        self._store.vectors.replace(connection, bank.id, list(items), None if None in codes else joined(codes))
+        added = sum(len(item.text) - known.chars for known, item in self._whole.values())
+        start = min(
+            self._policy.age_start(known.created_at, known.arrived_at or known.created_at)
+            for known, _ in self._whole.values()
+        )
+        schedule.note_stored(connection, bank.id, added, later(start, self._policy.seal_after))
 
     @cached_property
     def _policy(self) -> Policy:
@@ -576,6 +613,23 @@ def _rows(
         }
         for (item, now), thread, message_id in zip(new, threads, ids, strict=True)
     ]
+
+
+def is_excerpt(excerpt: str, whole: str) -> bool:
+    """True if a text is the beginning of a longer one, or its beginning and its end, but for a short mark of what is
+    left out."""
+    if len(excerpt) >= len(whole):
+        return False
+    start = _common_chars(excerpt, whole)
+    end = _common_chars(excerpt[start:][::-1], whole[start:][::-1])
+    return len(excerpt) - start - end <= MAX_MARK_CHARS
+
+
+def _common_chars(one: str, other: str) -> int:
+    """Returns the number of characters with which both begin."""
+    return next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
 
 
 def occurs_twice(key: str) -> Conflict:

@@ -230,6 +230,14 @@ def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> None
     keys.add(connection, bank_id, {row["key"]: row["id"] for row in rows if row["key"] is not None})
 
 
+def replace_content(
+    connection: Connection, message: Message, content: str, parts: int, passages: int, digest: bytes
+) -> None:
+    """Replaces the content of an open message; see `NewRow`."""
+    values = {"content": content, "chars": len(content), "parts": parts, "passages": passages, "digest": digest}
+    connection.execute(schema.messages.update().where(_c.id == message.id).values(values))
+
+
 def window(
     connection: Connection,
     bank_id: int,
