@@ -1,15 +1,16 @@
-"""Excerpts of messages: the sentences and lines that stay when the folded part has to fade. What users said stays
-longest, then what the model said, then what tools returned; in each, what states facts."""
+"""Excerpts of messages: the sentences and lines that stay when the folded part has to fade. Facts that users and the
+model state stay longest, then what else they said and what tools state, then the rest of what tools returned."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice, pairwise
 from typing import NamedTuple
 
-from foxing.memory.text.sentence_ends import CLAUSE_MARKS, SENTENCE_END, is_statement
 from foxing.memory.values.part_text import image_labels
+from foxing.renderer.fading import FactFinder
 from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.sentences import CLAUSE_MARKS, is_statement, sentence_ends
 
 from .images import NO_IMAGE
 
@@ -18,16 +19,13 @@ MAX_UNIT, MAX_SENTENCE = 240, 480
 #: Shortest excerpt of a message in characters, headers included, that is worth its place.
 _OVERHEAD = 12
 _ROLES = {"user": 6.0, "assistant": 2.0}
+#: Ranks: facts that users and the model state, what else they say and what tools state, and the rest of the latter.
+_FACT, _SAID, _REST = 2, 1, 0
 _FIRST, _LAST = 1.6, 1.2
 #: Weight of a unit that a later one repeats, and its shortest length in characters.
 _SAID_AGAIN, _SHORT = 0.1, 20
-_ENDS = re.compile(rf"{SENTENCE_END}|\n")
-_SENTENCE = re.compile(rf"{SENTENCE_END}|[.!?]\Z")
-_CLOSED = 4  # characters in which the end of a sentence is looked for
-#: Characters behind which a unit that is too long is divided, those of the first kind rather.
+#: Characters behind which a unit that is too long is divided if it has no clauses, those of the first kind rather.
 _SEPARATORS = (CLAUSE_MARKS, " \t")
-#: Words that state something exact: with digits, or with a capital inside a sentence.
-_FACTS = re.compile(r"(?<!\w)\w*\d\w*|(?<=[a-z,;:] )[A-Z]\w+")
 _MOST_FACTS = 5
 #: Weight of a statement in prose, which outlasts code and listings.
 _PROSE_WEIGHT = 2.5
@@ -56,7 +54,8 @@ class _Unit(NamedTuple):
     stop: int
     #: Number of the run of text between gaps.
     run: int
-    #: Value for each character.
+    #: Units of a lower rank fade first, then those of less value for each character.
+    rank: int
     density: float
 
 
@@ -103,9 +102,9 @@ class FadingMessages:
             unit = units[place]
             text = self._messages[unit.message].text[unit.start : unit.stop].strip()
             if len(text) >= _SHORT and text in seen and not _is_label(text):
-                units[place] = unit._replace(density=unit.density * _SAID_AGAIN)
+                units[place] = unit._replace(rank=_REST, density=unit.density * _SAID_AGAIN)
             seen.add(text)
-        return sorted(units, key=lambda unit: -unit.density)
+        return sorted(units, key=lambda unit: (-unit.rank, -unit.density))
 
 
 def statements_of(text: str) -> str:
@@ -113,22 +112,39 @@ def statements_of(text: str) -> str:
     return "\n".join(line for line in text.split("\n") if is_statement(line.strip()))
 
 
-def _divided(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
+def _divided(text: str, start: int, stop: int, facts: FactFinder) -> Iterator[tuple[int, int]]:
     """Yields the range of each sentence or line in a part of a text, and those of the parts of long ones."""
-    for end in (*(found.end() for found in _ENDS.finditer(text, start, stop)), stop):
-        last = end - 1 if start < end and text[end - 1] == "\n" else end
-        longest = MAX_SENTENCE if _SENTENCE.search(text, max(start, last - _CLOSED), last) else MAX_UNIT
-        while last - start > longest + 1:
-            cut = _cut(text, start, longest)
-            yield start, cut
-            start = cut
-        if start < last:
-            yield start, last
-        start = end
+    while start < stop:
+        newline = text.find("\n", start, stop)
+        end = stop if newline < 0 else newline
+        ends = [*sentence_ends(text, start, end), end]
+        # marks by themselves, such as “! !”, go with what is before
+        inner = [last for last, after in pairwise(ends) if _has_words(text[last:after])]
+        complete = len(inner) < len(ends) - 1
+        for last in (*inner, end) if start < end else ():
+            yield from _parts(text, start, last, MAX_SENTENCE if last < end or complete else MAX_UNIT, facts)
+            start = last
+        start = end + 1
 
 
-def _cut(text: str, start: int, longest: int) -> int:
+def _has_words(text: str) -> bool:
+    return any(map(str.isalnum, text))
+
+
+def _parts(text: str, start: int, stop: int, longest: int, facts: FactFinder) -> Iterator[tuple[int, int]]:
+    """Yields the range of a unit, or those of its parts if it is longer than `longest`."""
+    while stop - start > longest + 1:
+        cut = _cut(text, start, longest, facts)
+        yield start, cut
+        start = cut
+    yield start, stop
+
+
+def _cut(text: str, start: int, longest: int, facts: FactFinder) -> int:
     """Returns where a unit that begins at `start` and is too long ends."""
+    clauses = () if facts.rules is None else facts.rules.clause.finditer(text, start + 1, start + longest + 1)
+    if (behind := max((clause.end() for clause in clauses), default=start)) > start:
+        return behind
     for marks in _SEPARATORS:
         behind = max(text.rfind(mark, start + 1, start + longest + 1) for mark in marks)
         if behind > start:
@@ -137,20 +153,28 @@ def _cut(text: str, start: int, longest: int) -> int:
 
 
 def _units(number: int, message: FoldedMessage) -> Iterator[_Unit]:
-    role = _ROLES.get(message.role, 1.0)
+    facts = FactFinder.of(message.text)
     places: list[tuple[int, int, int]] = []
     starts = [0, *(gap + 1 for gap in message.gaps)]
     for run, (start, stop) in enumerate(zip(starts, [*message.gaps, len(message.text)], strict=True)):
-        places += ((*place, run) for place in _divided(message.text, start, stop))
+        places += ((*place, run) for place in _divided(message.text, start, stop, facts))
     for place, (start, stop, run) in enumerate(places):
         said = message.text[start:stop].strip()
-        if not said:
-            continue
-        facts = min(_MOST_FACTS, sum(1 for _ in _FACTS.finditer(said)))
-        stated = _PROSE_WEIGHT * (1 + facts) if is_statement(said) else 1 + facts / 2
-        stated *= _LABEL_WEIGHT if _is_label(said) else 1.0
-        value = role * (_FIRST if place == 0 else _LAST if place == len(places) - 1 else 1.0) * stated
-        yield _Unit(number, start, stop, run, value * 60 / (60 + len(said)))
+        if said:
+            rank, value = _worth(said, message.role, facts)
+            value *= _FIRST if place == 0 else _LAST if place == len(places) - 1 else 1.0
+            yield _Unit(number, start, stop, run, rank, value * 60 / (60 + len(said)))
+
+
+def _worth(said: str, role: str, facts: FactFinder) -> tuple[int, float]:
+    """Returns the rank of a unit, and its value."""
+    stated, label = is_statement(said), _is_label(said)
+    found = sum(1 for _ in islice(facts.words(said), _MOST_FACTS))
+    if stated and not found:
+        found += facts.has_phrase(said)
+    rank = (_FACT if role in _ROLES else _SAID) if stated and found else _SAID if role in _ROLES or label else _REST
+    value = _PROSE_WEIGHT * (1 + found) if stated else 1 + found / 2
+    return rank, value * _ROLES.get(role, 1.0) * (_LABEL_WEIGHT if label else 1.0)
 
 
 def _is_label(line: str) -> bool:

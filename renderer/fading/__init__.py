@@ -1,10 +1,11 @@
 """Fading: choosing the words to keep on a page that cannot hold all of its messages, and the text that remains."""
 
 from .bits import BITS_PER_CELL, CellCosts, isolated_bits, word_bits
+from .facts import FactFinder, plain
 from .fade import BYTES_PER_BIT, FACT, FadedPage, MessageWords, Size, fade
 from .faded_text import FadedText, faded
 from .languages import languages_of
-from .salience import IsolatedBits, Salience, plain, score_page, text_salience
+from .salience import IsolatedBits, Salience, score_page, text_salience
 from .units import units_of
 from .words import Word, is_punctuation, words_of
 
@@ -13,6 +14,7 @@ __all__ = [
     "BYTES_PER_BIT",
     "FACT",
     "CellCosts",
+    "FactFinder",
     "FadedPage",
     "FadedText",
     "IsolatedBits",

@@ -149,16 +149,24 @@ _SCRIPTS = (
 )
 
 
+#: Function word or negation → its languages.
+_CODES = {
+    word: [code for code, language in LANGUAGES.items() if word in language.function_words | language.negations]
+    for word in frozenset[str]().union(*(each.function_words | each.negations for each in LANGUAGES.values()))
+}
+
+
 def languages_of(words: Iterable[str]) -> dict[str, Language]:
     """Returns the likely languages of a text by code, most likely first. `words`: its words in lower case."""
     counts = Counter(words)
     scripts = Counter(code for word in counts.elements() for code in _script(word))
     if scripts["ja"] * 20 > scripts["zh"]:
         del scripts["zh"]  # Han characters of Japanese
-    scores = {
-        code: scripts[code] or sum(counts[word] for word in language.function_words | language.negations)
-        for code, language in LANGUAGES.items()
-    }
+    common = Counter[str]()
+    for word in counts.keys() & _CODES.keys():
+        for code in _CODES[word]:
+            common[code] += counts[word]
+    scores = {code: scripts[code] or common[code] for code in LANGUAGES}
     most = max(scores.values())
     likely = sorted(scores, key=lambda code: (-scores[code], code))
     return {code: LANGUAGES[code] for code in likely if most and scores[code] >= most * _SHARE_IN_USE}

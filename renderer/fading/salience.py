@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.renderer.scripts import is_unspaced
+from foxing.renderer.sentences import has_mark, is_abbreviated
 
 from .clauses import Clauses, clauses_of
+from .facts import MARKED, PAIR, UNSPACED_LANGUAGES, is_capitalised, is_exact, plain, rules_for
 from .fade import FACT, MessageWords
 from .frequencies import frequencies_of
-from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, language_by_script, languages_of
+from .languages import languages_of
 from .names import lower_case_names
-from .rules import Rules, rules_of
+from .rules import Rules
 from .words import is_punctuation
 
 #: Salience of the words of a message: float64[words], at least 0; see `fade` for its meaning.
@@ -71,40 +73,15 @@ _REPEATED = 0.4
 #: Worth of the rarest words, and the maximum worth of a content word.
 _RAREST, _MOST = 0.8, 0.99
 
-_SENTENCE_END = re.compile(r"[.!?…。！？\n]")
 _HIRAGANA = re.compile("[\u3041-\u309f]+")
-_DAY = re.compile("曜|星期|周[一二三四五六日天]|[월화수목금토일]요일")
-#: Abbreviation, whose full stop does not end the sentence.
-_ABBREVIATION = re.compile(r"(?<!\w)(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|ca|bzw|z\.B|e\.g|i\.e)$")
-_ABBREVIATED = 6
-_UNSPACED = ("ko", "ja", "zh")
 _PART = re.compile("[-/]")
 #: Follows the key of a JSON object, which is not a fact itself.
 _KEY = re.compile(r"[\"'] ?:")
-#: A value of a JSON object with its key; a list of short values counts as one.
-_SCALAR = r"(?:\"[^\"\\\n]{1,120}\"|-?\d[\d.eE+-]{0,30}|true|false)"
-_PAIR = re.compile(rf"\"[^\"\\\n]{{1,60}}\"\s?:\s?(?:{_SCALAR}|\[(?:{_SCALAR},? ?){{1,12}}\])")
-#: Code that prose mentions, and a label with its number.
-_QUOTED_CODE = re.compile(r"(?<![`\w])`(?=[^\s`])[^`\n]{1,80}(?<=\S)`(?!`)")
-_LABELLED = re.compile(r"(?<!\w)[^\W\d_][\w-]{0,24}: {0,2}(?=[$€£¥₩]?\d)")
-#: What a number is compared with, as in a requirement.
-_COMPARED = re.compile(r"[^\W\d_][\w.-]{0,30}(?: [\w.-]{1,30})? ?(?:[<>]=?|[=!~]=) ?v?\d[\d.]{0,15}")
-#: An item of a list up to its price, what a program says of an error or that it did with a file, and words in bold.
-_PRICED = re.compile(r"(?m)^[ \t]*(?:[-*•]|\d{1,3}[.)]) [^\n]{2,100}?[$€£¥₩]\d[\d.,]*")
-_ERROR = re.compile(r"(?m)^(?:\w{0,30}(?:Error|Exception)|error|fatal|E):[ \t]\S[^\n]{0,160}")
-_DONE = re.compile(r"(?m)^[A-Z][a-z]{2,15}(?:ed|ing) (?=[^\n]{0,60}\w[./]\w)[^\n]{2,80}$")
-_BOLD = re.compile(r"\*\*(?=[^\s*])[^*\n]{2,60}(?<=\S)\*\*")
-_MARKED = (_QUOTED_CODE, _LABELLED, _COMPARED, _PRICED, _ERROR, _DONE, _BOLD)
 #: Break of a line that goes on in the next one, where a phrase may be broken.
 _WRAP = re.compile(r"(?<=[^\n]{20})\n(?=\w)")
 _GREETING = re.compile(
     r"(?:hey|hi|hello|hiya|thanks?|thx|thank|you|bye|goodbye|congrats|congratulations|dear|yo|morning|night|sorry|welcome"
     r"|hallo|danke|liebe|lieber|tschüss)"
-)
-_TRIMMED = re.compile(r"^[\W_]+|[\W_]+$")
-_FLAG = re.compile("-[A-Za-z]")
-_IDENTIFIER = re.compile(
-    r"://|[@_\\]|\w\.(?<![a-z]\.(?=[A-Z]))\w\w|[a-z][A-Z]|\w[-/][A-Z]|^[~.]*/|/.*[/.]|^--\w|^\$[A-Za-z_]|^#\w|="
 )
 
 
@@ -124,11 +101,6 @@ def score_page(
     """Returns the salience of the words of each message, see `text_salience`, and their clauses, see `clauses_of`."""
     page = _PageText(messages, isolated_bits)
     return [page.salience(message) for message in page.texts], [message.clauses for message in page.texts]
-
-
-def plain(word: str) -> str:
-    """Returns a word normalised: in lower case, with ' as the apostrophe, without symbols around it."""
-    return _TRIMMED.sub("", word).lower().replace("’", "'")
 
 
 class _MessageText:
@@ -172,8 +144,7 @@ class _MessageText:
         sentences, first = [], []
         for word, mark in zip(self.words, self.punctuation, strict=True):
             begins = begins or "\n" in self.text[stop : word.start]
-            ends = mark and _SENTENCE_END.search(self.text, word.start, word.stop) is not None
-            ends = ends and _ABBREVIATION.search(self.text, max(0, stop - _ABBREVIATED), stop) is None
+            ends = mark and has_mark(self.text, word.start, word.stop) and not is_abbreviated(self.text, stop)
             number += begins and not mark
             sentences.append(number)
             first.append(begins and not mark)
@@ -186,8 +157,7 @@ class _MessageText:
 
     def capital(self, number: int) -> bool:
         """Returns whether a word is capitalised, other than "I"."""
-        letters = self.units[number].lstrip("\"'([{@#-+")
-        return letters[:1].isupper() and self.plain[number].partition("'")[0] != "i"
+        return is_capitalised(self.units[number], self.plain[number])
 
     def beside_capital(self, number: int) -> bool:
         """Returns whether an adjacent word is capitalised, as in a title."""
@@ -214,14 +184,10 @@ class _PageText:
         self.isolated_bits = isolated_bits(self.counts) if isolated_bits and self.frequencies is None else {}
         #: Names that need no capital to be recognised.
         self.known_names = lower_case_names(self.languages)
-        alphabetic = next((code for code in self.languages if code not in _UNSPACED), None)
         for text in self.texts:
-            code = language_by_script(text.text)
-            if code == "zh" and "ja" in self.languages:
-                code = "ja"
-            text.divide(None if (code or alphabetic) is None else rules_of(code or alphabetic or ""))
+            text.divide(rules_for(text.text, list(self.languages)))
         self.speakers = frozenset(name for text in self.texts for name in text.names)
-        self.unspaced = next(iter(self.languages), "") in _UNSPACED
+        self.unspaced = next(iter(self.languages), "") in UNSPACED_LANGUAGES
         #: Numbers of messages of tools that repeat an earlier one on the page.
         self.repeated = _repetitions(self.texts)
         inside = [(text, i) for text in self.texts for i in text.inside()]
@@ -321,7 +287,7 @@ class _PageText:
             known = word.removesuffix("'s") in self.known_names
             foreign = self.unspaced and word.isascii() and len(word) > 1 and word.isalpha()
             denied = text.rules is None and (negated[i] or not self.negations.isdisjoint(_PART.split(word)))
-            exact = _is_exact(unit, word) and (unit[-1:].isdigit() or not _KEY.match(text.text, text.words[i].stop))
+            exact = is_exact(unit, word) and (unit[-1:].isdigit() or not _KEY.match(text.text, text.words[i].stop))
             facts[i] = (named and not shouted and not self._greets(text, i)) or known or foreign or denied or exact
         return facts
 
@@ -329,9 +295,9 @@ class _PageText:
         """Returns bool[words]: words that are facts because of the phrase that they belong to."""
         facts = np.zeros(len(text.words), dtype=bool)
         if text.speaker == "tool" or '": ' in text.text:
-            facts |= text.overlapping(match.span() for match in _PAIR.finditer(text.text))
+            facts |= text.overlapping(match.span() for match in PAIR.finditer(text.text))
         if not text.machine:
-            facts |= text.overlapping(m.span() for p in _MARKED for m in p.finditer(text.text))
+            facts |= text.overlapping(m.span() for p in MARKED for m in p.finditer(text.text))
         if text.rules is not None and not text.machine:
             unwrapped = _WRAP.sub(" ", text.text)
             facts |= text.overlapping(match.span() for p in text.rules.facts for match in p.finditer(unwrapped))
@@ -414,15 +380,6 @@ def _repetitions(texts: Sequence[_MessageText]) -> frozenset[int]:
         if len(text.text) >= _REPEATED_CHARS and text.speaker == "tool":
             (repeated.add(text.number) if text.text in seen else seen.add(text.text))
     return frozenset(repeated)
-
-
-def _is_exact(unit: str, word: str) -> bool:
-    """Returns whether a word is a number, a date or an identifier."""
-    if any(character.isdigit() for character in unit) or word in DAYS or _DAY.search(unit):
-        return True
-    if word in MONTHS:
-        return word not in AMBIGUOUS_MONTHS or unit[0].isupper()
-    return _FLAG.fullmatch(unit) is not None or (len(word) > 2 and _IDENTIFIER.search(unit) is not None)
 
 
 def _common(capitals: Sequence[bool], share: float, least: int) -> bool:

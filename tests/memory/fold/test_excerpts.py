@@ -73,6 +73,31 @@ def test_pieces_are_whole_sentences_in_each_language(language: str) -> None:
     assert all(piece[-1] in ".。" for piece in pieces)
 
 
+#: Facts without a digit: a time, a negation; and sentences without one.
+FACTS = {
+    "en": ("We moved the whole office and everything in it the day before yesterday.", "That was quite a nice day. "),
+    "de": ("Das Archiv darf auf gar keinen Fall in den feuchten Keller geräumt werden.", "Das war wirklich schön. "),
+    "zh": ("大家商量以后决定绝对不要把旧的档案搬到地下室里面去。", "大家都觉得很好。"),
+    "ja": ("みんなで相談して古い書類は地下室に移さないことに決めました。", "みんな楽しそうです。"),
+    "ko": ("모두 의논한 끝에 오래된 서류는 지하실로 옮기지 않기로 했습니다.", "모두 즐거워 보입니다. "),
+}
+
+
+@pytest.mark.parametrize("language", FACTS)
+def test_facts_fade_after_all_else(language: str) -> None:
+    fact, other = FACTS[language]
+    text = other * 8 + fact + other[len(other.rstrip()) :] + other * 8
+    [left] = FadingMessages([FoldedMessage("a", "user", AT, text)]).within(len(fact) + 40)
+    assert fact in left.text
+
+
+def test_marks_alone_are_no_piece() -> None:
+    text = "It works on every machine here ! ! . We like the way it looks and feels. " * 12
+    [left] = FadingMessages([FoldedMessage("a", "user", AT, text)]).within(len(text) // 4)
+    pieces = [piece.strip() for piece in left.text.split(GAP_MARK)]
+    assert all(any(map(str.isalnum, piece)) for piece in pieces if piece)
+
+
 def test_a_message_of_which_nothing_is_left_leaves_a_mark() -> None:
     alone = FoldedMessage("a", "user", AT, "很" * 400 + "。")
     assert [left.text for left in FadingMessages([alone]).within(100)] == [GAP_MARK]
