@@ -3,7 +3,7 @@
 from .blocks import BLOCK_MEMBERS, BlocksRead, Fields, label, read_blocks
 from .identity import INSTRUCTIONS, SessionTurns, is_turn_id
 from .images import image_fields, is_image
-from .parse import CHAT_MEMBERS, ProviderMessage, parse, parse_message
+from .parse import CHAT_MEMBERS, ProviderMessage, parse, parse_message, provider_of
 from .provider import FORMATS, Json, Provider, Wire
 from .render import render
 from .turns import Turn
@@ -27,6 +27,7 @@ __all__ = [
     "label",
     "parse",
     "parse_message",
+    "provider_of",
     "read_blocks",
     "render",
 ]

@@ -11,6 +11,7 @@ Fields = dict[str, Any]
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[\w.+-]*)*;base64,", re.IGNORECASE)
 _OPENAI = ("image_url", "input_image", "computer_screenshot")
+_FROM_URL = str.maketrans("-_", "+/")
 _GEMINI_DATA = ("inlineData", "inline_data")
 _GEMINI_FILE = ("fileData", "file_data")
 
@@ -71,7 +72,10 @@ def _of_image(block: Json) -> Fields:
 def _of_gemini(block: Json) -> Fields:
     for name in _GEMINI_DATA:
         if isinstance(blob := block.get(name), Mapping):
-            return {"type": "image", "media_type": _media_type(blob), "data": _base64_of(blob.get("data"))}
+            data = _base64_of(blob.get("data"))
+            # the SDK writes the alphabet for URLs, and the API takes both
+            data = data.translate(_FROM_URL) if isinstance(data, str) else data
+            return {"type": "image", "media_type": _media_type(blob), "data": data}
     file: Json = next((block[name] for name in _GEMINI_FILE if isinstance(block.get(name), Mapping)), {})
     return {"type": "image", "url": file.get("file_uri", file.get("fileUri")), "media_type": _media_type(file)}
 

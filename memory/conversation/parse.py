@@ -106,6 +106,14 @@ def parse_message(provider: Provider, item: object, number: int = 0) -> Provider
     return _message(item, role, content, read)
 
 
+def provider_of(item: Json) -> Provider:
+    """Returns a provider in whose format a message can be read of which only the members are known. What blocks say
+    does not depend on it."""
+    if FORMATS["gemini"].content in item:
+        return "gemini"
+    return "openai-responses" if _kind(item) != "message" else "openai"
+
+
 def _role(provider: Provider, item: Json, number: int) -> str:
     roles = FORMATS[provider].roles
     given = item.get("role", "user" if provider == "gemini" else None)

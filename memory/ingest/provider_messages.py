@@ -56,6 +56,8 @@ def with_images(parts: Iterable[Fields]) -> list[Fields]:
 
 
 def _image(part: Fields) -> Fields:
+    if part.get("data") is not None:  # says what it is, whatever the client has declared
+        part = {name: value for name, value in part.items() if name != "media_type"}
     try:
         image = ImagePart.model_validate(part)
     except (ValidationError, ImageRefused) as error:

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Literal, TypedDict
 
 from pydantic import ConfigDict, Field, JsonValue, Strict
 
-from foxing.memory.conversation import Provider, is_image, read_blocks
-from foxing.memory.conversation.hosts import words_of_user
+from foxing.memory.conversation import Fields, Provider, ProviderMessage, is_image, parse_message, provider_of
+from foxing.memory.errors import InvalidInput
 
 from .base import INTEGRAL, MemoryRequest, Now, Timezone, Value
+from .messages import NewMessage
 from .recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR, SHAPE_DESCRIPTION, Shape
 
 #: Provider whose request format the content has; "openai" is that of chat completions, "blocks" is independent of
@@ -115,8 +118,11 @@ class ContextRequest(MemoryRequest):
         """The query to recall; None if there is none."""
         if self.query is not None:
             return self.query.strip() or None
-        said = [text for role, text in map(_said, self.messages or ()) if role == "user" and text.strip()]
-        return said[-1].strip()[-MAX_QUERY_CHARS:] if said else None
+        for message in reversed(self._read):
+            said = "\n".join(turn.text for turn in message.turns if turn.role == "user").strip()
+            if said:
+                return said[-MAX_QUERY_CHARS:]
+        return None
 
     @property
     def images_given(self) -> int:
@@ -128,18 +134,27 @@ class ContextRequest(MemoryRequest):
         """Bytes of `messages` as JSON, images included."""
         return len(json.dumps(self.messages or (), ensure_ascii=False).encode(errors="replace"))
 
-    @property
+    @cached_property
     def given(self) -> frozenset[str]:
-        """Texts of `messages`."""
-        return frozenset(text for _, text in map(_said, self.messages or ()) if text)
+        """Texts of `messages`, and of their turns, as the memory has them."""
+        said = [(message.role, message.parts) for message in self._read]
+        said += [(turn.role, turn.parts) for message in self._read for turn in message.turns]
+        return frozenset(filter(None, (_text(role, parts) for role, parts in said)))
+
+    @cached_property
+    def _read(self) -> list[ProviderMessage]:
+        """The messages that can be read."""
+        read = list[ProviderMessage]()
+        for message in self.messages or ():
+            with suppress(InvalidInput):  # such as one of an unknown role
+                read.append(parse_message(provider_of(message), message))
+        return read
 
 
-def _said(message: Mapping[str, JsonValue]) -> tuple[str, str]:
-    """Returns role and text of a provider's message, without what its host added to the words of a user."""
-    role = str(message.get("role", ""))
-    parts = read_blocks(message.get("content", message.get("parts"))).parts
-    texts = [part["text"] for part in parts if part["type"] == "text"]
-    return role, "\n".join(words_of_user(text) if role == "user" else text for text in texts)
+def _text(role: str, parts: Sequence[Fields]) -> str:
+    """Returns the text of a message or a turn, without images."""
+    content = [part for part in parts if part["type"] != "image"]
+    return NewMessage.model_validate({"role": role, "content": content}).text if content else ""
 
 
 def _images(part: JsonValue) -> int:
