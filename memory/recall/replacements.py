@@ -4,8 +4,7 @@ Messages are compared in pairs: those near in meaning, where they have embedding
 Nothing is stored: which message replaces another is found anew at each recall, from what is left of their texts.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -27,6 +26,8 @@ LEAST_COMPARED, COMPARED = 32, 32
 LEAST_COSINE = 0.2
 #: Share of the score of an earlier message that a later one has at least if it answers about as well.
 LEAST_SCORE = 0.5
+#: Share of the words of the question that a later statement has in common with the earlier one that it replaces.
+ABOUT = 0.5
 #: Share of those words of the question that any match has which a sentence has that says what is asked, and their
 #: least number.
 WHOLE, FEWEST_WORDS = 0.75, 2
@@ -68,6 +69,15 @@ class Place(NamedTuple):
     at: datetime
     message: int
     passage: int
+
+
+class _Focused(NamedTuple):
+    """A sentence of a span that answers the question best."""
+
+    index: int
+    sentence: Sentence
+    #: Stems of the question in it.
+    stems: frozenset[str]
 
 
 class Statements:
@@ -124,32 +134,35 @@ class Statements:
         scores = (self.spans[newer].score or 0.0, self.spans[older].score or 0.0)
         return self.said[newer] > self.said[older] and scores[0] >= LEAST_SCORE * scores[1]
 
-    def _focus(self, index: int) -> Iterator[Sentence]:
-        """Yields the sentences of a span with the most words of the question."""
-        counts = list(map(len, self._stems[index]))
-        most = max(counts, default=0)
-        return (sentence for sentence, count in zip(self.sentences[index], counts, strict=True) if count == most)
+    @cached_property
+    def _focus(self) -> Sequence[_Focused]:
+        """The sentences of each span that have the most words of the question."""
+        return [
+            _Focused(index, sentence, stems)
+            for index, (of_one, found) in enumerate(zip(self.sentences, self._stems, strict=True))
+            for most in [max(map(len, found), default=0)]
+            for sentence, stems in zip(of_one, found, strict=True)
+            if len(stems) == most
+        ]
 
     def replaced(self, near: npt.NDArray[np.bool_] | None = None) -> dict[int, int]:
         """Returns the index of each span that a later one replaces → the index of the newest that does, directly or
         through others. `near`: bool[n, n], which are near in meaning; None if it is not known."""
-        said = [(index, sentence) for index in range(len(self.spans)) for sentence in self._focus(index)]
-        by_thing: dict[str, list[int]] = {}
-        for number, (_, sentence) in enumerate(said):
-            for thing in sentence.things:
-                by_thing.setdefault(thing, []).append(number)
+        by_thing: dict[str, set[int]] = {}
+        for number, each in enumerate(self._focus):
+            for thing in each.sentence.things:
+                by_thing.setdefault(thing, set()).add(number)
         replaced = _named(self.spans)
-        newest_first = sorted(range(len(said)), key=lambda number: self.said[said[number][0]], reverse=True)
-        for number in newest_first:
-            newer, after = said[number]
-            shared = Counter(chain.from_iterable(by_thing[thing] for thing in after.things))
-            for other in shared:
-                older, before = said[other]
+        for after in sorted(self._focus, key=lambda each: self.said[each.index], reverse=True):
+            for number in set[int]().union(*(by_thing[thing] for thing in after.sentence.things)):
+                before = self._focus[number]
+                older, newer = before.index, after.index
                 if (
-                    older not in replaced
-                    and self.said[older] < self.said[newer]
+                    self.said[older] < self.said[newer]
+                    and older not in replaced
+                    and len(before.stems & after.stems) >= ABOUT * len(before.stems)
                     and (near is None or near[older, newer])
-                    and self._replaces(newer, after, older, before)
+                    and self._replaces(newer, after.sentence, older, before.sentence)
                 ):
                     replaced[older] = newer
         return {older: _last(newest, replaced) for older, newest in replaced.items()}

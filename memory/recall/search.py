@@ -7,7 +7,6 @@ from functools import partial
 from itertools import accumulate, islice
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound

@@ -270,4 +270,4 @@ def asks_for_the_past(question: str, answer: str = "") -> bool:
     codes = BY_WORDS if code is None else (code,)
     lower = answer.casefold()
     words = (match[0].casefold() for each in codes for match in wording(each).past.finditer(question))
-    return any(word[:_PAST_STEM] not in lower for word in words) if lower else any(words)
+    return any(len(word) < _PAST_STEM or word[:_PAST_STEM] not in lower for word in words)
