@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from foxing.memory.index.scores import Keys
 from foxing.memory.text.identifiers import identifiers_in
-from foxing.memory.text.statements import Asked, Sentence, names_rather, quantities_in, replaces, sentences, value_words
+from foxing.memory.text.statements import Asked, Sentence, names_one_of, names_rather, quantities_in, replaces, sentences, value_words
 from foxing.memory.text.terms import terms
 from foxing.memory.values.messages import RecalledMessage
 
@@ -96,14 +96,14 @@ class Statements:
         order = list(self.whole_first)
         if newest:
             self._move_newest(order)
-        if quantities_in(self._asked.question):
+        question = self._asked.question
+        if quantities_in(question):
+            names = [names_one_of(question, of_one) for of_one in self.sentences]
             for place, index in enumerate(order[:]):
-                passed = (at for at in range(place) if self._names_rather(index, order[at]))
-                order.insert(next(passed, place), order.pop(place))
+                if names[index]:
+                    passed = (n for n in range(place) if names_rather(question, names[index], self.sentences[order[n]]))
+                    order.insert(next(passed, place), order.pop(place))
         return order
-
-    def _names_rather(self, one: int, other: int) -> bool:
-        return names_rather(self._asked.question, self.sentences[one], self.sentences[other])
 
     def _move_newest(self, order: list[int]) -> None:
         """Moves messages before those that are older and answer no better."""
@@ -160,7 +160,7 @@ class Statements:
                 if (
                     self.said[older] < self.said[newer]
                     and older not in replaced
-                    and len(before.stems & after.stems) >= ABOUT * len(before.stems)
+                    and (len(before.stems & after.stems) >= ABOUT * len(before.stems) if before.stems else not after.stems)
                     and (near is None or near[older, newer])
                     and self._replaces(newer, after.sentence, older, before.sentence)
                 ):

@@ -8,7 +8,7 @@ end a subject or have one value at a time is data, one TOML file per language. N
 the rules would rather miss a replacement than invent one.
 """
 
-from .comparison import names_rather, quantities_in, replaces, value_words
+from .comparison import names_one_of, names_rather, quantities_in, replaces, value_words
 from .questions import Asked
 from .sentences import Sentence, sentences
 from .wording import CODES, asks_for_the_past, wording
@@ -18,6 +18,7 @@ __all__ = [
     "Asked",
     "Sentence",
     "asks_for_the_past",
+    "names_one_of",
     "names_rather",
     "quantities_in",
     "replaces",

@@ -1,6 +1,7 @@
 """Statements compared: those of a later message that replace those of an earlier one."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import product
 
 from .differences import Difference, difference_in_any_order, differences_of
@@ -38,10 +39,16 @@ def replaces(after: Sentence, before: Sentence, *, same_speaker: bool, to_each_o
     )
 
 
+@lru_cache(maxsize=8)
 def quantities_in(question: str, code: str | None = None) -> frozenset[str]:
     """Returns the times, numbers and codes of a question as they are compared in a language, by default its own."""
     words = tokens_in(question, code or language_of(question))
     return frozenset(token.form for token in words if token.kind & Kind.QUANTITY)
+
+
+def names_one_of(question: str, message: Sequence[Sentence]) -> Sequence[Sentence]:
+    """Returns the sentences of a message that have a number, a code or a day of a question."""
+    return [sentence for sentence in message if not sentence.words.isdisjoint(quantities_in(question, sentence.code))]
 
 
 def names_rather(question: str, one: Sequence[Sentence], other: Sequence[Sentence]) -> bool:
