@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     source.add_argument(
         "--numbered",
         action="store_true",
-        help="Score numbered statements of which the newer hold instead, made from word lists; the rules of recall were "
-        "written without looking at the answers of those held out.",
+        help="Score numbered statements of which the newer hold instead, made from word lists; the rules of recall "
+        "were written without looking at the answers of those held out.",
     )
     parser.add_argument(
         "--embedder", default=DEFAULT_EMBEDDER, metavar="NAME", help="Embedder, or 'none' (default: %(default)s)."

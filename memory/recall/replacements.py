@@ -4,7 +4,7 @@ Messages are compared in pairs: those near in meaning, where they have embedding
 Nothing is stored: which message replaces another is found anew at each recall, from what is left of their texts.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -15,7 +15,16 @@ import numpy.typing as npt
 
 from foxing.memory.index.scores import Keys
 from foxing.memory.text.identifiers import identifiers_in
-from foxing.memory.text.statements import Asked, Sentence, names_one_of, names_rather, quantities_in, replaces, sentences, value_words
+from foxing.memory.text.statements import (
+    Answer,
+    Asked,
+    Sentence,
+    names_one_of,
+    names_rather,
+    replaces,
+    sentences,
+    value_words,
+)
 from foxing.memory.text.terms import terms
 from foxing.memory.values.messages import RecalledMessage
 
@@ -79,6 +88,12 @@ class _Focused(NamedTuple):
     #: Stems of the question in it.
     stems: frozenset[str]
 
+    def is_about(self, before: "_Focused") -> bool:
+        """Returns True if it is about what is asked, as an earlier sentence is."""
+        if not before.stems:
+            return not self.stems
+        return len(before.stems & self.stems) >= ABOUT * len(before.stems)
+
 
 class Statements:
     """Recalled spans beside the question that found them, as statements that may replace each other."""
@@ -89,34 +104,40 @@ class Statements:
         self._stems = [self._asked.stems_in(of_one) for of_one in self.sentences]
 
     def best_first(self, *, newest: bool) -> list[int]:
-        """Returns the indexes of the spans, which are given best first, in the order of an answer: those with a sentence
-        that has nearly all words of the question come first; if `newest`, the newest of messages that answer about
-        equally before the others; and those that say of the thing which the question names, by a number, a code or a
-        day, what others say of another one, before these."""
+        """Returns the indexes of the spans, given best first, in the order of an answer. Those with a sentence that has
+        nearly all words of the question come first; if `newest`, the newest of messages that answer about
+        equally come before the others; and those that say of the thing which the question names what others say of
+        another one, before these."""
         order = list(self.whole_first)
         if newest:
-            self._move_newest(order)
-        question = self._asked.question
-        if quantities_in(question):
-            names = [names_one_of(question, of_one) for of_one in self.sentences]
-            for place, index in enumerate(order[:]):
-                if names[index]:
-                    passed = (n for n in range(place) if names_rather(question, names[index], self.sentences[order[n]]))
-                    order.insert(next(passed, place), order.pop(place))
+            _moved(order, self._answers_as_well)
+        _moved(order, self._names_rather)
         return order
 
-    def _move_newest(self, order: list[int]) -> None:
-        """Moves messages before those that are older and answer no better."""
-        answers = [self._asked.answer(of_one) for of_one in self.sentences]
-        for place, index in enumerate(order[:]):
-            new = answers[index]
-            if new is None or not new.named:
-                continue
-            for at in range(place):
-                old = answers[order[at]]
-                if old is not None and self._follows(index, order[at]) and new.is_as_good_as(old):
-                    order.insert(at, order.pop(place))
-                    break
+    @cached_property
+    def _answers(self) -> Sequence[Answer | None]:
+        return [self._asked.answer(of_one) for of_one in self.sentences]
+
+    @cached_property
+    def _names(self) -> Sequence[Sequence[Sentence]]:
+        """The sentences of each span that have a number, a code or a day of the question."""
+        question = self._asked.question
+        return [names_one_of(question, of_one) for of_one in self.sentences]
+
+    def _answers_as_well(self, newer: int, older: int) -> bool:
+        """Returns True if a span is later than another one and answers about as well."""
+        new, old = self._answers[newer], self._answers[older]
+        if new is None or old is None or not new.named or self.said[newer] <= self.said[older]:
+            return False
+        scores = (self.spans[newer].score or 0.0, self.spans[older].score or 0.0)
+        return scores[0] >= LEAST_SCORE * scores[1] and new.is_as_good_as(old)
+
+    def _names_rather(self, one: int, other: int) -> bool:
+        """Returns True if a span says of the thing which the question names what another one says of another."""
+        if self._names[one] and names_rather(self._asked.question, self._names[one], self.sentences[other]):
+            return True
+        first, second = self._answers[one], self._answers[other]
+        return first is not None and second is not None and self._asked.names_rather(first, second)
 
     @cached_property
     def whole_first(self) -> list[int]:
@@ -128,11 +149,6 @@ class Statements:
         if len(known) < FEWEST_WORDS or most < WHOLE * len(known):
             return list(range(len(counts)))
         return sorted(range(len(counts)), key=lambda index: counts[index] < most)
-
-    def _follows(self, newer: int, older: int) -> bool:
-        """Returns True if a span is later than another one and has a score near that of this."""
-        scores = (self.spans[newer].score or 0.0, self.spans[older].score or 0.0)
-        return self.said[newer] > self.said[older] and scores[0] >= LEAST_SCORE * scores[1]
 
     @cached_property
     def _focus(self) -> Sequence[_Focused]:
@@ -160,7 +176,7 @@ class Statements:
                 if (
                     self.said[older] < self.said[newer]
                     and older not in replaced
-                    and (len(before.stems & after.stems) >= ABOUT * len(before.stems) if before.stems else not after.stems)
+                    and after.is_about(before)
                     and (near is None or near[older, newer])
                     and self._replaces(newer, after.sentence, older, before.sentence)
                 ):
@@ -169,6 +185,9 @@ class Statements:
 
     def _replaces(self, newer: int, after: Sentence, older: int, before: Sentence) -> bool:
         new, old = self.spans[newer], self.spans[older]
+        answers = self._answers[newer], self._answers[older]
+        if not after.changed and answers[0] and answers[1] and answers[0].lacks_a_place_of(answers[1]):
+            return False
         one_speaker = (old.role, old.name) == (new.role, new.name)
         each_other = {old.role, new.role} == {"user", "assistant"}
         return replaces(after, before, same_speaker=one_speaker, to_each_other=each_other) and (
@@ -194,6 +213,12 @@ def asked_apart(
         if missing:
             apart[older] = missing
     return apart
+
+
+def _moved(order: list[int], passes: Callable[[int, int], bool]) -> None:
+    """Moves each index before the first one that it passes."""
+    for place, index in enumerate(order[:]):
+        order.insert(next((at for at in range(place) if passes(index, order[at])), place), order.pop(place))
 
 
 def _named(spans: Sequence[RecalledMessage]) -> dict[int, int]:

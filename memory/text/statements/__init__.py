@@ -9,12 +9,13 @@ the rules would rather miss a replacement than invent one.
 """
 
 from .comparison import names_one_of, names_rather, quantities_in, replaces, value_words
-from .questions import Asked
+from .questions import Answer, Asked
 from .sentences import Sentence, sentences
 from .wording import CODES, asks_for_the_past, wording
 
 __all__ = [
     "CODES",
+    "Answer",
     "Asked",
     "Sentence",
     "asks_for_the_past",

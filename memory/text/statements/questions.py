@@ -1,8 +1,11 @@
 """Questions beside statements: which sentences answer, and whether two messages answer about equally."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
+
+from foxing.memory.text.terms import is_unspaced
 
 from .differences import differences_of
 from .sentences import Sentence
@@ -15,7 +18,10 @@ SHORTEST_WORD = 4  # letters of a word that may tell things apart, such as “un
 STEM = 5  # first letters of a word that its derivations share: “citizen” and “citizenship”
 #: Share of the words of the longer of two sentences that they have in common if they say the same of two things.
 SHARED_BY_PARALLELS = 0.25
+SHARED_BY_SIBLINGS = 0.3
 MOST_SENTENCES_OF_ANSWER = 2  # “Change of plans! We meet at the Bell.”
+
+_WORD = re.compile(r"\w+")
 
 
 class Answer(NamedTuple):
@@ -37,12 +43,19 @@ class Answer(NamedTuple):
             and not any(_is_parallel(sentence, old.sentences[0]) for sentence in self.sentences)
         )
 
+    def lacks_a_place_of(self, old: "Answer") -> bool:
+        """Returns True if an earlier message has a word of the question that says where or when, such as “under”, and
+        this one has not."""
+        return not old.asked - old.named <= self.asked
+
 
 class Asked:
     """The words of a question, as they are compared in each language."""
 
     def __init__(self, question: str) -> None:
         self.question, code = question, language_of(question)
+        self._lower = question.casefold()
+        self._split = frozenset(_WORD.findall(self._lower))
         self._of = cache(lambda of: frozenset(form for token in tokens_in(question, of) for form in _forms(token)))
         self.stems = _stems(frozenset(token.form for token in tokens_in(question, code) if token.kind & INFORMATIVE))
 
@@ -54,6 +67,34 @@ class Asked:
         found = (form for sentence in sentences for token in sentence.tokens for form in _forms(token))
         named = frozenset[str]().union(*(sentence.words for sentence in sentences))
         return Answer(sentences, asked.intersection(found), asked & named)
+
+    def names_rather(self, one: Answer, other: Answer) -> bool:
+        """Returns True if one of two statements that say the same of two things says it of the one that the question
+        names, be it within another word: “north” and “northern”."""
+        if len(one.sentences) != 1 or len(other.sentences) != 1:
+            return False
+        ours, theirs = one.sentences[0], other.sentences[0]
+        if ours.code != theirs.code or not _say_the_same(ours, theirs):
+            return False
+        first, second = (sentence.statements[:1] for sentence in (ours, theirs))
+        if first and second and first[0].topic_forms != second[0].topic_forms and first[0].topic and second[0].topic:
+            mine, others = first[0].topic_forms, second[0].topic_forms
+        else:
+            mine, others = ours.words, theirs.words
+        return self._names(mine - others, others) and not self._names(others - mine, mine)
+
+    def _names(self, forms: frozenset[str], others: frozenset[str]) -> bool:
+        """Returns True if the question has one of these words, a part of it, or an ideograph that others lack."""
+        ideographs = frozenset("".join(forms)) - frozenset("".join(others))
+        if any(character in self._lower and is_unspaced(character) for character in ideographs):
+            return True
+        parts = (part for form in forms for part in (form, *parts_of_code(form)))
+        return any(
+            part in self._split
+            or (len(part) >= SHORTEST_WORD and part in self._lower)
+            or any(part.startswith(word) for word in self._split if len(word) >= SHORTEST_WORD)
+            for part in parts
+        )
 
     def stems_in(self, sentences: Sequence[Sentence]) -> Sequence[frozenset[str]]:
         """Returns the stems of the question in each sentence."""
@@ -69,6 +110,13 @@ def _forms(token: Token) -> Sequence[str]:
     if token.kind & Kind.QUANTITY:
         return (token.form, *parts_of_code(token.form))
     return (token.form,) if token.kind & INFORMATIVE or len(token.form) >= SHORTEST_WORD else ()
+
+
+def _say_the_same(one: Sentence, other: Sentence) -> bool:
+    """Returns True if two sentences share words, or are made alike."""
+    least = min(len(one.words), len(other.words))
+    alike = [token.kind for token in one.tokens] == [token.kind for token in other.tokens]
+    return alike or 0 < len(one.words & other.words) >= SHARED_BY_SIBLINGS * least
 
 
 def _is_parallel(after: Sentence, before: Sentence) -> bool:
