@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from math import log
+from math import inf, log
 
 from foxing.memory.text.passages import Passage
 from foxing.memory.text.pieces import split_pieces
@@ -17,8 +17,10 @@ from foxing.memory.values.messages import RecalledMessage
 
 from .excerpts import estimated_tokens, identifiers_of
 
-#: Share of the tokens, and of the spans, that the words of people take before the results of tools are looked at.
-TALK_TOKENS, TALK_SPANS = 0.45, 0.6
+#: Share of the tokens that the words of people take before the results of tools are looked at.
+TALK_TOKENS = 0.45
+#: Last words of people that are given however many messages an episode has.
+LAST = 4
 #: Messages of people up to this length are given whole or not at all, in characters.
 WHOLE_CHARS = 400
 #: Value of an identifier, in rarities of a word; and what is left of a value once it was given.
@@ -53,12 +55,15 @@ def select_pieces(
         if is_talk:
             said.update(terms(span.text).keys())
     pieces = [piece for number, span in enumerate(spans) for piece in _pieces(number, span, said, is_talk=talk[number])]
-    chosen = _Choice(pieces, asked, tokens, limit)
+    chosen = _Choice(pieces, asked, tokens)
+    if len(spans) > limit:
+        last = [number for number, is_talk in enumerate(talk) if is_talk][-LAST:]
+        chosen.restrict({*last, *_best(spans)}, limit)
     of_talk = [number for number, piece in enumerate(pieces) if piece.is_talk]
     first = {next((pieces[n].message for n in of_talk if spans[pieces[n].message].role == "user"), -1)} | _best(spans)
     for number in sorted(of_talk, key=lambda n: (pieces[n].message not in first, -n)):
         cost = chosen.cost(pieces[number])
-        if chosen.tokens + cost <= TALK_TOKENS * tokens and len(chosen.messages) < TALK_SPANS * limit:
+        if chosen.tokens + cost <= TALK_TOKENS * tokens and chosen.admits(pieces[number]):
             chosen.add(number)
     chosen.fill()
     return chosen.by_message
@@ -87,9 +92,11 @@ def _pieces(number: int, span: RecalledMessage, said: Mapping[str, int], *, is_t
 class _Choice:
     """The pieces that are chosen."""
 
-    def __init__(self, pieces: Sequence[_Piece], asked: Collection[str], tokens: float, limit: int) -> None:
+    def __init__(self, pieces: Sequence[_Piece], asked: Collection[str], tokens: float) -> None:
         self._pieces = pieces
-        self._most, self._limit = tokens, limit
+        self._most = tokens
+        #: messages that may be given; None for all
+        self._admitted: set[int] | None = None
         frequencies = Counter(word for piece in pieces if not piece.is_talk for word in piece.words)
         total = len(pieces)
         self._worth = {
@@ -144,16 +151,48 @@ class _Choice:
         piece = self._pieces[number]
         return -self._value(piece, given) / self.cost(piece), -number
 
+    def restrict(self, first: Collection[int], most: int) -> None:
+        """Admits `most` messages: `first`, then those with the highest values beside what others hold."""
+        by_message: dict[int, list[_Piece]] = {}
+        for piece in self._pieces:
+            by_message.setdefault(piece.message, []).append(piece)
+        admitted: set[int] = set()
+        given: set[str] = set()
+        waiting = [(0.0 if number not in first else -inf, -number) for number in by_message]
+        waiting = [(entry[0] or -self._total(by_message[-entry[1]], given), entry[1]) for entry in waiting]
+        heapify(waiting)
+        while waiting and len(admitted) < most:
+            value, order = heappop(waiting)
+            entry = (value if value == -inf else -self._total(by_message[-order], given), order)
+            if waiting and entry > waiting[0]:
+                heappush(waiting, entry)
+                continue
+            admitted.add(-order)
+            for piece in by_message[-order]:
+                given |= piece.words | piece.identifiers
+        self._admitted = admitted
+
+    def _total(self, pieces: Sequence[_Piece], given: Collection[str]) -> float:
+        """Returns the value of the pieces of a message, each word and identifier once."""
+        words = frozenset().union(*(piece.words for piece in pieces))
+        identifiers = frozenset().union(*(piece.identifiers for piece in pieces))
+        return self._worth_of(words, identifiers, given)
+
+    def admits(self, piece: _Piece) -> bool:
+        """Returns True if the message of a piece may be given."""
+        return self._admitted is None or piece.message in self._admitted
+
     def _fits(self, piece: _Piece) -> bool:
-        if piece.message not in self.messages and len(self.messages) >= self._limit:
-            return False
-        return self.tokens + self.cost(piece) <= self._most
+        return self.admits(piece) and self.tokens + self.cost(piece) <= self._most
 
     def _value(self, piece: _Piece, given: Collection[str]) -> float:
         """Returns the value of a piece beside what results already given hold."""
-        words = sum(self._worth.get(word, 0.0) * (AGAIN if word in given else 1.0) for word in piece.words)
+        return self._worth_of(piece.words, piece.identifiers, given)
+
+    def _worth_of(self, words: Collection[str], identifiers: Collection[str], given: Collection[str]) -> float:
+        said = sum(self._worth.get(word, 0.0) * (AGAIN if word in given else 1.0) for word in words)
         named = sum(
             self._identifier * (1.0 if each in self._shared else 0.5) * (AGAIN if each in given else 1.0)
-            for each in piece.identifiers
+            for each in identifiers
         )
-        return words + named + 0.01
+        return said + named + 0.01
