@@ -97,7 +97,7 @@ class _Choice:
         self._most = tokens
         #: messages that may be given; None for all
         self._admitted: set[int] | None = None
-        frequencies = Counter(word for piece in pieces if not piece.is_talk for word in piece.words)
+        frequencies = Counter(word for piece in pieces for word in piece.words)
         total = len(pieces)
         self._worth = {
             word: log(1 + total / (1 + frequency)) * (ASKED if word in asked else 1.0)
