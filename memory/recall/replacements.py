@@ -83,7 +83,7 @@ class Place(NamedTuple):
 class _Focused(NamedTuple):
     """A sentence of a span that answers the question best."""
 
-    index: int
+    place: int
     sentence: Sentence
     #: Stems of the question in it.
     stems: frozenset[str]
@@ -169,10 +169,10 @@ class Statements:
             for thing in each.sentence.things:
                 by_thing.setdefault(thing, set()).add(number)
         replaced = _named(self.spans)
-        for after in sorted(self._focus, key=lambda each: self.said[each.index], reverse=True):
+        for after in sorted(self._focus, key=lambda each: self.said[each.place], reverse=True):
             for number in set[int]().union(*(by_thing[thing] for thing in after.sentence.things)):
                 before = self._focus[number]
-                older, newer = before.index, after.index
+                older, newer = before.place, after.place
                 if (
                     self.said[older] < self.said[newer]
                     and older not in replaced

@@ -18,7 +18,7 @@ SHORTEST_WORD = 4  # letters of a word that may tell things apart, such as “un
 STEM = 5  # first letters of a word that its derivations share: “citizen” and “citizenship”
 #: Share of the words of the longer of two sentences that they have in common if they say the same of two things.
 SHARED_BY_PARALLELS = 0.25
-SHARED_BY_SIBLINGS = 0.3
+SHARED_BY_SIBLINGS = 0.4
 MOST_SENTENCES_OF_ANSWER = 2  # “Change of plans! We meet at the Bell.”
 
 _WORD = re.compile(r"\w+")
@@ -114,9 +114,9 @@ def _forms(token: Token) -> Sequence[str]:
 
 def _say_the_same(one: Sentence, other: Sentence) -> bool:
     """Returns True if two sentences share words, or are made alike."""
-    least = min(len(one.words), len(other.words))
+    most = max(len(one.words), len(other.words))
     alike = [token.kind for token in one.tokens] == [token.kind for token in other.tokens]
-    return alike or 0 < len(one.words & other.words) >= SHARED_BY_SIBLINGS * least
+    return alike or 0 < len(one.words & other.words) >= SHARED_BY_SIBLINGS * most
 
 
 def _is_parallel(after: Sentence, before: Sentence) -> bool:
