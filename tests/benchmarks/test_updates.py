@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from benchmarks.locomo import read_locomo
 from benchmarks.updates.__main__ import main
+from benchmarks.updates.numbered import ask_numbered, make_facts
 from benchmarks.updates.pairs import make_pairs
+from foxing.memory import Memory, MemoryOptions
 
 TURNS = (
     ("Cleo", "I'm going to the pottery class next month with my sister."),
@@ -62,3 +65,16 @@ def test_pairs_are_the_same_on_every_run(three_conversations: Path) -> None:
 def test_a_file_without_conversations_to_measure(locomo_file: Path) -> None:
     with pytest.raises(SystemExit, match="no conversation of this split"):
         main(["--locomo", str(locomo_file)])
+
+
+def test_numbered_statements_are_made_and_asked_for(tmp_path: Path) -> None:
+    facts = make_facts(60, "open", Random(1))
+    assert sum(len(fact.statements) for fact in facts) == 60
+    assert {fact.relation.part for fact in facts} == {"open"}
+    with Memory(tmp_path / "bench.db", options=MemoryOptions(embedder="none")) as memory:
+        rows = list(ask_numbered(memory, "none", sizes=(60,)))
+    assert [(row.relations, row.each_message) for row in rows] == [
+        *(("open", 1), ("open", 40)),
+        *(("held out", 1), ("held out", 40)),
+    ]
+    assert all(row.newest_first > 0.8 for row in rows)

@@ -247,3 +247,38 @@ def test_a_thing_with_a_number_has_one_value_at_a_time(memory: Memory) -> None:
     store(memory, "Sprint 12 ends on Friday.", "Sprint 13 ends on Monday.", "Sprint 12 was extended to Tuesday.")
     assert dict(links(memory, "When does sprint 12 end?")) == {"m0": "m2", "m1": None, "m2": None}
     assert links(memory, "When does sprint 12 end?")[:2] == [("m2", None), ("m0", "m2")]
+
+
+def test_statements_of_a_numbered_list_replace_each_other(memory: Memory) -> None:
+    other = [
+        f"{n}. Plant number {n} of the west garden needs more light and less water than others do." for n in range(40)
+    ]
+    values = {5: "French", 20: "Danish", 38: "Polish"}
+    lines = [
+        f"{n}. Anna Becker speaks the language of {values[n]}." if n in values else line for n, line in enumerate(other)
+    ]
+    store(memory, "\n".join(lines))
+    spans = memory.recall("ana", "What language does Anna Becker speak?").spans
+    order = [language for span in spans for language in values.values() if language in span.text]
+    assert order == ["Polish", "Danish", "French"]
+    replaced = {language: span.superseded_by for span in spans for language in values.values() if language in span.text}
+    assert replaced == {"French": "m0", "Danish": "m0", "Polish": None}
+
+
+def test_of_one_time_what_was_stored_last_replaces(memory: Memory) -> None:
+    texts = ("The capital of Belania is Norburg.", "The capital of Belania is Torford.")
+    memory.store("ana", [{"id": text[-8:-1], "role": "user", "content": text, "created_at": FIRST} for text in texts])
+    assert links(memory, "What is the capital of Belania?") == [("Torford", None), ("Norburg", "Torford")]
+
+
+def test_of_statements_that_answer_equally_the_newest_is_first(memory: Memory) -> None:
+    store(memory, "The tip is open till six in the evening.", "Winter hours at the tip: they lock up at four.")
+    assert links(memory, "When does the tip close?") == [("m1", None), ("m0", None)]
+    store(memory, "Prague has a tram to the market hall.", "Brno has a bus to the market hall.", start=2)
+    assert links(memory, "How do I get to the market hall in Prague?")[0] == ("m2", None)
+
+
+def test_an_original_broadcaster_is_not_in_the_past(memory: Memory) -> None:
+    store(memory, "The original broadcaster of Amber Mirror is Holm Records.")
+    store(memory, "The original broadcaster of Amber Mirror is Faro Systems.", start=1)
+    assert links(memory, "Who is the original broadcaster of Amber Mirror?") == [("m1", None), ("m0", "m1")]

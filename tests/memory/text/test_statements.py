@@ -55,6 +55,11 @@ REPLACED = [
     ("Das Seminar leitet Dr. Engel.", "Das Seminar leitet Dr. Bahadir."),
     ("送料は500円です。", "送料は無料になりました。"),
     ("L'hôtel est complet.", "L'hôtel est fermé."),
+    # one subject and relation, another name at the end
+    ("12. The author of The Silent River is Anna Becker.", "345. The author of The Silent River is Boris Holm."),
+    ("Norrovers was founded in the city of Belburg.", "Norrovers was founded in the city of Torford."),
+    ("Anna Becker's child is Hugo Abbot.", "Anna Becker's child is Hugo Keller."),
+    ("The currency of Belania is the krone.", "The currency of Belania is the peso."),
 ]
 KEPT = [
     ("My sister lives in Boston.", "My brother lives in Denver."),
@@ -78,6 +83,10 @@ KEPT = [
     ("Chapter 4 takes 20 minutes to read.", "Chapter 5 takes 35 minutes to read."),
     ("Room 204 seats twelve people.", "Room 207 seats twelve people."),
     ("We closed 31 points in sprint 8.", "We closed 27 points in sprint 9."),
+    ("The capital of Belania is Norburg.", "The capital of Corland is Torford."),
+    ("Leo is allergic to peanuts.", "Leo is allergic to cats."),
+    ("Maria plays the piano.", "Maria plays the violin."),
+    ("2. Etappe ist bei Regen schön.", "3. Etappe ist bei Sonne schön."),
     ("The gym opens at 6 on Mondays.", "The gym opens at 8 on Saturdays."),
     ("On day 2, we meet at the lake.", "On day 3, we meet at the hut."),
     ("Invoice 2026-01 is due on 3 May.", "Invoice 2026-02 was moved to 17 May."),
