@@ -198,7 +198,8 @@ def _turns(conversations: Sequence[_Conversation]) -> int:
             messages = messages[:-1]  # the result of a call after the last one
         elif messages[-1].get("role") != "assistant":
             messages = messages[:-1] if "output" in messages[-1] or messages[-1].get("role") == "tool" else messages
-        count += sum(len(item.turns) for item in parse_conversation(each.agent.wire, messages).items)
+        items = parse_conversation(each.agent.wire, messages).items
+        count += sum(len(item.turns) for item in items if not item.is_instruction)
     return count
 
 

@@ -88,7 +88,7 @@ class RequestBody:
         said = {0: text_of_user(given)} if isinstance(given, str) and given.strip() else {}
         for message in self.messages:
             with suppress(MemoryFault):
-                said[message.place] = message.item.message
+                said[message.place] = message.item
         return SentConversation(self.wire.name, self.fields, said)
 
     def with_messages(
@@ -112,7 +112,7 @@ class RequestBody:
         """Returns the body without thinking blocks, and with thinking off where the model would miss those of an open
         tool call; None if there are none, or a message cannot be read."""
         try:
-            given = [item.message for item in self.items]
+            given = self.items
         except InvalidInput:
             return None
         left = [changed for message in given if (changed := without_thinking(message)) is not None]

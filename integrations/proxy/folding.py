@@ -387,7 +387,7 @@ class Folding:
                 kept = [
                     left
                     for number, item in enumerate(conversation.items)
-                    if (left := without_thinking(item.message) if number < refused else item.message) is not None
+                    if (left := without_thinking(item) if number < refused else item) is not None
                 ]
                 call.content = call.body.with_messages(render(conversation.wire, settled(kept)), {})
             return

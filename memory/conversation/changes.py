@@ -31,19 +31,21 @@ def without_thinking(message: ProviderMessage) -> ProviderMessage | None:
     return replace(message, content=left) if left else None
 
 
-def cache_marks(message: ProviderMessage) -> Iterator[tuple[tuple[int, ...], Json]]:
-    """Yields the places of the cache marks of a message, and the marks as a field of a block."""
-    return _marks(message.blocks)
+def marked_blocks(message: ProviderMessage) -> Iterator[Json]:
+    """Yields the blocks of a message that have a cache mark, also those inside others."""
+    return _marked(message.blocks)
 
 
-def without_mark(message: ProviderMessage, place: Sequence[int]) -> ProviderMessage:
-    """Returns a message without the cache mark at a place."""
-    return replace(message, content=_without_mark(message.blocks, place))
+def mark_of(block: Json) -> Json:
+    """Returns the cache mark of a block as a field."""
+    return {name: block[name] for name in MARKS if block.get(name) is not None}
 
 
-def without_marks(message: ProviderMessage) -> ProviderMessage:
-    """Returns a message without cache marks."""
-    return replace(message, content=_unmarked(message.blocks)) if any(cache_marks(message)) else message
+def without_marks(message: ProviderMessage, block: Json | None = None) -> ProviderMessage:
+    """Returns a message without the cache mark of a block; without one, without all cache marks."""
+    if not any(marked_blocks(message)):
+        return message
+    return replace(message, content=_unmarked(message.content, block))
 
 
 def normal_json(raw: Json) -> str:
@@ -109,33 +111,24 @@ def _joined(messages: Sequence[ProviderMessage]) -> ProviderMessage:
     return replace(messages[-1], raw=members, content=blocks)
 
 
-def _marks(blocks: object) -> Iterator[tuple[tuple[int, ...], Json]]:
-    for number, block in enumerate(blocks if isinstance(blocks, list) else ()):
-        if not isinstance(block, dict):
-            continue
-        yield from (((number, *path), mark) for path, mark in _marks(block.get("content")))
-        mark = {name: block[name] for name in MARKS if block.get(name) is not None}
-        if mark:
-            yield (number,), mark
+def _marked(blocks: object) -> Iterator[Json]:
+    for block in blocks if isinstance(blocks, list | tuple) else ():
+        if isinstance(block, Mapping):
+            yield from _marked(block.get("content"))
+            if mark_of(block):
+                yield block
 
 
-def _without_mark(blocks: Sequence[Any], place: Sequence[int]) -> list[Any]:
-    """Returns blocks without the cache mark at a place."""
-    number, inner = place[0], place[1:]
-    block = blocks[number]
-    if inner:
-        block = {**block, "content": _without_mark(block["content"], inner)}
-    else:
-        block = {key: value for key, value in block.items() if key not in MARKS}
-    return [*blocks[:number], block, *blocks[number + 1 :]]
-
-
-def _unmarked(value: Any) -> Any:
-    """Returns content blocks, and those inside them, without cache marks."""
+def _unmarked(value: Any, only: Json | None = None) -> Any:
+    """Returns content blocks, and those inside them, without cache marks, or without those of one block."""
     if not isinstance(value, list):
         return value
     return [
-        {key: _unmarked(inner) if key == "content" else inner for key, inner in each.items() if key not in MARKS}
+        {
+            key: _unmarked(inner, only) if key == "content" else inner
+            for key, inner in each.items()
+            if key not in MARKS or not (only is None or only is each)
+        }
         if isinstance(each, dict)
         else each
         for each in value

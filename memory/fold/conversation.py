@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from foxing.memory.conversation import INSTRUCTIONS, Fields, ProviderMessage, SessionTurns, Turn, Wire, parse_message
 from foxing.memory.conversation.calls import closed_after
-from foxing.memory.conversation.changes import cache_marks, normal_json
+from foxing.memory.conversation.changes import marked_blocks, normal_json
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import Part, TextPart, ToolCall, ToolResult
 
@@ -29,41 +29,8 @@ _KINDS: Mapping[str, type[TextPart | ToolCall | ToolResult]] = {
 _LONG_TEXT = 4_096
 
 
-@dataclass(frozen=True)
-class ConversationItem:
-    """A message of a conversation, or an item of one of the Responses API."""
-
-    message: ProviderMessage
-
-    @property
-    def raw(self) -> Json:
-        """The message as it came."""
-        return cast(Json, self.message.raw)
-
-    @property
-    def role(self) -> str:
-        """Role of its speaker."""
-        return self.message.role
-
-    @property
-    def thinking(self) -> str:
-        """Text of thinking blocks, which is counted and not folded."""
-        return self.message.thinking
-
-    @property
-    def thinks(self) -> bool:
-        """True if it has thinking blocks; an item with reasoning has none."""
-        return self.message.thinks and not self.message.joins_next
-
-    @property
-    def opens(self) -> tuple[str, ...]:
-        """Ids of tool calls that it makes."""
-        return self.message.opens
-
-    @property
-    def answers(self) -> tuple[str, ...]:
-        """Ids of tool calls that it answers."""
-        return self.message.answers
+class ConversationItem(ProviderMessage):
+    """A message of a conversation, or an item of one of the Responses API, with what a fold asks of it."""
 
     @property
     def images(self) -> list[GivenImage]:
@@ -89,7 +56,7 @@ class ConversationItem:
     @cached_property
     def is_marked(self) -> bool:
         """True if it has a cache mark."""
-        return any(cache_marks(self.message))
+        return any(marked_blocks(self))
 
     @cached_property
     def text(self) -> str:
@@ -98,13 +65,8 @@ class ConversationItem:
         return NewMessage(role=cast(Any, self.role), content=parts).text if parts else ""
 
     @cached_property
-    def turns(self) -> tuple[Turn, ...]:
-        """Turns that are stored of it."""
-        return () if self.is_instruction else self.message.turns
-
-    @cached_property
     def _read(self) -> tuple[tuple[Part, ...], list[GivenImage]]:
-        return _parts(self.message.parts)
+        return _parts(self.parts)
 
 
 def parts_of(turn: Turn) -> tuple[Part, ...]:
@@ -175,15 +137,15 @@ def parse_conversation(wire: Wire, messages: Sequence[Json]) -> Conversation:
 def parse_item(wire: Wire, number: int, message: Json) -> ConversationItem:
     """Returns a message of a conversation. `number`: its index, for errors. Raises `InvalidInput` for one without a
     role or content."""
-    return ConversationItem(parse_message(wire, message, number))
+    return ConversationItem(**vars(parse_message(wire, message, number)))
 
 
 def make_conversation(wire: Wire, items: Sequence[ConversationItem]) -> Conversation:
     """Returns the conversation of parsed items. Raises `InvalidInput` for a tool call without an answer, except the
     last, or an answer without a call."""
     start = next((n for n, item in enumerate(items) if not item.is_instruction), len(items))
-    start = max([start, *(n + 1 for n, item in enumerate(items) if item.message.compacts)])
-    return Conversation(wire, items, start, closed_after(wire, [item.message for item in items]))
+    start = max([start, *(n + 1 for n, item in enumerate(items) if item.compacts)])
+    return Conversation(wire, items, start, closed_after(wire, items))
 
 
 def thread_key(session: str, wire: Wire, first_question: bytes) -> bytes:
@@ -196,7 +158,7 @@ def thread_key(session: str, wire: Wire, first_question: bytes) -> bytes:
 def stored_turns(session: str, items: Sequence[ConversationItem]) -> list[list[tuple[Turn, str]]]:
     """Returns what is stored of each item of a conversation, with its ids."""
     turns = SessionTurns(session)
-    return [turns.read(item.message) for item in items]
+    return [turns.read(item) for item in items]
 
 
 def _digest_of(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from foxing.memory.conversation import FORMATS, ProviderMessage, render
-from foxing.memory.conversation.changes import cache_marks, settled, without_mark, without_marks, without_thinking
+from foxing.memory.conversation.changes import mark_of, marked_blocks, settled, without_marks, without_thinking
 from foxing.memory.conversation.render import user_message
 
 from .conversation import Conversation, ConversationItem, Json
@@ -37,11 +37,11 @@ def folded_conversation(
     removed from the kept items before `stripped`."""
     items, start, form = conversation.items, conversation.start, FORMATS[conversation.wire]
     gone = [item for item in items[start:first] if item.is_marked and (form.settles or not item.is_instruction)]
-    instructions = [items[number].message for number in kept_instructions(conversation, first)]
+    instructions = [items[number] for number in kept_instructions(conversation, first)]
     kept: list[ProviderMessage] = []
     marked: list[int] = []
     for number in range(first, len(items)):
-        message = items[number].message if number >= stripped else without_thinking(items[number].message)
+        message = items[number] if number >= stripped else without_thinking(items[number])
         if message is not None:
             if items[number].is_marked:
                 marked.append(len(kept))
@@ -54,7 +54,7 @@ def folded_conversation(
     if form.settles:
         kept = settled([folded, *map(without_marks, instructions), *kept])[1:]
         instructions = []
-    return render(conversation.wire, [*(item.message for item in items[:start]), folded, *instructions, *kept])
+    return render(conversation.wire, [*items[:start], folded, *instructions, *kept])
 
 
 def kept_instructions(conversation: Conversation, first: int) -> list[int]:
@@ -68,18 +68,18 @@ def kept_instructions(conversation: Conversation, first: int) -> list[int]:
 
 
 def _mark_for_fold(
-    gone: Sequence[ConversationItem], kept: list[ProviderMessage], marked: Sequence[int]
+    gone: Sequence[ProviderMessage], kept: list[ProviderMessage], marked: Sequence[int]
 ) -> tuple[Mapping[str, Any] | None, list[ProviderMessage]]:
     """Returns the cache mark for the end of the folded part, and the kept messages. It is the last of those that stood
     in what is folded, else the first of several in the kept messages, which then loses it: the last one stays where the
     conversation grows. `gone`: folded items with marks; `marked`: indices of kept messages with marks."""
-    lost = [mark for item in gone for _, mark in cache_marks(item.message)]
-    places = [(number, place, mark) for number in marked for place, mark in cache_marks(kept[number])]
+    lost = [block for message in gone for block in marked_blocks(message)]
+    places = [(number, block) for number in marked for block in marked_blocks(kept[number])]
     if lost:
-        return lost[-1], kept
+        return mark_of(lost[-1]), kept
     if len(places) < 2:
         return None, kept
-    number, place, mark = places[0]
+    number, block = places[0]
     changed = list(kept)
-    changed[number] = without_mark(kept[number], place)
-    return mark, changed
+    changed[number] = without_marks(kept[number], block)
+    return mark_of(block), changed

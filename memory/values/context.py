@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypedDict
 
 from pydantic import ConfigDict, Field, JsonValue, Strict
 
-from foxing.memory.conversation import Fields, Provider, ProviderMessage, is_image, parse_message, provider_of
+from foxing.memory.conversation import Fields, Provider, ProviderMessage, parse_message, provider_of
 from foxing.memory.errors import InvalidInput
 
 from .base import INTEGRAL, MemoryRequest, Now, Timezone, Value
@@ -127,7 +127,9 @@ class ContextRequest(MemoryRequest):
     @property
     def images_given(self) -> int:
         """Number of images already in the request."""
-        return _images(list(self.messages or ())) if self.images_used is None else self.images_used
+        if self.images_used is not None:
+            return self.images_used
+        return sum(part["type"] == "image" for message in self._read for part in message.parts)
 
     @property
     def given_bytes(self) -> int:
@@ -155,15 +157,6 @@ def _text(role: str, parts: Sequence[Fields]) -> str:
     """Returns the text of a message or a turn, without images."""
     content = [part for part in parts if part["type"] != "image"]
     return NewMessage.model_validate({"role": role, "content": content}).text if content else ""
-
-
-def _images(part: JsonValue) -> int:
-    """Returns the number of images in messages of any provider, those in results of tools included."""
-    if is_image(part):
-        return 1
-    if isinstance(part, Mapping):
-        return sum(map(_images, part.values()))
-    return sum(map(_images, part)) if isinstance(part, list | tuple) else 0
 
 
 class ContextFields(TypedDict, total=False):

@@ -72,8 +72,6 @@ class FactFinder:
     function_words: frozenset[str]
     #: Names that need no capital to be recognised.
     names: frozenset[str]
-    #: Whether words stand between blanks.
-    spaced: bool
     #: Whether a capital inside a sentence tells a name.
     capitals: bool
 
@@ -84,13 +82,11 @@ class FactFinder:
         found = languages_of(plain(text[word.start : word.stop]) for word in words_of(text))
         function_words = frozenset[str]().union(*(each.function_words for each in found.values()))
         capitals = not next((each.capital_nouns for each in found.values()), False)
-        spaced = next(iter(found), "") not in UNSPACED_LANGUAGES
-        return cls(rules_for(text, list(found)), function_words, lower_case_names(found), spaced, capitals)
+        return cls(rules_for(text, list(found)), function_words, lower_case_names(found), capitals)
 
     def words(self, sentence: str) -> Iterator[str]:
         """Yields the numbers, dates, identifiers and names of a sentence, in order."""
-        units = sentence.split() if self.spaced else [sentence[start:stop] for start, stop in words_of(sentence)]
-        for number, unit in enumerate(units):
+        for number, unit in enumerate(sentence.split()):
             word = plain(unit)
             if not word:
                 continue

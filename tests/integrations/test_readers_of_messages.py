@@ -43,7 +43,8 @@ def of_model_and_user(found: Iterable[Said]) -> list[Said]:
 
 
 def read(items: Iterable[ConversationItem]) -> list[Said]:
-    return [said(message_of(turn, "id", "s")) for item in items for turn in item.turns]
+    kept = (item for item in items if not item.is_instruction)
+    return [said(message_of(turn, "id", "s")) for item in kept for turn in item.turns]
 
 
 def test_there_are_200_messages() -> None:

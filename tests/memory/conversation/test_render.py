@@ -7,7 +7,7 @@ import pytest
 from support.sdk_messages import RECORDED_MESSAGES
 
 from foxing.memory.conversation import Provider, parse, render
-from foxing.memory.conversation.changes import cache_marks, settled, without_mark, without_thinking
+from foxing.memory.conversation.changes import marked_blocks, settled, without_marks, without_thinking
 from foxing.memory.conversation.render import render_blocks, user_message
 
 PROVIDERS: tuple[Provider, ...] = ("anthropic", "openai", "openai-responses", "gemini")
@@ -51,8 +51,8 @@ def test_a_change_leaves_the_rest_as_it_came() -> None:
     assert without_thinking(first) is None
     left = without_thinking(second)
     assert left is not None
-    [(place, _)] = cache_marks(third)
-    assert json.dumps(render("anthropic", [left, without_mark(third, place)])) == json.dumps(
+    [block] = marked_blocks(third)
+    assert json.dumps(render("anthropic", [left, without_marks(third, block)])) == json.dumps(
         [
             {"content": [{"text": "I look.", "type": "text", "x_new": 1}], "role": "assistant", "x_new": 2},
             {"role": "user", "content": [{**result, "content": [{"type": "text", "text": "3"}]}]},
