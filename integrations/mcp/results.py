@@ -42,7 +42,7 @@ class BuiltContext(BaseModel):
     billed_tokens: int = Field(description="Tokens that the reader's provider bills for it.")
 
 
-class Recent(BaseModel):
+class RecentText(BaseModel):
     """The result of recent."""
 
     text: str = Field(description="The last conversations, the newest first, each with its last messages quoted.")

@@ -40,7 +40,7 @@ from .results import (
     PageList,
     PageText,
     Recalled,
-    Recent,
+    RecentText,
     Remembered,
     answer,
     images_of,
@@ -206,16 +206,16 @@ class Tools:
         since: Annotated[
             str | None, Field(description="Start time, such as “yesterday” or 2026-03-02. Default: the last threads.")
         ] = None,
-    ) -> Annotated[CallToolResult, Recent]:
+    ) -> Annotated[CallToolResult, RecentText]:
         """List the last conversations, the newest first, with their last messages and the number of new ones."""
         try:
             newest = await recent(self._call, since)
         except NotFound:
-            return answer(Recent(text=NOTHING_YET, messages=0), NOTHING_YET)
+            return answer(RecentText(text=NOTHING_YET, messages=0), NOTHING_YET)
         except FoxingError as error:
             raise ToolError(str(error)) from error
         text = recent_text(newest)
-        return answer(Recent(text=text, messages=newest.messages), text)
+        return answer(RecentText(text=text, messages=newest.messages), text)
 
     async def search(self, query: _Query) -> CallToolResult:
         """Find earlier messages and list them with their references, best first. Call fetch with the reference of a

@@ -495,8 +495,9 @@ class _BankWriter:
         check_same(known, item)
         found = self._whole.get(known.id)
         text = known.content if found is None else found[1].text
-        is_result = bool(item.message.parts) and isinstance(item.message.parts[0], ToolResult)
-        if text is None or known.sealed_chars or not is_result or not is_turn_id(known.key):
+        first, *_ = item.message.parts or (None,)
+        is_result = isinstance(first, ToolResult) and is_turn_id(known.key)
+        if text is None or known.sealed_chars or not is_result:
             return
         if is_excerpt(text, item.text):
             self._whole[known.id] = known, item

@@ -25,7 +25,7 @@ from foxing.memory.text.statements import (
     sentences,
     value_words,
 )
-from foxing.memory.text.terms import terms
+from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.messages import RecalledMessage
 
 #: Number of matches that are compared at least and at most, those ranked best. A shorter answer is compared with those
@@ -76,6 +76,7 @@ class Place(NamedTuple):
     """When a span was said: those of one time are in the order in which they were stored."""
 
     at: datetime
+    #: row id
     message: int
     passage: int
 
@@ -110,9 +111,19 @@ class Statements:
         another one, before these."""
         order = list(self.whole_first)
         if newest:
-            _moved(order, self._answers_as_well)
-        _moved(order, self._names_rather)
+            _moved(order, lambda newer, older: self._may_pass(newer, older) and self._answers_as_well(newer, older))
+        _moved(order, lambda one, other: self._may_pass(one, other) and self._names_rather(one, other))
         return order
+
+    @cached_property
+    def _identified(self) -> Sequence[frozenset[str]]:
+        """The identifiers of the question, such as an order, that each span has."""
+        asked = identifiers_in(query_terms(self._asked.question))
+        return [asked & terms(span.text).keys() if asked else frozenset[str]() for span in self.spans]
+
+    def _may_pass(self, one: int, other: int) -> bool:
+        """Returns True if a span may come before another one: of another message, and with its identifiers."""
+        return self.said[one].message != self.said[other].message and self._identified[one] >= self._identified[other]
 
     @cached_property
     def _answers(self) -> Sequence[Answer | None]:
@@ -146,7 +157,7 @@ class Statements:
         known = frozenset[str]().union(*chain.from_iterable(self._stems))
         counts = [max(map(len, of_one), default=0) for of_one in self._stems]
         most = max(counts, default=0)
-        if len(known) < FEWEST_WORDS or most < WHOLE * len(known):
+        if len(known) < FEWEST_WORDS or most < WHOLE * len(known) or any(self._identified):
             return list(range(len(counts)))
         return sorted(range(len(counts)), key=lambda index: counts[index] < most)
 
