@@ -23,7 +23,7 @@ START, STEP = datetime(2026, 1, 5, 9, 0, tzinfo=UTC), timedelta(minutes=5)
 
 
 class Fact(NamedTuple):
-    """Statements of one thing, the newest last."""
+    """Statements about one thing, the newest last."""
 
     relation: Relation
     question: str

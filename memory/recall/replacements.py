@@ -16,9 +16,9 @@ import numpy.typing as npt
 from foxing.memory.index.scores import Keys
 from foxing.memory.text.identifiers import identifiers_in
 from foxing.memory.text.statements import (
-    Answer,
     Asked,
     Sentence,
+    ShortAnswer,
     names_one_of,
     names_rather,
     replaces,
@@ -72,7 +72,7 @@ class LinkedOrder(NamedTuple):
     places: Mapping[int, int]
 
 
-class Place(NamedTuple):
+class SaidAt(NamedTuple):
     """When a span was said: those of one time are in the order in which they were stored."""
 
     at: datetime
@@ -99,7 +99,7 @@ class _Focused(NamedTuple):
 class Statements:
     """Recalled spans beside the question that found them, as statements that may replace each other."""
 
-    def __init__(self, spans: Sequence[RecalledMessage], said: Sequence[Place], question: str) -> None:
+    def __init__(self, spans: Sequence[RecalledMessage], said: Sequence[SaidAt], question: str) -> None:
         self.spans, self.said, self._asked = spans, said, Asked(question)
         self.sentences = [sentences(span.text) for span in spans]
         self._stems = [self._asked.stems_in(of_one) for of_one in self.sentences]
@@ -126,7 +126,7 @@ class Statements:
         return self.said[one].message != self.said[other].message and self._identified[one] >= self._identified[other]
 
     @cached_property
-    def _answers(self) -> Sequence[Answer | None]:
+    def _answers(self) -> Sequence[ShortAnswer | None]:
         return [self._asked.answer(of_one) for of_one in self.sentences]
 
     @cached_property
@@ -264,7 +264,7 @@ def _last(index: int, replaced: Mapping[int, int]) -> int:
 
 
 def ordered(
-    said: Sequence[Place], replaced: Mapping[int, int], *, oldest_first: bool, until: datetime | None
+    said: Sequence[SaidAt], replaced: Mapping[int, int], *, oldest_first: bool, until: datetime | None
 ) -> LinkedOrder:
     """Returns the order of matches given best first. The newest of those that replace each other takes the place of
     the best one, and the others follow it, not before their own place.

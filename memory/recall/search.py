@@ -32,7 +32,7 @@ from .episode_answer import EpisodeSpans, answer_by_episodes
 from .episode_search import FoundEpisodes, find_episodes
 from .episodes import CONSIDERED
 from .query import Question, ask
-from .replacements import COMPARED, LEAST_COMPARED, Near, Place, Statements, asked_apart, ordered
+from .replacements import COMPARED, LEAST_COMPARED, Near, SaidAt, Statements, asked_apart, ordered
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 from .transcript import Style, transcript
@@ -266,7 +266,7 @@ class Recaller:
         asks = question.query.query or ""
         until = None if query.preference is None else query.preference.window.until
         with operation("compare", matches=len(spans)):
-            statements = Statements(spans, [_place(item.match) for item in compared], asks)
+            statements = Statements(spans, [_said_at(item.match) for item in compared], asks)
             oldest_first = bool(spans) and asks_for_the_past(asks, spans[statements.whole_first[0]].text)
             best = statements.best_first(newest=not oldest_first and query.preference is None)
             near = None if found.near is None else found.near.among([item.match.document for item in compared])
@@ -275,7 +275,7 @@ class Recaller:
         shown = [*_moved(compared, best), *found.shown[COMPARED:]]
         places = {index: place for place, index in enumerate(best)}
         order = ordered(
-            [_place(item.match) for item in shown],
+            [_said_at(item.match) for item in shown],
             {places[older]: places[newest] for older, newest in replaced.items()},
             oldest_first=oldest_first,
             until=until,
@@ -426,8 +426,8 @@ def _with_neighbours(
     return shown
 
 
-def _place(match: Candidate) -> Place:
-    return Place(match.message.created_at, match.message.id, match.passage or 0)
+def _said_at(match: Candidate) -> SaidAt:
+    return SaidAt(match.message.created_at, match.message.id, match.passage or 0)
 
 
 def _moved(shown: Sequence[Shown], order: Sequence[int]) -> Sequence[Shown]:

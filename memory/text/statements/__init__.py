@@ -9,15 +9,15 @@ the rules would rather miss a replacement than invent one.
 """
 
 from .comparison import names_one_of, names_rather, quantities_in, replaces, value_words
-from .questions import Answer, Asked
+from .questions import Asked, ShortAnswer
 from .sentences import Sentence, sentences
 from .wording import CODES, asks_for_the_past, wording
 
 __all__ = [
     "CODES",
-    "Answer",
     "Asked",
     "Sentence",
+    "ShortAnswer",
     "asks_for_the_past",
     "names_one_of",
     "names_rather",

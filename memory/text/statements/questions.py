@@ -24,7 +24,7 @@ MOST_SENTENCES_OF_ANSWER = 2  # “Change of plans! We meet at the Bell.”
 _WORD = re.compile(r"\w+")
 
 
-class Answer(NamedTuple):
+class ShortAnswer(NamedTuple):
     """A short message beside a question."""
 
     sentences: Sequence[Sentence]
@@ -32,7 +32,7 @@ class Answer(NamedTuple):
     asked: frozenset[str]
     named: frozenset[str]
 
-    def is_as_good_as(self, old: "Answer") -> bool:
+    def is_as_good_as(self, old: "ShortAnswer") -> bool:
         """Returns True if a later message is about what the question names and an earlier statement is about: it has
         all words of the question that this has, and does not say the same of another thing."""
         return (
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
             and not any(_is_parallel(sentence, old.sentences[0]) for sentence in self.sentences)
         )
 
-    def lacks_a_place_of(self, old: "Answer") -> bool:
+    def lacks_a_place_of(self, old: "ShortAnswer") -> bool:
         """Returns True if an earlier message has a word of the question that says where or when, such as “under”, and
         this one has not."""
         return not old.asked - old.named <= self.asked
@@ -59,16 +59,16 @@ class Asked:
         self._of = cache(lambda of: frozenset(form for token in tokens_in(question, of) for form in _forms(token)))
         self.stems = _stems(frozenset(token.form for token in tokens_in(question, code) if token.kind & INFORMATIVE))
 
-    def answer(self, sentences: Sequence[Sentence]) -> Answer | None:
+    def answer(self, sentences: Sequence[Sentence]) -> ShortAnswer | None:
         """Returns a message beside the question; None if it has too many sentences, or none."""
         if not 0 < len(sentences) <= MOST_SENTENCES_OF_ANSWER:
             return None
         asked = self._of(sentences[0].code)
         found = (form for sentence in sentences for token in sentence.tokens for form in _forms(token))
         named = frozenset[str]().union(*(sentence.words for sentence in sentences))
-        return Answer(sentences, asked.intersection(found), asked & named)
+        return ShortAnswer(sentences, asked.intersection(found), asked & named)
 
-    def names_rather(self, one: Answer, other: Answer) -> bool:
+    def names_rather(self, one: ShortAnswer, other: ShortAnswer) -> bool:
         """Returns True if one of two statements that say the same of two things says it of the one that the question
         names, be it within another word: “north” and “northern”."""
         if len(one.sentences) != 1 or len(other.sentences) != 1:
