@@ -21,7 +21,7 @@ class Ending(NamedTuple):
     least: int
 
 
-ONE_FACT, SEVERAL, SMALL_TALK = Ending(0.42, 10), Ending(0.2, 10), Ending(0.95, 1)
+ONE_FACT, SEVERAL, SMALL_TALK = Ending(0.43, 10), Ending(0.2, 10), Ending(0.95, 1)
 
 
 def ending_of(query: str) -> Ending:

@@ -17,7 +17,7 @@ from foxing.memory.text.speakers import asked_speakers
 from foxing.memory.text.terms import query_terms
 from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query
 from foxing.memory.text.zones import zone_of
-from foxing.memory.values.recall import RELEVANCE_FLOOR, RecallQuery
+from foxing.memory.values.recall import RecallQuery
 
 from .cursors import Position, decode_cursor, encode_cursor, window_bounds
 from .ending import Ending, ending_of
@@ -106,7 +106,7 @@ def resolve(connection: Connection, bank: Bank, question: Question) -> ResolvedQ
     preference = None if said is None else TimePreference(said)
     speakers = asked_speakers(question.words) if terms else frozenset()
     floor = query.min_relevance or 0.0
-    ending = ending_of(query.query or "") if floor else None
+    ending = None if query.min_relevance == 0 else ending_of(query.query or "")
     return ResolvedQuery(terms, within, fingerprint, floor, ending, speakers, preference, position)
 
 
@@ -139,8 +139,8 @@ def _fingerprint(bank: Bank, query: RecallQuery) -> str:
     fields: list[object] = [bank.id, query.query, str(query.since), str(query.until), query.thread, wanted]
     if query.roles:
         fields.append({"roles": sorted(query.roles)})
-    if query.min_relevance != RELEVANCE_FLOOR:
-        fields.append({"min_relevance": query.min_relevance or 0.0})
+    if query.min_relevance is not None:
+        fields.append({"min_relevance": query.min_relevance})
     if query.shape != "auto":
         fields.append({"shape": query.shape})
     plain = json.dumps(fields, ensure_ascii=False)

@@ -34,6 +34,7 @@ from .episodes import CONSIDERED
 from .query import Question, ask
 from .replacements import COMPARED, LEAST_COMPARED, Near, SaidAt, Statements, asked_apart, ordered
 from .reranking.source import CANDIDATES, RerankerSource
+from .selection import asked_excerpt
 from .spans import Shown, SpanReader
 from .transcript import Style, transcript
 from .verbatim import exact_ids
@@ -46,6 +47,10 @@ READ_CHARS = 16 << 20  # maximum characters of the messages that they belong to
 SEARCHES = 2
 #: Matches of a question among which a word of one message identifies it.
 ENOUGH_TO_BE_RARE = 10
+
+
+#: Tokens of the excerpt of a match: this share of the budget, within these limits, so that a small budget holds three.
+EXCERPT_SHARE, LEAST_EXCERPT, MOST_EXCERPT = 0.28, 140, 200
 
 
 @dataclass
@@ -120,6 +125,7 @@ class Recaller:
             found = self._reranked(found, query)
         style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
         answer = Answer(query.max_tokens, style, enough)
+        longest = _longest(query)
         reader = SpanReader(
             self.assembler,
             found.stored,
@@ -137,7 +143,8 @@ class Recaller:
             reader.read(part)
             pictured = self._pictured(found.candidates.bank_id, part, reader)
             for item in part:
-                _add(answer, item, reader, replaced, pictured, verbatim=query.verbatim)
+                asked = found.candidates.query.terms if longest else ()
+                _add(answer, item, reader, replaced, pictured, asked, longest, verbatim=query.verbatim)
         answer.finish()
         if not (answer.spans or found.shown or found.inexact or query.cursor):
             answer.state_nothing_found()
@@ -325,6 +332,13 @@ class Recaller:
             return replace(found, shown=shown, stored=_stored(connection, bank_id, shown))
 
 
+def _longest(query: RecallQuery) -> float | None:
+    """Returns the tokens of a match beyond which an excerpt of it is given; None for no excerpts."""
+    if query.max_tokens is None or query.verbatim:
+        return None
+    return max(LEAST_EXCERPT, min(MOST_EXCERPT, EXCERPT_SHARE * query.max_tokens))
+
+
 def _room(query: RecallQuery, enough: Enough | None) -> int | None:
     """Returns the maximum number of text tokens of episodes; None if there is no limit."""
     return query.max_tokens if enough is None else enough.room
@@ -447,11 +461,14 @@ def _add(
     reader: SpanReader,
     replaced: Mapping[int, RecalledMessage],
     pictured: Mapping[int, RecalledMessage],
+    asked: Collection[str],
+    longest: float | None,
     *,
     verbatim: bool,
 ) -> None:
     """Adds a match, followed by its neighbours, to `answer`. `replaced`: document → the newest message that replaces
-    it; `pictured`: document → span with the text in its images."""
+    it; `pictured`: document → span with the text in its images. `asked`, `longest`: terms of the question, and the
+    tokens of a match beyond which an excerpt is given; None for no excerpts."""
     found: dict[str, Any] = {"score": item.match.score, "relevance": item.match.relevance}
     newest = replaced.get(item.match.document)
     if newest is not None:
@@ -459,6 +476,8 @@ def _add(
     if item.neighbour_ids:
         found["neighbour_ids"] = item.neighbour_ids
     span = reader.take(item.match).model_copy(update=found)
+    if longest is not None and asked:
+        span = asked_excerpt(span, asked, longest)
     shown = pictured.get(item.match.document)
     neighbours = [(near, reader.take(near)) for near in item.neighbours]
     if verbatim and span.source == "decoded":  # the kept text cannot be read

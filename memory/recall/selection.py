@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from math import inf, log
 
+from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.text.passages import Passage
 from foxing.memory.text.pieces import split_pieces
 from foxing.memory.text.terms import terms
 from foxing.memory.values.messages import RecalledMessage
 
-from .excerpts import estimated_tokens, identifiers_of
+from .excerpts import estimated_tokens, excerpt, identifiers_of
 
 #: Share of the tokens that the words of people take before the results of tools are looked at.
 TALK_TOKENS = 0.45
@@ -27,6 +28,8 @@ WHOLE_CHARS = 400
 IDENTIFIER, AGAIN = 1.5, 0.2
 #: Value of a word of the question, relative to one that was said.
 ASKED = 1.5
+#: Share of its value that a piece lends to those beside it.
+BESIDE_SHARE = 0.4
 #: Tokens of a message beside its text: its speaker, and the marks of an excerpt.
 BESIDE = 6.0
 
@@ -42,6 +45,28 @@ class _Piece:
     words: frozenset[str]
     identifiers: frozenset[str]
     is_talk: bool
+
+
+def asked_excerpt(span: RecalledMessage, asked: Collection[str], tokens: float) -> RecalledMessage:
+    """Returns the pieces of a long message around what was asked, within about `tokens` text tokens; itself if it is
+    short. `asked`: terms of the question."""
+    if len(span.text) <= 2 * tokens or (taken := count_text_tokens(span.text)) <= tokens:
+        return span
+    tokens *= estimated_tokens(span.text) / taken
+    ranges = split_pieces(span.text)
+    words = [frozenset(term for term in terms(span.text[a:b]) if term in asked) for a, b in ranges]
+    frequencies = Counter(word for of_piece in words for word in of_piece)
+    worth = {word: log(1 + len(ranges) / frequency) for word, frequency in frequencies.items()}
+    own = [sum(worth[word] for word in of_piece) for of_piece in words]
+    values = [value + BESIDE_SHARE * max(own[max(0, n - 1) : n + 2]) for n, value in enumerate(own)]
+    chosen: list[int] = []
+    left = tokens
+    for number in sorted(range(len(ranges)), key=lambda n: (-values[n], n)):
+        cost = estimated_tokens(span.text[slice(*ranges[number])]) + 1
+        if cost <= left:
+            chosen.append(number)
+            left -= cost
+    return excerpt(span, [ranges[number] for number in sorted(chosen)])
 
 
 def select_pieces(

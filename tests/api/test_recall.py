@@ -198,3 +198,22 @@ def test_messages_are_embedded_after_the_answer(database_url: str) -> None:
         assert held == 100 * (32 + 12)
     with Memory(database_url, options=options) as memory:
         assert memory.embed_new(BANK) == 0
+
+
+def test_an_unknown_shape_names_the_choices(bank_client: httpx.Client) -> None:
+    for path, body in (
+        ("recall", {"query": "Titan"}),
+        ("context", {"reader": "text", "budget": 500, "query": "Titan"}),
+    ):
+        answer = bank_client.post(f"{BANK_PATH}/{path}", json={**body, "shape": "scene"})
+        assert answer.status_code == 422
+        assert all(shape in answer.text for shape in ("auto", "messages", "episode"))
+
+
+def test_a_bank_that_does_not_exist_yet_has_nothing_to_recall(bank_client: httpx.Client) -> None:
+    for path, body in (
+        ("recall", {"query": "Titan"}),
+        ("context", {"reader": "text", "budget": 500, "query": "Titan"}),
+    ):
+        answer = ok(bank_client.post(f"/v1/banks/not-yet/{path}", json=body))
+        assert "there is no bank 'not-yet'" in answer["notes"][0]

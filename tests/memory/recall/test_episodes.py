@@ -233,3 +233,21 @@ def test_an_answer_ends_where_relevance_falls_away(memory: Memory) -> None:
     assert len(found.spans) < 30
     assert found.next_cursor is None
     assert len(memory.recall("ana", asked, limit=100, min_relevance=0).spans) > 40
+
+
+def test_a_small_budget_holds_excerpts_of_several_long_results(memory: Memory) -> None:
+    for number in range(6):
+        lines = [f'"part {n}": {{"weight": "{n} kg", "shelf": "A{n}"}}' for n in range(40)]
+        lines[17] = f'"zebra": {{"weight": "{number} kg", "shelf": "Z{number}"}}'
+        text = "{" + ", ".join(lines) + "}"
+        memory.store("ana", [{"id": str(number), "role": "tool", "content": text, "thread": f"t{number}"}])
+    found = memory.recall("ana", "on which shelf is the zebra?", max_tokens=512)
+    assert found.text_tokens <= 512
+    assert len(found.spans) >= 3
+    first = found.spans[0]
+    assert first.left_out
+    assert f'"shelf": "Z{first.message_id}"' in first.text
+    assert f"[{first.ref}]" in found.rendered
+    assert all(not span.left_out for span in memory.recall("ana", "on which shelf is the zebra?").spans)
+    exact = memory.recall("ana", "on which shelf is the zebra?", max_tokens=2_000, fidelity="verbatim")
+    assert all(not span.left_out for span in exact.spans)
