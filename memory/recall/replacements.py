@@ -110,9 +110,10 @@ class Statements:
         equally come before the others; and those that say of the thing which the question names what others say of
         another one, before these."""
         order = list(self.whole_first)
+        short = [answer is not None and bool(answer.named) for answer in self._answers]
         if newest:
-            _moved(order, lambda newer, older: self._may_pass(newer, older) and self._answers_as_well(newer, older))
-        _moved(order, lambda one, other: self._may_pass(one, other) and self._names_rather(one, other))
+            _move(order, short, self._answers_as_well)
+        _move(order, [a or bool(b) for a, b in zip(short, self._names, strict=True)], self._names_rather)
         return order
 
     @cached_property
@@ -140,11 +141,15 @@ class Statements:
         new, old = self._answers[newer], self._answers[older]
         if new is None or old is None or not new.named or self.said[newer] <= self.said[older]:
             return False
+        if not self._may_pass(newer, older):
+            return False
         scores = (self.spans[newer].score or 0.0, self.spans[older].score or 0.0)
         return scores[0] >= LEAST_SCORE * scores[1] and new.is_as_good_as(old)
 
     def _names_rather(self, one: int, other: int) -> bool:
         """Returns True if a span says of the thing which the question names what another one says of another."""
+        if not self._may_pass(one, other):
+            return False
         if self._names[one] and names_rather(self._asked.question, self._names[one], self.sentences[other]):
             return True
         first, second = self._answers[one], self._answers[other]
@@ -226,10 +231,11 @@ def asked_apart(
     return apart
 
 
-def _moved(order: list[int], passes: Callable[[int, int], bool]) -> None:
-    """Moves each index before the first one that it passes."""
+def _move(order: list[int], movable: Sequence[bool], passes: Callable[[int, int], bool]) -> None:
+    """Moves each index that is movable before the first one that it passes."""
     for place, index in enumerate(order[:]):
-        order.insert(next((at for at in range(place) if passes(index, order[at])), place), order.pop(place))
+        if movable[index]:
+            order.insert(next((at for at in range(place) if passes(index, order[at])), place), order.pop(place))
 
 
 def _named(spans: Sequence[RecalledMessage]) -> dict[int, int]:
