@@ -76,7 +76,6 @@ class SaidAt(NamedTuple):
     """When a span was said: those of one time are in the order in which they were stored."""
 
     at: datetime
-    #: row id
     message: int
     passage: int
 
@@ -162,6 +161,7 @@ class Statements:
         known = frozenset[str]().union(*chain.from_iterable(self._stems))
         counts = [max(map(len, of_one), default=0) for of_one in self._stems]
         most = max(counts, default=0)
+        # what a question identifies, such as an order, is ranked by its identifier
         if len(known) < FEWEST_WORDS or most < WHOLE * len(known) or any(self._identified):
             return list(range(len(counts)))
         return sorted(range(len(counts)), key=lambda index: counts[index] < most)
