@@ -1,6 +1,6 @@
 """MCP tools, which a model calls to use its memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from inspect import Parameter
 from typing import Annotated, Literal, TypeVar, Unpack
@@ -162,7 +162,7 @@ class Tools:
         are listed: do not guess either. Images of the best matches are returned as well."""
         fields.setdefault("min_relevance", RELEVANCE_FLOOR)
         fields["max_tokens"] = max(1, (fields.get("max_tokens") or _TEXT_TOKENS.default) - _AROUND)
-        found = await self._run_or_none(lambda memory, bank: memory.recall(bank, query, **fields))
+        found = await self._recalled(lambda memory, bank: memory.recall(bank, query, **fields), lambda it: it.spans)
         if found is None:
             return answer(Recalled(text=NOTHING_YET), NOTHING_YET)
         text = found_text(found.rendered if found.spans else "", found.spans, found.left_out, found.notes)
@@ -184,7 +184,7 @@ class Tools:
         request = ContextRequest(
             reader=reader, budget=budget, query=query, thread=thread, refs=refs, shape=shape, form="blocks"
         )
-        found = await self._run_or_none(lambda memory, bank: memory.context(bank, request))
+        found = await self._recalled(lambda memory, bank: memory.context(bank, request), lambda it: it.content)
         blocks: list[ContentBlock] = []
         for block in found.content if found is not None else ():
             if block.get("type") == "image":
@@ -295,6 +295,13 @@ class Tools:
         except FoxingError as error:
             raise ToolError(str(error)) from error
 
+    async def _recalled(self, call: BankCall[R], content_of: Callable[[R], Sequence[object]]) -> R | None:
+        """Returns what a call finds; None if it finds nothing because there is no bank yet."""
+        found = await self._run_or_none(call)
+        if found is None or content_of(found):
+            return found
+        return found if await self._run_or_none(lambda memory, bank: memory.bank(bank)) is not None else None
+
     async def _run_or_none(self, call: BankCall[R]) -> R | None:
         """Like `_run`, but returns None if the call raises `NotFound`."""
         try:
@@ -315,7 +322,10 @@ class PageTools(Tools):
         """Find earlier messages and return images of their pages. Requires a model that reads images. Messages that are
         not on a page yet are returned as text."""
         fields.setdefault("min_relevance", RELEVANCE_FLOOR)
-        found = await self._run_or_none(lambda memory, bank: memory.recall_images(bank, query, **fields))
+        found = await self._recalled(
+            lambda memory, bank: memory.recall_images(bank, query, **fields),
+            lambda it: [*it.images, *it.open_spans, *it.whole_spans],
+        )
         if found is None:
             return answer(PageList(page_ids=[], text=NOTHING_YET), NOTHING_YET)
         blocks: list[ContentBlock] = []
