@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from foxing.memory.errors import NotFound
 from foxing.memory.lifecycle.recall_weights import RecallWeights
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_images import MessageImages
@@ -128,7 +129,7 @@ class ContextBuilder:
         may take."""
         question = request.question
         if question is None:
-            return Matches(notes=[NOTHING_ASKED] if request.messages else [])
+            return Matches(notes=[*self._missing(bank), *([NOTHING_ASKED] if request.messages else [])])
         cells = 0 if request.show == "text" else int(request.budget * cells_per_token(reader))
         room = max(request.budget, int(cells / TEXT_CELLS))
         limit = min(MAX_LIMIT, MATCHES + room // TOKENS_PER_MATCH)
@@ -173,6 +174,15 @@ class ContextBuilder:
                 if message.message_id not in taken and _is_new(message, request)
             }
         return recalled
+
+    def _missing(self, bank: str) -> list[str]:
+        """Returns a note if there is no such bank yet."""
+        with self.database.read() as connection:
+            try:
+                banks.get(connection, bank)
+            except NotFound as missing:
+                return [str(missing)]
+        return []
 
     def _recalled(self, found: Iterable[Message], stored: StoredMessages) -> dict[int, RecalledMessage]:
         """Returns row id → message, in the order of `found`."""

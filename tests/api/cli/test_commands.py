@@ -300,7 +300,6 @@ def test_fetch(foxing: Foxing, file: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "slug"),
     [
-        (("recall", "x", "--bank", "nobody"), "not-found"),
         (("fetch", "k7", "--bank", "b"), "not-found"),
         (("recall", "x", "--bank", "b", "--since", "no time at all"), "invalid-time"),
         (("recall", "x", "--bank", "b", "--now", "2026-01-05T25:00:00"), "invalid-time"),

@@ -27,7 +27,6 @@ from foxing.memory import (
     Memory,
     MemoryOptions,
     NewMessage,
-    NotFound,
     RecallQuery,
     TokenPrices,
 )
@@ -576,8 +575,9 @@ def test_what_cannot_be_built_is_refused(memory: Memory) -> None:
         build(memory, "text", 100, form="cohere")
     with pytest.raises(InvalidInput, match=r"messages\.0: give an object with named fields"):
         build(memory, "text", 100, messages=["hello"])
-    with pytest.raises(NotFound):
-        memory.context("none", ContextRequest(reader="text", budget=100))
+    nothing = memory.context("none", ContextRequest(reader="text", budget=100))
+    assert (nothing.content, len(nothing.notes)) == ([], 1)
+    assert nothing.notes[0].startswith("there is no bank 'none'")
 
 
 def test_the_fields_of_a_request_may_be_keywords(memory: Memory) -> None:
