@@ -8,6 +8,7 @@ from typing import NamedTuple
 from foxing.memory.text.terms import is_unspaced
 
 from .differences import differences_of
+from .parse import MOST_WORDS
 from .sentences import Sentence
 from .statement import INFORMATIVE
 from .tokens import Token, language_of, tokens_in
@@ -62,6 +63,8 @@ class Asked:
     def answer(self, sentences: Sequence[Sentence]) -> ShortAnswer | None:
         """Returns a message beside the question; None if it has too many sentences, or none."""
         if not 0 < len(sentences) <= MOST_SENTENCES_OF_ANSWER:
+            return None
+        if any(len(sentence.tokens) == MOST_WORDS for sentence in sentences):  # the rest has not been read
             return None
         asked = self._of(sentences[0].code)
         found = (form for sentence in sentences for token in sentence.tokens for form in _forms(token))
