@@ -103,12 +103,12 @@ class Statements:
         self.sentences = [sentences(span.text) for span in spans]
         self._stems = [self._asked.stems_in(of_one) for of_one in self.sentences]
 
-    def best_first(self, *, newest: bool) -> list[int]:
-        """Returns the indexes of the spans, given best first, in the order of an answer. Those with a sentence that has
-        nearly all words of the question come first; if `newest`, the newest of messages that answer about
-        equally come before the others; and those that say of the thing which the question names what others say of
-        another one, before these."""
-        order = list(self.whole_first)
+    def best_first(self, *, newest: bool, whole: bool) -> list[int]:
+        """Returns the indexes of the spans, given best first, in the order of an answer. If `whole`, those with a
+        sentence that has nearly all words of the question come first; if `newest`, the newest of messages that answer
+        about equally come before the others; and those that say of the thing which the question names what others say
+        of another one, before these."""
+        order = list(self.whole_first if whole else range(len(self.spans)))
         short = [answer is not None and bool(answer.named) for answer in self._answers]
         if newest:
             _move(order, short, self._answers_as_well)

@@ -275,7 +275,9 @@ class Recaller:
         with operation("compare", matches=len(spans)):
             statements = Statements(spans, [_said_at(item.match) for item in compared], asks)
             oldest_first = bool(spans) and asks_for_the_past(asks, spans[statements.whole_first[0]].text)
-            best = statements.best_first(newest=not oldest_first and query.preference is None)
+            best = statements.best_first(
+                newest=not oldest_first and query.preference is None, whole=not self.reranker.enabled
+            )
             near = None if found.near is None else found.near.among([item.match.document for item in compared])
             replaced = statements.replaced(near)
         replaced = self._without_those_asked_for(found, replaced, spans)

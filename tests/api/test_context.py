@@ -28,7 +28,6 @@ def test_a_request_for_context_that_cannot_be_met(bank_client: httpx.Client) -> 
     check_problem(bank_client.post(path, json={"reader": "text", "budget": 3}), 422, "invalid-input")
     for wrong in ({"budget": 0}, {"budget": 10**9}, {"as": "cohere"}, {"messages": "hello"}, {"colour": "red"}):
         check_problem(bank_client.post(path, json={"reader": "text", "budget": 600} | wrong), 422, "invalid-request")
-    check_problem(bank_client.post("/v1/banks/none/context", json={"reader": "text", "budget": 600}), 404, "not-found")
 
 
 def test_messages_are_fetched_by_reference(bank_client: httpx.Client) -> None:

@@ -152,7 +152,7 @@ def test_the_error_names_the_invalid_field(
     assert document["errors"][0]["where"] == f"body.messages.1.{where}"
     assert expected in document["errors"][0]["message"]
     assert expected in document["detail"]
-    check_problem(client.post("/v1/banks/agent-7/recall", json={}), 404, "not-found")
+    check_problem(client.get("/v1/banks/agent-7"), 404, "not-found")
 
 
 @pytest.mark.parametrize("messages", ["hello", {"role": "user", "content": "hello"}, None, ["hello"], [None], []])

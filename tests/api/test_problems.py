@@ -79,8 +79,6 @@ def test_an_unknown_bank(client: httpx.Client) -> None:
         ("GET", "/policy", None),
         ("POST", "/seal", {}),
         ("POST", "/age", {}),
-        ("POST", "/recall", {"query": "titan"}),
-        ("POST", "/recall", {"query": "titan", "format": "images"}),
     ]
     for method, path, body in calls:
         response = client.request(method, f"/v1/banks/nobody{path}", json=body)

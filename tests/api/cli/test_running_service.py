@@ -126,9 +126,9 @@ def test_files_are_imported_by_the_service(database: Path, foxing: Foxing, tmp_p
 
 def test_an_error_is_that_of_the_command_itself(database: Path, foxing: Foxing) -> None:
     foxing.database = str(database)
-    alone = foxing.failure("recall", "boiler", "--bank", "hone")
+    alone = foxing.failure("seal", "--bank", "hone")
     with serving(database):
-        assert foxing.failure("recall", "boiler", "--bank", "hone") == alone
+        assert foxing.failure("seal", "--bank", "hone") == alone
         assert "'now'" not in foxing.text("recall", "boiler", "--bank", "home", "--now", "2030-01-01")
 
 

@@ -132,7 +132,7 @@ def test_what_a_model_is_to_see_is_in_time_order(memory: Memory) -> None:
 
 
 def test_messages_of_one_speaker_and_day_take_less_of_the_budget(memory: Memory) -> None:
-    memory.store("bo", [{"role": "user", "content": f"Titan has gate {n}."} for n in range(40)])
+    memory.store("bo", [{"role": "user", "content": f"Gate {n} is open for Titan."} for n in range(40)])
     apart = sum(memory.recall("bo", f"gate {n}", limit=1).text_tokens for n in range(40))
     whole = memory.recall("bo", "Titan", limit=40)
     assert whole.text_tokens < 0.6 * apart

@@ -95,7 +95,7 @@ def test_relevance_is_the_same_after_a_restart(
 
 
 def test_pages_of_an_answer_have_the_relevance_of_the_whole(memory: Memory) -> None:
-    store(memory, "ana", *(f"The zebra number {number} crossed the harbour." for number in range(150)))
+    store(memory, "ana", *(f"Zebra {number} crossed the harbour." for number in range(150)))
     whole = memory.recall("ana", "zebra harbour", limit=100, min_relevance=0.05)
     cursor, pages = None, []
     for _ in range(4):
