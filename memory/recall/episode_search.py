@@ -1,7 +1,9 @@
 """The episodes of one page of an answer, with the stored data of their messages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from math import log1p
 
 from sqlalchemy import Connection
 
@@ -52,8 +54,9 @@ def find_episodes(
     found = _waiting(connection, candidates)
     if not found and (query.shape == "episode" or not query.cursor):
         within = candidates.query.filter
+        covers = partial(_coverage, connection, candidates)
         seen = {message_of(document) for document in candidates.position.seen}
-        found = choose_episodes(connection, candidates.bank_id, query.query or "", query.shape, matches, within)
+        found = choose_episodes(connection, candidates.bank_id, query.query or "", query.shape, matches, within, covers)
         found = [replace(each, messages=[m for m in each.messages if m.id not in seen]) for each in found]
     found = _readable(connection, candidates, found, verbatim=query.verbatim)
     if not any(episode.messages for episode in found):
@@ -67,6 +70,17 @@ def find_episodes(
         shown.append(Shown(Candidate(message) if hit is None else replace(hit, message=message, passage=None)))
     wanted = [item.match.message for item in shown]
     return FoundEpisodes(found, shown, StoredMessages.fetch(connection, candidates.bank_id, wanted))
+
+
+def _coverage(connection: Connection, candidates: RankedCandidates, ids: Collection[int]) -> float:
+    """Returns the share of the words of the query, by their rarity, that messages have together."""
+    words, index, bank_id = candidates.query.terms, candidates.search.index, candidates.bank_id
+    if not words:
+        return 1.0
+    frequencies = index.document_frequencies(connection, bank_id, words)
+    worth = {word: 1.0 / (1.0 + log1p(frequencies.get(word, 0))) for word in words}
+    held = frozenset[str]().union(*index.terms_of(connection, bank_id, ids, words).values())
+    return sum(worth[word] for word in held) / sum(worth.values())
 
 
 def _waiting(connection: Connection, candidates: RankedCandidates) -> list[Episode]:

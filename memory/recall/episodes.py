@@ -4,7 +4,7 @@ An episode ends where the thread pauses for long, for its own pace. Nothing is s
 of a page and in the rows of open messages.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
@@ -32,8 +32,14 @@ CONSIDERED, POWER = 20, 3.0
 RESUMED, CONCENTRATED = 0.25, 0.6
 #: Episodes of an answer at most, and the share of the best one's weight that a further one has.
 MOST_EPISODES, FURTHER = 3, 0.3
+#: Power of the share of the query's words, by their rarity, that the messages of an episode have together.
+COVERED = 2.0
 #: A bank has at least so many times the messages of an episode, or concentration says nothing.
 OTHERS = 3
+
+
+#: Returns the share of the words of the query that messages have together, given their row ids.
+Coverage = Callable[[Collection[int]], float]
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ def choose_episodes(
     shape: Shape,
     matches: Sequence[Candidate],
     within: MessageFilter,
+    coverage: Coverage,
 ) -> list[Episode]:
     """Returns the episodes that answer a query, in time order; none if messages do. `matches`: best first."""
     resumes = asks_to_resume(query)
@@ -69,6 +76,9 @@ def choose_episodes(
         longest = max(len(episode.messages) for episode in found)
         if not resumes and messages.count(connection, bank_id) < OTHERS * longest:
             return []
+    # who names several things means the episode that has them all
+    covered = [each.weight * coverage([m.id for m in each.messages]) ** COVERED for each in found]
+    found = _heaviest(found, covered)
     return sorted(found, key=lambda episode: (episode.first.created_at, episode.first.id))
 
 
@@ -90,7 +100,7 @@ def _episodes(
     weights: Mapping[int, float],
     within: MessageFilter,
 ) -> list[Episode]:
-    """Returns the episodes of the best matches, heaviest first."""
+    """Returns the episodes of the best matches, without those that are light beside the heaviest one."""
     found: list[Episode] = []
     taken: set[int] = set()
     for match in matches[:CONSIDERED]:
@@ -101,8 +111,11 @@ def _episodes(
         part = run if len(run) <= LONG else _cut(run, match.message, weights)
         found.append(Episode(run[0], part, sum(weights.get(i, 0.0) for i in ids - taken)))
         taken |= ids
-    heaviest = max(episode.weight for episode in found)
-    return [episode for episode in found if episode.weight >= FURTHER * heaviest]
+    return _heaviest(found, [episode.weight for episode in found])
+
+
+def _heaviest(found: Sequence[Episode], weights: Sequence[float]) -> list[Episode]:
+    return [each for each, weight in zip(found, weights, strict=True) if weight >= FURTHER * max(weights)]
 
 
 def _run(connection: Connection, bank_id: int, anchor: Message, within: MessageFilter) -> Sequence[Message]:
