@@ -28,7 +28,14 @@ _UNSPACED = (
 _REFERS = re.compile(rf"\b(?:{'|'.join(_PHRASES)})\b|{'|'.join(_UNSPACED)}", re.IGNORECASE)
 #: The one question that asks to go on.
 _LEFT_OFF = re.compile(r"\b(?:left|leave|leaving) off\b", re.IGNORECASE)
-_ASKS = re.compile(r"[?？؟]\s*[\"')\]]*\s*$")
+_ASKS = re.compile(r"[?？؟]")
+#: A request for words, which is a question: “can you tell me when …”.
+_TELLS = re.compile(
+    r"\b(?:tell|remind|inform|remember|recall|know|sag\w*|weißt|dis|dites|sais|savez|dime|sabes)\b"
+    r"(?=.*\b(?:when|what|which|who|whose|where|why|how|if|whether|about|wann|was|wer|wo|warum|wie|quand|quoi|que|qui"
+    r"|où|pourquoi|comment|cu[aá]ndo|qué|quién|dónde|cómo)\b)",
+    re.IGNORECASE,
+)
 #: A question that asks for something to be done.
 _REQUESTS = re.compile(r"\b(?:can|could|will|would|may|might) (?:you|we|i)\b|\bplease\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
@@ -49,5 +56,7 @@ def is_search(query: str) -> bool:
 
 
 def _asks(query: str) -> bool:
-    """Returns True for a question, rather than a request."""
+    """Returns True for a question, rather than a request for something to be done."""
+    if _TELLS.search(query):
+        return True
     return _ASKS.search(query) is not None and _REQUESTS.search(query) is None

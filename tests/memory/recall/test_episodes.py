@@ -10,6 +10,7 @@ import pytest
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import InvalidInput, Memory
 from foxing.memory.recall.excerpts import LEFT_OUT
+from foxing.memory.text.resuming import asks_to_resume, is_search
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 NAMES = ("Mia Garcia", "Noah Brown", "Ivan Kovacs", "Olivia Rossi", "Yusuf Ito", "Ava Santos", "Liam Silva", "Chen Lee")
@@ -251,3 +252,25 @@ def test_a_small_budget_holds_excerpts_of_several_long_results(memory: Memory) -
     assert all(not span.left_out for span in memory.recall("ana", "on which shelf is the zebra?").spans)
     exact = memory.recall("ana", "on which shelf is the zebra?", max_tokens=2_000, fidelity="verbatim")
     assert all(not span.left_out for span in exact.spans)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Can you tell me when John had a picnic with some friends from church?",
+        "Could you remind me which hotel we chose for the last trip of the year",
+        "When? We pushed the great offsite in the mountains to another week",
+        "Kannst du mir sagen, wann wir uns das letzte Mal im Park getroffen haben?",
+    ],
+)
+def test_a_question_in_another_form_is_a_question(question: str) -> None:
+    assert is_search(question)
+    assert not asks_to_resume(question)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    ["Could you put through now what we agreed on about my order?", "Please go ahead with it now, will you?"],
+)
+def test_a_request_is_no_question(request_: str) -> None:
+    assert not is_search(request_)
