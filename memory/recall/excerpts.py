@@ -8,7 +8,7 @@ from foxing.memory.values.messages import RecalledMessage
 
 #: Stands in an excerpt for what is left out.
 LEFT_OUT = " […] "
-_IDENTIFIER = re.compile(r"[#\w][\w./@:-]*\d[\w./@:-]*\w|\w*\d\w*[_-]\w+")
+_RUN = re.compile(r"[#\w][\w./@:-]*+")
 _DIGIT = re.compile(r"[\d△▽◇#_]")
 
 
@@ -22,7 +22,8 @@ def estimated_tokens(text: str) -> float:
 
 def identifiers_of(text: str) -> frozenset[str]:
     """Returns the words of a text that have a digit and at least four characters."""
-    return frozenset(match for match in _IDENTIFIER.findall(text) if len(match) >= 4)
+    runs = (run.rstrip("./@:-") for run in _RUN.findall(text))
+    return frozenset(run for run in runs if len(run) >= 4 and any(map(str.isdigit, run)))
 
 
 def excerpt(span: RecalledMessage, pieces: Sequence[Passage]) -> RecalledMessage:

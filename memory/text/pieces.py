@@ -12,11 +12,12 @@ MOST, FEWEST = 240, 24
 _STRUCTURED = re.compile(r"[\[{]\s*[\[{\"]")
 _SENTENCE_ENDS = re.compile(r"\n+|(?<=[.!?…])[\"')\]]?\s+|(?<=[。！？])")
 _WORD_ENDS = re.compile(r"\s+")
-_TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[\[\]{},]')
+#: A bracket, or a comma before a member: in a sentence within a string, a word follows.
+_TOKEN = re.compile(r'[\[\]{}]|,(?=\s?["\[{\d-])')
 
 
 class _Comma(NamedTuple):
-    """A place after a comma, outside of strings."""
+    """A place after a comma between members."""
 
     at: int
     depth: int

@@ -12,7 +12,8 @@ _BEGINNINGS = (
 _BEFORE = r"(?:in|on|at|by|for|with|to|since|until) "
 #: The same in languages whose questions have such a word anywhere.
 _ANYWHERE = "언제|왜|몇 (?:살|시|번|개월|년|일)|얼마나|いつ|なぜ|どうして|何時|什么时候|为什么|几点|多久"
-_ONE_FACT = re.compile(rf"(?:{_BEFORE})?(?:{'|'.join(_BEGINNINGS)})\b|.*(?:{_ANYWHERE})", re.IGNORECASE)
+_BEGINS = re.compile(rf"(?:{_BEFORE})?(?:{'|'.join(_BEGINNINGS)})\b", re.IGNORECASE)
+_HAS = re.compile(_ANYWHERE)
 _SMALL_TALK = """
     a afternoon again all are bye day evening fine for good goodbye great have hello hey hi how it me morning much nice
     night no ok okay please right so sure thank thanks that the there up very welcome what's yeah yep yes you
@@ -27,7 +28,7 @@ _DIGIT = re.compile(r"\d")
 
 def asks_for_one_fact(query: str) -> bool:
     """Returns True for a question that has one answer, such as a time, a reason or an amount."""
-    return _ONE_FACT.match(query.strip()) is not None
+    return _BEGINS.match(query.strip()) is not None or _HAS.search(query) is not None
 
 
 def is_small_talk(query: str) -> bool:

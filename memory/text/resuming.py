@@ -32,7 +32,7 @@ _ASKS = re.compile(r"[?？؟]")
 #: A request for words, which is a question: “can you tell me when …”.
 _TELLS = re.compile(
     r"\b(?:tell|remind|inform|remember|recall|know|sag\w*|weißt|dis|dites|sais|savez|dime|sabes)\b"
-    r"(?=.*\b(?:when|what|which|who|whose|where|why|how|if|whether|about|wann|was|wer|wo|warum|wie|quand|quoi|que|qui"
+    r"(?=.{0,100}\b(?:when|what|which|who|whose|where|why|how|if|whether|about|wann|was|wer|wo|warum|wie|quand|quoi|que|qui"
     r"|où|pourquoi|comment|cu[aá]ndo|qué|quién|dónde|cómo)\b)",
     re.IGNORECASE,
 )

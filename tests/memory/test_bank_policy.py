@@ -66,6 +66,7 @@ def test_an_unknown_bank_is_told_apart_from_a_misspelled_one(database_url: str) 
             memory.set_policy(name, {})
         for wrong, meant in (("agnet-7", "agent-7"), ("agent7", "agent-7"), ("notes.of.Anna", "notes.of.ana")):
             with pytest.raises(NotFound, match=f"there is no bank '{wrong}'; did you mean '{meant}'"):
-                memory.recall(wrong, "hello")
+                memory.seal(wrong)
+            assert f"did you mean '{meant}'" in memory.recall(wrong, "hello").notes[0]
         with pytest.raises(NotFound, match="there is no bank 'workshop'; a bank is created with its first message"):
             memory.bank("workshop")

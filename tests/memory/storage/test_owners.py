@@ -216,8 +216,11 @@ def test_owners_have_memories_of_their_own(filled: str) -> None:
     with Memory(options(filled, "ben")) as ben, Memory(options(filled, "ana")) as ana:
         assert [bank.id for bank in ben.banks().banks] == ["diary"]
         assert [bank.id for bank in ana.banks().banks] == ["notes"]
-        with pytest.raises(NotFound):
-            ben.recall("notes", "Titan")
+        hidden = ben.recall("notes", "Titan")
+        assert (hidden.spans, hidden.notes) == (
+            [],
+            ["there is no bank 'notes'; a bank is created with its first message or its policy"],
+        )
         with pytest.raises(Conflict, match="another owner's bank"):
             ben.store("notes", [{"role": "user", "content": "mine?"}])
         assert ana.recall("notes", "Titan").spans
