@@ -125,7 +125,6 @@ WITH_PROVIDER_WORDS = {
     "integrations/frameworks/provider_answers.py": "puts the events of streams together, before there is a message",
     "integrations/langchain/entries.py": "turns blocks of LangChain, some of which are a provider's, into items",
     "integrations/llamaindex/entries.py": "a member of LlamaIndex's own messages",
-    "integrations/openai_agents/items.py": "items of the sessions of the Agents SDK",
     "integrations/pydantic_ai/entries.py": "turns parts of Pydantic AI into items",
     "integrations/proxy/accounting.py": "members of a request that counts tokens",
     "integrations/testing/": "a model of the providers' APIs, which must not share the reader that it tests",

@@ -21,7 +21,7 @@ Shape = Literal["auto", "messages", "episode"]
 SHAPE_DESCRIPTION = (
     "Whether the messages that match best answer, or the episode that they belong to: a task, or a conversation "
     "between two long pauses, in its order, with what was asked and decided, the newest steps, and of long results the "
-    "parts that matter. auto: an episode where the query goes on with something and its matches concentrate there."
+    "parts that matter. auto: an episode where the query returns to something and its matches concentrate there."
 )
 Format = Literal["text", "images"]
 LeftOutReason = Annotated[Literal["max_tokens", "not_verbatim", "unreadable"], OPEN]
@@ -70,8 +70,8 @@ class RecallQuery(MemoryRequest):
         ge=0,
         le=1,
         description="Minimum relevance of the most relevant match: if no match reaches it, nothing is returned. If one "
-        "does, or without this field, the answer goes on to where relevance falls away from the best match, sooner for "
-        "a question of one fact. With 0, it goes on to the last match. Queries without words are not affected.",
+        "does, or without this field, the answer ends where relevance falls away from the best match, sooner for "
+        "a question of one fact. With 0, every match is given. Queries without words are not affected.",
     )
     limit: Limit = Field(20, description="Maximum number of spans or images.")
     cursor: Cursor = None
