@@ -74,7 +74,7 @@ class Asked:
     def names_rather(self, one: ShortAnswer, other: ShortAnswer) -> bool:
         """Returns True if one of two statements that say the same of two things says it of the one that the question
         names, be it within another word: “north” and “northern”."""
-        if len(one.sentences) != 1 or len(other.sentences) != 1:
+        if len(one.sentences) != 1 or len(other.sentences) != 1 or not other.named <= one.asked:
             return False
         ours, theirs = one.sentences[0], other.sentences[0]
         if ours.code != theirs.code or not _say_the_same(ours, theirs):
