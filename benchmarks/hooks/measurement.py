@@ -304,7 +304,7 @@ def measure_busy(
     place = folder / "project"
     (place / ".git").mkdir(parents=True)
     bank, random = bank_of(place), Random(prompts)
-    topics = [texts.message(random, 60) for _ in range(100)]
+    topics = [texts.message(random, 400) for _ in range(100)]  # a message equal to the prompt is not given
     database = folder / "bench.db"
     with Memory(database) as memory:
         memory.store(bank, [{"role": "user", "content": topic} for topic in topics])
