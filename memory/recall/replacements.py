@@ -7,7 +7,7 @@ Nothing is stored: which message replaces another is found anew at each recall, 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +40,8 @@ ABOUT = 0.5
 #: Share of those words of the question that any match has which a sentence has that says what is asked, and their
 #: least number.
 WHOLE, FEWEST_WORDS = 0.75, 2
-
+#: Most sentences of a span that are compared: the work grows with their square.
+MOST_FOCUSED = 4
 
 #: Key of the metadata in which a message names the id of the one that it replaces, whatever their words.
 REPLACES = "replaces"
@@ -168,14 +169,18 @@ class Statements:
 
     @cached_property
     def _focus(self) -> Sequence[_Focused]:
-        """The sentences of each span that have the most words of the question."""
-        return [
-            _Focused(index, sentence, stems)
-            for index, (of_one, found) in enumerate(zip(self.sentences, self._stems, strict=True))
-            for most in [max(map(len, found), default=0)]
-            for sentence, stems in zip(of_one, found, strict=True)
-            if len(stems) == most
-        ]
+        """The sentences of each span that have the most words of the question, at most `MOST_FOCUSED`."""
+        focus: list[_Focused] = []
+        for index, (of_one, stems_of_one) in enumerate(zip(self.sentences, self._stems, strict=True)):
+            most = max(map(len, stems_of_one), default=0)
+            # a sentence that is said again is compared once
+            best = {
+                sentence.text: _Focused(index, sentence, stems)
+                for sentence, stems in zip(of_one, stems_of_one, strict=True)
+                if len(stems) == most
+            }
+            focus += islice(best.values(), MOST_FOCUSED)
+        return focus
 
     def replaced(self, near: npt.NDArray[np.bool_] | None = None) -> dict[int, int]:
         """Returns the index of each span that a later one replaces → the index of the newest that does, directly or

@@ -99,7 +99,7 @@ def _sentences(text: str, words: Wording) -> Iterator[Sentence]:
         while (opener := words.opener.match(sentence)) is not None:
             opened, sentence = True, sentence[opener.end() :]
         resumed = f"{before.rstrip(_ENDS)} " if sentence and _begins_with(words.pronouns, sentence) else ""
-        before = resumed + sentence or before
+        before = before if resumed else sentence or before
         if not sentence or _ENDS_QUESTION.search(sentence, max(0, len(sentence) - _QUESTION_CHARS)):
             continue
         one = _sentence(resumed + sentence, sentence, words, announced=announced, opened=opened)

@@ -1,6 +1,7 @@
 """Messages that say the same with another value: the newest comes first, unless the past is asked for."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -282,3 +283,27 @@ def test_an_original_broadcaster_is_not_in_the_past(memory: Memory) -> None:
     store(memory, "The original broadcaster of Amber Mirror is Holm Records.")
     store(memory, "The original broadcaster of Amber Mirror is Faro Systems.", start=1)
     assert links(memory, "Who is the original broadcaster of Amber Mirror?") == [("m1", None), ("m0", "m1")]
+
+
+def test_the_work_of_comparing_grows_with_the_text_of_messages(memory: Memory) -> None:
+    def calls(times: int) -> int:
+        """Calls of functions in a recall of twelve messages, each of which goes on about one thing."""
+        more = " ".join(f"It is {number} and green." for number in range(times))
+        said = [f"Note {n}: the crate of Titan stands in hall {n}. {more}" for n in range(12)]
+        bank = f"ana-{times}"
+        memory.store(bank, [{"role": "user", "content": text} for text in said])
+        memory.recall(bank, "which crate?")
+        count = 0
+
+        def count_one(_: object, event: str, __: object) -> None:
+            nonlocal count
+            count += event == "call"
+
+        sys.setprofile(count_one)
+        try:
+            memory.recall(bank, "where is the crate of Titan?")
+        finally:
+            sys.setprofile(None)
+        return count
+
+    assert calls(16) <= 3 * calls(4)
