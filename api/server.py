@@ -8,7 +8,6 @@ idle clients, so that new connections are accepted and `/healthz` responds.
 
 import asyncio
 import ctypes
-import gc
 import socket
 import struct
 import sys
@@ -27,6 +26,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from foxing.memory.garbage import exempt_loaded
 from foxing.renderer import FoxingError
 
 from .dependencies import Service
@@ -392,8 +392,8 @@ class _Server(uvicorn.Server):
 
 
 class _ProcessServer(_Server):
-    """The server of a dedicated process. After it starts listening, it loads the codec, exempts all loaded objects from
-    garbage collection, which would pause all threads for 0.1 s, and fills the page cache."""
+    """The server of a dedicated process. After it starts listening, it loads the codec, exempts what is loaded from
+    garbage collection, and fills the page cache."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts listening, and then loads the codec in a thread."""
@@ -405,8 +405,7 @@ class _ProcessServer(_Server):
         service: Service = self.config.app.state.service  # type: ignore[union-attr]
         with suppress(FoxingError):  # the readiness check reports it
             service.memory.check()
-        gc.collect()
-        gc.freeze()
+        exempt_loaded()
         if service.settings.warm_cache:
             with suppress(FoxingError):
                 service.memory.warm(service.stopping.is_set)
@@ -417,9 +416,14 @@ class _ProcessServer(_Server):
         self._loading.join(LOADING_S)
 
 
-def make_server(app: FastAPI, limits: ConnectionLimits | None = None) -> uvicorn.Server:
-    """Returns a server that leaves logging to the application. `limits`: default: those of the process."""
-    return _Server(_config(app, limits))
+def make_server(app: FastAPI, limits: ConnectionLimits | None = None, *, own_process: bool = False) -> uvicorn.Server:
+    """Returns a server that leaves logging to the application. `limits`: default: those of the process. `own_process`:
+    whether nothing else runs in this process, whose interpreter and garbage collection are then tuned."""
+    config = _config(app, limits)
+    if not own_process:
+        return _Server(config)
+    set_up_interpreter()
+    return _ProcessServer(config)
 
 
 def _config(app: FastAPI, limits: ConnectionLimits | None = None) -> uvicorn.Config:
@@ -436,10 +440,9 @@ def _config(app: FastAPI, limits: ConnectionLimits | None = None) -> uvicorn.Con
 
 
 def run(app: FastAPI, listener: socket.socket) -> None:
-    """Serves until SIGTERM or SIGINT, then finishes requests in progress. For a dedicated process, whose interpreter is
-    tuned by `set_up_interpreter`. Raises `StartFailed`."""
-    set_up_interpreter()
-    server = _ProcessServer(_config(app))
+    """Serves until SIGTERM or SIGINT, then finishes requests in progress. For a dedicated process. Raises
+    `StartFailed`."""
+    server = make_server(app, own_process=True)
     with suppress(SystemExit):  # uvicorn exits if the application does not start
         server.run(sockets=[listener])
     if not server.started:

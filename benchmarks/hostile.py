@@ -6,6 +6,7 @@ python -m benchmarks.hostile --seconds 30 --json
 
 import argparse
 import asyncio
+import gc
 import gzip
 import json
 import os
@@ -52,6 +53,9 @@ class LoopLoad:
     longest_cpu_ms: float
     longest_wall_ms: float
     iterations_over_bar: int
+    #: CPU time of the longest collection of garbage, in whatever thread, and how many were full ones.
+    longest_collection_ms: float
+    full_collections: int
     #: Callback that took longest: the places at which its coroutines waited before.
     longest_callback: str
     #: Small requests of an honest client meanwhile.
@@ -68,6 +72,8 @@ class LoopWatch:
         self.wall_ms: defaultdict[str, list[float]] = defaultdict(list)
         #: thread → processor time of its longest callback, and what that was
         self.longest: dict[str, tuple[float, str]] = {}
+        #: generation and CPU time of each collection of garbage, in whatever thread
+        self.collections: list[tuple[int, float]] = []
 
     def install(self) -> None:
         """Begins to measure."""
@@ -93,12 +99,23 @@ class LoopWatch:
 
         handle_class: Any = events.Handle
         handle_class._run = watched
+        begun = 0.0
+
+        def collected(phase: str, collection: dict[str, int]) -> None:
+            nonlocal begun
+            if phase == "start":
+                begun = time.thread_time()
+            else:
+                self.collections.append((collection["generation"], (time.thread_time() - begun) * 1e3))
+
+        gc.callbacks.append(collected)
 
     def clear(self) -> None:
         """Forgets what has been measured, such as the start of a server."""
         self.cpu_ms.clear()
         self.wall_ms.clear()
         self.longest.clear()
+        self.collections.clear()
 
     def report(self, thread: str) -> dict[str, Any]:
         """Returns the figures of a loop."""
@@ -108,6 +125,8 @@ class LoopWatch:
             "longest_cpu_ms": round(max(cpu, default=0.0), 1),
             "longest_wall_ms": round(max(self.wall_ms[thread], default=0.0), 1),
             "iterations_over_bar": sum(each > BAR_MS for each in cpu),
+            "longest_collection_ms": round(max((ms for _, ms in self.collections), default=0.0), 1),
+            "full_collections": sum(generation == 2 for generation, _ in self.collections),
             "longest_callback": self.longest.get(thread, (0.0, ""))[1],
         }
 
@@ -220,7 +239,7 @@ def _serve_upstream() -> None:
     )
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(app, log_config=None, access_log=False, ws="websockets-sansio", ws_max_size=64 << 20)
-    _run(uvicorn.Server(config), listener, url_of(listener), LoopWatch())
+    _run(uvicorn.Server(config), listener, url_of(listener), LoopWatch(), frozen=False)
 
 
 def _serve_proxy(upstream: str, folder: Path) -> None:
@@ -240,26 +259,29 @@ def _serve_proxy(upstream: str, folder: Path) -> None:
 
 def _serve_service(folder: Path) -> None:
     from foxing.api.app import create_app
-    from foxing.api.server import listen, make_server, set_up_interpreter, url_of
+    from foxing.api.server import listen, make_server, url_of
     from foxing.api.settings import load_settings
     from foxing.memory import Memory
 
     watch = LoopWatch()
     watch.install()
-    set_up_interpreter()
     with Memory(folder / "bank.db") as memory:
         listener = listen("127.0.0.1", 0)
-        server = make_server(create_app(load_settings({"ageing_enabled": False}), memory))
+        server = make_server(create_app(load_settings({"ageing_enabled": False}), memory), own_process=True)
         _run(server, listener, url_of(listener), watch)
 
 
-def _run(server: Any, listener: socket.socket, url: str, watch: LoopWatch) -> None:
-    """Runs a server until the standard input ends, and prints the figures of its loop since the input's first line."""
+def _run(server: Any, listener: socket.socket, url: str, watch: LoopWatch, *, frozen: bool = True) -> None:
+    """Runs a server until the standard input ends, and prints the figures of its loop since the input's first line.
+    `frozen`: whether the server exempts what it loads from garbage collection."""
     thread = threading.current_thread().name
 
     def end() -> None:
         sys.stdin.readline()
+        while frozen and not gc.get_freeze_count():  # its start is not measured
+            time.sleep(0.01)
         watch.clear()
+        print(json.dumps({"begun": True}), flush=True)
         sys.stdin.read()
         print(json.dumps(watch.report(thread)), flush=True)
         os._exit(0)  # whatever clients still hold
@@ -297,6 +319,7 @@ class _Process:
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
+        self._line()
 
     def end(self) -> dict[str, Any]:
         """Ends the process, and returns its figures."""

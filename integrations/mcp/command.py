@@ -76,10 +76,12 @@ def mcp(
 def _connected(state: CommandState, service: str | None, bank: str) -> "Iterator[Connection]":
     """Connects to the bank of a service, or of the memory of the settings. Raises `FoxingError`."""
     from foxing.integrations.client import ServiceOptions, connect
+    from foxing.memory.garbage import exempt_loaded
 
     if service is not None:
         options = ServiceOptions(service, state.settings().key, retry_for_s=RETRY_FOR_S)
         with connect(options, bank) as connection:
+            exempt_loaded()
             yield connection
         return
     with (
@@ -93,13 +95,16 @@ def _connected(state: CommandState, service: str | None, bank: str) -> "Iterator
 
 @contextmanager
 def _warming(memory: "Memory", bank: str) -> Iterator[None]:
-    """Loads what a first recall needs in a thread, while the client greets the server."""
+    """Loads what a first recall needs in a thread, while the client greets the server, and exempts it from garbage
+    collection."""
 
     def warm() -> None:
+        from foxing.memory.garbage import exempt_loaded
         from foxing.renderer import FoxingError
 
         with suppress(FoxingError):
             memory.recall(bank, "what was said?", limit=1, min_relevance=1.0)
+        exempt_loaded()
 
     thread = Thread(target=warm, name="warming", daemon=True)
     thread.start()

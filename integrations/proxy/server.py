@@ -1,7 +1,6 @@
 """Server of the proxy."""
 
 import asyncio
-import gc
 import socket
 import threading
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from foxing.integrations.client import Target
 from foxing.memory.errors import InvalidInput
+from foxing.memory.garbage import exempt_loaded
 
 from .app import Proxy, make_app
 from .options import ProxyOptions
@@ -89,13 +89,11 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
 
 class _ProcessServer(uvicorn.Server):
-    """The server of a dedicated process, which exempts what is loaded from garbage collection: that of a million
-    objects would pause the event loop for 0.1 s."""
+    """The server of a dedicated process, which exempts what is loaded from garbage collection."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        gc.collect()
-        gc.freeze()
+        exempt_loaded()
 
 
 def server_of(app: Starlette, options: ProxyOptions, *, own_process: bool = False) -> uvicorn.Server:

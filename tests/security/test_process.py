@@ -4,6 +4,7 @@ import ctypes
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -37,6 +38,26 @@ libc.fflush(stream)
 """
 
 
+#: Prints how many objects a full collection walks, before and after.
+EXEMPTING = """
+import gc
+import foxing.api.app
+from foxing.memory.garbage import exempt_loaded
+
+print(len(gc.get_objects()))
+exempt_loaded()
+print(len(gc.get_objects()))
+"""
+#: Runs a command, and prints at its end how many objects collections pass over.
+COUNTING = """
+import atexit, gc, sys
+from foxing.api.cli.main import main
+
+atexit.register(lambda: print(gc.get_freeze_count(), file=sys.stderr))
+sys.exit(main())
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "malloc_info"), reason="glibc's malloc has arenas"
@@ -46,23 +67,26 @@ def test_threads_share_few_pools_of_memory() -> None:
     assert 1 <= done.stdout.count("<heap nr=") <= 2
 
 
+def test_a_full_collection_walks_what_has_been_made_since() -> None:
+    done = subprocess.run([sys.executable, "-c", EXEMPTING], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert before > 50_000
+    assert after < 500
+
+
+def test_the_mcp_server_exempts_what_it_has_loaded(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", COUNTING, "--database", str(tmp_path / "foxing.db"), "mcp"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    assert int(done.stderr.split()[-1]) > 50_000
+
+
 def test_what_is_loaded_at_the_start_is_no_longer_looked_through(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
     frozen = threading.Event()
 
-    class Collector:
-        """Garbage collection, which the tests go on to need."""
-
-        def collect(self) -> None:
-            done.append("collect")
-
-        def freeze(self) -> None:
-            done.append("freeze")
-            frozen.set()
-
-    monkeypatch.setattr(server, "gc", Collector())
+    monkeypatch.setattr(server, "exempt_loaded", lambda: [done.append("exempted"), frozen.set()])
     monkeypatch.setattr(server, "set_up_interpreter", lambda: None)
     listener = server.listen("127.0.0.1", 0)
     with Memory(database_url) as memory:
@@ -78,4 +102,4 @@ def test_what_is_loaded_at_the_start_is_no_longer_looked_through(
         assert httpx.get(f"{server.url_of(listener)}/healthz", trust_env=False).is_success
         running[0].should_exit = True
         thread.join(60)
-    assert done == ["loaded", "collect", "freeze"]
+    assert done == ["loaded", "exempted"]
