@@ -30,6 +30,8 @@ _USUAL = {b"from", b"to", b"subject", b"date", b"message-id", b"received", b"mim
 _ID = re.compile(r"<([^<>\s]{1,900})>")
 #: Caps on a mail: its bytes, and the parts that it may have.
 MAX_MAIL_BYTES, MAX_PARTS = 128 << 20, 1_000
+#: Most characters of a field that are read. The standard library takes time in proportion to the square of a field.
+MAX_FIELD = 1 << 14
 #: Fields that say what a part is, of which only these parameters are read.
 _MIME_FIELDS = ("content-type", "content-disposition")
 _PARAMETERS = ("charset", "boundary", "name", "filename")
@@ -40,21 +42,28 @@ _PARAMETER = re.compile(
 )
 MAX_PARAMETERS = 12
 UNREAD = "mails that cannot be read"
+CUT_FIELDS = f"the rest of a mail's fields of more than {MAX_FIELD:,} characters"
 TOO_LARGE = f"mails of more than {MAX_MAIL_BYTES >> 20} MiB"
 
 
 class _MailPolicy(email.policy.EmailPolicy):
     """Policy of the standard library whose parser takes time in proportion to a mail: it takes more than that for long
-    fields with parameters, which are shortened to those that are read here. Raises `MessageError` for too many
+    fields, which are shortened, those with parameters to what is read here. Raises `MessageError` for too many
     parts."""
 
-    def __init__(self) -> None:
-        super().__init__(message_factory=_Parts().next)
+    def __init__(self, parts: "_Parts") -> None:
+        super().__init__(message_factory=parts.next, parts=parts)
+
+    #: the parts of the mail
+    parts: Any = None
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         """See `email.policy.Policy`."""
         name, value = super().header_source_parse(sourcelines)
-        return (name, _shortened(value)) if name.lower() in _MIME_FIELDS else (name, value)
+        if name.lower() in _MIME_FIELDS:
+            return name, _shortened(value)
+        self.parts.cut = self.parts.cut or len(value) > MAX_FIELD
+        return name, value[:MAX_FIELD]
 
 
 class _Parts:
@@ -62,6 +71,8 @@ class _Parts:
 
     def __init__(self) -> None:
         self._count = 0
+        #: whether a field was too long
+        self.cut = False
 
     def next(self, policy: Any = None) -> EmailMessage:
         """Returns a new part. Raises `MessageError` for too many."""
@@ -136,13 +147,16 @@ def _messages(files: HistoryFiles, name: str) -> Iterator[tuple[bytes, int]]:
 
 def _said(files: HistoryFiles, data: bytes, where: str, roots: dict[str, str]) -> Iterator[ImportedMessage]:
     try:
-        mail = cast(EmailMessage, email.message_from_bytes(data, policy=_MailPolicy()))
+        parts = _Parts()
+        mail = cast(EmailMessage, email.message_from_bytes(data, policy=_MailPolicy(parts)))
         fields = {key: _field(mail, key) for key in ("message-id", "references", "in-reply-to", "subject", "from")}
         attached = list(_attachments(files, mail, where))
         body = "\n".join(part for part in (_body(mail), *(each for each in attached if isinstance(each, str))) if part)
     except (MessageError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
         files.leave_out(UNREAD, where)
         return
+    if parts.cut:
+        files.leave_out(CUT_FIELDS, where)
     key = (_ID.findall(fields["message-id"]) or [hashlib.sha256(data.strip()).hexdigest()[:24]])[0]
     root, replied = _thread(fields, key, roots)
     roots[key] = root
@@ -167,7 +181,7 @@ def _field(mail: EmailMessage, name: str) -> str:
     """Returns a header, as it stands if it is damaged."""
     try:
         return str(mail.get(name, ""))
-    except (MessageError, ValueError, LookupError, AttributeError, TypeError, IndexError):
+    except (MessageError, ValueError, LookupError, AttributeError, TypeError, RecursionError):  # nested comments
         return next((str(value) for key, value in mail.raw_items() if key.lower() == name), "")
 
 
@@ -181,7 +195,10 @@ def _thread(fields: Mapping[str, str], key: str, roots: Mapping[str, str]) -> tu
 
 
 def _name(sender: str) -> str:
-    name, address = (getaddresses([sender]) or [("", "")])[0]
+    try:
+        name, address = (getaddresses([sender]) or [("", "")])[0]
+    except RecursionError:  # nested comments
+        return ""
     return name or address
 
 

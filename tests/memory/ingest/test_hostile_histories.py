@@ -178,6 +178,33 @@ def test_html_is_read_as_browsers_read_it() -> None:
     assert text_of("<style>p {}</STYLE ><p>text<p>cut <a href='x") == "text\ncut"
 
 
+@pytest.mark.parametrize("field", ["Subject", "From"])
+@pytest.mark.parametrize("unit", ["a=b; ", "=?utf-8?q?a?= ", "a,"])
+def test_of_a_field_without_parameters_so_much_is_read_and_no_more(field: str, unit: str) -> None:
+    files = HistoryFiles(Path("mail"), [], {}, lambda name: nullcontext(BytesIO()))
+
+    def read(length: int) -> None:
+        mail = f"Message-ID: <a@x.org>\n{field}: {(unit * length)[:length]}\n\nhello\n"
+        list(mails._said(files, mail.encode(), "here", {}))
+
+    read(100)
+    assert steps_of(lambda: read(60_000)) < 1.2 * steps_of(lambda: read(20_000)) + 500
+
+
+def test_what_is_cut_from_a_mail_is_counted_and_nested_comments_cost_a_name_at_most(
+    memory: Memory, tmp_path: Path
+) -> None:
+    head = "Date: Sat, 28 Feb 2026 23:10:01 +0100\nMessage-ID: <a@x.org>\n"
+    fields = f"From: {'(' * 3_000} ann@x.org\nSubject: {'fence ' * 4_000}\n"
+    (tmp_path / "mail.eml").write_text(f"{head}{fields}To: bo@x.org\n\nhello\n")
+    report = import_file(memory, tmp_path / "mail.eml", bank="b")
+    assert (report.stored, left_out(report)) == (
+        1,
+        {"the rest of a mail's fields of more than 16,384 characters": 1},
+    )
+    assert memory.message("b", "mail:a@x.org").text.endswith("hello")
+
+
 def test_a_mail_of_too_many_parts_is_left_out(memory: Memory, tmp_path: Path) -> None:
     head = "From: ann@x.org\nTo: bo@x.org\nDate: Sat, 28 Feb 2026 23:10:01 +0100\nMessage-ID: <a@x.org>\n"
     parts = "Content-Type: multipart/mixed; boundary=b\n\n" + "--b\n\nx\n" * 5_000
