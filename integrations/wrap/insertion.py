@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping
 
+from foxing.memory.conversation import ProviderFormat, render_blocks
+
 _DECODER = json.JSONDecoder()
 _SPACE = " \t\n\r"
 
@@ -10,29 +12,29 @@ _SPACE = " \t\n\r"
 Span = tuple[int, int]
 
 
-def insert(body: str, member: str, additions: Mapping[int, str], part_type: str) -> str:
-    """Returns a request with a text in front of the content of some of its messages. `member`: name of the list of
-    messages, or of a string that is the message. `additions`: place of a message → text. `part_type`: type of a text
-    part on this wire. Raises `ValueError` for a body in which there is no such content."""
-    start, _ = _member(body, 0, member)
+def insert(body: str, form: ProviderFormat, additions: Mapping[int, str]) -> str:
+    """Returns a request with a text in front of the content of some of its messages, which are a list or one string.
+    `additions`: place of a message → text. Raises `ValueError` for a body in which there is no such content."""
+    start, _ = _member(body, 0, form.member)
     if body[start] == '"':
         at = [(start + 1, _escaped(f"{additions[0]}\n\n"))]
     else:
         spans = list(_items(body, start))
-        at = [_before(body, spans[place][0], text, part_type) for place, text in sorted(additions.items())]
+        at = [_before(body, spans[place][0], text, form) for place, text in sorted(additions.items())]
     for position, text in reversed(at):
         body = body[:position] + text + body[position:]
     return body
 
 
-def _before(body: str, start: int, text: str, part_type: str) -> tuple[int, str]:
+def _before(body: str, start: int, text: str, form: ProviderFormat) -> tuple[int, str]:
     """Position and text of an insertion into the content of a message."""
-    content, _ = _member(body, start, "content")
+    content, _ = _member(body, start, form.content)
     if body[content] == '"':
         return content + 1, _escaped(f"{text}\n\n")
     if body[content] != "[":
         raise ValueError("the content is neither a text nor a list")
-    part = json.dumps({"type": part_type, "text": text}, ensure_ascii=True, separators=(",", ":"))
+    [block] = render_blocks(form.name, [{"type": "text", "text": text}])
+    part = json.dumps(block, ensure_ascii=True, separators=(",", ":"))
     empty = body[_skip(body, content + 1)] == "]"
     return content + 1, part if empty else f"{part},"
 

@@ -149,7 +149,7 @@ class ClientMemory:
             additions = self._additions(read, counts, until)
             if not additions:
                 return None
-            return insert(body, FORMATS[read.sent.wire].member, additions, FORMATS[read.sent.wire].text).encode()
+            return insert(body, FORMATS[read.sent.wire], additions).encode()
         except Exception as error:  # the turn is kept all the same
             log.debug("nothing is added to a request: %s", error, exc_info=True)
             return None

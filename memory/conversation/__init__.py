@@ -4,8 +4,8 @@ from .blocks import BLOCK_MEMBERS, BlocksRead, Fields, label, read_blocks
 from .identity import INSTRUCTIONS, SessionTurns, is_turn_id
 from .images import image_fields, is_image
 from .parse import CHAT_MEMBERS, ProviderMessage, parse, parse_message, provider_of
-from .provider import FORMATS, Json, Provider, Wire
-from .render import render
+from .provider import FORMATS, Json, Provider, ProviderFormat, Wire
+from .render import render, render_blocks
 from .turns import Turn
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Fields",
     "Json",
     "Provider",
+    "ProviderFormat",
     "ProviderMessage",
     "SessionTurns",
     "Turn",
@@ -30,4 +31,5 @@ __all__ = [
     "provider_of",
     "read_blocks",
     "render",
+    "render_blocks",
 ]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foxing.integrations.wrap.insertion import insert
+from foxing.memory.conversation import FORMATS
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
@@ -27,7 +28,7 @@ def test_only_the_text_is_inserted(
 ) -> None:
     body = json.dumps({"other": other, "messages": messages, "after": [other]}, indent=indent, ensure_ascii=ascii_only)
     places = data.draw(st.sets(st.integers(0, len(messages) - 1), min_size=1))
-    changed = insert(body, "messages", dict.fromkeys(places, text), "text")
+    changed = insert(body, FORMATS["openai"], dict.fromkeys(places, text))
     remaining = iter(changed)
     assert all(character in remaining for character in body)
     value = json.loads(changed)
@@ -44,4 +45,4 @@ def test_only_the_text_is_inserted(
 def test_a_body_without_such_a_content_is_an_error() -> None:
     for body in ('{"messages": [{"role": "user"}]}', '{"messages": [{"content": 5}]}', "{}", "[]"):
         with pytest.raises(ValueError, match=r"no member|neither|not an object"):
-            insert(body, "messages", {0: "text"}, "text")
+            insert(body, FORMATS["openai"], {0: "text"})
