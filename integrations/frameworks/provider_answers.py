@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
 from typing import Any
 
-from foxing.memory.conversation import Wire
+from foxing.memory.conversation import Wire, joined_pieces
 
 Json = dict[str, Any]
 
@@ -18,6 +18,8 @@ MAX_LINES = 2_000_000
 #: States of a response whose answer is complete, and the events that hold such a response.
 _FINAL = ("completed", "incomplete")
 _FINAL_EVENTS = tuple(f"response.{state}" for state in _FINAL)
+#: Reasons for which Gemini has not finished an answer: none yet, and that it goes on in another call.
+UNFINISHED = (None, "CONTINUATION")
 _UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
 
 
@@ -292,8 +294,28 @@ class _Response(_Answer):
         return dict(self._response or {})
 
 
+class _Content(_Answer):
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: Json = {}
+        self._pieces: list[Json] = []
+
+    def add(self, data: bytes) -> None:
+        self._last = json.loads(data)
+        for candidate in (self._last.get("candidates") or ())[:1]:
+            if candidate.get("content"):
+                self._pieces.append(candidate["content"])
+                self.size += len(data)
+            self.is_complete = candidate.get("finishReason") not in UNFINISHED
+
+    def value(self) -> Json:
+        [candidate] = self._last["candidates"][:1]
+        return {**self._last, "candidates": [{**candidate, "content": joined_pieces(self._pieces)}]}
+
+
 _ANSWERS: Mapping[Wire, type[_Answer]] = {
     "anthropic": _Message,
     "openai": _Completion,
     "openai-responses": _Response,
+    "gemini": _Content,
 }

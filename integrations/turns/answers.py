@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from foxing.integrations.frameworks.provider_answers import Json
+from foxing.integrations.frameworks.provider_answers import UNFINISHED, Json
 from foxing.integrations.frameworks.provider_answers import read_value as read_json
 from foxing.memory.conversation import Wire
 
@@ -76,6 +76,18 @@ def _read_response(value: Json) -> PassedAnswer | None:
     return PassedAnswer(value.get("id"), value.get("output") or [], usage, named)
 
 
+def _read_content(value: Json) -> PassedAnswer | None:
+    candidates = value.get("candidates")
+    if not candidates or candidates[0].get("finishReason") in UNFINISHED:
+        return None
+    usage = value.get("usageMetadata") or {}
+    given = (usage.get("promptTokenCount") or 0) + (usage.get("toolUsePromptTokenCount") or 0)
+    read = usage.get("cachedContentTokenCount") or 0
+    output = (usage.get("candidatesTokenCount") or 0) + (usage.get("thoughtsTokenCount") or 0)
+    said = {"role": "model", **(candidates[0].get("content") or {})}
+    return PassedAnswer(value.get("responseId"), [said], Usage(given - read, 0, read, output))
+
+
 def _openai_usage(usage: Any, name: str) -> Usage | None:
     if not isinstance(usage, dict):
         return None
@@ -86,4 +98,9 @@ def _openai_usage(usage: Any, name: str) -> Usage | None:
     return Usage(max(0, given - read - written), written, read, output)
 
 
-_READERS = {"anthropic": _read_message, "openai": _read_completion, "openai-responses": _read_response}
+_READERS = {
+    "anthropic": _read_message,
+    "openai": _read_completion,
+    "openai-responses": _read_response,
+    "gemini": _read_content,
+}

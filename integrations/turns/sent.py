@@ -14,6 +14,7 @@ from foxing.memory.conversation import (
     Wire,
     parse_message,
     read_blocks,
+    whole_items,
 )
 from foxing.memory.errors import InvalidInput
 
@@ -36,9 +37,12 @@ class SentConversation:
     @property
     def instructions(self) -> Iterator[str]:
         """Texts of its instructions."""
-        given = [self.fields.get(FORMATS[self.wire].instructions)]
-        given += [each.raw.get("content") for each in self.messages.values() if each.role in INSTRUCTIONS]
+        form = FORMATS[self.wire]
+        given = [self.fields.get(form.instructions)]
+        given += [each.content for each in self.messages.values() if each.role in INSTRUCTIONS]
         for content in given:
+            if isinstance(content, Mapping):  # that of Gemini is a message
+                content = content.get(form.content)
             yield from (str(part["text"]) for part in read_blocks(content).parts if part["type"] == "text")
 
 
@@ -63,6 +67,6 @@ def text_of_user(text: str) -> ProviderMessage:
 
 
 def _readable(wire: Wire, items: Iterable[Json]) -> Iterator[tuple[int, ProviderMessage]]:
-    for place, item in enumerate(items):
+    for place, item in whole_items(wire, items):
         with suppress(InvalidInput):
             yield place, parse_message(wire, item, place)

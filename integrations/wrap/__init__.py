@@ -1,4 +1,4 @@
-"""A memory for any client of OpenAI's and Anthropic's SDKs: `client = wrap(OpenAI())`."""
+"""A memory for any client of the SDKs of OpenAI, Anthropic and Google: `client = wrap(OpenAI())`."""
 
 from .wrapping import flush, wrap
 

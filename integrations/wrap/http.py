@@ -4,7 +4,8 @@ import asyncio
 import copy
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,6 +28,7 @@ class ClientWithMemory(httpx2.Client):
     """A client of httpx with a memory; see `with_memory`."""
 
     foxing_memory: ClientMemory
+    foxing_release: Callable[[], object]
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Sends a request, with what is remembered added to it."""
@@ -42,13 +44,14 @@ class ClientWithMemory(httpx2.Client):
     def close(self) -> None:
         """Closes the connections. The memory ends once all turns are stored."""
         super().close()
-        self.foxing_memory.retire()
+        self.foxing_release()
 
 
 class AsyncClientWithMemory(httpx2.AsyncClient):
     """The same for asynchronous clients. Nothing blocks the event loop: JSON and SQLite are read in a thread."""
 
     foxing_memory: ClientMemory
+    foxing_release: Callable[[], object]
     foxing_threads: ThreadPoolExecutor
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
@@ -69,7 +72,7 @@ class AsyncClientWithMemory(httpx2.AsyncClient):
     async def aclose(self) -> None:
         """Closes the connections. The memory ends once all turns are stored."""
         await super().aclose()
-        self.foxing_memory.retire()
+        self.foxing_release()
         self.foxing_threads.shutdown(wait=False)
 
 
@@ -80,6 +83,9 @@ def with_memory(http: httpx2.Client | httpx2.AsyncClient, memory: ClientMemory) 
     clone.__class__ = type(f"{type(http).__name__}WithMemory", (base, type(http)), {})
     attributes: Any = clone
     attributes.foxing_memory = memory
+    memory.users += 1
+    attributes.foxing_release = weakref.finalize(clone, memory.release)  # at most once
+    attributes.foxing_release.atexit = False
     # The SDKs close their client when it is collected. It shares its connections, so that it must live as long.
     attributes.foxing_original = http
     if isinstance(http, httpx2.AsyncClient):

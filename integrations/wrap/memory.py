@@ -77,6 +77,8 @@ class ClientMemory:
         self._thread = thread
         self._recall = recall
         self._deadline_s = deadline_s
+        #: Number of HTTP clients that are open.
+        self.users = 0
         self._ending = threading.Lock()
         #: Calls that threads are ending.
         self._soon: set[Future[None]] = set()
@@ -109,7 +111,9 @@ class ClientMemory:
             if call.written:
                 return
             call.written = True
-        said = None if answer is None else read_value(call.wire, answer)
+        # what goes on with an answer of Gemini is a part of it; the whole comes with the next request
+        is_part = "continuationToken" in call.read_request.sent.fields
+        said = None if answer is None or is_part else read_value(call.wire, answer)
         self._recorder.write(call.read_request, said, call.started_at)
 
     def soon(self, threads: Executor, end: Callable[[], None]) -> "asyncio.Future[None]":
@@ -130,9 +134,12 @@ class ClientMemory:
         wait(list(self._soon), timeout_s)
         return self._recorder.delivery.flush(max(0.0, until - time.monotonic()))
 
-    def retire(self) -> None:
-        """Ends the threads once all turns are stored, or the memory fails."""
-        self._recorder.delivery.retire()
+    def release(self) -> None:
+        """Ends the use by one of its HTTP clients; that of the last ends the threads, once all turns are stored or the
+        memory fails."""
+        self.users -= 1
+        if not self.users:
+            self._recorder.delivery.retire()
 
     def _close(self) -> None:
         self._recollection.close()

@@ -5,9 +5,7 @@ import logging
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any, TypeVar
-
-import httpx2
+from typing import TypeVar
 
 from foxing.integrations.client import Target
 from foxing.integrations.client.connection import name_of
@@ -20,6 +18,7 @@ from .http import AsyncClientWithMemory, ClientWithMemory, with_memory
 from .journal import WrapJournal
 from .memory import ClientMemory
 from .recollection import Recollection, Wanted
+from .sdks import http_clients, with_http_clients
 
 C = TypeVar("C")
 
@@ -50,26 +49,26 @@ def wrap(
 
         client = wrap(OpenAI(), bank="ana")
 
-    `client`: `OpenAI`, `AsyncOpenAI`, `Anthropic`, `AsyncAnthropic`, or a class derived from one of these. `memory`:
-    URL of a service, with its `api_key`; URL or path of a database; or a `Memory`. Default: the service on this machine
-    if it runs, else the default database. `thread`: id of the session, and name of the thread of its turns; by default
-    the same as through a proxy: what the request names, or what follows from its first words. `recall`: False to store
-    only. `budget`: maximum number of tokens of what is added. `deadline_s`: maximum delay of a request. `warm_up_s`:
-    maximum time that this call waits until the memory is ready, after it has imported what that needs. `journal`: path
-    of the file in which turns wait for the memory; by default it is in the user's data folder.
+    `client`: `OpenAI`, `AsyncOpenAI`, `Anthropic`, `AsyncAnthropic`, `google.genai.Client`, or a class derived from one
+    of these. `memory`: URL of a service, with its `api_key`; URL or path of a database; or a `Memory`. Default: the
+    service on this machine if it runs, else the default database. `thread`: id of the session, and name of the thread
+    of its turns; by default the same as through a proxy: what the request names, or what follows from its first words.
+    `recall`: False to store only. `budget`: maximum number of tokens of what is added. `deadline_s`: maximum delay of a
+    request. `warm_up_s`: maximum time that this call waits until the memory is ready, after it has imported what that
+    needs. `journal`: path of the file in which turns wait for the memory; by default it is in the user's data folder.
 
     Raises `InvalidInput` for another client, and for an invalid bank, memory or number.
     """
     bank_path(bank)
     if budget < 1 or deadline_s <= 0:
         raise InvalidInput("budget and deadline_s must be positive; pass recall=False to add nothing")
-    given: Any = client
-    http = getattr(given, "_client", None)
-    if not hasattr(given, "copy") or not isinstance(http, httpx2.Client | httpx2.AsyncClient):
+    http = http_clients(client)
+    if not http:
         raise InvalidInput(
-            f"a {type(client).__name__} cannot be wrapped; pass OpenAI, AsyncOpenAI, Anthropic or AsyncAnthropic"
+            f"a {type(client).__name__} cannot be wrapped; pass OpenAI, AsyncOpenAI, Anthropic, AsyncAnthropic, or "
+            "google.genai.Client, on httpx2"
         )
-    if isinstance(http, ClientWithMemory | AsyncClientWithMemory):
+    if any(isinstance(each, ClientWithMemory | AsyncClientWithMemory) for each in http.values()):
         raise InvalidInput("this client is wrapped already; pass the client that it was made of")
     path = outbox_path("wrap") if journal is None else Path(journal)
     recollection = Recollection(memory, bank, api_key, Wanted(budget, min_relevance))
@@ -87,8 +86,7 @@ def wrap(
     _open.add(remembered)
     if recall:
         recollection.warm(warm_up_s)
-    wrapped: C = given.copy(http_client=with_memory(http, remembered))
-    return wrapped
+    return with_http_clients(client, {name: with_memory(each, remembered) for name, each in http.items()})
 
 
 def flush(client: object, timeout_s: float = 10.0) -> bool:
@@ -98,10 +96,10 @@ def flush(client: object, timeout_s: float = 10.0) -> bool:
 
 
 def _memory_of(client: object) -> ClientMemory:
-    found = getattr(getattr(client, "_client", None), "foxing_memory", None)
-    if not isinstance(found, ClientMemory):
-        raise InvalidInput("this client is not wrapped; pass the result of wrap")
-    return found
+    for http in http_clients(client).values():
+        if isinstance(http, ClientWithMemory | AsyncClientWithMemory):
+            return http.foxing_memory
+    raise InvalidInput("this client is not wrapped; pass the result of wrap")
 
 
 def _journal(path: Path, scope: str) -> WrapJournal:

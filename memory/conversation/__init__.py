@@ -3,7 +3,7 @@
 from .blocks import BLOCK_MEMBERS, BlocksRead, Fields, label, read_blocks
 from .identity import INSTRUCTIONS, SessionTurns, is_turn_id
 from .images import image_fields, is_image
-from .parse import CHAT_MEMBERS, ProviderMessage, parse, parse_message, provider_of
+from .parse import CHAT_MEMBERS, ProviderMessage, joined_pieces, parse, parse_message, provider_of, whole_items
 from .provider import FORMATS, Json, Provider, ProviderFormat, Wire
 from .render import render, render_blocks
 from .turns import Turn
@@ -25,6 +25,7 @@ __all__ = [
     "image_fields",
     "is_image",
     "is_turn_id",
+    "joined_pieces",
     "label",
     "parse",
     "parse_message",
@@ -32,4 +33,5 @@ __all__ = [
     "read_blocks",
     "render",
     "render_blocks",
+    "whole_items",
 ]

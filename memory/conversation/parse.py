@@ -1,8 +1,9 @@
 """Parser of the messages of providers: parts, tool calls that are made, and those that are answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, groupby
 from typing import Any
 
 from foxing.memory.errors import InvalidInput
@@ -104,6 +105,33 @@ def parse_message(provider: Provider, item: object, number: int = 0) -> Provider
     if provider == "openai":
         read = _chat(item, role, read)
     return _message(item, role, content, read)
+
+
+def whole_items(provider: Provider, items: Iterable[Json]) -> Iterator[tuple[int, Json]]:
+    """Yields items with their places. The pieces of a streamed answer, which Gemini's SDK keeps as messages of their
+    own, are one item at the place of the first."""
+    cut = "model" if provider == "gemini" else ""
+    for role, numbered in groupby(enumerate(items), lambda each: each[1].get("role")):
+        if role and role == cut:
+            places, pieces = zip(*numbered, strict=True)
+            yield places[0], joined_pieces(pieces)
+        else:
+            yield from numbered
+
+
+def joined_pieces(pieces: Sequence[Json]) -> Json:
+    """Returns the pieces of an answer of Gemini as one message."""
+    parts = chain.from_iterable(piece.get(FORMATS["gemini"].content) or () for piece in pieces)
+    joined = list[Json]()
+    for words, group in groupby(parts, _words_of_piece):
+        texts = list(group)
+        joined += [{**texts[-1], "text": "".join(part["text"] for part in texts)}] if words else texts
+    return {**pieces[0], FORMATS["gemini"].content: joined}
+
+
+def _words_of_piece(part: Json) -> str:
+    """Returns what kind of words a part has that is only text; empty for other parts."""
+    return "" if not isinstance(part.get("text"), str) else "thought" if part.get("thought") is True else "text"
 
 
 def provider_of(item: Json) -> Provider:
