@@ -16,8 +16,8 @@ MAX_ANSWER_BYTES = 32 << 20
 #: Lines that are read of a stream. The longest answers of a model have a tenth of it.
 MAX_LINES = 2_000_000
 #: States of a response whose answer is complete, and the events that hold such a response.
-_FINAL = ("completed", "incomplete")
-_FINAL_EVENTS = tuple(f"response.{state}" for state in _FINAL)
+FINAL = ("completed", "incomplete")
+_FINAL_EVENTS = tuple(f"response.{state}" for state in FINAL)
 #: Reasons for which Gemini has not finished an answer: none yet, and that it goes on in another call.
 UNFINISHED = (None, "CONTINUATION")
 _UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
@@ -123,21 +123,6 @@ class AnswerReader:
         self._failed = True
         self._answer = _Answer()
         self._events = EventStream()
-
-
-def read_body(wire: Wire, content: bytes) -> Json | None:
-    """Returns the answer in a body of JSON; None if it is not complete, or not an answer."""
-    try:
-        return read_value(wire, json.loads(content))
-    except (ValueError, RecursionError):
-        return None
-
-
-def read_value(wire: Wire, value: Any) -> Json | None:
-    """Returns the answer in the JSON of a body; None if it is not complete, or not an answer."""
-    if not isinstance(value, dict) or (wire == "openai-responses" and value.get("status") not in _FINAL):
-        return None
-    return value
 
 
 class _Answer:

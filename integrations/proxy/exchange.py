@@ -13,16 +13,17 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from foxing.integrations.turns.answers import PassedAnswer, read_value
+from foxing.integrations.turns.codings import DecodedTooLarge, decoded, encoded
+from foxing.integrations.turns.copies import AnswerCopy
 from foxing.integrations.turns.recorder import TurnRecorder
 from foxing.integrations.turns.sessions import session_of
 from foxing.memory.conversation.requests import held_by
 
 from .body import MessageText, RequestBody, parse_body
-from .codings import DecodedTooLarge, decoded, encoded
 from .fold_loops import FoldLoops
 from .folding import FoldedCall, Folding
 from .options import ProxyOptions
-from .streams import StreamCopy, WholeEvents
+from .streams import WholeEvents
 from .upstream import Headers, UpstreamAnswer, UpstreamClient, UpstreamFailed
 from .wires import ProviderWire, error_body, error_event
 
@@ -333,7 +334,7 @@ class Exchanges:
     async def _events(self, exchange: ConversationExchange, answer: UpstreamAnswer) -> AsyncIterator[bytes]:
         """Yields a stream as it comes, an event that is not complete excepted, and reads a copy."""
         coding = answer.header("content-encoding")
-        copy = StreamCopy(exchange.wire.name, coding)
+        copy = AnswerCopy(exchange.wire.name, coding)
         events = WholeEvents()
         try:
             async for chunk in answer.chunks():
@@ -359,7 +360,7 @@ class Exchanges:
         if held:
             yield held
 
-    async def _read_copy(self, exchange: ConversationExchange, copy: StreamCopy, content: bytes) -> None:
+    async def _read_copy(self, exchange: ConversationExchange, copy: AnswerCopy, content: bytes) -> None:
         """Reads the next bytes of a stream, and records it once it is complete."""
         if copy.is_done:
             return
@@ -368,7 +369,7 @@ class Exchanges:
         if copy.is_complete:
             await self._record(exchange, copy)
 
-    async def _record(self, exchange: ConversationExchange, copy: StreamCopy | None = None) -> None:
+    async def _record(self, exchange: ConversationExchange, copy: AnswerCopy | None = None) -> None:
         """Records an answered request, once. `copy`: its answer, unless that is known."""
         if exchange.recorded:
             return
@@ -382,7 +383,7 @@ class Exchanges:
     def _records(self, exchange: ConversationExchange) -> bool:
         return self._recorder is not None and exchange.body is not None and not exchange.counts
 
-    def _write(self, exchange: ConversationExchange, copy: StreamCopy | None) -> None:
+    def _write(self, exchange: ConversationExchange, copy: AnswerCopy | None) -> None:
         if copy is not None:
             exchange.answer = copy.answer()
         if self._recorder is not None and exchange.body is not None and self._records(exchange):

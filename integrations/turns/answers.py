@@ -1,11 +1,10 @@
 """Answers read from a copy of the bytes that the client gets: what the model said, and what was billed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from foxing.integrations.frameworks.provider_answers import UNFINISHED, Json
-from foxing.integrations.frameworks.provider_answers import read_value as read_json
+from foxing.integrations.frameworks.provider_answers import FINAL, UNFINISHED, Json
 from foxing.memory.conversation import Wire
 
 
@@ -33,14 +32,13 @@ class PassedAnswer:
     #: The answer as messages or items of the next request.
     messages: Sequence[Json]
     usage: Usage | None = None
-    conversation: str | None = field(default=None)
+    conversation: str | None = None
 
 
 def read_value(wire: Wire, value: Any) -> PassedAnswer | None:
     """Returns the answer in the JSON of a body; None if it is not complete, or not an answer."""
-    found = read_json(wire, value)
     try:
-        return None if found is None else _READERS[wire](found)
+        return _READERS[wire](value) if isinstance(value, dict) else None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return None
 
@@ -68,7 +66,7 @@ def _read_completion(value: Json) -> PassedAnswer | None:
 
 
 def _read_response(value: Json) -> PassedAnswer | None:
-    if value.get("status") not in ("completed", "incomplete"):
+    if value.get("status") not in FINAL:
         return None
     conversation = value.get("conversation")
     named = conversation.get("id") if isinstance(conversation, dict) else conversation

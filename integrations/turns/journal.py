@@ -1,9 +1,9 @@
 """Journal of what passes: the turns that are known, and an outbox of those that are not yet in the bank. A process
 that is killed loses nothing of it."""
 
+import json
 import sqlite3
-import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,8 +17,6 @@ from foxing.memory.values.base import Fields
 KEPT_DAYS = 30
 #: Seconds to wait for another process that writes, before a request.
 _ASK_S = 0.03
-_CACHED = 200_000
-_CONVERSATIONS = 1_000
 _TABLES = """
 CREATE TABLE IF NOT EXISTS turns (
     place INTEGER PRIMARY KEY, scope TEXT NOT NULL, id TEXT NOT NULL, thread TEXT NOT NULL, stretch BLOB NOT NULL,
@@ -30,6 +28,14 @@ CREATE TABLE IF NOT EXISTS answers (
     scope TEXT NOT NULL, name TEXT NOT NULL, parent TEXT, stretch BLOB NOT NULL, thread TEXT NOT NULL,
     digests BLOB NOT NULL, made_at TEXT NOT NULL, PRIMARY KEY (scope, name)
 ) WITHOUT ROWID;
+"""
+#: An answer, and those that it continues.
+_CHAIN = """
+WITH RECURSIVE chain (parent, stretch, thread, digests) AS (
+    SELECT parent, stretch, thread, digests FROM answers WHERE scope = :scope AND name = :name
+    UNION SELECT answers.parent, answers.stretch, answers.thread, answers.digests FROM chain, answers
+    WHERE answers.scope = :scope AND answers.name = chain.parent
+) SELECT stretch, thread, digests FROM chain
 """
 _OF_STRETCH = "FROM turns WHERE scope = ? AND thread = ? AND stretch = ?"
 
@@ -94,10 +100,6 @@ class TurnJournal:
             # a checkpoint waits for the disk: answers make them, requests do not
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             connection.execute("PRAGMA read_uncommitted = ON")  # of a journal in memory, which else locks tables
-        self._lock = threading.Lock()
-        self._known: set[str] = set()
-        #: Conversations by the ids of their answers, the least recently used first.
-        self._held: OrderedDict[str, HeldConversation] = OrderedDict()
         before = (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).isoformat()
         with self.outbox.writing() as connection:
             for table in ("turns", "answers"):
@@ -111,41 +113,21 @@ class TurnJournal:
 
     def held(self, name: str) -> HeldConversation | None:
         """Returns the conversation that a provider holds under an id; None if it has not passed here."""
-        with self._lock, self.asked as connection:
-            known = self._held.get(name)
-            return known or self._read_held(connection, name)
+        with self.asked as connection:
+            answers = connection.execute(_CHAIN, {"scope": self.scope, "name": name}).fetchall()
+        if not answers:
+            return None
+        counts: Counter[bytes] = Counter()
+        for *_, digests in answers:
+            counts.update(digests[start : start + DIGEST_BYTES] for start in range(0, len(digests), DIGEST_BYTES))
+        stretch, thread, _ = answers[0]
+        return HeldConversation(stretch, thread, counts)
 
-    def _read_held(self, connection: sqlite3.Connection, name: str) -> HeldConversation | None:
-        said: Counter[bytes] = Counter()
-        found: HeldConversation | None = None
-        at: str | None = name
-        visited: set[str] = set()
-        while at is not None and at not in visited:
-            visited.add(at)
-            known = self._held.get(at)
-            if known is not None:
-                said.update(known.counts)
-                found = found or HeldConversation(known.stretch, known.thread, said)
-                break
-            row = connection.execute(
-                "SELECT parent, stretch, thread, digests FROM answers WHERE scope = ? AND name = ?", (self.scope, at)
-            ).fetchone()
-            if row is None:
-                break
-            at, stretch, thread, digests = row
-            said.update(digests[start : start + DIGEST_BYTES] for start in range(0, len(digests), DIGEST_BYTES))
-            found = found or HeldConversation(stretch, thread, said)
-        return found
-
-    def knows(self, name: str) -> bool:
-        """Returns True if a turn with this id has been written."""
-        if name not in self._known:
-            with self.asked as connection:
-                written = "SELECT 1 FROM turns WHERE scope = ? AND id = ?"
-                if connection.execute(written, (self.scope, name)).fetchone() is None:
-                    return False
-            self._note_known([name])
-        return True
+    def known(self, names: Iterable[str]) -> set[str]:
+        """Returns the ids of turns that have been written."""
+        written = "SELECT id FROM turns WHERE scope = ? AND id IN (SELECT value FROM json_each(?))"
+        with self.asked as connection:
+            return {name for (name,) in connection.execute(written, (self.scope, json.dumps(list(names))))}
 
     def kept(self, digests: Sequence[bytes], thread: str | None, stretch: bytes) -> KeptTurns | None:
         """Returns the turns, at least two, with which these begin and another stretch ends, but not all of it; None if
@@ -185,10 +167,6 @@ class TurnJournal:
                     "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (self.scope, each.name, each.parent, each.stretch, each.thread, b"".join(each.digests), stamp),
                 )
-        self._note_known([str(turn.message["id"]) for turn in turns])
-        with self._lock:
-            for each in names:
-                self._note(each)
         return len(added)
 
     def _insert(self, connection: sqlite3.Connection, turn: JournalTurn, stamp: str) -> bool:
@@ -197,21 +175,3 @@ class TurnJournal:
         columns = "scope, id, thread, stretch, digest, made_at"
         insert = f"INSERT OR IGNORE INTO turns ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
         return connection.execute(insert, row).rowcount > 0
-
-    def _note_known(self, names: Iterable[str]) -> None:
-        with self._lock:
-            if len(self._known) > _CACHED:
-                self._known.clear()
-            self._known.update(names)
-
-    def _note(self, answer: NamedAnswer) -> None:
-        before = self._held.get(answer.parent) if answer.parent is not None else None
-        if answer.parent is not None and before is None:
-            self._held.pop(answer.name, None)
-            return  # read from the file when it is needed
-        said = Counter(before.counts) if before is not None else Counter[bytes]()
-        said.update(answer.digests)
-        self._held[answer.name] = HeldConversation(answer.stretch, answer.thread, said)
-        self._held.move_to_end(answer.name)
-        if len(self._held) > _CONVERSATIONS:
-            self._held.popitem(last=False)

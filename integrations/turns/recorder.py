@@ -108,7 +108,6 @@ class TurnRecorder:
                 turn.digest,
             )
             for number, (turn, name, stretch, at) in enumerate(turns)
-            if not self._journal.knows(name)
         ]
         return rows, self._named(read, answer)
 
@@ -124,13 +123,14 @@ class TurnRecorder:
         turns, new = list[tuple[int, Turn, str]](), list[tuple[Turn, str, bytes]]()
         for place, message in sent.messages.items():
             for turn, name in session.read(message):
-                known = kept.get(len(turns))
-                if known is not None and turn.call_id is None:
+                earlier = kept.get(len(turns))
+                if earlier is not None and turn.call_id is None:
                     session.counts[turn.digest] -= 1
-                turns.append((place, turn, known or name))
-                if known is None and not self._journal.knows(name):
+                turns.append((place, turn, earlier or name))
+                if earlier is None:
                     new.append((turn, name, _stretch(session)))
-        return ReadConversation(sent, turns, session, new, held_as, held)
+        known = self._journal.known(name for _, name, _ in new)
+        return ReadConversation(sent, turns, session, [each for each in new if each[1] not in known], held_as, held)
 
     def _continued(self, read: ReadConversation, session: str) -> ReadConversation | None:
         """Returns a conversation whose client left out the beginning, or put a summary in its place, as what goes on

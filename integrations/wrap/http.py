@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,12 +10,10 @@ from typing import Any
 
 import httpx2
 
-from foxing.integrations.frameworks.provider_answers import AnswerReader, Json
+from foxing.integrations.turns.copies import AnswerCopy
 
 from .memory import ClientMemory, WrappedCall
 
-#: Bytes of a compressed stream that are kept to be read, and those of a piece of it that is decompressed at once.
-_MOST_KEPT, _PIECE_BYTES = 16 << 20, 4 << 10
 #: Requests of an asynchronous client that are prepared at once.
 _THREADS = 64
 #: Size of a piece of a stream that is read on the event loop.
@@ -119,13 +116,9 @@ def _changed(request: httpx2.Request, call: WrappedCall | None) -> httpx2.Reques
 
 def _end(memory: ClientMemory, call: WrappedCall, response: httpx2.Response, content: bytes) -> None:
     """Writes the turns of a call. `content`: the whole answer, decoded."""
-    if not _is_stream(response):
-        memory.end(call, call.read(content))
-        return
-    reader = call.reader()
-    reader.feed(content)
-    reader.end()
-    memory.end(call, reader.answer())
+    copy = AnswerCopy(call.wire, "", is_stream=_is_stream(response))
+    copy.feed(content)
+    memory.end(call, copy.answer())
 
 
 def _is_stream(response: httpx2.Response) -> bool:
@@ -137,72 +130,23 @@ class _Copy:
 
     def __init__(self, response: httpx2.Response, memory: ClientMemory, call: WrappedCall) -> None:
         self._inner: Any = response.stream
-        self._response = response
         self._memory = memory
         self._call = call
-        self._lock = threading.Lock()
-        self._reader: AnswerReader | None = None
-        #: What cannot be read before its end: a compressed stream, and an answer that is no stream.
-        self._kept: bytearray | None = bytearray()
-        if _is_stream(response) and _CODED not in response.headers:
-            self._reader, self._kept = call.reader(), None
+        self._copy = AnswerCopy(call.wire, response.headers.get(_CODED, ""), is_stream=_is_stream(response))
 
     def _is_quick(self, chunk: bytes) -> bool:
         """True if reading a chunk takes less than a millisecond or so."""
-        return self._reader is None or len(chunk) + self._reader.waiting_bytes < _QUICK_BYTES
+        return not self._copy.is_compressed and len(chunk) + self._copy.waiting_bytes < _QUICK_BYTES
 
     def _read(self, chunk: bytes) -> bool:
         """Reads a chunk, and returns True if the answer is complete with it: it is kept before the caller sees its
         end."""
-        with self._lock:
-            if self._reader is not None:
-                self._reader.feed(chunk)
-                return self._reader.is_complete and not self._call.written
-            if self._kept is not None:
-                self._kept += chunk
-                if len(self._kept) > _MOST_KEPT:
-                    self._kept = None  # passed on, and not read
-            return False
+        self._copy.feed(chunk)
+        return self._copy.is_complete and not self._call.written
 
     def _end(self) -> None:
         if not self._call.written:
-            with self._lock:
-                answer = self._answer()
-            self._memory.end(self._call, answer)
-
-    def _answer(self) -> Json | None:
-        if self._reader is not None:
-            self._reader.end()
-            return self._reader.answer()
-        if self._kept is None:
-            return None
-        response, kept = self._response, bytes(self._kept)
-        if not _is_stream(response):
-            return self._call.read(b"".join(_decoded(response, kept, _MOST_KEPT)))
-        reader = self._call.reader()
-        for piece in _decoded(response, kept, None):
-            reader.feed(piece)
-            if reader.is_done:
-                break
-        reader.end()
-        return reader.answer()
-
-
-def _decoded(response: httpx2.Response, content: bytes, most: int | None) -> Iterator[bytes]:
-    """Yields an answer without its content encoding, up to an error, and no more than about `most` bytes."""
-    if _CODED not in response.headers:
-        yield content
-        return
-    pieces = (content[start : start + _PIECE_BYTES] for start in range(0, len(content), _PIECE_BYTES))
-    size = 0
-    try:
-        for piece in httpx2.Response(200, headers={_CODED: response.headers[_CODED]}, content=pieces).iter_bytes():
-            size += len(piece)
-            yield piece
-            if most is not None and size > most:
-                return
-    except httpx2.DecodingError:
-        return
+            self._memory.end(self._call, self._copy.answer())
 
 
 class _Copied(_Copy, httpx2.SyncByteStream):

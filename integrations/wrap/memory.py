@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from foxing.integrations.frameworks.provider_answers import AnswerReader, Json, read_body
-from foxing.integrations.turns.answers import read_value
+from foxing.integrations.turns.answers import PassedAnswer
 from foxing.integrations.turns.recorder import ReadConversation, TurnRecorder
 from foxing.integrations.turns.sent import read_request
 from foxing.integrations.turns.sessions import session_of
-from foxing.memory.conversation import FORMATS, INSTRUCTIONS, Wire
+from foxing.memory.conversation import INSTRUCTIONS, Wire
 from foxing.memory.conversation.requests import wire_of
 
 from .insertion import insert
@@ -48,14 +47,6 @@ class WrappedCall:
     def wire(self) -> Wire:
         """Format of the conversation."""
         return self.read_request.sent.wire
-
-    def reader(self) -> AnswerReader:
-        """Returns what reads the answer if it is a stream."""
-        return AnswerReader(self.wire)
-
-    def read(self, content: bytes) -> Json | None:
-        """Returns the answer in a body that is no stream; None if there is none."""
-        return read_body(self.wire, content)
 
 
 class ClientMemory:
@@ -92,20 +83,19 @@ class ClientMemory:
             if found is None:
                 return None
             wire, counts = found
-            text = body.decode()
-            value = json.loads(text)
+            value = json.loads(body)
             sent = read_request(wire, value) if isinstance(value, dict) else None
             if sent is None:
                 return None
             read = self._recorder.read(sent, self._thread or session_of(sent, headers))
             if read is None:
                 return None
-            return WrappedCall(self._changed(read, text, counts, until), read, _now(), written=counts)
+            return WrappedCall(self._changed(read, counts, until), read, _now(), written=counts)
         except Exception as error:  # whatever it is, the caller's request is sent
             log.debug("a request is sent as it is: %s", error, exc_info=True)
             return None
 
-    def end(self, call: WrappedCall, answer: Json | None) -> None:
+    def end(self, call: WrappedCall, answer: PassedAnswer | None) -> None:
         """Writes the turns of a call into the journal, once; without an answer, those of the caller alone."""
         with self._ending:
             if call.written:
@@ -113,8 +103,7 @@ class ClientMemory:
             call.written = True
         # what goes on with an answer of Gemini is a part of it; the whole comes with the next request
         is_part = "continuationToken" in call.read_request.sent.fields
-        said = None if answer is None or is_part else read_value(call.wire, answer)
-        self._recorder.write(call.read_request, said, call.started_at)
+        self._recorder.write(call.read_request, None if is_part else answer, call.started_at)
 
     def soon(self, threads: Executor, end: Callable[[], None]) -> "asyncio.Future[None]":
         """Ends a call in a thread, for which `flush` waits. Returns what waits for it."""
@@ -150,13 +139,11 @@ class ClientMemory:
         """True once it has retired."""
         return self._recorder.delivery.ended
 
-    def _changed(self, read: ReadConversation, body: str, counts: bool, until: float) -> bytes | None:
+    def _changed(self, read: ReadConversation, counts: bool, until: float) -> bytes | None:
         """Returns the body to send; None for the caller's own."""
         try:
             additions = self._additions(read, counts, until)
-            if not additions:
-                return None
-            return insert(body, FORMATS[read.sent.wire], additions).encode()
+            return insert(read.sent, additions) if additions else None
         except Exception as error:  # the turn is kept all the same
             log.debug("nothing is added to a request: %s", error, exc_info=True)
             return None

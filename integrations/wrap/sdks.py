@@ -1,4 +1,4 @@
-"""Where the clients of the SDKs hold their HTTP clients."""
+"""HTTP clients in the clients of the SDKs."""
 
 import copy
 from collections.abc import Mapping

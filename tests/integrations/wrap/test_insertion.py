@@ -1,4 +1,4 @@
-"""Insertion into JSON leaves all other bytes as they are."""
+"""Insertion leaves all other bytes as the SDK has written them."""
 
 import json
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foxing.integrations.turns.sent import SentConversation
 from foxing.integrations.wrap.insertion import insert
-from foxing.memory.conversation import FORMATS
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
@@ -22,13 +22,12 @@ MESSAGES = st.lists(
 
 
 @pytest.mark.slow
-@given(st.data(), MESSAGES, VALUES, st.text(min_size=1), st.sampled_from([None, 1, "\t"]), st.booleans())
-def test_only_the_text_is_inserted(
-    data: st.DataObject, messages: list[Any], other: Any, text: str, indent: Any, ascii_only: bool
-) -> None:
-    body = json.dumps({"other": other, "messages": messages, "after": [other]}, indent=indent, ensure_ascii=ascii_only)
+@given(st.data(), MESSAGES, VALUES, st.text(min_size=1))
+def test_only_the_text_is_inserted(data: st.DataObject, messages: list[Any], other: Any, text: str) -> None:
+    fields = {"other": other, "messages": messages, "after": [other]}
+    body = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
     places = data.draw(st.sets(st.integers(0, len(messages) - 1), min_size=1))
-    changed = insert(body, FORMATS["openai"], dict.fromkeys(places, text))
+    changed = insert(SentConversation("openai", fields, {}), dict.fromkeys(places, text)).decode()
     remaining = iter(changed)
     assert all(character in remaining for character in body)
     value = json.loads(changed)
@@ -42,7 +41,7 @@ def test_only_the_text_is_inserted(
     assert value == json.loads(body)
 
 
-def test_a_body_without_such_a_content_is_an_error() -> None:
-    for body in ('{"messages": [{"role": "user"}]}', '{"messages": [{"content": 5}]}', "{}", "[]"):
-        with pytest.raises(ValueError, match=r"no member|neither|not an object"):
-            insert(body, FORMATS["openai"], {0: "text"})
+def test_a_content_that_is_neither_text_nor_list_is_an_error() -> None:
+    for message in ({"role": "user"}, {"content": 5}):
+        with pytest.raises(ValueError, match="neither"):
+            insert(SentConversation("openai", {"messages": [message]}, {}), {0: "text"})

@@ -2,12 +2,13 @@
 
 import zlib
 from collections.abc import Callable, Iterator
+from importlib import import_module
 
 import zstandard
 
 _PIECE_BYTES = 64 << 10
-#: Compressed bytes of zstd that are decoded at once: four of them may hold 128 KiB.
-_ZSTD_PIECE_BYTES = 128
+#: Compressed bytes of zstd and Brotli that are decoded at once: four of them may hold 128 KiB.
+_DENSE_PIECE_BYTES = 128
 
 
 class DecodedTooLarge(ValueError):
@@ -92,13 +93,29 @@ def _zstd() -> _Pieces:
     reader = zstandard.ZstdDecompressor().decompressobj()
 
     def pieces(content: bytes) -> Iterator[bytes]:
-        for start in range(0, len(content), _ZSTD_PIECE_BYTES):
-            yield reader.decompress(content[start : start + _ZSTD_PIECE_BYTES])
+        for start in range(0, len(content), _DENSE_PIECE_BYTES):
+            yield reader.decompress(content[start : start + _DENSE_PIECE_BYTES])
 
     return pieces
 
 
-_PIECES: dict[str, Callable[[], _Pieces]] = {"gzip": _zlib, "x-gzip": _zlib, "deflate": _zlib, "zstd": _zstd}
+def _brotli() -> _Pieces:
+    reader = import_module("brotli").Decompressor()  # a client that has it asks for it
+
+    def pieces(content: bytes) -> Iterator[bytes]:
+        for start in range(0, len(content), _DENSE_PIECE_BYTES):
+            yield reader.process(content[start : start + _DENSE_PIECE_BYTES])
+
+    return pieces
+
+
+_PIECES: dict[str, Callable[[], _Pieces]] = {
+    "gzip": _zlib,
+    "x-gzip": _zlib,
+    "deflate": _zlib,
+    "zstd": _zstd,
+    "br": _brotli,
+}
 
 
 def encoded(content: bytes, encoding: str) -> bytes | None:
