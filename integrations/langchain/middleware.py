@@ -1,7 +1,7 @@
 """Middleware of `create_agent`: what is remembered of a question precedes it, and each turn is remembered."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, NotRequired, Self, TypedDict, Unpack, cast
+from typing import Annotated, Any, NotRequired, Self, Unpack, cast
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
 from langchain.agents.middleware.types import PrivateStateAttr
@@ -11,32 +11,14 @@ from langgraph.runtime import Runtime
 from pydantic import JsonValue
 
 from foxing.integrations.client import Connection, Target, connect
-from foxing.integrations.frameworks.call_sequences import CallSequence, ask_or, run, run_async, store_all
-from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.integrations.frameworks.turns import session_fields
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.base import Fields
-from foxing.memory.values.context import ContextRequest, ContextResult
-from foxing.memory.values.recall import RELEVANCE_FLOOR
+from foxing.integrations.frameworks.call_sequences import CallSequence, run, run_async
+from foxing.integrations.outbox.adapter import OutboxClosing
+from foxing.integrations.turns.agents import AgentFields, AgentMemory
 
 from .entries import said, text_of
 
-BUDGET = 2_000  # tokens
-MOST_QUERY_CHARS = 10_000
-_MOST_THREAD_CHARS = 200
-
 #: Content blocks of a user message.
 Blocks = list[dict[str, JsonValue]]
-
-
-class MiddlewareFields(TypedDict, total=False):
-    """Options of a `FoxingMiddleware` as keyword arguments."""
-
-    budget: int
-    reader: str
-    thread: str | None
-    min_relevance: float
-    remember: bool
 
 
 class FoxingState(AgentState[Any]):
@@ -50,28 +32,20 @@ class FoxingState(AgentState[Any]):
     foxing_remembered: NotRequired[Annotated[str | None, PrivateStateAttr]]
 
 
-class FoxingMiddleware(Closing, AsyncClosing, AgentMiddleware[FoxingState, Any, Any]):
+class FoxingMiddleware(OutboxClosing, AgentMiddleware[FoxingState, Any, Any]):
     """Lets an agent of `create_agent` remember: before the model, the user message that it answers begins with what is
     remembered of it, and after the turn its messages are stored in the bank, once.
 
         memory = FoxingMiddleware.connect("http://127.0.0.1:8765", bank="agent-7")
         agent = create_agent(model, tools, middleware=[memory])
 
-    The context is part of the request only, not of the agent's state. Methods raise `FoxingError`.
+    The context is part of the request only, not of the agent's state. Reading raises `FoxingError`. Messages that
+    cannot be stored because the service fails wait in a file, and are stored before the next ones.
     """
 
     state_schema = FoxingState
 
-    def __init__(
-        self,
-        connection: Connection,
-        *,
-        budget: int = BUDGET,
-        reader: str = "text",
-        thread: str | None = None,
-        min_relevance: float = RELEVANCE_FLOOR,
-        remember: bool = True,
-    ) -> None:
+    def __init__(self, connection: Connection, **fields: Unpack[AgentFields]) -> None:
         """`budget`: maximum number of tokens of the context, as the `reader` bills them; a reader that sees images gets
         page images where they show more. `thread`: thread of the remembered messages, by default that of the agent's
         checkpointer. `min_relevance`: minimum relevance of the most relevant match, 0 to 1; below it, nothing is
@@ -79,15 +53,11 @@ class FoxingMiddleware(Closing, AsyncClosing, AgentMiddleware[FoxingState, Any, 
         super().__init__()
         #: Connection to the bank, for other calls.
         self.connection = connection
-        self._request: Fields = {"budget": budget, "reader": reader, "min_relevance": min_relevance, "form": "openai"}
-        ContextRequest.from_fields(self._request)
-        self._thread = thread
-        self._remember = remember
+        self._memory = AgentMemory(connection, "openai", **fields)
+        self._outbox = self._memory.outbox
 
     @classmethod
-    def connect(
-        cls, target: Target, bank: str, *, api_key: str | None = None, **fields: Unpack[MiddlewareFields]
-    ) -> Self:
+    def connect(cls, target: Target, bank: str, *, api_key: str | None = None, **fields: Unpack[AgentFields]) -> Self:
         """Returns a middleware for a bank of `target`: the URL of a service, the URL or path of a database, or a
         `Memory`. Nothing is opened before the first call. Raises `InvalidInput` for an invalid target, bank or
         option."""
@@ -125,49 +95,22 @@ class FoxingMiddleware(Closing, AsyncClosing, AgentMiddleware[FoxingState, Any, 
         messages = state["messages"]
         begun = _turn(messages)
         question = text_of(messages[begun]) if begun < len(messages) else ""
-        blocks: Blocks = []
-        if question.strip():
-            thread = self._thread_name()
-            fields: Fields = {
-                **self._request,
-                "query": question[-MOST_QUERY_CHARS:],
-                "messages": [_given(message) for message in messages],
-            }
-            if thread is not None:
-                fields["thread"] = thread
-            request = ContextRequest.from_fields(fields)
-            found: ContextResult | None = yield from ask_or(
-                None, lambda memory: memory.context(self.connection.bank, request)
-            )
-            blocks = [] if found is None else found.content
+        given = [_given(message) for message in messages]
+        blocks = yield from self._memory.context(question, given, self._thread_name())
         first = messages[begun].id if begun < len(messages) else None
         return {"foxing_context": blocks, "foxing_turn": first}
 
     def _end(self, state: FoxingState) -> CallSequence[dict[str, object] | None]:
         messages = state["messages"]
-        if not self._remember or not messages:
+        if not messages:
             return None
-        thread = self._thread_name()
-        # without the name of a thread, nothing but the ids of messages tells conversations apart
-        session = thread or f"langchain:{messages[0].id}"
-        said_before = [said(message) for message in messages]
-        new = session_fields(session, said_before, _first_new(messages, state), thread)
-        yield from store_all(self.connection.bank, new)
+        first, session = _first_new(messages, state), f"langchain:{messages[0].id}"
+        yield from self._memory.store(list(map(said, messages)), first, self._thread_name(), session)
         return {"foxing_remembered": messages[-1].id}
 
     def _thread_name(self) -> str | None:
-        if self._thread is not None:
-            return self._thread
         thread_id = get_config().get("configurable", {}).get("thread_id")
-        if thread_id is None:
-            return None
-        name = str(thread_id)
-        if not 1 <= len(name) <= _MOST_THREAD_CHARS or min(name) < " ":
-            raise InvalidInput(
-                f"the thread_id {name[:50]!r} is not the name of a thread; use 1 to {_MOST_THREAD_CHARS} characters "
-                "without control characters, or give the middleware a `thread`"
-            )
-        return name
+        return self._memory.thread_name(thread_id, "thread_id", "middleware")
 
 
 def _turn(messages: Sequence[BaseMessage]) -> int:

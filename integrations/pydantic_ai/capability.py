@@ -4,7 +4,7 @@ import base64
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
 from pydantic_ai import AgentRunResult, RunContext
 from pydantic_ai.capabilities import AbstractCapability
@@ -12,30 +12,18 @@ from pydantic_ai.messages import BinaryContent, ModelMessage, ModelRequest, User
 from pydantic_ai.models import ModelRequestContext
 
 from foxing.integrations.client import Connection, Target, connect
-from foxing.integrations.frameworks.call_sequences import CallSequence, ask_or, run_async
-from foxing.integrations.frameworks.turns import session_fields
-from foxing.integrations.outbox.adapter import Outbox, OutboxClosing
-from foxing.memory.errors import InvalidInput
+from foxing.integrations.frameworks.call_sequences import run_async
+from foxing.integrations.outbox.adapter import OutboxClosing
+from foxing.integrations.turns.agents import AgentFields, AgentMemory
 from foxing.memory.values.base import Fields
-from foxing.memory.values.context import ContextRequest, ContextResult
-from foxing.memory.values.recall import RELEVANCE_FLOOR
 
 from .entries import prompt_text, said
 from .toolset import FoxingToolset
 
-BUDGET = 2_000  # tokens
-MOST_QUERY_CHARS = 10_000
-_MOST_THREAD_CHARS = 200
 
-
-class CapabilityFields(TypedDict, total=False):
+class CapabilityFields(AgentFields, total=False):
     """Options of a `FoxingCapability` as keyword arguments."""
 
-    budget: int
-    reader: str
-    thread: str | None
-    min_relevance: float
-    remember: bool
     tools: bool
 
 
@@ -50,17 +38,7 @@ class FoxingCapability(OutboxClosing, AbstractCapability[Any]):
     cannot be stored because the service fails wait in a file, and are stored before the next ones.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        *,
-        budget: int = BUDGET,
-        reader: str = "text",
-        thread: str | None = None,
-        min_relevance: float = RELEVANCE_FLOOR,
-        remember: bool = True,
-        tools: bool = False,
-    ) -> None:
+    def __init__(self, connection: Connection, *, tools: bool = False, **fields: Unpack[AgentFields]) -> None:
         """`budget`: maximum number of tokens of the context, as the `reader` bills them; a reader that sees images gets
         page images where they show more; 0 for no context. `thread`: thread of the remembered messages, by default the
         id of the conversation. `min_relevance`: minimum relevance of the most relevant match, 0 to 1; below it, nothing
@@ -68,14 +46,9 @@ class FoxingCapability(OutboxClosing, AbstractCapability[Any]):
         `FoxingToolset`. Raises `InvalidInput`."""
         #: Connection to the bank, for other calls.
         self.connection = connection
-        self._request: Fields | None = None
-        if budget:
-            self._request = {"budget": budget, "reader": reader, "min_relevance": min_relevance, "form": "blocks"}
-            ContextRequest.from_fields(self._request)
-        self._thread = thread
-        self._remember = remember
-        self._toolset = FoxingToolset(connection, thread=thread) if tools else None
-        self._outbox = Outbox(connection)
+        self._memory = AgentMemory(connection, "blocks", **fields)
+        self._outbox = self._memory.outbox
+        self._toolset = FoxingToolset(connection, thread=fields.get("thread")) if tools else None
         #: The prompt of the run, and what precedes it.
         self._asked: UserPromptPart | None = None
         self._context: list[UserContent] | None = None
@@ -109,55 +82,28 @@ class FoxingCapability(OutboxClosing, AbstractCapability[Any]):
     ) -> ModelRequestContext:
         """Puts the context before the prompt of the run, the same in all requests of a run."""
         messages = request_context.messages
-        if self._request is None:
-            return request_context
         if self._context is None:
             self._asked = _prompt(messages)
             question = "" if self._asked is None else prompt_text(self._asked.content)
-            self._context = []
-            if question.strip():
-                self._context = await run_async(self.connection, self._found(ctx, question, messages))
+            given = [fields for message in messages for fields in _given(message)]
+            steps = self._memory.context(question, given, self._thread_name(ctx))
+            self._context = list(map(_content, await run_async(self.connection, steps)))
         if self._context and self._asked is not None:
             request_context.messages = _with_context(messages, self._asked, self._context)
         return request_context
 
     async def after_run(self, ctx: RunContext[object], *, result: AgentRunResult[object]) -> AgentRunResult[object]:
         """Remembers the messages of the run. Repeating it stores nothing twice."""
-        if self._remember:
-            thread = self._thread_name(ctx)
-            messages = [said(message) for message in result.all_messages()]
-            first = sum(map(len, messages[: len(messages) - len(result.new_messages())]))
-            # without the name of a thread, nothing but the ids of runs tells conversations apart
-            session = thread or f"pydantic-ai:{ctx.run_id}"
-            new = session_fields(session, [each for items in messages for each in items], first, thread)
-            await run_async(self.connection, self._outbox.put(new))
+        messages = [said(message) for message in result.all_messages()]
+        first = sum(map(len, messages[: len(messages) - len(result.new_messages())]))
+        # without the name of a thread, nothing but the ids of runs tells conversations apart
+        session = f"pydantic-ai:{ctx.run_id}"
+        every = [each for items in messages for each in items]
+        await run_async(self.connection, self._memory.store(every, first, self._thread_name(ctx), session))
         return result
 
-    def _found(
-        self, ctx: RunContext[object], question: str, messages: Sequence[ModelMessage]
-    ) -> CallSequence[list[UserContent]]:
-        fields: Fields = {
-            **(self._request or {}),
-            "query": question[-MOST_QUERY_CHARS:],
-            "messages": [given for message in messages for given in _given(message)],
-        }
-        thread = self._thread_name(ctx)
-        if thread is not None:
-            fields["thread"] = thread
-        request = ContextRequest.from_fields(fields)
-        found: ContextResult | None = yield from ask_or(
-            None, lambda memory: memory.context(self.connection.bank, request)
-        )
-        return [] if found is None else [_content(block) for block in found.content]
-
     def _thread_name(self, ctx: RunContext[object]) -> str | None:
-        name = ctx.conversation_id if self._thread is None else self._thread
-        if name is not None and (not 1 <= len(name) <= _MOST_THREAD_CHARS or min(name) < " "):
-            raise InvalidInput(
-                f"the conversation_id {name[:50]!r} is not the name of a thread; use 1 to {_MOST_THREAD_CHARS} "
-                "characters without control characters, or give the capability a `thread`"
-            )
-        return name
+        return self._memory.thread_name(ctx.conversation_id, "conversation_id", "capability")
 
 
 def _prompt(messages: Sequence[ModelMessage]) -> UserPromptPart | None:
