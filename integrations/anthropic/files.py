@@ -10,10 +10,11 @@ from functools import partial
 from anthropic.lib.tools import ToolError
 
 from foxing.integrations.frameworks.batches import batches
-from foxing.integrations.frameworks.call_sequences import CallSequence, ask, ask_or
+from foxing.integrations.frameworks.call_sequences import CallSequence
+from foxing.integrations.frameworks.records import BankRecords
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.values.base import Fields
-from foxing.memory.values.records import FoundRecords, Record, Records, RecordSearchFields
+from foxing.memory.values.records import Record
 
 from .paths import DIRECTORY, NAMESPACE, ROOT, FilePlace, name_of, place_of
 from .texts import inserted, replaced, shown, size
@@ -21,14 +22,13 @@ from .texts import inserted, replaced, shown, size
 #: Size shown for a directory, as on most file systems.
 DIRECTORY_BYTES = 4096
 SHOWN_DEPTH = 2
-MOST_AT_ONCE = 500
 
 
 class Files:
     """The files below /memories in a bank. Methods return the response of the tool, or raise `ToolError` with it."""
 
     def __init__(self, bank: str) -> None:
-        self._bank = bank
+        self._records = BankRecords(bank)
 
     def view(self, path: str, view_range: Sequence[int] | None) -> CallSequence[str]:
         """Returns a file with line numbers, or the listing of a directory, two levels deep."""
@@ -42,7 +42,8 @@ class Files:
             f"Here're the files and directories up to 2 levels deep in {path}, excluding hidden items:",
             f"{size(DIRECTORY_BYTES)}\t{path}",
         ]
-        listing = _listing((yield from self._below(place)), len(place.namespace))
+        records = yield from self._records.search({"namespace": place.namespace})
+        listing = _listing(records, len(place.namespace))
         return "\n".join([*lines, *(f"{length}\t{path}/{name}" for name, length in listing)])
 
     def create(self, path: str, text: str) -> CallSequence[str]:
@@ -118,33 +119,13 @@ class Files:
         """Returns the file at a place, or None, and True if the place is a directory."""
         if not place.names:
             return None, True
-        found = yield from self._get([place.as_file, place.as_directory])
+        found = yield from self._records.get([place.as_file, place.as_directory])
         return found[0], found[1] is not None
-
-    def _get(self, keys: Sequence[tuple[Sequence[str], str]]) -> CallSequence[Sequence[Record | None]]:
-        missing = FoundRecords(records=[None] * len(keys))
-        wanted: list[Fields] = [{"namespace": namespace, "key": key} for namespace, key in keys]
-        return (yield from ask_or(missing, lambda memory: memory.records.get(self._bank, wanted))).records
-
-    def _below(self, place: FilePlace) -> CallSequence[list[Record]]:
-        """Returns all records in and below a directory."""
-        found: list[Record] = []
-        cursor: str | None = None
-        while True:
-            part = yield from self._search({"namespace": place.namespace, "limit": MOST_AT_ONCE, "cursor": cursor})
-            found += part.records
-            cursor = part.next_cursor
-            if cursor is None:
-                return found
-
-    def _search(self, fields: RecordSearchFields) -> CallSequence[Records]:
-        nothing = Records(records=[], next_cursor=None)
-        return ask_or(nothing, lambda memory: memory.records.search(self._bank, **fields))
 
     def _check_directories(self, place: FilePlace) -> CallSequence[None]:
         """Raises `ToolError` if one of the parents of a place is a file."""
         parents = place.parents
-        files = (yield from self._get([parent.as_file for parent in parents])) if parents else ()
+        files = (yield from self._records.get([parent.as_file for parent in parents])) if parents else ()
         for parent, file in zip(parents, files, strict=True):
             if file is not None:
                 raise ToolError(f"{ROOT}/{'/'.join(parent.names)} is a file, not a directory")
@@ -170,7 +151,7 @@ class Files:
         if file is not None:
             return [_put(new.as_file, _text(file)), _delete(file)]
         moves: list[Fields] = []
-        for record in (yield from self._below(old)) if is_directory else ():
+        for record in (yield from self._records.search({"namespace": old.namespace})) if is_directory else ():
             namespace = (*new.namespace, *record.namespace[len(old.namespace) :])
             moves += [
                 {"op": "put", "namespace": namespace, "key": record.key, "value": record.value, "if_version": 0},
@@ -182,7 +163,7 @@ class Files:
         if not writes:
             return
         try:
-            yield from ask(lambda memory: memory.records.write(self._bank, writes))
+            yield from self._records.write(writes)
         except InvalidInput as error:
             raise ToolError(str(error)) from error
 

@@ -13,15 +13,15 @@ from pydantic import JsonValue
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.values.base import Fields
 from foxing.memory.values.messages import StoreResult
-from foxing.memory.values.records import Record, RecordChanges, Records, RecordSearchFields
+from foxing.memory.values.records import Record, RecordSearchFields
 from foxing.memory.values.reports import ErasureReport
 
 from .batches import batches
 from .call_sequences import CallSequence, ask, ask_or
+from .records import BankRecords
 
 #: Time within which adding the same items again after a failure is a retry of the same write, in seconds.
 ANOTHER_ATTEMPT_S = 300.0
-MOST_AT_ONCE = 500
 MOST_FAILED = 1_000
 
 #: Storing of items as messages: False for none, True until they are removed from the conversation, or "always".
@@ -56,6 +56,8 @@ class Transcript:
             )
         self._bank = bank
         self._namespace = (framework, conversation)
+        self._records = BankRecords(bank)
+        self._own: RecordSearchFields = {"namespace": self._namespace, "exact": True}
         self._thread = conversation
         self._remember = bool(remember)
         self._erase = remember is True
@@ -87,7 +89,7 @@ class Transcript:
         ]
         for number, batch in enumerate(batches(puts)):
             key = f"{write_id}-records-{number}"
-            yield from self._write_records(batch, key)
+            yield from self._records.write(batch, key)
         said: list[Fields] = [{**entry.message, "id": key} for key, entry in keyed if entry.message is not None]
         for number, some in enumerate(batches(said if self._remember else ())):
             key = f"{write_id}-messages-{number}"
@@ -95,14 +97,8 @@ class Transcript:
 
     def items(self) -> CallSequence[list[JsonValue]]:
         """Returns all items, oldest first."""
-        found: list[JsonValue] = []
-        cursor: str | None = None
-        while True:
-            part = yield from self._search({"limit": MOST_AT_ONCE, "cursor": cursor})
-            found += [record.value for record in part.records]
-            cursor = part.next_cursor
-            if cursor is None:
-                return found
+        records = yield from self._records.search(self._own)
+        return [record.value for record in records]
 
     def latest(self, limit: int) -> CallSequence[list[JsonValue]]:
         """Returns the last `limit` items, oldest first."""
@@ -119,7 +115,7 @@ class Transcript:
             if self._erase:
                 yield from self._erase_message(record.key)
             try:
-                yield from self._write_records([_deletion(record)])
+                yield from self._records.write([_deletion(record)])
             except Conflict:  # another caller has removed it
                 continue
             return record.value
@@ -128,28 +124,10 @@ class Transcript:
         """Erases the messages of the thread, and then removes all items."""
         if self._erase:
             yield from ask_or(None, lambda memory: memory.erase_thread(self._bank, self._thread))
-        yield from self._write_records([{"op": "clear", "namespace": self._namespace}])
+        yield from self._records.write([{"op": "clear", "namespace": self._namespace}])
 
     def _newest(self, limit: int) -> CallSequence[list[Record]]:
-        found: list[Record] = []
-        cursor: str | None = None
-        while len(found) < limit:
-            limit_now = min(MOST_AT_ONCE, limit - len(found))
-            part = yield from self._search({"order": "newest", "limit": limit_now, "cursor": cursor})
-            found += part.records
-            cursor = part.next_cursor
-            if cursor is None:
-                break
-        return found
-
-    def _search(self, fields: RecordSearchFields) -> CallSequence[Records]:
-        """Searches the items; returns none if the bank does not exist yet."""
-        nothing = Records(records=[], next_cursor=None)
-        own: RecordSearchFields = {**fields, "namespace": self._namespace, "exact": True}
-        return ask_or(nothing, lambda memory: memory.records.search(self._bank, **own))
-
-    def _write_records(self, writes: Sequence[Fields], key: str | None = None) -> CallSequence[RecordChanges]:
-        return ask(lambda memory: memory.records.write(self._bank, writes, idempotency_key=key))
+        return self._records.search({**self._own, "order": "newest"}, limit)
 
     def _store(self, messages: Sequence[Fields], key: str) -> CallSequence[StoreResult]:
         return ask(lambda memory: memory.store(self._bank, messages, thread=self._thread, idempotency_key=key))

@@ -15,18 +15,18 @@ from pydantic import JsonValue
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from foxing.integrations.client import Connection, Target, connect
-from foxing.integrations.frameworks.call_sequences import CallSequence, ask, ask_or, run_async
+from foxing.integrations.frameworks.call_sequences import CallSequence, run_async
 from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
+from foxing.integrations.frameworks.records import Address, BankRecords
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.values.base import Fields
-from foxing.memory.values.records import FoundRecords, Record, RecordChanges, Records, RecordSearchFields
+from foxing.memory.values.records import Record, RecordChanges, RecordSearchFields
 from foxing.renderer.clock import utc_now
 
 from .entries import digest
 
 NAMESPACE = "google_adk"
-_AT_ONCE = 500
 _ATTEMPTS = 20
 
 #: Labels of the records of a kind.
@@ -46,6 +46,7 @@ class FoxingSessionService(AsyncClosing, BaseSessionService):
     def __init__(self, connection: Connection) -> None:
         #: Connection to the bank, for other calls.
         self.connection = connection
+        self._records = BankRecords(connection.bank)
 
     @classmethod
     def connect(cls, target: Target, bank: str, *, api_key: str | None = None) -> Self:
@@ -119,7 +120,7 @@ class FoxingSessionService(AsyncClosing, BaseSessionService):
         value = _json(stored.model_dump(mode="json", exclude_none=True, by_alias=False), "the event")
         own: Fields = {"namespace": place.events, "key": f"{event.id}-{digest(value)[:8]}"}
         for _ in range(_ATTEMPTS):
-            found = yield from self._get([place.session, own])
+            found = yield from self._records.get([_address(place.session), _address(own)])
             if found[1] is not None:
                 return
             if found[0] is None:
@@ -140,7 +141,7 @@ class FoxingSessionService(AsyncClosing, BaseSessionService):
         raise StaleSessionError("the session is changed all the time; get it again")
 
     def _session(self, place: "_Place", config: GetSessionConfig) -> CallSequence[Session | None]:
-        (record,) = yield from self._get([place.session])
+        (record,) = yield from self._records.get([_address(place.session)])
         if record is None:
             return None
         state = yield from self._merged_state(place)
@@ -152,18 +153,18 @@ class FoxingSessionService(AsyncClosing, BaseSessionService):
         if config.after_timestamp is not None:
             wanted["filter"] = [{"member": "timestamp", "op": "gte", "value": config.after_timestamp}]
         if config.num_recent_events is None:
-            records = yield from self._search(wanted)
+            records = yield from self._records.search(wanted)
         else:
-            records = (yield from self._search({**wanted, "order": "newest"}, config.num_recent_events))[::-1]
+            records = (yield from self._records.search({**wanted, "order": "newest"}, config.num_recent_events))[::-1]
         return [_event(record) for record in records]
 
     def _list(self, app_name: str, user_id: str | None) -> CallSequence[list[Session]]:
         within = (app_name,) if user_id is None else (app_name, user_id)
-        records = yield from self._search({"namespace": (NAMESPACE, "sessions", *within)})
+        records = yield from self._records.search({"namespace": (NAMESPACE, "sessions", *within)})
         app_state = yield from self._state((NAMESPACE, "app", app_name), State.APP_PREFIX)
         states: dict[Labels, dict[str, JsonValue]] = {}
         for kind in ("user", "state"):
-            for record in (yield from self._search({"namespace": (NAMESPACE, kind, *within)})):
+            for record in (yield from self._records.search({"namespace": (NAMESPACE, kind, *within)})):
                 prefix = State.USER_PREFIX if kind == "user" else ""
                 states.setdefault(tuple(record.namespace), {})[prefix + record.key] = record.value
         sessions = []
@@ -189,34 +190,11 @@ class FoxingSessionService(AsyncClosing, BaseSessionService):
         return {**state, **app, **user}
 
     def _state(self, namespace: Labels, prefix: str) -> CallSequence[dict[str, JsonValue]]:
-        records = yield from self._search({"namespace": namespace, "exact": True})
+        records = yield from self._records.search({"namespace": namespace, "exact": True})
         return {prefix + record.key: record.value for record in records}
 
-    def _search(self, fields: RecordSearchFields, most: int | None = None) -> CallSequence[list[Record]]:
-        """Returns all records, or the first ones; none if the bank does not exist yet."""
-        found: list[Record] = []
-        cursor: str | None = None
-        while most is None or len(found) < most:
-            limit = _AT_ONCE if most is None else min(_AT_ONCE, most - len(found))
-            part = yield from self._search_once({**fields, "limit": limit, "cursor": cursor})
-            found += part.records
-            cursor = part.next_cursor
-            if cursor is None:
-                break
-        return found
-
-    def _search_once(self, fields: RecordSearchFields) -> CallSequence[Records]:
-        nothing = Records(records=[], next_cursor=None)
-        return ask_or(nothing, lambda memory: memory.records.search(self.connection.bank, **fields))
-
-    def _get(self, keys: Sequence[Fields]) -> CallSequence[list[Record | None]]:
-        nothing = FoundRecords(records=[None] * len(keys))
-        found = yield from ask_or(nothing, lambda memory: memory.records.get(self.connection.bank, keys))
-        return found.records
-
     def _write(self, writes: Sequence[Fields]) -> CallSequence[RecordChanges]:
-        key = uuid.uuid4().hex
-        return ask(lambda memory: memory.records.write(self.connection.bank, writes, idempotency_key=key))
+        return self._records.write(writes, uuid.uuid4().hex)
 
 
 class _Place:
@@ -256,6 +234,10 @@ class _Place:
             events=events,
             last_update_time=_last_update(record),
         )
+
+
+def _address(fields: Fields) -> Address:
+    return fields["namespace"], fields["key"]
 
 
 def _event(record: Record) -> Event:

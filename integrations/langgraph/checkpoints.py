@@ -25,11 +25,12 @@ from langgraph.checkpoint.base import (
 )
 from pydantic import JsonValue
 
-from foxing.integrations.frameworks.batches import MOST_IN_A_REQUEST, batches
-from foxing.integrations.frameworks.call_sequences import CallSequence, ask, ask_or
+from foxing.integrations.frameworks.batches import batches
+from foxing.integrations.frameworks.call_sequences import CallSequence
+from foxing.integrations.frameworks.records import MOST_AT_ONCE, BankRecords
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.values.base import Fields
-from foxing.memory.values.records import FoundRecords, Namespaces, Record, RecordChanges, Records, RecordSearchFields
+from foxing.memory.values.records import Record, RecordSearchFields
 
 from .chunks import MAX_BYTES, cut, names_in
 from .serialization import Serialization
@@ -46,7 +47,6 @@ from .threads import (
     thread_namespace,
 )
 
-MOST_AT_ONCE = 500
 #: Bytes of a serialized value that stays in its record. Values of channels are cut, because most recur.
 INLINE_BYTES = 64 << 10
 KEY_BYTES = 32
@@ -77,7 +77,7 @@ class Checkpoints:
     """The checkpoints of a bank. Methods raise `FoxingError`. `ser`: the serialization of the saver."""
 
     def __init__(self, bank: str, max_bytes: int) -> None:
-        self._bank = bank
+        self._records = BankRecords(bank)
         self._max_bytes = max_bytes
         self._known = KnownThreads()
 
@@ -131,7 +131,7 @@ class Checkpoints:
                 (WRITES_IDX_MAP.get(channel, number), channel, value) for number, (channel, value) in enumerate(writes)
             ]
             keys = {number: _write_key(task_id, number) for number, _, _ in numbered}
-            held = yield from self._get([(namespace, keys[number]) for number in keys if number >= 0])
+            held = yield from self._records.get([(namespace, keys[number]) for number in keys if number >= 0])
             present = {record.key for record in held if record is not None}
             chunks: dict[bytes, bytes] = {}
             puts: list[Fields] = []
@@ -159,10 +159,10 @@ class Checkpoints:
             return None
         ns, checkpoint_id = _namespace(config), get_checkpoint_id(config)
         if checkpoint_id:
-            (record,) = yield from self._get([(thread.heads(ns), checkpoint_id)])
+            (record,) = yield from self._records.get([(thread.heads(ns), checkpoint_id)])
         else:
             latest: RecordSearchFields = {"namespace": thread.heads(ns), "exact": True, "order": "last_key", "limit": 1}
-            found = yield from self._search(latest)
+            found = yield from self._records.page(latest)
             record = found.records[0] if found.records else None
         if record is None:
             return None
@@ -203,7 +203,7 @@ class Checkpoints:
     def complete(self, ser: Serialization, head: Head) -> CallSequence[CheckpointTuple]:
         """Returns a checkpoint with the values of its channels and its pending writes."""
         thread, ns = head.thread, head.checkpoint_ns
-        records = yield from self._collect(thread.writes(ns, head.checkpoint_id), exact=True)
+        records = yield from self._all(thread.writes(ns, head.checkpoint_id), exact=True)
         contents = [write_value(record) for record in records]
         contents.sort(key=lambda each: writes_sort_key(each["path"], each["task"], each["idx"]))
         stored = [ref[1] for ref in head.refs.values()] + [each["value"] for each in contents]
@@ -224,13 +224,12 @@ class Checkpoints:
     def delete_thread(self, thread_id: str) -> CallSequence[None]:
         """Deletes everything of a thread."""
         self._known.forget(thread_id)
-        clear: Fields = {"op": "clear", "namespace": thread_namespace(thread_id)}
-        yield from ask_or(None, lambda memory: memory.records.write(self._bank, [clear]))
+        yield from self._records.clear(thread_namespace(thread_id))
 
     def delete_for_runs(self, ser: Serialization, run_ids: Collection[str]) -> CallSequence[None]:
         """Deletes the checkpoints that these runs have written, in all threads."""
         for thread in (yield from self._all_threads(ser)):
-            records = yield from self._collect((*thread.namespace, HEADS), exact=False)
+            records = yield from self._all((*thread.namespace, HEADS), exact=False)
             gone = [record for record in records if head_value(record)["run_id"] in run_ids]
             yield from self._delete(ser, thread, gone)
 
@@ -239,7 +238,7 @@ class Checkpoints:
         thread = yield from self._find(ser, thread_id)
         if thread is None:
             return
-        records = yield from self._collect((*thread.namespace, HEADS), exact=False)
+        records = yield from self._all((*thread.namespace, HEADS), exact=False)
         by_ns: dict[str, dict[str, Record]] = {}
         for record in records:
             by_ns.setdefault(head_value(record)["ns"], {})[record.key] = record
@@ -260,13 +259,13 @@ class Checkpoints:
             return
 
         def attempt() -> CallSequence[None]:
-            (before,) = yield from self._get([(thread_namespace(source_id), THREAD)])
+            (before,) = yield from self._records.get([(thread_namespace(source_id), THREAD)])
             if before is None:
                 return
             target = yield from self._thread(ser, target_id)
-            heads = yield from self._collect((*thread_namespace(source_id), HEADS), exact=False)
-            others = yield from self._collect(thread_namespace(source_id), exact=False)
-            (after,) = yield from self._get([(thread_namespace(source_id), THREAD)])
+            heads = yield from self._all((*thread_namespace(source_id), HEADS), exact=False)
+            others = yield from self._all(thread_namespace(source_id), exact=False)
+            (after,) = yield from self._records.get([(thread_namespace(source_id), THREAD)])
             if after is None or after.version != before.version:
                 raise Conflict(f"chunks of the thread '{source_id}' were deleted while it was copied; try again")
             copied = [record for record in others if record.key != THREAD and record.namespace[2:3] != [HEADS]]
@@ -311,7 +310,7 @@ class Checkpoints:
         last_id, refs = thread.last.get(ns, ("", {}))
         if last_id == parent_id:
             return refs
-        (record,) = yield from self._get([(thread.heads(ns), parent_id)])
+        (record,) = yield from self._records.get([(thread.heads(ns), parent_id)])
         return {} if record is None else (yield from self._head(ser, thread, record)).refs
 
     def _thread(self, ser: Serialization, thread_id: str) -> CallSequence[CheckpointThread]:
@@ -321,13 +320,13 @@ class Checkpoints:
         if known is not None:
             return known
         namespace = thread_namespace(thread_id)
-        (record,) = yield from self._get([(namespace, THREAD)])
+        (record,) = yield from self._records.get([(namespace, THREAD)])
         value: Members = {"thread_id": thread_id, "key": None} if record is None else thread_value(record)
         version = 0 if record is None else record.version
         if record is None or (ser.encrypts and value["key"] is None):
             if ser.encrypts:
                 value = {**value, "key": ser.pack(secrets.token_bytes(KEY_BYTES))}
-            done = yield from self._write_records([_put(namespace, THREAD, value, if_version=version)])
+            done = yield from self._records.write([_put(namespace, THREAD, value, if_version=version)])
             version = done.changes[0].version or 0
         return self._noted(ser, thread_id, version, value)
 
@@ -343,21 +342,15 @@ class Checkpoints:
         known = self._known.get(thread_id, encrypted=ser.encrypts)
         if known is not None:
             return known
-        (record,) = yield from self._get([(thread_namespace(thread_id), THREAD)])
+        (record,) = yield from self._records.get([(thread_namespace(thread_id), THREAD)])
         if record is None:
             return None
         return self._noted(ser, thread_id, record.version, thread_value(record))
 
     def _all_threads(self, ser: Serialization) -> CallSequence[list[CheckpointThread]]:
-        labels: dict[str, None] = {}
-        cursor: str | None = None
-        while True:
-            part = yield from self._namespaces(cursor)
-            labels |= dict.fromkeys(namespace[1] for namespace in part.namespaces if len(namespace) > 1)
-            cursor = part.next_cursor
-            if cursor is None:
-                break
-        records = yield from self._get([((ROOT, each), THREAD) for each in labels])
+        namespaces = yield from self._records.namespaces((ROOT,))
+        labels = dict.fromkeys(namespace[1] for namespace in namespaces if len(namespace) > 1)
+        records = yield from self._records.get([((ROOT, each), THREAD) for each in labels])
         return [
             self._noted(ser, value["thread_id"], record.version, value)
             for record, value in ((record, thread_value(record)) for record in records if record is not None)
@@ -368,10 +361,10 @@ class Checkpoints:
     ) -> CallSequence[tuple[list[Record], str | None]]:
         """Returns heads, newest first, and the cursor of those that follow; all at once if `ns` is None."""
         if ns is None:
-            records = yield from self._collect((*thread.namespace, HEADS), exact=False)
+            records = yield from self._all((*thread.namespace, HEADS), exact=False)
             return sorted(records, key=lambda record: record.key, reverse=True), None
         fields: RecordSearchFields = {"namespace": thread.heads(ns), "exact": True, "order": "last_key", "limit": 100}
-        found = yield from self._search({**fields, "cursor": cursor})
+        found = yield from self._records.page({**fields, "cursor": cursor})
         return found.records, found.next_cursor
 
     def _head(self, ser: Serialization, thread: CheckpointThread, record: Record) -> CallSequence[Head]:
@@ -444,7 +437,7 @@ class Checkpoints:
         self, ser: Serialization, thread: CheckpointThread, names: Collection[bytes]
     ) -> CallSequence[dict[bytes, bytes]]:
         wanted = list(names)
-        records = yield from self._get([(thread.chunks, _key(name)) for name in wanted])
+        records = yield from self._records.get([(thread.chunks, _key(name)) for name in wanted])
         if None in records:
             raise InvalidInput(
                 f"chunks of the thread '{thread.thread_id}' were deleted while it was read; read it again"
@@ -465,7 +458,7 @@ class Checkpoints:
         writes += puts
         for start in range(0, len(writes), MOST_AT_ONCE):
             for batch in batches(writes[start : start + MOST_AT_ONCE]):
-                yield from self._write_records([check, *batch])
+                yield from self._records.write([check, *batch])
         thread.note(chunks)
 
     def _delete(self, ser: Serialization, thread: CheckpointThread, heads: Sequence[Record]) -> CallSequence[None]:
@@ -478,7 +471,7 @@ class Checkpoints:
             ns = head_value(record)["ns"]
             deletions.append({"op": "clear", "namespace": thread.writes(ns, record.key)})
         for batch in batches(deletions):
-            yield from self._write_records(batch)
+            yield from self._records.write(batch)
         yield from self._repeated(thread.thread_id, lambda: self._collect_garbage(ser, thread.thread_id))
 
     def _collect_garbage(self, ser: Serialization, thread_id: str) -> CallSequence[None]:
@@ -486,18 +479,18 @@ class Checkpoints:
         writers store every chunk that they use again, which makes the deletion of it fail."""
         self._known.forget(thread_id)
         namespace = thread_namespace(thread_id)
-        (record,) = yield from self._get([(namespace, THREAD)])
+        (record,) = yield from self._records.get([(namespace, THREAD)])
         if record is None:
             return
-        done = yield from self._write_records([_put(namespace, THREAD, record.value, if_version=record.version)])
+        done = yield from self._records.write([_put(namespace, THREAD, record.value, if_version=record.version)])
         thread = self._noted(ser, thread_id, done.changes[0].version or 0, thread_value(record))
         self._known.forget(thread_id)
-        chunks = {_name(record.key): record for record in (yield from self._collect(thread.chunks, exact=True))}
+        chunks = {_name(record.key): record for record in (yield from self._all(thread.chunks, exact=True))}
         used: set[tuple[bytes, int]] = set()
-        for record in (yield from self._collect((*namespace, HEADS), exact=False)):
+        for record in (yield from self._all((*namespace, HEADS), exact=False)):
             head = yield from self._head(ser, thread, record)
             used |= _roots([head_value(record)["data"], *(ref[1] for ref in head.refs.values())])
-        for record in (yield from self._collect((*namespace, WRITES), exact=False)):
+        for record in (yield from self._all((*namespace, WRITES), exact=False)):
             used |= _roots([write_value(record)["value"]])
         reached: set[bytes] = set()
         while used:
@@ -512,7 +505,7 @@ class Checkpoints:
             if name not in reached
         ]
         for start in range(0, len(unused), MOST_AT_ONCE):
-            yield from self._write_records([check, *unused[start : start + MOST_AT_ONCE]])
+            yield from self._records.write([check, *unused[start : start + MOST_AT_ONCE]])
 
     def _repeated(self, thread_id: str, attempt: Callable[[], CallSequence[R]]) -> CallSequence[R]:
         """Repeats an attempt while other writers change the thread."""
@@ -523,41 +516,9 @@ class Checkpoints:
                 self._known.forget(thread_id)
         return (yield from attempt())
 
-    def _collect(self, namespace: Namespace, *, exact: bool) -> CallSequence[list[Record]]:
+    def _all(self, namespace: Namespace, *, exact: bool) -> CallSequence[list[Record]]:
         """Returns all records of a namespace, oldest first."""
-        found: list[Record] = []
-        fields: RecordSearchFields = {"namespace": namespace, "exact": exact, "limit": MOST_AT_ONCE, "cursor": None}
-        while True:
-            part = yield from self._search(fields)
-            found += part.records
-            if part.next_cursor is None:
-                return found
-            fields = {**fields, "cursor": part.next_cursor}
-
-    def _get(self, addresses: Sequence[tuple[Namespace, str]]) -> CallSequence[list[Record | None]]:
-        found: list[Record | None] = []
-        for start in range(0, len(addresses), MOST_IN_A_REQUEST):
-            some = addresses[start : start + MOST_IN_A_REQUEST]
-            found += yield from self._get_some([{"namespace": namespace, "key": key} for namespace, key in some])
-        return found
-
-    def _get_some(self, keys: Sequence[Fields]) -> CallSequence[list[Record | None]]:
-        missing = FoundRecords(records=[None] * len(keys))
-        return (yield from ask_or(missing, lambda memory: memory.records.get(self._bank, keys))).records
-
-    def _search(self, fields: RecordSearchFields) -> CallSequence[Records]:
-        nothing = Records(records=[], next_cursor=None)
-        return ask_or(nothing, lambda memory: memory.records.search(self._bank, **fields))
-
-    def _namespaces(self, cursor: str | None) -> CallSequence[Namespaces]:
-        nothing = Namespaces(namespaces=[], next_cursor=None)
-        return ask_or(
-            nothing,
-            lambda memory: memory.records.namespaces(self._bank, prefix=(ROOT,), limit=MOST_AT_ONCE, cursor=cursor),
-        )
-
-    def _write_records(self, writes: Sequence[Fields]) -> CallSequence[RecordChanges]:
-        return ask(lambda memory: memory.records.write(self._bank, writes))
+        return self._records.search({"namespace": namespace, "exact": exact})
 
 
 def _sizes(contents: Mapping[bytes, bytes], trees: Iterable[tuple[bytes, int] | None]) -> Iterator[int]:

@@ -6,7 +6,7 @@ reserves this label.
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import TypeAlias, TypeVar, cast
+from typing import TypeVar, cast
 
 from langgraph.store.base import (
     GetOp,
@@ -20,31 +20,29 @@ from langgraph.store.base import (
     SearchOp,
 )
 
-from foxing.integrations.frameworks.batches import MOST_IN_A_REQUEST, batches
-from foxing.integrations.frameworks.call_sequences import CallSequence, ask, ask_or
+from foxing.integrations.frameworks.batches import batches
+from foxing.integrations.frameworks.call_sequences import CallSequence
 from foxing.integrations.frameworks.exact_json import exact_json
+from foxing.integrations.frameworks.records import Address, BankRecords
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.base import Fields
-from foxing.memory.values.records import FoundRecords, Namespaces, Record, RecordChanges, Records, RecordSearchFields
+from foxing.memory.values.records import Record, RecordSearchFields
 
 from .filters import conditions
 from .index import StoreIndex, Vectors
 from .namespaces import listed, literal_prefix
 
 ROOT = "langgraph"
-MOST_AT_ONCE = 500
 MOST_QUERY_CHARS = 10_000
 
 Kind = TypeVar("Kind", bound=Op)
-#: Namespace and key of a record.
-Address: TypeAlias = tuple[tuple[str, ...], str]
 
 
 class Operations:
     """Executes LangGraph operations on the records of a bank."""
 
     def __init__(self, bank: str, index: StoreIndex) -> None:
-        self._bank = bank
+        self._records = BankRecords(bank)
         self._index = index
 
     def results(self, ops: Sequence[Op], vectors: Vectors) -> CallSequence[list[Result]]:
@@ -55,7 +53,8 @@ class Operations:
         results: list[Result] = [None] * len(ops)
         gets = _of_kind(ops, GetOp)
         refreshed: list[Record] = []
-        for (number, get), record in zip(gets, (yield from self._get([op for _, op in gets])), strict=True):
+        addresses = [((ROOT, *op.namespace), op.key) for _, op in gets]
+        for (number, get), record in zip(gets, (yield from self._records.get(addresses)), strict=True):
             results[number] = None if record is None else _item(record)
             if record is not None and get.refresh_ttl:
                 refreshed.append(record)
@@ -68,7 +67,7 @@ class Operations:
             results[number] = yield from self._list_namespaces(listing)
         yield from self._refresh(refreshed)
         for batch in batches(writes):
-            yield from self._write_records(batch)
+            yield from self._records.write(batch)
         return results
 
     def _write(self, op: PutOp, vectors: Vectors) -> Fields:
@@ -90,13 +89,6 @@ class Operations:
                 write["vectors"] = [vectors.texts[text] for text in texts]
         return write
 
-    def _get(self, ops: Sequence[GetOp]) -> CallSequence[list[Record | None]]:
-        found: list[Record | None] = []
-        for start in range(0, len(ops), MOST_IN_A_REQUEST):
-            some = ops[start : start + MOST_IN_A_REQUEST]
-            found += yield from self._get_records([((ROOT, *op.namespace), op.key) for op in some])
-        return found
-
     def _search(
         self, op: SearchOp, wanted: list[Fields] | None, vector: Sequence[float] | None
     ) -> CallSequence[list[Record]]:
@@ -109,66 +101,25 @@ class Operations:
         most = op.offset + op.limit
         if op.query is None or not op.query.strip():
             fields = {**fields, "order": "updated", "offset": op.offset}
-            return (yield from self._collect({**fields, "namespace": namespace}, op.limit))
+            return (yield from self._records.search({**fields, "namespace": namespace}, op.limit))
         fields = {**fields, "namespace": namespace}
         asked: RecordSearchFields = {"query": op.query[:MOST_QUERY_CHARS]} if vector is None else {"vector": vector}
-        found = yield from self._collect({**fields, **asked}, most)
+        found = yield from self._records.search({**fields, **asked}, most)
         if len(found) < most:
             held = set(map(_address, found))
-            others = yield from self._collect({**fields, "order": "updated"}, most)
+            others = yield from self._records.search({**fields, "order": "updated"}, most)
             found += [record for record in others if _address(record) not in held]
         return found[op.offset : most]
 
-    def _collect(self, fields: RecordSearchFields, limit: int) -> CallSequence[list[Record]]:
-        """Returns up to `limit` records, from as many requests as necessary."""
-        found: list[Record] = []
-        while len(found) < limit:
-            fields = {**fields, "limit": min(MOST_AT_ONCE, limit - len(found))}
-            part = yield from self._search_records(fields)
-            found += part.records
-            if part.next_cursor is None:
-                break
-            fields = {**fields, "cursor": part.next_cursor}
-        return found
-
     def _list_namespaces(self, op: ListNamespacesOp) -> CallSequence[list[tuple[str, ...]]]:
-        found: list[tuple[str, ...]] = []
-        cursor: str | None = None
-        prefix = (ROOT, *literal_prefix(op))
-        while True:
-            part = yield from self._namespaces(prefix, cursor)
-            found += [tuple(namespace[1:]) for namespace in part.namespaces]
-            cursor = part.next_cursor
-            if cursor is None:
-                return list(islice(listed(found, op), op.offset, op.offset + op.limit))
+        namespaces = yield from self._records.namespaces((ROOT, *literal_prefix(op)))
+        own = [tuple(namespace[1:]) for namespace in namespaces]
+        return list(islice(listed(own, op), op.offset, op.offset + op.limit))
 
     def _refresh(self, records: Sequence[Record]) -> CallSequence[None]:
         """Restarts the TTL of records that expire. Other records are skipped, so that reading them causes no write."""
         keys = list(dict.fromkeys(_address(record) for record in records if record.expires_at is not None))
-        for start in range(0, len(keys), MOST_IN_A_REQUEST):
-            yield from self._get_records(keys[start : start + MOST_IN_A_REQUEST], refresh_ttl=True)
-
-    def _write_records(self, writes: Sequence[Fields]) -> CallSequence[RecordChanges]:
-        return ask(lambda memory: memory.records.write(self._bank, writes))
-
-    def _get_records(self, keys: Sequence[Address], *, refresh_ttl: bool = False) -> CallSequence[list[Record | None]]:
-        missing = FoundRecords(records=[None] * len(keys))
-        wanted: list[Fields] = [{"namespace": namespace, "key": key} for namespace, key in keys]
-        found = yield from ask_or(
-            missing, lambda memory: memory.records.get(self._bank, wanted, refresh_ttl=refresh_ttl)
-        )
-        return found.records
-
-    def _search_records(self, fields: RecordSearchFields) -> CallSequence[Records]:
-        nothing = Records(records=[], next_cursor=None)
-        return ask_or(nothing, lambda memory: memory.records.search(self._bank, **fields))
-
-    def _namespaces(self, prefix: Sequence[str], cursor: str | None) -> CallSequence[Namespaces]:
-        nothing = Namespaces(namespaces=[], next_cursor=None)
-        return ask_or(
-            nothing,
-            lambda memory: memory.records.namespaces(self._bank, prefix=prefix, limit=MOST_AT_ONCE, cursor=cursor),
-        )
+        yield from self._records.get(keys, refresh_ttl=True)
 
 
 def _address(record: Record) -> Address:
