@@ -1,21 +1,28 @@
-"""Turns lost or stored twice while processes that bring a session into a bank are killed.
+"""Turns lost or stored twice while processes that bring a session into a bank are killed, and find the
+bank down or the disk full.
 
-    python -m benchmarks.entry_kills [--kills 50] [--turns 400]
+    python -m benchmarks.entry_kills [--kills 50] [--turns 400] [--down 60] [--ways import,watch]
 
-A session of Claude Code, which grows, comes by an import of its log, by `watch`, by hooks and their service, and by a
-wrapped client that sends the whole history each time: each way into a bank of its own, then all at once into one. The
-processes end by SIGKILL at random moments and begin again, so many times for each way; the last ones may end. Then each
-turn must be in the bank once. The proxy has a trial of its own, `benchmarks.proxy.kills`.
+A session of Claude Code, which grows, comes by an import of its log, by `watch`, by hooks and their service, by a
+wrapped client, and by one behind a proxy, which send the whole history each time: each way into a bank of its own, then
+all at once into one. The processes end by SIGKILL at random moments and begin again, so many times for each way. After
+half of the kills another process locks the bank for a minute, and after three quarters the files of one round of
+processes may not grow: they go on, and are killed, meanwhile. The last ones may end. Then each turn must be in the bank
+once.
+`benchmarks.proxy.kills` has other conversations, and kills the service and the upstream as well.
 """
 
 import argparse
 import json
 import multiprocessing
 import random
+import resource
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,10 +31,14 @@ from typing import Any
 
 from anthropic import Anthropic
 
+from foxing.encoder.text_tokens import load_vocabulary
 from foxing.integrations.hooks.answers import Answers
 from foxing.integrations.hooks.intake import Intake
 from foxing.integrations.hooks.places import spool_of
 from foxing.integrations.hooks.spool import Event, put
+from foxing.integrations.outbox.file import states
+from foxing.integrations.proxy.options import ProxyOptions
+from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import ModelAnswer, RecordedCall, Upstream
 from foxing.integrations.wrap import flush, wrap
 from foxing.memory import Memory, MemoryOptions
@@ -36,8 +47,10 @@ from foxing.memory.ingest.importers import HistoryWatcher, import_file
 BANK = "main"
 SESSION = "7c1d2a90-5b1e-4f52-8a39-0d3f6b1c9e44"
 START = datetime(2026, 9, 1, 8, tzinfo=UTC)
-#: Longest time that a process runs before it is killed, in seconds.
-LONGEST_S = 1.0
+#: Longest time that a process runs before it is killed, in seconds: a proxy takes longer to start.
+LONGEST_S, LONGEST_OF_PROXY_S = 1.0, 4.0
+#: Time for the last turns, in seconds.
+SETTLED_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,8 @@ class EntryKills:
 
     way: str
     kills: int = 0
+    #: Processes that ended with an error while the bank was down or the disk full.
+    failed: int = 0
     turns: int = 0
     lost: int = 0
     doubled: int = 0
@@ -94,20 +109,43 @@ def by_hook(trial: Trial) -> None:
 
 def by_wrap(trial: Trial) -> None:
     """Holds the conversation with a wrapped client, from where its answers ended."""
-    history = trial.folder / "history.json"
-    said: list[Any] = json.loads(history.read_text()) if history.exists() else []
     with trial.memory() as memory, Anthropic(base_url=trial.upstream, api_key="key", max_retries=0) as plain:
         options: Any = {"memory": memory, "bank": BANK, "recall": False, "journal": trial.folder / "wrap.db"}
         with wrap(plain, thread=f"claude-code:{SESSION}", **options) as client:
-            for number in range(len(said) // 2, len(trial.log.read_text().splitlines()) // 2):
-                said.append({"role": "user", "content": f"question {number}"})
-                answer: Any = client.messages.create(model="claude-opus-5-5", max_tokens=99, messages=said)
-                said.append({"role": "assistant", "content": answer.content[0].text})
-                written = history.with_suffix(".new")
-                written.write_text(json.dumps(said))
-                written.replace(history)
-            if not flush(client, 60):
+            _converse(trial, client, "wrap")
+            if not flush(client, SETTLED_S):
                 raise RuntimeError("turns still wait")
+
+
+def by_proxy(trial: Trial) -> None:
+    """Holds the conversation through a proxy, from where its answers ended."""
+    journal = trial.folder / "proxy.db"
+    options = ProxyOptions(trial.upstream, BANK, journal=journal, memory="bank")
+    headers = {"x-foxing-session": f"claude-code:{SESSION}"}
+    with (
+        trial.memory() as memory,
+        BackgroundProxy(options, lambda: memory) as proxy,
+        Anthropic(base_url=proxy.url, api_key="key", max_retries=0, default_headers=headers) as client,
+    ):
+        _converse(trial, client, "proxy")
+        until = time.monotonic() + SETTLED_S
+        while any(state.entries for state in states(journal)):
+            if time.monotonic() > until:
+                raise RuntimeError("turns still wait")
+            time.sleep(0.05)
+
+
+def _converse(trial: Trial, client: Anthropic, way: str) -> None:
+    """Asks the questions of the log that the history of a way does not have yet."""
+    history = trial.folder / f"{way}.json"
+    said: list[Any] = json.loads(history.read_text()) if history.exists() else []
+    for number in range(len(said) // 2, len(trial.log.read_text().splitlines()) // 2):
+        said.append({"role": "user", "content": f"question {number}"})
+        answer: Any = client.messages.create(model="claude-opus-5-5", max_tokens=99, messages=said)
+        said.append({"role": "assistant", "content": answer.content[0].text})
+        written = history.with_suffix(".new")
+        written.write_text(json.dumps(said))
+        written.replace(history)
 
 
 WAYS: Mapping[str, Callable[[Trial], None]] = {
@@ -115,28 +153,31 @@ WAYS: Mapping[str, Callable[[Trial], None]] = {
     "watch": by_watch,
     "hook": by_hook,
     "wrap": by_wrap,
+    "proxy": by_proxy,
 }
 
 
-def run(ways: list[str], kills: int, turns: int, seed: int) -> EntryKills:
+def run(ways: list[str], kills: int, turns: int, down_s: float, seed: int) -> EntryKills:
     """Kills each of some ways into one bank so many times, and returns what became of the turns."""
     rng = random.Random(f"{seed} {ways}")
     report = EntryKills("+".join(ways), turns=2 * turns)
     began = time.monotonic()
+    wanted = kills * len(ways)
     with TemporaryDirectory() as folder, Upstream() as upstream:
         upstream.respond_with(_answer)
         trial = Trial(Path(folder), upstream.url)
         trial.log.parent.mkdir(parents=True)
-        while report.kills < kills * len(ways):
-            _write_log(trial.log, 1 + turns * report.kills // (kills * len(ways)))
-            running = [_start(trial, way) for way in ways]
-            for process in running:
-                process.join(rng.uniform(0.0, LONGEST_S))
-                process.kill()
-                process.join()
-                if process.exitcode not in (0, -signal.SIGKILL):
-                    raise RuntimeError(f"{report.way} ended with {process.exitcode}")
-                report.kills += process.exitcode != 0
+        failures = {wanted // 2: "down", wanted * 3 // 4: "full"}
+        while report.kills < wanted:
+            _write_log(trial.log, 1 + turns * report.kills // wanted)
+            due = min((at for at in failures if at <= report.kills), default=None)
+            failure = None if due is None else failures.pop(due)
+            if failure == "down":
+                report.failed += _while_down(trial, ways, rng, down_s)
+            elif failure == "full":
+                report.failed += _round(trial, ways, rng, may_fail=True, most_bytes=_largest(trial.folder))[1]
+            else:
+                report.kills += _round(trial, ways, rng)[0]
         _write_log(trial.log, turns)
         for process in [_start(trial, way) for way in ways]:
             process.join()
@@ -144,17 +185,57 @@ def run(ways: list[str], kills: int, turns: int, seed: int) -> EntryKills:
                 raise RuntimeError(f"{report.way} ended with {process.exitcode}")
         with trial.memory() as memory:
             found = Counter(each.text for each in memory.export(BANK))
-    wanted = [f"{what} {number}" for number in range(turns) for what in ("question", "answer")]
-    report.lost = sum(text not in found for text in wanted)
+    texts = [f"{what} {number}" for number in range(turns) for what in ("question", "answer")]
+    report.lost = sum(text not in found for text in texts)
     report.doubled = sum(found.values()) - len(found)
     report.seconds = round(time.monotonic() - began, 1)
     return report
 
 
-def _start(trial: Trial, way: str) -> Any:
-    process = multiprocessing.get_context("fork").Process(target=WAYS[way], args=(trial,))
+def _round(
+    trial: Trial, ways: list[str], rng: random.Random, *, may_fail: bool = False, most_bytes: int | None = None
+) -> tuple[int, int]:
+    """Starts a process of each way and kills it. Returns how many were killed, and how many had failed before."""
+    killed = failed = 0
+    for way, process in [(way, _start(trial, way, most_bytes)) for way in ways]:
+        longest_s = LONGEST_OF_PROXY_S if way == "proxy" else LONGEST_S
+        process.join(longest_s if most_bytes is not None else rng.uniform(0.0, longest_s))
+        process.kill()
+        process.join()
+        killed += process.exitcode == -signal.SIGKILL
+        failed += process.exitcode not in (0, -signal.SIGKILL)
+        if failed and not may_fail:
+            raise RuntimeError(f"{way} ended with {process.exitcode}")
+    return killed, failed
+
+
+def _while_down(trial: Trial, ways: list[str], rng: random.Random, down_s: float) -> int:
+    """Kills processes while the bank is locked, and returns how many have failed meanwhile."""
+    failed = 0
+    with closing(sqlite3.connect(trial.folder / "bank.db", isolation_level=None)) as bank:
+        bank.execute("PRAGMA busy_timeout = 60000")
+        bank.execute("BEGIN IMMEDIATE")
+        until = time.monotonic() + down_s
+        while time.monotonic() < until:
+            failed += _round(trial, ways, rng, may_fail=True)[1]
+    return failed
+
+
+def _largest(folder: Path) -> int:
+    return max(file.stat().st_size for file in folder.glob("*.db*"))
+
+
+def _start(trial: Trial, way: str, most_bytes: int | None = None) -> Any:
+    process = multiprocessing.get_context("fork").Process(target=_enter, args=(trial, way, most_bytes))
     process.start()
     return process
+
+
+def _enter(trial: Trial, way: str, most_bytes: int | None) -> None:
+    """Runs a way. `most_bytes`: a limit on files, in place of a full disk."""
+    if most_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    WAYS[way](trial)
 
 
 def _answer(call: RecordedCall) -> ModelAnswer:
@@ -179,10 +260,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--turns", type=int, default=400)
+    parser.add_argument("--down", type=float, default=60.0, help="seconds for which the bank is locked")
+    parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    for ways in (*([way] for way in WAYS), list(WAYS)):
-        print(json.dumps(asdict(run(ways, options.kills, options.turns, options.seed))), flush=True)
+    names = options.ways.split(",")
+    load_vocabulary()  # before the forks, so that a proxy starts quickly
+    for ways in (*([way] for way in names), *([names] if len(names) > 1 else [])):
+        print(json.dumps(asdict(run(ways, options.kills, options.turns, options.down, options.seed))), flush=True)
 
 
 if __name__ == "__main__":
