@@ -10,17 +10,15 @@ from google.adk.sessions.session import Session
 from pydantic import JsonValue
 
 from foxing.integrations.client import Connection, Target, connect
-from foxing.integrations.frameworks.call_sequences import CallSequence, ask, ask_or, run_async, store_all
+from foxing.integrations.frameworks.call_sequences import CallSequence, ask, run_async, store_all
 from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.memory.errors import Forgotten, InvalidInput, NotFound
 from foxing.memory.values.base import Fields
 from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.recall import RELEVANCE_FLOOR, RecallResult, TextQueryFields
+from foxing.memory.values.recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR, TextQueryFields
 
 from .entries import APP, USER, content_messages, digest, entry, moment, said, thread_name
-
-MOST_QUERY_CHARS = 10_000
 
 
 class MemoryServiceFields(TypedDict, total=False):
@@ -108,14 +106,12 @@ class FoxingMemoryService(AsyncClosing, BaseMemoryService):
 
     async def search_memory(self, *, app_name: str, user_id: str, query: str) -> SearchMemoryResponse:
         """Returns what is remembered of a query, best first; each memory is one message, as remembered now."""
-        asked = query[-MOST_QUERY_CHARS:]
+        asked = query[-MAX_QUERY_CHARS:]
         if not asked.strip():
             return SearchMemoryResponse()
         fields: TextQueryFields = {**self._query, "metadata": {APP: app_name, USER: user_id}}
-        nothing: RecallResult | None = None
-        steps = ask_or(nothing, lambda memory: memory.recall(self.connection.bank, asked, **fields))
-        found = await run_async(self.connection, steps)
-        return SearchMemoryResponse(memories=[] if found is None else [entry(span) for span in found.spans])
+        answer = await self.connection.run_async(lambda memory: memory.recall(self.connection.bank, asked, **fields))
+        return SearchMemoryResponse(memories=[entry(span) for span in answer.spans])
 
     async def delete_memory(self, *, app_name: str, user_id: str, memory_id: str | None = None) -> None:
         """Permanently erases a memory by the id that a search gave it. Does nothing if the app and user have none such;

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Self, cast
 
 from google.adk.errors import StaleSessionError
 from google.adk.errors.already_exists_error import AlreadyExistsError
@@ -237,7 +237,7 @@ class _Place:
 
 
 def _address(fields: Fields) -> Address:
-    return fields["namespace"], fields["key"]
+    return cast(Address, (fields["namespace"], fields["key"]))
 
 
 def _event(record: Record) -> Event:

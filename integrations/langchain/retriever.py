@@ -9,14 +9,12 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
-from foxing.integrations.client import Call, Connection, Target, connect
+from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.frameworks.call_sequences import CallSequence, ask, run, run_async
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.memory.errors import NotFound
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.metadata import Scalar
-from foxing.memory.values.recall import RELEVANCE_FLOOR, RecallResult, TextQueryFields
-
-MOST_QUERY_CHARS = 10_000
+from foxing.memory.values.recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR, RecallResult, TextQueryFields
 
 
 class RetrieverFields(TypedDict, total=False):
@@ -73,26 +71,17 @@ class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
     ) -> list[Document]:
-        if not query.strip():
-            return []
-        try:
-            found = self.connection.run(self._recall(query, k))
-        except NotFound:
-            return []
-        return list(map(_document, found.spans))
+        return run(self.connection, self._documents(query, k))
 
     async def _aget_relevant_documents(
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, k: int | None = None
     ) -> list[Document]:
+        return await run_async(self.connection, self._documents(query, k))
+
+    def _documents(self, query: str, k: int | None) -> CallSequence[list[Document]]:
         if not query.strip():
             return []
-        try:
-            found = await self.connection.run_async(self._recall(query, k))
-        except NotFound:
-            return []
-        return list(map(_document, found.spans))
-
-    def _recall(self, query: str, k: int | None) -> Call[RecallResult]:
+        asked = query[-MAX_QUERY_CHARS:]
         fields: TextQueryFields = {
             "limit": self.k if k is None else k,
             "thread": self.thread,
@@ -103,7 +92,8 @@ class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
             "max_tokens": self.max_tokens,
             "min_relevance": self.min_relevance,
         }
-        return lambda memory: memory.recall(self.connection.bank, query[-MOST_QUERY_CHARS:], **fields)
+        answer: RecallResult = yield from ask(lambda memory: memory.recall(self.connection.bank, asked, **fields))
+        return list(map(_document, answer.spans))
 
 
 def _document(message: RecalledMessage) -> Document:

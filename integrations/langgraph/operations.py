@@ -26,6 +26,7 @@ from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.records import Address, BankRecords
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.base import Fields
+from foxing.memory.values.recall import MAX_QUERY_CHARS
 from foxing.memory.values.records import Record, RecordSearchFields
 
 from .filters import conditions
@@ -33,7 +34,6 @@ from .index import StoreIndex, Vectors
 from .namespaces import listed, literal_prefix
 
 ROOT = "langgraph"
-MOST_QUERY_CHARS = 10_000
 
 Kind = TypeVar("Kind", bound=Op)
 
@@ -103,7 +103,7 @@ class Operations:
             fields = {**fields, "order": "updated", "offset": op.offset}
             return (yield from self._records.search({**fields, "namespace": namespace}, op.limit))
         fields = {**fields, "namespace": namespace}
-        asked: RecordSearchFields = {"query": op.query[:MOST_QUERY_CHARS]} if vector is None else {"vector": vector}
+        asked: RecordSearchFields = {"query": op.query[:MAX_QUERY_CHARS]} if vector is None else {"vector": vector}
         found = yield from self._records.search({**fields, **asked}, most)
         if len(found) < most:
             held = set(map(_address, found))

@@ -12,16 +12,14 @@ from pydantic import Field, PrivateAttr
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.call_sequences import run_async
 from foxing.integrations.outbox.adapter import Outbox, OutboxClosing
-from foxing.memory.errors import NotFound
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.values.base import Fields
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.parts import ImagePart
-from foxing.memory.values.recall import RELEVANCE_FLOOR, ImageQueryFields, TextQueryFields
+from foxing.memory.values.recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR, ImageQueryFields, TextQueryFields
 
 from .entries import said, text_of
 
-MOST_QUERY_CHARS = 10_000
 IMAGE_TOKENS = 256
 CHARS_PER_TOKEN = 4
 
@@ -78,16 +76,9 @@ class FoxingMemoryBlock(OutboxClosing, BaseMemoryBlock[list[ContentBlock]]):
 
     async def _aget(self, messages: list[ChatMessage] | None = None, **block_kwargs: object) -> list[ContentBlock]:
         asked = [text_of(message) for message in messages or () if message.role == MessageRole.USER]
-        query = asked[-1][-MOST_QUERY_CHARS:] if asked else ""
+        query = asked[-1][-MAX_QUERY_CHARS:] if asked else ""
         if not query.strip():
             return []
-        try:
-            return await self._recalled(query)
-        except NotFound:
-            return []
-
-    async def _recalled(self, query: str) -> list[ContentBlock]:
-        """Returns the recalled messages as blocks. Raises `NotFound` if the bank does not exist yet."""
         bank, run = self.connection.bank, self.connection.run_async
         if self.reader is None:
             wanted: TextQueryFields = {"limit": self.k, "thread": self.thread, "min_relevance": self.min_relevance}

@@ -75,10 +75,7 @@ class FoxingToolset(Closing, AsyncClosing, FunctionToolset[Any]):
         """
         bank = self.connection.bank
         fields: TextQueryFields = {**self._recall, "since": since, "until": until}
-        try:
-            found = await self._run(lambda memory: memory.recall(bank, query, **fields))
-        except NotFound:
-            return NOTHING
+        found = await self._run(lambda memory: memory.recall(bank, query, **fields))
         spans = sorted(found.spans, key=lambda span: span.created_at)
         lines = [
             f"[{span.ref}] {span.created_at:%Y-%m-%d %H:%M} {speaker_name(span.role, span.name)}: "

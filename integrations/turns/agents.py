@@ -1,22 +1,21 @@
 """Memory of the agents of a framework: what is remembered of a question, and the turns of a conversation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from pydantic import JsonValue
 
 from foxing.integrations.client import Connection
-from foxing.integrations.frameworks.call_sequences import CallSequence, ask_or
+from foxing.integrations.frameworks.call_sequences import CallSequence, ask
 from foxing.integrations.frameworks.turns import session_fields
 from foxing.integrations.outbox.adapter import Outbox
 from foxing.memory.conversation import ProviderMessage
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.base import Fields
 from foxing.memory.values.context import ContextRequest, ContextResult
-from foxing.memory.values.recall import RELEVANCE_FLOOR
+from foxing.memory.values.recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR
 
 BUDGET = 2_000  # tokens
-MOST_QUERY_CHARS = 10_000
 _MOST_THREAD_CHARS = 200
 
 
@@ -58,15 +57,15 @@ class AgentMemory:
         self.outbox = Outbox(connection)
 
     def context(
-        self, question: str, messages: Sequence[Fields], thread: str | None
+        self, question: str, messages: Sequence[Mapping[str, object]], thread: str | None
     ) -> CallSequence[list[dict[str, JsonValue]]]:
         """Returns the blocks of the context of a question. `messages`: what the request holds already."""
         if self._request is None or not question.strip():
             return []
-        fields: Fields = {**self._request, "query": question[-MOST_QUERY_CHARS:], "messages": messages}
+        fields: Fields = {**self._request, "query": question[-MAX_QUERY_CHARS:], "messages": messages}
         request = ContextRequest.from_fields(fields if thread is None else {**fields, "thread": thread})
-        answer: ContextResult | None = yield from ask_or(None, lambda memory: memory.context(self._bank, request))
-        return [] if answer is None else answer.content
+        answer: ContextResult = yield from ask(lambda memory: memory.context(self._bank, request))
+        return answer.content
 
     def store(
         self, messages: Sequence[ProviderMessage], first: int, thread: str | None, otherwise: str

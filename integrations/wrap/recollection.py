@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable, Collection
 from concurrent import futures
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from foxing.integrations.client import Connection, ServiceOptions, Target, connect
-from foxing.memory.errors import NotFound
 from foxing.memory.values.fences import fenced
 from foxing.memory.values.recall import MAX_QUERY_CHARS
 
@@ -18,7 +16,7 @@ from .journal import Addition
 
 if TYPE_CHECKING:
     from foxing.memory.values.messages import RecalledMessage
-    from foxing.memory.values.recall import RecallResult
+    from foxing.memory.values.recall import RecallResult, TextQueryFields
 
 log = logging.getLogger(__name__)
 
@@ -32,23 +30,17 @@ _MOST_SPANS = 20
 _PAUSE_S = 2.0
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Limits of what is recalled."""
-
-    budget: int
-    min_relevance: float
-
-
 class Recollection:
     """Recall in a thread of its own, so that a slow memory delays no request beyond its deadline."""
 
-    def __init__(self, target: "Target | None", bank: str, api_key: str | None, wanted: Wanted) -> None:
-        """`target`: see `connect`; None for the service on this machine if it runs, else the default database."""
-        self._target = target
+    def __init__(
+        self, target: "Target | None", bank: str, api_key: str | None, budget: int, min_relevance: float
+    ) -> None:
+        """`target`: see `connect`; None for the service on this machine if it runs, else the default database.
+        `budget`: maximum number of tokens of what is recalled, of which the best has at least `min_relevance`."""
         self._bank = bank
-        self._api_key = api_key
-        self._wanted = wanted
+        self._target = _chosen(target, api_key)
+        self._fields: TextQueryFields = {"max_tokens": budget, "min_relevance": min_relevance, "limit": _MOST_SPANS}
         self._lock = threading.Lock()
         self._opened: Connection | None = None
         self._busy: Future[Addition] | None = None
@@ -59,7 +51,7 @@ class Recollection:
         """Returns the connection to the bank, which the first call opens."""
         with self._lock:
             if self._opened is None:
-                self._opened = connect(_without_retries(self._chosen(), self._api_key), self._bank)
+                self._opened = connect(self._target, self._bank)
             return self._opened
 
     def load(self) -> None:
@@ -67,21 +59,12 @@ class Recollection:
         a request could not keep its deadline."""
         import foxing.memory.recall.transcript
 
-        if _is_service(self._target) or (self._target is None and _local_service_runs()):
+        if isinstance(self._target, ServiceOptions):
             import httpx  # noqa: F401
             import stamina  # noqa: F401
         else:
             import foxing.memory.index.universal_sentence_encoder
             import foxing.memory.memory  # noqa: F401
-
-    def _chosen(self) -> Target:
-        if self._target is not None:
-            return self._target
-        if _local_service_runs():
-            return LOCAL_SERVICE
-        from foxing.memory import Memory
-
-        return Memory()
 
     def warm(self, timeout_s: float) -> None:
         """Opens the memory and recalls once, since the first recall of a process takes seconds. Waits for it, but no
@@ -135,20 +118,7 @@ class Recollection:
         return future
 
     def _ask(self, question: str, said: frozenset[str]) -> Addition:
-        connection = self.connection()
-        wanted = self._wanted
-        try:
-            found = connection.run(
-                lambda memory: memory.recall(
-                    self._bank,
-                    question,
-                    max_tokens=wanted.budget,
-                    min_relevance=wanted.min_relevance,
-                    limit=_MOST_SPANS,
-                )
-            )
-        except NotFound:  # there is no bank before the first message
-            return Addition()
+        found = self.connection().run(lambda memory: memory.recall(self._bank, question, **self._fields))
         new = [span for span in found.spans if span.message_id not in said]
         if not new:
             return Addition()
@@ -171,6 +141,20 @@ def _rendered(found: "RecallResult", new: "list[RecalledMessage]") -> str:
     return transcript_of(new, Style()).text
 
 
+def _chosen(target: "Target | None", api_key: str | None) -> "Target":
+    """Returns the memory to use. The calls of a service fail at once: whoever waits has a deadline, and deliveries are
+    repeated anyway."""
+    if target is None and _local_service_runs():
+        target = LOCAL_SERVICE
+    if target is None:
+        from foxing.memory import Memory
+
+        return Memory()
+    if isinstance(target, str) and target.startswith(("http://", "https://")):
+        return ServiceOptions(target, api_key, timeout_s=_REQUEST_S, retry_for_s=0.001)
+    return target
+
+
 def _local_service_runs() -> bool:
     import httpx
 
@@ -178,16 +162,3 @@ def _local_service_runs() -> bool:
         return httpx.get(f"{LOCAL_SERVICE}/healthz", timeout=_PROBE_S).is_success
     except httpx.HTTPError:
         return False
-
-
-def _is_service(target: "Target | None") -> bool:
-    return isinstance(target, ServiceOptions) or (
-        isinstance(target, str) and target.startswith(("http://", "https://"))
-    )
-
-
-def _without_retries(target: Target, api_key: str | None) -> Target:
-    """Returns a target whose calls fail at once: whoever waits has a deadline, and deliveries are repeated anyway."""
-    if isinstance(target, str) and _is_service(target):
-        return ServiceOptions(target, api_key, timeout_s=_REQUEST_S, retry_for_s=0.001)
-    return target

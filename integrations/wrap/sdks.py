@@ -36,7 +36,8 @@ def with_http_clients(client: C, http: Mapping[str, Http]) -> C:
     transport = {"transport": http[_OF_GOOGLE[1]]}
     new._http_options = caller._http_options.model_copy(update={"async_client_args": transport})
     new.foxing_original = given  # closes its HTTP clients, which share their connections, when it is collected
-    return _calling_with(given, caller, new)
+    changed: C = _calling_with(given, caller, new)
+    return changed
 
 
 def _calling_with(thing: Any, old: object, new: object) -> Any:

@@ -17,7 +17,7 @@ from foxing.memory.values.recall import RELEVANCE_FLOOR
 from .http import AsyncClientWithMemory, ClientWithMemory, with_memory
 from .journal import WrapJournal
 from .memory import ClientMemory
-from .recollection import Recollection, Wanted
+from .recollection import Recollection
 from .sdks import http_clients, with_http_clients
 
 C = TypeVar("C")
@@ -71,7 +71,7 @@ def wrap(
     if any(isinstance(each, ClientWithMemory | AsyncClientWithMemory) for each in http.values()):
         raise InvalidInput("this client is wrapped already; pass the client that it was made of")
     path = outbox_path("wrap") if journal is None else Path(journal)
-    recollection = Recollection(memory, bank, api_key, Wanted(budget, min_relevance))
+    recollection = Recollection(memory, bank, api_key, budget, min_relevance)
     recollection.load()
     opened = _journal(path, f"{'default' if memory is None else name_of(memory)} {bank}")
     remembered = ClientMemory(
