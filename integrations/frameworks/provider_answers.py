@@ -211,11 +211,9 @@ class _Completion(_Answer):
         super().__init__()
         self._id: Any = None
         self._usage: Any = None
-        self._texts = StringIO()
-        self._refusal = StringIO()
-        self._transcript = StringIO()
+        self._texts: defaultdict[str, StringIO] = defaultdict(StringIO)
         self._annotations: list[Json] = []
-        self._calls: dict[int, _Call] = {}
+        self._calls: defaultdict[int, _Call] = defaultdict(_Call)
 
     def add(self, data: bytes) -> None:
         if data == b"[DONE]":
@@ -228,18 +226,15 @@ class _Completion(_Answer):
             if choice.get("index"):
                 continue  # only the first of several answers
             delta: Any = choice.get("delta") or {}
-            self._keep(self._texts, delta.get("content") or "")
-            self._keep(self._refusal, delta.get("refusal") or "")
-            self._keep(self._transcript, (delta.get("audio") or {}).get("transcript") or "")
-            for annotation in delta.get("annotations") or ():
-                self._annotations.append(annotation)
-                self.size += 1_000
+            texts = {**delta, "transcript": (delta.get("audio") or {}).get("transcript")}
+            for name in ("content", "refusal", "transcript"):
+                if texts.get(name):
+                    self._keep(self._texts[name], texts[name])
+            before = len(self._annotations) + len(self._calls)
+            self._annotations += delta.get("annotations") or ()
             for part in delta.get("tool_calls") or ():
-                index = part["index"]
-                if index not in self._calls:
-                    self._calls[index] = _Call()
-                    self.size += 1_000
-                self._extend(self._calls[index], part)
+                self._extend(self._calls[part["index"]], part)
+            self.size += 1_000 * (len(self._annotations) + len(self._calls) - before)
 
     def _extend(self, call: _Call, part: Json) -> None:
         call.id = part.get("id") or call.id
@@ -252,14 +247,10 @@ class _Completion(_Answer):
             {"id": call.id, "function": {"name": call.name.getvalue(), "arguments": call.arguments.getvalue()}}
             for _, call in sorted(self._calls.items())
         ]
-        message: Json = {"role": "assistant", "content": self._texts.getvalue(), "tool_calls": calls}
-        if self._refusal.tell():
-            message["refusal"] = self._refusal.getvalue()
-        if self._transcript.tell():
-            message["audio"] = {"transcript": self._transcript.getvalue()}
-        if self._annotations:
-            message["annotations"] = self._annotations
-        return {"id": self._id, "choices": [{"message": message}], "usage": self._usage}
+        texts = {name: text.getvalue() for name, text in self._texts.items()}
+        audio = {"transcript": texts.pop("transcript")} if "transcript" in texts else None
+        said = {"content": "", **texts, "audio": audio, "annotations": self._annotations, "tool_calls": calls}
+        return {"id": self._id, "choices": [{"message": {"role": "assistant", **said}}], "usage": self._usage}
 
 
 class _Response(_Answer):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .images import data_url, image_fields, is_image
+from .images import data_url, image_fields, is_image, snake_cased
 from .provider import Json
 
 #: A part of a message, as `Memory.store` takes it.
@@ -263,35 +263,35 @@ def _tool_name(tool: object) -> str:
 
 def _read_untyped(block: Json, read: BlocksRead) -> None:
     """Reads a part of Gemini, which has one member in place of a type."""
-    for names, reader in _GEMINI:
-        value = next((block[name] for name in names if block.get(name) is not None), None)
+    part = snake_cased(block)
+    for name, reader in _GEMINI.items():
+        value = part.get(name)
         if value is not None:
-            reader(value, block, read)
+            reader(snake_cased(value) if isinstance(value, Mapping) else value, part, read)
             return
     named = next((name for name, value in block.items() if value is not None), "part")
     read.add_label(str(named))
 
 
-def _gemini_text(value: Any, block: Json, read: BlocksRead) -> None:
-    if block.get("thought") is True:
+def _gemini_text(value: Any, part: Json, read: BlocksRead) -> None:
+    if part.get("thought") is True:
         _read_thinking({"thinking": value}, read)
     else:
         read.add_text(value)
 
 
-def _gemini_call(value: Any, block: Json, read: BlocksRead, *, opens: bool = True) -> None:
-    name = value.get("name") or value.get("toolType") or value.get("tool_type")
-    read.add_call(value.get("id") or name, name, value.get("args"), opens=opens)
+def _gemini_call(value: Any, part: Json, read: BlocksRead) -> None:
+    name = value.get("name") or value.get("tool_type")
+    read.add_call(value.get("id") or name, name, value.get("args"), opens="function_call" in part)
 
 
-def _gemini_response(value: Any, block: Json, read: BlocksRead, *, closes: bool = True) -> None:
-    name = value.get("name") or value.get("toolType") or value.get("tool_type")
+def _gemini_response(value: Any, part: Json, read: BlocksRead) -> None:
     response = value.get("response")
     failed = isinstance(response, Mapping) and "error" in response and "output" not in response
-    content = _only_output(response)
-    read.add_result(value.get("id") or name, content, failed=failed, closes=closes)
-    for part in _as_list(value.get("parts")):
-        _read_block(part, read)
+    call_id = value.get("id") or value.get("name") or value.get("tool_type")
+    read.add_result(call_id, _only_output(response), failed=failed, closes="function_response" in part)
+    for inner in _as_list(value.get("parts")):
+        _read_block(inner, read)
 
 
 def _only_output(response: Any) -> Any:
@@ -303,42 +303,40 @@ def _only_output(response: Any) -> Any:
     return response
 
 
-def _gemini_code(value: Any, block: Json, read: BlocksRead) -> None:
+def _gemini_code(value: Any, part: Json, read: BlocksRead) -> None:
     arguments = {key: each for key, each in value.items() if key in ("language", "code")}
     read.add_call(value.get("id") or "code_execution", "code_execution", arguments, opens=False)
 
 
-def _gemini_outcome(value: Any, block: Json, read: BlocksRead) -> None:
+def _gemini_outcome(value: Any, part: Json, read: BlocksRead) -> None:
     failed = value.get("outcome") not in (None, "OUTCOME_OK")
     read.add_result(value.get("id") or "code_execution", value.get("output"), failed=failed, closes=False)
 
 
-def _gemini_data(value: Any, block: Json, read: BlocksRead) -> None:
-    media_type = str(value.get("mimeType", value.get("mime_type")) or "")
-    where = value.get("fileUri", value.get("file_uri"))
-    name = value.get("displayName", value.get("display_name"))
-    read.add_label(
-        media_type.split("/")[0] if media_type[:5] in ("audio", "video") else "file", name, where, media_type
-    )
+def _gemini_data(value: Any, part: Json, read: BlocksRead) -> None:
+    media_type = str(value.get("mime_type") or "")
+    kind = media_type.split("/")[0] if media_type[:5] in ("audio", "video") else "file"
+    read.add_label(kind, value.get("display_name"), value.get("file_uri"), media_type)
 
 
-def _gemini_transcript(value: Any, block: Json, read: BlocksRead) -> None:
+def _gemini_transcript(value: Any, part: Json, read: BlocksRead) -> None:
     read.add_text(value.get("text") if isinstance(value, Mapping) else value)
 
 
-#: Members of a part of Gemini, in both spellings, and what reads each; images are read before.
-_GEMINI: Sequence[tuple[tuple[str, ...], Callable[[Any, Json, BlocksRead], None]]] = (
-    (("text",), _gemini_text),
-    (("functionCall", "function_call"), _gemini_call),
-    (("functionResponse", "function_response"), _gemini_response),
-    (("toolCall", "tool_call"), lambda value, block, read: _gemini_call(value, block, read, opens=False)),
-    (("toolResponse", "tool_response"), lambda value, block, read: _gemini_response(value, block, read, closes=False)),
-    (("executableCode", "executable_code"), _gemini_code),
-    (("codeExecutionResult", "code_execution_result"), _gemini_outcome),
-    (("inlineData", "inline_data", "fileData", "file_data"), _gemini_data),
-    (("audioTranscription", "audio_transcription"), _gemini_transcript),
-    (("thoughtSignature", "thought_signature"), lambda value, block, read: _read_thinking({}, read)),
-)
+#: Members of a part of Gemini, and what reads each; images are read before.
+_GEMINI: Mapping[str, Callable[[Any, Json, BlocksRead], None]] = {
+    "text": _gemini_text,
+    "function_call": _gemini_call,
+    "function_response": _gemini_response,
+    "tool_call": _gemini_call,
+    "tool_response": _gemini_response,
+    "executable_code": _gemini_code,
+    "code_execution_result": _gemini_outcome,
+    "inline_data": _gemini_data,
+    "file_data": _gemini_data,
+    "audio_transcription": _gemini_transcript,
+    "thought_signature": lambda value, part, read: _read_thinking({}, read),
+}
 
 _READERS: Mapping[str, Callable[[Json, BlocksRead], None]] = {
     "text": _read_text,

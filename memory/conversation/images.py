@@ -12,8 +12,7 @@ Fields = dict[str, Any]
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[\w.+-]*)*;base64,", re.IGNORECASE)
 _OPENAI = ("image_url", "input_image", "computer_screenshot")
 _FROM_URL = str.maketrans("-_", "+/")
-_GEMINI_DATA = ("inlineData", "inline_data")
-_GEMINI_FILE = ("fileData", "file_data")
+_CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 
 
 def is_image(block: object) -> bool:
@@ -23,10 +22,7 @@ def is_image(block: object) -> bool:
     kind = block.get("type")
     if kind is not None:
         return kind == "image" or kind in _OPENAI
-    return any(
-        isinstance(data := block.get(name), Mapping) and str(_media_type(data) or "").startswith("image/")
-        for name in (*_GEMINI_DATA, *_GEMINI_FILE)
-    )
+    return str(_of_gemini(block).get("media_type") or "").startswith("image/")
 
 
 def image_fields(block: Json) -> Fields | None:
@@ -69,15 +65,24 @@ def _of_image(block: Json) -> Fields:
     return {"type": "image", "media_type": source.get("media_type"), "data": _base64_of(source.get("data"))}
 
 
+def snake_cased(fields: Json) -> Json:
+    """Returns members of Gemini's API under the names that its SDK gives them."""
+    return {_CAPITAL.sub(lambda capital: f"_{capital[0].lower()}", str(name)): value for name, value in fields.items()}
+
+
 def _of_gemini(block: Json) -> Fields:
-    for name in _GEMINI_DATA:
-        if isinstance(blob := block.get(name), Mapping):
+    """Returns the fields of a part with data or the address of a file, of whatever kind; empty for other parts."""
+    part = snake_cased(block)
+    for name in ("inline_data", "file_data"):
+        if isinstance(part.get(name), Mapping):
+            blob = snake_cased(part[name])
+            if name == "file_data":
+                return {"type": "image", "url": blob.get("file_uri"), "media_type": blob.get("mime_type")}
             data = _base64_of(blob.get("data"))
             # the SDK writes the alphabet for URLs, and the API takes both
             data = data.translate(_FROM_URL) if isinstance(data, str) else data
-            return {"type": "image", "media_type": _media_type(blob), "data": data}
-    file: Json = next((block[name] for name in _GEMINI_FILE if isinstance(block.get(name), Mapping)), {})
-    return {"type": "image", "url": file.get("file_uri", file.get("fileUri")), "media_type": _media_type(file)}
+            return {"type": "image", "media_type": blob.get("mime_type"), "data": data}
+    return {}
 
 
 def _of_url(url: Any, fields: Json, *, name: str = "url") -> Fields:
@@ -87,10 +92,6 @@ def _of_url(url: Any, fields: Json, *, name: str = "url") -> Fields:
         is_data = isinstance(url, str) and url[:5].lower() == "data:"  # of another kind, which is refused
         return {"type": "image", **fields, "data" if is_data else name: url}
     return {"type": "image", **fields, "media_type": fields.get("media_type") or match[1], "data": url[match.end() :]}
-
-
-def _media_type(blob: Json) -> Any:
-    return blob.get("mime_type", blob.get("mimeType"))
 
 
 def _base64_of(data: Any) -> Any:
