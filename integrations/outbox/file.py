@@ -29,7 +29,7 @@ _WRITE_S = 5.0
 #: Milliseconds in which the log is emptied, or not yet: messages wait to be written.
 _EMPTY_MS = 100
 #: Version of the tables. The free pages of a file of this version hold nothing that was said.
-_VERSION = 3
+_VERSION = 4
 #: Tables of earlier versions, and those that had other columns in them.
 _OLD_TABLES = ("outbox", "turns", "answers", "additions")
 _TABLES = """

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from foxing.integrations.outbox.file import OutboxFile
-from foxing.memory.conversation.turns import DIGEST_BYTES
+from foxing.memory.conversation import SessionTurns
 from foxing.memory.values.base import Fields
 
 #: Rows that are older are removed when the journal is opened.
@@ -25,17 +25,9 @@ CREATE TABLE IF NOT EXISTS turns (
 CREATE INDEX IF NOT EXISTS turns_by_digest ON turns (scope, digest);
 CREATE INDEX IF NOT EXISTS turns_by_stretch ON turns (scope, thread, stretch, place);
 CREATE TABLE IF NOT EXISTS answers (
-    scope TEXT NOT NULL, name TEXT NOT NULL, parent TEXT, stretch BLOB NOT NULL, thread TEXT NOT NULL,
-    digests BLOB NOT NULL, made_at TEXT NOT NULL, PRIMARY KEY (scope, name)
+    scope TEXT NOT NULL, name TEXT NOT NULL, stretch BLOB NOT NULL, thread TEXT NOT NULL, place INTEGER NOT NULL,
+    made_at TEXT NOT NULL, PRIMARY KEY (scope, name)
 ) WITHOUT ROWID;
-"""
-#: An answer, and those that it continues.
-_CHAIN = """
-WITH RECURSIVE chain (parent, stretch, thread, digests) AS (
-    SELECT parent, stretch, thread, digests FROM answers WHERE scope = :scope AND name = :name
-    UNION SELECT answers.parent, answers.stretch, answers.thread, answers.digests FROM chain, answers
-    WHERE answers.scope = :scope AND answers.name = chain.parent
-) SELECT stretch, thread, digests FROM chain
 """
 _OF_STRETCH = "FROM turns WHERE scope = ? AND thread = ? AND stretch = ?"
 
@@ -72,19 +64,6 @@ class JournalTurn:
     digest: bytes
 
 
-@dataclass(frozen=True)
-class NamedAnswer:
-    """An id under which a provider holds a conversation from now on."""
-
-    name: str
-    #: The id that it continues; None if `digests` are those of the whole conversation.
-    parent: str | None
-    stretch: bytes
-    thread: str
-    #: Digests of what was said since.
-    digests: Sequence[bytes]
-
-
 class TurnJournal:
     """The journal of one bank. Thread-safe; several processes and banks may share the file."""
 
@@ -114,14 +93,13 @@ class TurnJournal:
     def held(self, name: str) -> HeldConversation | None:
         """Returns the conversation that a provider holds under an id; None if it has not passed here."""
         with self.asked as connection:
-            answers = connection.execute(_CHAIN, {"scope": self.scope, "name": name}).fetchall()
-        if not answers:
-            return None
-        counts: Counter[bytes] = Counter()
-        for *_, digests in answers:
-            counts.update(digests[start : start + DIGEST_BYTES] for start in range(0, len(digests), DIGEST_BYTES))
-        stretch, thread, _ = answers[0]
-        return HeldConversation(stretch, thread, counts)
+            row = connection.execute(
+                "SELECT stretch, thread, place FROM answers WHERE scope = ? AND name = ?", (self.scope, name)
+            ).fetchone()
+            if row is None:
+                return None
+            stretch, thread, place = row
+            return HeldConversation(stretch, thread, self._counts(connection, thread, stretch, place))
 
     def known(self, names: Iterable[str]) -> set[str]:
         """Returns the ids of turns that have been written."""
@@ -145,28 +123,28 @@ class TurnJournal:
                 ).fetchall()
                 if len(ended) < 2 or [digest for _, digest in ended] != list(digests[: len(ended)]):
                     continue
-                before = connection.execute(
-                    f"SELECT digest, COUNT(*) {_OF_STRETCH} AND place < ? GROUP BY digest", (self.scope, at, of, place)
-                ).fetchall()
+                before = self._counts(connection, at, of, place - 1)
                 if before:
-                    return KeptTurns(at, of, Counter(dict(before)), [name for name, _ in ended])
+                    return KeptTurns(at, of, before, [name for name, _ in ended])
         return None
 
-    def write(self, turns: Sequence[JournalTurn], names: Sequence[NamedAnswer]) -> int:
-        """Writes turns that are not known yet, which are delivered in this order, and the ids under which the provider
-        holds them. Returns the number of new turns."""
+    def _counts(self, connection: sqlite3.Connection, thread: str, stretch: bytes, place: int) -> Counter[bytes]:
+        """Returns how often each turn was said in a stretch up to a place."""
+        counted = f"SELECT digest, COUNT(*) {_OF_STRETCH} AND place <= ? GROUP BY digest"
+        return Counter(dict(connection.execute(counted, (self.scope, thread, stretch, place)).fetchall()))
+
+    def write(self, turns: Sequence[JournalTurn], names: Sequence[str], session: SessionTurns) -> int:
+        """Writes turns that are not known yet, which are delivered in this order. Returns the number of new turns.
+        `names`: ids under which the provider holds the conversation from now on. `session`: where it goes on."""
         if not turns and not names:
             return 0
         stamp = datetime.now(UTC).isoformat()
+        held = "INSERT OR REPLACE INTO answers SELECT ?, ?, ?, ?, COALESCE(MAX(place), 0), ? FROM turns"
         with self.outbox.writing() as connection:
             added = [turn.message for turn in turns if self._insert(connection, turn, stamp)]
-            if added:
-                self.outbox.add(connection, added)
-            for each in names:
-                connection.execute(
-                    "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (self.scope, each.name, each.parent, each.stretch, each.thread, b"".join(each.digests), stamp),
-                )
+            self.outbox.add(connection, added)
+            for name in names:
+                connection.execute(held, (self.scope, name, session.stretch or b"", session.session, stamp))
         return len(added)
 
     def _insert(self, connection: sqlite3.Connection, turn: JournalTurn, stamp: str) -> bool:

@@ -16,7 +16,7 @@ from foxing.memory.conversation.hosts import is_errand
 from foxing.memory.conversation.requests import conversation_id, held_by
 
 from .answers import PassedAnswer
-from .journal import HeldConversation, JournalTurn, NamedAnswer, TurnJournal
+from .journal import JournalTurn, TurnJournal
 from .sent import SentConversation, read_messages
 from .sessions import own_session
 
@@ -34,9 +34,6 @@ class ReadConversation:
     session: SessionTurns
     #: Turns that the journal does not have.
     new: Sequence[tuple[Turn, str, bytes]]
-    #: What the provider holds of it, and under which id.
-    held_as: str | None = None
-    held: HeldConversation | None = None
 
 
 class TurnRecorder:
@@ -78,9 +75,9 @@ class TurnRecorder:
         held_as = held_by(sent.wire, sent.fields)
         held = self._journal.held(held_as) if held_as is not None else None
         if held is not None:
-            return self._read(sent, SessionTurns(held.thread, held.stretch, held.counts.copy()), {}, held_as, held)
+            return self._read(sent, SessionTurns(held.thread, held.stretch, held.counts), {})
         if held_as is not None:  # of what the provider holds nothing is known but its name
-            return self._read(sent, SessionTurns(session, held_as.encode()), {}, held_as)
+            return self._read(sent, SessionTurns(session, held_as.encode()), {})
         read = self._read(sent, SessionTurns(session), {})
         return self._continued(read, session) or read
 
@@ -88,20 +85,20 @@ class TurnRecorder:
         """Writes the new turns of a request, and those of its answer. Blocks for the time of a commit. Nothing is
         raised: a turn that cannot be kept is logged."""
         try:
-            if self._journal.write(*self._rows(read, answer, called_at)):
+            rows = self._rows(read, answer, called_at)
+            if self._journal.write(rows, _names(read.sent, answer), read.session):
                 self.delivery.notify()
         except Exception as error:
             log.warning("a turn was not kept: %s: %s", type(error).__name__, error)
 
-    def _rows(
-        self, read: ReadConversation, answer: PassedAnswer | None, called_at: datetime
-    ) -> tuple[list[JournalTurn], list[NamedAnswer]]:
+    @staticmethod
+    def _rows(read: ReadConversation, answer: PassedAnswer | None, called_at: datetime) -> list[JournalTurn]:
         turns = [(turn, name, stretch, called_at) for turn, name, stretch in read.new]
         now = datetime.now(UTC)
         for message in read_messages(read.sent.wire, answer.messages) if answer is not None else ():
             turns += [(turn, name, _stretch(read.session), now) for turn, name in read.session.read(message)]
         thread = read.session.session
-        rows = [
+        return [
             JournalTurn(
                 {**turn_fields(turn, name, thread), "created_at": (at + timedelta(microseconds=number)).isoformat()},
                 stretch,
@@ -109,16 +106,8 @@ class TurnRecorder:
             )
             for number, (turn, name, stretch, at) in enumerate(turns)
         ]
-        return rows, self._named(read, answer)
 
-    def _read(
-        self,
-        sent: SentConversation,
-        session: SessionTurns,
-        kept: Mapping[int, str],
-        held_as: str | None = None,
-        held: HeldConversation | None = None,
-    ) -> ReadConversation:
+    def _read(self, sent: SentConversation, session: SessionTurns, kept: Mapping[int, str]) -> ReadConversation:
         """`kept`: number of a turn → its id, of turns that were said in an earlier stretch."""
         turns, new = list[tuple[int, Turn, str]](), list[tuple[Turn, str, bytes]]()
         for place, message in sent.messages.items():
@@ -130,7 +119,7 @@ class TurnRecorder:
                 if earlier is None:
                     new.append((turn, name, _stretch(session)))
         known = self._journal.known(name for _, name, _ in new)
-        return ReadConversation(sent, turns, session, [each for each in new if each[1] not in known], held_as, held)
+        return ReadConversation(sent, turns, session, [each for each in new if each[1] not in known])
 
     def _continued(self, read: ReadConversation, session: str) -> ReadConversation | None:
         """Returns a conversation whose client left out the beginning, or put a summary in its place, as what goes on
@@ -150,20 +139,6 @@ class TurnRecorder:
                 ids = dict(enumerate(kept.ids, number))
                 return self._read(read.sent, SessionTurns(kept.thread), ids)
         return None
-
-    @staticmethod
-    def _named(read: ReadConversation, answer: PassedAnswer | None) -> list[NamedAnswer]:
-        """Returns the ids under which the provider holds the conversation after an answer."""
-        sent, session, held = read.sent, read.session, read.held
-        names = _names(sent, answer)
-        if not names:
-            return []
-        parent, said = None, session.counts
-        # a conversation keeps its name when what it holds grows
-        if held is not None and held.stretch == session.stretch and not sent.fields.get("conversation"):
-            parent, said = read.held_as, session.counts - held.counts
-        digests = list(said.elements())
-        return [NamedAnswer(name, parent, _stretch(session), session.session, digests) for name in names]
 
 
 def _names(sent: SentConversation, answer: PassedAnswer | None) -> list[str]:
