@@ -42,6 +42,8 @@ ABOUT = 0.5
 WHOLE, FEWEST_WORDS = 0.75, 2
 #: Most sentences of a span that are compared: the work grows with their square.
 MOST_FOCUSED = 4
+#: Share that is left of the score of a match without a value of the kind that is asked for.
+WITHOUT_VALUE = 0.5
 
 #: Key of the metadata in which a message names the id of the one that it replaces, whatever their words.
 REPLACES = "replaces"
@@ -104,12 +106,19 @@ class Statements:
         self.sentences = [sentences(span.text) for span in spans]
         self._stems = [self._asked.stems_in(of_one) for of_one in self.sentences]
 
-    def best_first(self, *, newest: bool, whole: bool) -> list[int]:
+    def best_first(self, *, newest: bool, whole: bool, has_value: Sequence[bool] | None = None) -> list[int]:
         """Returns the indexes of the spans, given best first, in the order of an answer. If `whole`, those with a
-        sentence that has nearly all words of the question come first; if `newest`, the newest of messages that answer
-        about equally come before the others; and those that say of the thing which the question names what others say
-        of another one, before these."""
+        sentence that has nearly all words of the question come first; those without a value of the kind that is asked
+        for count for less, `has_value`; if `newest`, the newest of messages that answer about equally come before the
+        others; and those that say of the thing which the question names what others say of another one, before
+        these."""
         order = list(self.whole_first if whole else range(len(self.spans)))
+        if has_value is not None:
+            worth = [
+                (place.score or 0.0) * (1.0 if has_value[index] else WITHOUT_VALUE)
+                for place, index in zip(self.spans, order, strict=True)
+            ]
+            order = [order[place] for place in sorted(range(len(order)), key=lambda place: -worth[place])]
         short = [answer is not None and bool(answer.named) for answer in self._answers]
         if newest:
             _move(order, short, self._answers_as_well)

@@ -1,13 +1,10 @@
 """Recall as text: the spans that answer a query, within a token budget."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from itertools import accumulate, islice
 from typing import Any
-
-from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound
 from foxing.memory.fair_semaphore import FairSemaphore
@@ -17,8 +14,8 @@ from foxing.memory.pages.message_images import MessageImages, may_have_images
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
-from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around
 from foxing.memory.telemetry import Value, bank_operation, operation
+from foxing.memory.text.questions import value_asked
 from foxing.memory.text.statements import asks_for_the_past
 from foxing.memory.text.zones import zone_of
 from foxing.memory.values.base import MAX_LIMIT
@@ -27,52 +24,26 @@ from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import LeftOut, LeftOutReason, MatchScore, RecallQuery, RecallResult
 
 from .answer import Answer, Enough
-from .candidates import Candidate, Candidates, RankedCandidates, find_candidates
-from .episode_answer import EpisodeSpans, answer_by_episodes
+from .candidates import Candidate, RankedCandidates, find_candidates
+from .episode_answer import EpisodeAnswer, EpisodeSpans, answer_by_episodes
 from .episode_search import FoundEpisodes, find_episodes
 from .episodes import CONSIDERED
+from .matches import Matches, find_matches, shown_of, stored_of
 from .query import Question, ask
-from .replacements import COMPARED, LEAST_COMPARED, Near, SaidAt, Statements, asked_apart, ordered
+from .replacements import COMPARED, LEAST_COMPARED, SaidAt, Statements, asked_apart, ordered
 from .reranking.source import CANDIDATES, RerankerSource
 from .selection import asked_excerpt
 from .spans import Shown, SpanReader
 from .transcript import Style, transcript
-from .verbatim import exact_ids
 
 READ_AHEAD = 16  # messages decoded per batch where the answer may be full before the rest
-ANSWER_CHARS = 4 << 20  # maximum characters of the messages or passages of one answer; the rest is on the next page
-READ_CHARS = 16 << 20  # maximum characters of the messages that they belong to
 #: Maximum number of queries that search or assemble spans at the same time. Both are CPU-bound: a higher limit is no
 #: faster, and makes stores wait longer for the GIL. Decoding does not count.
 SEARCHES = 2
 #: Matches of a question among which a word of one message identifies it.
 ENOUGH_TO_BE_RARE = 10
-
-
-#: Tokens of the excerpt of a match: this share of the budget, within these limits, so that a small budget holds three.
-EXCERPT_SHARE, LEAST_EXCERPT, MOST_EXCERPT = 0.28, 140, 200
-
-
-@dataclass
-class _Found:
-    """The matches of one page of the answer and their stored data, read in one transaction."""
-
-    candidates: Candidates
-    stored: StoredMessages
-    #: the matches, each with its neighbours; more than the answer gives, where it is compared with those ranked next
-    shown: Sequence[Shown]
-    #: matches that a verbatim query skips because their exact text is not kept
-    inexact: Sequence[Candidate]
-    #: whether there are more matches
-    more: bool
-    #: why the answer is degraded, such as an embedder that is down
-    notes: Sequence[str]
-    #: which matches are near in meaning; None if it is not known
-    near: Near | None = None
-
-    def first(self, limit: int) -> "_Found":
-        """Returns it with the first `limit` matches."""
-        return replace(self, shown=self.shown[:limit], more=self.more or len(self.shown) > limit)
+#: Tokens of the excerpt of a match: this share of the budget, at least so many that one of 512 holds three.
+EXCERPT_SHARE, LEAST_EXCERPT = 0.068, 140
 
 
 def _figures(result: RecallResult) -> dict[str, Value]:
@@ -114,7 +85,7 @@ class Recaller:
                 return _nothing(query, str(missing))
             if candidates is None:
                 return _nothing(query)
-            found = _find(connection, candidates, query, most, beside=not self.reranker.enabled)
+            found = find_matches(connection, candidates, query, most, beside=not self.reranker.enabled)
             best = [item.match for item in found.shown]
             episodes = find_episodes(connection, candidates, query, best, _room(query, enough))
         if episodes is not None:
@@ -152,22 +123,15 @@ class Recaller:
         if found.more or answer.waiting:
             examined = [*(item.match for item in found.shown), *found.inexact, *answer.given]
             next_cursor = found.candidates.next_cursor(examined, answer.waiting)
-        left_out = [
-            *_left_out(answer.waiting.values(), "max_tokens"),
-            *_left_out(answer.unreadable, "unreadable"),
-            *_left_out(found.inexact, "not_verbatim"),
+        left_out: list[tuple[LeftOutReason, Iterable[str]]] = [
+            ("max_tokens", map(_key, answer.waiting.values())),
+            ("unreadable", map(_key, answer.unreadable)),
+            ("not_verbatim", map(_key, found.inexact)),
         ]
-        return RecallResult(
-            spans=answer.spans,
-            rendered=answer.rendered,
-            text_tokens=answer.text_tokens,
-            left_out=left_out[: query.limit],
-            notes=list(found.notes),
-            next_cursor=next_cursor,
-        )
+        return _result(answer, left_out, query, found.notes, next_cursor)
 
     def _by_episodes(
-        self, found: _Found, episodes: FoundEpisodes, query: RecallQuery, room: int | None
+        self, found: Matches, episodes: FoundEpisodes, query: RecallQuery, room: int | None
     ) -> RecallResult:
         """Returns the answer by episodes, without spans if not one fits."""
         style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
@@ -196,15 +160,8 @@ class Recaller:
         if (waiting or others) and isinstance(found.candidates, RankedCandidates):
             rows = (item.match.message for item in episodes.shown)
             next_cursor = found.candidates.episode_cursor((m for m in rows if m.key in shown), waiting)
-        left_out = [LeftOut(message_id=span.message_id, reason="max_tokens") for span in answer.left_out]
-        return RecallResult(
-            spans=answer.spans,
-            rendered=answer.rendered,
-            text_tokens=answer.text_tokens,
-            left_out=left_out[: query.limit],
-            notes=list(found.notes),
-            next_cursor=next_cursor,
-        )
+        left_out = [("max_tokens", (span.message_id for span in answer.left_out))]
+        return _result(answer, left_out, query, found.notes, next_cursor)
 
     def scores(self, bank_name: str, query: RecallQuery, now: datetime) -> list[MatchScore]:
         """See `Memory.recall_scores`."""
@@ -250,7 +207,7 @@ class Recaller:
             shown = MessageImages.with_texts(connection, bank_id, list(spans.values()))
         return {document: one for (document, span), one in zip(spans.items(), shown, strict=True) if one is not span}
 
-    def _terms_found(self, found: _Found) -> Mapping[int, Collection[str]]:
+    def _terms_found(self, found: Matches) -> Mapping[int, Collection[str]]:
         """Returns message id → terms of the query that the index has for the match."""
         candidates = found.candidates
         if not candidates.query.terms:
@@ -260,8 +217,8 @@ class Recaller:
             return self.search.index.terms_of(connection, candidates.bank_id, ids, candidates.query.terms)
 
     def _newest_first(
-        self, found: _Found, reader: SpanReader, question: Question
-    ) -> tuple[_Found, dict[int, RecalledMessage]]:
+        self, found: Matches, reader: SpanReader, question: Question
+    ) -> tuple[Matches, dict[int, RecalledMessage]]:
         """Returns the matches in the order in which the answer gives them, and document → the newest message that
         replaces it. See `replacements`."""
         query, compared = found.candidates.query, found.shown[:COMPARED]
@@ -275,8 +232,13 @@ class Recaller:
         with operation("compare", matches=len(spans)):
             statements = Statements(spans, [_said_at(item.match) for item in compared], asks)
             oldest_first = bool(spans) and asks_for_the_past(asks, spans[statements.whole_first[0]].text)
+            has_value = None
+            if not self.reranker.enabled and (value := value_asked(asks)) is not None:
+                has_value = [value.is_in(reader.whole_text(item.match)) for item in compared]
             best = statements.best_first(
-                newest=not oldest_first and query.preference is None, whole=not self.reranker.enabled
+                newest=not oldest_first and query.preference is None,
+                whole=not self.reranker.enabled,
+                has_value=has_value,
             )
             near = None if found.near is None else found.near.among([item.match.document for item in compared])
             replaced = statements.replaced(near)
@@ -294,7 +256,7 @@ class Recaller:
         return replace(found, shown=moved), newest
 
     def _without_those_asked_for(
-        self, found: _Found, replaced: Mapping[int, int], spans: Sequence[RecalledMessage]
+        self, found: Matches, replaced: Mapping[int, int], spans: Sequence[RecalledMessage]
     ) -> dict[int, int]:
         """Returns `replaced` without the spans that the question identifies, by a number or by a word that no other
         message has: who asks for the order 5999 means that one, and not the newest."""
@@ -308,7 +270,7 @@ class Recaller:
             single |= {term for term, frequency in frequencies.items() if frequency == 1}
         return {older: newest for older, newest in replaced.items() if single.isdisjoint(apart.get(older, ()))}
 
-    def _reranked(self, found: _Found, query: RecallQuery) -> _Found:
+    def _reranked(self, found: Matches, query: RecallQuery) -> Matches:
         """Returns the first `query.limit` matches of `found` after reranking the best `CANDIDATES`."""
         shown, notes = found.shown, found.notes
         if found.candidates.query.terms:
@@ -330,15 +292,15 @@ class Recaller:
             matches = [item.match for item in found.shown]
             there = messages.by_ids(connection, bank_id, {match.message.id for match in matches})
             matches = [match for match in matches if match.message.id in there]  # the others have been erased
-            shown = _shown(connection, found.candidates, matches, query)
-            return replace(found, shown=shown, stored=_stored(connection, bank_id, shown))
+            shown = shown_of(connection, found.candidates, matches, query)
+            return replace(found, shown=shown, stored=stored_of(connection, bank_id, shown))
 
 
 def _longest(query: RecallQuery) -> float | None:
     """Returns the tokens of a match beyond which an excerpt of it is given; None for no excerpts."""
     if query.max_tokens is None or query.verbatim:
         return None
-    return max(LEAST_EXCERPT, min(MOST_EXCERPT, EXCERPT_SHARE * query.max_tokens))
+    return max(LEAST_EXCERPT, EXCERPT_SHARE * query.max_tokens)
 
 
 def _room(query: RecallQuery, enough: Enough | None) -> int | None:
@@ -350,96 +312,7 @@ def _nothing(query: RecallQuery, *notes: str) -> RecallResult:
     """Returns the answer to a query that no message can match. `notes`: why, where it is not plain."""
     answer = Answer(query.max_tokens)
     answer.state_nothing_found()
-    return RecallResult(
-        spans=[],
-        rendered=answer.rendered,
-        text_tokens=answer.text_tokens,
-        left_out=[],
-        notes=list(notes),
-        next_cursor=None,
-    )
-
-
-def _find(connection: Connection, candidates: Candidates, query: RecallQuery, most: int, *, beside: bool) -> _Found:
-    """Returns the first `most` matches, at least one, or as many as `query` asks for if they are not compared.
-    `ANSWER_CHARS` and `READ_CHARS` cap the memory that an answer takes where messages are very long. A verbatim query
-    skips messages without exact text. `beside`: with the neighbours that `query` asks for."""
-    most = most if candidates.query.terms else query.limit
-    matches: list[Candidate] = []
-    inexact: list[Candidate] = []
-    more = False
-    shown_chars = read_chars = 0
-    taken: set[int] = set()
-    for batch in candidates.batches(MAX_LIMIT if query.verbatim else most + 1):
-        found = [candidate.message for candidate in batch]
-        exact = exact_ids(connection, candidates.bank_id, found) if query.verbatim else None
-        for candidate in batch:
-            message = candidate.message
-            if exact is not None and message.id not in exact:
-                inexact.append(candidate)
-                continue
-            shown_chars += candidate.chars
-            read_chars += 0 if message.id in taken else message.chars
-            too_long = shown_chars > ANSWER_CHARS or read_chars > READ_CHARS
-            more = len(matches) == most or (too_long and bool(matches))
-            if more:
-                break
-            matches.append(candidate)
-            taken.add(message.id)
-        if more:
-            break
-    shown = _shown(connection, candidates, matches, query) if beside else list(map(Shown, matches))
-    near = None if query.verbatim else candidates.near(matches)
-    stored = _stored(connection, candidates.bank_id, shown)
-    notes = [] if candidates.note is None else [candidates.note]
-    return _Found(candidates, stored, shown, inexact, more, notes, near)
-
-
-def _stored(connection: Connection, bank_id: int, shown: Sequence[Shown]) -> StoredMessages:
-    """Returns the stored data of matches and their neighbours."""
-    wanted = {candidate.message.id: candidate.message for item in shown for candidate in item.candidates}
-    return StoredMessages.fetch(connection, bank_id, list(wanted.values()))
-
-
-def _shown(
-    connection: Connection, candidates: Candidates, matches: Sequence[Candidate], query: RecallQuery
-) -> list[Shown]:
-    """Returns the matches of the answer with their neighbours, followed by those ranked next that are no neighbours."""
-    shown = _with_neighbours(connection, candidates, matches[: query.limit], query)
-    given = {near.message.id for item in shown for near in item.neighbours}
-    return [*shown, *(Shown(match) for match in matches[query.limit :] if match.message.id not in given)]
-
-
-def _with_neighbours(
-    connection: Connection, candidates: Candidates, matches: Sequence[Candidate], query: RecallQuery
-) -> list[Shown]:
-    """Returns the matches with the neighbours that the query asks for and its filter admits. Each neighbour is listed
-    once, with the first match that it surrounds, in thread order; `ANSWER_CHARS` caps their length."""
-    if not query.neighbours or not candidates.query.terms:
-        return [Shown(match) for match in matches]
-    bank_id = candidates.bank_id
-    around = messages_around(connection, bank_id, [match.message.id for match in matches], query.neighbours).of
-    near = list(dict.fromkeys(i for match in matches for side in around[match.message.id] for i in side))
-    lengths = messages.lengths(connection, bank_id, near)
-    totals = accumulate((lengths.get(i, 0) for i in near), initial=sum(match.chars for match in matches))
-    near = [i for i, chars in zip(near, islice(totals, 1, None), strict=True) if chars <= ANSWER_CHARS]
-    admitted = messages.filter_ids(connection, bank_id, near, candidates.query.filter)
-    found = messages.by_ids(connection, bank_id, admitted)
-    if query.verbatim:
-        exact = exact_ids(connection, bank_id, found.values())
-        found = {i: message for i, message in found.items() if i in exact}
-    taken = {match.message.id for match in matches}
-    shown = []
-    for match in matches:
-        before, after = around[match.message.id]
-        new = [i for i in (*reversed(before), *after) if i in found and i not in taken]
-        taken.update(new)
-        if query.neighbour_text:
-            beside = [Candidate(found[i], neighbour_of=match.message.key) for i in new]
-            shown.append(Shown(match, beside))
-        else:
-            shown.append(Shown(match, neighbour_ids=[found[i].key for i in new]))
-    return shown
+    return _result(answer, (), query, notes, None)
 
 
 def _said_at(match: Candidate) -> SaidAt:
@@ -477,9 +350,10 @@ def _add(
         found |= {"superseded_by": newest.message_id, "superseded_at": newest.created_at}
     if item.neighbour_ids:
         found["neighbour_ids"] = item.neighbour_ids
-    span = reader.take(item.match).model_copy(update=found)
+    span = reader.take(item.match)
     if longest is not None and asked:
-        span = asked_excerpt(span, asked, longest)
+        span = asked_excerpt(reader.whole(item.match) or span, asked, longest)
+    span = span.model_copy(update=found)
     shown = pictured.get(item.match.document)
     neighbours = [(near, reader.take(near)) for near in item.neighbours]
     if verbatim and span.source == "decoded":  # the kept text cannot be read
@@ -493,6 +367,24 @@ def _add(
                 answer.add(near, beside, pictured.get(near.document))
 
 
-def _left_out(left: Iterable[Candidate], reason: LeftOutReason) -> list[LeftOut]:
-    keys = dict.fromkeys(candidate.message.key for candidate in left)
-    return [LeftOut(message_id=key, reason=reason) for key in keys]
+def _key(match: Candidate) -> str:
+    return match.message.key
+
+
+def _result(
+    answer: Answer | EpisodeAnswer,
+    left_out: Iterable[tuple[LeftOutReason, Iterable[str]]],
+    query: RecallQuery,
+    notes: Iterable[str],
+    next_cursor: str | None,
+) -> RecallResult:
+    """Returns the result of a query. `left_out`: keys of messages by the reason why they are not in the answer."""
+    keys = [(key, reason) for reason, of_one in left_out for key in dict.fromkeys(of_one)]
+    return RecallResult(
+        spans=answer.spans,
+        rendered=answer.rendered,
+        text_tokens=answer.text_tokens,
+        left_out=[LeftOut(message_id=key, reason=reason) for key, reason in keys[: query.limit]],
+        notes=list(notes),
+        next_cursor=next_cursor,
+    )

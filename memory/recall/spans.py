@@ -20,6 +20,8 @@ from foxing.memory.values.messages import RecalledMessage
 from .candidates import Candidate
 
 PART_CHARS = 2 << 20  # maximum characters of the messages decoded and assembled in one batch
+#: Passages of a message up to which an excerpt is taken from all of it: of a longer one, a match stands for itself.
+MOST_PASSAGES = 12
 
 
 class Shown(NamedTuple):
@@ -61,6 +63,8 @@ class SpanReader:
             self._matches.setdefault(item.match.message.id, []).append(item.match)
         #: document → span that was read and not yet taken
         self._spans: dict[int, RecalledMessage] = {}
+        #: message id → all of a message of several passages, up to `MOST_PASSAGES`
+        self._whole: dict[int, RecalledMessage] = {}
 
     def parts(self, ahead: int, shown: Sequence[Shown] | None = None) -> Iterator[list[Shown]]:
         """Yields runs of at most `ahead` of `shown` (None: of all) whose messages have at most `PART_CHARS` characters
@@ -93,6 +97,9 @@ class SpanReader:
                 faded = matches is not None and not is_as_said(found) and self._matched_faded(one.message, found)
                 spans = _spans_of(matches or [one], found, matched_faded=faded)
                 self._spans |= {document: span.with_gap_mark(self._gap_mark) for document, span in spans.items()}
+                if 1 < one.message.passages <= MOST_PASSAGES and message_id not in self._whole:
+                    whole = recalled_message(one.message, found).model_copy(update={"matched_faded": faded})
+                    self._whole[message_id] = whole.with_gap_mark(self._gap_mark)
 
     def _matched_faded(self, message: Message, remembered: RememberedMessage) -> bool:
         """True if a term of the query found `message` that is no longer in its text."""
@@ -106,6 +113,14 @@ class SpanReader:
     def peek(self, candidate: Candidate) -> RecalledMessage:
         """Returns the span of a candidate that was read."""
         return self._spans[candidate.document]
+
+    def whole(self, candidate: Candidate) -> RecalledMessage | None:
+        """Returns all of the message of a candidate that was read, if it has several passages, but not too many."""
+        return self._whole.get(candidate.message.id)
+
+    def whole_text(self, candidate: Candidate) -> str:
+        """Returns the text of `whole`, or that of the span."""
+        return (self.whole(candidate) or self.peek(candidate)).text
 
     def take(self, candidate: Candidate) -> RecalledMessage:
         """Removes and returns the span of a candidate that was read."""

@@ -1,6 +1,7 @@
-"""Form of a query: it asks for one fact, for several things, or for nothing at all."""
+"""Form of a query: it asks for one fact, for several things, for a value of some kind, or for nothing at all."""
 
 import re
+from dataclasses import dataclass
 
 #: How questions with one answer begin. A list of things may be anywhere in a bank, one fact is where its words are.
 _BEGINNINGS = (
@@ -35,3 +36,50 @@ def is_small_talk(query: str) -> bool:
     """Returns True for a greeting, thanks, a yes or a no, which ask for nothing."""
     words = _WORD.findall(query.lower())
     return bool(words) and not _DIGIT.search(query) and _SMALL_WORDS.issuperset(words)
+
+
+@dataclass(frozen=True)
+class ValueAsked:
+    """A value of some kind that a question asks for."""
+
+    question: str
+    values: re.Pattern[str]
+
+    def is_in(self, text: str) -> bool:
+        """Returns True if a text has such a value that the question does not name itself."""
+        return any(match[0] not in self.question for match in self.values.finditer(text))
+
+
+_WHICH = r"(?:which|what|welche[nrs]?|wie lautet|quels?|quelles?|cu[aá]l(?:es)?|qual[ei]?|welke?)\b"
+_AMOUNT = re.compile(
+    r"^\W*(?:how much|combien|cu[aá]nto|quanto|wie ?viel|hoeveel)\b"
+    r"|^\W*(?:what|was|wie|quel(?:le)?|qu['’]|cu[aá]l|qual)\b.*\b(?:costs?|pa(?:y|id)|prices?|amount|fee|total|refund(?:ed)?"
+    r"|calculat\w+|kostete?n?|preis|betrag|bezahlt|geb[uü]hr|co[uû]t\w*|prix|montant|precio|importe|prezzo|importo)\b"
+    r"|いくら|金額|値段|料金|価格|얼마(?!나)|금액|가격|요금|비용|多少钱|价格|金额|费用",
+    re.IGNORECASE,
+)
+_IDENTIFIER = re.compile(
+    rf"^\W*(?:(?:in|to|from|on|of|with|an|auf|in|von|mit|à|de|dans|sur) )?{_WHICH}(?: [\w'’-]+){{0,3}}? "
+    r"(?:ids?|numbers?|orders?|codes?|items?|accounts?|cards?|zip|phone|tracking|nummern?|kennung|bestellung|konto|karte"
+    r"|numéros?|identifiants?|commandes?|comptes?|n[uú]mero|pedido|c[oó]digo)\b|番号は|コードは|番号って|번호|코드|编号|号码|单号|代码",
+    re.IGNORECASE,
+)
+_MAIL = re.compile(
+    r"\be-?mail[- ]?ad|\b(?:which|what|whose) e-?mail|\bcourriel|メールアドレス|메일 ?주소|邮箱", re.IGNORECASE
+)
+_AN_AMOUNT = re.compile(
+    r"\d[.,]\d\d?\b|[$€£¥₩]\s?\d[\d.,]{0,24}|\d[\d.,]{0,24}\s?(?:[$€£¥₩円元원万만]|k\b|dollars?|euros?|bucks|pounds|usd|eur|percent|%)",
+    re.IGNORECASE,
+)
+_AN_IDENTIFIER = re.compile(r"(?<![\w#-])(?=[^\W\d]{0,30}[_#-]{0,2}[^\W\d]{0,20}\d)[\w#-]{5,64}")
+_AN_ADDRESS = re.compile(r"@")
+
+
+def value_asked(question: str) -> ValueAsked | None:
+    """Returns the kind of value that a question asks for: an amount of money, an identifier or an address of mail; None
+    for another question. What has no such value cannot answer it."""
+    if _MAIL.search(question):
+        return ValueAsked(question, _AN_ADDRESS)
+    if _IDENTIFIER.search(question):
+        return ValueAsked(question, _AN_IDENTIFIER)
+    return ValueAsked(question, _AN_AMOUNT) if _AMOUNT.search(question) else None
