@@ -13,6 +13,7 @@ from foxing.memory.pages.indexing import is_as_said
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message, recalled_passage
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.text.passages import passage_left, split_passages
+from foxing.memory.text.pieces import is_structured
 from foxing.memory.text.terms import terms
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import RecalledMessage
@@ -20,7 +21,8 @@ from foxing.memory.values.messages import RecalledMessage
 from .candidates import Candidate
 
 PART_CHARS = 2 << 20  # maximum characters of the messages decoded and assembled in one batch
-#: Passages of a message up to which an excerpt is taken from all of it: of a longer one, a match stands for itself.
+#: Passages of a structured message up to which an excerpt is taken from all of it: what a call asked for and its state
+#: stand far apart. A passage of prose, or of a longer message, stands for itself.
 MOST_PASSAGES = 12
 
 
@@ -63,7 +65,7 @@ class SpanReader:
             self._matches.setdefault(item.match.message.id, []).append(item.match)
         #: document → span that was read and not yet taken
         self._spans: dict[int, RecalledMessage] = {}
-        #: message id → all of a message of several passages, up to `MOST_PASSAGES`
+        #: message id → all of a structured message of several passages, up to `MOST_PASSAGES`
         self._whole: dict[int, RecalledMessage] = {}
 
     def parts(self, ahead: int, shown: Sequence[Shown] | None = None) -> Iterator[list[Shown]]:
@@ -97,7 +99,8 @@ class SpanReader:
                 faded = matches is not None and not is_as_said(found) and self._matched_faded(one.message, found)
                 spans = _spans_of(matches or [one], found, matched_faded=faded)
                 self._spans |= {document: span.with_gap_mark(self._gap_mark) for document, span in spans.items()}
-                if 1 < one.message.passages <= MOST_PASSAGES and message_id not in self._whole:
+                several = 1 < one.message.passages <= MOST_PASSAGES
+                if several and message_id not in self._whole and is_structured(found.text):
                     whole = recalled_message(one.message, found).model_copy(update={"matched_faded": faded})
                     self._whole[message_id] = whole.with_gap_mark(self._gap_mark)
 
@@ -115,7 +118,8 @@ class SpanReader:
         return self._spans[candidate.document]
 
     def whole(self, candidate: Candidate) -> RecalledMessage | None:
-        """Returns all of the message of a candidate that was read, if it has several passages, but not too many."""
+        """Returns all of the message of a candidate that was read, if it is structured and has several passages, but
+        not too many."""
         return self._whole.get(candidate.message.id)
 
     def whole_text(self, candidate: Candidate) -> str:

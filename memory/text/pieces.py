@@ -23,11 +23,16 @@ class _Comma(NamedTuple):
     depth: int
 
 
+def is_structured(text: str) -> bool:
+    """Returns True if a text has an object or a list of several members."""
+    return _STRUCTURED.search(text) is not None
+
+
 def split_pieces(text: str) -> list[Passage]:
     """Returns the pieces of `text`, in order and covering all of it; none for an empty text. A member of a JSON object
     or an element of a list stays whole if it is short; text that has faded in part is split as far as it can be
     told."""
-    return list(_members(text) if _STRUCTURED.search(text) else _prose(text, 0, len(text)))
+    return list(_members(text) if is_structured(text) else _prose(text, 0, len(text)))
 
 
 def _members(text: str) -> Iterator[Passage]:

@@ -137,3 +137,32 @@ def test_words_are_indexed_anew(memory: Memory) -> None:
     report = memory.reindex("ana", words=True)
     assert (report.indexed, report.embedded, report.skipped, report.embedder) == (6, 0, 0, "none")
     assert memory.recall("ana", "tunnel").spans == before
+
+
+def order_result(number: int) -> str:
+    items = [
+        {"name": f"{color} lamp", "item": 7_000 + n, "options": {"color": color, "size": n}}
+        for n, color in enumerate(COLORS)
+    ]
+    return json.dumps({"order": f"W555{number}", "items": items, "status": f"sent by carrier {number}"})
+
+
+COLORS = ("red", "green", "blue", "white", "black", "yellow", "violet", "brown", "grey", "pink", "olive", "teal")
+
+
+def test_an_excerpt_of_a_result_holds_what_stands_far_apart_in_it(memory: Memory) -> None:
+    for number in range(3):
+        memory.store("shop", [{"id": f"r{number}", "role": "tool", "content": order_result(number)}])
+    answer = memory.recall("shop", "what is the status of order W5552?", max_tokens=512)
+    first = answer.spans[0]
+    assert (first.message_id, "W5552" in first.text, "sent by carrier 2" in first.text) == ("r2", True, True)
+    assert first.left_out
+    assert [span.message_id for span in answer.spans].count("r2") == 1
+
+
+def test_what_has_no_value_of_the_kind_asked_for_comes_after_what_has_one(memory: Memory) -> None:
+    talk = ["Is that the desk lamp of the window?", "The desk lamp, let me see.", "Ah, a desk lamp!"]
+    memory.store("shop", [{"id": f"t{n}", "role": "user", "content": text} for n, text in enumerate(talk)])
+    result = {"order": "W1", "items": [{"name": "Desk Lamp", "price": 135.24}, {"name": "Teapot", "price": 99.1}]}
+    memory.store("shop", [{"id": "r", "role": "tool", "content": json.dumps(result)}])
+    assert memory.recall("shop", "What did the desk lamp cost in the end?").spans[0].message_id == "r"
