@@ -1,8 +1,9 @@
 """Index terms: the normalized words of texts and queries.
 
 Terms are case-folded, stripped of accents and, in English, stemmed. Identifiers are indexed whole and by their parts,
-and scripts without spaces as character bigrams. The most frequent English function words are not indexed: they would
-make up a third of the index without improving the ranking.
+and scripts without spaces as character bigrams, with ideographs that stand alone; a numeral that numbers a thing also
+in digits. The most frequent English function words are not indexed: they would make up a third of the index without
+improving the ranking.
 """
 
 import re
@@ -14,6 +15,8 @@ from threading import Lock
 from typing import NamedTuple
 
 import snowballstemmer
+
+from .numerals import HAN_ORDINAL, han_number, roman_number
 
 LONGEST_TERM = 64  # characters; longer words are truncated
 #: Maximum length and number of the chunks whose terms are cached: at most 40 MB. Longer chunks rarely recur.
@@ -59,6 +62,11 @@ CHUNK = re.compile(
     rf"|[{HANGUL}]+|[{UNSPACED}]+"
 )
 _UNSPACED_CHARACTER = re.compile(f"[{UNSPACED}]")
+_HAN = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff"
+#: An ideograph between other characters, or a syllable of Hangul with a particle: a word of its own.
+_ALONE = re.compile(
+    rf"(?<![{_HAN}])[{_HAN}](?![{_HAN}])|^[가-힣](?=(?:[은는이가을를도의에로과와]|에는|에서|에게|이랑|랑)$)"
+)
 _PLAIN = re.compile(r"[A-Za-z]+")
 _PART = re.compile(r"[^\W_]+['’](?:s|t|m|d|re|ve|ll|S|T|M|D|RE|VE|LL)(?![^\W_])|(?:[^\W_]|[" + _MARKS + "])+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -122,6 +130,9 @@ def _terms_of(chunk: str) -> tuple[_Run, ...]:
 def _uncached_terms_of(chunk: str) -> tuple[_Run, ...]:
     if _PLAIN.fullmatch(chunk) and not _CAMEL.search(chunk):
         word = chunk.lower()
+        number = roman_number(chunk)
+        if number is not None:
+            return ((_stem(word), 0, len(chunk)), (number, 0, len(chunk)))
         return () if word in _NOT_INDEXED else ((_stem(word), 0, len(chunk)),)
     if re.match(f"[{HANGUL}{UNSPACED}]", chunk):
         return _pairs(chunk)
@@ -136,10 +147,13 @@ def _pairs(chunk: str) -> tuple[_Run, ...]:
     text = unicodedata.normalize("NFKC", chunk).casefold()
     if len(text) < 2:
         return ((text, 0, len(chunk)),)
-    aligned = len(text) == len(chunk)  # otherwise offsets are unknown, and each bigram spans the chunk
-    return tuple(
-        (text[i : i + 2], i, i + 2) if aligned else (text[i : i + 2], 0, len(chunk)) for i in range(len(text) - 1)
-    )
+    aligned = len(text) == len(chunk)  # otherwise offsets are unknown, and each term spans the chunk
+    runs = [(text[i : i + 2], i, i + 2) for i in range(len(text) - 1)]
+    runs += [(match[0], match.start(), match.end()) for match in _ALONE.finditer(text)]
+    for match in HAN_ORDINAL.finditer(text):
+        if number := han_number(match[0]):
+            runs.append((number, match.start(), match.end()))
+    return tuple(runs if aligned else [(term, 0, len(chunk)) for term, _, _ in runs])
 
 
 def _word_terms(chunk: str) -> list[_Run]:

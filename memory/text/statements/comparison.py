@@ -32,6 +32,7 @@ def replaces(after: Sentence, before: Sentence, *, same_speaker: bool, to_each_o
     exclusive = not after.exclusive.isdisjoint(before.exclusive)
     return (
         after.may_replace
+        and not _number_other_things(after, before)
         and _may_share_a_subject(after, before, exclusive=exclusive)
         and (after.changed or exclusive or (after.valued and before.valued) or _may_name_the_old(after, before))
         and any(_replaces(a, b) for a in after.statements for b in before.statements)
@@ -135,6 +136,15 @@ def _may_share_a_subject(after: Sentence, before: Sentence, *, exclusive: bool) 
         return False
     few = len(after.things) <= MOST_THINGS_OF_SHORT or exclusive
     return shared >= (1 if few else 2) and after.code == before.code
+
+
+def _number_other_things(after: Sentence, before: Sentence) -> bool:
+    """Returns True if the sentences begin with things of one sort and other numbers: “zebra number 5”, “zebra 6”. One
+    that announces a change may correct the number."""
+    if after.changed or not (after.statements and before.statements):
+        return False
+    ours, theirs = (each.statements[0].numbered_thing for each in (after, before))
+    return ours is not None and theirs is not None and ours[0] == theirs[0] and ours[1] != theirs[1]
 
 
 def _may_name_the_old(after: Sentence, before: Sentence) -> bool:

@@ -102,6 +102,13 @@ class Statement:
         )
 
     @property
+    def numbered_thing(self) -> tuple[str, str] | None:
+        """The word of a thing and its number, if the statement is about one: “zebra number 5”."""
+        topic = [token for token in self.tokens[: self.topic] if not token.kind & Kind.NUMBER]
+        pairs = ((a, b) for a, b in pairwise(topic) if a.kind & Kind.THING and b.kind & Kind.QUANTITY)
+        return next(((a.form, b.form) for a, b in pairs), None)
+
+    @property
     def is_of_role(self) -> bool:
         """True if it says what one person does for others: “leads”, “is the coach”."""
         pairs = pairwise(self.all_tokens)
@@ -115,7 +122,7 @@ def _forms(tokens: Sequence[Token], kind: int) -> frozenset[str]:
 
 def topic_end(part: Sequence[Token]) -> int:
     """Returns the place of the predicate, before which a part says what it is about. Without a predicate that is known,
-    this is a noun and its number at the beginning: “room 204”."""
+    this is a noun and its number at the beginning: “room 204”, “zebra number 5”."""
     for weak in (frozenset[str](), _WEAK):
         count = 0
         for place, token in enumerate(part):
@@ -125,7 +132,10 @@ def topic_end(part: Sequence[Token]) -> int:
     for place, token in enumerate(part):
         if token.form in OBJECT and sum(bool(after.kind & INFORMATIVE) for after in part[place:]) > 1:
             return place
-    places = [place for place, token in enumerate(part) if token.kind][:2]
+    places = [place for place, token in enumerate(part) if token.kind][:3]
+    if len(places) == 3 and part[places[1]].kind & Kind.NUMBER:
+        del places[1]
+    places = places[:2]
     if len(places) == 2 and part[places[0]].kind & Kind.THING and part[places[1]].kind & Kind.QUANTITY:
         return places[1] + 1
     return places[0] + 1 if places and part[places[0]].kind & Kind.QUANTITY else 0

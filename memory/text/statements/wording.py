@@ -57,6 +57,8 @@ class Kind:
     VERB = 131072
     #: Says of a thing what holds of several at a time: “allergic”.
     SEVERAL = 262144
+    #: Stands between a thing and its number: “number”.
+    NUMBER = 524288
 
 
 class Role(Enum):
@@ -241,6 +243,7 @@ _LISTS = {
     "roles": Kind.ROLE | Kind.PREDICATE | Kind.THING,
     "statuses": Kind.STATUS | Kind.THING,
     "several": Kind.SEVERAL | Kind.THING,
+    "numbers": Kind.NUMBER | Kind.THING,
 }
 
 

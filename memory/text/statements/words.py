@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from foxing.memory.text.numerals import with_digits
+
 _WORDS = (
     r"[A-Za-z]+(?:['’-][A-Za-z]+)*(?![^\W_]|[-_]\w)"  # most words, tried first
     r"|#?(?=[A-Za-z_.-]{0,24}\d)[A-Za-z0-9]+(?:[-_.,:/][A-Za-z0-9]+)*"  # a number, a date or a code
@@ -39,6 +41,8 @@ HIRAGANA = frozenset(map(chr, range(0x3041, 0x30A0)))
 def raw_words(text: str, code: str) -> Sequence[str]:
     """Returns the words of a text as they are written, and breaks between its parts. The particles of Korean and
     Japanese that end what a sentence is about, and elided words of French, are words of their own."""
+    if code in ("ja", "zh"):
+        text = with_digits(text)
     found: list[str] = (_WORD_OR_ADDRESS if "@" in text or "://" in text else WORD).findall(text)
     if code == "en":
         return [LABEL_A if word == "A" and place else word for place, word in enumerate(found)]

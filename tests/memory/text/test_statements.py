@@ -167,3 +167,22 @@ def test_each_language_has_all_lists(code: str) -> None:
     assert words.phrases
     assert words.past.pattern
     assert words.kinds
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("Zebra number 5 crossed the ridge.", "Zebra number 6 crossed the ridge.", False),
+        (
+            "Zebra number 5 crossed the road, seen by ranger 1.",
+            "Zebra number 6 crossed the road, seen by ranger 2.",
+            False,
+        ),
+        ("Zebra 5 crossed the road, seen by ranger 1.", "Zebra 6 crossed the road, seen by ranger 2.", False),
+        ("The access number is 5.", "The access number is 6.", True),
+        ("The winner is number 5.", "The winner is number 6.", True),
+    ],
+)
+def test_the_number_after_a_noun_is_part_of_the_subject(before: str, after: str, *, expected: bool) -> None:
+    [old], [new] = sentences(before), sentences(after)
+    assert replaces(new, old, same_speaker=True, to_each_other=False) is expected

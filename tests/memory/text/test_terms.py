@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from foxing.memory.text.numerals import han_number, roman_number
 from foxing.memory.text.terms import LONGEST_TERM, query_terms, term_runs, terms
 
 
@@ -126,3 +127,33 @@ def test_what_is_remembered_of_long_texts_is_little(alphabet: str) -> None:
     finally:
         tracemalloc.stop()
     assert kept < 200_000  # of 320,000 characters
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("お姉さんの住まい", "姉は京都です"),
+        ("三代目", "3代目の店"),
+        ("第3卷", "第三卷在书房"),
+        ("第12回", "第十二回は中止です"),
+        ("우리 형", "형은 부산에 있어요"),
+        ("volume 3", "Volume III is lent"),
+    ],
+)
+def test_single_ideographs_and_numerals_match_in_other_surroundings(query: str, text: str) -> None:
+    assert terms(query).keys() & terms(text).keys() - {"volum"}
+
+
+@pytest.mark.parametrize(
+    ("numeral", "number"), [("三", "3"), ("十", "10"), ("十二", "12"), ("二十", "20"), ("九十九", "99"), ("三二", None)]
+)
+def test_numerals_of_han_up_to_99(numeral: str, number: str | None) -> None:
+    assert han_number(numeral) == number
+
+
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [("II", "2"), ("IX", "9"), ("XXXIX", "39"), ("I", None), ("IIX", None), ("iv", None), ("MIX", None)],
+)
+def test_roman_numerals_up_to_39(word: str, number: str | None) -> None:
+    assert roman_number(word) == number
