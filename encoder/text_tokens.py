@@ -1,6 +1,7 @@
 """Text token counts in a real BPE vocabulary (Mistral's Tekken, 131k), loaded from an installed package."""
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,6 +17,20 @@ _SLICE = 100_000
 #: Cache of token counts: maximum characters of a text, and number of entries. Headers and the messages of a
 #: conversation are counted again at every turn.
 _SHORT, _KEPT = 500, 1 << 14
+#: The models of providers read up to three digits as one token, where this vocabulary has one for each.
+_DIGITS = re.compile(r"\d+")
+_DIGITS_A_TOKEN = 3
+#: Scripts of which they have more or fewer tokens: ideographs, kana, and Hangul.
+_IDEOGRAPHS, _KANA, _HANGUL = (
+    re.compile(f"[{ranges}]") for ranges in ("\u3400-\u9fff\uf900-\ufaff", "\u3040-\u30ff", "\uac00-\ud7af")
+)
+#: Tokens for each token of this vocabulary without digits, for each group of digits, and for each character of a script
+#: beside that. Fitted to OpenAI's o200k_base on dialogues, logs and code, 2026-12-01.
+_WORD_SHARE, _DIGITS_SHARE = 0.96, 1.03
+_SCRIPTS = ((_IDEOGRAPHS, -0.12), (_KANA, 0.12), (_HANGUL, 0.1))
+
+#: How `count_prompt_tokens` counts, for those who are told.
+PROMPT_FORMULA = "text: estimated tokens (BPE, digits by threes)"
 
 _loading = Lock()
 
@@ -57,6 +72,20 @@ def _token_bytes(members: dict[str, Any]) -> Any:
 def count_text_tokens(text: str) -> int:
     """Returns the number of text tokens in `text`; a text longer than 100,000 characters is counted in slices."""
     return sum(_count(part) for part in _slices(text))
+
+
+def count_prompt_tokens(text: str) -> int:
+    """Returns about how many tokens the models of providers read in `text`: within a few per cent of OpenAI's
+    `o200k_base`. See `count_text_tokens` for a count that is exact, in a vocabulary of its own."""
+    digits = groups = 0
+    for run in _DIGITS.finditer(text):
+        length = run.end() - run.start()
+        digits += length
+        groups += -(-length // _DIGITS_A_TOKEN)
+    tokens = _WORD_SHARE * (count_text_tokens(text) - digits) + _DIGITS_SHARE * groups
+    if not text.isascii():
+        tokens += sum(share * len(script.findall(text)) for script, share in _SCRIPTS)
+    return max(round(tokens), 1 if text else 0)
 
 
 def cut_to_tokens(text: str, limit: int) -> str:

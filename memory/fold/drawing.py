@@ -10,7 +10,7 @@ from types import MappingProxyType
 from cachetools import LRUCache
 from pydantic import JsonValue
 
-from foxing.encoder.text_tokens import count_text_tokens
+from foxing.encoder.text_tokens import count_prompt_tokens
 from foxing.memory.context.blocks import written
 from foxing.memory.context.composed import TEXT_CELLS
 from foxing.memory.context.identifiers import IDENTIFIERS, are_beside
@@ -155,7 +155,7 @@ class FoldDrawer:
                 blocks.append(_transcript(others))
             blocks += beside.blocks
             tokens = sum(image.image.tokens for image in images)
-            tokens += sum(count_text_tokens(block) for block in blocks if isinstance(block, str))
+            tokens += sum(count_prompt_tokens(block) for block in blocks if isinstance(block, str))
             if len(images) <= free and tokens <= room.tokens:
                 limits = ImageLimits(reader, images, room.images_used, room.bytes_used)
                 if limits.admit(range(len(images))):
@@ -237,7 +237,7 @@ def identifiers_within(words: Mapping[str, int], room: int) -> list[str]:
     left = int(room * FADED_IDENTIFIERS)
     kept = set[str]()
     for word in sorted(reversed(list(words)), key=lambda word: -(words[word] & STATED)):
-        left -= count_text_tokens(f" {word}")
+        left -= count_prompt_tokens(f" {word}")
         if left < 0:
             break
         kept.add(word)
@@ -254,7 +254,7 @@ def _text(messages: Sequence[FoldedMessage], found: Mapping[str, int], reader: R
         text = _transcript(left)
         gone = identifiers_within({word: said for word, said in found.items() if word not in text}, room.tokens)
         blocks = [text, *([fenced(FADED, " ".join(gone))] if gone else [])]
-        tokens = sum(map(count_text_tokens, blocks))
+        tokens = sum(map(count_prompt_tokens, blocks))
         if tokens <= room.tokens:
             break
         chars = int(min(chars, len(text)) * room.tokens / tokens * 0.95)

@@ -15,12 +15,11 @@ from cachetools import LRUCache
 from pydantic import JsonValue
 from sqlalchemy import Connection
 
-from foxing.encoder.text_tokens import count_text_tokens
+from foxing.encoder.text_tokens import PROMPT_FORMULA, count_prompt_tokens
 from foxing.memory.compact_json import compact_json
 from foxing.memory.context.blocks import request_fields, written
 from foxing.memory.context.limits import FOR_TEXT
 from foxing.memory.context.prices import CACHED
-from foxing.memory.context.result import TEXT_FORMULA
 from foxing.memory.conversation import FORMATS
 from foxing.memory.errors import Conflict, InvalidInput, StorageError
 from foxing.memory.ingest.calls import StoreCall
@@ -165,7 +164,7 @@ class Folder:
         with self._lock:
             known = self._tokens.get(item.digest)
         if known is None:
-            known = count_text_tokens(item.text) + ITEM_TOKENS, count_text_tokens(item.thinking)
+            known = count_prompt_tokens(item.text) + ITEM_TOKENS, count_prompt_tokens(item.thinking)
             with self._lock:
                 self._tokens[item.digest] = known
         return known
@@ -180,7 +179,7 @@ class Folder:
         with self._lock:
             known = self._beside.get(key)
         if known is None:
-            known = count_text_tokens(text)
+            known = count_prompt_tokens(text)
             with self._lock:
                 self._beside[key] = known
         return known
@@ -538,7 +537,7 @@ class _Call:
             images=0 if row is None else row.images,
             request_fields=request_fields(request.wire, self.reader, images=row is not None and row.images > 0),
             reader=self.reader.name,
-            formula="; ".join(filter(None, (self.reader.formula, TEXT_FORMULA))),
+            formula="; ".join(filter(None, (self.reader.formula, PROMPT_FORMULA))),
             notes=self._notes(tokens),
         )
 

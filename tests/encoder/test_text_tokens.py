@@ -6,7 +6,7 @@ from functools import lru_cache
 import pytest
 
 from foxing.encoder import text_tokens
-from foxing.encoder.text_tokens import count_text_tokens, cut_to_tokens
+from foxing.encoder.text_tokens import count_prompt_tokens, count_text_tokens, cut_to_tokens
 
 MILLION = 1_000_000
 
@@ -31,6 +31,53 @@ def test_the_beginning_of_a_text_is_as_long_as_its_tokens_allow() -> None:
     assert text.startswith(shorter)
     assert count_text_tokens(shorter) <= tokens - 3 < count_text_tokens(text[: len(shorter) + 8])
     assert cut_to_tokens(text, 0) == ""
+
+
+#: Kind → text, and its tokens in OpenAI's o200k_base.
+SAMPLES = {
+    "prose": (
+        "The release of the payment service moves to Thursday, since the audit found two open questions about refunds. "
+        "Please ask Maria for the final list before you change anything in the configuration. ",
+        36,
+    ),
+    "code": (
+        "def merge(left: list[int], right: list[int]) -> list[int]:\n"
+        '    """Returns both lists in order."""\n'
+        "    merged, at = [], 0\n"
+        "    for value in left:\n"
+        "        while at < len(right) and right[at] < value:\n"
+        "            merged.append(right[at])\n"
+        "            at += 1\n"
+        "        merged.append(value)\n"
+        "    return merged + right[at:]\n",
+        80,
+    ),
+    "digits": ("\n".join(f"{n * 7919 % 1000003} {n * 104729 % 9973}" for n in range(60)), 328),
+    "log": (
+        "\n".join(
+            f"2026-12-01T10:{n:02}:{n * 7 % 60:02}.{n * 37 % 1000:03}Z INFO worker-{n % 7} took {n * 131 % 5000} ms, "
+            "status=200"
+            for n in range(40)
+        ),
+        1150,
+    ),
+    "ja": (
+        "監査で返金の手続きに二つの問題が見つかったため、公開を来週の木曜日に延期することにしました。設定を変える前に、"
+        "最終的な一覧をマリアさんに確認してください。",
+        54,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_tokens_of_a_prompt_are_those_of_the_models_of_providers(kind: str) -> None:
+    text, tokens = SAMPLES[kind]
+    assert count_prompt_tokens(text) == pytest.approx(tokens, rel=0.05)
+
+
+def test_a_prompt_without_words_has_no_tokens() -> None:
+    assert count_prompt_tokens("") == 0
+    assert count_prompt_tokens("7") == 1
 
 
 class WatchedLock:
