@@ -54,9 +54,10 @@ class _Counted:
     """An answered call of a conversation."""
 
     #: Tokens of the original, those that were billed, and the estimate of the former.
-    original: int
+    original: OriginalTokens
     billed: int
     estimated: float
+    folded: bool
 
 
 class Accounting:
@@ -130,10 +131,12 @@ class Accounting:
             all_tokens = await asyncio.to_thread(lambda: call.all_tokens)
         if call is not None and folded:
             original = await asyncio.to_thread(_estimated, call, usage, self._last.get(key))
-            if self._count and body.wire.name == "anthropic":
+            before = self._last.get(key)
+            # the provider counts once for each fold: the original is as large as the request, several times a minute
+            if self._count and body.wire.name == "anthropic" and (call.new_fold or before is None or not before.folded):
                 original = await self._counted(call, original, url, headers)
         if call is not None and key:
-            self._last[key] = _Counted(original.tokens, usage.input, all_tokens)
+            self._last[key] = _Counted(original, usage.input, all_tokens, folded)
         return {
             "id": answer.id or f"{exchange.called_at.isoformat()} {exchange.session}"[:200],
             "called_at": exchange.called_at.isoformat(),
@@ -215,15 +218,17 @@ def _unfolded(body: RequestBody, usage: Usage) -> OriginalTokens:
 def _estimated(call: FoldedCall, usage: Usage, before: _Counted | None) -> OriginalTokens:
     """Returns the tokens of the original by those that were billed. `before`: the call of the conversation before it:
     the original grows by as much as what is sent, unless more is folded."""
+    counted = False
     if before is not None and not call.new_fold:
-        total = before.original + usage.input - before.billed
+        total = before.original.tokens + usage.input - before.billed
+        counted = before.original.counted and before.folded
     elif before is not None and before.estimated:
-        total = round(before.original / before.estimated * call.all_tokens)
+        total = round(before.original.tokens / before.estimated * call.all_tokens)
     else:
         total = round(usage.input / call.sent_tokens * call.all_tokens) if call.sent_tokens else usage.input
     if call.body.wire.vendor == "openai":
-        return OriginalTokens(total, total, counted=False)
-    return OriginalTokens(total, min(total, round(total * _marked_share(call.body))), counted=False)
+        return OriginalTokens(total, total, counted)
+    return OriginalTokens(total, min(total, round(total * _marked_share(call.body))), counted)
 
 
 def _marked_share(body: RequestBody) -> float:

@@ -115,6 +115,10 @@ class Proxy:
         await self._stack.aclose()
 
     def _answered(self, exchange: ConversationExchange, url: str, headers: Headers) -> None:
+        usage = exchange.answer.usage if exchange.answer is not None else None
+        passed = exchange.fold_refused or exchange.without_thinking or self.options.dry_run
+        if self.folding is not None and exchange.call is not None and usage is not None and not passed:
+            self.folding.learn(exchange.call, usage.input)
         if self.accounting is not None:
             self.accounting.note(exchange, url, headers)
 
@@ -125,6 +129,7 @@ class Proxy:
             "dry_run": self.options.dry_run,
             "calls": dict(self.exchanges.counts if self.exchanges else {}),
             "folds": dict(self.folding.counts if self.folding else {}),
+            **(self.folding.report() if self.folding else {}),
             "outbox": asdict(self.recorder.waiting) if self.recorder else None,
         }
 

@@ -47,7 +47,10 @@ class MessageText:
     @cached_property
     def tokens(self) -> float:
         """Estimated tokens, without those of its thinking and of its images. Raises `InvalidInput`."""
-        return len(self.item.text) / CHARS_A_TOKEN + _FRAME_TOKENS
+        text = self.item.text
+        # a character of other scripts is three bytes, and about a token
+        size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
+        return size / CHARS_A_TOKEN + _FRAME_TOKENS
 
 
 @dataclass(frozen=True)

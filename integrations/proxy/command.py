@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
@@ -73,7 +74,23 @@ def proxy(
     bank: Annotated[
         str, typer.Option("--bank", "-b", help="Name of the bank. It is created with the first message.")
     ] = "main",
-    budget: Annotated[int, typer.Option(min=1_000, help="Maximum number of tokens to send.")] = 60_000,
+    project: Annotated[
+        bool,
+        typer.Option(
+            "--project",
+            help="Use the bank of the repository in this folder, as the hooks and the MCP server of foxing install do, "
+            "so that their tool fetch takes the references in folds.",
+        ),
+    ] = False,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            min=1_000,
+            help="Maximum number of tokens to send. Default: three quarters of the window of the model that a request "
+            "names, or of the part of it that costs the ordinary price; 96,000 for an unknown one.",
+            show_default=False,
+        ),
+    ] = None,
     reader: Annotated[
         str | None,
         typer.Option(help="Reader to fold for. Default: the model that a request names.", show_default=False),
@@ -125,6 +142,10 @@ def proxy(
         ).naming("api_key")
     _check_url(upstream)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    if project:
+        from foxing.integrations.hooks.projects import bank_of
+
+        bank = bank_of(Path.cwd())
     holder = service or state.settings().database_url
     options = ProxyOptions(
         upstream=upstream,

@@ -14,16 +14,22 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from foxing.memory.context.prices import CACHED
 from foxing.memory.conversation import parse, render
 from foxing.memory.conversation.changes import MARKS, is_thinking, settled, without_thinking
+from foxing.memory.conversation.models import ModelTerms, model_terms
 from foxing.memory.errors import InvalidInput
-from foxing.memory.fold.conversation import Conversation, ConversationItem, make_conversation, thread_key
+from foxing.memory.fold.conversation import (
+    BOUND_LOOP,
+    Conversation,
+    ConversationItem,
+    make_conversation,
+    thread_key,
+)
 from foxing.memory.fold.layout import folded_conversation
 from foxing.memory.fold.plan import (
     IDENTIFIER_SHARE,
     IMAGE_RISK,
-    KEPT_CALLS,
+    LEAST_KEPT_CALLS,
     TEXT_RISK,
     ItemCost,
     Standing,
@@ -31,20 +37,23 @@ from foxing.memory.fold.plan import (
     Terms,
     plan_fold,
 )
-from foxing.memory.values.context import MAX_BUDGET
+from foxing.memory.values.context import MAX_BUDGET, TokenPrices
 from foxing.memory.values.fold import FoldRequest, FoldResult
 
 from .bank import BankFailed, BankLink, FoldRefused
 from .body import CHARS_A_TOKEN, RequestBody, json_text
 from .options import ProxyOptions
+from .scale import TokenScale
 
 log = logging.getLogger(__name__)
 
 #: Conversations that are remembered.
 CONVERSATIONS = 1_000
-#: Growth after which the bank is asked again although it made no fold, as a share of the budget: near the limit, and
-#: where a fold may pay.
-_NEAR_LIMIT, _MAY_PAY = 1 / 64, 1 / 16
+#: Growth after which the bank is asked again although it made no fold: as a share of the budget near the limit, and in
+#: tokens where a fold may pay.
+_NEAR_LIMIT, _MAY_PAY = 1 / 64, 4_000
+#: Conversations whose state is reported.
+_REPORTED = 20
 #: Estimates of tokens may be too low by this share of the budget.
 _MARGIN = 0.03
 #: Estimates of what a session has cost may be too low by this share.
@@ -113,6 +122,12 @@ class _Known:
     dropped: int = 0
     tells: bool = False
     last_call_at: datetime | None = None
+    #: Why it is not folded, as the log has been told.
+    reason: str | None = None
+    #: What `FoldResult.notes` said last.
+    notes: Sequence[str] = ()
+    #: What `Folding.report` has of it.
+    state: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -134,6 +149,8 @@ class FoldedCall:
     new_fold: bool = False
     #: Why the request goes out unfolded although it might be folded.
     failure: str | None = None
+    #: Tokens of what is sent as the bank counts them; None if it was not asked.
+    counted_tokens: int | None = None
     _known: _Known | None = None
     _fold: _Fold | None = None
 
@@ -179,6 +196,34 @@ class Folding:
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         #: Counts of folds, and of calls that went out unfolded because the bank failed.
         self.counts: Counter[str] = Counter()
+        #: Scales of what is estimated here, and of what the bank counts.
+        self._estimates, self._bank_counts = TokenScale(), TokenScale()
+
+    def budget(self, body: RequestBody) -> int:
+        """Returns the most tokens to send, as the provider counts them."""
+        return self._options.budget or model_terms(body.model).budget
+
+    def _limit(self, call: FoldedCall) -> int:
+        """Returns the most tokens to send, as the bank counts them."""
+        return max(1, min(MAX_BUDGET, round(self.budget(call.body) / self._bank_counts.of(call.body.model))))
+
+    def _estimated_limit(self, call: FoldedCall) -> int:
+        """Returns the most tokens to send, as they are estimated here."""
+        return max(1, round(self.budget(call.body) / self._estimates.of(call.body.model)))
+
+    def learn(self, call: FoldedCall, billed: int) -> None:
+        """Notes what the provider billed for the input of a call that went out as it was decided here."""
+        if call.conversation is None:
+            return
+        thinking = 0.0 if call.folded else call.thinking_tokens
+        self._estimates.learn(call.body.model, call.sent_tokens + thinking, billed)
+        if call.counted_tokens is not None:
+            self._bank_counts.learn(call.body.model, call.counted_tokens, billed)
+
+    def report(self) -> dict[str, Any]:
+        """Returns the state of the latest conversations, newest first, and the scales of tokens."""
+        latest = [known.state for known in reversed(self._known.values()) if known.state][:_REPORTED]
+        return {"conversations": latest, "token_scale": self._bank_counts.report()}
 
     async def fold(self, body: RequestBody, session: str, *, counting: bool = False) -> FoldedCall:
         """Returns what is sent in place of a request. `counting`: whether it only counts tokens, so that no fold is
@@ -197,10 +242,40 @@ class Folding:
             await self._ask_if_due(call, conversation, known, counting)
             self._apply(call, conversation, known)
             if not counting:
+                self._tell(call, conversation, known)
                 known.items, known.digest = len(conversation.items), conversation.prefix_digest(len(conversation.items))
                 known.last_call_at = datetime.now(UTC)
             call.new_fold = known.fold is not None and known.fold.number != before
         return call
+
+    def _tell(self, call: FoldedCall, conversation: Conversation, known: _Known) -> None:
+        """Says in the log, once, that a conversation is folded, or that folding does not help it."""
+        binds = conversation.wire == "anthropic" and model_terms(call.body.model).binds_thinking
+        if call.failure is None and binds and conversation.thinks_on and call.all_tokens > self._estimated_limit(call):
+            call.failure = BOUND_LOOP
+        name = f"the conversation {call.session} with {call.body.model}"
+        if call.failure is not None and known.reason is None:
+            log.warning("%s (about %s tokens) is not folded: %s", name, f"{call.sent_tokens:,.0f}", call.failure)
+            self.counts["not folded"] += 1
+        elif known.fold is not None and known.fold.number == 1 and call.reason is not None:
+            log.warning(
+                "%s is folded from here on: about %s of %s tokens are sent; %s shows the state of all",
+                *(name, f"{call.sent_tokens:,.0f}", f"{call.original_tokens:,.0f}", "/foxing/status"),
+            )
+        if call.failure is not None or call.folded:
+            known.reason = call.failure
+        scale = self._estimates.of(call.body.model)
+        known.state = {
+            "session": call.session,
+            "model": call.body.model,
+            "called_at": datetime.now(UTC).isoformat(),
+            "budget": self.budget(call.body),
+            "sent_tokens": round(call.sent_tokens * scale),
+            "original_tokens": round(call.all_tokens * scale),
+            "fold": known.fold.number if known.fold is not None else 0,
+            "not_folded": known.reason,
+            "notes": list(known.notes),
+        }
 
     async def drop(self, call: FoldedCall) -> None:
         """Notes that the provider has refused the fold of a call although it takes the conversation as it came. The
@@ -224,7 +299,7 @@ class Folding:
 
     async def _ask_if_due(self, call: FoldedCall, conversation: Conversation, known: _Known, counting: bool) -> None:
         calls = _calls(conversation.items)
-        if len(calls) < KEPT_CALLS:
+        if len(calls) <= LEAST_KEPT_CALLS:
             known.fold = None  # a shorter conversation than any that was folded
             return
         tokens = call.sizes
@@ -254,7 +329,9 @@ class Folding:
             return
         if not counting:
             known.asked_tokens = sum(tokens)
-            known.left = 0.0 if result.reason is not None else self._options.budget - result.sent_tokens
+            known.left = 0.0 if result.reason is not None else self._limit(call) - result.sent_tokens
+            call.counted_tokens = result.sent_tokens
+            known.notes = result.notes
         self._take(result, call, conversation, known)
         if late is not None:  # this answer may not know of it
             known.unsure, known.late = True, late
@@ -279,17 +356,16 @@ class Folding:
         self, conversation: Conversation, known: _Known, tokens: Sequence[float], cold: bool, call: FoldedCall
     ) -> bool:
         """Returns True if the bank may make a fold now: whenever it would with tokens counted generously."""
-        budget = self._options.budget
-        binds = conversation.wire == "anthropic"
-        grown = (sum(tokens) - known.asked_tokens) / budget
-        # where no thinking is bound, a conversation can still be folded when it has reached the budget
-        least = _NEAR_LIMIT if binds else max(_NEAR_LIMIT, known.left / budget / 2)
-        if not cold and grown < least:
+        terms_of_model = model_terms(call.body.model)
+        budget = self._estimated_limit(call)
+        binds = conversation.wire == "anthropic" and terms_of_model.binds_thinking
+        grown = sum(tokens) - known.asked_tokens
+        if not cold and grown < min(_MAY_PAY, _NEAR_LIMIT * budget):
             return False
         items = conversation.items
         if not conversation.closed[-1] or items[-1].role == "assistant":
             return False
-        if binds and conversation.answers_tools and any(item.thinks for item in items[conversation.latest_turn :]):
+        if binds and conversation.thinks_on:
             return False
         bound = binds and any(item.thinks for item in items)
         calls = set(_calls(items))
@@ -308,7 +384,7 @@ class Folding:
             standing = Standing(fold.items, fold.tokens, fold.raw_tokens, fold.until, 0.0)
         terms = Terms(
             budget=int(budget * (1 - _MARGIN)),
-            prices=CACHED,
+            prices=_prices(terms_of_model),
             cold=cold,
             beside=int(_beside(call.body)),
             ratio=IDENTIFIER_SHARE,  # no reader takes less
@@ -329,7 +405,9 @@ class Folding:
             system=fields.get(wire.system) if wire.system else None,
             tools=fields.get("tools"),
             reader=call.body.model or "text",
-            budget=MAX_BUDGET if counting else self._options.budget,  # without a limit, nothing is folded
+            budget=MAX_BUDGET if counting else self._limit(call),  # without a limit, nothing is folded
+            prices=_prices(model_terms(call.body.model)),
+            binds_thinking=model_terms(call.body.model).binds_thinking,
             cache="warm" if counting or known.last_call_at is None else None,
             last_call_at=known.last_call_at,
             cache_ttl_s=cache_ttl_s(call.body),
@@ -397,6 +475,10 @@ class Folding:
         call.content = call.body.with_messages(messages, fold.request_fields, {id(folded): fold.text_of(folded)})
         call.folded, call._fold = True, fold
         call.sent_tokens += fold.tokens - sum(sizes[fold.at : fold.items])
+
+
+def _prices(terms: ModelTerms) -> TokenPrices:
+    return TokenPrices(input=1.0, read=terms.read, write=terms.write)
 
 
 def cache_ttl_s(body: RequestBody) -> float:

@@ -11,8 +11,8 @@ class ProxyOptions:
     #: Base URL of the provider, with or without `/v1`.
     upstream: str = field(repr=False)
     bank: str = "main"
-    #: Maximum number of tokens to send.
-    budget: int = 60_000
+    #: Maximum number of tokens to send; None for what the window of the model of a request allows.
+    budget: int | None = None
     #: Name of the reader; by default the model that a request names, and a text-only reader for unknown ones.
     reader: str | None = None
     #: Address on which the proxy listens. Without a key, requests must name it or this machine as their host.

@@ -36,7 +36,6 @@ from foxing.memory.values.speakers import INDENT, set_apart
 from .drawing import STATED, identifiers_within
 from .excerpts import FadingMessages, FoldedMessage, statements_of
 from .folder import ITEM_TOKENS, STORED_AT_ONCE
-from .plan import PAYBACK_CALLS
 
 HASH_CHARS = 24
 #: Thread of the texts in their bank.
@@ -54,6 +53,8 @@ MAX_RATIO = 0.7
 MIN_STEP_TOKENS = 4_000
 #: Maximum share of what the conversation has cost so far, with a call for each message, that this may cost.
 RISK = 0.15
+#: Number of calls within which further excerpts must pay back what they cost.
+PAYBACK_CALLS = 20
 #: Tokens from which a conversation is so large that the risk does not count.
 LARGE_TOKENS = 100_000
 #: Most tokens of the passages that match a query.

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from foxing.memory.conversation import INSTRUCTIONS, Fields, ProviderMessage, SessionTurns, Turn, Wire, parse_message
 from foxing.memory.conversation.calls import closed_after
 from foxing.memory.conversation.changes import marked_blocks, normal_json
+from foxing.memory.conversation.hosts import is_summary
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import Part, TextPart, ToolCall, ToolResult
 
@@ -21,6 +22,13 @@ from .images import GivenImage, read_images
 Json = dict[str, JsonValue]
 
 DIGEST_BYTES = 16
+#: Why a conversation whose model binds its thinking is not folded, and what to do.
+BOUND_LOOP = (
+    "the model binds its thinking to it, so that a loop of tools cannot be folded until the user speaks: interrupt the "
+    "agent with a word, let it compact, or turn its thinking off"
+)
+#: Number of last items, and characters of each, that say what the latest turn is about.
+LATEST_ITEMS, LATEST_CHARS = 4, 2_000
 _KINDS: Mapping[str, type[TextPart | ToolCall | ToolResult]] = {
     "text": TextPart,
     "tool_call": ToolCall,
@@ -111,6 +119,11 @@ class Conversation:
                 return bool(item.opens)
         return False
 
+    @property
+    def thinks_on(self) -> bool:
+        """True if tool calls of a turn that has thinking are answered: the model goes on thinking after them."""
+        return self.answers_tools and any(item.thinks for item in self.items[self.latest_turn :])
+
     @cached_property
     def latest_turn(self) -> int:
         """Index of the first item of the latest run of assistant items; the number of items if there is none."""
@@ -118,6 +131,13 @@ class Conversation:
         while 0 < at < len(self.items) and self.items[at - 1].role == "assistant":
             at -= 1
         return at
+
+    @property
+    def latest_words(self) -> str:
+        """What the user said last, and all after it of which something may be folded: what the latest turn is about."""
+        last = max((n for n, item in enumerate(self.items) if item.is_question), default=0)
+        latest = [self.items[last], *self.items[-LATEST_ITEMS:]] if self.items else []
+        return "\n".join(item.text[:LATEST_CHARS] for item in latest)
 
     @property
     def first_question(self) -> bytes:
@@ -144,7 +164,7 @@ def make_conversation(wire: Wire, items: Sequence[ConversationItem]) -> Conversa
     """Returns the conversation of parsed items. Raises `InvalidInput` for a tool call without an answer, except the
     last, or an answer without a call."""
     start = next((n for n, item in enumerate(items) if not item.is_instruction), len(items))
-    start = max([start, *(n + 1 for n, item in enumerate(items) if item.compacts)])
+    start = max([start, *(n + 1 for n, item in enumerate(items) if item.compacts or is_summary(item.text))])
     return Conversation(wire, items, start, closed_after(wire, items))
 
 

@@ -4,6 +4,7 @@ both the identifiers that are easily misread or have faded."""
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from threading import Lock
 from types import MappingProxyType
 
@@ -25,7 +26,7 @@ from foxing.memory.values.speakers import set_apart
 from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage, ProofReader, Reader, cells_per_token, is_read, page_images
 
-from .excerpts import FadingMessages, FoldedMessage, statements_of
+from .excerpts import FadingMessages, FoldedMessage, Keeping, statements_of
 from .plan import IDENTIFIER_SHARE, IMAGE_RISK, TEXT_RISK, TEXT_SHARE
 
 #: Label of page images, of text, and of identifiers that have faded.
@@ -42,8 +43,9 @@ FADED = "Identifiers in what has faded, exact:"
 MIN_DENSITY = 2.0
 #: What is known of an identifier: a user or a statement in prose names it; a block gives it as text.
 STATED, GIVEN = 1, 2
-#: Share of the room that the identifiers of faded text may take.
-FADED_IDENTIFIERS = 0.45
+#: Share of the room that the identifiers of faded text may take, and most characters before one that say what it is.
+FADED_IDENTIFIERS = 0.25
+_LABEL_CHARS, _LABEL_TOKENS = 24, 4
 _ATTEMPTS = 6
 #: Number of texts whose exact words are remembered, and the longest of them in characters.
 _KNOWN_TEXTS, _KNOWN_CHARS = 4_096, 16_384
@@ -91,6 +93,15 @@ class Room:
     #: Images and bytes of the request beside them.
     images_used: int
     bytes_used: int
+    #: Tokens of what the user typed that stay word for word.
+    typed: int = 0
+    #: Words of the latest turn; see `Keeping`.
+    wanted: Collection[str] = ()
+
+    @property
+    def keeping(self) -> Keeping:
+        """What stays whatever it is worth."""
+        return Keeping(int(self.typed * TEXT_CELLS), self.wanted)
 
 
 class FoldDrawer:
@@ -141,13 +152,13 @@ class FoldDrawer:
         """Returns page images of the messages; None if the provider's limits allow none, or one is not exact."""
         free = ImageLimits(reader, (), room.images_used, room.bytes_used).free
         chars = min(room.chars, int(room.tokens * TEXT_CELLS / tokens_for_each(reader)))
-        fading = FadingMessages(messages)
+        fading = FadingMessages(messages, room.keeping)
         for _ in range(_ATTEMPTS):
             left = fading.within(chars)
-            readable = [message for message in left if is_read(message.text, reader)]
-            others = [message for message in left if not is_read(message.text, reader)]
+            readable = [message for message in left if _is_drawn(message, reader)]
+            others = [message for message in left if not _is_drawn(message, reader)]
             images = self._page_images(readable, reader)
-            beside = _beside(images, left, found, known, reader, room.tokens, self._exact_words)
+            beside = _beside(images, messages, left, found, known, reader, room.tokens, self._exact_words)
             blocks: list[str | PageImage] = []
             if images:
                 blocks += [ON_IMAGES.format(ref=readable[0].ref), *(image.image for image in images)]
@@ -208,6 +219,7 @@ class _Words:
 
 def _beside(
     images: Sequence[PromptImage],
+    messages: Sequence[FoldedMessage],
     left: Sequence[FoldedMessage],
     found: Mapping[str, int],
     known: Collection[str],
@@ -227,7 +239,7 @@ def _beside(
     shown = [word for word in on_images if word not in known]
     gone = identifiers_within({word: said for word, said in found.items() if word not in on_images}, room)
     blocks = [fenced(IDENTIFIERS, " ".join(shown))] if shown else []
-    blocks += [fenced(FADED, " ".join(gone))] if gone else []
+    blocks += [fenced(FADED, _labelled(gone, messages))] if gone else []
     return _Words(blocks, {**found, **{word: found.get(word, 0) | GIVEN for word in (*shown, *gone)}})
 
 
@@ -237,23 +249,41 @@ def identifiers_within(words: Mapping[str, int], room: int) -> list[str]:
     left = int(room * FADED_IDENTIFIERS)
     kept = set[str]()
     for word in sorted(reversed(list(words)), key=lambda word: -(words[word] & STATED)):
-        left -= count_prompt_tokens(f" {word}")
+        left -= count_prompt_tokens(f" {word}") + _LABEL_TOKENS
         if left < 0:
             break
         kept.add(word)
     return [word for word in words if word in kept]
 
 
+def _labelled(words: Sequence[str], messages: Sequence[FoldedMessage]) -> str:
+    """Returns identifiers with the words that stand before each in its line, which say what it is."""
+    return "; ".join(f"{label_of(word, messages)}{word}" for word in words)
+
+
+def label_of(word: str, messages: Sequence[FoldedMessage]) -> str:
+    """Returns the last words before an identifier in the latest message that has it; empty if there are none."""
+    for message in reversed(messages):
+        at = message.text.find(word)
+        if at >= 0:
+            line = message.text[max(message.text.rfind("\n", 0, at) + 1, at - _LABEL_CHARS) : at]
+            if at > _LABEL_CHARS and len(line) == _LABEL_CHARS and not line[0].isspace():
+                line = line.partition(" ")[2]  # the first word is cut
+            label = line.strip(" \"'`([{<,;\t")
+            return f"{label} " if any(map(str.isalpha, label)) else ""
+    return ""
+
+
 def _text(messages: Sequence[FoldedMessage], found: Mapping[str, int], reader: Reader, wire: Wire, room: Room) -> Drawn:
     """Returns excerpts of the messages as text."""
     chars = min(room.chars, int(room.tokens * TEXT_CELLS))
     blocks, gone, tokens, left = list[str](), list[str](), 0, list[FoldedMessage]()
-    fading = FadingMessages(messages)
+    fading = FadingMessages(messages, room.keeping)
     for _ in range(_ATTEMPTS):
         left = fading.within(chars)
         text = _transcript(left)
         gone = identifiers_within({word: said for word, said in found.items() if word not in text}, room.tokens)
-        blocks = [text, *([fenced(FADED, " ".join(gone))] if gone else [])]
+        blocks = [text, *([fenced(FADED, _labelled(gone, messages))] if gone else [])]
         tokens = sum(map(count_prompt_tokens, blocks))
         if tokens <= room.tokens:
             break
@@ -263,12 +293,22 @@ def _text(messages: Sequence[FoldedMessage], found: Mapping[str, int], reader: R
     return Drawn(written(blocks, wire, reader), tokens, 0, left, given)
 
 
+def _is_drawn(message: FoldedMessage, reader: Reader) -> bool:
+    """Returns True for a message on page images: what the user typed, and references alone, are given as text."""
+    return message.kind != "typed" and not message.is_reference and is_read(message.text, reader)
+
+
 def _transcript(messages: Sequence[FoldedMessage]) -> str:
-    """Returns messages as fenced text, each with its reference and role."""
-    lines = [
-        f"[{message.ref}] {message.role}: {set_apart(MarkedText.of(message.text, message.gaps, TEXT_GAP_MARK).text)}"
-        for message in messages
-    ]
+    """Returns messages as fenced text, each with its reference and role; those of which only a reference is left stand
+    in one line."""
+    lines = list[str]()
+    for is_reference, run in groupby(messages, lambda message: message.is_reference):
+        if is_reference:
+            lines.append(" ".join(f"[{message.ref}]" for message in run) + f" {TEXT_GAP_MARK.strip()}")
+            continue
+        for message in run:
+            said = set_apart(MarkedText.of(message.text, message.gaps, TEXT_GAP_MARK).text)
+            lines.append(f"[{message.ref}] {message.role}: {said}")
     return fenced(AS_TEXT.format(ref=messages[0].ref if messages else "k7q"), "\n".join(lines))
 
 

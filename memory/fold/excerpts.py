@@ -1,13 +1,20 @@
-"""Excerpts of messages: the sentences and lines that stay when the folded part has to fade. Facts that users and the
-model state stay longest, then what else they said and what tools state, then the rest of what tools returned."""
+"""Excerpts of messages: the sentences and lines that stay when the folded part has to fade.
 
-from collections.abc import Iterator, Sequence
+In a fold, what the user typed stays longest, word for word, then open plans, decisions of the model, what the latest
+turn refers to, facts that users and the model state, and what each tool was called with. What else they said and what
+tools state comes next, and last the rest of what tools returned. A message of which nothing is left leaves its
+reference.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice, pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from foxing.memory.values.part_text import image_labels
+from foxing.memory.values.part_text import CALL_MARK, image_labels
 from foxing.renderer.fading import FactFinder
 from foxing.renderer.marks import GAP_MARK
 from foxing.renderer.sentences import CLAUSE_MARKS, is_statement, sentence_ends
@@ -19,8 +26,30 @@ MAX_UNIT, MAX_SENTENCE = 240, 480
 #: Shortest excerpt of a message in characters, headers included, that is worth its place.
 _OVERHEAD = 12
 _ROLES = {"user": 6.0, "assistant": 2.0}
-#: Ranks: facts that users and the model state, what else they say and what tools state, and the rest of the latter.
-_FACT, _SAID, _REST = 2, 1, 0
+#: Ranks: what the user typed, plans, decisions of the model, what the latest turn refers to, facts that users and the
+#: model state, what a tool was called with, what else is said and what tools state, and the rest of the latter.
+_TYPED, _PLAN, _DECIDED, _REFERRED, _FACT, _CALL, _SAID, _REST = range(7, -1, -1)
+#: Longest text in characters that counts as typed; of a longer one, its paragraphs up to half as many at either end.
+TYPED_CHARS = 2_000
+#: Sentences by which the model decides something.
+_DECISION = re.compile(
+    r"\b(?:decid(?:e|ed|ing)|decision|agreed|instead of|rather than|go(?:ing)? with|chose|chosen|settled on|must not|"
+    r"will (?:use|keep)|entschied\w*|beschlossen|stattdessen|décid\w+|plutôt que|decidi\w+|en lugar de)\b"
+    r"|决定|決定|決め|改用|결정|하기로",
+    re.IGNORECASE,
+)
+#: Lines of tools that say how something went.
+_OUTCOME = re.compile(
+    r"\b(?:errors?|fail(?:ed|ure|ures|s)?|exception|traceback|warning|passed|not found|denied|refused|"
+    r"exit (?:code|status))\b",
+    re.IGNORECASE,
+)
+_OUTCOME_WEIGHT = 3.0
+_WORD = re.compile(r"\w[\w./:@-]{2,}\w")
+#: A word that more of the units have than this share, and number, refers to none of them.
+_COMMON, _FEW = 1 / 200, 3
+#: Share of the characters for references to messages of which nothing else is left, and those of each.
+_REFERENCES, _REFERENCE_CHARS = 0.25, 8
 _FIRST, _LAST = 1.6, 1.2
 #: Weight of a unit that a later one repeats, and its shortest length in characters.
 _SAID_AGAIN, _SHORT = 0.1, 20
@@ -31,6 +60,10 @@ _MOST_FACTS = 5
 _PROSE_WEIGHT = 2.5
 #: Weight of the label of an image, and of what stands in place of one: a few words stand for all of it.
 _LABEL_WEIGHT = 6.0
+
+
+#: What a message of a fold is, if it is more than what someone or a tool said: words of the user, or an open plan.
+Kind = Literal["", "typed", "plan"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +77,27 @@ class FoldedMessage:
     text: str
     #: Offsets of the gap marks in the text.
     gaps: tuple[int, ...] = ()
+    kind: Kind = ""
+
+    @property
+    def is_reference(self) -> bool:
+        """True if nothing but its reference is left."""
+        return self.text == GAP_MARK
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What stays of a fold whatever it is worth."""
+
+    #: Most characters of what the user typed; the oldest gives way.
+    typed_chars: int
+    #: Words of the latest turn, in lower case.
+    wanted: Collection[str] = ()
+
+
+def words_in(text: str) -> set[str]:
+    """Returns the words of a text by which it may refer to another, in lower case."""
+    return set(map(str.lower, _WORD.findall(text)))
 
 
 class _Unit(NamedTuple):
@@ -62,49 +116,83 @@ class _Unit(NamedTuple):
 class FadingMessages:
     """Messages of which excerpts of any length can be taken."""
 
-    def __init__(self, messages: Sequence[FoldedMessage]) -> None:
+    def __init__(self, messages: Sequence[FoldedMessage], keeping: Keeping | None = None) -> None:
+        """`keeping`: that of a fold; None for messages of which nothing stays as it is."""
         self._messages = messages
+        self._keeping = keeping
 
     def within(self, chars: int) -> list[FoldedMessage]:
         """Returns excerpts in at most about `chars` characters, with a gap mark wherever something is left out.
-        Messages of which nothing is left are omitted, and a mark in the one before them, or after, says so; if nothing
-        is left of any, there is only a mark. The result depends on the messages and `chars` alone."""
+        Messages of which nothing is left are omitted, and a mark in the one before them, or after, says so; in a fold,
+        a mark alone stands for each, the oldest excepted if they are many. If nothing is left of any, there is only a
+        mark. The result depends on the messages and `chars` alone."""
         if sum(len(message.text) + _OVERHEAD for message in self._messages) <= chars:
             return list(self._messages)
+        number = len(self._messages)
+        references = min(int(chars * _REFERENCES) // _REFERENCE_CHARS, number) if self._keeping is not None else 0
+        kept = self._kept(chars - references * _REFERENCE_CHARS)
+        omitted = [number for number in range(number) if number not in kept]
+        shown = {*kept, *(omitted[-references:] if references else ())}
+        if not shown:
+            return [replace(self._messages[-1], text=GAP_MARK, gaps=(0,))]
+        order = sorted(shown)
+        following = [*order[1:], number]
+        return [
+            _excerpt(
+                self._messages[number],
+                kept[number],
+                before=number > 0 and number == order[0],
+                after=next_number > number + 1,
+            )
+            if number in kept
+            else replace(self._messages[number], text=GAP_MARK, gaps=(0,))
+            for number, next_number in zip(order, following, strict=True)
+        ]
+
+    def _kept(self, chars: int) -> dict[int, list[_Unit]]:
+        """Returns number of a message → the units that stay of it, in order."""
         kept: dict[int, list[_Unit]] = {}
         left = chars
+        typed = self._keeping.typed_chars if self._keeping is not None else 0
         for unit in self._ranked:
             cost = unit.stop - unit.start + 2 + (0 if unit.message in kept else _OVERHEAD)
+            if unit.rank == _TYPED:
+                if cost > typed:
+                    continue
+                typed -= cost
             if cost <= left:
                 left -= cost
                 kept.setdefault(unit.message, []).append(unit)
             elif left < _OVERHEAD:
                 break
-        if not kept:
-            return [replace(self._messages[-1], text=GAP_MARK, gaps=(0,))]
-        left_of = {number: sorted(units, key=lambda unit: unit.start) for number, units in sorted(kept.items())}
-        following = [*list(left_of)[1:], len(self._messages)]
-        return [
-            _excerpt(
-                self._messages[number],
-                units,
-                before=number > 0 and number == min(left_of),
-                after=next_number > number + 1,
-            )
-            for (number, units), next_number in zip(left_of.items(), following, strict=True)
-        ]
+        return {number: sorted(units, key=lambda unit: unit.start) for number, units in kept.items()}
 
     @cached_property
     def _ranked(self) -> list[_Unit]:
-        units = [unit for number, message in enumerate(self._messages) for unit in _units(number, message)]
+        in_fold = self._keeping is not None
+        units = [unit for number, message in enumerate(self._messages) for unit in _units(number, message, in_fold)]
         seen = set[str]()
         for place in range(len(units) - 1, -1, -1):  # the latest of those that say the same keeps its value
             unit = units[place]
             text = self._messages[unit.message].text[unit.start : unit.stop].strip()
-            if len(text) >= _SHORT and text in seen and not _is_label(text):
+            if unit.rank < _PLAN and len(text) >= _SHORT and text in seen and not _is_label(text):
                 units[place] = unit._replace(rank=_REST, density=unit.density * _SAID_AGAIN)
             seen.add(text)
+        if self._keeping is not None and self._keeping.wanted:
+            units = self._with_referred(units, self._keeping.wanted)
         return sorted(units, key=lambda unit: (-unit.rank, -unit.density))
+
+    def _with_referred(self, units: Sequence[_Unit], wanted: Collection[str]) -> list[_Unit]:
+        """Returns units with the rank of those that share a rare word with the latest turn."""
+        shared = [words_in(self._messages[unit.message].text[unit.start : unit.stop]) & set(wanted) for unit in units]
+        frequency = Counter(word for words in shared for word in words)
+        most = max(_FEW, int(len(units) * _COMMON))
+        return [
+            unit._replace(rank=_REFERRED)
+            if unit.rank < _REFERRED and any(frequency[word] <= most for word in words)
+            else unit
+            for unit, words in zip(units, shared, strict=True)
+        ]
 
 
 def statements_of(text: str) -> str:
@@ -152,18 +240,62 @@ def _cut(text: str, start: int, longest: int, facts: FactFinder) -> int:
     return start + longest
 
 
-def _units(number: int, message: FoldedMessage) -> Iterator[_Unit]:
+def _units(number: int, message: FoldedMessage, in_fold: bool) -> Iterator[_Unit]:
+    """Yields the units of a message. `in_fold`: whether what the user typed, and the like, stays."""
     facts = FactFinder.of(message.text)
     places: list[tuple[int, int, int]] = []
+    typed = set[tuple[int, int, int]]()
+    calls = in_fold and message.text.startswith(CALL_MARK)
+    # what is pasted, or given to a tool, is not said
+    role = "tool" if calls or (in_fold and message.kind == "typed") else message.role
     starts = [0, *(gap + 1 for gap in message.gaps)]
     for run, (start, stop) in enumerate(zip(starts, [*message.gaps, len(message.text)], strict=True)):
-        places += ((*place, run) for place in _divided(message.text, start, stop, facts))
-    for place, (start, stop, run) in enumerate(places):
+        if not (in_fold and message.kind == "typed") or 0 < run < len(message.gaps):
+            places += ((*place, run) for place in _divided(message.text, start, stop, facts))
+            continue
+        for is_typed, first, last in _typed(message.text, start, stop):
+            inner = [(first, last)] if is_typed else _divided(message.text, first, last, facts)
+            ranges = [(*place, run) for place in inner]
+            places += ranges
+            typed |= set(ranges) if is_typed else set()
+    for order, place in enumerate(places):
+        start, stop, run = place
         said = message.text[start:stop].strip()
-        if said:
-            rank, value = _worth(said, message.role, facts)
-            value *= _FIRST if place == 0 else _LAST if place == len(places) - 1 else 1.0
+        if not said:
+            continue
+        if place in typed:
+            yield _Unit(number, start, stop, run, _TYPED, number)
+        elif in_fold and message.kind == "plan":
+            yield _Unit(number, start, stop, run, _PLAN, number - order / len(places))
+        elif calls and order == 0:
+            yield _Unit(number, start, stop, run, _CALL, number)
+        else:
+            rank, value = _worth(said, role, facts)
+            if in_fold and role == "assistant" and _DECISION.search(said):
+                rank = _DECIDED
+            elif in_fold and _is_label(said):
+                rank = _FACT
+            if role == "tool" and _OUTCOME.search(said):
+                value *= _OUTCOME_WEIGHT
+            value *= _FIRST if order == 0 else _LAST if order == len(places) - 1 else 1.0
             yield _Unit(number, start, stop, run, rank, value * 60 / (60 + len(said)))
+
+
+def _typed(text: str, start: int, stop: int) -> Iterator[tuple[bool, int, int]]:
+    """Yields the ranges of a part of what a user sent, in order, and whether it was typed: all that is no longer than
+    `TYPED_CHARS`, else the paragraphs at either end, and what is pasted between them was not."""
+    if stop - start <= TYPED_CHARS:
+        yield True, start, stop
+        return
+    half = TYPED_CHARS // 2
+    head = max(text.rfind("\n\n", start, start + half), start)
+    tail = text.find("\n\n", stop - half, stop)
+    tail = stop if tail < 0 else tail + 2
+    if head > start:
+        yield True, start, head
+    yield False, head, tail
+    if tail < stop:
+        yield True, tail, stop
 
 
 def _worth(said: str, role: str, facts: FactFinder) -> tuple[int, float]:

@@ -19,7 +19,6 @@ from foxing.encoder.text_tokens import PROMPT_FORMULA, count_prompt_tokens
 from foxing.memory.compact_json import compact_json
 from foxing.memory.context.blocks import request_fields, written
 from foxing.memory.context.limits import FOR_TEXT
-from foxing.memory.context.prices import CACHED
 from foxing.memory.conversation import FORMATS
 from foxing.memory.errors import Conflict, InvalidInput, StorageError
 from foxing.memory.ingest.calls import StoreCall
@@ -35,6 +34,7 @@ from foxing.memory.values.policy import Policy
 from foxing.renderer.readers import ProofReader, Reader, Readers
 
 from .conversation import (
+    BOUND_LOOP,
     DIGEST_BYTES,
     Conversation,
     ConversationItem,
@@ -43,12 +43,15 @@ from .conversation import (
     stored_turns,
 )
 from .drawing import GIVEN, Drawn, FoldDrawer, Room, risk_of, tokens_for_each, uses_images
-from .excerpts import FoldedMessage
+from .excerpts import FoldedMessage, words_in
 from .images import image_tokens, with_read_text, with_sound_images
+from .kinds import chars_for, kinds_of, latest_plans, without_call_id
 from .layout import folded_conversation, kept_digests, kept_instructions, stripped_until
 from .plan import KEPT_CALLS, TEXT_SHARE, ItemCost, Standing, Step, Terms, TooSmall, plan_fold
 from .shown_images import FoldedImage, PlannedImage, planned_images, planned_tokens, shown_images
 
+#: Most tokens of a message of the user that are taken for typed when a fold is planned.
+TYPED_TOKENS = 500
 #: Tokens of the frame of a message.
 ITEM_TOKENS = 4
 #: Number of items whose tokens are remembered, and bytes of contents of folds.
@@ -78,7 +81,8 @@ class _Content:
             text = zstandard.decompress(packed)
             value = json.loads(text)
             said = [
-                FoldedMessage(ref, role, at, words, tuple(gaps)) for ref, role, at, words, gaps in value["messages"]
+                FoldedMessage(ref, role, at, words, tuple(gaps), *kind)
+                for ref, role, at, words, gaps, *kind in value["messages"]
             ]
             return cls(value["blocks"], said, value["identifiers"], len(text))
         except (zstandard.ZstdError, ValueError, KeyError, TypeError) as error:
@@ -233,11 +237,13 @@ class Folder:
         before = 0 if step.rewrites or state.row is None else state.row.tokens
         images_before = 0 if step.rewrites or state.row is None else state.row.images
         kept = [item for item in conversation.items[step.cut :]] + list(conversation.items[: conversation.start])
-        chars = sum(len(message.text) for message in said)
         share = 1.0 if uses_images(call.reader) else TEXT_SHARE
+        chars = sum(chars_for(message, share) for message in said)
         room = Room(
             tokens=step.room - before,
-            chars=int(chars * share) + 1_000 + sum(len(message.text) for message in old),
+            chars=int(chars) + 1_000 + sum(len(message.text) for message in old),
+            typed=call.request.limit // 2,
+            wanted=words_in(conversation.latest_words),
             images_used=images_before + sum(len(item.images) for item in kept),
             bytes_used=sum(len(json.dumps(item.raw)) for item in kept)
             + (0 if step.rewrites else sum(content.size for content in state.chain)),
@@ -247,7 +253,8 @@ class Folder:
         beside = replace(
             room, tokens=room.tokens - planned_tokens(planned), images_used=room.images_used + len(planned)
         )
-        drawn = self._drawer.draw([*old, *said], known, call.reader, call.request.wire, beside, carried)
+        said = latest_plans([*old, *said], [turn for item in kept for turn in item.turns])
+        drawn = self._drawer.draw(said, known, call.reader, call.request.wire, beside, carried)
         drawn = self._with_images(drawn, planned, bank, remembered.bank_id, call, room.bytes_used)
         raw = sum(call.item_tokens[conversation.start : step.cut])
         stripped = call.strippable
@@ -318,7 +325,10 @@ class Folder:
         """Stores the turns of items as messages of the session's thread, each once, and returns them with their
         references, as the bank's rules of redaction leave them."""
         session = call.request.session
-        turns = stored_turns(session, call.conversation.items)[places.start : places.stop]
+        all_turns = stored_turns(session, call.conversation.items)
+        turns = all_turns[places.start : places.stop]
+        kinds = kinds_of([turn for each in all_turns for turn, _ in each])
+        kind = {name: kinds.get(id(turn), "") for each in turns for turn, name in each}
         said = {name: message_of(turn, name, session) for each in turns for turn, name in each}
         names = list(said)
         there = self._known(bank, names)
@@ -338,8 +348,9 @@ class Folder:
             of_message = [image for image in placed if image.message_id == row.id]
             if keeps and len(of_message) < sum(image.data is not None for image in message.images):
                 message = _sound(message, None if of_message else NOT_STORED)  # some were refused when it was stored
-            text = with_read_text(_text(message, redaction, counts), of_message)
-            folded.messages.append(FoldedMessage(row.ref, message.role, row.created_at.isoformat(), text))
+            text = without_call_id(with_read_text(_text(message, redaction, counts), of_message))
+            at = row.created_at.isoformat()
+            folded.messages.append(FoldedMessage(row.ref, message.role, at, text, kind=kind[name]))
             folded.images.extend(FoldedImage(row.ref, image) for image in of_message)
         return folded
 
@@ -435,11 +446,12 @@ class _Call:
     def may_fold(self) -> bool:
         """False while a tool call is open, or one of a turn whose thinking the model would refuse is answered."""
         conversation = self.conversation
-        if not conversation.closed[-1] or conversation.items[-1].role == "assistant":
-            return False
-        if not (self._binds and conversation.answers_tools):
-            return True
-        return not any(item.thinks for item in conversation.items[conversation.latest_turn :])
+        return conversation.closed[-1] and conversation.items[-1].role != "assistant" and not self.is_bound
+
+    @property
+    def is_bound(self) -> bool:
+        """True while a tool call is answered of a turn whose thinking the model would refuse after a fold."""
+        return self.request.binds and self.conversation.thinks_on
 
     @property
     def _rests(self) -> bool:
@@ -449,10 +461,6 @@ class _Call:
             return False
         grown = sum(_begins_call(items, number) for number in range(refusals[0].until, len(items)))
         return grown < KEPT_CALLS << (len(refusals) - 1)
-
-    @property
-    def _binds(self) -> bool:
-        return self.request.wire == "anthropic" and self.request.binds_thinking
 
     @property
     def edited(self) -> bool:
@@ -485,7 +493,7 @@ class _Call:
             return None
         conversation, row = self.conversation, self.state.row
         items = conversation.items
-        bound = self._binds and any(item.thinks for item in items)
+        bound = self.request.binds and any(item.thinks for item in items)
         costs = [
             ItemCost(
                 tokens,
@@ -496,12 +504,19 @@ class _Call:
             for number, (item, tokens) in enumerate(zip(items, self._tokens, strict=True))
         ]
         terms = Terms(
-            budget=self.request.budget,
-            prices=self.request.prices or CACHED,
+            budget=self.request.limit,
+            prices=self.request.token_prices,
             cold=self.request.is_cold(now) or self.edited,
             beside=self.beside + self._instructions,
             ratio=tokens_for_each(self.reader),
             risk=risk_of(self.reader),
+            typed=sum(
+                min(tokens, TYPED_TOKENS)
+                for item, tokens in zip(
+                    items[conversation.start :], self.item_tokens[conversation.start :], strict=True
+                )
+                if item.is_question
+            ),
         )
         standing = Standing()
         if row is not None:
@@ -509,7 +524,7 @@ class _Call:
         step = plan_fold(costs, conversation.start, standing, terms)
         if isinstance(step, TooSmall):
             raise InvalidInput(
-                f"the budget of {self.request.budget:,} tokens is too small: what must stay of the conversation takes "
+                f"the budget of {self.request.limit:,} tokens is too small: what must stay of the conversation takes "
                 f"{step.needed:,}; raise it, or start a new conversation. Nothing was stored"
             )
         return step
@@ -530,7 +545,7 @@ class _Call:
             folded=0 if row is None else row.folded_items - conversation.start,
             folded_at=None if row is None else conversation.start,
             edited=edited,
-            over_budget=tokens > request.budget,
+            over_budget=tokens > request.limit,
             sent_tokens=tokens,
             unfolded_tokens=self._raw,
             folded_tokens=0 if row is None else row.tokens,
@@ -549,11 +564,20 @@ class _Call:
                 f"{gone:,} images in folded messages are labels there, the latest also shown smaller if the model "
                 "takes images: fetch returns them by the references of their messages"
             )
+        given_way = sum(
+            message.kind == "typed" and message.is_reference for part in self.state.chain for message in part.messages
+        )
+        if given_way:
+            notes.append(
+                f"what the user typed takes more than half of the budget: of {given_way:,} messages, the oldest, only "
+                "references are left, which fetch takes; raise the budget to keep them"
+            )
         if self._rests:
             notes.append("the conversation is not folded for some calls, because the provider has refused a fold of it")
-        elif tokens > self.request.budget:
-            notes.append(
-                f"the conversation exceeds the budget of {self.request.budget:,} tokens and cannot be folded before "
-                "the open tool call is answered and the user speaks"
-            )
+        elif tokens > self.request.limit:
+            over = f"the conversation exceeds the budget of {self.request.limit:,} tokens"
+            if self.is_bound:
+                notes.append(f"{over}, and {BOUND_LOOP}")
+            else:
+                notes.append(f"{over} and cannot be folded before the open tool call is answered")
         return notes

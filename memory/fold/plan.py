@@ -13,22 +13,24 @@ from typing import Literal
 
 from foxing.memory.values.context import TokenPrices
 
-#: Number of last calls of the model whose messages stay as they are.
-KEPT_CALLS = 10
-#: Number of calls within which a fold must pay back what it costs.
-PAYBACK_CALLS = 20
-#: Minimum step, as a share of the budget: to fold because it pays, and to fold on a cold cache.
-MIN_STEP, MIN_COLD_STEP = 1 / 8, 1 / 16
-#: Shares of the tokens that the budget leaves beside what is kept: most for the folded part, and where what was folded
-#: before has to fade to make room.
-MOST_FOLDED, REWRITTEN = 0.7, 0.3
+#: Number of last calls of the model whose messages stay as they are: at least, and at most where these have no more
+#: than so many tokens. What stays is written to the cache anew by each fold, and so decides how often one pays.
+LEAST_KEPT_CALLS, KEPT_CALLS, KEPT_TOKENS = 4, 10, 12_000
+#: A fold has to pay back within this share of the calls that it folds: where as many are likely to follow as there
+#: were, a later one that folds more is not better.
+PAYBACK_SHARE = 0.35
+#: Fewest tokens that a fold takes away: on a warm cache, and on a cold one as a share of the budget, within these.
+MIN_STEP, MIN_COLD_SHARE = 4_000, 1 / 16
+#: Share of the tokens that the budget leaves beside what is kept, and number of tokens: the most that the folded part
+#: may take, since all of it is read at each call; and the share of that to which it fades to make room.
+MOST_FOLDED, MOST_FOLDED_TOKENS, REWRITTEN = 0.7, 24_000, 0.4
 #: Fewest tokens for the folded part.
 MIN_FOLDED = 256
 #: A limit is near when the budget has no room for the largest growth between two places to fold, times this.
 GROWTH_MARGIN = 1.1
 #: Share of the text that is left of a message when it is folded as text; and the tokens of what stands beside images
 #: for each token of text.
-TEXT_SHARE, IDENTIFIER_SHARE = 0.25, 0.1
+TEXT_SHARE, IDENTIFIER_SHARE = 0.15, 0.1
 #: See `Terms.risk`. A fold as text loses most of what it stands for, and must be surer to pay.
 IMAGE_RISK, TEXT_RISK = 0.08, 0.04
 
@@ -64,6 +66,13 @@ class Terms:
     #: Maximum share of what the session has cost so far that a fold may cost before it has paid back, so that no
     #: session that ends early becomes much more expensive.
     risk: float
+    #: Tokens of what the user typed in what is folded, which stays word for word.
+    typed: int = 0
+
+    @property
+    def least_cold(self) -> int:
+        """Fewest tokens to fold on a cold cache, or near the limit."""
+        return min(MIN_STEP, int(self.budget * MIN_COLD_SHARE))
 
 
 @dataclass(frozen=True)
@@ -110,40 +119,45 @@ def plan_fold(items: Sequence[ItemCost], start: int, standing: Standing, terms: 
     first = max(start, standing.items)
     head = sums[start]
     sent = terms.beside + head + standing.tokens + sums[-1] - sums[first]
-    cut = _cut(items, first)
+    cut = _cut(items, sums, first)
     growth = int(GROWTH_MARGIN * _growth(items, sums))
     folded = sums[cut] - sums[first]
     kept = sums[-1] - sums[cut]
     left = terms.budget - terms.beside - head - kept
-    most = min(int(left * MOST_FOLDED), left - growth)
+    typed = min(terms.typed, terms.budget // 2)
+    most = min(int(left * MOST_FOLDED), left - growth, MOST_FOLDED_TOKENS + typed)
     if most < MIN_FOLDED:  # there is no room to grow; what must stay may fit nevertheless
         most = min(int(left * MOST_FOLDED), MIN_FOLDED)
     if most < MIN_FOLDED or not (folded or standing.tokens):
         return TooSmall(terms.budget - left) if sent > terms.budget else None
     made = folded * terms.ratio
     rewrites = bool(standing.tokens) and standing.tokens + made > most
-    room = max(MIN_FOLDED, min(int(left * REWRITTEN), most)) if rewrites else most
+    room = max(MIN_FOLDED, min(int((most - typed) * REWRITTEN) + typed, most)) if rewrites else most
     after = room if rewrites else min(most, int(standing.tokens + made))
     cost = _cost(terms, sent, kept, standing, folded, after, rewrites)
     if sent > terms.budget:
         return Step(cut, "limit", room, rewrites, cost)
-    if folded < terms.budget * MIN_COLD_STEP:
-        return None
     if terms.cold:
-        return Step(cut, "cold", room, rewrites, cost) if cost < 0 else None
-    if sent + growth > terms.budget:
+        return Step(cut, "cold", room, rewrites, cost) if cost < 0 and folded >= terms.least_cold else None
+    if folded >= terms.least_cold and sent + growth > terms.budget:
         return Step(cut, "limit", room, rewrites, cost)
-    if rewrites or folded < terms.budget * MIN_STEP:
-        return None
     saved = (standing.tokens + folded - after) * terms.prices.read
-    pays = saved > 0 and cost <= PAYBACK_CALLS * saved and cost <= terms.risk * _spent(items, sums, terms)
+    if saved <= 0 or folded < MIN_STEP:
+        return None
+    calls = sum(item.call for item in items[first:cut])
+    pays = cost <= PAYBACK_SHARE * calls * saved and cost <= terms.risk * _spent(items, sums, terms)
     return Step(cut, "pays", room, rewrites, cost) if pays and _has_paid(items, standing, terms) else None
 
 
-def _cut(items: Sequence[ItemCost], first: int) -> int:
-    """Returns the index of the first item to keep: the last place from `first` on that leaves `KEPT_CALLS` calls."""
+def _cut(items: Sequence[ItemCost], sums: Sequence[int], first: int) -> int:
+    """Returns the index of the first item to keep: the last place from `first` on that leaves the last calls, see
+    `KEPT_CALLS`."""
     calls = [number for number, item in enumerate(items) if item.call]
-    last = calls[-KEPT_CALLS] if len(calls) >= KEPT_CALLS else 0
+    last = calls[-LEAST_KEPT_CALLS] if len(calls) >= LEAST_KEPT_CALLS else 0
+    for call in calls[-LEAST_KEPT_CALLS - 1 : -KEPT_CALLS - 1 : -1]:
+        if sums[-1] - sums[call] > KEPT_TOKENS:
+            break
+        last = call
     return next((n for n in range(last, first, -1) if items[n - 1].closed), first)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, Strict
 
 from foxing.memory.conversation import Wire
+from foxing.memory.conversation.models import model_terms
 
 from .base import INTEGRAL, OPEN, MemoryRequest, Moment, Value
 from .context import MAX_BUDGET, TokenPrices
@@ -49,12 +50,15 @@ class FoldRequest(MemoryRequest):
         description="Name of the reader, which is the model that the request goes to, such as 'claude-fable-5' or "
         "'text'.",
     )
-    budget: Annotated[int, Field(ge=1, le=MAX_BUDGET), INTEGRAL] = Field(
-        description="Maximum number of tokens to send, `system` and `tools` included."
+    budget: Annotated[int, Field(ge=1, le=MAX_BUDGET), INTEGRAL] | None = Field(
+        None,
+        description="Maximum number of tokens to send, `system` and `tools` included. Default: three quarters of the "
+        "window of the model `reader`, or of the part of it that costs the ordinary price; 96,000 for an unknown one.",
     )
     prices: TokenPrices | None = Field(
         None,
-        description="Prices of a token: uncached, read from the cache, and written to it. Default: 1, 0.1 and 1.25.",
+        description="Prices of a token: uncached, read from the cache, and written to it. Default: those of the model "
+        "`reader`; 1, 0.1 and 1.25 for an unknown one.",
     )
     cache: Literal["warm", "cold"] | None = Field(
         None,
@@ -67,10 +71,11 @@ class FoldRequest(MemoryRequest):
     cache_ttl_s: float = Field(
         300.0, gt=0, le=MAX_CACHE_TTL_S, description="Seconds for which the provider's cache holds what was last used."
     )
-    binds_thinking: bool = Field(
-        True,
+    binds_thinking: bool | None = Field(
+        None,
         description="Whether the model refuses thinking blocks whose conversation before them has changed. While a "
-        "tool call whose turn has thinking is being answered, such a conversation is not folded. Only for anthropic.",
+        "tool call whose turn has thinking is being answered, such a conversation is not folded. Only for anthropic. "
+        "Default: as the model `reader` does; true for an unknown one.",
     )
     refused: Annotated[int, Field(ge=1), INTEGRAL] | None = Field(
         None,
@@ -78,6 +83,24 @@ class FoldRequest(MemoryRequest):
         "is. Neither it nor an earlier one is applied again. The conversation is folded again when it has grown by ten "
         "calls of the model; after each further refusal, by twice as many.",
     )
+
+    @property
+    def limit(self) -> int:
+        """Maximum number of tokens to send."""
+        return self.budget if self.budget is not None else min(MAX_BUDGET, model_terms(self.reader).budget)
+
+    @property
+    def token_prices(self) -> TokenPrices:
+        """Prices of a token."""
+        terms = model_terms(self.reader)
+        return self.prices or TokenPrices(input=1.0, read=terms.read, write=terms.write)
+
+    @property
+    def binds(self) -> bool:
+        """True if the model's thinking is bound to the conversation before it."""
+        if self.wire != "anthropic":
+            return False
+        return model_terms(self.reader).binds_thinking if self.binds_thinking is None else self.binds_thinking
 
     def is_cold(self, now: datetime) -> bool:
         """Returns True if the provider's cache no longer holds the last call. `now`: the current time."""

@@ -229,7 +229,7 @@ def test_a_service_that_does_not_answer_delays_nothing(start: StartProxy, upstre
         proxy = start(service, remember=False, probe_s=0.005, pause_s=0.0)
         session = PlayedSession("anthropic", upstream)
         with httpx.Client(timeout=60) as http:
-            session.play(http, proxy.url, 26, **SESSION)
+            session.play(http, proxy.url, 40, **SESSION)
     assert not upstream.refused
     assert not any(session.folds)
     reasons = {answer.headers.get("x-foxing-unfolded") for answer in session.answers}
@@ -319,3 +319,59 @@ def test_a_session_is_known_by_what_clients_send(proxy: BackgroundProxy, upstrea
     (other,) = threads - known
     assert threads >= known
     assert other.startswith("chat-")
+
+
+def test_the_state_of_conversations_is_shown(
+    proxy: BackgroundProxy, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = PlayedSession("anthropic", upstream)
+    with httpx.Client(timeout=60) as http:
+        while not (session.folds and session.folds[-1]):
+            session.play(http, proxy.url, 1, **SESSION)
+    (state,) = proxy.proxy.status()["conversations"]
+    assert (state["session"], state["model"], state["budget"], state["fold"]) == ("s", MODEL, 8_000, 1)
+    assert state["sent_tokens"] < state["original_tokens"]
+    assert state["not_folded"] is None
+    assert caplog.text.count("is folded from here on") == 1
+
+
+def test_a_loop_whose_thinking_is_bound_is_told_once(
+    proxy: BackgroundProxy, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = PlayedSession("anthropic", upstream)
+    agent.calls = 1  # a turn of calls without end
+    with httpx.Client(timeout=60) as http:
+        for _ in range(26):
+            agent.play(http, proxy.url, 1, **SESSION)
+            agent.calls = 1
+    assert not any(agent.folds)
+    assert "interrupt the agent with a word" in agent.answers[-1].headers["x-foxing-unfolded"]
+    assert caplog.text.count("interrupt the agent with a word") == 1
+    (state,) = proxy.proxy.status()["conversations"]
+    assert "interrupt the agent with a word" in state["not_folded"]
+
+
+def test_a_loop_is_folded_where_the_thinking_is_free(start: StartProxy, upstream: Upstream) -> None:
+    proxy = start(reader="text")
+    agent = PlayedSession("anthropic", upstream)
+    agent.agent.model = "claude-opus-4-8"
+    agent.calls = 1
+    with httpx.Client(timeout=60) as http:
+        for _ in range(26):
+            agent.play(http, proxy.url, 1, **SESSION)
+            agent.calls = 1
+    assert agent.folds[-1]
+    assert not upstream.refused
+
+
+def test_the_budget_follows_from_the_model_and_the_scale_from_its_bills(start: StartProxy) -> None:
+    with Upstream(count_text=lambda text: len(text) // 2) as upstream:
+        proxy = start(upstream=upstream.url, budget=None)
+        session = PlayedSession("openai", upstream)
+        with httpx.Client(timeout=60) as http:
+            session.play(http, proxy.url, 16, **SESSION)
+    status = proxy.proxy.status()
+    assert status["conversations"][0]["budget"] == 204_000
+    billed = upstream.calls[-1].bill
+    assert billed is not None
+    assert status["conversations"][0]["sent_tokens"] == pytest.approx(billed.input, rel=0.1)

@@ -79,7 +79,7 @@ def test_folds_that_are_refused_again_become_rarer(start: StartProxy, no_images:
 
 
 def test_thinking_that_is_bound_to_a_dropped_fold_is_left_out(start: StartProxy) -> None:
-    with Upstream(limits=RequestLimits(anthropic_images=1)) as upstream:
+    with Upstream(limits=RequestLimits(anthropic_images=2)) as upstream:
         proxy = start(upstream=upstream.url, **IMAGES)
         session = PlayedSession("anthropic", upstream)
         with httpx.Client(timeout=60) as http:

@@ -342,11 +342,11 @@ def test_an_edited_conversation_gets_a_new_fold_and_is_told(memory: Memory) -> N
     messages = agent_loop(40)
     before = fold(memory, messages)
     assert not before.edited
-    messages[2]["content"][0]["content"] = "This result was replaced by the client."
+    messages[2]["content"][0]["content"] = "The client replaced this result on 14 March."
     after = fold(memory, messages, cache="warm")
     assert after.edited
     assert after.fold == 2
-    assert "replaced by the client" in texts(after.messages[0])
+    assert "replaced this result on 14 March" in texts(after.messages[0])
     assert not fold(memory, messages).edited
 
 

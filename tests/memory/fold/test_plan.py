@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from foxing.memory.fold.plan import KEPT_CALLS, ItemCost, Standing, Step, Terms, TooSmall, plan_fold
+from foxing.memory.fold.plan import KEPT_CALLS, LEAST_KEPT_CALLS, ItemCost, Standing, Step, Terms, TooSmall, plan_fold
 from foxing.memory.values.context import TokenPrices
 
 WARM = Terms(budget=60_000, prices=TokenPrices(), cold=False, beside=1_500, ratio=0.3, risk=0.04)
@@ -79,10 +79,10 @@ def test_a_fold_comes_before_the_budget_is_exceeded() -> None:
 
 def test_what_was_folded_fades_when_it_leaves_no_room() -> None:
     items = loop(200, 600)
-    cut = len(loop(150, 600))
+    cut = len(loop(165, 600))
     small = Standing(items=cut, tokens=8_000, raw_tokens=200_000, until=cut, cost=0.0)
     large = replace(small, tokens=26_000)
-    appended, rewrites = (plan_fold(items, 0, standing, WARM) for standing in (small, large))
+    appended, rewrites = (plan_fold(items, 0, standing, COLD) for standing in (small, large))
     assert isinstance(appended, Step)
     assert isinstance(rewrites, Step)
     assert (appended.rewrites, rewrites.rewrites) == (False, True)
@@ -103,3 +103,58 @@ def test_nothing_before_the_start_is_folded() -> None:
     assert isinstance(step, Step)
     assert step.cut > 40
     assert plan_fold(items, len(items), Standing(), COLD) is None
+
+
+def session_bill(calls: int, beside: int = 16_000, tokens: int = 1_150) -> tuple[float, float, int]:
+    """Returns what a session costs with folds for each price without, at its end and at most, and the number of folds.
+    Each call gets 2.3k tokens, and every tenth follows words of the user."""
+    prices, items, standing = WARM.prices, list[ItemCost](), Standing()
+    folded = plain = 0.0
+    worst, folds = 0.0, 0
+    for call in range(calls):
+        new = [ItemCost(60, call=False, closed=True, chance=True)] if call % 10 == 0 else []
+        new += [ItemCost(tokens, call=True, closed=False, chance=False)] if call else []
+        new += [ItemCost(tokens, call=False, closed=True, chance=True)]
+        items += new
+        added = sum(item.tokens for item in new)
+        before = beside + sum(item.tokens for item in items) - added
+        plain += before * prices.read + added * prices.write
+        terms = replace(WARM, budget=150_000, beside=beside, ratio=0.15)
+        step = plan_fold(items, 0, standing, terms)
+        kept = sum(item.tokens for item in items[standing.items :])
+        folded += (beside + standing.tokens + kept - added) * prices.read + added * prices.write
+        if isinstance(step, Step):
+            folds += 1
+            folded += step.cost
+            raw = sum(item.tokens for item in items[: step.cut])
+            made = sum(item.tokens for item in items[standing.items : step.cut]) * 0.15
+            size = step.room if step.rewrites else min(step.room, int(standing.tokens + made))
+            standing = Standing(step.cut, size, raw, len(items), step.cost)
+        worst = max(worst, folded / plain)
+    return folded / plain, worst, folds
+
+
+def test_sessions_of_agents_pay_for_their_folds() -> None:
+    bills = {calls: session_bill(calls) for calls in (50, 90, 300)}
+    assert bills[50][0] <= 1.02
+    assert bills[90][0] <= 0.82
+    assert bills[300][0] <= 0.5
+    assert max(worst for _, worst, _ in bills.values()) <= 1.05
+    assert bills[90][2] <= 6
+
+
+def test_a_long_call_leaves_fewer_calls_as_they_are() -> None:
+    short = plan_fold(loop(120, 150), 0, Standing(), COLD)
+    long = plan_fold(loop(120, 2_000), 0, Standing(), replace(COLD, budget=600_000))
+    assert isinstance(short, Step)
+    assert isinstance(long, Step)
+    assert sum(item.call for item in loop(120, 150)[short.cut :]) == KEPT_CALLS
+    assert sum(item.call for item in loop(120, 2_000)[long.cut :]) == LEAST_KEPT_CALLS
+
+
+def test_what_the_user_typed_has_room_beside_the_rest() -> None:
+    items = loop(150, 600)
+    step, typed = (plan_fold(items, 0, Standing(), replace(WARM, budget=150_000, typed=n)) for n in (0, 20_000))
+    assert isinstance(step, Step)
+    assert isinstance(typed, Step)
+    assert typed.room == step.room + 20_000
