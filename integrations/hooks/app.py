@@ -17,10 +17,11 @@ from starlette.routing import Route
 from foxing.renderer.private_files import repair, within
 
 from .answers import Answers
+from .calls import HookCall, answer_of
+from .hosts import PROMPT, START
 from .intake import SESSIONS, Intake, stored_last
 from .places import folder_of, spool_of
 from .spool import Event, waiting
-from .tools import HookCall, Moment
 
 if TYPE_CHECKING:
     from foxing.memory import Memory
@@ -90,7 +91,7 @@ class _Hooks:
         except ValueError as error:
             return JSONResponse({"detail": str(error)}, 400)
         text, notice = await anyio.to_thread.run_sync(partial(self._said, call))
-        return Response(call.tool.answer(call.event, text, notice), media_type="application/json")
+        return Response(answer_of(call.host, call.event, text, notice), media_type="application/json")
 
     def _said(self, call: HookCall) -> tuple[str, str]:
         """Returns what the model is given, and what the user is told. What came too late for an earlier prompt of the
@@ -102,9 +103,9 @@ class _Hooks:
             is_first = call.thread not in self._begun
             self._begun[call.thread] = None
         own = before_the_model if call.source == "resume" else ""
-        if call.moment is Moment.START:
+        if call.moment == START:
             return self.answers.start(call.bank, own), self.answers.state(call.bank) if is_first else ""
-        if call.moment is not Moment.PROMPT:
+        if call.moment != PROMPT:
             return "", ""
         late = "" if self.intake is None else self.intake.late.pop(call.thread, "")
         if not late and is_first and self.intake is not None and call.thread in self.intake.begun:

@@ -1,4 +1,4 @@
-"""`foxing-hook TOOL EVENT`: the program that coding agents start for each event, 40 ms in all.
+"""`foxing-hook HOST EVENT`: the program that coding agents start for each event, 40 ms in all.
 
 It hands the event to the running service and prints the answer. It never fails the agent: it exits with status 0, and
 where there is no answer in time it prints nothing and writes a line to the log of hooks. What is to be stored goes to
@@ -14,20 +14,14 @@ import time
 from foxing.renderer.announcement import TOKEN_HEADER, Announcement, AnotherService, fields_of, seconds_left
 from foxing.renderer.private_files import make_folder, opener
 
+from .hosts import HOSTS, PROMPT, START, WAITS_S
 from .places import ASKED, ERROR, GIVEN, NOTHING, PATH, STARTED, default_database, folder_of, note, spool_of
 
-#: Events whose answer the agent waits for → limit on the whole process, in seconds. An idle machine answers in 0.04,
-#: one that builds and tests needs more. The agents themselves wait for 3.
-ASKING = {"SessionStart": 1.5, "sessionStart": 1.5, "UserPromptSubmit": 0.6, "beforeSubmitPrompt": 0.6}
 #: The limit at other events, and what of it passes before `main` where the system does not say.
 LIMIT_S = 0.145
 START_S = 0.035
-#: Events that are put into the spool only if they get no answer: the session log of the tool has the prompt.
-NOT_STORED = frozenset({"UserPromptSubmit"})
-TOOLS = frozenset({"claude-code", "codex", "cursor"})
-#: What the user is told where a session begins without an answer, in tools that show such a line.
-_NOTICE = b'{"systemMessage": "Foxing: memory is not there yet; what it has comes with a later prompt (foxing doctor)"}'
-NOTICES = {(tool, "SessionStart"): _NOTICE for tool in ("claude-code", "codex")}
+#: What the user is told where a session begins without an answer, by hosts that show such a line.
+NOTICE = b'{"systemMessage": "Foxing: memory is not there yet; what it has comes with a later prompt (foxing doctor)"}'
 MOST_BYTES = 16 << 20
 LOCK_SUFFIX = "-starting"
 
@@ -40,12 +34,12 @@ def main() -> int:
     try:
         arguments, bank, database = _options(sys.argv[1:], database)
         if len(arguments) != 2:
-            raise ValueError("give a tool and an event: foxing-hook TOOL EVENT")
-        tool, event = arguments
-        if tool not in TOOLS:
-            raise ValueError(f"no tool is called '{tool}'")
+            raise ValueError("give a host and an event: foxing-hook HOST EVENT")
+        name, event = arguments
+        if name not in HOSTS:
+            raise ValueError(f"no host is called '{name}'; there are: {', '.join(HOSTS)}")
         payload = sys.stdin.buffer.read(MOST_BYTES)
-        answer = handle(tool, event, bank, database, payload, began + ASKING.get(event, LIMIT_S))
+        answer = handle(name, event, bank, database, payload, began + limit_s(name, event))
         if answer:
             sys.stdout.buffer.write(answer)
             sys.stdout.buffer.flush()
@@ -70,43 +64,52 @@ def running_s() -> float:
         return START_S
 
 
-def handle(tool: str, event: str, bank: str, database: str, payload: bytes, deadline: float) -> bytes:
-    """Returns what the tool is to read; empty for nothing. `deadline`: on the monotonic clock."""
-    folder = os.getcwd()
-    if event not in NOT_STORED:
-        _spool(tool, event, bank, database, payload)
+def limit_s(host: str, event: str) -> float:
+    """Returns for how many seconds a hook may run."""
+    return WAITS_S.get(HOSTS[host].events.get(event, ""), LIMIT_S)
+
+
+def handle(host: str, event: str, bank: str, database: str, payload: bytes, deadline: float) -> bytes:
+    """Returns what the host is to read; empty for nothing. `deadline`: on the monotonic clock."""
+    folder, row = os.getcwd(), HOSTS[host]
+    moment = row.events.get(event, "")
+    in_log = moment == PROMPT and bool(row.log_format)  # the session log has the prompt
+    if not in_log:
+        _spool(host, event, bank, database, payload)
     service = Announcement.of(database)
-    if event not in ASKING:
+    if moment not in WAITS_S:
         if service is None or not _listens(service, deadline):
             start_service(database)
         return b""
     try:
         if service is None:
             raise ConnectionRefusedError
-        answer = ask(service, f"{PATH}/{tool}/{event}?bank={bank}&folder={_quoted(folder)}", payload, deadline)
+        answer = ask(service, f"{PATH}/{host}/{event}?bank={bank}&folder={_quoted(folder)}", payload, deadline)
         outcome = ERROR if answer is None else GIVEN if answer else NOTHING
     except TimeoutError:
-        answer, outcome = None, f"no answer in {ASKING[event] * 1000:.0f} ms"
+        answer, outcome = None, f"no answer in {WAITS_S[moment] * 1000:.0f} ms"
     except AnotherService as error:
         answer, outcome = None, "another program listens at the address of the service"
-        note(database, f"{tool} {event}: {error}; it was sent nothing")
+        note(database, f"{host} {event}: {error}; it was sent nothing")
         start_service(database)
     except OSError:
         answer, outcome = None, "no service ran; one was started"
         start_service(database)
-    note(database, f"{tool} {event}: {outcome}", ASKED)
-    if answer is None and event in NOT_STORED:  # it is answered with the next one
-        _spool(tool, event, bank, database, payload)
-    return answer if answer is not None else NOTICES.get((tool, event), b"")
+    note(database, f"{host} {event}: {outcome}", ASKED)
+    if answer is None and in_log:  # it is answered with the next one
+        _spool(host, event, bank, database, payload)
+    if answer is not None:
+        return answer
+    return NOTICE if moment == START and row.notices else b""
 
 
-def _spool(tool: str, event: str, bank: str, database: str, payload: bytes) -> None:
+def _spool(host: str, event: str, bank: str, database: str, payload: bytes) -> None:
     from .spool import Event, put
 
     try:
-        put(spool_of(database), Event(tool, event, bank, os.getcwd(), payload))
+        put(spool_of(database), Event(host, event, bank, os.getcwd(), payload))
     except OSError as error:  # the disk or the spool is full
-        note(database, f"{tool} {event} is not stored: {error}")
+        note(database, f"{host} {event} is not stored: {error}")
 
 
 def start_service(database: str) -> bool:

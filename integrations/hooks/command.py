@@ -2,17 +2,23 @@
 
 import sys
 import time
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
 
 import typer
+
+from .hosts import HOSTS
+
+if TYPE_CHECKING:
+    HostName: TypeAlias = str
+else:
+    #: Name of a host, one of those that have a row.
+    HostName = Literal[tuple(HOSTS)]
 
 
 def hook(
     context: typer.Context,
     event: Annotated[str, typer.Argument(help="Event, as the tool names it, such as UserPromptSubmit.")],
-    tool: Annotated[
-        Literal["claude-code", "codex", "cursor"], typer.Option(help="The coding agent that calls.")
-    ] = "claude-code",
+    tool: Annotated[HostName, typer.Option(help="The coding agent that calls.")] = "claude-code",
     bank: Annotated[
         str | None,
         typer.Option("--bank", "-b", help="Name of the bank. Default: that of the project.", show_default=False),
@@ -20,10 +26,10 @@ def hook(
 ) -> None:
     """Answer an event of a coding agent: reads its JSON document from stdin, and prints what it is to read.
 
-    Never fails: without an answer in time it prints nothing. The program foxing-hook TOOL EVENT does the same, and
+    Never fails: without an answer in time it prints nothing. The program foxing-hook HOST EVENT does the same, and
     starts ten times as fast; foxing install writes that one.
     """
-    from .client import LIMIT_S, MOST_BYTES, handle
+    from .client import MOST_BYTES, handle, limit_s
     from .install import HookCommandState, database_of
     from .places import default_database, note
 
@@ -31,7 +37,7 @@ def hook(
     try:
         database = database_of(cast(HookCommandState, context.obj)) or database
         payload = sys.stdin.buffer.read(MOST_BYTES)
-        answer = handle(tool, event, bank or "", database, payload, time.monotonic() + LIMIT_S)
+        answer = handle(tool, event, bank or "", database, payload, time.monotonic() + limit_s(tool, event))
         sys.stdout.buffer.write(answer)
         sys.stdout.buffer.flush()
     except Exception as error:  # an agent must not fail because of its memory

@@ -17,14 +17,15 @@ import typer
 from foxing.renderer.announcement import Announcement
 
 from .client import ask
+from .hosts import HOSTS
 from .places import ASKED, GIVEN, NOTHING, PATH, STARTED, default_database, folder_of, log_of, spool_of
 from .spool import waiting
 
 if TYPE_CHECKING:
     from foxing.integrations.outbox.file import OutboxState
 
+    from .hosts import Host
     from .settings_files import Scope
-    from .tools import Tool
 
 REACHED_S = 5.0
 #: An event that has waited for longer shows that the service does not take events in.
@@ -105,16 +106,15 @@ def diagnose(database: str | None, folder: Path) -> Diagnosis:
     from .intake import stored_last
     from .projects import bank_of, root_of
     from .settings_files import Scope
-    from .tools import TOOLS
 
     found = Diagnosis(database or "", project=str(root_of(folder)), bank=bank_of(folder))
     if database is None:
         found.database = default_database()
         found.problems.append("the settings name a database that is no SQLite file; hooks need one")
         return found
-    for tool in TOOLS.values():
+    for host in HOSTS.values():
         for name, scope in (("user", Scope(None)), ("project", Scope(root_of(folder)))):
-            _look_at(found, tool, name, scope)
+            _look_at(found, host, name, scope)
     status = service_status(database)
     if status is not None:
         found.service, found.past, found.error = str(status["service"]), int(status.get("past", 0)), status.get("error")
@@ -144,29 +144,35 @@ def service_status(database: str) -> dict[str, Any] | None:
         return None
 
 
-def _look_at(found: Diagnosis, tool: "Tool", name: str, scope: "Scope") -> None:
-    from .settings_files import SettingsRefused, installed_events, installed_server
+def _look_at(found: Diagnosis, host: "Host", name: str, scope: "Scope") -> None:
+    from .errors import SettingsRefused
+    from .settings_files import installed_events, installed_server
+    from .settings_forms import server_words
+    from .trust import untrusted_events
 
     try:
-        events, server = installed_events(tool, scope), installed_server(tool, scope)
+        events, server = installed_events(host, scope), installed_server(host, scope)
+        untrusted = untrusted_events(host, scope)
     except SettingsRefused as error:
         found.problems.append(str(error))
         return
     if not events and server is None:
         return
-    missing = [event for event in tool.events if event not in events]
-    again = f"run: foxing install {tool.name} --{name}"
+    missing = [event for event in host.events if event not in events]
+    again = f"run: foxing install {host.name} --{name}"
     found.installed.append(
-        Installation(tool.name, name, str(scope.hooks_file(tool)), list(events), missing, server is not None)
+        Installation(host.name, name, str(scope.hooks_file(host)), list(events), missing, server is not None)
     )
     if missing:
-        found.problems.append(f"{tool.title} ({name}) lacks hooks for {', '.join(missing)}; {again}")
-    for program in {_program(command) for command in events.values()} | ({str(server["command"])} if server else set()):
+        found.problems.append(f"{host.title} ({name}) lacks hooks for {', '.join(missing)}; {again}")
+    if untrusted:
+        found.problems.append(f"{host.title} ({name}) does not run {', '.join(untrusted)}. {host.trust}")
+    for program in {*map(_program, events.values()), *server_words(server)[:1]}:
         if Path(program).is_absolute() and not os.access(program, os.X_OK):
-            found.problems.append(f"{tool.title} ({name}) starts {program}, which is not there; {again}")
+            found.problems.append(f"{host.title} ({name}) starts {program}, which is not there; {again}")
         elif not Path(program).is_absolute() and shutil.which(program) is None:
             found.problems.append(
-                f"{tool.title} ({name}) starts {program}, which is not on the PATH; run: pipx install foxing"
+                f"{host.title} ({name}) starts {program}, which is not on the PATH; run: pipx install foxing"
             )
 
 
@@ -180,7 +186,8 @@ def _program(command: str) -> str:
 def _judge(found: Diagnosis, events: Sequence[str], failures: Sequence[str]) -> None:
     """Adds what is wrong. `failures`: lines of the log."""
     if not found.installed:
-        found.problems.append("no hooks are installed; run: foxing install claude-code (or codex, cursor)")
+        first, *others = HOSTS
+        found.problems.append(f"no hooks are installed; run: foxing install {first} (or {', '.join(others)})")
     if found.service is None and found.installed:
         found.problems.append(
             "the service is not reached; the next hook starts it, or run: foxing serve (its log is "

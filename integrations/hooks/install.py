@@ -4,9 +4,12 @@ import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
 import typer
+
+from .command import HostName
+from .hosts import HOSTS, Host
 
 if TYPE_CHECKING:
     from .settings_files import FileChange
@@ -28,9 +31,7 @@ class HookCommandState(Protocol):
 
 def install(
     context: typer.Context,
-    tool: Annotated[
-        Literal["claude-code", "codex", "cursor"], typer.Argument(help="The coding agent.", show_default=False)
-    ],
+    tool: Annotated[HostName, typer.Argument(help="The coding agent.", show_default=False)],
     bank: Annotated[
         str | None,
         typer.Option(
@@ -58,10 +59,11 @@ def install(
     """
     from foxing.memory.ingest.validate import check_bank_name
 
+    from .errors import SettingsRefused
     from .places import default_database, folder_of
     from .projects import root_of
-    from .settings_files import PROGRAM, Scope, SettingsRefused, Undo, find_executables, installation, removal
-    from .tools import TOOLS
+    from .settings_files import Scope, Undo, find_executables, installation, removal
+    from .settings_forms import PROGRAM
 
     state = cast(HookCommandState, context.obj)
     state.as_json = as_json
@@ -70,7 +72,7 @@ def install(
     database = database_of(state)
     if database is None:
         raise SettingsRefused("hooks need a SQLite database; unset the URL of the other one, or name a file")
-    chosen, scope = TOOLS[tool], Scope(root_of(Path.cwd()) if project else None)
+    chosen, scope = HOSTS[tool], Scope(root_of(Path.cwd()) if project else None)
     undo = Undo(Path(folder_of(database)) / UNDO)
     with_server = find_spec("mcp") is not None
     unfound = project and not remove and shutil.which(PROGRAM) is None
@@ -97,7 +99,7 @@ def install(
     }
 
     def show(console: Any) -> None:
-        _show(console, document, remove, dry_run, yes, with_server, chosen.title)
+        _show(console, document, remove, dry_run, yes, with_server, chosen)
         if unfound:
             console.print(f"{PROGRAM} is not on the PATH here; whoever works on the project needs: pipx install foxing")
 
@@ -130,10 +132,10 @@ def _confirmed(state: HookCommandState, changes: "Sequence[FileChange]") -> bool
 
 def _announce(tool: str, bank: str | None, database: str) -> None:
     """Leaves an event for the service, and starts the service if there is none, so that it imports past sessions."""
+    from .calls import INSTALLED
     from .client import start_service
     from .places import spool_of
     from .spool import Event, put
-    from .tools import INSTALLED
 
     put(spool_of(database), Event(tool, INSTALLED, bank or "", str(Path.cwd()), b"{}"))
     from .doctor import service_status
@@ -143,10 +145,12 @@ def _announce(tool: str, bank: str | None, database: str) -> None:
 
 
 def _show(
-    console: Any, document: dict[str, Any], remove: bool, dry_run: bool, yes: bool, with_server: bool, title: str
+    console: Any, document: dict[str, Any], remove: bool, dry_run: bool, yes: bool, with_server: bool, host: Host
 ) -> None:
     if not document["changes"]:
-        console.print(f"Nothing to {'remove' if remove else 'change'}: {title} {'has' if not remove else 'lacks'} it.")
+        console.print(
+            f"Nothing to {'remove' if remove else 'change'}: {host.title} {'has' if not remove else 'lacks'} it."
+        )
         return
     if dry_run or yes:
         for change in document["changes"]:
@@ -161,8 +165,8 @@ def _show(
         return
     if not with_server:
         console.print("Without the MCP server, which needs: pip install 'foxing[mcp]'")
-    if title == "Codex":
-        console.print("Codex asks you to trust the hooks once: type /hooks in it.")
+    if host.trust:
+        console.print(f"{host.trust}.")
     console.print("Passwords, keys and text between <private> and </private> are replaced before anything is stored.")
-    console.print(f"Sessions that {title} starts from now on remember; foxing doctor shows whether it works.")
+    console.print(f"Sessions that {host.title} starts from now on remember; foxing doctor shows whether it works.")
     console.print("Remembering costs no model tokens: no language model is asked when messages are stored.")

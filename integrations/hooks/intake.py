@@ -32,10 +32,11 @@ from foxing.renderer import FoxingError
 from foxing.renderer.private_files import make_folder, write
 
 from .answers import Answers
+from .calls import HookCall, logs_beside
+from .hosts import END, PROMPT, RESPONSE, START, Host
 from .places import folder_of, note, spool_of
 from .projects import root_of
 from .spool import read, waiting
-from .tools import HookCall, Moment, Tool
 
 log = logging.getLogger(__name__)
 
@@ -71,14 +72,14 @@ class Intake:
         #: banks with new messages since answers were prepared
         self._changed: set[str] = set()
         #: logs of past sessions that wait, each with its tool and bank
-        self._past: deque[tuple[Tool, str, Path]] = deque()
+        self._past: deque[tuple[Host, str, Path]] = deque()
         #: tools and projects whose past sessions were found already
         self._searched: set[tuple[str, str, Path]] = set()
         #: log → its tool and bank, and until when it is looked at, on the monotonic clock
-        self._recent: dict[Path, tuple[Tool, str, float]] = {}
+        self._recent: dict[Path, tuple[Host, str, float]] = {}
         #: logs with messages of the future, since the clock was set back → their tool and bank, and when they are tried
         #: again, on the monotonic clock
-        self._late: dict[Path, tuple[Tool, str, float]] = {}
+        self._late: dict[Path, tuple[Host, str, float]] = {}
         #: log and bank → its size and time of change when it was read last
         self._read: dict[tuple[Path, str], tuple[int, int]] = {}
         #: bank and log → id of the last message of it that was stored
@@ -121,21 +122,21 @@ class Intake:
         """Reads the logs of recent events that have changed. `rest`: those that would be looked at later as well."""
         with self._lock:
             now = time.monotonic()
-            for path, (tool, bank, until) in list(self._recent.items()):
-                self._import(tool, bank, path)
+            for path, (host, bank, until) in list(self._recent.items()):
+                self._import(host, bank, path)
                 if rest or now > until:
                     self._recent.pop(path, None)
-            for path, (tool, bank, at) in list(self._late.items()):
+            for path, (host, bank, at) in list(self._late.items()):
                 if rest or now > at:
-                    self._import(tool, bank, path)
+                    self._import(host, bank, path)
 
     def import_past(self) -> bool:
         """Imports the log of a past session. Returns False if none waits."""
         with self._lock:
             if not self._past:
                 return False
-            tool, bank, path = self._past.popleft()
-            self._import(tool, bank, path)
+            host, bank, path = self._past.popleft()
+            self._import(host, bank, path)
             return True
 
     def prepare(self) -> None:
@@ -172,21 +173,21 @@ class Intake:
         self._ensure(call.bank)
         is_late = bool(call.thread) and time.time_ns() - call.at_ns < LATE_NS
         for path in call.logs:
-            self._import(call.tool, call.bank, path)
-            self._recent[path] = call.tool, call.bank, time.monotonic() + LOOKED_AT_S
-        if call.moment is Moment.START:
+            self._import(call.host, call.bank, path)
+            self._recent[path] = call.host, call.bank, time.monotonic() + LOOKED_AT_S
+        if call.moment == START:
             if is_late:
                 self.begun[call.thread] = None
             self._find_past(call)
-        elif call.moment is Moment.PROMPT and call.tool.format and is_late:
+        elif call.moment == PROMPT and call.host.log_format and is_late:
             text = self.answers.prompt(call.bank, call.prompt, call.thread)
             if text:
                 self.late[call.thread] = text
         # an event of the future is one from before the clock was set back
         said = _said(call, min(call.at_ns, int(self.memory.now().timestamp() * 1e9)))
         if said is not None:
-            _Storage(self, call.tool).store(call.bank, [said])
-        if call.moment is Moment.END and self.memory.bank(call.bank).open_messages:
+            _Storage(self, call.host).store(call.bank, [said])
+        if call.moment == END and self.memory.bank(call.bank).open_messages:
             try:
                 self.memory.seal(call.bank)
             except FoxingError as error:  # what was said is stored, and ageing seals it
@@ -194,18 +195,18 @@ class Intake:
 
     def _find_past(self, call: HookCall) -> None:
         """Queues the session logs of a project that are there already, oldest first."""
-        place = call.tool.name, call.bank, call.root
-        if not call.tool.format or place in self._searched:
+        place = call.host.name, call.bank, call.root
+        if not call.host.log_format or place in self._searched:
             return
         self._searched.add(place)
         found = []
-        for path in call.tool.logs_beside(call.logs[0] if call.logs else None).rglob("*.jsonl"):
+        for path in logs_beside(call.host, call.logs[0] if call.logs else None).rglob("*.jsonl"):
             folder = None if path.is_symlink() else session_folder(path)
             if folder is not None and root_of(folder) == call.root and path not in call.logs:
                 found.append((path.stat().st_mtime_ns, path))
-        self._past += [(call.tool, call.bank, path) for _, path in sorted(found)]
+        self._past += [(call.host, call.bank, path) for _, path in sorted(found)]
 
-    def _import(self, tool: Tool, bank: str, path: Path) -> None:
+    def _import(self, host: Host, bank: str, path: Path) -> None:
         """Stores what is new in a log, if it has changed."""
         try:
             status = path.stat()
@@ -215,7 +216,7 @@ class Intake:
         if not status.st_size or self._read.get((path, bank)) == state:
             return
         try:
-            self._import_changed(tool, bank, path, state)
+            self._import_changed(host, bank, path, state)
         except FoxingError:
             raise
         except Exception as error:  # a bug: other logs are imported, and this one again when it has changed
@@ -223,9 +224,9 @@ class Intake:
             note(self.database, f"{path.name} is not stored: {type(error).__name__}: {error}")
             self._read[path, bank] = state
 
-    def _import_changed(self, tool: Tool, bank: str, path: Path, state: tuple[int, int]) -> None:
+    def _import_changed(self, host: Host, bank: str, path: Path, state: tuple[int, int]) -> None:
         ids: list[str] = []
-        options = ImportOptions(format=tool.format, max_seconds=READ_S)
+        options = ImportOptions(format=host.log_format, max_seconds=READ_S)
         try:
             source = check_file(path, options, lambda message: ids.append(message.id or ""))
         except InvalidInput as error:  # no message yet, or another file
@@ -236,7 +237,7 @@ class Intake:
         last = self._last.get(place)
         stored = frozenset(ids[: ids.index(last) + 1] if last in ids else ())
         if len(stored) < len(ids):
-            storage = _Storage(self, tool, stored)
+            storage = _Storage(self, host, stored)
             try:
                 report = store_file(storage, source, bank=bank)
             except FoxingError as error:
@@ -254,7 +255,7 @@ class Intake:
                 self._last[place] = ids[done - 1]
                 _write_json(Path(folder_of(self.database)) / LAST, self._last)
             if storage.early:
-                self._late[path] = tool, bank, time.monotonic() + LATE_S
+                self._late[path] = host, bank, time.monotonic() + LATE_S
                 return
         self._read[path, bank] = state
         self._late.pop(path, None)
@@ -275,10 +276,10 @@ class _Storage:
 
     _private = Redaction(("private",))
 
-    def __init__(self, intake: Intake, tool: Tool, stored: Collection[str] = ()) -> None:
+    def __init__(self, intake: Intake, host: Host, stored: Collection[str] = ()) -> None:
         """`stored`: ids of the messages that were stored earlier."""
         self.intake = intake
-        self.tool = tool
+        self.host = host
         self.stored = stored
         #: ids of messages that are refused because their time has not come
         self.early: set[str | None] = set()
@@ -297,7 +298,7 @@ class _Storage:
             raise
         if result.stored:
             self.intake._changed.add(bank)
-            note_stored(self.intake.database, bank, self.tool.name, new[-1], result.stored)
+            note_stored(self.intake.database, bank, self.host.name, new[-1], result.stored)
         return result
 
 
@@ -347,10 +348,10 @@ def _write_json(path: Path, document: Mapping[str, Any]) -> None:
 
 def _said(call: HookCall, at_ns: int) -> NewMessage | None:
     """Returns the message that the document of a hook has, for tools whose session logs have no ids."""
-    text = call.prompt if call.moment is Moment.PROMPT else call.response if call.moment is Moment.RESPONSE else ""
-    if call.tool.format or not text.strip() or not call.session:
+    text = call.prompt if call.moment == PROMPT else call.response if call.moment == RESPONSE else ""
+    if call.host.log_format or not text.strip() or not call.session:
         return None
-    role = "user" if call.moment is Moment.PROMPT else "assistant"
+    role = "user" if call.moment == PROMPT else "assistant"
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return NewMessage.model_validate(
         {

@@ -7,33 +7,30 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from foxing.memory.errors import MemoryFault
-from foxing.renderer.errors import ProblemKind
 from foxing.renderer.private_files import FILE_MODE, make_folder, opener, write
 
-from . import json_text
-from .tools import CLAUDE_CODE, CODEX, CURSOR, Tool
+from .errors import SettingsRefused
+from .hosts import Host
+from .settings_forms import (
+    HOOKS_FORMS,
+    PROGRAM,
+    SERVER,
+    SERVER_FORMS,
+    is_own_server,
+    servers_of,
+    with_server,
+    without_server,
+)
 
-PROGRAM = "foxing-hook"
-SERVER = "foxing"
-#: Seconds after which a tool ends a hook; the hook itself gives way far earlier. Codex allows no more at some events.
-TIMEOUT_S = 3
 _BOM = "\ufeff"
-
-
-class SettingsRefused(MemoryFault):
-    """A settings file cannot be edited; it is left as it is."""
-
-    kind = ProblemKind("settings-refused", 422, "The settings file cannot be edited")
 
 
 @dataclass(frozen=True)
@@ -43,20 +40,13 @@ class Scope:
     #: root of the project; None for the user
     root: Path | None
 
-    def hooks_file(self, tool: Tool) -> Path:
-        """Returns the file with the hooks of a tool."""
-        folder = tool.folder() if self.root is None else self.root / tool.home
-        return folder / ("settings.json" if tool is CLAUDE_CODE else "hooks.json")
+    def hooks_file(self, host: Host) -> Path:
+        """Returns the file with the hooks of a host."""
+        return Path(host.path(host.hooks, None if self.root is None else str(self.root)))
 
-    def servers_file(self, tool: Tool) -> Path:
-        """Returns the file with the MCP servers of a tool."""
-        if tool is CLAUDE_CODE and self.root is not None:
-            return self.root / ".mcp.json"
-        if tool is CLAUDE_CODE:
-            named = os.environ.get(tool.home_variable)
-            return (Path(named).expanduser() if named else Path.home()) / ".claude.json"
-        folder = tool.folder() if self.root is None else self.root / tool.home
-        return folder / ("config.toml" if tool is CODEX else "mcp.json")
+    def servers_file(self, host: Host) -> Path:
+        """Returns the file with the MCP servers of a host."""
+        return Path(host.path(host.servers, None if self.root is None else str(self.root)))
 
 
 @dataclass(frozen=True)
@@ -85,9 +75,9 @@ class Executables:
             database = f"~/{Path(database).relative_to(home).as_posix()}"
         return Executables(PROGRAM, SERVER, self.bank, database)
 
-    def hook_command(self, tool: Tool, event: str) -> str:
+    def hook_command(self, host: Host, event: str) -> str:
         """Returns the command line of a hook."""
-        words = [self.hook, tool.name, event]
+        words = [self.hook, host.name, event]
         if self.bank is not None:
             words += ["--bank", self.bank]
         if self.database is not None:
@@ -96,12 +86,11 @@ class Executables:
             return " ".join(f'"{word}"' if " " in word else word for word in words)
         return shlex.join(words)
 
-    def server(self, tool: Tool) -> dict[str, Any]:
-        """Returns the MCP server as the settings of a tool have it."""
+    def server(self, host: Host) -> dict[str, Any]:
+        """Returns the MCP server as the settings of a host have it."""
         database = [] if self.database is None else ["--database", self.database]
         bank = ["--project"] if self.bank is None else ["--bank", self.bank]
-        server: dict[str, Any] = {"command": self.foxing, "args": [*database, "mcp", *bank]}
-        return {"type": "stdio", **server} if tool is CLAUDE_CODE else server
+        return SERVER_FORMS[host.server_form]([self.foxing, *database, "mcp", *bank])
 
 
 @dataclass(frozen=True)
@@ -197,44 +186,28 @@ class Undo:
 
 
 def installation(
-    tool: Tool, scope: Scope, programs: Executables, undo: Undo, *, server: bool = True
+    host: Host, scope: Scope, programs: Executables, undo: Undo, *, server: bool = True
 ) -> list[FileChange]:
-    """Returns the changes that install the hooks and the MCP server of a tool. What an earlier installation wrote is
+    """Returns the changes that install the hooks and the MCP server of a host. What an earlier installation wrote is
     replaced. Raises `SettingsRefused`."""
     if scope.root is not None:
         programs = programs.of_project()
-
-    def with_hooks(text: str) -> str:
-        if tool is CURSOR and "version" not in json_text.parse(text or "{}").value:
-            text = json_text.with_member(text or "{}\n", [], "version", 1)
-        for event in tool.events:
-            command = programs.hook_command(tool, event)
-            item = (
-                {"command": command}
-                if tool is CURSOR
-                else {"hooks": [{"type": "command", "command": command, "timeout": TIMEOUT_S}]}
-            )
-            text = json_text.with_item(text or "{}\n", ["hooks", event], item)
-        return text
-
-    def with_server(text: str) -> str:
-        if tool is CODEX:
-            return _toml_with_server(text, programs.server(tool))
-        parsed = json_text.parse(text or "{}").value
-        if isinstance(parsed, dict) and SERVER in (parsed.get("mcpServers") or {}):
-            raise SettingsRefused(f"it has another MCP server called '{SERVER}'; rename or remove that one")
-        return json_text.with_member(text or "{}\n", ["mcpServers"], SERVER, programs.server(tool))
-
-    changes = [_change(scope.hooks_file(tool), undo, with_hooks, tool)]
+    commands = {event: programs.hook_command(host, event) for event in host.events}
+    edits: dict[Path, list[Callable[[str], str]]] = {
+        scope.hooks_file(host): [lambda text: HOOKS_FORMS[host.hooks_form].add(text, host, commands)]
+    }
     if server:
-        changes.append(_change(scope.servers_file(tool), undo, with_server, tool))
-    return changes
+        edits.setdefault(scope.servers_file(host), []).append(
+            lambda text: with_server(text, host, programs.server(host))
+        )
+    return [_change(path, undo, of_file, host, scope) for path, of_file in edits.items()]
 
 
-def removal(tool: Tool, scope: Scope, undo: Undo) -> list[FileChange]:
+def removal(host: Host, scope: Scope, undo: Undo) -> list[FileChange]:
     """Returns the changes that take out what an installation wrote: the bytes before it, if nothing else has changed
     the files. Raises `SettingsRefused`."""
-    return [_change(path, undo, None, tool) for path in (scope.hooks_file(tool), scope.servers_file(tool))]
+    paths = dict.fromkeys((scope.hooks_file(host), scope.servers_file(host)))
+    return [_change(path, undo, None, host, scope) for path in paths]
 
 
 def contents_of(path: Path) -> bytes | None:
@@ -247,30 +220,24 @@ def contents_of(path: Path) -> bytes | None:
         raise SettingsRefused(f"{path} cannot be read: {error.strerror}") from error
 
 
-def installed_events(tool: Tool, scope: Scope) -> dict[str, str]:
-    """Returns event → command of our hooks in the settings of a tool. Raises `SettingsRefused`."""
-    path = scope.hooks_file(tool)
-    text = _text(path)
+def installed_events(host: Host, scope: Scope) -> dict[str, str]:
+    """Returns event → command of our hooks in the settings of a host. Raises `SettingsRefused`."""
+    path = scope.hooks_file(host)
+    text = text_of(path)
     try:
-        return {} if not text else {event: command for event, _, _, command in _own_hooks(text)}
+        return HOOKS_FORMS[host.hooks_form].own(text) if text else {}
     except ValueError as error:
         raise SettingsRefused(f"{path} is not JSON: {error}; correct it") from error
 
 
-def installed_server(tool: Tool, scope: Scope) -> dict[str, Any] | None:
-    """Returns our MCP server in the settings of a tool; None if it is not there. Raises `SettingsRefused`."""
-    path = scope.servers_file(tool)
-    text = _text(path)
-    if not text:
-        return None
+def installed_server(host: Host, scope: Scope) -> dict[str, Any] | None:
+    """Returns our MCP server in the settings of a host; None if it is not there. Raises `SettingsRefused`."""
+    path = scope.servers_file(host)
     try:
-        if tool is CODEX:
-            found = tomlkit.parse(text).unwrap().get("mcp_servers", {}).get(SERVER)
-        else:
-            found = (json_text.parse(text).value.get("mcpServers") or {}).get(SERVER)
-    except (ValueError, AttributeError, TOMLKitError) as error:
+        server = servers_of(text_of(path), host).get(SERVER)
+    except (ValueError, TOMLKitError) as error:
         raise SettingsRefused(f"{path}: {error}") from error
-    return found if _is_own_server(found) else None
+    return server if is_own_server(server) else None
 
 
 def find_executables(bank: str | None, database: str | None) -> Executables:
@@ -280,108 +247,42 @@ def find_executables(bank: str | None, database: str | None) -> Executables:
     return Executables(str(folder / f"{PROGRAM}{suffix}"), str(folder / f"foxing{suffix}"), bank, database)
 
 
-def _change(path: Path, undo: Undo, edit: Callable[[str], str] | None, tool: Tool) -> FileChange:
-    """Returns the change of a file by `edit`, which is given it without what was installed; None to end there."""
+def _change(
+    path: Path, undo: Undo, edits: Sequence[Callable[[str], str]] | None, host: Host, scope: Scope
+) -> FileChange:
+    """Returns the change of a file by `edits`, which are given it without what was installed; None to end there."""
     now = contents_of(path)
     as_written, base = undo.before(path, now)
     try:
         if not as_written:
-            base = None if now is None else _encoded(now, _without_own(path, now, tool))
-        if edit is None:
+            base = None if now is None else _encoded(now, _without_own(path, now, host, scope))
+            if not base and HOOKS_FORMS[host.hooks_form].whole and path == scope.hooks_file(host):
+                base = None
+        if edits is None:
             return FileChange(path, now, base)
         text = "" if base is None else _decoded(base)
-        after = edit(text if text.strip() else "")
-        return FileChange(path, now, _encoded(base or b"", after))
+        text = text if text.strip() else ""
+        for edit in edits:
+            text = edit(text)
+        return FileChange(path, now, _encoded(base or b"", text))
     except (UnicodeDecodeError, ValueError, TOMLKitError) as error:
         raise SettingsRefused(f"{path} cannot be edited: {error}; correct it, or edit it by hand") from error
     except SettingsRefused as error:
         raise SettingsRefused(f"{path}: {error}") from error
 
 
-def _without_own(path: Path, data: bytes, tool: Tool) -> str:
-    """Returns the text of a file without our hooks and our server, and without the lists that this empties."""
+def _without_own(path: Path, data: bytes, host: Host, scope: Scope) -> str:
+    """Returns the text of a file without our hooks and our server."""
     text = _decoded(data)
-    if path.suffix == ".toml":
-        return _toml_without_server(text)
-    if not text.strip():
-        return text
-    while own := next(iter(_own_hooks(text)), None):
-        event, number, inner, _ = own
-        group = json_text.parse(text).value["hooks"][event][number]
-        whole = inner is None or len(group["hooks"]) == 1
-        taken: list[str | int] = ["hooks", event, number] if whole else ["hooks", event, number, "hooks", inner or 0]
-        text = json_text.without(text, taken)
-        left = json_text.parse(text).value["hooks"]
-        if not left[event]:
-            text = json_text.without(text, ["hooks", event] if len(left) > 1 else ["hooks"])
-    parsed = json_text.parse(text).value
-    servers = parsed.get("mcpServers") if isinstance(parsed, dict) else None
-    if isinstance(servers, dict) and _is_own_server(servers.get(SERVER)):
-        text = json_text.without(text, ["mcpServers", SERVER] if len(servers) > 1 else ["mcpServers"])
+    if path == scope.hooks_file(host) and text.strip():
+        text = HOOKS_FORMS[host.hooks_form].remove(text)
+    if path == scope.servers_file(host) and text.strip():
+        text = without_server(text, host)
     return text
 
 
-def _own_hooks(text: str) -> list[tuple[str, int, int | None, str]]:
-    """Returns event, number of the group, number in the group (None where groups are hooks), and command of our hooks.
-    Raises `ValueError` for what is not JSON."""
-    document = json_text.parse(text).value
-    hooks = document.get("hooks") if isinstance(document, dict) else None
-    found: list[tuple[str, int, int | None, str]] = []
-    for event, groups in hooks.items() if isinstance(hooks, dict) else ():
-        for number, group in enumerate(groups if isinstance(groups, list) else ()):
-            if not isinstance(group, dict):
-                continue
-            if _is_own_command(group.get("command")):
-                found.append((event, number, None, group["command"]))
-            inner = group.get("hooks")
-            for place, hook in enumerate(inner if isinstance(inner, list) else ()):
-                if isinstance(hook, dict) and _is_own_command(hook.get("command")):
-                    found.append((event, number, place, hook["command"]))
-    return found
-
-
-def _is_own_command(command: object) -> bool:
-    if not isinstance(command, str):
-        return False
-    first = command.replace("\\", "/").split(f"{PROGRAM}")
-    return len(first) > 1 and (first[0] == "" or first[0][-1] in "/\"'") and first[1].lstrip(".ex\"'").startswith(" ")
-
-
-def _is_own_server(server: object) -> bool:
-    if not isinstance(server, Mapping):
-        return False
-    command, args = server.get("command"), server.get("args")
-    name = str(command).replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".exe")
-    return name == "foxing" and isinstance(args, list) and "mcp" in args
-
-
-def _toml_with_server(text: str, server: Mapping[str, Any]) -> str:
-    document = tomlkit.parse(text)
-    if SERVER in document.get("mcp_servers", {}):
-        raise SettingsRefused(f"it has another MCP server called '{SERVER}'; rename or remove that one")
-    if "mcp_servers" not in document:
-        # as text, so that everything before it keeps its bytes
-        line = "\r\n" if "\r\n" in text else "\n"
-        table = tomlkit.dumps({"mcp_servers": {SERVER: dict(server)}}).replace("[mcp_servers]\n", "")
-        gap = "" if not text else line if text.endswith("\n") else line * 2
-        return text + gap + table.replace("\n", line)
-    document["mcp_servers"][SERVER] = dict(server)
-    written = tomlkit.dumps(document)
-    return written.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in text else written
-
-
-def _toml_without_server(text: str) -> str:
-    document = tomlkit.parse(text)
-    servers = document.get("mcp_servers", {})
-    if not _is_own_server(servers.get(SERVER)):
-        return text
-    servers.remove(SERVER)
-    if not servers:
-        document.remove("mcp_servers")
-    return tomlkit.dumps(document)
-
-
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Returns the text of a file; empty if it does not exist. Raises `SettingsRefused`."""
     data = contents_of(path)
     try:
         return "" if data is None else _decoded(data)

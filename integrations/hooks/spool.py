@@ -15,32 +15,32 @@ MOST_EVENTS, MOST_BYTES = 10_000, 256 << 20
 
 
 class Event:
-    """Event of a tool, as its hook received it."""
+    """Event of a host, as its hook received it."""
 
-    __slots__ = ("at_ns", "bank", "folder", "name", "payload", "tool")
+    __slots__ = ("at_ns", "bank", "folder", "host", "name", "payload")
 
-    def __init__(self, tool: str, name: str, bank: str, folder: str, payload: bytes, at_ns: int = 0) -> None:
-        self.tool = tool
+    def __init__(self, host: str, name: str, bank: str, folder: str, payload: bytes, at_ns: int = 0) -> None:
+        self.host = host
         self.name = name
-        #: the bank that the settings of the tool name; empty for that of the project
+        #: the bank that the settings of the host name; empty for that of the project
         self.bank = bank
         #: working folder of the hook
         self.folder = folder
-        #: the document of the tool, JSON
+        #: the document of the host, JSON
         self.payload = payload
         #: time of the event, nanoseconds since 1970
         self.at_ns = at_ns or time.time_ns()
 
     def to_bytes(self) -> bytes:
         """Returns the event as a file: a line for each field, then the document."""
-        head = "".join(f"{field}\n" for field in (self.tool, self.name, self.bank, self.folder.replace("\n", " ")))
+        head = "".join(f"{field}\n" for field in (self.host, self.name, self.bank, self.folder.replace("\n", " ")))
         return os.fsencode(head) + self.payload
 
     @classmethod
     def from_bytes(cls, data: bytes, at_ns: int) -> "Event":
         """Returns the event of a file. Raises `ValueError` if it is damaged."""
-        tool, name, bank, folder, payload = data.split(b"\n", 4)
-        return cls(os.fsdecode(tool), os.fsdecode(name), os.fsdecode(bank), os.fsdecode(folder), payload, at_ns)
+        host, name, bank, folder, payload = data.split(b"\n", 4)
+        return cls(os.fsdecode(host), os.fsdecode(name), os.fsdecode(bank), os.fsdecode(folder), payload, at_ns)
 
 
 def put(spool: str, event: Event) -> str:

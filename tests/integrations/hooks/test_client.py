@@ -24,7 +24,7 @@ from foxing.renderer.announcement import Announcement
 
 LIMITS = (
     "from foxing.integrations.hooks import client; "
-    "client.LIMIT_S = {0}; client.ASKING = dict.fromkeys(client.ASKING, {0}); client.main()"
+    "client.LIMIT_S = {0}; client.WAITS_S = dict.fromkeys(client.WAITS_S, {0}); client.main()"
 )
 SAID = [
     ("which port does redis use on the laptops", "Redis listens on 6380 on the laptops, since 6379 is taken."),
@@ -182,7 +182,7 @@ def test_the_spool_has_the_event_as_the_tool_gave_it(stored: str, session: Claud
     payload = session.payload("Stop", last_assistant_message="a\nb")
     path = put(places.spool_of(stored), Event("claude-code", "Stop", "", "/a b", json.dumps(payload).encode()))
     event = read(path)
-    assert (event.tool, event.name, event.bank, event.folder) == ("claude-code", "Stop", "", "/a b")
+    assert (event.host, event.name, event.bank, event.folder) == ("claude-code", "Stop", "", "/a b")
     assert json.loads(event.payload) == payload
 
 

@@ -10,6 +10,7 @@ from support.command_line import Foxing
 
 from foxing.integrations.client import Unreachable
 from foxing.integrations.hooks import client, doctor
+from foxing.integrations.hooks.hosts import HOSTS
 from foxing.integrations.hooks.intake import Intake
 from foxing.integrations.hooks.places import ASKED, GIVEN, NOTHING, log_of, note, spool_of
 from foxing.integrations.hooks.projects import bank_of
@@ -58,7 +59,7 @@ def test_install_has_past_sessions_of_the_project_imported(foxing: Foxing, proje
     foxing.text("install", "cursor", "--project", "--yes", "--bank", "main")
     (path,) = waiting(spool_of(foxing.database))
     event = read(path)
-    assert (event.tool, event.bank, event.folder) == ("cursor", "main", str(project))
+    assert (event.host, event.bank, event.folder) == ("cursor", "main", str(project))
     assert (project / ".cursor" / "hooks.json").exists()
 
 
@@ -152,7 +153,7 @@ def test_settings_of_a_project_name_no_path_of_this_machine(
     assert "path of this machine" in outside["detail"]
     assert not (project / ".claude").exists()
     foxing.database = str(home / "data" / "my memory.db")
-    for tool in ("claude-code", "codex", "cursor"):
+    for tool in HOSTS:
         foxing.text("install", tool, "--project", "--yes", "--no-past")
     files = [path for path in project.rglob("*") if path.is_file()]
     assert sorted(path.name for path in files) == [
@@ -175,7 +176,7 @@ def test_settings_of_a_project_name_no_path_of_this_machine(
     assert len(missing) > len(found) or any("not on the PATH" in problem for problem in found)
     assert any("foxing-hook, which is not on the PATH" in problem for problem in missing)
     assert "not on the PATH here" in foxing.text("install", "claude-code", "--project", "--yes", "--no-past")
-    for tool in ("claude-code", "codex", "cursor"):
+    for tool in HOSTS:
         foxing.text("install", tool, "--project", "--remove", "--yes")
     assert [path for path in project.rglob("*") if path.is_file()] == []
 
@@ -225,4 +226,11 @@ def test_hook_does_what_the_program_does(foxing: Foxing, session: ClaudeSession)
     assert (done.exit_code, done.stdout) == (0, "")
     (path,) = waiting(spool_of(foxing.database))
     event = read(path)
-    assert (event.tool, event.name, event.bank, event.payload.decode()) == ("codex", "Stop", "main", payload)
+    assert (event.host, event.name, event.bank, event.payload.decode()) == ("codex", "Stop", "main", payload)
+
+
+def test_doctor_names_hooks_that_codex_leaves_out(foxing: Foxing) -> None:
+    foxing.text("install", "codex", "--yes", "--no-past")
+    problems = json.loads(foxing.run("doctor", "--json").stdout)["problems"]
+    assert any("Codex (user) does not run SessionStart, UserPromptSubmit" in problem for problem in problems)
+    assert any("/hooks" in problem for problem in problems)

@@ -7,23 +7,25 @@ import pytest
 import tomlkit
 
 from foxing.integrations.hooks import json_text
+from foxing.integrations.hooks.errors import SettingsRefused
+from foxing.integrations.hooks.hosts import HOSTS, Host
 from foxing.integrations.hooks.settings_files import (
     Executables,
     Scope,
-    SettingsRefused,
     Undo,
     installation,
     installed_events,
     installed_server,
     removal,
 )
-from foxing.integrations.hooks.tools import CLAUDE_CODE, CODEX, CURSOR, Tool
+from foxing.integrations.hooks.trust import untrusted_events
 
+CLAUDE_CODE, CODEX, CURSOR = HOSTS["claude-code"], HOSTS["codex"], HOSTS["cursor"]
 EXECUTABLES = Executables("/opt/foxing/bin/foxing-hook", "/opt/foxing/bin/foxing")
 OTHER_HOOK = '{"hooks": [{"type": "command", "command": "notify-send done"}]}'
 
 #: name → tool, whether the file is the one with hooks, contents; None for no file
-FILES: dict[str, tuple[Tool, bool, bytes | None]] = {
+FILES: dict[str, tuple[Host, bool, bytes | None]] = {
     "none": (CLAUDE_CODE, True, None),
     "empty": (CLAUDE_CODE, True, b""),
     "empty object": (CLAUDE_CODE, True, b"{}"),
@@ -58,7 +60,7 @@ FILES: dict[str, tuple[Tool, bool, bytes | None]] = {
 }
 
 
-def place(tool: Tool, with_hooks: bool, scope: Scope) -> Path:
+def place(tool: Host, with_hooks: bool, scope: Scope) -> Path:
     return scope.hooks_file(tool) if with_hooks else scope.servers_file(tool)
 
 
@@ -73,14 +75,14 @@ def undo(tmp_path: Path) -> Undo:
     return Undo(tmp_path / "installed.json")
 
 
-def install(tool: Tool, scope: Scope, undo: Undo, programs: Executables = EXECUTABLES) -> None:
+def install(tool: Host, scope: Scope, undo: Undo, programs: Executables = EXECUTABLES) -> None:
     for change in installation(tool, scope, programs, undo):
         before = undo.before(change.path, change.before)
         change.write()
         undo.note(type(change)(change.path, before[1], change.after) if before[0] else change)
 
 
-def remove(tool: Tool, scope: Scope, undo: Undo) -> None:
+def remove(tool: Host, scope: Scope, undo: Undo) -> None:
     for change in removal(tool, scope, undo):
         if change:
             change.write()
@@ -224,3 +226,18 @@ def test_the_settings_are_what_the_tools_expect(undo: Undo) -> None:
     assert cursor["hooks"]["stop"] == [{"command": "/opt/foxing/bin/foxing-hook cursor stop"}]
     servers = json.loads(Scope(None).servers_file(CLAUDE_CODE).read_text())
     assert servers["mcpServers"]["foxing"]["type"] == "stdio"
+
+
+def test_hooks_that_codex_does_not_run_are_found_by_its_own_notes(home: Path, undo: Undo) -> None:
+    """The hash is what `hooks/list` of Codex 0.171 says of this command."""
+    scope = Scope(None)
+    install(CODEX, scope, undo, Executables("/x/foxing-hook", "/x/foxing"))
+    assert untrusted_events(CODEX, scope) == list(CODEX.events)
+    path, notes = scope.hooks_file(CODEX), scope.servers_file(CODEX)
+    trusted = "sha256:79ef6157d05765107fe21d2a0cc3d9c3e665b57aacd2686d0717ab4df44fcf97"
+    table = f'\n[hooks.state."{path}:session_start:0:0"]\ntrusted_hash = "{trusted}"\n'
+    notes.write_text(notes.read_text() + table)
+    assert untrusted_events(CODEX, scope) == [event for event in CODEX.events if event != "SessionStart"]
+    notes.write_text(notes.read_text() + "enabled = false\n")
+    assert untrusted_events(CODEX, scope) == list(CODEX.events)
+    assert untrusted_events(CLAUDE_CODE, scope) == []

@@ -1,0 +1,10 @@
+"""Errors of installing into the settings of hosts."""
+
+from foxing.memory.errors import MemoryFault
+from foxing.renderer.errors import ProblemKind
+
+
+class SettingsRefused(MemoryFault):
+    """A settings file cannot be edited; it is left as it is."""
+
+    kind = ProblemKind("settings-refused", 422, "The settings file cannot be edited")
