@@ -162,6 +162,42 @@ _ROWS = (
         notices=False,
         members={"session": "conversation_id", "response": "text", "turn": "generation_id"},
     ),
+    Host(
+        "opencode",
+        "OpenCode",
+        {
+            "session.created": START,
+            "chat.message": PROMPT,
+            "session.idle": RESPONSE,
+            "session.deleted": END,
+        },
+        home=".config/opencode",
+        home_variable="XDG_CONFIG_HOME",
+        below_variable="opencode",
+        hooks=("plugins/foxing.js", ".opencode/plugins/foxing.js"),
+        servers=("opencode.json", "opencode.json"),
+        hooks_form="plugin",
+        servers_in="mcp",
+        server_form="local",
+        members={"response": "response", "turn": "message_id"},
+    ),
+    Host(
+        "gemini-cli",
+        "Gemini CLI",
+        {
+            "SessionStart": START,
+            "BeforeAgent": PROMPT,
+            "AfterAgent": RESPONSE,
+            "SessionEnd": END,
+        },
+        home=".gemini",
+        home_variable="GEMINI_CLI_HOME",
+        below_variable=".gemini",
+        hooks=("settings.json", ".gemini/settings.json"),
+        servers=("settings.json", ".gemini/settings.json"),
+        timeout=1_000 * TIMEOUT_S,
+        members={"response": "prompt_response"},
+    ),
 )
 #: Hosts by name.
 HOSTS = {host.name: host for host in _ROWS}

@@ -7,6 +7,7 @@ import pytest
 from support.agent_sessions import Announce, ClaudeSession
 
 from foxing.integrations.hooks.answers import Answers
+from foxing.integrations.hooks.hosts import HOSTS
 from foxing.integrations.hooks.intake import Intake
 from foxing.memory import Memory
 
@@ -18,7 +19,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("USERPROFILE", str(folder))
-    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "XDG_DATA_HOME"):
+    for name in (*filter(None, (host.home_variable for host in HOSTS.values())), "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     return folder
 

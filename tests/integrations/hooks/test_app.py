@@ -64,6 +64,9 @@ def test_a_prompt_gets_what_is_relevant_in_the_form_of_each_tool(service: TestCl
     assert ask(service, "codex", "UserPromptSubmit", payload) == answer
     about = {"conversation_id": "c", "workspace_roots": [str(session.project)], "prompt": payload["prompt"]}
     assert ask(service, "cursor", "beforeSubmitPrompt", about) == {"continue": True, "additional_context": text}
+    for host, event in (("gemini-cli", "BeforeAgent"), ("opencode", "chat.message")):
+        expected = {"hookEventName": event, "additionalContext": text}
+        assert ask(service, host, event, payload)["hookSpecificOutput"] == expected
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,17 @@ def test_cursor_has_its_messages_in_the_documents_of_hooks(intake: Intake, proje
     assert texts(intake.memory, bank_of(project), "cursor:c1") == ["rename it", "renamed"]
 
 
+def test_what_hooks_have_is_stored_as_the_row_of_a_host_says(intake: Intake, project: Path, announce: Announce) -> None:
+    about = {"session_id": "s1", "cwd": str(project)}
+    announce("BeforeAgent", {**about, "prompt": "rename it"}, "gemini-cli")
+    announce("AfterAgent", {**about, "prompt": "rename it", "prompt_response": "renamed"}, "gemini-cli")
+    announce("chat.message", {**about, "prompt": "undo it", "message_id": "msg_1"}, "opencode")
+    announce("session.idle", {**about, "response": "undone", "message_id": "msg_2"}, "opencode")
+    intake.take_in()
+    assert texts(intake.memory, bank_of(project), "gemini-cli:s1") == ["rename it", "renamed"]
+    assert texts(intake.memory, bank_of(project), "opencode:s1") == ["undo it", "undone"]
+
+
 def test_the_end_of_a_session_seals(intake: Intake, session: ClaudeSession, announce: Announce) -> None:
     session.say(("first", "one"))
     announce("SessionEnd", session.payload("SessionEnd", reason="exit"))

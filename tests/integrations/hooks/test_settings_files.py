@@ -21,6 +21,7 @@ from foxing.integrations.hooks.settings_files import (
 from foxing.integrations.hooks.trust import untrusted_events
 
 CLAUDE_CODE, CODEX, CURSOR = HOSTS["claude-code"], HOSTS["codex"], HOSTS["cursor"]
+OPENCODE, GEMINI = HOSTS["opencode"], HOSTS["gemini-cli"]
 EXECUTABLES = Executables("/opt/foxing/bin/foxing-hook", "/opt/foxing/bin/foxing")
 OTHER_HOOK = '{"hooks": [{"type": "command", "command": "notify-send done"}]}'
 
@@ -56,6 +57,15 @@ FILES: dict[str, tuple[Host, bool, bytes | None]] = {
         b'[profiles.deep]\nmodel_reasoning_effort = "high"\n',
     ),
     "TOML, CRLF, no line break at the end": (CODEX, False, b'approval_policy = "on-request"\r\n[tools]\r\nweb = true'),
+    "no plug-in": (OPENCODE, True, None),
+    "comments of OpenCode": (OPENCODE, False, b'{\n  // mine\n  "model": "a/b", /* end */\n}\n'),
+    "hooks and servers in one file": (
+        GEMINI,
+        True,
+        b'{\n  // mine\n  "mcpServers": {"git": {"command": "git-mcp"}},\n  "hooks": {"AfterAgent": ['
+        + OTHER_HOOK.encode()
+        + b"]}\n}\n",
+    ),
     "TOML without servers of its own": (CODEX, False, b"[mcp_servers]\n\n[features]\nhooks = true\n"),
 }
 
@@ -144,7 +154,7 @@ def test_what_others_changed_meanwhile_is_kept(name: str, undo: Undo) -> None:
         found, expected = json_text.parse(text).value, json_text.parse(before).value
     assert found.pop("later") == {"key": 1}
     for document in (found, expected):  # an empty list of the user's own may go with what was added to it
-        for key in ("hooks", "mcp_servers", "mcpServers"):
+        for key in ("hooks", "mcp_servers", "mcpServers", "mcp"):
             if not document.get(key):
                 document.pop(key, None)
     assert found == expected
@@ -213,8 +223,8 @@ def test_a_link_stays_a_link_and_rights_stay(tmp_path: Path, undo: Undo) -> None
 
 
 def test_the_settings_are_what_the_tools_expect(undo: Undo) -> None:
-    for tool in (CLAUDE_CODE, CODEX, CURSOR):
-        install(tool, Scope(None), undo)
+    for host in HOSTS.values():
+        install(host, Scope(None), undo)
     hooks = json.loads(Scope(None).hooks_file(CODEX).read_text())
     assert list(hooks) == ["hooks"]  # Codex refuses other members
     stop = {"type": "command", "command": "/opt/foxing/bin/foxing-hook codex Stop", "timeout": 3}
@@ -226,6 +236,29 @@ def test_the_settings_are_what_the_tools_expect(undo: Undo) -> None:
     assert cursor["hooks"]["stop"] == [{"command": "/opt/foxing/bin/foxing-hook cursor stop"}]
     servers = json.loads(Scope(None).servers_file(CLAUDE_CODE).read_text())
     assert servers["mcpServers"]["foxing"]["type"] == "stdio"
+    gemini = json.loads(Scope(None).hooks_file(GEMINI).read_text())
+    assert gemini["hooks"]["BeforeAgent"][0]["hooks"][0]["timeout"] == 3_000  # milliseconds
+    assert gemini["mcpServers"]["foxing"]["args"] == ["mcp", "--project"]
+    opencode = json.loads(Scope(None).servers_file(OPENCODE).read_text())
+    words = [EXECUTABLES.foxing, "mcp", "--project"]
+    assert opencode["mcp"]["foxing"] == {"type": "local", "command": words, "enabled": True}
+    plugin = Scope(None).hooks_file(OPENCODE).read_text()
+    assert '"chat.message": "/opt/foxing/bin/foxing-hook opencode chat.message"' in plugin
+
+
+def test_another_plugin_of_the_name_is_kept(undo: Undo) -> None:
+    path = Scope(None).hooks_file(OPENCODE)
+    put(path, b"export const Other = async () => ({})\n")
+    with pytest.raises(SettingsRefused, match=r"foxing\.js: it is another plug-in"):
+        installation(OPENCODE, Scope(None), EXECUTABLES, undo)
+    assert path.read_bytes() == b"export const Other = async () => ({})\n"
+    assert not any(removal(OPENCODE, Scope(None), undo))
+
+
+def test_a_plugin_goes_whole_also_without_notes_of_its_installation(undo: Undo, tmp_path: Path) -> None:
+    install(OPENCODE, Scope(None), undo)
+    remove(OPENCODE, Scope(None), Undo(tmp_path / "none.json"))
+    assert not Scope(None).hooks_file(OPENCODE).exists()
 
 
 def test_hooks_that_codex_does_not_run_are_found_by_its_own_notes(home: Path, undo: Undo) -> None:
