@@ -3,6 +3,7 @@
 import base64
 
 import httpx
+import pytest
 from support.conversations import agent_loop
 from support.service import check_problem, ok
 
@@ -26,6 +27,7 @@ def test_a_conversation_is_folded_over_http(client: httpx.Client) -> None:
     assert again["reason"] is None
 
 
+@pytest.mark.slow
 def test_a_conversation_may_be_larger_than_other_bodies(client: httpx.Client) -> None:
     data = base64.b64encode(bytes(6 << 20)).decode()
     messages = agent_loop(40)

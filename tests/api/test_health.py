@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import httpx
+import pytest
 from support.faded import BANK, make_faded_bank
 from support.service import BANK_PATH, check_problem, metric_samples, ok, serve
 
@@ -44,6 +45,7 @@ def test_requests_and_messages_are_counted(client: httpx.Client) -> None:
     assert sum(value for name, value in samples.items() if "requests_total{method=OTHER" in name) == 1
 
 
+@pytest.mark.slow
 def test_characters_that_may_be_misread_are_counted_by_tier(tmp_path: Path) -> None:
     make_faded_bank(tmp_path / "bank.db")
     with serve(database_url=f"sqlite:///{tmp_path / 'bank.db'}") as client:

@@ -103,6 +103,7 @@ def test_recall_as_images(bank_client: httpx.Client) -> None:
     assert [span["message_id"] for span in recalled["open_spans"]] == ["new"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "status", "slug"),
     [

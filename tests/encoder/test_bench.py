@@ -320,6 +320,7 @@ def test_baselines_are_compared_without_marks_and_blanks() -> None:
     assert [row.shape for row in small] == [(16, 1280)] * 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(BASELINES))
 def test_a_baseline_reads_the_same_images(codec: Codec, short_page: Page, name: str) -> None:
     baseline = engine(name)

@@ -63,6 +63,7 @@ def test_conformance_finds_a_capability_that_is_not_there() -> None:
         capabilities_do_what_they_say(Mute())
 
 
+@pytest.mark.slow
 def test_conformance_finds_costs_that_do_not_add_up() -> None:
     assert capabilities_of(Costed()).costable is not None
     capabilities_do_what_they_say(Costed())

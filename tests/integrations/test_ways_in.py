@@ -198,6 +198,7 @@ def test_a_session_by_two_ways_is_stored_once(
     assert not any("REMINDER" in words or "continued from" in words for words in ways.stored())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", SESSIONS)
 @pytest.mark.parametrize("first", WAYS)
 def test_what_was_erased_is_stored_again_by_no_way(memory: Memory, tmp_path: Path, agent: str, first: str) -> None:
@@ -217,6 +218,7 @@ def test_what_was_erased_is_stored_again_by_no_way(memory: Memory, tmp_path: Pat
         assert (dry_run.stored, dry_run.duplicates) == (0, len(ways.session.words))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", SESSIONS)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_session_is_stored_in_its_order(memory: Memory, tmp_path: Path, agent: str, way: str) -> None:

@@ -60,6 +60,7 @@ def test_a_bank_that_another_process_creates_meanwhile_is_used(
     assert bank.policy == Policy().model_dump(mode="json")
 
 
+@pytest.mark.slow
 def test_an_unknown_bank_is_told_apart_from_a_misspelled_one(database_url: str) -> None:
     with Memory(database_url) as memory:
         for name in ("agent-7", "agent-eight", "notes.of.ana", *(f"customer-{number}" for number in range(300))):

@@ -57,6 +57,7 @@ def test_a_wrong_choice_is_named_with_the_right_ones(arguments: list[str], messa
     assert message in result.stderr
 
 
+@pytest.mark.slow
 def test_files_that_are_stored_are_reported_although_the_next_one_fails(foxing: Foxing, file: Path) -> None:
     broken = file.with_name("broken.jsonl")
     broken.write_text('{"role": "user", "content": "x", "created_at": "2026-01-05T09:00:00"}\n')
@@ -433,6 +434,7 @@ def test_worker_once_exits_with_1_if_a_bank_failed_and_does_the_others(foxing: F
     assert report["sealed_pages"] == 1
 
 
+@pytest.mark.slow
 def test_ageing_is_undone_and_messages_are_erased(foxing: Foxing, file: Path) -> None:
     set_message_ages(foxing, "ana")
     foxing.json("import", str(file), "--bank", "ana")

@@ -38,6 +38,7 @@ def test_what_is_kept_stands_wherever_confidence_does(faded: str) -> None:
     assert min(kept) < reading["kept"] < max(kept)
 
 
+@pytest.mark.slow
 def test_only_what_is_whole_is_kept_to_100_percent(faded: str) -> None:
     foxing = Foxing(faded)
     spans = foxing.json("recall", "--bank", BANK, "--limit", "500")["spans"]

@@ -19,6 +19,7 @@ def said(folder: Path, name: str, count: int = 3) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_a_file_that_fails_does_not_end_the_others(foxing: Foxing, tmp_path: Path, dry_run: bool) -> None:
     files = [said(tmp_path, "a"), tmp_path / "unknown.xyz", said(tmp_path, "c"), tmp_path / "missing"]

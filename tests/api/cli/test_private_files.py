@@ -59,6 +59,7 @@ def open_to_others(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in found if stat.S_IMODE(path.lstat().st_mode) & 0o077]
 
 
+@pytest.mark.slow
 def test_a_database_and_what_commands_make_of_it(folder: Path, messages: Path) -> None:
     foxing = Foxing(str(folder / "data" / "deep" / "a.db"))
     foxing.json("import", str(messages), "--bank", "b", "--timezone", "UTC")

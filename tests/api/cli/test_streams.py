@@ -63,6 +63,7 @@ def test_an_output_without_room_is_an_error_in_a_sentence(monkeypatch: pytest.Mo
             stream.write(b"said")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
 def test_standard_output_without_room_is_an_error_in_a_sentence() -> None:
     with Path("/dev/full").open("w") as full:

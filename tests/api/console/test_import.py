@@ -84,6 +84,7 @@ def folders() -> list[str]:
         return [name for number, name in enumerate(HISTORIES) if HISTORIES[name][1](Path(place) / str(number)).is_dir()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", folders())
 def test_a_folder_is_imported_as_the_command_imports_it(
     console: httpx.Client, memory: Memory, tmp_path: Path, temporary: Path, name: str
@@ -152,6 +153,7 @@ def test_the_dry_run_and_the_report_name_each_file(console: httpx.Client, memory
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "status", "reason"),
     [

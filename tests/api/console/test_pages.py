@@ -34,6 +34,7 @@ def ended(console: httpx.Client, response: httpx.Response) -> dict[str, Any]:
     return dict(job)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_has_a_title_and_a_policy_of_contents(shared: tuple[httpx.Client, Memory], path: str) -> None:
     console, _ = shared

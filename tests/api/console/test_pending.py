@@ -49,6 +49,7 @@ def complete(client: httpx.Client, path: str, mark: str, **headers: str) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_a_slow_page_says_so_and_is_made_once(memory: Memory, held: HeldMemory) -> None:
     with serve(memory) as client:
         path = f"{HOME}/timeline?q=Titan+in+March&since="

@@ -192,6 +192,7 @@ AWAY = (
 STAYING = ("/console/banks", f"{HOME}/overview", f"{HOME}/recall?q=a..b%2F..%2Fc&x=//", "/console/banks/a.b/x..y")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("away", AWAY)
 def test_the_session_leads_only_into_the_console(memory: Memory, away: str) -> None:
     with serve(memory, api_key=KEY) as client:
@@ -210,6 +211,7 @@ def test_the_session_goes_on_where_it_was_asked_for(memory: Memory, inside: str)
         assert response.headers["location"] == (inside if "//" not in inside else "/console/banks")
 
 
+@pytest.mark.slow
 def test_no_answer_is_taken_for_another_type(memory: Memory) -> None:
     paths = ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/v1/banks", "/v1/nothing", "/nothing")
     more = ("/x/hooks/status", "/x/mcp/a", "/console/banks", "/console/nothing", f"/v1/banks/{BANK}/pages")

@@ -293,6 +293,7 @@ def test_pages_are_encoded_by_threads_whose_products_are_not_split(
     assert all(set(threads) == {1} for _, threads in seen)
 
 
+@pytest.mark.slow
 def test_an_unread_page_stays_unread_when_drawn_again(codec: NativeCodec) -> None:
     for tier in ("base", "small", "tiny"):
         noise = codec.decode(codec.encode([non_pages(codec, tier)["noise"]], tier))[0]

@@ -143,6 +143,7 @@ def test_a_message_is_cut_out_of_the_images_of_pages_and_nothing_is_read(
         assert memory.read_page("b", page.id).messages[-1].message_id == "m38"
 
 
+@pytest.mark.slow
 def test_no_page_changes_while_the_server_is_down(server: Server, load: LoadCodec, database_url: str) -> None:
     clock = [START + timedelta(hours=12)]
     codec = load(server.url, retries=1)

@@ -108,6 +108,7 @@ def test_connections_stay_open_between_requests(server: Server, load: LoadCodec,
     assert server.connections <= 4
 
 
+@pytest.mark.slow
 @PAGES
 def test_failures_without_retries_are_reported_and_other_pages_are_read(
     server: Server, load: LoadCodec, native_model: NativeModel, number: int, seed: int

@@ -82,6 +82,7 @@ def images(codec: VisionCodec, tier: str, count: int) -> list[Image.Image]:
     return [Image.fromarray(np.roll(array, 40 * number, axis=1)) for number in range(count)]
 
 
+@pytest.mark.slow
 def test_mixed_tiers_in_one_batch_decode_as_they_do_alone(codec: VisionCodec) -> None:
     tokens = codec.encode(images(codec, "tiny", 2), "tiny") + codec.encode(images(codec, "small", 1), "small")
     alone = [codec.generate([item])[0] for item in tokens]

@@ -55,6 +55,7 @@ def test_conformance_with_random_weights(
     check(VisionCodec(model, codec.weights, layout=codec.layout))
 
 
+@pytest.mark.slow
 def test_a_page_takes_the_models_number_of_tokens_and_positions(codec: VisionCodec) -> None:
     assert {tier: (spec.tokens, spec.context_positions) for tier, spec in codec.tiers.items()} == TOKENS
     assert "micro" not in codec.tiers

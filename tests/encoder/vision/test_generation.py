@@ -105,6 +105,7 @@ REPEATED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", REPEATED.values(), ids=REPEATED)
 def test_pages_that_repeat_themselves_are_kept(deepseek: DeepSeekOcr, text: str) -> None:
     """By a reader that is always right, whatever was written before in place of a token that was banned."""

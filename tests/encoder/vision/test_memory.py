@@ -105,6 +105,7 @@ def test_a_page_ages_through_the_tiers_and_is_recalled_from_its_tokens(memory: M
         assert spans[0].message_id == "m0"
 
 
+@pytest.mark.slow
 def test_an_incomplete_reading_is_uncertain(memory: Memory, database_url: str, codec: ScriptedCodec) -> None:
     with memory:
         for text in ("", "\n".join(LINES[:2])):

@@ -66,6 +66,7 @@ def test_a_failed_page_does_not_fail_the_others(
     assert (codec.usage.pages, codec.usage.pages_failed) == (2, 1)
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_accept_embeddings_is_reported(
     open_remote: OpenRemote, server: Server, tokens: list[VisionTokens]
 ) -> None:

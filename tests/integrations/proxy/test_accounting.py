@@ -43,6 +43,7 @@ def test_each_call_is_recorded_with_what_its_original_would_have_been(
     assert row.original == pytest.approx(whole.total.price, rel=0.1)
 
 
+@pytest.mark.slow
 def test_the_provider_counts_the_original(proxy: BackgroundProxy, upstream: Upstream, memory: Memory) -> None:
     session = PlayedSession("anthropic", upstream, thinks=False)
     with httpx.Client(timeout=60) as http:

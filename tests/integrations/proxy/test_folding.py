@@ -66,6 +66,7 @@ def test_what_no_fold_changes_keeps_its_bytes(proxy: BackgroundProxy, upstream: 
     assert len(sent) < len(text)
 
 
+@pytest.mark.slow
 def test_a_proxy_that_starts_again_sends_the_same_bytes(start: StartProxy, upstream: Upstream, memory: Memory) -> None:
     session = PlayedSession("anthropic", upstream)
     first, second = start(), start()
@@ -81,6 +82,7 @@ def test_a_proxy_that_starts_again_sends_the_same_bytes(start: StartProxy, upstr
     assert not upstream.refused
 
 
+@pytest.mark.slow
 def test_two_proxies_share_a_session(start: StartProxy, upstream: Upstream) -> None:
     session = PlayedSession("anthropic", upstream)
     proxies = [start(), start()]
@@ -92,6 +94,7 @@ def test_two_proxies_share_a_session(start: StartProxy, upstream: Upstream) -> N
     assert sum(after[: len(before)] == before for before, after in pairwise(sent)) >= 30
 
 
+@pytest.mark.slow
 def test_sub_agents_of_a_session_stay_apart(proxy: BackgroundProxy, upstream: Upstream, memory: Memory) -> None:
     main = PlayedSession("anthropic", upstream)
     sub = PlayedSession("anthropic", upstream, task="You are a sub-agent: only read the files of Kestrel.")
@@ -120,6 +123,7 @@ def test_the_client_edits_what_is_folded(proxy: BackgroundProxy, upstream: Upstr
     assert "replaced by the client" in json.dumps(list(session.sent())[-1])
 
 
+@pytest.mark.slow
 def test_count_tokens_answers_for_the_folded_body(proxy: BackgroundProxy, upstream: Upstream) -> None:
     session = PlayedSession("anthropic", upstream)
     with httpx.Client(timeout=60) as http:
@@ -170,6 +174,7 @@ def test_a_bank_that_is_down_leaves_requests_as_they_are(start: StartProxy, upst
     assert counts(proxy)["unfolded"]
 
 
+@pytest.mark.slow
 def test_a_bank_that_goes_down_leaves_the_fold_in_place(start: StartProxy, upstream: Upstream, tmp_path: Path) -> None:
     memories = [Memory(tmp_path / "other.db")]
     proxy = start(memories[0])
@@ -183,6 +188,7 @@ def test_a_bank_that_goes_down_leaves_the_fold_in_place(start: StartProxy, upstr
     assert not upstream.refused
 
 
+@pytest.mark.slow
 def test_thinking_that_is_refused_is_left_out_once_and_for_all(
     start: StartProxy, upstream: Upstream, tmp_path: Path
 ) -> None:
@@ -197,6 +203,7 @@ def test_thinking_that_is_refused_is_left_out_once_and_for_all(
     assert counts(second)["retries"] == 1
 
 
+@pytest.mark.slow
 def test_compressed_requests_are_folded_as_well(proxy: BackgroundProxy, upstream: Upstream) -> None:
     session = PlayedSession("openai", upstream)
     with httpx.Client(timeout=60) as http:
@@ -255,6 +262,7 @@ class SlowMemory:
         return self._memory.fold(bank, request)
 
 
+@pytest.mark.slow
 def test_a_fold_that_comes_too_late_is_applied_when_the_user_has_spoken(
     start: StartProxy, upstream: Upstream, memory: Memory
 ) -> None:
@@ -271,6 +279,7 @@ def test_a_fold_that_comes_too_late_is_applied_when_the_user_has_spoken(
     assert not upstream.refused
 
 
+@pytest.mark.slow
 def test_a_fold_that_is_still_being_made_is_expected_after_another_answer(
     start: StartProxy, upstream: Upstream, memory: Memory
 ) -> None:

@@ -126,6 +126,7 @@ def test_a_large_answer_passes_before_it_has_ended(start: StartProxy) -> None:
         assert size == 26 + 34_000_000 + 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 def test_a_compressed_stream_is_read_up_to_a_limit(start: StartProxy, memory: Memory, coding: str) -> None:
     pack: Callable[[bytes], bytes] = {"gzip": gzip.compress, "zstd": zstandard.compress}[coding]

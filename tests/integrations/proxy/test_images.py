@@ -30,6 +30,7 @@ def stored_images(memory: Memory, bank: str = BANK) -> list[bytes]:
     return [base64.b64decode(part.data) for part in parts if part.data is not None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_session_with_screenshots_is_folded_and_remembered_once(
     start: StartProxy, upstream: Upstream, memory: Memory, wire: str
@@ -53,6 +54,7 @@ def test_a_session_with_screenshots_is_folded_and_remembered_once(
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wire", WIRES)
 def test_the_latest_screenshots_are_shown_smaller(start: StartProxy, upstream: Upstream, wire: str) -> None:
     proxy = start(budget=24_000, reader="claude-fable-5")
@@ -68,6 +70,7 @@ def test_the_latest_screenshots_are_shown_smaller(start: StartProxy, upstream: U
     assert sum(after[: len(before)] == before for before, after in pairwise(sent)) >= 28
 
 
+@pytest.mark.slow
 def test_a_proxy_that_starts_again_sends_the_same_labels(start: StartProxy, upstream: Upstream) -> None:
     session = PlayedSession("anthropic", upstream, screenshots=SCREENSHOTS)
     first, second = start(), start()
@@ -97,6 +100,7 @@ def test_a_turn_with_an_image_that_cannot_be_kept_is_stored_without_it(
     assert stored_images(memory) == [SCREENSHOTS[0]]
 
 
+@pytest.mark.slow
 def test_more_images_than_a_service_takes_in_a_body(start: StartProxy, upstream: Upstream, memory: Memory) -> None:
     largest = encoded("PNG", picture(500, 300))
     limit = 300_000

@@ -31,6 +31,7 @@ def counts(proxy: BackgroundProxy) -> Counter[str]:
     return Counter({**status["calls"], **status["folds"]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wire", ["anthropic", "openai", "openai-responses"])
 @pytest.mark.parametrize("stream", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_refused_fold_is_dropped_and_what_came_is_sent(
@@ -54,6 +55,7 @@ def test_a_refused_fold_is_dropped_and_what_came_is_sent(
     assert not any(session.folds)
 
 
+@pytest.mark.slow
 def test_a_refused_fold_stays_dropped_after_a_restart(start: StartProxy, no_images: Upstream) -> None:
     first, second = (start(upstream=no_images.url, **IMAGES) for _ in range(2))
     session = PlayedSession("anthropic", no_images)
@@ -78,6 +80,7 @@ def test_folds_that_are_refused_again_become_rarer(start: StartProxy, no_images:
     assert counts(proxy)["refused"] == len(calls)
 
 
+@pytest.mark.slow
 def test_thinking_that_is_bound_to_a_dropped_fold_is_left_out(start: StartProxy) -> None:
     with Upstream(limits=RequestLimits(anthropic_images=2)) as upstream:
         proxy = start(upstream=upstream.url, **IMAGES)
@@ -93,6 +96,7 @@ def test_thinking_that_is_bound_to_a_dropped_fold_is_left_out(start: StartProxy)
     assert "bound to a different conversation" in str(bound.refusal)
 
 
+@pytest.mark.slow
 def test_compressed_bodies_are_sent_again_as_they_came(start: StartProxy, no_images: Upstream) -> None:
     proxy = start(upstream=no_images.url, **IMAGES)
     session = PlayedSession("openai", no_images)
@@ -108,6 +112,7 @@ def test_compressed_bodies_are_sent_again_as_they_came(start: StartProxy, no_ima
             session.play(http, proxy.url, 1, **{"x-foxing": "off"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [401, 429])
 def test_refusals_that_say_nothing_of_the_body_are_passed_on(
     start: StartProxy, upstream: Upstream, status: int
@@ -126,6 +131,7 @@ def test_refusals_that_say_nothing_of_the_body_are_passed_on(
     assert not counts(proxy)["refused"]
 
 
+@pytest.mark.slow
 def test_what_is_refused_either_way_keeps_its_fold(start: StartProxy, upstream: Upstream) -> None:
     proxy = start()
     session = PlayedSession("anthropic", upstream)

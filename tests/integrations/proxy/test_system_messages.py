@@ -49,6 +49,7 @@ def messages(kinds: str) -> list[Json]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECORDED)
 @pytest.mark.parametrize("budget", [8_000, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_sessions_of_claude_code_are_folded_and_none_is_refused(

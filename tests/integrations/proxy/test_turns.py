@@ -29,6 +29,7 @@ def stored(memory: Memory) -> list[tuple[str, str]]:
     return [(each.role, each.text) for each in memory.export(BANK)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wire", ["anthropic", "openai", "openai-responses"])
 def test_a_session_that_is_folded_is_stored_once(
     proxy: BackgroundProxy, upstream: Upstream, memory: Memory, wire: str

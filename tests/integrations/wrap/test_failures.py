@@ -235,6 +235,7 @@ def test_the_given_client_stays_as_it_was(upstream: Upstream, options: Options) 
     client.close()
 
 
+@pytest.mark.slow
 def test_the_first_request_imports_nothing(tmp_path: Path) -> None:
     """An import in another thread holds the interpreter, so that a request cannot keep its deadline."""
     program = f"""

@@ -46,6 +46,7 @@ def test_what_foxing_writes_is_sound_and_what_is_wrong_is_repaired(filled: str) 
     assert examples(check(filled)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -84,6 +85,7 @@ def test_another_search_index_and_no_embedder_are_noted(filled: str) -> None:
     assert "not foxing's own" in (notes["postings"] or "")
 
 
+@pytest.mark.slow
 def test_the_command(filled: str) -> None:
     foxing = Foxing(filled)
     assert foxing.json("db", "check", "--all")["ok"]

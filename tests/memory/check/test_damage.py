@@ -227,6 +227,7 @@ def test_rows_that_belong_to_nothing_are_found(filled_file: str) -> None:
     assert {table for table in ORPHANS if any(f" of {table}." in example for example in left)} == BELONG_TO_PAGES
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_what_is_not_of_foxing_is_found(filled: str) -> None:
     if filled.startswith("sqlite"):

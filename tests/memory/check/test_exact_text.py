@@ -68,6 +68,7 @@ def verified(database_url: str) -> str:
     return database_url
 
 
+@pytest.mark.slow
 def test_damaged_exact_text_is_named(verified: str) -> None:
     assert examples(check(verified)) == []
     change_tokens(verified, 1, lambda data: data[:-9] + bytes(9))

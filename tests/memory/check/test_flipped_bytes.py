@@ -86,6 +86,7 @@ def test_flipped_bytes_are_noticed_or_without_effect(filled_file: str, tmp_path:
     assert outcomes.count("clear error") < PLACES / 2
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_text_that_was_changed_is_not_shown_as_certain(filled: str) -> None:
     """An open message has a digest of its text; a keepsake contradicts the tokens that it was drawn into."""

@@ -167,6 +167,7 @@ def test_messages_that_images_show_in_part_are_named(memory: Memory) -> None:
     assert not build(memory, "text", 700, QUESTION).partial_message_ids
 
 
+@pytest.mark.slow
 def test_what_a_provider_does_not_take_is_not_shown(database_path: Path, sealed: Path) -> None:
     shutil.copy(sealed, database_path)
     limits = CHEAP["limits"]
@@ -237,6 +238,7 @@ def test_identifiers_stand_as_text_beside_the_images_once(memory: Memory) -> Non
         assert texts(hidden).count(identifier) == (reader == "cheap")
 
 
+@pytest.mark.slow
 def test_every_identifier_planted_in_imaged_history_is_in_the_request_as_text(database_path: Path) -> None:
     planted = [f"{number:04x}{number * 7919 % 65536:04x}-9c21-4f1a-8222-{number * 104729:012x}" for number in range(60)]
     kinds = [f"/srv/data/run-{n}/log.txt" for n in range(20)] + [f"$1,{n:02}4.50" for n in range(20)]

@@ -45,6 +45,7 @@ def shown(result: ContextResult) -> list[dict[str, Any]]:
     return [block for block in result.content if block["type"] == "image"]
 
 
+@pytest.mark.slow
 def test_a_reader_that_sees_gets_the_image_at_the_size_that_the_budget_allows(memory: Memory) -> None:
     sizes = []
     for budget in (1_000, 2_000, 4_000, 8_000):
@@ -76,6 +77,7 @@ def test_the_image_stands_after_its_label(memory: Memory) -> None:
     assert build(memory, "claude", 4_000).content == result.content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", [{"reader": "text"}, {"show": "text"}, {"images_used": 10_000}])
 def test_a_text_only_reader_or_one_without_room_gets_the_label(memory: Memory, fields: dict[str, Any]) -> None:
     result = build(memory, **({"reader": "claude", "budget": 4_000} | fields))
@@ -83,6 +85,7 @@ def test_a_text_only_reader_or_one_without_room_gets_the_label(memory: Memory, f
     assert "■ image 1, 1000x600 px, crane.jpg" in str(result.content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "of_block"),
     [

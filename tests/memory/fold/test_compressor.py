@@ -159,6 +159,7 @@ def test_the_same_text_said_later_is_another_text(memory: Memory) -> None:
     assert len(set(result.ccr_hashes)) == len(result.ccr_hashes) == 70
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_replicas_that_compress_at_once_agree(database_url: str) -> None:
     messages, barrier = conversation(TURNS), Barrier(2)
@@ -174,6 +175,7 @@ def test_replicas_that_compress_at_once_agree(database_url: str) -> None:
         assert one.bank(BANK).messages == len(first.ccr_hashes)
 
 
+@pytest.mark.slow
 def test_a_hash_is_known_to_its_bank_alone(memory: Memory) -> None:
     found = compress(memory, conversation(TURNS)).ccr_hashes[0]
     others = compress(memory, conversation(TURNS), "session-2").ccr_hashes
@@ -211,6 +213,7 @@ def test_a_query_gives_the_part_that_matches(memory: Memory) -> None:
     assert nothing.original_content == text
 
 
+@pytest.mark.slow
 def test_texts_are_messages_of_the_bank(memory: Memory) -> None:
     memory.set_policy(BANK, Policy(redact=["secrets"]))
     messages = conversation(TURNS)

@@ -317,6 +317,7 @@ def test_later_folds_add_to_the_folded_part(memory: Memory) -> None:
     assert fold(memory, agent_loop(40), budget=20_000) == first.model_copy(update={"reason": None})
 
 
+@pytest.mark.slow
 def test_what_was_folded_fades_when_room_runs_out(memory: Memory) -> None:
     calls, sizes = range(40, 200, 24), list[int]()
     for count in calls:
@@ -382,6 +383,7 @@ def test_rules_of_redaction_apply_to_the_fold(memory: Memory) -> None:
     assert "[redacted: " in text
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_two_replicas_that_fold_at_once_end_with_one_fold(database_url: str) -> None:
     messages = agent_loop(40)

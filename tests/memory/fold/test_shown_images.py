@@ -56,6 +56,7 @@ def size_of(file: bytes) -> tuple[int, int]:
         return image.size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", [READER, "claude-opus-5", "gpt-5.6-sol"])
 @pytest.mark.parametrize("wire", ["anthropic", "openai", "openai-responses"])
 def test_the_latest_images_are_shown_where_they_cost_little(memory: Memory, wire: str, reader: str) -> None:

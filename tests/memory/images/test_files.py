@@ -112,6 +112,7 @@ def test_hostile_files_are_refused_before_they_are_decoded(name: str, monkeypatc
         ImageFile.read(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "options"), [("RGB", {"subsampling": 0}), ("RGB", {"subsampling": 2}), ("L", {}), ("CMYK", {})]
 )

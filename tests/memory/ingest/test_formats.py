@@ -64,6 +64,7 @@ def test_importing_a_history_again_adds_nothing(memory: Memory, tmp_path: Path, 
     assert first.formats == {HISTORIES[name][0]: 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HISTORIES)
 def test_a_damaged_history_is_read_or_refused(tmp_path: Path, name: str) -> None:
     format, write = HISTORIES[name]

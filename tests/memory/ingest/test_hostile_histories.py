@@ -45,6 +45,7 @@ def in_json(path: Path) -> list[Path]:
     return [each for each in found if each.read_bytes()[:1] in (b"[", b"{")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [290, 5_000])
 @pytest.mark.parametrize("name", HISTORIES)
 def test_a_value_that_is_nested_deeply_costs_its_message_at_most(tmp_path: Path, name: str, levels: int) -> None:

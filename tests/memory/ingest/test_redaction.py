@@ -266,6 +266,7 @@ def test_keys_of_objects_say_what_is_a_secret() -> None:
     assert call.arguments["password"] == "[redacted: secret]"
 
 
+@pytest.mark.slow
 def test_planted_secrets_are_found_and_clean_code_is_not_touched() -> None:
     figures = measure([Path(threading.__file__).parent / "email", Path(threading.__file__).parent / "http"])
     assert figures.kinds >= 40

@@ -43,6 +43,7 @@ def content(memory: Memory) -> str:
     return str(part.content)  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("excerpt", EXCERPTS)
 @pytest.mark.parametrize("first", ["excerpt", "whole"])
 def test_the_whole_result_stays(memory: Memory, excerpt: str, first: str) -> None:
@@ -65,6 +66,7 @@ def test_another_result_under_the_same_id_changes_nothing(memory: Memory) -> Non
     assert content(memory) == "\n".join(LINES)
 
 
+@pytest.mark.slow
 def test_what_is_on_a_page_stays_as_it_is(memory: Memory) -> None:
     memory.store("ana", [result(EXCERPTS["beginning"])])
     memory.seal("ana")

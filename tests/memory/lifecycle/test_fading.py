@@ -107,6 +107,7 @@ def words(text: str) -> list[str]:
     return re.findall(r"[\w:/.]*\w", text)
 
 
+@pytest.mark.slow
 def test_what_is_left_was_said_in_that_order(left: dict[str, RecalledMessage]) -> None:
     for key, span in left.items():
         said = iter(words(TEXTS[key]))
@@ -227,6 +228,7 @@ def test_rare_words_that_have_faded_still_find_their_message(
     assert all(found <= indexed[key] for key, found in rare.items() if found)
 
 
+@pytest.mark.slow
 def test_reindexing_keeps_what_the_index_recognises(
     faded_copy: Memory, database_path: Path, left: dict[str, RecalledMessage]
 ) -> None:

@@ -60,6 +60,7 @@ def age(memory: Memory, tier: str) -> None:
     memory.age("ana", now=NOW + timedelta(days=STEPS[tier]))
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_an_image_gets_smaller_with_its_page(memory: Memory) -> None:
     memory.store("ana", [said("m", image(name="crane.jpg", alt="A crane"))])
@@ -206,6 +207,7 @@ def test_faded_images_in_object_storage(database_url: str, tmp_path: Path) -> No
         assert [path for path in blobs.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tier", ["tiny", "micro"])
 @pytest.mark.parametrize("kind", ["log", "photograph"])
 def test_an_image_that_skips_a_tier_is_no_larger_than_it_would_be_there(memory: Memory, kind: str, tier: str) -> None:

@@ -75,6 +75,7 @@ def test_a_tick_does_not_look_at_idle_banks(memory: Memory) -> None:
     assert statements_of_a_tick(memory) == with_one <= 5  # two transactions
 
 
+@pytest.mark.slow
 def test_an_idle_bank_is_found_when_something_becomes_due(memory: Memory) -> None:
     memory.store("ana", conversation(20))
     assert memory.tick().sealed_pages == 0
@@ -97,6 +98,7 @@ def test_an_idle_bank_is_found_when_something_becomes_due(memory: Memory) -> Non
     assert memory.tick().sealed_pages == 2
 
 
+@pytest.mark.slow
 def test_small_messages_that_fill_a_page_in_the_end_are_sealed(memory: Memory) -> None:
     sealed = 0
     for number in range(0, 220, 20):
@@ -216,6 +218,7 @@ def test_workers_of_several_memories_do_the_work_once(database_url: str) -> None
         assert [bank.pages for bank in memory.banks().banks] == [1] * 6
 
 
+@pytest.mark.slow
 def test_an_idle_worker_helps_with_a_bank_of_many_pages(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(age, "BATCH", 2)
     now, begun, helped = START + 9 * DAY, Event(), Event()

@@ -12,6 +12,7 @@ from foxing.memory import Memory, TokensDamaged
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")
 
 
+@pytest.mark.slow
 def test_a_codec_that_reads_other_weights_recalls_their_pages(bank: SampleBank, memory: Memory) -> None:
     assert set(weights_of(memory).values()) == {bank.weights} != {memory.codec.weights}
     for page, tier in zip(bank.pages, ("tiny", "small", "base"), strict=True):

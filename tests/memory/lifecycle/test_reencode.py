@@ -37,6 +37,7 @@ def test_a_dry_run_reports_pages_and_bytes_and_writes_nothing(bank: SampleBank, 
     assert {page.confidence_after for page in planned.reencoded} == {None}
 
 
+@pytest.mark.slow
 def test_tiers_spans_keepsakes_and_the_trash_stay(bank: SampleBank, memory: Memory) -> None:
     pages = memory.pages(BANK).pages
     rows = bank.rows()

@@ -265,6 +265,7 @@ def test_decoded_text_is_moved_as_it_was_read_and_back(bank: Bank) -> None:
     assert sorted("".join(row[4] for row in bank.rows()["keepsakes"])) == sorted("".join(kept))
 
 
+@pytest.mark.slow
 def test_a_second_run_has_nothing_to_do_and_a_dry_run_writes_nothing(bank: Bank) -> None:
     memory = bank.open(Printed())
     rows = bank.rows()
@@ -291,6 +292,7 @@ def test_an_interrupted_run_leaves_the_page_intact_and_resumes(bank: Bank) -> No
     assert texts(memory) == stored()
 
 
+@pytest.mark.slow
 def test_a_page_changed_meanwhile_is_busy_and_stays(bank: Bank) -> None:
     other = bank.open()
     (page,) = other.pages(BANK).pages
@@ -385,6 +387,7 @@ def test_a_page_that_cannot_be_read_now_is_neither_moved_nor_aged(bank: Bank) ->
     assert bank.rows() == rows
 
 
+@pytest.mark.slow
 def test_dry_runs_report_what_is_done(bank: Bank) -> None:
     bank.now = START + 10 * DAY
     memory = bank.open(Printed())

@@ -58,6 +58,7 @@ def store(memory: Memory, *contents: str) -> list[str]:
     return list(stored.ids)
 
 
+@pytest.mark.slow
 def test_a_reading_says_which_messages_go_on(memory: Memory) -> None:
     long = SAID * 160
     ids = store(memory, "Hello.", long, "Bye.")
@@ -120,6 +121,7 @@ def test_no_number_or_word_changes_where_a_page_ends(
             assert all(said_words(part.text) <= allowed for part in parts if part.message_id == ids[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["native", "claude"])
 def test_the_whole_message_stands_beside_an_image_that_shows_a_part(memory: Memory, reader: str) -> None:
     long = SAID * 160

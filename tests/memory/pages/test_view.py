@@ -19,6 +19,7 @@ NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 MIXED = "a 한국어 b 여섯 abc 다섯 글자, the 회의 was moved 오후 x 세시 "
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tier", ["base", "micro"])
 def test_a_reading_has_no_fillers_and_its_runs_count_characters(database_url: str, tier: str) -> None:
     with Memory(database_url, clock=lambda: NOW) as memory:

@@ -68,6 +68,7 @@ def run(program: str, wheel: Path | None, **environment: str) -> tuple[str, list
     return version, before, within, after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wheel", [None, *WHEELS], ids=lambda wheel: "installed" if wheel is None else wheel.name)
 def test_blas_is_limited_while_several_callers_of_a_program_embed(wheel: Path | None) -> None:
     _, before, within, after = run(PROGRAM, wheel, OPENBLAS_NUM_THREADS="2")
@@ -77,6 +78,7 @@ def test_blas_is_limited_while_several_callers_of_a_program_embed(wheel: Path | 
     assert after == before  # that of the program stays
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wheel", [None, *WHEELS], ids=lambda wheel: "installed" if wheel is None else wheel.name)
 def test_a_command_has_one_thread_of_blas_for_its_life(wheel: Path | None) -> None:
     _, before, within, after = run(COMMAND + PROGRAM, wheel)

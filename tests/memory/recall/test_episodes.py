@@ -165,6 +165,7 @@ def chat(count: int, step: timedelta) -> list[Mapping[str, Any]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [timedelta(seconds=20), timedelta(0), -timedelta(seconds=20)])
 def test_an_episode_of_very_many_messages_is_cut_around_its_matches(memory: Memory, step: timedelta) -> None:
     """Also with one time for all, and with a clock that runs backwards."""

@@ -23,6 +23,7 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mark", [" … ", "[faded]", "_"])
 def test_another_mark_stands_in_the_same_places(memory: Memory, mark: str) -> None:
     usual = memory.recall(BANK, limit=200, gap_mark="⋯").spans

@@ -57,6 +57,7 @@ def memory(request: pytest.FixtureRequest, database_url: str) -> Iterator[Memory
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [3, 11, 20])
 def test_a_result_is_found_by_the_order_that_a_question_names(memory: Memory, order: int) -> None:
     for question in (
@@ -67,6 +68,7 @@ def test_a_result_is_found_by_the_order_that_a_question_names(memory: Memory, or
         assert memory.recall("shop", question, limit=3).spans[0].message_id == f"{order}-3", question
 
 
+@pytest.mark.slow
 def test_a_passage_of_a_long_result_is_found_by_what_it_alone_names(memory: Memory) -> None:
     rows = [
         f"Order #{n} went to customer {n * 7 % 1000} in aisle {n % 90} on truck {n % 13}." for n in range(3000, 6000)
@@ -77,12 +79,14 @@ def test_a_passage_of_a_long_result_is_found_by_what_it_alone_names(memory: Memo
         assert "Order #5123 went to" in memory.recall("shop", question, max_tokens=2_000).spans[0].text, question
 
 
+@pytest.mark.slow
 def test_an_identifier_that_nobody_said_changes_nothing(memory: Memory) -> None:
     plain = [span.message_id for span in memory.recall("shop", "what is the tracking id of the order?").spans]
     named = memory.recall("shop", "what is the tracking id of the order W7777777?").spans
     assert [span.message_id for span in named] == plain
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_score_still_add_up(memory: Memory) -> None:
     scores = memory.recall_scores("shop", "What is the tracking id of order #W1000011?", limit=20)
     assert scores[0].message_id == "11-3"

@@ -120,6 +120,7 @@ def test_a_message_is_listed_whole_without_a_query_and_as_one_image(memory: Memo
     assert [image.message_ids.count("long") for image in images] == [1]
 
 
+@pytest.mark.slow
 def test_a_passage_is_found_by_its_meaning(database_url: str) -> None:
     options = MemoryOptions(embedder=HashingEmbedder())
     with Memory(database_url, clock=lambda: NOW, options=options) as memory:

@@ -208,6 +208,7 @@ def recalled(memory: Memory, pair: Mapping[str, str], between: int) -> list[tupl
     return [(span.message_id, span.superseded_by) for span in spans if span.message_id in ("first", "second")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("between", [0, BETWEEN])
 def test_what_is_said_of_another_thing_replaces_nothing(memory: Memory, between: int) -> None:
     given = {pair["id"]: recalled(memory, pair, between) for pair in pairs_of("siblings")}
@@ -216,6 +217,7 @@ def test_what_is_said_of_another_thing_replaces_nothing(memory: Memory, between:
     assert {key: links[:1] for key, links in given.items() if links[0] != (answers[key], None)} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("between", [0, BETWEEN])
 def test_what_is_said_anew_of_the_same_thing_comes_first(memory: Memory, between: int) -> None:
     given = {pair["id"]: recalled(memory, pair, between) for pair in pairs_of("updates")}

@@ -131,6 +131,7 @@ def test_a_table_holds_the_rows_and_no_formula(memory: Memory) -> None:
     assert [row["calls"] for row in rows] == ["1", "1"]
 
 
+@pytest.mark.slow
 def test_an_erased_thread_is_counted_without_its_name(memory: Memory) -> None:
     memory.store(BANK, [{"role": "user", "content": "Titan ships."}], thread="s")
     memory.record_model_calls(BANK, [call(0)])

@@ -169,6 +169,7 @@ def test_a_forged_manifest_is_damaged_whatever_its_checksum(name: str) -> None:
         PageManifest.unpack(forged(FORGED[name]))
 
 
+@pytest.mark.slow
 def test_a_forged_manifest_does_not_fill_the_memory() -> None:
     packed = forged(lambda head, texts: None, padding=200 << 20)
     assert len(packed) < 100_000

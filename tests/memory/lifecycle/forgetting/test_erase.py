@@ -63,6 +63,7 @@ def test_an_erased_message_is_found_nowhere(memory: Memory, database_url: str) -
     check_erasure(memory, database_url, "fresh")
 
 
+@pytest.mark.slow
 def test_an_erased_message_is_found_nowhere_where_text_is_kept(memory: Memory, database_url: str) -> None:
     check_erasure(memory, database_url, "always")
 
@@ -229,6 +230,7 @@ def test_what_was_erased_can_be_stored_again_and_neighbours_cannot_be_undone(mem
         memory.store("ana", [{**again, "content": "not that"}])
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_read_keeps_its_messages(memory: Memory, database_url: str) -> None:
     secrets = fill(memory, "ana", {})
     memory.age("ana")

@@ -27,6 +27,7 @@ def in_schema(url: str, name: str) -> str:
     return make_url(url).update_query_dict({"options": quoted}).render_as_string(hide_password=False)
 
 
+@pytest.mark.slow
 def test_missing_programs_are_named(new_database: Callable[[], str], tmp_path: Path) -> None:
     url = new_database()
     Memory(url).close()

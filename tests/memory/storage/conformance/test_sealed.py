@@ -145,6 +145,7 @@ def test_a_filter_lets_the_same_through(database: Database, bank_id: int, wanted
         assert [m.id for m in listed] == ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_neighbours_are_those_of_the_thread(database: Database, bank_id: int, seed: int) -> None:
     with database.write() as connection:
