@@ -65,8 +65,8 @@ _RUN = regex.compile(
     r"\p{L}[\p{L}'’-]{0,23}+(?: (?![^\s]{1,40}?[=:/\\(.])[\p{L}'’][\p{L}'’-]{0,23}+(?=[\s,;\"']|$)){2,8}+"
 )
 _OTHER_SETTING = regex.compile(r"[\s>#-]{0,40}[\"']?[\w.-]{1,40}[\"']?\s?[:=]")
-_SETTING = regex.compile(r"[\s>#-]{0,40}[\"']?[\w.-]{1,40}[\"']?\s?[:=]")
 _SETTING = regex.compile(r"[\s>#-]*[\"']?[\p{L}_][\w .-]*[\"']?")
+_WORDED = regex.compile("phrase|フレーズ|合言葉|문구|문장")
 _CODE = regex.compile(r"[(){};]")
 #: Begin where a secret is rather than what it is.
 _PLACE = regex.compile(r"\b(?:in|into|im|am|an|at|on|to|auf|en|dans|par|avec|with|mit|der|dem|the)\s$|[(\[（]$")
@@ -208,6 +208,8 @@ def _several(text: str, at: int, spelled: str, link: Link, known: Words) -> Rang
         return match.span() if worded and (linked or digits) else None
     if told or pieces[0].isdigit() or not digits or YEAR.search(match[0]):
         return None
+    if len(pieces) == 2 and pieces[1].isdigit() and _PLACE.search(text, max(0, at - 6), at):
+        return None  # “… steht auf Blatt 46”
     return match.span() if len(pieces) >= (2 if linked else 3) else None
 
 
@@ -218,15 +220,15 @@ def setting(text: str, lower: str, label: Label, value: Range, sign: str, known:
     name = _name_of(text, label)
     if _MESSAGE.match(name):
         return None
-    variable = sign == "=" and (name.isupper() if name.isascii() else JOINED.search(name) is not None)
+    variable = sign.strip("\"' ") == "=" and (name.isupper() if name.isascii() else JOINED.search(name) is not None)
     beside = text[max(0, line - _AROUND) : value[1] + _AROUND]
     alone = _SETTING.fullmatch(text, line, label.stop) is not None and _CODE.search(beside) is None
-    phrase = "phrase" in lower[label.start : label.stop]
+    phrase = is_worded(lower, label)
     words = None
     if sign.endswith(">"):
         words = _TAGGED.match(text, value[0])
-    elif alone and (phrase or not variable) and _ONE.match(text, line, label.stop):
-        words = _line_words(text, line, value[0], label.name or "=" in sign)
+    elif alone and (phrase or (not variable and _ONE.match(text, line, label.stop))):
+        words = _line_words(text, line, value[0], label.name or "=" in sign or phrase)
     if words is None and sign == "=" and (phrase or (variable and label.kind == "password")):
         words = _run(text, value[0], phrase, known)
     if words is not None and not _begins_saying(words[0], known) and is_phrase(words[0], known, setting=label.name):
@@ -236,6 +238,20 @@ def setting(text: str, lower: str, label: Label, value: Range, sign: str, known:
     if _DIVIDED_WORDS.fullmatch(word) and (variable or logged or (alone and "=" in sign)):
         return value if not word.isupper() and is_phrase(_DIVISION.sub(" ", word), known, setting=True) else None
     return value if _is_set_word(text, label, value, sign, variable, alone, known) else None
+
+
+def is_worded(lower: str, label: Label) -> bool:
+    """True if a word for a secret says that it has several words."""
+    return _WORDED.search(lower, label.start, label.stop) is not None
+
+
+def is_chosen_word(value: str, known: Words, *, entered: bool) -> bool:
+    """True if a word before “as the password” is one: several with hyphens, or with a capital after a word for
+    entering it."""
+    divided = _DIVIDED_WORDS.fullmatch(value)
+    if divided is not None:
+        return len(_DIVISION.split(value)) >= 3 and is_phrase(_DIVISION.sub(" ", value), known, setting=True)
+    return entered and value.isalpha() and value[0].isupper() and value[1:].islower() and _is_secret(value, known, 6)
 
 
 def _name_of(text: str, label: Label) -> str:
@@ -276,6 +292,8 @@ def _is_set_word(text: str, label: Label, value: Range, sign: str, variable: boo
         told = word.lower() in known.plain or bare(word.lower()) in known.kinds
         return len(word) >= (4 if label.kind == "password" else 8) and not told and not word.isupper()
     if JOINED.search(word):
+        if is_worded(text, label):
+            return alone and _LINE_END.match(text, value[1]) is not None and len(word) <= 40
         said = _PARTICLES.search(word) or known.joined_predicates.search(word) or JOINED.search(text[label.start])
         return alone and said is None and _LINE_END.match(text, value[1]) is not None and is_phrase(word, known)
     chosen = label.kind == "password" or (alone and "secret" in _name_of(text, label).lower())

@@ -45,6 +45,10 @@ class Look(Enum):
     THREE = auto()
     ALONE = auto()
     CODED = auto()
+    #: numbers of a dial with hyphens: 7-22-31
+    DIAL = auto()
+    #: as many words as a wallet has, none of which joins others
+    SEED = auto()
     #: one of several numbers of a dial
     TURNED = auto()
     CARD = auto()
@@ -94,6 +98,17 @@ _ANSWER = regex.compile(
 _CHOSEN = regex.compile(
     r"\p{Latin}{3,}\d\p{Ll}{3,}|\p{Lu}\p{Ll}{3,}_\d|\p{Lu}\p{Ll}{5,}\d|\p{Ll}{10,}\d|\p{Ll}{3,}(?:[-_]\p{Ll}{3,}){1,3}[-_]\d"
 )
+_HYPHENED = regex.compile(r"(?<![\w.,/-])\d{1,2}(?:-\d{1,2}){2,4}(?![\w/-])")
+_WALLET = regex.compile(r"(?<![\p{L}'’-])\p{Ll}{3,12}(?:,? \p{Ll}{3,12}){11,23}+(?![\p{L}'’-]| \p{L})")
+#: Numbers of words that a wallet may have.
+_WALLETS = (12, 15, 18, 21, 24)
+#: Joins the parts of a name.
+_JOINTS = regex.compile(r"[-_.]")
+_SIGNED = regex.compile(r"[:=：]\s{0,2}$")
+#: Begins the argument of a call.
+_CALL = regex.compile(r"[\p{L}\d_]\($")
+#: Stand before what a number is entered at.
+_AT = frozenset({"am", "beim", "at", "au", "à", "sur"})
 _FILE = regex.compile(r".*\.(?:\p{Latin}\w{0,6}|\p{Ll}\w*)|\d{1,3}[*-]\p{Latin}.*|\d+[*-]\p{Latin}+|.*\d\.\d.*|WPA\d.*")
 #: Keys that are pressed together, time zones, names of versions with a plus.
 _PLUS = regex.compile(
@@ -132,6 +147,8 @@ _KEYED = regex.compile(r"[\"'][\w-]{1,40}[\"']\s?:\s?[\"']?$")
 #: Numbers of a dial are this close to each other.
 _DIAL = 40
 _COPULAS = frozenset({"is", "was", "ist", "war", "est", "était", ""})
+#: Kinds of words that end the name of a secret.
+_NAMED = frozenset({"password", "key", "pair"})
 _NUMBERS = frozenset({Look.NUMBER, Look.YEAR, Look.THREE, Look.ALONE, Look.CODED})
 
 
@@ -146,7 +163,9 @@ class Candidates:
             yield Suspect(*match.span(), Look.CARD)
         for match in _QUOTED.finditer(self.text):
             said = match["secret"].lower().split()
-            if sum(word in self.known.plain for word in said) * 2 <= len(said):
+            told = sum(word in self.known.plain for word in said)
+            signed = _SIGNED.search(self.text, max(0, match.start() - 3), match.start()) and len(said) - told >= 2
+            if told * 2 <= len(said) or signed:
                 yield Suspect(*match.span("secret"), Look.QUOTED)
         for match in _SPOKEN.finditer(self.text):
             value = match["secret"]
@@ -154,6 +173,13 @@ class Candidates:
                 continue
             if "." not in value or (value[0].isupper() and any(each[0].islower() for each in value.split(".") if each)):
                 yield Suspect(*match.span("secret"), Look.SPOKEN)
+        for match in _HYPHENED.finditer(self.text):
+            yield Suspect(*match.span(), Look.DIAL)
+        for match in _WALLET.finditer(self.text):
+            said = match[0].replace(",", "").split()
+            joining = any(word in self.known.plain or word in self.known.scopes for word in said)
+            if len(said) in _WALLETS and not joining:
+                yield Suspect(*match.span(), Look.SEED)
         for match in _SEED.finditer(self.text):
             if any(map(str.isdigit, match[0])):
                 yield Suspect(*match.span(), Look.MACHINE)
@@ -220,7 +246,7 @@ class Candidates:
 
     def _words_before(self, start: int) -> tuple[str, str]:
         """Returns the two words before a value, without “is”."""
-        said = [word.strip(" :#.「“\"'(*`") for word in self.lower[max(0, start - 32) : start].split()[-3:]]
+        said = [word.strip(" :=#.「“\"'(*`") for word in self.lower[max(0, start - 32) : start].split()[-3:]]
         if said and said[-1] in _COPULAS:
             said.pop()
         return said[-2] if len(said) > 1 else "", said[-1] if said else ""
@@ -228,17 +254,27 @@ class Candidates:
     def settled(self, each: Suspect) -> Look | None:
         """Returns what a value looks like in its place; None if it is something else there."""
         value, start, look = self.text[each.start : each.stop], each.start, each.look
-        if look in (Look.HARD, Look.MACHINE, Look.CARD, Look.QUOTED, Look.ANSWER, Look.TURNED, Look.SPOKEN):
+        if _CALL.search(self.text, max(0, start - 2), start) and value.isidentifier():
+            return None
+        if look in (
+            Look.HARD,
+            Look.MACHINE,
+            Look.CARD,
+            Look.DIAL,
+            Look.SEED,
+            Look.QUOTED,
+            Look.ANSWER,
+            Look.TURNED,
+            Look.SPOKEN,
+        ):
             return look
         if self._is_other(start):
             return None
         if look in _NUMBERS:
-            opened = self.known.cues.single.get(
-                self.lower[max(0, start - 24) : start].rpartition(" ")[0].split(" ")[-1]
-            )
-            return (
-                None if opened is not None and opened & (Cue.OPENED | Cue.SECRET | Cue.ENTERING) == Cue.OPENED else look
-            )
+            before, thing = (["", "", *self.lower[max(0, start - 24) : start].rpartition(" ")[0].split(" ")])[-2:]
+            opened = self.known.cues.single.get(thing, 0)
+            numbered = opened & (Cue.OPENED | Cue.SECRET | Cue.ENTERING) == Cue.OPENED and before not in _AT
+            return None if numbered else look
         if look is Look.TOLD or (look is Look.NAME and len(value) >= 8):
             before = self.lower[max(0, start - 20) : start]
             if not JOINED.search(self.text, max(0, start - 20), start + len(value) + 20):
@@ -272,6 +308,8 @@ def _look_of(value: str) -> Look | None:
         return None
     if _RUN_ON.fullmatch(value):
         return None
+    if _names_secret(value):
+        return None
     if "+" in value and _PLUS.fullmatch(value):
         return None
     if sign:
@@ -279,7 +317,7 @@ def _look_of(value: str) -> Look | None:
             (("#" in value or "+" in value) and not _TWO_WORDS.fullmatch(value)) or value[1:] == value[1:].lower()
         ):
             return None
-        return Look.HARD if digits else Look.MIXED
+        return (Look.MACHINE if shape is Shape.MACHINE and len(value) >= 40 else Look.HARD) if digits else Look.MIXED
     if _GROUPS.fullmatch(value):
         groups = value.split("-")
         mixed = sum(not group.isdigit() and not group.isalpha() for group in groups)
@@ -295,6 +333,12 @@ def _look_of(value: str) -> Look | None:
     if _NAME.fullmatch(value) and value.isascii() and not _HUMPED.match(value):
         return Look.NAME
     return Look.MIXED if letters >= 2 else None
+
+
+def _names_secret(value: str) -> bool:
+    """True if a value is the name of a secret: `db-credentials-37`, `vault_db_password_4`."""
+    pieces = [piece for piece in _JOINTS.split(value.lower()) if not piece.isdigit()]
+    return len(pieces) > 1 and all(map(str.isalpha, pieces)) and words().kind_of(pieces[-1]) in _NAMED
 
 
 def _look_of_words(value: str) -> Look | None:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 import regex
 
 from . import series
-from .acceptance import Link, accepts, is_name, is_named, is_phrase, setting, words_at
+from .acceptance import Link, accepts, is_chosen_word, is_name, is_named, is_phrase, setting, words_at
 from .labels import Label, asked_kind, end_of, is_any, labels_in
 from .matches import RuleMatch, without_overlaps
-from .ranges import SIGN, Range, bare_at, bare_before, grouped, quoted_at
+from .ranges import SIGN, Range, bare_at, bare_before, grouped, in_template, quoted_at
 from .values import YEAR, Shape, shape_of
 from .words import JOINED_SIGNS, LETTER, SCRIPTS, Cue, Words, words
 
@@ -50,6 +50,9 @@ _JOINED_RUN = regex.compile(rf"[{JOINED_SIGNS}]{{1,24}}+")
 _ENDS_SIGNED = regex.compile(r"[:：]\s?$")
 _CLAUSE = regex.compile(r"[^\n.!?:：=<>{}()\[\]]{3,60}+[:：]\s{1,3}")
 _PIECE = regex.compile(r"\S+")
+#: Say that a word is used as a secret, and in which of these languages only names have capitals.
+_AS, _NO_NOUNS = frozenset({"as", "als", "comme"}), (" as ", " comme ")
+_ENTERED = regex.compile(r"\b(?:with|avec|used?|uses|using|utilise|mis|mets|set|put|chose|pris|choisi)\s$")
 _QUOTED_END = regex.compile(r"(?:[\"“„«「‘]\s?(?P<secret>[^\"“”„«»「」‘’\n]{4,60}+)\s?[\"”“»」’]),?\s?$")
 
 
@@ -92,7 +95,8 @@ def labelled(
                     remembered.clear()
                 remembered[key] = values
         for start, stop in values:
-            yield RuleMatch(at + start, at + stop, NAME, "secrets", order)
+            if not in_template(text, at + start):
+                yield RuleMatch(at + start, at + stop, NAME, "secrets", order)
             taken = max(taken, at + stop)
 
 
@@ -171,6 +175,8 @@ class _Reader:
             if chosen and strict and is_named(text, label, value, sign[0]):
                 return value if is_phrase(text[slice(*value)], self.known, setting=label.name) else None
             quoted = accepts(kind, text[slice(*value)], Link.SIGN, self.known, quoted=True, strict=strict)
+            if not quoted and chosen and " " not in text[slice(*value)]:
+                return setting(text, self.lower, label, value, sign[0], self.known)
             return value if quoted else None
         begins = max(0, label.start - (30 if label.name else 1))
         query = _QUERY.search(text, begins, label.start) is not None
@@ -305,20 +311,21 @@ class _Reader:
         for particle in self.known.joined_before if trimmed.endswith(self.known.joined_before) else ():
             if trimmed.endswith(particle):
                 return self._value_ending(start, start + len(trimmed) - len(particle), kind)
-        linked, others = False, 0
+        linked, others = "", 0
         for piece in reversed(list(_PIECE.finditer(before))[-7:]):
             word = piece[0].lower().strip(",.:;()")
             if word in self.known.verbs:
-                linked = True
+                linked = word
             elif word not in self.known.before:
                 others += 1
                 if linked:
-                    return self._value_ending(start, start + piece.end(), kind)
+                    return self._value_ending(start, start + piece.end(), kind, words=linked in _AS)
                 if others > 2:
                     return None
         return None
 
-    def _value_ending(self, start: int, end: int, kind: str) -> Range | None:
+    def _value_ending(self, start: int, end: int, kind: str, *, words: bool = False) -> Range | None:
+        """Returns a value that ends at a place. `words`: whether it may be a word."""
         quoted = _QUOTED_END.search(self.text, start, end)
         if quoted is not None and kind == "password" and is_phrase(quoted["secret"], self.known):
             return quoted.span("secret")
@@ -326,6 +333,10 @@ class _Reader:
         word = self.text[slice(*value)]
         if self.known.cues.said(self.lower[start : value[0]]) & Cue.HASH:
             return None
+        if words and kind == "password":
+            entered = _ENTERED.search(self.lower, max(start, value[0] - 12), value[0]) is not None
+            if is_chosen_word(word, self.known, entered=entered and self.text.startswith(_NO_NOUNS, end)):
+                return value
         shape = shape_of(word)
         chosen = shape is Shape.STRONG and kind in ("password", "pair") and len(word) >= 6
         number = kind == "code" and shape in (Shape.NUMBER, Shape.STRONG) and sum(map(str.isdigit, word)) >= 4

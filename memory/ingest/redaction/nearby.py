@@ -13,6 +13,7 @@ import regex
 
 from .candidates import Candidates, Look
 from .matches import RuleMatch
+from .ranges import in_template
 from .words import Cue, words
 
 #: Most characters of a part of a sentence.
@@ -64,6 +65,8 @@ NEEDS: Mapping[Look, Needs] = {
     Look.THREE: Needs(here=(Cue.BACK,)),
     Look.ALONE: Needs(around=(Cue.OPENED | Cue.SECRET,), never=Cue.OTHER),
     Look.CODED: Needs(),
+    Look.DIAL: Needs(here=(Cue.OPENED, Cue.ENTERING | Cue.TURNED), never=Cue.OTHER),
+    Look.SEED: Needs(around=(_SECRET | Cue.PHRASE | Cue.THING,)),
     Look.TURNED: Needs(here=(Cue.TURNED,), around=(_OPENED,)),
     Look.CARD: Needs(here=(Cue.CARD,)),
 }
@@ -97,5 +100,5 @@ def nearby(text: str, lower: str, check: Callable[[], object], order: int) -> It
         here, around = read[number]
         if around or each.look is Look.CODED:
             look = candidates.settled(each)
-            if look is not None and NEEDS[look].met(here, around):
+            if look is not None and NEEDS[look].met(here, around) and not in_template(text, each.start):
                 yield RuleMatch(each.start, each.stop, "secret", "secrets", order)

@@ -46,6 +46,12 @@ _GROUPS = regex.compile(
     r"|\d{3}[ \u00a0]\d{3}(?!\d)"
 )
 Range = tuple[int, int]
+_TEMPLATE = regex.compile(r"(?:\{\{-?|\$\{|\$\(\(|<%=?)\s{0,3}$")
+
+
+def in_template(text: str, at: int) -> bool:
+    """True if a placeholder begins directly before a place: `{{ db_password }}`."""
+    return _TEMPLATE.search(text, max(0, at - 6), at) is not None
 
 
 def quoted_at(text: str, at: int) -> Range | None:

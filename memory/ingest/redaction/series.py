@@ -45,7 +45,7 @@ _PHRASE = regex.compile(
 #: Words of a phrase that follow a sign.
 _LISTED = regex.compile(
     r"[:：。.]\s{0,2}(?P<secret>(?:[a-zà-ÿ]{2,12}[ ,、]{1,3}){3,23}+[a-zà-ÿ]{2,12}"
-    rf"|(?:[{SCRIPTS}]{{1,8}}+[ 　]){{3,23}}+[{SCRIPTS}]{{1,8}}+)(?=\s{{0,2}}(?:[.。…,\n]|$))"
+    rf"|[{SCRIPTS}]{{1,8}}+(?:[ 　][{SCRIPTS}]{{1,8}}+){{3,23}}+)(?=\s{{0,2}}(?:[.。…,\n(（–—]|$))"
 )
 
 

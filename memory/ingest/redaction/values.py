@@ -67,7 +67,7 @@ _MEASURE = regex.compile(
     | [$€£¥₩]\d[\d.,]*[a-z]? | \d{1,2}:\d{2}(?::\d{2})?(?:[ap]m|h)? | \d{1,2}h\d{0,2} |
         \d{4}-\d{2}(?:-\d{2})?(?:t[\d:.+z-]*)? | \d{1,2}[./]\d{1,2}[./]\d{2,4} | \d{4}/\d{1,2}/\d{1,2} |
         (?:0?\d|1[0-2])/\d{2,4} | \d{1,2}\.\d{1,2}\.
-    | v?\d+(?:\.\d+){1,3}(?:[-+.]?(?:[a-z]+\d*|\d+))* | v\d+\w* | \d+(?:/\d+)+ | \d+[-–]\d+ | \#\d+ |
+    | v?\d+(?:\.\d+){1,3}(?:[-+.]?(?:[a-z]+\d{0,3}|\d{1,8})){0,4} | v\d+\w* | \d+(?:/\d+)+ | \d+[-–]\d+ | \#\d+ |
         \d+(?:[.,]\d+)+ | q[1-4]
     | (?:sha|md|aes|rsa|hs|rs|es|ps|utf|base|ed|x|bcrypt|scrypt|argon|pbkdf|blake|chacha|poly|hmac|ecdsa|dsa|
         tls|ssl|ssh|http|ipv|oauth|saml|openid|rfc|iso|fido|webauthn|pkcs|pem|der|md|des|3des|hotp|totp|u2f|wpa|
