@@ -13,7 +13,7 @@ import regex
 from .labels import Label
 from .ranges import Range
 from .values import UUID, YEAR, Shape, shape_of
-from .words import JOINED, SCRIPTS, Words, bare
+from .words import JOINED, SCRIPTS, Cue, Words, bare
 
 
 class Link(IntEnum):
@@ -38,7 +38,7 @@ _WORD = regex.compile(r"\p{L}[\p{Latin}'’_-]{2,31}+[!?]{0,2}")
 _WORDS = regex.compile(r"\p{L}[\p{Latin}'’-]{0,14}+(?: \p{L}[\p{Latin}'’-]{0,14}+){1,3}+")
 #: What a clause ends with.
 _END = regex.compile(
-    rf"\s{{0,2}}(?:[.,;!)\]\n–—。、」』”»\"'（]|$)|\s\(|\s(?:still|now|btw|but|and|noch|und|aber|et|mais)\b|(?:{_COPULA})"
+    rf"\s{{0,2}}(?:\.(?![\p{{L}}\d_])|[,;!)\]\n–—。、」』”»\"'（]|$)|\s\(|\s(?:still|now|btw|like|wie|comme|but|and|noch|und|aber|et|mais)\b|(?:{_COPULA})"
 )
 #: What a value of a setting ends with, on the same line as another setting or not.
 _SETTING_END = regex.compile(r"[\"'&]|\s|$")
@@ -66,6 +66,9 @@ _RUN = regex.compile(
 )
 _OTHER_SETTING = regex.compile(r"[\s>#-]{0,40}[\"']?[\w.-]{1,40}[\"']?\s?[:=]")
 _SETTING = regex.compile(r"[\s>#-]*[\"']?[\p{L}_][\w .-]*[\"']?")
+#: Stand before a word for a passphrase whose words follow it: “hat die Passphrase …”.
+_HAD = regex.compile(r"\b(?:has|have|with|hat|haben|mit|a|ont|avec)(?: (?:the|a|as|die|eine|la|une|pour|comme))?\s$")
+_DOTTED = regex.compile(r"\p{Ll}{3,12}(?:\.\p{Ll}{3,12}){2,4}+(?=\.?(?:[\s,;!)]|$))")
 _WORDED = regex.compile("phrase|フレーズ|合言葉|문구|문장")
 _CODE = regex.compile(r"[(){};]")
 #: Begin where a secret is rather than what it is.
@@ -138,7 +141,7 @@ def words_at(text: str, lower: str, label: Label, kind: str, at: int, link: Link
     """Returns the range of a word, or of several, at a place that are told as a password."""
     if label.name and not (label.any_word and link is Link.SIGN):
         return None
-    several = _several(text, at, lower[label.start : label.stop], link, known) if kind != "weak" else None
+    several = _several(text, at, lower, label, link, known) if kind != "weak" else None
     return several or _word(text, lower, label, kind, at, link, known)
 
 
@@ -170,6 +173,9 @@ def _word(text: str, lower: str, label: Label, kind: str, at: int, link: Link, k
     if word is None or shape_of(word[0]) is not Shape.WORD:
         return None
     value = word[0]
+    dotted = _DOTTED.match(text, at) if linked and kind == "password" else None
+    if dotted is not None and not any(_is_said(piece, known) for piece in dotted[0].split(".")):
+        return dotted.span()
     divided = "_" in value[1:-1] and not value.isupper()
     if divided and (linked or not value.islower()) and _is_secret(value, known, 6):
         return word.span()
@@ -180,8 +186,8 @@ def _word(text: str, lower: str, label: Label, kind: str, at: int, link: Link, k
     return word.span() if _is_secret(value, known, 4 if any_word else 6 if link is Link.SIGN else 8) else None
 
 
-def _several(text: str, at: int, spelled: str, link: Link, known: Words) -> Range | None:
-    linked = link >= Link.VERB
+def _several(text: str, at: int, lower: str, label: Label, link: Link, known: Words) -> Range | None:
+    linked, start, spelled = link >= Link.VERB, label.start, lower[label.start : label.stop]
     application = _APPLICATION.match(text, at)
     if application is not None and linked:
         return application.span()
@@ -196,16 +202,18 @@ def _several(text: str, at: int, spelled: str, link: Link, known: Words) -> Rang
     pieces = match[0].lower().split()
     told = sum(piece in known.plain or piece in known.glue or piece in known.scopes for piece in pieces)
     counted = any(known.units.fullmatch(piece.rstrip("sn")) or known.units.fullmatch(piece) for piece in pieces)
-    if counted or any(known.kinds.get(bare(piece)) for piece in pieces):
+    other = any(known.cues.said(piece) & Cue.OTHER for piece in pieces)
+    if counted or other or any(known.kinds.get(bare(piece)) for piece in pieces):
         return None
     digits = any(map(str.isdigit, match[0]))
     if "phrase" in spelled or "satz" in spelled:
+        had = _HAD.search(text, max(0, start - 24), start) is not None and len(pieces) >= 4
         worded = (
             len(pieces) >= 3
-            and told * (2 if link is Link.SIGN else 3) <= len(pieces)
+            and told * (2 if link is Link.SIGN or had else 3) <= len(pieces)
             and not known.predicates.fullmatch(pieces[0])
         )
-        return match.span() if worded and (linked or digits) else None
+        return match.span() if worded and (linked or digits or had) else None
     if told or pieces[0].isdigit() or not digits or YEAR.search(match[0]):
         return None
     if len(pieces) == 2 and pieces[1].isdigit() and _PLACE.search(text, max(0, at - 6), at):

@@ -104,6 +104,9 @@ _WALLET = regex.compile(r"(?<![\p{L}'’-])\p{Ll}{3,12}(?:,? \p{Ll}{3,12}){11,23
 _WALLETS = (12, 15, 18, 21, 24)
 #: Joins the parts of a name.
 _JOINTS = regex.compile(r"[-_.]")
+_NUMBERED = regex.compile(r"(\p{Latin}{3,})[-_]?\d{1,4}")
+#: Follows the number of a thing: 757番.
+_COUNTER = regex.compile("[番번]")
 _SIGNED = regex.compile(r"[:=：]\s{0,2}$")
 #: Begins the argument of a call.
 _CALL = regex.compile(r"[\p{L}\d_]\($")
@@ -273,6 +276,11 @@ class Candidates:
         if look in _NUMBERS:
             before, thing = (["", "", *self.lower[max(0, start - 24) : start].rpartition(" ")[0].split(" ")])[-2:]
             opened = self.known.cues.single.get(thing, 0)
+            if (
+                _COUNTER.match(self.text, each.stop)
+                and self.known.cues.said(self.lower[max(0, start - 4) : start]) & Cue.OPENED
+            ):
+                return None
             numbered = opened & (Cue.OPENED | Cue.SECRET | Cue.ENTERING) == Cue.OPENED and before not in _AT
             return None if numbered else look
         if look is Look.TOLD or (look is Look.NAME and len(value) >= 8):
@@ -309,6 +317,9 @@ def _look_of(value: str) -> Look | None:
     if _RUN_ON.fullmatch(value):
         return None
     if _names_secret(value):
+        return None
+    thing = _NUMBERED.fullmatch(value)
+    if thing is not None and (thing[1].lower() in words().plain or words().cues.said(thing[1].lower()) & Cue.OTHER):
         return None
     if "+" in value and _PLUS.fullmatch(value):
         return None

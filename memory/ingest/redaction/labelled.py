@@ -98,6 +98,8 @@ def labelled(
             if not in_template(text, at + start):
                 yield RuleMatch(at + start, at + stop, NAME, "secrets", order)
             taken = max(taken, at + stop)
+    for start, stop in series.columns(text, known):
+        yield RuleMatch(start, stop, NAME, "secrets", order)
 
 
 def _covers(ranges: Sequence[RuleMatch], at: int) -> bool:

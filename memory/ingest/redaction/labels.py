@@ -20,6 +20,7 @@ _PURPOSE = regex.compile(
     r"[a-z]{2,12}(?=[\"']?\s?[=:])"
 )
 _INSIDE = regex.compile(r"[A-Za-z0-9_]")
+_HASHED = regex.compile(r"(?:hash|digest|fingerprint|checksum|empreinte|fingerabdruck)[_.-]$")
 _ASSIGNED = regex.compile(r"[\"'\]]?\s?=")
 _SIGNED = regex.compile(r"\s?[:=]")
 #: Words that mean other things as well.
@@ -27,7 +28,7 @@ _WEAK = frozenset({"pass", "passe", "パス", "패스", "parole", "passes", "man
 #: Words for keys that people choose as well.
 _ANY = regex.compile("secret|token|jeton|shared|partag|geheim|gemeinsam|秘密|共有|シークレット|비밀|공유|시크릿")
 #: Beginnings of words for keys that open no door.
-_KEYS = ("key", "キー", "키", "schl", "cl")
+_KEYS = ("key", "キー", "鍵", "키", "schl", "cl")
 
 
 class Label(NamedTuple):
@@ -64,6 +65,8 @@ def labels_in(text: str, lower: str, known: Words) -> Iterator[Label]:
             elif _INSIDE.match(text, stop):
                 continue
         name = name or _ASSIGNED.match(text, stop) is not None
+        if name and _HASHED.search(lower, max(0, start - 14), start):
+            kind = "other"
         yield Label(start, stop, "password" if kind == "word" else kind, name, kind == "word")
 
 

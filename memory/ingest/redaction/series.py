@@ -39,6 +39,11 @@ _ARTICLE = regex.compile(r" (?:the|die|der|das|le|la|l['’]\p{L}+|celui|celle)(
 _PAIR_END = regex.compile(r"[.!?](?=\s|$)|\n\n")
 #: Says that a password has several words, which follow.
 WORDED = regex.compile(r"[^.:。!?\n]{1,30}?(?:words|wörtern?|mots|단어|単語)[^.:。!?\n]{0,16}+[.:。]")
+_DELIMITERS, MOST_COLUMNS = ";,\t|", 50
+#: Kinds of words whose columns hold secrets.
+_COLUMNS = frozenset({"password", "key", "code"})
+#: Stands around the value of a cell.
+_CELL = " \t\r\n\"'`*"
 _PHRASE = regex.compile(
     r"(?P<secret>(?:(?:\d{1,2}[.)]\s?)?[a-zà-ÿ]{2,12}[ ,\n]{1,3}){7,23}+(?:\d{1,2}[.)]\s?)?[a-zà-ÿ]{2,12})"
 )
@@ -131,6 +136,36 @@ def pair_password(text: str, label: Label, end: int) -> Iterator[Range]:
         if chosen and not address and not is_name(value) and "=" not in value[1:-2]:
             yield match.start("secret"), match.start("secret") + len(value)
             return
+
+
+def columns(text: str, known: Words) -> Iterator[Range]:
+    """Yields the cells of tables below a word for a secret: `device;user;password`."""
+    delimiter, width, kinds, at = "", 0, dict[int, str](), 0
+    for line in text.splitlines(keepends=True):
+        if delimiter and line.count(delimiter) == width:
+            place = at
+            for number, cell in enumerate(line.split(delimiter)):
+                value = cell.strip(_CELL)
+                if number in kinds and _is_cell(value, kinds[number]):
+                    start = place + cell.index(value)
+                    yield start, start + len(value)
+                place += len(cell) + 1
+        else:
+            delimiter = max(_DELIMITERS, key=line.count)
+            width = line.count(delimiter)
+            cells = line.lower().split(delimiter) if 0 < width <= MOST_COLUMNS else []
+            kinds = {
+                number: kind
+                for number, cell in enumerate(cells)
+                if len(cell) <= 40 and (kind := known.kind_of(cell.strip(_CELL))) in _COLUMNS
+            }
+            delimiter = delimiter if kinds else ""
+        at += len(line)
+
+
+def _is_cell(value: str, kind: str) -> bool:
+    shape = shape_of(value) if value and " " not in value else Shape.PLACEHOLDER
+    return shape >= Shape.STRONG or (shape is Shape.NUMBER and kind == "code" and len(value) >= 4)
 
 
 def further_codes(text: str, lower: str, code: Range, known: Words) -> Iterator[Range]:
