@@ -106,6 +106,7 @@ _WALLETS = (12, 15, 18, 21, 24)
 _JOINTS = regex.compile(r"[-_.]")
 _NUMBERED = regex.compile(r"(\p{Latin}{3,})[-_]?\d{1,4}")
 #: Follows the number of a thing: 757番.
+_HEADING = regex.compile(r"[:：]\s?\S")
 _COUNTER = regex.compile("[番번]")
 _SIGNED = regex.compile(r"[:=：]\s{0,2}$")
 #: Begins the argument of a call.
@@ -274,6 +275,8 @@ class Candidates:
         if self._is_other(start):
             return None
         if look in _NUMBERS:
+            if _HEADING.match(self.text, each.stop):
+                return None
             before, thing = (["", "", *self.lower[max(0, start - 24) : start].rpartition(" ")[0].split(" ")])[-2:]
             opened = self.known.cues.single.get(thing, 0)
             if (

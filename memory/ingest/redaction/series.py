@@ -28,7 +28,7 @@ _PAIR = regex.compile(
     rf"(?P<user>[^\s/|:,;=\"'{JOINED_SIGNS}]{{2,64}})(?:\s?[/|:,／・]\s?"
     r"|,?\s(?:(?:und |and |et )?(?:then|followed by|dann|danach|ensuite|puis))\s|\s(?:with|mit|avec|und|and|et|/)\s"
     rf"|(?:で、?|이?고 )(?:その後|次に|そのあと|그다음|그 다음)(?:は|에|은)?、? ?)"
-    rf"(?P<secret>[^\s<>\"'|{JOINED_SIGNS}]{{4,64}})"
+    rf"(?P<secret>[^\s<>\"'|,;{JOINED_SIGNS}]{{4,64}})"
 )
 #: Another code after one: “…, the phone's 2051”, “… und die fürs Tablet 6640”.
 _FURTHER = regex.compile(
