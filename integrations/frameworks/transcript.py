@@ -57,7 +57,6 @@ class Transcript:
         self._bank = bank
         self._namespace = (framework, conversation)
         self._records = BankRecords(bank)
-        self._own: RecordSearchFields = {"namespace": self._namespace, "exact": True}
         self._thread = conversation
         self._remember = bool(remember)
         self._erase = remember is True
@@ -95,14 +94,10 @@ class Transcript:
             key = f"{write_id}-messages-{number}"
             yield from self._store(some, key)
 
-    def items(self) -> CallSequence[list[JsonValue]]:
-        """Returns all items, oldest first."""
-        records = yield from self._records.search(self._own)
-        return [record.value for record in records]
-
-    def latest(self, limit: int) -> CallSequence[list[JsonValue]]:
-        """Returns the last `limit` items, oldest first."""
-        return [record.value for record in (yield from self._newest(limit))][::-1]
+    def items(self, latest: int | None = None) -> CallSequence[list[JsonValue]]:
+        """Returns all items, or the latest, oldest first."""
+        records = yield from self._newest(latest)
+        return [record.value for record in records][::-1]
 
     def pop(self) -> CallSequence[JsonValue]:
         """Removes and returns the last item; None if there is none. Concurrent callers get different items. Its message
@@ -126,8 +121,9 @@ class Transcript:
             yield from ask_or(None, lambda memory: memory.erase_thread(self._bank, self._thread))
         yield from self._records.write([{"op": "clear", "namespace": self._namespace}])
 
-    def _newest(self, limit: int) -> CallSequence[list[Record]]:
-        return self._records.search({**self._own, "order": "newest"}, limit)
+    def _newest(self, limit: int | None) -> CallSequence[list[Record]]:
+        own: RecordSearchFields = {"namespace": self._namespace, "exact": True, "order": "newest"}
+        return self._records.search(own, limit)
 
     def _store(self, messages: Sequence[Fields], key: str) -> CallSequence[StoreResult]:
         return ask(lambda memory: memory.store(self._bank, messages, thread=self._thread, idempotency_key=key))

@@ -73,8 +73,8 @@ class FoxingSession(AsyncClosing):
         most = limit if limit is not None or self.session_settings is None else self.session_settings.limit
         if most is not None and most < 0:
             raise InvalidInput(f"limit is {most}; it must be 0 or more, or None for all items")
-        steps = self._transcript.items() if most is None else self._transcript.latest(most)
-        return [cast("TResponseInputItem", item) for item in await run_async(self.connection, steps)]
+        items = await run_async(self.connection, self._transcript.items(most))
+        return [cast("TResponseInputItem", item) for item in items]
 
     async def add_items(self, items: "list[TResponseInputItem]") -> None:
         """Adds all items or none. Raises `InvalidInput` for an item that is not JSON."""

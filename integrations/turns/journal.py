@@ -33,28 +33,6 @@ _OF_STRETCH = "FROM turns WHERE scope = ? AND thread = ? AND stretch = ?"
 
 
 @dataclass(frozen=True)
-class HeldConversation:
-    """Conversation that a provider holds under the id of an answer."""
-
-    #: How often each turn was said in its last stretch, and that stretch; see `SessionTurns`.
-    stretch: bytes
-    thread: str
-    counts: Counter[bytes]
-
-
-@dataclass(frozen=True)
-class KeptTurns:
-    """Turns with which a stretch ended, said again by a client that left out what was before them."""
-
-    thread: str
-    stretch: bytes
-    #: How often each turn was said before them in their stretch.
-    counts: Counter[bytes]
-    #: Their ids.
-    ids: Sequence[str]
-
-
-@dataclass(frozen=True)
 class JournalTurn:
     """A turn to store."""
 
@@ -90,8 +68,8 @@ class TurnJournal:
             connection.close()
         self.outbox.close()
 
-    def held(self, name: str) -> HeldConversation | None:
-        """Returns the conversation that a provider holds under an id; None if it has not passed here."""
+    def held(self, name: str) -> SessionTurns | None:
+        """Returns where the conversation goes on that a provider holds under an id; None if it has not passed here."""
         with self.asked as connection:
             row = connection.execute(
                 "SELECT stretch, thread, place FROM answers WHERE scope = ? AND name = ?", (self.scope, name)
@@ -99,7 +77,7 @@ class TurnJournal:
             if row is None:
                 return None
             stretch, thread, place = row
-            return HeldConversation(stretch, thread, self._counts(connection, thread, stretch, place))
+            return SessionTurns(thread, stretch, self._counts(connection, thread, stretch, place))
 
     def known(self, names: Iterable[str]) -> set[str]:
         """Returns the ids of turns that have been written."""
@@ -107,9 +85,12 @@ class TurnJournal:
         with self.asked as connection:
             return {name for (name,) in connection.execute(written, (self.scope, json.dumps(list(names))))}
 
-    def kept(self, digests: Sequence[bytes], thread: str | None, stretch: bytes) -> KeptTurns | None:
-        """Returns the turns, at least two, with which these begin and another stretch ends, but not all of it; None if
-        there is none. `thread`: that of the stretch; None for any. `stretch`: that in which these would be."""
+    def kept(
+        self, digests: Sequence[bytes], thread: str | None, stretch: bytes
+    ) -> tuple[SessionTurns, Sequence[str]] | None:
+        """Returns the ids of the turns, at least two, with which these begin and another stretch ends, but not all of
+        it, and that stretch before them; None if there is none. `thread`: that of the stretch; None for any. `stretch`:
+        that in which these would be."""
         with self.asked as connection:
             places = connection.execute(
                 "SELECT place, thread, stretch FROM turns WHERE scope = ? AND digest = ? AND stretch <> ? "
@@ -125,7 +106,7 @@ class TurnJournal:
                     continue
                 before = self._counts(connection, at, of, place - 1)
                 if before:
-                    return KeptTurns(at, of, before, [name for name, _ in ended])
+                    return SessionTurns(at, of, before), [name for name, _ in ended]
         return None
 
     def _counts(self, connection: sqlite3.Connection, thread: str, stretch: bytes, place: int) -> Counter[bytes]:

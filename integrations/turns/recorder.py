@@ -75,7 +75,7 @@ class TurnRecorder:
         held_as = held_by(sent.wire, sent.fields)
         held = self._journal.held(held_as) if held_as is not None else None
         if held is not None:
-            return self._read(sent, SessionTurns(held.thread, held.stretch, held.counts), {})
+            return self._read(sent, held, {})
         if held_as is not None:  # of what the provider holds nothing is known but its name
             return self._read(sent, SessionTurns(session, held_as.encode()), {})
         read = self._read(sent, SessionTurns(session), {})
@@ -133,11 +133,11 @@ class TurnRecorder:
             if name not in new:
                 continue
             kept = self._journal.kept(digests[number:], thread, new[name])
-            if kept is not None and number == 0:
-                return self._read(read.sent, SessionTurns(kept.thread, kept.stretch, kept.counts), {})
             if kept is not None:
-                ids = dict(enumerate(kept.ids, number))
-                return self._read(read.sent, SessionTurns(kept.thread), ids)
+                earlier, ids = kept
+                if number == 0:
+                    return self._read(read.sent, earlier, {})
+                return self._read(read.sent, SessionTurns(earlier.session), dict(enumerate(ids, number)))
         return None
 
 
