@@ -249,8 +249,8 @@ class _Completion(_Answer):
         ]
         texts = {name: text.getvalue() for name, text in self._texts.items()}
         audio = {"transcript": texts.pop("transcript")} if "transcript" in texts else None
-        said = {"content": "", **texts, "audio": audio, "annotations": self._annotations, "tool_calls": calls}
-        return {"id": self._id, "choices": [{"message": {"role": "assistant", **said}}], "usage": self._usage}
+        members = {"content": "", **texts, "audio": audio, "annotations": self._annotations, "tool_calls": calls}
+        return {"id": self._id, "choices": [{"message": {"role": "assistant", **members}}], "usage": self._usage}
 
 
 class _Response(_Answer):

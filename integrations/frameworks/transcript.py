@@ -89,8 +89,8 @@ class Transcript:
         for number, batch in enumerate(batches(puts)):
             key = f"{write_id}-records-{number}"
             yield from self._records.write(batch, key)
-        said: list[Fields] = [{**entry.message, "id": key} for key, entry in keyed if entry.message is not None]
-        for number, some in enumerate(batches(said if self._remember else ())):
+        messages: list[Fields] = [{**entry.message, "id": key} for key, entry in keyed if entry.message is not None]
+        for number, some in enumerate(batches(messages if self._remember else ())):
             key = f"{write_id}-messages-{number}"
             yield from self._store(some, key)
 

@@ -23,7 +23,7 @@ def session_fields(session: str, messages: Sequence[ProviderMessage], first: int
     that they have by every way in. `messages`: all of the conversation."""
     turns = SessionTurns(session)
     read = [turns.read(message) for message in messages]
-    return [sound(turn_fields(turn, name, thread)) for said in read[first:] for turn, name in said]
+    return [sound(turn_fields(turn, name, thread)) for numbered in read[first:] for turn, name in numbered]
 
 
 def message_fields(message: ProviderMessage) -> Fields | None:

@@ -18,7 +18,7 @@ APP, USER = "app_name", "user_id"
 _MOST_THREAD_CHARS = 200
 
 
-def said(event: Event) -> list[Fields]:
+def event_messages(event: Event) -> list[Fields]:
     """Returns what an event says as messages to remember. Thoughts and parts of a stream are left out, and files become
     labels."""
     if event.content is None or event.partial:

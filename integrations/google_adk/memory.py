@@ -18,7 +18,7 @@ from foxing.memory.values.base import Fields
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR, TextQueryFields
 
-from .entries import APP, USER, content_messages, digest, entry, moment, said, thread_name
+from .entries import APP, USER, content_messages, digest, entry, event_messages, moment, thread_name
 
 
 class MemoryServiceFields(TypedDict, total=False):
@@ -139,7 +139,7 @@ def _messages(
     own = {**metadata, APP: app_name, USER: user_id}
 
     def of(event: Event) -> Iterator[Fields]:
-        for number, message in enumerate(said(event)):
+        for number, message in enumerate(event_messages(event)):
             key = digest(app_name, user_id, session_id, event.id, number)
             yield {**message, "id": key, "thread": thread, "created_at": moment(event.timestamp), "metadata": own}
 

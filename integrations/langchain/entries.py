@@ -51,10 +51,10 @@ def _entry(message: BaseMessage, what: str) -> TranscriptItem:
         raise InvalidInput(f"{what} is of type {kind}; pass messages of langchain_core.messages")
     value = exact_json(message_to_dict(message), what)
     message_of(value)
-    return TranscriptItem(value, message_fields(said(message)))
+    return TranscriptItem(value, message_fields(provider_message(message)))
 
 
-def said(message: BaseMessage) -> ProviderMessage:
+def provider_message(message: BaseMessage) -> ProviderMessage:
     """Returns a message as one of Anthropic's API, whose content may have blocks of any."""
     content: list[object] = [message.content] if isinstance(message.content, str) else list(message.content)
     if isinstance(message, ToolMessage):
@@ -69,7 +69,7 @@ def said(message: BaseMessage) -> ProviderMessage:
 
 def text_of(message: BaseMessage) -> str:
     """Returns the words of a message, without tool calls and results."""
-    return "\n".join(turn.text for turn in said(message).turns if turn.text)
+    return "\n".join(turn.text for turn in provider_message(message).turns if turn.text)
 
 
 def _parsed(role: Role, content: list[object], message: BaseMessage) -> ProviderMessage:

@@ -15,7 +15,7 @@ from foxing.integrations.frameworks.call_sequences import CallSequence, run, run
 from foxing.integrations.outbox.adapter import OutboxClosing
 from foxing.integrations.turns.agents import AgentFields, AgentMemory
 
-from .entries import said, text_of
+from .entries import provider_message, text_of
 
 #: Content blocks of a user message.
 Blocks = list[dict[str, JsonValue]]
@@ -105,7 +105,7 @@ class FoxingMiddleware(OutboxClosing, AgentMiddleware[FoxingState, Any, Any]):
         if not messages:
             return None
         first, session = _first_new(messages, state), f"langchain:{messages[0].id}"
-        yield from self._memory.store(list(map(said, messages)), first, self._thread_name(), session)
+        yield from self._memory.store(list(map(provider_message, messages)), first, self._thread_name(), session)
         return {"foxing_remembered": messages[-1].id}
 
     def _thread_name(self) -> str | None:

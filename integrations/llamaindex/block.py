@@ -18,7 +18,7 @@ from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.parts import ImagePart
 from foxing.memory.values.recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR, ImageQueryFields, TextQueryFields
 
-from .entries import said, text_of
+from .entries import session_messages, text_of
 
 IMAGE_TOKENS = 256
 CHARS_PER_TOKEN = 4
@@ -99,7 +99,7 @@ class FoxingMemoryBlock(OutboxClosing, BaseMemoryBlock[list[ContentBlock]]):
         write_id = uuid.uuid4().hex
         keyed: list[Fields] = [
             {**message, "id": f"{write_id}-{number:06}", "thread": session or self.thread}
-            for number, (session, message) in enumerate(said(messages))
+            for number, (session, message) in enumerate(session_messages(messages))
         ]
         await run_async(self.connection, self._outbox.put(keyed))
 

@@ -38,7 +38,7 @@ def text_of(message: ChatMessage) -> str:
     return "\n".join(block.text for block in message.blocks if isinstance(block, TextBlock))
 
 
-def said(messages: Sequence[ChatMessage]) -> list[tuple[str | None, Fields]]:
+def session_messages(messages: Sequence[ChatMessage]) -> list[tuple[str | None, Fields]]:
     """Returns (session, message to remember) for each message that says something. Blocks without words become labels.
     Raises `InvalidInput` for an item that is not a message."""
     found = []

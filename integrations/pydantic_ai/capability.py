@@ -17,7 +17,7 @@ from foxing.integrations.outbox.adapter import OutboxClosing
 from foxing.integrations.turns.agents import AgentFields, AgentMemory
 from foxing.memory.values.base import Fields
 
-from .entries import prompt_text, said
+from .entries import prompt_text, provider_messages
 from .toolset import FoxingToolset
 
 
@@ -94,7 +94,7 @@ class FoxingCapability(OutboxClosing, AbstractCapability[Any]):
 
     async def after_run(self, ctx: RunContext[object], *, result: AgentRunResult[object]) -> AgentRunResult[object]:
         """Remembers the messages of the run. Repeating it stores nothing twice."""
-        messages = [said(message) for message in result.all_messages()]
+        messages = [provider_messages(message) for message in result.all_messages()]
         first = sum(map(len, messages[: len(messages) - len(result.new_messages())]))
         # without the name of a thread, nothing but the ids of runs tells conversations apart
         session = f"pydantic-ai:{ctx.run_id}"

@@ -33,7 +33,7 @@ def prompt_text(content: str | Sequence[UserContent]) -> str:
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
-def said(message: ModelMessage) -> list[ProviderMessage]:
+def provider_messages(message: ModelMessage) -> list[ProviderMessage]:
     """Returns a message as those of Anthropic's API: prompts, answers, tool calls and tool results, in order. System
     prompts and instructions are left out."""
     if isinstance(message, ModelRequest):

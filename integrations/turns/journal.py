@@ -68,7 +68,7 @@ class TurnJournal:
             connection.close()
         self.outbox.close()
 
-    def held(self, name: str) -> SessionTurns | None:
+    def conversation(self, name: str) -> SessionTurns | None:
         """Returns where the conversation goes on that a provider holds under an id; None if it has not passed here."""
         with self.asked as connection:
             row = connection.execute(
@@ -79,13 +79,13 @@ class TurnJournal:
             stretch, thread, place = row
             return SessionTurns(thread, stretch, self._counts(connection, thread, stretch, place))
 
-    def known(self, names: Iterable[str]) -> set[str]:
+    def written_ids(self, names: Iterable[str]) -> set[str]:
         """Returns the ids of turns that have been written."""
         written = "SELECT id FROM turns WHERE scope = ? AND id IN (SELECT value FROM json_each(?))"
         with self.asked as connection:
             return {name for (name,) in connection.execute(written, (self.scope, json.dumps(list(names))))}
 
-    def kept(
+    def overlap(
         self, digests: Sequence[bytes], thread: str | None, stretch: bytes
     ) -> tuple[SessionTurns, Sequence[str]] | None:
         """Returns the ids of the turns, at least two, with which these begin and another stretch ends, but not all of
@@ -120,12 +120,12 @@ class TurnJournal:
         if not turns and not names:
             return 0
         stamp = datetime.now(UTC).isoformat()
-        held = "INSERT OR REPLACE INTO answers SELECT ?, ?, ?, ?, COALESCE(MAX(place), 0), ? FROM turns"
+        insert = "INSERT OR REPLACE INTO answers SELECT ?, ?, ?, ?, COALESCE(MAX(place), 0), ? FROM turns"
         with self.outbox.writing() as connection:
             added = [turn.message for turn in turns if self._insert(connection, turn, stamp)]
             self.outbox.add(connection, added)
             for name in names:
-                connection.execute(held, (self.scope, name, session.stretch or b"", session.session, stamp))
+                connection.execute(insert, (self.scope, name, session.stretch or b"", session.session, stamp))
         return len(added)
 
     def _insert(self, connection: sqlite3.Connection, turn: JournalTurn, stamp: str) -> bool:

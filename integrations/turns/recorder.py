@@ -72,12 +72,12 @@ class TurnRecorder:
         """Returns the turns of a request; None for one that a host makes for itself."""
         if is_errand(sent.instructions):
             return None
-        held_as = held_by(sent.wire, sent.fields)
-        held = self._journal.held(held_as) if held_as is not None else None
-        if held is not None:
-            return self._read(sent, held, {})
-        if held_as is not None:  # of what the provider holds nothing is known but its name
-            return self._read(sent, SessionTurns(session, held_as.encode()), {})
+        parent = held_by(sent.wire, sent.fields)
+        conversation = self._journal.conversation(parent) if parent is not None else None
+        if conversation is not None:
+            return self._read(sent, conversation, {})
+        if parent is not None:  # of what the provider holds nothing is known but its name
+            return self._read(sent, SessionTurns(session, parent.encode()), {})
         read = self._read(sent, SessionTurns(session), {})
         return self._continued(read, session) or read
 
@@ -118,8 +118,8 @@ class TurnRecorder:
                 turns.append((place, turn, earlier or name))
                 if earlier is None:
                     new.append((turn, name, _stretch(session)))
-        known = self._journal.known(name for _, name, _ in new)
-        return ReadConversation(sent, turns, session, [each for each in new if each[1] not in known])
+        written = self._journal.written_ids(name for _, name, _ in new)
+        return ReadConversation(sent, turns, session, [each for each in new if each[1] not in written])
 
     def _continued(self, read: ReadConversation, session: str) -> ReadConversation | None:
         """Returns a conversation whose client left out the beginning, or put a summary in its place, as what goes on
@@ -132,9 +132,9 @@ class TurnRecorder:
         for number, (_, _, name) in enumerate(read.turns[:-1]):
             if name not in new:
                 continue
-            kept = self._journal.kept(digests[number:], thread, new[name])
-            if kept is not None:
-                earlier, ids = kept
+            overlap = self._journal.overlap(digests[number:], thread, new[name])
+            if overlap is not None:
+                earlier, ids = overlap
                 if number == 0:
                     return self._read(read.sent, earlier, {})
                 return self._read(read.sent, SessionTurns(earlier.session), dict(enumerate(ids, number)))

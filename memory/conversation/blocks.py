@@ -182,13 +182,10 @@ def _read_refusal(block: Json, read: BlocksRead) -> None:
 
 
 def _read_call(block: Json, read: BlocksRead) -> None:
-    read.add_call(block.get("id"), block.get("name"), block.get("input", block.get("arguments")))
-
-
-def _read_server_call(block: Json, read: BlocksRead) -> None:
-    server = block.get("server_name")
-    name = f"{server}.{block.get('name')}" if server else block.get("name")
-    read.add_call(block.get("id"), name, block.get("input"), opens=False)
+    server, name = block.get("server_name"), block.get("name")
+    opens = block.get("type") in ("tool_use", "tool_call")
+    given = block.get("input", block.get("arguments"))
+    read.add_call(block.get("id"), f"{server}.{name}" if server else name, given, opens=opens)
 
 
 def _read_result(block: Json, read: BlocksRead) -> None:
@@ -349,8 +346,8 @@ _READERS: Mapping[str, Callable[[Json, BlocksRead], None]] = {
     "refusal": _read_refusal,
     "tool_use": _read_call,
     "tool_call": _read_call,
-    "server_tool_use": _read_server_call,
-    "mcp_tool_use": _read_server_call,
+    "server_tool_use": _read_call,
+    "mcp_tool_use": _read_call,
     "tool_result": _read_result,
     "document": _read_document,
     "search_result": _read_search_result,

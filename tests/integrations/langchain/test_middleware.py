@@ -18,9 +18,12 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import Field
 
-from foxing.integrations.client import Target
+from foxing.integrations.client import ServiceOptions, Target
 from foxing.integrations.langchain.middleware import FoxingMiddleware
 from foxing.memory import InvalidInput, Memory
+
+from ..client.lossy import lossy_server
+from ..conftest import Service
 
 Answer = Callable[[Sequence[BaseMessage]], AIMessage]
 
@@ -135,6 +138,21 @@ def test_a_turn_that_failed_comes_with_the_next(middleware: FoxingMiddleware) ->
         agent.invoke({"messages": [HumanMessage("second")]}, on("chat"))
     agent.invoke({"messages": [HumanMessage("again")]}, on("chat"))
     assert [text for _, _, text in stored(middleware)] == ["first", "one", "second", "again", "two"]
+
+
+def test_turns_are_kept_while_the_service_fails(service: Service, bank: str) -> None:
+    with lossy_server(service.url) as lossy:
+        options = ServiceOptions(lossy.url, retry_for_s=0.05)
+        with FoxingMiddleware.connect(options, bank, budget=0) as middleware:
+            model = Scripted(answers=[AIMessage("one"), AIMessage("two")])
+            agent = agent_of(model, middleware, checkpointer=InMemorySaver())
+            lossy.lose = 1_000
+            agent.invoke({"messages": [HumanMessage("first")]}, on("chat"))
+            assert middleware.pending == 2
+            lossy.lose = 0
+            agent.invoke({"messages": [HumanMessage("second")]}, on("chat"))
+            assert middleware.pending == 0
+    assert [span.text for span in service.memory.recall(bank).spans] == ["first", "one", "second", "two"]
 
 
 def test_callers_that_pass_the_whole_conversation_each_time(middleware: FoxingMiddleware) -> None:
