@@ -42,17 +42,16 @@ RANGES: Mapping[str, Range] = MappingProxyType(
 def require(name: str) -> None:
     """Raises `UnsupportedFramework` unless the framework of this integration is installed in a tested version."""
     tested = RANGES[name]
-    install = f"pip install 'foxing[{name.replace('_', '-')}]'"
     try:
         installed = version(tested.distribution)
-    except PackageNotFoundError as error:
-        raise UnsupportedFramework(
-            f"foxing.integrations.{name} requires {tested.requirement}, which is not installed; run: {install}"
-        ) from error
-    if not _release(tested.lowest) <= _release(installed) < _release(tested.below):
-        raise UnsupportedFramework(
-            f"foxing.integrations.{name} requires {tested.requirement}, but {installed} is installed; run: {install}"
-        )
+    except PackageNotFoundError:
+        reason = "which is not installed"
+    else:
+        if _release(tested.lowest) <= _release(installed) < _release(tested.below):
+            return
+        reason = f"but {installed} is installed"
+    install = f"pip install 'foxing[{name.replace('_', '-')}]'"
+    raise UnsupportedFramework(f"foxing.integrations.{name} requires {tested.requirement}, {reason}; run: {install}")
 
 
 def _release(text: str) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ that is killed loses nothing of it."""
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +13,8 @@ from foxing.integrations.outbox.file import OutboxFile
 from foxing.memory.conversation import SessionTurns
 from foxing.memory.values.base import Fields
 
-#: Rows that are older are removed when the journal is opened.
-KEPT_DAYS = 30
+#: Rows of a table that are older in days are removed when the journal is opened.
+KEPT_DAYS: Mapping[str, int] = {"turns": 30, "answers": 30}
 #: Seconds to wait for another process that writes, before a request.
 _ASK_S = 0.03
 _TABLES = """
@@ -45,9 +45,11 @@ class JournalTurn:
 class TurnJournal:
     """The journal of one bank. Thread-safe; several processes and banks may share the file."""
 
-    def __init__(self, path: Path | None, scope: str, tables: str = "") -> None:
+    def __init__(
+        self, path: Path | None, scope: str, tables: str = "", kept_days: Mapping[str, int] = KEPT_DAYS
+    ) -> None:
         """`path`: the file; None for one in memory, which ends with the process. `scope`: name of memory and bank.
-        `tables`: SQL of further tables."""
+        `tables`: SQL of further tables. `kept_days`: see `KEPT_DAYS`."""
         self.scope = scope
         #: Turns that are not yet in the bank.
         self.outbox = OutboxFile(path, scope, _TABLES + tables)
@@ -57,9 +59,9 @@ class TurnJournal:
             # a checkpoint waits for the disk: answers make them, requests do not
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             connection.execute("PRAGMA read_uncommitted = ON")  # of a journal in memory, which else locks tables
-        before = (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).isoformat()
         with self.outbox.writing() as connection:
-            for table in ("turns", "answers"):
+            for table, days in kept_days.items():
+                before = (datetime.now(UTC) - timedelta(days=days)).isoformat()
                 connection.execute(f"DELETE FROM {table} WHERE made_at < ?", (before,))
 
     def close(self) -> None:

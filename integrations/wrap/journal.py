@@ -2,13 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
-from foxing.integrations.turns.journal import TurnJournal
+from foxing.integrations.turns.journal import KEPT_DAYS, TurnJournal
 
-#: Additions that are older are removed when the journal is opened.
-KEPT_DAYS = 180
+ADDITIONS_KEPT_DAYS = 180
 _TABLES = """
 CREATE TABLE IF NOT EXISTS additions (
     scope TEXT NOT NULL, id TEXT NOT NULL, text TEXT NOT NULL, shown TEXT NOT NULL, made_at TEXT NOT NULL,
@@ -32,10 +31,7 @@ class WrapJournal(TurnJournal):
 
     def __init__(self, path: Path | None, scope: str) -> None:
         """See `TurnJournal`."""
-        super().__init__(path, scope, _TABLES)
-        before = (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).isoformat()
-        with self.outbox.writing() as connection:
-            connection.execute("DELETE FROM additions WHERE made_at < ?", (before,))
+        super().__init__(path, scope, _TABLES, {**KEPT_DAYS, "additions": ADDITIONS_KEPT_DAYS})
 
     def addition(self, turn_id: str, since: datetime | None = None) -> Addition | None:
         """Returns what was added to a message that begins with a turn; None if that was not decided, or before
