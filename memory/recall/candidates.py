@@ -154,6 +154,11 @@ class RankedCandidates:
         """Number of passages that are ranked together."""
         return len(self._found[1])
 
+    @property
+    def message_ids(self) -> frozenset[int]:
+        """Ids of the messages that have passages among those ranked together."""
+        return frozenset(message_of(self._found[1].documents).tolist())
+
     def near(self, matches: Sequence[Candidate]) -> Near | None:
         """Returns which of the first matches are near in meaning; None if there are no embeddings."""
         codes = self._found[0].codes

@@ -1,24 +1,28 @@
 """The episodes of one page of an answer, with the stored data of their messages."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from math import log1p
 
 from sqlalchemy import Connection
 
 from foxing.memory.pages.assembler import StoredMessages
 from foxing.memory.storage.repositories import messages
 from foxing.memory.text.passages import message_of
+from foxing.memory.text.requests import is_search
 from foxing.memory.values.recall import RecallQuery
 
 from .candidates import Candidate, Candidates, RankedCandidates
 from .episodes import Episode, choose_episodes
+from .replacements import COMPARED, Near
 from .spans import Shown
 from .verbatim import exact_ids
 
 #: Smaller answers, in spans and in text tokens, have no room for an episode unless one is asked for.
 LEAST_SPANS, LEAST_TOKENS = 5, 200
+#: Messages of episodes among those that are compared, as statements that may replace each other.
+SAID = 24
+#: Words of a query that are looked for in episodes, at most.
+MOST_WORDS = 64
 #: Maximum characters of the messages of an answer.
 MOST_CHARS = 4 << 20
 
@@ -31,6 +35,11 @@ class FoundEpisodes:
     episodes: Sequence[Episode]
     #: their messages
     shown: Sequence[Shown]
+    #: what people said in them last, and the best matches beside them: they may replace each other
+    compared: Sequence[Candidate]
+    #: which of these are near in meaning; None if it is not known
+    near: Near | None
+    #: stored data of all of these
     stored: StoredMessages
 
     @property
@@ -52,11 +61,12 @@ def find_episodes(
     if query.shape == "auto" and (query.limit < LEAST_SPANS or (max_tokens or LEAST_TOKENS) < LEAST_TOKENS):
         return None
     found = _waiting(connection, candidates)
-    if not found and (query.shape == "episode" or not query.cursor):
+    if not found and (query.shape == "episode" or not (query.cursor or is_search(query.query or ""))):
+        held = _held(connection, candidates)
+        any_episode = query.shape == "episode"
         within = candidates.query.filter
-        covers = partial(_coverage, connection, candidates)
         seen = {message_of(document) for document in candidates.position.seen}
-        found = choose_episodes(connection, candidates.bank_id, query.query or "", query.shape, matches, within, covers)
+        found = choose_episodes(connection, candidates.bank_id, matches, held, within, any_episode=any_episode)
         found = [replace(each, messages=[m for m in each.messages if m.id not in seen]) for each in found]
     found = _readable(connection, candidates, found, verbatim=query.verbatim)
     if not any(episode.messages for episode in found):
@@ -68,19 +78,22 @@ def find_episodes(
     for message in (message for episode in found for message in episode.messages):
         hit = best.get(message.id)
         shown.append(Shown(Candidate(message) if hit is None else replace(hit, message=message, passage=None)))
-    wanted = [item.match.message for item in shown]
-    return FoundEpisodes(found, shown, StoredMessages.fetch(connection, candidates.bank_id, wanted))
+    given = {item.match.message.id for item in shown}
+    said = [item.match for item in shown if item.match.message.role != "tool"]
+    compared = [*said[-SAID:], *[match for match in best.values() if match.message.id not in given][: COMPARED - SAID]]
+    near = None if query.verbatim else candidates.near(compared)
+    wanted = {match.message.id: match.message for match in (*(item.match for item in shown), *compared)}
+    stored = StoredMessages.fetch(connection, candidates.bank_id, list(wanted.values()))
+    return FoundEpisodes(found, shown, compared, near, stored)
 
 
-def _coverage(connection: Connection, candidates: RankedCandidates, ids: Collection[int]) -> float:
-    """Returns the share of the words of the query, by their rarity, that messages have together."""
-    words, index, bank_id = candidates.query.terms, candidates.search.index, candidates.bank_id
-    if not words:
-        return 1.0
-    frequencies = index.document_frequencies(connection, bank_id, words)
-    worth = {word: 1.0 / (1.0 + log1p(frequencies.get(word, 0))) for word in words}
-    held = frozenset[str]().union(*index.terms_of(connection, bank_id, ids, words).values())
-    return sum(worth[word] for word in held) / sum(worth.values())
+def _held(connection: Connection, candidates: RankedCandidates) -> Mapping[int, Collection[str]]:
+    """Returns message id → words of the query that it has, for the messages that are ranked together. Of a long query
+    the rarest words count."""
+    index, bank_id = candidates.search.index, candidates.bank_id
+    frequencies = index.document_frequencies(connection, bank_id, candidates.query.terms)
+    rarest = sorted(frequencies, key=lambda word: (frequencies[word], word))[:MOST_WORDS]
+    return index.terms_of(connection, bank_id, candidates.message_ids, rarest)
 
 
 def _waiting(connection: Connection, candidates: RankedCandidates) -> list[Episode]:

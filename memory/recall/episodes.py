@@ -4,9 +4,9 @@ An episode ends where the thread pauses for long, for its own pace. Nothing is s
 of a page and in the rows of open messages.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from sqlalchemy import Connection
@@ -14,10 +14,9 @@ from sqlalchemy import Connection
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import messages
 from foxing.memory.storage.repositories.messages import Message
-from foxing.memory.text.resuming import asks_to_resume, is_search
-from foxing.memory.values.recall import Shape
 
 from .candidates import Candidate
+from .standings import Standings
 
 #: Messages that are looked at on either side of a match.
 REACH = 256
@@ -27,19 +26,15 @@ PAUSE, PACE = timedelta(hours=4), 12
 LONG, BEFORE, AFTER = 64, 16, 32
 #: Matches whose concentration decides, and the power of their scores.
 CONSIDERED, POWER = 20, 3.0
-#: Share of the weight of the matches that episodes have together in an answer of episodes: where the question asks to
-#: go on with something, and where it only says something.
-RESUMED, CONCENTRATED = 0.25, 0.6
 #: Episodes of an answer at most, and the share of the best one's weight that a further one has.
 MOST_EPISODES, FURTHER = 3, 0.3
-#: Power of the share of the query's words, by their rarity, that the messages of an episode have together.
-COVERED = 2.0
+#: Power of the standing of an episode that is its weight.
+STEEP = 4.0
 #: A bank has at least so many times the messages of an episode, or concentration says nothing.
 OTHERS = 3
 
-
-#: Returns the share of the words of the query that messages have together, given their row ids.
-Coverage = Callable[[Collection[int]], float]
+#: Thread id, and number of the run in it.
+_Run = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -57,29 +52,63 @@ class Episode:
 def choose_episodes(
     connection: Connection,
     bank_id: int,
-    query: str,
-    shape: Shape,
     matches: Sequence[Candidate],
+    held: Mapping[int, Collection[str]],
     within: MessageFilter,
-    coverage: Coverage,
+    *,
+    any_episode: bool,
 ) -> list[Episode]:
-    """Returns the episodes that answer a query, in time order; none if messages do. `matches`: best first."""
-    resumes = asks_to_resume(query)
-    if not matches or shape == "messages" or (shape == "auto" and not resumes and is_search(query)):
+    """Returns the episodes that answer a query, in time order; none if messages do. `matches`: best first; `held`:
+    message id → words of the query that it has; `any_episode`: also if none stands out."""
+    if not matches:
         return []
     weights = _weights(matches)
-    found = _episodes(connection, bank_id, matches, weights, within)
-    if shape == "auto":
-        together = sum(episode.weight for episode in found)
-        if together < (RESUMED if resumes else CONCENTRATED):
-            return []
-        longest = max(len(episode.messages) for episode in found)
-        if not resumes and messages.count(connection, bank_id) < OTHERS * longest:
-            return []
-    # who names several things means the episode that has them all
-    covered = [each.weight * coverage([m.id for m in each.messages]) ** COVERED for each in found]
-    found = _heaviest(found, covered)
+    runs = _runs(messages.places(connection, bank_id, {*held, *weights}))
+    standings = Standings.of(held, runs, weights)
+    if not any_episode and not standings.stands_out:
+        return []
+    best = standings.best_first()[:MOST_EPISODES]
+    anchors = [_anchor([i for i, run in runs.items() if run == key], held, weights, standings) for key in best]
+    rows = messages.by_ids(connection, bank_id, anchors)
+    found: list[Episode] = []
+    taken: set[int] = set()
+    for key, anchor in zip(best, anchors, strict=True):
+        if anchor not in rows or anchor in taken:
+            continue
+        run = _run(connection, bank_id, rows[anchor], within)
+        part = run if len(run) <= LONG else _cut(run, rows[anchor], weights)
+        found.append(Episode(run[0], part, standings.value(key) ** STEEP))
+        taken.update(message.id for message in run)
+    if not any_episode and messages.count(connection, bank_id) < OTHERS * max(len(each.messages) for each in found):
+        return []
+    heaviest = max(each.weight for each in found)
+    found = [each for each in found if each.weight >= FURTHER * heaviest]
     return sorted(found, key=lambda episode: (episode.first.created_at, episode.first.id))
+
+
+def _runs(places: Mapping[int, tuple[int, datetime]]) -> dict[int, _Run]:
+    """Returns message id → run of messages of its thread without a long pause between those that are known. `places`:
+    message id → thread and time."""
+    runs: dict[int, _Run] = {}
+    before: tuple[int, datetime] | None = None
+    number = 0
+    for message_id, (thread_id, at) in sorted(places.items(), key=lambda item: item[1]):
+        if before is not None and before[0] == thread_id and at - before[1] > PAUSE:
+            number += 1
+        runs[message_id] = (thread_id, number)
+        before = thread_id, at
+    return runs
+
+
+def _anchor(
+    ids: Collection[int], held: Mapping[int, Collection[str]], weights: Mapping[int, float], standings: Standings
+) -> int:
+    """Returns the message of a run that matches best."""
+
+    def words(message_id: int) -> float:
+        return sum(standings.rarities[word] for word in held.get(message_id, ()))
+
+    return max(ids, key=lambda message_id: (weights.get(message_id, 0.0), words(message_id), message_id))
 
 
 def _weights(matches: Sequence[Candidate]) -> dict[int, float]:
@@ -91,31 +120,6 @@ def _weights(matches: Sequence[Candidate]) -> dict[int, float]:
         weights[match.message.id] = max(weight, weights.get(match.message.id, 0.0))
     total = sum(weights.values()) or 1.0
     return {message_id: weight / total for message_id, weight in weights.items()}
-
-
-def _episodes(
-    connection: Connection,
-    bank_id: int,
-    matches: Sequence[Candidate],
-    weights: Mapping[int, float],
-    within: MessageFilter,
-) -> list[Episode]:
-    """Returns the episodes of the best matches, without those that are light beside the heaviest one."""
-    found: list[Episode] = []
-    taken: set[int] = set()
-    for match in matches[:CONSIDERED]:
-        if match.message.id in taken or len(found) == MOST_EPISODES:
-            continue
-        run = _run(connection, bank_id, match.message, within)
-        ids = {message.id for message in run}
-        part = run if len(run) <= LONG else _cut(run, match.message, weights)
-        found.append(Episode(run[0], part, sum(weights.get(i, 0.0) for i in ids - taken)))
-        taken |= ids
-    return _heaviest(found, [episode.weight for episode in found])
-
-
-def _heaviest(found: Sequence[Episode], weights: Sequence[float]) -> list[Episode]:
-    return [each for each, weight in zip(found, weights, strict=True) if weight >= FURTHER * max(weights)]
 
 
 def _run(connection: Connection, bank_id: int, anchor: Message, within: MessageFilter) -> Sequence[Message]:

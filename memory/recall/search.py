@@ -89,7 +89,7 @@ class Recaller:
             best = [item.match for item in found.shown]
             episodes = find_episodes(connection, candidates, query, best, _room(query, enough))
         if episodes is not None:
-            result = self._by_episodes(found, episodes, query, _room(query, enough))
+            result = self._by_episodes(found, episodes, question, _room(query, enough))
             if result.spans:
                 return result
         if self.reranker.enabled:
@@ -131,17 +131,22 @@ class Recaller:
         return _result(answer, left_out, query, found.notes, next_cursor)
 
     def _by_episodes(
-        self, found: Matches, episodes: FoundEpisodes, query: RecallQuery, room: int | None
+        self, found: Matches, episodes: FoundEpisodes, question: Question, room: int | None
     ) -> RecallResult:
         """Returns the answer by episodes, without spans if not one fits."""
+        query = question.query
         style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
         terms_found = partial(self._terms_found, replace(found, shown=episodes.shown))
         reader = SpanReader(
             self.assembler, episodes.stored, episodes.shown, self._semaphore, style.gap_mark, terms_found
         )
-        for part in reader.parts(MAX_LIMIT):
+        for part in (*reader.parts(MAX_LIMIT), *reader.parts(MAX_LIMIT, list(map(Shown, episodes.compared)))):
             reader.read(part)
-        spans = {item.match.message.id: reader.take(item.match) for item in episodes.shown}
+        marks = self._marks(found, episodes, reader, question)
+        spans = {
+            item.match.message.id: reader.take(item.match).model_copy(update=marks.get(item.match.document, {}))
+            for item in episodes.shown
+        }
         given = [
             EpisodeSpans(each.first.key, each.weight, [spans[m.id] for m in each.messages if spans[m.id].text])
             for each in episodes.episodes
@@ -162,6 +167,18 @@ class Recaller:
             next_cursor = found.candidates.episode_cursor((m for m in rows if m.key in shown), waiting)
         left_out = [("max_tokens", (span.message_id for span in answer.left_out))]
         return _result(answer, left_out, query, found.notes, next_cursor)
+
+    def _marks(
+        self, found: Matches, episodes: FoundEpisodes, reader: SpanReader, question: Question
+    ) -> dict[int, dict[str, Any]]:
+        """Returns document → marks of the messages of episodes that later ones replace."""
+        spans = [reader.peek(match) for match in episodes.compared]
+        with operation("compare", matches=len(spans)):
+            statements = Statements(spans, list(map(_said_at, episodes.compared)), question.query.query or "")
+            documents = [match.document for match in episodes.compared]
+            replaced = statements.replaced(None if episodes.near is None else episodes.near.among(documents))
+        replaced = self._without_those_asked_for(found, replaced, spans)
+        return {documents[older]: _mark(spans[newest]) for older, newest in replaced.items()}
 
     def scores(self, bank_name: str, query: RecallQuery, now: datetime) -> list[MatchScore]:
         """See `Memory.recall_scores`."""
@@ -347,7 +364,7 @@ def _add(
     found: dict[str, Any] = {"score": item.match.score, "relevance": item.match.relevance}
     newest = replaced.get(item.match.document)
     if newest is not None:
-        found |= {"superseded_by": newest.message_id, "superseded_at": newest.created_at}
+        found |= _mark(newest)
     if item.neighbour_ids:
         found["neighbour_ids"] = item.neighbour_ids
     span = reader.take(item.match)
@@ -365,6 +382,11 @@ def _add(
             if not verbatim or neighbour.source != "decoded":
                 beside = neighbour.model_copy(update={"neighbour_of": near.neighbour_of})
                 answer.add(near, beside, pictured.get(near.document))
+
+
+def _mark(newest: RecalledMessage) -> dict[str, Any]:
+    """Returns the fields of a span that `newest` replaces."""
+    return {"superseded_by": newest.message_id, "superseded_at": newest.created_at}
 
 
 def _key(match: Candidate) -> str:

@@ -115,6 +115,7 @@ select_open = select(
 #: those of the messages `ids` of the `bank` that are open
 _given = columns.is_given(_c.id), _c.bank_id == bindparam("bank", type_=BigInteger)
 _open_given = select_open.where(*_given)
+_place_of = select(_c.id, _c.thread_id, _c.created_at).where(*_given)
 
 
 def open_message(connection: Connection, row: Any) -> Message:
@@ -198,6 +199,17 @@ def times(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[in
     return _values(
         connection, bank_id, ids, _c.created_at, lambda place: instant(int(place.manifest.times[place.number]))
     )
+
+
+def places(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, tuple[int, datetime]]:
+    """Returns id → thread and creation time of the message, for messages that exist."""
+    if not ids:
+        return {}
+    rows = connection.execute(_place_of, {"ids": sorted(ids), "bank": bank_id})
+    result = {row.id: (row.thread_id, row.created_at) for row in rows}
+    for message_id, (manifest, number) in lookup.locate(connection, bank_id, set(ids) - result.keys()).items():
+        result[message_id] = int(manifest.threads[number]), instant(int(manifest.times[number]))
+    return result
 
 
 def _values(

@@ -10,7 +10,7 @@ import pytest
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import InvalidInput, Memory
 from foxing.memory.recall.excerpts import LEFT_OUT
-from foxing.memory.text.resuming import asks_to_resume, is_search
+from foxing.memory.text.requests import is_search
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 NAMES = ("Mia Garcia", "Noah Brown", "Ivan Kovacs", "Olivia Rossi", "Yusuf Ito", "Ava Santos", "Liam Silva", "Chen Lee")
@@ -266,7 +266,6 @@ def test_a_small_budget_holds_excerpts_of_several_long_results(memory: Memory) -
 )
 def test_a_question_in_another_form_is_a_question(question: str) -> None:
     assert is_search(question)
-    assert not asks_to_resume(question)
 
 
 @pytest.mark.parametrize(
@@ -275,3 +274,70 @@ def test_a_question_in_another_form_is_a_question(question: str) -> None:
 )
 def test_a_request_is_no_question(request_: str) -> None:
     assert not is_search(request_)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "Mia Garcia, 28000. Same thing as before, just do it.",
+        "mia garcia 28000, phone died, where were we. go",
+        "Why hasn't anybody touched #W770001? I said yes!",
+        "#W770001. Now please.",
+        "Did you ever get round to the lamp of Mia Garcia (28000)? If not, sort it out now.",
+        "Guten Tag, hier ist Mia Garcia, PLZ 28000. Bitte jetzt erledigen, ich bin einverstanden.",
+    ],
+)
+def test_an_episode_that_stands_out_answers_in_any_words(memory: Memory, request_: str) -> None:
+    fill(memory)
+    assert {span.episode for span in memory.recall("shop", request_).spans} == {"0/0"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am so tired today, work was brutal and it rains again.",
+        "My lamp is too bright for the bedroom, I think.",
+        "Please write a haiku about autumn leaves in the park.",
+    ],
+)
+def test_what_no_episode_has_more_of_than_others_is_answered_by_messages(memory: Memory, text: str) -> None:
+    fill(memory)
+    assert {span.episode for span in memory.recall("shop", text).spans} <= {None}
+
+
+def test_an_episode_is_found_by_what_is_spread_over_it(memory: Memory) -> None:
+    """Each message of another thread has more words of the request than any of the right one, which has all of them."""
+    fill(memory)
+    rows = [
+        *(
+            ("right", text)
+            for text in ("A blue kite for my nephew.", "It is to be sent to Oslo.", "With a spare reel.")
+        ),
+        *(("other", text) for text in ("A kite with a reel, a reel, a kite.", "A kite and a reel for a walk.")),
+    ]
+    memory.store("shop", [{"role": "user", "content": text, "thread": thread} for thread, text in rows])
+    found = memory.recall("shop", "Send that nephew the blue kite with its spare reel, to Oslo, as I said.")
+    assert found.spans[0].thread == "right"
+    assert found.spans[0].episode
+
+
+def test_a_replaced_statement_is_marked_in_an_episode(memory: Memory) -> None:
+    fill(memory)
+    texts = (
+        "I booked the room in Kirkwall.",
+        "The arrival in Kirkwall is on 3 May.",
+        "Breakfast is not needed.",
+        "The arrival in Kirkwall is on 5 May.",
+    )
+    at = NOW - timedelta(days=3)
+    memory.store(
+        "shop",
+        [
+            {"id": f"k{n}", "role": "user", "content": text, "thread": "k", "created_at": at + n * MINUTE}
+            for n, text in enumerate(texts)
+        ],
+    )
+    found = memory.recall("shop", "Go on with the room and the arrival in Kirkwall, as I said.")
+    assert [span.message_id for span in found.spans if span.episode] == ["k0", "k1", "k2", "k3"]
+    assert [span.superseded_by for span in found.spans] == [None, "k3", None, None]
+    assert "on 3 May. (replaced on 29 May" in found.rendered
