@@ -12,7 +12,7 @@ from itertools import pairwise
 from sqlalchemy import Connection
 
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import messages
+from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.repositories.messages import Message
 
 from .candidates import Candidate
@@ -64,7 +64,8 @@ def choose_episodes(
         return []
     weights = _weights(matches)
     runs = _runs(messages.places(connection, bank_id, {*held, *weights}))
-    standings = Standings.of(held, runs, weights)
+    every = banks.count_threads(connection, [bank_id])[bank_id]
+    standings = Standings.of(held, runs, weights, every)
     if not any_episode and not standings.stands_out:
         return []
     best = standings.best_first()[:MOST_EPISODES]

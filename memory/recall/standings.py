@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from math import log1p
 
 from foxing.memory.index.bm25 import inverse_frequency
+from foxing.memory.text.identifiers import identifiers_in
 
 #: A word adds n / (n + SATURATION) of its rarity where n messages of an episode have it.
 SATURATION = 0.6
+#: Weight of a word that names one thing, such as an order or a postcode.
+NAMED = 2.0
 #: Weight of the best matches of an episode, relative to the words that its messages have together.
 OF_MATCHES = 0.4
-#: Place of the episode that the best one is compared with. Two or three may be about the same thing.
-COMPARED = 3
+#: Place of the episode that the best one is compared with: two or three may be about the same thing, and in a bank of
+#: many some more, one in `ONE_IN`.
+LEAST_PLACE, MOST_PLACE, ONE_IN = 3, 10, 40
 #: Least sum of `lead` and `share` with which episodes answer, calibrated on interrupted tasks and on other text.
 LEAST = 1.1
 
@@ -31,25 +35,37 @@ class Standings:
     words: Mapping[Hashable, float]
     #: Share of the weight of the best matches that each episode has, 0 to 1.
     shares: Mapping[Hashable, float]
+    #: Number of episodes.
+    every: int
 
     @classmethod
     def of(
-        cls, held: Mapping[int, Collection[str]], episodes: Mapping[int, Hashable], weights: Mapping[int, float]
+        cls,
+        held: Mapping[int, Collection[str]],
+        episodes: Mapping[int, Hashable],
+        weights: Mapping[int, float],
+        every: int,
     ) -> "Standings":
         """Returns the standings. `held`: message id → words of the query that it has; `episodes`: message id → key of
-        its episode; `weights`: message id → share of the weight of the best matches."""
+        its episode; `weights`: message id → share of the weight of the best matches; `every`:
+        least number of episodes, of which the others have none of the words."""
         counts: dict[Hashable, Counter[str]] = {key: Counter() for key in episodes.values()}
-        shares: Counter[Hashable] = Counter()
+        shares: dict[Hashable, float] = dict.fromkeys(counts, 0.0)
         for message_id, key in episodes.items():
             counts[key].update(held.get(message_id, ()))
-            shares[key] += weights.get(message_id, 0.0)  # type: ignore[assignment]
+            shares[key] += weights.get(message_id, 0.0)
         frequencies = Counter(word for of_episode in counts.values() for word in of_episode)
-        rarities = {word: inverse_frequency(len(counts), number) for word, number in frequencies.items()}
+        every = max(every, len(counts))
+        named = identifiers_in(frequencies)
+        rarities = {
+            word: inverse_frequency(every, number) * (NAMED if word in named else 1.0)
+            for word, number in frequencies.items()
+        }
         words = {
             key: sum(rarities[word] * number / (number + SATURATION) for word, number in of_episode.items())
             for key, of_episode in counts.items()
         }
-        return cls(rarities, words, shares)
+        return cls(rarities, words, shares, every)
 
     def best_first(self) -> list[Hashable]:
         """Returns the keys of the episodes, best first."""
@@ -67,5 +83,7 @@ class Standings:
         if not self.words:
             return False
         ordered = sorted(self.words.values(), reverse=True)
-        lead = ordered[0] - ordered[min(COMPARED, len(ordered) - 1)]
+        place = min(MOST_PLACE, max(LEAST_PLACE, self.every // ONE_IN))
+        others = ordered[place:] or ordered[-1:] * (len(ordered) == self.every) or [0.0]
+        lead = ordered[0] - others[0]
         return log1p(lead) + self.shares[self.best_first()[0]] >= LEAST

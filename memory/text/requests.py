@@ -23,6 +23,8 @@ _ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 _WORD = re.compile(r"\w+")
 #: Fewer words are search terms, unless one of them names one thing.
 LEAST_WORDS = 5
+#: Words of a question that leaves the rest to the next sentence, at most.
+BARE = 2
 
 
 def is_search(query: str) -> bool:
@@ -35,9 +37,10 @@ def is_search(query: str) -> bool:
 
 def _asks(query: str) -> bool:
     """Returns True for a question, rather than a request for something to be done. Of several sentences the last one
-    counts: “why has nothing been done? I said yes” is not a question."""
+    counts, and a bare “when?”: “why has nothing been done? I said yes” is not a question."""
     sentences = [part for part in _ENDS.split(query) if _WORD.search(part)] or [""]
     if _TELLS.search(sentences[-1]):
         return True
-    asks = _ASKS.search(sentences[-1]) or (len(sentences) == 1 and asks_for_one_fact(query))
-    return bool(asks) and _REQUESTS.search(sentences[-1]) is None
+    bare = _ASKS.search(sentences[0]) and asks_for_one_fact(sentences[0]) and len(_WORD.findall(sentences[0])) <= BARE
+    alone = len(sentences) == 1 and asks_for_one_fact(query)
+    return bool(bare or alone or _ASKS.search(sentences[-1])) and _REQUESTS.search(sentences[-1]) is None

@@ -21,7 +21,7 @@ Shape = Literal["auto", "messages", "episode"]
 SHAPE_DESCRIPTION = (
     "Whether the messages that match best answer, or the episode that they belong to: a task, or a conversation "
     "between two long pauses, in its order, with what was asked and decided, the newest steps, and of long results the "
-    "parts that matter. auto: an episode where the query returns to something and its matches concentrate there."
+    "parts that matter. auto: an episode where the query is not a question and its words concentrate there."
 )
 Format = Literal["text", "images"]
 LeftOutReason = Annotated[Literal["max_tokens", "not_verbatim", "unreadable"], OPEN]
