@@ -35,6 +35,8 @@ LEAST_COMPARED, COMPARED = 32, 32
 LEAST_COSINE = 0.2
 #: Share of the score of an earlier message that a later one has at least if it answers about as well.
 LEAST_SCORE = 0.5
+#: The same for one that tells of a change in its own words, and so has fewer of the question.
+LEAST_RESUMED = 0.2
 #: Share of the words of the question that a later statement has in common with the earlier one that it replaces.
 ABOUT = 0.5
 #: Share of those words of the question that any match has which a sentence has that says what is asked, and their
@@ -153,11 +155,26 @@ class Statements:
         if not self._may_pass(newer, older):
             return False
         scores = (self.spans[newer].score or 0.0, self.spans[older].score or 0.0)
-        return scores[0] >= LEAST_SCORE * scores[1] and new.is_as_good_as(old)
+        if scores[0] >= LEAST_SCORE * scores[1] and new.is_as_good_as(old):
+            return True
+        return scores[0] >= LEAST_RESUMED * scores[1] and self._resumes(newer, older)
+
+    def _resumes(self, newer: int, older: int) -> bool:
+        """Returns True if a later span tells in other words what has become of what an earlier one says."""
+        new, old = self._answers[newer], self._answers[older]
+        if new is None or old is None or self.said[newer] <= self.said[older]:
+            return False
+        return self._is_about(newer, older) and new.resumes(old)
+
+    def _is_about(self, newer: int, older: int) -> bool:
+        """Returns True if a span has about as much of the question as an earlier one."""
+        old = frozenset[str]().union(*self._stems[older])
+        new = frozenset[str]().union(*self._stems[newer])
+        return bool(old) and len(old & new) >= ABOUT * len(old)
 
     def _names_rather(self, one: int, other: int) -> bool:
         """Returns True if a span says of the thing which the question names what another one says of another."""
-        if not self._may_pass(one, other):
+        if not self._may_pass(one, other) or self._resumes(other, one):
             return False
         if self._names[one] and names_rather(self._asked.question, self._names[one], self.sentences[other]):
             return True

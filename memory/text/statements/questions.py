@@ -11,7 +11,7 @@ from .differences import differences_of
 from .parse import MOST_WORDS
 from .sentences import Sentence
 from .statement import INFORMATIVE
-from .tokens import Token, language_of, tokens_in
+from .tokens import Token, kinds_of, language_of, tokens_in
 from .wording import Kind
 from .words import parts_of_code
 
@@ -42,6 +42,30 @@ class ShortAnswer(NamedTuple):
             and bool(old.named)
             and old.asked <= self.asked
             and not any(_is_parallel(sentence, old.sentences[0]) for sentence in self.sentences)
+        )
+
+    def resumes(self, old: "ShortAnswer") -> bool:
+        """Returns True if a later message tells in its own words what has become of an earlier statement: it announces
+        a change or names the earlier value, and is neither made like it nor about someone else."""
+        [before] = old.sentences if len(old.sentences) == 1 else (None,)
+        if before is None or before.code != self.sentences[0].code:
+            return False
+        words = frozenset[str]().union(*(sentence.words for sentence in self.sentences))
+        common = words & before.words
+        if not common or words <= before.words:
+            return False
+        changed = any(sentence.changed for sentence in self.sentences)
+        names_the_old = bool(common - self.asked)
+        if not (changed and names_the_old) and any(_is_parallel(each, before) for each in self.sentences):
+            return False
+        kinds = kinds_of([token for sentence in self.sentences for token in sentence.tokens])
+        told_apart = {token.form for token in before.tokens if token.kind & Kind.IDENTIFYING} & old.named
+        persons = {token.form for sentence in self.sentences for token in sentence.tokens if token.kind & Kind.PERSON}
+        return (
+            not kinds & Kind.ADDITION
+            and told_apart <= words
+            and persons <= before.words | self.asked
+            and (changed or names_the_old)
         )
 
     def lacks_a_place_of(self, old: "ShortAnswer") -> bool:

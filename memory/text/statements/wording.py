@@ -59,6 +59,8 @@ class Kind:
     SEVERAL = 262144
     #: Stands between a thing and its number: “number”.
     NUMBER = 524288
+    #: Says which thing is meant.
+    IDENTIFYING = QUANTITY | NAME | PERSON
 
 
 class Role(Enum):
