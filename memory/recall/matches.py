@@ -22,7 +22,7 @@ READ_CHARS = 16 << 20  # maximum characters of the messages that they belong to
 
 
 @dataclass
-class Matches:
+class AnswerMatches:
     """The matches of one page of the answer and their stored data, read in one transaction."""
 
     candidates: Candidates
@@ -38,14 +38,14 @@ class Matches:
     #: which matches are near in meaning; None if it is not known
     near: Near | None = None
 
-    def first(self, limit: int) -> "Matches":
+    def first(self, limit: int) -> "AnswerMatches":
         """Returns it with the first `limit` matches."""
         return replace(self, shown=self.shown[:limit], more=self.more or len(self.shown) > limit)
 
 
 def find_matches(
     connection: Connection, candidates: Candidates, query: RecallQuery, most: int, *, beside: bool
-) -> Matches:
+) -> AnswerMatches:
     """Returns the first `most` matches, at least one, or as many as `query` asks for if they are not compared.
     `ANSWER_CHARS` and `READ_CHARS` cap the memory that an answer takes where messages are very long. A verbatim query
     skips messages without exact text. `beside`: with the neighbours that `query` asks for."""
@@ -77,7 +77,7 @@ def find_matches(
     near = None if query.verbatim else candidates.near(matches)
     stored = stored_of(connection, candidates.bank_id, shown)
     notes = [] if candidates.note is None else [candidates.note]
-    return Matches(candidates, stored, shown, inexact, more, notes, near)
+    return AnswerMatches(candidates, stored, shown, inexact, more, notes, near)
 
 
 def stored_of(connection: Connection, bank_id: int, shown: Sequence[Shown]) -> StoredMessages:

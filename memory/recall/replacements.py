@@ -168,18 +168,24 @@ class Statements:
 
     def _is_about(self, newer: int, older: int) -> bool:
         """Returns True if a span has about as much of the question as an earlier one."""
-        old = frozenset[str]().union(*self._stems[older])
-        new = frozenset[str]().union(*self._stems[newer])
-        return bool(old) and len(old & new) >= ABOUT * len(old)
+        old = self._all_stems[older]
+        return bool(old) and len(old & self._all_stems[newer]) >= ABOUT * len(old)
+
+    @cached_property
+    def _all_stems(self) -> Sequence[frozenset[str]]:
+        """Stems of the question in each span."""
+        return [frozenset[str]().union(*of_one) for of_one in self._stems]
 
     def _names_rather(self, one: int, other: int) -> bool:
         """Returns True if a span says of the thing which the question names what another one says of another."""
-        if not self._may_pass(one, other) or self._resumes(other, one):
+        if not self._may_pass(one, other):
             return False
         if self._names[one] and names_rather(self._asked.question, self._names[one], self.sentences[other]):
-            return True
+            return not self._resumes(other, one)
         first, second = self._answers[one], self._answers[other]
-        return first is not None and second is not None and self._asked.names_rather(first, second)
+        if first is None or second is None or not self._asked.names_rather(first, second):
+            return False
+        return not self._resumes(other, one)
 
     @cached_property
     def whole_first(self) -> list[int]:

@@ -28,7 +28,7 @@ from .candidates import Candidate, RankedCandidates, find_candidates
 from .episode_answer import EpisodeAnswer, EpisodeSpans, answer_by_episodes
 from .episode_search import FoundEpisodes, find_episodes
 from .episodes import CONSIDERED
-from .matches import Matches, find_matches, shown_of, stored_of
+from .matches import AnswerMatches, find_matches, shown_of, stored_of
 from .query import Question, ask
 from .replacements import COMPARED, LEAST_COMPARED, SaidAt, Statements, asked_apart, ordered
 from .reranking.source import CANDIDATES, RerankerSource
@@ -131,7 +131,7 @@ class Recaller:
         return _result(answer, left_out, query, found.notes, next_cursor)
 
     def _by_episodes(
-        self, found: Matches, episodes: FoundEpisodes, question: Question, room: int | None
+        self, found: AnswerMatches, episodes: FoundEpisodes, question: Question, room: int | None
     ) -> RecallResult:
         """Returns the answer by episodes, without spans if not one fits."""
         query = question.query
@@ -169,7 +169,7 @@ class Recaller:
         return _result(answer, left_out, query, found.notes, next_cursor)
 
     def _marks(
-        self, found: Matches, episodes: FoundEpisodes, reader: SpanReader, question: Question
+        self, found: AnswerMatches, episodes: FoundEpisodes, reader: SpanReader, question: Question
     ) -> dict[int, dict[str, Any]]:
         """Returns document → marks of the messages of episodes that later ones replace."""
         spans = [reader.peek(match) for match in episodes.compared]
@@ -224,7 +224,7 @@ class Recaller:
             shown = MessageImages.with_texts(connection, bank_id, list(spans.values()))
         return {document: one for (document, span), one in zip(spans.items(), shown, strict=True) if one is not span}
 
-    def _terms_found(self, found: Matches) -> Mapping[int, Collection[str]]:
+    def _terms_found(self, found: AnswerMatches) -> Mapping[int, Collection[str]]:
         """Returns message id → terms of the query that the index has for the match."""
         candidates = found.candidates
         if not candidates.query.terms:
@@ -234,8 +234,8 @@ class Recaller:
             return self.search.index.terms_of(connection, candidates.bank_id, ids, candidates.query.terms)
 
     def _newest_first(
-        self, found: Matches, reader: SpanReader, question: Question
-    ) -> tuple[Matches, dict[int, RecalledMessage]]:
+        self, found: AnswerMatches, reader: SpanReader, question: Question
+    ) -> tuple[AnswerMatches, dict[int, RecalledMessage]]:
         """Returns the matches in the order in which the answer gives them, and document → the newest message that
         replaces it. See `replacements`."""
         query, compared = found.candidates.query, found.shown[:COMPARED]
@@ -273,7 +273,7 @@ class Recaller:
         return replace(found, shown=moved), newest
 
     def _without_those_asked_for(
-        self, found: Matches, replaced: Mapping[int, int], spans: Sequence[RecalledMessage]
+        self, found: AnswerMatches, replaced: Mapping[int, int], spans: Sequence[RecalledMessage]
     ) -> dict[int, int]:
         """Returns `replaced` without the spans that the question identifies, by a number or by a word that no other
         message has: who asks for the order 5999 means that one, and not the newest."""
@@ -287,7 +287,7 @@ class Recaller:
             single |= {term for term, frequency in frequencies.items() if frequency == 1}
         return {older: newest for older, newest in replaced.items() if single.isdisjoint(apart.get(older, ()))}
 
-    def _reranked(self, found: Matches, query: RecallQuery) -> Matches:
+    def _reranked(self, found: AnswerMatches, query: RecallQuery) -> AnswerMatches:
         """Returns the first `query.limit` matches of `found` after reranking the best `CANDIDATES`."""
         shown, notes = found.shown, found.notes
         if found.candidates.query.terms:
@@ -361,6 +361,9 @@ def _add(
     """Adds a match, followed by its neighbours, to `answer`. `replaced`: document → the newest message that replaces
     it; `pictured`: document → span with the text in its images. `asked`, `longest`: terms of the question, and the
     tokens of a match beyond which an excerpt is given; None for no excerpts."""
+    whole = reader.whole(item.match) if longest is not None and asked else None
+    if whole is not None and any(each.message.id == item.match.message.id for each in answer.given):
+        return  # another passage of a message of which all was considered
     found: dict[str, Any] = {"score": item.match.score, "relevance": item.match.relevance}
     newest = replaced.get(item.match.document)
     if newest is not None:
@@ -369,7 +372,7 @@ def _add(
         found["neighbour_ids"] = item.neighbour_ids
     span = reader.take(item.match)
     if longest is not None and asked:
-        span = asked_excerpt(reader.whole(item.match) or span, asked, longest)
+        span = asked_excerpt(whole or span, asked, longest)
     span = span.model_copy(update=found)
     shown = pictured.get(item.match.document)
     neighbours = [(near, reader.take(near)) for near in item.neighbours]

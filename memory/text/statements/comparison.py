@@ -166,7 +166,21 @@ def _replaces(after: Statement, before: Statement) -> bool:
     """Returns True if `after` has the subject of `before` and another value."""
     if after.things.isdisjoint(before.things) and after.topic_forms != before.topic_forms:
         return False
-    return _Comparison(after, before).replaces()
+    if after.frame.former or not after.persons <= before.persons or not after.possessors <= before.possessors:
+        return False
+    return _may_have_another_value(after, before) and _Comparison(after, before).replaces()
+
+
+def _may_have_another_value(after: Statement, before: Statement) -> bool:
+    """Returns False for most statements that say neither that something changed nor what holds of one thing."""
+    return bool(
+        after.changed
+        or not after.lead.isdisjoint(before.things)
+        or after.kinds & before.kinds & (Kind.QUANTITY | Kind.STATUS)
+        or after.frame.denials
+        or after.frame.denied_title
+        or not after.exclusive.isdisjoint(before.exclusive)
+    )
 
 
 class _Comparison:
@@ -207,7 +221,7 @@ class _Comparison:
         """Returns True if the later statement has the subject of the earlier one and another value."""
         after, before = self.after, self.before
         values = after.kinds & before.kinds & (Kind.QUANTITY | Kind.STATUS)
-        if after.frame.former or not (self.changed or self.exclusive or values) or self._is_of_another:
+        if not (self.changed or self.exclusive or values) or self._is_of_another:
             return False
         differences = list(differences_of(before, after))
         if self.changed and len(differences) != 1 and self._keeps_the_topic(differences):
@@ -240,9 +254,7 @@ class _Comparison:
     def _is_of_another(self) -> bool:
         """True if the later statement adds to the other, tells of another event, or is about someone else."""
         after, before = self.after, self.before
-        if (after.kinds & Kind.ADDITION and not before.kinds & Kind.ADDITION) or not after.persons <= before.persons:
-            return True
-        if after.possessors - before.possessors:
+        if after.kinds & Kind.ADDITION and not before.kinds & Kind.ADDITION:
             return True
         if after.frame.own and not before.frame.own and before.possessors - after.possessors:
             return True

@@ -20,6 +20,8 @@ STEM = 5  # first letters of a word that its derivations share: “citizen” an
 #: Share of the words of the longer of two sentences that they have in common if they say the same of two things.
 SHARED_BY_PARALLELS = 0.25
 SHARED_BY_SIBLINGS = 0.4
+#: Share of the words from which a statement does not put it in other words.
+MOST_SHARED_BY_OTHER_WORDS = 0.5
 MOST_SENTENCES_OF_ANSWER = 2  # “Change of plans! We meet at the Bell.”
 
 _WORD = re.compile(r"\w+")
@@ -52,10 +54,13 @@ class ShortAnswer(NamedTuple):
             return False
         words = frozenset[str]().union(*(sentence.words for sentence in self.sentences))
         common = words & before.words
-        if not common or words <= before.words:
+        if not common or words <= before.words or any(_is_made_like(each, before) for each in self.sentences):
+            return False
+        if any(map(_is_code, old.asked - words)):
             return False
         changed = any(sentence.changed for sentence in self.sentences)
-        names_the_old = bool(common - self.asked)
+        values = {token.form for token in before.tokens if not token.kind & Kind.QUANTITY}
+        names_the_old = bool(common & values - self.asked)
         if not (changed and names_the_old) and any(_is_parallel(each, before) for each in self.sentences):
             return False
         kinds = kinds_of([token for sentence in self.sentences for token in sentence.tokens])
@@ -142,8 +147,22 @@ def _forms(token: Token) -> Sequence[str]:
 def _say_the_same(one: Sentence, other: Sentence) -> bool:
     """Returns True if two sentences share words, or are made alike."""
     most = max(len(one.words), len(other.words))
-    alike = [token.kind for token in one.tokens] == [token.kind for token in other.tokens]
-    return alike or 0 < len(one.words & other.words) >= SHARED_BY_SIBLINGS * most
+    return _have_one_form(one, other) or 0 < len(one.words & other.words) >= SHARED_BY_SIBLINGS * most
+
+
+def _have_one_form(one: Sentence, other: Sentence) -> bool:
+    return [token.kind for token in one.tokens] == [token.kind for token in other.tokens]
+
+
+def _is_code(form: str) -> bool:
+    """Returns True for a word that names one thing of several: with a digit, or joined of others."""
+    return not form.isalpha()
+
+
+def _is_made_like(one: Sentence, other: Sentence) -> bool:
+    """Returns True if two sentences are of one form, or most of their words are the same."""
+    most = max(len(one.words), len(other.words))
+    return _have_one_form(one, other) or len(one.words & other.words) >= MOST_SHARED_BY_OTHER_WORDS * most
 
 
 def _is_parallel(after: Sentence, before: Sentence) -> bool:

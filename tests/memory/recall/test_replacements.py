@@ -309,3 +309,40 @@ def test_the_work_of_comparing_grows_with_the_text_of_messages(memory: Memory) -
         return count
 
     assert calls(16) <= 3 * calls(4)
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "asked"),
+    [
+        ("Nadia is studying law in Leiden.", "Nadia dropped law, she's doing architecture.", "What does Nadia study?"),
+        ("Tom roule en Skoda grise.", "Fini la Skoda, Tom a pris une Mazda rouge.", "En quelle voiture roule Tom ?"),
+        ("Der Chor probt im Saal.", "Geprobt wird mit dem Chor inzwischen in der Schule.", "Wo probt der Chor?"),
+        ("トムは灰色のスコダに乗っています。", "トムはスコダを手放して赤いマツダを買いました。", "トムの車は何ですか?"),
+        ("톰은 회색 스코다를 타요.", "톰이 스코다를 팔고 빨간 마쓰다를 샀어요.", "톰은 무슨 차를 타요?"),
+        ("合唱团在社区礼堂排练。", "合唱团最近改到林登小学练习了。", "合唱团在哪里排练?"),
+    ],
+)
+def test_a_change_told_in_other_words_comes_first(memory: Memory, older: str, newer: str, asked: str) -> None:
+    store(memory, older, newer)
+    assert [span.message_id for span in memory.recall("ana", asked).spans[:2]] == ["m1", "m0"]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "asked"),
+    [
+        (
+            "Three tests fail on branch shed-roof now.",
+            "On branch shed-door a test fails now.",
+            "Which tests fail on shed-roof?",
+        ),
+        (
+            "Filters of the fan are changed monthly.",
+            "Filters of the oven are changed yearly.",
+            "When are the fan's filters changed?",
+        ),
+        ("Comité technique : jeudi 9 h.", "Comité éditorial : jeudi 14 h.", "À quelle heure est le comité technique ?"),
+    ],
+)
+def test_what_is_said_of_a_sibling_does_not_come_first(memory: Memory, older: str, newer: str, asked: str) -> None:
+    store(memory, older, newer)
+    assert memory.recall("ana", asked).spans[0].message_id == "m0"
