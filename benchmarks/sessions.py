@@ -39,7 +39,7 @@ CALLS_A_TURN, CALLS_A_REMINDER = 8, 10
 #: Tokens at which a client compacts by itself, and words of its summary.
 WINDOW, SUMMARY_WORDS = 160_000, 1_500
 #: Calls between two whose arguments are looked up, and references to a call of `fetch`.
-SAMPLED, REFERENCES = 12, 100
+SAMPLED, REFERENCES = 3, 100
 MODELS = {"claude-code": "claude-opus-4-8", "codex": "gpt-5.6", "loop": "claude-opus-4-8"}
 MARK = {"cache_control": {"type": "ephemeral"}}
 _NAME = re.compile(r"[\w./-]*[/_.][\w./-]*\w{3}")
@@ -218,7 +218,9 @@ class CodexClient(Client):
     def end_turn(self) -> None:
         """See `Client`."""
         content = [{"type": "output_text", "text": "That is done.", "annotations": []}]
-        self.messages.append({"type": "message", "role": "assistant", "content": content})
+        name = f"msg_{len(self.messages):020}"
+        fields = {"type": "message", "id": name, "status": "completed", "role": "assistant"}
+        self.messages.append({**fields, "content": content})
 
 
 def run(calls: Sequence[Call], report: SessionReport) -> SessionReport:

@@ -27,6 +27,7 @@ from sqlalchemy import select
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.integrations.testing import Upstream
 from foxing.memory import Memory, MemoryOptions
+from foxing.memory.fold.plan import LEAST_KEPT_CALLS
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.values.fold import FoldRequest, FoldResult
@@ -35,7 +36,6 @@ from .clients import AGENTS, Agent, answer_of, plain
 from .sessions import CALLS, Fact, Session, Turn, load_texts, make_session, with_screenshots
 
 BUDGET = 60_000
-KEPT_CALLS = 10
 HOUR_S = 3600.0
 #: Model that each reader's requests name. The first refuses thinking that is bound to another conversation.
 MODELS = {"claude-fable-5": "claude-fable-5-1", "text": "claude-opus-5-5"}
@@ -176,6 +176,7 @@ def _call(
         reader=report.reader,
         budget=BUDGET,
         cache="cold" if cold else "warm",
+        binds_thinking=True,
     )
     began = time.perf_counter()
     result = memory.fold("agent", request)
@@ -232,7 +233,7 @@ def _keeps_last(given: Sequence[Any], sent: Sequence[Any]) -> bool:
         if message.get("role", "assistant") == "assistant" and "output" not in message
     ]
     calls = [n for n in model if n - 1 not in model]
-    last = given[calls[-KEPT_CALLS] if len(calls) >= KEPT_CALLS else 0 :]
+    last = given[calls[-LEAST_KEPT_CALLS] if len(calls) >= LEAST_KEPT_CALLS else 0 :]
     return list(map(plain, last)) == list(map(plain, sent[-len(last) :]))
 
 

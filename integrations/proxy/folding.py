@@ -16,7 +16,7 @@ from typing import Any
 
 from foxing.memory.conversation import parse, render
 from foxing.memory.conversation.changes import MARKS, is_thinking, settled, without_thinking
-from foxing.memory.conversation.models import ModelTerms, model_terms
+from foxing.memory.conversation.models import model_terms
 from foxing.memory.errors import InvalidInput
 from foxing.memory.fold.conversation import (
     BOUND_LOOP,
@@ -384,8 +384,9 @@ class Folding:
             standing = Standing(fold.items, fold.tokens, fold.raw_tokens, fold.until, 0.0)
         terms = Terms(
             budget=int(budget * (1 - _MARGIN)),
-            prices=_prices(terms_of_model),
+            prices=TokenPrices(input=1.0, read=terms_of_model.read, write=terms_of_model.write),
             cold=cold,
+            beside_stays=terms_of_model.caches_beginnings,
             beside=int(_beside(call.body)),
             ratio=IDENTIFIER_SHARE,  # no reader takes less
             risk=max(IMAGE_RISK, TEXT_RISK) * (1 + _MARGIN_OF_RISK),
@@ -406,8 +407,7 @@ class Folding:
             tools=fields.get("tools"),
             reader=call.body.model or "text",
             budget=MAX_BUDGET if counting else self._limit(call),  # without a limit, nothing is folded
-            prices=_prices(model_terms(call.body.model)),
-            binds_thinking=model_terms(call.body.model).binds_thinking,
+            model=call.body.model or None,
             cache="warm" if counting or known.last_call_at is None else None,
             last_call_at=known.last_call_at,
             cache_ttl_s=cache_ttl_s(call.body),
@@ -475,10 +475,6 @@ class Folding:
         call.content = call.body.with_messages(messages, fold.request_fields, {id(folded): fold.text_of(folded)})
         call.folded, call._fold = True, fold
         call.sent_tokens += fold.tokens - sum(sizes[fold.at : fold.items])
-
-
-def _prices(terms: ModelTerms) -> TokenPrices:
-    return TokenPrices(input=1.0, read=terms.read, write=terms.write)
 
 
 def cache_ttl_s(body: RequestBody) -> float:

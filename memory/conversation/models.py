@@ -3,7 +3,8 @@
 Sources: `model_prices_and_context_window.json` of LiteLLM 1.110.2 (2026-11) for windows and prices, which repeats
 platform.claude.com/docs/en/about-claude/models, developers.openai.com/api/docs/models and
 ai.google.dev/gemini-api/docs/pricing; platform.claude.com/docs/en/build-with-claude/preserved-thinking (2026-10-14) for
-thinking. A model that is not listed gets the row of the longest beginning of its id, and `UNKNOWN` if there is none.
+thinking; openai/codex#35300 for beginnings. A model that is not listed gets the row of the longest beginning of its id,
+and `UNKNOWN` if there is none.
 """
 
 import re
@@ -30,6 +31,8 @@ class ModelTerms:
     #: Whether its thinking is bound to the conversation before it, so that nothing may change there while the model
     #: goes on thinking.
     binds_thinking: bool = False
+    #: Whether the cache still holds the beginning of a request whose rest has changed, without marks of the client.
+    caches_beginnings: bool = True
 
     @property
     def budget(self) -> int:
@@ -72,10 +75,10 @@ _TERMS: Mapping[str, ModelTerms] = {
     "gpt-5.4-mini": ModelTerms(272_000, write=1.0),
     "gpt-5.4-nano": ModelTerms(272_000, write=1.0),
     "gpt-5.5": ModelTerms(1_050_000, 272_000, write=1.0),
-    "gpt-5.6": ModelTerms(922_000, 272_000),
-    "gpt-5.6-cyber": ModelTerms(272_000),
-    "gpt-6": ModelTerms(922_000, 272_000),
-    "gpt-6.1": ModelTerms(922_000, 272_000, read=0.05),
+    "gpt-5.6": ModelTerms(922_000, 272_000, caches_beginnings=False),
+    "gpt-5.6-cyber": ModelTerms(272_000, caches_beginnings=False),
+    "gpt-6": ModelTerms(922_000, 272_000, caches_beginnings=False),
+    "gpt-6.1": ModelTerms(922_000, 272_000, read=0.05, caches_beginnings=False),
     "o1": ModelTerms(200_000, read=0.5, write=1.0),
     "o3": ModelTerms(200_000, read=0.25, write=1.0),
     "o4": ModelTerms(200_000, read=0.25, write=1.0),

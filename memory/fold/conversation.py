@@ -134,7 +134,7 @@ class Conversation:
 
     @property
     def latest_words(self) -> str:
-        """What the user said last, and all after it of which something may be folded: what the latest turn is about."""
+        """Text of what the user said last and of the latest messages: what the latest turn is about."""
         last = max((n for n, item in enumerate(self.items) if item.is_question), default=0)
         latest = [self.items[last], *self.items[-LATEST_ITEMS:]] if self.items else []
         return "\n".join(item.text[:LATEST_CHARS] for item in latest)

@@ -100,7 +100,7 @@ class Room:
 
     @property
     def keeping(self) -> Keeping:
-        """What stays whatever it is worth."""
+        """Rules of what stays whatever it is worth."""
         return Keeping(int(self.typed * TEXT_CELLS), self.wanted)
 
 

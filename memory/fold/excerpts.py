@@ -87,7 +87,7 @@ class FoldedMessage:
 
 @dataclass(frozen=True)
 class Keeping:
-    """What stays of a fold whatever it is worth."""
+    """Rules of what stays of a fold whatever it is worth."""
 
     #: Most characters of what the user typed; the oldest gives way.
     typed_chars: int

@@ -510,6 +510,7 @@ class _Call:
             beside=self.beside + self._instructions,
             ratio=tokens_for_each(self.reader),
             risk=risk_of(self.reader),
+            beside_stays=self.request.terms.caches_beginnings,
             typed=sum(
                 min(tokens, TYPED_TOKENS)
                 for item, tokens in zip(

@@ -68,6 +68,8 @@ class Terms:
     risk: float
     #: Tokens of what the user typed in what is folded, which stays word for word.
     typed: int = 0
+    #: Whether the cache holds what is sent beside the conversation although that has changed.
+    beside_stays: bool = True
 
     @property
     def least_cold(self) -> int:
@@ -172,6 +174,8 @@ def _cost(terms: Terms, sent: int, kept: int, standing: Standing, folded: int, a
     read, write = terms.prices.read, terms.prices.write
     if terms.cold:
         return (after - standing.tokens - folded) * write
+    if not terms.beside_stays:
+        return (terms.beside + after + kept) * write - sent * read
     new = after if rewrites else after - standing.tokens
     return (new + kept) * write - (sent - terms.beside - (0 if rewrites else standing.tokens)) * read
 

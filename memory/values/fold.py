@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, Strict
 
 from foxing.memory.conversation import Wire
-from foxing.memory.conversation.models import model_terms
+from foxing.memory.conversation.models import ModelTerms, model_terms
 
 from .base import INTEGRAL, OPEN, MemoryRequest, Moment, Value
 from .context import MAX_BUDGET, TokenPrices
@@ -50,15 +50,21 @@ class FoldRequest(MemoryRequest):
         description="Name of the reader, which is the model that the request goes to, such as 'claude-fable-5' or "
         "'text'.",
     )
+    model: str | None = Field(
+        None,
+        max_length=200,
+        description="Id of the model that the request goes to, whose window, prices and thinking count. Default: "
+        "`reader`.",
+    )
     budget: Annotated[int, Field(ge=1, le=MAX_BUDGET), INTEGRAL] | None = Field(
         None,
         description="Maximum number of tokens to send, `system` and `tools` included. Default: three quarters of the "
-        "window of the model `reader`, or of the part of it that costs the ordinary price; 96,000 for an unknown one.",
+        "window of the model, or of the part of it that costs the ordinary price; 96,000 for an unknown one.",
     )
     prices: TokenPrices | None = Field(
         None,
-        description="Prices of a token: uncached, read from the cache, and written to it. Default: those of the model "
-        "`reader`; 1, 0.1 and 1.25 for an unknown one.",
+        description="Prices of a token: uncached, read from the cache, and written to it. Default: those of the model; "
+        "1, 0.1 and 1.25 for an unknown one.",
     )
     cache: Literal["warm", "cold"] | None = Field(
         None,
@@ -75,7 +81,7 @@ class FoldRequest(MemoryRequest):
         None,
         description="Whether the model refuses thinking blocks whose conversation before them has changed. While a "
         "tool call whose turn has thinking is being answered, such a conversation is not folded. Only for anthropic. "
-        "Default: as the model `reader` does; true for an unknown one.",
+        "Default: as the model does; true for an unknown one.",
     )
     refused: Annotated[int, Field(ge=1), INTEGRAL] | None = Field(
         None,
@@ -85,22 +91,26 @@ class FoldRequest(MemoryRequest):
     )
 
     @property
+    def terms(self) -> ModelTerms:
+        """Terms of the model."""
+        return model_terms(self.model or self.reader)
+
+    @property
     def limit(self) -> int:
         """Maximum number of tokens to send."""
-        return self.budget if self.budget is not None else min(MAX_BUDGET, model_terms(self.reader).budget)
+        return self.budget if self.budget is not None else min(MAX_BUDGET, self.terms.budget)
 
     @property
     def token_prices(self) -> TokenPrices:
         """Prices of a token."""
-        terms = model_terms(self.reader)
-        return self.prices or TokenPrices(input=1.0, read=terms.read, write=terms.write)
+        return self.prices or TokenPrices(input=1.0, read=self.terms.read, write=self.terms.write)
 
     @property
     def binds(self) -> bool:
         """True if the model's thinking is bound to the conversation before it."""
         if self.wire != "anthropic":
             return False
-        return model_terms(self.reader).binds_thinking if self.binds_thinking is None else self.binds_thinking
+        return self.terms.binds_thinking if self.binds_thinking is None else self.binds_thinking
 
     def is_cold(self, now: datetime) -> bool:
         """Returns True if the provider's cache no longer holds the last call. `now`: the current time."""

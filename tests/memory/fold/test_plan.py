@@ -158,3 +158,12 @@ def test_what_the_user_typed_has_room_beside_the_rest() -> None:
     assert isinstance(step, Step)
     assert isinstance(typed, Step)
     assert typed.room == step.room + 20_000
+
+
+def test_a_cache_that_loses_what_stands_before_makes_folds_rarer() -> None:
+    terms = replace(WARM, budget=400_000, beside=16_000, ratio=0.15)
+    first = [
+        next(n for n in range(10, 200) if plan_fold(loop(n, 1_000), 0, Standing(), each) is not None)
+        for each in (terms, replace(terms, beside_stays=False))
+    ]
+    assert first[0] < first[1]
