@@ -48,6 +48,7 @@ from .pages.indexing import Reindexer
 from .pages.message_images import MessageImages
 from .pages.view import PageViewer
 from .pages.warming import CacheWarmer
+from .recall.banks import by_bank
 from .recall.images import ImageRecaller
 from .recall.search import Recaller
 from .records.embedding import MissingVectors
@@ -287,8 +288,9 @@ class Memory:
         `query`. Raises `InvalidTime`, `InvalidCursor`, `InvalidInput`.
         """
         built = RecallQuery.build(query, **fields)
-        result = self.look_up(bank, built)
-        self._recall_weights.record(bank, result, self.now(built.now, built.timezone))
+        result, now = self.look_up(bank, built), self.now(built.now, built.timezone)
+        for name, spans in by_bank(result.spans, bank).items():
+            self._recall_weights.record(name, result.model_copy(update={"spans": spans}), now)
         return result
 
     def look_up(
@@ -298,7 +300,9 @@ class Memory:
         errors of `recall`."""
         built = RecallQuery.build(query, **fields).for_format("text")
         result = self._recaller.recall(bank, built, self.now(built.now, built.timezone))
-        return result.model_copy(update={"spans": self._images.fill(bank, result.spans)})
+        parts = by_bank(result.spans, bank)
+        shown = {name: iter(self._images.fill(name, spans)) for name, spans in parts.items()}
+        return result.model_copy(update={"spans": [next(shown[span.bank or bank]) for span in result.spans]})
 
     def recall_scores(self, bank: str, query: str | RecallQuery, **fields: Unpack[TextQueryFields]) -> list[MatchScore]:
         """Returns the parts of the scores of the best matches of a query, at most `limit`, by score: what words,

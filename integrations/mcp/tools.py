@@ -20,6 +20,8 @@ from foxing.memory.values.context import ContextRequest
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.pages import PageInfo, Pages
 from foxing.memory.values.recall import (
+    BANKS_DESCRIPTION,
+    MAX_OTHER_BANKS,
     RELEVANCE_FLOOR,
     ImageQueryFields,
     RecallQuery,
@@ -78,7 +80,7 @@ _READER = [each for each in parameters_of(RecallQuery) if each.name == "reader"]
 _IDS = [
     each.replace(default=True) if each.name == "refs" else each
     for each in parameters_of(RecallQuery)
-    if each.name in ("shape", "ids", "refs")
+    if each.name in ("shape", "banks", "ids", "refs")
 ]
 _TEXT_TOKENS = Parameter(
     "max_tokens",
@@ -178,11 +180,21 @@ class Tools:
         thread: Annotated[str | None, Field(description=ContextRequest.model_fields["thread"].description)] = None,
         refs: Annotated[bool, Field(description=ContextRequest.model_fields["refs"].description)] = False,
         shape: Annotated[Shape, Field(description=ContextRequest.model_fields["shape"].description)] = "auto",
+        banks: Annotated[
+            list[str] | None, Field(description=BANKS_DESCRIPTION, min_length=1, max_length=MAX_OTHER_BANKS)
+        ] = None,
     ) -> Annotated[CallToolResult, BuiltContext]:
         """Get the context for answering a question: the latest messages verbatim and earlier messages that match the
         question, within a token budget."""
         request = ContextRequest(
-            reader=reader, budget=budget, query=query, thread=thread, refs=refs, shape=shape, form="blocks"
+            reader=reader,
+            budget=budget,
+            query=query,
+            thread=thread,
+            refs=refs,
+            shape=shape,
+            banks=tuple(banks) if banks is not None else None,
+            form="blocks",
         )
         found = await self._recalled(lambda memory, bank: memory.context(bank, request), lambda it: it.content)
         blocks: list[ContentBlock] = []

@@ -12,6 +12,7 @@ from foxing.memory.pages.message_images import MessageImages
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.pages.reader_pages import ReaderPages
 from foxing.memory.recall.answer import Enough
+from foxing.memory.recall.banks import by_bank
 from foxing.memory.recall.search import Recaller
 from foxing.memory.recall.transcript import Style, TranscriptLine
 from foxing.memory.storage.database import Database
@@ -79,7 +80,8 @@ class ContextBuilder:
         recalled = self._recall(bank, request, reader, now, taken, room - head)
         if reader.note is not None:
             recalled.notes.append(reader.note)
-        images = offers(self._images, bank, request, reader, recalled.spans, recent)
+        own = by_bank(recalled.spans, bank).get(bank, [])
+        images = offers(self._images, bank, request, reader, own, recent)
         left = room - head
         left = max(min(left, 0), left - sum(image.tokens for image in images))
         plan = select(recalled, left, request, reader, style)
@@ -92,7 +94,7 @@ class ContextBuilder:
                 return context_result(request, reader, recalled, plan, recent, style)
             if result.billed_tokens <= request.budget or not (plan.texts or plan.images):
                 if weighs:
-                    self.recall_weights.record_keys(bank, given_keys(recalled, plan), now)
+                    self._record(bank, given_keys(recalled, plan), recalled, now)
                 return result
             # the token count of the whole may exceed the sum of its lines: drop the last match, or image
             if plan.texts:
@@ -139,6 +141,7 @@ class ContextBuilder:
             limit=limit,
             min_relevance=request.min_relevance,
             shape=request.shape,
+            banks=request.banks,
         )
         enough = Enough(int(request.budget * SPARE), int(cells * IN_USE * SPARE), max(0, room_for_text))
         answer = self.recaller.recall(bank, query, now, enough)
@@ -147,12 +150,17 @@ class ContextBuilder:
             return Matches(notes=notes)
         if not answer.spans:
             return Matches(notes=list(answer.notes))
-        spans = [span for span in answer.spans if span.message_id not in taken and _is_new(span, request)]
+        spans = [
+            span
+            for span in answer.spans
+            if (span.message_id not in taken or span.bank not in (None, bank)) and _is_new(span, request)
+        ]
         recalled = Matches(spans, notes=list(answer.notes))
-        if reader.accepts_images and spans:
+        own = [span.message_id for span in by_bank(spans, bank).get(bank, [])]
+        if reader.accepts_images and own:  # pages of other banks are not shown
             with self.database.read() as connection:
                 bank_id = banks.get(connection, bank).id
-                numbers = messages.ids_of(connection, bank_id, [span.message_id for span in spans])
+                numbers = messages.ids_of(connection, bank_id, own)
                 parts = pages.spans_of_messages(connection, bank_id, list(numbers.values()))
                 ids = [numbers[span.message_id] for span in spans if span.message_id in numbers]
                 on_pages = [part for i in dict.fromkeys(ids) for part in parts.get(i, ())]
@@ -161,7 +169,8 @@ class ContextBuilder:
                     wanted = _worth_it(pages.by_ids(connection, wanted), on_pages, reader)
             wanted = wanted[:PAGES]
             recalled.images = self._reader_pages.images(wanted, reader)
-            recalled.shown_by = [_shown_by(numbers.get(s.message_id), parts, wanted, recalled.images) for s in spans]
+            of_spans = [numbers.get(span.message_id) if span.bank in (None, bank) else None for span in spans]
+            recalled.shown_by = [_shown_by(number, parts, wanted, recalled.images) for number in of_spans]
             matching = set(ids)
             recalled.beside = [_others(image, matching) for image in recalled.images]
             in_part = {number for image in recalled.images for number in image.placed.in_part}
@@ -174,6 +183,14 @@ class ContextBuilder:
                 if message.message_id not in taken and _is_new(message, request)
             }
         return recalled
+
+    def _record(self, bank: str, keys: Iterable[str], recalled: Matches, now: datetime) -> None:
+        """Counts messages as recalled, each in its bank."""
+        others = {name: spans for name, spans in by_bank(recalled.spans, bank).items() if name != bank}
+        of_others = {span.message_id: name for name, spans in others.items() for span in spans}
+        given = list(keys)
+        for name in (bank, *others):
+            self.recall_weights.record_keys(name, [key for key in given if of_others.get(key, bank) == name], now)
 
     def _missing(self, bank: str) -> list[str]:
         """Returns a note if there is no such bank yet."""

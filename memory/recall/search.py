@@ -24,6 +24,7 @@ from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import LeftOut, LeftOutReason, MatchScore, RecallQuery, RecallResult
 
 from .answer import Answer, Enough
+from .banks import recall_banks
 from .candidates import Candidate, RankedCandidates, find_candidates
 from .episode_answer import EpisodeAnswer, EpisodeSpans, answer_by_episodes
 from .episode_search import FoundEpisodes, find_episodes
@@ -73,6 +74,9 @@ class Recaller:
     def recall(self, bank_name: str, query: RecallQuery, now: datetime, enough: Enough | None = None) -> RecallResult:
         """See `Memory.recall`. `now`: the time that relative expressions refer to; `enough`: no more matches are read
         once there is as much, by default as many as the query asks for."""
+        if query.banks is not None:
+            style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
+            return recall_banks(lambda name, alone: self.recall(name, alone, now, enough), bank_name, query, style)
         with operation("embed", messages=0):
             question = ask(self.search.vectors, query, now)
         most = max(query.limit, LEAST_COMPARED if query.shape == "messages" else CONSIDERED)

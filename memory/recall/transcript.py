@@ -118,7 +118,8 @@ class TranscriptLine:
     def __init__(self, message: Said, style: Style) -> None:
         self.message = message
         self.day = day_of(message.created_at, style.zone)
-        self.speaker = speaker_name(message.role, message.name)
+        bank = getattr(message, "bank", None)  # of messages from several banks
+        self.speaker = f"{speaker_name(message.role, message.name)}{f', bank {bank}' if bank else ''}"
         mark, text = style.gap_mark, message.text
         self._begins_faded = text.startswith(mark) and 0 in message.gaps[:1]
         self.ends_faded = bool(message.gaps) and message.gaps[-1] + len(mark) == len(text)

@@ -14,7 +14,15 @@ from foxing.memory.errors import InvalidInput
 
 from .base import INTEGRAL, MemoryRequest, Now, Timezone, Value
 from .messages import NewMessage
-from .recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR, SHAPE_DESCRIPTION, Shape
+from .recall import (
+    BANKS_DESCRIPTION,
+    MAX_OTHER_BANKS,
+    MAX_QUERY_CHARS,
+    RELEVANCE_FLOOR,
+    SHAPE_DESCRIPTION,
+    OtherBanks,
+    Shape,
+)
 
 #: Provider whose request format the content has; "openai" is that of chat completions, "blocks" is independent of
 #: providers.
@@ -86,6 +94,7 @@ class ContextRequest(MemoryRequest):
         "the rest of the budget is not spent.",
     )
     shape: Shape = Field("auto", description=SHAPE_DESCRIPTION)
+    banks: OtherBanks | None = Field(None, min_length=1, max_length=MAX_OTHER_BANKS, description=BANKS_DESCRIPTION)
     keepsakes: bool = Field(
         True,
         description="Whether to list the identifiers and figures on page images as text beside them. They are listed "
@@ -173,6 +182,7 @@ class ContextFields(TypedDict, total=False):
     images_used: int | None
     min_relevance: float
     shape: Shape
+    banks: Sequence[str] | None
     keepsakes: bool
     refs: bool
     cached_tokens: int | None

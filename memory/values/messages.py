@@ -146,6 +146,7 @@ class RecalledMessage(Value):
         description="Its reference, a few characters that `fetch` takes. It stands in brackets before the message on "
         "page images for readers, and in texts that are asked for with `refs`."
     )
+    bank: str | None = Field(None, description="Its bank, where a recall names `banks`; null otherwise.")
     thread: str = Field(description="Thread of the message.")
     role: Role = Field(description="Role of the speaker.")
     name: str | None = Field(description="Name of the speaker or the tool.")

@@ -40,6 +40,16 @@ class OnlyFor:
     format: Format
 
 
+#: Names of banks beside the one of the call, in a query or a request.
+OtherBanks = Annotated[tuple[str, ...], Strict(False)]
+MAX_OTHER_BANKS = 10
+BANKS_DESCRIPTION = (
+    "Further banks to recall from, such as those of a person, a project and a branch: their messages are ranked "
+    "together with those of the bank of the call, and each names its bank. A bank that does not exist gives nothing "
+    "and a note."
+)
+
+
 class RecallQuery(MemoryRequest):
     """A recall query: messages that match a text, those of a time window in time order, or both."""
 
@@ -98,6 +108,9 @@ class RecallQuery(MemoryRequest):
         description="remembered: the best version that the memory holds; verbatim: only exact text that is still kept.",
     )
     shape: Annotated[Shape, OnlyFor("text")] = Field("auto", description=SHAPE_DESCRIPTION)
+    banks: Annotated[OtherBanks | None, OnlyFor("text")] = Field(
+        None, min_length=1, max_length=MAX_OTHER_BANKS, description=BANKS_DESCRIPTION
+    )
     gap_mark: Annotated[GapMark | None, OnlyFor("text")] = Field(
         None,
         description="Mark of a gap in `text` and `rendered`. A blank at its beginning or end replaces the one beside "
@@ -166,6 +179,7 @@ class TextQueryFields(QueryFields, total=False):
     neighbour_text: bool
     fidelity: Fidelity
     shape: Shape
+    banks: Sequence[str] | None
     gap_mark: str | None
     ids: bool
     refs: bool
