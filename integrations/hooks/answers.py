@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 from foxing.encoder.text_tokens import count_text_tokens
@@ -70,15 +70,15 @@ class Answers:
         #: bank → its figures, and what a session began with when it had them
         self._starts: dict[str, tuple[object, str]] = {}
 
-    def prompt(self, bank: str, prompt: str, thread: str = "") -> str:
+    def prompt(self, bank: str, prompt: str, thread: str = "", until: datetime | None = None) -> str:
         """Returns what recall finds for a prompt; empty if nothing is relevant. `thread`: that of the session, which
-        the model has before it."""
+        the model has before it; `until`: the time before which messages answer."""
         query = _PRIVATE.sub(" ", prompt).strip()[:MAX_QUERY_CHARS]
         if not query:
             return ""
         try:
             found = self.memory.recall(
-                bank, query, limit=MATCHES, neighbours=1, max_tokens=READ_TOKENS, min_relevance=FLOOR
+                bank, query, until=until, limit=MATCHES, neighbours=1, max_tokens=READ_TOKENS, min_relevance=FLOOR
             ).spans
         except NotFound:
             return ""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -22,6 +23,7 @@ from .hosts import PROMPT, START
 from .intake import SESSIONS, Intake, stored_last
 from .places import folder_of, spool_of
 from .spool import Event, waiting
+from .switch import TOLD
 
 if TYPE_CHECKING:
     from foxing.memory import Memory
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:///"
 #: Larger events are parsed in a thread.
 LARGE_BYTES = 64 << 10
+#: Seconds before an event up to which messages answer it, where its hook stores it first.
+BEFORE_S = 1.0
+#: What the model reads where its user has switched the session.
+SWITCHED = "The prompt was for the memory of this session, and is done; say so in a line."
 #: What a user is told, once a session, where an answer comes late.
 LATE = "Foxing: this machine is busy, and memory came too late for an earlier prompt; it is given with this one"
 
@@ -96,6 +102,13 @@ class _Hooks:
     def _said(self, call: HookCall) -> tuple[str, str]:
         """Returns what the model is given, and what the user is told. What came too late for an earlier prompt of the
         session, or for its beginning, is given before what this one gets."""
+        if self.intake is not None:
+            at = datetime.fromtimestamp(call.at_ns / 1e9, UTC)
+            turned = self.intake.switch.turn(call.thread, call.prompt, at) if call.moment == PROMPT else None
+            if turned is not None:
+                return f"{SWITCHED} {TOLD[turned]}", f"Foxing: {TOLD[turned]}"
+            if self.intake.switch.is_off(call.thread):
+                return "", ""
         with self._lock:
             if call.source == "compact":
                 self._compacted[call.thread] = None
@@ -110,7 +123,9 @@ class _Hooks:
         late = "" if self.intake is None else self.intake.late.pop(call.thread, "")
         if not late and is_first and self.intake is not None and call.thread in self.intake.begun:
             late = self.answers.start(call.bank, call.thread)
-        text = self.answers.prompt(call.bank, call.prompt, before_the_model)
+        # the prompt itself may be stored by now, and would be its own best match
+        until = None if call.host.log_format else datetime.fromtimestamp(call.at_ns / 1e9 - BEFORE_S, UTC)
+        text = self.answers.prompt(call.bank, call.prompt, before_the_model, until)
         if not late or late == text:
             return text, ""
         with self._lock:

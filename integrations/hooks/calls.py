@@ -75,7 +75,8 @@ class HookCall:
         moment = START if event.name == INSTALLED else None if host is None else host.events.get(event.name)
         if host is None or moment is None:
             raise ValueError(f"no hook of '{event.host}' is called '{event.name}'")
-        from foxing.memory.bounded_json import loads  # the hook itself imports nothing that takes long
+        from foxing.memory.bounded_json import loads
+        from foxing.memory.conversation.hosts import words_of_user
 
         fields = loads(event.payload) if event.payload.strip() else {}
         if not isinstance(fields, dict):
@@ -92,7 +93,7 @@ class HookCall:
             event.bank or bank_of(folder),
             root_of(folder),
             said["session"],
-            said["prompt"],
+            words_of_user(said["prompt"]),
             said["response"],
             said["turn"],
             [Path(log).expanduser() for log in logs if isinstance(log, str) and log] if host.log_format else [],

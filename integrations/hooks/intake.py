@@ -6,7 +6,6 @@ the background, one file after the other, when its first session begins.
 """
 
 import hashlib
-import json
 import logging
 import time
 from collections import Counter, deque
@@ -29,14 +28,15 @@ from foxing.memory.ingest.importers import HistoryFiles, ImportOptions, check_fi
 from foxing.memory.ingest.redaction import Redaction
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.renderer import FoxingError
-from foxing.renderer.private_files import make_folder, write
 
 from .answers import Answers
 from .calls import HookCall, logs_beside
 from .hosts import END, PROMPT, RESPONSE, START, Host
+from .notes import read_json, write_json
 from .places import folder_of, note, spool_of
 from .projects import root_of
 from .spool import read, waiting
+from .switch import OffSwitch
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Intake:
         #: log and bank → its size and time of change when it was read last
         self._read: dict[tuple[Path, str], tuple[int, int]] = {}
         #: bank and log → id of the last message of it that was stored
-        self._last: dict[str, str] = _read_json(Path(folder_of(database)) / LAST)
+        self._last: dict[str, str] = read_json(Path(folder_of(database)) / LAST)
         #: banks whose policy was looked at
         self._banks: set[str] = set()
         #: sessions whose beginning was announced lately
@@ -94,6 +94,8 @@ class Intake:
         self.spool = Spool(
             partial(waiting, spool_of(database)), lambda path: HookCall.of(read(path)), partial(note, database)
         )
+        #: sessions that are off
+        self.switch = OffSwitch(database)
         self._lock = Lock()
         self._ended = Signal()
         self._thread = Thread(target=self._run, name="hooks", daemon=True)
@@ -170,6 +172,9 @@ class Intake:
                 self.answers.start(bank)
 
     def _handle(self, call: HookCall) -> None:
+        at_ns = min(call.at_ns, int(self.memory.now().timestamp() * 1e9))  # the clock may have been set back
+        if call.moment == PROMPT:
+            self.switch.turn(call.thread, call.prompt, datetime.fromtimestamp(at_ns / 1e9, UTC))
         self._ensure(call.bank)
         is_late = bool(call.thread) and time.time_ns() - call.at_ns < LATE_NS
         for path in call.logs:
@@ -179,12 +184,11 @@ class Intake:
             if is_late:
                 self.begun[call.thread] = None
             self._find_past(call)
-        elif call.moment == PROMPT and call.host.log_format and is_late:
+        elif call.moment == PROMPT and call.host.log_format and is_late and not self.switch.is_off(call.thread):
             text = self.answers.prompt(call.bank, call.prompt, call.thread)
             if text:
                 self.late[call.thread] = text
-        # an event of the future is one from before the clock was set back
-        said = _said(call, min(call.at_ns, int(self.memory.now().timestamp() * 1e9)))
+        said = _said(call, at_ns)
         if said is not None:
             _Storage(self, call.host).store(call.bank, [said])
         if call.moment == END and self.memory.bank(call.bank).open_messages:
@@ -253,7 +257,7 @@ class Intake:
             done = next((number for number, key in enumerate(ids) if key in storage.early), len(ids))
             if done:
                 self._last[place] = ids[done - 1]
-                _write_json(Path(folder_of(self.database)) / LAST, self._last)
+                write_json(Path(folder_of(self.database)) / LAST, self._last)
             if storage.early:
                 self._late[path] = host, bank, time.monotonic() + LATE_S
                 return
@@ -287,7 +291,8 @@ class _Storage:
     def store(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> StoreResult:
         """Stores what is new; see `Memory.store`."""
         parsed = [each if isinstance(each, NewMessage) else NewMessage.model_validate(each) for each in messages]
-        new = [self._private.message(each, Counter()) for each in parsed if each.id not in self.stored]
+        wanted = (each for each in parsed if each.id not in self.stored and not self._is_off(each))
+        new = [self._private.message(each, Counter()) for each in wanted]
         if not new:
             return StoreResult(ids=[each.id or "" for each in parsed], stored=0, duplicates=len(parsed))
         try:
@@ -300,6 +305,9 @@ class _Storage:
             self.intake._changed.add(bank)
             note_stored(self.intake.database, bank, self.host.name, new[-1], result.stored)
         return result
+
+    def _is_off(self, message: NewMessage) -> bool:
+        return self.intake.switch.covers(message.thread or "", message.created_at or self.intake.memory.now())
 
 
 def session_folder(path: Path) -> Path | None:
@@ -321,29 +329,12 @@ def note_stored(database: str, bank: str, tool: str, message: NewMessage, stored
     noted = stored_last(database)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     noted[bank] = {"tool": tool, "thread": message.thread, "message": message.id, "messages": stored, "at": at}
-    _write_json(Path(folder_of(database)) / STORED, noted)
+    write_json(Path(folder_of(database)) / STORED, noted)
 
 
 def stored_last(database: str) -> dict[str, dict[str, Any]]:
     """Returns what hooks stored last, by bank."""
-    return _read_json(Path(folder_of(database)) / STORED)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """Returns the object in a file; an empty one if there is none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    try:
-        make_folder(path.parent)
-        write(path, json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-    except OSError:
-        log.warning("%s cannot be written", path)
+    return read_json(Path(folder_of(database)) / STORED)
 
 
 def _said(call: HookCall, at_ns: int) -> NewMessage | None:

@@ -7,6 +7,8 @@ from pathlib import Path
 #: Longest part of a bank's name that comes from that of the folder.
 NAME_CHARS = 40
 DIGITS = 8
+#: Bank of programs that belong to no project.
+MAIN = "main"
 _GITDIR = re.compile(r"gitdir:\s*(.+)")
 
 
@@ -21,6 +23,18 @@ def root_of(folder: Path) -> Path:
         if git.is_file():
             return _main_worktree(candidate, git)
     return folder
+
+
+def is_in_repository(folder: Path) -> bool:
+    """Returns whether a folder belongs to a repository."""
+    folder = _resolved(folder)
+    return any((candidate / ".git").exists() for candidate in (folder, *folder.parents))
+
+
+def default_bank(folder: Path) -> str:
+    """Returns the bank of a program that is started in a folder and names none: that of the project, where hooks and
+    the MCP server of the project store and recall as well, or `main` if the folder is in no repository."""
+    return bank_of(folder) if is_in_repository(folder) else MAIN
 
 
 def bank_of(folder: Path) -> str:

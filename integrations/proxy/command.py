@@ -72,16 +72,15 @@ def proxy(
         ),
     ] = None,
     bank: Annotated[
-        str, typer.Option("--bank", "-b", help="Name of the bank. It is created with the first message.")
-    ] = "main",
-    project: Annotated[
-        bool,
+        str | None,
         typer.Option(
-            "--project",
-            help="Use the bank of the repository in this folder, as the hooks and the MCP server of foxing install do, "
-            "so that their tool fetch takes the references in folds.",
+            "--bank",
+            "-b",
+            help="Name of the bank. It is created with the first message. Default: that of the repository in this "
+            "folder, as for hooks and foxing mcp --project; main outside of one.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     budget: Annotated[
         int | None,
         typer.Option(
@@ -122,6 +121,7 @@ def proxy(
     # from the start: the imports take seconds, and a signal then must not end the process halfway
     signal.signal(signal.SIGTERM, _interrupt)
     from foxing.integrations.client.connection import name_of
+    from foxing.integrations.hooks.projects import default_bank
     from foxing.integrations.outbox.file import outbox_path
     from foxing.memory.errors import InvalidInput
     from foxing.renderer import PluginError
@@ -141,11 +141,8 @@ def proxy(
             f"without an API key the proxy only serves this machine; set one to listen on {host}"
         ).naming("api_key")
     _check_url(upstream)
+    bank = default_bank(Path.cwd()) if bank is None else bank
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    if project:
-        from foxing.integrations.hooks.projects import bank_of
-
-        bank = bank_of(Path.cwd())
     holder = service or state.settings().database_url
     options = ProxyOptions(
         upstream=upstream,
@@ -164,7 +161,8 @@ def proxy(
         listener = stack.enter_context(listen(host, port))
         server = server_of(make_app(options, _finder(state, service, stack)), options, own_process=True)
         url = url_of(listener)
-        state.answer({"url": url}, lambda console: console.print(f"Listening on {url}, passing on to {upstream}"))
+        said = f"Listening on {url}, passing on to {upstream}; bank {bank}"
+        state.answer({"url": url, "bank": bank}, lambda console: console.print(said))
         sys.stdout.flush()
         try:
             server.run(sockets=[listener])

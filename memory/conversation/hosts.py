@@ -46,6 +46,7 @@ RULES: Sequence[HostRule] = (
         ),
         summaries=("Another language model started to solve this problem and produced a summary",),
     ),
+    HostRule("Gemini CLI", openings=("<session_context>",), elements=("hook_context",)),
     HostRule("OpenCode", errands=("You are a title generator.",)),
     HostRule("Foxing", elements=("remembered",)),
 )

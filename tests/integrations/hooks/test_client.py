@@ -186,6 +186,14 @@ def test_the_spool_has_the_event_as_the_tool_gave_it(stored: str, session: Claud
     assert json.loads(event.payload) == payload
 
 
+def test_an_agent_without_memory_leaves_no_trace(
+    database: str, session: ClaudeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOXING_HOOKS", "off")
+    assert call(database, "claude-code", "Stop", payload=session.payload("Stop")) == ""
+    assert not Path(database).parent.exists()
+
+
 def test_the_program_loads_little() -> None:
     code = (
         "import sys; from foxing.integrations.hooks import client; client.main(); "

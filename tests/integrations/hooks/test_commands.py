@@ -157,7 +157,8 @@ def test_settings_of_a_project_name_no_path_of_this_machine(
         foxing.text("install", tool, "--project", "--yes", "--no-past")
     files = [path for path in project.rglob("*") if path.is_file()]
     assert sorted(path.name for path in files) == [
-        *(".mcp.json", "config.toml", "hooks.json", "hooks.json", "mcp.json", "settings.json")
+        *(".mcp.json", "config.toml", "foxing.js", "hooks.json", "hooks.json", "mcp.json", "opencode.json"),
+        *("settings.json", "settings.json"),
     ]
     for path in files:
         assert str(home) not in path.read_text()

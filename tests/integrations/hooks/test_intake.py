@@ -193,13 +193,36 @@ def test_cursor_has_its_messages_in_the_documents_of_hooks(intake: Intake, proje
 
 def test_what_hooks_have_is_stored_as_the_row_of_a_host_says(intake: Intake, project: Path, announce: Announce) -> None:
     about = {"session_id": "s1", "cwd": str(project)}
-    announce("BeforeAgent", {**about, "prompt": "rename it"}, "gemini-cli")
+    # what a hook adds to the beginning of a session, Gemini CLI hands to the next one as the prompt's
+    prompt = "<hook_context>Remembered: &lt;remembered&gt;old&lt;/remembered&gt;</hook_context>\n\nrename it"
+    announce("BeforeAgent", {**about, "prompt": prompt}, "gemini-cli")
     announce("AfterAgent", {**about, "prompt": "rename it", "prompt_response": "renamed"}, "gemini-cli")
     announce("chat.message", {**about, "prompt": "undo it", "message_id": "msg_1"}, "opencode")
     announce("session.idle", {**about, "response": "undone", "message_id": "msg_2"}, "opencode")
     intake.take_in()
     assert texts(intake.memory, bank_of(project), "gemini-cli:s1") == ["rename it", "renamed"]
     assert texts(intake.memory, bank_of(project), "opencode:s1") == ["undo it", "undone"]
+
+
+def test_what_is_said_while_a_session_is_off_is_never_stored(
+    intake: Intake, database: str, project: Path, session: ClaudeSession, announce: Announce
+) -> None:
+    about = {"session_id": "s1", "cwd": str(project)}
+    for prompt in ("keep this", "foxing off", "drop this"):
+        announce("BeforeAgent", {**about, "prompt": prompt}, "gemini-cli")
+    intake.take_in()
+    again = Intake(intake.memory, database, intake.answers)  # a service that starts meanwhile
+    for prompt in ("drop that", "Foxing on.", "keep that"):
+        announce("BeforeAgent", {**about, "prompt": prompt}, "gemini-cli")
+    again.take_in()
+    stored = texts(intake.memory, bank_of(project), "gemini-cli:s1")
+    assert "keep this" not in stored[1:]
+    assert not any("drop" in text for text in stored)
+    assert "keep that" in stored
+    session.say(("of another session", "it is stored"))
+    announce("Stop", session.payload("Stop"))
+    again.take_in()
+    assert texts(intake.memory, bank_of(project), session.thread) == ["of another session", "it is stored"]
 
 
 def test_the_end_of_a_session_seals(intake: Intake, session: ClaudeSession, announce: Announce) -> None:

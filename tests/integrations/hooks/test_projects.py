@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from foxing.integrations.hooks.projects import bank_of, root_of
+from foxing.integrations.hooks.projects import bank_of, default_bank, root_of
 
 
 def test_a_project_has_one_bank_from_each_folder_and_worktree(project: Path, home: Path) -> None:
@@ -34,3 +34,9 @@ def test_names_of_folders_become_names_of_banks(home: Path) -> None:
     assert bank_of(home / "mein Büro (neu)").startswith("mein-B-ro-neu-")
     assert bank_of(home / "日本").startswith("project-")
     assert len(bank_of(home / ("x" * 200))) < 60
+
+
+def test_a_program_without_a_bank_has_that_of_the_project_or_main(project: Path, home: Path) -> None:
+    (project / "src").mkdir()
+    assert default_bank(project / "src") == bank_of(project)
+    assert default_bank(home) == "main"

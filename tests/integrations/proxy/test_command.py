@@ -8,6 +8,7 @@ import httpx
 import pytest
 from support.command_line import Foxing, start
 
+from foxing.integrations.hooks.projects import default_bank
 from foxing.integrations.testing import Upstream
 
 
@@ -29,12 +30,14 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, upstream: Upstream) 
     environment = {"XDG_DATA_HOME": str(tmp_path), "FOXING_EMBEDDER": "none"}
     arguments = ["--database", database, "proxy", "--upstream", upstream.url, "--port", "0", "--json"]
     with start(*arguments, **environment) as process:
-        url = json.loads(process.stdout.readline())["url"]
+        announced = json.loads(process.stdout.readline())
+        url, bank = announced["url"], announced["bank"]
+        assert bank == default_bank(Path.cwd())
         body = {"model": "gpt-5.6", "messages": [{"role": "user", "content": "Weather?"}]}
         answer = httpx.post(f"{url}/v1/chat/completions", json=body, headers={"authorization": "Bearer sk"}, timeout=60)
         assert answer.status_code == 200
         assert httpx.get(f"{url}/foxing/status").json()["calls"]["requests"] == 1
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    stored = Foxing(database).json("recall", "Weather?", "--bank", "main")
+    stored = Foxing(database).json("recall", "Weather?", "--bank", bank)
     assert [span["text"] for span in stored["spans"]]
