@@ -169,8 +169,8 @@ class Recaller:
         if (waiting or others) and isinstance(found.candidates, RankedCandidates):
             rows = (item.match.message for item in episodes.shown)
             next_cursor = found.candidates.episode_cursor((m for m in rows if m.key in shown), waiting)
-        left_out = [("max_tokens", (span.message_id for span in answer.left_out))]
-        return _result(answer, left_out, query, found.notes, next_cursor)
+        keys = (span.message_id for span in answer.left_out)
+        return _result(answer, [("max_tokens", keys)], query, found.notes, next_cursor)
 
     def _marks(
         self, found: AnswerMatches, episodes: FoundEpisodes, reader: SpanReader, question: Question

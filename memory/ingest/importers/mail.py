@@ -52,10 +52,11 @@ class _MailPolicy(email.policy.EmailPolicy):
     parts."""
 
     def __init__(self, parts: "_Parts") -> None:
-        super().__init__(message_factory=parts.next, parts=parts)
+        super().__init__(message_factory=parts.next)
+        object.__setattr__(self, "parts", parts)  # a policy takes no other assignment
 
     #: the parts of the mail
-    parts: Any = None
+    parts: "_Parts"
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         """See `email.policy.Policy`."""
