@@ -52,8 +52,9 @@ def _of(name: str, options: dict[str, object], make: Callable[[int], Image.Image
         if format == "WebP" and max(picture.size) > MAX_WEBP_PX:
             picture = picture.resize((MAX_WEBP_PX, MAX_PIXELS // MAX_WEBP_PX))
         data = _written(picture, format, options)
-        if len(data) > MAX_IMAGE_BYTES:
-            data = _written(picture.resize((picture.width // 2, picture.height // 2)), format, options)
+        while len(data) > MAX_IMAGE_BYTES:
+            picture = picture.resize((picture.width * 3 // 4, picture.height * 3 // 4))
+            data = _written(picture, format, options)
         part = {"type": "image", "media_type": f"image/{format.lower()}", "data": base64.b64encode(data).decode()}
         body = json.dumps({"messages": [{"role": "user", "content": [part]}]}).encode()
         url, headers = f"/v1/banks/{world.new_bank()}/messages", {"content-type": "application/json"}
