@@ -86,7 +86,12 @@ def test_what_is_loaded_at_the_start_is_no_longer_looked_through(
     done: list[str] = []
     frozen = threading.Event()
 
-    monkeypatch.setattr(server, "exempt_loaded", lambda: [done.append("exempted"), frozen.set()])
+
+    def exempt() -> None:
+        done.append("exempted")
+        frozen.set()
+
+    monkeypatch.setattr(server, "exempt_loaded", exempt)
     monkeypatch.setattr(server, "set_up_interpreter", lambda: None)
     listener = server.listen("127.0.0.1", 0)
     with Memory(database_url) as memory:
