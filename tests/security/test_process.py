@@ -86,7 +86,6 @@ def test_what_is_loaded_at_the_start_is_no_longer_looked_through(
     done: list[str] = []
     frozen = threading.Event()
 
-
     def exempt() -> None:
         done.append("exempted")
         frozen.set()
