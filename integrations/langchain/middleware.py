@@ -104,13 +104,17 @@ class FoxingMiddleware(OutboxClosing, AgentMiddleware[FoxingState, Any, Any]):
         messages = state["messages"]
         if not messages:
             return None
-        first, session = _first_new(messages, state), f"langchain:{messages[0].id}"
-        yield from self._memory.store(list(map(provider_message, messages)), first, self._thread_name(), session)
+        thread = self._thread_name()
+        # without the name of a thread, nothing but the ids of messages tells conversations apart
+        session = thread or f"langchain:{messages[0].id}"
+        every = list(map(provider_message, messages))
+        yield from self._memory.store(every, _first_new(messages, state), thread, session)
         return {"foxing_remembered": messages[-1].id}
 
     def _thread_name(self) -> str | None:
-        thread_id = get_config().get("configurable", {}).get("thread_id")
-        return self._memory.thread_name(thread_id, "thread_id", "middleware")
+        return self._memory.thread_name(
+            lambda: get_config().get("configurable", {}).get("thread_id"), "thread_id", "middleware"
+        )
 
 
 def _turn(messages: Sequence[BaseMessage]) -> int:

@@ -97,13 +97,14 @@ class FoxingCapability(OutboxClosing, AbstractCapability[Any]):
         messages = [provider_messages(message) for message in result.all_messages()]
         first = sum(map(len, messages[: len(messages) - len(result.new_messages())]))
         # without the name of a thread, nothing but the ids of runs tells conversations apart
-        session = f"pydantic-ai:{ctx.run_id}"
+        thread = self._thread_name(ctx)
+        session = thread or f"pydantic-ai:{ctx.run_id}"
         every = [each for items in messages for each in items]
-        await run_async(self.connection, self._memory.store(every, first, self._thread_name(ctx), session))
+        await run_async(self.connection, self._memory.store(every, first, thread, session))
         return result
 
     def _thread_name(self, ctx: RunContext[object]) -> str | None:
-        return self._memory.thread_name(ctx.conversation_id, "conversation_id", "capability")
+        return self._memory.thread_name(lambda: ctx.conversation_id, "conversation_id", "capability")
 
 
 def _prompt(messages: Sequence[ModelMessage]) -> UserPromptPart | None:

@@ -1,6 +1,6 @@
 """Memory of the agents of a framework: what is remembered of a question, and the turns of a conversation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypedDict
 
 from pydantic import JsonValue
@@ -68,19 +68,19 @@ class AgentMemory:
         return answer.content
 
     def store(
-        self, messages: Sequence[ProviderMessage], first: int, thread: str | None, otherwise: str
+        self, messages: Sequence[ProviderMessage], first: int, thread: str | None, session: str
     ) -> CallSequence[None]:
         """Stores the turns of the messages from the one at `first` on, once. `messages`: all of the conversation.
-        `otherwise`: its session, if there is no name of a thread that tells it from others."""
+        `session`: what tells it from others."""
         if self._remember:
-            yield from self.outbox.put(session_fields(thread or otherwise, messages, first, thread))
+            yield from self.outbox.put(session_fields(session, messages, first, thread))
 
-    def thread_name(self, given: object, member: str, adapter: str) -> str | None:
+    def thread_name(self, given: Callable[[], object], member: str, adapter: str) -> str | None:
         """Returns the thread: that of the options, else that of a framework's conversation. Raises `InvalidInput` for
-        an invalid one. `member`: its name in the framework. `adapter`: what takes the options."""
+        an invalid one. `given`: returns the latter. `member`: its name. `adapter`: what takes the options."""
         name = self._thread
-        if name is None and given is not None:
-            name = str(given)
+        if name is None and (conversation := given()) is not None:
+            name = str(conversation)
             if not 1 <= len(name) <= _MOST_THREAD_CHARS or min(name) < " ":
                 raise InvalidInput(
                     f"the {member} {name[:50]!r} is not the name of a thread; use 1 to {_MOST_THREAD_CHARS} characters "
