@@ -153,6 +153,7 @@ def _pairs(chunk: str) -> tuple[_Run, ...]:
     for match in HAN_ORDINAL.finditer(text):
         if number := han_number(match[0]):
             runs.append((number, match.start(), match.end()))
+    runs.sort(key=lambda run: run[1])
     return tuple(runs if aligned else [(term, 0, len(chunk)) for term, _, _ in runs])
 
 
