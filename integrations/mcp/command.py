@@ -12,12 +12,20 @@ import typer
 if TYPE_CHECKING:
     from foxing.integrations.client import Connection
     from foxing.memory import Memory
-
+    from foxing.renderer.announcement import Announcement
 
 #: Time for which calls to an unavailable service are retried, in seconds; short because a model is waiting.
 RETRY_FOR_S = 5.0
+#: Seconds in which a running service proves that it is there, before the database is opened instead.
+SERVICE_S = 5.0
 
 log = logging.getLogger(__name__)
+
+
+class _Service(Protocol):
+    """A service that runs on this machine."""
+
+    announcement: "Announcement"
 
 
 class CommandState(Protocol):
@@ -30,14 +38,17 @@ class CommandState(Protocol):
     def settings(self) -> Any:
         """Returns the effective settings."""
 
+    def running_service(self) -> _Service | None:
+        """Returns the service that runs on the database of the settings; None if there is none."""
+
 
 def mcp(
     context: typer.Context,
     service: Annotated[
         str | None,
         typer.Argument(
-            help="URL of a running service, such as http://127.0.0.1:8765. Default: open the database of the settings "
-            "in this process.",
+            help="URL of a running service, such as http://127.0.0.1:8765. Default: the service that runs on the "
+            "database of the settings, else the database in this process.",
             show_default=False,
         ),
     ] = None,
@@ -57,6 +68,20 @@ def mcp(
 
     The API key of a service is read from the settings.
     """
+    if project:
+        from foxing.integrations.hooks.projects import bank_of
+
+        bank = bank_of(Path.cwd())
+    state = cast(CommandState, context.obj)
+    if service is None and (running := state.running_service()) is not None and _answers(running.announcement):
+        from .bridge import run
+
+        def find() -> "Announcement | None":
+            found = state.running_service()
+            return None if found is None else found.announcement
+
+        run(find, bank, all_tools=all_tools)
+        return
     from foxing.renderer import PluginError
 
     try:
@@ -64,12 +89,17 @@ def mcp(
         from .server import make_server
     except ImportError as error:
         raise PluginError(f"{error.name} is not installed; run: pip install 'foxing[mcp]'") from error
-    if project:
-        from foxing.integrations.hooks.projects import bank_of
-
-        bank = bank_of(Path.cwd())
-    with _connected(cast(CommandState, context.obj), service, bank) as connection:
+    with _connected(state, service, bank) as connection:
         make_server(fixed(connection), all_tools=all_tools).run("stdio")
+
+
+def _answers(service: "Announcement") -> bool:
+    """Returns whether the service that an announcement names runs: it may have been killed."""
+    try:
+        service.http_connection(SERVICE_S, SERVICE_S).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -2,9 +2,12 @@
 
 import asyncio
 import base64
+import io
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -25,6 +28,7 @@ from mcp_types import (
     TextContent,
     TextResourceContents,
 )
+from support.command_line import start
 from support.faded import BANK as FADED
 from support.faded import make_faded_bank
 from support.images import encoded
@@ -34,6 +38,7 @@ from examples import mcp_agent
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.integrations.client import Connection, connect
 from foxing.integrations.hooks.projects import bank_of
+from foxing.integrations.mcp import bridge
 from foxing.integrations.mcp.banks import fixed
 from foxing.integrations.mcp.server import make_server
 from foxing.memory import Memory
@@ -489,6 +494,47 @@ def test_the_command_serves_a_database_and_lets_it_age(database_path: Path, monk
     asyncio.run(run())
     with Memory(database_path) as memory:
         assert (memory.bank("ana").messages, memory.bank("ana").pages) == (2, 1)
+
+
+@pytest.mark.slow
+def test_the_command_leaves_the_work_to_a_service_that_runs(database_path: Path) -> None:
+    database = str(database_path)
+    with start("--database", database, "serve", "--port", "0", "--json") as process:
+        process.stdout.readline()
+        try:
+
+            async def run() -> None:
+                async with Client(command("--database", database, "mcp", "--bank", "ana")) as client:
+                    await remember(client)
+                    assert len((await client.list_tools()).tools) == 7
+                    unknown = await client.call_tool("fetch", {"id": "zzz"})
+                    assert unknown.is_error
+
+            asyncio.run(run())
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+    with Memory(database_path) as memory:
+        assert memory.bank("ana").messages == 1
+
+
+def test_the_bridge_to_a_service_loads_little() -> None:
+    """What it does not load takes seconds on a busy machine: the host waits for the first answer."""
+    loaded = "foxing.integrations.mcp.command, foxing.integrations.mcp.bridge"
+    heavy = ("mcp", "httpx", "numpy", "torch", "sqlalchemy", "foxing.encoder", "foxing.integrations.client")
+    program = f"import sys, {loaded}; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout == b"[]\n"
+
+
+def test_the_bridge_says_that_no_service_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "FOUND_S", 0.0)
+    output = io.BytesIO()
+    asked = b'{"jsonrpc": "2.0", "id": 7, "method": "tools/list"}\n'
+    told = b'{"jsonrpc": "2.0", "method": "notifications/initialized"}\n'
+    bridge.Bridge(lambda: None, "ana", output).run(iter([told, b"\n", asked]))
+    (line,) = output.getvalue().splitlines()
+    assert json.loads(line)["id"] == 7
+    assert "foxing serve" in json.loads(line)["error"]["message"]
 
 
 @pytest.mark.slow
