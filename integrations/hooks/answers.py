@@ -78,7 +78,14 @@ class Answers:
             return ""
         try:
             found = self.memory.recall(
-                bank, query, until=until, limit=MATCHES, neighbours=1, max_tokens=READ_TOKENS, min_relevance=FLOOR
+                bank,
+                query,
+                until=until,
+                limit=MATCHES,
+                neighbours=1,
+                max_tokens=READ_TOKENS,
+                min_relevance=FLOOR,
+                shape="messages",
             ).spans
         except NotFound:
             return ""

@@ -96,8 +96,23 @@ class _Hooks:
             call = await anyio.to_thread.run_sync(HookCall.of, event) if is_large else HookCall.of(event)
         except ValueError as error:
             return JSONResponse({"detail": str(error)}, 400)
-        text, notice = await anyio.to_thread.run_sync(partial(self._said, call))
+        text, notice = await self._answer(request, call)
         return Response(answer_of(call.host, call.event, text, notice), media_type="application/json")
+
+    async def _answer(self, request: Request, call: HookCall) -> tuple[str, str]:
+        """Returns what `_said` does. A prompt whose hook did not wait for it is not answered twice: what is there too
+        late is given with the next one."""
+        said = partial(self._said, call)
+        if self.intake is None or call.moment != PROMPT or not call.host.log_format:
+            return await anyio.to_thread.run_sync(said)
+        self.intake.answering.add(call.thread)
+        try:
+            text, notice = await anyio.to_thread.run_sync(said)
+            if text and await request.is_disconnected():
+                self.intake.late[call.thread] = text
+        finally:
+            self.intake.answering.discard(call.thread)
+        return text, notice
 
     def _said(self, call: HookCall) -> tuple[str, str]:
         """Returns what the model is given, and what the user is told. What came too late for an earlier prompt of the

@@ -90,6 +90,8 @@ class Intake:
         self.begun: LRUCache[str, None] = LRUCache(SESSIONS)
         #: session → what was found for a prompt whose hook could not wait
         self.late: LRUCache[str, str] = LRUCache(SESSIONS)
+        #: sessions whose prompt is being answered; if that is too late, it is put into `late`, and not looked for twice
+        self.answering: set[str] = set()
         #: events that wait
         self.spool = Spool(
             partial(waiting, spool_of(database)), lambda path: HookCall.of(read(path)), partial(note, database)
@@ -184,7 +186,7 @@ class Intake:
             if is_late:
                 self.begun[call.thread] = None
             self._find_past(call)
-        elif call.moment == PROMPT and call.host.log_format and is_late and not self.switch.is_off(call.thread):
+        elif call.moment == PROMPT and call.host.log_format and is_late and not self._is_answered(call.thread):
             text = self.answers.prompt(call.bank, call.prompt, call.thread)
             if text:
                 self.late[call.thread] = text
@@ -196,6 +198,10 @@ class Intake:
                 self.memory.seal(call.bank)
             except FoxingError as error:  # what was said is stored, and ageing seals it
                 note(self.database, f"{call}: {error}")
+
+    def _is_answered(self, thread: str) -> bool:
+        """Returns whether a session needs no answer to a prompt that waits."""
+        return thread in self.answering or thread in self.late or self.switch.is_off(thread)
 
     def _find_past(self, call: HookCall) -> None:
         """Queues the session logs of a project that are there already, oldest first."""

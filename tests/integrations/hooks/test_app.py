@@ -170,6 +170,24 @@ def test_what_nobody_answered_comes_with_the_next_prompt(
     assert ask(service, "claude-code", "UserPromptSubmit", go_on) == {}
 
 
+def test_what_comes_too_late_for_a_prompt_is_given_with_the_next(service: TestClient, session: ClaudeSession) -> None:
+    asked = session.payload("UserPromptSubmit", prompt="which port does redis use")
+    received = [{"type": "http.request", "body": json.dumps(asked).encode()}, {"type": "http.disconnect"}]
+
+    async def receive() -> dict[str, Any]:
+        return received.pop(0)
+
+    async def send(message: Any) -> None:
+        pass
+
+    path = "/claude-code/UserPromptSubmit"
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [], "query_string": b"folder=/"}
+    asyncio.run(service.app(scope, receive, send))  # the hook has gone
+    answer = ask(service, "claude-code", "UserPromptSubmit", session.payload("UserPromptSubmit", prompt="go ahead"))
+    assert "6380" in answer["hookSpecificOutput"]["additionalContext"]
+    assert "too late" in answer["systemMessage"]
+
+
 def test_a_text_that_was_said_three_times_is_given_once(memory: Memory, project: Path) -> None:
     bank = bank_of(project)
     asked = "Which region does the ledger replica run in?"
