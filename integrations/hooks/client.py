@@ -22,15 +22,15 @@ LIMIT_S = 0.145
 START_S = 0.035
 #: What the user is told where a session begins without an answer, by hosts that show such a line.
 NOTICE = b'{"systemMessage": "Foxing: memory is not there yet; what it has comes with a later prompt (foxing doctor)"}'
-#: Variable of the environment with which an agent runs without memory, and its values.
-SWITCH, OFF = "FOXING_HOOKS", ("off", "0", "false", "no")
+#: Variable of the environment with which an agent runs without memory, if it is not empty.
+SWITCH = "NO_FOXING"
 MOST_BYTES = 16 << 20
 LOCK_SUFFIX = "-starting"
 
 
 def main() -> int:
     """Handles one event; the entry point of the script. Returns 0."""
-    if os.environ.get(SWITCH, "").lower() in OFF:
+    if os.environ.get(SWITCH):
         return 0
     began = time.monotonic() - running_s()
     _leave_the_group()

@@ -1,6 +1,6 @@
 """Off switch of a session: what its hooks neither answer nor store.
 
-`FOXING_HOOKS=off` in the environment of an agent silences the hooks of all its sessions, before they do anything. The
+`NO_FOXING=1` in the environment of an agent silences the hooks of all its sessions, before they do anything. The
 prompts “foxing off” and “foxing on” switch one session while it runs; the times are noted in a file, since its log is
 read later as well.
 """

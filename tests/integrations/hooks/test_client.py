@@ -189,7 +189,7 @@ def test_the_spool_has_the_event_as_the_tool_gave_it(stored: str, session: Claud
 def test_an_agent_without_memory_leaves_no_trace(
     database: str, session: ClaudeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FOXING_HOOKS", "off")
+    monkeypatch.setenv("NO_FOXING", "1")
     assert call(database, "claude-code", "Stop", payload=session.payload("Stop")) == ""
     assert not Path(database).parent.exists()
 
