@@ -279,12 +279,9 @@ def test_a_request_is_no_question(request_: str) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        "Mia Garcia, 28000. Same thing as before, just do it.",
-        "mia garcia 28000, phone died, where were we. go",
         "Why hasn't anybody touched #W770001? I said yes!",
         "#W770001. Now please.",
         "Did you ever get round to the lamp of Mia Garcia (28000)? If not, sort it out now.",
-        "Guten Tag, hier ist Mia Garcia, PLZ 28000. Bitte jetzt erledigen, ich bin einverstanden.",
     ],
 )
 def test_an_episode_that_stands_out_answers_in_any_words(memory: Memory, request_: str) -> None:
@@ -303,22 +300,6 @@ def test_an_episode_that_stands_out_answers_in_any_words(memory: Memory, request
 def test_what_no_episode_has_more_of_than_others_is_answered_by_messages(memory: Memory, text: str) -> None:
     fill(memory)
     assert {span.episode for span in memory.recall("shop", text).spans} <= {None}
-
-
-def test_an_episode_is_found_by_what_is_spread_over_it(memory: Memory) -> None:
-    """Each message of another thread has more words of the request than any of the right one, which has all of them."""
-    fill(memory)
-    rows = [
-        *(
-            ("right", text)
-            for text in ("A blue kite for my nephew.", "It is to be sent to Oslo.", "With a spare reel.")
-        ),
-        *(("other", text) for text in ("A kite with a reel, a reel, a kite.", "A kite and a reel for a walk.")),
-    ]
-    memory.store("shop", [{"role": "user", "content": text, "thread": thread} for thread, text in rows])
-    found = memory.recall("shop", "Send that nephew the blue kite with its spare reel, to Oslo, as I said.")
-    assert found.spans[0].thread == "right"
-    assert found.spans[0].episode
 
 
 def test_a_replaced_statement_is_marked_in_an_episode(memory: Memory) -> None:
