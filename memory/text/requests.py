@@ -18,6 +18,10 @@ _REQUESTS = re.compile(
     r"\b(?:can|could|will|would|may|might|shall) (?:you|we|i)\b|\bplease\b|\b(?:left|leave|leaving) off\b",
     re.IGNORECASE,
 )
+#: A sentence that says how a question is to be answered: “answer yes or no”.
+_FORM = re.compile(
+    r"\W*(?:please )?(?:answer|reply|respond|antwort\w*|répond\w*|respond[ea]\w*|답|答え|回答)", re.IGNORECASE
+)
 #: End of a sentence.
 _ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 _WORD = re.compile(r"\w+")
@@ -39,6 +43,8 @@ def _asks(query: str) -> bool:
     """Returns True for a question, rather than a request for something to be done. Of several sentences the last one
     counts, and a bare “when?”: “why has nothing been done? I said yes” is not a question."""
     sentences = [part for part in _ENDS.split(query) if _WORD.search(part)] or [""]
+    while len(sentences) > 1 and _FORM.match(sentences[-1]):
+        sentences.pop()
     if _TELLS.search(sentences[-1]):
         return True
     bare = _ASKS.search(sentences[0]) and asks_for_one_fact(sentences[0]) and len(_WORD.findall(sentences[0])) <= BARE

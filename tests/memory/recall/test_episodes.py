@@ -260,6 +260,7 @@ def test_a_small_budget_holds_excerpts_of_several_long_results(memory: Memory) -
     [
         "Can you tell me when John had a picnic with some friends from church?",
         "Could you remind me which hotel we chose for the last trip of the year",
+        "Was the first half of September a good month for Nate and Joanna? Answer yes or no.",
         "When? We pushed the great offsite in the mountains to another week",
         "Kannst du mir sagen, wann wir uns das letzte Mal im Park getroffen haben?",
     ],
