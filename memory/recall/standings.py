@@ -1,4 +1,4 @@
-"""Standings: how much of a query each episode holds, and whether one of them stands out.
+"""Standings of episodes: how much of a query each holds, and whether one of them stands out.
 
 A word counts by its rarity among episodes, not among messages: the name of a customer is in one episode, however often,
 and “exchange” is in most of them. What is spread over an episode (a name, a thing, a number) is summed.
@@ -27,7 +27,7 @@ LEAST = 1.1
 
 @dataclass(frozen=True)
 class Standings:
-    """How much of a query each episode holds."""
+    """Shares of a query that episodes hold."""
 
     #: Rarity of each word of the query among the episodes.
     rarities: Mapping[str, float]
@@ -79,7 +79,7 @@ class Standings:
 
     @property
     def stands_out(self) -> bool:
-        """Whether the best episode, or a few of them, have more of the query than others."""
+        """True if the best episode, or a few of them, have more of the query than others."""
         if not self.words:
             return False
         ordered = sorted(self.words.values(), reverse=True)

@@ -1,4 +1,4 @@
-"""Whether a query asks for a fact, or says that something is to be done."""
+"""Form of a request: a query that asks for a fact, or says that something is to be done."""
 
 import re
 
