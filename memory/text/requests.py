@@ -25,8 +25,8 @@ _FORM = re.compile(
 #: End of a sentence.
 _ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 _WORD = re.compile(r"\w+")
-#: Fewer words are search terms, unless one of them names one thing.
-LEAST_WORDS = 5
+#: Fewer words are search terms, and where one of them names one thing.
+LEAST_WORDS, LEAST_WITH_NAME = 5, 3
 #: Words of a question that leaves the rest to the next sentence, at most.
 BARE = 2
 
@@ -36,7 +36,8 @@ def is_search(query: str) -> bool:
     if _asks(query):
         return True
     words = _WORD.findall(query)
-    return len(words) < LEAST_WORDS and not identifiers_in({*words, *query.split()})
+    named = identifiers_in({*words, *query.split()})
+    return len(words) < (LEAST_WITH_NAME if named else LEAST_WORDS)
 
 
 def _asks(query: str) -> bool:
