@@ -78,6 +78,8 @@ def choose_episodes(
             continue
         run = _run(connection, bank_id, rows[anchor], within)
         part = run if len(run) <= LONG else _cut(run, rows[anchor], weights)
+        # the messages around two places of a long thread may be the same
+        part = [message for message in part if message.id not in taken]
         found.append(Episode(run[0], part, standings.value(key) ** STEEP))
         taken.update(message.id for message in run)
     if not any_episode and messages.count(connection, bank_id) < OTHERS * max(len(each.messages) for each in found):

@@ -165,6 +165,21 @@ def chat(count: int, step: timedelta) -> list[Mapping[str, Any]]:
     ]
 
 
+def test_episodes_of_a_long_thread_have_no_message_twice(memory: Memory) -> None:
+    """A pause of five hours ends an episode among messages that come each minute, but not among those that come each
+    hour: seen from the second, both are one."""
+    messages = chat(600, timedelta(minutes=1))
+    for number, message in enumerate(messages[300:]):
+        message["created_at"] = messages[299]["created_at"] + timedelta(hours=5 + number)
+    for place in (290, 320):
+        messages[place]["content"] = f"The oak gate of Kirkwall, number {place}: it is to be oiled."
+    memory.store("ana", messages)
+    found = memory.recall("ana", "oil the oak gate of Kirkwall", shape="episode", limit=200)
+    ids = [span.message_id for span in found.spans]
+    assert len(ids) == len(set(ids))
+    assert {"290", "320"} <= set(ids)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [timedelta(seconds=20), timedelta(0), -timedelta(seconds=20)])
 def test_an_episode_of_very_many_messages_is_cut_around_its_matches(memory: Memory, step: timedelta) -> None:
