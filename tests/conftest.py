@@ -7,20 +7,24 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support import schema
 from support.databases import PostgresServer, running_server
 from support.plugins import Installer, InstallPlugin
 from support.transactions import DecodingWatch
 
-from foxing.memory import Memory, Policy
+from foxing.memory import Policy
 from foxing.memory.index import embedder
 from foxing.memory.index.model_source import NONE
-from foxing.renderer import private_files
+from foxing.memory.storage.database import Database
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 #: Tests that run on PostgreSQL in every run.
 STORAGE = tuple(
     REPOSITORY / "tests" / folder for folder in ("memory/storage/conformance", "memory/storage/failures", "migrations")
 )
+
+#: Its tests migrate each of their databases.
+MIGRATIONS = REPOSITORY / "tests" / "migrations"
 
 #: Folders and files whose tests are all slow, apart from `QUICK`. `make test` does not import them.
 SLOW = tuple(
@@ -96,6 +100,13 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
 
 
+@pytest.fixture(autouse=True)
+def _schema_of_new_databases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New databases get a copy of a schema that was migrated once."""
+    if not request.path.is_relative_to(MIGRATIONS):
+        monkeypatch.setattr(Database, "migrate", schema.migrate)
+
+
 @pytest.fixture
 def words_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No embedder unless a test names one, for tests that are exact about what words find."""
@@ -154,19 +165,10 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """An empty database with the tables of this version; to copy it takes less than to create them."""
-    path = tmp_path_factory.mktemp("template") / "foxing.db"
-    Memory(path).close()
-    return path.read_bytes()
-
-
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, database_path: Path, sqlite_template: bytes) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, database_path: Path) -> Iterator[str]:
     """URL of an empty database, of the kind that `--database` or the marker `both_databases` asks for."""
     if getattr(request, "param", request.config.getoption("database")) == "sqlite":
-        private_files.write(database_path, sqlite_template)
         yield f"sqlite:///{database_path}"
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")

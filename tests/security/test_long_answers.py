@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from foxing.memory import Memory, MemoryOptions, RecallQuery
-from foxing.memory.recall import candidates, search, spans
+from foxing.memory.recall import candidates, matches, spans
 from foxing.memory.storage.repositories import messages
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -60,21 +60,21 @@ def answers(memory: Memory, query: str | None = None, **fields: Any) -> list[lis
 
 @pytest.mark.slow
 def test_a_list_of_long_messages_comes_in_parts(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "ANSWER_CHARS", 5 * CHARS)
+    monkeypatch.setattr(matches, "ANSWER_CHARS", 5 * CHARS)
     assert answers(memory, limit=500) == [KEYS[:5], KEYS[5:10], KEYS[10:]]
     assert [span.message_id for span in memory.export("ana")] == KEYS
-    monkeypatch.setattr(search, "ANSWER_CHARS", CHARS // 2)
+    monkeypatch.setattr(matches, "ANSWER_CHARS", CHARS // 2)
     assert answers(memory, limit=500) == [[key] for key in KEYS]
 
 
 @pytest.mark.slow
 def test_passages_of_long_messages_come_in_parts(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = answers(memory, "lovely Lisbon", limit=500)
-    monkeypatch.setattr(search, "READ_CHARS", 5 * CHARS)
+    monkeypatch.setattr(matches, "READ_CHARS", 5 * CHARS)
     parts = answers(memory, "lovely Lisbon", limit=500)
     assert len(parts) >= 3
     assert all(len(set(part)) <= 5 for part in parts)
-    monkeypatch.setattr(search, "ANSWER_CHARS", CHARS)
+    monkeypatch.setattr(matches, "ANSWER_CHARS", CHARS)
     shown = answers(memory, "lovely Lisbon", limit=500)
     assert len(shown) > len(parts)
     for given in (parts, shown):
@@ -85,7 +85,7 @@ def test_long_neighbours_are_left_out(memory: Memory, monkeypatch: pytest.Monkey
     fields: dict[str, Any] = {"limit": 1, "neighbours": 3, "since": NOW - timedelta(days=17, hours=1)}
     [match, *near] = [span.message_id for span in memory.recall("ana", "Lisbon 6", **fields).spans]
     assert (match, near) == ("m06", KEYS[3:6] + KEYS[7:10])
-    monkeypatch.setattr(search, "ANSWER_CHARS", 3 * CHARS)
+    monkeypatch.setattr(matches, "ANSWER_CHARS", 3 * CHARS)
     assert [span.message_id for span in memory.recall("ana", "Lisbon 6", **fields).spans] == [match, "m04", "m05"]
 
 

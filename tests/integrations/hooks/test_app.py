@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,9 @@ SAID = [
 def memory(database: str, project: Path) -> Iterator[Memory]:
     """A memory with an earlier session of the project."""
     Path(database).parent.mkdir()
-    messages = [{"role": role, "content": text, "thread": "claude-code:earlier"} for role, text in SAID]
+    at = datetime.now(UTC) - timedelta(days=1)
+    said = {"thread": "claude-code:earlier", "created_at": at}
+    messages = [{"role": role, "content": text, **said} for role, text in SAID]
     with Memory(database) as opened:
         opened.store(bank_of(project), messages)
         yield opened
