@@ -32,9 +32,8 @@ def recall_banks(
     answer_of: Callable[[str, RecallQuery], RecallResult], bank: str, query: RecallQuery, style: Style
 ) -> RecallResult:
     """Returns the answer of `bank` and of the banks that the query names, ranked together, each span with its bank.
-    A message that several have is given once, from
-    the bank where it is the most relevant. `answer_of`: answers a query from one bank. Raises
-    `InvalidInput` for a query with a cursor."""
+    A message that several have is given once, from the bank where it is the most relevant. `answer_of`: answers a
+    query from one bank. Raises `InvalidInput` for a query with a cursor."""
     if query.cursor is not None:
         raise InvalidInput("a recall over several banks has one page; leave out the cursor, or recall from each bank")
     alone = query.model_copy(update={"banks": None})

@@ -47,8 +47,8 @@ class Standings:
         every: int,
     ) -> "Standings":
         """Returns the standings. `held`: message id → words of the query that it has; `episodes`: message id → key of
-        its episode; `weights`: message id → share of the weight of the best matches; `every`:
-        least number of episodes, of which the others have none of the words."""
+        its episode; `weights`: message id → share of the weight of the best matches; `every`: least number of
+        episodes, of which the others have none of the words."""
         counts: dict[Hashable, Counter[str]] = {key: Counter() for key in episodes.values()}
         shares: dict[Hashable, float] = dict.fromkeys(counts, 0.0)
         for message_id, key in episodes.items():
