@@ -142,7 +142,7 @@ def run(kills: int, seed: int = 1) -> KillReport:
         stack.callback(lambda: restarted.upstream.close())
         service = stack.enter_context(FoxingProcess(folder, "serve", "--port", "0"))
         url = restarted.upstream.url
-        options = ["--upstream", url, "--port", "0", "--budget", "8000", "--reader", "text"]
+        options = ["--upstream", url, "--bank", "main", "--port", "0", "--budget", "8000", "--reader", "text"]
         proxy = stack.enter_context(FoxingProcess(folder, "proxy", *options))
         http = stack.enter_context(httpx.Client(timeout=60))
         agents = [KilledAgent(kind, 0) for kind in KINDS]

@@ -112,7 +112,7 @@ def run(session: Session, subs: Sequence[Session], report: ProxyReport) -> Proxy
         upstream, direct, whole = (stack.enter_context(Upstream()) for _ in range(3))
         if report.service:
             stack.enter_context(FoxingProcess(folder, "serve", "--port", "0"))
-        options = ["--upstream", upstream.url, "--port", "0", "--budget", str(BUDGET)]
+        options = ["--upstream", upstream.url, "--bank", "main", "--port", "0", "--budget", str(BUDGET)]
         proxy = stack.enter_context(FoxingProcess(folder, "proxy", *options, "--reader", report.reader))
         http = stack.enter_context(httpx.Client(timeout=120))
         # what is imported with the first call of an upstream and of a client is not measured

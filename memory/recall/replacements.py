@@ -4,6 +4,7 @@ Messages are compared in pairs: those near in meaning, where they have embedding
 Nothing is stored: which message replaces another is found anew at each recall, from what is left of their texts.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -42,6 +43,8 @@ ABOUT = 0.5
 #: Share of those words of the question that any match has which a sentence has that says what is asked, and their
 #: least number.
 WHOLE, FEWEST_WORDS = 0.75, 2
+#: Number of spans with a word of the question from which on it tells them apart no more.
+MANY = 4
 #: Most sentences of a span that are compared: the work grows with their square.
 MOST_FOCUSED = 4
 #: Share that is left of the score of a match without a value of the kind that is asked for.
@@ -167,9 +170,19 @@ class Statements:
         return self._is_about(newer, older) and new.resumes(old)
 
     def _is_about(self, newer: int, older: int) -> bool:
-        """Returns True if a span has about as much of the question as an earlier one."""
-        old = self._all_stems[older]
-        return bool(old) and len(old & self._all_stems[newer]) >= ABOUT * len(old)
+        """Returns True if a span has about as much of the question as an earlier one, and not only what many have
+        where the earlier one alone has a word of it."""
+        old, new = self._all_stems[older], self._all_stems[newer]
+        shared, counts = old & new, self._stem_counts
+        alone = any(counts[stem] == 1 for stem in old - new)
+        if alone and shared and min(counts[stem] for stem in shared) >= MANY:
+            return False
+        return bool(old) and len(shared) >= ABOUT * len(old)
+
+    @cached_property
+    def _stem_counts(self) -> Mapping[str, int]:
+        """Stem of the question → number of spans that have it."""
+        return Counter(chain.from_iterable(self._all_stems))
 
     @cached_property
     def _all_stems(self) -> Sequence[frozenset[str]]:
