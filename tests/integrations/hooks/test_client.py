@@ -172,7 +172,7 @@ def test_nothing_fails_the_agent(stored: str, tmp_path: Path, session: ClaudeSes
     with serving(stored):
         for arguments in (("claude-code", "UserPromptSubmit"), ("claude-code", "Nonsense"), ("emacs", "Stop"), ()):
             assert call(stored, *arguments) == ""
-    assert "no tool is called 'emacs'" in Path(places.log_of(stored)).read_text()
+    assert "no host is called 'emacs'" in Path(places.log_of(stored)).read_text()
     file = tmp_path / "file"
     file.write_text("")
     assert call(str(file / "a.db"), "claude-code", "Stop", payload={}) == ""
