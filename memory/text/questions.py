@@ -68,7 +68,7 @@ _MAIL = re.compile(
     r"\be-?mail[- ]?ad|\b(?:which|what|whose) e-?mail|\bcourriel|メールアドレス|메일 ?주소|邮箱", re.IGNORECASE
 )
 _AN_AMOUNT = re.compile(
-    r"\d[.,]\d\d?\b|[$€£¥₩]\s?\d[\d.,]{0,24}|\d[\d.,]{0,24}\s?(?:[$€£¥₩円元원万만]|k\b|dollars?|euros?|bucks|pounds|usd|eur|percent|%)",
+    r"\d[.,]\d\d?\b|[$€£¥₩]\s?\d[\d.,]{0,24}+|(?<![\d.,])\d[\d.,]{0,24}+\s?(?:[$€£¥₩円元원万만]|k\b|dollars?|euros?|bucks|pounds|usd|eur|percent|%)",
     re.IGNORECASE,
 )
 _AN_IDENTIFIER = re.compile(r"(?<![\w#-])(?=[^\W\d]{0,30}[_#-]{0,2}[^\W\d]{0,20}\d)[\w#-]{5,64}")

@@ -19,9 +19,7 @@ _REQUESTS = re.compile(
     re.IGNORECASE,
 )
 #: A sentence that says how a question is to be answered: “answer yes or no”.
-_FORM = re.compile(
-    r"\W*(?:please )?(?:answer|reply|respond|antwort\w*|répond\w*|respond[ea]\w*|답|答え|回答)", re.IGNORECASE
-)
+_FORM = re.compile(r"\A\W*+(?:please )?(?:answer|reply|respond|antwort|répond|답|答え|回答)", re.IGNORECASE)
 #: End of a sentence.
 _ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 _WORD = re.compile(r"\w+")
