@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from importlib.metadata import version
 
 import anyio.to_thread
-from fastapi import FastAPI, Security
+from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
 from foxing.memory import Memory
@@ -20,9 +20,9 @@ from .logs import get_logger
 from .memory_factory import open_loaded_memory
 from .metrics import Metrics
 from .middleware import RequestGuard, RequestLogging
-from .openapi.document import DESCRIPTION, TAGS, V1_STATUSES, bearer, openapi_document, problem_responses
+from .openapi.document import DESCRIPTION, TAGS, openapi_document
 from .plugins.apps import MountedApp, mount_apps
-from .routes import MEMORY_ROUTERS, health
+from .routes import ROUTERS
 from .scheduler import Clock
 from .settings import Settings, settings_file
 from .tracing import RequestTracing, Tracing
@@ -51,12 +51,9 @@ def create_app(
         docs_url=None,  # FastAPI's page loads scripts from a CDN; ours is in routes/health.py
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
+        routes=[route for router in ROUTERS for route in router.routes],
         lifespan=lambda app: _watched(traces, metrics, _lifespan(app, settings, memory, metrics, mounted)),
     )
-    for router in MEMORY_ROUTERS:
-        app.include_router(router, dependencies=[Security(bearer)], responses=problem_responses(*V1_STATUSES))
-    app.include_router(health.router)
     mounted: list[MountedApp] = mount_apps(app)
     if settings.console:
         app.add_route("/console", lambda request: RedirectResponse("/console/banks", 303), include_in_schema=False)

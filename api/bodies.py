@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 from fastapi import Request, Response
 from fastapi._compat import ModelField
@@ -29,6 +30,9 @@ MAX_VALUES = 500_000
 #: Maximum number of members of an object; each unknown member makes an error entry.
 MAX_MEMBERS = 10_000
 
+#: Admits `PARSERS` bodies, one in each event loop.
+_parsers: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.RunVar("parsers")
+
 _JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 #: A text up to the first escaped lone surrogate.
 _NO_LONE_SURROGATE = re.compile(
@@ -44,14 +48,13 @@ class BodyRoute(APIRoute):
         handle, field = super().get_route_handler(), self.body_field
         if field is None:
             return handle
-        limiter = anyio.CapacityLimiter(PARSERS)
 
         async def handle_large(request: Request) -> Response:
             body = await request.body()
             if len(body) <= LARGE_BODY:
                 return await handle(request)
             try:
-                value = await anyio.to_thread.run_sync(_validated, field, body, limiter=limiter)
+                value = await anyio.to_thread.run_sync(_validated, field, body, limiter=_limiter_of_parsers())
             except (json.JSONDecodeError, RecursionError, ValueError) as error:
                 value = error
             return await handle(_ParsedRequest(request, value))
@@ -71,6 +74,14 @@ class _ParsedRequest(Request):
         if isinstance(self._value, Exception):
             raise self._value
         return self._value
+
+
+def _limiter_of_parsers() -> anyio.CapacityLimiter:
+    limiter = _parsers.get(None)
+    if limiter is None:
+        limiter = anyio.CapacityLimiter(PARSERS)
+        _parsers.set(limiter)
+    return limiter
 
 
 def _validated(field: ModelField, body: bytes) -> Any:

@@ -19,8 +19,8 @@ from . import (
     store,
 )
 
-#: Routers of the memory; the others are about the service.
-MEMORY_ROUTERS: tuple[APIRouter, ...] = (
+#: Routers of the memory, and last the one about the service.
+ROUTERS: tuple[APIRouter, ...] = (
     store.router,
     messages.router,
     recall.router,
@@ -34,5 +34,5 @@ MEMORY_ROUTERS: tuple[APIRouter, ...] = (
     banks.router,
     policy.router,
     ageing.router,
+    health.router,
 )
-ROUTERS = (*MEMORY_ROUTERS, health.router)

@@ -1,14 +1,13 @@
 """Sealing, ageing and undo on request."""
 
-from fastapi import APIRouter
-
-from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.api.schemas import AgeRequest, SealRequest, UndoRequest
 from foxing.memory.values.reports import AgeReport, SealReport, UndoReport
 
-router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["ageing"])
+from .router import memory_router
+
+router = memory_router("/v1/banks/{bank}", "ageing")
 
 
 @router.post(

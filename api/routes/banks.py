@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
+from fastapi.routing import APIRoute
 
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, ServiceDep
 from foxing.api.openapi.document import problem_responses
@@ -10,7 +11,9 @@ from foxing.memory.values.banks import BankInfo, Banks
 from foxing.memory.values.reports import ErasureReport
 from foxing.memory.values.threads import Threads
 
-router = APIRouter(prefix="/v1/banks", tags=["banks"])
+from .router import memory_router
+
+router = memory_router("/v1/banks", "banks", APIRoute)
 
 
 @router.get(

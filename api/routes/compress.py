@@ -4,17 +4,18 @@ from functools import lru_cache
 from hashlib import blake2b, scrypt
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import Header, Path, Query, Request
 
 from foxing.api.auth import given_key
-from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import ServiceDep
 from foxing.api.logs import get_logger
 from foxing.api.openapi.document import problem_responses
 from foxing.api.openapi.examples import TEXT_HASH
 from foxing.memory.values.compression import CompressRequest, CompressResult, RetrieveQuery, RetrieveResult
 
-router = APIRouter(route_class=BodyRoute, prefix="/v1", tags=["recall"])
+from .router import memory_router
+
+router = memory_router("/v1", "recall")
 
 AffinityHeader = Annotated[
     str,

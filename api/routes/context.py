@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
-from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.api.openapi.examples import REF
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.messages import MAX_REFS, FetchResult
 
-router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["recall"])
+from .router import memory_router
+
+router = memory_router("/v1/banks/{bank}", "recall")
 
 
 @router.post(

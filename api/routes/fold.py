@@ -1,13 +1,12 @@
 """The endpoint that folds the older history of a conversation."""
 
-from fastapi import APIRouter
-
-from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.memory.values.fold import FoldRequest, FoldResult
 
-router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["recall"])
+from .router import memory_router
+
+router = memory_router("/v1/banks/{bank}", "recall")
 
 
 @router.post(

@@ -12,7 +12,9 @@ from foxing.api.openapi.docs_page import reference_page
 from foxing.api.openapi.document import bearer, problem_responses
 from foxing.memory.values.base import Value
 
-router = APIRouter(tags=["service"])
+from .router import operation_name
+
+router = APIRouter(tags=["service"], generate_unique_id_function=operation_name)
 
 _ICON = Path(__file__).parents[1] / "console" / "static" / "icon.svg"
 

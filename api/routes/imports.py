@@ -3,7 +3,8 @@
 from typing import Annotated
 
 import anyio
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
+from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from foxing.api.dependencies import BankPath, ServiceDep
@@ -12,7 +13,9 @@ from foxing.memory.ingest.importers.jobs import UNFINISHED
 from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.values.imports import ImportJob, ImportPreview, ImportQuery
 
-router = APIRouter(prefix="/v1/banks/{bank}/import", tags=["import"])
+from .router import memory_router
+
+router = memory_router("/v1/banks/{bank}/import", "import", APIRoute)
 
 POLL_S = 0.1
 #: Longest time that a request waits for the end of an import, in seconds.

@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
-from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.memory.values.messages import MessageInfo
 from foxing.memory.values.reports import ErasureReport
 
-router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}/messages", tags=["messages"])
+from .router import memory_router
+
+router = memory_router("/v1/banks/{bank}/messages", "messages")
 
 MessagePath = Annotated[str, Path(description="Id of the message.")]
 

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
+from fastapi.routing import APIRoute
 
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, PagePath, ServiceDep
 from foxing.api.openapi.document import binary_response, problem_responses
@@ -10,7 +11,9 @@ from foxing.memory.values.base import KnownTier
 from foxing.memory.values.pages import PageInfo, PageReading, Pages
 from foxing.memory.values.reports import PagePreview
 
-router = APIRouter(prefix="/v1/banks/{bank}/pages", tags=["pages"])
+from .router import memory_router
+
+router = memory_router("/v1/banks/{bank}/pages", "pages", APIRoute)
 
 TOKENS_MEDIA_TYPE = "application/vnd.safetensors"
 PNG = "image/png"

@@ -2,14 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import Body
 
-from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.memory.values.policy import Policy
 
-router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}/policy", tags=["ageing"])
+from .router import memory_router
+
+router = memory_router("/v1/banks/{bank}/policy", "ageing")
 
 
 @router.get(

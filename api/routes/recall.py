@@ -2,16 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Discriminator
 
-from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.api.schemas import RecallRequest
 from foxing.memory.values.recall import RecalledImages, RecallResult
 
-router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["recall"])
+from .router import memory_router
+
+router = memory_router("/v1/banks/{bank}", "recall")
 
 
 @router.post(

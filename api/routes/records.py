@@ -1,14 +1,13 @@
 """Endpoints for records: JSON values of agent frameworks that are returned exactly as stored."""
 
-from fastapi import APIRouter
-
-from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, IdempotencyKey, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.api.schemas import NamespaceList, RecordKeys, RecordWrites
 from foxing.memory.values.records import FoundRecords, Namespaces, RecordChanges, Records, RecordSearch
 
-router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}/records", tags=["records"])
+from .router import memory_router
+
+router = memory_router("/v1/banks/{bank}/records", "records")
 
 
 @router.post(

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 from pydantic import AwareDatetime
 
-from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import binary_response, problem_responses
 from foxing.memory.savings.table import savings_csv
 from foxing.memory.values.savings import MAX_ROWS, ModelCalls, RecordedCalls, Savings, SavingsBy, SavingsWindow
 
-router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["savings"])
+from .router import memory_router
+
+router = memory_router("/v1/banks/{bank}", "savings")
 
 CSV = "text/csv"
 

@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from foxing.api.bodies import LARGE_BODY, BodyRoute
 from foxing.api.dependencies import BankPath, IdempotencyKey, Service, ServiceDep, get_service
 from foxing.api.openapi.document import problem_responses
 from foxing.api.schemas import StoreRequest
 from foxing.memory.values.messages import StoreResult
+
+from .router import memory_router
 
 
 class StoreRoute(BodyRoute):
@@ -36,7 +38,7 @@ class StoreRoute(BodyRoute):
         return handle_small
 
 
-router = APIRouter(route_class=StoreRoute, prefix="/v1/banks/{bank}/messages", tags=["messages"])
+router = memory_router("/v1/banks/{bank}/messages", "messages", StoreRoute)
 
 
 @router.post(

@@ -2,8 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+import anyio
+import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -14,28 +17,27 @@ from starlette.types import Message, Receive, Scope, Send
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
-    from foxing.memory.problems import Problem
 from foxing.memory import Memory
+from foxing.memory.problems import Problem
 from foxing.renderer.plugins import PluginError
 
 #: Paths of a bank; some clients append `/mcp` to the address that they are given.
 PATHS = ("/{bank}", "/{bank}/mcp")
 #: Limits on the body of a request, which the package parses on the event loop: bytes, and values, by what is between.
 MAX_BYTES, MAX_VALUES = 2 << 20, 20_000
+#: Seconds after the start of the service when the servers are made though nobody asks for them.
+WARM_UP_S = 3.0
 #: Query of an address for the tools of an operator, beside those that a model needs.
 ALL_TOOLS = "all"
 
 
-def make_app(memory: "Memory") -> Starlette:
+def make_app(memory: Memory) -> Starlette:
     """Returns the application, with the tools that a model needs, and with `?tools=all` in the address those of an
     operator too. It is stateless, so that any replica can serve a request. If the extra is not installed,
     all requests get a problem document."""
-    try:
-        from .banks import by_address
-        from .server import make_server
-    except ImportError:
+    if find_spec("mcp") is None:
         return Starlette(routes=[Route(path, _not_installed, methods=["GET", "POST", "DELETE"]) for path in PATHS])
-    apps = {all_tools: _app(make_server(by_address(memory), all_tools=all_tools)) for all_tools in (False, True)}
+    servers = _Servers(memory)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -47,18 +49,60 @@ def make_app(memory: "Memory") -> Starlette:
                 return
             receive = _replay(body, receive)
         asked = QueryParams(scope.get("query_string", b"")).get("tools")
-        await apps[asked == ALL_TOOLS](scope, receive, send)
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for app in apps.values():
-                await stack.enter_async_context(app.router.lifespan_context(app))
-            yield
+        await (await servers.app(all_tools=asked == ALL_TOOLS))(scope, receive, send)
 
     # Without sessions, the event stream that the package offers on GET would never send anything.
     streams = [Route(path, _no_stream, methods=["GET"]) for path in PATHS]
-    return Starlette(routes=[*streams, Mount("", app=serve)], lifespan=lifespan)
+    return Starlette(routes=[*streams, Mount("", app=serve)], lifespan=lambda _: servers.running())
+
+
+class _Servers:
+    """The servers without and with the tools of an operator. To import the package and to describe the tools takes a
+    second, for which neither the start of the service nor its first recall waits: it is done at the first request, or
+    `WARM_UP_S` after the start."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._asked, self._ready = anyio.Event(), anyio.Event()
+        self._apps: dict[bool, Starlette] = {}
+        self._failure: Exception | None = None
+
+    async def app(self, *, all_tools: bool) -> Starlette:
+        """Returns the application of a server, once it is made. Raises what making it has raised."""
+        self._asked.set()
+        await self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self._apps[all_tools]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Makes the servers, and runs them until the end of the block."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._run)
+            yield
+            tasks.cancel_scope.cancel()
+
+    async def _run(self) -> None:
+        with anyio.move_on_after(WARM_UP_S):
+            await self._asked.wait()
+        async with AsyncExitStack() as stack:
+            try:
+                self._apps = await anyio.to_thread.run_sync(_apps, self._memory)
+                for app in self._apps.values():
+                    await stack.enter_async_context(app.router.lifespan_context(app))
+            except Exception as error:  # of another package
+                self._failure = error
+            self._ready.set()
+            await anyio.sleep_forever()
+
+
+def _apps(memory: Memory) -> dict[bool, Starlette]:
+    """Returns the applications by whether they have the tools of an operator."""
+    from .banks import by_address
+    from .server import make_server
+
+    return {all_tools: _app(make_server(by_address(memory), all_tools=all_tools)) for all_tools in (False, True)}
 
 
 def _app(server: "MCPServer") -> Starlette:
