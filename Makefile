@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed.stamp
 # One more process than processors: some tests wait for others.
 WORKERS ?= $(shell $(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))')
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Bytecode is written whatever the environment says: tests start processes by the hundred.
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-all lint serve docs
 

@@ -1,4 +1,4 @@
-"""What all routers of the service share."""
+"""Router of a resource of the memory, and ids of operations."""
 
 from fastapi import APIRouter, Security
 from fastapi.routing import APIRoute
