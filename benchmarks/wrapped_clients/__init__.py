@@ -1,1 +1,0 @@
-"""Trial of wrapped clients: hundreds of turns, with killed processes, broken streams and repeated requests."""
