@@ -1,1 +1,0 @@
-"""Alignment of misread page text with its messages, under simulated misreadings."""
