@@ -1,1 +1,0 @@
-"""Disk usage of a bank: bits per character of a vacuumed SQLite file, by part and tier."""
