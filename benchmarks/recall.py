@@ -42,11 +42,8 @@ from .datasets.dataset import (
 from .datasets.longmemeval import SOURCE as LONGMEMEVAL_SOURCE
 from .datasets.longmemeval import read_longmemeval
 from .evidence import OPEN, measure_evidence, store_all
-from .key_audit import CORRECTED, PUBLISHED, UNKNOWN, read_audit
-from .key_audit import SOURCE as AUDIT_SOURCE
 from .rankings import measure_each, measure_stored
 
-OTHER_KEY = "other_key"  # field of the result
 START = datetime(2024, 1, 1, tzinfo=UTC)
 BETWEEN_MESSAGES = timedelta(minutes=7)
 MESSAGES_PER_THREAD = 200
@@ -187,14 +184,6 @@ def _parser() -> argparse.ArgumentParser:
         "Measures the evidence within 2,048 text tokens, also of mem0 and LangGraph's stores.",
     )
     parser.add_argument(
-        "--audit",
-        type=Path,
-        metavar="PLACE",
-        help="With --locomo, says whether the file has LoCoMo's own key, which is known to have errors, or the "
-        "evidence of the audit that corrects it, and also measures with the other key. PLACE is the audit's "
-        f"errors.json, or its folder 'audit' ({AUDIT_SOURCE}).",
-    )
-    parser.add_argument(
         "--all-turns",
         action="store_true",
         help="With --longmemeval, stores the turns of the assistant as well. Without it, only those of the user are "
@@ -227,8 +216,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command. Exits with an error message if a dataset is invalid."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.audit is not None and options.locomo is None:
-        parser.error("--audit needs --locomo")
     if options.all_turns and options.longmemeval is None:
         parser.error("--all-turns needs --longmemeval")
     with (
@@ -261,20 +248,10 @@ def _measure(memory: Memory, options: argparse.Namespace, progress: Advance) -> 
 def _measure_dataset(
     memory: Memory, dataset: Dataset, options: argparse.Namespace, embedder: Embedder | None, progress: Advance
 ) -> dict[str, Any]:
-    keys = {UNKNOWN: dataset.conversations}
-    if options.audit is not None:
-        audit = read_audit(options.audit)
-        key = audit.key_of(dataset.conversations)
-        other_key = PUBLISHED if key == CORRECTED else CORRECTED
-        keys = {key: dataset.conversations, other_key: audit.with_key(dataset.conversations, other_key)}
     banks = store_all(memory, dataset.conversations, options.tier, progress)
-    measured = []
-    for key, conversations in keys.items():
-        evidence = measure_evidence(memory, banks, conversations, options.tier, dataset.categories)
-        rankings = measure_stored(memory, banks, conversations, dataset.categories, embedder)
-        measured.append({"key": key, **asdict(evidence), "rankings": [asdict(row) for row in rankings]})
-    of_file, *other = measured
-    return {"dataset": dataset.name, **of_file, **({OTHER_KEY: other[0]} if other else {})}
+    evidence = measure_evidence(memory, banks, dataset.conversations, options.tier, dataset.categories)
+    rankings = measure_stored(memory, banks, dataset.conversations, dataset.categories, embedder)
+    return {"dataset": dataset.name, **asdict(evidence), "rankings": [asdict(row) for row in rankings]}
 
 
 def _measure_longmemeval(
@@ -310,16 +287,14 @@ def _show(result: Mapping[str, Any]) -> None:
         for name, reason in result["left_out"].items():
             print(f"{name} was not measured: {reason}")
         return
-    for part in (result, result.get(OTHER_KEY)):
-        if part is not None:
-            show_fields(_flat(part))
-            if "rankings" in part:
-                show_rows(part["rankings"])
+    show_fields(_flat(result))
+    if "rankings" in result:
+        show_rows(result["rankings"])
 
 
 def _flat(result: Mapping[str, Any]) -> dict[str, object]:
     """Fields of a result, with one for each category."""
-    fields = {name: value for name, value in result.items() if name not in ("categories", "rankings", OTHER_KEY)}
+    fields = {name: value for name, value in result.items() if name not in ("categories", "rankings")}
     return fields | {name: category["evidence"] for name, category in result.get("categories", {}).items()}
 
 

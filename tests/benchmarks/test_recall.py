@@ -32,7 +32,6 @@ def test_locomo_evidence_is_found(tier: str, locomo_file: Path, capsys: pytest.C
     assert {row["system"] for row in rankings if row["unit"] == "message"} == {"foxing", "bm25", "embeddings"}
     assert result == {
         "dataset": "LoCoMo",
-        "key": "of the file",
         "tier": tier,
         "conversations": 1,
         "questions": 1,
