@@ -9,7 +9,7 @@ from foxing.memory.index.embedder import Embedder
 from foxing.memory.values.messages import NewMessage
 
 from .adapters import import_mem0, langgraph_index, open_mem0
-from .extensions import NotInstalled, sqlite_with_extensions
+from .extensions import NotInstalled
 from .system import LIMIT, Ranking, with_speaker
 
 COLLECTION = "conversation"
@@ -89,28 +89,7 @@ class LangGraphInMemory(LangGraph):
         return store(index=dict(index))
 
 
-class LangGraphSqlite(LangGraph):
-    """LangGraph's `SqliteStore`, which searches with sqlite-vec."""
-
-    name = "langgraph-sqlite"
-
-    def __init__(self, embedder: Embedder) -> None:
-        super().__init__(embedder)
-        try:
-            from langgraph.store.sqlite import SqliteStore
-        except ImportError as error:
-            raise NotInstalled(str(error)) from error
-        self._class = SqliteStore
-        self._sqlite = sqlite_with_extensions()
-
-    def _opened(self, index: Mapping[str, Any]) -> Any:
-        connection = self._sqlite.connect(":memory:", check_same_thread=False, isolation_level=None)
-        store = self._class(connection, index=dict(index))
-        store.setup()
-        return store
-
-
 #: Name → constructor, which raises `NotInstalled`.
 PACKAGES: Mapping[str, Callable[[Embedder], Ranking]] = MappingProxyType(
-    {each.name: each for each in (Mem0, LangGraphInMemory, LangGraphSqlite)}
+    {each.name: each for each in (Mem0, LangGraphInMemory)}
 )

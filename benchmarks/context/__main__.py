@@ -1,12 +1,12 @@
 """Measures the evidence recall of context on LoCoMo per billed token: as text, as page images, and as the best of both,
 beside the newest messages that fit and random page images.
 
-Page images are assumed to be read without error at the type size that the reader is known to read. With `--engine`, an
-OCR engine reads them too, and words that it misreads do not count. A message that images show only in part does not
-count. The questions are asked from a new thread, so that the whole budget is spent on recalled messages.
+Page images are assumed to be read without error at the type size that the reader is known to read. A message that
+images show only in part does not count. The questions are asked from a new thread, so that the whole budget is spent on
+recalled messages.
 
 python -m benchmarks.context --locomo locomo_dev.json.gz --json
-python -m benchmarks.context --locomo locomo_dev.json.gz --reader claude --engine tesseract --plot context.svg
+python -m benchmarks.context --locomo locomo_dev.json.gz --reader claude --plot context.svg
 """
 
 import argparse
@@ -34,10 +34,9 @@ from foxing.memory.values.context import Show
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import RELEVANCE_FLOOR, RecallQuery, RecallResult
 from foxing.renderer import FoxingError
-from foxing.renderer.readers import ProofReader, Reader, Readers
+from foxing.renderer.readers import Reader, Readers
 
 from .plot import plot
-from .reading import ENGINES, PageImageReader
 from .rivals import RandomImages, newest
 
 BUDGETS = (512, 1024, 2048, 4096, 8192)
@@ -63,8 +62,6 @@ class ContextRow:
     billed_tokens: float
     text_tokens_instead: float
     images: float
-    #: evidence recall of what an OCR engine reads; None if not measured
-    evidence_read: float | None = None
 
     @property
     def per_token(self) -> float:
@@ -76,8 +73,6 @@ class _Answered(NamedTuple):
     """Context of one question."""
 
     evidence: float
-    #: evidence recall of what an engine reads; None without one
-    read: float | None
     billed_tokens: int
     text_tokens_instead: int
     images: int
@@ -97,14 +92,13 @@ def measure(
     memory: Memory, conversations: Sequence[Conversation], options: argparse.Namespace, progress: Advance
 ) -> list[ContextRow]:
     """Returns a row for each reader, budget and way of showing. `options`: parsed arguments. Raises `FoxingError`."""
-    engine = None if options.engine is None else PageImageReader(ENGINES[options.engine](), options.enlarge)
     stored = [_store(memory, n, conversation, options.tier) for n, conversation in enumerate(conversations)]
     asked = _spread(
         [(each, q) for each in stored for q in each.conversation.questions if q.category in CATEGORIES],
         options.questions,
     )
     cases = list(_cases(options))
-    _prepare(memory, engine)
+    _prepare(memory)
     rivals = _Rivals(memory)
     answers: dict[_Case, list[_Answered]] = {case: [] for case in cases}
     for number, each in enumerate(asked):
@@ -114,7 +108,7 @@ def measure(
             answer = of_all.get((case.budget, case.show)) if case.show in AS_TEXT else None
             if answer is None and case.show in RIVALS:
                 answer = rivals.answered(each, case)
-            answer = answer or _answered(memory, each, case, engine)
+            answer = answer or _answered(memory, each, case)
             of_all[case.budget, case.show] = answer
             answers[case].append(answer)
     return [_row(answers[case], case, options.tier) for case in cases]
@@ -144,18 +138,15 @@ class _Rivals:
             keys, tokens, images = self._random[of].within(case.budget, f"{stored.bank} {question.text}")
         originals = {str(message.id): message.text for message in stored.conversation.messages}
         shown = {key: stored.held[key] for key in keys if key in stored.held}
-        return _Answered(found_share(question, originals, shown), None, tokens, tokens, images)
+        return _Answered(found_share(question, originals, shown), tokens, tokens, images)
 
 
-def _prepare(memory: Memory, engine: PageImageReader | None) -> None:
-    """Shares recall results among readers, and page images among ways of showing, to save time. `engine`: learns what
-    the images show."""
+def _prepare(memory: Memory) -> None:
+    """Shares recall results among readers, and page images among ways of showing, to save time."""
     builder = memory._context
-    learn = engine.learn if engine is not None else lambda _: None
     builder.recaller = _RecallOnce(builder.recaller)
     builder._reader_pages = _ReaderPagesOnce(builder.database, builder.assembler.decoder, PromptImage.of, IMAGE_BYTES)
-    builder._reader_pages.learn = learn
-    builder._composer = _ComposeOnce(builder._reader_pages.proofs, learn)
+    builder._composer = _ComposeOnce(builder._reader_pages.proofs)
 
 
 def _cases(options: argparse.Namespace) -> Iterator["_Case"]:
@@ -196,7 +187,6 @@ class _RecallOnce(Recaller):
 class _ReaderPagesOnce(ReaderPages[PromptImage]):
     """Caches the last page look-up for all ways of showing."""
 
-    learn: Callable[[PromptImage], None]
     _last: tuple[Sequence[int], Reader] | None = None
     _found: Sequence[PromptImage] = ()
 
@@ -204,19 +194,14 @@ class _ReaderPagesOnce(ReaderPages[PromptImage]):
         """See `ReaderPages.images`."""
         if self._last != (page_ids, reader):
             self._last, self._found = (page_ids, reader), super().images(page_ids, reader)
-            for image in self._found:
-                self.learn(image)
         return list(self._found)
 
 
 class _ComposeOnce(Composer):
     """Caches the last composition for all ways of showing."""
 
-    def __init__(self, proofs: ProofReader, learn: Callable[[PromptImage], None]) -> None:
-        super().__init__(proofs)
-        self._learn = learn
-        self._last: tuple[object, ...] = ()
-        self._made: Composition | None = None
+    _last: tuple[object, ...] = ()
+    _made: Composition | None = None
 
     def compose(
         self,
@@ -230,8 +215,6 @@ class _ComposeOnce(Composer):
         key = (spans, reader, room, most_images)
         if self._last != key:
             self._last, self._made = key, super().compose(spans, reader, room, most_images, beside)
-            for image in self._made.images if self._made is not None else ():
-                self._learn(image)
         return self._made
 
 
@@ -250,31 +233,17 @@ def _spread(asked: Sequence[tuple[_Stored, Question]], count: int) -> list[tuple
     return [asked[int(place * len(asked) / count)] for place in range(min(count, len(asked)))]
 
 
-def _answered(
-    memory: Memory, asked: tuple[_Stored, Question], case: _Case, engine: PageImageReader | None
-) -> _Answered:
+def _answered(memory: Memory, asked: tuple[_Stored, Question], case: _Case) -> _Answered:
     """Builds the context of one question and scores it."""
     stored, question = asked
     answer = memory.context(stored.bank, case.request.model_copy(update={"query": question.text}))
     originals = {str(message.id): message.text for message in stored.conversation.messages}
     shown = {key: stored.held[key] for key in answer.message_ids}
-    images = [str(block["data"]) for block in answer.content if block["type"] == "image"]
-    read = None
-    if engine is not None:
-        texts = "\n".join(str(block["text"]) for block in answer.content if block["type"] == "text")
-        given = {
-            key: text if text in texts else engine.read(images, key)
-            for key, text in shown.items()
-            if key in question.evidence
-        }
-        read = found_share(question, originals, given)
-    return _Answered(
-        found_share(question, originals, shown), read, answer.billed_tokens, answer.text_tokens_instead, len(images)
-    )
+    images = sum(block["type"] == "image" for block in answer.content)
+    return _Answered(found_share(question, originals, shown), answer.billed_tokens, answer.text_tokens_instead, images)
 
 
 def _row(answers: Sequence[_Answered], case: _Case, tier: str) -> ContextRow:
-    read = [answer.read for answer in answers if answer.read is not None]
     return ContextRow(
         case.reader,
         tier,
@@ -285,7 +254,6 @@ def _row(answers: Sequence[_Answered], case: _Case, tier: str) -> ContextRow:
         fmean(answer.billed_tokens for answer in answers),
         fmean(answer.text_tokens_instead for answer in answers),
         fmean(answer.images for answer in answers),
-        fmean(read) if read else None,
     )
 
 
@@ -307,10 +275,6 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=RELEVANCE_FLOOR,
         help="Least relevance of the best match; below it nothing is recalled (default: %(default)s, that of context).",
-    )
-    parser.add_argument("--engine", choices=list(ENGINES), help="OCR engine that also reads the images.")
-    parser.add_argument(
-        "--enlarge", type=at_least(1), default=1, help="Factor by which images are enlarged for the engine."
     )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="File for a plot of the rows, such as context.svg.")
     add_json_option(parser)

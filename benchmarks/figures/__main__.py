@@ -17,7 +17,7 @@ IMAGES = ROOT / "docs" / "images"
 DOCUMENTS = (ROOT / "README.md", ROOT / "encoder" / "native" / "MODEL_CARD.md", *sorted((ROOT / "docs").rglob("*.md")))
 PICTURES, NOTHING = "pictures", "none"
 #: Measurements that have a picture.
-DRAWN = frozenset({"codec", "baselines", "context", "decay", "relevance"})
+DRAWN = frozenset({"context", "decay", "relevance"})
 
 
 def with_tables(text: str, figures: Figures) -> str:

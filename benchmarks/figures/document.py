@@ -9,7 +9,6 @@ from typing import Any
 from benchmarks.bank import BankRow
 from benchmarks.commands import CommandSpeed
 from benchmarks.context.__main__ import ContextRow
-from benchmarks.context.agent import AgentRow
 from benchmarks.decay.measurement import DecayRow
 from benchmarks.evidence import CategoryRecall, EvidenceRecall
 from benchmarks.rankings import RankedRecall
@@ -17,11 +16,8 @@ from benchmarks.recall import RecallSpeed
 from benchmarks.relevance.measurement import RelevanceRow, ReliabilityBin
 from benchmarks.resume.measurement import BytesRow, ResumeRow
 from benchmarks.service import StoreSpeed
-from benchmarks.stores.comparison import Comparison, Ratio
-from benchmarks.stores.measurement import StoreRow
 from benchmarks.updates.measurement import UpdatesRow
 from foxing.encoder.bench import BenchRow, CharacterRow, CodecSpeed, TierSpeed
-from foxing.encoder.bench.baselines import BaselineRow
 
 #: The JSON of one measurement.
 Measurement = Mapping[str, Any]
@@ -29,7 +25,6 @@ Measurement = Mapping[str, Any]
 _ROW_TYPES = {
     "codec": BenchRow,
     "repeated": BenchRow,
-    "baselines": BaselineRow,
     "decay": DecayRow,
     "relevance": RelevanceRow,
     "resume": ResumeRow,
@@ -99,23 +94,9 @@ class Figures:
         """Evidence recall of context, by reader and budget."""
         return self._context("context")
 
-    @property
-    def context_read(self) -> list[ContextRow]:
-        """Likewise for fewer questions, with what an OCR engine reads; empty without an engine."""
-        return self._context("context-read")
-
-    @property
-    def context_tiers(self) -> list[ContextRow]:
-        """Evidence recall of context as text alone, by tier."""
-        return self._context("context-tiers")
-
-    @property
-    def agent(self) -> list[AgentRow]:
-        """Recall of facts planted in an agent's history, by reader."""
-        return [AgentRow(**row) for row in self._rows("agent")]
-
     def _context(self, name: str) -> list[ContextRow]:
-        return [ContextRow(**{key: row[key] for key in row if key != "per_1000_tokens"}) for row in self._rows(name)]
+        names = [field.name for field in fields(ContextRow)]
+        return [ContextRow(**{key: row[key] for key in names}) for row in self._rows(name)]
 
     def _rows(self, name: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._document[name]["rows"]
@@ -130,11 +111,6 @@ class Figures:
     def characters(self) -> list[CharacterRow]:
         """Accuracy by kind of character and tier."""
         return [CharacterRow.from_dict(row) for row in self._document["characters"]["rows"]]
-
-    @property
-    def baselines(self) -> list[BaselineRow]:
-        """Accuracy and speed of other OCR engines; empty if not measured."""
-        return [BaselineRow(**row) for row in self._document["baselines"]["rows"]] if "baselines" in self else []
 
     @property
     def codec_speed(self) -> CodecSpeed:
@@ -221,13 +197,6 @@ class Figures:
     def commands(self) -> CommandSpeed:
         """Time and memory of a command."""
         return CommandSpeed(**{name: value for name, value in self._document["commands"].items() if name != MEASURED})
-
-    @property
-    def stores(self) -> tuple[int, Comparison]:
-        """Bytes of the stored text, and the comparison of the stores."""
-        found = self._document["stores"]
-        rows, ratios = [StoreRow(**row) for row in found["stores"]], [Ratio(**row) for row in found["ratios"]]
-        return found["text_bytes"], Comparison(rows, ratios, found["left_out"])
 
 
 def _evidence(result: Mapping[str, Any]) -> EvidenceRecall:

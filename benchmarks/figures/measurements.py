@@ -32,26 +32,19 @@ GROUPS = (
     *("ko_nsmc", "ko_songys", "ko_tldr", "ja_real_persona_chat", "ja_tldr", "zh_kdconv", "zh_tldr"),
     *("es_tldr", "pl_tldr", "tr_tldr", "uk_tldr", "el_tldr"),
 )
-BASELINE_GROUPS = ("en_sgd", "en_aider", "zh_kdconv")
 SPEED_GROUPS = ("en_sgd", "en_aider", "ko_nsmc")
 CHARACTER_TIERS = ("base", "small", "tiny")
-BASELINE_TIERS = ("large", "small")
 LOCOMO_TIERS = ("small", "tiny")
 RELEVANCE_EMBEDDERS = ("use", "none")
 DECAY_TIERS = ("small", "micro")
 DECAY_PACKAGES = ("langgraph", "mem0")  # names of modules, and of memories of `benchmarks.decay`
 #: Maximum number of dense pages per group, for accuracy.
 PAGES = 10
-TEXT_TIERS = ("open", "small", "tiny", "micro")  # for a text-only reader
 #: Readers of dense types, whose context is measured on all questions of LoCoMo, and readers beside them.
 DENSE_READERS, ALL_QUESTIONS = ("claude-fable-5", "gemini-3.6-flash"), "760"
 OTHER_READERS = ("claude-opus-5", "gpt-5.6-sol", "deepseek-ocr", "native", "text")
-#: Readers whose images an OCR engine reads, the number of questions, and the factor by which images are enlarged.
-READ_READERS = ("claude-fable-5", "gemini-3.6-flash", "claude-opus-5", "deepseek-ocr", "native")
-READ_QUESTIONS, ENLARGED = "40", "2"
 #: Options of the interrupted tasks, alone and with ten times as many other conversations.
 RESUME_OPTIONS, RESUME_PADDED = ("--tasks", "35"), ("--wordings", "2", "--pad", "10")
-AGENT_GROUPS = ("en_swe_agent", "en_tau_retail")
 REPEATED_PAGES = 3  # for altered images and repeated ageing
 SPEED_PAGES = 4
 IDENTIFIER_PAGES = 4  # pages of random identifiers
@@ -121,13 +114,6 @@ def measure_characters(_: Path) -> Measurement:
     """Measures accuracy by kind of character."""
     tiers = _repeated("--tier", CHARACTER_TIERS)
     return {"rows": _codec_bench("--identifiers", "1", "--characters", *tiers)["characters"]}
-
-
-def measure_baselines(data: Path) -> Measurement:
-    """Measures other OCR engines on the same images."""
-    tiers = _repeated("--tier", BASELINE_TIERS)
-    answer = _codec_bench_on(data, 1, "--baselines", *tiers, groups=BASELINE_GROUPS)
-    return {"rows": answer["baselines"], "not_compared": answer["not_compared"]}
 
 
 def measure_speed(data: Path) -> Measurement:
@@ -236,25 +222,6 @@ def measure_context(data: Path) -> Measurement:
     return {"rows": _context_in_processes(data, parts)}
 
 
-def measure_context_read(data: Path) -> Measurement:
-    """Measures the same for fewer questions, with the images read by an OCR engine, if one is installed."""
-    if find_spec("tesserocr") is None:
-        return {"rows": []}
-    options = ("--questions", READ_QUESTIONS, "--engine", "tesseract", "--enlarge", ENLARGED)
-    return {"rows": _context(data, *options, *_repeated("--reader", READ_READERS))}
-
-
-def measure_context_tiers(data: Path) -> Measurement:
-    """Measures evidence recall of context as text, by tier."""
-    return {"rows": _context_in_processes(data, [("--reader", "text", "--tier", tier) for tier in TEXT_TIERS])}
-
-
-def measure_agent(data: Path) -> Measurement:
-    """Measures recall of facts planted in an agent's history."""
-    texts = [str(data / "eval" / f"{group}.jsonl.gz") for group in AGENT_GROUPS]
-    return {"rows": run_json("benchmarks.context.agent", "--texts", *texts)["agent"]}
-
-
 def measure_service(_: Path) -> Measurement:
     """Measures the latency of storing over HTTP."""
     return dict(run_json("benchmarks.service", "--requests", "500"))
@@ -265,17 +232,11 @@ def measure_commands(_: Path) -> Measurement:
     return dict(run_json("benchmarks.commands"))
 
 
-def measure_stores(data: Path) -> Measurement:
-    """Measures Foxing beside other stores; those that are not installed are left out."""
-    return dict(run_json("benchmarks.stores", "--locomo", str(data / "eval" / "locomo_dev.json.gz")))
-
-
 #: Measurement → function that makes it from the data folder, in the order of execution.
 MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "codec": measure_codec,
     "repeated": measure_repeated,
     "characters": measure_characters,
-    "baselines": measure_baselines,
     "speed": measure_speed,
     "recall": measure_recall,
     "recall-speed": measure_recall_speed,
@@ -284,12 +245,8 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "decay": measure_decay,
     "resume": measure_resume,
     "context": measure_context,
-    "context-read": measure_context_read,
-    "context-tiers": measure_context_tiers,
-    "agent": measure_agent,
     "service": measure_service,
     "commands": measure_commands,
-    "stores": measure_stores,
 }
 
 

@@ -15,7 +15,6 @@ from benchmarks.relevance.plot import plot as plot_relevance
 from foxing.api.demo.conversation import demo_conversation
 from foxing.encoder import Codec, PageDrawer, Reading, VisionTokens, annotate_page, load_codec
 from foxing.encoder.bench.comparison import kept_of_messages
-from foxing.encoder.bench.plot import plot_classes, plot_curve
 from foxing.memory.ingest.salience import salience_in_bank
 from foxing.renderer import BLANK, DENSE_PAGE, Cells, Entry, Page, Typesetter, render
 
@@ -48,9 +47,6 @@ def draw_pictures(figures: Figures, folder: Path) -> None:
     """Draws the plots of measured figures, and a page at every tier, into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("png", "svg"):
-        if "codec" in figures:
-            plot_curve(figures.codec, folder / f"curve.{suffix}", figures.baselines)
-            plot_classes(figures.codec, folder / f"classes.{suffix}")
         if "context" in figures:
             plot_context([asdict(row) for row in figures.context], folder / f"context.{suffix}")
         if "decay" in figures:

@@ -8,21 +8,50 @@ from typing import Any
 from benchmarks.bank import BankRow
 from benchmarks.context.__main__ import ContextRow
 from benchmarks.decay.sources import LOCOMO_NAME
-from benchmarks.evidence import OPEN
 from benchmarks.rankings import ALL, OURS
 from foxing.encoder.bench import BenchRow, CharacterRow
-from foxing.encoder.bench.baselines import BaselineRow
-from foxing.encoder.bench.plot import NAMES
 
 from .decay import FOXING, decay_facts_table, decay_table, decay_tiers_table, decay_tools_table
 from .document import Figures
 from .markdown import markdown_table
 from .measurements import CHARACTER_TIERS
 from .resume import resume_bytes_table, resume_table, resume_wordings_table
-from .stores import stores_ratios_table, stores_table
 
 #: Tiers with less capacity than most pages need.
 FADING_TIERS = ("tiny", "micro")
+#: Group → name in tables. A star marks languages that the native codec was not trained on.
+NAMES = {
+    "locomo": "English chats (LoCoMo)",
+    "en_irc": "English chat rooms (IRC)",
+    "en_sgd": "English dialogues (SGD)",
+    "en_aider": "coding chats (aider)",
+    "en_tau_retail": "tool dialogues (tau retail)",
+    "en_swe_agent": "agent runs (SWE-agent)",
+    "de_gesetze": "German law",
+    "ko_nsmc": "Korean reviews",
+    "ko_songys": "Korean chats",
+    "ja_real_persona_chat": "Japanese chats",
+    "zh_kdconv": "Chinese dialogues",
+    "de_tldr": "German manual pages",
+    "fr_tldr": "French manual pages",
+    "ru_tldr": "Russian manual pages",
+    "ko_tldr": "Korean manual pages",
+    "ja_tldr": "Japanese manual pages",
+    "zh_tldr": "Chinese manual pages",
+    "es_tldr": "Spanish manual pages *",
+    "pl_tldr": "Polish manual pages *",
+    "tr_tldr": "Turkish manual pages *",
+    "uk_tldr": "Ukrainian manual pages *",
+    "el_tldr": "Greek manual pages *",
+    "en": "English",
+    "ko": "Korean",
+    "ja": "Japanese",
+    "zh": "Chinese",
+    "de": "German",
+    "fr": "French",
+    "ru": "Russian",
+    "identifiers": "hex, UUIDs, digits",
+}
 #: Age and budget of the answers in the README.
 YEAR_DAYS, HEADLINE_BUDGET = 365, "2048"
 
@@ -32,7 +61,7 @@ def _accuracy(value: float) -> str:
     return f"{floor(value * 1e5) / 1e3:.3f}%" if value > 0.999 else f"{value:.2%}"
 
 
-def _group(row: BenchRow | BaselineRow | BankRow) -> str:
+def _group(row: BenchRow | BankRow) -> str:
     return _group_name(row.language)
 
 
@@ -106,28 +135,6 @@ def _shares(values: Iterable[float | None]) -> list[str]:
     return ["–" if value is None else _accuracy(value) for value in values]
 
 
-def classes_table(figures: Figures) -> str:
-    """Returns the words kept by class and group, at the tiers with less capacity than a page needs."""
-    head = (
-        *("tier", "text", "kept", "names", "numbers", "dates", "negations", "rare words", "identifiers"),
-        *("other content words", "common words", "invented words per million", "text tokens recalled ÷ exact"),
-        *("bytes per page", "pages"),
-    )
-    lines = []
-    for row in figures.codec:
-        if row.tier in FADING_TIERS:
-            shares = _shares(
-                (
-                    *(row.kept_share, row.names, row.numbers, row.dates, row.negations, row.rare_words),
-                    *(row.identifiers, row.content_words, row.common_words),
-                )
-            )
-            tokens = "–" if row.recalled_text_tokens is None else f"{row.recalled_text_tokens:.0%}"
-            sizes = (f"{row.invented_words_per_million:,.0f}", tokens, f"{row.bytes_per_page:,.0f}", f"{row.pages}")
-            lines.append([f"`{row.tier}`", _group(row), *shares, *sizes])
-    return markdown_table(head, lines)
-
-
 def degraded_table(figures: Figures) -> str:
     """Returns accuracy on altered images, by group."""
     head = ("alteration at `small`", "text", "kept", "accuracy", "invented per million", _RATES, "pages")
@@ -182,23 +189,6 @@ def characters_table(figures: Figures) -> str:
         read = [f"{tiers[tier].accuracy:.2%} / {tiers[tier].flagged_errors_share:.0%}" for tier in CHARACTER_TIERS]
         lines.append([kind, f"{first.characters:,}", f"{first.lookalikes:,}", *read])
     return markdown_table(("kind", "characters", "lookalikes", *(f"`{tier}`" for tier in CHARACTER_TIERS)), lines)
-
-
-def baselines_table(figures: Figures) -> str:
-    """Returns accuracy and time of other OCR engines beside Foxing's."""
-    head = (
-        *("image", "text", "engine", "accuracy", "Foxing's accuracy", "bytes of the PNG", "bytes of Foxing's tokens"),
-        *("ms per page", "Foxing's ms per page", "ratio of times", "pages"),
-    )
-    rows = [
-        [
-            *(f"`{row.tier}`", _group(row), f"{row.engine} {row.version}", f"{row.accuracy:.2%}"),
-            *(_accuracy(row.own_accuracy), f"{row.bytes_per_page:,.0f}", f"{row.own_bytes_per_page:,.0f}"),
-            *(f"{row.ms:,.0f}", f"{row.own_ms:.0f}", f"{row.times_slower:.0f}×", f"{row.pages}"),
-        ]
-        for row in figures.baselines
-    ]
-    return markdown_table(head, rows)
 
 
 def speed_table(figures: Figures) -> str:
@@ -296,16 +286,6 @@ def context_per_token_table(figures: Figures) -> str:
     return _context_cells(figures.context, lambda row: row.per_token, digits=3)
 
 
-def context_read_table(figures: Figures) -> str:
-    """Returns the evidence that images show, and what an OCR engine reads of it."""
-    if not figures.context_read:
-        return "Not measured: there was no OCR engine."
-    return _context_cells(
-        [row for row in figures.context_read if row.reader != "text"],
-        lambda row: None if row.show == "text" else (row.evidence, row.evidence_read),
-    )
-
-
 def _context_cells(rows: Sequence[ContextRow], value: Callable[[ContextRow], Any], digits: int = 2) -> str:
     """A row for each reader and a column for each budget. `value`: returns a number, several, or None for ways of
     showing that are left out."""
@@ -324,42 +304,6 @@ def _context_cells(rows: Sequence[ContextRow], value: Callable[[ContextRow], Any
 def _numbers(value: Any, digits: int) -> str:
     values = value if isinstance(value, tuple) else (value,)
     return "/".join("–" if each is None else f"{each:.{digits}f}" for each in values)
-
-
-def context_tiers_table(figures: Figures) -> str:
-    """Returns evidence recall and billed tokens of text by tier, for a text-only reader."""
-    rows = [row for row in figures.context_tiers if row.show == "text"]
-    budgets = sorted({row.budget for row in rows})
-    cells = {(row.tier, row.budget): f"{row.evidence:.2f} ({row.billed_tokens:,.0f})" for row in rows}
-    tiers = dict.fromkeys(row.tier for row in rows)
-    lines = [[_tier(tier), *(cells.get((tier, budget), "–") for budget in budgets)] for tier in tiers]
-    return markdown_table(("tier", *(f"{budget:,}" for budget in budgets)), lines)
-
-
-def _tier(tier: str) -> str:
-    return "exact" if tier == OPEN else f"`{tier}`"
-
-
-def agent_table(figures: Figures) -> str:
-    """Returns the recall of facts planted in an agent's history, by reader."""
-    heads = (
-        "reader",
-        "identifiers as text",
-        "facts",
-        "identifiers",
-        "last 10 turns",
-        "billed tokens",
-        "page images",
-        "whole history as text, tokens",
-    )
-    lines = [
-        [
-            *(f"`{row.reader}`", "yes" if row.keepsakes else "no", f"{row.facts:.0%}", f"{row.identifiers:.0%}"),
-            *(f"{row.last_turns:.0%}", f"{row.billed_tokens:,.0f}", f"{row.images:.1f}", f"{row.everything_tokens:,}"),
-        ]
-        for row in figures.agent
-    ]
-    return markdown_table(heads, lines)
 
 
 def service_table(figures: Figures) -> str:
@@ -478,7 +422,6 @@ TABLES: Mapping[str, DocumentedTable] = {
     "headline": DocumentedTable(headline_table, ("codec", "recall", "decay")),
     "summary": DocumentedTable(summary_table, ("codec",)),
     "codec": DocumentedTable(codec_table, ("codec",)),
-    "classes": DocumentedTable(classes_table, ("codec",)),
     "decay": DocumentedTable(decay_table, ("decay",)),
     "decay-tiers": DocumentedTable(decay_tiers_table, ("decay",)),
     "decay-tools": DocumentedTable(decay_tools_table, ("decay",)),
@@ -489,7 +432,6 @@ TABLES: Mapping[str, DocumentedTable] = {
     "degraded": DocumentedTable(degraded_table, ("repeated",)),
     "characters": DocumentedTable(characters_table, ("characters",)),
     "ageing": DocumentedTable(ageing_table, ("repeated",)),
-    "baselines": DocumentedTable(baselines_table, ("baselines",)),
     "speed": DocumentedTable(speed_table, ("speed",)),
     "bank": DocumentedTable(bank_table, ("speed",)),
     "recall": DocumentedTable(recall_table, ("recall", "recall-speed")),
@@ -499,10 +441,5 @@ TABLES: Mapping[str, DocumentedTable] = {
     "updates": DocumentedTable(updates_table, ("updates",)),
     "context": DocumentedTable(context_table, ("context",)),
     "context-per-token": DocumentedTable(context_per_token_table, ("context",)),
-    "context-read": DocumentedTable(context_read_table, ("context-read",)),
-    "context-tiers": DocumentedTable(context_tiers_table, ("context-tiers",)),
-    "agent": DocumentedTable(agent_table, ("agent",)),
     "service": DocumentedTable(service_table, ("service", "commands")),
-    "stores": DocumentedTable(stores_table, ("stores",)),
-    "stores-ratios": DocumentedTable(stores_ratios_table, ("stores",)),
 }

@@ -9,9 +9,8 @@ from foxing.encoder.capabilities import QuantizableCodec
 from foxing.encoder.contract import Codec
 from foxing.renderer import Progress, grid_text, render
 
-from .baselines import Baseline, BaselineRow, compare
 from .corpus import PageSet, first_pages
-from .drawing import CONDITIONS, TierDrawer
+from .drawing import CONDITIONS
 from .measurement import AGEING_TIERS, CONDITIONS_TIER, measure, measure_ageing
 from .rows import BenchRow
 
@@ -23,14 +22,6 @@ class BenchStep:
     #: Number of rows that `run` yields.
     rows: int
     run: Callable[[], Iterator[BenchRow]]
-
-
-class SkippedBaseline(TypedDict):
-    """Group of pages that an engine cannot read, with the reason."""
-
-    engine: str
-    language: str
-    reason: str
 
 
 class StorageRow(TypedDict):
@@ -81,31 +72,6 @@ def run_plan(plan: Sequence[BenchStep], progress: Progress) -> list[BenchRow]:
             rows.append(row)
             progress(len(rows), total)
     return rows
-
-
-def compare_with(
-    engines: Sequence[Baseline],
-    codec: Codec,
-    groups: Mapping[str, PageSet],
-    tiers: Sequence[str],
-    pages: int,
-    progress: Progress,
-) -> tuple[list[BaselineRow], list[SkippedBaseline]]:
-    """Compares the codec with each engine on the first `pages` of each group at each tier. Returns the rows, and the
-    groups that an engine cannot read."""
-    rows: list[BaselineRow] = []
-    skipped: list[SkippedBaseline] = []
-    work = [(engine, name) for engine in engines for name in groups]
-    for number, (engine, name) in enumerate(work):
-        part = first_pages(groups[name], pages)
-        reason = engine.why_unsupported("".join(page.text for page in part.pages), name)
-        if reason is not None:
-            skipped.append({"engine": engine.name, "language": name, "reason": reason})
-            continue
-        for step, tier in enumerate(tiers):
-            rows.append(compare(codec, engine, TierDrawer(codec, part).draw(tier).pages, tier, name))
-            progress(number * len(tiers) + step + 1, len(work) * len(tiers))
-    return rows, skipped
 
 
 def storage_of(

@@ -75,20 +75,6 @@ def test_outdated_figures_are_kept_but_not_read(
     assert json.loads(path.read_text(encoding="utf-8"))["codec"] == codec
 
 
-def test_classes_have_a_table() -> None:
-    measured = {"measured": {"weights": "w1"}}
-    row = {field.name: 1.0 for field in fields(BenchRow)} | {"tier": "micro", "language": "en_irc", "pages": 3}
-    rows = [{**row, "names": None, "rare_words": 0.25, "invented_words_per_million": 7.0, "recalled_text_tokens": 0.4}]
-    rows.append({**rows[0], "tier": "base"})
-    figures = Figures({"codec": {**measured, "rows": rows}})
-    assert figures.outdated == []
-    _, _, *classes = TABLES["classes"].make(figures).splitlines()
-    assert len(classes) == 1  # the tiers that hold less than a page
-    assert classes[0].startswith("| `micro` | English chat rooms (IRC) | 100.000% | – | 100.000% | 100.000% |")
-    assert "| 25.00% | 100.000% |" in classes[0]
-    assert "| 7 | 40% | 1 | 3 |" in classes[0]
-
-
 def test_answers_by_age_have_tables() -> None:
     row = {
         "memory": "foxing",
@@ -215,8 +201,6 @@ def test_a_measurement_runs_the_benchmarks_and_replaces_the_stored_one(
         ("relevance", ["benchmarks.relevance --locomo"] * 2),
         ("updates", ["benchmarks.updates --locomo"] * 2),
         ("context", ["benchmarks.context --locomo"] * 2),
-        ("context-tiers", ["benchmarks.context --locomo"] * 4),
-        ("agent", ["benchmarks.context.agent --texts"]),
     ],
 )
 def test_each_measurement_runs_its_commands(
@@ -234,7 +218,6 @@ def test_each_measurement_runs_its_commands(
             "bank": [],
             "decay": [],
             "context": [],
-            "agent": [],
             "relevance": [],
             "updates": [],
         }
@@ -255,19 +238,14 @@ def test_benchmarks_run_in_their_own_process_without_settings(monkeypatch: pytes
 def test_the_tables_and_the_plot_of_context(tmp_path: Path) -> None:
     row = {"reader": "claude", "tier": "small", "budget": 512, "questions": 3, "billed_tokens": 500.0, "images": 1.0}
     rows = [
-        row | {"show": show, "evidence": share, "text_tokens_instead": 600.0, "evidence_read": share - 0.1}
+        row | {"show": show, "evidence": share, "text_tokens_instead": 600.0}
         for show, share in (("text", 0.5), ("images", 0.6), ("best", 0.75))
     ]
     measured = {"measured": {"weights": "w1"}}
-    figures = Figures({"context": measured | {"rows": rows}, "context-read": measured | {"rows": rows}})
+    figures = Figures({"context": measured | {"rows": rows}})
     table = TABLES["context"].make(figures)
     assert table.splitlines()[2] == "| `claude` | 0.50 · 0.60 · 0.75 |"
     assert len(table.splitlines()) == 3
     assert TABLES["context-per-token"].make(figures).splitlines()[2] == "| `claude` | 1.000 · 1.200 · 1.500 |"
-    assert TABLES["context-read"].make(figures).splitlines()[2] == "| `claude` | 0.60/0.50 · 0.75/0.65 |"
-    assert TABLES["context-read"].make(Figures({"context-read": measured | {"rows": []}})).startswith("Not measured")
-    held = [each | {"reader": "text", "tier": tier} for each in rows[:1] for tier in ("open", "micro")]
-    tiers = TABLES["context-tiers"].make(Figures({"context-tiers": measured | {"rows": held}}))
-    assert tiers.splitlines()[2:] == ["| exact | 0.50 (500) |", "| `micro` | 0.50 (500) |"]
     plot_context(rows, tmp_path / "context.svg")
     assert b"</svg>" in (tmp_path / "context.svg").read_bytes()

@@ -1,8 +1,7 @@
-"""The codec benchmark: the pages it measures, the rows it reports, its plots, and the baselines."""
+"""The codec benchmark: the pages it measures and the rows it reports."""
 
 import gzip
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from foxing.api.cli.main import app
-from foxing.encoder import Codec, CodecError, Reading, VisionTokens, load_codec
+from foxing.encoder import Codec, Reading, VisionTokens, load_codec
 from foxing.encoder.bench import (
     AGEING_TIERS,
     DEVELOPMENT_PAGES,
@@ -33,21 +31,10 @@ from foxing.encoder.bench import (
     named_file,
     texts_of,
 )
-from foxing.encoder.bench.baselines import (
-    BASELINES,
-    Baseline,
-    BaselineRow,
-    comparable,
-    compare,
-    load_baselines,
-    page_rows,
-    tessdata_folder,
-)
 from foxing.encoder.bench.characters import readable_characters
 from foxing.encoder.bench.comparison import GAP_MARK
 from foxing.encoder.bench.corpus import equal_parts
-from foxing.encoder.bench.plot import plot_classes, plot_curve
-from foxing.renderer import Page, render
+from foxing.renderer import Page
 
 SENTENCES = (
     "Could you look at the parser again? It drops the last line when the file does not end in a newline.",
@@ -291,77 +278,3 @@ def test_speed_is_measured_at_each_tier(codec: Codec, short_texts: PageSet) -> N
     speed = measure_speed(codec, short_texts, ["small"], "cpu").to_dict()
     assert speed["load_ms"] > 0
     assert [tier["tier"] for tier in speed["tiers"]] == ["small"]
-
-
-@pytest.mark.slow
-def test_curves_are_drawn_as_png_and_svg(codec: Codec, short_texts: PageSet, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="drawing needs the extra 'bench'")
-    rows = [measure(codec, short_texts, tier, name) for name in ("en", "agent") for tier in ("small", "micro")]
-    engines = [
-        BaselineRow(name, "1", tier, "en", 1, 9, 0.9, 1.0, 9.0, 9.0, 1.0, 60_000.0, 9_000.0)
-        for name in ("engine-a", "engine-b")
-        for tier in ("large", "small")
-    ]
-    plot_curve(rows, tmp_path / "curve.png", engines)
-    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
-    plot_curve([replace(row, ppmd_bits_per_character=None) for row in rows], tmp_path / "curve.svg")
-    assert "<svg" in (tmp_path / "curve.svg").read_text(encoding="utf-8")
-    with pytest.raises(CodecError, match=r"curve\.xyz cannot be drawn"):
-        plot_curve(rows, tmp_path / "curve.xyz")
-    plot_classes([*rows, replace(rows[0], language="none", content_words=None)], tmp_path / "classes.svg")
-    drawn = (tmp_path / "classes.svg").read_text(encoding="utf-8")
-    assert "other content words" in drawn
-    assert "common words" not in drawn  # the pages are not marked as English
-
-
-def test_baselines_are_compared_without_marks_and_blanks() -> None:
-    assert comparable("◆ ▶user  Hello¶wor ld：⟦1F⟧ ") == "userHelloworld:1F"
-    small = page_rows(Image.new("L", (640, 64), 255))
-    assert [row.shape for row in small] == [(16, 1280)] * 8
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", list(BASELINES))
-def test_a_baseline_reads_the_same_images(codec: Codec, short_page: Page, name: str) -> None:
-    baseline = engine(name)
-    assert baseline.why_unsupported(short_page.text, "en") is None
-    row = compare(codec, baseline, [short_page], "large", "en")
-    assert row.accuracy > 0.9
-    assert row.own_accuracy > 0.95
-    assert row.times_slower == pytest.approx(row.ms / row.own_ms)
-    assert row.bytes_per_page > row.own_bytes_per_page > 0
-    first = baseline.read(page_rows(render(short_page.cells, short_page.layout, "large"))[:1], "en")
-    assert "parser" in first
-
-
-def test_a_script_that_the_baseline_lacks_is_reported() -> None:
-    why = engine("RapidOCR").why_unsupported("안녕하세요, 내일 회의 시간을 바꿀 수 있을까요?", "ko")
-    assert why is not None
-    assert "knows" in why
-
-
-@pytest.mark.parametrize(("module", "needed"), [("rapidocr", "rapidocr"), ("tesserocr", "tesserocr")])
-def test_a_baseline_that_is_not_installed_names_the_package(
-    monkeypatch: pytest.MonkeyPatch, module: str, needed: str
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    name = {"rapidocr": "RapidOCR", "tesserocr": "Tesseract"}[module]
-    with pytest.raises(CodecError, match=f"pip install {needed}"):
-        BASELINES[name]()
-
-
-def test_an_error_is_raised_if_no_baseline_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "rapidocr", None)
-    monkeypatch.setitem(sys.modules, "tesserocr", None)
-    with pytest.raises(CodecError, match=r"RapidOCR is not installed.*Tesseract is not installed"):
-        load_baselines()
-
-
-def engine(name: str) -> Baseline:
-    """The baseline; skips the test if it is not installed."""
-    if name == "Tesseract" and tessdata_folder("eng") is None:
-        pytest.skip("Tesseract has no language data here")
-    try:
-        return BASELINES[name]()
-    except CodecError as error:
-        pytest.skip(str(error))

@@ -14,16 +14,14 @@ from http.server import BaseHTTPRequestHandler
 from io import BytesIO
 from typing import Any, Protocol
 
-import pytest
 from PIL import Image
+from support.tesseract import Tesseract
 
 from foxing.encoder import (
     Codec,
-    CodecError,
     load_codec,
 )
 from foxing.encoder import VisionTokens as Tokens
-from foxing.encoder.bench.baselines import Tesseract
 from foxing.encoder.bench.documents import entries
 from foxing.encoder.remote.codec import EndpointCodec
 from foxing.encoder.remote.requests import NGRAM
@@ -71,21 +69,12 @@ class TesseractModel:
     """Tesseract on the whole page, without log-probabilities."""
 
     def __init__(self) -> None:
-        try:
-            engine: Any = Tesseract()
-        except CodecError as error:
-            pytest.skip(str(error))
-        self._engine = engine
+        self._engine = Tesseract()
         self._lock = threading.Lock()
 
     def read(self, image: Image.Image) -> Tokenized:
-        api = self._engine._engine("eng")
         with self._lock:
-            import tesserocr
-
-            api.SetPageSegMode(tesserocr.PSM.SINGLE_BLOCK)
-            api.SetImage(image)
-            return [(api.GetUTF8Text(), math.nan)]
+            return [(self._engine.read(image), math.nan)]
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foxing.api.cli.context import JsonOption, state_of
-from foxing.api.cli.streams import input_file, is_stream, refuse_stream
+from foxing.api.cli.streams import input_file, is_stream
 
 from .bench_tables import show_result
 
@@ -61,30 +61,9 @@ def bench(
     ageing: Annotated[
         bool, typer.Option("--ageing", help="Also age pages through decoded text, tier by tier, from base to micro.")
     ] = False,
-    baselines: Annotated[
-        bool, typer.Option("--baselines", help="Also measure RapidOCR and Tesseract, if installed, on the same images.")
-    ] = False,
-    baseline_pages: Annotated[int, typer.Option(min=1, help="Number of pages per group for --baselines.")] = 1,
     speed: Annotated[
         bool, typer.Option("--speed", help="Also time loading, drawing, encoding and decoding separately.")
     ] = False,
-    plot: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Plot the share of correctly read characters against bytes per page to this PNG or SVG file.",
-            show_default=False,
-        ),
-    ] = None,
-    plot_classes: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Plot the share of correctly read names, numbers, dates, negations, rare words and other words "
-            "against bytes per page to this PNG or SVG file.",
-            show_default=False,
-        ),
-    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the size, accuracy and speed of the codec on text outside its training data.
@@ -101,13 +80,9 @@ def bench(
     """
     from foxing.encoder import load_codec
     from foxing.encoder.bench import load_texts
-    from foxing.encoder.bench.plot import plot_classes as draw_classes
-    from foxing.encoder.bench.plot import plot_curve
 
     from .bench_run import BenchOptions, run_bench
 
-    refuse_stream("--plot", *(plot or ()))
-    refuse_stream("--plot-classes", *(plot_classes or ()))
     state = state_of(context)
     settings = state.settings()
     codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
@@ -119,14 +94,8 @@ def bench(
     elif not identifiers:
         groups = {"demo": _demo_texts(codec, pages if group_pages is None else min(pages, group_pages))}
     groups = _with_identifiers(codec, groups, identifiers)
-    options = BenchOptions(
-        degraded, ageing, characters, baseline_pages if baselines else None, settings.device if speed else None
-    )
+    options = BenchOptions(degraded, ageing, characters, settings.device if speed else None)
     result = run_bench(state, codec, groups, tiers, options)
-    for path in plot or ():
-        plot_curve(result.rows, path, () if result.baselines is None else result.baselines.rows)
-    for path in plot_classes or ():
-        draw_classes(result.rows, path)
     state.answer(result.to_dict(), lambda console: show_result(console, result))
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from foxing.encoder.bench import BenchRow, CharacterRow, CodecSpeed
     from foxing.encoder.bench.plan import StorageRow
 
-    from .bench_run import BaselineComparison, BenchResult
+    from .bench_run import BenchResult
 
 #: Printed below the table of word classes.
 CLASSES_NOTE = (
@@ -38,8 +38,6 @@ def show_result(console: Console, result: "BenchResult") -> None:
         _show_characters(console, result.characters)
     if result.storage is not None:
         _show_storage(console, result.storage)
-    if result.baselines is not None:
-        _show_baselines(console, result.baselines)
     if result.speed is not None:
         _show_speed(console, result.speed)
 
@@ -140,22 +138,6 @@ def _show_storage(console: Console, rows: "Sequence[StorageRow]") -> None:
         for row in rows
     ]
     console.print(table(columns, shown))
-
-
-def _show_baselines(console: Console, comparison: "BaselineComparison") -> None:
-    columns = "tier, text, engine, >pages, >accuracy, >ours, >PNG B/page, >our B/page, >ms/page, >our ms, >times slower"
-    shown = [
-        (
-            *(row.tier, row.language, f"{row.engine} {row.version}", row.pages, f"{row.accuracy:.2%}"),
-            *(f"{row.own_accuracy:.2%}", f"{row.bytes_per_page:,.0f}", f"{row.own_bytes_per_page:,.0f}"),
-            *(f"{row.ms:,.0f}", f"{row.own_ms:.0f}", f"{row.times_slower:.0f}×"),
-        )
-        for row in comparison.rows
-    ]
-    console.print(table(columns, shown))
-    for item in comparison.not_compared:
-        subject = item["engine"] if "language" not in item else f"{item['engine']}, {item['language']}"
-        console.print(f"Not compared: {subject}: {item['reason']}")
 
 
 def _show_speed(console: Console, speed: "CodecSpeed") -> None:

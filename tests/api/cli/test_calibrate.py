@@ -20,9 +20,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.command_line import Foxing, start
+from support.tesseract import Tesseract
 
-from foxing.encoder import CodecError
-from foxing.encoder.bench.baselines import Tesseract
 from foxing.encoder.reader_curve.sample_pages import SamplePage, sample_pages
 from foxing.encoder.reader_curve.scores import Score, score
 from foxing.encoder.text_tokens import count_text_tokens
@@ -35,6 +34,7 @@ PROFILE: dict[str, Any] = {
     "limits": {"max_side_px": 700, "max_images": 3, "max_image_bytes": 1 << 20, "max_request_bytes": 1 << 22},
     "billing": {"formula": "patches", "side": 28, "max_side_px": 700, "max_patches": 625},
 }
+TESTS = Path(__file__).resolve().parents[2]
 CELLS = [(6, 12), (7, 14), (8, 16), (10, 20), (12, 24), (16, 32)]
 Read = Callable[[Image.Image], str]
 
@@ -157,18 +157,7 @@ def perfect(reader: Reader, cells: list[tuple[int, int]], pages: int = 1) -> Rea
 
 @pytest.fixture(scope="module")
 def tesseract() -> Read:
-    try:
-        engine = Tesseract()._engine("eng")
-        import tesserocr
-    except CodecError as error:
-        pytest.skip(str(error))
-
-    def read(image: Image.Image) -> str:
-        engine.SetPageSegMode(tesserocr.PSM.SINGLE_BLOCK)
-        engine.SetImage(image)
-        return str(engine.GetUTF8Text())
-
-    return read
+    return Tesseract().read
 
 
 @pytest.mark.slow
@@ -487,11 +476,9 @@ def test_a_real_engine_behind_the_command(foxing: Foxing, engine: Path, tesserac
         "elif sys.argv[1] == '--list-langs': print('eng')\n"
         "else:\n"
         " from PIL import Image\n"
-        " import tesserocr\n"
-        " from foxing.encoder.bench.baselines import Tesseract\n"
-        " engine = Tesseract()._engine('eng'); engine.SetPageSegMode(tesserocr.PSM.SINGLE_BLOCK)\n"
-        " engine.SetImage(Image.open(io.BytesIO(sys.stdin.buffer.read())).convert('L'))\n"
-        " print(engine.GetUTF8Text())\n"
+        f" sys.path.insert(0, {str(TESTS)!r})\n"
+        " from support.tesseract import Tesseract\n"
+        " print(Tesseract().read(Image.open(io.BytesIO(sys.stdin.buffer.read())).convert('L')))\n"
     )
     (engine / "tesseract").write_text(script, encoding="utf-8")
     sizes = ("--cell", "20x40", "--rows", "12")

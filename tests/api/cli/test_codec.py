@@ -5,13 +5,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.command_line import Foxing
 
 from foxing.encoder.bench import BenchRow
-from foxing.encoder.bench.baselines import BaselineRow
 
 
 def write_messages(path: Path, language: str, text: str) -> Path:
@@ -132,32 +130,17 @@ def test_codec_bench_names_a_missing_file(foxing: Foxing, texts: list[Path]) -> 
 def test_codec_bench_shows_that_texts_takes_several_files(foxing: Foxing) -> None:
     shown = foxing.text("codec", "bench", "--help")
     assert "--texts FILE…" in shown
-    assert "--baselines" in shown
+    assert "--ageing" in shown
 
 
 @pytest.mark.slow
-def test_codec_bench_prints_every_table(
-    foxing: Foxing, texts: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    row = BaselineRow("engine-a", "1.0", "small", "en", 1, 100, 0.5, 1.0, 20.0, 10.0, 2.0, 71_154.0, 3_600.0)
-
-    def compare(*_: Any) -> tuple[list[BaselineRow], list[dict[str, str]]]:
-        return [row], [{"engine": "engine-a", "language": "de", "reason": "it does not read German"}]
-
-    monkeypatch.setattr("foxing.api.cli.codec.bench_run.load_baselines", lambda: ([], {"engine-b": "not installed"}))
-    monkeypatch.setattr("foxing.api.cli.codec.bench_run.compare_with", compare)
-    options = ("--tier", "small", "--pages", "1", "--skip", "0", "--speed", "--baselines", "--ageing")
+def test_codec_bench_prints_every_table(foxing: Foxing, texts: list[Path]) -> None:
+    options = ("--tier", "small", "--pages", "1", "--skip", "0", "--speed", "--ageing")
     arguments = ("codec", "bench", "--texts", *map(str, texts), *options)
     document = foxing.json(*arguments)
-    assert list(document) == ["rows", "baselines", "not_compared", "speed"]
+    assert list(document) == ["rows", "speed"]
     assert all(set(BenchRow.__dataclass_fields__) <= set(each) for each in document["rows"])
-    assert [each["engine"] for each in document["baselines"]] == ["engine-a"]
-    assert [each["engine"] for each in document["not_compared"]] == ["engine-b", "engine-a"]
     shown = foxing.text(*arguments)
-    assert "engine-a 1.0" in shown
-    assert "Not compared: engine-b: not installed" in shown
-    assert "Not compared: engine-a, de: it does not read German" in shown
-    assert "71,154" in shown
     assert "directly" in shown
     for head in ("pages", "kept", "silent/10k", "invented/M", "B/page", "bits/char", "zstd", "PPMd", "×BPE"):
         assert head in shown

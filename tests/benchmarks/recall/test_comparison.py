@@ -18,7 +18,7 @@ from benchmarks.locomo import read_locomo
 from benchmarks.recall import main
 from foxing.memory import Memory, MemoryOptions, NewMessage
 
-MISSING = ("mem0", "langgraph.store.memory", "langgraph.store.sqlite")
+MISSING = ("mem0", "langgraph.store.memory")
 MESSAGES = [
     NewMessage(id="parrot", role="user", name="Ada", content="I adopted a parrot.", created_at=datetime.now(UTC)),
     NewMessage(id="train", role="assistant", name="Ben", content="The train was late.", created_at=datetime.now(UTC)),

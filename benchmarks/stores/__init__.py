@@ -1,1 +1,0 @@
-"""Storing and recalling the same conversations in Foxing and in other stores."""
