@@ -4,7 +4,7 @@ A session ranks where its best message does. For BM25 and embeddings, sessions a
 is what most publications do.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import log2
@@ -16,8 +16,6 @@ from foxing.memory.index.embedder import Embedder
 from foxing.memory.values.messages import NewMessage
 
 from .baselines.system import LIMIT, Embeddings, Ranking, StemmedBm25
-from .command_line import Advance
-from .evidence import store_at
 from .locomo import Conversation, Question
 
 Unit = Literal["message", "session"]
@@ -77,29 +75,6 @@ def measure_stored(
     asked: list[_Ranked] = []
     for bank, conversation in zip(banks, conversations, strict=True):
         asked += _ask(memory, bank, conversation, categories, embedder)
-    return _rows(asked)
-
-
-def measure_each(
-    memory: Memory,
-    conversations: Iterable[Conversation],
-    tier: str,
-    embedder: Embedder | None,
-    progress: Advance | None = None,
-    total: int = 0,
-) -> list[RankedRecall]:
-    """Stores one conversation after the other, at `tier`, asks its questions and erases it. Raises the errors of
-    reading `conversations`."""
-    asked: list[_Ranked] = []
-    for number, conversation in enumerate(conversations):
-        if conversation.questions:
-            bank = f"conversation-{number}"
-            store_at(memory, bank, conversation, tier)
-            names = {question.category: str(question.category) for question in conversation.questions}
-            asked += _ask(memory, bank, conversation, names, embedder)
-            memory.erase_bank(bank)
-        if progress is not None:
-            progress(number + 1, total)
     return _rows(asked)
 
 

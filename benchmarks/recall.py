@@ -1,10 +1,8 @@
 """Measures recall: latency of finding one fact in a large bank, and how much evidence is found, and at which rank, on
-published datasets.
+LoCoMo.
 
 python -m benchmarks.recall --json
 python -m benchmarks.recall --locomo locomo_dev.json.gz --tier tiny --json
-python -m benchmarks.recall --longmemeval longmemeval_s_cleaned.json --json
-python -m benchmarks.recall --folder datasets --json
 """
 
 import argparse
@@ -27,22 +25,12 @@ from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.policy import Policy, PolicyStep
 from foxing.renderer import FoxingError
 
-from .baselines.comparison import compare, open_systems
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, show_rows, write_json
-from .datasets.dataset import (
-    BEAM_SOURCE,
-    LOCOMO_SOURCE,
-    REALTALK_SOURCE,
-    Dataset,
-    find_datasets,
-    open_beam,
-    open_locomo,
-    open_realtalk,
-)
-from .datasets.longmemeval import SOURCE as LONGMEMEVAL_SOURCE
-from .datasets.longmemeval import read_longmemeval
-from .evidence import OPEN, measure_evidence, store_all
-from .rankings import measure_each, measure_stored
+from .evidence import CATEGORIES, OPEN, measure_evidence, store_all
+from .locomo import read_locomo
+from .rankings import measure_stored
+
+LOCOMO_SOURCE = "https://github.com/snap-research/locomo"
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 BETWEEN_MESSAGES = timedelta(minutes=7)
@@ -150,44 +138,13 @@ def _timed_recall(memory: Memory, bank: str, fact: Fact) -> tuple[bool, float]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.recall",
-        description="Measure the latency of recalling a fact from a large bank, or recall on a published dataset: the "
+        description="Measure the latency of recalling a fact from a large bank, or recall on LoCoMo: the "
         "evidence within 2,048 text tokens beside BM25 over the stemmed full text, and the rank of the evidence, by "
-        "message and by session, beside BM25 and the same embeddings alone. Nothing is answered or judged. The "
-        "datasets are not part of Foxing; download them from where their authors publish them.",
-    )
-    dataset = parser.add_mutually_exclusive_group()
-    dataset.add_argument(
-        "--locomo", type=Path, metavar="FILE", help=f"LoCoMo with its questions, as JSON or gzipped ({LOCOMO_SOURCE})."
-    )
-    dataset.add_argument(
-        "--longmemeval",
-        type=Path,
-        metavar="FILE",
-        help=f"LongMemEval, such as longmemeval_s_cleaned.json ({LONGMEMEVAL_SOURCE}). Only ranks are measured, and "
-        "questions to abstain from are left out, as its authors do. Each question has a history of about 500 turns; "
-        "with --tier open it is not sealed, which is much faster.",
-    )
-    dataset.add_argument(
-        "--realtalk", type=Path, metavar="FOLDER", help=f"The folder 'data' of REALTALK ({REALTALK_SOURCE})."
-    )
-    dataset.add_argument(
-        "--beam",
-        type=Path,
-        metavar="FOLDER",
-        help=f"A folder of BEAM's chats of one size, 'chats/100K' ({BEAM_SOURCE}).",
-    )
-    dataset.add_argument(
-        "--folder",
-        type=Path,
-        metavar="FOLDER",
-        help="Folder of datasets as published: LoCoMo as locomo*.json, the 'data' of REALTALK, the 'chats' of BEAM. "
-        "Measures the evidence within 2,048 text tokens, also of mem0 and LangGraph's stores.",
+        "message and by session, beside BM25 and the same embeddings alone. Nothing is answered or judged. LoCoMo "
+        "is not part of Foxing; download it from where its authors publish it.",
     )
     parser.add_argument(
-        "--all-turns",
-        action="store_true",
-        help="With --longmemeval, stores the turns of the assistant as well. Without it, only those of the user are "
-        "stored, and questions that none of them answers are left out, as in the retrieval code of its authors.",
+        "--locomo", type=Path, metavar="FILE", help=f"LoCoMo with its questions, as JSON or gzipped ({LOCOMO_SOURCE})."
     )
     parser.add_argument(
         "--tier",
@@ -214,10 +171,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command. Exits with an error message if a dataset is invalid."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.all_turns and options.longmemeval is None:
-        parser.error("--all-turns needs --longmemeval")
+    options = _parser().parse_args(arguments)
     with (
         tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
         Memory(Path(folder) / "bench.db", options=MemoryOptions(embedder=options.embedder)) as memory,
@@ -235,58 +189,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _measure(memory: Memory, options: argparse.Namespace, progress: Advance) -> dict[str, Any]:
     embedder = None if options.embedder == NONE else open_embedder(options.embedder)
-    if options.folder is not None:
-        return _compare_systems(memory, options, embedder, progress)
-    if options.longmemeval is not None:
-        return _measure_longmemeval(memory, options, embedder, progress)
-    for file, read in ((options.locomo, open_locomo), (options.realtalk, open_realtalk), (options.beam, open_beam)):
-        if file is not None:
-            return _measure_dataset(memory, read(file), options, embedder, progress)
+    if options.locomo is not None:
+        return _measure_locomo(memory, options, embedder, progress)
     return asdict(measure_recall_speed(memory, options.messages, progress))
 
 
-def _measure_dataset(
-    memory: Memory, dataset: Dataset, options: argparse.Namespace, embedder: Embedder | None, progress: Advance
-) -> dict[str, Any]:
-    banks = store_all(memory, dataset.conversations, options.tier, progress)
-    evidence = measure_evidence(memory, banks, dataset.conversations, options.tier, dataset.categories)
-    rankings = measure_stored(memory, banks, dataset.conversations, dataset.categories, embedder)
-    return {"dataset": dataset.name, **asdict(evidence), "rankings": [asdict(row) for row in rankings]}
-
-
-def _measure_longmemeval(
+def _measure_locomo(
     memory: Memory, options: argparse.Namespace, embedder: Embedder | None, progress: Advance
 ) -> dict[str, Any]:
-    dataset = read_longmemeval(options.longmemeval, user_only=not options.all_turns)
-    rankings = measure_each(memory, dataset, options.tier, embedder, progress, len(dataset))
-    if not rankings:
-        raise InvalidInput(f"{options.longmemeval.name} has no questions with evidence")
-    return {
-        "dataset": "LongMemEval",
-        "tier": options.tier,
-        "turns": "all" if options.all_turns else "user",
-        "questions": rankings[0].questions,
-        "abstentions": dataset.abstentions,
-        "without_evidence": len(dataset) - dataset.abstentions - rankings[0].questions,
-        "rankings": [asdict(row) for row in rankings],
-    }
-
-
-def _compare_systems(
-    memory: Memory, options: argparse.Namespace, embedder: Embedder | None, progress: Advance
-) -> dict[str, Any]:
-    datasets = dict(find_datasets(options.folder)).values()
-    opened = open_systems(memory, options.tier, embedder)
-    rows = [asdict(row) for row in compare(opened.systems, datasets, progress)]
-    return {"tier": options.tier, "embedder": options.embedder, "evidence": rows, "left_out": opened.left_out}
+    try:
+        conversations = read_locomo(options.locomo)
+    except InvalidInput as error:
+        raise InvalidInput(f"{error}; LoCoMo is published at {LOCOMO_SOURCE}") from error
+    banks = store_all(memory, conversations, options.tier, progress)
+    evidence = measure_evidence(memory, banks, conversations, options.tier, CATEGORIES)
+    rankings = measure_stored(memory, banks, conversations, CATEGORIES, embedder)
+    return {"dataset": "LoCoMo", **asdict(evidence), "rankings": [asdict(row) for row in rankings]}
 
 
 def _show(result: Mapping[str, Any]) -> None:
-    if "left_out" in result:
-        show_rows(result["evidence"])
-        for name, reason in result["left_out"].items():
-            print(f"{name} was not measured: {reason}")
-        return
     show_fields(_flat(result))
     if "rankings" in result:
         show_rows(result["rankings"])

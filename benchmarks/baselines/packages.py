@@ -1,7 +1,8 @@
 """Baselines of other packages, which the extra `store-baselines` installs. They run locally, without a language model
 or telemetry, and with Foxing's embedder."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -10,7 +11,7 @@ from foxing.memory.values.messages import NewMessage
 
 from .adapters import import_mem0, langgraph_index, open_mem0
 from .extensions import NotInstalled
-from .system import LIMIT, Ranking, with_speaker
+from .system import EMBEDDINGS, LIMIT, Embeddings, Ranking, StemmedBm25, with_speaker
 
 COLLECTION = "conversation"
 
@@ -93,3 +94,27 @@ class LangGraphInMemory(LangGraph):
 PACKAGES: Mapping[str, Callable[[Embedder], Ranking]] = MappingProxyType(
     {each.name: each for each in (Mem0, LangGraphInMemory)}
 )
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """Systems to compare, and those that are not available."""
+
+    systems: Sequence[Ranking]
+    #: name → reason
+    left_out: dict[str, str]
+
+
+def open_rankings(embedder: Embedder | None, packages: Collection[str] = PACKAGES) -> Rankings:
+    """Opens the baselines: BM25, the embedder alone, and other packages, those of the names `packages`."""
+    systems: list[Ranking] = [StemmedBm25()]
+    if embedder is None:
+        return Rankings(systems, dict.fromkeys((EMBEDDINGS, *packages), "no embedder"))
+    systems.append(Embeddings(embedder))
+    left_out: dict[str, str] = {}
+    for name in packages:
+        try:
+            systems.append(PACKAGES[name](embedder))
+        except NotInstalled as error:
+            left_out[name] = f"not installed ({error}); pip install 'foxing[store-baselines]'"
+    return Rankings(systems, left_out)

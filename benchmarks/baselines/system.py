@@ -1,32 +1,17 @@
 """Interface of the compared systems, and those that need no other package."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 
 from benchmarks.bm25 import Bm25, take_within
-from benchmarks.evidence import BUDGET_TOKENS, OPEN, message_cost, span_texts
-from foxing.memory import Memory
+from benchmarks.evidence import BUDGET_TOKENS, message_cost
 from foxing.memory.index.embedder import Embedder
 from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.messages import NewMessage
-from foxing.memory.values.policy import Policy
 
 EMBEDDINGS = "embeddings"  # name of the embedder alone
 LIMIT = 200  # messages requested from a system; more never fit the budget
-
-
-class System(Protocol):
-    """Stores one conversation at a time, and answers questions about it within the budget."""
-
-    name: str
-
-    def store(self, messages: Sequence[NewMessage]) -> None:
-        """Replaces the stored conversation."""
-
-    def answer(self, question: str) -> Mapping[str, str]:
-        """Returns message id → text found, within `BUDGET_TOKENS` with speaker and time."""
 
 
 class Ranking:
@@ -56,32 +41,6 @@ class Ranking:
     def ranked(self, question: str) -> Sequence[str]:
         """Returns the ids of messages, best first."""
         raise NotImplementedError
-
-
-class Foxing:
-    """Foxing with all pages at one tier and without kept text."""
-
-    def __init__(self, memory: Memory, tier: str) -> None:
-        self.name = "foxing"
-        self._memory = memory
-        self._tier = tier
-        self._bank = ""
-        self._stored = 0
-
-    def store(self, messages: Sequence[NewMessage]) -> None:
-        """Stores a conversation in a new bank and ages it to the tier."""
-        self._stored += 1
-        self._bank = f"bench-{self._stored}"
-        self._memory.store(self._bank, messages)
-        if self._tier != OPEN:
-            steps = [{"after": "PT1S", "tier": self._tier}]
-            self._memory.set_policy(self._bank, Policy.parse({"steps": steps, "age_from": "message"}))
-            self._memory.seal(self._bank)
-            self._memory.age(self._bank)
-
-    def answer(self, question: str) -> Mapping[str, str]:
-        """Returns message id → text of the recalled spans."""
-        return span_texts(self._memory.recall(self._bank, question, limit=500, max_tokens=BUDGET_TOKENS).spans)
 
 
 class StemmedBm25(Ranking):

@@ -13,7 +13,7 @@ from typing import Any
 
 import zstandard
 
-from benchmarks.baselines.comparison import open_rankings
+from benchmarks.baselines.packages import open_rankings
 from benchmarks.baselines.system import StemmedBm25
 from benchmarks.command_line import Advance
 from foxing.encoder.text_tokens import count_text_tokens

@@ -8,7 +8,6 @@ from support.search_doubles import HashingEmbedder
 
 from benchmarks.locomo import Conversation, Question
 from benchmarks.rankings import measure_stored, ndcg, recall_share
-from benchmarks.recall import main
 from foxing.memory import Memory, MemoryOptions, NewMessage
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -60,11 +59,3 @@ def test_each_system_is_ranked_by_message_and_by_session(database_path: Path) ->
     for row in rows:  # everything is among the first five of four messages
         assert (row.recall_5, row.recall_any_10, row.recall_all_5) == (1, 1, 1)
         assert 0.5 < row.ndcg_10 <= 1
-
-
-@pytest.mark.parametrize("arguments", [["--all-turns"]])
-def test_options_of_other_datasets_exit_with_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    assert f"{arguments[0]} needs --" in capsys.readouterr().err

@@ -1,1 +1,0 @@
-"""Published conversations with questions that name their evidence: LoCoMo, REALTALK, BEAM."""
