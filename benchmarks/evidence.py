@@ -7,7 +7,6 @@ budget.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -19,7 +18,7 @@ from foxing.memory.values.policy import Policy
 
 from .bm25 import Bm25, plain_words, take_within
 from .command_line import Advance
-from .locomo import Conversation, Question, read_locomo
+from .locomo import Conversation, Question
 
 BUDGET_TOKENS = 2048  # text tokens of all spans of an answer, speaker and time included
 ENOUGH = 0.7
@@ -68,16 +67,6 @@ class _Asked:
     evidence: float
     bm25_evidence: float
     first: bool
-
-
-def measure_locomo(memory: Memory, file: Path, tier: str, progress: Advance | None = None) -> EvidenceRecall:
-    """Stores LoCoMo with one bank per conversation, ages it to `tier` without keeping text, and asks its questions.
-
-    `tier`: small, tiny or micro, or "open" for messages that are not sealed. Raises `InvalidInput` for a file that is
-    not LoCoMo.
-    """
-    conversations = read_locomo(file)
-    return measure_evidence(memory, store_all(memory, conversations, tier, progress), conversations, tier, CATEGORIES)
 
 
 def store_all(

@@ -3,7 +3,6 @@
 python -m benchmarks.load --json
 python -m benchmarks.load --only mixed --seconds 30 --messages 10000
 python -m benchmarks.load --only stores --database postgresql://foxing@localhost/bench
-python -m benchmarks.load --only long --long-messages 900 --long-percent 90 --long-recalls 3000 --json
 """
 
 import argparse
@@ -23,11 +22,7 @@ from benchmarks.command_line import (
     write_json,
 )
 
-from .cold import measure_cold
-from .connections import measure_connections
-from .erasing import measure_erasing
 from .kills import measure_kills
-from .long_messages import measure_long_messages
 from .mixed import measure_mixed
 from .postgresql import PostgresServer
 from .stalls import measure_stalls
@@ -47,17 +42,9 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "batches": lambda folder, options, _: measure_stores(
         folder, options.store_seconds, options.store_clients, options.database, options.batch
     ),
-    "cold": lambda folder, options, _: measure_cold(folder, options.recalls),
-    "connections": lambda folder, options, _: measure_connections(folder, options.connections),
     "stalls": lambda folder, options, _: measure_stalls(folder, options.request),
     "stop": lambda folder, options, _: measure_stop(folder, options.pages),
-    "erasing": lambda folder, options, progress: measure_erasing(
-        folder, options.open_messages, options.erasing_rounds, progress
-    ),
     "kills": lambda folder, options, progress: _kills(folder, options, progress),
-    "long": lambda folder, options, progress: measure_long_messages(
-        folder, options.long_messages, options.long_recalls, several=options.long_percent / 100, progress=progress
-    ),
 }
 
 
@@ -73,9 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.load",
         description="Measure the service under load, on a new SQLite database: latency of storing and recalling "
-        "(mixed, stores, batches, cold), effect of idle connections (connections), stalls caused by one request "
-        "(stalls), sealing speed during erasures (erasing), shutdown and kill -9 (stop, kills), and recall "
-        "and erasure of long messages (long).",
+        "(mixed, stores, batches), stalls caused by one request (stalls), shutdown and kill -9 (stop, kills).",
     )
     parser.add_argument(
         "--only", choices=tuple(MEASUREMENTS), action="append", help="Run only this measurement; can be repeated."
@@ -88,15 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         ("store-clients", 16, "stores, batches: clients"),
         ("store-seconds", 20, "stores, batches: duration in seconds"),
         ("batch", 30, "batches: messages per request"),
-        ("recalls", 16, "cold: concurrent recalls"),
-        ("connections", 2_000, "connections: idle and half-open connections"),
         ("pages", 1_600, "stop: due pages"),
-        ("open-messages", 2_000, "erasing: open messages in the bank"),
-        ("erasing-rounds", 3, "erasing: rounds, each with erasures and without"),
         ("rounds", 200, "kills: rounds, in each of which a service and a worker are killed"),
-        ("long-messages", 20_000, "long: messages of 1 to 40 passages"),
-        ("long-percent", 20, "long: percentage with several passages"),
-        ("long-recalls", 10_000, "long: recalls during the changes"),
     )
     for name, default, text in integers:
         parser.add_argument(f"--{name}", type=at_least(1), default=default, metavar="N", help=f"{text} (%(default)s).")

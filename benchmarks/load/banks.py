@@ -59,18 +59,6 @@ def make_large_bank(folder: Path, messages: int, different: int, days: float, *,
     merge_banks(place_of(folder, database))
 
 
-def make_cold_banks(folder: Path, banks: int, messages: int) -> list[str]:
-    """Creates banks of `messages` messages each, without exact text; returns their names."""
-    with open_database(folder) as memory:
-        store_messages(memory, messages, timedelta(days=29), timedelta(days=8))
-        memory.seal(BANK)
-        memory.age(BANK)
-        memory.tick()
-    copy_bank(database_path(folder), banks)
-    with open_database(folder) as memory:
-        return [bank.id for bank in memory.banks(limit=banks).banks]
-
-
 def make_due_pages(folder: Path, pages: int, different: int, *, banks: int = 1, database: str | None = None) -> None:
     """Creates `banks` equal banks with at least `pages` pages in all that are due for a lower tier; about `different`
     pages per bank are distinct."""

@@ -43,14 +43,6 @@ class PostgresServer:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def new_database(self, name: str) -> str:
-        """Creates an empty database and returns its URL."""
-        import psycopg
-
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
-        return self.url.replace("/postgres?", f"/{name}?")
-
     def kill(self) -> None:
         """Kills the server without a shutdown; the processes of its connections end with it."""
         self._process.kill()

@@ -24,7 +24,6 @@ from typing import Any
 import httpx
 
 from benchmarks.fold.clients import AGENTS, Agent, answer_of, plain
-from benchmarks.fold.run import BUDGET, MODELS, SUB_AGENTS, SUB_CALLS
 from benchmarks.fold.sessions import CALLS, Session, Turn, load_texts, make_session, with_screenshots
 from foxing.integrations.testing import Upstream
 from foxing.memory import Memory
@@ -32,6 +31,11 @@ from foxing.memory.fold.conversation import parse_conversation
 
 from .processes import FoxingProcess
 
+BUDGET = 60_000
+#: Model that each reader's requests name. The first refuses thinking that is bound to another conversation.
+MODELS = {"claude-fable-5": "claude-fable-5-1", "text": "claude-opus-5-5"}
+#: Calls of the session before which a sub-agent begins, and its calls.
+SUB_AGENTS, SUB_CALLS = (40, 90, 140), 15
 #: Milliseconds.
 Times = list[float]
 

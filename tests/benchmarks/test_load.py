@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load.__main__ import main
-from benchmarks.load.cold import measure_cold
 from benchmarks.load.kills import measure_kills
-from benchmarks.load.long_messages import measure_long_messages
 
 #: Messages of few passages, and an erasure as the first change.
 SEED = 18
@@ -51,21 +49,6 @@ def test_stores_of_several_messages_are_counted_by_message(
 
 
 @forked
-def test_cold_messages_are_recalled_beside_stores(tmp_path: Path) -> None:
-    result = measure_cold(tmp_path, recalls=2, messages=40)
-    assert (result.recalls, result.errors) == (2, [])
-    assert result.stores > 0
-
-
-@forked
-def test_half_open_connections_are_survived(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--only", "connections", "--connections", "60", "--json"])
-    result = json.loads(capsys.readouterr().out)["connections"]
-    assert (result["stored"], result["errors"]) == (result["stores"], [])
-    assert result["log_bytes"] > 0
-
-
-@forked
 def test_a_stop_in_the_middle_of_ageing_leaves_whole_pages(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--only", "stop", "--pages", "2", "--json"])
     result = json.loads(capsys.readouterr().out)["stop"]
@@ -78,13 +61,3 @@ def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
     result = measure_kills(tmp_path, 1, settle=False)
     assert result.acknowledged > 0
     assert (result.rounds, result.lost, result.duplicates, result.faults) == (1, 0, 0, [])
-
-
-@forked
-def test_long_messages_are_erased_and_recalled(tmp_path: Path) -> None:
-    result = measure_long_messages(tmp_path, 30, recalls=10, several=0.3, seed=SEED)
-    assert (result.sound_before, result.sound_after, result.faults) == (True, True, [])
-    assert result.recalls == 10
-    assert min(result.erased, result.changes["erase"]) > 0
-    assert (result.postings_left, result.words_left, result.vectors_left, result.pieces_left) == (0, 0, 0, 0)
-    assert (result.server_errors, result.erased_shown) == (0, 0)

@@ -121,7 +121,6 @@ def bank(database_url: str) -> Iterator[Bank]:
 @pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_bank_of_long_messages_is_like_its_model(bank: Bank, database_url: str) -> None:
-    """`python -m benchmarks.load --only long` makes more changes, while a service answers."""
     bank.store()
     steps = [bank.store, bank.store, bank.seal, bank.age, bank.undo, bank.erase, bank.erase]
     for step in bank.random.sample(steps, len(steps)):

@@ -1,1 +1,0 @@
-"""Bulk ageing by one process and by Ray actors, one of which is killed halfway."""
