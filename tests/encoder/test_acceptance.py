@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from support.synthetic_pages import PageGenerator
 
 from foxing.encoder import CodecError, load_codec
 from foxing.encoder.acceptance import LANGUAGES, AcceptancePlan, Readings, calibrate, full_check, markdown, sample_texts
@@ -16,7 +17,6 @@ from foxing.encoder.bench import texts_of
 from foxing.encoder.conformance import describes_itself, reads_its_own_tokens
 from foxing.encoder.flag_thresholds import FlagThresholds, TierThreshold
 from foxing.encoder.vision.codec import VisionCodec
-from training.tiny_reader.synthetic_pages import PageGenerator
 
 TINY_READER = Path(__file__).parent / "vision" / "data" / "tiny-reader"
 SEED = 77_000_208  # which training never uses

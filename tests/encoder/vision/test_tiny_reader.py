@@ -1,6 +1,6 @@
 """A bank over the tiny reader: stored, aged and recalled from vision tokens alone.
 
-The weights in `data/tiny-reader` were trained by `training.tiny_reader`; docs/LOG.md has the command and the learning
+The weights in `data/tiny-reader` were trained once; docs/LOG.md has the commit, the command and the learning
 curve. The pages here come from a seed that training never uses.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from rapidfuzz.distance import Levenshtein
+from support.synthetic_pages import TINY_PAGE, PageGenerator, draw, page_text
 
 from foxing.api.memory_factory import open_memory
 from foxing.api.settings import load_settings
@@ -21,7 +22,6 @@ from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.memory import Memory
 from foxing.renderer import Entry, Typesetter
-from training.tiny_reader.synthetic_pages import TINY_PAGE, PageGenerator, draw, page_text
 
 WEIGHTS = Path(__file__).parent / "data" / "tiny-reader"
 BANK = "ana"
