@@ -70,8 +70,7 @@ def _operation(method: str, path: str, operation: Json) -> str:
 
 
 def _content(label: str, media_type: str, content: Json) -> str:
-    examples = [value for _, value in examples_of(content)]
-    blocks = "".join(f"<pre>{_json(e) if not isinstance(e, str) else escape(e)}</pre>" for e in examples)
+    blocks = "".join(f"<pre>{_json(value)}</pre>" for _, value in examples_of(content))
     links = _schema_links(content.get("schema", {}))
     return f"<p class=note>{label}, <code>{escape(media_type)}</code>{links}</p>{blocks}"
 

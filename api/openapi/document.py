@@ -22,7 +22,7 @@ from foxing.memory.errors import Conflict, Forgotten, NotFound, StorageError, Ti
 from foxing.memory.problems import Problem
 from foxing.renderer.errors import ProblemKind
 
-from .examples import ANSWERS, BANK, BODIES, Example, Json
+from .examples import BANK, BODIES, Example, Json
 
 DESCRIPTION = """\
 Optical memory for LLM agents: messages are typeset onto pages, and pages are stored as vision tokens, which move to
@@ -212,16 +212,8 @@ def _move_defaults(document: Json) -> None:
 
 
 def _complete(operation: Json) -> None:
-    """Adds examples of requests and responses, from which FastAPI would remove nulls, and errors of request bodies."""
+    """Adds examples of requests, from which FastAPI would remove nulls, and errors of request bodies."""
     responses = operation["responses"]
-    for status, response in responses.items():
-        content = response["content"].get("application/json")
-        if status.startswith("2") and content is not None:
-            names = schema_names(content["schema"])
-            if len(names) == 1:
-                content["example"] = ANSWERS.get(operation["operationId"], ANSWERS[names[0]])
-            else:
-                content["examples"] = {name: Example(name, ANSWERS[name])._asdict() for name in names}
     if "application/json" in operation.get("requestBody", {}).get("content", {}):
         content = operation["requestBody"]["content"]["application/json"]
         (name,) = schema_names(content["schema"])
@@ -262,8 +254,7 @@ def operations(document: Json) -> Iterator[TagOperations]:
 
 def examples_of(content: Json) -> list[Example]:
     """Returns the examples of an OpenAPI media type object."""
-    examples = [Example(entry["summary"], entry["value"]) for entry in content.get("examples", {}).values()]
-    return [*examples, Example("", content["example"])] if "example" in content else examples
+    return [Example(entry["summary"], entry["value"]) for entry in content.get("examples", {}).values()]
 
 
 def schema_names(schema: Json) -> list[str]:

@@ -56,12 +56,7 @@ async def readyz(service: ServiceDep) -> Health:
     responses={
         200: {
             "description": "Metrics in the Prometheus text format.",
-            "content": {
-                "text/plain": {
-                    "schema": {"type": "string"},
-                    "example": "# TYPE foxing_messages_stored_total counter\nfoxing_messages_stored_total 2.0\n",
-                }
-            },
+            "content": {"text/plain": {"schema": {"type": "string"}}},
         },
         **problem_responses(401, 403, 421, 500),
     },

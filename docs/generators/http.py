@@ -186,7 +186,7 @@ def _requests(method: str, path: str, operation: Json) -> list[str]:
     parts = []
     for summary, value in examples_of(content):
         body = shlex.quote(_json(value))
-        parts.append(f"{summary}:" if summary else "")
+        parts.append(f"{summary}:")
         parts.append(f"```sh\ncurl{verb} {url} \\\n  -H 'Content-Type: application/json' -d {body}\n```")
     return parts
 
@@ -198,11 +198,6 @@ def _answer(status: str, answer: Json) -> list[str]:
         names = " or ".join(f"[{name}](#{_anchor(name)})" for name in schema_names(schema))
         shown = f"{status}, {names}" if names else f"{status}, `{media_type}`"
         parts.append(f"Response: {shown}. {answer['description']}")
-        for summary, value in examples_of(content):
-            text = value if isinstance(value, str) else _json(value)
-            if summary:
-                parts.append(f"As [{summary}](#{_anchor(summary)}):")
-            parts.append(f"```{'text' if isinstance(value, str) else 'json'}\n{text.strip()}\n```")
     return parts
 
 

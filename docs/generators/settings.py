@@ -64,7 +64,6 @@ _EXAMPLES = {
     "codecs.*.revision": "0123456789abcdef0123456789abcdef01234567",
     "codecs.remote.model": "Qwen/Qwen3-VL-8B-Instruct",
     "codecs.deepseek-ocr.remote.model": "deepseek-ai/DeepSeek-OCR",
-    "codecs.deepseek-ocr-2.remote.model": "deepseek-ai/DeepSeek-OCR-2",
     "batch_tokens": 32_768,
     "calibration": "/srv/foxing/calibration.json",
     "url": "http://127.0.0.1:8000/v1",

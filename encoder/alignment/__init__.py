@@ -5,7 +5,7 @@ from .ink_alignment import place_on_ink
 from .lines import place_lines
 from .misread import known_misread, misread_cells, misread_of, with_misread, without_confidence
 from .page_ink import BLANK_CONFIDENCE, MISFIT, Confidence, Ink, ink_of, pack_ink, unpack_ink
-from .untrusted_text import UNREAD_BELOW, mask_untrusted, without_front_matter, without_markup
+from .untrusted_text import UNREAD_BELOW, mask_untrusted, without_markup
 
 __all__ = [
     "BLANK_CONFIDENCE",
@@ -24,6 +24,5 @@ __all__ = [
     "unpack_ink",
     "with_misread",
     "without_confidence",
-    "without_front_matter",
     "without_markup",
 ]

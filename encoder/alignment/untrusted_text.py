@@ -12,8 +12,6 @@ from .page_ink import Confidence
 
 #: Minimum mean confidence; below it, the whole text counts as guessed.
 UNREAD_BELOW = 0.25
-#: YAML between two lines of `---`.
-FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?:[^\n]*\n)*?---[ \t]*(?:\n|\Z)")
 #: Markup of positions in the answer to a grounding prompt: `<|ref|>text<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>`.
 MARKUP = re.compile(r"<\|/?(?:ref|grounding)\|>|<\|det\|>[^<]*<\|/det\|>")
 
@@ -42,13 +40,6 @@ def without_markup(text: str, confidence: Confidence) -> tuple[str, Confidence]:
     for match in MARKUP.finditer(text):
         keep[match.start() : match.end()] = False
     return _string(code_points(text)[keep]), confidence[keep]
-
-
-def without_front_matter(text: str, confidence: Confidence) -> tuple[str, Confidence]:
-    """Returns `text` and its confidence without the YAML front matter that some models write before the page text."""
-    match = FRONT_MATTER.match(text)
-    start = 0 if match is None else match.end()
-    return text[start:], confidence[start:]
 
 
 def _string(points: Cells) -> str:

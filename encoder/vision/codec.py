@@ -17,7 +17,6 @@ from foxing.encoder.alignment import (
     place_lines,
     place_on_ink,
     unpack_ink,
-    without_front_matter,
     without_markup,
 )
 from foxing.encoder.capabilities import StorageEffect
@@ -188,8 +187,6 @@ class VisionCodec:
     def _reading(self, tokens: VisionTokens, generation: Generation) -> Reading:
         """Places the model's text in the inked cells, or line by line for tokens without a map of ink."""
         trusted = mask_untrusted(generation.text, generation.confidence, generation.looped)
-        if self.model.front_matter:
-            trusted = without_front_matter(*trusted)
         text, confidence = without_markup(*trusted)
         if tokens.ink:
             cells, sure = place_on_ink(text, confidence, unpack_ink(tokens.ink, self.layout))

@@ -65,7 +65,7 @@ class VisionOptions(CodecOptions):
 
 
 class DeepSeekOptions(VisionOptions):
-    """Options of the codecs `deepseek-ocr` and `deepseek-ocr-2`."""
+    """Options of the codec `deepseek-ocr`."""
 
     remote: ServerOptions | None = Field(
         default=None,
@@ -149,21 +149,6 @@ DEEPSEEK_OCR = CodecPlugin(
     needs=DEPENDENCIES,
     needs_for={"remote": SERVER_DEPENDENCIES},
 )
-DEEPSEEK_OCR_2 = CodecPlugin(
-    "deepseek-ocr-2",
-    _stores("DeepSeek-OCR-2", "base and small", _ON_A_SERVER),
-    _loader("deepseek2", "DeepSeekOcr2"),
-    DeepSeekOptions,
-    needs=DEPENDENCIES,
-    needs_for={"remote": SERVER_DEPENDENCIES},
-)
-UNLIMITED_OCR = CodecPlugin(
-    "unlimited-ocr",
-    _stores("Unlimited-OCR", "base and small"),
-    _loader("unlimited", "UnlimitedOcr"),
-    VisionOptions,
-    needs=DEPENDENCIES,
-)
 GOT_OCR2 = CodecPlugin(
     "got-ocr2",
     _stores("GOT-OCR 2.0", "base only"),
@@ -173,21 +158,8 @@ GOT_OCR2 = CodecPlugin(
 )
 QWEN_VL = CodecPlugin(
     "qwen-vl",
-    _stores("Qwen2.5-VL, Qwen3-VL, MinerU2.5 or olmOCR-2", _GRID_TIERS),
+    _stores("Qwen2.5-VL, Qwen3-VL or MinerU2.5", _GRID_TIERS),
     _loader("qwen", "QwenVl"),
-    VisionOptions,
-    needs=DEPENDENCIES,
-)
-GLM_OCR = CodecPlugin(
-    "glm-ocr", _stores("GLM-OCR", _GRID_TIERS), _loader("glm", "GlmOcr"), VisionOptions, needs=DEPENDENCIES
-)
-GLM4V = CodecPlugin(
-    "glm4v", _stores("Glyph or GLM-4.1V", _GRID_TIERS), _loader("glm", "Glm4v"), VisionOptions, needs=DEPENDENCIES
-)
-PADDLEOCR_VL = CodecPlugin(
-    "paddleocr-vl",
-    _stores("PaddleOCR-VL", _GRID_TIERS),
-    _loader("paddleocr", "PaddleOcrVl"),
     VisionOptions,
     needs=DEPENDENCIES,
 )

@@ -17,7 +17,6 @@ from foxing.encoder.alignment import (
     place_lines,
     place_on_ink,
     unpack_ink,
-    without_front_matter,
     without_markup,
 )
 from foxing.encoder.bench.documents import entries
@@ -276,19 +275,3 @@ def test_positions_are_removed_from_the_text() -> None:
     text, sure = without_markup(*text_of("<|ref|>one<|/ref|><|det|>[[10, 20, 300, 40]]<|/det|>\ntwo"))
     assert text == "one\ntwo"
     assert len(sure) == len(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "left"),
-    [
-        ("---\nprimary_language: en\nis_table: False\n---\n▶ user", "▶ user"),
-        ("\n--- \nprimary_language: en\n---", ""),
-        ("▶ user\n---\na: b\n---\n", "▶ user\n---\na: b\n---\n"),
-        ("---\nprimary_language: en\n▶ user", "---\nprimary_language: en\n▶ user"),
-    ],
-)
-def test_yaml_before_the_text_is_left_out(text: str, left: str) -> None:
-    sure = np.linspace(0, 1, len(text), dtype=np.float32)
-    kept, kept_sure = without_front_matter(text, sure)
-    assert kept == left
-    assert kept_sure.tolist() == sure[len(text) - len(left) :].tolist()

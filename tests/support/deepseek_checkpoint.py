@@ -1,4 +1,4 @@
-"""Tiny random checkpoints in the published format of DeepSeek-OCR, DeepSeek-OCR-2 and Unlimited-OCR."""
+"""Tiny random checkpoints in the published format of DeepSeek-OCR."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -51,35 +51,6 @@ DEEPSEEK_CONFIG: dict[str, Any] = {
     },
 }
 
-#: The published file has of the encoder only its width, and the second width of the compressor wrong.
-DEEPSEEK_2_CONFIG: dict[str, Any] = {
-    **DEEPSEEK_CONFIG,
-    "architectures": ["DeepseekOCR2ForCausalLM"],
-    "auto_map": {"AutoModel": "modeling_deepseekocr2.DeepseekOCR2ForCausalLM"},
-    "projector_config": {"input_dim": 32, "n_embed": 32, "projector_type": "linear"},
-    "vision_config": {
-        "image_size": 1024,
-        "width": {
-            "qwen2-0-5b": {
-                "dim": 32,
-                "intermediate_size": 48,
-                "num_attention_heads": 2,
-                "num_hidden_layers": 2,
-                "num_key_value_heads": 1,
-            },
-            "sam_vit_b": {**DEEPSEEK_CONFIG["vision_config"]["width"]["sam_vit_b"], "downsample_channels": [16, 64]},
-        },
-    },
-}
-UNLIMITED_CONFIG: dict[str, Any] = {
-    **DEEPSEEK_CONFIG,
-    "architectures": ["UnlimitedOCRForCausalLM"],
-    "auto_map": {"AutoModel": "modeling_unlimitedocr.UnlimitedOCRForCausalLM"},
-    "language_config": {**DEEPSEEK_CONFIG["language_config"], "max_position_embeddings": 32768},
-    "model_type": "unlimited-ocr",
-    "sliding_window": 8,
-}
-
 
 def deepseek_shapes(config: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Published name and shape of every parameter."""
@@ -87,33 +58,6 @@ def deepseek_shapes(config: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ..
     yield from _language_shapes(config)
     yield from _sam_shapes("model.sam_model", width["sam_vit_b"])
     yield from _clip_shapes("model.vision_model", width["clip-l-14-224"])
-
-
-def deepseek_2_shapes(config: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Published name and shape of every parameter of DeepSeek-OCR-2."""
-    width, d = config["vision_config"]["width"], config["language_config"]["hidden_size"]
-    encoder, sam = width["qwen2-0-5b"], width["sam_vit_b"]
-    c, inner, kv = encoder["dim"], encoder["intermediate_size"], encoder["dim"] // encoder["num_attention_heads"]
-    for name, shape in _language_shapes({**config, "vision_config": DEEPSEEK_CONFIG["vision_config"]}):
-        if name not in ("model.image_newline", "model.projector.layers.weight"):
-            yield name, shape
-    yield "model.projector.layers.weight", (d, c)
-    yield from _sam_shapes("model.sam_model", {**sam, "downsample_channels": [sam["downsample_channels"][0], c]})
-    at = "model.qwen2_model"
-    yield f"{at}.query_768.weight", (144, c)
-    yield f"{at}.query_1024.weight", (256, c)
-    yield f"{at}.model.model.norm.weight", (c,)
-    for layer in range(encoder["num_hidden_layers"]):
-        block = f"{at}.model.model.layers.{layer}"
-        for norm in ("input_layernorm", "post_attention_layernorm"):
-            yield f"{block}.{norm}.weight", (c,)
-        for part, out in (("q", c), ("k", kv), ("v", kv)):
-            yield f"{block}.self_attn.{part}_proj.weight", (out, c)
-            yield f"{block}.self_attn.{part}_proj.bias", (out,)
-        yield f"{block}.self_attn.o_proj.weight", (c, c)
-        yield f"{block}.mlp.gate_proj.weight", (inner, c)
-        yield f"{block}.mlp.up_proj.weight", (inner, c)
-        yield f"{block}.mlp.down_proj.weight", (c, inner)
 
 
 def _language_shapes(config: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -205,16 +149,6 @@ def _clip_shapes(at: str, clip: dict[str, Any]) -> Iterator[tuple[str, tuple[int
 def write_deepseek(folder: Path, seed: int = 0) -> Path:
     """Writes a checkpoint of DeepSeek-OCR and returns `folder`."""
     return _write(folder, DEEPSEEK_CONFIG, deepseek_shapes, seed)
-
-
-def write_deepseek_2(folder: Path, seed: int = 0) -> Path:
-    """The same of DeepSeek-OCR-2."""
-    return _write(folder, DEEPSEEK_2_CONFIG, deepseek_2_shapes, seed)
-
-
-def write_unlimited(folder: Path, seed: int = 0) -> Path:
-    """The same of Unlimited-OCR, whose decoder sees 8 tokens of the text."""
-    return _write(folder, UNLIMITED_CONFIG, deepseek_shapes, seed)
 
 
 def _write(

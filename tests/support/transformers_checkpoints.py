@@ -12,13 +12,6 @@ from .random_checkpoint import VOCABULARY_SIZE, random_tensors, write_tokenizer
 CHAT_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 QWEN_MARKS = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>", "<|image_pad|>")
 GOT_MARKS = ("<img>", "</img>", "<imgpad>")
-GLM_MARKS = (
-    *("[gMASK]", "<|assistant|>", "<think>", "</think>", "<answer>", "</answer>"),
-    *("<|begin_of_image|>", "<|end_of_image|>", "<|begin_of_video|>", "<|end_of_video|>", "<|video|>", "<|image|>"),
-)
-GLM_SPECIAL = ("<|endoftext|>", "<sop>", "<|user|>")
-PADDLE_MARKS = ("<|begin_of_sentence|>", "<|IMAGE_START|>", "<|IMAGE_END|>", "<|video_pad|>", "<|IMAGE_PLACEHOLDER|>")
-PADDLE_SPECIAL = ("<unk>", "<s>", "</s>")
 IMAGE_ID = VOCABULARY_SIZE - 1
 
 _DECODER: dict[str, Any] = {
@@ -46,17 +39,6 @@ _QWEN2: dict[str, Any] = {
     "rope_scaling": {"mrope_section": [2, 3, 3], "type": "mrope"},
     "tie_word_embeddings": True,
 }
-
-_GLM: dict[str, Any] = {
-    "image_end_token_id": IMAGE_ID - 4,
-    "image_start_token_id": IMAGE_ID - 5,
-    "image_token_id": IMAGE_ID,
-    "tie_word_embeddings": False,
-    "video_end_token_id": IMAGE_ID - 2,
-    "video_start_token_id": IMAGE_ID - 3,
-    "video_token_id": IMAGE_ID - 1,
-}
-_GLM_VISION: dict[str, Any] = {"depth": 2, "hidden_size": 32, "num_heads": 2, "out_hidden_size": 32}
 
 #: `config.json` by model type, as published except for the sizes.
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -93,62 +75,6 @@ CONFIGS: dict[str, dict[str, Any]] = {
             "spatial_patch_size": 14,
             "tokens_per_second": 2,
         },
-    },
-    "glm_ocr": {
-        **_GLM,
-        "architectures": ["GlmOcrForConditionalGeneration"],
-        "model_type": "glm_ocr",
-        "text_config": {
-            **{name: value for name, value in _DECODER.items() if name != "rope_theta"},
-            "head_dim": 16,
-            "max_position_embeddings": 16384,
-            "model_type": "glm_ocr_text",
-            "num_nextn_predict_layers": 1,
-            "rope_parameters": {
-                "mrope_section": [2, 3, 3],
-                "partial_rotary_factor": 1.0,
-                "rope_theta": 10000,
-                "rope_type": "default",
-            },
-        },
-        "vision_config": {**_GLM_VISION, "intermediate_size": 48, "model_type": "glm_ocr_vision"},
-    },
-    "glm4v": {
-        **_GLM,
-        "architectures": ["Glm4vForConditionalGeneration"],
-        "model_type": "glm4v",
-        "text_config": {
-            **_DECODER,
-            "max_position_embeddings": 16384,
-            "model_type": "glm4v_text",
-            "partial_rotary_factor": 0.5,
-            "rope_scaling": {"mrope_section": [2, 1, 1], "type": "default"},
-            "rope_theta": 10000.0,
-        },
-        "vision_config": {**_GLM_VISION, "intermediate_size": 32, "model_type": "glm4v"},
-    },
-    "paddleocr_vl": {
-        **_DECODER,
-        "architectures": ["PaddleOCRVLForConditionalGeneration"],
-        "head_dim": 16,
-        "image_token_id": IMAGE_ID,
-        "max_position_embeddings": 16384,
-        "model_type": "paddleocr_vl",
-        "rope_scaling": {"mrope_section": [2, 3, 3], "rope_type": "default", "type": "default"},
-        "rope_theta": 500000,
-        "tie_word_embeddings": False,
-        "use_bias": False,
-        "video_token_id": IMAGE_ID - 1,
-        "vision_config": {
-            "architectures": ["PaddleOCRVisionModel"],
-            "hidden_size": 48,
-            "intermediate_size": 48,
-            "model_type": "paddleocr_vl",
-            "num_attention_heads": 2,
-            "num_hidden_layers": 2,
-        },
-        "vision_end_token_id": IMAGE_ID - 2,
-        "vision_start_token_id": IMAGE_ID - 3,
     },
     "qwen2_vl": {
         **_QWEN2,
@@ -197,10 +123,6 @@ _LAYER = """input_layernorm.weight post_attention_layernorm.weight mlp.gate_proj
 _QWEN2_LAYER = _LAYER + " self_attn.q_proj.bias self_attn.k_proj.bias self_attn.v_proj.bias"
 _ATTENTION = "attn.qkv.weight attn.qkv.bias attn.proj.weight attn.proj.bias"
 _MERGER = "norm.weight norm.bias linear_fc1.weight linear_fc1.bias linear_fc2.weight linear_fc2.bias"
-_GLM_LAYER = """input_layernorm.weight post_attention_layernorm.weight post_self_attn_layernorm.weight
-    post_mlp_layernorm.weight mlp.gate_up_proj.weight mlp.down_proj.weight self_attn.q_proj.weight
-    self_attn.k_proj.weight self_attn.v_proj.weight self_attn.o_proj.weight"""
-_GLM_MERGER = "proj.weight post_projection_norm.weight post_projection_norm.bias gate_proj.weight up_proj.weight"
 _GATED = "mlp.gate_proj.{0} mlp.up_proj.{0} mlp.down_proj.{0}"
 _WEIGHTS, _BIASES = _GATED.format("weight"), _GATED.format("bias")
 _SIGLIP_LAYER = " ".join(
@@ -240,35 +162,6 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "visual.blocks.#.": f"""{_ATTENTION} norm1.weight norm2.weight mlp.gate_proj.weight mlp.gate_proj.bias
             mlp.up_proj.weight mlp.up_proj.bias mlp.down_proj.weight mlp.down_proj.bias""",
     },
-    "glm_ocr": {
-        "": "lm_head.weight",
-        "model.language_model.": "embed_tokens.weight norm.weight",
-        "model.language_model.layers.#.": _GLM_LAYER,
-        "model.visual.": """patch_embed.proj.weight patch_embed.proj.bias downsample.weight downsample.bias
-            post_layernorm.weight""",
-        "model.visual.merger.": f"{_GLM_MERGER} down_proj.weight",
-        "model.visual.blocks.#.": f"""{_ATTENTION} attn.q_norm.weight attn.k_norm.weight norm1.weight norm2.weight
-            {_WEIGHTS} {_BIASES}""",
-    },
-    "glm4v": {
-        "": "lm_head.weight",
-        "model.language_model.": "embed_tokens.weight norm.weight",
-        "model.language_model.layers.#.": f"""{_GLM_LAYER} self_attn.q_proj.bias self_attn.k_proj.bias
-            self_attn.v_proj.bias""",
-        "model.visual.": """patch_embed.proj.weight patch_embed.proj.bias downsample.weight downsample.bias
-            post_layernorm.weight post_conv_layernorm.weight embeddings.position_embedding.weight""",
-        "model.visual.merger.": f"{_GLM_MERGER} down_proj.weight",
-        "model.visual.blocks.#.": f"attn.qkv.weight attn.proj.weight norm1.weight norm2.weight {_WEIGHTS}",
-    },
-    "paddleocr_vl": {
-        "": "lm_head.weight",
-        "model.": "embed_tokens.weight norm.weight",
-        "model.layers.#.": _LAYER,
-        "mlp_AR.": "pre_norm.weight pre_norm.bias linear_1.weight linear_1.bias linear_2.weight linear_2.bias",
-        "visual.vision_model.": """embeddings.patch_embedding.weight embeddings.patch_embedding.bias
-            embeddings.position_embedding.weight post_layernorm.weight post_layernorm.bias""",
-        "visual.vision_model.encoder.layers.#.": _SIGLIP_LAYER,
-    },
     "qwen2_vl": {
         "model.": "embed_tokens.weight norm.weight",
         "model.layers.#.": _QWEN2_LAYER,
@@ -294,32 +187,11 @@ _RENAMED = {
     "qwen2_5_vl": {"visual.": "model.visual.", "model.": "model.language_model."},
     "qwen2_vl": {"visual.": "model.visual.", "model.": "model.language_model."},
     "qwen3_vl": {"": ""},
-    "glm_ocr": {"": ""},
-    "glm4v": {"": ""},
-    "paddleocr_vl": {
-        "visual.": "model.visual.",
-        "mlp_AR.": "model.projector.",
-        "model.": "model.language_model.",
-        "": "",
-    },
-}
-#: Published, and not loaded: a layer that predicts tokens ahead, and parts of the encoder that are not used.
-UNUSED = {
-    "glm_ocr": {"model.language_model.layers.16.eh_proj.weight": (32, 64)},
-    "paddleocr_vl": {
-        "visual.vision_model.embeddings.packing_position_embedding.weight": (64, 48),
-        "visual.vision_model.head.probe": (1, 1, 48),
-    },
 }
 #: Special tokens and marks by the model's type; those of the Qwen family by default.
 _TOKENS = {
     "got_ocr2": (CHAT_SPECIAL, GOT_MARKS),
-    "glm_ocr": (GLM_SPECIAL, GLM_MARKS),
-    "glm4v": (GLM_SPECIAL, GLM_MARKS),
-    "paddleocr_vl": (PADDLE_SPECIAL, PADDLE_MARKS),
 }
-#: Ids that end an answer, in `generation_config.json`.
-EOS = {"glm4v": [2, 0, VOCABULARY_SIZE - 7], "paddleocr_vl": [2]}
 
 
 def published_names(kind: str) -> list[str]:
@@ -337,7 +209,6 @@ def write_checkpoint(kind: str, folder: Path, seed: int = 1) -> Path:
     import transformers
 
     config = CONFIGS[kind]
-    unused = UNUSED.get(kind, {})
     with torch.device("meta"):
         known = {type.model_type: type for type in transformers.CONFIG_MAPPING.values()}[kind]
         network = getattr(transformers, config["architectures"][0])(known.from_dict(json.loads(json.dumps(config))))
@@ -351,7 +222,7 @@ def write_checkpoint(kind: str, folder: Path, seed: int = 1) -> Path:
     assert set(shapes) - {renamed(name) for name in names} <= {"lm_head.weight"}
     folder.mkdir(parents=True, exist_ok=True)
     known_shapes = {name: shapes[renamed(name)] for name in names}
-    tensors = random_tensors(iter({**known_shapes, **unused}.items()), seed)
+    tensors = random_tensors(iter(known_shapes.items()), seed)
     for name in tensors:  # makes the generated text depend on the image
         if name.endswith("embed_tokens.weight"):
             tensors[name] *= 0.1
@@ -360,8 +231,6 @@ def write_checkpoint(kind: str, folder: Path, seed: int = 1) -> Path:
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config))
     sampling = {"do_sample": True, "temperature": 0.7, "top_k": 20, "top_p": 0.8, "repetition_penalty": 1.5}
-    (folder / "generation_config.json").write_text(
-        json.dumps({**sampling, "eos_token_id": EOS.get(kind, [2, 0]), "pad_token_id": 0})
-    )
+    (folder / "generation_config.json").write_text(json.dumps({**sampling, "eos_token_id": [2, 0], "pad_token_id": 0}))
     write_tokenizer(folder, *_TOKENS.get(kind, (CHAT_SPECIAL, QWEN_MARKS)))
     return folder

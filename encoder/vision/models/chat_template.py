@@ -35,13 +35,10 @@ class ChatTemplate:
     ends: tuple[str, ...]
     #: Other tokens of the template that the tokenizer must have.
     special: tuple[str, ...] = ()
-    #: Whether the prompt precedes the page.
-    prompt_first: bool = False
 
     def render(self, prompt: str) -> tuple[str, str]:
         """Returns the text before and after the vision tokens of a page."""
-        first, second = (prompt, "") if self.prompt_first else ("", prompt)
-        return f"{self.before}{first}{self.image.start}", f"{self.image.end}{second}{self.after}"
+        return f"{self.before}{self.image.start}", f"{self.image.end}{prompt}{self.after}"
 
     def eos_token_ids(self, tokenizer: Any, image_token_id: int, checkpoint: Checkpoint) -> frozenset[int]:
         """Returns the token ids that end an answer. Raises `CodecError` if the tokenizer lacks a token of the template,
@@ -55,11 +52,9 @@ class ChatTemplate:
         return frozenset(token_id(tokenizer, mark, checkpoint) for mark in self.ends)
 
 
-def turn_template(
-    system: str | None, image: ImageMarks, turn_end: str = END_OF_TURN + "\n", prompt_first: bool = False
-) -> ChatTemplate:
+def turn_template(system: str | None, image: ImageMarks, turn_end: str = END_OF_TURN + "\n") -> ChatTemplate:
     """Returns the template of models that delimit turns by `<|im_start|>` and `<|im_end|>`. `system`: system message,
-    None for none; `turn_end`: text at the end of a turn; `prompt_first`: whether the prompt precedes the page."""
+    None for none; `turn_end`: text at the end of a turn."""
     opening = "" if system is None else f"{START_OF_TURN}system\n{system}{turn_end}"
     return ChatTemplate(
         before=f"{opening}{START_OF_TURN}user\n",
@@ -67,5 +62,4 @@ def turn_template(
         after=f"{turn_end}{START_OF_TURN}assistant\n",
         ends=(END_OF_TURN, END_OF_TEXT),
         special=(START_OF_TURN,),
-        prompt_first=prompt_first,
     )

@@ -7,7 +7,7 @@ embedding). Both embeddings are model parameters, so only the vision tokens are 
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -55,13 +55,10 @@ class DeepSeekOcr(VisionModel):
     """See `VisionModel`. The tiers are the four square modes of the model."""
 
     name = "deepseek-ocr"
-    title: ClassVar[str] = "DeepSeek-OCR"
     hub_id = "deepseek-ai/DeepSeek-OCR"
-    #: Accepted values of `model_type` in `config.json`.
-    published_types: ClassVar[tuple[str, ...]] = (PUBLISHED_TYPE,)
     supports_prompt_embeddings = True
     repeats = RepeatRule(30, 90)
-    repeated_tokens: tuple[str, ...] = ("<td>", "</td>")
+    repeated_tokens = ("<td>", "</td>")
     image_mean = image_std = (0.5, 0.5, 0.5)
     prompts = MappingProxyType(
         {
@@ -85,8 +82,6 @@ class DeepSeekOcr(VisionModel):
     @classmethod
     def load_encoder(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
         """See `VisionModel`. Loads the encoder, the embedding table, and the newline and separator embeddings."""
-        if not cls.supports_prompt_embeddings:
-            return super().load_encoder(checkpoint, device, dtype)
         fields = read_config(checkpoint)
         language = fields.get("language_config")
         if isinstance(language, dict):
@@ -103,26 +98,20 @@ class DeepSeekOcr(VisionModel):
     def config(cls, fields: Mapping[str, Any], checkpoint: Checkpoint) -> Any:
         """Returns a transformers configuration from the fields of the published `config.json`. Raises `CodecError`."""
         architectures = fields.get("architectures") or [""]
-        if fields.get("model_type") not in cls.published_types or "OCR2" in architectures[0]:
+        if fields.get("model_type") != PUBLISHED_TYPE or "OCR2" in architectures[0]:
             raise CodecError(
                 f"{checkpoint.name} holds a model of type {fields.get('model_type')!r} "
-                f"({architectures[0] or 'unnamed'}), not {cls.title}; set the option 'model' to {cls.hub_id} or to a "
-                "folder that holds it"
+                f"({architectures[0] or 'unnamed'}), not DeepSeek-OCR; set the option 'model' to {cls.hub_id} or to "
+                "a folder that holds it"
             )
         try:
             return transformers().UnlimitedOcrConfig(
-                text_config={**text_config(fields["language_config"]), **cls.attention(fields)},
+                text_config=_text_config(fields["language_config"]),
                 vision_config=_vision_config(fields["vision_config"]["width"]),
                 image_token_id=token_id(load_tokenizer(checkpoint), "<image>", checkpoint),
             )
         except (KeyError, TypeError, IndexError) as error:
-            raise CodecError(f"the config.json of {checkpoint.name} is not that of {cls.title} ({error!r})") from error
-
-    @classmethod
-    def attention(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the fields of the decoder's configuration for its attention: full attention, which is not the
-        default."""
-        return {"layer_types": ["full_attention"] * int(fields["language_config"]["num_hidden_layers"])}
+            raise CodecError(f"the config.json of {checkpoint.name} is not that of DeepSeek-OCR ({error!r})") from error
 
     def shape(self, tier: str) -> tuple[int, int, int]:
         """See `VisionModel`."""
@@ -171,11 +160,13 @@ class DeepSeekOcr(VisionModel):
         return frozenset({int(self.network.config.text_config.eos_token_id)})
 
 
-def text_config(language: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the decoder's configuration in transformers, without its attention. `language`: the published fields."""
+def _text_config(language: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the decoder's configuration in transformers, with full attention, which is not its default. `language`:
+    the published fields."""
     return {
         **{name: language[name] for name in _TEXT_FIELDS if name in language},
         "max_position_embeddings": language.get("max_position_embeddings", CONTEXT_LENGTH),
+        "layer_types": ["full_attention"] * int(language["num_hidden_layers"]),
     }
 
 

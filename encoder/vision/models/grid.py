@@ -42,8 +42,6 @@ class GridVariant:
     #: See `VisionModel`. The default is the published value for MinerU2.5, plus a window: without one, repetitive pages
     #: would be cut.
     repeats: RepeatRule = field(default_factory=lambda: RepeatRule(100, 300))
-    #: See `VisionModel`.
-    front_matter: bool = False
 
 
 class GridModel(VisionModel):
@@ -61,7 +59,7 @@ class GridModel(VisionModel):
     ) -> None:
         super().__init__(network, tokenizer)
         self.variant = variant
-        self.prompts, self.repeats, self.front_matter = variant.prompts, variant.repeats, variant.front_matter
+        self.prompts, self.repeats = variant.prompts, variant.repeats
         self.image_mean, self.image_std = images.mean, images.std
         vision = network.config.vision_config
         self.patch_px, self.merge_size = int(vision.patch_size), int(vision.spatial_merge_size)
@@ -75,7 +73,7 @@ class GridModel(VisionModel):
         fields = read_config(checkpoint)
         variant = cls.variant_of(fields, checkpoint)
         package = transformers()
-        config = cls.config(getattr(package, variant.config_class), fields, checkpoint)
+        config = parse_config(getattr(package, variant.config_class), fields, checkpoint)
         tokenizer = load_tokenizer(checkpoint)
         eos_token_ids = variant.chat_template.eos_token_ids(tokenizer, int(config.image_token_id), checkpoint)
         images = read_preprocessing(checkpoint, variant.preprocessing)
@@ -93,11 +91,6 @@ class GridModel(VisionModel):
                 f"option 'model' to one of them, such as {cls.hub_id}"
             )
         return variant
-
-    @classmethod
-    def config(cls, config_class: Any, fields: dict[str, Any], checkpoint: Checkpoint) -> Any:
-        """Parses a transformers configuration of `config_class`. Raises `CodecError`."""
-        return parse_config(config_class, fields, checkpoint)
 
     @property
     def tiers(self) -> Mapping[str, int]:

@@ -57,8 +57,6 @@ class VisionModel(ABC):
     image_mean: tuple[float, ...]
     #: Standard deviation of the pixels by channel, in [0, 1].
     image_std: tuple[float, ...]
-    #: Whether the model writes YAML between two lines of `---` before the text of a page.
-    front_matter: bool = False
     #: Side of the encoder's patches in px; the number of patches determines its memory use.
     patch_px: int = 16
     #: Whether the decoder needs only `prompt_embeddings`, so that a server can decode.

@@ -19,24 +19,22 @@ HALF = (0.5, 0.5, 0.5)
 class Preprocessing:
     """Published preprocessing of a model."""
 
-    #: Limits of an image's area, in px. The area counts once for each of `frames`.
+    #: Limits of an image's area, in px.
     min_pixels: int
     max_pixels: int
     #: Mean and standard deviation of the pixels by channel, in [0, 1].
     mean: tuple[float, ...] = CLIP_MEAN
     std: tuple[float, ...] = CLIP_STD
-    #: Number of times that the area of an image counts.
-    frames: int = 1
 
     def side_px(self, side_px: int, step_px: int) -> int:
         """Returns the side in px to which the processor resizes a square image: a multiple of `step_px` within the
         limits."""
         resized = round(side_px / step_px) * step_px
-        if self.frames * resized**2 > self.max_pixels:
-            shrunk = side_px / math.sqrt(self.frames * side_px**2 / self.max_pixels)
+        if resized**2 > self.max_pixels:
+            shrunk = side_px / math.sqrt(side_px**2 / self.max_pixels)
             return max(step_px, math.floor(shrunk / step_px) * step_px)
-        if self.frames * resized**2 < self.min_pixels:
-            grown = side_px * math.sqrt(self.min_pixels / (self.frames * side_px**2))
+        if resized**2 < self.min_pixels:
+            grown = side_px * math.sqrt(self.min_pixels / side_px**2)
             return math.ceil(grown / step_px) * step_px
         return resized
 

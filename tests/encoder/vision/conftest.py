@@ -56,11 +56,7 @@ def small_page() -> PageLayout:
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The folder of a checkpoint of a model type other than DeepSeek-OCR, written once."""
 
-    def write(kind: str) -> Path:
-        """olmOCR-2 is known by its name alone."""
-        return write_checkpoint("qwen2_5_vl" if kind == "olmocr" else kind, tmp_path_factory.mktemp(kind))
-
-    return cache(write)
+    return cache(lambda kind: write_checkpoint(kind, tmp_path_factory.mktemp(kind)))
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,12 @@ import pytest
 import torch
 from PIL import Image
 from support.checkpoint_edits import edit_weights, edited_copy
-from support.deepseek_checkpoint import write_deepseek, write_deepseek_2
+from support.deepseek_checkpoint import write_deepseek
 
 from foxing.encoder import CodecError, DeepSeekOptions, capabilities_of, load_codec
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
-from foxing.encoder.vision.models.deepseek2 import DeepSeekOcr2
 from foxing.encoder.vision.models.model import PageFeatures
 from foxing.encoder.vision.models.qwen import QwenVl
 from foxing.encoder.vision.quantization import from_tokens
@@ -23,15 +22,11 @@ from foxing.renderer import PageLayout
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("write", [write_deepseek, write_deepseek_2])
-def test_a_codec_that_a_server_decodes_for_loads_no_decoder(
-    tmp_path: Path, small_page: PageLayout, write: Callable[[Path], Path]
-) -> None:
+def test_a_codec_that_a_server_decodes_for_loads_no_decoder(tmp_path: Path, small_page: PageLayout) -> None:
     """It encodes as the whole model does and sends the same embeddings. A missing encoder is still an error."""
-    model_class = DeepSeekOcr if write is write_deepseek else DeepSeekOcr2
-    checkpoint = locate(str(write(tmp_path / "model")), None)
-    whole = model_class.load(checkpoint, torch.device("cpu"), torch.float32)
-    encoder = model_class.load_encoder(checkpoint, torch.device("cpu"), torch.float32)
+    checkpoint = locate(str(write_deepseek(tmp_path / "model")), None)
+    whole = DeepSeekOcr.load(checkpoint, torch.device("cpu"), torch.float32)
+    encoder = DeepSeekOcr.load_encoder(checkpoint, torch.device("cpu"), torch.float32)
     names = set(encoder.network.state_dict())
     assert names < set(whole.network.state_dict())
     assert {name for name in names if ".layers." in name and "language_model" in name} == set()
@@ -46,7 +41,7 @@ def test_a_codec_that_a_server_decodes_for_loads_no_decoder(
         checkpoint.folder, tmp_path / "broken", edit_weights(lambda t: t.pop("model.projector.layers.bias"))
     )
     with pytest.raises(CodecError, match="missing keys"):
-        model_class.load_encoder(locate(str(broken), None), torch.device("cpu"), torch.float32)
+        DeepSeekOcr.load_encoder(locate(str(broken), None), torch.device("cpu"), torch.float32)
 
 
 def test_the_option_remote_loads_no_decoder(deepseek_folder: Path) -> None:

@@ -19,12 +19,10 @@ from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.generation import Budget, align_characters, generate
 from foxing.encoder.vision.models.checkpoint import locate
-from foxing.encoder.vision.models.glm import Glm4v, GlmOcr
 from foxing.encoder.vision.models.got import GotOcr2
 from foxing.encoder.vision.models.grid import GridModel
 from foxing.encoder.vision.models.model import FREE_OCR, PageFeatures, VisionModel
-from foxing.encoder.vision.models.paddleocr import PaddleOcrVl
-from foxing.encoder.vision.models.qwen import OLMOCR_2, QwenVl
+from foxing.encoder.vision.models.qwen import QwenVl
 from foxing.encoder.vision.quantization import from_tokens
 from foxing.renderer import PageLayout, render
 
@@ -33,16 +31,12 @@ KINDS: dict[str, type[VisionModel]] = {
     "qwen2_5_vl": QwenVl,
     "qwen2_vl": QwenVl,
     "qwen3_vl": QwenVl,
-    "olmocr": QwenVl,
-    "glm_ocr": GlmOcr,
-    "glm4v": Glm4v,
-    "paddleocr_vl": PaddleOcrVl,
 }
 GRIDS = tuple(kind for kind in KINDS if kind != "got_ocr2")
 #: Types with code of their own. Tests of the others are slow, but for that of their whole pipeline.
-FIRST = ("got_ocr2", "qwen3_vl", "glm_ocr")
+FIRST = ("got_ocr2", "qwen3_vl")
 #: One type of each class, for what does not depend on the checkpoint.
-CLASSES = ("got_ocr2", "qwen3_vl", "glm_ocr", "glm4v", "paddleocr_vl")
+CLASSES = ("got_ocr2", "qwen3_vl")
 EVERY = [kind if kind in FIRST else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 EVERY_GRID = EVERY[1:]
 PATCHES_OF_14 = {"large": 46**2, "base": 37**2, "small": 23**2, "tiny": 18**2}
@@ -62,7 +56,6 @@ TIERS = [
 ]
 #: Text before and after the vision tokens for the default prompt.
 SYSTEM = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
-GLM = "[gMASK]<sop><|user|>\n<|begin_of_image|>"
 PROMPTS = {
     "got_ocr2": (
         "<|im_start|>system\nYou should follow the instructions carefully and explain your answers in detail."
@@ -81,20 +74,10 @@ PROMPTS = {
         "<|im_start|>user\n<|vision_start|>",
         "<|vision_end|>Read all the text in the image.<|im_end|>\n<|im_start|>assistant\n",
     ),
-    "olmocr": (
-        f"{SYSTEM}<|im_start|>user\n{OLMOCR_2.prompts[FREE_OCR]}<|vision_start|>",
-        "<|vision_end|><|im_end|>\n<|im_start|>assistant\n",
-    ),
-    "glm_ocr": (GLM, "<|end_of_image|>Text Recognition:<|assistant|>\n"),
-    "glm4v": (GLM, "<|end_of_image|>Read all the text in the image.<|assistant|>\n<think></think><answer>"),
-    "paddleocr_vl": ("<|begin_of_sentence|>User: <|IMAGE_START|>", "<|IMAGE_END|>OCR:\nAssistant: "),
 }
 MARKS = {
     **dict.fromkeys(GRIDS, "<|image_pad|>"),
     "got_ocr2": "<imgpad>",
-    "glm_ocr": "<|image|>",
-    "glm4v": "<|image|>",
-    "paddleocr_vl": "<|IMAGE_PLACEHOLDER|>",
 }
 
 OpenCodec = Callable[[str], VisionCodec]
@@ -103,9 +86,7 @@ OpenCodec = Callable[[str], VisionCodec]
 def processor(kind: str, folder: Path) -> Any:
     """The published processor with its settings."""
     import transformers
-    from transformers.models.glm4v.image_processing_pil_glm4v import Glm4vImageProcessorPil
     from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
-    from transformers.models.paddleocr_vl.image_processing_pil_paddleocr_vl import PaddleOCRVLImageProcessorPil
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
     tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
@@ -113,14 +94,6 @@ def processor(kind: str, folder: Path) -> Any:
     if kind == "got_ocr2":
         sized = GotOcr2ImageProcessorPil(size={"height": 1024, "width": 1024})
         return transformers.GotOcr2Processor(sized, tokenizer)
-    if kind == "paddleocr_vl":
-        tokenizer.image_token, tokenizer.image_token_id = MARKS[kind], tokenizer.convert_tokens_to_ids(MARKS[kind])
-        images = PaddleOCRVLImageProcessorPil(size={"shortest_edge": 147384, "longest_edge": 2822400}, **half)
-        return transformers.PaddleOCRVLProcessor(images, tokenizer)
-    if kind in ("glm_ocr", "glm4v"):
-        largest = 9633792 if kind == "glm_ocr" else 11760000
-        images = Glm4vImageProcessorPil(size={"shortest_edge": 12544, "longest_edge": largest})
-        return images_only("Glm4vProcessor")(images, tokenizer, None)
     settings: dict[str, Any] = {"size": {"shortest_edge": 56 * 56, "longest_edge": 12845056}, "patch_size": 14}
     if kind == "qwen3_vl":
         settings = {"size": {"shortest_edge": 65536, "longest_edge": 16777216}, "patch_size": 16, **half}
