@@ -3,7 +3,6 @@
 | capability | protocol | adds |
 |---|---|---|
 | `describable` | `DescribableCodec` | reports the device, model and precision it runs with |
-| `quantizable` | `QuantizableCodec` | measures the effect of each storage dtype on the decoder's logits |
 | `downscalable` | `DownscalableCodec` | makes a lower tier's tokens from stored ones, without decoding |
 | `blankable` | `BlankableCodec` | removes cells from stored tokens, without decoding |
 | `costable` | `CostableCodec` | estimates the cost of each cell in bits |
@@ -21,7 +20,6 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from PIL.Image import Image
 
 from foxing.renderer import Cells
 
@@ -36,38 +34,6 @@ class DescribableCodec(Codec, Protocol):
 
     def runs_on(self) -> Mapping[str, str]:
         """Returns label → value, for people: the device, the model, the precision, the server."""
-        ...
-
-
-@dataclass(frozen=True)
-class StorageEffect:
-    """Effect on the decoder's logits of storing vision tokens in `dtype` instead of float32.
-
-    Measured at every decoding step over the texts of some pages.
-    """
-
-    dtype: str
-    #: Bytes of a page's tokens, scales included.
-    bytes_per_page: int
-    #: Maximum absolute change of a logit.
-    largest: float
-    #: Mean absolute change of a logit.
-    mean: float
-    #: Standard deviation of the logits, for comparison.
-    spread: float
-    #: Share of the steps at which the most likely text token is unchanged.
-    same_choice: float
-    #: Number of decoding steps measured.
-    steps: int
-
-
-@runtime_checkable
-class QuantizableCodec(Codec, Protocol):
-    """Codec that can store its tokens in several dtypes."""
-
-    def storage_effects(self, images: Sequence[Image], texts: Sequence[str], tier: str) -> list[StorageEffect]:
-        """Measures the effect of each storage dtype. `images`: pages at `tier`; `texts`: their texts, with the line
-        breaks that the model writes."""
         ...
 
 
@@ -185,7 +151,6 @@ class Capabilities:
     """
 
     describable: DescribableCodec | None = None
-    quantizable: QuantizableCodec | None = None
     downscalable: DownscalableCodec | None = None
     blankable: BlankableCodec | None = None
     costable: CostableCodec | None = None
@@ -198,7 +163,6 @@ def capabilities_of(codec: Codec) -> Capabilities:
     """Returns the optional capabilities of `codec`."""
     return Capabilities(
         describable=codec if isinstance(codec, DescribableCodec) else None,
-        quantizable=codec if isinstance(codec, QuantizableCodec) else None,
         downscalable=codec if isinstance(codec, DownscalableCodec) else None,
         blankable=codec if isinstance(codec, BlankableCodec) else None,
         costable=codec if isinstance(codec, CostableCodec) else None,

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypedDict
 
-from foxing.encoder.capabilities import QuantizableCodec
 from foxing.encoder.contract import Codec
-from foxing.renderer import Progress, grid_text, render
+from foxing.renderer import Progress
 
 from .corpus import PageSet, first_pages
 from .drawing import CONDITIONS
@@ -22,19 +20,6 @@ class BenchStep:
     #: Number of rows that `run` yields.
     rows: int
     run: Callable[[], Iterator[BenchRow]]
-
-
-class StorageRow(TypedDict):
-    """`StorageEffect` at one tier, for JSON."""
-
-    tier: str
-    dtype: str
-    bytes_per_page: int
-    largest: float
-    mean: float
-    spread: float
-    same_choice: float
-    steps: int
 
 
 def plan_rows(
@@ -71,30 +56,4 @@ def run_plan(plan: Sequence[BenchStep], progress: Progress) -> list[BenchRow]:
         for row in step.run():
             rows.append(row)
             progress(len(rows), total)
-    return rows
-
-
-def storage_of(
-    codec: QuantizableCodec, groups: Mapping[str, PageSet], tiers: Sequence[str], progress: Progress
-) -> list[StorageRow]:
-    """Measures the effect of each storage dtype at each tier on the first page of each group."""
-    pages = [texts.pages[0] for texts in groups.values()]
-    lines = ["\n".join(grid_text(row) for row in page.cells) for page in pages]
-    rows: list[StorageRow] = []
-    for number, tier in enumerate(tiers):
-        images = [render(page.cells, page.layout, tier) for page in pages]
-        rows += [
-            StorageRow(
-                tier=tier,
-                dtype=effect.dtype,
-                bytes_per_page=effect.bytes_per_page,
-                largest=effect.largest,
-                mean=effect.mean,
-                spread=effect.spread,
-                same_choice=effect.same_choice,
-                steps=effect.steps,
-            )
-            for effect in codec.storage_effects(images, lines, tier)
-        ]
-        progress(number + 1, len(tiers))
     return rows

@@ -19,7 +19,6 @@ from foxing.encoder.alignment import (
     unpack_ink,
     without_markup,
 )
-from foxing.encoder.capabilities import StorageEffect
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import device_label
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
@@ -31,7 +30,6 @@ from .free_memory import EncoderMemory, batch_tokens
 from .generation import Budget, Generation, generate
 from .models.model import FREE_OCR, PageFeatures, VisionModel
 from .quantization import STORAGE_DTYPES, from_tokens, to_bytes
-from .storage_effects import storage_effects
 
 #: Default flag threshold without a calibration; the best value depends on the weights.
 FLAG_BELOW = 0.8
@@ -164,11 +162,6 @@ class VisionCodec:
     def write(self, tokens: Sequence[VisionTokens], prompt: str, subject: str = "") -> list[str]:
         """See `foxing.encoder.PromptableCodec`."""
         return [generation.text for generation in self.generate(tokens, prompt, subject)]
-
-    def storage_effects(self, images: Sequence[Image.Image], texts: Sequence[str], tier: str) -> list[StorageEffect]:
-        """See `foxing.encoder.QuantizableCodec`."""
-        with self._decoding:
-            return storage_effects(self.model, images, texts, tier)
 
     @torch.inference_mode()
     def _image_features(self, images: Sequence[Image.Image], tier: str) -> list[Tensor]:

@@ -29,9 +29,6 @@ from .quantization import from_tokens
 class RemoteVisionCodec(VisionCodec):
     """See `foxing.encoder.RemoteCodec`. Its tokens are interchangeable with those of `VisionCodec`."""
 
-    #: Not supported: the decoder is on the server, so its logits are not available.
-    storage_effects = None  # type: ignore[assignment]
-
     def __init__(self, model: VisionModel, weights: str, endpoint: Endpoint, **options: Any) -> None:
         """`model`: possibly without its decoder (`VisionModel.load_encoder`); `endpoint`: server that runs the same
         weights and accepts prompt embeddings; `options`: keyword arguments of `VisionCodec`."""

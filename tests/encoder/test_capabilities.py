@@ -53,7 +53,7 @@ def test_a_codec_offers_what_its_members_declare() -> None:
     native = load_codec("native", "cpu")
     found = capabilities_of(native)
     assert found.describable is native
-    assert (found.quantizable, found.downscalable, found.remote) == (None, None, None)
+    assert (found.downscalable, found.remote) == (None, None)
     assert capabilities_of(Delegate()) == type(found)()
 
 

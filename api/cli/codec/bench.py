@@ -75,8 +75,7 @@ def bench(
     that is read where the page has none is invented. Words are compared with the original messages: `names`, `numbers`,
     `dates`, `negations`, `rare_words`, `content_words`, `common_words` and `identifiers` are the shares read correctly.
     `recalled_text_tokens` is the number of text tokens of the messages as read, divided by that of the originals.
-    `characters` has one entry per kind of character and tier. For a codec based on a vision-language model, `storage`
-    shows how storing tokens in each dtype changes the logits of its decoder.
+    `characters` has one entry per kind of character and tier.
     """
     from foxing.encoder import load_codec
     from foxing.encoder.bench import load_texts

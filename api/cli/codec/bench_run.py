@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foxing.api.cli.context import State
-from foxing.encoder import Codec, capabilities_of
+from foxing.encoder import Codec
 from foxing.encoder.bench import (
     BenchRow,
     CharacterRow,
@@ -14,7 +14,7 @@ from foxing.encoder.bench import (
     measure_characters,
     measure_speed,
 )
-from foxing.encoder.bench.plan import StorageRow, plan_rows, run_plan, storage_of, warm_up
+from foxing.encoder.bench.plan import plan_rows, run_plan, warm_up
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,12 @@ class BenchResult:
     """Results of one run; parts that were not requested are None."""
 
     rows: Sequence[BenchRow]
-    #: Effect of each storage dtype on the decoder's logits, per tier; None unless the codec's tokens can be quantized.
-    storage: Sequence[StorageRow] | None
     characters: Sequence[CharacterRow] | None
     speed: CodecSpeed | None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON document of `codec bench --json`."""
         document: dict[str, Any] = {"rows": [row.to_dict() for row in self.rows]}
-        if self.storage is not None:
-            document["storage"] = self.storage
         if self.characters is not None:
             document["characters"] = [row.to_dict() for row in self.characters]
         if self.speed is not None:
@@ -59,15 +55,11 @@ def run_bench(
         warm_up(codec, groups, tiers)
         plan = plan_rows(codec, groups, tiers, degraded=options.degraded, ageing=options.ageing)
         rows = run_plan(plan, progress)
-    storage = characters = speed = None
-    quantizable = capabilities_of(codec).quantizable
-    if quantizable is not None:
-        with state.progress("storage") as progress:
-            storage = storage_of(quantizable, groups, tiers, progress)
+    characters = speed = None
     if options.characters:
         with state.progress("characters") as progress:
             characters = measure_characters(codec, tiers, progress)
     if options.speed_on is not None:
         with state.progress("speed"):
             speed = measure_speed(codec, next(iter(groups.values())), tiers, options.speed_on)
-    return BenchResult(rows, storage, characters, speed)
+    return BenchResult(rows, characters, speed)

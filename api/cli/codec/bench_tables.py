@@ -9,7 +9,6 @@ from foxing.api.cli.output import table
 
 if TYPE_CHECKING:
     from foxing.encoder.bench import BenchRow, CharacterRow, CodecSpeed
-    from foxing.encoder.bench.plan import StorageRow
 
     from .bench_run import BenchResult
 
@@ -36,8 +35,6 @@ def show_result(console: Console, result: "BenchResult") -> None:
         _show_ageing(console, aged, direct)
     if result.characters is not None:
         _show_characters(console, result.characters)
-    if result.storage is not None:
-        _show_storage(console, result.storage)
     if result.speed is not None:
         _show_speed(console, result.speed)
 
@@ -121,19 +118,6 @@ def _show_characters(console: Console, rows: "Sequence[CharacterRow]") -> None:
         (
             *(row.tier, row.kind, row.characters, row.lookalikes, f"{row.accuracy:.2%}"),
             *(f"{row.flagged_errors_share:.1%}", row.wrong[:20]),
-        )
-        for row in rows
-    ]
-    console.print(table(columns, shown))
-
-
-def _show_storage(console: Console, rows: "Sequence[StorageRow]") -> None:
-    """Prints the size of tokens stored in each dtype and the difference of the decoder's logits from float32 tokens."""
-    columns = "tier, stored as, >bytes/page, >mean |Δlogit|, >max |Δlogit|, >spread, >same argmax, >steps"
-    shown = [
-        (
-            *(row["tier"], row["dtype"], row["bytes_per_page"], f"{row['mean']:.4f}", f"{row['largest']:.4f}"),
-            *(f"{row['spread']:.3f}", f"{row['same_choice']:.2%}", row["steps"]),
         )
         for row in rows
     ]
