@@ -21,7 +21,6 @@ from .auth import CONSOLE, Authenticator
 from .bodies import LARGE_BODY, check_json_body
 from .logs import get_logger
 from .metrics import Metrics
-from .multipart import is_form, json_of_form
 from .plugins.apps import PREFIX
 from .problems import (
     BODY_TOO_LARGE,
@@ -168,8 +167,7 @@ class RequestGuard:
             limit = self.max_body_bytes
             if _CONVERSATION.fullmatch(scope["path"]):
                 limit = max(limit, CONVERSATION_BYTES)
-            form = _may_be_form(scope)
-            body = None if streaming else await self._read_body(headers, receive, limit, form=form)
+            body = None if streaming else await self._read_body(headers, receive, limit)
         except RequestError as error:
             problem = problem_of(error, instance=scope["path"], request_id=scope["state"]["request_id"])
             await problem_response(problem, error.headers)(scope, receive, send)
@@ -179,8 +177,6 @@ class RequestGuard:
             return
         if body is None:
             return  # the client disconnected
-        if is_form(headers):
-            scope = {**scope, "headers": _with_json_body(scope["headers"], len(body))}
         replayed = False
 
         async def replay() -> Message:
@@ -231,9 +227,9 @@ class RequestGuard:
             return
         await self.app(scope, receive, send)
 
-    async def _read_body(self, headers: Headers, receive: Receive, limit: int, *, form: bool) -> bytes | None:
-        """Returns the body as JSON, or None if the client disconnected before its end. `limit`: its maximum size in
-        bytes; `form`: True if it may be a form. Raises `RequestError`."""
+    async def _read_body(self, headers: Headers, receive: Receive, limit: int) -> bytes | None:
+        """Returns the body, or None if the client disconnected before its end. `limit`: its maximum size in bytes.
+        Raises `RequestError`."""
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise RequestError(
                 UNSUPPORTED_MEDIA,
@@ -261,8 +257,6 @@ class RequestGuard:
             chunks.append(chunk)
             more = message.get("more_body", False)
         body = b"".join(chunks)
-        if form and is_form(headers):
-            return await anyio.to_thread.run_sync(json_of_form, headers, body)
         if len(body) > LARGE_BODY:
             await anyio.to_thread.run_sync(check_json_body, headers, body)
         elif body:
@@ -291,17 +285,6 @@ class RequestGuard:
 def _is_upload(scope: Scope) -> bool:
     """True if the body of a request is a history to import."""
     return scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"]) is not None
-
-
-def _may_be_form(scope: Scope) -> bool:
-    """True if the body of a request is JSON or a form."""
-    return scope["method"] == "POST" and _MESSAGES.fullmatch(scope["path"]) is not None
-
-
-def _with_json_body(headers: list[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
-    """Returns the headers of a request with a JSON body of `size` bytes in place of a form."""
-    others = [(name, value) for name, value in headers if name not in (b"content-type", b"content-length")]
-    return [*others, (b"content-type", b"application/json"), (b"content-length", str(size).encode())]
 
 
 def _check_room(scope: Scope) -> None:

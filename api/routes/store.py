@@ -57,9 +57,7 @@ async def store_messages(
     """Stores all messages or none, and creates the bank if it does not exist. A message that is already stored under
     its id is not stored again; the same id with different content or metadata is a conflict (409). Content is a string
     or a list of parts: text, tool calls, tool results, images. Blocks of Anthropic, OpenAI and Gemini are accepted as
-    well, and whole messages of theirs with `provider`. With files, send `multipart/form-data`
-    with this body in the field `request`: a part `{"type": "image", "url": "attachment://NAME"}` stands for the file of
-    that name, and files that no part names are appended to the last message."""
+    well, and whole messages of theirs with `provider`."""
     return await _store(service, bank, body, idempotency_key)
 
 
