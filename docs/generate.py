@@ -1,5 +1,5 @@
-"""Generates reference/cli.md, http.md, python.md, readers.md, settings.md and openapi.json, the traces in
-explanation/architecture.md, and the synchronous client, integrations/client/client.py.
+"""Generates reference/cli.md, http.md, python.md, readers.md, settings.md and openapi.json, explanation/traces.md, and
+the synchronous client, integrations/client/client.py.
 
     .venv/bin/python docs/generate.py            write the pages
     .venv/bin/python docs/generate.py --check    write nothing; name each stale page and exit with status 1
@@ -16,13 +16,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from generators.architecture import architecture_page
 from generators.cli import cli_page
 from generators.client import client_module
 from generators.http import http_page
 from generators.python import python_page
 from generators.readers import readers_page
 from generators.settings import settings_page
+from generators.trace_page import traces_page
 
 from foxing.api.app import create_app
 from foxing.api.settings import Settings
@@ -49,7 +49,7 @@ def openapi_page() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "explanation/architecture.md": architecture_page,
+    "explanation/traces.md": traces_page,
     "reference/cli.md": cli_page,
     "reference/http.md": lambda: http_page(openapi()),
     "reference/python.md": python_page,

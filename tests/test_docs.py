@@ -91,7 +91,7 @@ def test_pages_do_not_depend_on_the_environment_and_stale_pages_are_named(tmp_pa
     assert written.returncode == 0, written.stderr
     assert {path.relative_to(pages).as_posix() for path in pages.rglob("*.*")} == {
         *GENERATED,
-        "explanation/architecture.md",
+        "explanation/traces.md",
     }
 
     (pages / "reference" / "settings.md").unlink()
@@ -271,7 +271,8 @@ def test_every_step_that_the_architecture_tells_was_traced(way: str) -> None:
     """At least one of the functions that a step names is entered by the call."""
     page = (EXPLANATION / "architecture.md").read_text(encoding="utf-8")
     steps = re.search(rf"^### {way}: .*?\n\n(.*?)(?=^#)", page, re.MULTILINE | re.DOTALL)
-    trace = re.search(rf"^<summary>{way.lower()}: .*?</details>", page, re.MULTILINE | re.DOTALL)
+    traces = (EXPLANATION / "traces.md").read_text(encoding="utf-8")
+    trace = re.search(rf"^<summary>{way.lower()}: .*?</details>", traces, re.MULTILINE | re.DOTALL)
     assert steps is not None
     assert trace is not None
     traced = set(re.findall(r"`([\w.]+)`", trace[0]))
