@@ -32,11 +32,11 @@ class Authenticator:
     def is_local(self, headers: Headers) -> bool:
         """Returns True for a request with the token of the service, which needs no key. Raises `RequestError`, 421, for
         that of another service."""
-        given = headers.get(TOKEN_HEADER)
-        if given is None:
+        sent = headers.get(TOKEN_HEADER)
+        if sent is None:
             return False
         token = None if self._token is None else self._token.encode()
-        if token is None or not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token):
+        if token is None or not hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), token):
             raise RequestError(WRONG_HOST, f"the header {TOKEN_HEADER} names another service; leave it out")
         return True
 
@@ -57,9 +57,9 @@ class Authenticator:
 
     @staticmethod
     def _check_key(key: bytes, headers: Headers) -> None:
-        given = given_key(headers)
-        if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), key):
-            reason = "the API key is wrong" if given else "an API key is required"
+        sent = given_key(headers)
+        if not hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), key):
+            reason = "the API key is wrong" if sent else "an API key is required"
             raise RequestError(
                 UNAUTHORIZED,
                 f"{reason}: send the header 'Authorization: Bearer <key>' with the FOXING_API_KEY of the service",

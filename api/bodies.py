@@ -99,9 +99,9 @@ def check_json_body(headers: Headers, body: bytes) -> None:
     too many values."""
     media_type = headers.get("content-type", "")
     if not _JSON_TYPE.fullmatch(media_type.strip()):
-        given = f", not '{media_type}'" if media_type else ""
+        declared = f", not '{media_type}'" if media_type else ""
         raise RequestError(
-            UNSUPPORTED_MEDIA, f"send the body as JSON with the header 'Content-Type: application/json'{given}"
+            UNSUPPORTED_MEDIA, f"send the body as JSON with the header 'Content-Type: application/json'{declared}"
         )
     try:
         body.decode("utf-8")

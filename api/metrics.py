@@ -55,15 +55,15 @@ class HttpMetrics:
 
     def record_request(self, method: str, route: str, status: int, duration_s: float) -> None:
         """Counts a request and observes its duration, in seconds."""
-        known = method if method in KNOWN_METHODS else "OTHER"
-        self.requests.labels(known, route, str(status)).inc()
-        self.latency.labels(known, route).observe(duration_s)
+        name = method if method in KNOWN_METHODS else "OTHER"
+        self.requests.labels(name, route, str(status)).inc()
+        self.latency.labels(name, route).observe(duration_s)
 
 
 def _quantile(below: Sequence[tuple[float, float]], share: float) -> float:
     """Returns the upper bound of the bucket that holds this share. `below`: bound → observations up to it."""
-    wanted = share * below[-1][1]
-    return next((min(bound, LATENCY_BUCKETS_S[-1]) for bound, count in below if count >= wanted), LATENCY_BUCKETS_S[-1])
+    rank = share * below[-1][1]
+    return next((min(bound, LATENCY_BUCKETS_S[-1]) for bound, count in below if count >= rank), LATENCY_BUCKETS_S[-1])
 
 
 class MemoryMetrics:
@@ -221,14 +221,14 @@ class SavingsMetrics:
     def record(self, calls: Sequence[ModelCall], recorded: RecordedCalls) -> None:
         """Counts the calls that were recorded."""
         by_id = {call.id: call for call in reversed(calls)}
-        for each in recorded.recorded:
-            call = by_id[each.id]
+        for entry in recorded.recorded:
+            call = by_id[entry.id]
             model = self._label(call.model)
             self.calls.labels(model, str(call.folded).lower()).inc()
             for kind in ("fresh", "written", "read", "output"):
                 self.tokens.labels(model, kind).inc(getattr(call, f"{kind}_tokens"))
-            self.price.labels(model, "billed").inc(each.billed)
-            self.price.labels(model, "original").inc(each.original)
+            self.price.labels(model, "billed").inc(entry.billed)
+            self.price.labels(model, "original").inc(entry.original)
             self.retries.labels(model).inc(call.retries)
 
     def _label(self, model: str) -> str:

@@ -68,8 +68,8 @@ class RequestLogging:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        header = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        request_id = header if _REQUEST_ID.fullmatch(header) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
 
@@ -241,9 +241,9 @@ class RequestGuard:
             raise self._too_large(limit)
         chunks: list[bytes] = []
         size = 0
-        more = True
+        more_body = True
         ends_at = anyio.current_time() + BODY_S
-        while more:
+        while more_body:
             with anyio.move_on_after(max(0.0, ends_at - anyio.current_time())) as waiting:
                 message = await receive()
             if waiting.cancelled_caught:
@@ -255,7 +255,7 @@ class RequestGuard:
             if size > limit:
                 raise self._too_large(limit)
             chunks.append(chunk)
-            more = message.get("more_body", False)
+            more_body = message.get("more_body", False)
         body = b"".join(chunks)
         if len(body) > LARGE_BODY:
             await anyio.to_thread.run_sync(check_json_body, headers, body)

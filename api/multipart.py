@@ -29,8 +29,8 @@ class FormPart:
     @property
     def path(self) -> str | None:
         """Name of the file, with the folders that the client gives; None if the part is not a file."""
-        given = self.options.get(b"filename")
-        return None if given is None else given.decode("utf-8", "replace")
+        name = self.options.get(b"filename")
+        return None if name is None else name.decode("utf-8", "replace")
 
 
 class FormReader:

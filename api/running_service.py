@@ -33,8 +33,8 @@ class RunningService:
     @classmethod
     def of(cls, database: Path) -> Self | None:
         """Returns the service of a database; None if there is none. It may have ended without notice."""
-        found = Announcement.of(database)
-        return None if found is None else cls(found)
+        announcement = Announcement.of(database)
+        return None if announcement is None else cls(announcement)
 
     @property
     def url(self) -> str:
@@ -82,14 +82,14 @@ class RunningService:
             connection.close()
 
 
-def sqlite_file(given: str | None) -> Path | None:
+def sqlite_file(url: str | None) -> Path | None:
     """Returns the path of a SQLite database as options and settings give it, by default the file in the user's data
     folder; None for another database."""
-    if given is None:
+    if url is None:
         from platformdirs import user_data_path
 
         return user_data_path("foxing") / "foxing.db"
-    path = given.removeprefix("sqlite:///")
+    path = url.removeprefix("sqlite:///")
     if "://" in path or "?" in path:
         return None
     return Path(path).expanduser().resolve()

@@ -88,10 +88,10 @@ class ConnectionLimits:
         except ImportError:  # not on Windows
             return cls(MAX_CONNECTIONS)
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        most = (
+        descriptors = (
             MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, files - RESERVED_DESCRIPTORS)
         )
-        return cls(max(16, most))
+        return cls(max(16, descriptors))
 
 
 class StartFailed(FoxingError):
@@ -298,22 +298,22 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
             return None
         if mounted and (refusal := self._make_room()) is not None:
             return refusal
-        most = self.limits.requests
-        if len(self.others.requests) + self.websockets > most:
+        maximum = self.limits.requests
+        if len(self.others.requests) + self.websockets > maximum:
             longest = next((one for one in self.others.stalled if one in self.others.requests), None)
             if longest is None:
-                return f"{most} requests are in progress; send the request again later"
+                return f"{maximum} requests are in progress; send the request again later"
             longest.abort()
         return None
 
     def _make_room(self) -> str | None:
         """Makes room for another request to a mounted app, closing a stalled one if necessary. Returns the reason if
         that is not possible, else None."""
-        most, mounted = self.limits.mounted, self.others.mounted
-        if len(mounted) + self.websockets >= most:
+        maximum, mounted = self.limits.mounted, self.others.mounted
+        if len(mounted) + self.websockets >= maximum:
             longest = next((one for one in chain(self.others.stalled, self.others.streams) if one in mounted), None)
             if longest is None:
-                return f"{most} requests to mounted apps are in progress; send the request again later"
+                return f"{maximum} requests to mounted apps are in progress; send the request again later"
             longest.abort()
         return None
 

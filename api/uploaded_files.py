@@ -101,7 +101,7 @@ class UploadedFiles(FormReader):
 
     def _refusal(self, path: str) -> FoxingError | None:
         """Returns why a file is not received; None if it is."""
-        shown = f"{path[:_NAME_CHARS]}…" if len(path) > _NAME_CHARS else path
+        name = f"{path[:_NAME_CHARS]}…" if len(path) > _NAME_CHARS else path
         if len(self._paths) >= MAX_FILES:
             return RequestError(
                 BODY_TOO_LARGE,
@@ -110,12 +110,12 @@ class UploadedFiles(FormReader):
             )
         if len(path) > MAX_PATH_CHARS:
             return InvalidInput(
-                f"the path '{shown}' has more than {MAX_PATH_CHARS:,} characters; shorten it; nothing was imported"
+                f"the path '{name}' has more than {MAX_PATH_CHARS:,} characters; shorten it; nothing was imported"
             )
         if leaves_folder(path) or path.endswith("/"):
-            return InvalidInput(f"the path '{shown}' leaves its folder or is not a file's; nothing was imported")
+            return InvalidInput(f"the path '{name}' leaves its folder or is not a file's; nothing was imported")
         if path in self._paths:
-            return InvalidInput(f"two files are called '{shown}'; import them one by one; nothing was imported")
+            return InvalidInput(f"two files are called '{name}'; import them one by one; nothing was imported")
         return None
 
     def _opened(self, path: str) -> IO[bytes]:

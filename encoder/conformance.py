@@ -221,40 +221,40 @@ def other_modes_are_converted(codec: Codec) -> None:
 
 def capabilities_do_what_they_say(codec: Codec) -> None:
     """Checks each capability that `capabilities_of` reports; see `foxing.encoder.capabilities`."""
-    found = capabilities_of(codec)
-    if found.describable is not None:
-        labels = found.describable.runs_on()
+    capabilities = capabilities_of(codec)
+    if capabilities.describable is not None:
+        labels = capabilities.describable.runs_on()
         _expect(labels and all(isinstance(value, str) for value in labels.values()), "runs_on has no labels")
     page, tier = sample_page(codec, 2), list(codec.tiers)[-1]
     image = render(page.cells, codec.layout, tier)
-    if found.downscalable is not None:
+    if capabilities.downscalable is not None:
         sharp = codec.encode([render(page.cells, codec.layout, next(iter(codec.tiers)))], next(iter(codec.tiers)))
-        lowered = found.downscalable.lower(sharp, tier, [page.rows_used])[0]
+        lowered = capabilities.downscalable.lower(sharp, tier, [page.rows_used])[0]
         _expect((lowered.codec, lowered.tier) == (codec.name, tier), "lowered tokens name another codec or tier")
-    if found.blankable is not None:
-        _blanks_cells(found.blankable, page, tier)
-    if found.costable is not None:
-        _costs_add_up(found.costable)
-    if found.verifiable is not None:
-        _drops_confidences(found.verifiable, page, tier)
-    if found.promptable is not None:
-        (name, *_) = found.promptable.prompts
-        answers = found.promptable.write(codec.encode([image], tier), name)
+    if capabilities.blankable is not None:
+        _blanks_cells(capabilities.blankable, page, tier)
+    if capabilities.costable is not None:
+        _costs_add_up(capabilities.costable)
+    if capabilities.verifiable is not None:
+        _drops_confidences(capabilities.verifiable, page, tier)
+    if capabilities.promptable is not None:
+        (name, *_) = capabilities.promptable.prompts
+        answers = capabilities.promptable.write(codec.encode([image], tier), name)
         _expect([type(answer) for answer in answers] == [str], "a prompt does not return one text per page")
-    if found.remote is not None:
-        pages_before = found.remote.usage.pages
-        (reading,) = found.remote.decode_each(codec.encode([image], tier))
+    if capabilities.remote is not None:
+        pages_before = capabilities.remote.usage.pages
+        (reading,) = capabilities.remote.decode_each(codec.encode([image], tier))
         _expect(isinstance(reading, Reading), f"the server did not read a page: {reading}")
-        _expect(found.remote.usage.pages == pages_before + 1, "usage does not count the page")
+        _expect(capabilities.remote.usage.pages == pages_before + 1, "usage does not count the page")
 
 
 def _blanks_cells(codec: BlankableCodec, page: Page, tier: str) -> None:
     """Checks that a blanked page looks like one drawn without these cells, except for pixels at their edges."""
-    rest = page.cells.copy()
-    rest[0, : codec.layout.columns // 2] = BLANK
+    expected_cells = page.cells.copy()
+    expected_cells[0, : codec.layout.columns // 2] = BLANK
     tokens = codec.encode([render(page.cells, codec.layout, tier)], tier)
-    (blanked,) = codec.blank(tokens, [rest != page.cells])
-    (expected,) = codec.encode([render(rest, codec.layout, tier)], tier)
+    (blanked,) = codec.blank(tokens, [expected_cells != page.cells])
+    (expected,) = codec.encode([render(expected_cells, codec.layout, tier)], tier)
     images = [np.asarray(item.image(), dtype=np.int16) for item in (blanked, expected)]
     _expect(images[0].shape == images[1].shape, "a blanked page has another size")
     _expect(float(np.abs(images[0] - images[1]).mean()) < 1, "a blanked page does not look like one without the cells")
@@ -298,8 +298,8 @@ def _costs_add_up(codec: CostableCodec) -> None:
             bool((codec.cost(page.cells, tier) == costs).all()),
             f"'{tier}': costs of the same page differ between calls",
         )
-        taken = len(codec.encode([render(page.cells, codec.layout, tier)], tier)[0].data)
-        share = float(costs.sum()) / 8 / taken
+        size = len(codec.encode([render(page.cells, codec.layout, tier)], tier)[0].data)
+        share = float(costs.sum()) / 8 / size
         _expect(0.5 <= share <= 2, f"'{tier}': costs add up to {share:.2f} of the bytes that the page takes")
     _expect_raises(CodecError, lambda: codec.cost(page.cells, "gigantic"), "costs were returned for an unknown tier")
 

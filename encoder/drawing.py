@@ -208,7 +208,7 @@ class _Draft:
     @property
     def short(self) -> bool:
         """True if words have faded for lack of capacity."""
-        return self.faded is not None and not all(kept.all() for kept in self.faded.kept)
+        return self.faded is not None and not all(flags.all() for flags in self.faded.kept)
 
     @property
     def of_facts(self) -> bool:
@@ -274,8 +274,8 @@ class _Fader:
         over = used > self.capacity and not (cut or draft.of_facts)
         spare = refill and draft.short and not draft.grown and not cut and used < MIN_FILL * self.capacity
         if cut:
-            taken = float(draft.costs.reshape(-1)[:stored].sum()) / 8
-            draft.fact_aim = int(min(draft.fact_aim, taken) * AIM)
+            estimate = float(draft.costs.reshape(-1)[:stored].sum()) / 8
+            draft.fact_aim = int(min(draft.fact_aim, estimate) * AIM)
             draft.aim = min(draft.aim, draft.fact_aim)
         elif over:
             draft.aim = int(draft.aim * AIM * self.capacity / used)
@@ -291,7 +291,7 @@ class _Fader:
         pairs = zip(wrong, draft.gapped or wrong, facts, strict=True)
         gone = [(flags | gapped) & ~fact for flags, gapped, fact in pairs]
         if not refill and draft.faded is not None:
-            gone = [flags | ~kept for flags, kept in zip(gone, draft.faded.kept, strict=True)]
+            gone = [flags | ~stays for flags, stays in zip(gone, draft.faded.kept, strict=True)]
             draft.aim -= int(GAP_BYTES * sum((w & f).sum() for w, f in zip(wrong, facts, strict=True)))
         _remove(draft, gone)
         draft.gapped, draft.misread_facts = [], []
@@ -309,7 +309,7 @@ class _Fader:
         cells, texts, facts = draft.cells.copy(), list(draft.faded.texts), list(draft.misread_facts)
         write_other_marks(cells.reshape(-1), marks)
         for number, (placement, words) in enumerate(zip(draft.placements, wrong, strict=True)):
-            run, drawn = (each.reshape(-1)[placement.start : placement.stop] for each in (cells, draft.cells))
+            run, drawn = (grid.reshape(-1)[placement.start : placement.stop] for grid in (cells, draft.cells))
             before = transcribe(drawn, layout=draft.page.layout, start=placement.start)
             bad = [draft.messages[number].words[i] for i in np.flatnonzero(words).tolist()]
             write_gaps(run, before, texts[number], bad)
@@ -339,9 +339,9 @@ class _Fader:
         numbers = np.flatnonzero(words)
         for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else ():
             start, stop = places[run[0]].start, places[run[-1]].stop
-            shown = np.flatnonzero((origin >= start) & (origin < stop))
-            if len(shown) == stop - start:
-                first, end = int(read.cell[shown[0]]), int(stops[shown[-1]])
+            shown_places = np.flatnonzero((origin >= start) & (origin < stop))
+            if len(shown_places) == stop - start:
+                first, end = int(read.cell[shown_places[0]]), int(stops[shown_places[-1]])
                 yield MisreadFact(number, placement.start + first, placement.start + end, content[start:stop])
 
     def _fade(self, draft: _Draft) -> None:
@@ -477,10 +477,10 @@ def _words_at(draft: _Draft, wrong: Flags) -> list[Flags]:
         begins = np.append(cell, stop - start)
         bad = np.flatnonzero(before[begins[1:]] > before[begins[:-1]])
         blank = np.array([text[place].isspace() for place in bad.tolist()], dtype=bool)
-        beside = np.add.outer(bad[blank], np.arange(-_BESIDE, _BESIDE + 1)).reshape(-1)
-        near = np.union1d(bad, np.clip(beside, 0, len(cell) - 1))
+        around_blanks = np.add.outer(bad[blank], np.arange(-_BESIDE, _BESIDE + 1)).reshape(-1)
+        affected = np.union1d(bad, np.clip(around_blanks, 0, len(cell) - 1))
         hit = np.zeros(len(message.entry.content) + 1, dtype=np.int64)
-        hit[origin[near]] = 1
+        hit[origin[affected]] = 1
         hits = np.concatenate([[0], np.cumsum(hit)])
         flags[number][:] = [hits[word.stop] > hits[word.start] for word in message.words]
     return flags
@@ -504,10 +504,12 @@ def _remove(draft: _Draft, gone: Sequence[Flags]) -> None:
     for number, (message, flags) in enumerate(zip(draft.messages, gone, strict=True)):
         if not flags.any():
             continue
-        entry, kept = message.entry, ~flags
-        left = faded(entry.content, message.words, kept, entry.gaps, continues_after=entry.end != Edge.WHOLE)
-        written = replace(entry, content=left.text, gaps=left.gaps)
-        clauses = None if message.clauses is None else message.clauses[kept]
-        draft.messages[number] = MessageWords(written, words_of(left.text, left.gaps), message.bits[kept], clauses)
-        draft.salience[number] = draft.salience[number][kept]
-        draft.origins[number] = draft.origins[number][left.origin]
+        entry, stays = message.entry, ~flags
+        remainder = faded(entry.content, message.words, stays, entry.gaps, continues_after=entry.end != Edge.WHOLE)
+        written = replace(entry, content=remainder.text, gaps=remainder.gaps)
+        clauses = None if message.clauses is None else message.clauses[stays]
+        draft.messages[number] = MessageWords(
+            written, words_of(remainder.text, remainder.gaps), message.bits[stays], clauses
+        )
+        draft.salience[number] = draft.salience[number][stays]
+        draft.origins[number] = draft.origins[number][remainder.origin]

@@ -76,38 +76,38 @@ class CodecPlugin(Generic[OptionsT]):
     #: Whether the package includes the weights.
     bundled: bool = False
 
-    def dependencies(self, given: Mapping[str, object]) -> tuple[Dependencies, ...]:
-        """Returns the dependencies of the codec with the options in `given`."""
+    def dependencies(self, values: Mapping[str, object]) -> tuple[Dependencies, ...]:
+        """Returns the dependencies of the codec with the options in `values`."""
         own = () if self.needs is None else (self.needs,)
-        return own + tuple(needs for option, needs in self.needs_for.items() if given.get(option) is not None)
+        return own + tuple(needs for option, needs in self.needs_for.items() if values.get(option) is not None)
 
-    def missing(self, given: Mapping[str, object]) -> tuple[str, ...]:
-        """Returns the modules that the codec needs with the options in `given` and that are not installed."""
-        modules = (module for needs in self.dependencies(given) for module in needs.modules)
+    def missing(self, values: Mapping[str, object]) -> tuple[str, ...]:
+        """Returns the modules that the codec needs with the options in `values` and that are not installed."""
+        modules = (module for needs in self.dependencies(values) for module in needs.modules)
         return tuple(module for module in modules if find_spec(module) is None)
 
-    def required(self, given: Mapping[str, object]) -> tuple[RequiredOption, ...]:
-        """Returns the required options, given that those in `given` are set."""
-        return tuple(_required(self.options, given, ""))
+    def required(self, values: Mapping[str, object]) -> tuple[RequiredOption, ...]:
+        """Returns the required options, given that those in `values` are set."""
+        return tuple(_required(self.options, values, ""))
 
-    def parse(self, given: GivenOptions | None) -> OptionsT:
-        """Validates the options in `given`, and returns them as a model. Raises `CodecError`, which names each invalid
+    def parse(self, values: GivenOptions | None) -> OptionsT:
+        """Validates the options in `values`, and returns them as a model. Raises `CodecError`, which names each invalid
         or missing option."""
-        if type(given) is self.options:
-            return given
-        if isinstance(given, CodecOptions):
-            kind = type(given).__name__
+        if type(values) is self.options:
+            return values
+        if isinstance(values, CodecOptions):
+            kind = type(values).__name__
             raise CodecError(f"the codec '{self.name}' takes options of type {self.options.__name__}, not {kind}")
         try:
-            return self.options.model_validate(dict(given or {}))
+            return self.options.model_validate(dict(values or {}))
         except ValidationError as error:
             raise self._invalid(error, missing=True) from error
 
-    def check(self, given: Mapping[str, object]) -> None:
-        """Validates the options in `given`, of which required ones may be missing. Raises `CodecError`, which names
+    def check(self, values: Mapping[str, object]) -> None:
+        """Validates the options in `values`, of which required ones may be missing. Raises `CodecError`, which names
         each invalid option."""
         try:
-            self.options.model_validate(dict(given))
+            self.options.model_validate(dict(values))
         except ValidationError as error:
             if any(entry["type"] != "missing" for entry in error.errors()):
                 raise self._invalid(error, missing=False) from error
@@ -124,14 +124,14 @@ class CodecPlugin(Generic[OptionsT]):
         if entry["type"] == "missing":
             return f"the codec '{self.name}' needs the option '{option}'"
         if entry["type"] == "extra_forbidden":
-            known = [name for name, _ in options_of(self.options)]
-            near = get_close_matches(option, known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(known) or 'none'}"
+            names = [name for name, _ in options_of(self.options)]
+            similar = get_close_matches(option, names, n=1)
+            hint = f"did you mean '{similar[0]}'?" if similar else f"it has {', '.join(names) or 'none'}"
             return f"the codec '{self.name}' has no option '{option}'; {hint}"
         message = str(entry["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-        shown = f", not {entry['input']!r}" if _shown(self.options, entry["loc"]) else ""
+        value = f", not {entry['input']!r}" if _shown(self.options, entry["loc"]) else ""
         subject = f"the option '{option}' of the codec '{self.name}'" if option else f"the codec '{self.name}':"
-        return f"{subject} {message}{shown}"
+        return f"{subject} {message}{value}"
 
 
 def options_of(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
@@ -151,9 +151,9 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
-def _required(model: type[BaseModel], given: Mapping[str, object], prefix: str) -> Iterator[RequiredOption]:
+def _required(model: type[BaseModel], values: Mapping[str, object], prefix: str) -> Iterator[RequiredOption]:
     for name, info in model.model_fields.items():
-        inner, value = model_in(info.annotation), given.get(name)
+        inner, value = model_in(info.annotation), values.get(name)
         if isinstance(value, BaseModel):
             value = value.model_dump()
         if inner is not None and isinstance(value, Mapping):
@@ -164,9 +164,9 @@ def _required(model: type[BaseModel], given: Mapping[str, object], prefix: str) 
 
 def _shown(model: type[BaseModel], location: tuple[int | str, ...]) -> bool:
     """Returns whether a message may repeat the value at `location`; never for an option that is a nested model."""
-    known = dict(options_of(model))
+    fields = dict(options_of(model))
     names = (".".join(map(str, location[:end])) for end in range(len(location), 0, -1))
-    return next((bool(known[name].repr) for name in names if name in known), False)
+    return next((bool(fields[name].repr) for name in names if name in fields), False)
 
 
 def _checked(name: str, value: object) -> CodecPlugin[Any]:

@@ -52,16 +52,16 @@ def load_codec(name: str = "native", device: str = "auto", options: GivenOptions
     extra that is not installed, missing weights, invalid or missing options, or an unavailable device. The same failure
     is raised for `FAILED_FOR_S` seconds without another attempt.
     """
-    found = find_codec(name)
-    parsed = found.value.parse(options)
-    _check_installed(found, parsed)
+    plugin = find_codec(name)
+    parsed = plugin.value.parse(options)
+    _check_installed(plugin, parsed)
     with _lock:
-        known = _loading.setdefault((name, device), [])
-        loading = next((item for item in known if item.options == parsed), None)
+        instances = _loading.setdefault((name, device), [])
+        loading = next((item for item in instances if item.options == parsed), None)
         if loading is None:
             loading = _Loading(parsed)
-            known.append(loading)
-    return loading.get(lambda: found.value.load(device, parsed))
+            instances.append(loading)
+    return loading.get(lambda: plugin.value.load(device, parsed))
 
 
 def find_codec(name: str) -> Plugin[CodecPlugin[Any]]:
@@ -71,15 +71,15 @@ def find_codec(name: str) -> Plugin[CodecPlugin[Any]]:
     except PluginError as error:
         if name in CODECS:
             raise CodecError(str(error)) from error
-        known = ", ".join(CODECS.names()) or "none; reinstall Foxing, whose metadata declares its own codecs"
-        raise CodecError(f"unknown codec '{name}'; available: {known}").naming("codec") from error
+        names = ", ".join(CODECS.names()) or "none; reinstall Foxing, whose metadata declares its own codecs"
+        raise CodecError(f"unknown codec '{name}'; available: {names}").naming("codec") from error
 
 
-def _check_installed(found: Plugin[CodecPlugin[Any]], options: CodecOptions) -> None:
-    given = dict(options)
-    missing = found.value.missing(given)
+def _check_installed(plugin: Plugin[CodecPlugin[Any]], options: CodecOptions) -> None:
+    values = dict(options)
+    missing = plugin.value.missing(values)
     if missing:
-        extras = ",".join(needs.extra for needs in found.value.dependencies(given))
+        extras = ",".join(needs.extra for needs in plugin.value.dependencies(values))
         raise CodecError(
-            f"the codec '{found.name}' needs {' and '.join(missing)}; pip install '{found.package}[{extras}]'"
+            f"the codec '{plugin.name}' needs {' and '.join(missing)}; pip install '{plugin.package}[{extras}]'"
         )

@@ -60,9 +60,9 @@ def _loaded() -> Any:
 
 def _found(package: str) -> ModuleSpec:
     """Returns the spec of an installed package, which is not imported: its import takes a second."""
-    found = find_spec(package)
-    assert found is not None
-    return found
+    spec = find_spec(package)
+    assert spec is not None
+    return spec
 
 
 def _token_bytes(members: dict[str, Any]) -> Any:
@@ -90,12 +90,12 @@ def count_prompt_tokens(text: str) -> int:
 
 def cut_to_tokens(text: str, limit: int) -> str:
     """Returns the longest prefix of `text` with at most `limit` tokens, found by bisection."""
-    kept = 0
+    length = 0
     for part in _slices(text):
         tokens = _count(part)
         if tokens > limit:
-            return text[:kept] + _cut(part, limit)
-        kept += len(part)
+            return text[:length] + _cut(part, limit)
+        length += len(part)
         limit -= tokens
     return text
 

@@ -246,9 +246,9 @@ def _plain_png(data: bytes) -> bytes:
             raise ValueError("it is truncated or damaged")
         if kind == b"IHDR":
             width, height = (int.from_bytes(data[position + start : position + start + 4]) for start in (8, 12))
-            most = max(tier.side_px for tier in all_tiers().values())
-            if not 0 < width <= most or not 0 < height <= most:
-                raise ValueError(f"it claims {width}×{height} px; a page has at most {most} px on a side")
+            longest_side = max(tier.side_px for tier in all_tiers().values())
+            if not 0 < width <= longest_side or not 0 < height <= longest_side:
+                raise ValueError(f"it claims {width}×{height} px; a page has at most {longest_side} px on a side")
         if kind in PNG_CHUNKS:
             parts.append(data[position:stop])
         position = stop
@@ -275,11 +275,11 @@ class _Header:
 
     def take(self, length: int) -> bytes:
         """Reads the next `length` bytes."""
-        taken = self.body[self.position : self.position + length]
-        if len(taken) != length:
+        part = self.body[self.position : self.position + length]
+        if len(part) != length:
             raise ValueError("it ends early")
         self.position += length
-        return taken
+        return part
 
 
 def _parsed(header: _Header, version: int) -> tuple[str, str, str, tuple[int, int, int], str, bytes, bytes, bytes]:

@@ -59,10 +59,10 @@ class Announcement:
         """Returns the announcement that a file holds: a JSON object of plain names and numbers. To load the parser of
         JSON would take the client of hooks as long as the rest. Raises `ValueError` or `KeyError`."""
         members = (member.split(":", 1) for member in text.strip().strip("{}").split(","))
-        found = {name.strip(' "'): value.strip(' "') for name, value in members}
-        if not found["token"]:
+        values = {name.strip(' "'): value.strip(' "') for name, value in members}
+        if not values["token"]:
             raise ValueError("an announcement needs a token")
-        return cls(found["host"], int(found["port"]), found["token"], int(found["pid"]), found["started"])
+        return cls(values["host"], int(values["port"]), values["token"], int(values["pid"]), values["started"])
 
     @classmethod
     def of(cls, database: "str | os.PathLike[str]") -> "Announcement | None":
@@ -73,10 +73,10 @@ class Announcement:
                 status = os.fstat(file.fileno())
                 if os.name == "posix" and (status.st_uid != os.geteuid() or status.st_mode & OTHERS):
                     return None
-                found = cls.parse(file.read(_MOST_BYTES))
+                announcement = cls.parse(file.read(_MOST_BYTES))
         except (OSError, ValueError, KeyError):
             return None
-        return found if found.runs() else None
+        return announcement if announcement.runs() else None
 
     def write(self, database: "str | os.PathLike[str]") -> bool:
         """Writes the file beside a database, and returns whether it could."""
@@ -189,10 +189,10 @@ def fields_of(head: bytes) -> dict[str, str]:
 
 def seconds_left(deadline: float) -> float:
     """Returns the seconds until a deadline on the monotonic clock. Raises `TimeoutError` if it has passed."""
-    left = deadline - time.monotonic()
-    if left <= 0:
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
         raise TimeoutError
-    return left
+    return seconds
 
 
 def _length(fields: dict[str, str]) -> int:

@@ -71,10 +71,10 @@ class BitmapGlyphs:
         a narrow glyph is blank, and so are both of a value without a glyph."""
         halves = np.full((len(points), 2, self.font.height_px, self.font.width_px), 255, dtype=np.uint8)
         places = np.minimum(np.searchsorted(self._points, points), len(self._points) - 1)
-        known = self._points[places] == points
-        halves[known, 0] = self._pixels[places[known]]
+        has_glyph = self._points[places] == points
+        halves[has_glyph, 0] = self._pixels[places[has_glyph]]
         atlas = load_atlas()
-        for index in np.flatnonzero(~known & (atlas.width[np.minimum(points, len(atlas.width) - 1)] > 0)).tolist():
+        for index in np.flatnonzero(~has_glyph & (atlas.width[np.minimum(points, len(atlas.width) - 1)] > 0)).tolist():
             glyph = _scaled(int(points[index]), self.font)
             for half in range(glyph.shape[1] // self.font.width_px):
                 halves[index, half] = glyph[:, half * self.font.width_px : (half + 1) * self.font.width_px]

@@ -91,7 +91,7 @@ def best_break(text: str, limit: int, cells: int, *, least: int = 0) -> int:
     if not least and limit <= cells * _WINDOWS[0][1]:
         return 0
     qualities: dict[int, _Quality] = {}
-    for wanted, share, characters in _WINDOWS:
+    for quality, share, characters in _WINDOWS:
         window = int(min(_MOST * cells, max(share * cells, characters)))
         top, lowest = limit, max(least, limit - window)
         while top >= lowest:
@@ -100,7 +100,7 @@ def best_break(text: str, limit: int, cells: int, *, least: int = 0) -> int:
             for place in reversed([place for match in matches if (place := match.start()) <= top]):
                 if place not in qualities:
                     qualities[place] = _quality(text, place)
-                if qualities[place] >= wanted:
+                if qualities[place] >= quality:
                     return place
             top = bottom - 1
     return max(limit, least)
@@ -172,8 +172,8 @@ def _belongs_to_number(left: Sequence[str], right: Sequence[str]) -> bool:
     if not (_has_digit(first) or _has_digit(second)):
         return False
     both = _has_digit(first) and _has_digit(second)
-    apart = both and min(len(first), len(second)) >= _IDENTIFIER and ":" not in second
-    ended = apart or (first[-1:] in tuple(",;") and _has_digit(first))
+    separate = both and min(len(first), len(second)) >= _IDENTIFIER and ":" not in second
+    ended = separate or (first[-1:] in tuple(",;") and _has_digit(first))
     year = second.strip(".,;:!?)")
     in_date = len(left) > 1 and not _has_digit(left[-2]) and year.isdigit() and len(year) == len("2026")
     return not ended or in_date
@@ -212,9 +212,9 @@ def _between_characters(text: str, place: int) -> _Quality:
         return _Quality.NONE
     if _KATAKANA_WORD.match(before) and _KATAKANA_WORD.match(after):
         return _Quality.NONE
-    left = _NUMBER_STOPS.split(text[max(0, place - _BESIDE_NUMBERS) : place])[-1]
+    before_place = _NUMBER_STOPS.split(text[max(0, place - _BESIDE_NUMBERS) : place])[-1]
     right = _NUMBER_STOPS.split(text[place : place + _BESIDE_NUMBERS])[0]
-    if _has_digit(left) or _has_digit(right):
+    if _has_digit(before_place) or _has_digit(right):
         return _Quality.NONE
     ends = before in _UNSPACED_ENDS or (before in "」』）】" and text[place - 2 : place - 1] in tuple(_UNSPACED_ENDS))
     return _Quality.SENTENCE if ends else _Quality.WORDS

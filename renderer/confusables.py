@@ -94,21 +94,21 @@ class Confusables:
                 self._scripts[ord(character)] = 1 << script
                 self._plain[ord(character)] = script == 0
                 self._capital[ord(character)] = character.isupper()
-        for alike in _same_glyphs(characters):
-            readings.append(self._add_group(alike, len(readings)))
+        for group in _same_glyphs(characters):
+            readings.append(self._add_group(group, len(readings)))
         #: uint32 [groups, scripts]: the character that each glyph resolves to in each script.
         self._readings = np.array(readings, dtype=np.uint32)
         self._plain[ord(ESCAPE_OPEN)] = False
         self._first_not_plain = int(np.argmin(self._plain))
 
-    def _add_group(self, alike: _Alike, number: int) -> list[int]:
+    def _add_group(self, group: _Alike, number: int) -> list[int]:
         """Registers group `number`, and returns the character that its glyph resolves to in each script."""
         by_script: dict[int, int] = {}
-        for point in alike.inside:
+        for point in group.inside:
             by_script.setdefault(script_of(chr(point)), point)
         letters = {script: point for script, point in by_script.items() if script >= 0}
-        default = letters[min(letters)] if letters else alike.inside[0]
-        points = [*alike.inside, *alike.outside]
+        default = letters[min(letters)] if letters else group.inside[0]
+        points = [*group.inside, *group.outside]
         self._scripts[points] = sum(1 << script for script in letters)
         self._group[points] = number
         self._capital[points] = chr(default).isupper()
@@ -125,8 +125,8 @@ class Confusables:
     def ambiguous(self, points: Cells) -> _Flags:
         """Returns bool [N]: which of `points`, uint32 [N], can resolve to another character in some context."""
         group = self._group[points]
-        found: _Flags = (group > 0) & (self._readings[group] != points[:, None]).any(axis=1)
-        return found
+        flags: _Flags = (group > 0) & (self._readings[group] != points[:, None]).any(axis=1)
+        return flags
 
     def canonical(self, cells: Cells) -> Cells:
         """Applies the rule to `cells`, uint32: a whole page, or a message with its header.
@@ -155,10 +155,10 @@ class Confusables:
         if self.plain(cells) or not ambiguous.any():
             return confidence
         starts = np.flatnonzero(letters & ~np.pad(letters, (1, 0))[:-1])
-        most = np.maximum.reduceat(np.where(telling, sure, np.float32(0)), starts)
-        least = np.minimum.reduceat(np.where(telling, sure, np.float32(1)), starts)
+        maximum = np.maximum.reduceat(np.where(telling, sure, np.float32(0)), starts)
+        minimum = np.minimum.reduceat(np.where(telling, sure, np.float32(1)), starts)
         agree = np.bitwise_and.reduceat(np.where(letters, scripts, np.uint8(_ALL_BITS)), starts) > 0
-        by_word = np.where(np.logical_or.reduceat(telling, starts), np.where(agree, most, least), np.float32(1))
+        by_word = np.where(np.logical_or.reduceat(telling, starts), np.where(agree, maximum, minimum), np.float32(1))
         word = np.searchsorted(starts, np.flatnonzero(ambiguous), side="right") - 1
         result = sure.copy()
         result[ambiguous] = np.minimum(sure[ambiguous], by_word[word])
@@ -254,9 +254,9 @@ class _Words:
     def script(self) -> _Ints:
         """Returns int64 [words]: index in `SCRIPTS` of the script of each word; undefined for a word whose letters have
         no script in common."""
-        near = self._nearest_decided()
-        chosen = np.where(near >= 0, _LOWEST[self.common[near]], 0)
-        chosen[self._in_code | (self._abbreviation & ~((near >= 0) & self._abbreviation[near]))] = 0
+        nearest = self._nearest_decided()
+        chosen = np.where(nearest >= 0, _LOWEST[self.common[nearest]], 0)
+        chosen[self._in_code | (self._abbreviation & ~((nearest >= 0) & self._abbreviation[nearest]))] = 0
         alone = _IS_ONE[self.common]
         chosen[alone] = _LOWEST[self.common[alone]]
         return chosen
@@ -268,8 +268,8 @@ class _Words:
         last = np.maximum.accumulate(np.where(self._decided, number, -1))
         first = np.minimum.accumulate(np.where(self._decided, number, len(number))[::-1])[::-1]
         first[first == len(number)] = -1
-        for found in (last, first):
-            found[(found >= 0) & (self._message[found] != self._message)] = -1
+        for scripts in (last, first):
+            scripts[(scripts >= 0) & (self._message[scripts] != self._message)] = -1
         before = self._position[self._starts] - self._position[self._stops[last] - 1]
         after = self._position[self._starts[first]] - self._position[self._stops - 1]
         return np.where((last >= 0) & ((first < 0) | (before < after)), last, first)
@@ -280,8 +280,8 @@ def _is_in_code(values: Cells, letters: _Flags, starts: _Ints, stops: _Ints) -> 
     padded = np.pad(values, (2, 1))
     before, after = padded[starts + 1], padded[stops + 2]
     option = (before == ord("-")) & ~np.pad(letters, (2, 0))[starts]  # as in `-p`
-    found: _Flags = option | np.isin(before, _points(_CODE_BEFORE)) | np.isin(after, _points(_CODE_AFTER))
-    return found
+    flags: _Flags = option | np.isin(before, _points(_CODE_BEFORE)) | np.isin(after, _points(_CODE_AFTER))
+    return flags
 
 
 def _points(characters: str) -> Cells:
@@ -299,6 +299,6 @@ def _same_glyphs(characters: str) -> Iterable[_Alike]:
     shared = (np.bincount(numbers) > 1) & (np.bincount(numbers, inside[points]) > 0)
     result: dict[int, _Alike] = {}
     for point in points[shared[numbers]].tolist():
-        alike = result.setdefault(int(glyph[point]), _Alike([], []))
-        (alike.inside if inside[point] else alike.outside).append(point)
+        group = result.setdefault(int(glyph[point]), _Alike([], []))
+        (group.inside if inside[point] else group.outside).append(point)
     return result.values()

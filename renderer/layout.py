@@ -98,15 +98,15 @@ class PageLayout:
 
     def rows_per_token(self, tier: str) -> int:
         """Returns the grid rows per row of vision tokens. Raises `LayoutError` if they do not divide evenly."""
-        rows, rest = divmod(self.rows, self.token_rows(tier))
-        if rest:
+        rows, remainder = divmod(self.rows, self.token_rows(tier))
+        if remainder:
             raise LayoutError(f"{self.rows} rows do not divide into the {self.token_rows(tier)} token rows of '{tier}'")
         return rows
 
     def columns_per_token(self, tier: str) -> int:
         """Returns the grid columns per vision token. Raises `LayoutError` if they do not divide evenly."""
-        columns, rest = divmod(self.columns, self.token_rows(tier))
-        if rest:
+        columns, remainder = divmod(self.columns, self.token_rows(tier))
+        if remainder:
             raise LayoutError(f"{self.columns} columns do not divide into the token columns of '{tier}'")
         return columns
 

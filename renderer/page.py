@@ -114,8 +114,10 @@ def grid_text(cells: Cells) -> str:
 
 def _characters(flat: Cells) -> npt.NDArray[np.bool_]:
     """Returns bool[n]: cells that begin a character or a gap."""
-    kept: npt.NDArray[np.bool_] = (flat != WIDE_TAIL) & (flat != PADDING) & ((flat != ord(GAP_MARK)) | gap_starts(flat))
-    return kept
+    flags: npt.NDArray[np.bool_] = (
+        (flat != WIDE_TAIL) & (flat != PADDING) & ((flat != ord(GAP_MARK)) | gap_starts(flat))
+    )
+    return flags
 
 
 def _text(flat: Cells) -> str:

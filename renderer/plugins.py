@@ -83,22 +83,22 @@ class Plugins(Generic[T]):
 
     def get(self, name: str) -> Plugin[T]:
         """Returns the plug-in called `name`. Raises `PluginError` if it does not exist or is broken."""
-        found = self._load(name)
-        if isinstance(found, BrokenPlugin):
-            raise PluginError(f"{self._described(found)} cannot be used: {found.reason}")
-        return found
+        plugin = self._load(name)
+        if isinstance(plugin, BrokenPlugin):
+            raise PluginError(f"{self._described(plugin)} cannot be used: {plugin.reason}")
+        return plugin
 
     def working(self) -> Iterator[Plugin[T]]:
         """Yields every plug-in that can be used. Imports all plug-ins."""
         for name in self.names():
-            found = self._load(name)
-            if isinstance(found, Plugin):
-                yield found
+            plugin = self._load(name)
+            if isinstance(plugin, Plugin):
+                yield plugin
 
     def broken(self) -> list[BrokenPlugin]:
         """Returns every plug-in that cannot be used. Imports all plug-ins."""
-        found = [self._load(name) for name in self.names()]
-        return [item for item in found if isinstance(item, BrokenPlugin)] + self._shadowed
+        loaded = [self._load(name) for name in self.names()]
+        return [item for item in loaded if isinstance(item, BrokenPlugin)] + self._shadowed
 
     def refresh(self) -> None:
         """Clears the cache: the next call reads the installed packages again and retries broken plug-ins."""
@@ -120,8 +120,8 @@ class Plugins(Generic[T]):
     def _entry(self, name: str) -> EntryPoint:
         entry = self._entries().get(name)
         if entry is None:
-            known = ", ".join(self.names()) or "none; reinstall Foxing, whose metadata declares its own plug-ins"
-            raise PluginError(f"no installed package declares '{name}' in {self.group} (available: {known})")
+            names = ", ".join(self.names()) or "none; reinstall Foxing, whose metadata declares its own plug-ins"
+            raise PluginError(f"no installed package declares '{name}' in {self.group} (available: {names})")
         return entry
 
     def _load(self, name: str) -> Plugin[T] | BrokenPlugin:

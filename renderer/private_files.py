@@ -60,11 +60,11 @@ def make_folder(path: "FilePath") -> None:
         if above == folder:
             break
         folder = above
-    for each in reversed(missing):
+    for parent in reversed(missing):
         try:
-            os.mkdir(each, FOLDER_MODE)
+            os.mkdir(parent, FOLDER_MODE)
         except FileExistsError:
-            if not os.path.isdir(each):
+            if not os.path.isdir(parent):
                 raise
 
 
@@ -74,8 +74,8 @@ def repair(paths: "Iterable[FilePath]") -> list[str]:
     if os.name != "posix":
         return []
     changed = []
-    for each in paths:
-        path = os.fspath(each)
+    for file in paths:
+        path = os.fspath(file)
         try:
             status = os.lstat(path)
             kind = status.st_mode & 0o170000
@@ -94,10 +94,10 @@ def repair(paths: "Iterable[FilePath]") -> list[str]:
 
 def within(folder: "FilePath") -> list[str]:
     """Returns the paths of a folder and of all that is in it, links not followed; none if it does not exist."""
-    found = [os.fspath(folder)] if os.path.isdir(folder) else []
+    paths = [os.fspath(folder)] if os.path.isdir(folder) else []
     for place, folders, files in os.walk(folder):
-        found += [os.path.join(place, name) for name in (*folders, *files)]
-    return found
+        paths += [os.path.join(place, name) for name in (*folders, *files)]
+    return paths
 
 
 def of_sqlite(path: "FilePath") -> list[str]:

@@ -68,8 +68,8 @@ ADDED_TIERS: Plugins[Tier] = Plugins("foxing.tiers", _checked)
 
 def all_tiers() -> dict[str, Tier]:
     """Returns every tier by name, sharpest first."""
-    every = (*OWN_TIERS, *(plugin.value for plugin in ADDED_TIERS.working()))
-    return {tier.name: tier for tier in sorted(every, key=lambda tier: -tier.side_px)}
+    tiers = (*OWN_TIERS, *(plugin.value for plugin in ADDED_TIERS.working()))
+    return {tier.name: tier for tier in sorted(tiers, key=lambda tier: -tier.side_px)}
 
 
 def is_tier(name: str) -> bool:

@@ -79,7 +79,7 @@ def _mark_row_breaks(flat: Cells, layout: PageLayout, start: int) -> Cells:
     `wrap="words"` it is a newline.
     """
     columns = layout.columns
-    least = 1 if layout.wrap == "words" else 2  # minimum number of blanks of a row break
+    minimum = 1 if layout.wrap == "words" else 2  # minimum number of blanks of a row break
     out = flat.copy()
     position = 0
     while position < len(out):
@@ -88,7 +88,7 @@ def _mark_row_breaks(flat: Cells, layout: PageLayout, start: int) -> Cells:
         ends_row = (start + stop) % columns == 0
         used = np.flatnonzero(row != BLANK)
         tail = position + (int(used[-1]) + 1 if len(used) else 0)
-        if ends_row and tail <= stop - least:
+        if ends_row and tail <= stop - minimum:
             out[tail] = ord(NEWLINE_MARK)
             out[tail + 1 : stop] = PADDING
         position = stop

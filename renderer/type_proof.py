@@ -53,7 +53,11 @@ def type_proof(cells: Cells, layout: PageLayout) -> TypeProof:
     return TypeProof(
         frozenset(c for c in characters if not _has_glyph(c, kind)),
         frozenset(c for c in characters if _is_clipped(c, kind)),
-        {character: alike for character, alike in similar.items() if len(character) > 1 or character in characters},
+        {
+            character: lookalikes
+            for character, lookalikes in similar.items()
+            if len(character) > 1 or character in characters
+        },
     )
 
 
@@ -73,16 +77,16 @@ def _similar(kind: PageLayout, others: str) -> Mapping[str, str]:
     characters = sorted({*COMPARED, *others})
     ink = _ink(characters, kind)
     flat = ink.reshape(len(characters), -1)
-    found: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for one, other in _near(flat):
         for character, like in ((characters[one], characters[other]), (characters[other], characters[one])):
             if character != " ":
-                found.setdefault(character, []).append(like)
+                groups.setdefault(character, []).append(like)
     pictures = dict(zip(characters, ink, strict=True))
     for sequence, single in JOINED.items():
         if _joins(sequence, single, pictures, kind.cell_width_px):
-            found[sequence] = [single]
-    return {character: "".join(sorted(alike)) for character, alike in found.items()}
+            groups[sequence] = [single]
+    return {character: "".join(sorted(lookalikes)) for character, lookalikes in groups.items()}
 
 
 def _ink(characters: Collection[str], kind: PageLayout) -> npt.NDArray[np.int32]:
@@ -96,14 +100,14 @@ def _ink(characters: Collection[str], kind: PageLayout) -> npt.NDArray[np.int32]
 def _near(flat: npt.NDArray[np.int32]) -> Iterable[tuple[int, int]]:
     """Yields the pairs of rows whose sum of absolute differences is that of at most `SIMILAR_PX` px. Rows whose sums
     differ by more cannot be pairs."""
-    most = SIMILAR_PX * _PAPER
+    limit = SIMILAR_PX * _PAPER
     sums = flat.sum(axis=1)
     order = np.argsort(sums, kind="stable")
-    ends = np.searchsorted(sums[order], sums[order] + most, side="right")
+    ends = np.searchsorted(sums[order], sums[order] + limit, side="right")
     for place, one in enumerate(order.tolist()):
         candidates = order[place + 1 : ends[place]]
         differences = np.abs(flat[candidates] - flat[one]).sum(axis=1)
-        yield from ((one, other) for other in candidates[differences <= most].tolist())
+        yield from ((one, other) for other in candidates[differences <= limit].tolist())
 
 
 def _joins(sequence: str, single: str, pictures: Mapping[str, npt.NDArray[np.int32]], width_px: int) -> bool:
@@ -111,4 +115,4 @@ def _joins(sequence: str, single: str, pictures: Mapping[str, npt.NDArray[np.int
     both = np.concatenate([pictures[character][:, :width_px] for character in sequence], axis=1)
     one = pictures[single][:, :width_px]
     shifted = (np.pad(one, ((0, 0), (offset, width_px - offset))) for offset in range(width_px + 1))
-    return any(int(np.abs(both - each).sum()) <= SIMILAR_PX * _PAPER for each in shifted)
+    return any(int(np.abs(both - image).sum()) <= SIMILAR_PX * _PAPER for image in shifted)

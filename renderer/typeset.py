@@ -164,11 +164,11 @@ class Typesetter:
 
     def pages(self, entries: Sequence[Entry]) -> list[Page]:
         """Typesets all of `entries` on as many pages as they need. Raises `RenderError` for naive times."""
-        rest, pages = list(entries), []
-        while rest:
-            page = self.page(rest)
+        queue, pages = list(entries), []
+        while queue:
+            page = self.page(queue)
             pages.append(page)
-            rest = remaining(rest, page)
+            queue = remaining(queue, page)
         return pages
 
     def cost(self, entry: Entry) -> int:
@@ -206,14 +206,14 @@ class Typesetter:
         text = entry.content[entry.skip_chars : entry.skip_chars + room + 1]
         following = entry.content[entry.skip_chars + len(text) : entry.skip_chars + len(text) + CONTEXT]
         gaps = [place - entry.skip_chars for place in sorted(entry.gaps)]
-        rest = _Rest(text + following, entry.end, int(first))
+        tail = _Rest(text + following, entry.end, int(first))
         confusables = self.repertoire.confusables
         if confusables is None or (text.isascii() and (entry.thread + entry.role + (entry.name or "")).isascii()):
-            return self._cut(header, text, None, gaps, position, rest)
+            return self._cut(header, text, None, gaps, position, tail)
         points = code_points(header + text)
         if confusables.plain(points):
-            return self._cut(header, text, None, gaps, position, rest)
-        setting = self._cut(header, text, self._misread(points), gaps, position, rest)
+            return self._cut(header, text, None, gaps, position, tail)
+        setting = self._cut(header, text, self._misread(points), gaps, position, tail)
         for attempt in range(1, _ATTEMPTS + 1):
             if setting.characters == len(text):
                 break
@@ -221,7 +221,7 @@ class Typesetter:
             text = text[: setting.characters]
             points = points[: len(header) + len(text)]
             escaped = self._misread(points) if attempt < _ATTEMPTS else confusables.ambiguous(points)
-            setting = self._cut(header, text, escaped, gaps, position, rest)
+            setting = self._cut(header, text, escaped, gaps, position, tail)
         return setting
 
     def _misread(self, points: Cells) -> _Flags:
@@ -233,38 +233,38 @@ class Typesetter:
         return misread
 
     def _cut(
-        self, header: str, text: str, escaped: _Flags | None, gaps: Sequence[int], position: int, rest: _Rest
+        self, header: str, text: str, escaped: _Flags | None, gaps: Sequence[int], position: int, tail: _Rest
     ) -> _Setting:
         """Sets `header` and as much of `text` as fits. `escaped`: bool, characters of both to escape; `gaps`: offsets
-        of gaps in `text`, possibly outside of it; `rest`: the remaining message, which begins with `text`."""
+        of gaps in `text`, possibly outside of it; `tail`: the remaining message, which begins with `text`."""
         in_header, in_text = (None, None) if escaped is None else (escaped[: len(header)], escaped[len(header) :])
         header_units = _units(code_points(header), self.repertoire, "mark", in_header)
         header_cells = _place(header_units, position, self.layout).values
         start = position + len(header_cells)
         room = max(0, self.layout.cells - start)
-        here = [place for place in gaps if 0 <= place < len(text)]
-        units = _units(code_points(text), self.repertoire, self.layout.newline, in_text, here)
+        gaps_in_text = [place for place in gaps if 0 <= place < len(text)]
+        units = _units(code_points(text), self.repertoire, self.layout.newline, in_text, gaps_in_text)
         units = _place(units, start, self.layout)
         characters = len(text)
         if len(units.values) > room:
             limit = int(units.owners[room])  # the first character that does not fit entirely
-            characters = best_break(rest.text, limit, self.layout.cells, least=min(rest.least, limit))
+            characters = best_break(tail.text, limit, self.layout.cells, least=min(tail.least, limit))
         body = units.values[: int(np.searchsorted(units.owners, characters))]
-        end = rest.end if characters == len(rest.text) else edge_at(rest.text, characters)
+        end = tail.end if characters == len(tail.text) else edge_at(tail.text, characters)
         return _Setting(header_cells, body, characters, end)
 
 
 def remaining(entries: Sequence[Entry], page: Page) -> list[Entry]:
     """Returns the part of `entries` that is not on `page`; a cut message continues where it was cut."""
     stops = {placement.message_id: placement.char_stop for placement in page.placements}
-    rest = []
+    entries_left = []
     for entry in entries:
         stop = stops.get(entry.message_id)
         if stop is None:
-            rest.append(entry)
+            entries_left.append(entry)
         elif stop < len(entry.content):
-            rest.append(replace(entry, skip_chars=stop))
-    return rest
+            entries_left.append(replace(entry, skip_chars=stop))
+    return entries_left
 
 
 def _header(entry: Entry, before: Entry | None, begin: Edge, end: Edge) -> str:
@@ -369,7 +369,7 @@ def _place_words(units: _Units, column: int, columns: int) -> _Units:
         return units
     ink = np.where(units.values == ord(" "), 0, width)
     starts = np.flatnonzero(_word_starts(units.values))
-    inked, taken = np.add.reduceat(ink, starts).tolist(), np.add.reduceat(width, starts).tolist()
+    inked, widths = np.add.reduceat(ink, starts).tolist(), np.add.reduceat(width, starts).tolist()
     cells: list[Cells] = []
     owners: list[npt.NDArray[np.int64]] = []
     placed = 0
@@ -382,7 +382,7 @@ def _place_words(units: _Units, column: int, columns: int) -> _Units:
         placed = unit
 
     for start, stop, word, length in zip(
-        starts.tolist(), [*starts[1:].tolist(), len(width)], inked, taken, strict=True
+        starts.tolist(), [*starts[1:].tolist(), len(width)], inked, widths, strict=True
     ):
         if units.values[start] == _ROW_BREAK:
             end_row(start, BLANK)
@@ -412,9 +412,9 @@ def _word_starts(values: Cells) -> _Flags:
     """Returns bool[len(values)]: the first character, and characters before which a row may end."""
     starts = np.ones(len(values), dtype=bool)
     before, after = values[:-1], values[1:]
-    apart = (after == _ROW_BREAK) | (before == _ROW_BREAK)
+    breaks = (after == _ROW_BREAK) | (before == _ROW_BREAK)
     for mark in (" ", NEWLINE_MARK, TAB_MARK):
-        apart |= before == ord(mark)
+        breaks |= before == ord(mark)
     if (load_atlas().width[values] == WIDE).any():
         distinct, where = np.unique(values, return_inverse=True)
         bonds = np.array([_bonds(point) for point in distinct.tolist()], dtype=np.uint8)[where]
@@ -422,8 +422,8 @@ def _word_starts(values: Cells) -> _Flags:
         between = ((first | second) & _ALONE > 0) & (after != ord(" "))
         between &= (first & _STAYS_BEFORE == 0) & (second & _STAYS_AFTER == 0)
         between &= (first & _DIGIT == 0) | (second & _ALONE == 0)  # a number and its unit
-        apart |= between
-    starts[1:] = apart
+        breaks |= between
+    starts[1:] = breaks
     return starts
 
 

@@ -27,12 +27,12 @@ def console(
     service = state.running_service()
     if service is not None and service.get("/healthz") is not None:
         url = f"{service.url}{PATH}"
-        state.answer({"url": url}, lambda shown: shown.print(f"The console is at {url}"))
+        state.answer({"url": url}, lambda output: output.print(f"The console is at {url}"))
         _open(url, browser)
         return
 
-    def show(url: str, shown: Console) -> None:
-        shown.print(f"The console is at {url}{PATH}")
+    def show(url: str, output: Console) -> None:
+        output.print(f"The console is at {url}{PATH}")
         _open(f"{url}{PATH}", browser)
 
     run_service(state, None, port, show)

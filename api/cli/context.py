@@ -55,10 +55,10 @@ class State:
 
     def running_service(self) -> RunningService | None:
         """Returns the service that runs on this database; None if there is none. It may have ended without notice."""
-        given = self.database or os.environ.get(environment_name("database_url"))
-        if given is None and named_file() is not None:
+        database_url = self.database or os.environ.get(environment_name("database_url"))
+        if database_url is None and named_file() is not None:
             return None  # the settings file may name another database
-        file = sqlite_file(given)
+        file = sqlite_file(database_url)
         return None if file is None else RunningService.of(file)
 
     def ask_service(self, bank: str, call: str, request: "Input") -> bytes | None:
@@ -119,11 +119,11 @@ class State:
         from foxing.api.settings import InvalidSettings
         from foxing.api.settings.names import explained
 
-        said = explained(error, _option_name)
+        explanation = explained(error, _option_name)
         if self.as_json:
-            sys.stderr.write(json.dumps(problem_of(error, detail=said).document(), ensure_ascii=False) + "\n")
+            sys.stderr.write(json.dumps(problem_of(error, detail=explanation).document(), ensure_ascii=False) + "\n")
         else:
-            self.error_console.print(printable(encodable(said)), style="red")
+            self.error_console.print(printable(encodable(explanation)), style="red")
         return 2 if isinstance(error, InvalidSettings) else 1
 
 

@@ -23,8 +23,10 @@ def options_of(model: type[Input], *, leave_out: Collection[str] = ()) -> list[P
     default, or None."""
     parameters = parameters_of(model, leave_out=leave_out)
     return [
-        each.replace(annotation=_SHARED[each.name]) if each.name in _SHARED else _option(model, each)
-        for each in parameters
+        parameter.replace(annotation=_SHARED[parameter.name])
+        if parameter.name in _SHARED
+        else _option(model, parameter)
+        for parameter in parameters
     ]
 
 
@@ -55,6 +57,6 @@ def _plain(annotation: Any) -> tuple[Any, bool]:
     if origin is Annotated:
         return _plain(arguments[0])
     if origin in (Union, UnionType):
-        kinds = [_plain(each)[0] for each in arguments if each not in (NoneType, datetime)]
-        return kinds[0], NoneType in arguments or any(_plain(each)[1] for each in arguments)
+        kinds = [_plain(argument)[0] for argument in arguments if argument not in (NoneType, datetime)]
+        return kinds[0], NoneType in arguments or any(_plain(argument)[1] for argument in arguments)
     return list[str] if origin is tuple else annotation, False

@@ -211,8 +211,8 @@ def _show_preview(console: Console, path: Path, preview: "ImportPreview", zone: 
     between = ""
     if preview.first_at is not None and preview.last_at is not None:
         between = f", from {zone.show(preview.first_at)} to {zone.show(preview.last_at)}"
-    known = f"; {preview.stored} are new" if preview.duplicates else ""
-    console.print(f"  {preview.messages} messages in {preview.threads} threads{between}{known}")
+    note = f"; {preview.stored} are new" if preview.duplicates else ""
+    console.print(f"  {preview.messages} messages in {preview.threads} threads{between}{note}")
     languages = ", ".join(f"{name} {count}" for name, count in list(preview.languages.items())[:5])
     console.print(f"  {preview.text_tokens} text tokens{f'; languages: {languages}' if languages else ''}")
     if preview.would_redact:
@@ -225,9 +225,9 @@ def _counted(matches: "Mapping[str, int]") -> str:
     return ", ".join(f"{count} {printable(rule)}" for rule, count in matches.items())
 
 
-def _show_left_out(console: Console, left: "list[LeftOutOfImport]") -> None:
-    for each in left:
-        console.print(f"  left out: {each.count} {printable(each.reason)}, the first in {printable(each.first)}")
+def _show_left_out(console: Console, parts: "list[LeftOutOfImport]") -> None:
+    for part in parts:
+        console.print(f"  left out: {part.count} {printable(part.reason)}, the first in {printable(part.first)}")
 
 
 def export_messages(

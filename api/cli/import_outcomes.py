@@ -65,6 +65,6 @@ class ImportedFiles:
             return
         failed = len(self._failed) + len(untried)
         if not self._state.as_json:
-            rest = f"; not tried: {', '.join(untried)}" if untried else ""
-            self._state.error_console.print(f"{failed} of {len(self._paths)} files were not imported{rest}")
+            note = f"; not tried: {', '.join(untried)}" if untried else ""
+            self._state.error_console.print(f"{failed} of {len(self._paths)} files were not imported{note}")
         raise typer.Exit(1)

@@ -104,15 +104,17 @@ def _show(console: Console, report: AgeReport, zone: Timezone) -> None:
 
 def _show_words(console: Console, report: AgeReport) -> None:
     """Prints the words that would remain, by class, on the previewed pages."""
-    known = [move.words for move in report.moved if move.words is not None]
-    if not known:
+    page_words = [move.words for move in report.moved if move.words is not None]
+    if not page_words:
         return
     rows = []
-    for name in dict.fromkeys(name for words in known for name in words):
-        counts = [words[name] for words in known if name in words]
+    for name in dict.fromkeys(name for words in page_words for name in words):
+        counts = [words[name] for words in page_words if name in words]
         rows.append((name.replace("_", " "), sum(c.words for c in counts), sum(c.kept for c in counts)))
     console.print(table("class, >words, >would remain", rows))
-    console.print(f"words of {len(known)} of {len(report.moved)} pages; `foxing preview PAGE` shows the text of one")
+    console.print(
+        f"words of {len(page_words)} of {len(report.moved)} pages; `foxing preview PAGE` shows the text of one"
+    )
 
 
 def undo(

@@ -84,8 +84,8 @@ def _is_out_of_memory(error: Exception) -> bool:
     """Returns True if memory allocation failed: for objects, for a shared library, or for a thread's stack."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
-    said = str(error).casefold()
-    return any(words in said for words in ("failed to map segment", "cannot allocate memory", "can't start new thread"))
+    text = str(error).casefold()
+    return any(words in text for words in ("failed to map segment", "cannot allocate memory", "can't start new thread"))
 
 
 app = typer.Typer(

@@ -38,14 +38,14 @@ def printable(text: str) -> str:
 
 def underlined(text: str, uncertain: Sequence[UncertainRun]) -> Text:
     """Returns `text`, made printable, with its uncertain runs underlined."""
-    shown = Text()
+    line = Text()
     position = 0
     for start, stop, _ in uncertain:
-        shown.append(printable(text[position:start]))
-        shown.append(printable(text[start:stop]), style="underline yellow")
+        line.append(printable(text[position:start]))
+        line.append(printable(text[start:stop]), style="underline yellow")
         position = stop
-    shown.append(printable(text[position:]))
-    return shown
+    line.append(printable(text[position:]))
+    return line
 
 
 def minute(value: datetime | None, zone: tzinfo) -> str:

@@ -61,34 +61,34 @@ def preview(
     """Show what would remain of a page at a lower tier, without changing it."""
     state = state_of(context)
     with state.memory() as memory:
-        found = memory.preview_page(bank, page, tier)
+        result = memory.preview_page(bank, page, tier)
 
     def show(console: Console) -> None:
         console.print(
-            f"page {found.page_id}, {found.from_tier} → {found.to_tier}: vision tokens "
-            f"{found.vision_tokens_before:,} → {found.vision_tokens_after:,}, bytes {found.token_bytes_before:,} → "
-            f"{found.token_bytes_after:,}",
+            f"page {result.page_id}, {result.from_tier} → {result.to_tier}: vision tokens "
+            f"{result.vision_tokens_before:,} → {result.vision_tokens_after:,}, bytes {result.token_bytes_before:,} → "
+            f"{result.token_bytes_after:,}",
         )
         rows = [
             (name.replace("_", " "), count.words, count.kept, f"{count.kept / count.words:.0%}")
-            for name, count in found.words.items()
+            for name, count in result.words.items()
         ]
         console.print(table("class, >words, >kept, >share", rows))
-        for message in found.messages:
+        for message in result.messages:
             console.print()
             ends = (
                 ("begins on an earlier page", message.begins_before),
                 ("continues on a later page", message.continues_after),
             )
-            if said := " and ".join(words for words, so in ends if so):
-                console.print(f"partial: {said}", style="dim")
+            if note := " and ".join(words for words, so in ends if so):
+                console.print(f"partial: {note}", style="dim")
             if message.before == message.after:
                 console.print(printable(f"same:   {message.before}"))
                 continue
             console.print(printable(f"before: {message.before}"), style="dim")
             console.print(printable(f"after:  {message.after}"))
 
-    state.answer(found, show)
+    state.answer(result, show)
 
 
 def _flags(page: PageInfo) -> str:

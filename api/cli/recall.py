@@ -59,13 +59,13 @@ def recall(
     zone = state.timezone(fields.get("timezone"))
     fields["timezone"] = zone.name
     fields["metadata"] = dict(_condition(text) for text in where or ())
-    asked = RecallQuery.build(query, **fields)
-    answer = None if asked.now is not None else state.ask_service(bank, "recall", asked)
+    request = RecallQuery.build(query, **fields)
+    answer = None if request.now is not None else state.ask_service(bank, "recall", request)
     if answer is not None:
         result = RecallResult.model_validate_json(answer)
     else:
         with state.memory() as memory:
-            result = memory.recall(bank, asked)
+            result = memory.recall(bank, request)
 
     def show(console: Console) -> None:
         if details:
@@ -77,9 +77,9 @@ def recall(
         uncertain = sum(bool(span.uncertain) for span in result.spans)
         if uncertain and not details:
             console.print(f"{uncertain} may be misread in part; --details shows where", style="dim")
-        more = "" if result.next_cursor is None else "; raise --limit or --max-tokens to see more"
-        console.print(f"{len(result.spans)} messages, {result.text_tokens} text tokens{more}")
-        for reason, number in Counter(left.reason for left in result.left_out).items():
+        advice = "" if result.next_cursor is None else "; raise --limit or --max-tokens to see more"
+        console.print(f"{len(result.spans)} messages, {result.text_tokens} text tokens{advice}")
+        for reason, number in Counter(part.reason for part in result.left_out).items():
             console.print(f"{number} omitted: {_REASONS[reason]}", style="dim")
         for note in result.notes:
             console.print(printable(note), style="yellow")

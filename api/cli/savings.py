@@ -38,34 +38,34 @@ def savings(
     zone = state.timezone(timezone)
     now = datetime.now(UTC)
     with state.memory() as memory:
-        found = memory.savings(
+        totals = memory.savings(
             bank,
             by=by,
             since=None if since is None else parse_since(since, now, zone.name),
             until=None if until is None else parse_until(until, now, zone.name),
         )
     if as_csv:
-        sys.stdout.write(savings_csv(found))
+        sys.stdout.write(savings_csv(totals))
         return
 
     def amount(tokens: float) -> str:
         return f"{tokens:,.0f}" if price is None else f"{tokens * price / _MILLION:,.2f}"
 
     def show(console: Console) -> None:
-        sums = [*((row.key, row) for row in found.rows), ("all", found.total)]
+        sums = [*((row.key, row) for row in totals.rows), ("all", totals.total)]
         rows = [
             (
-                *(key, each.calls, each.folded_calls, each.retries),
-                *(amount(each.billed), amount(each.original), amount(each.saved)),
-                f"{each.saved / each.original:.0%}" if each.original else "",
+                *(key, total.calls, total.folded_calls, total.retries),
+                *(amount(total.billed), amount(total.original), amount(total.saved)),
+                f"{total.saved / total.original:.0%}" if total.original else "",
             )
-            for key, each in sums
+            for key, total in sums
         ]
         console.print(table(f"{by}, >calls, >folded, >retries, >billed, >without folding, >saved, >share", rows))
-        estimated = found.total.calls - found.total.counted_calls
-        if found.left_out:
-            console.print(f"{found.left_out} older rows are left out")
+        estimated = totals.total.calls - totals.total.counted_calls
+        if totals.left_out:
+            console.print(f"{totals.left_out} older rows are left out")
         if estimated:
             console.print(f"the original of {estimated} calls is estimated, the others are counted")
 
-    state.answer(found, show)
+    state.answer(totals, show)

@@ -86,8 +86,8 @@ def output_file(file: Path) -> Iterator[IO[bytes]]:
     except BrokenPipeError:
         raise  # the reader has what it wants, and the command ends
     except OSError as error:
-        shown = "standard output" if is_stream(file) else str(file)
-        raise InvalidInput(f"{shown} cannot be written ({error.strerror}); choose another --output") from error
+        place = "standard output" if is_stream(file) else str(file)
+        raise InvalidInput(f"{place} cannot be written ({error.strerror}); choose another --output") from error
 
 
 @contextmanager

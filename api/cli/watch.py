@@ -54,8 +54,8 @@ def watch(
         if path.exists() and not path.is_dir() and not path.is_file():
             raise not_regular(path)
     if not any(path.exists() for path in watched):
-        shown = " nor ".join(map(str, watched))
-        raise InvalidInput(f"there is neither {shown}; name the folder of the sessions")
+        named = " nor ".join(map(str, watched))
+        raise InvalidInput(f"there is neither {named}; name the folder of the sessions")
     zone = state.timezone(None)
     options = ImportOptions(since=None if since is None else parse_since(since, datetime.now(UTC), zone.name))
     with state.memory(create=True) as memory:

@@ -102,9 +102,9 @@ class Actions:
         """Imports the files of a form, or says what it would import."""
         bank = check_bank_name(request.path_params["bank"])
         async with self.service.imports.received_form(request) as (upload, form):
-            asked = _query(form)
-            options = self.service.imports.options(asked)
-            if asked.dry_run:
+            query = _query(form)
+            options = self.service.imports.options(query)
+            if query.dry_run:
                 preview = await self.service.imports.preview(bank, upload, options)
                 return ConsolePage(
                     "import_preview.html", {"bank": bank, "preview": preview, "most_listed": LISTED}, preview
@@ -148,10 +148,10 @@ class Actions:
 
     async def job(self, request: Request) -> ConsolePage:
         """A job, with its progress or its report."""
-        found = self.jobs.get(request.path_params["job"])
-        if found is None:
+        job = self.jobs.get(request.path_params["job"])
+        if job is None:
             raise NotFound("there is no such job; the service may have been restarted")
-        return _job_page(found)
+        return _job_page(job)
 
     async def _job(self, kind: str, bank: str, call: Callable[[Progress], BaseModel]) -> Response:
         """Starts a job and leads to it once it has ended, or after a second."""
@@ -177,7 +177,7 @@ def _query(form: Mapping[str, str]) -> ImportQuery:
 
 def _job_page(job: ConsoleJob) -> ConsolePage:
     report = None if job.report is None else job.report.model_dump(mode="json")
-    shown = json.dumps(report, indent=2, ensure_ascii=False)[:50_000] if report else ""
+    text = json.dumps(report, indent=2, ensure_ascii=False)[:50_000] if report else ""
     data = {
         "id": job.id,
         "kind": job.kind,
@@ -189,7 +189,7 @@ def _job_page(job: ConsoleJob) -> ConsolePage:
         "report": report,
     }
     return ConsolePage(
-        "job.html", {"job": job, "ended": job.ended.is_set(), "report": report or {}, "shown": shown}, data
+        "job.html", {"job": job, "ended": job.ended.is_set(), "report": report or {}, "shown": text}, data
     )
 
 

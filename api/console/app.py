@@ -117,8 +117,8 @@ class Console:
                 return RedirectResponse(url("/login", next=request.url.path), 303, HEADERS)
             if request.method == "POST":
                 self._pending.discard()
-            made = view()(request)
-            page = await (self._pending.page(request, made) if may_wait else made)
+            answer = view()(request)
+            page = await (self._pending.page(request, answer) if may_wait else answer)
         except FoxingError as error:
             page = _error_page(error)
         if isinstance(page, Response):

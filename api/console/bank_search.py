@@ -35,11 +35,11 @@ class FoundInBanks:
 
     def json(self) -> dict[str, Any]:
         """Returns it as the HTTP interface shows values."""
-        found = [
+        matches = [
             {"bank": bank, "spans": [span.model_dump(mode="json") for span in spans]}
             for bank, spans in self.banks.items()
         ]
-        return {"banks": found, "searched": self.searched, "total": self.total, "next_cursor": self.next_cursor}
+        return {"banks": matches, "searched": self.searched, "total": self.total, "next_cursor": self.next_cursor}
 
 
 def search_banks(memory: Memory, query: str, cursor: str | None, gap_mark: str) -> FoundInBanks:
@@ -49,7 +49,7 @@ def search_banks(memory: Memory, query: str, cursor: str | None, gap_mark: str) 
     ends = memory.newest_banks()
     first = _place_after(ends, cursor) if cursor else 0
     until = time.monotonic() + PART_S
-    found: dict[str, list[RecalledMessage]] = {}
+    matches: dict[str, list[RecalledMessage]] = {}
     searched = first
     for end in ends[first:]:
         searched += 1
@@ -60,14 +60,14 @@ def search_banks(memory: Memory, query: str, cursor: str | None, gap_mark: str) 
         except NotFound:  # erased meanwhile
             continue
         if spans:
-            found[end.bank] = spans
-        if len(found) == BANKS_FOUND or time.monotonic() >= until:
+            matches[end.bank] = spans
+        if len(matches) == BANKS_FOUND or time.monotonic() >= until:
             break
     following = None
     if searched < len(ends):
         last = ends[searched - 1]
         following = encode_cursor(_LIST, [last.last_at.isoformat(), last.bank])
-    return FoundInBanks(found, searched, len(ends), following)
+    return FoundInBanks(matches, searched, len(ends), following)
 
 
 def _place_after(ends: Sequence[BankEnd], cursor: str) -> int:

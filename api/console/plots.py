@@ -19,7 +19,7 @@ def tier_bar(pages: Mapping[str, int], open_messages: int) -> Markup:
     shares = [("open", open_messages / 40), *((tier, float(count)) for tier, count in pages.items())]
     shares = [(tier, share) for tier, share in shares if share]
     total = sum(share for _, share in shares) or 1.0
-    said = ", ".join([f"{count} pages at {tier}" for tier, count in pages.items() if count]) or "no pages"
+    label = ", ".join([f"{count} pages at {tier}" for tier, count in pages.items() if count]) or "no pages"
     parts, at = [], 0.0
     for tier, share in shares:
         wide = share / total * 100
@@ -27,7 +27,7 @@ def tier_bar(pages: Mapping[str, int], open_messages: int) -> Markup:
             Markup('<rect class="tier-{}" x="{:.2f}%" width="{:.2f}%" height="100%"></rect>').format(tier, at, wide)
         )
         at += wide
-    return Markup('<svg class="bar" role="img" aria-label="{}">{}</svg>').format(said, Markup().join(parts))
+    return Markup('<svg class="bar" role="img" aria-label="{}">{}</svg>').format(label, Markup().join(parts))
 
 
 def shown_days(policy: Policy) -> int:
@@ -41,13 +41,13 @@ def policy_curve(policy: Policy, tokens: Mapping[str, int], age_days: int) -> Ma
     there."""
     steps = [(timedelta(0), policy.fresh), *((step.after, step.tier) for step in policy.steps)]
     days = shown_days(policy)
-    most = max(tokens.values(), default=1)
+    maximum = max(tokens.values(), default=1)
 
     def x(age: timedelta) -> float:
         return 40 + (_WIDTH - 60) * min(1.0, sqrt(age.total_seconds() / 86_400 / days))  # young ages take more room
 
     def y(tier: str) -> float:
-        return _HEIGHT - 25 - (_HEIGHT - 45) * tokens.get(tier, 0) / most
+        return _HEIGHT - 25 - (_HEIGHT - 45) * tokens.get(tier, 0) / maximum
 
     path = [f"M{x(steps[0][0]):.1f},{y(steps[0][1]):.1f}"]
     labels: list[Markup] = []
@@ -57,11 +57,11 @@ def policy_curve(policy: Policy, tokens: Mapping[str, int], age_days: int) -> Ma
         text = f"{tier}, {age.days} d" if age else tier
         labels.append(Markup('<text x="{:.1f}" y="{:.1f}">{}</text>').format(x(age) + 3, y(tier) - 5, text))
     at = x(timedelta(days=age_days))
-    said = "; ".join(f"from {age.days} days: {tier}" for age, tier in steps)
+    label = "; ".join(f"from {age.days} days: {tier}" for age, tier in steps)
     return Markup(
         '<svg class="curve" viewBox="0 0 {} {}" role="img" aria-label="{}"><path d="{}"></path>'
         '<line class="age" x1="{:.1f}" x2="{:.1f}" y1="10" y2="{}"></line>{}</svg>'
-    ).format(_WIDTH, _HEIGHT, said, " ".join(path), at, at, _HEIGHT - 20, Markup().join(labels))
+    ).format(_WIDTH, _HEIGHT, label, " ".join(path), at, at, _HEIGHT - 20, Markup().join(labels))
 
 
 def latency_bars(values: Sequence[tuple[str, float]]) -> Markup:
@@ -76,7 +76,7 @@ def saved_bars(values: Sequence[tuple[str, float]], title: str) -> Markup:
 
 def _bars(values: Sequence[tuple[str, float, str]], title: str) -> Markup:
     """Returns a bar for each name, with its value, at least zero, and what is written beside it."""
-    most = max((value for _, value, _ in values), default=0.0) or 1.0
+    maximum = max((value for _, value, _ in values), default=0.0) or 1.0
     rows = [
         Markup(
             '<g><text x="0" y="{y}">{name}</text><rect x="320" y="{top}" width="{w:.1f}" height="12"></rect>'
@@ -85,11 +85,11 @@ def _bars(values: Sequence[tuple[str, float, str]], title: str) -> Markup:
             y=16 + 20 * n,
             top=6 + 20 * n,
             name=name,
-            w=240 * value / most,
-            end=326 + 240 * value / most,
-            said=said,
+            w=240 * value / maximum,
+            end=326 + 240 * value / maximum,
+            said=label,
         )
-        for n, (name, value, said) in enumerate(values)
+        for n, (name, value, label) in enumerate(values)
     ]
     return Markup('<svg class="bars" viewBox="0 0 640 {}" role="img" aria-label="{}">{}</svg>').format(
         20 * len(rows) + 10, title, Markup().join(rows)

@@ -56,10 +56,10 @@ def strings() -> dict[str, Any]:
 def text_of(key: str, **values: Any) -> str:
     """Returns the string with this key, such as "banks.title", with its values in place of `{name}`. Raises
     `KeyError`."""
-    found: Any = strings()
+    value: Any = strings()
     for part in key.split("."):
-        found = found[part]
-    return str(found).format(**values) if values else str(found)
+        value = value[part]
+    return str(value).format(**values) if values else str(value)
 
 
 def time_element(value: datetime | None) -> Markup:
@@ -72,9 +72,9 @@ def time_element(value: datetime | None) -> Markup:
 
 def size(value: int) -> str:
     """Returns a number of bytes with a unit."""
-    for unit, least in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if value >= least:
-            return f"{value / least:.1f} {unit}"
+    for unit, bytes_of_unit in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if value >= bytes_of_unit:
+            return f"{value / bytes_of_unit:.1f} {unit}"
     return f"{value} B"
 
 
@@ -96,21 +96,27 @@ def inside(path: str) -> str | None:
 
 def url(path: str, /, *parts: str, **query: Any) -> str:
     """Returns a path under /console, with `parts` in place of its `{}` and a query."""
-    given = {name: value for name, value in query.items() if value not in (None, "")}
+    values = {name: value for name, value in query.items() if value not in (None, "")}
     filled = path.format(*(quote(part, safe="") for part in parts))
-    return f"/console{filled}" + (f"?{urlencode(given, errors='replace')}" if given else "")
+    return f"/console{filled}" + (f"?{urlencode(values, errors='replace')}" if values else "")
 
 
 @cache
 def environment() -> Environment:
     """Returns the templates, which escape every value."""
-    made = Environment(
+    templates = Environment(
         loader=PackageLoader("foxing.api.console"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"time": time_element, "size": size, "visible": visible, "duration": duration, "n": "{:,}".format}
-    made.globals |= {"t": text_of, "url": url}
-    return made
+    templates.filters |= {
+        "time": time_element,
+        "size": size,
+        "visible": visible,
+        "duration": duration,
+        "n": "{:,}".format,
+    }
+    templates.globals |= {"t": text_of, "url": url}
+    return templates

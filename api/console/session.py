@@ -31,8 +31,8 @@ class Sessions:
         """Returns True if a request needs no session, or has one."""
         if self._key is None:
             return True
-        expires, _, rest = request.cookies.get(COOKIE, "").partition(".")
-        nonce, _, signature = rest.partition(".")
+        expires, _, code = request.cookies.get(COOKIE, "").partition(".")
+        nonce, _, signature = code.partition(".")
         if not (expires.isascii() and expires.isdigit() and len(expires) < 12 and int(expires) > time.time()):
             return False
         if not hmac.compare_digest(signature.encode("utf-8", "surrogateescape"), self._sign(expires, nonce).encode()):
@@ -40,9 +40,9 @@ class Sessions:
         with self._lock:
             return nonce not in self._ended
 
-    def matches(self, given: str) -> bool:
-        """Returns True if `given` is the API key."""
-        return self._key is not None and hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._key)
+    def matches(self, key_sent: str) -> bool:
+        """Returns True if `key_sent` is the API key."""
+        return self._key is not None and hmac.compare_digest(key_sent.encode("utf-8", "surrogateescape"), self._key)
 
     def begin(self, response: Response, *, secure: bool) -> None:
         """Adds the cookie of a new session to a response. `secure`: whether the request came over HTTPS."""
@@ -54,12 +54,12 @@ class Sessions:
 
     def end(self, request: Request, response: Response) -> None:
         """Ends the session of a request."""
-        expires, _, rest = request.cookies.get(COOKIE, "").partition(".")
+        expires, _, signature = request.cookies.get(COOKIE, "").partition(".")
         if self.is_open(request) and expires:
             with self._lock:
                 now = time.time()
                 self._ended = {nonce: until for nonce, until in self._ended.items() if until > now}
-                self._ended[rest.partition(".")[0]] = int(expires)
+                self._ended[signature.partition(".")[0]] = int(expires)
         response.delete_cookie(COOKIE, path="/console", httponly=True, samesite="strict")
 
     def _sign(self, expires: str, nonce: str) -> str:

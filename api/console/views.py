@@ -84,26 +84,26 @@ class Views:
     async def timeline(self, request: Request) -> ConsolePage:
         """Messages by time, or what a search finds."""
         bank, query = request.path_params["bank"], request.query_params
-        asked, since, cursor = (query.get(name, "").strip() for name in ("q", "since", "cursor"))
+        question, since, cursor = (query.get(name, "").strip() for name in ("q", "since", "cursor"))
         thread = query.get("thread", "")
         fields: dict[str, Any] = {"thread": thread or None, "gap_mark": GAP_MARK, "cursor": cursor or None}
-        if asked:
+        if question:
             first = since
-            result = await self._search(bank, asked, FOUND, since=since or None, **fields)
+            result = await self._search(bank, question, FOUND, since=since or None, **fields)
         else:
             first = since or await self._newest_day(bank)
             result = await self._recall(bank, limit=MESSAGES, since=first or None, **fields)
         day = _day(first)
         values = {
             "bank": bank,
-            "q": asked,
+            "q": question,
             "thread": thread,
             "since": since,
             "first": first,
             "cursor": cursor,
             "earlier": {} if day is None else {n: (day - timedelta(days=n)).isoformat() for n in (1, 7, 30)},
             "result": result,
-            "messages": self._listed(result.spans, asked),
+            "messages": self._listed(result.spans, question),
         }
         part = request.headers.get("hx-request") == "true"
         return ConsolePage("messages.html" if part else "timeline.html", values, result)
@@ -118,7 +118,7 @@ class Views:
         bank, key = request.path_params["bank"], request.query_params.get("id", "")
         start = max(0, _number(request.query_params.get("from"), 0))
         info = await self.service.run_codec(self.memory.message, bank, key)
-        around = await self._neighbours(bank, info)
+        neighbours = await self._neighbours(bank, info)
         pages = [await self.service.run(self.memory.page, bank, page) for page in info.page_ids]
         lower = {page.id: [tier for tier in all_tiers() if tier_rank(tier) >= tier_rank(page.tier)] for page in pages}
         mark = self.service.settings.gap_mark
@@ -129,7 +129,7 @@ class Views:
             "next": start + SHOWN_CHARS if start + SHOWN_CHARS < len(info.text) else None,
             "pages": pages,
             "tiers": lower,
-            "around": around,
+            "around": neighbours,
         }
         return ConsolePage("message.html", values, info)
 
@@ -141,46 +141,46 @@ class Views:
 
     async def shown_image(self, request: Request) -> Response:
         """An image that a page has shown."""
-        found = self.images.get(request.path_params["digest"])
-        if found is None:
+        image = self.images.get(request.path_params["digest"])
+        if image is None:
             raise NotFound("this image is no longer held; load its page again")
-        return Response(found[1], media_type=found[0], headers=HEADERS)
+        return Response(image[1], media_type=image[0], headers=HEADERS)
 
     async def recall(self, request: Request) -> ConsolePage:
         """A recall, and why each message is in it."""
         bank, query = request.path_params["bank"], request.query_params
-        asked = query.get("q", "").strip()
+        question = query.get("q", "").strip()
         tokens = _number(query.get("max_tokens"), 0)
         result = None
         parts: dict[str, MatchScore] = {}
-        if asked:
-            scores = await self.service.run_codec(self.memory.recall_scores, bank, asked, limit=2 * FOUND)
+        if question:
+            scores = await self.service.run_codec(self.memory.recall_scores, bank, question, limit=2 * FOUND)
             parts = {score.message_id: score for score in reversed(scores)}  # the best passage of each
             fields = {"max_tokens": tokens} if tokens > 0 else {}
-            result = await self._recall(bank, query=asked, limit=FOUND, gap_mark=GAP_MARK, neighbours=1, **fields)
+            result = await self._recall(bank, query=question, limit=FOUND, gap_mark=GAP_MARK, neighbours=1, **fields)
         values = {
             "bank": bank,
-            "q": asked,
+            "q": question,
             "max_tokens": tokens or "",
             "result": result,
             "parts": parts,
-            "terms": sorted(query_terms(asked)),
-            "messages": self._listed(result.spans, asked) if result else [],
+            "terms": sorted(query_terms(question)),
+            "messages": self._listed(result.spans, question) if result else [],
         }
         return ConsolePage("recall.html", values, result or {})
 
     async def context(self, request: Request) -> ConsolePage:
         """A context, as it would be sent to a reader."""
         bank, query = request.path_params["bank"], request.query_params
-        asked, reader = query.get("q", "").strip(), query.get("reader", "claude")
+        question, reader = query.get("q", "").strip(), query.get("reader", "claude")
         budget = _number(query.get("budget"), 4_000)
         readers = sorted(Readers(self.service.settings.readers))
-        values = {"bank": bank, "q": asked, "reader": reader, "budget": budget, "readers": readers, "result": None}
+        values = {"bank": bank, "q": question, "reader": reader, "budget": budget, "readers": readers, "result": None}
         if "budget" not in query:
             return ConsolePage("context.html", values)
-        given = {"reader": reader, "budget": budget, "query": asked or None}
+        context_fields = {"reader": reader, "budget": budget, "query": question or None}
         # a body in the format of the reader where JSON is asked for, and what it says on the page
-        fields = given if request.url.path.endswith(".json") else given | {"as": "blocks"}
+        fields = context_fields if request.url.path.endswith(".json") else context_fields | {"as": "blocks"}
         asked_for = ContextRequest.from_fields(fields)
         result = await self.service.run_codec(self.memory.preview_context, bank, asked_for)
         blocks = [self._block(block) for block in result.content] if "as" in fields else []
@@ -210,17 +210,17 @@ class Views:
         days = {step.tier: step.after.total_seconds() / 86_400 for step in policy.steps}
         longest = shown_days(policy)
         age_days = min(max(0, round(min(days.values(), default=0)) if age_days is None else age_days), longest)
-        shown = await self.service.run(self._at_age, bank, policy, timedelta(days=age_days), forecast)
+        samples = await self.service.run(self._at_age, bank, policy, timedelta(days=age_days), forecast)
         values: dict[str, Any] = {
             "bank": bank,
             "policy": policy,
             "json": json.dumps(policy.model_dump(mode="json"), indent=2, ensure_ascii=False),
             "curve": policy_curve(policy, tokens, age_days),
             "tiers": list(all_tiers()),
-            "days": {tier: f"{each:g}" for tier, each in days.items()},
+            "days": {tier: f"{number:g}" for tier, number in days.items()},
             "age_days": age_days,
             "longest": longest,
-            "shown": shown,
+            "shown": samples,
             "preview": forecast if previewed else None,
             "samples": await self.service.run(self._moving, bank, policy, forecast) if previewed else [],
         }
@@ -230,22 +230,22 @@ class Views:
         self, bank: str, policy: Policy, age: timedelta, forecast: PolicyForecast
     ) -> list[tuple[PageInfo, str]]:
         """Returns the newest pages of the sharpest tier that a bank has, and the tier of each at an age."""
-        sharpest = next((tier for tier, each in forecast.tiers.items() if each.now), None)
+        sharpest = next((tier for tier, share in forecast.tiers.items() if share.now), None)
         if sharpest is None:
             return []
-        found = self.memory.pages(bank, limit=SAMPLES, tier=sharpest).pages
-        return [(page, tier_at(page.tier, policy, age)) for page in found]
+        pages = self.memory.pages(bank, limit=SAMPLES, tier=sharpest).pages
+        return [(page, tier_at(page.tier, policy, age)) for page in pages]
 
     def _moving(self, bank: str, policy: Policy, forecast: PolicyForecast) -> list[tuple[PageInfo, str]]:
         """Returns pages that would move at once: the oldest, sharpest tier first."""
         now = self.memory.now()
-        found: list[tuple[PageInfo, str]] = []
+        moves: list[tuple[PageInfo, str]] = []
         for tier in forecast.tiers:
             for page in self.memory.pages(bank, limit=SAMPLES, tier=tier).pages:
                 target = tier_at(tier, policy, now - policy.age_start(page.last_at, page.arrived_at))
                 if target != tier and not page.pinned:
-                    found.append((page, target))
-        return found[:SAMPLES]
+                    moves.append((page, target))
+        return moves[:SAMPLES]
 
     async def health(self, request: Request) -> ConsolePage:
         """The queue, the clock, the database and the latency."""
@@ -253,7 +253,11 @@ class Views:
         length = await self.service.run(jobs.length)
         lag = await self.service.run(jobs.lag, self.memory.now())
         latency = self.service.metrics.http.quantiles()
-        rows = [(f"{name} p{q}", value) for name, each in latency for q, value in ((50, each[0]), (99, each[1]))][:24]
+        rows = [
+            (f"{name} p{q}", value)
+            for name, quantiles in latency
+            for q, value in ((50, quantiles[0]), (99, quantiles[1]))
+        ][:24]
         now = self.memory.now()
         savings = await self.service.run(self.memory.savings, None, since=now - SAVINGS_SHOWN, limit=SAVINGS_ROWS)
         values = {
@@ -270,19 +274,19 @@ class Views:
             "latency": latency_bars(rows),
         }
         data = {"jobs_waiting": length.waiting, "jobs_running": length.running, "jobs_failed": length.failed}
-        shown = data | {"savings": savings.total.model_dump(mode="json")} | {name: value for name, value in rows}
-        return ConsolePage("health.html", values, shown)
+        document = data | {"savings": savings.total.model_dump(mode="json")} | {name: value for name, value in rows}
+        return ConsolePage("health.html", values, document)
 
     async def savings(self, request: Request) -> ConsolePage:
         """Savings of a bank."""
         bank = request.path_params["bank"]
         by = SavingsWindow.from_fields({"by": request.query_params.get("by", "day")}).by
-        found = await self.service.run(self.memory.savings, bank, by=by, limit=SAVINGS_ROWS)
-        return ConsolePage("savings.html", {"bank": bank, "by": by, "savings": found}, found)
+        savings = await self.service.run(self.memory.savings, bank, by=by, limit=SAVINGS_ROWS)
+        return ConsolePage("savings.html", {"bank": bank, "by": by, "savings": savings}, savings)
 
     async def _search(self, bank: str, query: str, limit: int, **fields: Any) -> RecallResult:
-        given = {"gap_mark": GAP_MARK, "min_relevance": RELEVANCE_FLOOR} | fields
-        return await self._recall(bank, query=query, limit=limit, **given)
+        query_fields = {"gap_mark": GAP_MARK, "min_relevance": RELEVANCE_FLOOR} | fields
+        return await self._recall(bank, query=query, limit=limit, **query_fields)
 
     async def _recall(self, bank: str, **fields: Any) -> RecallResult:
         """Recalls without an effect on recall weights: what a person looks at is not what agents need."""
@@ -300,8 +304,8 @@ class Views:
         """Returns the messages around one in its thread."""
         at = info.created_at.astimezone(UTC)
         fields: dict[str, Any] = {"thread": info.thread, "gap_mark": GAP_MARK, "limit": 12}
-        near = await self._recall(bank, since=at - timedelta(minutes=30), until=at + timedelta(minutes=30), **fields)
-        return self._listed([span for span in near.spans if span.message_id != info.message_id], "")
+        result = await self._recall(bank, since=at - timedelta(minutes=30), until=at + timedelta(minutes=30), **fields)
+        return self._listed([span for span in result.spans if span.message_id != info.message_id], "")
 
 
 def _pages(info: BankInfo) -> dict[str, int]:

@@ -24,7 +24,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def visible(text: str) -> str:
     """Returns a text in which no character is hidden, turns the text around, or cannot be encoded."""
-    return _SURROGATE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text.translate(_VISIBLE))
+    return _SURROGATE.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text.translate(_VISIBLE))
 
 
 def marked_words(
@@ -75,8 +75,8 @@ def _gap_chars(message: RecalledMessage, gap_mark: str) -> int:
     """Returns the characters that a gap of a message stands for, on average."""
     if not message.gaps or not message.kept:
         return 1
-    there = len(message.text) - len(gap_mark) * len(message.gaps)
-    return max(1, round(there * (1 - message.kept) / message.kept / len(message.gaps)))
+    length = len(message.text) - len(gap_mark) * len(message.gaps)
+    return max(1, round(length * (1 - message.kept) / message.kept / len(message.gaps)))
 
 
 def _pattern(terms: Sequence[str]) -> re.Pattern[str] | None:
@@ -89,7 +89,7 @@ def _plain(text: str, pattern: re.Pattern[str] | None) -> Markup:
         return escape(visible(text))
     parts: list[Markup] = []
     at = 0
-    for found in pattern.finditer(text):
-        parts += [escape(visible(text[at : found.start()])), Markup("<mark>{}</mark>").format(visible(found[0]))]
-        at = found.end()
+    for match in pattern.finditer(text):
+        parts += [escape(visible(text[at : match.start()])), Markup("<mark>{}</mark>").format(visible(match[0]))]
+        at = match.end()
     return Markup().join([*parts, escape(visible(text[at:]))])

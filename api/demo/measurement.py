@@ -71,17 +71,17 @@ def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, PageReading
             texts = {message.message_id: message.text for message in original.messages}
             for message in reading.messages:
                 compare_message(texts[message.message_id], message.text, message.gaps, ENGLISH, counted)
-        full_text, left = [reading.text for reading in before], [reading.text for reading in after]
+        full_text, remainder = [reading.text for reading in before], [reading.text for reading in after]
         rows.append(
             TierRow(
                 tier=tier,
                 pages=len(at_tier),
                 characters=sum(map(len, full_text)),
-                characters_left=sum(map(len, left)),
+                characters_left=sum(map(len, remainder)),
                 vision_tokens=sum(page.vision_tokens for page in at_tier),
                 token_bytes=sum(len(memory.page_tokens(bank, page.id).to_bytes()) for page in at_tier),
                 zstd_bytes=_zstd_bytes(full_text),
-                zstd_bytes_left=_zstd_bytes(left),
+                zstd_bytes_left=_zstd_bytes(remainder),
                 words=counted.words.total(),
                 words_kept=counted.right.total(),
                 facts=sum(counted.words[of] for of in _FACTS),

@@ -61,10 +61,10 @@ def run_demo(state: State, output: Path, messages: Sequence[NewMessage] | None =
         originals = _simulate(state, memory, conversation, clock)
         with state.progress("measuring"):
             tiers = measure_tiers(memory, BANK, originals)
-        asked = partial(memory.recall, BANK, now=ENDS_AT, timezone=TIMEZONE.name)
+        recall = partial(memory.recall, BANK, now=ENDS_AT, timezone=TIMEZONE.name)
         answers = [
-            DemoAnswer(QUESTION, asked(QUESTION, limit=SPANS_SHOWN)),
-            DemoAnswer(OLD_QUESTION, asked(OLD_QUESTION, until=OLD_UNTIL, limit=OLD_SPANS_SHOWN)),
+            DemoAnswer(QUESTION, recall(QUESTION, limit=SPANS_SHOWN)),
+            DemoAnswer(OLD_QUESTION, recall(OLD_QUESTION, until=OLD_UNTIL, limit=OLD_SPANS_SHOWN)),
         ]
         on_page = {message.message_id for message in _page_to_show(originals, answers[0].recall).messages}
         files = write_page(memory, [message for message in conversation if message.id in on_page], output)

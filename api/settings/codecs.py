@@ -43,10 +43,10 @@ def checked_codecs(codecs: Mapping[str, Mapping[str, Any]]) -> CodecSettings:
     """
     names = {underscored(name): name for name in CODECS.names()}
     result: CodecSettings = {}
-    for given, options in codecs.items():
-        name = names.get(underscored(given))
+    for written, options in codecs.items():
+        name = names.get(underscored(written))
         if name is None:
-            raise _unknown_codec(given, options, list(names.values()))
+            raise _unknown_codec(written, options, list(names.values()))
         try:
             plugin = CODECS.get(name).value
         except PluginError:
@@ -60,9 +60,9 @@ def checked_codecs(codecs: Mapping[str, Mapping[str, Any]]) -> CodecSettings:
     return result
 
 
-def _unknown_codec(name: str, options: Mapping[str, Any], known: list[str]) -> InvalidSettings:
-    near = get_close_matches(name.replace("_", "-"), known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"the codecs are {', '.join(known)}"
+def _unknown_codec(name: str, options: Mapping[str, Any], names: list[str]) -> InvalidSettings:
+    similar = get_close_matches(name.replace("_", "-"), names, n=1)
+    hint = f"did you mean '{similar[0]}'?" if similar else f"the codecs are {', '.join(names)}"
     settings = [f"codecs.{name}.{option}" for option in options]
     return InvalidSettings(
         f"options are set for the unknown codec '{name}' ({', '.join(map(environment_name, settings))}, in "
@@ -75,8 +75,8 @@ def _decoded(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any
     parsed."""
     fields = {underscored(name): (name, info) for name, info in model.model_fields.items()}
     result: dict[str, Any] = {}
-    for given, value in values.items():
-        name, info = fields.get(underscored(given), (given, None))
+    for written, value in values.items():
+        name, info = fields.get(underscored(written), (written, None))
         result[name] = value if info is None else _decoded_value(info, value)
     return result
 

@@ -25,10 +25,10 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
 
     Raises `InvalidSettings`, whose message names each invalid setting.
     """
-    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    values = {name: value for name, value in (overrides or {}).items() if value is not None}
     _check_environment(os.environ)
     try:
-        return Settings(**given)
+        return Settings(**values)
     except ValidationError as error:
         raise InvalidSettings("; ".join(_error_sentence(dict(entry)) for entry in error.errors())) from error
     except SettingsError as error:
@@ -44,8 +44,8 @@ def _check_environment(environment: Mapping[str, str]) -> None:
             continue
         name = variable[len(ENV_PREFIX) :].lower()
         # Options of codecs are checked by their plug-ins.
-        known = name in Settings.model_fields or name.startswith(f"codecs{ENV_DELIMITER}")
-        if not known and name not in NOT_SETTINGS:
+        is_setting = name in Settings.model_fields or name.startswith(f"codecs{ENV_DELIMITER}")
+        if not is_setting and name not in NOT_SETTINGS:
             raise no_such_setting(name, Settings.model_fields, in_file=False)
 
 
@@ -55,6 +55,6 @@ def _error_sentence(entry: Mapping[str, Any]) -> str:
     if entry["type"] == "extra_forbidden":
         return str(no_such_setting(name, Settings.model_fields, in_file=True))
     secret = name.endswith(("api_key", "_url")) or name.startswith("codecs")
-    shown = "" if secret else f", not {entry['input']!r}"
+    value = "" if secret else f", not {entry['input']!r}"
     message = str(entry["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    return f"the setting {environment_name(name)} (in {SETTINGS_FILE}: {name}) {message}{shown}"
+    return f"the setting {environment_name(name)} (in {SETTINGS_FILE}: {name}) {message}{value}"

@@ -55,12 +55,12 @@ def explained(error: FoxingError, option: Callable[[str], str] = "parameter '{}'
     return f"{error} ({', '.join(named)})" if named else str(error)
 
 
-def no_such_setting(name: str, known: Iterable[str], in_file: bool) -> InvalidSettings:
-    """Returns the error for a name that is not a setting. `name` and `known`: as in the file. `in_file`: True if the
+def no_such_setting(name: str, names: Iterable[str], in_file: bool) -> InvalidSettings:
+    """Returns the error for a name that is not a setting. `name` and `names`: as in the file. `in_file`: True if the
     name comes from the file."""
-    given = f"'{name}' ({SETTINGS_FILE})" if in_file else environment_name(name)
-    spelled: Mapping[str, str] = {setting if in_file else environment_name(setting): setting for setting in known}
-    near = get_close_matches(name if in_file else environment_name(name), spelled, n=1, cutoff=0.7)
-    if near:
-        return InvalidSettings(f"there is no setting {given}; did you mean {near[0]}?")
-    return InvalidSettings(f"there is no setting {given}; the settings are {', '.join(spelled)}")
+    spelling = f"'{name}' ({SETTINGS_FILE})" if in_file else environment_name(name)
+    spelled: Mapping[str, str] = {setting if in_file else environment_name(setting): setting for setting in names}
+    similar = get_close_matches(name if in_file else environment_name(name), spelled, n=1, cutoff=0.7)
+    if similar:
+        return InvalidSettings(f"there is no setting {spelling}; did you mean {similar[0]}?")
+    return InvalidSettings(f"there is no setting {spelling}; the settings are {', '.join(spelled)}")

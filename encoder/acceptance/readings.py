@@ -103,10 +103,12 @@ def _measure(codec: Codec, pages: PageSet, language: str, tier: str, result: Rea
 def _right(page: Page, drawn: DrawnPage, reading: Reading) -> Iterator[bool]:
     """Yields, for each message of `page` as drawn, whether it is read right."""
     placements = page.placements if drawn.faded is None else drawn.faded.page.placements
-    said, read = drawn.cells.reshape(-1), _padded(reading.cells, len(drawn.cells)).reshape(-1)
+    drawn_cells, read = drawn.cells.reshape(-1), _padded(reading.cells, len(drawn.cells)).reshape(-1)
     for placement in placements:
         run = slice(placement.start, placement.stop)
-        texts = [transcribe(cells[run], layout=page.layout, start=placement.start).text for cells in (said, read)]
+        texts = [
+            transcribe(cells[run], layout=page.layout, start=placement.start).text for cells in (drawn_cells, read)
+        ]
         if texts[0]:
             yield accuracy(texts[0], texts[1]) >= RIGHT
 

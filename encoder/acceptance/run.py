@@ -103,14 +103,14 @@ def compare_served(served: Codec, local: Codec) -> list[ServedResult]:
         tokens = served.encode([render(page.cells, page.layout, tier)], tier)
         try:
             begun = perf_counter()
-            there = served.decode(tokens)[0]
+            served_reading = served.decode(tokens)[0]
             between = perf_counter()
-            here = local.decode(tokens)[0]
+            local_reading = local.decode(tokens)[0]
             ended = perf_counter()
         except CodecError as error:
             results.append(ServedResult(tier, 0.0, 0.0, 0.0, str(error)))
             continue
-        agreement = accuracy(here.text, there.text)
+        agreement = accuracy(local_reading.text, served_reading.text)
         results.append(ServedResult(tier, agreement, between - begun, ended - between))
     return results
 

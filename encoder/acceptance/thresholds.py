@@ -27,11 +27,11 @@ def calibrate(codec: Codec, readings: Readings) -> FlagThresholds:
     """Returns, for each tier, the lowest threshold that keeps silent errors below `SILENT_ERRORS` with 95 % confidence,
     chosen on every other page and measured on the rest. Tiers with fewer than `MIN_CHARACTERS` are left out."""
     tiers = {tier: _calibrate(pages) for tier, pages in readings.cells.items()}
-    found = {tier: threshold for tier, threshold in tiers.items() if threshold is not None}
+    thresholds = {tier: threshold for tier, threshold in tiers.items() if threshold is not None}
     describable = capabilities_of(codec).describable
     runs_on = {} if describable is None else describable.runs_on()
     model = runs_on.get("model", "") if "endpoint" in runs_on else ""  # its weights do not identify a model
-    return FlagThresholds(codec.name, codec.weights, found, model)
+    return FlagThresholds(codec.name, codec.weights, thresholds, model)
 
 
 def _calibrate(pages: Sequence[Compared]) -> TierThreshold | None:

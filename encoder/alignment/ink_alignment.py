@@ -47,9 +47,9 @@ def _doubtful(symbols: TextSymbols, placed: Numbers, chosen: Numbers, kinds: Num
     """
     if not len(placed):
         return placed
-    found = cells[chosen[placed]]
+    symbols_of_page = cells[chosen[placed]]
     wrong = np.flatnonzero(np.where(chosen < 0, ~symbols.markup, MATCH[symbols.kind, kinds[chosen]] >= EDIT))
-    beside = np.intersect1d(np.concatenate([wrong - 1, wrong + 1]), placed)  # not letters after a blank
+    neighbours = np.intersect1d(np.concatenate([wrong - 1, wrong + 1]), placed)  # not letters after a blank
     missing = np.ones(len(kinds), dtype=bool)  # paper inside text that is read as one word
     missing[chosen[chosen >= 0]] = False
     lost = np.searchsorted(chosen[placed], np.flatnonzero(missing & (kinds == PAPER)))
@@ -57,7 +57,7 @@ def _doubtful(symbols: TextSymbols, placed: Numbers, chosen: Numbers, kinds: Num
     faults = np.bincount(after, minlength=len(placed) + 1)[:-1] + np.bincount(lost, minlength=len(placed) + 1)[:-1]
     window = min(AGREEMENT_WINDOW, len(placed))
     disagreement = np.convolve(faults, np.full(window, 1 / window), mode="same")
-    doubtful: Numbers = np.concatenate([cells[chosen[beside]], found[disagreement > MAX_DISAGREEMENT]])
+    doubtful: Numbers = np.concatenate([cells[chosen[neighbours]], symbols_of_page[disagreement > MAX_DISAGREEMENT]])
     return doubtful
 
 

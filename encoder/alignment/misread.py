@@ -73,11 +73,11 @@ def _empty(cells: Cells) -> Flags:
 def _steps(places: npt.NDArray[np.intp]) -> Iterator[bytes]:
     """Yields the number of cells between each place and the next as LEB128 varints."""
     for step in np.diff(places, prepend=-1).tolist():
-        rest = step - 1
-        while rest > 0x7F:
-            yield bytes([rest & 0x7F | 0x80])
-            rest >>= 7
-        yield bytes([rest])
+        remainder = step - 1
+        while remainder > 0x7F:
+            yield bytes([remainder & 0x7F | 0x80])
+            remainder >>= 7
+        yield bytes([remainder])
 
 
 def _places(packed: bytes) -> Iterator[int]:

@@ -69,14 +69,14 @@ def text_symbols(text: str) -> TextSymbols:
     marked = np.zeros(len(text), dtype=bool)
     for match in MARKUP.finditer(text):
         marked[match.start() : match.end()] = True
-    kept, kinds = _collapsed(kind)
-    markup = marked[place[kept]]
-    beside = np.zeros(len(kept) + 2, dtype=bool)
-    beside[:-2] |= markup
-    beside[2:] |= markup
-    markup = np.where(kinds == LETTER, markup, beside[1:-1])
-    odd, gap = rareness(np.where(kinds == LETTER, points[place[kept]] % MAX_CHARACTERS + 1, 0))
-    return TextSymbols(kinds, place[kept], half[kept], markup, odd, gap)
+    places, kinds = _collapsed(kind)
+    markup = marked[place[places]]
+    spaced = np.zeros(len(places) + 2, dtype=bool)
+    spaced[:-2] |= markup
+    spaced[2:] |= markup
+    markup = np.where(kinds == LETTER, markup, spaced[1:-1])
+    odd, gap = rareness(np.where(kinds == LETTER, points[place[places]] % MAX_CHARACTERS + 1, 0))
+    return TextSymbols(kinds, place[places], half[places], markup, odd, gap)
 
 
 def _collapsed(kind: Numbers) -> tuple[Numbers, Numbers]:
@@ -126,5 +126,5 @@ def page_symbols(ink: Ink) -> tuple[Numbers, Numbers]:
     kinds = np.full(2 * len(rows) - 1, INKED, dtype=np.int64)
     cells = np.full(2 * len(rows) - 1, -1, dtype=np.int64)
     kinds[1::2], cells[::2] = between, rows * ink.shape[1] + columns
-    kept = np.concatenate([[True], np.stack([~joined, np.ones_like(joined)], axis=1).reshape(-1)])
-    return kinds[kept], cells[kept]
+    starts = np.concatenate([[True], np.stack([~joined, np.ones_like(joined)], axis=1).reshape(-1)])
+    return kinds[starts], cells[starts]

@@ -128,8 +128,8 @@ def readable_characters(codec: Codec) -> str:
 
 def _by_kind(characters: str) -> dict[str, str]:
     groups = {kind: "".join(filter(belongs, characters)) for kind, belongs in CHARACTER_KINDS.items()}
-    rest = set(characters).difference(*groups.values())
-    groups[OTHER_KIND] = "".join(c for c in characters if c in rest)
+    others = set(characters).difference(*groups.values())
+    groups[OTHER_KIND] = "".join(c for c in characters if c in others)
     return {kind: members for kind, members in groups.items() if members}
 
 
@@ -148,10 +148,10 @@ def _typeset(codec: Codec, groups: Mapping[str, str]) -> list[Page]:
     done: set[str] = set()
     parts: list[list[str]] = []
     for members in groups.values():
-        left = [c for c in members if c not in done]
-        done.update(left)
-        generator.shuffle(left)
-        parts += [left[i : i + MESSAGE_CHARACTERS] for i in range(0, len(left), MESSAGE_CHARACTERS)]
+        missing = [c for c in members if c not in done]
+        done.update(missing)
+        generator.shuffle(missing)
+        parts += [missing[i : i + MESSAGE_CHARACTERS] for i in range(0, len(missing), MESSAGE_CHARACTERS)]
     messages = [{"role": "user", "content": _among_words(part, generator)} for part in parts]
     document = {"id": "characters", "messages": messages}
     return Typesetter(codec.layout, codec.repertoire).pages(entries([document]))

@@ -124,9 +124,9 @@ def compare_pages(originals: Sequence[Cells], drawn: Sequence[Cells], readings: 
         cells = max(original.size, seen.size, reading.cells.size)
         page, image, read = (_padded(part, cells) for part in (original, seen, reading.cells))
         on_page = _characters(page)
-        kept = on_page & ~gap_cells(image) & ~gap_cells(read)
-        right.append(read[kept] == page[kept])
-        confidence.append(_padded(reading.confidence, cells)[kept])
+        legible = on_page & ~gap_cells(image) & ~gap_cells(read)
+        right.append(read[legible] == page[legible])
+        confidence.append(_padded(reading.confidence, cells)[legible])
         characters += count_characters(page)
         invented += int((_characters(read) & (read != UNREADABLE) & (_blank(image) | gap_cells(image))).sum())
     return PageComparison(CellComparison(np.concatenate(right), np.concatenate(confidence)), characters, invented)
@@ -135,14 +135,14 @@ def compare_pages(originals: Sequence[Cells], drawn: Sequence[Cells], readings: 
 def kept_of_messages(originals: Sequence[Page], drawn: Sequence[Page], readings: Sequence[Reading]) -> float:
     """Returns the share of the characters of the messages of `originals`, without headers, that are on the `drawn`
     pages and are not read as a gap; 1 if the messages are empty."""
-    characters = kept = 0
+    characters = legible = 0
     for original, page, reading in zip(originals, drawn, readings, strict=True):
         flat, seen = original.cells.reshape(-1), page.cells.reshape(-1)
         read = _padded(reading.cells, max(seen.size, reading.cells.size))
         characters += sum(count_characters(flat[placement.start : placement.stop]) for placement in original.placements)
-        there = _characters(seen) & ~gap_cells(read[: seen.size])
-        kept += sum(int(there[placement.start : placement.stop].sum()) for placement in page.placements)
-    return kept / characters if characters else 1.0
+        drawn_characters = _characters(seen) & ~gap_cells(read[: seen.size])
+        legible += sum(int(drawn_characters[placement.start : placement.stop].sum()) for placement in page.placements)
+    return legible / characters if characters else 1.0
 
 
 def compare_words(
@@ -158,11 +158,11 @@ def compare_words(
         originals = _messages(page.cells, page, page.placements)
         read = _messages(reading.cells, page, page.placements if drawn is None else drawn[number])
         for message_id in dict.fromkeys((*originals, *read)):
-            original, found = originals.get(message_id, _NOTHING), read.get(message_id, _NOTHING)
-            compare_message(original.text, found.text, found.gaps.tolist(), language, result)
+            original, transcription = originals.get(message_id, _NOTHING), read.get(message_id, _NOTHING)
+            compare_message(original.text, transcription.text, transcription.gaps.tolist(), language, result)
             if message_id is not None and original.text:
                 result.text_tokens += count_text_tokens(original.text)
-                result.read_text_tokens += count_text_tokens(found.text or GAP_MARK)
+                result.read_text_tokens += count_text_tokens(transcription.text or GAP_MARK)
     return result
 
 
@@ -183,18 +183,18 @@ def _messages(cells: Cells, page: Page, placements: Sequence[Placement]) -> Mapp
 def compare_message(original: str, read: str, gaps: Collection[int], language: str, result: WordComparison) -> None:
     """Adds the words of a message to `result`. `read`: its text in the reading; `gaps`: offsets of the gaps in
     `read`."""
-    words, found = words_of(original), words_of(read)
+    words, read_words = words_of(original), words_of(read)
     classes = classify(original, words, language)
     identifiers = [is_identifier(word.text) for word in words]
     result.words.update(classes)
     result.identifiers += sum(identifiers)
-    alike = LCSseq.opcodes([word.text for word in words], [word.text for word in found])
-    for step in alike:
+    steps = LCSseq.opcodes([word.text for word in words], [word.text for word in read_words])
+    for step in steps:
         if step.tag == "equal":
             result.right.update(classes[step.src_start : step.src_end])
             result.identifiers_right += sum(identifiers[step.src_start : step.src_end])
-    lost = [word.text for step in alike if step.tag != "equal" for word in words[step.src_start : step.src_end]]
-    unmatched = [word for step in alike if step.tag != "equal" for word in found[step.dest_start : step.dest_end]]
+    lost = [word.text for step in steps if step.tag != "equal" for word in words[step.src_start : step.src_end]]
+    unmatched = [word for step in steps if step.tag != "equal" for word in read_words[step.dest_start : step.dest_end]]
     result.invented += sum(not _is_left_over(word, read, gaps, lost) for word in unmatched)
 
 
@@ -207,8 +207,8 @@ def _is_left_over(word: ClassedWord, text: str, gaps: Collection[int], lost: Seq
         return True
     before = start - 2 if text[max(0, start - 1) : start] in JOINERS else start - 1
     after = stop + 1 if text[stop : stop + 1] in JOINERS else stop
-    return (after in gaps and any(each.startswith(word.text) for each in lost)) or (
-        before in gaps and any(each.endswith(word.text) for each in lost)
+    return (after in gaps and any(original.startswith(word.text) for original in lost)) or (
+        before in gaps and any(original.endswith(word.text) for original in lost)
     )
 
 

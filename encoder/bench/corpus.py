@@ -124,11 +124,11 @@ def equal_parts(counts: Sequence[int], limit: int | None) -> list[int]:
     if limit is None or sum(counts) <= limit:
         return list(counts)
     level = max(level for level in range(limit + 1) if sum(min(count, level) for count in counts) <= limit)
-    taken = [min(count, level) for count in counts]
+    parts = [min(count, level) for count in counts]
     for index, count in enumerate(counts):
-        if sum(taken) < limit and count > level:
-            taken[index] += 1
-    return taken
+        if sum(parts) < limit and count > level:
+            parts[index] += 1
+    return parts
 
 
 def load_development(files: Sequence[Path], codec: Codec) -> dict[str, list[Page]]:
@@ -208,5 +208,5 @@ def _held_out_pages(file: _Conversations, codec: Codec, skip: int | None, limit:
     if needed is not None and skip is None:
         needed = max(needed, 2 * DEVELOPMENT_PAGES)  # enough to locate the first held-out page
     pages = full_pages(file.messages, _typesetter(codec), needed)
-    kept = held_out(pages) if skip is None else pages[skip:]
-    return list(kept[:limit])
+    selection = held_out(pages) if skip is None else pages[skip:]
+    return list(selection[:limit])

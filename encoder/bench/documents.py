@@ -78,8 +78,8 @@ def full_pages(messages: Sequence[Entry], typesetter: Typesetter, limit: int | N
         if not queue:
             break
         page = typesetter.page(queue)
-        taken = len(page.placements)
-        queue = remaining(queue[:taken], page) + queue[taken:]
+        count = len(page.placements)
+        queue = remaining(queue[:count], page) + queue[count:]
         full = page.rows_used == page.layout.rows or len(queue) > 0  # something did not fit
         if full or not pages:
             pages.append(page)

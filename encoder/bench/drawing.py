@@ -72,7 +72,7 @@ class TierDrawer:
         for start in range(0, len(annotated), BATCH_PAGES):
             drawn += drawer.draw(annotated[start : start + BATCH_PAGES], tier)
         pages = [_page(page, new) for page, new in zip(before.pages, drawn, strict=True)]
-        return DrawnPages(pages, [_truth(*each) for each in zip(before.truth, annotated, drawn, strict=True)])
+        return DrawnPages(pages, [_truth(*parts) for parts in zip(before.truth, annotated, drawn, strict=True)])
 
     def _refinements(self, number: int) -> Sequence[Refinement]:
         if self.texts.refine is None:
@@ -90,13 +90,13 @@ def _truth(before: Cells, annotated: AnnotatedPage, drawn: DrawnPage) -> Cells:
         return before
     truth = drawn.cells.copy()
     flat, was_read, was_meant = truth.reshape(-1), annotated.cells.reshape(-1), before.reshape(-1)
-    for message, placement, left in zip(
+    for message, placement, faded_text in zip(
         annotated.messages, drawn.faded.page.placements, drawn.faded.texts, strict=True
     ):
         if placement.start == placement.stop or message.start == message.stop:
             continue
         read = transcribe(flat[placement.start : placement.stop].copy(), layout=annotated.layout, start=placement.start)
-        cells, source = placement.start + read.cell, message.start + message.cell[left.origin]
+        cells, source = placement.start + read.cell, message.start + message.cell[faded_text.origin]
         misread = (flat[cells] == was_read[source]) & (was_read[source] != was_meant[source])
         flat[cells[misread]] = was_meant[source[misread]]
     return truth

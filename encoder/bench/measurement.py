@@ -219,38 +219,38 @@ def _sizes(texts: Sequence[str], tokens: Sequence[VisionTokens]) -> _Sizes:
 
 def _cell_figures(case: _Case, readings: Sequence[Reading]) -> _CellFigures:
     pages, drawn = case.texts.pages, case.drawn
-    found = compare_pages(drawn.truth, [page.cells for page in drawn.pages], readings)
-    right, confidence = found.kept
+    comparison = compare_pages(drawn.truth, [page.cells for page in drawn.pages], readings)
+    right, confidence = comparison.kept
     flagged = confidence < readings[0].flag_below
     wrong = ~right
-    kept = max(1, len(right))
-    kept_share = kept_of_messages(pages, drawn.pages, readings) if case.fades else found.kept_share
+    count = max(1, len(right))
+    kept_share = kept_of_messages(pages, drawn.pages, readings) if case.fades else comparison.kept_share
     return {
         "kept_share": kept_share,
-        "kept_accuracy": found.kept_accuracy,
-        "character_accuracy": kept_share * found.kept_accuracy if case.fades else found.character_accuracy,
-        "invented_per_million": found.invented * 1e6 / max(1, _characters(pages)),
+        "kept_accuracy": comparison.kept_accuracy,
+        "character_accuracy": kept_share * comparison.kept_accuracy if case.fades else comparison.character_accuracy,
+        "invented_per_million": comparison.invented * 1e6 / max(1, _characters(pages)),
         "calibration_error": calibration_error(right, confidence),
-        "flagged_share": float(flagged.sum()) / kept,
+        "flagged_share": float(flagged.sum()) / count,
         "flagged_errors_share": float(flagged[wrong].mean()) if wrong.any() else 1.0,
-        "silent_errors_per_10k": float((wrong & ~flagged).sum()) / kept * 1e4,
+        "silent_errors_per_10k": float((wrong & ~flagged).sum()) / count * 1e4,
     }
 
 
 def _word_figures(case: _Case, readings: Sequence[Reading]) -> _WordFigures:
     pages = case.texts.pages
-    found = compare_words(pages, readings, case.texts.language, [page.placements for page in case.drawn.pages])
+    comparison = compare_words(pages, readings, case.texts.language, [page.placements for page in case.drawn.pages])
     return {
-        "names": found.share(WordClass.NAME),
-        "numbers": found.share(WordClass.NUMBER),
-        "dates": found.share(WordClass.DATE),
-        "negations": found.share(WordClass.NEGATION),
-        "rare_words": found.share(WordClass.RARE),
-        "content_words": found.share(WordClass.CONTENT),
-        "common_words": found.share(WordClass.COMMON),
-        "invented_words_per_million": found.invented * 1e6 / max(1, _characters(pages)),
-        "identifiers": found.identifier_share,
-        "recalled_text_tokens": found.text_tokens_share,
+        "names": comparison.share(WordClass.NAME),
+        "numbers": comparison.share(WordClass.NUMBER),
+        "dates": comparison.share(WordClass.DATE),
+        "negations": comparison.share(WordClass.NEGATION),
+        "rare_words": comparison.share(WordClass.RARE),
+        "content_words": comparison.share(WordClass.CONTENT),
+        "common_words": comparison.share(WordClass.COMMON),
+        "invented_words_per_million": comparison.invented * 1e6 / max(1, _characters(pages)),
+        "identifiers": comparison.identifier_share,
+        "recalled_text_tokens": comparison.text_tokens_share,
     }
 
 

@@ -120,26 +120,26 @@ def classify(
 ) -> list[WordClass]:
     """Returns the class of each of `words`, the words of `text`. `language`: key of `LANGUAGES`; `lists`: English word
     lists, by default those of the package."""
-    known = LANGUAGES.get(language, LanguageWords())
+    words_of_language = LANGUAGES.get(language, LanguageWords())
     english = (lists or english_words()) if language == ENGLISH else None
-    dated, negated = _marked(text, _dates(language)), _marked(text, known.negation_pattern)
+    dated, negated = _marked(text, _dates(language)), _marked(text, words_of_language.negation_pattern)
     inside = _inside_sentences(text, words)
     classes = []
     for word, is_inside in zip(words, inside, strict=True):
         listed = lower_case(word.text)
-        if _is_negation(listed, known) or 1 in negated[word.start : word.stop]:
-            found = WordClass.NEGATION
+        if _is_negation(listed, words_of_language) or 1 in negated[word.start : word.stop]:
+            word_class = WordClass.NEGATION
         elif (2 * sum(dated[word.start : word.stop]) >= len(word.text) and listed not in _IN_DATES) or (
-            is_inside and listed in known.capitalised_months and word.text[0].isupper()
+            is_inside and listed in words_of_language.capitalised_months and word.text[0].isupper()
         ):
-            found = WordClass.DATE
+            word_class = WordClass.DATE
         elif any(character.isdigit() for character in word.text):
-            found = WordClass.NUMBER
-        elif _is_name(word.text, is_inside, known, english):
-            found = WordClass.NAME
+            word_class = WordClass.NUMBER
+        elif _is_name(word.text, is_inside, words_of_language, english):
+            word_class = WordClass.NAME
         else:
-            found = _by_frequency(word.text, listed, english)
-        classes.append(found)
+            word_class = _by_frequency(word.text, listed, english)
+        classes.append(word_class)
     return classes
 
 
@@ -170,11 +170,11 @@ def _readable(word: str, start: int) -> Iterator[ClassedWord]:
 @lru_cache
 def _dates(language: str) -> str:
     """Returns the pattern of dates in a language."""
-    known = LANGUAGES.get(language, LanguageWords())
-    patterns = [_NUMERIC_DATES, known.date_pattern]
-    always = "|".join((*known.months, *known.weekdays))
-    if known.months:
-        month = rf"(?:{'|'.join((*known.months, *known.months_beside_numbers))})\b\.?"
+    words_of_language = LANGUAGES.get(language, LanguageWords())
+    patterns = [_NUMERIC_DATES, words_of_language.date_pattern]
+    always = "|".join((*words_of_language.months, *words_of_language.weekdays))
+    if words_of_language.months:
+        month = rf"(?:{'|'.join((*words_of_language.months, *words_of_language.months_beside_numbers))})\b\.?"
         before = rf"\b{_DAY}\s(?:of\s|de\s)?{month}(?:,?\s(?:de\s)?{_YEAR}\b)?"
         after = rf"\b{month}\s(?:the\s)?(?:{_YEAR}|{_DAY}(?:,?\s{_YEAR})?)\b"
         patterns = [before, after, rf"\b(?:{always})s?\b", *patterns]
@@ -207,18 +207,20 @@ def _inside_sentences(text: str, words: Sequence[ClassedWord]) -> list[bool]:
     return inside
 
 
-def _is_negation(listed: str, known: LanguageWords) -> bool:
+def _is_negation(listed: str, words_of_language: LanguageWords) -> bool:
     return (
-        listed in known.negations
-        or (listed.endswith(known.negative_endings) if known.negative_endings else False)
-        or (listed.startswith(known.negative_beginnings) if known.negative_beginnings else False)
+        listed in words_of_language.negations
+        or (listed.endswith(words_of_language.negative_endings) if words_of_language.negative_endings else False)
+        or (
+            listed.startswith(words_of_language.negative_beginnings) if words_of_language.negative_beginnings else False
+        )
     )
 
 
-def _is_name(word: str, inside: bool, known: LanguageWords, english: EnglishWords | None) -> bool:
-    if known.names == "none" or not word[0].isupper() or _IDENTIFIER.search(word):
+def _is_name(word: str, inside: bool, words_of_language: LanguageWords, english: EnglishWords | None) -> bool:
+    if words_of_language.names == "none" or not word[0].isupper() or _IDENTIFIER.search(word):
         return False
-    if known.names == "latin":
+    if words_of_language.names == "latin":
         return _LATIN.match(word) is not None
     listed = lower_case(word)
     return inside and not (english is not None and (listed.split("'")[0] == "i" or listed in english.common))

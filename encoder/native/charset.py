@@ -237,9 +237,9 @@ def lookalikes(common: str, rare: str) -> dict[str, str]:
     for character in common + rare:
         by_glyph.setdefault(atlas.drawing(character), []).append(character)
     result: dict[str, str] = {}
-    for alike in by_glyph.values():
-        signs = [c for c in alike if not _is_letter(c)]
-        read = min(alike, key=lambda c: (not _is_letter(c), c not in common, _is_special(c), c))
+    for group in by_glyph.values():
+        signs = [c for c in group if not _is_letter(c)]
+        read = min(group, key=lambda c: (not _is_letter(c), c not in common, _is_special(c), c))
         result.update((sign, read) for sign in signs if sign != read)
     return result
 

@@ -119,8 +119,8 @@ class TokenDecoder:
             )
         if tokens.tier not in self.dims.tiers:
             raise TokensError(f"the {NAME} codec has no tier '{tokens.tier}'")
-        _, most = self.dims.capacity(tokens.tier)
-        if tokens.dtype != STREAM or tokens.bytes_per_token != self.dims.token_bytes or tokens.count > most:
+        _, maximum = self.dims.capacity(tokens.tier)
+        if tokens.dtype != STREAM or tokens.bytes_per_token != self.dims.token_bytes or tokens.count > maximum:
             raise TokensError(
                 f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are not a page of '{tokens.tier}'"
             )

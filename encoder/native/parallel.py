@@ -92,5 +92,5 @@ def _openmp() -> Any:
     return ThreadpoolController().select(user_api="openmp")
 
 
-for made in (_in_progress, _workers):  # threads do not survive a fork
-    os.register_at_fork(after_in_child=made.cache_clear)
+for cached in (_in_progress, _workers):  # threads do not survive a fork
+    os.register_at_fork(after_in_child=cached.cache_clear)

@@ -142,10 +142,10 @@ class ReaderCurve:
             )
         rows = [self._row(cell, list(pages)) for cell, pages in groupby(self.pages, lambda page: page.cell)]
         if not any(row.score.exact_sentences for row in rows):
-            said = max((answers[page.key].text for page in self.pages[-1:]), key=len)
+            answer = max((answers[page.key].text for page in self.pages[-1:]), key=len)
             raise CodecError(
                 "the model read no sentence exactly at any cell size; its answer to the last page was "
-                f"“{' '.join(said.split())[:QUOTED_CHARS]}”. Check that it accepts images and that 'model' names the "
+                f"“{' '.join(answer.split())[:QUOTED_CHARS]}”. Check that it accepts images and that 'model' names the "
                 "intended model, and remove the journal before you try again"
             )
         return rows

@@ -14,11 +14,11 @@ from .chat import ChatAnswer
 class Journal:
     """JSON Lines file of answers, after a line with the reader, the model and the endpoint."""
 
-    def __init__(self, path: Path, asked: Mapping[str, str]) -> None:
-        """Reads the file if it exists. `asked`: reader, model and endpoint. Raises `CodecError` if the file belongs to
+    def __init__(self, path: Path, conditions: Mapping[str, str]) -> None:
+        """Reads the file if it exists. `conditions`: reader, model, endpoint. Raises `CodecError` if it belongs to
         another calibration or cannot be read."""
         self.path = path
-        self._asked = dict(asked)
+        self._asked = dict(conditions)
         #: Key of a page → answer.
         self.answers: dict[str, ChatAnswer] = {}
         try:

@@ -26,9 +26,9 @@ class TesseractCommand:
                 "brew install tesseract), or calibrate a model with --url and --model"
             )
         self._path = path
-        said = self._run(["--version"], b"", _VERSION_TIMEOUT_S).split()
+        words = self._run(["--version"], b"", _VERSION_TIMEOUT_S).split()
         #: Name and version, such as "tesseract 5.3.0".
-        self.name = " ".join(said[:2])
+        self.name = " ".join(words[:2])
         if "eng" not in self._run(["--list-langs"], b"", _VERSION_TIMEOUT_S).split():
             raise CodecError(
                 "tesseract has no English data; install it (Debian and Ubuntu: apt install tesseract-ocr-eng), or set "
@@ -39,19 +39,19 @@ class TesseractCommand:
         """Returns the text of an image. Raises `ReadFailed`."""
         return ChatAnswer(self._run(["stdin", "stdout", "--psm", _ONE_BLOCK, "-l", "eng"], png, self._timeout_s))
 
-    def _run(self, arguments: list[str], given: bytes, timeout_s: float) -> str:
+    def _run(self, arguments: list[str], input_bytes: bytes, timeout_s: float) -> str:
         """Returns the output of the command. Raises `ReadFailed`, with what it wrote to stderr."""
         try:
             done = subprocess.run(
-                [self._path, *arguments], input=given, capture_output=True, timeout=timeout_s, check=False
+                [self._path, *arguments], input=input_bytes, capture_output=True, timeout=timeout_s, check=False
             )
         except subprocess.TimeoutExpired as error:
             raise ReadFailed(f"tesseract did not finish within {timeout_s:g} s; raise the option 'timeout'") from error
         except OSError as error:
             raise ReadFailed(f"the command {self._path} cannot be run ({error}); check its permissions") from error
         if done.returncode:
-            said = " ".join(done.stderr.decode(errors="replace").split())
+            reason = " ".join(done.stderr.decode(errors="replace").split())
             raise ReadFailed(
-                f"tesseract failed with status {done.returncode}: {said[:QUOTED_CHARS] or 'it gave no reason'}"
+                f"tesseract failed with status {done.returncode}: {reason[:QUOTED_CHARS] or 'it gave no reason'}"
             )
         return done.stdout.decode(errors="replace")

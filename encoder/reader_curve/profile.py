@@ -26,7 +26,7 @@ def profile_table(reader: Reader) -> str:
     """Returns the table `[readers.NAME]` in TOML."""
     fields = reader.model_dump(exclude={"name"}, exclude_none=True)
     lines = [f"{name} = {_value(value)}" for name, value in fields.items() if name != "type"]
-    types = "".join(f"    {_value(each)},\n" for each in fields["type"])
+    types = "".join(f"    {_value(cell)},\n" for cell in fields["type"])
     return "\n".join([f"{_HEAD}[readers.{_string(reader.name)}]", *lines, f"type = [\n{types}]"]) + "\n"
 
 
@@ -36,7 +36,7 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{name} = {_value(each)}' for name, each in value.items())} }}"
+        return f"{{ {', '.join(f'{name} = {_value(field)}' for name, field in value.items())} }}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
     return value.isoformat() if isinstance(value, date) else repr(value)

@@ -66,11 +66,11 @@ def _pages(reader: Reader, cell: TypeSize, count: int, rows: int | None) -> Iter
     layout = reader_layout(tried)
     layout = replace(layout, rows=min(layout.rows, rows or layout.rows))
     for number in range(count):
-        said = list(_sentences(f"{cell.width_px}x{cell.height_px}:{number}", layout.cells))
-        text = " ".join(said)
+        texts = list(_sentences(f"{cell.width_px}x{cell.height_px}:{number}", layout.cells))
+        text = " ".join(texts)
         page = Typesetter(layout).page([Entry("", "", text, _NO_TIME, header=False)])
         stop = page.placements[0].char_stop
-        sentences, identifiers = _places(said, stop)
+        sentences, identifiers = _places(texts, stop)
         yield SamplePage(cell, number, page_image(page, tried), text[:stop], sentences, identifiers)
 
 

@@ -164,8 +164,8 @@ class EndpointCodec:
             columns = ((np.arange(side) + 0.5) * self.layout.columns / side).astype(int)
             white = cells[np.minimum(rows, len(cells) - 1)][:, columns]
             white = white | (rows >= len(cells))[:, None]
-            near = np.asarray(fromarray(white.astype(np.uint8)).filter(MaxFilter(2 * HALO_PX + 1))) > 0
-            pixels[white | (near & (pixels > HALO_ABOVE))] = 255
+            halo = np.asarray(fromarray(white.astype(np.uint8)).filter(MaxFilter(2 * HALO_PX + 1))) > 0
+            pixels[white | (halo & (pixels > HALO_ABOVE))] = 255
             height = self.layout.bands(len(cells), item.tier) * TOKEN_SIDE_PX if self.layout.cropped else side
             blanked += self.encode([fromarray(pixels[:height])], item.tier)
         return blanked

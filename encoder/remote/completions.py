@@ -91,8 +91,8 @@ class Completion:
 
 
 def _most_likely(chosen: str, top: Mapping[str, float] | None) -> str:
-    known = {name: float(top[name]) for name in top if not math.isnan(float(top[name]))} if top else {}
-    return max(known, key=lambda name: (known[name], name == chosen)) if known else chosen
+    probabilities = {name: float(top[name]) for name in top if not math.isnan(float(top[name]))} if top else {}
+    return max(probabilities, key=lambda name: (probabilities[name], name == chosen)) if probabilities else chosen
 
 
 def _parse_ids(names: Sequence[str]) -> list[int] | None:

@@ -27,8 +27,8 @@ class ErrorResponse:
     @property
     def status(self) -> int | None:
         """HTTP status of the codes; None if they have none."""
-        known = (_STATUSES.get(code, int(code) if code.isdecimal() and len(code) == 3 else 0) for code in self.codes)
-        return next((status for status in known if 400 <= status < 600), None)
+        statuses = (_STATUSES.get(code, int(code) if code.isdecimal() and len(code) == 3 else 0) for code in self.codes)
+        return next((status for status in statuses if 400 <= status < 600), None)
 
     @property
     def model_missing(self) -> bool:

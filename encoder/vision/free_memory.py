@@ -83,7 +83,7 @@ class EncoderMemory:
         self.record(tier, pages, torch.cuda.max_memory_allocated(self._device) - before)
         return result
 
-    def record(self, tier: str, pages: int, taken: int) -> None:
-        """Records that `pages` pages took `taken` bytes; the maximum per page counts."""
+    def record(self, tier: str, pages: int, bytes_used: int) -> None:
+        """Records that `pages` pages took `bytes_used` bytes; the maximum per page counts."""
         with self._lock:
-            self._per_page[tier] = max(self._per_page.get(tier, 1), taken // max(1, pages))
+            self._per_page[tier] = max(self._per_page.get(tier, 1), bytes_used // max(1, pages))

@@ -120,8 +120,8 @@ class NoRepeatNgramProcessor:
             self._counts = torch.zeros_like(scores)
         if self._log_probabilities:
             self._counts.scatter_add_(1, input_ids[:, -1:], torch.ones_like(scores[:, :1]))
-        taken = self._rule.frequency_penalty * self._counts + self._rule.presence_penalty * (self._counts > 0)
-        return scores - taken
+        penalty = self._rule.frequency_penalty * self._counts + self._rule.presence_penalty * (self._counts > 0)
+        return scores - penalty
 
     def looping(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
         """Implements the stopping criterion: returns bool[B], the sequences that loop. Raises `ReadFailed` after the
@@ -131,8 +131,8 @@ class NoRepeatNgramProcessor:
                 "decoding a batch of pages exceeded the option 'timeout_s'; raise it, lower 'batch_tokens', or use a "
                 "faster device"
             )
-        for index, wanted in enumerate(self.wanted):
-            self._looping[index] = self._looping[index] or loops(wanted, self._budget.max_new_tokens)
+        for index, preferred in enumerate(self.wanted):
+            self._looping[index] = self._looping[index] or loops(preferred, self._budget.max_new_tokens)
         return torch.tensor(self._looping, device=input_ids.device)
 
     def probabilities(self) -> npt.NDArray[np.float32]:
@@ -175,13 +175,13 @@ def generate(model: VisionModel, pages: Sequence[PageFeatures], prompt: str, bud
 
 
 def detokenize(
-    model: VisionModel, ids: Sequence[int], wanted: Sequence[int], probabilities: npt.NDArray[np.float32]
+    model: VisionModel, ids: Sequence[int], best_ids: Sequence[int], probabilities: npt.NDArray[np.float32]
 ) -> Generation:
     """Returns the `Generation` of a token sequence. `ids`: generated tokens, the end-of-sequence token included;
-    `wanted`: best token of each step, banned or not, which gives the text; `probabilities`: float32[at least len(ids)],
+    `best_ids`: best token of each step, banned or not: the text; `probabilities`: float32[at least len(ids)],
     of `ids`."""
     stop = next((step for step, token in enumerate(ids) if token in model.eos_token_ids), len(ids))
-    read = list(wanted[:stop])
+    read = list(best_ids[:stop])
     tail = None if stop < len(ids) else loop_start(read)
     reason: FinishReason = "end" if stop < len(ids) else "length" if tail is None else "loop"
     text, spans = align_characters(model.tokenizer, read)

@@ -79,8 +79,8 @@ def _loader(module: str, model_class: str) -> "Callable[[str, VisionOptions], Co
     """Returns a loader of the codec over a class of `models`, which is imported on call."""
 
     def load(device: str, options: VisionOptions) -> Codec:
-        found = getattr(import_module(f"{__package__}.models.{module}"), model_class)
-        return _open(found, device, options, getattr(options, "remote", None))
+        loaded_class = getattr(import_module(f"{__package__}.models.{module}"), model_class)
+        return _open(loaded_class, device, options, getattr(options, "remote", None))
 
     return load
 

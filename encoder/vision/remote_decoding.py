@@ -113,13 +113,13 @@ def to_generation(model: VisionModel, completion: Completion, default_confidence
         ids, best = [*ids, min(model.eos_token_ids)], [*best, min(model.eos_token_ids)]
         probabilities = np.append(probabilities, np.float32(default_confidence))
     history = NgramHistory(model.repeat_rule)
-    wanted: list[int] = []
+    best_ids: list[int] = []
     for token, preferred in zip(ids, best, strict=True):
-        wanted.append(preferred if preferred in history.banned else token)
+        best_ids.append(preferred if preferred in history.banned else token)
         history.append(token)
-        if loops(wanted, max_tokens):
+        if loops(best_ids, max_tokens):
             break
-    return detokenize(model, ids[: len(wanted)], wanted, probabilities)
+    return detokenize(model, ids[: len(best_ids)], best_ids, probabilities)
 
 
 def _generation_from_text(completion: Completion, default_confidence: float) -> Generation:

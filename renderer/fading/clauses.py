@@ -66,8 +66,8 @@ def _numbered(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> npt.N
     return np.concatenate([[0], np.cumsum(changes)])
 
 
-def _joined(clause: npt.NDArray[np.int64], sentence: npt.NDArray[np.int64], least: int) -> npt.NDArray[np.int64]:
-    """Returns `clause` with clauses of fewer than `least` words joined to the next one of their sentence."""
+def _joined(clause: npt.NDArray[np.int64], sentence: npt.NDArray[np.int64], minimum: int) -> npt.NDArray[np.int64]:
+    """Returns `clause` with clauses of fewer than `minimum` words joined to the next one of their sentence."""
     if not len(clause):
         return clause
     firsts = np.flatnonzero(np.diff(clause, prepend=-1))
@@ -75,7 +75,7 @@ def _joined(clause: npt.NDArray[np.int64], sentence: npt.NDArray[np.int64], leas
     begins, size = [0], int(lengths[0])
     for first, length in zip(firsts[1:].tolist(), lengths[1:].tolist(), strict=True):
         same = sentence[first] == sentence[first - 1]
-        if same and size < least:
+        if same and size < minimum:
             size += length
             continue
         begins.append(first)

@@ -60,7 +60,7 @@ def rules_for(text: str, languages: list[str]) -> Rules | None:
     code = language_by_script(text)
     if code == "zh" and "ja" in languages:
         code = "ja"
-    code = code or next((each for each in languages if each not in UNSPACED_LANGUAGES), None)
+    code = code or next((language for language in languages if language not in UNSPACED_LANGUAGES), None)
     return None if code is None else rules_of(code)
 
 
@@ -79,10 +79,10 @@ class FactFinder:
     def of(cls, text: str) -> "FactFinder":
         """Returns that of the language of a text."""
         text = text[:_TOLD_BY]
-        found = languages_of(plain(text[word.start : word.stop]) for word in words_of(text))
-        function_words = frozenset[str]().union(*(each.function_words for each in found.values()))
-        capitals = not next((each.capital_nouns for each in found.values()), False)
-        return cls(rules_for(text, list(found)), function_words, lower_case_names(found), capitals)
+        languages = languages_of(plain(text[word.start : word.stop]) for word in words_of(text))
+        function_words = frozenset[str]().union(*(language.function_words for language in languages.values()))
+        capitals = not next((language.capital_nouns for language in languages.values()), False)
+        return cls(rules_for(text, list(languages)), function_words, lower_case_names(languages), capitals)
 
     def words(self, sentence: str) -> Iterator[str]:
         """Yields the numbers, dates, identifiers and names of a sentence, in order."""

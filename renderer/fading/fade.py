@@ -99,17 +99,17 @@ def fade(
     """
     entries = [message.entry for message in messages]
     order = _WordOrder(messages, salience)
-    least = BYTES_PER_BIT * sum(float(message.bits.sum()) for message in messages) / 2
+    minimum = BYTES_PER_BIT * sum(float(message.bits.sum()) for message in messages) / 2
     headed = any(entry.header for entry in entries) and not order.cut.any()
-    if least <= capacity and headed and (whole := size(entries)) <= capacity:
-        every = [np.ones(len(message.words), bool) for message in messages]
-        return FadedPage(tuple(entries), tuple(order.texts(every)), tuple(every), whole, bytes_per_bit)
-    level, taken = _largest(order, capacity, size, bytes_per_bit)
+    if minimum <= capacity and headed and (whole := size(entries)) <= capacity:
+        all_words = [np.ones(len(message.words), bool) for message in messages]
+        return FadedPage(tuple(entries), tuple(order.texts(all_words)), tuple(all_words), whole, bytes_per_bit)
+    level, room = _largest(order, capacity, size, bytes_per_bit)
     if level < order.facts and fact_capacity is not None and fact_capacity > capacity:
-        level, taken = _facts(order, fact_capacity, size, taken / max(order.guess(level), 1.0))
-    kept, scale = order.kept(level), taken / max(order.guess(level), 1.0)
+        level, room = _facts(order, fact_capacity, size, room / max(order.guess(level), 1.0))
+    flags, scale = order.kept(level), room / max(order.guess(level), 1.0)
     return FadedPage(
-        tuple(order.entries(kept)), tuple(order.texts(kept)), tuple(kept), taken, scale, level < order.facts
+        tuple(order.entries(flags)), tuple(order.texts(flags)), tuple(flags), room, scale, level < order.facts
     )
 
 
@@ -176,24 +176,24 @@ class _WordOrder:
     def kept(self, level: int) -> _Kept:
         """Returns bool[words] for each message: the words kept at `level`, and those that cost no more than a gap."""
         kept, cut = (np.split(flags, self.ends[:-1]) for flags in (self.place < self.levels[level], self.cut))
-        each = zip(self.messages, self.units, kept, strict=True)
-        bridged = (_bridged(message, stays) & (stays | (units < 0)) for message, units, stays in each)
+        parts = zip(self.messages, self.units, kept, strict=True)
+        bridged = (_bridged(message, stays) & (stays | (units < 0)) for message, units, stays in parts)
         return [stays & ~gone for stays, gone in zip(bridged, cut, strict=True)]
 
-    def texts(self, kept: _Kept) -> list[FadedText]:
+    def texts(self, flags: _Kept) -> list[FadedText]:
         """Returns the remaining text of each message."""
-        return [self._text(number, stays) for number, stays in enumerate(kept)]
+        return [self._text(number, stays) for number, stays in enumerate(flags)]
 
-    def _text(self, number: int, kept: npt.NDArray[np.bool_]) -> FadedText:
-        key = number, kept.tobytes()
+    def _text(self, number: int, flags: npt.NDArray[np.bool_]) -> FadedText:
+        key = number, flags.tobytes()
         if key not in self._texts:
             message = self.messages[number]
-            self._texts[key] = _left_of(message, kept)
+            self._texts[key] = _left_of(message, flags)
         return self._texts[key]
 
-    def entries(self, kept: _Kept) -> list[Entry]:
+    def entries(self, flags: _Kept) -> list[Entry]:
         """Returns the entries to typeset, without the messages that keep no word."""
-        texts = self.texts(kept)
+        texts = self.texts(flags)
         entries = [text.entry(message.entry) for message, text in zip(self.messages, texts, strict=True)]
         return [entry for entry, text in zip(entries, texts, strict=True) if not text.gone] or entries[:1]
 
@@ -259,10 +259,10 @@ def _clauses(messages: Sequence[MessageWords], joined: npt.NDArray[np.bool_]) ->
     return numbers
 
 
-def _left_of(message: MessageWords, kept: npt.NDArray[np.bool_]) -> FadedText:
+def _left_of(message: MessageWords, flags: npt.NDArray[np.bool_]) -> FadedText:
     """Returns the remaining text of a message."""
     entry = message.entry
-    return faded(entry.content, message.words, kept, entry.gaps, continues_after=entry.end != Edge.WHOLE)
+    return faded(entry.content, message.words, flags, entry.gaps, continues_after=entry.end != Edge.WHOLE)
 
 
 def _cut_words(message: MessageWords) -> npt.NDArray[np.bool_]:
@@ -271,13 +271,13 @@ def _cut_words(message: MessageWords) -> npt.NDArray[np.bool_]:
     return np.array([word.start < first or word.stop > last for word in message.words], dtype=bool)
 
 
-def _bridged(message: MessageWords, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Returns `kept` with the runs of faded words that cost no more than `MARK_BITS`, if any word is kept."""
-    if kept.all() or not kept.any():
-        return kept
-    edges = np.flatnonzero(np.diff(np.concatenate([[1], kept.astype(np.int8), [1]])))
+def _bridged(message: MessageWords, flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Returns `flags` with the runs of faded words that cost no more than `MARK_BITS`, if any word is kept."""
+    if flags.all() or not flags.any():
+        return flags
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], flags.astype(np.int8), [1]])))
     before = np.concatenate([[0.0], np.cumsum(message.bits)])
-    result = kept.copy()
+    result = flags.copy()
     for start, stop in edges.reshape(-1, 2).tolist():
         result[start:stop] = before[stop] - before[start] <= MARK_BITS
     return result
@@ -286,30 +286,30 @@ def _bridged(message: MessageWords, kept: npt.NDArray[np.bool_]) -> npt.NDArray[
 def _facts(order: _WordOrder, capacity: int, size: Size, scale: float) -> tuple[int, int]:
     """Returns the lowest level that keeps all facts and its size if it takes at most `capacity` bytes, else the result
     of `_largest`."""
-    taken = size(order.entries(order.kept(order.facts)))
-    return (order.facts, taken) if taken <= capacity else _largest(order, capacity, size, scale)
+    room = size(order.entries(order.kept(order.facts)))
+    return (order.facts, room) if room <= capacity else _largest(order, capacity, size, scale)
 
 
 def _largest(order: _WordOrder, capacity: int, size: Size, scale: float) -> tuple[int, int]:
     """Returns a level that takes at most `capacity` bytes and its size: one that uses a share of at least `_ENOUGH`,
     else the highest; the lowest level if none fits. `scale`: initial estimate of bytes per bit."""
     low, high = 0, len(order.levels)
-    taken: dict[int, int] = {}
+    rooms: dict[int, int] = {}
     guesses = [order.guess(level) for level in range(high)]
     narrowed = True
-    while high - low > 1 or low not in taken:
+    while high - low > 1 or low not in rooms:
         width = high - low
         level = bisect_right(guesses, _AIM * capacity / scale, low, high) - 1 if narrowed else (low + high) // 2
-        level = max(low + (low in taken), min(level, high - 1))
-        taken[level] = size(order.entries(order.kept(level)))
-        scale = taken[level] / max(guesses[level], 1.0)
-        if _ENOUGH * capacity <= taken[level] <= capacity:
-            return level, taken[level]
-        if taken[level] <= capacity:
+        level = max(low + (low in rooms), min(level, high - 1))
+        rooms[level] = size(order.entries(order.kept(level)))
+        scale = rooms[level] / max(guesses[level], 1.0)
+        if _ENOUGH * capacity <= rooms[level] <= capacity:
+            return level, rooms[level]
+        if rooms[level] <= capacity:
             low = level
         elif level == 0:
             break
         else:
             high = level
-        narrowed = high - low <= width / 2 or len(taken) < _GUESSES
-    return low, taken[low]
+        narrowed = high - low <= width / 2 or len(rooms) < _GUESSES
+    return low, rooms[low]

@@ -43,20 +43,20 @@ class FadedText:
 def faded(
     text: str,
     words: Sequence[Word],
-    kept: npt.NDArray[np.bool_],
+    flags: npt.NDArray[np.bool_],
     gaps: Collection[int] = (),
     *,
     continues_after: bool = False,
 ) -> FadedText:
-    """Returns `text` with each run of words that are not `kept` replaced by one gap mark.
+    """Returns `text` with each run of words that are not `flags` replaced by one gap mark.
 
-    `words`: the result of `words_of(text, gaps)`; `kept`: bool[len(words)]; `gaps`: offsets of gaps already in `text`;
+    `words`: the result of `words_of(text, gaps)`; `flags`: bool[len(words)]; `gaps`: offsets of gaps already in `text`;
     `continues_after`: whether the message continues after `text`. One blank separates a gap mark from a kept word,
     except in scripts without spaces. A full stop at the end of the message fades without a mark.
     """
-    if kept.all():
+    if flags.all():
         return FadedText(text, frozenset(gaps), np.arange(len(text), dtype=np.int64))
-    pieces = _pieces(words, kept, gaps)
+    pieces = _pieces(words, flags, gaps)
     if not pieces[0].gone:
         pieces[0] = pieces[0]._replace(start=0)
     if not pieces[-1].gone:
@@ -89,9 +89,9 @@ class _Piece(NamedTuple):
     gone: bool
 
 
-def _pieces(words: Sequence[Word], kept: npt.NDArray[np.bool_], gaps: Collection[int]) -> list[_Piece]:
+def _pieces(words: Sequence[Word], flags: npt.NDArray[np.bool_], gaps: Collection[int]) -> list[_Piece]:
     """Splits a text into alternating kept pieces and gaps, without the white space around gaps."""
-    parts = [_Piece(*word, not stays) for word, stays in zip(words, kept.tolist(), strict=True)]
+    parts = [_Piece(*word, not stays) for word, stays in zip(words, flags.tolist(), strict=True)]
     parts += [_Piece(place, place + 1, True) for place in gaps]
     pieces: list[_Piece] = []
     for part in sorted(parts) if gaps else parts:

@@ -152,7 +152,7 @@ _SCRIPTS = (
 #: Function word or negation → its languages.
 _CODES = {
     word: [code for code, language in LANGUAGES.items() if word in language.function_words | language.negations]
-    for word in frozenset[str]().union(*(each.function_words | each.negations for each in LANGUAGES.values()))
+    for word in frozenset[str]().union(*(words.function_words | words.negations for words in LANGUAGES.values()))
 }
 
 
@@ -167,9 +167,9 @@ def languages_of(words: Iterable[str]) -> dict[str, Language]:
         for code in _CODES[word]:
             common[code] += counts[word]
     scores = {code: scripts[code] or common[code] for code in LANGUAGES}
-    most = max(scores.values())
+    best = max(scores.values())
     likely = sorted(scores, key=lambda code: (-scores[code], code))
-    return {code: LANGUAGES[code] for code in likely if most and scores[code] >= most * _SHARE_IN_USE}
+    return {code: LANGUAGES[code] for code in likely if best and scores[code] >= best * _SHARE_IN_USE}
 
 
 def language_by_script(text: str) -> str | None:

@@ -132,11 +132,11 @@ class _MessageText:
 
     def overlapping(self, spans: Iterable[tuple[int, int]]) -> _Flags:
         """Returns bool[words]: words that overlap a range of characters."""
-        within = np.zeros(len(self.text) + 2, dtype=np.int64)
+        depth = np.zeros(len(self.text) + 2, dtype=np.int64)
         for start, stop in spans:
-            within[start + 1] += 1
-            within[stop + 1] -= 1
-        before = np.concatenate([[0], np.cumsum(np.cumsum(within)[1:] > 0)])
+            depth[start + 1] += 1
+            depth[stop + 1] -= 1
+        before = np.concatenate([[0], np.cumsum(np.cumsum(depth)[1:] > 0)])
         return np.array([before[stop] > before[start] for start, stop in self.words], dtype=bool)
 
     def _sentences(self) -> tuple[list[int], list[bool]]:
@@ -161,8 +161,8 @@ class _MessageText:
 
     def beside_capital(self, number: int) -> bool:
         """Returns whether an adjacent word is capitalised, as in a title."""
-        beside = (number - 1, number + 1)
-        return any(0 <= i < len(self.words) and not self.punctuation[i] and self.capital(i) for i in beside)
+        neighbours = (number - 1, number + 1)
+        return any(0 <= i < len(self.words) and not self.punctuation[i] and self.capital(i) for i in neighbours)
 
 
 class _PageText:
@@ -249,7 +249,7 @@ class _PageText:
         """Returns bool[words]: words that say what is counted or negated. They follow a number or a negation, or
         precede a negation in hiragana."""
         parted = (not self.negations.isdisjoint(_PART.split(word)) for word in text.plain)
-        negation = np.array([within or part for within, part in zip(negated.tolist(), parted, strict=True)], dtype=bool)
+        negation = np.array([inside or part for inside, part in zip(negated.tolist(), parted, strict=True)], dtype=bool)
         number = facts & np.array([unit.isdigit() for unit in text.units], dtype=bool)
         ending = negated & np.array([_HIRAGANA.fullmatch(unit) is not None for unit in text.units], dtype=bool)
         explaining = np.zeros(len(text.words), dtype=bool)
@@ -284,11 +284,11 @@ class _PageText:
                 continue
             named = text.capital(i) and (not text.first[i] or word in self.names)
             named = named and (word not in self.function_words or text.beside_capital(i))
-            known = word.removesuffix("'s") in self.known_names
+            is_name = word.removesuffix("'s") in self.known_names
             foreign = self.unspaced and word.isascii() and len(word) > 1 and word.isalpha()
             denied = text.rules is None and (negated[i] or not self.negations.isdisjoint(_PART.split(word)))
             exact = is_exact(unit, word) and (unit[-1:].isdigit() or not _KEY.match(text.text, text.words[i].stop))
-            facts[i] = (named and not shouted and not self._greets(text, i)) or known or foreign or denied or exact
+            facts[i] = (named and not shouted and not self._greets(text, i)) or is_name or foreign or denied or exact
         return facts
 
     def _phrases(self, text: _MessageText) -> _Flags:
@@ -313,8 +313,8 @@ class _PageText:
         if before >= 0 and not text.first[number] and _GREETING.fullmatch(text.plain[before]):
             return True
         word = text.plain[number]
-        apart = before < 0 or text.punctuation[before] or text.first[number]
-        return apart and len(word) > 2 and any(name.startswith(word) for name in self.speakers)
+        begins = before < 0 or text.punctuation[before] or text.first[number]
+        return begins and len(word) > 2 and any(name.startswith(word) for name in self.speakers)
 
     def _denied(self, text: _MessageText, rules: Rules) -> _Flags:
         """Returns bool[words]: negations with what they deny, within their clauses."""
@@ -337,8 +337,8 @@ class _PageText:
         answering = np.zeros(len(text.words), dtype=bool)
         if text.number == 0 or not text.words:
             return answering
-        asked = self.texts[text.number - 1].text.rstrip()
-        if not rules.question.search(asked, max(0, len(asked) - 3)):
+        question = self.texts[text.number - 1].text.rstrip()
+        if not rules.question.search(question, max(0, len(question) - 3)):
             return answering
         if sum(not mark for mark in text.punctuation) <= _ANSWER_WORDS:
             answering[:] = not rules.aside.match(text.text) or rules.answer.match(text.text) is not None
@@ -348,11 +348,11 @@ class _PageText:
 
     def _negated(self, text: _MessageText) -> _Flags:
         """Returns bool[words]: words that contain a negation."""
-        within = np.zeros(len(text.text) + 1, dtype=np.int64)
+        depth = np.zeros(len(text.text) + 1, dtype=np.int64)
         for language in self.languages.values():
             for match in language.negation_within.finditer(text.text) if language.negation_within else ():
-                within[match.start() : match.end()] = 1
-        before = np.concatenate([[0], np.cumsum(within)])
+                depth[match.start() : match.end()] = 1
+        before = np.concatenate([[0], np.cumsum(depth)])
         return np.array([before[stop] > before[start] for start, stop in text.words], dtype=bool)
 
 
@@ -382,6 +382,6 @@ def _repetitions(texts: Sequence[_MessageText]) -> frozenset[int]:
     return frozenset(repeated)
 
 
-def _common(capitals: Sequence[bool], share: float, least: int) -> bool:
-    """Returns whether a share of more than `share` of the words is capitalised, given at least `least` words."""
-    return len(capitals) >= least and sum(capitals) > share * len(capitals)
+def _common(capitals: Sequence[bool], share: float, minimum: int) -> bool:
+    """Returns whether a share of more than `share` of the words is capitalised, given at least `minimum` words."""
+    return len(capitals) >= minimum and sum(capitals) > share * len(capitals)

@@ -29,9 +29,9 @@ def units_of(text: str, words: Sequence[Word], gaps: Collection[int] = ()) -> np
     units = np.full(len(words), -1, dtype=np.int64)
     starts = np.array([word.start for word in words], dtype=np.int64)
     broken, number = np.array(sorted(gaps), dtype=np.int64), 0
-    for found in _UNIT.finditer(text):
-        start, stop = found.span()
-        is_amount = found[0][0] == "$" and _SIGNS.search(found[0]) is None and " " in found[0]
+    for match in _UNIT.finditer(text):
+        start, stop = match.span()
+        is_amount = match[0][0] == "$" and _SIGNS.search(match[0]) is None and " " in match[0]
         if is_amount or np.searchsorted(broken, start) < np.searchsorted(broken, stop):
             continue
         units[np.searchsorted(starts, start) : np.searchsorted(starts, stop)] = number

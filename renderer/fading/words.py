@@ -86,14 +86,14 @@ def _merged(text: str, units: Iterable[Word]) -> Iterator[Word]:
     last: Word | None = None
     kind = ""
     for word in units:
-        found = _kind(text[word.start : word.stop])
-        if last is not None and _belongs(text, last, word, kind + found):
+        word_kind = _kind(text[word.start : word.stop])
+        if last is not None and _belongs(text, last, word, kind + word_kind):
             last = Word(last.start, word.stop)
-            kind = "x" if found == "u" else found
+            kind = "x" if word_kind == "u" else word_kind
             continue
         if last is not None:
             yield last
-        last, kind = word, found
+        last, kind = word, word_kind
     if last is not None:
         yield last
 
@@ -110,5 +110,5 @@ def _kind(word: str) -> str:
 
 def _belongs(text: str, last: Word, word: Word, kinds: str) -> bool:
     """Returns whether `word` continues the number or date in `last`."""
-    near = word.start == last.stop + 1 and text[last.stop] in " \u00a0"
-    return near and kinds in ("nu", "nd", "dn") and word.stop - last.start <= MAX_DATE_CHARS
+    adjacent = word.start == last.stop + 1 and text[last.stop] in " \u00a0"
+    return adjacent and kinds in ("nu", "nd", "dn") and word.stop - last.start <= MAX_DATE_CHARS

@@ -150,12 +150,12 @@ class Flat(_Formula):
 
     def tokens(self, width: int, height: int) -> int:
         """See `Billing`."""
-        same = (each.tokens for each in self.measured if (each.width_px, each.height_px) == (width, height))
+        same = (size.tokens for size in self.measured if (size.width_px, size.height_px) == (width, height))
         return next(same, self.per_image)
 
     def in_words(self) -> str:
         """See `Billing`."""
-        measured = "".join(f"; {each.tokens:,} at {each.width_px:,} × {each.height_px:,} px" for each in self.measured)
+        measured = "".join(f"; {size.tokens:,} at {size.width_px:,} × {size.height_px:,} px" for size in self.measured)
         return f"{self.per_image:,} for each image{measured}"
 
 

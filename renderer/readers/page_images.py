@@ -81,8 +81,8 @@ def _best_layout(reader: Reader) -> PageLayout:
         wrap="cells" if reader.dense else "words",
     )
     shapes: list[tuple[float, int, int, int]] = []
-    most = min(MAX_COLUMNS, limits.max_side_px // cell.width_px)
-    for columns in range(8, most + 1, 2) if reader.dense else range(9, most + 1):
+    maximum = min(MAX_COLUMNS, limits.max_side_px // cell.width_px)
+    for columns in range(8, maximum + 1, 2) if reader.dense else range(9, maximum + 1):
         layout = replace(base, columns=columns)
         for rows in range(1, limits.max_side_px // cell.height_px + 1):
             size = page_px(layout, rows)
@@ -135,14 +135,14 @@ def page_images(entries: Sequence[Entry], reader: Reader, newline: Newline = "ma
     reader that accepts no images, `RenderError` for naive times. The marks of headers in what messages say become other
     characters, so that a message cannot show the header of another."""
     layout = reader_layout(reader, newline)
-    return [page_image(page, reader) for page in Typesetter(layout).pages([_without_marks(each) for each in entries])]
+    return [page_image(page, reader) for page in Typesetter(layout).pages([_without_marks(entry) for entry in entries])]
 
 
 def _without_marks(entry: Entry) -> Entry:
-    said = (entry.content, entry.thread, entry.name or "")
-    if not any(mark in text for text in said for mark in (MESSAGE_MARK, THREAD_MARK)):
+    texts = (entry.content, entry.thread, entry.name or "")
+    if not any(mark in text for text in texts for mark in (MESSAGE_MARK, THREAD_MARK)):
         return entry
-    content, thread, name = (text.translate(_SAID_MARKS) for text in said)
+    content, thread, name = (text.translate(_SAID_MARKS) for text in texts)
     return replace(entry, content=content, thread=thread, name=name if entry.name is not None else None)
 
 

@@ -170,18 +170,18 @@ class Reader(_Profile):
             raise ValueError("give both limits and billing, or neither for a text-only model")
         if self.type and limits is None:
             raise ValueError("a type size needs limits and billing")
-        for number, each in enumerate(self.type):
+        for number, cell in enumerate(self.type):
             assert limits is not None
             assert self.billing is not None
-            if each.columns is None or each.rows is None or not each.legible:
+            if cell.columns is None or cell.rows is None or not cell.legible:
                 continue
             try:
-                size = page_px(type_layout(each))
+                size = page_px(type_layout(cell))
             except LayoutError as error:
                 raise ValueError(f"type {number}: {error}") from error
             if max(size) > limits.max_side_px or self.billing.scaled_size(*size) != size:
                 raise ValueError(
-                    f"type {number}: a page of {each.columns} columns and {each.rows} rows is {size[0]:,} × "
+                    f"type {number}: a page of {cell.columns} columns and {cell.rows} rows is {size[0]:,} × "
                     f"{size[1]:,} px, which the provider scales down; use fewer"
                 )
         return self
@@ -189,7 +189,7 @@ class Reader(_Profile):
     @cached_property
     def legible(self) -> TypeSize | None:
         """Smallest type size that it reads; a size without a measurement counts as legible. None if there is none."""
-        return min((each for each in self.type if each.legible), key=lambda each: each.area_px, default=None)
+        return min((cell for cell in self.type if cell.legible), key=lambda cell: cell.area_px, default=None)
 
     @property
     def carries_identifiers(self) -> bool:
@@ -262,9 +262,9 @@ class Readers(Mapping[str, Reader]):
         nearest names."""
         reader = self._own_models.get(_model_id(name)) or self._readers.get(name) or self._of_model(name)
         if reader is None:
-            near = get_close_matches(name, self._readers, n=3, cutoff=0.5)
-            known = f"known readers: {', '.join(self._readers)}"
-            advice = f"did you mean {' or '.join(map(repr, near))}?" if near else known
+            similar = get_close_matches(name, self._readers, n=3, cutoff=0.5)
+            names = f"known readers: {', '.join(self._readers)}"
+            advice = f"did you mean {' or '.join(map(repr, similar))}?" if similar else names
             raise UnknownReader(f"unknown reader '{name}'; {advice}")
         return reader
 
@@ -276,12 +276,12 @@ class Readers(Mapping[str, Reader]):
 
     def _of_model(self, name: str) -> Reader | None:
         model = _model_id(name)
-        for known, reader in self._models.items():
-            if model.startswith(known) and _SAME_MODEL.fullmatch(model[len(known) :]):
+        for prefix, reader in self._models.items():
+            if model.startswith(prefix) and _SAME_MODEL.fullmatch(model[len(prefix) :]):
                 return reader
-        for known, reader in sorted(self._models.items(), key=lambda each: -len(each[0])):
-            if model.startswith(known) and _OTHER_MODEL.fullmatch(model[len(known) :]):
-                return _unmeasured(name, known, reader)
+        for prefix, reader in sorted(self._models.items(), key=lambda item: -len(item[0])):
+            if model.startswith(prefix) and _OTHER_MODEL.fullmatch(model[len(prefix) :]):
+                return _unmeasured(name, prefix, reader)
         return None
 
 
@@ -293,30 +293,30 @@ def _model_id(name: str) -> str:
 def _by_model(readers: Iterable[Reader], *, names: bool = True) -> dict[str, Reader]:
     """Returns id of a model → its profile. `names`: whether names of profiles are ids too. Raises `ReaderProfileError`
     for an id that several have."""
-    found: dict[str, Reader] = {}
+    by_model: dict[str, Reader] = {}
     for reader in readers:
         for model in map(_model_id, (reader.name, *reader.models) if names else reader.models):
-            if (other := found.setdefault(model, reader)) is not reader:
+            if (other := by_model.setdefault(model, reader)) is not reader:
                 raise ReaderProfileError(
                     f"reader '{reader.name}': models: the model '{model}' is also one of the reader '{other.name}'; "
                     "remove it from one of them"
                 )
-    return found
+    return by_model
 
 
-def _unmeasured(name: str, known: str, like: Reader) -> Reader:
+def _unmeasured(name: str, measured: str, like: Reader) -> Reader:
     """Returns the text-only profile of a model that resembles a known one."""
     return Reader(
         name=name,
         title=f"{name}, which nobody measured",
         provider=like.provider,
-        note=f"'{name}' is another model than '{known}' and was not measured, so it is given text alone; run foxing "
+        note=f"'{name}' is another model than '{measured}' and was not measured, so it is given text alone; run foxing "
         f'calibrate, or set assume = "{like.name}" in [readers."{name}"]',
     )
 
 
 def _assumed(
-    name: str, own: Mapping[str, Mapping[str, Any]], known: Mapping[str, Reader], seen: tuple[str, ...] = ()
+    name: str, own: Mapping[str, Mapping[str, Any]], readers: Mapping[str, Reader], seen: tuple[str, ...] = ()
 ) -> Mapping[str, Any]:
     """Returns the fields of an added profile, with those of the profile that it assumes. Raises
     `ReaderProfileError`."""
@@ -327,12 +327,12 @@ def _assumed(
     if base in (name, *seen) and not (base == name and name in packaged_readers()):
         raise ReaderProfileError(f"reader '{name}': assume: '{base}' assumes it in turn; name a measured reader")
     if base in own and base != name:
-        assumed = _assumed(base, own, known, (*seen, name))
+        assumed = _assumed(base, own, readers, (*seen, name))
     elif base in packaged_readers():
         assumed = packaged_readers()[base].model_dump(exclude_unset=True, exclude={"name"})
     else:
         raise ReaderProfileError(
-            f"reader '{name}': assume: there is no reader '{base}'; name one of {', '.join(known)}"
+            f"reader '{name}': assume: there is no reader '{base}'; name one of {', '.join(readers)}"
         )
     changed = {key: value for key, value in fields.items() if key != "assume"}
     return {**assumed, "models": (), **changed}

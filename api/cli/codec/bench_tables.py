@@ -45,7 +45,7 @@ def _show_rows(console: Console, rows: "Sequence[BenchRow]") -> None:
         "tier, text, image, >pages, >kept, >accuracy, >silent/10k, >invented/M, >bits/char, >zstd, >PPMd, "
         ">B/page, >tokens/page, >×BPE"
     )
-    kept = [
+    sizes = [
         (
             *(row.tier, row.language, row.condition, row.pages, f"{row.kept_share:.2%}", f"{row.accuracy:.3%}"),
             *(f"{row.silent_errors_per_10k:.1f}", f"{row.invented_per_million:.0f}", f"{row.bits_per_character:.2f}"),
@@ -55,7 +55,7 @@ def _show_rows(console: Console, rows: "Sequence[BenchRow]") -> None:
         )
         for row in rows
     ]
-    console.print(table(columns, kept))
+    console.print(table(columns, sizes))
     console.print(UNIT_NOTE)
     columns = "tier, text, image, >chars, >kept right, >ECE, >flagged, >of errors, >unread, >enc ms, >dec ms"
     confidence = [
@@ -75,7 +75,7 @@ def _show_classes(console: Console, rows: "Sequence[BenchRow]") -> None:
         "tier, text, image, encoded, >names, >numbers, >dates, >negations, >rare, >content, >common, >ids, "
         ">invented/M, >recalled, >B/page"
     )
-    shown = [
+    cells = [
         (
             *(row.tier, row.language, row.condition, row.path, _share(row.names), _share(row.numbers)),
             *(_share(row.dates), _share(row.negations), _share(row.rare_words), _share(row.content_words)),
@@ -84,7 +84,7 @@ def _show_classes(console: Console, rows: "Sequence[BenchRow]") -> None:
         )
         for row in rows
     ]
-    console.print(table(columns, shown))
+    console.print(table(columns, cells))
     console.print(CLASSES_NOTE)
 
 
@@ -114,14 +114,14 @@ def _show_ageing(console: Console, aged: "Sequence[BenchRow]", direct: "Sequence
 
 def _show_characters(console: Console, rows: "Sequence[CharacterRow]") -> None:
     columns = "tier, kind, >characters, >look-alikes, >others read, >errors flagged, examples of errors"
-    shown = [
+    cells = [
         (
             *(row.tier, row.kind, row.characters, row.lookalikes, f"{row.accuracy:.2%}"),
             *(f"{row.flagged_errors_share:.1%}", row.wrong[:20]),
         )
         for row in rows
     ]
-    console.print(table(columns, shown))
+    console.print(table(columns, cells))
 
 
 def _show_speed(console: Console, speed: "CodecSpeed") -> None:

@@ -75,17 +75,17 @@ def check(
         report = report or Path(f"codec-check-{codec.name}.md")
         calibration = calibration or Path(f"codec-calibration-{codec.name}.json")
         plan = plan_check(settings, codec, texts=texts or (), tiers=tier or (), pages=pages, batch=batch)
-        found = measure(state, codec, plan)
-        found.calibration.write(calibration)
-        write_report(found, report)
+        checked = measure(state, codec, plan)
+        checked.calibration.write(calibration)
+        write_report(checked, report)
 
         def show(console: Console) -> None:
-            show_check(console, found.first)
-            show_files(console, found, report, calibration)
+            show_check(console, checked.first)
+            show_files(console, checked, report, calibration)
 
         files = {"report": str(report), "calibration_file": str(calibration)}
-        state.answer({**found.to_dict(), **files}, show)
-        passed = found.passed
+        state.answer({**checked.to_dict(), **files}, show)
+        passed = checked.passed
     else:
         with state.progress("checking") as progress:
             result = check_codec(codec, progress)

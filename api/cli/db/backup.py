@@ -43,19 +43,19 @@ def backup(
         database = stack.enter_context(Database(state.existing_database()))
         progress = stack.enter_context(state.progress("backing up"))
         path = file if folder is None else folder / "backup"
-        made = back_up(database, path, overwrite=overwrite, programs=Programs(programs), progress=progress)
+        report = back_up(database, path, overwrite=overwrite, programs=Programs(programs), progress=progress)
         if folder is not None:
             if len(list(folder.iterdir())) > 1:
                 raise InvalidInput(
                     "a backup with blobs consists of several files; give the name of a file instead of -"
                 )
             write_file(path)
-            state.error_console.print(f"{made.bytes:,} bytes, schema {made.revision}, verified")
+            state.error_console.print(f"{report.bytes:,} bytes, schema {report.revision}, verified")
             return
     state.answer(
-        {"file": str(made.path), "kind": made.dialect, "revision": made.revision, "bytes": made.bytes},
+        {"file": str(report.path), "kind": report.dialect, "revision": report.revision, "bytes": report.bytes},
         lambda console: console.print(
-            f"{printable(str(made.path))}: {made.bytes:,} bytes, schema {made.revision}, verified",
+            f"{printable(str(report.path))}: {report.bytes:,} bytes, schema {report.revision}, verified",
         ),
     )
 
@@ -86,11 +86,11 @@ def restore(
                 raise InvalidInput("standard input is not a terminal, so the restore cannot be confirmed; add --yes")
             typer.confirm(f"Restore {printable(str(file))} into {database.display_url}?", abort=True, err=True)
         with input_file(file) as path, state.progress("restoring") as progress:
-            made = restore_backup(database, path, programs=Programs(programs), progress=progress)
-    source = STREAM if is_stream(file) else str(made.path)
+            report = restore_backup(database, path, programs=Programs(programs), progress=progress)
+    source = STREAM if is_stream(file) else str(report.path)
     state.answer(
-        {"database": database.display_url, "file": source, "kind": made.dialect, "revision": made.revision},
+        {"database": database.display_url, "file": source, "kind": report.dialect, "revision": report.revision},
         lambda console: console.print(
-            f"{database.display_url}: restored from {printable(source)}, schema {made.revision}",
+            f"{database.display_url}: restored from {printable(source)}, schema {report.revision}",
         ),
     )

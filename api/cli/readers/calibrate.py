@@ -122,31 +122,31 @@ def calibrate(
         calibration.check_plot(plot)
     refuse_stream("--journal", journal)
     refuse_stream("--plot", plot)
-    known = calibration.reader_to_measure(state, base or reader, given=base is not None)
-    chosen: Any = api.value if api is not None else "anthropic" if known.provider == "anthropic" else "openai"
+    measured = calibration.reader_to_measure(state, base or reader, given=base is not None)
+    chosen: Any = api.value if api is not None else "anthropic" if measured.provider == "anthropic" else "openai"
     name = calibration.file_name(reader)
     output = calibration.free_output(output or Path(f"{name}.toml"), dry_run)
     fields = calibration.extra_fields(extra)
     prices = Prices(
-        known.prompt_price or 0.0 if prompt_price is None else prompt_price,
-        known.completion_price or 0.0 if completion_price is None else completion_price,
+        measured.prompt_price or 0.0 if prompt_price is None else prompt_price,
+        measured.completion_price or 0.0 if completion_price is None else completion_price,
     )
     ocr = endpoint = None
     if engine is not None:
         ocr = TesseractCommand(timeout_s)
-        asked, source = {"reader": reader, "model": ocr.name, "url": "", "api": "command"}, ocr.name
+        conditions, source = {"reader": reader, "model": ocr.name, "url": "", "api": "command"}, ocr.name
     else:
         options = {"url": url, "model": model, "timeout_s": timeout_s, "page_timeout_s": 4 * timeout_s}
         endpoint = calibration.endpoint_of({**options, "concurrency": 1}, chosen, state.settings().reader_api_key)
-        asked = {"reader": reader, "model": str(model), "url": endpoint.url, "api": chosen}
+        conditions = {"reader": reader, "model": str(model), "url": endpoint.url, "api": chosen}
         source = f"{model} at {endpoint.url}"
-    cells = [calibration.cell_size(each) for each in cell] if cell else list(CELLS)
+    cells = [calibration.cell_size(text) for text in cell] if cell else list(CELLS)
     curve = ReaderCurve(
-        sample_pages(known, sorted(set(cells)), pages, rows),
-        Journal(journal or Path(f"{name}.journal"), asked),
+        sample_pages(measured, sorted(set(cells)), pages, rows),
+        Journal(journal or Path(f"{name}.journal"), conditions),
         prices,
     )
-    estimate, announcement = calibration.cost_estimate(curve, known), calibration.estimate_text(curve, known)
+    estimate, announcement = calibration.cost_estimate(curve, measured), calibration.estimate_text(curve, measured)
     if ocr is not None:
         estimate = {"pages": len(curve.pages), "answered": len(curve.pages) - len(curve.pending)}
         announcement = f"{len(curve.pages):,} pages for {ocr.name}, {estimate['answered']:,} of them already read"
@@ -161,7 +161,7 @@ def calibrate(
         spent = calibration.ask_pages(state, curve, endpoint, chosen, fields)
     results = curve.results()
     profile = measured_reader(
-        known,
+        measured,
         reader,
         [row.type for row in results],
         datetime.now(UTC).date(),

@@ -37,13 +37,13 @@ def reader_to_measure(state: State, name: str, *, given: bool) -> Reader:
     """Returns the reader to copy billing and limits from. `given`: True if `name` is the value of --base. Raises
     `UnknownReader`, and `InvalidInput` for a reader without images."""
     try:
-        known = Readers(state.settings().readers)[name]
+        profile = Readers(state.settings().readers)[name]
     except UnknownReader as error:
         advice = "" if given else " For a new reader, name one of these with --base to copy its billing and limits"
         raise UnknownReader(f"{error}{advice}") from error
-    if known.billing is None or known.limits is None:
+    if profile.billing is None or profile.limits is None:
         raise InvalidInput(f"the reader '{name}' does not accept images; name another with --base")
-    return known
+    return profile
 
 
 def file_name(reader: str) -> str:
@@ -111,9 +111,9 @@ def cost_estimate(calibration: ReaderCurve, reader: Reader) -> dict[str, Any]:
 def estimate_text(calibration: ReaderCurve, reader: Reader) -> str:
     """Returns the number of pages and the expected and maximum cost, as a sentence."""
     done = len(calibration.pages) - len(calibration.pending)
-    known = f", {done:,} of them already answered" if done else ""
+    note = f", {done:,} of them already answered" if done else ""
     return (
-        f"{len(calibration.pages):,} pages{known}; expected cost "
+        f"{len(calibration.pages):,} pages{note}; expected cost "
         f"{in_words(calibration.expected_cost())}, at most {in_words(calibration.max_cost())} (an image: "
         f"{reader.formula})"
     )

@@ -39,17 +39,17 @@ def context(
     refuse_stream("--images", images)
     state = state_of(ctx)
     zone = state.timezone(timezone)
-    given = {"reader": reader, "query": query, "now": now, "timezone": zone.name}
-    request = ContextRequest.from_fields({**given, **fields})
+    common = {"reader": reader, "query": query, "now": now, "timezone": zone.name}
+    request = ContextRequest.from_fields({**common, **fields})
     blocks = request.model_copy(update={"form": "blocks"})
     needed = not as_json or images is not None  # to show them, or to write their images
     requests = [*([blocks] if needed else []), *([request] if as_json else [])]
-    answers = [None if now is not None else state.ask_service(bank, "context", each) for each in requests]
+    answers = [None if now is not None else state.ask_service(bank, "context", part) for part in requests]
     if None not in answers:
         results = [ContextResult.model_validate_json(answer or b"") for answer in answers]
     else:
         with state.memory() as memory:
-            results = [memory.context(bank, each) for each in requests]
+            results = [memory.context(bank, part) for part in requests]
     plain, result = results[0], results[-1]
 
     def show(console: Console) -> None:
@@ -68,7 +68,7 @@ def context(
         )
 
     if images is not None:
-        shown = [str(block["data"]) for block in plain.content if block["type"] == "image"]
-        pages = {f"page.{number}.png": base64.b64decode(data) for number, data in enumerate(shown, 1)}
+        pictures = [str(block["data"]) for block in plain.content if block["type"] == "image"]
+        pages = {f"page.{number}.png": base64.b64decode(data) for number, data in enumerate(pictures, 1)}
         write_images(images, pages)
     state.answer(result, show)

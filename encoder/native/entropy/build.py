@@ -26,8 +26,8 @@ def own_compiler() -> list[str]:
     """Returns the command of this machine's C compiler; empty if it has none."""
     if os.environ.get("CC"):
         return os.environ["CC"].split()
-    found = next(filter(None, map(shutil.which, COMPILERS)), None)
-    return [found] if found else []
+    path = next(filter(None, map(shutil.which, COMPILERS)), None)
+    return [path] if path else []
 
 
 def compile_kernel(root: Path) -> Path:

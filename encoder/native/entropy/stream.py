@@ -57,17 +57,17 @@ def read_stream(kernel: Kernel, data: bytes, max_rows: int = DENSE_PAGE.rows) ->
     total = rows * COLUMNS
     if not 0 < rows <= DENSE_PAGE.rows or (cut and len(data) < _CUT_HEADER.size):
         raise TokensError("these vision tokens are invalid: their header states an impossible size")
-    kept = _CUT_HEADER.unpack_from(data)[1] if cut else total
-    if cut and kept >= total:
+    length = _CUT_HEADER.unpack_from(data)[1] if cut else total
+    if cut and length >= total:
         raise TokensError("these vision tokens are invalid: they keep more cells than their page has")
     rows = min(rows, max_rows)
-    total, whole = rows * COLUMNS, kept <= rows * COLUMNS
-    kept = min(kept, total)
+    total, whole = rows * COLUMNS, length <= rows * COLUMNS
+    length = min(length, total)
     try:
-        cells = kernel.decode(data[_CUT_HEADER.size if cut else 1 :], kept, whole=whole)
+        cells = kernel.decode(data[_CUT_HEADER.size if cut else 1 :], length, whole=whole)
     except ValueError as error:
         raise TokensError(f"these vision tokens are invalid: {error}") from error
-    symbols, rare, levels = (np.pad(part, (0, total - kept)).reshape(rows, COLUMNS) for part in cells)
+    symbols, rare, levels = (np.pad(part, (0, total - length)).reshape(rows, COLUMNS) for part in cells)
     confidence = LEVEL_CONFIDENCE[levels]
-    confidence.reshape(-1)[kept:] = 0
-    return StreamedPage(SymbolGrid(symbols.astype(np.int64), rare.astype(np.int64)), confidence, kept)
+    confidence.reshape(-1)[length:] = 0
+    return StreamedPage(SymbolGrid(symbols.astype(np.int64), rare.astype(np.int64)), confidence, length)

@@ -87,7 +87,7 @@ class GridModel(VisionModel):
         if variant is None:
             raise CodecError(
                 f"{checkpoint.name} holds a model of type {fields.get('model_type')!r}; the codec {cls.name} supports "
-                f"{', '.join(f'{known.title} ({name})' for name, known in cls.variants.items())}; set the "
+                f"{', '.join(f'{other.title} ({name})' for name, other in cls.variants.items())}; set the "
                 f"option 'model' to one of them, such as {cls.hub_id}"
             )
         return variant

@@ -123,8 +123,8 @@ class VisionModel(ABC):
     @property
     def repeat_rule(self) -> RepeatRule:
         """`repeats` with the ids of the exempt tokens."""
-        known = (self.tokenizer.token_to_id(token) for token in self.repeated_tokens)
-        return replace(self.repeats, exempt=frozenset(token for token in known if token is not None))
+        ids = (self.tokenizer.token_to_id(token) for token in self.repeated_tokens)
+        return replace(self.repeats, exempt=frozenset(token for token in ids if token is not None))
 
     @property
     def image_token_id(self) -> int:

@@ -73,9 +73,9 @@ def _fields(checkpoint: Checkpoint) -> tuple[str, Mapping[str, Any]]:
     return FILES[0], {}
 
 
-def _channels(given: Any, default: tuple[float, ...]) -> tuple[float, ...]:
+def _channels(published: Any, default: tuple[float, ...]) -> tuple[float, ...]:
     """Parses three numbers, one per channel. Raises `ValueError` or `TypeError`."""
-    values = default if given is None else tuple(float(value) for value in given)
+    values = default if published is None else tuple(float(value) for value in published)
     if len(values) != 3:
         raise ValueError(f"{len(values)} channels, expected 3")
     return values

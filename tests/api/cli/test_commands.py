@@ -555,7 +555,6 @@ def test_an_export_is_json_whatever_was_said(foxing: Foxing, tmp_path: Path) -> 
         ("render", "-", "--reader", "claude", "--output", "-"),
         ("context", "--bank", "b", "--reader", "claude", "--budget", "100", "--images", "-"),
         ("demo", "--output", "-"),
-        ("codec", "bench", "--plot", "-"),
         ("codec", "check", "--full", "--report", "-"),
     ],
     ids=lambda command: " ".join(command[:2]),
