@@ -10,11 +10,19 @@ from foxing.memory.conversation import Provider
 from foxing.memory.errors import InvalidInput
 from foxing.memory.ingest.provider_messages import messages_of
 from foxing.memory.ingest.validate import MAX_MESSAGES
-from foxing.memory.values.base import INTEGRAL, Cursor, Input, Limit, Now, Timezone
+from foxing.memory.values.base import (
+    INTEGRAL,
+    MAX_PREVIEWED_PAGES,
+    PREVIEWED_PAGES,
+    Cursor,
+    Input,
+    Limit,
+    Now,
+    Timezone,
+)
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.recall import Format, RecallQuery, fields_only_for
 from foxing.memory.values.records import MAX_WRITES, Prefix, RecordKey, RecordWrite
-from foxing.memory.values.reports import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES
 
 
 class StoreRequest(Input):

@@ -59,7 +59,7 @@ from .storage.repositories import banks
 from .text.times import parse_since
 from .text.times.window import split_query
 from .values.banks import BankEnd, BankInfo, Banks
-from .values.base import build_values, checked
+from .values.base import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, build_values, checked
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextFields, ContextRequest, ContextResult
 from .values.fold import FoldRequest, FoldResult
@@ -69,8 +69,6 @@ from .values.pages import PageInfo, PageReading, Pages
 from .values.policy import Policy
 from .values.recall import ImageQueryFields, MatchScore, RecalledImages, RecallQuery, RecallResult, TextQueryFields
 from .values.reports import (
-    MAX_PREVIEWED_PAGES,
-    PREVIEWED_PAGES,
     AgeReport,
     EmbeddingReport,
     ErasureReport,

@@ -12,7 +12,7 @@ TYPE_PREFIX: Final = "urn:foxing:problem:"
 class FieldError(BaseModel):
     """An error in a field of a request."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     where: str = Field(description="Path of the field, for example `body.messages.0.created_at`.")
     message: str = Field(description="What is wrong and how to correct it.")
@@ -21,7 +21,7 @@ class FieldError(BaseModel):
 class Problem(BaseModel):
     """A problem document (RFC 9457, `application/problem+json`)."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     type: str = Field(description="Stable identifier of the kind of problem.", examples=[TYPE_PREFIX + "not-found"])
     title: str = Field(description="Short summary, the same for every problem of a `type`.", examples=["Not found"])

@@ -8,11 +8,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .exports import *  # noqa: F403
 else:
+    from .first_use import exports_of
 
-    def __getattr__(name: str) -> object:
-        from importlib import import_module
-
-        exports = import_module(".exports", __name__)
-        if name not in ("__all__", *exports.__all__):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return vars(exports)[name]
+    __getattr__ = exports_of(__name__)

@@ -1,56 +1,16 @@
 """The client of the HTTP service. Generated from async_client.py by `make docs`; do not edit it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
-from foxing.memory.conversation import Provider
-from foxing.memory.values.banks import BankInfo, Banks
-from foxing.memory.values.base import Tier, Value, checked
-from foxing.memory.values.context import ContextFields, ContextRequest, ContextResult
-from foxing.memory.values.fold import FoldRequest, FoldResult
-from foxing.memory.values.imports import ImportJob, ImportPreview, ImportQueryFields
-from foxing.memory.values.messages import (
-    FetchResult,
-    MessageInfo,
-    NewMessage,
-    RecalledMessage,
-    StoreResult,
-    reference_list,
-)
-from foxing.memory.values.pages import PageInfo, PageReading, Pages
-from foxing.memory.values.policy import Policy
-from foxing.memory.values.recall import (
-    ImageQueryFields,
-    RecalledImages,
-    RecallQuery,
-    RecallResult,
-    TextQueryFields,
-)
-from foxing.memory.values.records import (
-    FoundRecords,
-    Namespaces,
-    Record,
-    RecordChanges,
-    RecordKey,
-    Records,
-    RecordSearch,
-    RecordSearchFields,
-    RecordWrite,
-)
-from foxing.memory.values.reports import (
-    PREVIEWED_PAGES,
-    AgeReport,
-    ErasureReport,
-    PagePreview,
-    SealReport,
-    UndoReport,
-)
-from foxing.memory.values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy, SavingsWindow
-from foxing.memory.values.threads import ThreadInfo, Threads
+import foxing.memory.values as values
+from foxing.memory.values.base import PREVIEWED_PAGES, Value, checked
 
 from .errors import error_of
 from .requests import (
@@ -67,6 +27,50 @@ from .requests import (
     write_request,
 )
 from .transport import ServiceOptions, connection_error, file_chunks, request_arguments
+
+if TYPE_CHECKING:
+    from foxing.memory.conversation import Provider
+    from foxing.memory.values.banks import BankInfo, Banks
+    from foxing.memory.values.base import Tier
+    from foxing.memory.values.context import ContextFields, ContextRequest, ContextResult
+    from foxing.memory.values.fold import FoldRequest, FoldResult
+    from foxing.memory.values.imports import ImportJob, ImportPreview, ImportQueryFields
+    from foxing.memory.values.messages import (
+        FetchResult,
+        MessageInfo,
+        NewMessage,
+        RecalledMessage,
+        StoreResult,
+    )
+    from foxing.memory.values.pages import PageInfo, PageReading, Pages
+    from foxing.memory.values.policy import Policy
+    from foxing.memory.values.recall import (
+        ImageQueryFields,
+        RecalledImages,
+        RecallQuery,
+        RecallResult,
+        TextQueryFields,
+    )
+    from foxing.memory.values.records import (
+        FoundRecords,
+        Namespaces,
+        Record,
+        RecordChanges,
+        RecordKey,
+        Records,
+        RecordSearch,
+        RecordSearchFields,
+        RecordWrite,
+    )
+    from foxing.memory.values.reports import (
+        AgeReport,
+        ErasureReport,
+        PagePreview,
+        SealReport,
+        UndoReport,
+    )
+    from foxing.memory.values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy
+    from foxing.memory.values.threads import ThreadInfo, Threads
 
 V = TypeVar("V", bound=Value)
 
@@ -138,18 +142,18 @@ class Client:
         """Stores all messages or none, and creates the bank if it does not exist. Returns their ids and the number of
         new messages. `provider`: the messages are those of its API, which the service reads. Raises `InvalidInput`,
         `InvalidTime`, `MessageTooLarge`, `Conflict`."""
-        return self.ask(StoreResult, store_request(bank, messages, thread, idempotency_key, provider))
+        return self.ask(values.messages.StoreResult, store_request(bank, messages, thread, idempotency_key, provider))
 
     def message(self, bank: str, message_id: str) -> MessageInfo:
         """Returns one message as remembered. Raises `NotFound`, `Forgotten`."""
-        return self.ask(MessageInfo, Request("GET", bank_path(bank, "messages", message_id)))
+        return self.ask(values.messages.MessageInfo, Request("GET", bank_path(bank, "messages", message_id)))
 
     def recall(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
     ) -> RecallResult:
         """Returns the messages that match `query`, best first; without a query, those of the time window in time order.
         Raises `NotFound`, `InvalidInput`, `InvalidTime`."""
-        return self.ask(RecallResult, recall_request(bank, query, fields, "text"))
+        return self.ask(values.recall.RecallResult, recall_request(bank, query, fields, "text"))
 
     def recall_all(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
@@ -167,7 +171,7 @@ class Client:
     ) -> RecalledImages:
         """Returns images of the pages with the messages that match `query`. Raises `NotFound`, `InvalidInput`,
         `InvalidTime`."""
-        return self.ask(RecalledImages, recall_request(bank, query, fields, "images"))
+        return self.ask(values.recall.RecalledImages, recall_request(bank, query, fields, "images"))
 
     def context(
         self, bank: str, request: ContextRequest | None = None, **fields: Unpack[ContextFields]
@@ -175,24 +179,28 @@ class Client:
         """Returns the next prompt for a reader, within a budget in its tokens. `fields`: the fields of
         `ContextRequest`, in place of a request, or to override those of one. Raises `NotFound`, `UnknownReader`,
         `InvalidInput`."""
-        body = ContextRequest.with_fields(request, fields).model_dump(by_alias=True, exclude_unset=True)
+        body = values.context.ContextRequest.with_fields(request, fields).model_dump(by_alias=True, exclude_unset=True)
         sent = Request("POST", bank_path(bank, "context"), body=body, timeout_s=LONG_S)
-        return self.ask(ContextResult, sent)
+        return self.ask(values.context.ContextResult, sent)
 
     def fold(self, bank: str, request: FoldRequest) -> FoldResult:
         """Returns a conversation with its older history folded, to send in place of the one given. Raises
         `InvalidInput`."""
-        body = checked(request, FoldRequest).model_dump(mode="json", exclude_unset=True)
+        body = checked(request, values.fold.FoldRequest).model_dump(mode="json", exclude_unset=True)
         sent = Request("POST", bank_path(bank, "fold"), body=body, timeout_s=LONG_S)
-        return self.ask(FoldResult, sent)
+        return self.ask(values.fold.FoldResult, sent)
 
     def record_model_calls(
         self, bank: str, calls: ModelCalls | Sequence[ModelCall | Mapping[str, object]]
     ) -> RecordedCalls:
         """Records what calls of models were billed; each is recorded once. Raises `InvalidInput`."""
-        given = calls if isinstance(calls, ModelCalls) else ModelCalls.from_fields({"calls": list(calls)})
+        given = (
+            calls
+            if isinstance(calls, values.savings.ModelCalls)
+            else values.savings.ModelCalls.from_fields({"calls": list(calls)})
+        )
         body = given.model_dump(mode="json", exclude_unset=True)
-        return self.ask(RecordedCalls, Request("POST", bank_path(bank, "savings"), body=body))
+        return self.ask(values.savings.RecordedCalls, Request("POST", bank_path(bank, "savings"), body=body))
 
     def savings(
         self,
@@ -205,14 +213,17 @@ class Client:
     ) -> Savings:
         """Returns what folding saved by day, session or model: what the recorded calls were billed, and what they would
         have been without folding. Raises `NotFound`, `InvalidInput`."""
-        window = SavingsWindow.from_fields({"by": by, "since": since, "until": until, "limit": limit})
+        window = values.savings.SavingsWindow.from_fields({"by": by, "since": since, "until": until, "limit": limit})
         parameters = window.model_dump(mode="json", exclude_none=True)
-        return self.ask(Savings, Request("GET", bank_path(bank, "savings"), parameters))
+        return self.ask(values.savings.Savings, Request("GET", bank_path(bank, "savings"), parameters))
 
     def fetch(self, bank: str, refs: str | Sequence[str]) -> FetchResult:
         """Returns the complete messages of one or several references, such as those on page images. Raises `NotFound`,
         `Forgotten`, `InvalidInput`."""
-        return self.ask(FetchResult, Request("GET", bank_path(bank, "fetch"), {"ref": reference_list(refs)}))
+        return self.ask(
+            values.messages.FetchResult,
+            Request("GET", bank_path(bank, "fetch"), {"ref": values.messages.reference_list(refs)}),
+        )
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """Yields all messages of a bank in time order, as remembered now. Raises `NotFound`."""
@@ -236,33 +247,33 @@ class Client:
         `fields`: fields of `ImportQuery`. Raises `ChoiceNeeded` if the format or the dates are ambiguous,
         `InvalidInput`, `InvalidTime`; nothing is stored then.
         """
-        return self.ask(ImportJob, import_request(bank, path, fields))
+        return self.ask(values.imports.ImportJob, import_request(bank, path, fields))
 
     def preview_import(self, bank: str, path: str | Path, **fields: Unpack[ImportQueryFields]) -> ImportPreview:
         """Returns what `import_file` would store and leave out. Writes nothing, and raises the same errors."""
-        return self.ask(ImportPreview, import_request(bank, path, fields, dry_run=True))
+        return self.ask(values.imports.ImportPreview, import_request(bank, path, fields, dry_run=True))
 
     def import_progress(self, bank: str, import_id: str) -> ImportJob:
         """Returns an import with its progress, and with its report once it is done. Raises `NotFound`."""
-        return self.ask(ImportJob, Request("GET", bank_path(bank, "import", import_id)))
+        return self.ask(values.imports.ImportJob, Request("GET", bank_path(bank, "import", import_id)))
 
     def wait_for_import(self, bank: str, import_id: str) -> ImportJob:
         """Waits until an import has ended and returns it: `state` is 'done', 'failed', 'cancelled' or 'stopped'. Raises
         `NotFound`."""
         while True:
             request = Request("GET", bank_path(bank, "import", import_id), {"wait": WAIT_S})
-            job = self.ask(ImportJob, request)
+            job = self.ask(values.imports.ImportJob, request)
             if job.state not in ("waiting", "running"):
                 return job
 
     def cancel_import(self, bank: str, import_id: str) -> ImportJob:
         """Asks an import to end, and returns it; what is stored stays. Raises `NotFound`."""
-        return self.ask(ImportJob, Request("DELETE", bank_path(bank, "import", import_id)))
+        return self.ask(values.imports.ImportJob, Request("DELETE", bank_path(bank, "import", import_id)))
 
     def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
         """Returns pages of a bank, oldest first. Raises `NotFound`, `InvalidCursor`."""
         parameters = {"limit": limit, "cursor": cursor, "tier": tier}
-        return self.ask(Pages, Request("GET", bank_path(bank, "pages"), parameters))
+        return self.ask(values.pages.Pages, Request("GET", bank_path(bank, "pages"), parameters))
 
     def all_pages(self, bank: str, *, tier: Tier | None = None) -> Iterator[PageInfo]:
         """Yields all pages of a bank, oldest first. Raises `NotFound`."""
@@ -276,7 +287,7 @@ class Client:
 
     def page(self, bank: str, page_id: str) -> PageInfo:
         """Returns the tier, age, size and confidence of a page. Raises `NotFound`."""
-        return self.ask(PageInfo, Request("GET", bank_path(bank, "pages", page_id)))
+        return self.ask(values.pages.PageInfo, Request("GET", bank_path(bank, "pages", page_id)))
 
     def page_image(self, bank: str, page_id: str, tier: str | None = None) -> bytes:
         """Returns a PNG of a page at a tier, by default its current one. Raises `NotFound`, `Forgotten`."""
@@ -284,13 +295,15 @@ class Client:
 
     def read_page(self, bank: str, page_id: str, tier: str | None = None) -> PageReading:
         """Returns the page decoded at its current tier or a lower one. Raises `NotFound`, `Forgotten`."""
-        return self.ask(PageReading, Request("GET", bank_path(bank, "pages", page_id, "read"), {"tier": tier}))
+        return self.ask(
+            values.pages.PageReading, Request("GET", bank_path(bank, "pages", page_id, "read"), {"tier": tier})
+        )
 
     def preview_page(self, bank: str, page_id: str, tier: str | None = None) -> PagePreview:
         """Returns what would remain of a page at a lower tier, by default the next one. Raises `NotFound`,
         `InvalidInput`."""
         path = bank_path(bank, "pages", page_id, "preview")
-        return self.ask(PagePreview, Request("GET", path, {"tier": tier}))
+        return self.ask(values.reports.PagePreview, Request("GET", path, {"tier": tier}))
 
     def page_tokens(self, bank: str, page_id: str) -> bytes:
         """Returns the stored vision tokens of a page as a safetensors file. Raises `NotFound`."""
@@ -298,15 +311,15 @@ class Client:
 
     def pin(self, bank: str, page_id: str) -> PageInfo:
         """Pins a page, so that it does not age, and returns it. Raises `NotFound`."""
-        return self.ask(PageInfo, Request("PUT", bank_path(bank, "pages", page_id, "pin")))
+        return self.ask(values.pages.PageInfo, Request("PUT", bank_path(bank, "pages", page_id, "pin")))
 
     def unpin(self, bank: str, page_id: str) -> PageInfo:
         """Unpins a page, so that it ages again, and returns it. Raises `NotFound`."""
-        return self.ask(PageInfo, Request("DELETE", bank_path(bank, "pages", page_id, "pin")))
+        return self.ask(values.pages.PageInfo, Request("DELETE", bank_path(bank, "pages", page_id, "pin")))
 
     def banks(self, *, limit: int = 50, cursor: str | None = None) -> Banks:
         """Returns banks with statistics, in the order of their names. Raises `InvalidCursor`."""
-        return self.ask(Banks, Request("GET", "/v1/banks", {"limit": limit, "cursor": cursor}))
+        return self.ask(values.banks.Banks, Request("GET", "/v1/banks", {"limit": limit, "cursor": cursor}))
 
     def all_banks(self) -> Iterator[BankInfo]:
         """Yields all banks with statistics, in the order of their names."""
@@ -321,7 +334,9 @@ class Client:
     def threads(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Threads:
         """Returns threads of a bank with the number and the times of their messages, those with the newest messages
         first. Raises `NotFound`, `InvalidCursor`."""
-        return self.ask(Threads, Request("GET", bank_path(bank, "threads"), {"limit": limit, "cursor": cursor}))
+        return self.ask(
+            values.threads.Threads, Request("GET", bank_path(bank, "threads"), {"limit": limit, "cursor": cursor})
+        )
 
     def all_threads(self, bank: str) -> Iterator[ThreadInfo]:
         """Yields all threads of a bank, those with the newest messages first. Raises `NotFound`."""
@@ -335,22 +350,24 @@ class Client:
 
     def bank(self, bank: str) -> BankInfo:
         """Returns the statistics of a bank. Raises `NotFound`."""
-        return self.ask(BankInfo, Request("GET", bank_path(bank)))
+        return self.ask(values.banks.BankInfo, Request("GET", bank_path(bank)))
 
     def policy(self, bank: str) -> Policy:
         """Returns the ageing policy of a bank. Raises `NotFound`."""
-        return self.ask(Policy, Request("GET", bank_path(bank, "policy")))
+        return self.ask(values.policy.Policy, Request("GET", bank_path(bank, "policy")))
 
     def set_policy(self, bank: str, policy: Policy | Mapping[str, object]) -> Policy:
         """Sets the ageing policy of a bank, creates the bank if it does not exist, and returns the policy. Raises
         `InvalidPolicy`."""
-        body = policy.model_dump(mode="json") if isinstance(policy, Policy) else policy
-        return self.ask(Policy, Request("PUT", bank_path(bank, "policy"), body=body))
+        body = policy.model_dump(mode="json") if isinstance(policy, values.policy.Policy) else policy
+        return self.ask(values.policy.Policy, Request("PUT", bank_path(bank, "policy"), body=body))
 
     def seal(self, bank: str, *, now: str | datetime | None = None, timezone: str | None = None) -> SealReport:
         """Seals all open messages onto pages and returns a report. Raises `NotFound`, `InvalidTime`."""
         body = {"now": now, "timezone": timezone}
-        return self.ask(SealReport, Request("POST", bank_path(bank, "seal"), body=body, timeout_s=LONG_S))
+        return self.ask(
+            values.reports.SealReport, Request("POST", bank_path(bank, "seal"), body=body, timeout_s=LONG_S)
+        )
 
     def age(
         self,
@@ -365,7 +382,7 @@ class Client:
         change nothing. `preview`: number of pages to count fading words of, in a dry run. Raises `NotFound`,
         `InvalidTime`."""
         body = {"now": now, "timezone": timezone, "dry_run": dry_run, "preview": preview}
-        return self.ask(AgeReport, Request("POST", bank_path(bank, "age"), body=body, timeout_s=LONG_S))
+        return self.ask(values.reports.AgeReport, Request("POST", bank_path(bank, "age"), body=body, timeout_s=LONG_S))
 
     def undo(
         self,
@@ -379,24 +396,26 @@ class Client:
         """Restores what ageing dropped within the undo window, of a bank or a page, pins the pages, and returns a
         report. Raises `NotFound`, `InvalidTime`, `Forgotten`."""
         body = {"since": since, "page": page, "now": now, "timezone": timezone}
-        return self.ask(UndoReport, Request("POST", bank_path(bank, "undo"), body=body, timeout_s=LONG_S))
+        return self.ask(
+            values.reports.UndoReport, Request("POST", bank_path(bank, "undo"), body=body, timeout_s=LONG_S)
+        )
 
     def erase_message(self, bank: str, message_id: str) -> ErasureReport:
         """Permanently erases a message and returns a report. A retry after a lost response raises `NotFound` if the
         first attempt succeeded. Raises `NotFound`."""
         request = Request("DELETE", bank_path(bank, "messages", message_id), timeout_s=LONG_S)
-        return self.ask(ErasureReport, request)
+        return self.ask(values.reports.ErasureReport, request)
 
     def erase_thread(self, bank: str, thread: str) -> ErasureReport:
         """Permanently erases all messages of a thread and returns a report. Repeat the call after an interruption to
         complete it. Raises `NotFound`."""
         request = Request("DELETE", bank_path(bank, "threads", thread), timeout_s=LONG_S)
-        return self.ask(ErasureReport, request)
+        return self.ask(values.reports.ErasureReport, request)
 
     def erase_bank(self, bank: str) -> ErasureReport:
         """Permanently erases a bank with all its messages, pages and records, and returns a report. Raises
         `NotFound`."""
-        return self.ask(ErasureReport, Request("DELETE", bank_path(bank), timeout_s=LONG_S))
+        return self.ask(values.reports.ErasureReport, Request("DELETE", bank_path(bank), timeout_s=LONG_S))
 
 
 class ClientRecords:
@@ -414,7 +433,7 @@ class ClientRecords:
     ) -> RecordChanges:
         """Applies all writes or none, in order, and creates the bank if it does not exist. Returns a result per write.
         Raises `InvalidInput`, and `Conflict` for a record that does not have the version of `if_version`."""
-        return self._client.ask(RecordChanges, write_request(bank, writes, idempotency_key))
+        return self._client.ask(values.records.RecordChanges, write_request(bank, writes, idempotency_key))
 
     def get(
         self, bank: str, keys: Iterable[RecordKey | Mapping[str, object]], *, refresh_ttl: bool = False
@@ -422,14 +441,16 @@ class ClientRecords:
         """Returns the records with these keys, in order; None for one that does not exist. `refresh_ttl`: restart their
         `ttl_s` from now. Raises `NotFound` if the bank does not exist."""
         body = {"records": list(keys), "refresh_ttl": refresh_ttl}
-        return self._client.ask(FoundRecords, Request("POST", bank_path(bank, "records", "get"), body=body))
+        return self._client.ask(
+            values.records.FoundRecords, Request("POST", bank_path(bank, "records", "get"), body=body)
+        )
 
     def search(self, bank: str, search: RecordSearch | None = None, **fields: Unpack[RecordSearchFields]) -> Records:
         """Returns the records of some namespaces: all, those that match filters, or those that contain words. Raises
         `NotFound`, `InvalidInput`, `InvalidCursor`."""
         given = {} if search is None else search.model_dump(exclude_unset=True)
         request = Request("POST", bank_path(bank, "records", "search"), body={**given, **fields})
-        return self._client.ask(Records, request)
+        return self._client.ask(values.records.Records, request)
 
     def search_all(
         self, bank: str, search: RecordSearch | None = None, **fields: Unpack[RecordSearchFields]
@@ -448,4 +469,6 @@ class ClientRecords:
         """Returns the namespaces that contain records and begin with `prefix`, in alphabetical order. Raises
         `NotFound`, `InvalidCursor`."""
         body = {"prefix": list(prefix), "limit": limit, "cursor": cursor}
-        return self._client.ask(Namespaces, Request("POST", bank_path(bank, "records", "namespaces"), body=body))
+        return self._client.ask(
+            values.records.Namespaces, Request("POST", bank_path(bank, "records", "namespaces"), body=body)
+        )

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from foxing.memory import errors
+import foxing.memory.errors as errors
 from foxing.memory.errors import InvalidInput, MemoryFault, Unavailable, UnknownReader
 from foxing.memory.problems import TYPE_PREFIX, Problem
 from foxing.renderer.errors import REPAIR_S, ProblemKind

@@ -1,26 +1,29 @@
 """Requests to a service, and parsing of their responses."""
 
+from __future__ import annotations
+
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
-from foxing.memory.conversation import Provider
+import foxing.memory.values as values
 from foxing.memory.errors import InvalidInput
 from foxing.memory.regular_files import not_regular
 from foxing.memory.values.base import FROM_SERVICE, Value, first_error
-from foxing.memory.values.imports import ImportQuery
-from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.parts import ImagePart
-from foxing.memory.values.recall import RecallQuery
 
 from .errors import InvalidResponse
+
+if TYPE_CHECKING:
+    from foxing.memory.conversation import Provider
+    from foxing.memory.values.messages import RecalledMessage
+    from foxing.memory.values.recall import RecallQuery
 
 V = TypeVar("V", bound=Value)
 
@@ -84,7 +87,7 @@ def write_request(bank: str, writes: Iterable[object], idempotency_key: str | No
 
 def recall_request(bank: str, query: str | RecallQuery | None, fields: Mapping[str, object], format: str) -> Request:
     """Returns a recall request. `format`: "text" or "images"."""
-    given = query.model_dump(exclude_unset=True) if isinstance(query, RecallQuery) else {"query": query}
+    given = query.model_dump(exclude_unset=True) if isinstance(query, BaseModel) else {"query": query}
     return Request("POST", bank_path(bank, "recall"), body={**given, **fields, "format": format})
 
 
@@ -98,7 +101,7 @@ def import_request(bank: str, path: str | Path, fields: Mapping[str, object], *,
         kind = "is a folder; import it with 'foxing import', or send a zip of it" if file.is_dir() else "does not exist"
         raise InvalidInput(f"{file} {kind}")
     try:
-        query = ImportQuery.model_validate({"filename": file.name[:200], **fields, "dry_run": dry_run})
+        query = values.imports.ImportQuery.model_validate({"filename": file.name[:200], **fields, "dry_run": dry_run})
     except ValidationError as error:
         raise InvalidInput(first_error(error)[1]) from error
     parameters = query.model_dump(by_alias=True, exclude_defaults=True)
@@ -139,5 +142,5 @@ def read(kind: type[V], content: bytes) -> V:
 
 def lacks_images(message: RecalledMessage) -> bool:
     """True if images of a message came without their data, perhaps because the answer had no room for them."""
-    images = (part for part in message.parts or () if isinstance(part, ImagePart))
+    images = (part for part in message.parts or () if isinstance(part, values.parts.ImagePart))
     return any(image.data is None and image.original is not None for image in images)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from foxing.memory.conversation import Fields, ProviderMessage, SessionTurns, Turn, label
-from foxing.memory.images.decoding import normalised
+from foxing.memory.images.files import check_pixels
 from foxing.memory.images.limits import ImageRefused
 from foxing.memory.ingest.provider_messages import with_images
 from foxing.memory.values.parts import ImagePart
@@ -57,7 +57,7 @@ def _sound(parts: Iterable[Fields]) -> Iterator[Fields]:
             continue
         size += len(file.content)
         try:
-            normalised(file)
+            check_pixels(file)
             reason = "it is too large for a request" if size > _MAX_IMAGE_BYTES else ""
         except ImageRefused as error:
             reason = str(error).partition(";")[0]

@@ -11,13 +11,12 @@ from pydantic import Field
 
 from foxing.memory.context.headings import heading_tokens
 from foxing.memory.errors import NotFound
-from foxing.memory.recall.replacements import REPLACES
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.text.times.window import parse_since
 from foxing.memory.values.banks import BankInfo
 from foxing.memory.values.base import Fields, Tier
 from foxing.memory.values.context import ContextRequest
-from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.messages import REPLACES, RecalledMessage
 from foxing.memory.values.pages import PageInfo, Pages
 from foxing.memory.values.recall import (
     BANKS_DESCRIPTION,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from foxing.encoder.text_tokens import load_vocabulary
 from foxing.integrations.client import Call, Connection, ServiceOptions, Target, connect
 from foxing.memory.errors import Closed
 from foxing.memory.values.fold import FoldRequest, FoldResult
@@ -87,6 +86,8 @@ class BankLink:
             async with asyncio.timeout(_GREETING_S):
                 await _greet(target)
         else:
+            from foxing.encoder.text_tokens import load_vocabulary
+
             await asyncio.to_thread(load_vocabulary)
         first = FoldRequest(
             session="first",

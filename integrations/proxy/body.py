@@ -16,8 +16,9 @@ from foxing.memory.conversation.changes import settled, without_thinking
 from foxing.memory.errors import InvalidInput, MemoryFault
 from foxing.memory.fold.conversation import ConversationItem, parse_item
 from foxing.memory.fold.images import image_tokens
-from foxing.renderer.readers import Readers, UnknownReader
+from foxing.renderer.errors import UnknownReader
 from foxing.renderer.readers.billing import Billing
+from foxing.renderer.readers.reader import Readers
 
 from .wires import ProviderWire
 

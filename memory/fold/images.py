@@ -4,20 +4,20 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from foxing.memory.images.decoding import normalised
-from foxing.memory.images.files import size_in_header
-from foxing.memory.images.limits import ImageRefused
-from foxing.memory.ingest.images import MAX_IMAGES
-from foxing.memory.pages.message_images import MOST_READ_CHARS, READ_TEXT
-from foxing.memory.storage.repositories.images import PlacedImage
+from foxing.memory.images.files import check_pixels, size_in_header
+from foxing.memory.images.limits import MAX_IMAGES, ImageRefused
+from foxing.memory.images.text import MOST_READ_CHARS, READ_TEXT
 from foxing.memory.values.base import Fields
 from foxing.memory.values.part_text import label_of
 from foxing.memory.values.parts import ImagePart, Part, TextPart
 from foxing.renderer.readers.billing import Billing, Patches
+
+if TYPE_CHECKING:
+    from foxing.memory.storage.repositories.images import PlacedImage
 
 P = TypeVar("P")
 
@@ -90,7 +90,7 @@ def _fields(part: Fields | Part) -> Fields:
     return part if isinstance(part, dict) else part.model_dump(mode="json", exclude_none=True)
 
 
-def with_read_text(text: str, placed: Sequence[PlacedImage]) -> str:
+def with_read_text(text: str, placed: "Sequence[PlacedImage]") -> str:
     """Returns the text of a message with what a machine has read in its images below their labels."""
     for image in placed:
         read, label = image.image.read, label_of(text, image.number)
@@ -114,7 +114,7 @@ def _read(given: ImagePart, *, decode: bool) -> ImagePart | TextPart:
     try:
         part = ImagePart(data=given.data)
         if decode and (file := part.file) is not None:
-            normalised(file)
+            check_pixels(file)
     except ValidationError as error:
         return _not_remembered(error.errors()[0]["msg"])
     except ImageRefused as error:

@@ -316,6 +316,16 @@ def _read_gif(content: bytes) -> ImageFile:
     return ImageFile(head + control + frame + b";", "image/gif", width_px, height_px, still=False)
 
 
+def check_pixels(file: ImageFile) -> None:
+    """Raises `ImageRefused` if the pixels of an image cannot be decoded. Without the engine, which has the decoder, the
+    service finds out when it stores the image."""
+    try:
+        from .decoding import normalised
+    except ModuleNotFoundError:
+        return
+    normalised(file)
+
+
 def _gif_colours(flags: int) -> int:
     """Returns the bytes of a colour table."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0

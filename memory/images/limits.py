@@ -2,6 +2,8 @@
 
 from foxing.renderer.errors import FoxingError
 
+#: Maximum number of images of a message.
+MAX_IMAGES = 100
 MAX_IMAGE_BYTES = 10 << 20  # of the file
 MAX_PIXELS = 40_000_000
 MAX_SIDE_PX = 30_000

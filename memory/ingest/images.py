@@ -4,12 +4,10 @@ import hashlib
 
 from foxing.memory.errors import InvalidInput
 from foxing.memory.images.decoding import normalised
-from foxing.memory.images.limits import ImageRefused
+from foxing.memory.images.limits import MAX_IMAGES, ImageRefused
 from foxing.memory.images.text import ReadText
 from foxing.memory.storage.repositories.images import ImageSize, NewImage
 from foxing.memory.values.messages import NewMessage
-
-MAX_IMAGES = 100  # per message
 
 
 class InvalidImage(InvalidInput):

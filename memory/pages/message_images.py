@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from foxing.memory.images.text import MOST_READ_CHARS, READ_TEXT
 from foxing.memory.references import message_id_of
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, images
@@ -17,8 +18,6 @@ from foxing.memory.values.parts import ImagePart, MachineReadText, OriginalImage
 
 M = TypeVar("M", bound=RecalledMessage)
 #: Text in an image below its label, and the most characters of it.
-READ_TEXT = "Text in image {number}, read by machine: {text}"
-MOST_READ_CHARS = 2_000
 
 
 class MessageImages:

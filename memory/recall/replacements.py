@@ -27,7 +27,7 @@ from foxing.memory.text.statements import (
     value_words,
 )
 from foxing.memory.text.terms import query_terms, terms
-from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.messages import REPLACES, RecalledMessage
 
 #: Number of matches that are compared at least and at most, those ranked best. A shorter answer is compared with those
 #: ranked next, lest it give an old statement alone.
@@ -49,9 +49,6 @@ MANY = 4
 MOST_FOCUSED = 4
 #: Share that is left of the score of a match without a value of the kind that is asked for.
 WITHOUT_VALUE = 0.5
-
-#: Key of the metadata in which a message names the id of the one that it replaces, whatever their words.
-REPLACES = "replaces"
 
 
 class Near(NamedTuple):

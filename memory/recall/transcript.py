@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from typing import NamedTuple, Protocol
 
-from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.references import shown
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.speakers import INDENT, one_line, set_apart, speaker_name
@@ -176,8 +175,8 @@ class TranscriptLine:
         if not self.starts_run(before):
             return self._count(f"{body}\n") if body else 0
         if not body:
-            return count_text_tokens(f"{self._head(before)}\n")
-        return count_text_tokens(self._head(before)) + self._count(f"{body}\n")
+            return _text_tokens(f"{self._head(before)}\n")
+        return _text_tokens(self._head(before)) + self._count(f"{body}\n")
 
     def _head(self, before: "TranscriptLine | None") -> str:
         if not self.starts_day(before):
@@ -189,7 +188,7 @@ class TranscriptLine:
 
     def _count(self, text: str) -> int:
         if text not in self._counts:
-            self._counts[text] = count_text_tokens(text)
+            self._counts[text] = _text_tokens(text)
         return self._counts[text]
 
 
@@ -204,7 +203,8 @@ class TextTranscript:
     opening: TranscriptLine | None = None
     _places: list[TranscriptPlace] = field(default_factory=list)
     _lines: list[TranscriptLine] = field(default_factory=list)
-    _tokens: int = 0
+    #: sum over the lines, counted when it is asked for: text alone needs no vocabulary
+    _tokens: int | None = None
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -221,21 +221,24 @@ class TextTranscript:
 
     def add(self, place: TranscriptPlace, line: TranscriptLine) -> None:
         """Adds a line."""
-        self._tokens += self.added(place, line)
+        self._tokens = self.packed_tokens + self.added(place, line)
         at = bisect_left(self._places, place)
         self._places.insert(at, place)
         self._lines.insert(at, line)
 
     def remove(self, place: TranscriptPlace) -> None:
         """Removes the line at `place`."""
+        tokens = self.packed_tokens
         at = bisect_left(self._places, place)
         line = self._lines.pop(at)
         del self._places[at]
-        self._tokens -= self.added(place, line)
+        self._tokens = tokens - self.added(place, line)
 
     @property
     def packed_tokens(self) -> int:
         """Number of text tokens of all lines, each with its line break: `tokens` but for joined tokens."""
+        if self._tokens is None:
+            self._tokens = sum(line.tokens(before) for line, before in self.lines())
         return self._tokens
 
     def lines(self) -> Iterator[tuple[TranscriptLine, TranscriptLine | None]]:
@@ -254,12 +257,18 @@ class TextTranscript:
         lines = [line.text(before) for line, before in self.lines()]
         lines = list(filter(None, [f"{self.head}\n" if self.head else "", *lines]))
         if sum(map(len, lines)) > MOST_CHARS or any(_joins(line) for line in lines[1:]):
-            return count_text_tokens(self.text)
+            return _text_tokens(self.text)
         if not lines:
             return 0
-        counted = self._tokens + (count_text_tokens(f"{self.head}\n") if self.head else 0)
+        counted = self.packed_tokens + (_text_tokens(f"{self.head}\n") if self.head else 0)
         last = lines[-1]
-        return counted - count_text_tokens(last) + count_text_tokens(last.removesuffix("\n"))
+        return counted - _text_tokens(last) + _text_tokens(last.removesuffix("\n"))
+
+
+def _text_tokens(text: str) -> int:
+    from foxing.encoder.text_tokens import count_text_tokens
+
+    return count_text_tokens(text)
 
 
 def _joins(line: str) -> bool:
@@ -290,7 +299,6 @@ def transcript(
 
 def transcript_of(messages: Iterable[Said], style: Style, head: str = "") -> TextTranscript:
     """Returns the transcript of messages given in time order."""
-    result = TextTranscript(style, head)
-    for number, message in enumerate(messages):
-        result.add(TranscriptPlace(datetime.min.replace(tzinfo=UTC), number, 0), TranscriptLine(message, style))
-    return result
+    lines = [TranscriptLine(message, style) for message in messages]
+    places = [TranscriptPlace(datetime.min.replace(tzinfo=UTC), number, 0) for number in range(len(lines))]
+    return TextTranscript(style, head, None, places, lines)

@@ -25,6 +25,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from foxing.memory.errors import InvalidCursor, InvalidInput, InvalidTime
+from foxing.memory.problems import FieldError, Problem
 from foxing.renderer.tiers import all_tiers, is_tier
 
 INVALID_CURSOR = "this cursor is invalid; pass next_cursor as you received it, or leave it out"
@@ -218,6 +219,8 @@ Tier = Annotated[str, _TierNames()]
 #: Name of a registered tier, as inputs require.
 KnownTier = Annotated[Tier, AfterValidator(_check_tier), OPEN]
 MAX_LIMIT = 500
+#: Number of pages of which a dry run of ageing counts the fading words, by default and at most.
+PREVIEWED_PAGES, MAX_PREVIEWED_PAGES = 8, 100
 #: Maximum number of entries of a list.
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), INTEGRAL]
 
@@ -244,6 +247,8 @@ def build_values() -> None:
     """Builds the validators of all values. They are not built on import, which would slow it down, nor on first use,
     which may be concurrent."""
     with _building:
+        for model in (FieldError, Problem):
+            model.model_rebuild()
         for value in _family(Value):
             value.model_config["defer_build"] = False  # nor defer derived validators, such as FastAPI's
             value.model_rebuild()

@@ -20,6 +20,8 @@ from .parts import Content, FunctionCall, ImagePart, Part, TextPart, ToolResult
 from .policy import AgeingForecast
 
 Role = Annotated[Literal["system", "developer", "user", "assistant", "tool"], OPEN]
+#: Key of the metadata in which a message names the id of the one that it replaces, whatever their words.
+REPLACES = "replaces"
 Source = Annotated[Literal["open", "text", "decoded"], OPEN]
 #: A run of characters that may be misread: half-open range in the text, and mean confidence.
 UncertainRun = tuple[int, int, float]

@@ -9,9 +9,6 @@ from pydantic import Field
 from .base import Tier, Value
 from .policy import AgeingForecast
 
-PREVIEWED_PAGES = 8  # default of a dry run
-MAX_PREVIEWED_PAGES = 100
-
 
 class SealReport(Value):
     """The result of sealing."""

@@ -1,37 +1,12 @@
-"""Reader profiles: legible type sizes, image limits and billing, and page images laid out for a reader."""
+"""Reader profiles: legible type sizes, image limits and billing, and page images laid out for a reader.
 
-from foxing.renderer.errors import UnknownReader
+Exports are imported on first use, so profiles and billing load without numpy and Pillow.
+"""
 
-from .billing import Area, Billing, Crops, Flat, Modes, Patches, Tiles
-from .page_images import PageImage, cells_per_token, is_read, page_image, page_images, reader_layout
-from .proof import Proof, ProofReader, digest_of, proof_read, require_exact
-from .reader import Reader, ReaderProfileError, Readers, TypeSize, margin_px, packaged_readers, page_px
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .exports import *  # noqa: F403
+else:
+    from foxing.renderer.first_use import exports_of
 
-__all__ = [
-    "Area",
-    "Billing",
-    "Crops",
-    "Flat",
-    "Modes",
-    "PageImage",
-    "Patches",
-    "Proof",
-    "ProofReader",
-    "Reader",
-    "ReaderProfileError",
-    "Readers",
-    "Tiles",
-    "TypeSize",
-    "UnknownReader",
-    "cells_per_token",
-    "digest_of",
-    "is_read",
-    "margin_px",
-    "packaged_readers",
-    "page_image",
-    "page_images",
-    "page_px",
-    "proof_read",
-    "reader_layout",
-    "require_exact",
-]
+    __getattr__ = exports_of(__name__)
