@@ -90,7 +90,7 @@ def sqlite_file(url: str | None) -> Path | None:
 
         return user_data_path("foxing") / "foxing.db"
     path = url.removeprefix("sqlite:///")
-    if "://" in path or "?" in path:
+    if "://" in path or "?" in path or path in ("", ":memory:"):
         return None
     return Path(path).expanduser().resolve()
 

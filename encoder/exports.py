@@ -1,4 +1,5 @@
 """Exports of `foxing.encoder`; importing them loads numpy and Pillow, but not torch."""
+
 from .alignment.misread import known_misread, misread_cells, misread_of, with_misread, without_confidence
 from .annotation import AnnotatedMessage, AnnotatedPage, Refinement, annotate_page, annotate_reading
 from .capabilities import (

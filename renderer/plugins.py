@@ -12,14 +12,18 @@ so that every layer can use it.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from threading import RLock
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from .errors import REPAIR_S, FoxingError, ProblemKind
 
-#: Name of this distribution, whose plug-ins take precedence over others of the same name.
-OWN_PACKAGE = "foxing"
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+#: Distribution with what talks to a service, which the other one requires in its own version.
+CLIENT = "foxing-client"
+#: Distributions of Foxing, whose plug-ins take precedence over others of the same name.
+OWN_PACKAGES = ("foxing", CLIENT)
 
 T = TypeVar("T")
 
@@ -106,9 +110,11 @@ class Plugins(Generic[T]):
             self._declared = None
             self._loaded.clear()
 
-    def _entries(self) -> dict[str, EntryPoint]:
+    def _entries(self) -> "dict[str, EntryPoint]":
         with self._lock:
             if self._declared is None:
+                from importlib.metadata import entry_points
+
                 self._declared, self._shadowed = {}, []
                 for entry in sorted(entry_points(group=self.group), key=_precedence):
                     first = self._declared.setdefault(entry.name, entry)
@@ -117,7 +123,7 @@ class Plugins(Generic[T]):
                         self._shadowed.append(BrokenPlugin(entry.name, _package(entry), reason))
             return self._declared
 
-    def _entry(self, name: str) -> EntryPoint:
+    def _entry(self, name: str) -> "EntryPoint":
         entry = self._entries().get(name)
         if entry is None:
             names = ", ".join(self.names()) or "none; reinstall Foxing, whose metadata declares its own plug-ins"
@@ -131,7 +137,7 @@ class Plugins(Generic[T]):
                 self._loaded[name] = self._imported(entry)
             return self._loaded[name]
 
-    def _imported(self, entry: EntryPoint) -> Plugin[T] | BrokenPlugin:
+    def _imported(self, entry: "EntryPoint") -> Plugin[T] | BrokenPlugin:
         package = _package(entry)
         try:
             return Plugin(entry.name, package, self._check(entry.name, entry.load()))
@@ -185,13 +191,13 @@ class Factories(Plugins[Callable[[], object]], Generic[T]):
         return value
 
 
-def _package(entry: EntryPoint) -> str:
+def _package(entry: "EntryPoint") -> str:
     return "an unnamed package" if entry.dist is None else entry.dist.name
 
 
-def _precedence(entry: EntryPoint) -> tuple[bool, str, str]:
+def _precedence(entry: "EntryPoint") -> tuple[bool, str, str]:
     package = _package(entry)
-    return package != OWN_PACKAGE, entry.name, package
+    return package not in OWN_PACKAGES, entry.name, package
 
 
 def _line(error: BaseException) -> str:

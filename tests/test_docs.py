@@ -26,7 +26,7 @@ from foxing.encoder.plugin import options_of
 from foxing.memory.ingest.importers.jsonl import HEADER
 from foxing.memory.values.policy import Policy
 from foxing.renderer import DENSE_PAGE, OWN_TIERS
-from foxing.renderer.plugins import OWN_PACKAGE
+from foxing.renderer.plugins import OWN_PACKAGES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCS = REPOSITORY / "docs"
@@ -156,7 +156,7 @@ def test_the_settings_example_has_every_setting_with_its_default(
     (tmp_path / "foxing.toml").write_text(example, encoding="utf-8")
     settings = load_settings()
     assert settings.model_copy(update={"codecs": {}}) == Settings.model_construct()
-    own = [plugin.value for plugin in CODECS.working() if plugin.package == OWN_PACKAGE]
+    own = [plugin.value for plugin in CODECS.working() if plugin.package in OWN_PACKAGES]
     own = [plugin for plugin in own if plugin.options.model_fields]
     assert list(settings.codecs) == [plugin.name for plugin in own]
     for plugin in own:

@@ -78,12 +78,13 @@ def test_a_memory_and_the_clients_take_the_same(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "model"), [("recall", RecallQuery), ("context", ContextRequest)])
 def test_a_command_has_every_field(name: str, model: type[BaseModel]) -> None:
-    command = next(each for each in app.registered_commands if each.name == name)
+    group = typer.main.get_group(app)
+    command = group.get_command(group.make_context("foxing", [], resilient_parsing=True), name)
+    assert command is not None
     assert command.callback is not None
-    parameters = inspect.signature(command.callback).parameters
+    parameters = inspect.signature(inspect.unwrap(command.callback)).parameters
     assert set(model.model_fields) - set(parameters) == APART[f"foxing {name}"].keys()
-    options = typer.main.get_command(app).commands[name].params  # type: ignore[attr-defined]
-    shown = {option.name: option for option in options}
+    shown = {option.name: option for option in command.params}
     for field_name, field in model.model_fields.items():
         if field_name in parameters and field_name not in ("query", "reader", "now", "timezone"):
             assert shown[field_name].help == field.description

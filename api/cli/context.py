@@ -1,28 +1,30 @@
 """Shared parts of the commands: options, access to the settings and the memory, and output of results and errors."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 
 from foxing.api.running_service import RunningService, sqlite_file
-from foxing.api.settings.names import environment_name, named_file
+from foxing.api.settings.names import read_setting
 
 from .output import Timezone, printable, system_timezone, write_json
-from .progress import Advance, progress
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from foxing.api.settings import Settings
     from foxing.memory import BankInfo, DatabaseOptions, Memory, PageInfo
     from foxing.memory.values.base import Input
     from foxing.renderer import FoxingError
+
+    from .progress import Advance
 
 PIPE_COLUMNS = 240
 
@@ -53,12 +55,21 @@ class State:
         with open_memory(self.settings(), create=create, embed_later=embed_later) as memory:
             yield memory
 
+    def database_url(self) -> str | None:
+        """Returns the path or URL of the database, as the option or a setting gives it; None for the default one."""
+        return self.database or read_setting("database_url")
+
+    def database_file(self) -> Path | None:
+        """Returns the path of the SQLite database; None for another database."""
+        return sqlite_file(self.database_url())
+
+    def key(self) -> str | None:
+        """Returns the API key of the settings; None if there is none."""
+        return read_setting("api_key")
+
     def running_service(self) -> RunningService | None:
         """Returns the service that runs on this database; None if there is none. It may have ended without notice."""
-        database_url = self.database or os.environ.get(environment_name("database_url"))
-        if database_url is None and named_file() is not None:
-            return None  # the settings file may name another database
-        file = sqlite_file(database_url)
+        file = self.database_file()
         return None if file is None else RunningService.of(file)
 
     def ask_service(self, bank: str, call: str, request: "Input") -> bytes | None:
@@ -80,16 +91,20 @@ class State:
         return Timezone.named(self.system_timezone() if name is None else name)
 
     @property
-    def console(self) -> Console:
+    def console(self) -> "Console":
         """Console on stdout, for results. Piped output is wide, so that tables do not wrap."""
+        from rich.console import Console
+
         console = Console(soft_wrap=True, markup=False, highlight=False, emoji=False)
         if not console.is_terminal:
             console.width = PIPE_COLUMNS
         return console
 
     @property
-    def error_console(self) -> Console:
+    def error_console(self) -> "Console":
         """Console on stderr, for progress and errors."""
+        from rich.console import Console
+
         return Console(stderr=True, soft_wrap=True, markup=False, highlight=False, emoji=False)
 
     @property
@@ -98,15 +113,17 @@ class State:
         return self.error_console.is_terminal or not self.as_json
 
     @contextmanager
-    def progress(self, description: str) -> Iterator[Advance]:
+    def progress(self, description: str) -> "Iterator[Advance]":
         """Shows the progress of the block on stderr; yields the function to call as it proceeds. See `progress`."""
         if not self.shows_progress:
             yield lambda done, total: None
             return
+        from .progress import progress
+
         with progress(self.error_console, description) as advance:
             yield advance
 
-    def answer(self, document: Any, show: Callable[[Console], None]) -> None:
+    def answer(self, document: Any, show: "Callable[[Console], None]") -> None:
         """Prints `document` as one line of JSON with `--json`; calls `show` otherwise."""
         if self.as_json:
             write_json(document)

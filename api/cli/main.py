@@ -3,38 +3,58 @@
 import errno
 import os
 import sys
-from importlib.metadata import version
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from .banks import banks
-from .codec import codec_commands
-from .console import console
-from .context import state_of
-from .db import database_commands
-from .fetch import fetch
-from .import_export import export_messages, import_messages
-from .lifecycle import age, erase, policy, seal, undo
-from .pages import pages, preview, read
-from .readers.calibrate import calibrate
-from .readers.prompt import context
-from .readers.render import render
-from .recall import recall
-from .reencode import reencode
-from .reindex import reindex
-from .savings import savings
-from .serve import serve
-from .watch import watch
-from .worker import worker
+from foxing.api.plugins.commands import as_command, command_names, find_command
+from foxing.renderer.errors import FoxingError
+from foxing.renderer.plugins import CLIENT
 
+from .context import state_of
+
+#: Built-in command → its module in this package, and its function or group there. The module is imported when the
+#: command runs, or when all are listed.
+COMMANDS = {
+    "serve": ".serve:serve",
+    "console": ".console:console",
+    "worker": ".worker:worker",
+    "import": ".import_export:import_messages",
+    "export": ".import_export:export_messages",
+    "watch": ".watch:watch",
+    "recall": ".recall:recall",
+    "context": ".readers.prompt:context",
+    "fetch": ".fetch:fetch",
+    "read": ".pages:read",
+    "preview": ".pages:preview",
+    "pages": ".pages:pages",
+    "banks": ".banks:banks",
+    "seal": ".lifecycle:seal",
+    "age": ".lifecycle:age",
+    "undo": ".lifecycle:undo",
+    "erase": ".lifecycle:erase",
+    "policy": ".lifecycle:policy",
+    "reencode": ".reencode:reencode",
+    "render": ".readers.render:render",
+    "calibrate": ".readers.calibrate:calibrate",
+    "reindex": ".reindex:reindex",
+    "savings": ".savings:savings",
+    "codec": ".codec:codec_commands",
+    "db": ".db:database_commands",
+}
 OUT_OF_MEMORY = (
     "out of memory; everything stored so far is intact. Raise the memory limit of the process (such as ulimit -v), or "
     "stop other processes"
 )
 #: Environment variables with a number of threads: of OpenMP, which torch uses, and of the libraries of BLAS.
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+NO_ENGINE = (
+    "this needs the whole of Foxing, and only foxing-client is installed here; run: pip install foxing. Without it, a "
+    "command needs a service that runs on the database of the settings"
+)
 NO_SPACE = "no space is left for the output or for temporary files; free some and run the command again"
 
 
@@ -46,25 +66,19 @@ class FoxingGroup(TyperGroup):
     own_only = False
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Returns the names of all commands, built-in ones first."""
-        from foxing.api.plugins.commands import command_names
-
-        built_in = super().list_commands(ctx)
-        return [*built_in, *(name for name in command_names(self.own_only) if name not in built_in)]
+        """Returns the names of all commands that are installed, built-in ones first."""
+        built_in = [name for name, place in COMMANDS.items() if find_spec(place.partition(":")[0], __package__)]
+        return [*built_in, *(name for name in command_names(self.own_only) if name not in COMMANDS)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Returns the command called `cmd_name`; None if there is none."""
-        built_in = super().get_command(ctx, cmd_name)
-        if built_in is not None:
-            return built_in
-        from foxing.api.plugins.commands import find_command
-
-        return find_command(cmd_name)
+        if cmd_name not in COMMANDS:
+            return find_command(cmd_name)
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        return as_command(cmd_name, vars(import_module(module, __package__))[name])
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command. Raises `typer.Exit` after an error was printed."""
-        from foxing.renderer.errors import FoxingError
-
         try:
             return super().invoke(ctx)
         except FoxingError as error:
@@ -75,6 +89,8 @@ class FoxingGroup(TyperGroup):
         except (MemoryError, ImportError, OSError, RuntimeError) as error:
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                 raise typer.Exit(state_of(ctx).fail(FoxingError(NO_SPACE))) from error
+            if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("foxing."):
+                raise typer.Exit(state_of(ctx).fail(FoxingError(NO_ENGINE))) from error
             if not _is_out_of_memory(error):
                 raise
             raise typer.Exit(state_of(ctx).fail(FoxingError(OUT_OF_MEMORY))) from error
@@ -100,7 +116,9 @@ app = typer.Typer(
 
 def _print_version(requested: bool) -> None:
     if requested:
-        typer.echo(f"foxing {version('foxing')}")
+        from importlib.metadata import version
+
+        typer.echo(f"foxing {version(CLIENT)}")
         raise typer.Exit
 
 
@@ -117,33 +135,6 @@ def options(
 ) -> None:
     """Sets the options that precede the command."""
     state_of(ctx).database = database
-
-
-app.command("serve")(serve)
-app.command("console")(console)
-app.command("worker")(worker)
-app.command("import")(import_messages)
-app.command("export")(export_messages)
-app.command("watch")(watch)
-app.command("recall")(recall)
-app.command("context")(context)
-app.command("fetch")(fetch)
-app.command("read")(read)
-app.command("preview")(preview)
-app.command("pages")(pages)
-app.command("banks")(banks)
-app.command("seal")(seal)
-app.command("age")(age)
-app.command("undo")(undo)
-app.command("erase")(erase)
-app.command("policy")(policy)
-app.command("reencode")(reencode)
-app.command("render")(render)
-app.command("calibrate")(calibrate)
-app.command("reindex")(reindex)
-app.command("savings")(savings)
-app.add_typer(codec_commands)
-app.add_typer(database_commands)
 
 
 def limit_threads() -> None:

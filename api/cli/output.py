@@ -5,13 +5,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
 
-from foxing.memory.values.messages import UncertainRun
-from foxing.memory.values.policy import AgeingForecast
+    from foxing.memory.values.messages import UncertainRun
+    from foxing.memory.values.policy import AgeingForecast
 
 #: Characters that control a terminal: control characters and bidirectional formatting → visible replacements.
 _UNSAFE = {
@@ -36,8 +37,10 @@ def printable(text: str) -> str:
     return text.translate(_UNSAFE)
 
 
-def underlined(text: str, uncertain: Sequence[UncertainRun]) -> Text:
+def underlined(text: str, uncertain: "Sequence[UncertainRun]") -> "Text":
     """Returns `text`, made printable, with its uncertain runs underlined."""
+    from rich.text import Text
+
     line = Text()
     position = 0
     for start, stop, _ in uncertain:
@@ -80,7 +83,7 @@ class Timezone:
         return minute(value, self.zone)
 
 
-def forecast_text(forecast: AgeingForecast, zone: Timezone) -> str:
+def forecast_text(forecast: "AgeingForecast", zone: Timezone) -> str:
     """Returns a forecast as text: “exact until …; tiny from …”."""
     steps = [f"{step.tier} from {zone.show(step.at)}" for step in forecast.steps]
     until = "exact permanently" if forecast.exact_until is None else f"exact until {zone.show(forecast.exact_until)}"
@@ -99,9 +102,11 @@ def system_timezone() -> str:
         return datetime.now(UTC).astimezone().isoformat()[-6:]
 
 
-def table(columns: str, rows: Iterable[Sequence[str | int | None]]) -> Table:
+def table(columns: str, rows: Iterable[Sequence[str | int | None]]) -> "Table":
     """Returns a table. `columns`: names separated by `, `; a leading `>` right-aligns a column. The first column never
     wraps. Numbers are shown with thousands separators, None as an empty cell."""
+    from rich.table import Table
+
     result = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns.split(", ")):
         name = column.removeprefix(">")

@@ -2,20 +2,23 @@
 
 import json
 from collections import Counter
-from typing import Annotated, Unpack
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
-from rich.console import Console
 
 from foxing.memory.errors import InvalidInput
-from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.metadata import Scalar
 from foxing.memory.values.recall import RecallQuery, RecallResult, TextQueryFields, fields_only_for
 from foxing.memory.values.signatures import takes
 
 from .context import BankOption, JsonOption, state_of
 from .fields import help_of, options_of
 from .output import Timezone, printable, underlined
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from foxing.memory.values.messages import RecalledMessage
+    from foxing.memory.values.metadata import Scalar
 
 _REASONS = {
     "max_tokens": "over --max-tokens",
@@ -67,7 +70,7 @@ def recall(
         with state.memory() as memory:
             result = memory.recall(bank, request)
 
-    def show(console: Console) -> None:
+    def show(console: "Console") -> None:
         if details:
             for span in result.spans:
                 show_span(console, span, zone)
@@ -87,7 +90,7 @@ def recall(
     state.answer(result, show)
 
 
-def _condition(text: str) -> tuple[str, Scalar]:
+def _condition(text: str) -> "tuple[str, Scalar]":
     """Returns the key and the value of `--where`. Raises `InvalidInput`."""
     key, equals, value = text.partition("=")
     if not equals:
@@ -99,7 +102,7 @@ def _condition(text: str) -> tuple[str, Scalar]:
     return key, value if isinstance(parsed, (dict, list)) else parsed
 
 
-def show_span(console: Console, span: RecalledMessage, zone: Timezone) -> None:
+def show_span(console: "Console", span: "RecalledMessage", zone: Timezone) -> None:
     """Prints a message with its time, speaker and source, and its uncertain characters underlined."""
     speaker = span.role if span.name is None else f"{span.role} {span.name}"
     source = span.source if span.tier is None else f"{span.source} at {span.tier}"

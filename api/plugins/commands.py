@@ -14,13 +14,14 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from foxing.renderer.plugins import OWN_PACKAGE, PluginError, Plugins
+from foxing.renderer.plugins import OWN_PACKAGES, PluginError, Plugins
 
 GROUP = "foxing.commands"
 Command = TyperCommand | TyperGroup
 
 
-def _checked(name: str, value: object) -> Command:
+def as_command(name: str, value: object) -> Command:
+    """Returns the command called `name` of a function or a `typer.Typer`. Raises `PluginError` for another object."""
     if isinstance(value, typer.Typer):
         host = typer.Typer(rich_markup_mode=None)
         host.add_typer(value, name=name)
@@ -31,13 +32,13 @@ def _checked(name: str, value: object) -> Command:
 
 
 #: The commands of installed packages.
-COMMANDS: Plugins[Command] = Plugins(GROUP, _checked)
+COMMANDS: Plugins[Command] = Plugins(GROUP, as_command)
 
 
 def command_names(own_only: bool = False) -> list[str]:
     """Returns the names of all commands by entry point, or with `own_only` only those of Foxing, without importing
     them."""
-    return [name for name in COMMANDS.names() if not own_only or COMMANDS.package_of(name) == OWN_PACKAGE]
+    return [name for name in COMMANDS.names() if not own_only or COMMANDS.package_of(name) in OWN_PACKAGES]
 
 
 def find_command(name: str) -> Command | None:

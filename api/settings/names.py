@@ -1,6 +1,7 @@
 """Names of settings in the environment, in `foxing.toml` and in error messages."""
 
 import os
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -38,6 +39,20 @@ def named_file() -> Path | None:
 def settings_file() -> Path:
     """Returns the path of the settings file, which may not exist."""
     return named_file() or Path(SETTINGS_FILE)
+
+
+def read_setting(name: str) -> str | None:
+    """Returns a setting as text, from the environment or else from the file that it names; None if neither has it.
+    Nothing is checked, and the other settings are not loaded. Raises `InvalidSettings` for a file that cannot be
+    read."""
+    value, file = os.environ.get(environment_name(name)), named_file()
+    if value or file is None:
+        return value or None
+    try:
+        found = tomllib.loads(file.read_text(encoding="utf-8")).get(name)
+    except (OSError, ValueError) as error:
+        raise InvalidSettings(f"{file} cannot be read: {error}") from error
+    return None if found is None else str(found)
 
 
 def environment_name(setting: str) -> str:

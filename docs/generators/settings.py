@@ -10,7 +10,7 @@ from foxing.api.settings import ENV_PREFIX, SETTINGS_FILE, Settings
 from foxing.api.settings.names import environment_name
 from foxing.encoder import CODECS, CodecPlugin
 from foxing.encoder.plugin import options_of
-from foxing.renderer.plugins import OWN_PACKAGE
+from foxing.renderer.plugins import OWN_PACKAGES
 
 from .markdown import table
 
@@ -91,7 +91,7 @@ def settings_page() -> str:
 
 
 def _own_codecs() -> list[CodecPlugin[Any]]:
-    return [plugin.value for plugin in CODECS.working() if plugin.package == OWN_PACKAGE]
+    return [plugin.value for plugin in CODECS.working() if plugin.package in OWN_PACKAGES]
 
 
 def _row(setting: str, in_file: str, field: FieldInfo) -> tuple[str, str, str, str]:

@@ -3,6 +3,7 @@
 httpx and stamina are imported with the first client, because importing them is slow.
 """
 
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -56,19 +57,30 @@ class ServiceOptions:
         """The URL without user name and password; safe to show."""
         return address_of(self.url)
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Scheme, host with port, and path without a slash at its end."""
+        parts = urlsplit(self.address)
+        return parts.scheme, parts.netloc, parts.path.rstrip("/")
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """Header with user name and password of the URL, else with the API key; empty without any."""
+        parts = urlsplit(self.url)
+        if parts.username is None:
+            return {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
+        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        return {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
+
     def client_options(self) -> dict[str, Any]:
         """Returns the arguments of `httpx.Client` and `httpx.AsyncClient`."""
         import httpx
 
         build_values()
-        authorization = {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
-        parts = urlsplit(self.url)
-        has_user = parts.username is not None
         return {
             "base_url": self.address,
             # separate from the URL, which httpx logs
-            "auth": (unquote(parts.username or ""), unquote(parts.password or "")) if has_user else None,
-            "headers": {"Accept": "application/json", **authorization},
+            "headers": {"Accept": "application/json", **self.authorization},
             "timeout": httpx.Timeout(self.timeout_s, connect=CONNECT_S, pool=None),
             "limits": httpx.Limits(max_connections=self.connections, max_keepalive_connections=self.connections),
         }

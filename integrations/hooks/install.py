@@ -22,8 +22,8 @@ class HookCommandState(Protocol):
 
     as_json: bool
 
-    def settings(self) -> Any:
-        """Returns the effective settings."""
+    def database_file(self) -> Path | None:
+        """Returns the path of the SQLite database; None for another database."""
 
     def answer(self, document: Any, show: Any) -> None:
         """Prints a document with `--json`; calls `show` with the console otherwise."""
@@ -57,7 +57,7 @@ def install(
     Shows the change and asks before it is written. What else the files hold keeps its bytes, comments included;
     --remove gives them back as they were. With --json, --yes is needed to write.
     """
-    from foxing.memory.ingest.validate import check_bank_name
+    from foxing.integrations.client.requests import bank_path
 
     from .errors import SettingsRefused
     from .places import default_database, folder_of
@@ -68,7 +68,7 @@ def install(
     state = cast(HookCommandState, context.obj)
     state.as_json = as_json
     if bank is not None:
-        check_bank_name(bank)
+        bank_path(bank)
     database = database_of(state)
     if database is None:
         raise SettingsRefused("hooks need a SQLite database; unset the URL of the other one, or name a file")
@@ -108,12 +108,8 @@ def install(
 
 def database_of(state: HookCommandState) -> str | None:
     """Returns the path of the SQLite database of the settings; None if they name another database."""
-    from foxing.memory.storage.options import database_url
-
-    url = database_url(state.settings().database_url)
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        return None
-    return str(Path(url.database).resolve())
+    file = state.database_file()
+    return None if file is None else str(file)
 
 
 def _since_first(change: "FileChange", undo: Any) -> "FileChange":

@@ -1,4 +1,4 @@
-"""Bridge from stdin and stdout to the MCP server that a running service has, at /x/mcp/<bank>.
+"""Bridge from stdin and stdout to the MCP server that a service has, at /x/mcp/<bank>.
 
 The service has loaded everything that a recall needs. A process of its own would take seconds for the same, of which a
 host waits for few: this one imports neither the memory nor the `mcp` package, and sends each message on as it is.
@@ -6,17 +6,17 @@ host waits for few: this one imports neither the memory nor the `mcp` package, a
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Lock, Thread
 from time import monotonic, sleep
-from typing import IO, Any
+from typing import IO, Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from foxing.renderer.announcement import TOKEN_HEADER, Announcement
 
-#: Seconds for which a service that has gone is looked for: the next hook starts another.
+#: Seconds for which a service that has gone is looked for: the next hook starts another, or it restarts.
 FOUND_S = 5.0
 LOOK_S = 0.2
 CONNECT_S, ANSWER_S = 5.0, 120.0
@@ -25,14 +25,57 @@ SERVER_ERROR = -32_000
 _INITIALIZE = "initialize"
 
 
+class Link(NamedTuple):
+    """A connection to a service, for one request."""
+
+    connection: HTTPConnection
+    #: Path of the service on its host, without a slash at its end.
+    path: str
+    #: Headers by which the service knows who asks.
+    headers: Mapping[str, str]
+
+
+#: Connects to a service. Raises `OSError`.
+Connect: TypeAlias = Callable[[], Link]
+
+
+def local(find: Callable[[], Announcement | None]) -> Connect:
+    """Returns what connects to a service on this machine. `find`: returns the one that runs."""
+
+    def connect() -> Link:
+        service = find()
+        if service is None:
+            raise ConnectionRefusedError("none runs")
+        return Link(service.http_connection(CONNECT_S, ANSWER_S), "", {TOKEN_HEADER: service.token})
+
+    return connect
+
+
+class RemoteService:
+    """A service at a URL."""
+
+    def __init__(self, url: str, api_key: str | None) -> None:
+        """Raises `InvalidInput` for an invalid URL."""
+        from foxing.integrations.client.transport import ServiceOptions
+
+        self._options = ServiceOptions(url, api_key)
+
+    def connect(self) -> Link:
+        """See `Connect`."""
+        scheme, host, path = self._options.place
+        kind = HTTPSConnection if scheme == "https" else HTTPConnection
+        connection = kind(host, timeout=CONNECT_S)
+        connection.connect()
+        connection.sock.settimeout(ANSWER_S)
+        return Link(connection, path, self._options.authorization)
+
+
 class Bridge:
     """Messages of a client, sent to a service and answered."""
 
-    def __init__(
-        self, find: Callable[[], Announcement | None], bank: str, output: IO[bytes], *, all_tools: bool = False
-    ) -> None:
-        """`find`: returns the service that runs; `output`: where answers are written, a line each."""
-        self._find = find
+    def __init__(self, connect: Connect, bank: str, output: IO[bytes], *, all_tools: bool = False) -> None:
+        """`output`: where answers are written, a line each."""
+        self._connect = connect
         self._path = f"/x/mcp/{quote(bank, safe='')}{'?tools=all' if all_tools else ''}"
         self._output = output
         self._version = ""
@@ -61,33 +104,36 @@ class Bridge:
                 self._write(answer)
         except (OSError, HTTPException) as error:
             if "id" in message and "method" in message:
-                text = f"the service of Foxing cannot be reached: {error}; run: foxing serve"
+                text = f"the service of Foxing does not answer: {error}"
+                if isinstance(error, ConnectionRefusedError):
+                    text += "; run: foxing serve"
                 failure = {"jsonrpc": "2.0", "id": message["id"], "error": {"code": SERVER_ERROR, "message": text}}
                 self._write(json.dumps(failure).encode())
 
     def _answers(self, line: bytes, message: dict[str, Any]) -> Iterator[bytes]:
         """Yields the messages with which the service answers one. Raises `OSError`, `HTTPException`."""
-        service = self._service()
-        connection = service.http_connection(CONNECT_S, ANSWER_S)
+        link = self._connected()
         try:
             headers = {
                 "Content-Type": "application/json",
                 "Accept": "application/json, text/event-stream",
-                TOKEN_HEADER: service.token,
+                **link.headers,
                 **_protocol_headers(message, self._version),
             }
-            connection.request("POST", self._path, line, headers)
-            yield from _messages(connection.getresponse())
+            link.connection.request("POST", f"{link.path}{self._path}", line, headers)
+            yield from _messages(link.connection.getresponse())
         finally:
-            connection.close()
+            link.connection.close()
 
-    def _service(self) -> Announcement:
+    def _connected(self) -> Link:
         until = monotonic() + FOUND_S
-        while (service := self._find()) is None:
-            if monotonic() > until:
-                raise ConnectionRefusedError("none runs")
-            sleep(LOOK_S)
-        return service
+        while True:
+            try:
+                return self._connect()
+            except OSError:
+                if monotonic() > until:
+                    raise
+                sleep(LOOK_S)
 
     def _write(self, answer: bytes) -> None:
         with self._lock:
@@ -118,7 +164,7 @@ def _messages(response: HTTPResponse) -> Iterator[bytes]:
         return
     body = response.read()
     if response.status >= HTTPStatus.BAD_REQUEST and b'"jsonrpc"' not in body:
-        raise HTTPException(f"status {response.status}")
+        raise HTTPException(_parsed(body).get("detail") or f"status {response.status}")
     if body.strip():
         yield body
 
@@ -131,6 +177,6 @@ def _parsed(line: bytes) -> dict[str, Any]:
     return message if isinstance(message, dict) else {}
 
 
-def run(find: Callable[[], Announcement | None], bank: str, *, all_tools: bool) -> None:
-    """Runs a bridge over stdin and stdout until the client closes stdin."""
-    Bridge(find, bank, sys.stdout.buffer, all_tools=all_tools).run(iter(sys.stdin.buffer.readline, b""))
+def run(connect: Connect, bank: str, *, all_tools: bool) -> None:
+    """Runs a bridge over stdin and stdout until the client closes stdin. `connect`: connects to the service."""
+    Bridge(connect, bank, sys.stdout.buffer, all_tools=all_tools).run(iter(sys.stdin.buffer.readline, b""))

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from foxing.memory import Memory
     from foxing.renderer.announcement import Announcement
 
-#: Time for which calls to an unavailable service are retried, in seconds; short because a model is waiting.
-RETRY_FOR_S = 5.0
 #: Seconds in which a running service proves that it is there, before the database is opened instead.
 SERVICE_S = 5.0
 
@@ -37,6 +35,9 @@ class CommandState(Protocol):
 
     def settings(self) -> Any:
         """Returns the effective settings."""
+
+    def key(self) -> str | None:
+        """Returns the API key of the settings."""
 
     def running_service(self) -> _Service | None:
         """Returns the service that runs on the database of the settings; None if there is none."""
@@ -73,14 +74,19 @@ def mcp(
 
         bank = bank_of(Path.cwd())
     state = cast(CommandState, context.obj)
-    if service is None and (running := state.running_service()) is not None and _answers(running.announcement):
-        from .bridge import run
+    if service is not None:
+        from .bridge import RemoteService, run
+
+        run(RemoteService(service, state.key()).connect, bank, all_tools=all_tools)
+        return
+    if (running := state.running_service()) is not None and _answers(running.announcement):
+        from .bridge import local, run
 
         def find() -> "Announcement | None":
             found = state.running_service()
             return None if found is None else found.announcement
 
-        run(find, bank, all_tools=all_tools)
+        run(local(find), bank, all_tools=all_tools)
         return
     from foxing.renderer import PluginError
 
@@ -89,7 +95,7 @@ def mcp(
         from .server import make_server
     except ImportError as error:
         raise PluginError(f"{error.name} is not installed; run: pip install 'foxing[mcp]'") from error
-    with _connected(state, service, bank) as connection:
+    with _connected(state, bank) as connection:
         make_server(fixed(connection), all_tools=all_tools).run("stdio")
 
 
@@ -103,17 +109,10 @@ def _answers(service: "Announcement") -> bool:
 
 
 @contextmanager
-def _connected(state: CommandState, service: str | None, bank: str) -> "Iterator[Connection]":
-    """Connects to the bank of a service, or of the memory of the settings. Raises `FoxingError`."""
-    from foxing.integrations.client import ServiceOptions, connect
-    from foxing.memory.garbage import exempt_loaded
+def _connected(state: CommandState, bank: str) -> "Iterator[Connection]":
+    """Connects to the bank of the memory of the settings. Raises `FoxingError`."""
+    from foxing.integrations.client import connect
 
-    if service is not None:
-        options = ServiceOptions(service, state.settings().key, retry_for_s=RETRY_FOR_S)
-        with connect(options, bank) as connection:
-            exempt_loaded()
-            yield connection
-        return
     with (
         state.memory(create=True) as memory,
         _ticking(memory, state.settings()),

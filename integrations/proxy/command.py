@@ -43,6 +43,12 @@ class ProxyCommandState(Protocol):
     def settings(self) -> Any:
         """Returns the effective settings."""
 
+    def key(self) -> str | None:
+        """Returns the API key of the settings."""
+
+    def database_url(self) -> str | None:
+        """Returns the path or URL of the database; None for the default one."""
+
     def memory(self, *, create: bool = False, embed_later: bool = False) -> "AbstractContextManager[Memory]":
         """Opens the memory of the settings and closes it on exit."""
 
@@ -135,7 +141,7 @@ def proxy(
     except ImportError as error:
         raise PluginError(f"{error.name} is not installed; run: pip install 'foxing[proxy]'") from error
     state = cast(ProxyCommandState, context.obj)
-    key = state.settings().key
+    key = state.key()
     if not _is_loopback(host) and key is None:
         raise InvalidInput(
             f"without an API key the proxy only serves this machine; set one to listen on {host}"
@@ -143,7 +149,7 @@ def proxy(
     _check_url(upstream)
     bank = default_bank(Path.cwd()) if bank is None else bank
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    holder = service or state.settings().database_url
+    holder = service or state.database_url()
     options = ProxyOptions(
         upstream=upstream,
         bank=bank,
@@ -226,7 +232,7 @@ def _finder(state: ProxyCommandState, service: str | None, stack: ExitStack) -> 
 
     from .bank import LocalService
 
-    key = state.settings().key
+    key = state.key()
     opened: list[Memory] = []
 
     def find() -> "Target":
