@@ -20,7 +20,8 @@ from foxing.renderer.private_files import repair, within
 from .answers import Answers
 from .calls import HookCall, answer_of
 from .hosts import PROMPT, START
-from .intake import SESSIONS, Intake, stored_last
+from .intake import SESSIONS, Intake
+from .notes import stored_last
 from .places import folder_of, spool_of
 from .spool import Event, waiting
 from .switch import TOLD

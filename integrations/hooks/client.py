@@ -26,6 +26,8 @@ NOTICE = b'{"systemMessage": "Foxing: memory is not there yet; what it has comes
 SWITCH = "NO_FOXING"
 MOST_BYTES = 16 << 20
 LOCK_SUFFIX = "-starting"
+#: A module of the engine, which foxing-client does not have: without it, no service can be started here.
+ENGINE = os.path.join(os.path.dirname(__file__), "app.py")
 
 
 def main() -> int:
@@ -120,6 +122,9 @@ def start_service(database: str) -> bool:
     """Starts a service on a database in the background, unless one is starting or was started by a hook and still runs.
     Returns whether it did."""
     make_folder(folder_of(database))
+    if not os.path.exists(ENGINE):
+        note(database, "no service runs, and foxing-client alone cannot start one; run: foxing serve, where foxing is")
+        return False
     lock = opener(os.path.join(folder_of(database), "service" + LOCK_SUFFIX), os.O_RDWR | os.O_CREAT)
     try:
         if not _locked(lock):

@@ -103,7 +103,7 @@ def diagnose(database: str | None, folder: Path) -> Diagnosis:
     from foxing.integrations.outbox.file import DOORS, outbox_path, states
     from foxing.integrations.outbox.spool import DAMAGED
 
-    from .intake import stored_last
+    from .notes import stored_last
     from .projects import bank_of, root_of
     from .settings_files import Scope
 

@@ -32,7 +32,7 @@ from foxing.renderer import FoxingError
 from .answers import Answers
 from .calls import HookCall, logs_beside
 from .hosts import END, PROMPT, RESPONSE, START, Host
-from .notes import read_json, write_json
+from .notes import STORED, read_json, stored_last, write_json
 from .places import folder_of, note, spool_of
 from .projects import root_of
 from .spool import read, waiting
@@ -53,9 +53,7 @@ SESSIONS = 1_000
 LATE_S = 60.0
 #: Seconds within which a log must be read; a longer one is left to `foxing import`.
 READ_S = 120.0
-#: Where what was stored last is noted, in the folder of hooks.
-STORED = "stored.json"
-#: Where the last message of each log is noted that was stored, beside it.
+#: Where the last message of each log is noted that was stored, in the folder of hooks.
 LAST = "logs.json"
 #: Question with which models are loaded.
 WARMING = "what did we do here last time"
@@ -336,11 +334,6 @@ def note_stored(database: str, bank: str, tool: str, message: NewMessage, stored
     at = datetime.now(UTC).isoformat(timespec="seconds")
     noted[bank] = {"tool": tool, "thread": message.thread, "message": message.id, "messages": stored, "at": at}
     write_json(Path(folder_of(database)) / STORED, noted)
-
-
-def stored_last(database: str) -> dict[str, dict[str, Any]]:
-    """Returns what hooks stored last, by bank."""
-    return read_json(Path(folder_of(database)) / STORED)
 
 
 def _said(call: HookCall, at_ns: int) -> NewMessage | None:

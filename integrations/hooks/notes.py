@@ -8,7 +8,17 @@ from typing import Any
 
 from foxing.renderer.private_files import make_folder, write
 
+from .places import folder_of
+
 log = logging.getLogger(__name__)
+
+#: Where what was stored last is noted, in the folder of hooks.
+STORED = "stored.json"
+
+
+def stored_last(database: str) -> dict[str, dict[str, Any]]:
+    """Returns what hooks stored last, by bank."""
+    return read_json(Path(folder_of(database)) / STORED)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Build hook that compiles `mixing.c`, for the wheel of a platform or in the checkout.
+"""Build hook of the wheel: compiles `mixing.c`, for the wheel of a platform or in the checkout, and leaves out the files
+of the distribution `foxing-client`.
 
 If there is no C compiler, pip downloads one for the build. If that fails, so does the installation, since the native
 codec does not work without the kernel.
@@ -9,12 +10,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("encoder/native/entropy")
+CLIENT = Path("clients/python/pyproject.toml")
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden")
@@ -47,8 +50,15 @@ def compile_kernel(root: Path) -> Path:
     return library
 
 
+def files_of_client(root: Path) -> list[str]:
+    """Returns the files and folders that the wheel of `foxing-client` has, as paths in the source tree at `root`."""
+    project = tomllib.loads((root / CLIENT).read_text(encoding="utf-8"))
+    return [name.removeprefix("foxing/") for name in project["tool"]["hatch"]["build"]["only-include"]]
+
+
 class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
-    """Build hook that adds the compiled kernel to a wheel, and tags it for this platform and any Python 3."""
+    """Build hook that adds the compiled kernel to a wheel, and tags it for this platform and any Python 3. What
+    `foxing-client` has is left out."""
 
     def dependencies(self) -> list[str]:
         """See `BuildHookInterface`."""
@@ -58,6 +68,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
         """See `BuildHookInterface`."""
         library = compile_kernel(Path(self.root))
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        self.build_config.target_config["exclude"] = [f"/{name}" for name in files_of_client(Path(self.root))]
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"
         build_data["artifacts"].append(str(FOLDER / library.name))

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from support.agent_sessions import Announce, ClaudeSession
 
-from foxing.integrations.hooks.intake import Intake, stored_last
+from foxing.integrations.hooks.intake import Intake
+from foxing.integrations.hooks.notes import stored_last
 from foxing.integrations.hooks.places import log_of, spool_of
 from foxing.integrations.hooks.projects import bank_of
 from foxing.integrations.hooks.spool import waiting
