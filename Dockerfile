@@ -21,7 +21,9 @@ COPY memory memory
 COPY api api
 COPY migrations migrations
 COPY integrations integrations
-RUN pip install ".[postgresql,otel,remote,mcp,blobs]"
+COPY .src .src
+COPY clients clients
+RUN pip install ./clients/python ".[postgresql,otel,blobs]"
 
 FROM python:3.12-slim-trixie
 # pg_dump, pg_restore and psql, for `foxing db backup` and `foxing db restore`

@@ -1,5 +1,5 @@
 # Every target sets itself up: the virtual environment .venv is made on first use and brought up to date whenever
-# pyproject.toml or the source of the compiled kernel has changed. Another interpreter: make PYTHON=python3.12 demo
+# a pyproject.toml or the source of the compiled kernel has changed. Another interpreter: make PYTHON=python3.12 demo
 
 PYTHON ?= python3
 VENV := .venv
@@ -34,12 +34,12 @@ docs: $(STAMP)
 serve: $(STAMP)
 	$(BIN)/foxing serve
 
-$(STAMP): pyproject.toml encoder/native/entropy/mixing.c
+$(STAMP): pyproject.toml clients/python/pyproject.toml encoder/native/entropy/mixing.c
 	@command -v $(PYTHON) >/dev/null || { echo "foxing needs Python 3.11 or newer, and '$(PYTHON)' is not there; install it, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit("foxing needs Python 3.11 or newer, and $(PYTHON) is %d.%d; name a newer one: make PYTHON=/path/to/python3" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv $(VENV)
 	@echo 'installing foxing into $(VENV); the first time takes some minutes'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]' & pip=$$!; passed=0; \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable clients/python --editable '.[dev,bench]' & pip=$$!; passed=0; \
 	while sleep 1; kill -0 $$pip 2>/dev/null; do \
 		passed=$$((passed + 1)); [ $$((passed % 10)) -ne 0 ] || echo "installing, $$passed s"; \
 	done; wait $$pip

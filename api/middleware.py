@@ -5,6 +5,7 @@ Plain ASGI middleware, because Starlette's `BaseHTTPMiddleware` starts a task pe
 import re
 import time
 import uuid
+from importlib.metadata import version
 
 import anyio
 import anyio.to_thread
@@ -14,8 +15,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foxing.memory.doors import check_length
-from foxing.memory.problems import Problem
+from foxing.memory.problems import VERSION_HEADER, Problem
 from foxing.renderer.announcement import PROOF_HEADER
+from foxing.renderer.plugins import CLIENT
 
 from .auth import CONSOLE, Authenticator
 from .bodies import LARGE_BODY, check_json_body
@@ -61,6 +63,7 @@ class RequestLogging:
         self.app = app
         self.metrics = metrics
         self.log = get_logger()
+        self.version = version(CLIENT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Runs the application with a request id, and logs and counts the request."""
@@ -79,6 +82,7 @@ class RequestLogging:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID_HEADER] = request_id
+                headers[VERSION_HEADER] = self.version
                 headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 

@@ -8,7 +8,7 @@ installed.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
 from types import UnionType
@@ -71,19 +71,12 @@ class CodecPlugin(Generic[OptionsT]):
     options: type[OptionsT]
     #: Dependencies beyond those of the package; None if there are none.
     needs: Dependencies | None = None
-    #: Option → additional dependencies if it is set.
-    needs_for: Mapping[str, Dependencies] = field(default_factory=dict)
     #: Whether the package includes the weights.
     bundled: bool = False
 
-    def dependencies(self, values: Mapping[str, object]) -> tuple[Dependencies, ...]:
-        """Returns the dependencies of the codec with the options in `values`."""
-        own = () if self.needs is None else (self.needs,)
-        return own + tuple(needs for option, needs in self.needs_for.items() if values.get(option) is not None)
-
-    def missing(self, values: Mapping[str, object]) -> tuple[str, ...]:
-        """Returns the modules that the codec needs with the options in `values` and that are not installed."""
-        modules = (module for needs in self.dependencies(values) for module in needs.modules)
+    def missing(self) -> tuple[str, ...]:
+        """Returns the modules that the codec needs and that are not installed."""
+        modules = () if self.needs is None else self.needs.modules
         return tuple(module for module in modules if find_spec(module) is None)
 
     def required(self, values: Mapping[str, object]) -> tuple[RequiredOption, ...]:

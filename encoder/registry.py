@@ -54,7 +54,7 @@ def load_codec(name: str = "native", device: str = "auto", options: GivenOptions
     """
     plugin = find_codec(name)
     parsed = plugin.value.parse(options)
-    _check_installed(plugin, parsed)
+    _check_installed(plugin)
     with _lock:
         instances = _loading.setdefault((name, device), [])
         loading = next((item for item in instances if item.options == parsed), None)
@@ -75,11 +75,9 @@ def find_codec(name: str) -> Plugin[CodecPlugin[Any]]:
         raise CodecError(f"unknown codec '{name}'; available: {names}").naming("codec") from error
 
 
-def _check_installed(plugin: Plugin[CodecPlugin[Any]], options: CodecOptions) -> None:
-    values = dict(options)
-    missing = plugin.value.missing(values)
-    if missing:
-        extras = ",".join(needs.extra for needs in plugin.value.dependencies(values))
+def _check_installed(plugin: Plugin[CodecPlugin[Any]]) -> None:
+    missing, needs = plugin.value.missing(), plugin.value.needs
+    if missing and needs is not None:
         raise CodecError(
-            f"the codec '{plugin.name}' needs {' and '.join(missing)}; pip install '{plugin.package}[{extras}]'"
+            f"the codec '{plugin.name}' needs {' and '.join(missing)}; pip install '{plugin.package}[{needs.extra}]'"
         )

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from foxing.renderer.errors import NoEngine, is_of_engine
+
 from .errors import (
     ChoiceNeeded,
     Closed,
@@ -82,7 +84,12 @@ else:
         """Imports the in-process memory on first use, since clients of a service need only the values."""
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return vars(import_module(f".{_MODULES[name]}", __package__))[name]
+        try:
+            return vars(import_module(f".{_MODULES[name]}", __package__))[name]
+        except ModuleNotFoundError as error:
+            if is_of_engine(error):
+                raise NoEngine from error
+            raise
 
 
 __all__ = [

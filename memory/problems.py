@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from foxing.renderer.errors import ProblemKind, Retry
 
+#: Header of a response with the version of the service.
+VERSION_HEADER: Final = "Foxing-Version"
 TYPE_PREFIX: Final = "urn:foxing:problem:"
 
 

@@ -64,6 +64,22 @@ class FoxingError(Exception):
         return self
 
 
+class NoEngine(FoxingError, ImportError):
+    """Only foxing-client is installed here, and this needs the whole of Foxing; run: pip install foxing. Without it, a
+    command needs a service that runs on the database of the settings."""
+
+    kind = ProblemKind("no-engine", 501, "The engine is not installed")
+
+    def __init__(self) -> None:
+        """The message is the docstring of the class."""
+        super().__init__(" ".join((self.__doc__ or "").split()).removesuffix("."))
+
+
+def is_of_engine(error: ImportError) -> bool:
+    """Returns True if a module of Foxing is missing, so that only foxing-client is installed."""
+    return isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("foxing.")
+
+
 class UnknownReader(FoxingError):
     """No reader has the given name."""
 

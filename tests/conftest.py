@@ -146,7 +146,7 @@ def install_plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Install
         installer.remove()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""
     return REPOSITORY

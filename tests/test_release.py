@@ -117,6 +117,9 @@ def test_commands_of_the_check_exist(repository: Path) -> None:
     script = (repository / ".ci" / "check-wheel").read_text(encoding="utf-8")
     used = re.findall(r"(?:/bin/foxing\"|\bfoxing) (codec check|demo|mcp)\b", script)
     assert {name.partition(" ")[0] for name in used} == {"codec", "demo", "mcp"}
-    plugins = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
-    assert {"codec", "demo", "mcp"} <= {*COMMANDS, *plugins["foxing.commands"]}
+    commands = set(COMMANDS)
+    for folder in (repository, repository / "clients" / "python"):
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        commands |= project["entry-points"]["foxing.commands"].keys()
+    assert {"codec", "demo", "mcp"} <= commands
     assert ".ci/check-wheel" in (repository / ".ci" / "run").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from foxing.api.plugins.commands import as_command, command_names, find_command
-from foxing.renderer.errors import FoxingError
+from foxing.renderer.errors import FoxingError, NoEngine, is_of_engine
 from foxing.renderer.plugins import CLIENT
 
 from .context import state_of
@@ -51,10 +51,6 @@ OUT_OF_MEMORY = (
 )
 #: Environment variables with a number of threads: of OpenMP, which torch uses, and of the libraries of BLAS.
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-NO_ENGINE = (
-    "this needs the whole of Foxing, and only foxing-client is installed here; run: pip install foxing. Without it, a "
-    "command needs a service that runs on the database of the settings"
-)
 NO_SPACE = "no space is left for the output or for temporary files; free some and run the command again"
 
 
@@ -89,8 +85,8 @@ class FoxingGroup(TyperGroup):
         except (MemoryError, ImportError, OSError, RuntimeError) as error:
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                 raise typer.Exit(state_of(ctx).fail(FoxingError(NO_SPACE))) from error
-            if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("foxing."):
-                raise typer.Exit(state_of(ctx).fail(FoxingError(NO_ENGINE))) from error
+            if isinstance(error, ImportError) and is_of_engine(error):
+                raise typer.Exit(state_of(ctx).fail(NoEngine())) from error
             if not _is_out_of_memory(error):
                 raise
             raise typer.Exit(state_of(ctx).fail(FoxingError(OUT_OF_MEMORY))) from error

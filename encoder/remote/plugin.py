@@ -1,12 +1,9 @@
 """Plug-in of the codec `remote`."""
 
 from foxing.encoder.contract import Codec
-from foxing.encoder.plugin import CodecPlugin, Dependencies
+from foxing.encoder.plugin import CodecPlugin
 
 from .options import RemoteOptions
-
-#: Dependencies of all codecs that decode on a server.
-DEPENDENCIES = Dependencies("remote", ("httpx",))
 
 
 def _load(device: str, options: RemoteOptions) -> Codec:
@@ -20,5 +17,4 @@ PLUGIN = CodecPlugin(
     "Stores page images, and reads them with a vision model behind an OpenAI-compatible endpoint.",
     _load,
     RemoteOptions,
-    needs=DEPENDENCIES,
 )

@@ -11,7 +11,6 @@ from foxing.encoder.contract import Codec
 from foxing.encoder.flag_thresholds import FlagThresholds
 from foxing.encoder.plugin import CodecOptions, CodecPlugin, Dependencies
 from foxing.encoder.remote.options import ServerOptions
-from foxing.encoder.remote.plugin import DEPENDENCIES as SERVER_DEPENDENCIES
 from foxing.renderer import PageLayout
 
 if TYPE_CHECKING:
@@ -147,7 +146,6 @@ DEEPSEEK_OCR = CodecPlugin(
     _loader("deepseek", "DeepSeekOcr"),
     DeepSeekOptions,
     needs=DEPENDENCIES,
-    needs_for={"remote": SERVER_DEPENDENCIES},
 )
 GOT_OCR2 = CodecPlugin(
     "got-ocr2",

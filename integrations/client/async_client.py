@@ -29,6 +29,8 @@ from .requests import (
 from .transport import ServiceOptions, connection_error, file_chunks_async, request_arguments
 
 if TYPE_CHECKING:
+    import httpx
+
     from foxing.memory.conversation import Provider
     from foxing.memory.values.banks import BankInfo, Banks
     from foxing.memory.values.base import Tier
@@ -108,10 +110,14 @@ class AsyncClient:
 
     async def ask(self, kind: type[V], request: Request) -> V:
         """Sends a request and returns its response as a value of type `kind`. Raises `InvalidResponse`."""
-        return read(kind, await self.send(request))
+        response = await self._respond(request)
+        return read(kind, response.content, response.headers)
 
     async def send(self, request: Request) -> bytes:
         """Sends a request, with retries, and returns the body of its response."""
+        return (await self._respond(request)).content
+
+    async def _respond(self, request: Request) -> httpx.Response:
         from httpx import HTTPError
 
         async for attempt in self._options.attempts():
@@ -122,7 +128,7 @@ class AsyncClient:
                 except HTTPError as error:
                     raise connection_error(error, self._options.address, request) from error
                 if response.is_success:
-                    return response.content
+                    return response
                 raise error_of(response.status_code, response.content, response.headers)
         raise AssertionError("the last attempt returns or raises")
 

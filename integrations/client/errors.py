@@ -1,14 +1,16 @@
 """Errors that only clients raise, and the mapping of failed responses to errors."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Final
 
 from pydantic import ValidationError
 
 import foxing.memory.errors as errors
 from foxing.memory.errors import InvalidInput, MemoryFault, Unavailable, UnknownReader
-from foxing.memory.problems import TYPE_PREFIX, Problem
+from foxing.memory.problems import TYPE_PREFIX, VERSION_HEADER, Problem
 from foxing.renderer.errors import REPAIR_S, ProblemKind
+from foxing.renderer.plugins import CLIENT
 
 #: Pause after a service that did not respond in time, in seconds.
 PATIENCE_S: Final = 30.0
@@ -46,6 +48,8 @@ class InvalidResponse(MemoryFault):
     kind = ProblemKind("invalid-response", 502, "The response is not from a Foxing service").after(REPAIR_S)
 
 
+#: Problems that a client meets if it knows more than its service, or less.
+_OF_VERSIONS = ("no-such-path", "method-not-allowed", "invalid-request")
 _REFUSALS = (401, 403, 421)
 _UNAVAILABLE = (429, 502, 503, 504)
 #: Problem type → the error that an in-process memory raises.
@@ -77,10 +81,21 @@ def error_of(status: int, content: bytes, headers: Mapping[str, str]) -> MemoryF
             error.after(REPAIR_S)
         return error
     slug = problem.type.removeprefix(TYPE_PREFIX)
-    error = _ERRORS.get(slug, _by_status(status))(problem.detail)
+    detail = f"{problem.detail}{other_version(headers)}" if slug in _OF_VERSIONS else problem.detail
+    error = _ERRORS.get(slug, _by_status(status))(detail)
     error.kind = ProblemKind(slug, status, problem.title, problem.retry or "never", problem.retry_after_s)
     error.details = problem
     return error
+
+
+def other_version(headers: Mapping[str, str]) -> str:
+    """Returns what to add to an error that another version of the service may explain; empty if it has the client's.
+    `headers`: of the response."""
+    own, given = version(CLIENT), headers.get(VERSION_HEADER)
+    if given == own:
+        return ""
+    stated = "does not say its version" if given is None else f"is version {given}"
+    return f"; the service {stated}, and this client is {own}: a call or a field that one of them lacks needs an update"
 
 
 def _by_status(status: int) -> type[MemoryFault]:

@@ -18,7 +18,7 @@ from foxing.memory.errors import InvalidInput
 from foxing.memory.regular_files import not_regular
 from foxing.memory.values.base import FROM_SERVICE, Value, first_error
 
-from .errors import InvalidResponse
+from .errors import InvalidResponse, other_version
 
 if TYPE_CHECKING:
     from foxing.memory.conversation import Provider
@@ -126,17 +126,17 @@ def _json(value: object) -> object:
     return value
 
 
-def read(kind: type[V], content: bytes) -> V:
-    """Returns the value of a response. Unknown members and unknown enum values are kept, for compatibility with newer
-    services. Raises `InvalidResponse`."""
+def read(kind: type[V], content: bytes, headers: Mapping[str, str]) -> V:
+    """Returns the value of a response with these headers. Unknown members and unknown enum values are kept, for
+    compatibility with newer services. Raises `InvalidResponse`."""
     try:
         return kind.model_validate_json(content, extra="allow", context=FROM_SERVICE)
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
             raise InvalidResponse("the response of the server is not JSON; check the URL") from error
         raise InvalidResponse(
-            f"the response of the service is not a valid {kind.__name__} ({error}); check the URL, and that service "
-            "and client have the same version"
+            f"the response of the service is not a valid {kind.__name__} ({error}); check the "
+            f"URL{other_version(headers)}"
         ) from error
 
 

@@ -50,7 +50,7 @@ def require(name: str) -> None:
         if _release(tested.lowest) <= _release(installed) < _release(tested.below):
             return
         reason = f"but {installed} is installed"
-    install = f"pip install 'foxing[{name.replace('_', '-')}]'"
+    install = f"pip install 'foxing-client[{name.replace('_', '-')}]'"
     raise UnsupportedFramework(f"foxing.integrations.{name} requires {tested.requirement}, {reason}; run: {install}")
 
 

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
@@ -74,13 +73,12 @@ def install(
         raise SettingsRefused("hooks need a SQLite database; unset the URL of the other one, or name a file")
     chosen, scope = HOSTS[tool], Scope(root_of(Path.cwd()) if project else None)
     undo = Undo(Path(folder_of(database)) / UNDO)
-    with_server = find_spec("mcp") is not None
     unfound = project and not remove and shutil.which(PROGRAM) is None
     if remove:
         changes = removal(chosen, scope, undo)
     else:
         programs = find_executables(bank, None if database == default_database() else database)
-        changes = installation(chosen, scope, programs, undo, server=with_server)
+        changes = installation(chosen, scope, programs, undo)
     changes = [change for change in changes if change]
     written = bool(changes) and not dry_run and (yes or (not as_json and _confirmed(state, changes)))
     if written:
@@ -99,7 +97,7 @@ def install(
     }
 
     def show(console: Any) -> None:
-        _show(console, document, remove, dry_run, yes, with_server, chosen)
+        _show(console, document, remove, dry_run, yes, chosen)
         if unfound:
             console.print(f"{PROGRAM} is not on the PATH here; whoever works on the project needs: pipx install foxing")
 
@@ -140,9 +138,7 @@ def _announce(tool: str, bank: str | None, database: str) -> None:
         start_service(database)
 
 
-def _show(
-    console: Any, document: dict[str, Any], remove: bool, dry_run: bool, yes: bool, with_server: bool, host: Host
-) -> None:
+def _show(console: Any, document: dict[str, Any], remove: bool, dry_run: bool, yes: bool, host: Host) -> None:
     if not document["changes"]:
         console.print(
             f"Nothing to {'remove' if remove else 'change'}: {host.title} {'has' if not remove else 'lacks'} it."
@@ -159,8 +155,6 @@ def _show(
     if remove:
         console.print("The banks are kept; foxing erase deletes one.")
         return
-    if not with_server:
-        console.print("Without the MCP server, which needs: pip install 'foxing[mcp]'")
     if host.trust:
         console.print(f"{host.trust}.")
     console.print("Passwords, keys and text between <private> and </private> are replaced before anything is stored.")

@@ -185,9 +185,7 @@ class Undo:
         write(self.path, json.dumps(notes).encode())
 
 
-def installation(
-    host: Host, scope: Scope, programs: Executables, undo: Undo, *, server: bool = True
-) -> list[FileChange]:
+def installation(host: Host, scope: Scope, programs: Executables, undo: Undo) -> list[FileChange]:
     """Returns the changes that install the hooks and the MCP server of a host. What an earlier installation wrote is
     replaced. Raises `SettingsRefused`."""
     if scope.root is not None:
@@ -196,10 +194,7 @@ def installation(
     edits: dict[Path, list[Callable[[str], str]]] = {
         scope.hooks_file(host): [lambda text: HOOKS_FORMS[host.hooks_form].add(text, host, commands)]
     }
-    if server:
-        edits.setdefault(scope.servers_file(host), []).append(
-            lambda text: with_server(text, host, programs.server(host))
-        )
+    edits.setdefault(scope.servers_file(host), []).append(lambda text: with_server(text, host, programs.server(host)))
     return [_change(path, undo, of_file, host, scope) for path, of_file in edits.items()]
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
 from foxing.memory import Memory
-from foxing.memory.problems import Problem
-from foxing.renderer.plugins import PluginError
 
 #: Paths of a bank; some clients append `/mcp` to the address that they are given.
 PATHS = ("/{bank}", "/{bank}/mcp")
@@ -33,10 +30,7 @@ ALL_TOOLS = "all"
 
 def make_app(memory: Memory) -> Starlette:
     """Returns the application, with the tools that a model needs, and with `?tools=all` in the address those of an
-    operator too. It is stateless, so that any replica can serve a request. If the extra is not installed,
-    all requests get a problem document."""
-    if find_spec("mcp") is None:
-        return Starlette(routes=[Route(path, _not_installed, methods=["GET", "POST", "DELETE"]) for path in PATHS])
+    operator too. It is stateless, so that any replica can serve a request."""
     servers = _Servers(memory)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -165,8 +159,3 @@ async def _no_stream(request: Request) -> JSONResponse:
         "detail": "this MCP server only sends responses, so it has no event stream to GET; send requests by POST",
     }
     return JSONResponse(problem, 405, {"Allow": "POST"}, "application/problem+json")
-
-
-async def _not_installed(request: Request) -> JSONResponse:
-    problem = Problem.of(PluginError.kind, "MCP is not installed in this service; run: pip install 'foxing[mcp]'")
-    return JSONResponse(problem.document(), problem.status, media_type="application/problem+json")

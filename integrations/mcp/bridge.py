@@ -25,7 +25,7 @@ SERVER_ERROR = -32_000
 _INITIALIZE = "initialize"
 
 
-class Link(NamedTuple):
+class ServiceConnection(NamedTuple):
     """A connection to a service, for one request."""
 
     connection: HTTPConnection
@@ -36,17 +36,17 @@ class Link(NamedTuple):
 
 
 #: Connects to a service. Raises `OSError`.
-Connect: TypeAlias = Callable[[], Link]
+Connect: TypeAlias = Callable[[], ServiceConnection]
 
 
 def local(find: Callable[[], Announcement | None]) -> Connect:
     """Returns what connects to a service on this machine. `find`: returns the one that runs."""
 
-    def connect() -> Link:
+    def connect() -> ServiceConnection:
         service = find()
         if service is None:
             raise ConnectionRefusedError("none runs")
-        return Link(service.http_connection(CONNECT_S, ANSWER_S), "", {TOKEN_HEADER: service.token})
+        return ServiceConnection(service.http_connection(CONNECT_S, ANSWER_S), "", {TOKEN_HEADER: service.token})
 
     return connect
 
@@ -60,14 +60,14 @@ class RemoteService:
 
         self._options = ServiceOptions(url, api_key)
 
-    def connect(self) -> Link:
+    def connect(self) -> ServiceConnection:
         """See `Connect`."""
         scheme, host, path = self._options.place
         kind = HTTPSConnection if scheme == "https" else HTTPConnection
         connection = kind(host, timeout=CONNECT_S)
         connection.connect()
         connection.sock.settimeout(ANSWER_S)
-        return Link(connection, path, self._options.authorization)
+        return ServiceConnection(connection, path, self._options.authorization)
 
 
 class Bridge:
@@ -125,7 +125,7 @@ class Bridge:
         finally:
             link.connection.close()
 
-    def _connected(self) -> Link:
+    def _connected(self) -> ServiceConnection:
         until = monotonic() + FOUND_S
         while True:
             try:

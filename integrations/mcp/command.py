@@ -88,13 +88,9 @@ def mcp(
 
         run(local(find), bank, all_tools=all_tools)
         return
-    from foxing.renderer import PluginError
+    from .banks import fixed
+    from .server import make_server
 
-    try:
-        from .banks import fixed
-        from .server import make_server
-    except ImportError as error:
-        raise PluginError(f"{error.name} is not installed; run: pip install 'foxing[mcp]'") from error
     with _connected(state, bank) as connection:
         make_server(fixed(connection), all_tools=all_tools).run("stdio")
 

@@ -130,7 +130,7 @@ def proxy(
     from foxing.integrations.hooks.projects import default_bank
     from foxing.integrations.outbox.file import outbox_path
     from foxing.memory.errors import InvalidInput
-    from foxing.renderer import PluginError
+    from foxing.renderer.plugins import PluginError
 
     try:
         import websockets  # noqa: F401
@@ -139,7 +139,7 @@ def proxy(
         from .options import ProxyOptions
         from .server import listen, server_of, url_of
     except ImportError as error:
-        raise PluginError(f"{error.name} is not installed; run: pip install 'foxing[proxy]'") from error
+        raise PluginError(f"{error.name} is not installed; run: pip install 'foxing-client[proxy]'") from error
     state = cast(ProxyCommandState, context.obj)
     key = state.key()
     if not _is_loopback(host) and key is None:

@@ -91,10 +91,8 @@ class ModelEndpoint:
     def _opened(self) -> Any:
         with self._lock:
             if self._client is None:
-                try:
-                    import httpx
-                except ImportError as error:
-                    raise self._error(f"the {self._kind} needs httpx: pip install 'foxing[remote]'") from error
+                import httpx
+
                 key = self._options.api_key
                 headers = {} if key is None else {"Authorization": f"Bearer {key}"}
                 self._client = httpx.Client(headers=headers, auth=self._address.auth, timeout=self._options.timeout_s)

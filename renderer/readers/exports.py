@@ -3,7 +3,7 @@
 from foxing.renderer.errors import UnknownReader
 
 from .billing import Area, Billing, Crops, Flat, Modes, Patches, Tiles
-from .page_images import PageImage, cells_per_token, is_read, page_image, page_images, reader_layout
+from .images import PageImage, cells_per_token, is_read, page_image, page_images, reader_layout
 from .proof import Proof, ProofReader, digest_of, proof_read, require_exact
 from .reader import Reader, ReaderProfileError, Readers, TypeSize, margin_px, packaged_readers, page_px
 

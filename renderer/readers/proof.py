@@ -15,7 +15,7 @@ from foxing.renderer.errors import RenderError
 from foxing.renderer.glyphs import drawn_cells, glyph_halves
 from foxing.renderer.type_proof import TypeProof
 
-from .page_images import PageImage
+from .images import PageImage
 from .reader import margin_px
 
 _PAPER = 255

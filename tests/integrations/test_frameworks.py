@@ -110,5 +110,5 @@ def test_a_framework_outside_of_the_tested_range_is_a_clear_error(
     monkeypatch.setattr(versions, "version", installed)
     with pytest.raises(UnsupportedFramework, match=word) as caught:
         require(name)
-    assert f"pip install 'foxing[{name.replace('_', '-')}]'" in str(caught.value)
+    assert f"pip install 'foxing-client[{name.replace('_', '-')}]'" in str(caught.value)
     assert isinstance(caught.value, ImportError)

@@ -36,7 +36,7 @@ class CodecStatus:
     package: str
     #: True if FOXING_CODEC selects it.
     selected: bool
-    #: The extras of the package that install its dependencies, separated by commas; None if it needs none.
+    #: The extra of the package that installs its dependencies; None if it needs none.
     extra: str | None
     #: True if its dependencies are installed.
     installed: bool
@@ -74,13 +74,13 @@ def _status(plugin: "Plugin[CodecPlugin[Any]]", settings: "Settings") -> CodecSt
         RequiredSetting(environment_name(f"codecs.{plugin.name}.{needed.option}"), needed.given)
         for needed in codec.required(options)
     )
-    missing = codec.missing(options)
+    missing = codec.missing()
     return CodecStatus(
         codec=plugin.name,
         description=codec.about,
         package=plugin.package,
         selected=settings.codec == plugin.name,
-        extra=",".join(item.extra for item in codec.dependencies(options)) or None,
+        extra=None if codec.needs is None else codec.needs.extra,
         installed=not missing,
         missing=missing,
         bundled=codec.bundled,

@@ -12,7 +12,6 @@ from rich.console import Console
 from foxing.api.cli.context import JsonOption, state_of
 from foxing.api.cli.output import printable
 from foxing.api.cli.streams import is_stream, output_file, refuse_stream
-from foxing.memory.errors import InvalidInput
 
 
 class ApiOption(StrEnum):
@@ -106,16 +105,13 @@ def calibrate(
         raise typer.BadParameter("an OCR engine has no endpoint; give either --engine, or --url and --model")
     if engine is None and (url is None or model is None):
         raise typer.BadParameter("give --url and --model, or --engine for an OCR engine of this machine")
-    try:
-        from foxing.encoder.reader_curve.curve import Prices, ReaderCurve
-        from foxing.encoder.reader_curve.journal import Journal
-        from foxing.encoder.reader_curve.ocr_command import TesseractCommand
-        from foxing.encoder.reader_curve.profile import measured_reader, profile_table
-        from foxing.encoder.reader_curve.sample_pages import CELLS, sample_pages
+    from foxing.encoder.reader_curve.curve import Prices, ReaderCurve
+    from foxing.encoder.reader_curve.journal import Journal
+    from foxing.encoder.reader_curve.ocr_command import TesseractCommand
+    from foxing.encoder.reader_curve.profile import measured_reader, profile_table
+    from foxing.encoder.reader_curve.sample_pages import CELLS, sample_pages
 
-        from . import calibration
-    except ImportError as error:
-        raise InvalidInput(f"calibrate requires httpx ({error}); run: pip install 'foxing[remote]'") from error
+    from . import calibration
 
     state = state_of(context)
     if plot is not None:

@@ -1,5 +1,5 @@
-"""Build hook of the wheel: compiles `mixing.c`, for the wheel of a platform or in the checkout, and leaves out the files
-of the distribution `foxing-client`.
+"""Build hook that compiles `mixing.c`, for the wheel of a platform or in the checkout. The wheel has no file of the
+distribution `foxing-client`.
 
 If there is no C compiler, pip downloads one for the build. If that fails, so does the installation, since the native
 codec does not work without the kernel.

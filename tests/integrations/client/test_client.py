@@ -312,6 +312,13 @@ def test_a_slow_service_is_not_waited_for_and_the_key_is_named() -> None:
             client.store("ana", [{"role": "user", "content": "x"}], idempotency_key="mine")
 
 
+PROBLEM = (
+    b'{"type": "urn:foxing:problem:no-such-path", "title": "The path does not exist", "status": 404, '
+    b'"detail": "no such path"}'
+)
+OLD_SERVICE = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n%s" % (len(PROBLEM), PROBLEM)
+
+
 @pytest.mark.parametrize(
     ("response", "kind", "message"),
     [
@@ -319,6 +326,13 @@ def test_a_slow_service_is_not_waited_for_and_the_key_is_named() -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", InvalidResponse, "not a valid Banks"),
         (b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"banks": 7}', InvalidResponse, "not a valid Banks"),
         (b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\nOops", ServiceFailed, "without a problem document of Foxing"),
+        # a service of another version, and one of before versions were stated
+        (
+            b'HTTP/1.1 200 OK\r\nFoxing-Version: 9.1\r\nContent-Length: 12\r\n\r\n{"banks": 7}',
+            InvalidResponse,
+            "the service is version 9.1, and this client is",
+        ),
+        (OLD_SERVICE, InvalidInput, "no such path; the service does not say its version, and this client is"),
     ],
 )
 def test_an_answer_of_another_server_is_an_error(response: bytes, kind: type[FoxingError], message: str) -> None:
@@ -392,11 +406,11 @@ def test_a_newer_service_may_say_more(client: Client, bank: str) -> None:
     answer = client.recall(bank).model_dump(mode="json")
     answer["spans"][0] |= {"source": "dreamt", "role": "narrator", "mood": "calm", "parts": [{"type": "smell"}]}
     answer["elapsed_ms"] = 3
-    (span,) = read(RecallResult, json.dumps(answer).encode()).spans
+    (span,) = read(RecallResult, json.dumps(answer).encode(), {}).spans
     assert (span.source, span.role, span.parts) == ("dreamt", "narrator", [{"type": "smell"}])
     assert span.model_extra == {"mood": "calm"}
     with pytest.raises(InvalidResponse, match="not a valid RecallResult"):
-        read(RecallResult, json.dumps({**answer, "text_tokens": "many"}).encode())
+        read(RecallResult, json.dumps({**answer, "text_tokens": "many"}).encode(), {})
     with pytest.raises(ValidationError):
         RecallResult.model_validate(answer)
 
@@ -407,6 +421,7 @@ def test_a_request_with_an_unknown_field_is_refused(client: Client, bank: str) -
     assert caught.value.details is not None
     assert caught.value.details.errors is not None
     assert caught.value.details.errors[0].where == "body.max_tokns"
+    assert "version" not in str(caught.value)  # it is the client's
     with pytest.raises(InvalidInput, match="max_tokns: unknown field"):
         RecallQuery(max_tokns=5)  # type: ignore[call-arg]
 

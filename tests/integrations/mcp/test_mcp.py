@@ -531,7 +531,7 @@ def test_the_bridge_says_that_no_service_runs(monkeypatch: pytest.MonkeyPatch) -
     output = io.BytesIO()
     asked = b'{"jsonrpc": "2.0", "id": 7, "method": "tools/list"}\n'
     told = b'{"jsonrpc": "2.0", "method": "notifications/initialized"}\n'
-    bridge.Bridge(lambda: None, "ana", output).run(iter([told, b"\n", asked]))
+    bridge.Bridge(bridge.local(lambda: None), "ana", output).run(iter([told, b"\n", asked]))
     (line,) = output.getvalue().splitlines()
     assert json.loads(line)["id"] == 7
     assert "foxing serve" in json.loads(line)["error"]["message"]

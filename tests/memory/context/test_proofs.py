@@ -98,7 +98,7 @@ def flip_a_pixel(*given: Any) -> npt.NDArray[np.uint8]:
 
 
 def test_an_image_that_is_not_exact_is_not_given(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["foxing.renderer.readers.page_images"], "rasterize", flip_a_pixel)
+    monkeypatch.setattr(sys.modules["foxing.renderer.readers.images"], "rasterize", flip_a_pixel)
     for show in ("images", "best"):
         result = build(memory, "dense", show=show)
         assert not images(result)
