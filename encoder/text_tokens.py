@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from functools import lru_cache
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import IO, Any
 
 VOCABULARY = "tekken_240911.json"
+#: How its members begin, and its tokens; and the bytes of it that are read at a time.
+_CONFIG, _TOKENS, _TOKEN = b'"config":', b'"vocab":', re.compile(rb'"token_bytes": "([^"]*)"')
+_PART_BYTES = 1 << 18
 #: Maximum characters per call of the tokenizer: its regular expression overflows the stack on half a million blanks.
 _SLICE = 100_000
 #: Cache of token counts: maximum characters of a text, and number of entries. Headers and the messages of a
@@ -50,12 +54,21 @@ def _loaded() -> Any:
     from tiktoken import Encoding
 
     folder = next(iter(_found("mistral_common").submodule_search_locations or ()))
-    # each token becomes bytes as soon as it is read: the complete document takes three times the memory
-    vocabulary = json.loads((Path(folder) / "data" / VOCABULARY).read_bytes(), object_hook=_token_bytes)
-    config = vocabulary["config"]
-    ordinary = config["default_vocab_size"] - config["default_num_special_tokens"]
-    ranks = {token: rank for rank, token in enumerate(vocabulary["vocab"][:ordinary])}
+    # the tokens are found where they stand: to parse the complete document takes longer, and three times the memory
+    with (Path(folder) / "data" / VOCABULARY).open("rb") as file:
+        head, _, rest = file.read(_PART_BYTES).partition(_TOKENS)
+        config = json.loads(head[head.index(_CONFIG) + len(_CONFIG) :].rstrip(b", \n"))
+        ordinary = config["default_vocab_size"] - config["default_num_special_tokens"]
+        ranks = {b64decode(token): rank for rank, token in enumerate(islice(_tokens(rest, file), ordinary))}
     return Encoding("tekken", pat_str=config["pattern"], mergeable_ranks=ranks, special_tokens={})
+
+
+def _tokens(part: bytes, file: IO[bytes]) -> Iterator[bytes]:
+    """Yields the tokens in a part of a vocabulary and in the rest of its file, in Base64."""
+    while part:
+        part += file.readline()  # a token is a line
+        yield from _TOKEN.findall(part)
+        part = file.read(_PART_BYTES)
 
 
 def _found(package: str) -> ModuleSpec:
@@ -63,10 +76,6 @@ def _found(package: str) -> ModuleSpec:
     spec = find_spec(package)
     assert spec is not None
     return spec
-
-
-def _token_bytes(members: dict[str, Any]) -> Any:
-    return b64decode(members["token_bytes"]) if "token_bytes" in members else members
 
 
 def count_text_tokens(text: str) -> int:

@@ -1,65 +1,36 @@
 """The in-process memory: the facade behind the HTTP API and the command line, and the API for embedding."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from foxing.encoder import Codec, VisionTokens
 from foxing.memory.values.base import aware_utc
-from foxing.renderer import Progress
 from foxing.renderer.clock import utc_now
-from foxing.renderer.readers import ProofReader
 
-from .bulk.work import BulkWork
-from .codec_source import CodecSource, OptionsOfCodecs
-from .context.builder import ContextBuilder
+from .codec_source import CodecSource
 from .conversation import Provider
 from .errors import InvalidInput, NotFound
-from .fold.compressor import Compressor, matching_part, message_id_of
-from .fold.folder import Folder
-from .images.ocr import ImageTextReader
 from .ingest.calls import StoreCall
-from .ingest.dry_run import DryRun
-from .ingest.image_texts import ImageTexts
-from .ingest.importers.jobs import ImportJobs
-from .ingest.provider_messages import messages_of
-from .ingest.seal import Sealer
-from .ingest.store import MessageStore, PreparedCall
 from .ingest.validate import check_bank_name
-from .lifecycle.age import Ager
-from .lifecycle.blanking import PageBlanker
-from .lifecycle.embed import MessageEmbedder
-from .lifecycle.erase import Eraser
-from .lifecycle.forecast import forecast
-from .lifecycle.job_runner import JobRunner
-from .lifecycle.jobs import JobQueue
 from .lifecycle.recall_weights import RecallWeights
-from .lifecycle.reencode import Reencoder
-from .lifecycle.rewrite import Rewriter
-from .lifecycle.undo import Undoer
 from .listings import bank_info, list_banks, list_pages, list_threads, newest_banks, page_info, set_pinned
+from .once import once
 from .options import MemoryOptions
 from .pages.assembler import MessageAssembler
 from .pages.decoder import PageDecoder
-from .pages.fetch import Fetcher
-from .pages.indexing import Reindexer
 from .pages.message_images import MessageImages
-from .pages.view import PageViewer
-from .pages.warming import CacheWarmer
 from .recall.banks import by_bank
-from .recall.images import ImageRecaller
 from .recall.search import Recaller
-from .records.embedding import MissingVectors
-from .records.store import RecordStore
-from .savings.ledger import Ledger
 from .storage.database import DatabaseOptions, open_database
 from .storage.repositories import banks
 from .text.times import parse_since
 from .text.times.window import split_query
 from .values.banks import BankEnd, BankInfo, Banks
-from .values.base import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, build_values, checked
+from .values.base import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, checked
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextFields, ContextRequest, ContextResult
 from .values.fold import FoldRequest, FoldResult
@@ -81,7 +52,32 @@ from .values.reports import (
 from .values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy, SavingsWindow
 from .values.threads import Threads
 
-build_values()  # before FastAPI and threads use them
+if TYPE_CHECKING:
+    from foxing.encoder import Codec, VisionTokens
+    from foxing.renderer import Progress
+    from foxing.renderer.readers import ProofReader
+
+    from .bulk.work import BulkWork
+    from .codec_source import OptionsOfCodecs
+    from .context.builder import ContextBuilder
+    from .fold.compressor import Compressor
+    from .fold.folder import Folder
+    from .ingest.dry_run import DryRun
+    from .ingest.importers.jobs import ImportJobs
+    from .ingest.seal import Sealer
+    from .ingest.store import MessageStore, PreparedCall
+    from .lifecycle.age import Ager
+    from .lifecycle.embed import MessageEmbedder
+    from .lifecycle.erase import Eraser
+    from .lifecycle.jobs import JobQueue
+    from .lifecycle.reencode import Reencoder
+    from .lifecycle.undo import Undoer
+    from .pages.fetch import Fetcher
+    from .pages.indexing import Reindexer
+    from .pages.view import PageViewer
+    from .recall.images import ImageRecaller
+    from .records.store import RecordStore
+    from .savings.ledger import Ledger
 
 
 class Memory:
@@ -114,37 +110,127 @@ class Memory:
         `EmbedderError` or `RerankerError` for an endpoint without address or model.
         """
         self._codecs, self._clock = CodecSource(codec, device, codec_options), clock
-        search, reranking = (options := options or MemoryOptions()).search(), options.reranking()
-        self._index, self._vectors = search.index, search.vectors
+        self._options = options or MemoryOptions()
+        self._search, reranking = self._options.search(), self._options.reranking()
+        self._index, self._vectors = self._search.index, self._search.vectors
         self._database = open_database(database)
-        decoder = PageDecoder(self._codecs.current, self._codecs.bundled, cache_bytes=options.page_cache_bytes)
-        self._decoder, assembler = decoder, MessageAssembler(decoder)
-        reindexer = Reindexer(self._database, search, assembler)
-        self._store = MessageStore(self._database, search, options.max_message_bytes)
-        self._sealer = Sealer(
-            self._database, decoder, reindexer, ImageTexts(self._database, ImageTextReader(options.read_images))
+        self._decoder = PageDecoder(
+            self._codecs.current, self._codecs.bundled, cache_bytes=self._options.page_cache_bytes
         )
-        self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
-        of_any_codec = decoder.with_codecs(self._codecs.named)
-        self._undoer = Undoer(self._database, decoder, reindexer)
-        blanker = PageBlanker(self._database, of_any_codec, self._index.document_frequencies)
-        self._eraser = Eraser(self._database, blanker, reindexer)
-        missing = MissingVectors(self._database, self._vectors.source)
-        self._embedder = MessageEmbedder(self._database, reindexer, missing)
-        runner = JobRunner(self._database, self._codecs, self._sealer, self._ager, self._embedder)
-        self._recall_weights = RecallWeights(self._database, enabled=options.recall_weights)
-        self._jobs = JobQueue(self._database, runner, self._codecs.name, self._recall_weights)
-        self._reencoder = Reencoder(self._database, of_any_codec, search)
-        self._recaller = Recaller(self._database, search, assembler, reranking, options.gap_mark)
-        self._fetcher = Fetcher(self._database, assembler, options.gap_mark)
-        readers, proofs = options.readers, ProofReader()
-        self._image_recaller = ImageRecaller(self._database, search, assembler, readers, options.gap_mark, proofs)
-        self._context = ContextBuilder(self._database, self._recaller, assembler, readers, self._recall_weights, proofs)
+        self._assembler = MessageAssembler(self._decoder)
+        self._recall_weights = RecallWeights(self._database, enabled=self._options.recall_weights)
+        self._recaller = Recaller(self._database, self._search, self._assembler, reranking, self._options.gap_mark)
         self._images = MessageImages(self._database)
-        self._folder = Folder(self._database, self._store, readers, proofs)
-        self._ledger = Ledger(self._database)
-        self._compressor = Compressor(self._database, self._store)
-        self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
+
+    @once
+    def _store(self) -> MessageStore:
+        from .ingest.store import MessageStore
+
+        return MessageStore(self._database, self._search, self._options.max_message_bytes)
+
+    @once
+    def _reindexer(self) -> Reindexer:
+        from .pages.indexing import Reindexer
+
+        return Reindexer(self._database, self._search, self._assembler)
+
+    @once
+    def _sealer(self) -> Sealer:
+        from .images.ocr import ImageTextReader
+        from .ingest.image_texts import ImageTexts
+        from .ingest.seal import Sealer
+
+        texts = ImageTexts(self._database, ImageTextReader(self._options.read_images))
+        return Sealer(self._database, self._decoder, self._reindexer, texts)
+
+    @once
+    def _ager(self) -> Ager:
+        from .lifecycle.age import Ager
+        from .lifecycle.rewrite import Rewriter
+
+        return Ager(self._database, Rewriter(self._database, self._decoder, self._reindexer))
+
+    @once
+    def _undoer(self) -> Undoer:
+        from .lifecycle.undo import Undoer
+
+        return Undoer(self._database, self._decoder, self._reindexer)
+
+    @once
+    def _of_any_codec(self) -> PageDecoder:
+        return self._decoder.with_codecs(self._codecs.named)
+
+    @once
+    def _eraser(self) -> Eraser:
+        from .lifecycle.blanking import PageBlanker
+        from .lifecycle.erase import Eraser
+
+        blanker = PageBlanker(self._database, self._of_any_codec, self._index.document_frequencies)
+        return Eraser(self._database, blanker, self._reindexer)
+
+    @once
+    def _embedder(self) -> MessageEmbedder:
+        from .lifecycle.embed import MessageEmbedder
+        from .records.embedding import MissingVectors
+
+        missing = MissingVectors(self._database, self._vectors.source)
+        return MessageEmbedder(self._database, self._reindexer, missing)
+
+    @once
+    def _reencoder(self) -> Reencoder:
+        from .lifecycle.reencode import Reencoder
+
+        return Reencoder(self._database, self._of_any_codec, self._search)
+
+    @once
+    def _fetcher(self) -> Fetcher:
+        from .pages.fetch import Fetcher
+
+        return Fetcher(self._database, self._assembler, self._options.gap_mark)
+
+    @once
+    def _proofs(self) -> ProofReader:
+        from foxing.renderer.readers import ProofReader
+
+        return ProofReader()
+
+    @once
+    def _image_recaller(self) -> ImageRecaller:
+        from .recall.images import ImageRecaller
+
+        readers, gap_mark = self._options.readers, self._options.gap_mark
+        return ImageRecaller(self._database, self._search, self._assembler, readers, gap_mark, self._proofs)
+
+    @once
+    def _context(self) -> ContextBuilder:
+        from .context.builder import ContextBuilder
+
+        readers, weights = self._options.readers, self._recall_weights
+        return ContextBuilder(self._database, self._recaller, self._assembler, readers, weights, self._proofs)
+
+    @once
+    def _folder(self) -> Folder:
+        from .fold.folder import Folder
+
+        return Folder(self._database, self._store, self._options.readers, self._proofs)
+
+    @once
+    def _ledger(self) -> Ledger:
+        from .savings.ledger import Ledger
+
+        return Ledger(self._database)
+
+    @once
+    def _compressor(self) -> Compressor:
+        from .fold.compressor import Compressor
+
+        return Compressor(self._database, self._store)
+
+    @once
+    def _viewer(self) -> PageViewer:
+        from .pages.view import PageViewer
+
+        return PageViewer(self._database, self._decoder, self._index.document_frequencies, self._clock)
 
     def __enter__(self) -> Self:
         return self
@@ -180,19 +266,33 @@ class Memory:
         """The job queue, for a scheduler that enqueues due work and workers that run it; `tick` does both."""
         return self._jobs
 
+    @once
+    def _jobs(self) -> JobQueue:
+        from .lifecycle.job_runner import JobRunner
+        from .lifecycle.jobs import JobQueue
+
+        runner = JobRunner(self._database, self._codecs, self._sealer, self._ager, self._embedder)
+        return JobQueue(self._database, runner, self._codecs.name, self._recall_weights)
+
     @cached_property
     def bulk(self) -> BulkWork:
         """Ageing, reencoding and importing with a worker pool."""
+        from .bulk.work import BulkWork
+
         return BulkWork(self._ager, self._reencoder, self._store, self.now, before=self._recall_weights.write)
 
     @cached_property
     def imports(self) -> ImportJobs:
         """Imports that a service carries out, with their progress; in process, see `importers.import_file`."""
+        from .ingest.importers.jobs import ImportJobs
+
         return ImportJobs(self._store, self.now)
 
     @cached_property
     def records(self) -> RecordStore:
         """Key-value records of agent frameworks, which are stored beside the messages and never fade."""
+        from .records.store import RecordStore
+
         return RecordStore(self._database, self._vectors, self.now)
 
     def now(self, now: str | datetime | None = None, timezone: str | None = None) -> datetime:
@@ -214,6 +314,8 @@ class Memory:
     def warm(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Warms the page cache: while no other call is running, decodes the newest pages of all banks until the cache
         is full or `stopping()` returns True. Returns the number of pages. Raises `StorageError` or `CodecError`."""
+        from .pages.warming import CacheWarmer
+
         return CacheWarmer(self._database, self._decoder).warm(stopping)
 
     def store(
@@ -235,6 +337,8 @@ class Memory:
         """
         if provider is None:
             return self._store.store(StoreCall(bank, messages, thread, idempotency_key), self.now())
+        from .ingest.provider_messages import messages_of
+
         read = messages_of(provider, messages)
         if not read.messages and read.left_out:
             return StoreResult(ids=[], stored=0, duplicates=0, left_out=read.left_out)
@@ -251,6 +355,8 @@ class Memory:
         """Returns a dry run of `store` for a bank, which need not exist: it checks messages as `store` does, ids
         included, and writes nothing. Lets an import check everything before it stores anything. Raises
         `InvalidInput` for an invalid name."""
+        from .ingest.dry_run import DryRun
+
         return DryRun.of(self._store, bank, self.now())
 
     def store_each(self, calls: Sequence[StoreCall]) -> list[StoreResult | BaseException]:
@@ -394,6 +500,8 @@ class Memory:
         """Returns the exact text, as remembered now, that an excerpt of `compress` stands for, or the part of it that
         matches `query`; the whole text if none does. Counts as a recall. Raises `NotFound` for a hash that the bank
         does not have."""
+        from .fold.compressor import matching_part, message_id_of
+
         try:
             found = self._recaller.message(bank, message_id_of(hash))
         except NotFound as error:
@@ -613,6 +721,8 @@ class Memory:
     def preview_policy(self, bank: str, policy: Policy | Mapping[str, Any]) -> PolicyForecast:
         """Returns what a policy would do to the pages of a bank, now and within a year. Writes nothing. A pause of
         ageing does not count. Raises `NotFound`, `InvalidPolicy`, `CodecError`."""
+        from .lifecycle.forecast import forecast
+
         policy = policy if isinstance(policy, Policy) else Policy.parse(policy)
         tiers = self.codec.tiers
         with self._database.read() as connection:

@@ -65,14 +65,16 @@ class FoxingError(Exception):
 
 
 class NoEngine(FoxingError, ImportError):
-    """Only foxing-client is installed here, and this needs the whole of Foxing; run: pip install foxing. Without it, a
-    command needs a service that runs on the database of the settings."""
+    """Only foxing-client is installed, which has no engine."""
 
     kind = ProblemKind("no-engine", 501, "The engine is not installed")
 
     def __init__(self) -> None:
-        """The message is the docstring of the class."""
-        super().__init__(" ".join((self.__doc__ or "").split()).removesuffix("."))
+        """Says what to install."""
+        super().__init__(
+            "only foxing-client is installed here, and this needs the whole of Foxing; run: pip install foxing. "
+            "Without it, a command needs a service that runs on the database of the settings"
+        )
 
 
 def is_of_engine(error: ImportError) -> bool:

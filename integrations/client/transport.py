@@ -13,7 +13,6 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from foxing.memory.errors import InvalidInput, Unavailable
 from foxing.memory.regular_files import open_regular
-from foxing.memory.values.base import build_values
 from foxing.renderer.errors import FoxingError
 
 from .errors import TimedOut, Unreachable
@@ -76,7 +75,6 @@ class ServiceOptions:
         """Returns the arguments of `httpx.Client` and `httpx.AsyncClient`."""
         import httpx
 
-        build_values()
         return {
             "base_url": self.address,
             # separate from the URL, which httpx logs

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from foxing.encoder.bench.word_classes import WordClass, classify, words_of
 from foxing.memory.values.reports import WordCount, WordCounts
 from foxing.renderer import code_points
 from foxing.renderer.fading import FadedText, languages_of
@@ -14,6 +13,8 @@ from foxing.renderer.fading import FadedText, languages_of
 
 def word_counts(texts: Sequence[str], left: Sequence[FadedText] | None) -> WordCounts:
     """Returns word class → number of words in `texts` of a page, and how many of them remain in `left` (None: all)."""
+    from foxing.encoder.bench.word_classes import WordClass, classify, words_of
+
     total: Counter[WordClass] = Counter()
     kept: Counter[WordClass] = Counter()
     words = [words_of(text) for text in texts]

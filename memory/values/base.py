@@ -1,9 +1,8 @@
 """Base classes and field types of the values that a memory takes and returns."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from threading import Lock
 from typing import Annotated, Any, Final, Self, TypeAlias, TypeVar
 
 from pydantic import (
@@ -25,14 +24,13 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from foxing.memory.errors import InvalidCursor, InvalidInput, InvalidTime
-from foxing.memory.problems import FieldError, Problem
 from foxing.renderer.tiers import all_tiers, is_tier
 
 INVALID_CURSOR = "this cursor is invalid; pass next_cursor as you received it, or leave it out"
 
 
 class Value(BaseModel):
-    """Base class of all values. Immutable; unknown fields are an error. `build_values` builds the validators."""
+    """Base class of all values. Immutable; unknown fields are an error. Validators are built on first use."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -239,23 +237,3 @@ Cursor = Annotated[
     Annotated[str, Field(max_length=MAX_CURSOR_CHARS, pattern=CURSOR)] | None,
     Field(description="`next_cursor` of the previous page of the list."),
 ]
-
-_building = Lock()
-
-
-def build_values() -> None:
-    """Builds the validators of all values. They are not built on import, which would slow it down, nor on first use,
-    which may be concurrent."""
-    with _building:
-        for model in (FieldError, Problem):
-            model.model_rebuild()
-        for value in _family(Value):
-            value.model_config["defer_build"] = False  # nor defer derived validators, such as FastAPI's
-            value.model_rebuild()
-
-
-def _family(value: type[Value]) -> Iterator[type[Value]]:
-    """Yields a class of values and its subclasses."""
-    yield value
-    for derived in value.__subclasses__():
-        yield from _family(derived)

@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("encoder/native/entropy")
@@ -56,7 +57,7 @@ def files_of_client(root: Path) -> list[str]:
     return [name.removeprefix("foxing/") for name in project["tool"]["hatch"]["build"]["only-include"]]
 
 
-class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
+class CustomBuildHook(BuildHookInterface[BuilderConfig]):
     """Build hook that adds the compiled kernel to a wheel, and tags it for this platform and any Python 3. What
     `foxing-client` has is left out."""
 

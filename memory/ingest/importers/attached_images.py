@@ -14,8 +14,7 @@ from pydantic import ValidationError
 
 from foxing.memory.conversation import image_fields
 from foxing.memory.errors import InvalidInput
-from foxing.memory.images.limits import MAX_IMAGE_BYTES
-from foxing.memory.ingest.images import MAX_IMAGES
+from foxing.memory.images.limits import MAX_IMAGE_BYTES, MAX_IMAGES
 from foxing.memory.values.parts import ImagePart, Part, TextPart
 
 from .files import HistoryFiles

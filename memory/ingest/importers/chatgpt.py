@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from foxing.memory.ingest.images import MAX_IMAGES
+from foxing.memory.images.limits import MAX_IMAGES
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import ImagePart, Part, ToolCall, ToolResult
 
