@@ -19,6 +19,7 @@ from foxing.memory.values.base import (
     Limit,
     Now,
     Timezone,
+    Value,
 )
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.recall import Format, RecallQuery, fields_only_for
@@ -149,3 +150,14 @@ class NamespaceList(Input):
     prefix: Prefix = Field(default=(), description="First labels of the namespaces; an empty list selects all.")
     limit: Limit = Field(default=100, description="Maximum number of namespaces.")
     cursor: Cursor = None
+
+
+def _build(value: type[Value]) -> None:
+    """Builds the validators of a class of values and of its subclasses. FastAPI takes those of bodies as they are."""
+    value.model_config["defer_build"] = False  # nor do validators that FastAPI derives
+    value.model_rebuild()
+    for derived in value.__subclasses__():
+        _build(derived)
+
+
+_build(Value)

@@ -1,4 +1,4 @@
-"""Exports of `foxing.encoder`; importing them loads numpy and Pillow, but not torch."""
+"""Exports of `foxing.encoder`: where each is defined."""
 
 from .alignment.misread import known_misread, misread_cells, misread_of, with_misread, without_confidence
 from .annotation import AnnotatedMessage, AnnotatedPage, Refinement, annotate_page, annotate_reading

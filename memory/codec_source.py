@@ -1,11 +1,17 @@
 """The codecs of a memory: the current one, and those that encoded older pages."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
-from foxing.encoder import Codec, CodecError, CodecOptions, GivenOptions, find_codec, load_codec
+from foxing.encoder.errors import CodecError
 
-#: Options of the current codec, or codec name → options.
-OptionsOfCodecs = CodecOptions | Mapping[str, GivenOptions]
+if TYPE_CHECKING:
+    from foxing.encoder import Codec, CodecOptions, GivenOptions
+
+    #: Options of the current codec, or codec name → options.
+    OptionsOfCodecs: TypeAlias = CodecOptions | Mapping[str, GivenOptions]
 
 
 class CodecSource:
@@ -31,12 +37,16 @@ class CodecSource:
         """Returns the codec called `name`, loaded if necessary. Raises `CodecError`."""
         codec = self._loaded.get(name)
         if codec is None:
+            from foxing.encoder import load_codec
+
             codec = self._loaded[name] = load_codec(name, self._device, self._options_of(name))
         return codec
 
     def bundled(self, name: str) -> Codec:
         """Returns the codec called `name` if its package includes the weights. Raises `CodecError` for others: they are
         large models, which reading a page must not load implicitly."""
+        from foxing.encoder import find_codec
+
         if not find_codec(name).value.bundled:
             raise CodecError(
                 f"move the page to the current codec with foxing reencode, or choose the codec '{name}'"
@@ -44,6 +54,6 @@ class CodecSource:
         return self.named(name)
 
     def _options_of(self, name: str) -> GivenOptions | None:
-        if isinstance(self._options, CodecOptions):
-            return self._options if name == self._codec else None
-        return None if self._options is None else self._options.get(name)
+        if isinstance(self._options, Mapping):
+            return self._options.get(name)
+        return self._options if name == self._codec else None

@@ -1,9 +1,6 @@
-"""Exports of `foxing.memory`; importing them loads all values."""
+"""Exports of `foxing.memory`: where each is defined."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
-
-from foxing.renderer.errors import NoEngine, is_of_engine
 
 from .errors import (
     ChoiceNeeded,
@@ -70,27 +67,6 @@ if TYPE_CHECKING:
     from .options import MemoryOptions
     from .records.store import RecordStore
     from .storage.database import DatabaseOptions
-else:
-    _MODULES = {
-        "AsyncMemory": "async_memory",
-        "AsyncRecordStore": "async_memory",
-        "DatabaseOptions": "storage.database",
-        "Memory": "memory",
-        "MemoryOptions": "options",
-        "RecordStore": "records.store",
-    }
-
-    def __getattr__(name: str) -> object:
-        """Imports the in-process memory on first use, since clients of a service need only the values."""
-        if name not in _MODULES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        try:
-            return vars(import_module(f".{_MODULES[name]}", __package__))[name]
-        except ModuleNotFoundError as error:
-            if is_of_engine(error):
-                raise NoEngine from error
-            raise
-
 
 __all__ = [
     "AgeReport",

@@ -1,4 +1,4 @@
-"""Exports of `foxing.renderer`; importing them loads numpy and Pillow."""
+"""Exports of `foxing.renderer`: where each is defined."""
 
 from .atlas import Atlas, load_atlas
 from .breaks import Edge, cut_word_length, whole_word_range

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Connection
 
-from foxing.memory.images.decoding import preview
 from foxing.memory.images.files import ImageFile
 from foxing.memory.images.limits import ImageRefused
 from foxing.memory.index.hybrid import HybridSearch
@@ -178,6 +177,8 @@ class Reindexer:
         self, bank_id: int, remembered: Mapping[int, RememberedMessage]
     ) -> dict[tuple[int, int], list[bytes]]:
         """Returns place of a message and number of its passage → previews of the images in the passage."""
+        from foxing.memory.images.decoding import preview
+
         with self.database.read() as connection:
             placed = images.of_messages(connection, bank_id, remembered) if remembered else []
         numbers = {message_id: number for number, message_id in enumerate(remembered)}

@@ -1,4 +1,4 @@
-"""Exports of `foxing.renderer.readers`; importing them loads numpy and Pillow."""
+"""Exports of `foxing.renderer.readers`: where each is defined."""
 
 from foxing.renderer.errors import UnknownReader
 

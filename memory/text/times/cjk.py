@@ -1,7 +1,5 @@
 """Chinese and Japanese time expressions: “三周前”, “上个月”, “去年三月”, “3週間前”, “先週の金曜日”."""
 
-import re
-
 from .resolvers import Resolver, TimeLanguage, TimePattern, one_of
 
 _DIGITS = {"一": 1, "二": 2, "两": 2, "兩": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
@@ -48,7 +46,7 @@ CJK = TimeLanguage(
 def _pattern(pattern: str, resolve: Resolver) -> TimePattern:
     """Returns a pattern without word boundaries, followed by an optional particle."""
     regex = rf"(?<![第\d一二三四五六七八九十.:/-]){pattern}(?:的时候|的|の|には|に|は|，|、)?"
-    return TimePattern(re.compile(regex), resolve)
+    return TimePattern(regex, resolve)
 
 
 _N = r"(?P<n>\d{1,4}|[一二两兩三四五六七八九]?十[一二三四五六七八九]?|[一二两兩三四五六七八九半])"

@@ -52,7 +52,7 @@ def latin_pattern(pattern: str, resolve: Resolver, unambiguous: bool = True) -> 
     """Returns a pattern in Latin script that matches whole words only. A space matches up to `MOST_BLANKS` whitespace
     characters."""
     regex = rf"(?<![\w./:+-]){pattern}(?:['’]s)?(?![\w-])".replace(" ", rf"\s{{1,{MOST_BLANKS}}}")
-    return TimePattern(re.compile(regex, re.IGNORECASE | re.ASCII), resolve, unambiguous)
+    return TimePattern(regex, resolve, unambiguous, re.IGNORECASE | re.ASCII)
 
 
 def _part_of_year(match: re.Match[str], now: datetime) -> ResolvedTime:

@@ -25,7 +25,7 @@ def _moment(match: re.Match[str], now: datetime) -> ResolvedTime:
     return ResolvedTime(Period(at, at), Period(at, at + precision))
 
 
-_PATTERNS = (
+_LATIN = (
     *english.PATTERNS,
     latin_pattern(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?![T:./])", _FIGURES.date),
     latin_pattern(r"(?P<year>(?:19|20)\d\d)/(?P<month>\d\d?)/(?P<day>\d\d?)(?![/.])", _FIGURES.date),
@@ -37,9 +37,9 @@ _PATTERNS = (
         _moment,
         unambiguous=False,
     ),
-    *korean.PATTERNS,
-    *cjk.PATTERNS,
 )
+#: None of these matches without a character of its script.
+_OTHERS = (*korean.PATTERNS, *cjk.PATTERNS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def find_times(text: str, now: datetime) -> Iterator[TimeExpression]:
 
     `now` is aware and in the user's timezone. Nonexistent dates are skipped.
     """
-    matches = [(match, pattern) for pattern in _PATTERNS for match in pattern.regex.finditer(text)]
+    patterns = _LATIN if text.isascii() else (*_LATIN, *_OTHERS)
+    matches = [(match, pattern) for pattern in patterns for match in pattern.regex.finditer(text)]
     matches.sort(key=lambda item: (item[0].start(), -item[0].end()))
     stop = 0
     for match, pattern in matches:

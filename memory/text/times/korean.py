@@ -1,7 +1,5 @@
 """Korean time expressions: “3주 전”, “지난달”, “2026년 3월 4일”, “사흘 전”."""
 
-import re
-
 from .calendar import days_ago
 from .resolvers import Resolver, TimeLanguage, TimePattern, one_of
 
@@ -50,7 +48,7 @@ _END = rf"{_PARTICLE}(?=부터|까지|\s?이후|\s?이전|(?![\w가-힣]))"
 
 def _pattern(pattern: str, resolve: Resolver) -> TimePattern:
     """Returns a pattern that matches whole words only. Spaces are optional."""
-    return TimePattern(re.compile(rf"(?<![\w.:/-]){pattern}{_END}".replace(" ", r"\s?")), resolve)
+    return TimePattern(rf"(?<![\w.:/-]){pattern}{_END}".replace(" ", r"\s?"), resolve)
 
 
 PATTERNS = (

@@ -9,7 +9,7 @@ from calendar import monthrange
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import NamedTuple
+from functools import cached_property
 
 from .calendar import (
     ResolvedTime,
@@ -32,13 +32,20 @@ Resolver = Callable[[re.Match[str], datetime], ResolvedTime | None]
 _PARTS_OF_MONTH = {"early": (1, 10), "mid": (11, 20)}
 
 
-class TimePattern(NamedTuple):
+@dataclass(frozen=True)
+class TimePattern:
     """A pattern of time expressions and its resolver."""
 
-    regex: re.Pattern[str]
+    source: str
     resolve: Resolver
     #: Whether it is a time even without a preposition such as “in” or “since”; “May” is ambiguous.
     unambiguous: bool = True
+    flags: re.RegexFlag = re.NOFLAG
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The pattern, compiled for the first text that may have a match."""
+        return re.compile(self.source, self.flags)
 
 
 @dataclass(frozen=True)
