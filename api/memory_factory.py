@@ -2,17 +2,18 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from foxing.encoder.text_tokens import load_vocabulary
 from foxing.memory import EmbedderError, Memory, MemoryOptions
-from foxing.memory.check.check import DatabaseCheck
 from foxing.memory.codec_source import CodecSource
 from foxing.memory.index.embedder import USE
-from foxing.memory.index.embedders import open_embedder
 from foxing.memory.storage.database import Database
 from foxing.renderer.readers import Readers
 
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from foxing.memory.check.check import DatabaseCheck
 
 
 def open_memory(settings: Settings, *, create: bool = True, embed_later: bool = False) -> Memory:
@@ -28,8 +29,10 @@ def open_memory(settings: Settings, *, create: bool = True, embed_later: bool = 
     )
 
 
-def open_check(database: Database, settings: Settings) -> DatabaseCheck:
+def open_check(database: Database, settings: Settings) -> "DatabaseCheck":
     """Returns the check of `database`, with the codec, search index and embedder of the settings."""
+    from foxing.memory.check.check import DatabaseCheck
+
     codecs = CodecSource(settings.codec, settings.device, settings.codecs)
     return DatabaseCheck(database, codecs, _options(settings, False).search())
 
@@ -55,6 +58,9 @@ def _options(settings: Settings, embed_later: bool) -> MemoryOptions:
 def open_loaded_memory(settings: Settings) -> Memory:
     """Returns an open memory with the vocabulary and the embedder loaded: loading them during the first requests would
     block all threads. The codec is loaded by the readiness check. Raises the errors of `open_memory`."""
+    from foxing.encoder.text_tokens import load_vocabulary
+    from foxing.memory.index.embedders import open_embedder
+
     memory = open_memory(settings, embed_later=True)
     load_vocabulary()
     if settings.embedder == USE:

