@@ -16,7 +16,7 @@ from foxing.api.cli.main import COMMANDS
 DIGEST = re.compile(r"^[\w.-]+/[\w.-]+@[0-9a-f]{40}$")
 VERSION = re.compile(r"^[\w.-]+/[\w.-]+@v\d+\.\d+\.\d+$")
 #: Commands of runners.
-SHELL = {"test", "mkdir", "tar"}
+SHELL = {"test", "mkdir", "tar", "cp"}
 
 
 @pytest.fixture
