@@ -137,13 +137,15 @@ class Codec(Protocol):
     weights: str
     #: Layout of the pages that it encodes.
     layout: PageLayout
-    #: Characters that it can decode; others are typeset as escapes. None: every character with a glyph.
-    repertoire: Repertoire | None
     #: Tiers by name, sharpest first.
     tiers: Mapping[str, TierSpec]
     #: Receptive field of the decoder, in grid rows above and below a row: with this margin, the result of
     #: `VisionTokens.crop` decodes as it does within the page. None if pages can only be decoded whole.
     context_rows: int | None
+
+    @property
+    def repertoire(self) -> Repertoire | None:
+        """Characters that it can decode; others are typeset as escapes. None: every character with a glyph."""
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
         """Encodes page images; returns one `VisionTokens` per image.

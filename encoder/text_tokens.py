@@ -2,7 +2,7 @@
 
 import json
 import re
-from base64 import b64decode
+from binascii import a2b_base64
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.machinery import ModuleSpec
@@ -59,7 +59,7 @@ def _loaded() -> Any:
         head, _, rest = file.read(_PART_BYTES).partition(_TOKENS)
         config = json.loads(head[head.index(_CONFIG) + len(_CONFIG) :].rstrip(b", \n"))
         ordinary = config["default_vocab_size"] - config["default_num_special_tokens"]
-        ranks = {b64decode(token): rank for rank, token in enumerate(islice(_tokens(rest, file), ordinary))}
+        ranks = {a2b_base64(token): rank for rank, token in enumerate(islice(_tokens(rest, file), ordinary))}
     return Encoding("tekken", pat_str=config["pattern"], mergeable_ranks=ranks, special_tokens={})
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
@@ -41,7 +42,6 @@ class NativeCodec:
         self.dims, self.charset, prior, info = weights
         self.weights = digest
         self.calibration = ConfidenceScaling.from_info(info)
-        self.repertoire: Repertoire | None = self.charset.repertoire
         self.context_rows: int | None = None
         self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: self._tier_spec(tier) for tier in self.dims.tiers})
         self.streams = PageStreams(prior, self.charset)
@@ -49,6 +49,11 @@ class NativeCodec:
         self._load_runner = load_runner
         self._runner: NetworkRunner | None = None
         self._loading = Lock()
+
+    @cached_property
+    def repertoire(self) -> Repertoire | None:
+        """What can be typeset for this codec; made for the first page that is drawn."""
+        return self.charset.repertoire
 
     @property
     def runner(self) -> "NetworkRunner":

