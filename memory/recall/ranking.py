@@ -23,6 +23,7 @@ AFTERWARDS_FACTOR = 0.95
 ELSEWHERE_FACTOR = 0.5
 
 _SHARES = np.array([SHARE * (1 - distance / REACH) for distance in range(REACH)])
+_DISTANCES = np.arange(1, REACH + 1)
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,8 @@ def lend(scores: Scores, lending: Scores, around: Keys, passages: Mapping[int, i
     places, known = places_in(np.ascontiguousarray(around[:, 0]), message_of(lending.documents))
     if not known.any():
         return scores
-    lending, rows = lending[known], around[places[known]]
-    if passages:
-        beside = np.array([_beside(*pair, passages) for pair in zip(lending.documents, rows, strict=True)])
-    else:  # every message is one passage
-        beside = document_key(rows[:, 1:], np.zeros(1, dtype=np.int64))
+    lending = lending[known]
+    beside = _beside(lending.documents, around[places[known]], passages)
     lent = lending.values[:, None] * np.concatenate([_SHARES, _SHARES])
     there = beside > 0
     return Scores.summed(
@@ -92,15 +90,28 @@ def ranked(scores: Scores, preference: TimePreference | None, times: Mapping[int
     return scores.ordered()
 
 
-def _beside(document: int, row: Keys, passages: Mapping[int, int]) -> list[int]:
-    """Returns the document keys of the `REACH` passages before `document` and of those after it, nearest first, 0 where
-    there is none. `row`: the row of its message in `around`."""
-    message_id, passage = int(message_of(document)), int(passage_of(document))
-    _, *near = row.tolist()
-    before = [document_key(message_id, n) for n in reversed(range(passage))]
-    for earlier in filter(None, near[:REACH]):
-        before += [document_key(earlier, n) for n in reversed(range(passages.get(earlier, 1)))]
-    after = [document_key(message_id, n) for n in range(passage + 1, passages.get(message_id, 1))]
-    for later in filter(None, near[REACH:]):
-        after += [document_key(later, n) for n in range(passages.get(later, 1))]
-    return [key for side in (before, after) for key in (side + [0] * REACH)[:REACH]]
+def _beside(documents: Keys, rows: Keys, passages: Mapping[int, int]) -> Keys:
+    """Returns int64[m, 2·REACH], the document keys of the `REACH` passages before each document and of those after it,
+    nearest first, 0 where there is none. `rows`: int64[m, 1 + 2·REACH], the row of its message in `around`."""
+    several = np.array(sorted(passages), dtype=np.int64)
+    places, known = places_in(several, rows.ravel())
+    counts = np.ones(rows.size, dtype=np.int64)
+    counts[known] = np.array([passages[i] for i in several.tolist()], dtype=np.int64)[places[known]]
+    counts = np.where(rows > 0, counts.reshape(rows.shape), 0)
+    own = passage_of(documents)
+    left = np.maximum(counts[:, 0] - own - 1, 0)
+    sides = []
+    for first, near, step in ((own, slice(1, 1 + REACH), -1), (left, slice(1 + REACH, None), 1)):
+        ids = np.concatenate([rows[:, :1], rows[:, near]], axis=1)
+        lengths = np.concatenate([first[:, None], counts[:, near]], axis=1)
+        ends = np.cumsum(lengths, axis=1)
+        which = (_DISTANCES[:, None] > ends[:, None, :]).sum(axis=2)  # of the messages: 0 for its own, 1 for the next …
+        there = which <= REACH
+        which = np.minimum(which, REACH)
+        into = _DISTANCES - np.take_along_axis(ends - lengths, which, axis=1)
+        if step < 0:
+            passage = np.take_along_axis(lengths, which, axis=1) - into
+        else:
+            passage = into + np.where(which == 0, own[:, None], -1)
+        sides.append(np.where(there, document_key(np.take_along_axis(ids, which, axis=1), passage), 0))
+    return np.concatenate(sides, axis=1)

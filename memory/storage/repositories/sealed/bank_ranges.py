@@ -108,10 +108,12 @@ class BankRanges:
         ends = np.array([i for i in (place - 1, place) if start <= i < stop], dtype=np.int64)
         return np.union1d(ends, self.adjacent(ends, reach))
 
-    def last_message(self, thread_id: int) -> int:
-        """Returns the highest id of a message of a thread; 0 if it has none."""
-        stop = int(np.searchsorted(self.thread, thread_id, side="right"))
-        return int(self.last[stop - 1]) if stop and self.thread[stop - 1] == thread_id else 0
+    def last_messages(self, threads: Numbers) -> Numbers:
+        """Returns int64[n], the highest id of a sealed message of each thread; 0 if it has none."""
+        if not len(self):
+            return np.zeros(len(threads), dtype=np.int64)
+        places = np.searchsorted(self.thread, threads, side="right") - 1
+        return np.where((places >= 0) & (self.thread[places] == threads), self.last[places], 0)
 
     def messages_of(self, places: Numbers, ids: Numbers) -> tuple[Numbers, Numbers]:
         """Returns int64[m] each: the ids of the messages of these ranges, by thread and id, and their threads. `ids`:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from foxing.memory.ascending import distinct, is_first, is_in, places_in
 from foxing.memory.storage import columns, schema, snapshot
+from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.manifest import PageMessages
 
 from . import bank_ranges, manifests
@@ -71,32 +72,37 @@ class _Search:
         self.open: set[int] = set()
 
     def around(self, wanted: Numbers) -> Neighbourhood:
-        rows = self.connection.execute(_open_neighbours(self.reach), {"ids": wanted.tolist()}).all()
-        still_open = np.array(sorted(row.id for row in rows), dtype=np.int64)
-        found = self._sealed(wanted[~is_in(wanted, still_open)])
+        query = dialect_of(self.connection).fetch_numbers(
+            self.connection, _open_neighbours(self.reach), {"ids": wanted.tolist()}
+        )
+        still_open = np.array([tuple(row) for row in query], dtype=np.int64).reshape(-1, 2 + 2 * self.reach)
+        found = self._sealed(wanted[~is_in(wanted, np.sort(still_open[:, 0]))])
         spans = _open_spans(self.connection, set(found.threads.tolist()))
-        merged = [self._of_open(row.id, row.thread_id, [i for i in row[2:] if i is not None]) for row in rows]
         for place in np.flatnonzero(_beside_spans(found, spans)).tolist():
             row, thread = found.rows[place].tolist(), int(found.threads[place])
             more = _open_beside(self.connection, thread, row[0], self.reach)
             self.open.update(more)
             found.rows[place] = _row({*row[1:], *more} - {0}, row[0], self.reach)
-        every = np.concatenate([found.rows, np.array(merged, dtype=np.int64).reshape(-1, found.rows.shape[1])])
+        every = np.concatenate([found.rows, self._of_open(still_open)])
         every = every[np.argsort(every[:, 0])]
         return Neighbourhood(every, self._several_passages(every))
 
-    def _of_open(self, message_id: int, thread: int, near: list[int]) -> list[int]:
-        """Returns the row of an open message. `near`: open messages around it."""
-        self.open |= {message_id, *near}
-        before = [i for i in near if i < message_id]
-        if len(before) < self.reach or min(before) < self.ranges.last_message(thread):
-            beside = self.ranges.around(thread, message_id, self.reach)
+    def _of_open(self, still_open: Numbers) -> Numbers:
+        """Returns the rows of open messages. `still_open`: int64[m, 2 + 2·reach], an open message, its thread, and the
+        open messages around it."""
+        threads, rows = still_open[:, 1], np.delete(still_open, 1, axis=1)
+        self.open.update(rows[rows > 0].tolist())
+        last = self.ranges.last_messages(threads)
+        for place in np.flatnonzero(rows[:, self.reach] < last).tolist():
+            message_id, *near = rows[place].tolist()
+            beside = self.ranges.around(int(threads[place]), message_id, self.reach)
             self._read(beside)
             ids, _ = self.ranges.messages_of(beside, self.ids)
             ids = ids[ids != message_id]  # a part of it may be sealed
-            place = int(ids.searchsorted(message_id))
-            near = near + ids[max(0, place - self.reach) : place + self.reach].tolist()
-        return _row(set(near), message_id, self.reach)
+            at = int(ids.searchsorted(message_id))
+            sealed = ids[max(0, at - self.reach) : at + self.reach].tolist()
+            rows[place] = _row({*near, *sealed} - {0}, message_id, self.reach)
+        return rows
 
     def _sealed(self, wanted: Numbers) -> "_Sealed":
         """Returns the rows of sealed messages, with sealed neighbours only."""
@@ -132,7 +138,8 @@ class _Search:
         for page in self.pages.values():
             several |= page.several_passages
         if self.open:
-            several |= {i: n for i, n in self.connection.execute(_several_passages, {"ids": sorted(self.open)})}
+            ids = {"ids": sorted(self.open)}
+            several |= dict(dialect_of(self.connection).fetch_numbers(self.connection, _several_passages, ids))
         shown = set(rows.ravel().tolist()) if several else set()
         return {i: passages for i, passages in several.items() if i in shown}
 
@@ -212,8 +219,8 @@ def _open_beside(connection: Connection, thread_id: int, message_id: int, reach:
 
 @cache
 def _open_neighbours(reach: int) -> Select[Any]:
-    """Returns a query for id, thread, and open messages before and after each of the open messages `ids`. Cached,
-    because building it takes longer than executing it."""
+    """Returns a query for id, thread, and open messages before and after each of the open messages `ids`, 0 where there
+    is none. Cached, because building it takes longer than executing it."""
     near = schema.messages.alias("near").c
 
     def distant(distance: int, *, later: bool) -> ColumnElement[int | None]:
@@ -222,5 +229,5 @@ def _open_neighbours(reach: int) -> Select[Any]:
         return query.offset(distance - 1).limit(1).correlate(schema.messages).scalar_subquery()
 
     distances = range(1, reach + 1)
-    around = [distant(n, later=later) for later in (False, True) for n in distances]
+    around = [func.coalesce(distant(n, later=later), 0) for later in (False, True) for n in distances]
     return select(_c.id, _c.thread_id, *around).where(columns.is_given(_c.id))
