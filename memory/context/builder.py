@@ -32,7 +32,7 @@ from .headings import heading_tokens, recalled_heading
 from .matches import Matches, given_keys
 from .message_images import offers, with_images
 from .prompt_images import PromptImage
-from .recent import FIRST_FETCHED, MOST_FETCHED, first_given, reserved_tokens
+from .recent import FIRST_FETCHED, MOST_FETCHED, READ_AT_ONCE, RecentMessages, first_given, reserved_tokens
 from .result import context_result
 from .selection import select, select_composed
 
@@ -74,24 +74,24 @@ class ContextBuilder:
         reader = self.readers[request.reader]
         style = Style(self.recaller.gap_mark, zone_of(request.timezone), refs=request.refs)
         recent = self._recent(bank, request, style)
-        room = request.budget - reserved_tokens(recent, request.budget, style)
+        room = request.budget - reserved_tokens(recent.lines, request.budget, style)
         head = heading_tokens(recalled_heading(request, style))
-        taken = {message.message_id for message in recent}
-        recalled = self._recall(bank, request, reader, now, taken, room - head)
+        taken = {message.message_id for message in recent.messages}
+        recalled = self._recall(bank, request, reader, now, taken, room - head, style)
         if reader.note is not None:
             recalled.notes.append(reader.note)
         own = by_bank(recalled.spans, bank).get(bank, [])
-        images = offers(self._images, bank, request, reader, own, recent)
+        images = offers(self._images, bank, request, reader, own, recent.messages)
         left = room - head
         left = max(min(left, 0), left - sum(image.tokens for image in images))
         plan = select(recalled, left, request, reader, style)
         if request.show != "text" and reader.accepts_images and not request.cached_tokens:
             recalled, plan = select_composed(recalled, plan, left, request, reader, style, self._composer)
         while True:
-            result = context_result(request, reader, recalled, plan, recent, style)
+            result = context_result(request, reader, recalled, plan, recent.lines, style)
             result = with_images(result, images, request, reader)
             if not (plan.texts or plan.images) and result.billed_tokens > request.budget:
-                return context_result(request, reader, recalled, plan, recent, style)
+                return context_result(request, reader, recalled, plan, recent.lines, style)
             if result.billed_tokens <= request.budget or not (plan.texts or plan.images):
                 if weighs:
                     self._record(bank, given_keys(recalled, plan), recalled, now)
@@ -102,30 +102,42 @@ class ContextBuilder:
             else:
                 plan = replace(plan, images=plan.images - {max(plan.images)})
 
-    def _recent(self, bank_name: str, request: ContextRequest, style: Style) -> list[RecalledMessage]:
+    def _recent(self, bank_name: str, request: ContextRequest, style: Style) -> RecentMessages:
         """Returns the last messages of the thread, or of the bank, that are included verbatim, without those already in
         the prompt. Raises `InvalidInput` if the budget is too small for the last one."""
         for most in (FIRST_FETCHED, MOST_FETCHED):
             with self.database.read() as connection:
                 bank = banks.find(connection, bank_name)
                 if bank is None:
-                    return []
+                    return RecentMessages()
                 bank_id, thread_id = bank.id, None
                 if request.thread is not None:
                     thread_id = banks.find_thread(connection, bank_id, request.thread)
                     if thread_id is None:
-                        return []
+                        return RecentMessages()
                 found = messages.latest(connection, bank_id, MessageFilter(thread_id=thread_id), most)
                 stored = StoredMessages.fetch(connection, bank_id, found)
-            recalled = self._recalled(found, stored)
-            latest = {i: message for i, message in recalled.items() if _is_new(message, request)}
-            start = first_given(list(latest), [TranscriptLine(message, style) for message in latest.values()], request)
-            if start or len(found) < most:  # the budget is exhausted, or there are no more
+            recent, lines = dict[int, RecalledMessage](), list[TranscriptLine]()
+            for stop in range(len(found), 0, -READ_AT_ONCE):
+                part = self._recalled(found[max(0, stop - READ_AT_ONCE) : stop], stored)
+                new = {i: message for i, message in part.items() if _is_new(message, request)}
+                recent, lines = new | recent, [*(TranscriptLine(message, style) for message in new.values()), *lines]
+                start = first_given(list(recent), lines, request)
+                if start:  # the budget is exhausted
+                    return RecentMessages(list(recent.values())[start:], lines[start:])
+            if len(found) < most:
                 break
-        return list(latest.values())[start:]
+        return RecentMessages(list(recent.values()), lines)
 
     def _recall(
-        self, bank: str, request: ContextRequest, reader: Reader, now: datetime, taken: set[str], room_for_text: int
+        self,
+        bank: str,
+        request: ContextRequest,
+        reader: Reader,
+        now: datetime,
+        taken: set[str],
+        room_for_text: int,
+        style: Style,
     ) -> Matches:
         """Returns the recalled messages, without those whose ids are in `taken`. `room_for_text`: text tokens that they
         may take."""
@@ -155,8 +167,8 @@ class ContextBuilder:
             for span in answer.spans
             if (span.message_id not in taken or span.bank not in (None, bank)) and _is_new(span, request)
         ]
-        recalled = Matches(spans, notes=list(answer.notes))
-        own = [span.message_id for span in by_bank(spans, bank).get(bank, [])]
+        recalled = Matches(spans, [TranscriptLine(span, style) for span in spans], notes=list(answer.notes))
+        own = [span.message_id for span in by_bank(spans, bank).get(bank, []) if span.page_ids]
         if reader.accepts_images and own:  # pages of other banks are not shown
             with self.database.read() as connection:
                 bank_id = banks.get(connection, bank).id
@@ -179,7 +191,7 @@ class ContextBuilder:
                 stored = StoredMessages.fetch(connection, bank_id, list(known.values()))
             recalled.whole = {
                 number: message
-                for number, message in self._recalled(known.values(), stored).items()
+                for number, message in self._recalled(stored.messages, stored).items()
                 if message.message_id not in taken and _is_new(message, request)
             }
         return recalled
@@ -201,9 +213,9 @@ class ContextBuilder:
                 return [str(missing)]
         return []
 
-    def _recalled(self, found: Iterable[Message], stored: StoredMessages) -> dict[int, RecalledMessage]:
-        """Returns row id → message, in the order of `found`."""
-        remembered = self.assembler.assemble(stored)
+    def _recalled(self, found: Sequence[Message], stored: StoredMessages) -> dict[int, RecalledMessage]:
+        """Returns row id → message, in the order of `found`. `stored`: of these and others."""
+        remembered = self.assembler.assemble(stored, messages=found)
         mark = self.recaller.gap_mark
         return {message.id: recalled_message(message, remembered[message.id]).with_gap_mark(mark) for message in found}
 

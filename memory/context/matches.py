@@ -19,6 +19,8 @@ class Matches:
     """The recalled messages, and the page images that can show them."""
 
     spans: Sequence[RecalledMessage] = ()
+    #: For each of `spans`: its line as text, whose tokens are counted once.
+    lines: Sequence[TranscriptLine] = ()
     images: Sequence[PromptImage] = ()
     #: For each of `spans`: the indexes of the images that together show it.
     shown_by: Sequence[frozenset[int]] = ()
@@ -32,8 +34,8 @@ class Matches:
 class MatchTexts:
     """Matches as text, where dates and speakers are shared."""
 
-    def __init__(self, places: Sequence[TranscriptPlace], lines: Sequence[TranscriptLine], style: Style) -> None:
-        self._places, self._lines = places, lines
+    def __init__(self, recalled: Matches, style: Style) -> None:
+        self._places, self._lines = list(map(place_of, recalled.spans)), recalled.lines
         self._transcript = TextTranscript(style)
 
     @property

@@ -1,9 +1,10 @@
 """The last messages of a prompt: how many are included verbatim, and the tokens reserved for them."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from foxing.memory.errors import InvalidInput
-from foxing.memory.recall.transcript import Style, TranscriptLine, transcript_of
+from foxing.memory.recall.transcript import Style, TextTranscript, TranscriptLine
 from foxing.memory.values.context import ContextRequest
 from foxing.memory.values.messages import RecalledMessage
 
@@ -15,15 +16,25 @@ LAST_MESSAGES, MOST_SHARE = 10, 0.75
 FURTHER_SHARE = 0.25
 #: Numbers of recent messages to fetch: the first, and the second if the budget exceeds those.
 FIRST_FETCHED, MOST_FETCHED = 48, 200
+#: Number of them that are read at a time, newest first.
+READ_AT_ONCE = 16
 #: The last messages start at a multiple of this, so that a new message rarely shifts their start.
 STRIDE = 5
 #: Budget for the last messages is reserved in steps of 1/`STEPS` of the whole, at least `LEAST_STEP` tokens.
 STEPS, LEAST_STEP = 16, 32
 
 
+class RecentMessages(NamedTuple):
+    """The last messages that are included verbatim, oldest first, and the line of each as text."""
+
+    messages: Sequence[RecalledMessage] = ()
+    lines: Sequence[TranscriptLine] = ()
+
+
 def first_given(numbers: Sequence[int], lines: Sequence[TranscriptLine], request: ContextRequest) -> int:
-    """Returns the index of the first of the last messages that is included verbatim. `numbers`: message ids; `lines`:
-    the messages, oldest first. Raises `InvalidInput` if the budget is too small for the last one."""
+    """Returns the index of the first of the last messages that is included verbatim; 0 also where there is room for
+    earlier ones. `numbers`: message ids; `lines`: the messages, oldest first. Raises `InvalidInput` if the budget is
+    too small for the last one."""
     head = heading_tokens(RECENT)
     if lines and head + lines[-1].tokens(None) > request.budget:
         raise InvalidInput(
@@ -46,9 +57,9 @@ def first_given(numbers: Sequence[int], lines: Sequence[TranscriptLine], request
     return start
 
 
-def reserved_tokens(recent: Sequence[RecalledMessage], budget: int, style: Style) -> int:
+def reserved_tokens(recent: Sequence[TranscriptLine], budget: int, style: Style) -> int:
     """Returns the tokens reserved for the last messages, rounded up, so that a few more do not change the content
     before them."""
-    taken = heading_tokens(RECENT) + transcript_of(recent, style).packed_tokens
+    taken = heading_tokens(RECENT) + TextTranscript.of(recent, style).packed_tokens
     step = max(LEAST_STEP, budget // STEPS)
     return -(-taken // step) * step if recent else 0

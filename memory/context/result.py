@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory.recall.transcript import Style, transcript_of
+from foxing.memory.recall.transcript import Style, TextTranscript, TranscriptLine
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.fences import fenced
-from foxing.memory.values.messages import RecalledMessage
 from foxing.renderer.readers import PageImage, Reader
 
 from .blocks import request_fields, written
@@ -24,18 +23,19 @@ def context_result(
     reader: Reader,
     recalled: Matches,
     plan: Plan,
-    recent: Sequence[RecalledMessage],
+    recent: Sequence[TranscriptLine],
     style: Style,
 ) -> ContextResult:
     """Returns the content of a plan: page images and the identifiers on them, then matches and the complete messages
     that images show in part, in time order, then the last messages."""
     images = [recalled.images[place] for place in sorted(plan.images)]
     whole = {message.message_id: message for message in whole_beside(images, recalled)}
-    found = [recalled.spans[n] for n in plan.texts if recalled.spans[n].message_id not in whole]
-    matches = sorted([*found, *whole.values()], key=place_of)
+    found = [(recalled.spans[n], recalled.lines[n]) for n in plan.texts if recalled.spans[n].message_id not in whole]
+    found += [(message, TranscriptLine(message, style)) for message in whole.values()]
+    matches = [line for _, line in sorted(found, key=lambda pair: place_of(pair[0]))]
     words = words_beside(reader, request, images)
-    earlier = [fenced(recalled_heading(request, style), transcript_of(matches, style).text)] if matches else []
-    latest = [fenced(RECENT, transcript_of(recent, style).text)] if recent else []
+    earlier = [fenced(recalled_heading(request, style), TextTranscript.of(matches, style).text)] if matches else []
+    latest = [fenced(RECENT, TextTranscript.of(recent, style).text)] if recent else []
     beside = [fenced(IDENTIFIERS, " ".join(words))] if words else []
     drawings = (block for drawn in images for block in (drawn.label, drawn.image))
     blocks: list[str | PageImage] = [*drawings, *beside, *earlier, *latest]
@@ -47,7 +47,7 @@ def context_result(
     shares = prices.shares([drawn.text_tokens for drawn in recalled.images])
     cached = sum(shares[place] for place in plan.images)
     price, as_text = prices.total(images=image_tokens, replaced=replaced, cached=cached, text=text, last=last)
-    shown_as_text = [message.message_id for message in (*matches, *recent)]
+    shown_as_text = [line.message.message_id for line in (*matches, *recent)]
     form = request.form or reader.provider
     return ContextResult(
         content=written(blocks, form, reader),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from foxing.memory.recall.transcript import Style, TranscriptLine, transcript_of
+from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.values.context import ContextRequest
 from foxing.renderer.readers import Reader
 
@@ -12,7 +12,7 @@ from .composed import Composer
 from .headings import heading_tokens
 from .identifiers import IDENTIFIERS, identifier_tokens
 from .limits import ImageLimits
-from .matches import Matches, MatchTexts, place_of, whole_beside, words_beside
+from .matches import Matches, MatchTexts, whole_beside, words_beside
 from .plan import MARGIN, MOST_BESIDE, Match, Offer, Plan, Planner, match_values
 from .prices import CachePrices
 from .prompt_images import PromptImage
@@ -23,11 +23,11 @@ def select(recalled: Matches, room: int, request: ContextRequest, reader: Reader
     for everything that these exclude."""
     places: Sequence[frozenset[int]] = recalled.shown_by or [frozenset()] * len(recalled.spans)
     values = match_values([span.score for span in recalled.spans])
-    lines = [TranscriptLine(span, style) for span in recalled.spans]
     matches = [
-        Match(line.tokens(None), value, images) for line, value, images in zip(lines, values, places, strict=True)
+        Match(line.tokens(None), value, images)
+        for line, value, images in zip(recalled.lines, values, places, strict=True)
     ]
-    texts = partial(MatchTexts, list(map(place_of, recalled.spans)), lines, style)
+    texts = partial(MatchTexts, recalled, style)
     whole = [transcript_of(whole_beside([image], recalled), style).packed_tokens for image in recalled.images]
     offers = [
         Offer(image.tokens + text, image.text_tokens + text, others)
@@ -68,6 +68,9 @@ def select_composed(
     if not recalled.spans:
         return recalled, plan
     values = match_values([span.score for span in recalled.spans])
+    before = {n for n in range(len(values)) if n in plan.texts or _covers(recalled.shown_by, n, plan.images)}
+    if len(before) == len(values):
+        return recalled, plan
     beside = partial(words_beside, reader, request)
     free = ImageLimits(reader, (), request.images_given, request.given_bytes).free
 
@@ -88,21 +91,18 @@ def select_composed(
     shown_by = [
         frozenset(place for place, numbers in enumerate(made.shown) if n in numbers) for n in range(len(recalled.spans))
     ]
-    texts = MatchTexts(
-        list(map(place_of, recalled.spans)), [TranscriptLine(span, style) for span in recalled.spans], style
-    )
+    texts = MatchTexts(recalled, style)
     chosen = set[int]()
     if request.show == "best":
         for n, images in enumerate(shown_by):
             if not images and made.tokens + texts.tokens + texts.added(n) <= room:
                 chosen.add(n)
                 texts.add(n)
-    before = {n for n in range(len(values)) if n in plan.texts or _covers(recalled.shown_by, n, plan.images)}
     after = chosen | {n for n, images in enumerate(shown_by) if images}
     kept = sum(values[n] for n in before) + sum(recalled.beside[image] for image in plan.images) * MOST_BESIDE
     if before >= after or kept > (1 + MARGIN) * sum(values[n] for n in after):
         return recalled, plan
-    composed = Matches(recalled.spans, made.images, shown_by, [0.0] * len(made.images), notes=recalled.notes)
+    composed = replace(recalled, images=made.images, shown_by=shown_by, beside=[0.0] * len(made.images), whole={})
     return composed, Plan(frozenset(chosen), frozenset(range(len(made.images))), made.tokens + texts.tokens)
 
 

@@ -19,7 +19,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from foxing.memory.references import shown
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
@@ -139,57 +139,55 @@ class TranscriptLine:
         if names:
             self._text, self._tail = (" ".join((*names, said)).rstrip(" ") for said in (self._text, self._tail))
         self._text, self._tail = set_apart(self._text), set_apart(self._tail)
-        self._counts: dict[str, int] = {}
-
-    def starts_day(self, before: "TranscriptLine | None") -> bool:
-        """Returns True if the date stands above this line. `before`: the line before it, if any."""
-        return before is None or before.day != self.day
-
-    def starts_run(self, before: "TranscriptLine | None") -> bool:
-        """Returns True if the line begins with the speaker."""
-        return (
-            before is None
-            or before.day != self.day
-            or before.speaker != self.speaker
-            or before.message.thread != self.message.thread
-        )
-
-    def body(self, before: "TranscriptLine | None") -> str:
-        """Returns the text that the line shows after `before`, with the blank at its beginning; empty if a gap there
-        covers it."""
-        merged = before is not None and before.ends_faded and self._begins_faded and not self.starts_run(before)
-        said = self._tail if merged else self._text
-        return f"{INDENT}{said}" if said else ""
+        #: how it stands after others → that text, and its tokens
+        self._texts: dict[_Shape, str] = {}
+        self._counts: dict[_Shape, int] = {}
 
     def text(self, before: "TranscriptLine | None") -> str:
-        """Returns the line as it stands after `before`, with the date above it where a day begins."""
-        body = self.body(before)
-        if not self.starts_run(before):
-            return f"{body}\n" if body else ""
-        head = self._head(before)
-        return f"{head}{body}\n"
+        """Returns the line as it stands after `before`, with the date above it where a day begins; empty if a gap there
+        covers it."""
+        shape = self._shape(before)
+        if shape not in self._texts:
+            body = self._body(shape)
+            self._texts[shape] = f"{shape.head}{body}\n" if shape.head or body else ""
+        return self._texts[shape]
 
     def tokens(self, before: "TranscriptLine | None") -> int:
         """Returns the number of text tokens of `text(before)`."""
-        body = self.body(before)
-        if not self.starts_run(before):
-            return self._count(f"{body}\n") if body else 0
-        if not body:
-            return _text_tokens(f"{self._head(before)}\n")
-        return _text_tokens(self._head(before)) + self._count(f"{body}\n")
+        shape = self._shape(before)
+        if shape not in self._counts:
+            body = self._body(shape)
+            parts = (shape.head, f"{body}\n") if body else (f"{shape.head}\n",) if shape.head else ()
+            self._counts[shape] = sum(map(_text_tokens, parts))
+        return self._counts[shape]
+
+    def _shape(self, before: "TranscriptLine | None") -> "_Shape":
+        if before is None or before.day != self.day:
+            return _Shape(self._head(before), merged=False)
+        if before.speaker != self.speaker or before.message.thread != self.message.thread:
+            return _Shape(f"{self.speaker}:", merged=False)
+        return _Shape("", merged=before.ends_faded and self._begins_faded)
 
     def _head(self, before: "TranscriptLine | None") -> str:
-        if not self.starts_day(before):
-            return f"{self.speaker}:"
-        said = stated_date(self.day)
+        """Returns the date, with its year where it changes, and the speaker."""
+        date_ = stated_date(self.day)
         if before is not None and before.day.year == self.day.year:
-            said = said.removesuffix(f" {self.day.year}")
-        return f"{said}\n{self.speaker}:"
+            date_ = date_.removesuffix(f" {self.day.year}")
+        return f"{date_}\n{self.speaker}:"
 
-    def _count(self, text: str) -> int:
-        if text not in self._counts:
-            self._counts[text] = _text_tokens(text)
-        return self._counts[text]
+    def _body(self, shape: "_Shape") -> str:
+        """Returns the text of the message, with the blank at its beginning."""
+        words = self._tail if shape.merged else self._text
+        return f"{INDENT}{words}" if words else ""
+
+
+class _Shape(NamedTuple):
+    """How a line stands after another one."""
+
+    #: What is above and before the words: date and speaker; empty where the speaker goes on.
+    head: str
+    #: Whether the gap at its beginning is one with that at the end of the line before it.
+    merged: bool
 
 
 @dataclass
@@ -203,8 +201,15 @@ class TextTranscript:
     opening: TranscriptLine | None = None
     _places: list[TranscriptPlace] = field(default_factory=list)
     _lines: list[TranscriptLine] = field(default_factory=list)
-    #: sum over the lines, counted when it is asked for: text alone needs no vocabulary
+    #: Tokens of all lines; None until they are asked for.
     _tokens: int | None = None
+
+    @classmethod
+    def of(cls, lines: Iterable[TranscriptLine], style: Style, head: str = "") -> Self:
+        """Returns the transcript of lines given in time order."""
+        ordered = list(lines)
+        places = [TranscriptPlace(datetime.min.replace(tzinfo=UTC), number, 0) for number in range(len(ordered))]
+        return cls(style, head, _places=places, _lines=ordered)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -221,18 +226,19 @@ class TextTranscript:
 
     def add(self, place: TranscriptPlace, line: TranscriptLine) -> None:
         """Adds a line."""
-        self._tokens = self.packed_tokens + self.added(place, line)
+        if self._tokens is not None:
+            self._tokens += self.added(place, line)
         at = bisect_left(self._places, place)
         self._places.insert(at, place)
         self._lines.insert(at, line)
 
     def remove(self, place: TranscriptPlace) -> None:
         """Removes the line at `place`."""
-        tokens = self.packed_tokens
         at = bisect_left(self._places, place)
         line = self._lines.pop(at)
         del self._places[at]
-        self._tokens = tokens - self.added(place, line)
+        if self._tokens is not None:
+            self._tokens -= self.added(place, line)
 
     @property
     def packed_tokens(self) -> int:
@@ -265,12 +271,6 @@ class TextTranscript:
         return counted - _text_tokens(last) + _text_tokens(last.removesuffix("\n"))
 
 
-def _text_tokens(text: str) -> int:
-    from foxing.encoder.text_tokens import count_text_tokens
-
-    return count_text_tokens(text)
-
-
 def _joins(line: str) -> bool:
     """Returns whether a token may join the beginning of a line with the line break before it."""
     return line[0] == "/" or (line[0].isspace() and (line[0] != INDENT or line[1:2].isspace()))
@@ -299,6 +299,10 @@ def transcript(
 
 def transcript_of(messages: Iterable[Said], style: Style, head: str = "") -> TextTranscript:
     """Returns the transcript of messages given in time order."""
-    lines = [TranscriptLine(message, style) for message in messages]
-    places = [TranscriptPlace(datetime.min.replace(tzinfo=UTC), number, 0) for number in range(len(lines))]
-    return TextTranscript(style, head, None, places, lines)
+    return TextTranscript.of((TranscriptLine(message, style) for message in messages), style, head)
+
+
+def _text_tokens(text: str) -> int:
+    from foxing.encoder.text_tokens import count_text_tokens
+
+    return count_text_tokens(text)

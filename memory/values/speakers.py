@@ -6,6 +6,7 @@ vocabularies have a word and the blank before it as one token, so that this take
 """
 
 import re
+from functools import lru_cache
 from typing import get_args
 
 from .messages import Role
@@ -43,6 +44,7 @@ def one_line(text: str) -> str:
     return " ".join(_UNSEEN.sub("", text).split())
 
 
+@lru_cache(maxsize=1 << 10)
 def speaker_name(role: str, name: str | None) -> str:
     """Returns what names a speaker: the name, or the role; both where the name is that of a role, has the word for one,
     or had characters that a speaker's line must not have, which are removed."""
