@@ -1,6 +1,7 @@
 """Statistics of banks and pages, one by one and in paginated lists."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -11,20 +12,10 @@ from foxing.renderer import tier_rank
 from .errors import InvalidCursor, InvalidInput
 from .index.search_index import SearchIndex, index_bytes
 from .ingest.validate import check_bank_name
-from .lifecycle.due import banks_to_seal, pages_to_age
+from .lifecycle.due import due_in
 from .recall.cursors import IdRanges, TimePosition, decode_cursor, encode_cursor, id_ranges, time_position
 from .storage.database import Database
-from .storage.repositories import (
-    banks,
-    embeddings,
-    image_trash,
-    images,
-    pages,
-    recall_weights,
-    records,
-    sizes,
-    thread_times,
-)
+from .storage.repositories import banks, pages, sizes, thread_times
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
 from .storage.repositories.sealed import manifests
@@ -170,39 +161,33 @@ def bank_infos(connection: Connection, rows: Sequence[Bank], index: SearchIndex,
     and database indexes, without free space in the file. The number of queries does not depend on that of the banks,
     but for one for each policy under which pages are due."""
     ids = [bank.id for bank in rows]
-    totals = sizes.message_totals(connection, ids)
-    tiers = sizes.tier_totals(connection, ids)
-    threads = banks.count_threads(connection, ids)
-    parts: dict[str, Sequence[Mapping[int, int]]] = {
-        "index": [index_bytes(index, connection, ids)],
-        "embeddings": [embeddings.total_bytes(connection, ids)],
-        "keepsakes": [sizes.keepsake_bytes(connection, ids)],
-        "metadata": [
-            sizes.page_metadata_bytes(connection, ids),
-            sizes.thread_bytes(connection, ids),
-            sizes.idempotency_bytes(connection, ids),
-            sizes.erased_bytes(connection, ids),
-            recall_weights.total_bytes(connection, ids),
-        ],
-        "records": [records.total_bytes(connection, ids)],
-        "images": [images.total_bytes(connection, ids)],
-        "trash": [sizes.trash_bytes(connection, ids), image_trash.total_bytes(connection, ids)],
-    }
-    to_seal, to_age = banks_to_seal(connection, rows, now), pages_to_age(connection, rows, now)
+    tiers, still_open = sizes.tier_totals(connection, ids), sizes.open_totals(connection, ids)
+    totals, index_size = sizes.totals(connection, ids), index_bytes(index, connection, ids)
+    # few databases have trash, and fewer keep blobs apart
+    blobs = sizes.blob_bytes(connection, ids) if any(totals["trash"].values()) else Counter[int]()
+    due = due_in(connection, rows, now)
     infos = []
     for bank in rows:
-        of_bank, messages = tiers[bank.id], totals[bank.id]
-        stored = {name: sum(part[bank.id] for part in each) for name, each in parts.items()}
-        stored["tokens"] = sum(tier.token_bytes for tier in of_bank)
-        stored["text"] = sum(tier.text_bytes for tier in of_bank) + messages.open_text_bytes
-        stored["metadata"] += messages.metadata_bytes
+        of_bank, messages = tiers[bank.id], still_open[bank.id]
+        stored = {
+            "tokens": sum(tier.token_bytes for tier in of_bank),
+            "text": sum(tier.text_bytes for tier in of_bank) + messages.text_bytes,
+            "index": index_size[bank.id],
+            "embeddings": totals["embeddings"][bank.id],
+            "keepsakes": totals["keepsakes"][bank.id],
+            "metadata": totals["metadata"][bank.id] + messages.metadata_bytes,
+            "records": totals["records"][bank.id],
+            "images": totals["images"][bank.id],
+            "trash": totals["trash"][bank.id] + blobs[bank.id],
+        }
+        times = [at for part in (messages, *of_bank) for at in (part.first_at, part.last_at) if at is not None]
         infos.append(
             BankInfo(
                 id=bank.name,
                 created_at=bank.created_at,
-                messages=messages.messages,
-                open_messages=messages.open_messages,
-                threads=threads[bank.id],
+                messages=totals[sizes.BEGUN][bank.id] + messages.unsealed,
+                open_messages=messages.messages,
+                threads=totals[sizes.THREADS][bank.id],
                 pages=sum(tier.pages for tier in of_bank),
                 tiers={
                     tier.tier: TierStatistics(
@@ -212,10 +197,11 @@ def bank_infos(connection: Connection, rows: Sequence[Bank], index: SearchIndex,
                 },
                 bytes=BankBytes(**stored, total=sum(stored.values())),
                 due=DueWork(
-                    messages_to_seal=messages.open_messages if bank.id in to_seal else 0, pages_to_age=to_age[bank.id]
+                    messages_to_seal=messages.messages if bank.id in due.to_seal else 0,
+                    pages_to_age=due.to_age[bank.id],
                 ),
-                first_at=messages.first_at,
-                last_at=messages.last_at,
+                first_at=min(times, default=None),
+                last_at=max(times, default=None),
             )
         )
     return infos

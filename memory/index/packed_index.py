@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine
 from foxing.memory.ascending import distinct, is_in
 from foxing.memory.storage import snapshot
 from foxing.memory.storage.repositories import messages, postings
-from foxing.memory.storage.repositories.postings import RECENT_ROW_BYTES, SEGMENT_ROW_BYTES, Recent, Segment
+from foxing.memory.storage.repositories.postings import Recent, Segment
 from foxing.memory.storage.secrets import digest_key
 from foxing.memory.text.passages import message_of
 
@@ -192,7 +192,7 @@ class PackedIndex:
 
     def total_bytes(self, connection: Connection, bank_ids: Sequence[int]) -> Mapping[int, int]:
         """See `SizedIndex.total_bytes`."""
-        return postings.total_bytes(connection, bank_ids, RECENT_ROW_BYTES, SEGMENT_ROW_BYTES)
+        return postings.total_bytes(connection, bank_ids)
 
     def contents(self, connection: Connection, bank_id: int) -> "IndexContents":
         """Returns the messages in the index of a bank and its damaged segments."""

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -15,19 +16,23 @@ from foxing.renderer import all_tiers
 from .plan import first_changes
 
 
-def banks_to_seal(connection: Connection, banks: Sequence[Bank], now: datetime) -> set[int]:
-    """Returns the ids of the banks whose open messages may have to be sealed."""
-    return schedule.due_banks(connection, [bank.id for bank in banks], "seal", now)
+class DueBanks(NamedTuple):
+    """What is due in some banks."""
+
+    #: ids of the banks whose open messages may have to be sealed
+    to_seal: set[int]
+    #: bank id → number of pages that its policy changes
+    to_age: Counter[int]
 
 
-def pages_to_age(connection: Connection, banks: Sequence[Bank], now: datetime) -> Counter[int]:
-    """Returns bank id → number of pages that its policy changes at `now`. Pages are counted only in banks in which the
-    schedule has ageing due, with one query for each distinct policy. Steps to tiers that the codec lacks count until
-    the scheduler has looked at the bank."""
-    due = schedule.due_banks(connection, [bank.id for bank in banks], "age", now)
+def due_in(connection: Connection, banks: Sequence[Bank], now: datetime) -> DueBanks:
+    """Returns what is due at `now`. Pages are counted only in banks in which the schedule has ageing due, with one
+    query for each distinct policy. Steps to tiers that the codec lacks count until the scheduler has looked at the
+    bank."""
+    due = schedule.due_banks(connection, [bank.id for bank in banks], now)
     by_policy: dict[str, list[int]] = {}
     for bank in banks:
-        if bank.id in due:
+        if (bank.id, "age") in due:
             by_policy.setdefault(json.dumps(bank.policy, sort_keys=True), []).append(bank.id)
     found = Counter[int]()
     for fields, bank_ids in by_policy.items():
@@ -36,4 +41,4 @@ def pages_to_age(connection: Connection, banks: Sequence[Bank], now: datetime) -
         if first and policy.unpaused(now) <= now:
             starts = {key: now - age for key, age in first.items()}
             found |= schedule.count_to_age(connection, bank_ids, starts, policy.age_from)
-    return found
+    return DueBanks({bank for bank, kind in due if kind == "seal"}, found)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from sqlite3 import sqlite_version_info
 from typing import Any
 
 from sqlalchemy import (
@@ -137,7 +138,9 @@ class octet_length(GenericFunction[int]):
 
 @compiles(octet_length, "sqlite")
 def _octet_length_in_sqlite(element: octet_length, compiler: SQLCompiler, **options: Any) -> str:
-    return f"length(CAST({compiler.process(element.clauses, **options)} AS BLOB))"
+    text = compiler.process(element.clauses, **options)
+    # SQLite 3.43 and later tell the length without reading the text
+    return f"octet_length({text})" if sqlite_version_info >= (3, 43) else f"length(CAST({text} AS BLOB))"
 
 
 class JsonIds(TypeDecorator[Sequence[int]]):

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, bindparam, func, select
+from sqlalchemy import BigInteger, Column, Connection, bindparam, func, literal, select
 
 from foxing.memory.errors import Conflict, NotFound
 from foxing.memory.storage import columns, schema, snapshot
@@ -16,7 +16,7 @@ from foxing.memory.storage.dialects import insert_into
 from foxing.memory.storage.ids import retire, with_id
 
 from . import bank_versions, schedule
-from .batches import batched, counts_by_bank
+from .batches import batched, sum_by_bank, totals_by_bank
 from .blobs import contents as blobs
 from .sealed import keys, manifests
 
@@ -243,4 +243,8 @@ _thread_names = select(schema.threads.c.id, schema.threads.c.name).where(columns
 
 def count_threads(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
     """Returns bank id → number of threads in the bank."""
-    return counts_by_bank(connection, schema.threads.c.bank_id, bank_ids)
+    return totals_by_bank(connection, THREADS, bank_ids)
+
+
+#: Number of threads of each bank.
+THREADS = sum_by_bank(schema.threads.c.bank_id, literal(1))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, func, select
 
 from foxing.memory.storage import columns
 
@@ -19,24 +19,16 @@ def batched(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + MAX_VALUES]
 
 
-def sums_by_bank(
-    connection: Connection, bank: ColumnElement[int], value: ColumnElement[Any], bank_ids: Sequence[int]
-) -> Counter[int]:
-    """Returns bank id → sum of `value` over the rows of these banks. `bank`: the column with the bank of a row."""
-    return grouped_by_bank(connection, select(bank, func.coalesce(func.sum(value), 0)), bank, bank_ids)
+def sum_by_bank(
+    bank: ColumnElement[int], value: ColumnElement[Any], *where: ColumnElement[bool], source: FromClause | None = None
+) -> Select[Any]:
+    """Returns a query for the sum of `value` over the rows of each of the banks `ids` that has any, to be built once:
+    building it takes longer than executing it. `bank`: the column with the bank of a row; `source`: a join."""
+    query = select(bank.label("bank"), func.coalesce(func.sum(value), 0).label("total"))
+    query = query if source is None else query.select_from(source)
+    return query.where(columns.is_given(bank), *where).group_by(bank)
 
 
-def counts_by_bank(connection: Connection, bank: ColumnElement[int], bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → number of the rows of these banks; see `sums_by_bank`."""
-    return grouped_by_bank(connection, select(bank, func.count()), bank, bank_ids)
-
-
-def grouped_by_bank(
-    connection: Connection, query: Select[Any, Any], bank: ColumnElement[int], bank_ids: Sequence[int]
-) -> Counter[int]:
-    """Returns bank id → value of a query of both, which is grouped by bank."""
-    found = Counter[int]()
-    for part in batched(bank_ids):
-        for bank_id, value in connection.execute(query.where(columns.among(bank, part)).group_by(bank)):
-            found[bank_id] = int(value)
-    return found
+def totals_by_bank(connection: Connection, query: Select[Any], bank_ids: Sequence[int]) -> Counter[int]:
+    """Returns bank id → total, of a query made by `sum_by_bank`."""
+    return Counter({bank: int(total) for bank, total in connection.execute(query, {"ids": bank_ids})})

@@ -3,8 +3,7 @@
 The code of a new message is a row. Rows are packed into segments when a page is sealed.
 """
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, func, null, select, union_all
@@ -14,7 +13,7 @@ from foxing.memory.storage.dialects import insert_into
 from foxing.memory.storage.packed_codes import CodesDamaged, pack_codes, unpack_codes
 
 from . import bank_versions, messages
-from .batches import sums_by_bank
+from .batches import sum_by_bank
 from .sealed.cache import cache_of
 
 _c = schema.embeddings.c
@@ -256,7 +255,8 @@ def count_pending(connection: Connection, bank_id: int, embedder: int | None) ->
     return messages.count(connection, bank_id) - coded
 
 
-def total_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → size of the codes of the bank with their rows, in bytes."""
-    rows = sums_by_bank(connection, _c.bank_id, func.length(_c.code) + ROW_BYTES, bank_ids)
-    return rows + sums_by_bank(connection, _s.bank_id, func.length(_s.codes) + SEGMENT_ROW_BYTES, bank_ids)
+#: Sizes of the codes of each bank with their rows, in bytes.
+SIZES = [
+    sum_by_bank(_c.bank_id, func.length(_c.code) + ROW_BYTES),
+    sum_by_bank(_s.bank_id, func.length(_s.codes) + SEGMENT_ROW_BYTES),
+]

@@ -1,8 +1,6 @@
 """Trash of images: files dropped by ageing, kept until the undo window has passed."""
 
 import math
-from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, select
@@ -12,7 +10,7 @@ from foxing.memory.storage import columns, schema
 from foxing.renderer.tiers import tier_rank
 
 from . import images, schedule
-from .batches import sums_by_bank
+from .batches import sum_by_bank
 from .blobs import contents as blobs
 from .images import ImageRow
 
@@ -73,9 +71,8 @@ def next_purge(connection: Connection, bank_id: int) -> datetime | None:
     return time
 
 
-def total_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → bytes of the files of the bank, in the database or in object storage."""
-    return sums_by_bank(connection, _c.bank_id, _c.bytes, bank_ids)
+#: Bytes of the files of each bank, in the database or in object storage.
+SIZES = [sum_by_bank(_c.bank_id, _c.bytes)]
 
 
 def _delete(connection: Connection, where: ColumnElement[bool]) -> None:

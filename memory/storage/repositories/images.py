@@ -2,11 +2,10 @@
 message that has it."""
 
 import secrets
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal, select
 
 from foxing.memory.images.files import ImageFile
 from foxing.memory.images.text import ReadText
@@ -14,7 +13,7 @@ from foxing.memory.storage import columns, schema
 from foxing.memory.storage.blobs.reference import MissingBlob
 from foxing.memory.storage.secrets import digest_key
 
-from .batches import counts_by_bank, grouped_by_bank
+from .batches import sum_by_bank
 from .blobs import contents as blobs
 
 _i = schema.images.c
@@ -264,11 +263,10 @@ def after(connection: Connection, bank_id: int, image_id: int, limit: int) -> li
     return [_row(row) for row in connection.execute(query.order_by(_i.id).limit(limit)).mappings()]
 
 
-def total_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → bytes of the images of the bank, in the database or in object storage, with their rows."""
-    of_files = select(
-        _i.bank_id, func.coalesce(func.sum(_i.bytes + func.coalesce(func.length(_i.read_text), 0) + IMAGE_ROW_BYTES), 0)
-    )
-    files = grouped_by_bank(connection, of_files.where(_i.content.is_not(None)), _i.bank_id, bank_ids)
-    places = counts_by_bank(connection, _p.bank_id, bank_ids)
-    return files + Counter({bank_id: PLACE_ROW_BYTES * number for bank_id, number in places.items()})
+#: Bytes of the images of each bank, in the database or in object storage, with their rows.
+SIZES = [
+    sum_by_bank(
+        _i.bank_id, _i.bytes + func.coalesce(func.length(_i.read_text), 0) + IMAGE_ROW_BYTES, _i.content.is_not(None)
+    ),
+    sum_by_bank(_p.bank_id, literal(PLACE_ROW_BYTES)),
+]

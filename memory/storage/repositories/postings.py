@@ -11,7 +11,7 @@ from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import dialect_of
 
 from . import banks
-from .batches import sums_by_bank
+from .batches import sum_by_bank, totals_by_bank
 
 RECENT_ROW_BYTES = 12  # of a row without its entries
 SEGMENT_ROW_BYTES = 32
@@ -137,12 +137,16 @@ def delete_segment(connection: Connection, segment_id: int) -> None:
     connection.execute(schema.posting_segments.delete().where(_s.id == segment_id))
 
 
-def total_bytes(
-    connection: Connection, bank_ids: Sequence[int], recent_row_bytes: int, segment_row_bytes: int
-) -> Counter[int]:
-    """Returns bank id → size of its recent postings and its segments, in bytes, with so many for each row."""
-    recent_bytes = sums_by_bank(connection, _r.bank_id, func.length(_r.entries) + recent_row_bytes, bank_ids)
-    return recent_bytes + sums_by_bank(connection, _s.bank_id, func.length(_s.postings) + segment_row_bytes, bank_ids)
+def total_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
+    """Returns bank id → size of its recent postings and its segments, in bytes, with their rows."""
+    return totals_by_bank(connection, _sizes, bank_ids)
+
+
+_parts = union_all(
+    sum_by_bank(_r.bank_id, func.length(_r.entries) + RECENT_ROW_BYTES),
+    sum_by_bank(_s.bank_id, func.length(_s.postings) + SEGMENT_ROW_BYTES),
+).subquery()
+_sizes = select(_parts.c.bank, func.sum(_parts.c.total)).group_by(_parts.c.bank)
 
 
 def _values(messages: tuple[int, int], data: bytes) -> dict[str, int | bytes]:

@@ -5,17 +5,16 @@ the power of the half-lives since then. Adding a recall therefore does not chang
 any order.
 """
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import insert_into
 
 from . import messages
-from .batches import counts_by_bank
+from .batches import sum_by_bank
 
 HALF_LIFE = timedelta(days=90)
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
@@ -54,7 +53,5 @@ def strengths(connection: Connection, bank_id: int, message_ids: Collection[int]
     return {message_id: weight / weight_at(now) for message_id, weight in connection.execute(query)}
 
 
-def total_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → size of the rows of the bank, in bytes."""
-    counts = counts_by_bank(connection, _c.bank_id, bank_ids)
-    return Counter({bank_id: ROW_BYTES * number for bank_id, number in counts.items()})
+#: Sizes of the rows of each bank, in bytes.
+SIZES = [sum_by_bank(_c.bank_id, literal(ROW_BYTES))]

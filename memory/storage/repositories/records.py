@@ -1,6 +1,5 @@
 """Records: exact values by namespace and key."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, null, 
 
 from foxing.memory.storage import columns, schema
 
-from .batches import batched, sums_by_bank
+from .batches import batched, sum_by_bank
 
 #: Namespace and key.
 Address = tuple[tuple[str, ...], str]
@@ -262,10 +261,15 @@ def namespaces(connection: Connection, within: RecordFilter, after: str | None, 
     return list(connection.execute(query).scalars())
 
 
-def total_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → size of the records of the bank, in bytes. Namespace and key count again for the index."""
-    size = columns.octet_length
-    names = 3 * size(cast(_c.namespace, Text)) + 2 * size(cast(_c.key, Text))
-    texts = size(_c.value) + func.coalesce(size(cast(_c.text, Text)), 0)
-    row = names + texts + func.coalesce(func.length(_c.vectors), 0) + RECORD_ROW_BYTES
-    return sums_by_bank(connection, _c.bank_id, row, bank_ids)
+#: Sizes of the records of each bank, in bytes. Namespace and key count again for the index.
+SIZES = [
+    sum_by_bank(
+        _c.bank_id,
+        3 * columns.octet_length(cast(_c.namespace, Text))
+        + 2 * columns.octet_length(cast(_c.key, Text))
+        + columns.octet_length(_c.value)
+        + func.coalesce(columns.octet_length(cast(_c.text, Text)), 0)
+        + func.coalesce(func.length(_c.vectors), 0)
+        + RECORD_ROW_BYTES,
+    )
+]

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, Integer, and_, bindparam, case, func, or_, select
+from sqlalchemy import Connection, Integer, and_, bindparam, case, func, literal, or_, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import Dialect, Upsert, dialect_of, insert_into
 from foxing.memory.values.policy import AgeFrom
 
-from .batches import grouped_by_bank
+from .batches import sum_by_bank, totals_by_bank
 
 _c = schema.schedule.c
 
@@ -105,10 +105,12 @@ def groups_to_age(connection: Connection, bank_id: int, age_from: AgeFrom) -> li
     return [PageGroup(tier, bool(text), start) for tier, text, start in connection.execute(query)]
 
 
-def due_banks(connection: Connection, bank_ids: Sequence[int], kind: JobKind, now: datetime) -> set[int]:
-    """Returns those of the banks in which a kind of job is due at `now`, or may be."""
-    due = (columns.among(_c.bank_id, bank_ids), _c.kind == kind, _c.due_at <= now)
-    return set(connection.execute(select(_c.bank_id).where(*due)).scalars())
+def due_banks(connection: Connection, bank_ids: Sequence[int], now: datetime) -> set[tuple[int, str]]:
+    """Returns the bank and the kind of the jobs that are due at `now`, or may be, in these banks."""
+    return {(bank, kind) for bank, kind in connection.execute(_due, {"ids": bank_ids, "now": now})}
+
+
+_due = select(_c.bank_id, _c.kind).where(columns.is_given(_c.bank_id), _c.due_at <= bindparam("now"))
 
 
 def count_to_age(
@@ -124,5 +126,4 @@ def count_to_age(
     due = [
         and_(pages.tier == tier, pages.text_kept == has_text, start <= at) for (tier, has_text), at in starts.items()
     ]
-    query = select(pages.bank_id, func.count()).where(~pages.pinned, or_(*due))
-    return grouped_by_bank(connection, query, pages.bank_id, bank_ids)
+    return totals_by_bank(connection, sum_by_bank(pages.bank_id, literal(1), ~pages.pinned, or_(*due)), bank_ids)

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Text, cast, func, or_, select
+from sqlalchemy import Connection, Text, cast, func, literal, or_, select, union_all
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference
+from foxing.memory.storage.dialects import dialect_of
 
-from .batches import batched, counts_by_bank, grouped_by_bank, sums_by_bank
+from . import banks, embeddings, image_trash, images, recall_weights, records
+from .batches import sum_by_bank
 from .sealed import ranges
 
 #: Bytes of a row without its texts and blobs, with its index entries.
@@ -33,136 +35,132 @@ class TierTotals:
     vision_tokens: int
     token_bytes: int
     text_bytes: int
+    first_at: datetime
+    last_at: datetime
 
 
 def tier_totals(connection: Connection, bank_ids: Sequence[int]) -> dict[int, list[TierTotals]]:
     """Returns bank id → totals of each tier that has pages."""
-    c = schema.pages.c
     found: dict[int, list[TierTotals]] = {bank_id: [] for bank_id in bank_ids}
-    for part in batched(bank_ids):
-        # skips NULLs of damaged rows
-        sums = (func.coalesce(func.sum(column), 0) for column in (c.vision_tokens, c.token_bytes, c.text_bytes))
-        query = (
-            select(c.bank_id, c.tier, func.count(), *sums)
-            .where(columns.among(c.bank_id, part))
-            .group_by(c.bank_id, c.tier)
-        )
-        for bank_id, tier, pages, vision_tokens, token_bytes, text_bytes in connection.execute(query):
-            found[bank_id].append(TierTotals(tier, pages, int(vision_tokens), int(token_bytes), int(text_bytes)))
+    for bank_id, tier, *sums, first_at, last_at in connection.execute(_tiers, {"ids": bank_ids}):
+        found[bank_id].append(TierTotals(tier, *map(int, sums), first_at, last_at))
     return found
 
 
+_p = schema.pages.c
+_tiers = select(
+    _p.bank_id,
+    _p.tier,
+    func.count(),
+    # skips NULLs of damaged rows
+    *(func.coalesce(func.sum(column), 0) for column in (_p.vision_tokens, _p.token_bytes, _p.text_bytes)),
+    func.min(_p.first_at),
+    func.max(_p.last_at),
+)
+_tiers = _tiers.where(columns.is_given(_p.bank_id)).group_by(_p.bank_id, _p.tier)
+
+
 @dataclass(frozen=True)
-class MessageTotals:
-    """Totals of the messages of a bank."""
+class OpenTotals:
+    """Totals of the open messages of a bank."""
 
     messages: int = 0
-    open_messages: int = 0
-    #: Bytes of the exact text of open messages.
-    open_text_bytes: int = 0
-    #: Bytes of open messages without their text.
+    #: Those of which no part is sealed.
+    unsealed: int = 0
+    #: Bytes of their exact text.
+    text_bytes: int = 0
+    #: Bytes of their rows without the text.
     metadata_bytes: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
 
 
-def message_totals(connection: Connection, bank_ids: Sequence[int]) -> dict[int, MessageTotals]:
-    """Returns bank id → totals of the messages of the bank."""
-    c, p, size = schema.messages.c, schema.pages.c, columns.octet_length
-    row_bytes = func.coalesce(size(c.key) + KEY_ROW_BYTES, 0) + func.coalesce(size(c.name), 0) + size(c.role)
-    row_bytes += func.coalesce(size(cast(c.metadata, Text)), 0) + OPEN_MESSAGE_ROW_BYTES
-    still_open = select(
-        c.bank_id,
-        func.count(),
-        func.coalesce(func.sum(row_bytes), 0),
-        func.coalesce(func.sum(size(c.content)), 0),
-        func.min(c.created_at),
-        func.max(c.created_at),
-        func.count().filter(c.sealed_chars == 0),
-    )
-    on_pages = select(p.bank_id, func.min(p.first_at), func.max(p.last_at))
-    found: dict[int, MessageTotals] = {}
-    for part in batched(bank_ids):
-        begun = ranges.counts(connection, part)
-        ends = {
-            bank_id: [first, last]
-            for bank_id, first, last in connection.execute(
-                on_pages.where(columns.among(p.bank_id, part)).group_by(p.bank_id)
-            )
-        }
-        rows = {
-            row[0]: row
-            for row in connection.execute(still_open.where(columns.among(c.bank_id, part)).group_by(c.bank_id))
-        }
-        for bank_id in part:
-            _, number, size_, text, first, last, new = rows.get(bank_id, (bank_id, 0, 0, 0, None, None, 0))
-            times = [time for time in (first, last, *ends.get(bank_id, ())) if time is not None]
-            found[bank_id] = MessageTotals(
-                begun[bank_id] + new,
-                number,
-                int(text),
-                int(size_),
-                min(times, default=None),
-                max(times, default=None),
-            )
+def open_totals(connection: Connection, bank_ids: Sequence[int]) -> dict[int, OpenTotals]:
+    """Returns bank id → totals of the open messages of the bank."""
+    found = {bank_id: OpenTotals() for bank_id in bank_ids}
+    for bank_id, *sums, first_at, last_at in connection.execute(_open, {"ids": bank_ids}):
+        found[bank_id] = OpenTotals(*map(int, sums), first_at, last_at)
     return found
 
 
-def page_metadata_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → bytes of page rows, manifests and the indexes that find messages, without tokens and text."""
-    pages, stored, r = schema.pages.c, schema.page_manifests.c, schema.message_ranges.c
-    row = func.length(stored.manifest) + PAGE_ROW_BYTES + MANIFEST_ROW_BYTES
-    of_pages = select(pages.bank_id, func.coalesce(func.sum(row), 0)).join_from(
-        schema.pages, schema.page_manifests, stored.page_id == pages.id
-    )
-    found = grouped_by_bank(connection, of_pages, pages.bank_id, bank_ids)
-    return found + sums_by_bank(connection, r.bank_id, r.messages * KEY_ROW_BYTES + RUN_ROW_BYTES, bank_ids)
+_m, _size = schema.messages.c, columns.octet_length
+_open_row = func.coalesce(_size(_m.key) + KEY_ROW_BYTES, 0) + func.coalesce(_size(_m.name), 0) + _size(_m.role)
+_open_row += func.coalesce(_size(cast(_m.metadata, Text)), 0) + OPEN_MESSAGE_ROW_BYTES
+_open = select(
+    _m.bank_id,
+    func.count(),
+    func.count().filter(_m.sealed_chars == 0),
+    func.coalesce(func.sum(_size(_m.content)), 0),
+    func.coalesce(func.sum(_open_row), 0),
+    func.min(_m.created_at),
+    func.max(_m.created_at),
+)
+_open = _open.where(columns.is_given(_m.bank_id)).group_by(_m.bank_id)
 
 
-def keepsake_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → bytes of the keepsakes of the bank."""
-    pages, c = schema.pages.c, schema.keepsakes.c
-    query = select(
-        pages.bank_id, func.coalesce(func.sum(columns.octet_length(c.text) + KEEPSAKE_ROW_BYTES), 0)
-    ).join_from(schema.keepsakes, schema.pages, pages.id == c.page_id)
-    return grouped_by_bank(connection, query, pages.bank_id, bank_ids)
+def totals(connection: Connection, bank_ids: Sequence[int]) -> dict[str, Counter[int]]:
+    """Returns name → bank id → total: `BEGUN`, the number of messages that begin on pages, `THREADS`, their number, and
+    the bytes of each part of `BankBytes` that is a sum over rows, without tokens, open messages, index and references
+    to blobs."""
+    found: dict[str, Counter[int]] = {name: Counter() for name in (BEGUN, THREADS, *_sizes)}
+    for name, bank_id, total in dialect_of(connection).fetch_numbers(connection, _totals, {"ids": bank_ids}):
+        found[name][bank_id] += int(total)
+    return found
 
 
-def thread_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → bytes of the threads of the bank. Each name counts twice, for the table and its index."""
-    c = schema.threads.c
-    return sums_by_bank(connection, c.bank_id, 2 * columns.octet_length(c.name) + THREAD_ROW_BYTES, bank_ids)
+BEGUN, THREADS = "begun", "threads"
+_t, _k, _r, _trash = (
+    table.c for table in (schema.threads, schema.idempotency_keys, schema.message_ranges, schema.trash)
+)
+_manifests, _keepsakes = schema.page_manifests.c, schema.keepsakes.c
+_trash_lengths = [func.coalesce(func.length(column), 0) for column in (_trash.tokens, _trash.text, _trash.parts)]
+_sizes = {
+    "embeddings": embeddings.SIZES,
+    "keepsakes": [
+        sum_by_bank(
+            _p.bank_id,
+            _size(_keepsakes.text) + KEEPSAKE_ROW_BYTES,
+            source=schema.keepsakes.join(schema.pages, _p.id == _keepsakes.page_id),
+        )
+    ],
+    # page rows, manifests and the indexes that find messages; each name of a thread counts again for its index
+    "metadata": [
+        sum_by_bank(
+            _p.bank_id,
+            func.length(_manifests.manifest) + PAGE_ROW_BYTES + MANIFEST_ROW_BYTES,
+            source=schema.pages.join(schema.page_manifests, _manifests.page_id == _p.id),
+        ),
+        sum_by_bank(_r.bank_id, _r.messages * KEY_ROW_BYTES + RUN_ROW_BYTES),
+        sum_by_bank(_t.bank_id, 2 * _size(_t.name) + THREAD_ROW_BYTES),
+        sum_by_bank(_k.bank_id, _size(_k.key) + _size(cast(_k.answer, Text))),
+        sum_by_bank(schema.erased_messages.c.bank_id, literal(ERASED_ROW_BYTES)),
+        *recall_weights.SIZES,
+    ],
+    "records": records.SIZES,
+    "images": images.SIZES,
+    "trash": [sum_by_bank(_trash.bank_id, sum(_trash_lengths[1:], start=_trash_lengths[0])), *image_trash.SIZES],
+}
+_named = {BEGUN: [ranges.COUNTS], THREADS: [banks.THREADS], **_sizes}
+_parts = [query.subquery() for queries in _named.values() for query in queries]
+_names = [name for name, queries in _named.items() for _ in queries]
+_totals = select(
+    union_all(
+        *(select(literal(name).label("name"), *part.c) for name, part in zip(_names, _parts, strict=True))
+    ).subquery()
+)
 
 
-def idempotency_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → bytes of the idempotency keys of the bank and their answers."""
-    c = schema.idempotency_keys.c
-    size = columns.octet_length(c.key) + columns.octet_length(cast(c.answer, Text))
-    return sums_by_bank(connection, c.bank_id, size, bank_ids)
-
-
-def erased_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → bytes of the numbers of erased messages of the bank."""
-    counts = counts_by_bank(connection, schema.erased_messages.c.bank_id, bank_ids)
-    return Counter({bank_id: ERASED_ROW_BYTES * number for bank_id, number in counts.items()})
-
-
-def trash_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → bytes of tokens, texts and parts in the trash of the bank."""
-    c = schema.trash.c
-    items = (c.tokens, c.text, c.parts)
-    lengths = [func.coalesce(func.length(column), 0) for column in items]
-    is_reference = or_(*(length == REFERENCE_BYTES for length in lengths))
-    total, references = func.sum(lengths[0] + lengths[1] + lengths[2]), func.count().filter(is_reference)
+def blob_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
+    """Returns bank id → bytes of the blobs in object storage that the trash of the bank refers to, beyond those of the
+    references."""
     found = Counter[int]()
-    for part in batched(bank_ids):
-        of_banks = columns.among(c.bank_id, part)
-        rows = connection.execute(select(c.bank_id, total, references).where(of_banks).group_by(c.bank_id)).all()
-        found |= Counter({bank_id: int(size) for bank_id, size, _ in rows})
-        if not any(number for _, _, number in rows):
-            continue
-        for bank_id, *stored in connection.execute(select(c.bank_id, *items).where(of_banks, is_reference)):
-            for item in stored:  # a reference counts as its blob
-                reference = BlobReference.read(item) if item is not None and len(item) == REFERENCE_BYTES else None
-                found[bank_id] += 0 if reference is None else reference.size - REFERENCE_BYTES
+    for bank_id, *stored in connection.execute(_references, {"ids": bank_ids}):
+        for item in stored:
+            reference = BlobReference.read(item) if item is not None and len(item) == REFERENCE_BYTES else None
+            found[bank_id] += 0 if reference is None else reference.size - REFERENCE_BYTES
     return found
+
+
+_references = select(_trash.bank_id, _trash.tokens, _trash.text, _trash.parts).where(
+    columns.is_given(_trash.bank_id), or_(*(length == REFERENCE_BYTES for length in _trash_lengths))
+)

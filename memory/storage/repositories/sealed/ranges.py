@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Column, Connection, Select, bindparam, func, 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import Dialect, dialect_of
 from foxing.memory.storage.manifest import PageManifest
-from foxing.memory.storage.repositories.batches import sums_by_bank
+from foxing.memory.storage.repositories.batches import sum_by_bank, totals_by_bank
 
 from . import bank_ranges
 
@@ -191,4 +191,8 @@ def thread_size(connection: Connection, thread_id: int) -> int:
 
 def counts(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
     """Returns bank id → number of messages that begin on pages of the bank."""
-    return sums_by_bank(connection, _c.bank_id, _c.messages, bank_ids)
+    return totals_by_bank(connection, COUNTS, bank_ids)
+
+
+#: Number of messages that begin on pages of each bank.
+COUNTS = sum_by_bank(_c.bank_id, _c.messages)

@@ -130,9 +130,9 @@ def test_totals_count_rows_and_bytes(database: Database, bank_id: int) -> None:
     with database.write() as connection:
         insert_messages(connection, bank_id, "one", "two")
     with database.read() as connection:
-        totals = sizes.message_totals(connection, [bank_id])[bank_id]
-        assert (totals.messages, totals.open_messages) == (2, 2)
-        assert totals.open_text_bytes == len("text of one") + len("text of two")
+        totals = sizes.open_totals(connection, [bank_id])[bank_id]
+        assert (totals.messages, totals.unsealed) == (2, 2)
+        assert totals.text_bytes == len("text of one") + len("text of two")
         assert (totals.first_at, totals.last_at) == (NOW, NOW + timedelta(minutes=1))
-        assert sizes.thread_bytes(connection, [bank_id])[bank_id] == 2 * len("main") + sizes.THREAD_ROW_BYTES
-        assert sizes.idempotency_bytes(connection, [bank_id])[bank_id] == 0
+        metadata = sizes.totals(connection, [bank_id])["metadata"][bank_id]
+        assert metadata == 2 * len("main") + sizes.THREAD_ROW_BYTES

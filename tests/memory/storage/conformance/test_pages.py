@@ -36,8 +36,9 @@ def test_a_page_comes_back_as_it_was_inserted(database: Database, bank_id: int) 
         assert pages.kept_exactly(connection, bank_id, ids) == set(ids)
         assert [k.text for k in pages.keepsakes_of(connection, [page.id])[page.id]] == [ODD_TEXT]
         assert pages.keepsake_totals(connection, [page.id])[page.id].number == 1
-        assert sizes.keepsake_bytes(connection, [bank_id])[bank_id] > 0
-        assert sizes.page_metadata_bytes(connection, [bank_id])[bank_id] > 0
+        totals = sizes.totals(connection, [bank_id])
+        assert totals["keepsakes"][bank_id] > 0
+        assert totals["metadata"][bank_id] > 0
         with pytest.raises(NotFound, match="'q'"):
             pages.get(connection, bank_id, "q")
 
@@ -115,7 +116,7 @@ def test_the_trash_is_purged_in_time(database: Database, bank_id: int) -> None:
     with database.write() as connection:
         assert trash.next_purge(connection, bank_id) == NOW + DAY
         assert trash.latest_purge(connection, [page.id], NOW) == {page.id: NOW + 2 * DAY}
-        assert sizes.trash_bytes(connection, [bank_id])[bank_id] == 7
+        assert sizes.totals(connection, [bank_id])["trash"][bank_id] == 7
         assert trash.count_expired(connection, bank_id, NOW + DAY) == 1
         assert trash.purge(connection, bank_id, NOW + DAY) == 1
         trash.empty(connection, page)

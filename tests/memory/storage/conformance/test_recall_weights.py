@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import recall_weights
+from foxing.memory.storage.repositories import recall_weights, sizes
 from foxing.memory.storage.repositories.recall_weights import HALF_LIFE
 
 from .conftest import NOW, insert_messages
@@ -25,8 +25,9 @@ def test_weights_add_up_and_lose_half_of_their_worth(database: Database, bank_id
         later = recall_weights.strengths(connection, bank_id, ids, NOW + 2 * HALF_LIFE)
         assert now == pytest.approx({first: 2.5, second: 0.25})
         assert later == pytest.approx({first: 1.25, second: 0.125})
-        assert recall_weights.total_bytes(connection, [bank_id])[bank_id] == 2 * recall_weights.ROW_BYTES
-        assert recall_weights.total_bytes(connection, [bank_id + 1])[bank_id + 1] == 0
+        metadata = sizes.totals(connection, [bank_id, bank_id + 1])["metadata"]
+        thread = 2 * len("main") + sizes.THREAD_ROW_BYTES
+        assert (metadata[bank_id], metadata[bank_id + 1]) == (2 * recall_weights.ROW_BYTES + thread, 0)
 
 
 def test_weights_of_all_times_can_be_held(database: Database, bank_id: int) -> None:

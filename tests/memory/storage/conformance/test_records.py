@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, records
+from foxing.memory.storage.repositories import banks, records, sizes
 from foxing.memory.storage.repositories.records import NewRecord, RecordFilter
 
 from .conftest import NOW, ODD_TEXT, POLICY
@@ -37,7 +37,9 @@ def test_a_record_comes_back_as_it_was_stored(database: Database, bank_id: int) 
         assert {name: getattr(found, name) for name in row if name != "bank_id"} == {
             name: value for name, value in row.items() if name != "bank_id"
         }
-        assert records.total_bytes(connection, [bank_id])[bank_id] > len(row["value"].encode()) + len(ODD_TEXT.encode())
+        assert sizes.totals(connection, [bank_id])["records"][bank_id] > len(row["value"].encode()) + len(
+            ODD_TEXT.encode()
+        )
 
 
 def test_namespaces_are_compared_byte_by_byte(database: Database, bank_id: int) -> None:

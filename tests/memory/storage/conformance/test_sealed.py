@@ -11,7 +11,16 @@ from sqlalchemy import Connection, select
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import banks, embeddings, integrity, messages, open_messages, pages, trash
+from foxing.memory.storage.repositories import (
+    banks,
+    embeddings,
+    integrity,
+    messages,
+    open_messages,
+    pages,
+    sizes,
+    trash,
+)
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.open_messages import SealedPart
 from foxing.memory.storage.repositories.pages import PageParts, SpanRow
@@ -247,7 +256,7 @@ def test_packed_codes_are_those_of_the_messages(
             assert not embeddings.has_codes(connection, bank_id, "tests", 9)
     size = sum(map(len, codes.values()))
     with database.write() as connection:
-        assert size < embeddings.total_bytes(connection, [bank_id])[bank_id] < size + COUNT * 60
+        assert size < sizes.totals(connection, [bank_id])["embeddings"][bank_id] < size + COUNT * 60
         assert sum(segment.messages for segment in integrity.code_segments(connection, bank_id)) == COUNT
         gone = [*ids[:5], ids[-1]]
         embeddings.remove(connection, bank_id, gone)
