@@ -10,12 +10,11 @@ from functools import partial
 from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 from cachetools import LRUCache
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from foxing.memory.ascending import distinct, is_in
 from foxing.memory.storage import snapshot
@@ -62,7 +61,6 @@ class PackedIndex:
 
     def __init__(self, cache_bytes: int = CACHE_BYTES) -> None:
         self._cache: LRUCache[int, Postings] = LRUCache(cache_bytes, getsizeof=lambda stored: max(1, stored.nbytes))
-        self._keys: WeakKeyDictionary[Engine, bytes] = WeakKeyDictionary()
         self._lock = Lock()
         #: secret key of the database and bank id → postings of the unpacked messages
         self._recent: LRUCache[tuple[bytes, int], tuple[Recent, Postings]] = LRUCache(RECENT_BANKS)
@@ -141,7 +139,7 @@ class PackedIndex:
         """Returns the first `limit` hits after `after`, best first."""
         if not query.terms:
             return NO_SCORES
-        key = self._key(connection)
+        key = digest_key(connection)
         counts: dict[int, int] = {}
         for term, count in query.terms.items():
             hashed = term_hash(term, key)
@@ -159,11 +157,11 @@ class PackedIndex:
     def reader(self, connection: Connection, bank_id: int, newest: int | None) -> CorpusReader:
         """See `FeedbackIndex.reader`."""
         corpus = Corpus(self._postings(connection, bank_id), newest)
-        return CorpusReader(corpus, partial(term_hash, key=self._key(connection)))
+        return CorpusReader(corpus, partial(term_hash, key=digest_key(connection)))
 
     def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
         """See `SearchIndex.document_frequencies`."""
-        key = self._key(connection)
+        key = digest_key(connection)
         wanted = sorted(terms)
         corpus = Corpus(self._postings(connection, bank_id))
         counted = zip(wanted, corpus.frequencies([term_hash(term, key) for term in wanted]), strict=True)
@@ -173,7 +171,7 @@ class PackedIndex:
         self, connection: Connection, bank_id: int, message_ids: Collection[int], terms: Collection[str]
     ) -> Mapping[int, Collection[str]]:
         """See `SearchIndex.terms_of`."""
-        key = self._key(connection)
+        key = digest_key(connection)
         corpus = Corpus(self._postings(connection, bank_id)) if message_ids and terms else Corpus([])
         wanted = sorted(terms)
         containing = corpus.containing([term_hash(term, key) for term in wanted], sorted(message_ids))
@@ -234,16 +232,9 @@ class PackedIndex:
                 parts.append(stored.records[of_messages[stored.places]])
         return np.concatenate(parts)
 
-    def _key(self, connection: Connection) -> bytes:
-        """Returns the secret key of the database for term hashes."""
-        key = self._keys.get(connection.engine)
-        if key is None:
-            key = self._keys[connection.engine] = digest_key(connection)
-        return key
-
     def _entries(self, connection: Connection, counts: TermCounts) -> dict[int, bytes]:
         """Returns message id → packed `ENTRY`s, without messages that have no terms."""
-        key = self._key(connection)
+        key = digest_key(connection)
         return {i: entries(passages, key).tobytes() for i, passages in counts.items() if any(passages)}
 
     def _postings(self, connection: Connection, bank_id: int) -> list[Postings]:
@@ -262,7 +253,7 @@ class PackedIndex:
 
     def _recent_postings(self, connection: Connection, bank_id: int, recent: Recent) -> Postings:
         """Returns the postings of the unpacked messages of a bank."""
-        key = self._key(connection), bank_id
+        key = digest_key(connection), bank_id
         with self._lock:
             known = self._recent.get(key)
         if known is not None and known[0] == recent and snapshot.of(connection) is not None:

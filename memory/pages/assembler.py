@@ -1,6 +1,6 @@
 """Assembly of messages from the pages that hold them: rows are fetched in one transaction and decoded after it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -29,8 +29,8 @@ class StoredMessages:
     contents: StoredContents
     #: page id → its keepsakes
     keepsakes: Mapping[int, Sequence[KeepsakeRow]]
-    #: ids of open messages whose text fails its digest
-    damaged: Collection[int] = ()
+    #: key of digests, to check the texts of open messages
+    digest_key: bytes = b""
 
     @classmethod
     def fetch(cls, connection: Connection, bank_id: int, messages: Sequence[Message]) -> "StoredMessages":
@@ -38,15 +38,8 @@ class StoredMessages:
         sealed = [m.id for m in messages if not m.open or m.sealed_chars]
         spans = pages.spans_of_messages(connection, bank_id, sealed)
         ids = sorted({span.page_id for parts in spans.values() for span in parts})
-        texts = [(m, m.content) for m in messages if m.content is not None]
-        key = digest_key(connection) if texts else b""
-        return cls(
-            messages,
-            spans,
-            *pages.with_contents(connection, ids),
-            pages.keepsakes_of(connection, ids),
-            {message.id for message, text in texts if not matches_digest(message, text, key)},
-        )
+        rows, contents = pages.with_contents(connection, ids)
+        return cls(messages, spans, rows, contents, pages.keepsakes_of(connection, ids), digest_key(connection))
 
     def with_changes(self, changes: Sequence[PageChange]) -> "StoredMessages":
         """Returns the messages as they will be once `changes` are written."""
@@ -85,7 +78,9 @@ class MessageAssembler:
         wanted = stored.messages if messages is None else messages
         states = self.read_pages(stored, known, wanted)
         result = {
-            m.id: open_message(m.content, damaged=m.id in stored.damaged) for m in wanted if m.content is not None
+            m.id: open_message(m.content, damaged=not matches_digest(m, m.content, stored.digest_key))
+            for m in wanted
+            if m.content is not None
         }
         for message in wanted:
             if message.id not in result:
@@ -108,6 +103,8 @@ class MessageAssembler:
         reading another of these later does not decode it from its start again."""
         wanted = stored.messages if messages is None else messages
         states = dict(known or {})
+        if not stored.spans:  # all are open
+            return states
         needed = {span.page_id for message in wanted for span in _sealed_spans(stored, message)}
         ranges: dict[int, list[tuple[int, int]]] = {}
         for message in {message.id: message for message in (*stored.messages, *wanted)}.values():

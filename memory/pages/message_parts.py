@@ -174,10 +174,16 @@ def _cut(part: RememberedMessage, start: int, stop: int) -> RememberedMessage:
 
 
 def recalled_message(
-    message: Message, remembered: RememberedMessage, score: float | None = None, *, whole: bool = True
+    message: Message,
+    remembered: RememberedMessage,
+    score: float | None = None,
+    relevance: float | None = None,
+    *,
+    matched_faded: bool = False,
+    whole: bool = True,
 ) -> RecalledMessage:
-    """Returns the public value of a message, with its `score` for a query. `whole`: True if `remembered` is the
-    complete message."""
+    """Returns the public value of a message, with its `score` and `relevance` for a query and whether it was found by
+    words that have faded. `whole`: True if `remembered` is the complete message."""
     return RecalledMessage.model_validate(
         {
             "message_id": message.key,
@@ -198,6 +204,8 @@ def recalled_message(
             "source": remembered.source,
             "page_ids": list(remembered.page_keys),
             "score": score,
+            "relevance": relevance,
+            "matched_faded": matched_faded,
         }
     )
 

@@ -101,7 +101,7 @@ class SpanReader:
                 self._spans |= {document: span.with_gap_mark(self._gap_mark) for document, span in spans.items()}
                 several = 1 < one.message.passages <= MOST_PASSAGES
                 if several and message_id not in self._whole and is_structured(found.text):
-                    whole = recalled_message(one.message, found).model_copy(update={"matched_faded": faded})
+                    whole = recalled_message(one.message, found, matched_faded=faded)
                     self._whole[message_id] = whole.with_gap_mark(self._gap_mark)
 
     def _matched_faded(self, message: Message, remembered: RememberedMessage) -> bool:
@@ -136,8 +136,10 @@ def _spans_of(
 ) -> dict[int, RecalledMessage]:
     """Returns document → span for the candidates of one message: the whole message, or the passage that matches, of
     which less may be left."""
-    message = candidates[0].message
-    whole = recalled_message(message, remembered)
+    message, first = candidates[0].message, candidates[0]
+    whole = recalled_message(message, remembered, first.score, first.relevance, matched_faded=matched_faded)
+    if message.passages == 1 and len(candidates) == 1:
+        return {first.document: whole}
     passages = split_passages(remembered.text) if message.passages > 1 else []
     spans = {}
     for candidate in candidates:

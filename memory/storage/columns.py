@@ -44,26 +44,21 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError("a naive datetime reached the database")
         return value.astimezone(UTC)  # SQLite's type drops the time zone
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Returns an aware datetime in UTC."""
-        if value is None:
-            return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """Returns a processor that returns an aware datetime in UTC, and raises `StorageError` for a damaged value. It
+        runs for each time of each row."""
+        parse = self.impl_instance.result_processor(dialect, coltype)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
-        """Returns a processor that raises `StorageError` for a damaged value."""
-        read = super().result_processor(dialect, coltype)
-        if read is None:
-            return None
-
-        def checked(value: Any) -> datetime | None:
+        def read(value: Any) -> datetime | None:
+            if value is None:
+                return None
             try:
-                return read(value)
+                moment: datetime = value if parse is None else parse(value)
             except (TypeError, ValueError) as error:
                 raise StorageError("the database is damaged: it has an invalid time; restore a backup") from error
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
-        return checked
+        return read
 
 
 _ESCAPE = "\x10"  # data link escape: rare in text, doubled where it occurs

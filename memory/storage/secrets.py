@@ -5,9 +5,10 @@ import hmac
 import json
 import os
 from collections.abc import Mapping, Sequence
+from weakref import WeakKeyDictionary
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Pool, select
 
 from foxing.memory.compact_json import compact_json
 from foxing.memory.storage import schema
@@ -22,9 +23,17 @@ _FOLDER = "blobs"
 _c = schema.secrets.c
 
 
+#: Key of the digests of each database that was used, which never changes.
+_keys: WeakKeyDictionary[Pool, bytes] = WeakKeyDictionary()
+
+
 def digest_key(connection: Connection) -> bytes:
-    """Returns the key of the digests of messages and requests, 32 random bytes."""
-    return bytes(connection.execute(select(_c.value).where(_c.name == "digests")).scalar_one())
+    """Returns the key of the digests of messages and requests, 32 random bytes. It is read once."""
+    pool = connection.engine.pool
+    key = _keys.get(pool)
+    if key is None:
+        key = _keys[pool] = bytes(connection.execute(select(_c.value).where(_c.name == "digests")).scalar_one())
+    return key
 
 
 def blob_folder(connection: Connection) -> str:

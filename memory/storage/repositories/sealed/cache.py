@@ -9,7 +9,6 @@ from cachetools import LRUCache
 from sqlalchemy import Connection, Pool
 
 from foxing.memory.storage.manifest import PageManifest, PageMessages
-from foxing.memory.storage.secrets import digest_key
 
 if TYPE_CHECKING:
     from .bank_ranges import BankRanges
@@ -72,18 +71,11 @@ class DatabaseCache:
     """Caches of one database. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._secret: bytes | None = None
         #: name and dimensions of an embedder → its id, which never changes
         self.embedders: dict[tuple[str, int], int] = {}
         self.ranges = RangesCache()
         self.manifests = StampedCache[PageManifest](MANIFEST_CACHE_BYTES)
         self.messages = StampedCache[PageMessages](MESSAGES_CACHE_BYTES)
-
-    def secret(self, connection: Connection) -> bytes:
-        """Returns the result of `digest_key`, read once."""
-        if self._secret is None:
-            self._secret = digest_key(connection)
-        return self._secret
 
 
 _caches: WeakKeyDictionary[Pool, DatabaseCache] = WeakKeyDictionary()

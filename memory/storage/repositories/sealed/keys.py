@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection, select
 
 from foxing.memory.storage import columns, schema
-
-from .cache import cache_of
+from foxing.memory.storage.secrets import digest_key
 
 _c = schema.message_keys.c
 _HALF = 5  # bytes of the row id, and of its authentication code
@@ -37,9 +36,7 @@ def message_id_of(connection: Connection, key: str) -> int | None:
 
 
 def _proof(connection: Connection, number: bytes) -> bytes:
-    return hashlib.blake2b(
-        number, digest_size=_HALF, key=cache_of(connection).secret(connection), person=b"message id"
-    ).digest()
+    return hashlib.blake2b(number, digest_size=_HALF, key=digest_key(connection), person=b"message id").digest()
 
 
 def hash_of(bank_id: int, key: str) -> int:
