@@ -80,7 +80,7 @@ def _found(package: str) -> ModuleSpec:
 
 def count_text_tokens(text: str) -> int:
     """Returns the number of text tokens in `text`; a text longer than 100,000 characters is counted in slices."""
-    return sum(_count(part) for part in _slices(text))
+    return _count_short(text) if len(text) <= _SHORT else sum(map(_encoded, _slices(text)))
 
 
 def count_prompt_tokens(text: str) -> int:

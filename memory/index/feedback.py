@@ -89,13 +89,14 @@ def feedback_weights(corpus: Corpus, seeds: Scores, known: Collection[int]) -> d
     frequencies = corpus.frequencies(hashes)
     most = min(MOST_FOUND, MOST_SHARE * corpus.documents)
     excluded = set(known)
-    strength = {
-        term: weight * inverse_frequency(corpus.documents, frequency)
+    rarities = {n: inverse_frequency(corpus.documents, n) for n in set(frequencies) if LEAST_FOUND <= n <= most}
+    strengths = [
+        (-weight * rarities[frequency], term)
         for term, weight, frequency in zip(hashes, weights.tolist(), frequencies, strict=True)
-        if LEAST_FOUND <= frequency <= most and term not in excluded
-    }
-    best = sorted(strength, key=lambda term: (-strength[term], term))[:TERMS]
-    return {term: WEIGHT * strength[term] / strength[best[0]] for term in best}
+        if frequency in rarities and term not in excluded
+    ]
+    best = sorted(strengths)[:TERMS]
+    return {term: WEIGHT * strength / best[0][0] for strength, term in best}
 
 
 def with_related(lexical: Scores, documents: Keys, related: Scores, more: int) -> Scores:

@@ -20,7 +20,7 @@ from foxing.memory.storage.repositories import banks, embeddings, messages, open
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.pages import PageContent, PageRow, unsaved_id
 from foxing.memory.telemetry import Value, bank_operation, operation
-from foxing.memory.values.policy import Policy
+from foxing.memory.values.policy import Policy, stored_policy
 from foxing.memory.values.reports import SealReport
 from foxing.renderer import Cells, Progress, Typesetter, render
 
@@ -168,7 +168,7 @@ class Sealer:
         return [page.row.key for page in written]
 
     def _policy(self, bank: Bank) -> Policy:
-        return Policy.parse(bank.policy).served_by(self.codec.tiers)
+        return stored_policy(bank.policy).served_by(self.codec.tiers)
 
     def _encode(self, bank: Bank, drafts: Sequence[Draft], now: datetime) -> list[_SealedPage]:
         """Encodes the drafts at the policy's fresh tier and reads their tokens back, if that is needed."""

@@ -30,7 +30,7 @@ from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.speakers import index_terms
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.memory.values.parts import ImagePart, Part, ToolResult
-from foxing.memory.values.policy import Policy
+from foxing.memory.values.policy import Policy, default_fields, stored_policy
 from foxing.renderer.clock import later
 from foxing.renderer.tiers import all_tiers
 
@@ -413,8 +413,7 @@ class _BankWriter:
         self._store = store
         self._connection = connection
         self._requests = requests
-        policy = Policy().model_dump(mode="json")
-        self._bank = banks.get_or_create(connection, requests[0].bank, requests[0].now, policy)
+        self._bank = banks.get_or_create(connection, requests[0].bank, requests[0].now, default_fields())
         self._redaction = Redaction.of(self._bank.policy)
         self._new: list[tuple[AcceptedMessage, datetime]] = []
         #: Messages without an id of their own that an earlier attempt has stored → generated id.
@@ -523,9 +522,9 @@ class _BankWriter:
         )
         schedule.note_stored(connection, bank.id, added, later(start, self._policy.seal_after))
 
-    @cached_property
+    @property
     def _policy(self) -> Policy:
-        return Policy.parse(self._bank.policy)
+        return stored_policy(self._bank.policy)
 
     def _age_start(self, item: AcceptedMessage, now: datetime) -> datetime:
         message = item.message

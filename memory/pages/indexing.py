@@ -30,7 +30,7 @@ from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.speakers import name_terms
 from foxing.memory.text.terms import is_unspaced, term_runs
 from foxing.memory.values.part_text import label_of
-from foxing.memory.values.policy import RARE_MESSAGES, Policy
+from foxing.memory.values.policy import RARE_MESSAGES, stored_policy
 
 from .assembler import MessageAssembler, StoredMessages
 from .message_parts import RememberedMessage
@@ -236,7 +236,7 @@ def _loses_words(page: ReadyPage) -> bool:
 
 def keeps_faded_words(connection: Connection, bank_id: int) -> bool:
     """True if the index of a bank keeps rare words that have faded."""
-    return Policy.parse(banks.by_id(connection, bank_id).policy).index == "recognise"
+    return stored_policy(banks.by_id(connection, bank_id).policy).index == "recognise"
 
 
 def pictured_texts(connection: Connection, bank_id: int, found: Mapping[int, Message]) -> PicturedTexts:

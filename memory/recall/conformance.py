@@ -19,7 +19,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages
-from foxing.memory.values.policy import Policy
+from foxing.memory.values.policy import default_fields
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _numbers = count()
@@ -35,7 +35,7 @@ class IndexedBank:
         self.ids: list[int] = []
         with database.write() as connection:
             name = f"conformance {next(_numbers)}"
-            self.id = banks.get_or_create(connection, name, START, Policy().model_dump(mode="json")).id
+            self.id = banks.get_or_create(connection, name, START, default_fields()).id
             self.thread_ids = banks.thread_ids(connection, self.id, ["one", "other"])
 
     def store(self, *texts: str, thread: str = "one") -> None:

@@ -18,7 +18,7 @@ from foxing.memory.storage.repositories import banks, idempotency, records, sche
 from foxing.memory.storage.repositories.records import RecordFilter, RecordRow
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
 from foxing.memory.values.base import first_error
-from foxing.memory.values.policy import Policy
+from foxing.memory.values.policy import default_fields
 from foxing.memory.values.records import (
     MAX_WRITES,
     FoundRecords,
@@ -72,7 +72,7 @@ class RecordStore:
         vectors = self._embedder.of_writes(valid)
         now = self._now()  # a first call loads the embedder, during which the time to live has not begun
         with self._database.write() as connection:
-            bank_id = banks.get_or_create(connection, bank, now, Policy().model_dump(mode="json")).id
+            bank_id = banks.get_or_create(connection, bank, now, default_fields()).id
 
             def write() -> RecordChanges:
                 records.delete_expired(connection, now)

@@ -10,7 +10,7 @@ from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, model_calls
 from foxing.memory.storage.repositories.model_calls import ModelCallRow
-from foxing.memory.values.policy import Policy
+from foxing.memory.values.policy import default_fields
 from foxing.memory.values.savings import (
     ModelCall,
     PricedCall,
@@ -37,7 +37,7 @@ class Ledger:
         check_bank_name(bank)
 
         def write(connection: Connection) -> RecordedCalls:
-            bank_id = banks.get_or_create(connection, bank, now, Policy().model_dump(mode="json")).id
+            bank_id = banks.get_or_create(connection, bank, now, default_fields()).id
             known = model_calls.known(connection, bank_id, [call.id for call in calls])
             last: dict[tuple[str, str], ModelCallRow | None] = {}
             rows: list[ModelCallRow] = []

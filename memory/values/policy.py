@@ -5,9 +5,11 @@ days, to `tiny` after 30 and to `micro` after 365; its exact text is dropped wit
 the last message or from its arrival in the bank, whichever is later. Dropped data can be restored for 7 days.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -261,6 +263,8 @@ class Policy(Input):
         """
         if not available:
             return self
+        if {self.fresh, *(step.tier for step in self.steps)} <= available.keys():
+            return self
         tiers = sorted(available, key=tier_rank)
         fresh = max((t for t in tiers if tier_rank(t) <= tier_rank(self.fresh)), key=tier_rank, default=tiers[0])
         steps = tuple(s for s in self.steps if s.tier in available and tier_rank(s.tier) > tier_rank(fresh))
@@ -304,3 +308,20 @@ class Policy(Input):
             raise InvalidPolicy(f"this policy is invalid: {reasons}") from error
         except UnicodeEncodeError as error:
             raise InvalidPolicy("this policy contains half of a surrogate pair; send valid UTF-8") from error
+
+
+@cache
+def default_fields() -> dict[str, Any]:
+    """Returns the fields of the default policy, as a new bank has them; not to be changed."""
+    return Policy().model_dump(mode="json")
+
+
+def stored_policy(fields: Mapping[str, Any]) -> Policy:
+    """Returns the policy of a bank, parsed once for all banks with the same. `fields`: as stored. Raises
+    `InvalidPolicy`."""
+    return _parsed(json.dumps(fields))
+
+
+@lru_cache(maxsize=1 << 8)
+def _parsed(fields: str) -> Policy:
+    return Policy.parse(json.loads(fields))

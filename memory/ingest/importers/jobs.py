@@ -21,7 +21,7 @@ from foxing.memory.storage.repositories import banks, imports
 from foxing.memory.storage.repositories.imports import ImportRow
 from foxing.memory.values.imports import ImportJob
 from foxing.memory.values.messages import NewMessage, StoreResult
-from foxing.memory.values.policy import Policy
+from foxing.memory.values.policy import default_fields
 from foxing.renderer.clock import MAX_CLOCK_SKEW, utc_now
 from foxing.renderer.errors import FoxingError, ProblemKind
 
@@ -81,7 +81,7 @@ class ImportJobs:
             error=None,
         )
         with self._database.write() as connection:
-            found = banks.get_or_create(connection, bank, now, Policy().model_dump(mode="json"))
+            found = banks.get_or_create(connection, bank, now, default_fields())
             imports.add(connection, found.id, self._row(job), self._owner)
         return job
 
