@@ -17,8 +17,9 @@ _FIRST_IDEOGRAPH = 0x1100
 
 # boundaries at which a passage may end, from worst to best
 _ANYWHERE, _BLANK, _MEMBER, _SENTENCE, _LINE, _PARAGRAPH = range(6)
+#: bool[n]: the characters that are blanks; none beyond them is.
+_BLANKS = np.array([re.match(r"\s", chr(code)) is not None for code in range(0x3002)], dtype=np.bool_)
 _PATTERNS = (
-    (_BLANK, re.compile(r"\s")),
     (_MEMBER, re.compile(r"[\]}\"\d],")),
     (_SENTENCE, re.compile(r"[.!?][\"')\]]?\s|[。！？][」』”）]?")),
     (_LINE, re.compile(r"\n")),
@@ -40,12 +41,13 @@ def split_passages(text: str) -> list[Passage]:
     """Returns the passages of `text`, in order and covering all of it; at least one. Passages of a long text have about
     80 to 200 tokens and end with a paragraph or code block if possible, else with a line, a sentence, a JSON member or
     a word. A text too long for `MAX_PASSAGES` gets proportionally longer passages."""
-    tokens = _tokens(text)
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    tokens = _tokens(codes)
     total = float(tokens[-1])
     if total <= LONGEST:
         return [Passage(0, len(text))]
     scale = max(1.0, total / (FEWEST * (MAX_PASSAGES - 1)))
-    ends = _ends(text)
+    ends = _ends(text, codes)
     passages: list[Passage] = []
     start = 0
     while total - tokens[start] > LONGEST * scale:
@@ -78,19 +80,19 @@ def passage_of(key: Key) -> Key:
     return key & (MAX_PASSAGES - 1)
 
 
-def _tokens(text: str) -> npt.NDArray[np.float64]:
-    """Returns float64[len(text) + 1], the estimated number of tokens before each character."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+def _tokens(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.float64]:
+    """Returns float64[n + 1], the estimated number of tokens before each of the characters with these `codes`."""
     weights = np.where(codes < _FIRST_IDEOGRAPH, _TOKENS_OF_LETTER, _TOKENS_OF_IDEOGRAPH)
     return np.append(0.0, np.cumsum(weights))
 
 
-def _ends(text: str) -> npt.NDArray[np.int8]:
+def _ends(text: str, codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int8]:
     """Returns int8[len(text) + 1], the rank of the boundary before each character. Inside a code block, the end of a
-    line or paragraph ranks no higher than that of a sentence."""
+    line or paragraph ranks no higher than that of a sentence. `codes`: uint32[len(text)], those of the characters."""
     ends = np.full(len(text) + 1, _ANYWHERE, dtype=np.int8)
+    ends[1:][_BLANKS[np.minimum(codes, len(_BLANKS) - 1)]] = _BLANK
     for rank, pattern in _PATTERNS:
-        places = np.fromiter((match.end() for match in pattern.finditer(text)), dtype=np.int64)
+        places = np.array([match.end() for match in pattern.finditer(text)], dtype=np.int64)
         ends[places] = np.maximum(ends[places], rank)
     fences = [(match.start(), match.end()) for match in _FENCE.finditer(text)]
     for (opened, _), (_, closed) in zip(fences[::2], fences[1::2], strict=False):
