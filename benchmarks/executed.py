@@ -46,7 +46,7 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class Steps:
-    """What a call executes."""
+    """Steps of a call."""
 
     #: Calls of Python functions, ours and others.
     calls: int

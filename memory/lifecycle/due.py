@@ -17,7 +17,7 @@ from .plan import first_changes
 
 
 class DueBanks(NamedTuple):
-    """What is due in some banks."""
+    """Work that is due in some banks."""
 
     #: ids of the banks whose open messages may have to be sealed
     to_seal: set[int]

@@ -59,6 +59,8 @@ class Answer:
     @property
     def full(self) -> bool:
         """True once the remaining budget is too small for another span, or there is enough."""
+        if not self.bounded:
+            return False
         started = self.spans or self.oversized is not None
         spent = self._transcript.packed_tokens
         if started and self.max_tokens is not None and spent + LEAST_SPAN_TOKENS > self.max_tokens:

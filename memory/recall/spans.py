@@ -89,6 +89,8 @@ class SpanReader:
         """Reads the messages of `part` that have not been read, decoding their pages if necessary."""
         candidates = [candidate for item in part for candidate in item.candidates]
         new = {one.message.id: one for one in candidates if one.document not in self._spans}
+        if not new:  # those that are compared have been read
+            return
         wanted = [one.message for one in new.values()]
         states = self._assembler.read_pages(self._stored, messages=wanted)
         with self._semaphore:

@@ -182,7 +182,7 @@ class TranscriptLine:
 
 
 class _Shape(NamedTuple):
-    """How a line stands after another one."""
+    """Beginning of a line that stands after another one."""
 
     #: What is above and before the words: date and speaker; empty where the speaker goes on.
     head: str
