@@ -180,7 +180,8 @@ def bank_infos(connection: Connection, rows: Sequence[Bank], index: SearchIndex,
             "images": totals["images"][bank.id],
             "trash": totals["trash"][bank.id] + blobs[bank.id],
         }
-        times = [at for part in (messages, *of_bank) for at in (part.first_at, part.last_at) if at is not None]
+        ends = [(messages.first_at, messages.last_at), *((tier.first_at, tier.last_at) for tier in of_bank)]
+        times = [at for pair in ends for at in pair if at is not None]
         infos.append(
             BankInfo(
                 id=bank.name,

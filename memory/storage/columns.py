@@ -53,10 +53,11 @@ class UtcDateTime(TypeDecorator[datetime]):
             if value is None:
                 return None
             try:
-                moment: datetime = value if parse is None else parse(value)
+                moment: Any = value if parse is None else parse(value)
             except (TypeError, ValueError) as error:
                 raise StorageError("the database is damaged: it has an invalid time; restore a backup") from error
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            time: datetime = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            return time
 
         return read
 

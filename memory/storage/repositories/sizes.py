@@ -42,8 +42,8 @@ class TierTotals:
 def tier_totals(connection: Connection, bank_ids: Sequence[int]) -> dict[int, list[TierTotals]]:
     """Returns bank id → totals of each tier that has pages."""
     found: dict[int, list[TierTotals]] = {bank_id: [] for bank_id in bank_ids}
-    for bank_id, tier, *sums, first_at, last_at in connection.execute(_tiers, {"ids": bank_ids}):
-        found[bank_id].append(TierTotals(tier, *map(int, sums), first_at, last_at))
+    for bank_id, tier, pages, tokens, token_bytes, text_bytes, *times in connection.execute(_tiers, {"ids": bank_ids}):
+        found[bank_id].append(TierTotals(tier, pages, int(tokens), int(token_bytes), int(text_bytes), *times))
     return found
 
 
@@ -78,8 +78,8 @@ class OpenTotals:
 def open_totals(connection: Connection, bank_ids: Sequence[int]) -> dict[int, OpenTotals]:
     """Returns bank id → totals of the open messages of the bank."""
     found = {bank_id: OpenTotals() for bank_id in bank_ids}
-    for bank_id, *sums, first_at, last_at in connection.execute(_open, {"ids": bank_ids}):
-        found[bank_id] = OpenTotals(*map(int, sums), first_at, last_at)
+    for bank_id, number, unsealed, text_bytes, row_bytes, *times in connection.execute(_open, {"ids": bank_ids}):
+        found[bank_id] = OpenTotals(number, unsealed, int(text_bytes), int(row_bytes), *times)
     return found
 
 
