@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -310,9 +310,8 @@ class Policy(Input):
             raise InvalidPolicy("this policy contains half of a surrogate pair; send valid UTF-8") from error
 
 
-@cache
 def default_fields() -> dict[str, Any]:
-    """Returns the fields of the default policy, as a new bank has them; not to be changed."""
+    """Returns the fields of the default policy, as a new bank has them."""
     return Policy().model_dump(mode="json")
 
 
