@@ -195,9 +195,9 @@ class json_contains(GenericFunction[bool]):
 
 @compiles(json_contains, "sqlite")
 def _json_contains_in_sqlite(element: json_contains, compiler: SQLCompiler, **options: Any) -> str:
-    held, wanted = (compiler.process(clause, **options) for clause in element.clauses)
+    column, members = (compiler.process(clause, **options) for clause in element.clauses)
     return (
-        f"(NOT EXISTS (SELECT 1 FROM json_each({wanted}) AS wanted LEFT JOIN json_each({held}) AS held "
+        f"(NOT EXISTS (SELECT 1 FROM json_each({members}) AS wanted LEFT JOIN json_each({column}) AS held "
         "ON held.key = wanted.key AND held.value IS wanted.value AND (held.type = wanted.type "
         "OR (held.type IN ('integer', 'real') AND wanted.type IN ('integer', 'real'))) WHERE held.key IS NULL))"
     )
@@ -205,8 +205,8 @@ def _json_contains_in_sqlite(element: json_contains, compiler: SQLCompiler, **op
 
 @compiles(json_contains, "postgresql")
 def _json_contains_in_postgresql(element: json_contains, compiler: SQLCompiler, **options: Any) -> str:
-    held, wanted = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"coalesce({held} @> CAST({wanted} AS JSONB), false)"
+    column, members = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"coalesce({column} @> CAST({members} AS JSONB), false)"
 
 
 def age_start(

@@ -183,10 +183,10 @@ class Database:
     def migrate(self) -> None:
         """Upgrades the schema to that of this version. Raises `DatabaseTooNew` if a newer version wrote the database,
         and `NoDatabase` if it is empty and must not be created."""
-        known = self._known_revision()
-        if known == newest_revision():
+        revision = self._known_revision()
+        if revision == newest_revision():
             return
-        if known is None and not self._options.create:
+        if revision is None and not self._options.create:
             raise self._missing()
         from alembic import command
 
@@ -232,8 +232,10 @@ class Database:
     def revision(self) -> str | None:
         """Returns the schema revision of the database; None if it is empty."""
         with self._connect(writing=False) as connection:
-            known = inspect(connection).has_table("alembic_version")
-            revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if known else None
+            has_versions = inspect(connection).has_table("alembic_version")
+            revision = (
+                connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if has_versions else None
+            )
             connection.rollback()
             return None if revision is None else str(revision)
 
@@ -340,4 +342,4 @@ def newest_revision() -> str:
 def _revisions(folders: tuple[Path, ...]) -> tuple[str, ...]:
     """Returns the revisions of the files in these folders, oldest first."""
     names = (file.name for folder in folders for file in folder.glob("*.py"))
-    return tuple(sorted(found[0] for name in names if (found := _REVISION.match(name)) is not None))
+    return tuple(sorted(match[0] for name in names if (match := _REVISION.match(name)) is not None))

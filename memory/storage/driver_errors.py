@@ -125,5 +125,5 @@ def _explained(error: Exception, url: str, lost: str) -> StorageError | None:
         return ConnectionLost(f"the database {url} {lost}")
     if not isinstance(error, (OperationalError, sqlite3.OperationalError)):
         return None
-    advice = next((said for part, said in _ADVICE_ON_ADDRESS if part in message), f"cannot be used ({message})")
+    advice = next((sentence for part, sentence in _ADVICE_ON_ADDRESS if part in message), f"cannot be used ({message})")
     return StorageError(f"the database {url} {advice}").naming("database_url")

@@ -18,8 +18,8 @@ def next_id(connection: Connection, table: Table) -> int | None:
         return None
     highest = select(func.coalesce(func.max(table.c.id), 0)).scalar_subquery()
     retired = select(func.coalesce(func.max(_c.id), 0)).where(_c.table_name == table.name).scalar_subquery()
-    held, deleted = connection.execute(select(highest, retired)).one()
-    return 1 + max(int(held), int(deleted))
+    last, deleted = connection.execute(select(highest, retired)).one()
+    return 1 + max(int(last), int(deleted))
 
 
 def with_id(connection: Connection, table: Table, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,29 +94,29 @@ class PageManifest:
     @classmethod
     def of(cls, messages: Iterable[SealedMessage], places: Sequence[Place]) -> "PageManifest":
         """Returns the manifest of these places. Messages without a place are left out."""
-        known = {message.id: message for message in messages}
+        by_id = {message.id: message for message in messages}
         order = {message_id: number for number, message_id in enumerate(dict.fromkeys(p.message_id for p in places))}
-        found = [known[message_id] for message_id in order]
-        labels = list(dict.fromkeys([m.role for m in found] + [m.name for m in found if m.name is not None]))
+        ordered = [by_id[message_id] for message_id in order]
+        labels = list(dict.fromkeys([m.role for m in ordered] + [m.name for m in ordered if m.name is not None]))
         number = {label: place for place, label in enumerate(labels)}
-        digests = np.zeros((len(found), DIGEST_BYTES), np.uint8)
-        for row, message in zip(digests, found, strict=True):
+        digests = np.zeros((len(ordered), DIGEST_BYTES), np.uint8)
+        for row, message in zip(digests, ordered, strict=True):
             if message.digest:
                 row[:] = np.frombuffer(message.digest[:DIGEST_BYTES], np.uint8)
         return cls(
-            _column(m.id for m in found),
-            _column(m.thread_id for m in found),
-            _column(m.created_at for m in found),
-            _column(m.chars for m in found),
-            _column(m.parts for m in found),
-            _column(m.passages for m in found),
-            _column(number[m.role] for m in found),
-            _column(-1 if m.name is None else number[m.name] for m in found),
+            _column(m.id for m in ordered),
+            _column(m.thread_id for m in ordered),
+            _column(m.created_at for m in ordered),
+            _column(m.chars for m in ordered),
+            _column(m.parts for m in ordered),
+            _column(m.passages for m in ordered),
+            _column(number[m.role] for m in ordered),
+            _column(-1 if m.name is None else number[m.name] for m in ordered),
             labels,
-            [m.key for m in found],
+            [m.key for m in ordered],
             digests,
-            np.array([bool(m.digest) for m in found], dtype=bool),
-            {place: m.metadata for place, m in enumerate(found) if m.metadata is not None},
+            np.array([bool(m.digest) for m in ordered], dtype=bool),
+            {place: m.metadata for place, m in enumerate(ordered) if m.metadata is not None},
             np.array([(order[p.message_id], *p[1:]) for p in places], np.int64).reshape(-1, 6),
         )
 
@@ -154,7 +154,7 @@ class PageManifest:
     def places(self) -> list[Place]:
         """All places, in order."""
         ids = self.ids.tolist()
-        return [Place(ids[number], *rest) for number, *rest in self.cells.tolist()]
+        return [Place(ids[number], *cells) for number, *cells in self.cells.tolist()]
 
     @property
     def memory_bytes(self) -> int:

@@ -88,17 +88,17 @@ class MessageFilter:
         if self.metadata:
             result &= [self._has_metadata(manifest.metadata.get(number)) for number in range(len(manifest))]
         if self.roles:
-            wanted = [number for number, label in enumerate(manifest.labels) if label in self.roles]
-            result &= np.isin(manifest.roles, wanted)
+            numbers = [number for number, label in enumerate(manifest.labels) if label in self.roles]
+            result &= np.isin(manifest.roles, numbers)
         return result
 
     def _has_metadata(self, packed: str | None) -> bool:
         if packed is None:
             return False
-        held = json.loads(packed)
-        return all(name in held and _equal(held[name], value) for name, value in self.metadata.items())
+        metadata = json.loads(packed)
+        return all(name in metadata and _equal(metadata[name], value) for name, value in self.metadata.items())
 
 
-def _equal(held: JsonValue, wanted: Scalar) -> bool:
+def _equal(value: JsonValue, scalar: Scalar) -> bool:
     """True if two JSON values are equal: numbers regardless of notation; true does not equal 1."""
-    return isinstance(held, bool) == isinstance(wanted, bool) and held == wanted
+    return isinstance(value, bool) == isinstance(scalar, bool) and value == scalar

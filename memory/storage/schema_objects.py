@@ -16,19 +16,19 @@ from .dialects import SchemaObject, dialect_of
 _INTERNAL = {"sqlite_sequence", *(f"sqlite_stat{number}" for number in range(1, 5))}
 
 
-def executable(found: Iterable[SchemaObject]) -> list[SchemaObject]:
+def executable(objects: Iterable[SchemaObject]) -> list[SchemaObject]:
     """Returns the objects that can run when others are used: triggers, views and virtual tables. No revision of Foxing
     has any."""
-    return [item for item in found if item.kind not in ("table", "index") or item.virtual]
+    return [item for item in objects if item.kind not in ("table", "index") or item.virtual]
 
 
-def unknown(found: Iterable[SchemaObject], revision: str) -> list[SchemaObject]:
+def unknown(objects: Iterable[SchemaObject], revision: str) -> list[SchemaObject]:
     """Returns the objects that are not in the schema of `revision`; for the revision of a newer version, those that are
     `executable`."""
     if revision not in known_revisions():
-        return executable(found)
-    known = _known(revision)
-    return [item for item in found if item not in known and not _is_internal(item)]
+        return executable(objects)
+    expected = _known(revision)
+    return [item for item in objects if item not in expected and not _is_internal(item)]
 
 
 def unknown_objects(connection: Connection, revision: str) -> list[SchemaObject]:

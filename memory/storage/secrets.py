@@ -61,7 +61,7 @@ def keyed_digest(key: bytes, digest: bytes) -> bytes:
 def message_digest(key: bytes, identity: Sequence[str | None], metadata: Mapping[str, JsonValue] | None) -> bytes:
     """Returns the digest of a message, `DIGEST_BYTES` bytes. `identity`: role, name and text, or role, name, its parts
     as JSON and "parts"."""
-    said = list(identity)
+    parts = list(identity)
     if metadata:
-        said.append(compact_json(dict(metadata), sort_keys=True))
-    return keyed_digest(key, hashlib.sha256(json.dumps(said).encode()).digest()[:DIGEST_BYTES])
+        parts.append(compact_json(dict(metadata), sort_keys=True))
+    return keyed_digest(key, hashlib.sha256(json.dumps(parts).encode()).digest()[:DIGEST_BYTES])

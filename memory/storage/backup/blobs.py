@@ -30,9 +30,9 @@ def blobs_path(path: Path) -> Path:
 @contextmanager
 def held_blobs(database: Database) -> Iterator[None]:
     """Prevents the deletion of blobs that are in use when the block begins or that come into use within it."""
-    with database.read() as held:  # blobs are not deleted while an older transaction may refer to them
-        database.dialect.disable_timeouts(held)
-        held.execute(select(schema.blobs.c.name).limit(1)).all()
+    with database.read() as connection:  # blobs are not deleted while an older transaction may refer to them
+        database.dialect.disable_timeouts(connection)
+        connection.execute(select(schema.blobs.c.name).limit(1)).all()
         yield
 
 

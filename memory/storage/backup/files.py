@@ -43,9 +43,9 @@ def atomic_files(*paths: Path) -> Iterator[list[Path]]:
         raise BackupError(f"cannot write {paths[-1]} ({error.strerror or error}); no file was left behind") from error
     finally:
         for part in parts:
-            for left in part.parent.glob(f"{part.name}*"):
+            for remnant in part.parent.glob(f"{part.name}*"):
                 with suppress(OSError):
-                    left.unlink()
+                    remnant.unlink()
 
 
 def copy(source: Path, target: Path, progress: Progress | None) -> None:

@@ -40,14 +40,14 @@ class Programs:
 
     def find(self, name: str) -> str:
         """Returns the path of a program. Raises `BackupError`."""
-        found = shutil.which(name, path=None if self.folder is None else str(self.folder))
-        if found is None:
+        program = shutil.which(name, path=None if self.folder is None else str(self.folder))
+        if program is None:
             place = "in PATH" if self.folder is None else f"in {self.folder}"
             raise BackupError(
                 f"there is no {name} {place}; install the client programs of PostgreSQL, of the server's version or "
                 "newer, or name their folder with --programs"
             )
-        return found
+        return program
 
     def run(
         self,
@@ -86,10 +86,10 @@ def restore(database: Database, path: Path, folder: str, accept: Callable[[str],
     revision of the dump is not acceptable."""
     accept(verify(path, programs))
     connection = _Connection.of(database)
-    held = _schemas(path, programs)
-    if connection.schema not in held:
+    schemas = _schemas(path, programs)
+    if connection.schema not in schemas:
         raise BackupError(
-            f"the backup is of the schema '{', '.join(sorted(held)) or '?'}', and this database uses "
+            f"the backup is of the schema '{', '.join(sorted(schemas)) or '?'}', and this database uses "
             f"'{connection.schema}'; set the option search_path in the URL"
         )
     arguments = (f"--schema={connection.schema}", *_PLAIN, "--file=-", str(path))
@@ -104,8 +104,10 @@ def _transaction(connection: "_Connection", programs: Programs) -> Iterator[IO[b
     raises, or this process is killed, the server rolls it back."""
     command = [programs.find("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *connection.arguments]
     environment = {**os.environ, **connection.environment}
-    with TemporaryFile() as said:
-        psql = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, env=environment)
+    with TemporaryFile() as errors:
+        psql = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env=environment
+        )
         assert psql.stdin is not None
         failure: Exception | None = None
         try:
@@ -119,8 +121,8 @@ def _transaction(connection: "_Connection", programs: Programs) -> Iterator[IO[b
         finally:
             status = psql.wait()
         if status:
-            said.seek(0)
-            raise _failed("psql", status, said.read().decode(errors="replace")) from failure
+            errors.seek(0)
+            raise _failed("psql", status, errors.read().decode(errors="replace")) from failure
         if failure is not None:
             raise failure
 
@@ -171,11 +173,11 @@ def _rows(path: Path, table: str, programs: Programs) -> list[dict[str, str]]:
     except BackupError as error:
         raise _unreadable(error) from error
     # "COPY public.alembic_version (version_num) FROM stdin;", a line for each row, and "\\."
-    head, found, rest = dumped.partition(") FROM stdin;\n")
-    if not found:
+    head, separator, body = dumped.partition(") FROM stdin;\n")
+    if not separator:
         return []
     columns = head.rpartition("(")[2].split(", ")
-    rows = takewhile(lambda line: line != "\\.", rest.split("\n"))
+    rows = takewhile(lambda line: line != "\\.", body.split("\n"))
     try:
         return [dict(zip(columns, row.split("\t"), strict=True)) for row in rows]
     except ValueError as error:
@@ -205,12 +207,12 @@ class _Connection:
             schema = connection.scalar(select(func.current_schema()))
         if schema is None:
             raise BackupError("the schema that search_path names does not exist; create it, or correct the URL")
-        given: Mapping[str, Any] = database.engine.dialect.create_connect_args(database.url)[1]
+        arguments: Mapping[str, Any] = database.engine.dialect.create_connect_args(database.url)[1]
         variables = {option.keyword.decode(): option.envvar for option in Conninfo.get_defaults()}
-        environment = {v.decode(): str(given[name]) for name, v in variables.items() if v and name in given}
-        rest = {n: str(given[n]) for n, v in variables.items() if not v and n in given and n not in _SECRETS}
-        rest |= {"dbname": str(given["dbname"])} if "dbname" in given else {}
-        return cls(str(schema), ("--no-password", f"--dbname={make_conninfo(**rest)}"), environment)
+        environment = {v.decode(): str(arguments[name]) for name, v in variables.items() if v and name in arguments}
+        others = {n: str(arguments[n]) for n, v in variables.items() if not v and n in arguments and n not in _SECRETS}
+        others |= {"dbname": str(arguments["dbname"])} if "dbname" in arguments else {}
+        return cls(str(schema), ("--no-password", f"--dbname={make_conninfo(**others)}"), environment)
 
 
 def _entries(path: Path, programs: Programs) -> list[str]:

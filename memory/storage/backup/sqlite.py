@@ -120,10 +120,10 @@ def _open(name: str) -> sqlite3.Connection:
 
 def _known_schema(connection: sqlite3.Connection) -> str:
     """Returns the revision of the schema. Raises `BackupError` for unknown objects, before any of them is used."""
-    found = [SchemaObject(*row) for row in connection.execute(OBJECTS)]
-    odd = executable(found)
+    objects = [SchemaObject(*row) for row in connection.execute(OBJECTS)]
+    odd = executable(objects)
     revision = "" if odd else _revision(connection)
-    if odd := odd or unknown(found, revision):
+    if odd := odd or unknown(objects, revision):
         raise BackupError(
             f"the file has objects that no Foxing database has: {', '.join(map(str, odd[:_SHOWN]))}; delete them if "
             "they are yours, otherwise do not trust the file"

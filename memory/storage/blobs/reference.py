@@ -40,9 +40,9 @@ class BlobReference:
         """Returns the reference in a column; None if the column holds the content itself, or is null."""
         if stored is None or len(stored) != REFERENCE_BYTES or not stored.startswith(PREFIX):
             return None
-        rest = bytes(stored[len(PREFIX) :])
-        nonce = rest[DIGEST_BYTES : DIGEST_BYTES + NONCE_BYTES]
-        return cls(rest[:DIGEST_BYTES], nonce, int.from_bytes(rest[DIGEST_BYTES + NONCE_BYTES :], "big"))
+        body = bytes(stored[len(PREFIX) :])
+        nonce = body[DIGEST_BYTES : DIGEST_BYTES + NONCE_BYTES]
+        return cls(body[:DIGEST_BYTES], nonce, int.from_bytes(body[DIGEST_BYTES + NONCE_BYTES :], "big"))
 
     @classmethod
     def named(cls, name: str, size: int) -> Self:

@@ -56,8 +56,8 @@ class BlobStore:
 
     def get(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Returns path → content, for objects that exist."""
-        found = self._each(self._get, list(dict.fromkeys(paths)))
-        return {path: content for path, content in found if content is not None}
+        contents = self._each(self._get, list(dict.fromkeys(paths)))
+        return {path: content for path, content in contents if content is not None}
 
     def delete(self, paths: Sequence[str]) -> None:
         """Deletes objects. Missing ones are ignored."""
@@ -117,7 +117,7 @@ class BlobStore:
         except StorageError:
             raise
         except Exception as error:  # errors of a client that is not imported here
-            said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise StorageError(
-                f"the object storage {self.url} cannot be used ({said}); nothing was lost, try again"
+                f"the object storage {self.url} cannot be used ({reason}); nothing was lost, try again"
             ).naming("blobs_url") from error

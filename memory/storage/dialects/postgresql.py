@@ -134,8 +134,8 @@ class PostgreSQL(Dialect):
 
     def schema_objects(self, connection: Connection) -> list[SchemaObject]:
         """Returns triggers and rules of Foxing's tables. Tables of other programs are ignored."""
-        found = (SchemaObject(*row) for row in connection.execute(_OBJECTS))
-        return [item for item in found if item.table in schema.metadata.tables]
+        objects = (SchemaObject(*row) for row in connection.execute(_OBJECTS))
+        return [item for item in objects if item.table in schema.metadata.tables]
 
 
 def _arguments(url: URL, options: DatabaseOptions) -> dict[str, Any]:

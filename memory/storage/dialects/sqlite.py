@@ -125,8 +125,8 @@ class SQLite(Dialect):
 
     def file_damage(self, connection: Connection, most: int) -> list[str]:
         """Returns the findings of `PRAGMA integrity_check`."""
-        found = connection.execute(text(f"PRAGMA integrity_check({most})")).scalars()
-        return [str(line) for line in found if line != "ok"]
+        rows = connection.execute(text(f"PRAGMA integrity_check({most})")).scalars()
+        return [str(line) for line in rows if line != "ok"]
 
     def schema_objects(self, connection: Connection) -> list[SchemaObject]:
         """Returns all objects in the file."""

@@ -26,9 +26,9 @@ _versions = select(*COLUMNS).where(_b.id == bindparam("bank", type_=BigInteger))
 def of_bank(connection: Connection, bank_id: int) -> BankVersions:
     """Returns the versions of a bank, which a transaction that only reads reads once; zeros if it does not exist."""
     read = snapshot.of(connection)
-    known = None if read is None else read.versions.get(bank_id)
-    if known is not None:
-        return known
+    version = None if read is None else read.versions.get(bank_id)
+    if version is not None:
+        return version
     row = connection.execute(_versions, {"bank": bank_id}).first()
     return BankVersions(0, (0, 0), 0) if row is None else note(connection, row)
 

@@ -121,12 +121,12 @@ def list_after(connection: Connection, after: str | None, limit: int) -> list[Ba
 
 def newest_first(connection: Connection) -> list[tuple[str, datetime]]:
     """Returns (name, time of the last message) of the banks that have messages, newest first, then by name."""
-    found = [
+    rows = [
         (name, max(time for time in times if time is not None))
         for name, *times in connection.execute(_last_times)
         if any(times)
     ]
-    return sorted(sorted(found), key=itemgetter(1), reverse=True)
+    return sorted(sorted(rows), key=itemgetter(1), reverse=True)
 
 
 def _last_of(bank_id: Column[int], time: Column[datetime]) -> Any:
@@ -199,13 +199,13 @@ def delete_empty_threads(connection: Connection, bank_id: int, names: Iterable[s
 def thread_ids(connection: Connection, bank_id: int, names: Iterable[str]) -> dict[str, int]:
     """Returns thread name → id. Creates threads that do not exist."""
     unique = sorted(set(names))
-    known = _threads(connection, bank_id, unique)
-    missing = [name for name in unique if name not in known]
+    threads = _threads(connection, bank_id, unique)
+    missing = [name for name in unique if name not in threads]
     if missing:
         insert = insert_into(connection, schema.threads).on_conflict_do_nothing()
         connection.execute(insert, [{"bank_id": bank_id, "name": name} for name in missing])
-        known |= _threads(connection, bank_id, missing)
-    return known
+        threads |= _threads(connection, bank_id, missing)
+    return threads
 
 
 def find_thread(connection: Connection, bank_id: int, name: str) -> int | None:
@@ -231,11 +231,11 @@ _threads_named = _threads_named.where(
 def thread_names(connection: Connection, ids: Collection[int]) -> dict[int, str]:
     """Returns thread id → name."""
     read = snapshot.of(connection)
-    known = {} if read is None else read.threads
-    missing = sorted(set(ids) - known.keys())
+    names = {} if read is None else read.threads
+    missing = sorted(set(ids) - names.keys())
     if missing:
-        known |= {thread_id: name for thread_id, name in connection.execute(_thread_names, {"ids": missing})}
-    return {thread_id: known[thread_id] for thread_id in ids if thread_id in known}
+        names |= {thread_id: name for thread_id, name in connection.execute(_thread_names, {"ids": missing})}
+    return {thread_id: names[thread_id] for thread_id in ids if thread_id in names}
 
 
 _thread_names = select(schema.threads.c.id, schema.threads.c.name).where(columns.is_given(schema.threads.c.id))

@@ -37,14 +37,14 @@ class StoredCode(NamedTuple):
 
 def find_embedder(connection: Connection, name: str, dimensions: int) -> int | None:
     """Returns the id of an embedder; None if it has never stored a code."""
-    known = cache_of(connection).embedders
-    found = known.get((name, dimensions))
-    if found is None:
-        found = connection.execute(_embedder, {"name": name, "dimensions": dimensions}).scalar_one_or_none()
+    embedders = cache_of(connection).embedders
+    key = embedders.get((name, dimensions))
+    if key is None:
+        key = connection.execute(_embedder, {"name": name, "dimensions": dimensions}).scalar_one_or_none()
         committed = snapshot.of(connection) is not None or (name, dimensions) not in connection.info.get(_INSERTED, ())
-        if found is not None and committed:
-            known[name, dimensions] = found
-    return found
+        if key is not None and committed:
+            embedders[name, dimensions] = key
+    return key
 
 
 def embedders_named(connection: Connection, name: str) -> list[int]:
@@ -138,15 +138,15 @@ def remove(connection: Connection, bank_id: int, message_ids: Collection[int]) -
     of_messages = columns.among(_c.message_id, list(message_ids))
     connection.execute(schema.embeddings.delete().where(_c.bank_id == bank_id, of_messages))
     gone = set(message_ids)
-    near = (_s.bank_id == bank_id, _s.first_message <= max(gone), _s.last_message >= min(gone))
-    for segment_id in connection.execute(select(_s.id).where(*near)).scalars().all():
+    overlapping = (_s.bank_id == bank_id, _s.first_message <= max(gone), _s.last_message >= min(gone))
+    for segment_id in connection.execute(select(_s.id).where(*overlapping)).scalars().all():
         codes = _unpacked(connection.execute(select(_s.codes).where(_s.id == segment_id)).scalar_one())
-        left = {i: code for i, code in codes.items() if i not in gone}
-        if not left:  # or damaged: nothing of a message that is erased may stay
+        remaining = {i: code for i, code in codes.items() if i not in gone}
+        if not remaining:  # or damaged: nothing of a message that is erased may stay
             connection.execute(schema.embedding_segments.delete().where(_s.id == segment_id))
-        elif len(left) < len(codes):
+        elif len(remaining) < len(codes):
             connection.execute(
-                schema.embedding_segments.update().where(_s.id == segment_id).values(**_segment_values(left))
+                schema.embedding_segments.update().where(_s.id == segment_id).values(**_segment_values(remaining))
             )
     version = schema.banks.c.embeddings_version
     connection.execute(schema.banks.update().where(schema.banks.c.id == bank_id).values(embeddings_version=version + 1))
@@ -178,13 +178,13 @@ def _codes(
 ) -> dict[int, bytes]:
     """Returns message id → code of an embedder, for messages from `first` to `last`. Raises `CodesDamaged`."""
     between = {"bank": bank_id, "embedder": embedder, "first": first, "last": last}
-    found: dict[int, bytes] = {}
+    codes: dict[int, bytes] = {}
     for message_id, code in connection.execute(_codes_between, between):
         if message_id is not None:
-            found[message_id] = code
+            codes[message_id] = code
             continue
-        found |= {i: code for i, code in unpack_codes(code).items() if first <= i <= last}
-    return found
+        codes |= {i: code for i, code in unpack_codes(code).items() if first <= i <= last}
+    return codes
 
 
 _bank, _by, _first, _last = (bindparam(name, type_=BigInteger) for name in ("bank", "embedder", "first", "last"))

@@ -58,11 +58,11 @@ def newest(connection: Connection, bank_id: int, key: bytes) -> int:
 
 def contents(connection: Connection, bank_id: int, key: bytes, numbers: Sequence[int]) -> Mapping[int, bytes]:
     """Returns number → content, for folds of a conversation that exist."""
-    found: dict[int, bytes] = {}
+    result: dict[int, bytes] = {}
     for part in batched(numbers):
         query = select(_c.number, _c.content).where(_c.bank_id == bank_id, _c.key == key, _c.number.in_(part))
-        found |= {row.number: bytes(row.content) for row in connection.execute(query)}
-    return found
+        result |= {row.number: bytes(row.content) for row in connection.execute(query)}
+    return result
 
 
 def insert(connection: Connection, bank_id: int, key: bytes, row: FoldRow, content: bytes) -> None:

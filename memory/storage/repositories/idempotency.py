@@ -47,8 +47,8 @@ def answered_once(connection: Connection, bank_id: int, use: Use, kind: type[A],
     saved = find_answer(connection, bank_id, use.key, since)
     if saved is None:
         result = answer()
-        given = SavedAnswer(use.digest, result.model_dump(mode="json"))
-        save_answer(connection, bank_id, use.key, given, use.now)
+        answer_row = SavedAnswer(use.digest, result.model_dump(mode="json"))
+        save_answer(connection, bank_id, use.key, answer_row, use.now)
         return result
     if saved.digest != use.digest:
         raise Conflict(f"the idempotency key '{use.key}' was used for another request; use a new one")
@@ -71,9 +71,9 @@ def save_answer(connection: Connection, bank_id: int, key: str, saved: SavedAnsw
 
 def delete_naming(connection: Connection, bank_id: int, keys: Collection[str]) -> None:
     """Deletes the answers that contain any of the message ids `keys`."""
-    wanted = set(keys)
+    names = set(keys)
     query = select(_c.key, _c.answer).where(_c.bank_id == bank_id)
-    named = [key for key, answer in connection.execute(query) if not wanted.isdisjoint(answer.get("ids", ()))]
+    named = [key for key, answer in connection.execute(query) if not names.isdisjoint(answer.get("ids", ()))]
     for part in batched(named):
         connection.execute(schema.idempotency_keys.delete().where(_c.bank_id == bank_id, _c.key.in_(part)))
 

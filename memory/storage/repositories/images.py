@@ -109,12 +109,12 @@ def insert(connection: Connection, bank_id: int, new: Mapping[int, Sequence[NewI
     for message_id, images in new.items():
         for image in images:
             digest = blobs.digest_of(key, bank_id, image.digest)
-            found = connection.execute(select(_i.id, _i.tier).where(_i.bank_id == bank_id, _i.digest == digest)).first()
-            if found is None:
+            row = connection.execute(select(_i.id, _i.tier).where(_i.bank_id == bank_id, _i.digest == digest)).first()
+            if row is None:
                 image_id = _insert(connection, bank_id, digest, image)
             else:
-                image_id = found.id
-                if found.tier is not None:
+                image_id = row.id
+                if row.tier is not None:
                     replace(connection, bank_id, image_id, None, image.file)
             place = {"bank_id": bank_id, "message_id": message_id, "number": image.number, "image_id": image_id}
             connection.execute(schema.image_places.insert().values(place))
@@ -159,8 +159,8 @@ def replace(connection: Connection, bank_id: int, image_id: int, tier: str | Non
 
 def set_read(connection: Connection, read: Mapping[int, ReadText]) -> None:
     """Sets the texts in images, given as image id → text. An image that is deleted meanwhile is passed over."""
-    for image_id, found in read.items():
-        values = {"read_text": found.text, "read_confidence": found.confidence}
+    for image_id, text in read.items():
+        values = {"read_text": text.text, "read_confidence": text.confidence}
         connection.execute(schema.images.update().where(_i.id == image_id).values(values))
 
 
@@ -179,10 +179,10 @@ def texts_of(connection: Connection, bank_id: int, message_ids: Collection[int])
         schema.image_places, schema.images, _i.id == _p.image_id
     )
     query = query.where(_p.bank_id == bank_id, columns.among(_p.message_id, sorted(message_ids)))
-    found: dict[int, list[tuple[int, str]]] = {}
+    texts: dict[int, list[tuple[int, str]]] = {}
     for row in connection.execute(query.where(_i.read_text != "", _i.content.is_not(None)).order_by(_p.number)):
-        found.setdefault(row.message_id, []).append((row.number, row.read_text))
-    return found
+        texts.setdefault(row.message_id, []).append((row.number, row.read_text))
+    return texts
 
 
 def has_any(connection: Connection, bank_id: int) -> bool:
@@ -199,18 +199,18 @@ def by_id(connection: Connection, image_id: int) -> ImageRow | None:
 def messages_of(connection: Connection, bank_id: int, image_ids: Collection[int]) -> dict[int, set[int]]:
     """Returns image id → ids of the messages that have it."""
     query = select(_p.image_id, _p.message_id)
-    found: dict[int, set[int]] = {}
+    result: dict[int, set[int]] = {}
     for row in connection.execute(query.where(_p.bank_id == bank_id, columns.among(_p.image_id, sorted(image_ids)))):
-        found.setdefault(row.image_id, set()).add(row.message_id)
-    return found
+        result.setdefault(row.image_id, set()).add(row.message_id)
+    return result
 
 
 def of_messages(connection: Connection, bank_id: int, message_ids: Collection[int]) -> list[PlacedImage]:
     """Returns the images of messages, without their files, in the order of their numbers."""
     query = select(_p.message_id, _p.number, *_ROW).join_from(schema.image_places, schema.images, _i.id == _p.image_id)
     query = query.where(_p.bank_id == bank_id, columns.among(_p.message_id, sorted(message_ids)))
-    found = connection.execute(query.order_by(_p.message_id, _p.number)).mappings()
-    return [PlacedImage(row["message_id"], row["number"], _row(row)) for row in found]
+    rows = connection.execute(query.order_by(_p.message_id, _p.number)).mappings()
+    return [PlacedImage(row["message_id"], row["number"], _row(row)) for row in rows]
 
 
 def contents(connection: Connection, bank_id: int, image_ids: Collection[int]) -> dict[int, bytes | None]:

@@ -95,9 +95,9 @@ def references() -> list[Reference]:
         for column in table.columns
         for key in column.foreign_keys
     ]
-    known = {str(reference) for reference in enforced}
+    names = {str(reference) for reference in enforced}
     extra = [Reference(table.c[name], target.c.id) for table, name, target in _UNENFORCED]
-    return [*enforced, *(reference for reference in extra if str(reference) not in known)]
+    return [*enforced, *(reference for reference in extra if str(reference) not in names)]
 
 
 def count_orphans(connection: Connection, reference: Reference) -> int:
@@ -111,8 +111,8 @@ def delete_orphans(connection: Connection, reference: Reference) -> int:
 
 
 def _orphaned(reference: Reference) -> ColumnElement[bool]:
-    there = select(reference.target).where(reference.target == reference.column)
-    return reference.column.is_not(None) & ~there.correlate(reference.table).exists()
+    target_row = select(reference.target).where(reference.target == reference.column)
+    return reference.column.is_not(None) & ~target_row.correlate(reference.table).exists()
 
 
 #: Problem → rows joined with the rows that they reference, and the condition that their banks differ.
@@ -179,9 +179,9 @@ def manifests_after(connection: Connection, bank_id: int, page_id: int, limit: i
 def manifests(connection: Connection, bank_id: int) -> Iterator[ManifestRow]:
     """Yields the manifests of all pages of a bank."""
     after = 0
-    while found := manifests_after(connection, bank_id, after, 64):
-        yield from found
-        after = found[-1].page_id
+    while rows := manifests_after(connection, bank_id, after, 64):
+        yield from rows
+        after = rows[-1].page_id
 
 
 def thread_ids(connection: Connection, bank_id: int) -> list[int]:
@@ -217,14 +217,14 @@ def ranges_between(
 def ranges_of_pages(connection: Connection, bank_id: int, page_ids: Collection[int]) -> list[ranges.MessageRange]:
     """Returns all ranges of pages of a bank. Scans every range of the bank."""
     query = select(_r.first_message, _r.last_message, _r.page_id, _r.thread_id, _r.messages)
-    found = connection.execute(query.where(_r.bank_id == bank_id, columns.among(_r.page_id, sorted(page_ids))))
-    return [ranges.MessageRange(*row) for row in found]
+    rows = connection.execute(query.where(_r.bank_id == bank_id, columns.among(_r.page_id, sorted(page_ids))))
+    return [ranges.MessageRange(*row) for row in rows]
 
 
 def rebuild_ranges(connection: Connection, bank_id: int) -> None:
     """Rebuilds the ranges of all pages of a bank whose manifests can be read."""
-    found = {row.page_id: row.unpack() for row in manifests(connection, bank_id)}
-    readable = {page_id: manifest for page_id, manifest in found.items() if manifest is not None}
+    by_page = {row.page_id: row.unpack() for row in manifests(connection, bank_id)}
+    readable = {page_id: manifest for page_id, manifest in by_page.items() if manifest is not None}
     connection.execute(schema.message_ranges.delete().where(columns.among(_r.page_id, sorted(readable))))
     ranges.put(connection, bank_id, readable)
 
@@ -266,10 +266,10 @@ def trash_after(connection: Connection, bank_id: int, entry_id: int, limit: int)
     query = select(t.id, _p.key, t.version, _p.layout, t.tokens, t.text, t.parts)
     query = query.join_from(schema.trash, schema.pages, _p.id == t.page_id)
     query = query.where(t.bank_id == bank_id, t.id > entry_id).order_by(t.id).limit(limit)
-    found = [TrashRow(*row) for row in connection.execute(query)]
-    contents = [(bank_id, item) for row in found for item in (row.tokens, row.text, row.parts)]
+    rows = [TrashRow(*row) for row in connection.execute(query)]
+    contents = [(bank_id, item) for row in rows for item in (row.tokens, row.text, row.parts)]
     stored = iter(blobs.get(connection, contents))
-    return [row._replace(tokens=next(stored), text=next(stored), parts=next(stored)) for row in found]
+    return [row._replace(tokens=next(stored), text=next(stored), parts=next(stored)) for row in rows]
 
 
 class CodeRow(NamedTuple):

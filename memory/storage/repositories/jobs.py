@@ -157,8 +157,8 @@ def _taken() -> Select[Any]:
 
 def running(connection: Connection, kind: JobKind, now: datetime) -> list[Job]:
     """Returns the jobs of a kind that workers hold under a valid lease, oldest first. Reads only."""
-    held = (_c.kind == kind, _c.state == "running", _c.lease_until > now, _c.lease_until <= now + MAX_CLOCK_SKEW)
-    return [Job(*row) for row in connection.execute(_taken().where(*held).order_by(_c.id))]
+    conditions = (_c.kind == kind, _c.state == "running", _c.lease_until > now, _c.lease_until <= now + MAX_CLOCK_SKEW)
+    return [Job(*row) for row in connection.execute(_taken().where(*conditions).order_by(_c.id))]
 
 
 def extend(connection: Connection, job: Job, until: datetime) -> bool:

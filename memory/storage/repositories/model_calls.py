@@ -64,10 +64,10 @@ class ModelCallRow:
 
 def known(connection: Connection, bank_id: int, keys: Sequence[str]) -> set[str]:
     """Returns those of the keys that are recorded."""
-    found = set[str]()
+    ids = set[str]()
     for part in batched(keys):
-        found |= set(connection.scalars(select(_c.key).where(_c.bank_id == bank_id, _c.key.in_(part))))
-    return found
+        ids |= set(connection.scalars(select(_c.key).where(_c.bank_id == bank_id, _c.key.in_(part))))
+    return ids
 
 
 def last_of(connection: Connection, bank_id: int, session: str, conversation: str) -> ModelCallRow | None:
@@ -88,8 +88,8 @@ def sums(
 ) -> list[dict[str, Any]]:
     """Returns the sums over the calls of a time window by day, session or model, with the key of each and the times of
     its first and last call; over all of them if `by` is None. `bank_id`: None for all banks."""
-    every = select(schema.banks.c.id)  # so that the index by bank and time finds the window
-    window: list[ColumnElement[bool]] = [_c.bank_id.in_(every) if bank_id is None else _c.bank_id == bank_id]
+    all_banks = select(schema.banks.c.id)  # so that the index by bank and time finds the window
+    window: list[ColumnElement[bool]] = [_c.bank_id.in_(all_banks) if bank_id is None else _c.bank_id == bank_id]
     if since is not None:
         window.append(_c.called_at >= since)
     if until is not None:

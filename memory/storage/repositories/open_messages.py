@@ -45,8 +45,8 @@ def up_to(connection: Connection, bank_id: int, chars: int, newest: int) -> list
 
 def missing(connection: Connection, message_ids: Collection[int]) -> frozenset[int]:
     """Returns the ids of messages that are not open, or do not exist."""
-    found = connection.execute(select(_c.id).where(columns.among(_c.id, sorted(message_ids)))).scalars()
-    return frozenset(message_ids).difference(found)
+    present = connection.execute(select(_c.id).where(columns.among(_c.id, sorted(message_ids)))).scalars()
+    return frozenset(message_ids).difference(present)
 
 
 def mark_sealed(connection: Connection, parts: Sequence[SealedPart]) -> None:

@@ -85,16 +85,16 @@ _count_recent = select(func.count()).where(_r.bank_id == _bank)
 def delete_recent(connection: Connection, bank_id: int, message_ids: Collection[int]) -> set[int]:
     """Deletes the entries of unpacked messages. Returns the ids of those that had any."""
     where = (_r.bank_id == bank_id, columns.among(_r.message_id, sorted(message_ids)))
-    found = set(connection.execute(select(_r.message_id).where(*where)).scalars())
-    if found:
+    ids = set(connection.execute(select(_r.message_id).where(*where)).scalars())
+    if ids:
         connection.execute(schema.recent_postings.delete().where(*where))
-    return found
+    return ids
 
 
 def state(connection: Connection, bank_id: int) -> tuple[list[Segment], Recent]:
     """Returns the segments of a bank, by id, and which unpacked messages it has."""
-    *found, recent_rows = connection.execute(_state, {"bank": bank_id}).all()
-    return [Segment(*row) for row in found], Recent(recent_rows.first_message, recent_rows.last_message)
+    *counters, recent_rows = connection.execute(_state, {"bank": bank_id}).all()
+    return [Segment(*row) for row in counters], Recent(recent_rows.first_message, recent_rows.last_message)
 
 
 def segments(connection: Connection, bank_id: int) -> list[Segment]:

@@ -33,8 +33,8 @@ def weight_at(time: datetime) -> float:
 def add(connection: Connection, bank_id: int, weights: Mapping[str, float]) -> int:
     """Adds to the weights of messages, given by key. Returns how many messages were changed. Unknown keys are
     ignored."""
-    found = messages.by_keys(connection, bank_id, list(weights))
-    ids = {message.id: weights[key] for key, message in found.items()}
+    by_key = messages.by_keys(connection, bank_id, list(weights))
+    ids = {message.id: weights[key] for key, message in by_key.items()}
     if ids:
         statement = insert_into(connection, schema.recall_weights)
         statement = statement.on_conflict_do_update(

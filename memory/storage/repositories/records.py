@@ -147,8 +147,8 @@ def find_many(connection: Connection, bank_id: int, addresses: Iterable[Address]
     for namespace, key in addresses:
         keys.setdefault(namespace, []).append(key)
     result: dict[Address, RecordRow] = {}
-    for namespace, wanted in keys.items():
-        for part in batched(wanted):
+    for namespace, record_keys in keys.items():
+        for part in batched(record_keys):
             query = _select.where(_c.bank_id == bank_id, _c.namespace == encoded(namespace), _c.key.in_(part))
             result |= {(namespace, row.key): _row(row) for row in connection.execute(query)}
     return result
@@ -248,8 +248,8 @@ def set_vectors(connection: Connection, record_id: int, version: int, embedder: 
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, RecordRow]:
     """Returns id → record, for records that exist."""
-    found = connection.execute(_select.where(columns.among(_c.id, ids)))
-    return {row.id: _row(row) for row in found}
+    rows = connection.execute(_select.where(columns.among(_c.id, ids)))
+    return {row.id: _row(row) for row in rows}
 
 
 def namespaces(connection: Connection, within: RecordFilter, after: str | None, limit: int) -> list[str]:

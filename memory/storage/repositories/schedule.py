@@ -87,9 +87,9 @@ def _note_stored(dialect: Dialect) -> Upsert:
     """Returns the statement of `note_stored`, cached because building it takes as long as executing it."""
     chars, seal_at = bindparam("chars", type_=Integer), bindparam("seal_at", type_=_c.due_at.type)
     statement = dialect.insert(schema.schedule).values(bank_id=bindparam("bank"), kind="seal", due_at=ALWAYS_DUE)
-    left = _c.chars_left - chars
+    chars_after = _c.chars_left - chars
     earlier = case((or_(_c.due_at.is_(None), _c.due_at > seal_at), seal_at), else_=_c.due_at)
-    values = {"chars_left": left, "due_at": case((left <= 0, ALWAYS_DUE), else_=earlier)}
+    values = {"chars_left": chars_after, "due_at": case((chars_after <= 0, ALWAYS_DUE), else_=earlier)}
     return statement.on_conflict_do_update(index_elements=["bank_id", "kind"], set_=values)
 
 

@@ -41,10 +41,10 @@ class TierTotals:
 
 def tier_totals(connection: Connection, bank_ids: Sequence[int]) -> dict[int, list[TierTotals]]:
     """Returns bank id → totals of each tier that has pages."""
-    found: dict[int, list[TierTotals]] = {bank_id: [] for bank_id in bank_ids}
+    totals: dict[int, list[TierTotals]] = {bank_id: [] for bank_id in bank_ids}
     for bank_id, tier, pages, tokens, token_bytes, text_bytes, *times in connection.execute(_tiers, {"ids": bank_ids}):
-        found[bank_id].append(TierTotals(tier, pages, int(tokens), int(token_bytes), int(text_bytes), *times))
-    return found
+        totals[bank_id].append(TierTotals(tier, pages, int(tokens), int(token_bytes), int(text_bytes), *times))
+    return totals
 
 
 _p = schema.pages.c
@@ -77,10 +77,10 @@ class OpenTotals:
 
 def open_totals(connection: Connection, bank_ids: Sequence[int]) -> dict[int, OpenTotals]:
     """Returns bank id → totals of the open messages of the bank."""
-    found = {bank_id: OpenTotals() for bank_id in bank_ids}
+    totals = {bank_id: OpenTotals() for bank_id in bank_ids}
     for bank_id, number, unsealed, text_bytes, row_bytes, *times in connection.execute(_open, {"ids": bank_ids}):
-        found[bank_id] = OpenTotals(number, unsealed, int(text_bytes), int(row_bytes), *times)
-    return found
+        totals[bank_id] = OpenTotals(number, unsealed, int(text_bytes), int(row_bytes), *times)
+    return totals
 
 
 _m, _size = schema.messages.c, columns.octet_length
@@ -102,10 +102,10 @@ def totals(connection: Connection, bank_ids: Sequence[int]) -> dict[str, Counter
     """Returns name → bank id → total: `BEGUN`, the number of messages that begin on pages, `THREADS`, their number, and
     the bytes of each part of `BankBytes` that is a sum over rows, without tokens, open messages, index and references
     to blobs."""
-    found: dict[str, Counter[int]] = {name: Counter() for name in (BEGUN, THREADS, *_sizes)}
+    totals: dict[str, Counter[int]] = {name: Counter() for name in (BEGUN, THREADS, *_sizes)}
     for name, bank_id, total in dialect_of(connection).fetch_numbers(connection, _totals, {"ids": bank_ids}):
-        found[name][bank_id] += int(total)
-    return found
+        totals[name][bank_id] += int(total)
+    return totals
 
 
 BEGUN, THREADS = "begun", "threads"
@@ -153,12 +153,12 @@ _totals = select(
 def blob_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
     """Returns bank id → bytes of the blobs in object storage that the trash of the bank refers to, beyond those of the
     references."""
-    found = Counter[int]()
+    totals = Counter[int]()
     for bank_id, *stored in connection.execute(_references, {"ids": bank_ids}):
         for item in stored:
             reference = BlobReference.read(item) if item is not None and len(item) == REFERENCE_BYTES else None
-            found[bank_id] += 0 if reference is None else reference.size - REFERENCE_BYTES
-    return found
+            totals[bank_id] += 0 if reference is None else reference.size - REFERENCE_BYTES
+    return totals
 
 
 _references = select(_trash.bank_id, _trash.tokens, _trash.text, _trash.parts).where(

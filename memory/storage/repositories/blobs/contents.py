@@ -37,10 +37,10 @@ def put(connection: Connection, bank_id: int, contents: Sequence[bytes | None]) 
             continue
         if key is None:
             key, folder = digest_key(connection), blob_folder(connection)
-        wanted = BlobReference.new(digest_of(key, bank_id, content), len(content))
-        used = _use(connection, bank_id, wanted)
-        if used == wanted:
-            uploads[path_of(folder, wanted)] = content
+        reference = BlobReference.new(digest_of(key, bank_id, content), len(content))
+        used = _use(connection, bank_id, reference)
+        if used == reference:
+            uploads[path_of(folder, reference)] = content
         stored.append(used.to_bytes())
     place.store.put(uploads)
     return stored
@@ -50,17 +50,17 @@ def get(connection: Connection, stored: Sequence[tuple[int, bytes | None]]) -> l
     """Returns the contents of columns, given as (bank id, stored value). A blob that is missing from the storage, or
     was changed there, becomes a `MissingBlob`."""
     references = [BlobReference.read(item) for _, item in stored]
-    wanted = [reference for reference in references if reference is not None]
-    if not wanted:
+    used = [reference for reference in references if reference is not None]
+    if not used:
         return [item for _, item in stored]
     folder, key = blob_folder(connection), digest_key(connection)
-    found = store_of(connection).get([path_of(folder, reference) for reference in wanted])
+    contents = store_of(connection).get([path_of(folder, reference) for reference in used])
     result: list[bytes | None] = []
     for (bank_id, item), reference in zip(stored, references, strict=True):
         if reference is None:
             result.append(item)
             continue
-        content = found.get(path_of(folder, reference))
+        content = contents.get(path_of(folder, reference))
         intact = content is not None and digest_of(key, bank_id, content) == reference.digest
         result.append(content if intact else MissingBlob())
     return result
@@ -98,13 +98,13 @@ def path_of(folder: str, reference: BlobReference) -> str:
     return f"{folder}/{reference.name[:2]}/{reference.name}"
 
 
-def _use(connection: Connection, bank_id: int, wanted: BlobReference) -> BlobReference:
-    """Returns the blob with the same content, or `wanted` as a new one, after incrementing its reference count."""
-    values = {"name": wanted.name, "digest": wanted.digest, "bank": bank_id, "size": wanted.size, "uses": 1}
+def _use(connection: Connection, bank_id: int, reference: BlobReference) -> BlobReference:
+    """Returns the blob with the same content, or `reference` as a new one, after incrementing its reference count."""
+    values = {"name": reference.name, "digest": reference.digest, "bank": bank_id, "size": reference.size, "uses": 1}
     insert = insert_into(connection, schema.blobs).values(values)
     upsert = insert.on_conflict_do_update(index_elements=[_c.digest], set_={"uses": _c.uses + 1})
     name = connection.execute(upsert.returning(_c.name)).scalar_one()
-    return BlobReference.named(name, wanted.size)
+    return BlobReference.named(name, reference.size)
 
 
 def _count(connection: Connection, stored: Iterable[bytes | None], sign: int) -> None:

@@ -119,13 +119,13 @@ def find_orphans(database: Transactions, clock: Callable[[], datetime] = lambda:
 def blob_folder_if_any(connection: Connection) -> str | None:
     """Returns the folder of this database; None if it never had a blob in object storage."""
     c = schema.secrets.c
-    known = connection.execute(select(c.name).where(c.name == "blobs")).first()
-    return None if known is None else blob_folder(connection)
+    row = connection.execute(select(c.name).where(c.name == "blobs")).first()
+    return None if row is None else blob_folder(connection)
 
 
 def _unknown(connection: Connection, folder: str, objects: Sequence[StoredObject]) -> list[str]:
-    known = {contents.path_of(folder, use.reference) for use in uses.all_uses(connection)}
-    return [item.path for item in objects if item.path not in known]
+    paths_in_use = {contents.path_of(folder, use.reference) for use in uses.all_uses(connection)}
+    return [item.path for item in objects if item.path not in paths_in_use]
 
 
 def sweep(database: Transactions, paths: Sequence[str]) -> bool:

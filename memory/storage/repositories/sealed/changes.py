@@ -47,9 +47,9 @@ def forget_digests(connection: Connection, bank_id: int, page_ids: Sequence[int]
 def _exact(connection: Connection, page_ids: Collection[int]) -> set[int]:
     """Returns the ids of pages whose exact text is kept or can be restored."""
     ids = sorted(page_ids)
-    kept = select(_p.id).where(columns.among(_p.id, ids), _p.text_kept)
+    with_text = select(_p.id).where(columns.among(_p.id, ids), _p.text_kept)
     restorable = select(_w.page_id).where(columns.among(_w.page_id, ids), _w.text.is_not(None))
-    return {*connection.execute(kept).scalars(), *connection.execute(restorable).scalars()}
+    return {*connection.execute(with_text).scalars(), *connection.execute(restorable).scalars()}
 
 
 def _manifests_of(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, PageManifest]:

@@ -71,13 +71,13 @@ def unindexed(connection: Connection, bank_id: int, ids: Mapping[str, int]) -> d
     """Returns the messages that are missing from the hash index, from those given as key → row id."""
     hashes = {hash_of(bank_id, key): key for key in ids}
     query = select(_c.hash, _c.message_id).where(columns.among(_c.hash, list(hashes)))
-    found = {(hashed, message_id) for hashed, message_id in connection.execute(query)}
-    return {key: message_id for key, message_id in ids.items() if (hash_of(bank_id, key), message_id) not in found}
+    indexed = {(hashed, message_id) for hashed, message_id in connection.execute(query)}
+    return {key: message_id for key, message_id in ids.items() if (hash_of(bank_id, key), message_id) not in indexed}
 
 
 def candidates(connection: Connection, bank_id: int, keys: Sequence[str]) -> list[int]:
     """Returns the row ids of messages that may have these keys: all that do, and rarely others."""
-    ids = {found for key in keys if (found := message_id_of(connection, key)) is not None}
+    ids = {message_id for key in keys if (message_id := message_id_of(connection, key)) is not None}
     hashes = [hash_of(bank_id, key) for key in keys]
     ids.update(connection.execute(_hashed, {"ids": hashes}).scalars())
     return sorted(ids)
