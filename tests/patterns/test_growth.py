@@ -22,6 +22,7 @@ from foxing.memory.ingest.redaction import numbers
 from foxing.memory.ingest.redaction.forms import SECRETS, secret_patterns
 from foxing.memory.ingest.redaction.labelled import labelled
 from foxing.memory.ingest.redaction.nearby import nearby
+from foxing.memory.ingest.redaction.scorer import scored
 from foxing.memory.ingest.redaction.words import WORDS, words
 from foxing.renderer.fading.rules import RULES_PATH, rules_of
 
@@ -175,7 +176,7 @@ def test_rules_of_redaction_take_twice_the_steps_for_twice_the_text(name: str) -
 
 
 def calls_of(text: str) -> int:
-    """Calls, of Python and of C, to look for secrets beside words."""
+    """Calls, of Python and of C, to look for secrets beside words, and by what is said around values."""
     calls = 0
 
     def count(frame: object, event: str, argument: object) -> None:
@@ -186,6 +187,7 @@ def calls_of(text: str) -> int:
     try:
         list(labelled(text, text.lower(), [], lambda: None, 0))
         list(nearby(text, text.lower(), lambda: None, 0))
+        list(scored(text, [], lambda: None, 0))
     finally:
         sys.setprofile(None)
     return calls
@@ -199,6 +201,7 @@ def calls_of(text: str) -> int:
         "Authorization: Bearer ",
         "type a1b2c9 ", "wifi. ", "gate 4471 ", "five ", "left 12 ", "A2B3 ", "x-y-", "“a b c d” ",
         "secret: '", "pin [", "seed phrase abandon ",
+        "-", "a@", "_a", "a://", "&#x", "/usr/lib", "2026-03-02 ", "密码a1b2c9",
         "so it is ", "passphrase of blue ", "codeword 가", "key safe 12-", "<password>", "x is the password ",
     ],
 )  # fmt: skip

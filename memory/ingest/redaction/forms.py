@@ -13,12 +13,13 @@ from . import numbers
 from .labelled import labelled
 from .matches import RuleMatch
 from .nearby import nearby
+from .scorer import scored
 from .values import Shape, shape_of
 
 SECRETS = Path(__file__).parents[1] / "data" / "secrets.toml"
 #: Most processor time that all rules together may take for a message, and for each of its characters, in seconds:
 #: several times what those of the package take. What they have not decided by then is withheld.
-TIME_S, TIME_PER_CHARACTER_S = 1.0, 6e-6
+TIME_S, TIME_PER_CHARACTER_S = 1.0, 12e-6
 _APART = "(?<![A-Za-z0-9_-])"
 
 
@@ -167,6 +168,7 @@ def _secrets() -> list[Form]:
             "secret", lambda subject: labelled(subject.text, subject.lower, subject.found, subject.time.left, order=200)
         ),
         Form("secret", lambda subject: nearby(subject.text, subject.lower, subject.time.left, order=201)),
+        Form("likely secret", lambda subject: scored(subject.text, subject.found, subject.time.left, order=202)),
     ]
 
 

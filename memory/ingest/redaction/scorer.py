@@ -1,0 +1,241 @@
+"""Score of a range of a text: how likely it is a secret, by its look and by what is said around it.
+
+A logistic regression whose features are hashed: characters of the value, and the words, parts of words and signs beside
+it, each by itself and together with the look of the value. `training/redaction` makes the weights. What is said around
+is summed once for a text, so that the time grows with the text and no faster.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import regex
+from numpy.typing import NDArray
+
+from .matches import RuleMatch, without_overlaps
+from .ranges import Range
+from .spans import spans
+from .values import YEAR, Shape, shape_of
+from .words import SCRIPTS
+
+WEIGHTS = Path(__file__).parents[1] / "data" / "redaction.npz"
+BITS = 18
+#: Logarithm of the odds above which a range is replaced.
+THRESHOLD = 2.5
+#: Tokens before a value, after it, and close before it, that count.
+BEFORE, AFTER, CLOSE = 40, 14, 5
+_TOKEN = regex.compile(
+    rf"\p{{Lu}}?\p{{Ll}}{{1,40}}|\p{{Lu}}{{1,40}}(?!\p{{Ll}})|[{SCRIPTS}]|\p{{L}}|\d{{1,40}}|\n|[^\w\s]|_"
+)
+_SCRIPT = regex.compile(rf"[{SCRIPTS}]")
+_ENDS = frozenset(".!?。！？\n")
+_WORD = regex.compile(r"[\p{L}’'.-]+")
+_SIGN = regex.compile(r"[^\p{L}\d._-]")
+_HEX = regex.compile(r"[0-9a-fA-F-]+")
+_LETTERS = regex.compile(r"\p{L}+")
+_VOWELS = frozenset("aeiouyäöüéèêàâáíóúîôûœ")
+#: Odd numbers, one for each place beside a value, that spread its features.
+_SPREAD = [np.uint64((0x9E3779B97F4A7C15 * (2 * place + 1)) & (2**64 - 1) | 1) for place in range(32)]
+_SHIFT = np.uint64(64 - BITS)
+#: Places of what stands next to a value, from the first of these on.
+_NEXT, _SENTENCES, _CLOSE_BY, _AFTERWARDS = 0, 16, 20, 21
+Hashes = NDArray[np.uint64]
+Numbers = NDArray[np.int64]
+
+
+@lru_cache(65536)
+def _hash(text: str) -> int:
+    return crc32(text.encode("utf-8", "surrogatepass"))
+
+
+@lru_cache(16384)
+def _parts(token: str) -> tuple[int, ...]:
+    """Returns the parts of a word that count wherever it stands."""
+    if len(token) < 2:
+        return ()
+    parts = [_hash(token[:5]), _hash("=" + token[:12])]
+    if len(token) > 7:
+        parts += [_hash("~" + token[-4:]), _hash("~" + token[-6:])]
+    return tuple(parts)
+
+
+def _places(hashes: Hashes, place: int, look: int) -> Numbers:
+    """Returns the places of weights of hashes that stand at a place beside a value. `look`: 0 for any value."""
+    return (((hashes ^ np.uint64(look)) * _SPREAD[place]) >> _SHIFT).astype(np.int64)
+
+
+class Context:
+    """The tokens of a text, read once."""
+
+    def __init__(self, text: str) -> None:
+        starts, near, parts, counts, sentences = list[int](), list[int](), list[int](), [0], list[int]()
+        sentence, last, last_two = 0, "", ""
+        for match in _TOKEN.finditer(text):
+            token = "0" if match[0].isdigit() else match[0].lower()
+            starts.append(match.start())
+            near.append(_hash(token[:6]))
+            sentences.append(sentence)
+            if _SCRIPT.match(token):
+                parts += [_hash(last + token), _hash(last_two + token)] if last_two else [_hash(last + token)]
+                last_two, last = (last + token if last else ""), token
+            else:
+                parts += _parts(token)
+                last = last_two = ""
+            counts.append(len(parts))
+            sentence += token in _ENDS
+        edge = [_hash("")] * 4
+        self._starts = np.array(starts, np.int64)
+        self._near = np.array([*edge, *near, *edge], np.uint64)
+        self._parts = np.array(parts, np.uint64)
+        #: number of parts before each token
+        self._counts = np.array(counts, np.int64)
+        self._sentences = np.array([*sentences, sentence], np.int64)
+
+    def beside(self, found: Sequence[Range]) -> tuple[list[Hashes], list[tuple[int, Numbers, Numbers]]]:
+        """Returns what stands next to ranges, an array of hashes for each place; and for places around them the numbers
+        of the first part and of the last, exclusive."""
+        bounds = np.array(found, np.int64).reshape(-1, 2)
+        first = np.searchsorted(self._starts, bounds[:, 0])
+        last = np.searchsorted(self._starts, bounds[:, 1])
+        four = np.uint64(4)
+        before = [self._near[first + 3 - number] for number in range(4)]
+        after = [self._near[last + 4 + number] for number in range(3)]
+        three, nine = np.uint64(3), np.uint64(9)
+        both = [before[0] * three + before[1], before[0] * nine + before[1] * three + before[2]]
+        both += [after[0] * three + after[1], before[0] * four + after[0]]
+        here = self._sentences[first]
+        begin = [np.searchsorted(self._sentences, here - number) for number in range(2)]
+        edges = [first, *begin, np.zeros_like(first)]
+        least = np.maximum(first - BEFORE, 0)
+        around = [
+            (
+                _SENTENCES + number,
+                np.minimum(np.maximum(edges[number + 1], least), first),
+                np.maximum(edges[number], least),
+            )
+            for number in range(3)
+        ]
+        around.append((_CLOSE_BY, np.maximum(first - CLOSE, 0), first))
+        most = np.minimum(last + AFTER, len(self._starts))
+        end = np.clip(np.searchsorted(self._sentences, here, side="right"), last, most)
+        around += [(_AFTERWARDS, last, end), (_AFTERWARDS + 1, end, most)]
+        return [*before, *after, *both], [
+            (place, self._counts[start], self._counts[stop]) for place, start, stop in around
+        ]
+
+    def features(self, text: str, found: Sequence[Range]) -> Iterator[Numbers]:
+        """Yields the places of the weights of each range, for training."""
+        beside, around = self.beside(found)
+        for number, span in enumerate(found):
+            look, own = _look(text[slice(*span)])
+            places = [np.array(own, np.int64)]
+            for of in (0, look):
+                places += [
+                    _places(hashes[number : number + 1], _NEXT + place, of) for place, hashes in enumerate(beside)
+                ]
+                places += [
+                    _places(self._parts[start[number] : stop[number]], place, of) for place, start, stop in around
+                ]
+            yield np.concatenate(places)
+
+    def scores(self, text: str, found: Sequence[Range], table: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Returns the logarithm of the odds of each range."""
+        beside, around = self.beside(found)
+        looks, own = zip(*(_look(text[slice(*span)]) for span in found), strict=True)
+        total = np.array([float(table[list(places)].sum()) for places in own])
+        groups = np.array(looks, np.int64)
+        for look in (0, *np.unique(groups).tolist()):
+            chosen = np.flatnonzero(groups == look) if look else np.arange(len(found))
+            for place, hashes in enumerate(beside):
+                total[chosen] += table[_places(hashes[chosen], _NEXT + place, look)]
+            for place, start, stop in around:
+                sums = np.concatenate([[0.0], np.cumsum(table[_places(self._parts, place, look)], dtype=np.float64)])
+                total[chosen] += sums[stop[chosen]] - sums[start[chosen]]
+        return total
+
+
+@lru_cache(4096)
+def _look(value: str) -> tuple[int, tuple[int, ...]]:
+    """Returns the hashed class of a value, and the features that it has by itself."""
+    look = _class(value)
+    pattern = _pattern(value)
+    lower = value.lower()
+    signs = "".join(sorted(set(_SIGN.findall(value))))[:4]
+    digits = min(sum(map(str.isdigit, value)), 9)
+    first, last = ("" if end.isalnum() else end for end in (value[0], value[-1]))
+    features = ["bias", f"class {look}", f"pattern {pattern}", f"pattern {pattern} {min(len(value), 24) // 4}"]
+    features += [f"length {min(len(value) // 2, 20)}", f"word {_wordlike(value)}", f"signs {signs}", f"digits {digits}"]
+    features += [f"distinct {min(len(set(value)), 12)}", f"last {last}", f"first {first}"]
+    words = {token[:8].lower() for token in _TOKEN.findall(value[:60]) if len(token) > 1 and not token.isdigit()}
+    features += [f"part {word}" for word in sorted(words)]
+    if _WORD.fullmatch(value):
+        features.append(f"value {lower[:10]}")
+    coarse = look if look[0] in "NSM" else look[:1]
+    return _hash("look " + coarse), tuple(_hash(each) & ((1 << BITS) - 1) for each in features)
+
+
+def _class(value: str) -> str:
+    """Returns the class of a value: its shape, and what else matters of one of this shape."""
+    if " " in value or _SCRIPT.search(value):
+        return "phrase" if any(map(str.isalpha, value)) else "groups"
+    shape = shape_of(value)
+    if shape is Shape.PLACEHOLDER:
+        return "P"
+    if shape is Shape.NUMBER:
+        digits = sum(map(str.isdigit, value))
+        return "NY" if YEAR.fullmatch(value) else f"N{'d' if value.isdigit() else 'x'}{min(digits, 7)}"
+    if shape is Shape.MACHINE:
+        return "Mh" if _HEX.fullmatch(value) else "M"
+    if shape is Shape.STRONG:
+        sign = _SIGN.search(value[:-1]) is not None
+        return f"S{sign:d}{any(map(str.isupper, value)):d}{any(map(str.isdigit, value)):d}"
+    return "W" if _WORD.fullmatch(value) else "O"
+
+
+def _pattern(value: str) -> str:
+    """Returns the kinds of the characters of a value, each run of them as one."""
+    kinds = [
+        "a" if c.islower() else "A" if c.isupper() else "9" if c.isdigit() else "x" if c.isalpha() else c
+        for c in value[:40]
+    ]
+    return "".join(kind for kind, last in zip(kinds, ["", *kinds], strict=False) if kind != last)[:12]
+
+
+def _wordlike(value: str) -> str:
+    """Returns how much the longest run of letters looks like a word, and how long it is."""
+    longest = max(_LETTERS.findall(value), key=len, default="")
+    if len(longest) < 3:
+        return ""
+    vowels = sum(character in _VOWELS for character in longest.lower()) / len(longest)
+    case = longest[1:].islower() or longest.isupper()
+    return f"{'w' if 0.2 <= vowels <= 0.65 and case else 'r'}{min(len(longest) // 3, 4)}"
+
+
+@cache
+def _weights() -> NDArray[np.float32]:
+    with np.load(WEIGHTS) as stored:
+        table: NDArray[np.float32] = stored["weights"].astype(np.float32) * stored["scale"]
+    return table
+
+
+def scored(text: str, known: Sequence[RuleMatch], check: Callable[[], object], order: int) -> Iterator[RuleMatch]:
+    """Yields the ranges of a text that are likely secrets, and no two that overlap. `known`: what was found already,
+    which stays; `check`: called now and then, to raise an exception if time is up; `order`: see `RuleMatch`."""
+    found = list(spans(text))
+    check()
+    if not found:
+        return
+    taken = [(each.start, each.stop) for each in without_overlaps(known)]
+    scores = Context(text).scores(text, found, _weights())
+    for number in np.argsort(-scores, kind="stable"):
+        if scores[number] <= THRESHOLD:
+            return
+        start, stop = found[number]
+        place = bisect_left(taken, (start, stop))
+        if (place and taken[place - 1][1] > start) or (place < len(taken) and taken[place][0] < stop):
+            continue
+        taken.insert(place, (start, stop))
+        yield RuleMatch(start, stop, "secret", "secrets", order)
