@@ -51,15 +51,18 @@ def _hash(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass"))
 
 
-@lru_cache(16384)
-def _parts(token: str) -> tuple[int, ...]:
-    """Returns the parts of a word that count wherever it stands."""
-    if len(token) < 2:
-        return ()
-    parts = [_hash(token[:5]), _hash("=" + token[:12])]
-    if len(token) > 7:
-        parts += [_hash("~" + token[-4:]), _hash("~" + token[-6:])]
-    return tuple(parts)
+@lru_cache(65536)
+def _token(spelled: str) -> tuple[int, tuple[int, ...], str, bool]:
+    """Returns the hash of a token where it stands next to a value, those of its parts that count wherever it stands,
+    the token if it is a sign of a script without blanks, and whether it ends a sentence."""
+    token = "0" if spelled.isdigit() else spelled.lower()
+    sign = token if _SCRIPT.match(token) else ""
+    parts = list[int]()
+    if len(token) > 1 and not sign:
+        parts = [_hash(token[:5]), _hash("=" + token[:12])]
+        if len(token) > 7:
+            parts += [_hash("~" + token[-4:]), _hash("~" + token[-6:])]
+    return _hash(token[:6]), tuple(parts), sign, token in _ENDS
 
 
 def _places(hashes: Hashes, place: int, look: int) -> Numbers:
@@ -74,18 +77,18 @@ class Context:
         starts, near, parts, counts, sentences = list[int](), list[int](), list[int](), [0], list[int]()
         sentence, last, last_two = 0, "", ""
         for match in _TOKEN.finditer(text):
-            token = "0" if match[0].isdigit() else match[0].lower()
+            beside, of_word, sign, ends = _token(match[0])
             starts.append(match.start())
-            near.append(_hash(token[:6]))
+            near.append(beside)
             sentences.append(sentence)
-            if _SCRIPT.match(token):
-                parts += [_hash(last + token), _hash(last_two + token)] if last_two else [_hash(last + token)]
-                last_two, last = (last + token if last else ""), token
+            if sign:
+                parts += [_hash(last + sign), _hash(last_two + sign)] if last_two else [_hash(last + sign)]
+                last_two, last = (last + sign if last else ""), sign
             else:
-                parts += _parts(token)
+                parts += of_word
                 last = last_two = ""
             counts.append(len(parts))
-            sentence += token in _ENDS
+            sentence += ends
         edge = [_hash("")] * 4
         self._starts = np.array(starts, np.int64)
         self._near = np.array([*edge, *near, *edge], np.uint64)
