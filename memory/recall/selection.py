@@ -6,7 +6,7 @@ words with what was said and hold identifiers that it needs or that later steps 
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from math import inf, log
 
@@ -17,6 +17,7 @@ from foxing.memory.text.terms import terms
 from foxing.memory.values.messages import RecalledMessage
 
 from .excerpts import estimated_tokens, excerpt, identifiers_of
+from .mentions import Mentions
 
 #: Share of the tokens that the words of people take before the results of tools are looked at.
 TALK_TOKENS = 0.45
@@ -40,6 +41,7 @@ class _Piece:
 
     message: int
     range: Passage
+    text: str
     tokens: float
     #: Terms of the question and of what people said.
     words: frozenset[str]
@@ -74,14 +76,17 @@ def select_pieces(
 ) -> dict[int, list[Passage]]:
     """Returns the index of each of `spans` that is given → its pieces, ascending. `spans`: those of an episode, in
     order; `asked`: terms of the question; `tokens`, `limit`: maximum number of text tokens and of spans."""
-    talk = [_is_talk(span) for span in spans]
+    told = [_tells(span) for span in spans]
+    talk = [tells and _is_talk(span) for tells, span in zip(told, spans, strict=True)]
     said: Counter[str] = Counter(asked)
     for span, is_talk in zip(spans, talk, strict=True):
         if is_talk:
             said.update(terms(span.text).keys())
-    pieces = [piece for number, span in enumerate(spans) for piece in _pieces(number, span, said, is_talk=talk[number])]
-    chosen = _Choice(pieces, asked, tokens)
-    if len(spans) > limit:
+    each = (_pieces(number, spans[number], said, is_talk=talk[number]) for number, tells in enumerate(told) if tells)
+    pieces = [piece for of_message in each for piece in of_message]
+    mentions = Mentions([*(span.text for span, is_talk in zip(spans, talk, strict=True) if is_talk), " ".join(asked)])
+    chosen = _Choice(pieces, asked, tokens, mentions)
+    if sum(told) > limit:
         last = [number for number, is_talk in enumerate(talk) if is_talk][-LAST:]
         chosen.restrict({*last, *_best(spans)}, limit)
     of_talk = [number for number, piece in enumerate(pieces) if piece.is_talk]
@@ -100,6 +105,11 @@ def _best(spans: Sequence[RecalledMessage]) -> set[int]:
     return {scores.index(max(scores))} if any(scores) else set()
 
 
+def _tells(span: RecalledMessage) -> bool:
+    """Returns False if all that a message said has faded."""
+    return not span.gaps or any(map(str.isalnum, span.text))
+
+
 def _is_talk(span: RecalledMessage) -> bool:
     """Returns True if a person or the model says something, rather than calls a tool or gets its result."""
     return span.role != "tool" and not span.text.startswith(("△", "▽")) and len(split_pieces(span.text)) < 12
@@ -111,14 +121,26 @@ def _pieces(number: int, span: RecalledMessage, said: Mapping[str, int], *, is_t
     for piece in ranges:
         text = span.text[piece.start : piece.stop]
         words = frozenset(term for term in terms(text) if term in said)
-        yield _Piece(number, piece, estimated_tokens(text) + 2, words, identifiers_of(text), is_talk)
+        yield _Piece(number, piece, text.strip(), estimated_tokens(text) + 2, words, identifiers_of(text), is_talk)
+
+
+@dataclass
+class _Given:
+    """What the pieces that are chosen hold."""
+
+    texts: set[str] = field(default_factory=set)
+    #: Words and identifiers.
+    names: set[str] = field(default_factory=set)
+    #: Places of the words of people that they explain, see `Mentions`.
+    places: set[int] = field(default_factory=set)
 
 
 class _Choice:
     """The pieces that are chosen."""
 
-    def __init__(self, pieces: Sequence[_Piece], asked: Collection[str], tokens: float) -> None:
+    def __init__(self, pieces: Sequence[_Piece], asked: Collection[str], tokens: float, mentions: Mentions) -> None:
         self._pieces = pieces
+        self._mentions = mentions
         self._most = tokens
         #: messages that may be given; None for all
         self._admitted: set[int] | None = None
@@ -157,7 +179,7 @@ class _Choice:
 
     def fill(self) -> None:
         """Chooses further pieces by value for each token, as many as fit. What results already hold is worth less."""
-        given: set[str] = set()
+        given = _Given()
         waiting = [self._entry(n, given) for n in range(len(self._pieces)) if n not in self._chosen]
         heapify(waiting)
         while waiting:
@@ -170,9 +192,12 @@ class _Choice:
                 heappush(waiting, entry)
                 continue
             self.add(-order)
-            given |= piece.words | piece.identifiers
+            given.texts.add(piece.text)
+            given.names |= piece.words | piece.identifiers
+            if not piece.is_talk:
+                given.places.update(self._mentions.value(piece.words, self._worth, given.places).places)
 
-    def _entry(self, number: int, given: Collection[str]) -> tuple[float, int]:
+    def _entry(self, number: int, given: "_Given") -> tuple[float, int]:
         piece = self._pieces[number]
         return -self._value(piece, given) / self.cost(piece), -number
 
@@ -210,9 +235,14 @@ class _Choice:
     def _fits(self, piece: _Piece) -> bool:
         return self.admits(piece) and self.tokens + self.cost(piece) <= self._most
 
-    def _value(self, piece: _Piece, given: Collection[str]) -> float:
-        """Returns the value of a piece beside what results already given hold."""
-        return self._worth_of(piece.words, piece.identifiers, given)
+    def _value(self, piece: _Piece, given: "_Given") -> float:
+        """Returns the value of a piece beside what is already given."""
+        if piece.text in given.texts:
+            return 0.0
+        if piece.is_talk:
+            return self._worth_of(piece.words, piece.identifiers, given.names)
+        named = self._worth_of((), piece.identifiers, given.names)
+        return named + self._mentions.value(piece.words, self._worth, given.places).value
 
     def _worth_of(self, words: Collection[str], identifiers: Collection[str], given: Collection[str]) -> float:
         said = sum(self._worth.get(word, 0.0) * (AGAIN if word in given else 1.0) for word in words)

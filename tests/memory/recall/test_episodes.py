@@ -119,6 +119,27 @@ def test_of_a_long_result_what_later_steps_need_is_given(memory: Memory) -> None
     assert [span.message_id for span in found.spans][-1] == "0/7"
 
 
+def test_of_many_variants_the_one_that_was_chosen_is_given(memory: Memory) -> None:
+    shades = [(a, b, c) for a in ("red", "blue", "grey") for b in ("small", "large") for c in ("steel", "oak", "felt")]
+    chairs = {
+        f"55{n:02}4420": {"item": f"55{n:02}4420", "options": {"shade": a, "seat": b, "cover": c}, "price": 31.5}
+        for n, (a, b, c) in enumerate(shades)
+    }
+    said = (
+        ("user", "I am Mia Garcia, postcode 28000. Can I have another chair?"),
+        ("tool", json.dumps(chairs)),
+        ("assistant", "There is a red, small one of oak, a blue, large one of steel, and a grey, small one of felt."),
+        ("user", "And a blue, small one of oak? No. Then the blue, large one of felt."),
+        ("assistant", "So your chair is exchanged for the blue, large one of felt. Do you confirm?"),
+        ("user", "Yes, but later."),
+    )
+    turns = [(role, text, NOW + number * MINUTE) for number, (role, text) in enumerate(said)]
+    memory.store("shop", [{"role": role, "content": text, "created_at": at} for role, text, at in turns])
+    found = memory.recall("shop", "Mia Garcia, do what we agreed on", max_tokens=330, shape="episode")
+    assert found.text_tokens <= 330
+    assert '"item": "55114420"' in found.rendered
+
+
 def test_pages_of_an_episode_give_each_message_once(memory: Memory) -> None:
     fill(memory)
     seen: list[str] = []
