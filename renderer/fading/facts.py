@@ -26,6 +26,18 @@ _DONE = re.compile(r"(?m)^[A-Z][a-z]{2,15}(?:ed|ing) (?=[^\n]{0,60}\w[./]\w)[^\n
 _BOLD = re.compile(r"\*\*(?=[^\s*])[^*\n]{2,60}(?<=\S)\*\*")
 #: Phrases of texts in any language that are not machine-readable.
 MARKED = (_QUOTED_CODE, _LABELLED, _COMPARED, _PRICED, _ERROR, _DONE, _BOLD)
+#: What somebody quotes.
+_QUOTED = re.compile(
+    r"(?<![\w=(\[{])(?:\"(?=\S)[^\"\n]{2,60}(?<=\S)\"(?!\w)|[“„«][^“”„«»\n]{2,60}[”“»]|[「『《][^」』》\n]{1,40}[」』》])"
+)
+#: A label with a value of few words, within a message: what begins one may be who is addressed.
+_STATED = re.compile(
+    r"(?<=[^\w'’])[^\W\d_][\w-]{1,24}: [^\s\W][^\s,.;:!?()\[\]{}\"]{0,24}"
+    r"(?: [^\s,.;:!?()\[\]{}\"]{1,24}){0,3}(?=[,.;!?)]|\s*$|\s*\n)"
+    r"|[^\W\d_]{1,10}：[^\s，。；：！？、]{1,16}(?=[，。；！？]|\s|$)"
+)
+#: Phrases of what people say.
+SAID = (_QUOTED, _STATED)
 _DAY = re.compile("曜|星期|周[一二三四五六日天]|[월화수목금토일]요일")
 _TRIMMED = re.compile(r"^[\W_]+|[\W_]+$")
 _FLAG = re.compile("-[A-Za-z]")

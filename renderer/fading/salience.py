@@ -3,26 +3,24 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from foxing.renderer.scripts import is_unspaced
-from foxing.renderer.sentences import has_mark, is_abbreviated
 
-from .clauses import Clauses, clauses_of
-from .facts import MARKED, PAIR, UNSPACED_LANGUAGES, is_capitalised, is_exact, plain, rules_for
+from .clauses import Clauses
+from .dialogue import Dialogue
+from .facts import MARKED, PAIR, SAID, UNSPACED_LANGUAGES, is_exact, rules_for
 from .fade import FACT, MessageWords
 from .frequencies import frequencies_of
 from .languages import languages_of
+from .message_text import Flags, MessageText
 from .names import lower_case_names
 from .rules import Rules
-from .words import is_punctuation
 
 #: Salience of the words of a message: float64[words], at least 0; see `fade` for its meaning.
 Salience = npt.NDArray[np.float64]
-_Flags = npt.NDArray[np.bool_]
 #: Normalised words (see `plain`) → their costs in bits without context, as far as they are known.
 IsolatedBits = Callable[[Iterable[str]], Mapping[str, float]]
 
@@ -54,18 +52,12 @@ _SCALE = 0.5
 _ASIDE_WORDS = 14
 #: Words of a negation's clause that are facts with it: after it, before it, and before it where it denies what follows.
 _DENIED_AFTER, _DENIED_BEFORE, _SUBJECT = 10, 6, 1
-#: Maximum words of a message that is a fact as the answer to a question.
-_ANSWER_WORDS = 5
-#: Minimum characters of a message that a tool repeats as a whole.
-_REPEATED_CHARS = 60
 #: Minimum worth of a word that says what is counted or negated.
 _EXPLAINING = 0.3
 #: Factors by role.
 _ROLE_SALIENCE = {"user": 1.0, "assistant": 1.0, "tool": 0.6, "system": 0.8}
 #: Worth of a fact by role. Facts stated by a user fade after all others.
 _FACT_SALIENCE = {"user": 0.9, "assistant": 0.09, "system": 0.09, "tool": 0.009}
-#: Beginning of a machine-readable message, such as JSON.
-_MACHINE = re.compile(r"\A\s*[{\[]\s*[\"'{\[]")
 #: Factor for a fact that is one only because of its phrase, such as the noun of a number.
 _WITHIN_PHRASE = 0.05
 #: Factor for a fact that a tool repeats.
@@ -103,73 +95,11 @@ def score_page(
     return [page.salience(message) for message in page.texts], [message.clauses for message in page.texts]
 
 
-class _MessageText:
-    """Words of a message with their features."""
-
-    def __init__(self, number: int, message: MessageWords) -> None:
-        text = message.entry.content
-        self.number = number
-        self.text, self.words = text, message.words
-        role = "tool" if _MACHINE.match(text) else message.entry.role
-        #: Role by which the words are rated.
-        self.speaker = role if role in _ROLE_SALIENCE else "user" if role != "developer" else "system"
-        self.units = [text[word.start : word.stop] for word in message.words]
-        self.plain = [plain(unit) for unit in self.units]
-        self.punctuation = [is_punctuation(unit) for unit in self.units]
-        #: Number of the sentence of each word, and whether the word is the first of its sentence.
-        self.sentence, self.first = self._sentences()
-        self.machine = role == "tool" and _MACHINE.match(text) is not None
-        #: Names of the speaker, in lower case.
-        self.names = tuple((message.entry.name or "").lower().split())
-        self.gaps = message.entry.gaps
-
-    def divide(self, rules: Rules | None) -> None:
-        """Sets the rules of the language of the text, and its clauses."""
-        self.rules = rules
-        self.clauses: Clauses = clauses_of(self.text, self.words, self.sentence, rules, self.gaps, machine=self.machine)
-        #: Half-open ranges of words of each clause, in order.
-        self.clause_ranges = _runs(self.clauses)
-
-    def overlapping(self, spans: Iterable[tuple[int, int]]) -> _Flags:
-        """Returns bool[words]: words that overlap a range of characters."""
-        depth = np.zeros(len(self.text) + 2, dtype=np.int64)
-        for start, stop in spans:
-            depth[start + 1] += 1
-            depth[stop + 1] -= 1
-        before = np.concatenate([[0], np.cumsum(np.cumsum(depth)[1:] > 0)])
-        return np.array([before[stop] > before[start] for start, stop in self.words], dtype=bool)
-
-    def _sentences(self) -> tuple[list[int], list[bool]]:
-        number, begins, stop = 0, True, 0
-        sentences, first = [], []
-        for word, mark in zip(self.words, self.punctuation, strict=True):
-            begins = begins or "\n" in self.text[stop : word.start]
-            ends = mark and has_mark(self.text, word.start, word.stop) and not is_abbreviated(self.text, stop)
-            number += begins and not mark
-            sentences.append(number)
-            first.append(begins and not mark)
-            begins, stop = ends or (begins and mark), word.stop
-        return sentences, first
-
-    def inside(self) -> list[int]:
-        """Returns the indices of the words that do not begin a sentence."""
-        return [i for i, first in enumerate(self.first) if not first and not self.punctuation[i]]
-
-    def capital(self, number: int) -> bool:
-        """Returns whether a word is capitalised, other than "I"."""
-        return is_capitalised(self.units[number], self.plain[number])
-
-    def beside_capital(self, number: int) -> bool:
-        """Returns whether an adjacent word is capitalised, as in a title."""
-        neighbours = (number - 1, number + 1)
-        return any(0 <= i < len(self.words) and not self.punctuation[i] and self.capital(i) for i in neighbours)
-
-
 class _PageText:
     """Statistics over the words of a page."""
 
     def __init__(self, messages: Sequence[MessageWords], isolated_bits: IsolatedBits | None) -> None:
-        self.texts = [_MessageText(number, message) for number, message in enumerate(messages)]
+        self.texts = [MessageText(number, message) for number, message in enumerate(messages)]
         words = [word for text in self.texts for word in text.plain if word]
         self.counts = Counter(words)
         #: Word → number of the message and index of the word at its first occurrence.
@@ -188,18 +118,17 @@ class _PageText:
             text.divide(rules_for(text.text, list(self.languages)))
         self.speakers = frozenset(name for text in self.texts for name in text.names)
         self.unspaced = next(iter(self.languages), "") in UNSPACED_LANGUAGES
-        #: Numbers of messages of tools that repeat an earlier one on the page.
-        self.repeated = _repetitions(self.texts)
+        self.dialogue = Dialogue(self.texts, self.function_words | self.negations)
         inside = [(text, i) for text in self.texts for i in text.inside()]
         capital_nouns = next((language.capital_nouns for language in self.languages.values()), False)
         self.capital_nouns = capital_nouns or _common([text.capital(i) for text, i in inside], *_GRAMMAR)
         self.names = frozenset(text.plain[i] for text, i in inside if text.capital(i))
         self.names -= {text.plain[i] for text, i in inside if not text.capital(i)}
 
-    def salience(self, text: _MessageText) -> Salience:
+    def salience(self, text: MessageText) -> Salience:
         """Returns the salience of the words of `text`: float64[words]."""
         negated = self._negated(text)
-        repeated = text.number in self.repeated
+        repeated = text.number in self.dialogue.repeated
         exact = self._exact(text, negated)
         facts = exact | self._phrases(text)
         if repeated:
@@ -222,7 +151,7 @@ class _PageText:
                 salience[i] = CONTENT + min(_MOST, _SCALE * factors[i] * share)
         return salience
 
-    def _clause_factors(self, text: _MessageText, facts: _Flags) -> npt.NDArray[np.float64]:
+    def _clause_factors(self, text: MessageText, facts: Flags) -> npt.NDArray[np.float64]:
         """Returns float64[words]: factor for the words of each clause, by what is said in it."""
         factors = np.ones(len(text.words))
         if text.rules is None or text.machine:
@@ -241,11 +170,11 @@ class _PageText:
             factors[start:stop] = factor
         return factors
 
-    def _is_repeated(self, text: _MessageText, number: int) -> bool:
+    def _is_repeated(self, text: MessageText, number: int) -> bool:
         """Returns whether a tool repeats a word that occurs earlier on the page."""
         return text.speaker == "tool" and self.first_places[text.plain[number]] != (text.number, number)
 
-    def _explaining(self, text: _MessageText, facts: _Flags, negated: _Flags) -> _Flags:
+    def _explaining(self, text: MessageText, facts: Flags, negated: Flags) -> Flags:
         """Returns bool[words]: words that say what is counted or negated. They follow a number or a negation, or
         precede a negation in hiragana."""
         parted = (not self.negations.isdisjoint(_PART.split(word)) for word in text.plain)
@@ -275,7 +204,7 @@ class _PageText:
             return False
         return _HIRAGANA.fullmatch(unit) is not None or all(c in self.function_words for c in unit)
 
-    def _exact(self, text: _MessageText, negated: _Flags) -> _Flags:
+    def _exact(self, text: MessageText, negated: Flags) -> Flags:
         """Returns bool[words]: numbers, dates, names and identifiers, and negations in languages without rules."""
         shouted = self.capital_nouns or _common([text.capital(i) for i in text.inside()], *_SHOUTED)
         facts = np.zeros(len(text.words), dtype=bool)
@@ -291,21 +220,23 @@ class _PageText:
             facts[i] = (named and not shouted and not self._greets(text, i)) or is_name or foreign or denied or exact
         return facts
 
-    def _phrases(self, text: _MessageText) -> _Flags:
+    def _phrases(self, text: MessageText) -> Flags:
         """Returns bool[words]: words that are facts because of the phrase that they belong to."""
         facts = np.zeros(len(text.words), dtype=bool)
         if text.speaker == "tool" or '": ' in text.text:
             facts |= text.overlapping(match.span() for match in PAIR.finditer(text.text))
         if not text.machine:
-            facts |= text.overlapping(m.span() for p in MARKED for m in p.finditer(text.text))
+            marked = MARKED if text.speaker == "tool" else (*MARKED, *SAID)
+            facts |= text.overlapping(m.span() for p in marked for m in p.finditer(text.text))
         if text.rules is not None and not text.machine:
             unwrapped = _WRAP.sub(" ", text.text)
             facts |= text.overlapping(match.span() for p in text.rules.facts for match in p.finditer(unwrapped))
-            facts |= self._denied(text, text.rules) | self._answering(text, text.rules)
+            facts |= self._denied(text, text.rules)
+        facts |= self.dialogue.facts(text)
         facts[np.flatnonzero(text.punctuation)] = False
         return facts
 
-    def _greets(self, text: _MessageText, number: int) -> bool:
+    def _greets(self, text: MessageText, number: int) -> bool:
         """Returns whether a name only greets or addresses somebody."""
         before, after = number - 1, number + 1
         if after < len(text.words) and not text.punctuation[after]:
@@ -316,7 +247,7 @@ class _PageText:
         begins = before < 0 or text.punctuation[before] or text.first[number]
         return begins and len(word) > 2 and any(name.startswith(word) for name in self.speakers)
 
-    def _denied(self, text: _MessageText, rules: Rules) -> _Flags:
+    def _denied(self, text: MessageText, rules: Rules) -> Flags:
         """Returns bool[words]: negations with what they deny, within their clauses."""
         denied = np.zeros(len(text.words), dtype=bool)
         negations = text.overlapping(match.span() for match in rules.negation.finditer(text.text))
@@ -332,21 +263,7 @@ class _PageText:
             denied[number] = True
         return denied
 
-    def _answering(self, text: _MessageText, rules: Rules) -> _Flags:
-        """Returns bool[words]: the short answer to a question of the message before."""
-        answering = np.zeros(len(text.words), dtype=bool)
-        if text.number == 0 or not text.words:
-            return answering
-        question = self.texts[text.number - 1].text.rstrip()
-        if not rules.question.search(question, max(0, len(question) - 3)):
-            return answering
-        if sum(not mark for mark in text.punctuation) <= _ANSWER_WORDS:
-            answering[:] = not rules.aside.match(text.text) or rules.answer.match(text.text) is not None
-        elif match := rules.answer.match(text.text):
-            answering |= text.overlapping([match.span()])
-        return answering
-
-    def _negated(self, text: _MessageText) -> _Flags:
+    def _negated(self, text: MessageText) -> Flags:
         """Returns bool[words]: words that contain a negation."""
         depth = np.zeros(len(text.text) + 1, dtype=np.int64)
         for language in self.languages.values():
@@ -354,12 +271,6 @@ class _PageText:
                 depth[match.start() : match.end()] = 1
         before = np.concatenate([[0], np.cumsum(depth)])
         return np.array([before[stop] > before[start] for start, stop in text.words], dtype=bool)
-
-
-def _runs(clauses: Clauses) -> list[tuple[int, int]]:
-    """Returns the half-open ranges of equal numbers, without those of -1."""
-    edges = [0, *(np.flatnonzero(np.diff(clauses)) + 1).tolist(), len(clauses)] if len(clauses) else []
-    return [(start, stop) for start, stop in pairwise(edges) if clauses[start] >= 0]
 
 
 def _last_of_sentence(sentence: Sequence[int]) -> list[int]:
@@ -372,16 +283,6 @@ def _last_of_sentence(sentence: Sequence[int]) -> list[int]:
     return result
 
 
-def _repetitions(texts: Sequence[_MessageText]) -> frozenset[int]:
-    """Returns the numbers of messages of tools that repeat an earlier message."""
-    seen: set[str] = set()
-    repeated = set()
-    for text in texts:
-        if len(text.text) >= _REPEATED_CHARS and text.speaker == "tool":
-            (repeated.add(text.number) if text.text in seen else seen.add(text.text))
-    return frozenset(repeated)
-
-
-def _common(capitals: Sequence[bool], share: float, minimum: int) -> bool:
-    """Returns whether a share of more than `share` of the words is capitalised, given at least `minimum` words."""
-    return len(capitals) >= minimum and sum(capitals) > share * len(capitals)
+def _common(capitals: Sequence[bool], share: float, least: int) -> bool:
+    """Returns whether a share of more than `share` of the words is capitalised, given at least `least` words."""
+    return len(capitals) >= least and sum(capitals) > share * len(capitals)
