@@ -19,7 +19,7 @@ EXPLAINED = 0.2
 
 @dataclass(frozen=True)
 class Mention:
-    """What the mentions of a piece are worth, and the places of its words in them."""
+    """Worth of the mentions of a piece, and the places of its words in them."""
 
     value: float
     places: frozenset[int]

@@ -126,7 +126,7 @@ def _pieces(number: int, span: RecalledMessage, said: Mapping[str, int], *, is_t
 
 @dataclass
 class _Given:
-    """What the pieces that are chosen hold."""
+    """Contents of the chosen pieces."""
 
     texts: set[str] = field(default_factory=set)
     #: Words and identifiers.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .facts import PAIR, plain
-from .message_text import Flags, MessageText
+from .message_features import Flags, MessageFeatures
 from .words import words_of
 
 #: Maximum words of a message that is a fact as the answer to a question, and of its question.
@@ -30,15 +30,15 @@ _LITERALS = frozenset({"true", "false", "null", "none"})
 class Dialogue:
     """The messages of a page as those of its threads."""
 
-    def __init__(self, texts: Sequence[MessageText], function_words: frozenset[str]) -> None:
-        self._before: dict[int, MessageText] = {}
-        self._after: dict[int, MessageText] = {}
+    def __init__(self, texts: Sequence[MessageFeatures], function_words: frozenset[str]) -> None:
+        self._before: dict[int, MessageFeatures] = {}
+        self._after: dict[int, MessageFeatures] = {}
         #: Thread → first word of a value of its results → all words of each.
         self._values: dict[str, dict[str, set[tuple[str, ...]]]] = {}
         #: Numbers of messages of tools that repeat an earlier one of their thread.
         self.repeated: frozenset[int] = frozenset(_repetitions(texts))
         self._function_words = function_words
-        last: dict[str, MessageText] = {}
+        last: dict[str, MessageFeatures] = {}
         for text in texts:
             if text.thread in last:
                 self._before[text.number] = last[text.thread]
@@ -53,13 +53,13 @@ class Dialogue:
         for text in texts:
             self._count(text)
 
-    def facts(self, text: MessageText) -> Flags:
+    def facts(self, text: MessageFeatures) -> Flags:
         """Returns bool[words]: the words of a message that are facts by what others say."""
         if text.speaker == "tool" or not text.words:
             return np.zeros(len(text.words), dtype=bool)
         return self._values_said(text) | self._answering(text) | self._asking(text)
 
-    def _add_values(self, text: MessageText) -> None:
+    def _add_values(self, text: MessageFeatures) -> None:
         values = self._values.setdefault(text.thread, {})
         for pair in PAIR.finditer(text.text):
             for value in pair[0].split('"')[3::2]:
@@ -73,7 +73,7 @@ class Dialogue:
             return False
         return any(word not in self._function_words for word in words)
 
-    def _values_said(self, text: MessageText) -> Flags:
+    def _values_said(self, text: MessageFeatures) -> Flags:
         """Returns bool[words]: words that name a value of a result: all that a user names, and of what others name more
         than once, the last time."""
         said = np.zeros(len(text.words), dtype=bool)
@@ -83,7 +83,7 @@ class Dialogue:
                 said[start:stop] = True
         return said
 
-    def _count(self, text: MessageText) -> None:
+    def _count(self, text: MessageFeatures) -> None:
         """Notes the values that a message names: the value, and its half-open range of words."""
         namings = self._namings.setdefault(text.number, [])
         values = self._values.get(text.thread)
@@ -99,7 +99,7 @@ class Dialogue:
             times, last = self._times.get((text.thread, value), (0, 0))
             self._times[text.thread, value] = times + 1, last if text.speaker == "user" else text.number
 
-    def _answering(self, text: MessageText) -> Flags:
+    def _answering(self, text: MessageFeatures) -> Flags:
         """Returns bool[words]: the short answer to a question of the message before."""
         answering = np.zeros(len(text.words), dtype=bool)
         asked = self._before.get(text.number)
@@ -111,7 +111,7 @@ class Dialogue:
             answering |= text.overlapping([match.span()])
         return answering
 
-    def _asking(self, text: MessageText) -> Flags:
+    def _asking(self, text: MessageFeatures) -> Flags:
         """Returns bool[words]: the question that the next message answers by few words, which say nothing without, as
         an identifier would."""
         asking = np.zeros(len(text.words), dtype=bool)
@@ -125,14 +125,14 @@ class Dialogue:
         return asking
 
 
-def asks(text: MessageText) -> bool:
+def asks(text: MessageFeatures) -> bool:
     """Returns whether a message ends with a question."""
     said = text.text.rstrip()
     question = _QUESTION if text.rules is None else text.rules.question
     return question.search(said, max(0, len(said) - 3)) is not None
 
 
-def is_short_answer(text: MessageText) -> bool:
+def is_short_answer(text: MessageFeatures) -> bool:
     """Returns whether a message says so little that it is an answer as a whole, rather than a courtesy."""
     few = 0 < sum(not mark for mark in text.punctuation) <= _ANSWER_WORDS
     if not few or text.speaker == "tool" or text.rules is None:
@@ -144,7 +144,7 @@ def _plain_words(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (plain(text[start:stop]) for start, stop in words_of(text))))
 
 
-def _repetitions(texts: Sequence[MessageText]) -> Iterator[int]:
+def _repetitions(texts: Sequence[MessageFeatures]) -> Iterator[int]:
     """Yields the numbers of messages of tools that repeat an earlier message of their thread, but for the line that
     names the call and for what has faded."""
     seen: dict[str, list[tuple[str, frozenset[str]]]] = {}

@@ -15,7 +15,7 @@ from .facts import MARKED, PAIR, SAID, UNSPACED_LANGUAGES, is_exact, rules_for
 from .fade import FACT, MessageWords
 from .frequencies import frequencies_of
 from .languages import languages_of
-from .message_text import Flags, MessageText
+from .message_features import Flags, MessageFeatures
 from .names import lower_case_names
 from .rules import Rules
 
@@ -99,7 +99,7 @@ class _PageText:
     """Statistics over the words of a page."""
 
     def __init__(self, messages: Sequence[MessageWords], isolated_bits: IsolatedBits | None) -> None:
-        self.texts = [MessageText(number, message) for number, message in enumerate(messages)]
+        self.texts = [MessageFeatures(number, message) for number, message in enumerate(messages)]
         words = [word for text in self.texts for word in text.plain if word]
         self.counts = Counter(words)
         #: Word → number of the message and index of the word at its first occurrence.
@@ -125,7 +125,7 @@ class _PageText:
         self.names = frozenset(text.plain[i] for text, i in inside if text.capital(i))
         self.names -= {text.plain[i] for text, i in inside if not text.capital(i)}
 
-    def salience(self, text: MessageText) -> Salience:
+    def salience(self, text: MessageFeatures) -> Salience:
         """Returns the salience of the words of `text`: float64[words]."""
         negated = self._negated(text)
         repeated = text.number in self.dialogue.repeated
@@ -151,7 +151,7 @@ class _PageText:
                 salience[i] = CONTENT + min(_MOST, _SCALE * factors[i] * share)
         return salience
 
-    def _clause_factors(self, text: MessageText, facts: Flags) -> npt.NDArray[np.float64]:
+    def _clause_factors(self, text: MessageFeatures, facts: Flags) -> npt.NDArray[np.float64]:
         """Returns float64[words]: factor for the words of each clause, by what is said in it."""
         factors = np.ones(len(text.words))
         if text.rules is None or text.machine:
@@ -170,11 +170,11 @@ class _PageText:
             factors[start:stop] = factor
         return factors
 
-    def _is_repeated(self, text: MessageText, number: int) -> bool:
+    def _is_repeated(self, text: MessageFeatures, number: int) -> bool:
         """Returns whether a tool repeats a word that occurs earlier on the page."""
         return text.speaker == "tool" and self.first_places[text.plain[number]] != (text.number, number)
 
-    def _explaining(self, text: MessageText, facts: Flags, negated: Flags) -> Flags:
+    def _explaining(self, text: MessageFeatures, facts: Flags, negated: Flags) -> Flags:
         """Returns bool[words]: words that say what is counted or negated. They follow a number or a negation, or
         precede a negation in hiragana."""
         parted = (not self.negations.isdisjoint(_PART.split(word)) for word in text.plain)
@@ -204,7 +204,7 @@ class _PageText:
             return False
         return _HIRAGANA.fullmatch(unit) is not None or all(c in self.function_words for c in unit)
 
-    def _exact(self, text: MessageText, negated: Flags) -> Flags:
+    def _exact(self, text: MessageFeatures, negated: Flags) -> Flags:
         """Returns bool[words]: numbers, dates, names and identifiers, and negations in languages without rules."""
         shouted = self.capital_nouns or _common([text.capital(i) for i in text.inside()], *_SHOUTED)
         facts = np.zeros(len(text.words), dtype=bool)
@@ -220,7 +220,7 @@ class _PageText:
             facts[i] = (named and not shouted and not self._greets(text, i)) or is_name or foreign or denied or exact
         return facts
 
-    def _phrases(self, text: MessageText) -> Flags:
+    def _phrases(self, text: MessageFeatures) -> Flags:
         """Returns bool[words]: words that are facts because of the phrase that they belong to."""
         facts = np.zeros(len(text.words), dtype=bool)
         if text.speaker == "tool" or '": ' in text.text:
@@ -236,7 +236,7 @@ class _PageText:
         facts[np.flatnonzero(text.punctuation)] = False
         return facts
 
-    def _greets(self, text: MessageText, number: int) -> bool:
+    def _greets(self, text: MessageFeatures, number: int) -> bool:
         """Returns whether a name only greets or addresses somebody."""
         before, after = number - 1, number + 1
         if after < len(text.words) and not text.punctuation[after]:
@@ -247,7 +247,7 @@ class _PageText:
         begins = before < 0 or text.punctuation[before] or text.first[number]
         return begins and len(word) > 2 and any(name.startswith(word) for name in self.speakers)
 
-    def _denied(self, text: MessageText, rules: Rules) -> Flags:
+    def _denied(self, text: MessageFeatures, rules: Rules) -> Flags:
         """Returns bool[words]: negations with what they deny, within their clauses."""
         denied = np.zeros(len(text.words), dtype=bool)
         negations = text.overlapping(match.span() for match in rules.negation.finditer(text.text))
@@ -263,7 +263,7 @@ class _PageText:
             denied[number] = True
         return denied
 
-    def _negated(self, text: MessageText) -> Flags:
+    def _negated(self, text: MessageFeatures) -> Flags:
         """Returns bool[words]: words that contain a negation."""
         depth = np.zeros(len(text.text) + 1, dtype=np.int64)
         for language in self.languages.values():

@@ -24,7 +24,7 @@ _MACHINE = re.compile(r"\A\s*[{\[]\s*[\"'{\[]")
 _HEADER = re.compile(r"\A[^\n]{1,80}\n")
 
 
-class MessageText:
+class MessageFeatures:
     """Words of a message with their features."""
 
     def __init__(self, number: int, message: MessageWords) -> None:
