@@ -24,6 +24,7 @@ from foxing.integrations.hooks.client import ask
 from foxing.integrations.hooks.doctor import service_status
 from foxing.integrations.hooks.places import ASKED, PATH, folder_of, spool_of
 from foxing.integrations.hooks.projects import bank_of
+from foxing.integrations.hooks.settings_files import find_executables
 from foxing.integrations.hooks.spool import waiting
 from foxing.memory import Memory
 from foxing.renderer.announcement import Announcement
@@ -32,7 +33,6 @@ from .sessions import Project, SessionLog
 
 TOOL = "claude-code"
 QUIET_S = 5.0
-CLIENT = "foxing.integrations.hooks.client"
 #: A kill comes within this time after the start of the program.
 KILLED_WITHIN_S = 0.08
 SESSION_TURNS = 10
@@ -115,6 +115,8 @@ class Hooks:
     def __init__(self, database: Path, bank: str | None = None) -> None:
         self.database = str(database)
         self.bank = [] if bank is None else ["--bank", bank]
+        programs = find_executables(None, None)
+        self.program = [*programs.launch, programs.hook]
         self._service: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -173,7 +175,7 @@ class Hooks:
     def call(self, event: str, payload: bytes) -> "subprocess.Popen[bytes]":
         """Starts the program for an event."""
         process = subprocess.Popen(
-            [sys.executable, "-m", CLIENT, TOOL, event, *self.bank, "--database", self.database],
+            [*self.program, TOOL, event, *self.bank, "--database", self.database],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

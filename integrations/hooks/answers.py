@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
+from cachetools import LRUCache
+
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import Memory
 from foxing.memory.errors import NotFound
@@ -51,6 +53,8 @@ LOOKED_AT = 3 * THREADS
 LAST = timedelta(days=1)
 #: Characters of a prompt or an answer that stand for a thread.
 SHOWN_CHARS = 400
+#: Sessions for whose next prompt an answer is prepared.
+SESSIONS_PREPARED = 100
 #: Tokens of a speaker, a date and line breaks, at most.
 SPEAKER_TOKENS = 12
 RECALLED = (
@@ -69,6 +73,8 @@ class Answers:
         self.memory = memory
         #: bank → its figures, and what a session began with when it had them
         self._starts: dict[str, tuple[object, str]] = {}
+        #: session → figures of the bank, and what its next prompt is given if that is not answered in time
+        self._prepared: LRUCache[str, tuple[object, str]] = LRUCache(SESSIONS_PREPARED)
 
     def prompt(self, bank: str, prompt: str, thread: str = "", until: datetime | None = None) -> str:
         """Returns what recall finds for a prompt; empty if nothing is relevant. `thread`: that of the session, which
@@ -91,6 +97,20 @@ class Answers:
             return ""
         return recalled_text(found, query, thread)
 
+    def prepare(self, bank: str, thread: str, said: Sequence[str]) -> None:
+        """Prepares an answer to the next prompt of a session, from what is older than the session. `said`: what was
+        said last in it, of which the first that finds something counts."""
+        first = self.memory.recall(bank, None, thread=thread, limit=1).spans
+        until = first[0].created_at if first else None
+        found = filter(None, (self.prompt(bank, text, thread, until) for text in said))
+        self._prepared[thread] = self._figures(bank), next(found, "")
+
+    def prepared(self, bank: str, thread: str) -> str:
+        """Returns, once, what was prepared for a prompt of a session; empty if the bank has changed since, from which
+        something may have been erased."""
+        figures, text = self._prepared.pop(thread, (None, ""))
+        return text if text and figures == self._figures(bank) else ""
+
     def state(self, bank: str) -> str:
         """Returns a line for the user: that memory is on, and what it has of a project."""
         try:
@@ -102,13 +122,9 @@ class Answers:
     def start(self, bank: str, thread: str = "") -> str:
         """Returns the last threads of a bank and what is pinned in it; empty if there is neither. `thread`: one to
         leave out. Without it, the text is kept until the bank changes."""
-        try:
-            info = self.memory.bank(bank)
-        except NotFound:
+        figures = self._figures(bank)
+        if figures is None:
             return ""
-        if info.last_at is None:
-            return ""
-        figures = info.messages, info.open_messages, info.pages, info.last_at
         kept = self._starts.get(bank)
         if not thread and kept is not None and kept[0] == figures:
             return kept[1]
@@ -116,6 +132,14 @@ class Answers:
         if not thread:
             self._starts[bank] = figures, text
         return text
+
+    def _figures(self, bank: str) -> object:
+        """Returns what changes with a bank; None if it is empty."""
+        try:
+            info = self.memory.bank(bank)
+        except NotFound:
+            return None
+        return None if info.last_at is None else (info.messages, info.open_messages, info.pages, info.last_at)
 
     def _start(self, bank: str, thread: str) -> str:
         sessions = "\n\n".join(self._last_threads(bank, thread))

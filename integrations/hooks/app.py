@@ -1,5 +1,6 @@
 """The answers to hooks, mounted in the service at /x/hooks, and the intake of what they store."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from .calls import HookCall, answer_of
 from .hosts import PROMPT, START
 from .intake import SESSIONS, Intake
 from .notes import stored_last
-from .places import folder_of, spool_of
+from .places import WAIT_HEADER, folder_of, spool_of
 from .spool import Event, waiting
 from .switch import TOLD
 
@@ -34,6 +35,8 @@ SQLITE = "sqlite:///"
 LARGE_BYTES = 64 << 10
 #: Seconds before an event up to which messages answer it, where its hook stores it first.
 BEFORE_S = 1.0
+#: Part of the time that a hook waits in which its answer has to be there: the rest is the way of the answer.
+IN_TIME = 0.75
 #: What the model reads where its user has switched the session.
 SWITCHED = "The prompt was for the memory of this session, and is done; say so in a line."
 #: What a user is told, once a session, where an answer comes late.
@@ -73,6 +76,12 @@ def make_app(memory: "Memory") -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan)
 
 
+def _patience_s(request: Request) -> float | None:
+    """Returns the seconds within which a hook has to be answered; None if it does not say."""
+    wait_ms = request.headers.get(WAIT_HEADER, "")
+    return IN_TIME * int(wait_ms) / 1000 if wait_ms.isascii() and wait_ms.isdigit() else None
+
+
 class _Hooks:
     """Answers to calls."""
 
@@ -101,19 +110,25 @@ class _Hooks:
         return Response(answer_of(call.host, call.event, text, notice), media_type="application/json")
 
     async def _answer(self, request: Request, call: HookCall) -> tuple[str, str]:
-        """Returns what `_said` does. A prompt whose hook did not wait for it is not answered twice: what is there too
-        late is given with the next one."""
-        said = partial(self._said, call)
-        if self.intake is None or call.moment != PROMPT or not call.host.log_format:
-            return await anyio.to_thread.run_sync(said)
+        """Returns what `_said` does. Where that takes longer than the hook waits, a prompt gets what was prepared after
+        the last turn of its session, and what was looked for is given with the next one."""
+        answer = asyncio.ensure_future(anyio.to_thread.run_sync(self._said, call))
+        if self.intake is None or call.moment != PROMPT:
+            return await answer
         self.intake.answering.add(call.thread)
-        try:
-            text, notice = await anyio.to_thread.run_sync(said)
-            if text and await request.is_disconnected():
-                self.intake.late[call.thread] = text
-        finally:
+        await asyncio.wait({answer}, timeout=_patience_s(request))
+        if answer.done() and not await request.is_disconnected():
             self.intake.answering.discard(call.thread)
-        return text, notice
+            return answer.result()
+        answer.add_done_callback(partial(self._keep, call.thread))
+        return self.answers.prepared(call.bank, call.thread), ""
+
+    def _keep(self, thread: str, answer: "asyncio.Future[tuple[str, str]]") -> None:
+        """Keeps an answer that is too late for the next prompt of its session."""
+        assert self.intake is not None
+        self.intake.answering.discard(thread)
+        if not answer.cancelled() and answer.exception() is None and answer.result()[0]:
+            self.intake.late[thread] = answer.result()[0]
 
     def _said(self, call: HookCall) -> tuple[str, str]:
         """Returns what the model is given, and what the user is told. What came too late for an earlier prompt of the

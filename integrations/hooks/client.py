@@ -15,7 +15,19 @@ from foxing.renderer.announcement import TOKEN_HEADER, Announcement, AnotherServ
 from foxing.renderer.private_files import make_folder, opener
 
 from .hosts import HOSTS, PROMPT, START, WAITS_S
-from .places import ASKED, ERROR, GIVEN, NOTHING, PATH, STARTED, default_database, folder_of, note, spool_of
+from .places import (
+    ASKED,
+    ERROR,
+    GIVEN,
+    NOTHING,
+    PATH,
+    STARTED,
+    WAIT_HEADER,
+    default_database,
+    folder_of,
+    note,
+    spool_of,
+)
 
 #: The limit at other events, and what of it passes before `main` where the system does not say.
 LIMIT_S = 0.145
@@ -194,13 +206,14 @@ def _listens(service: Announcement, deadline: float) -> bool:
 def ask(service: Announcement, target: str, body: bytes, deadline: float) -> bytes | None:
     """Returns the body of the answer, None for an error. Raises `AnotherService`, which was sent nothing, `OSError`,
     and `TimeoutError` at the deadline."""
-    head = (
-        f"POST {target} HTTP/1.1\r\nHost: {service.authority}\r\n{TOKEN_HEADER}: {service.token}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
     received = b""
     connection = service.connect(deadline)
     try:
+        head = (
+            f"POST {target} HTTP/1.1\r\nHost: {service.authority}\r\n{TOKEN_HEADER}: {service.token}\r\n"
+            f"{WAIT_HEADER}: {1000 * seconds_left(deadline):.0f}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
         connection.sendall(head.encode() + body)
         part = b"."
         while part:

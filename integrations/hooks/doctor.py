@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -17,7 +18,7 @@ import typer
 from foxing.renderer.announcement import Announcement
 
 from .client import ask
-from .hosts import HOSTS
+from .hosts import HOSTS, PROGRAM
 from .places import ASKED, GIVEN, NOTHING, PATH, STARTED, default_database, folder_of, log_of, spool_of
 from .spool import waiting
 
@@ -167,7 +168,7 @@ def _look_at(found: Diagnosis, host: "Host", name: str, scope: "Scope") -> None:
         found.problems.append(f"{host.title} ({name}) lacks hooks for {', '.join(missing)}; {again}")
     if untrusted:
         found.problems.append(f"{host.title} ({name}) does not run {', '.join(untrusted)}. {host.trust}")
-    for program in {*map(_program, events.values()), *server_words(server)[:1]}:
+    for program in {*chain.from_iterable(map(_programs, events.values())), *server_words(server)[:1]}:
         if Path(program).is_absolute() and not os.access(program, os.X_OK):
             found.problems.append(f"{host.title} ({name}) starts {program}, which is not there; {again}")
         elif not Path(program).is_absolute() and shutil.which(program) is None:
@@ -176,11 +177,14 @@ def _look_at(found: Diagnosis, host: "Host", name: str, scope: "Scope") -> None:
             )
 
 
-def _program(command: str) -> str:
+def _programs(command: str) -> list[str]:
+    """Returns the programs that a command line of a hook names: the hook, and what starts it."""
     try:
-        return shlex.split(command, posix=os.name != "nt")[0].strip('"')
-    except (ValueError, IndexError):
-        return command
+        words = [word.strip('"') for word in shlex.split(command, posix=os.name != "nt")]
+    except ValueError:
+        return [command]
+    last = next((number for number, word in enumerate(words) if Path(word).name.startswith(PROGRAM)), 0)
+    return [word for number, word in enumerate(words[: last + 1]) if number == last or Path(word).is_absolute()]
 
 
 def _judge(found: Diagnosis, events: Sequence[str], failures: Sequence[str]) -> None:

@@ -6,6 +6,8 @@ reads, and where its session logs are. Imports almost nothing, because the clien
 
 import os
 
+#: The program that hosts start.
+PROGRAM = "foxing-hook"
 # What happens at an event.
 #: a session begins: its project is said what was worked on
 START = "start"

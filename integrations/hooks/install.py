@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 import typer
 
 from .command import HostName
-from .hosts import HOSTS, Host
+from .hosts import HOSTS, PROGRAM, Host
 
 if TYPE_CHECKING:
     from .settings_files import FileChange
@@ -62,7 +62,6 @@ def install(
     from .places import default_database, folder_of
     from .projects import root_of
     from .settings_files import Scope, Undo, find_executables, installation, removal
-    from .settings_forms import PROGRAM
 
     state = cast(HookCommandState, context.obj)
     state.as_json = as_json

@@ -55,6 +55,8 @@ LATE_S = 60.0
 READ_S = 120.0
 #: Where the last message of each log is noted that was stored, in the folder of hooks.
 LAST = "logs.json"
+#: Roles whose words say what the next prompt of a session is likely to be about, and characters of each.
+SPEAKERS, CONTEXT_CHARS = ("assistant", "user"), 400
 #: Question with which models are loaded.
 WARMING = "what did we do here last time"
 
@@ -69,6 +71,8 @@ class Intake:
         self.answers = answers
         #: banks with new messages since answers were prepared
         self._changed: set[str] = set()
+        #: bank → its session that was stored last, and what was said last in it, by role
+        self._newest: dict[str, tuple[str, dict[str, str]]] = {}
         #: logs of past sessions that wait, each with its tool and bank
         self._past: deque[tuple[Host, str, Path]] = deque()
         #: tools and projects whose past sessions were found already
@@ -142,12 +146,16 @@ class Intake:
             return True
 
     def prepare(self) -> None:
-        """Embeds what was stored, and prepares what the next session of each bank begins with."""
+        """Embeds what was stored, and prepares what the next session of each bank begins with, and what the next prompt
+        is given if it cannot be answered in time."""
         while self._changed and not self._ended.is_set():
             bank = self._changed.pop()
             while self.memory.embed_new(bank) and not self._ended.is_set():
                 pass
             self.answers.start(bank)
+            thread, said = self._newest.get(bank, ("", {}))
+            if thread and not self.switch.is_off(thread):
+                self.answers.prepare(bank, thread, [said[role] for role in SPEAKERS if role in said])
 
     def _run(self) -> None:
         self._warm()
@@ -268,6 +276,14 @@ class Intake:
         self._read[path, bank] = state
         self._late.pop(path, None)
 
+    def _note_newest(self, bank: str, messages: Sequence[NewMessage]) -> None:
+        """Notes what was said last in a session."""
+        thread = messages[-1].thread or ""
+        noted, said = self._newest.get(bank, ("", {}))
+        said = said if noted == thread else {}
+        said |= {each.role: each.text[-CONTEXT_CHARS:] for each in messages if each.role in SPEAKERS}
+        self._newest[bank] = thread, said
+
     def _ensure(self, bank: str) -> None:
         """Creates a bank with the policy of hooks, if it does not exist."""
         if bank in self._banks:
@@ -307,6 +323,7 @@ class _Storage:
             raise
         if result.stored:
             self.intake._changed.add(bank)
+            self.intake._note_newest(bank, new)
             note_stored(self.intake.database, bank, self.host.name, new[-1], result.stored)
         return result
 

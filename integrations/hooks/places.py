@@ -19,6 +19,8 @@ GIVEN, NOTHING, ERROR = "something was given", "nothing is relevant", "the servi
 STARTED = "started a service"
 #: Where the service answers hooks.
 PATH = "/x/hooks"
+#: Header of a question with the milliseconds for which the hook waits.
+WAIT_HEADER = "Foxing-Wait"
 #: Size from which a log begins again.
 LOG_BYTES = 256 << 10
 

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,10 +20,9 @@ from tomlkit.exceptions import TOMLKitError
 from foxing.renderer.private_files import FILE_MODE, make_folder, opener, write
 
 from .errors import SettingsRefused
-from .hosts import Host
+from .hosts import PROGRAM, Host
 from .settings_forms import (
     HOOKS_FORMS,
-    PROGRAM,
     SERVER,
     SERVER_FORMS,
     is_own_server,
@@ -60,6 +61,8 @@ class Executables:
     bank: str | None = None
     #: path of the database; None for the default
     database: str | None = field(default=None, repr=False)
+    #: words before `hook` that start it sooner than its own first line would
+    launch: tuple[str, ...] = ()
 
     def of_project(self) -> "Executables":
         """Returns the programs as a file names them that a team shares: found on the PATH of whoever works on the
@@ -77,7 +80,7 @@ class Executables:
 
     def hook_command(self, host: Host, event: str) -> str:
         """Returns the command line of a hook."""
-        words = [self.hook, host.name, event]
+        words = [*self.launch, self.hook, host.name, event]
         if self.bank is not None:
             words += ["--bank", self.bank]
         if self.database is not None:
@@ -236,10 +239,15 @@ def installed_server(host: Host, scope: Scope) -> dict[str, Any] | None:
 
 
 def find_executables(bank: str | None, database: str | None) -> Executables:
-    """Returns the programs of this installation."""
-    folder = Path(sys.executable).parent
-    suffix = ".exe" if os.name == "nt" else ""
-    return Executables(str(folder / f"{PROGRAM}{suffix}"), str(folder / f"foxing{suffix}"), bank, database)
+    """Returns the programs of this installation. A hook is started without `site`, and where Linux has `setsid`, in a
+    session of its own from the beginning: beside a build, its start alone would take longer than a prompt may wait."""
+    foxing = Path(sys.executable).with_name("foxing.exe" if os.name == "nt" else "foxing")
+    setsid = shutil.which("setsid") if sys.platform == "linux" else None
+    with_wait = () if setsid is None else (setsid, "-w")
+    if with_wait and subprocess.run([*with_wait, "true"], capture_output=True).returncode:
+        with_wait = ()  # that of BusyBox does not wait
+    hook = Path(__file__).with_name(PROGRAM)
+    return Executables(str(hook), str(foxing), bank, database, (*with_wait, sys.executable, "-IS"))
 
 
 def _change(

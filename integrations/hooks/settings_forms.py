@@ -11,9 +11,8 @@ import tomlkit
 
 from . import json_text
 from .errors import SettingsRefused
-from .hosts import Host
+from .hosts import PROGRAM, Host
 
-PROGRAM = "foxing-hook"
 SERVER = "foxing"
 #: The plug-in of a host whose hooks are a program in its own language, and the line of it that is filled in.
 PLUGIN = Path(__file__).with_name("opencode_plugin.js")

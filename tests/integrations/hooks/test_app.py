@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from support.agent_sessions import Announce, ClaudeSession
+from support.agent_sessions import START, Announce, ClaudeSession
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.integrations.hooks.answers import Answers, recalled_text
 from foxing.integrations.hooks.app import make_app
-from foxing.integrations.hooks.places import spool_of
+from foxing.integrations.hooks.places import WAIT_HEADER, spool_of
 from foxing.integrations.hooks.projects import bank_of
 from foxing.integrations.hooks.spool import waiting
 from foxing.memory import Memory
@@ -188,6 +188,41 @@ def test_what_comes_too_late_for_a_prompt_is_given_with_the_next(service: TestCl
     answer = ask(service, "claude-code", "UserPromptSubmit", session.payload("UserPromptSubmit", prompt="go ahead"))
     assert "6380" in answer["hookSpecificOutput"]["additionalContext"]
     assert "too late" in answer["systemMessage"]
+
+
+def test_a_prompt_that_cannot_be_answered_in_time_gets_what_was_prepared(
+    service: TestClient, memory: Memory, session: ClaudeSession, announce: Announce
+) -> None:
+    older = {"role": "assistant", "thread": "older", "created_at": START - timedelta(days=1)}
+    texts = SAID[1][1], "Teal, #0D9488, is the colour of the banner."
+    memory.store("own", [{**older, "content": text} for text in texts])
+    session.say(("the laptops cannot reach redis", "Shall I look up which port redis has on the laptops?"))
+    announce("Stop", session.payload("Stop"), bank="own")
+
+    def ask_at_once(prompt: str) -> str:
+        return service.post(
+            "/claude-code/UserPromptSubmit",
+            params={"bank": "own", "folder": "/"},
+            headers={WAIT_HEADER: "0"},
+            json=session.payload("UserPromptSubmit", prompt=prompt),
+        ).text
+
+    while not (text := ask_at_once("go ahead")):
+        asyncio.run(asyncio.sleep(0.01))
+    assert "6380" in text
+    assert "Shall I" not in text  # which the model has before it
+    assert ask_at_once("which colour has the banner?") == ""  # what was prepared is given once
+    go_on = session.payload("UserPromptSubmit", prompt="go ahead")
+    while not (late := ask(service, "claude-code", "UserPromptSubmit", go_on, "own")):
+        asyncio.run(asyncio.sleep(0.01))
+    assert "0D9488" in late["hookSpecificOutput"]["additionalContext"]
+
+
+def test_what_was_prepared_goes_when_the_bank_changes(memory: Memory, project: Path) -> None:
+    bank, answers = bank_of(project), Answers(memory)
+    answers.prepare(bank, "s", ["which port does redis use on the laptops"])
+    memory.erase_thread(bank, "claude-code:earlier")
+    assert answers.prepared(bank, "s") == ""
 
 
 def test_a_text_that_was_said_three_times_is_given_once(memory: Memory, project: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +19,9 @@ from support.command_line import start
 
 from foxing.api.running_service import RunningService, announced, sqlite_file
 from foxing.integrations.hooks import places
+from foxing.integrations.hooks.hosts import HOSTS
 from foxing.integrations.hooks.projects import bank_of
+from foxing.integrations.hooks.settings_files import find_executables
 from foxing.integrations.hooks.spool import Event, put, read, waiting
 from foxing.memory import Memory
 from foxing.renderer.announcement import Announcement
@@ -192,6 +196,19 @@ def test_an_agent_without_memory_leaves_no_trace(
     monkeypatch.setenv("NO_FOXING", "1")
     assert call(database, "claude-code", "Stop", payload=session.payload("Stop")) == ""
     assert not Path(database).parent.exists()
+
+
+def test_what_install_writes_starts_without_site_and_in_a_session_of_its_own(tmp_path: Path) -> None:
+    database = str(tmp_path / "a.db")
+    words = shlex.split(find_executables(None, database).hook_command(HOSTS["claude-code"], "Nonsense"))
+    if sys.platform == "linux":
+        assert words[:2] == [shutil.which("setsid"), "-w"]
+    place = words.index("-IS")
+    done = subprocess.run([*words[:place], "-X", "importtime", *words[place:]], input=b"", capture_output=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
+    assert done.returncode == 0
+    assert "foxing.integrations.hooks.client" in loaded
+    assert not loaded & {"site", "re", "enum"}
 
 
 def test_the_program_loads_little() -> None:

@@ -140,10 +140,13 @@ def test_doctor_finds_hooks_that_are_missing_and_programs_that_are_gone(foxing: 
     document = json.loads(settings.read_text())
     del document["hooks"]["Stop"]
     document["hooks"]["SessionEnd"][0]["hooks"][0]["command"] = "/gone/foxing-hook claude-code SessionEnd"
+    of_an_older_python = "/gone/python3.11 -IS /gone/lib/foxing-hook claude-code SessionStart"
+    document["hooks"]["SessionStart"][0]["hooks"][0]["command"] = of_an_older_python
     settings.write_text(json.dumps(document))
     problems = " ".join(json.loads(foxing.run("doctor", "--json").stdout)["problems"])
     assert "lacks hooks for Stop; run: foxing install claude-code --user" in problems
-    assert "starts /gone/foxing-hook, which is not there" in problems
+    for program in ("/gone/foxing-hook", "/gone/python3.11", "/gone/lib/foxing-hook"):
+        assert f"starts {program}, which is not there" in problems
 
 
 def test_settings_of_a_project_name_no_path_of_this_machine(
