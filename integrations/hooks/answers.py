@@ -76,9 +76,11 @@ class Answers:
         #: session → figures of the bank, and what its next prompt is given if that is not answered in time
         self._prepared: LRUCache[str, tuple[object, str]] = LRUCache(SESSIONS_PREPARED)
 
-    def prompt(self, bank: str, prompt: str, thread: str = "", until: datetime | None = None) -> str:
+    def prompt(
+        self, bank: str, prompt: str, thread: str = "", until: datetime | None = None, banks: Sequence[str] = ()
+    ) -> str:
         """Returns what recall finds for a prompt; empty if nothing is relevant. `thread`: that of the session, which
-        the model has before it; `until`: the time before which messages answer."""
+        the model has before it; `until`: the time before which messages answer; `banks`: further banks."""
         query = _PRIVATE.sub(" ", prompt).strip()[:MAX_QUERY_CHARS]
         if not query:
             return ""
@@ -92,6 +94,7 @@ class Answers:
                 max_tokens=READ_TOKENS,
                 min_relevance=FLOOR,
                 shape="messages",
+                banks=banks or None,
             ).spans
         except NotFound:
             return ""

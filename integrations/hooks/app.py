@@ -156,7 +156,7 @@ class _Hooks:
             late = self.answers.start(call.bank, call.thread)
         # the prompt itself may be stored by now, and would be its own best match
         until = None if call.host.log_format else datetime.fromtimestamp(call.at_ns / 1e9 - BEFORE_S, UTC)
-        text = self.answers.prompt(call.bank, call.prompt, before_the_model, until)
+        text = self.answers.prompt(call.bank, call.prompt, before_the_model, until, call.banks)
         if not late or late == text:
             return text, ""
         with self._lock:

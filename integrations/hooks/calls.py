@@ -58,6 +58,8 @@ class HookCall:
     source: str
     #: time of the event, nanoseconds since 1970
     at_ns: int
+    #: further banks from which a prompt is answered, such as those of a person and a team
+    banks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.host.name} {self.event}"
@@ -85,12 +87,13 @@ class HookCall:
         opened = roots[0] if isinstance(roots, list) and roots else fields.get("cwd")
         folder = Path(opened if isinstance(opened, str) and opened else event.folder)
         logs = [fields.get(name) for name in ("transcript_path", "agent_transcript_path")]
+        bank, *others = event.bank.split(",")
         said = {name: _text(fields, member) for name, member in host.members.items()}
         return cls(
             host,
             event.name,
             moment,
-            event.bank or bank_of(folder),
+            bank or bank_of(folder),
             root_of(folder),
             said["session"],
             words_of_user(said["prompt"]),
@@ -99,6 +102,7 @@ class HookCall:
             [Path(log).expanduser() for log in logs if isinstance(log, str) and log] if host.log_format else [],
             _text(fields, "source"),
             event.at_ns,
+            tuple(filter(None, others)),
         )
 
 

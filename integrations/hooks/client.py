@@ -181,16 +181,19 @@ def _locked(descriptor: int) -> bool:
 
 
 def _options(given: list[str], database: str) -> tuple[list[str], str, str]:
-    """Returns the arguments without options, the bank and the database."""
-    values, bank, rest = [], "", iter(given)
+    """Returns the arguments without options, the bank, after which others follow that are asked as well, and the
+    database."""
+    values, bank, others, rest = [], "", "", iter(given)
     for argument in rest:
         if argument == "--bank":
             bank = next(rest, "")
+        elif argument == "--banks":
+            others = f",{next(rest, '')}"
         elif argument == "--database":
             database = os.path.abspath(os.path.expanduser(next(rest, database)))
         else:
             values.append(argument)
-    return values, bank, database
+    return values, bank + others, database
 
 
 def _listens(service: Announcement, deadline: float) -> bool:

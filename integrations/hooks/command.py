@@ -23,6 +23,9 @@ def hook(
         str | None,
         typer.Option("--bank", "-b", help="Name of the bank. Default: that of the project.", show_default=False),
     ] = None,
+    banks: Annotated[
+        str | None, typer.Option(help="Further banks that prompts are answered from.", show_default=False)
+    ] = None,
 ) -> None:
     """Answer an event of a coding agent: reads its JSON document from stdin, and prints what it is to read.
 
@@ -36,8 +39,9 @@ def hook(
     database = default_database()
     try:
         database = database_of(cast(HookCommandState, context.obj)) or database
+        names = (bank or "") + ("" if banks is None else f",{banks}")
         payload = sys.stdin.buffer.read(MOST_BYTES)
-        answer = handle(tool, event, bank or "", database, payload, time.monotonic() + limit_s(tool, event))
+        answer = handle(tool, event, names, database, payload, time.monotonic() + limit_s(tool, event))
         sys.stdout.buffer.write(answer)
         sys.stdout.buffer.flush()
     except Exception as error:  # an agent must not fail because of its memory

@@ -37,6 +37,13 @@ def install(
             "--bank", "-b", help="A bank for all projects. Default: one for each project.", show_default=False
         ),
     ] = None,
+    banks: Annotated[
+        str | None,
+        typer.Option(
+            help="Further banks that prompts are answered from, such as personal,team; sessions are not stored there.",
+            show_default=False,
+        ),
+    ] = None,
     project: Annotated[
         bool,
         typer.Option(
@@ -65,8 +72,9 @@ def install(
 
     state = cast(HookCommandState, context.obj)
     state.as_json = as_json
-    if bank is not None:
-        bank_path(bank)
+    others = banks.split(",") if banks is not None else []
+    for name in (*others, *([] if bank is None else [bank])):
+        bank_path(name)
     database = database_of(state)
     if database is None:
         raise SettingsRefused("hooks need a SQLite database; unset the URL of the other one, or name a file")
@@ -76,7 +84,7 @@ def install(
     if remove:
         changes = removal(chosen, scope, undo)
     else:
-        programs = find_executables(bank, None if database == default_database() else database)
+        programs = find_executables(bank, None if database == default_database() else database, others)
         changes = installation(chosen, scope, programs, undo)
     changes = [change for change in changes if change]
     written = bool(changes) and not dry_run and (yes or (not as_json and _confirmed(state, changes)))

@@ -193,7 +193,7 @@ class Intake:
                 self.begun[call.thread] = None
             self._find_past(call)
         elif call.moment == PROMPT and call.host.log_format and is_late and not self._is_answered(call.thread):
-            text = self.answers.prompt(call.bank, call.prompt, call.thread)
+            text = self.answers.prompt(call.bank, call.prompt, call.thread, banks=call.banks)
             if text:
                 self.late[call.thread] = text
         said = _said(call, at_ns)

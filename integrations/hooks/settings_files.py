@@ -61,6 +61,8 @@ class Executables:
     bank: str | None = None
     #: path of the database; None for the default
     database: str | None = field(default=None, repr=False)
+    #: further banks from which prompts are answered
+    banks: tuple[str, ...] = ()
     #: words before `hook` that start it sooner than its own first line would
     launch: tuple[str, ...] = ()
 
@@ -76,13 +78,15 @@ class Executables:
                     "--user, or use a database in your home folder"
                 )
             database = f"~/{Path(database).relative_to(home).as_posix()}"
-        return Executables(PROGRAM, SERVER, self.bank, database)
+        return Executables(PROGRAM, SERVER, self.bank, database, self.banks)
 
     def hook_command(self, host: Host, event: str) -> str:
         """Returns the command line of a hook."""
         words = [*self.launch, self.hook, host.name, event]
         if self.bank is not None:
             words += ["--bank", self.bank]
+        if self.banks:
+            words += ["--banks", ",".join(self.banks)]
         if self.database is not None:
             words += ["--database", self.database]
         if os.name == "nt":
@@ -238,7 +242,7 @@ def installed_server(host: Host, scope: Scope) -> dict[str, Any] | None:
     return server if is_own_server(server) else None
 
 
-def find_executables(bank: str | None, database: str | None) -> Executables:
+def find_executables(bank: str | None, database: str | None, banks: Sequence[str] = ()) -> Executables:
     """Returns the programs of this installation. A hook is started without `site`, and where Linux has `setsid`, in a
     session of its own from the beginning: beside a build, its start alone would take longer than a prompt may wait."""
     foxing = Path(sys.executable).with_name("foxing.exe" if os.name == "nt" else "foxing")
@@ -247,7 +251,8 @@ def find_executables(bank: str | None, database: str | None) -> Executables:
     if with_wait and subprocess.run([*with_wait, "true"], capture_output=True).returncode:
         with_wait = ()  # that of BusyBox does not wait
     hook = Path(__file__).with_name(PROGRAM)
-    return Executables(str(hook), str(foxing), bank, database, (*with_wait, sys.executable, "-IS"))
+    launch = (*with_wait, sys.executable, "-IS")
+    return Executables(str(hook), str(foxing), bank, database, tuple(banks), launch)
 
 
 def _change(

@@ -225,6 +225,21 @@ def test_what_was_prepared_goes_when_the_bank_changes(memory: Memory, project: P
     assert answers.prepared(bank, "s") == ""
 
 
+def test_a_prompt_is_answered_from_further_banks(
+    service: TestClient, memory: Memory, session: ClaudeSession, announce: Announce
+) -> None:
+    said = {"role": "user", "content": "I like my commit messages in Welsh.", "thread": "notes"}
+    memory.store("personal", [said])
+    prompt = session.payload("UserPromptSubmit", prompt="in which language do I like commit messages?")
+    assert "Welsh" not in str(ask(service, "claude-code", "UserPromptSubmit", prompt))
+    assert "Welsh" in str(ask(service, "claude-code", "UserPromptSubmit", prompt, ",personal,none-yet"))
+    session.say(("in which language do I like commit messages?", "In Welsh."))
+    announce("Stop", session.payload("Stop"), bank=",personal")
+    while session.thread not in [each.thread for each in memory.threads(bank_of(session.project)).threads]:
+        asyncio.run(asyncio.sleep(0.01))
+    assert memory.bank("personal").messages == 1
+
+
 def test_a_text_that_was_said_three_times_is_given_once(memory: Memory, project: Path) -> None:
     bank = bank_of(project)
     asked = "Which region does the ledger replica run in?"

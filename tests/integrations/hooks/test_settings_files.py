@@ -7,6 +7,7 @@ import pytest
 import tomlkit
 
 from foxing.integrations.hooks import json_text
+from foxing.integrations.hooks.client import _options
 from foxing.integrations.hooks.errors import SettingsRefused
 from foxing.integrations.hooks.hosts import HOSTS, Host
 from foxing.integrations.hooks.settings_files import (
@@ -180,6 +181,13 @@ def test_installing_again_replaces_what_was_installed(undo: Undo) -> None:
     assert path.read_bytes() == first
     remove(CLAUDE_CODE, Scope(None), undo)
     assert path.read_bytes() == FILES["other hooks"][2]
+
+
+def test_further_banks_stand_in_the_command(undo: Undo) -> None:
+    install(CLAUDE_CODE, Scope(None), undo, Executables("/x/foxing-hook", "/x/foxing", banks=("personal", "team")))
+    command = installed_events(CLAUDE_CODE, Scope(None))["Stop"]
+    assert command == "/x/foxing-hook claude-code Stop --banks personal,team"
+    assert _options(command.split()[1:], "")[1] == ",personal,team"
 
 
 def test_another_server_of_the_name_is_kept(undo: Undo) -> None:
