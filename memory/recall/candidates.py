@@ -25,7 +25,7 @@ from .cursors import RankPosition, TimePosition, rank_position, time_position
 from .ending import ended
 from .identifiers import IdentifierPreference
 from .query import Question, ResolvedQuery, narrowed, resolve
-from .ranking import REACH, lend, lenders, ranked
+from .ranking import REACH, lend, lenders, ranked, with_holders
 from .relevance import Signals, Values, relevance_of, signals_of, values_of
 from .replacements import LEAST_COSINE, Near
 from .speakers import SpeakerPreference
@@ -218,12 +218,12 @@ class RankedCandidates:
         identifiers = IdentifierPreference(self.search.index, self.connection, self.bank_id, named, reader)
         pool = identifiers.adjusted(self.search.pool(self.connection, self._query, self.embedding, preferred))
         if reader is None:
-            return pool, self._ranked(pool.scores, None)
+            return pool, self._ranked(pool, None)
         speakers = SpeakerPreference.of(reader, self.query.speakers)
         again = self.search.look_again(reader, self._query, pool, self._seeds(pool.scores, speakers))
         if again is not pool:
             pool = identifiers.adjusted(again)
-        return pool, self._ranked(pool.scores, speakers)
+        return pool, self._ranked(pool, speakers)
 
     def _seeds(self, found: Scores, speakers: SpeakerPreference | None) -> Scores:
         """Returns the hits that the second look begins with: the best ones, adjusted by the preferences of the query,
@@ -251,8 +251,9 @@ class RankedCandidates:
             return RankPosition(messages.newest_id(self.connection, self.bank_id), frozenset())
         return rank_position(self.query.position)
 
-    def _ranked(self, found: Scores, speakers: SpeakerPreference | None) -> Scores:
+    def _ranked(self, pool: CandidatePool, speakers: SpeakerPreference | None) -> Scores:
         """Returns the hits and their neighbours that the query admits, by score, highest first."""
+        found = pool.scores
         lending = lenders(found)
         surroundings = neighbours.around(self.connection, self.bank_id, message_of(lending.documents), REACH)
         scores = lend(found, lending, surroundings.rows, surroundings.several_passages)
@@ -265,7 +266,8 @@ class RankedCandidates:
             visible = is_in(ids, np.array(sorted(admitted), dtype=np.int64))
         lent = scores[hit | visible]
         self._lent_once.append(lent)
-        return self._adjusted(lent, speakers)
+        ranking = self._adjusted(lent, speakers)
+        return with_holders(ranking, values_of(pool.shares, ranking.documents))
 
     def _listed(self, ranking: Scores, relevance: Values, size: int) -> Iterator[list[Candidate]]:
         """Yields the candidates of `ranking` in batches of at most `size`, shorter where messages are long.

@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from foxing.memory.ascending import is_in, places_in
+from foxing.memory.ascending import distinct, is_in, places_in
 from foxing.memory.index.scores import Keys, Scores
 from foxing.memory.text.passages import document_key, message_of, passage_of
 from foxing.memory.text.times.window import Window
+
+from .relevance import Values
 
 SHARE = 0.4  # of its score that a passage lends to the next one; more improves recall at the cost of precision
 REACH = 3  # passages to either side; the share falls linearly with the distance
@@ -21,6 +23,10 @@ LENDERS = 400  # number of passages that lend, those with the highest scores
 AFTERWARDS = timedelta(days=14)  # an event is often reported some days later
 AFTERWARDS_FACTOR = 0.95
 ELSEWHERE_FACTOR = 0.5
+
+#: First place that passages with all words of the best match may take, and how many may.
+HOLDERS_PLACE, MOST_HOLDERS = 3, 18
+EQUAL = 1e-9  # difference of shares of the same words
 
 _SHARES = np.array([SHARE * (1 - distance / REACH) for distance in range(REACH)])
 _DISTANCES = np.arange(1, REACH + 1)
@@ -88,6 +94,24 @@ def ranked(scores: Scores, preference: TimePreference | None, times: Mapping[int
         factors = [preference.factor(times[i]) for i in message_of(scores.documents).tolist()]
         scores = Scores(scores.documents, scores.values * np.array(factors, dtype=np.float64))
     return scores.ordered()
+
+
+def with_holders(ranking: Scores, shares: Values) -> Scores:
+    """Returns a ranking in which passages of long messages that have as much of the query's words as the first match
+    follow the first `HOLDERS_PLACE`, each with the score of its place. `shares`: float64[n], see `Hit.share`.
+
+    A passage of a list has many statements, of which the one that was asked for weighs little: where their subjects are
+    alike, passages that repeat one word of the question come before it.
+    """
+    ids, groups = message_of(ranking.documents), np.full(len(ranking), 2)
+    parts = is_in(ids, distinct(ids[passage_of(ranking.documents) > 0]))
+    if not parts[HOLDERS_PLACE:].any():
+        return ranking
+    holding = np.flatnonzero(parts & (shares > 0) & (shares >= shares[0] - EQUAL))
+    groups[holding[np.argsort(-shares[holding], kind="stable")[:MOST_HOLDERS]]] = 1
+    groups[:HOLDERS_PLACE] = 0
+    order = np.lexsort((np.where(groups == 1, -shares, 0), groups))
+    return Scores(ranking.documents[order], ranking.values)
 
 
 def _beside(documents: Keys, rows: Keys, passages: Mapping[int, int]) -> Keys:

@@ -78,3 +78,19 @@ def test_numbered_statements_are_made_and_asked_for(tmp_path: Path) -> None:
         *(("held out", 1), ("held out", 40)),
     ]
     assert all(row.newest_first > 0.8 for row in rows)
+
+
+def test_the_newest_of_statements_in_long_messages_comes_first(tmp_path: Path) -> None:
+    """Each message has forty statements, of other things with the same names."""
+    facts = make_facts(2000, "open", Random(1))
+    lines = [text for place in range(3) for fact in facts for text in fact.statements[place : place + 1]]
+    texts = ["\n".join(lines[at : at + 40]) for at in range(0, len(lines), 40)]
+    chains = [fact for fact in facts if len(fact.statements) > 2][:24]
+    with Memory(tmp_path / "bench.db", options=MemoryOptions(embedder="none")) as memory:
+        memory.store("ana", [{"role": "user", "content": text} for text in texts])
+        for fact in chains:
+            spans = memory.recall("ana", fact.question).spans
+            places = [next((n for n, span in enumerate(spans) if text in span.text), -1) for text in fact.statements]
+            assert places == sorted(places, reverse=True), fact
+            assert 0 <= places[-1] < 3, fact
+            assert all(spans[place].superseded_by for place in places[:-1])
