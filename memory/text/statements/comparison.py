@@ -25,16 +25,18 @@ MOST_THINGS_OF_SHORT = 5  # things in a sentence that may have only one in commo
 def replaces(after: Sentence, before: Sentence, *, same_speaker: bool, to_each_other: bool) -> bool:
     """Returns True if a sentence of a later message replaces one of an earlier message. `same_speaker`: whether both
     have one speaker; `to_each_other`: whether each speaks to the other."""
-    if not _of_one_person(after, before, same_speaker=same_speaker, to_each_other=to_each_other):
+    if after.code != before.code or not of_one_person(
+        after, before, same_speaker=same_speaker, to_each_other=to_each_other
+    ):
         return False
     if has_other_end(after, before):
         return True
     exclusive = not after.exclusive.isdisjoint(before.exclusive)
     return (
         after.may_replace
-        and not _number_other_things(after, before)
-        and _may_share_a_subject(after, before, exclusive=exclusive)
         and (after.changed or exclusive or (after.valued and before.valued) or _may_name_the_old(after, before))
+        and _may_share_a_subject(after, before, exclusive=exclusive)
+        and not _number_other_things(after, before)
         and any(_replaces(a, b) for a in after.statements for b in before.statements)
         and not _only_repeats(after.text, before.text)
     )
@@ -87,9 +89,10 @@ def _quantities(tokens: Sequence[Token]) -> frozenset[str]:
 def has_other_end(after: Sentence, before: Sentence) -> bool:
     """Returns True if two sentences begin with the same subject and relation and end with different names: “the author
     of Emma is …”. The relation ends with a copula or a preposition: one may have two cats, and one author of a book."""
-    if after.code not in BY_WORDS or (after.kinds | before.kinds) & (Kind.OWN | Kind.OTHERS):
-        return False
     new, old = after.tokens, before.tokens
+    others = (after.kinds | before.kinds) & (Kind.OWN | Kind.OTHERS)
+    if new[:1] != old[:1] or others or after.code not in BY_WORDS:
+        return False
     start = next((n for n, (a, b) in enumerate(zip(new, old, strict=False)) if a.form != b.form), 0)
     while start and new[start - 1].kind & (Kind.NAME | Kind.DEFINITE):  # names that begin alike
         start -= 1
@@ -97,7 +100,7 @@ def has_other_end(after: Sentence, before: Sentence) -> bool:
     if (
         not start
         or new[start - 1].kind & ~(Kind.COPULA | Kind.SETTING)
-        or kinds & (Kind.ADDITION | Kind.SEVERAL)
+        or any(token.kind & (Kind.ADDITION | Kind.SEVERAL) and not token.kind & Kind.QUANTITY for token in new[:start])
         or (kinds & Kind.EVENT and not kinds & Kind.COPULA)
         or sum(bool(token.kind & INFORMATIVE) for token in new[:start]) < LEAST_WORDS_OF_RELATION
     ):
@@ -135,7 +138,7 @@ def _may_share_a_subject(after: Sentence, before: Sentence, *, exclusive: bool) 
     if not (after.changed or exclusive) and shared < SHARED * min(len(after.things), len(before.things)):
         return False
     few = len(after.things) <= MOST_THINGS_OF_SHORT or exclusive
-    return shared >= (1 if few else 2) and after.code == before.code
+    return shared >= (1 if few else 2)
 
 
 def _number_other_things(after: Sentence, before: Sentence) -> bool:
@@ -152,7 +155,7 @@ def _may_name_the_old(after: Sentence, before: Sentence) -> bool:
     return after.has_parts and before.things <= after.things
 
 
-def _of_one_person(after: Sentence, before: Sentence, *, same_speaker: bool, to_each_other: bool) -> bool:
+def of_one_person(after: Sentence, before: Sentence, *, same_speaker: bool, to_each_other: bool) -> bool:
     """Returns False if the statements are about different speakers."""
     mine, yours = (after.own, after.addressed), (before.own, before.addressed)
     if same_speaker:

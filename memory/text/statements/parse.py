@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from .parts import statements_in
 from .statement import INFORMATIVE, SentenceFrame, Statement
-from .tokens import BREAK, CHANGE, JOIN, Token, token_of
+from .tokens import BREAK, CHANGE, JOIN, Token, token_of, words_in
 from .wording import DENIALS, Kind, Phrase, Role, Wording
 from .words import BREAKS, HIRAGANA, raw_words
 
@@ -34,7 +34,7 @@ class Parse:
         self.denied: set[str] = set()
         self.title = ""
         self.tokens: list[Token] = []
-        raw = raw_words(text if words.spaced else self._without_phrases(text), words.code)[:MOST_WORDS]
+        raw = words_in(text if words.spaced else self._without_phrases(text), words.code)[:MOST_WORDS]
         if words.spaced:
             self._read(raw)
         else:

@@ -21,7 +21,7 @@ _CACHED_TEXTS, _CACHED_SENTENCES = 2048, 1024
 #: Ends of sentences, other than the points of ordinals, initials and abbreviations.
 _SENTENCE = re.compile(
     r"(?<=[.!?…⋯])(?<!\b\d\.)(?<!\b\d\d\.)(?<!\b[A-Z]\.)(?<!\b(?:Dr|Mr|Ms|St|Nr|No|Mt|Hr|Fr|vs)\.)(?<!\b(?:Mrs|Tel|Str)\.)"
-    r"(?<!\bProf\.)[\"'”’)\]]?\s+|(?<=[。！？])|\n+"
+    r"(?<!\bProf\.)(?:(?<!\b(?:Jr|Sr|Co)\.)(?<!\b(?:Inc|Ltd)\.)(?<!\b(?:Bros|Corp)\.)|(?!\s+[a-z]))[\"'”’)\]]?\s+|(?<=[。！？])|\n+"
 )
 _ENDS = ".!?…。！？\"'”’)] "
 _QUESTION_CHARS = 8  # at the end of a sentence, where its question mark is
@@ -99,6 +99,8 @@ def _sentences(text: str, words: Wording) -> Iterator[Sentence]:
         while (opener := words.opener.match(sentence)) is not None:
             opened, sentence = True, sentence[opener.end() :]
         resumed = f"{before.rstrip(_ENDS)} " if sentence and _begins_with(words.pronouns, sentence) else ""
+        if resumed:
+            sentence = sentence[0].lower() + sentence[1:]
         before = before if resumed else sentence or before
         if not sentence or _ENDS_QUESTION.search(sentence, max(0, len(sentence) - _QUESTION_CHARS)):
             continue

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from foxing.renderer.fading.languages import AMBIGUOUS_MONTHS, DAYS, LANGUAGES, MONTHS, language_by_script
@@ -12,6 +13,7 @@ from .wording import BY_WORDS, Kind, wording
 from .words import BREAKS, ELISION, HIRAGANA, LABEL_A, QUOTES, WORD, raw_words
 
 _CACHED_WORDS = 1 << 14  # words whose analysis is cached
+_CACHED_SENTENCES = 256  # which are read word by word again if they may replace others
 #: Particles and endings of a word of Korean.
 _KOREAN_VERB = re.compile("(?:요|다|니다)$")
 _KOREAN_COPULA = re.compile("(?:이에요|예요|입니다|였어요|였습니다|었습니다|이다|라고요|래요|이죠|이요)$")
@@ -60,7 +62,23 @@ CHANGE = Token("", Kind.CHANGE)  # in the place of words that announce one
 
 def tokens_in(text: str, code: str) -> list[Token]:
     """Returns the words of a text, and breaks between its parts."""
-    return [token_of(word, code) for word in raw_words(text, code)]
+    return [token_of(word, code) for word in words_in(text, code)]
+
+
+@lru_cache(maxsize=_CACHED_SENTENCES)
+def words_in(text: str, code: str) -> Sequence[str]:
+    """Returns the words of a text as they are written; a capitalised word of a list within a sentence of English, as in
+    the title of a book, as a quoted one: “Our Mutual Friend”."""
+    raw = raw_words(text, code)
+    return [_in_title(*pair) for pair in pairwise((",", *raw))] if code == "en" else raw
+
+
+def _in_title(before: str, word: str) -> str:
+    """Returns a word, quoted if it is one of a list and part of a name. `before`: the word before it."""
+    if word[0].islower() or not word.istitle() or before in BREAKS or len(word) == 1:
+        return word
+    kind, known = token_of(word, "en").kind, word.casefold() in wording("en").phrases
+    return word if kind & Kind.QUANTITY or (kind == Kind.THING | Kind.NAME and not known) else f"“{word}”"
 
 
 @lru_cache(maxsize=_CACHED_WORDS)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 from foxing.memory.text.numerals import with_digits
 
@@ -19,7 +18,6 @@ _WORD_OR_ADDRESS = re.compile(
     r"[A-Za-z0-9_+.-]{1,64}@[A-Za-z0-9.-]{1,64}[A-Za-z0-9]|https?://[A-Za-z0-9_.~/?#@%&=+-]{0,200}[A-Za-z0-9/]|"
     + _WORDS
 )
-_CACHED_SENTENCES = 256  # which are read word by word again if they may replace others
 #: An “A” that names a thing, as in “part A”, rather than the article.
 LABEL_A = "#A"
 QUOTES = frozenset('"“„«「『')
@@ -37,7 +35,6 @@ _JAPANESE_HAN = re.compile(r"[\u2e80-\u2fd5\u3005-\u3007\u3400-\u4dbf\u4e00-\u9f
 HIRAGANA = frozenset(map(chr, range(0x3041, 0x30A0)))
 
 
-@lru_cache(maxsize=_CACHED_SENTENCES)
 def raw_words(text: str, code: str) -> Sequence[str]:
     """Returns the words of a text as they are written, and breaks between its parts. The particles of Korean and
     Japanese that end what a sentence is about, and elided words of French, are words of their own."""

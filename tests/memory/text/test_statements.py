@@ -5,6 +5,10 @@ import pytest
 from foxing.memory.text.statements import CODES, asks_for_the_past, replaces, sentences, wording
 
 REPLACED = [
+    ("Our Mutual Friend was written by Ada Holm.", "Our Mutual Friend was written by Mark Xu."),
+    ("The director of Who Framed Roger is Ada Holm.", "The director of Who Framed Roger is Will Xu."),
+    ("The head coach of Warner Bros. is Ada Holm.", "The head coach of Warner Bros. is Mark Xu."),
+    ("Second Coupe was created in the country of Belland.", "Second Coupe was created in the country of Karovia."),
     ("I prefer tea.", "I prefer coffee now."),
     ("The meeting is on 14 March.", "The meeting is on 21 March."),
     ("We ship Titan on 14 March.", "Actually, Titan moved to 21 March."),
@@ -62,6 +66,8 @@ REPLACED = [
     ("The currency of Belania is the krone.", "The currency of Belania is the peso."),
 ]
 KEPT = [
+    ("The author of Meet the Press is Ada Holm.", "The author of Now and Then is Ada Holm."),
+    ("The head coach of Warner Bros. is Ada Holm.", "The head coach of Apple Inc. is Mark Xu."),
     ("My sister lives in Boston.", "My brother lives in Denver."),
     ("My sister lives in Boston.", "Actually, my brother lives in Denver."),
     ("My dog Luna loves the beach.", "My dog Max loves the park."),
