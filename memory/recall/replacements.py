@@ -42,7 +42,7 @@ LEAST_RESUMED = 0.2
 ABOUT = 0.5
 #: Share of those words of the question that any match has which a sentence has that says what is asked, and their
 #: least number.
-WHOLE, FEWEST_WORDS = 0.75, 2
+WHOLE, FEWEST_WORDS = 0.66, 2
 #: Number of spans with a word of the question from which on it tells them apart no more.
 MANY = 4
 #: Most sentences of a span that are compared: the work grows with their square.
@@ -124,7 +124,8 @@ class Statements:
         short = [answer is not None and bool(answer.named) for answer in self._answers]
         if newest:
             _move(order, short, self._answers_as_well)
-        _move(order, [a or bool(b) for a, b in zip(short, self._names, strict=True)], self._names_rather)
+        mentioned = [answer is not None and self._asked.may_name(answer.sentences) for answer in self._answers]
+        _move(order, [a or bool(b) for a, b in zip(mentioned, self._names, strict=True)], self._names_rather)
         return order
 
     @cached_property
@@ -154,10 +155,13 @@ class Statements:
             return False
         if not self._may_pass(newer, older):
             return False
-        scores = (self.spans[newer].score or 0.0, self.spans[older].score or 0.0)
-        if scores[0] >= LEAST_SCORE * scores[1] and new.is_as_good_as(old):
+        if self._scores_well(newer, older, LEAST_SCORE) and new.is_as_good_as(old):
             return True
-        return scores[0] >= LEAST_RESUMED * scores[1] and self._resumes(newer, older)
+        return self._scores_well(newer, older, LEAST_RESUMED) and self._resumes(newer, older)
+
+    def _scores_well(self, newer: int, older: int, share: float) -> bool:
+        """Returns True if a span has at least a share of the score of an earlier one."""
+        return (self.spans[newer].score or 0.0) >= share * (self.spans[older].score or 0.0)
 
     def _resumes(self, newer: int, older: int) -> bool:
         """Returns True if a later span tells in other words what has become of what an earlier one says."""
@@ -232,15 +236,18 @@ class Statements:
             for thing in each.sentence.things:
                 by_thing.setdefault(thing, set()).add(number)
         replaced = _named(self.spans)
-        for after in sorted(self._focus, key=lambda each: self.said[each.place], reverse=True):
+        close = None if near is None else near.tolist()
+        ages = {index: age for age, index in enumerate(sorted(range(len(self.spans)), key=self.said.__getitem__))}
+        for after in sorted(self._focus, key=lambda each: -ages[each.place]):
+            newer = after.place
             for number in set[int]().union(*(by_thing[thing] for thing in after.sentence.things)):
                 before = self._focus[number]
-                older, newer = before.place, after.place
+                older = before.place
                 if (
-                    self.said[older] < self.said[newer]
+                    ages[older] < ages[newer]
                     and older not in replaced
+                    and (close is None or close[older][newer])
                     and after.is_about(before)
-                    and (near is None or near[older, newer])
                     and self._replaces(newer, after.sentence, older, before.sentence)
                 ):
                     replaced[older] = newer
@@ -248,13 +255,28 @@ class Statements:
 
     def _replaces(self, newer: int, after: Sentence, older: int, before: Sentence) -> bool:
         new, old = self.spans[newer], self.spans[older]
-        answers = self._answers[newer], self._answers[older]
-        if not after.changed and answers[0] and answers[1] and answers[0].lacks_a_place_of(answers[1]):
-            return False
+        now, then = self._answers[newer], self._answers[older]
         one_speaker = (old.role, old.name) == (new.role, new.name)
         each_other = {old.role, new.role} == {"user", "assistant"}
-        return replaces(after, before, same_speaker=one_speaker, to_each_other=each_other) and (
+        if now and then and not after.changed and now.lacks_a_place_of(then):
+            same = False
+        else:
+            same = replaces(after, before, same_speaker=one_speaker, to_each_other=each_other)
+        if not same and now and then and self._may_resume(newer, older):
+            same = now.tells_the_end_of(then, same_speaker=one_speaker, to_each_other=each_other)
+        return same and (
             old.thread == new.thread or not _name_other_things(_identifiers(old.text), _identifiers(new.text))
+        )
+
+    def _may_resume(self, newer: int, older: int) -> bool:
+        """Returns True if two spans have enough of what the question asks for that one may have become of the other."""
+        shared = self._all_stems[newer] & self._all_stems[older]
+        least = ABOUT * len(self._stem_counts)
+        return (
+            len(shared) >= least
+            and self._is_about(newer, older)
+            and self._may_pass(newer, older)
+            and self._scores_well(newer, older, LEAST_RESUMED)
         )
 
 

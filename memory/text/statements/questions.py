@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from foxing.memory.text.terms import is_unspaced
 
+from .comparison import of_one_person
 from .differences import differences_of
 from .parse import MOST_WORDS
 from .sentences import Sentence
@@ -19,7 +20,7 @@ SHORTEST_WORD = 4  # letters of a word that may tell things apart, such as “un
 STEM = 5  # first letters of a word that its derivations share: “citizen” and “citizenship”
 #: Share of the words of the longer of two sentences that they have in common if they say the same of two things.
 SHARED_BY_PARALLELS = 0.25
-SHARED_BY_SIBLINGS = 0.4
+SHARED_BY_SIBLINGS, SHARED_BY_TOPICS = 0.4, 0.5
 #: Share of the words from which a statement does not put it in other words.
 MOST_SHARED_BY_OTHER_WORDS = 0.5
 MOST_SENTENCES_OF_ANSWER = 2  # “Change of plans! We meet at the Bell.”
@@ -73,6 +74,19 @@ class ShortAnswer(NamedTuple):
             and (changed or names_the_old)
         )
 
+    def tells_the_end_of(self, old: "ShortAnswer", *, same_speaker: bool, to_each_other: bool) -> bool:
+        """Returns True if a later message tells in its own words that what an earlier one states holds no more: not
+        what has happened, nor what another speaker does. See `replaces`."""
+        return (
+            len(old.sentences) == 1
+            and not old.sentences[0].kinds & Kind.EVENT
+            and all(
+                of_one_person(sentence, old.sentences[0], same_speaker=same_speaker, to_each_other=to_each_other)
+                for sentence in self.sentences
+            )
+            and self.resumes(old)
+        )
+
     def lacks_a_place_of(self, old: "ShortAnswer") -> bool:
         """Returns True if an earlier message has a word of the question that says where or when, such as “under”, and
         this one has not."""
@@ -103,17 +117,25 @@ class Asked:
     def names_rather(self, one: ShortAnswer, other: ShortAnswer) -> bool:
         """Returns True if one of two statements that say the same of two things says it of the one that the question
         names, be it within another word: “north” and “northern”."""
-        if len(one.sentences) != 1 or len(other.sentences) != 1 or not other.named <= one.asked:
+        if len(one.sentences) != 1 or len(other.sentences) != 1:
             return False
         ours, theirs = one.sentences[0], other.sentences[0]
-        if ours.code != theirs.code or not _say_the_same(ours, theirs):
+        if ours.code != theirs.code or not (_have_one_form(ours, theirs) or ours.words & theirs.words):
             return False
-        first, second = (sentence.statements[:1] for sentence in (ours, theirs))
-        if first and second and first[0].topic_forms != second[0].topic_forms and first[0].topic and second[0].topic:
-            mine, others = first[0].topic_forms, second[0].topic_forms
-        else:
-            mine, others = ours.words, theirs.words
-        return self._names(mine - others, others) and not self._names(others - mine, mine)
+        topics = [each.topic_forms for sentence in (ours, theirs) for each in sentence.statements[:1] if each.topic]
+        topics = topics if len(topics) == 2 and topics[0] != topics[1] else []
+        alike = _share_of_words(*topics) >= SHARED_BY_TOPICS if topics else False
+        if not alike and not _say_the_same(ours, theirs):
+            return False
+        for mine, others in (*([topics] if topics else ()), (ours.words, theirs.words)):
+            names_mine, names_others = self._names(mine - others, others), self._names(others - mine, mine)
+            if names_mine or names_others:
+                return names_mine and not names_others and other.named & others <= one.asked
+        return False
+
+    def may_name(self, sentences: Sequence[Sentence]) -> bool:
+        """Returns True if the question has a word of sentences, be it within another word."""
+        return any(self._names(sentence.words, frozenset()) for sentence in sentences)
 
     def _names(self, forms: frozenset[str], others: frozenset[str]) -> bool:
         """Returns True if the question has one of these words, a part of it, or an ideograph that others lack."""
@@ -144,10 +166,14 @@ def _forms(token: Token) -> Sequence[str]:
     return (token.form,) if token.kind & INFORMATIVE or len(token.form) >= SHORTEST_WORD else ()
 
 
+def _share_of_words(one: frozenset[str], other: frozenset[str]) -> float:
+    """Returns the share of the words of the longer of two texts that both have."""
+    return len(one & other) / (max(len(one), len(other)) or 1)
+
+
 def _say_the_same(one: Sentence, other: Sentence) -> bool:
     """Returns True if two sentences share words, or are made alike."""
-    most = max(len(one.words), len(other.words))
-    return _have_one_form(one, other) or 0 < len(one.words & other.words) >= SHARED_BY_SIBLINGS * most
+    return _have_one_form(one, other) or _share_of_words(one.words, other.words) >= SHARED_BY_SIBLINGS
 
 
 def _have_one_form(one: Sentence, other: Sentence) -> bool:
@@ -161,14 +187,14 @@ def _is_code(form: str) -> bool:
 
 def _is_made_like(one: Sentence, other: Sentence) -> bool:
     """Returns True if two sentences are of one form, or most of their words are the same."""
-    most = max(len(one.words), len(other.words))
-    return _have_one_form(one, other) or len(one.words & other.words) >= MOST_SHARED_BY_OTHER_WORDS * most
+    return _have_one_form(one, other) or _share_of_words(one.words, other.words) >= MOST_SHARED_BY_OTHER_WORDS
 
 
 def _is_parallel(after: Sentence, before: Sentence) -> bool:
     """Returns True if two sentences put it alike, and words that name the thing or several words differ."""
-    most = max(len(after.words), len(before.words))
-    if len(after.words & before.words) < SHARED_BY_PARALLELS * most or not (after.statements and before.statements):
+    if _share_of_words(after.words, before.words) < SHARED_BY_PARALLELS:
+        return False
+    if not (after.statements and before.statements):
         return False
     differences = list(differences_of(before.statements[0], after.statements[0]))
     return len(differences) > 1 or any(each.old_names and each.new_names for each in differences)
