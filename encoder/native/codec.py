@@ -52,7 +52,7 @@ class NativeCodec:
 
     @cached_property
     def repertoire(self) -> Repertoire | None:
-        """What can be typeset for this codec; made for the first page that is drawn."""
+        """Characters that it can decode, with their glyphs; made for the first page that is drawn."""
         return self.charset.repertoire
 
     @property

@@ -38,7 +38,7 @@ def test_codec_list_shows_every_codec_and_its_requirements(foxing: Foxing, monke
     codecs = {entry["codec"]: entry for entry in foxing.json("codec", "list")["codecs"]}
     native, remote, deepseek = codecs["native"], codecs["remote"], codecs["deepseek-ocr"]
     assert (native["selected"], native["installed"], native["ready"]) == (True, True, True)
-    assert (remote["selected"], remote["extra"], remote["ready"]) == (False, "remote", False)
+    assert (remote["selected"], remote["extra"], remote["ready"]) == (False, None, False)
     assert (deepseek["extra"], deepseek["requires"], deepseek["ready"]) == ("gpu", [], deepseek["installed"])
     assert remote["requires"] == [
         {"setting": "FOXING_CODECS__REMOTE__URL", "set": True},
@@ -51,7 +51,7 @@ def test_codec_list_shows_every_codec_and_its_requirements(foxing: Foxing, monke
         {"setting": "FOXING_CODECS__DEEPSEEK_OCR__REMOTE__URL", "set": True},
         {"setting": "FOXING_CODECS__DEEPSEEK_OCR__REMOTE__MODEL", "set": False},
     ]
-    assert (served["extra"], served["requires"], served["ready"]) == ("gpu,remote", requires, False)
+    assert (served["extra"], served["requires"], served["ready"]) == ("gpu", requires, False)
     assert (here["extra"], here["requires"]) == ("gpu", [])
 
 
