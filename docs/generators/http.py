@@ -9,7 +9,7 @@ from foxing.api import problems
 from foxing.api.openapi.document import DEFAULT, examples_of, operations, problem_example, schema_names
 from foxing.api.openapi.examples import BANK, IMPORT_ID, MESSAGE_ID, PAGE_ID, TEXT_HASH, Json
 from foxing.memory.problems import TYPE_PREFIX
-from foxing.renderer.errors import FoxingError, ProblemKind
+from foxing.renderer.errors import FoxingError, NoEngine, ProblemKind
 
 from .markdown import table
 
@@ -282,7 +282,7 @@ def _error_kinds(error: type[FoxingError]) -> Iterator[ProblemKind]:
     """The kinds of an error and of those that derive from it, but for those that clients alone raise."""
     yield error.kind
     for derived in error.__subclasses__():
-        if not derived.__module__.startswith("foxing.integrations."):
+        if not derived.__module__.startswith("foxing.integrations.") and derived is not NoEngine:
             yield from _error_kinds(derived)
 
 

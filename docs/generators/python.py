@@ -69,8 +69,9 @@ def _package(package: Module, items: Sequence[Object], known: set[str]) -> list[
 
 def _exports(package: Module) -> Iterator[Object]:
     """The definitions that `__all__` exports."""
-    for name in package.members.get("exports", package).exports or ():
-        member = package[str(name)]
+    exporting = package.members.get("exports", package)
+    for name in exporting.exports or ():
+        member = exporting[str(name)]
         yield member.final_target if member.is_alias else member
 
 
