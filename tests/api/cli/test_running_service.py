@@ -88,7 +88,7 @@ def test_a_command_loads_what_it_uses(database: Path) -> None:
     itself, modules = loaded(database, *recall)
     assert modules <= OF_A_RECALL
     assert loaded(database, "banks")[1] <= OF_A_RECALL
-    with serving(database) as (url, _):
+    with serving(database, FOXING_EMBEDDER="none") as (url, _):
         answered, modules = loaded(database, *recall)
         assert modules <= {"pydantic", "rich"}
         assert answered == itself
