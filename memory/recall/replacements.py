@@ -263,7 +263,7 @@ class Statements:
         else:
             same = replaces(after, before, same_speaker=one_speaker, to_each_other=each_other)
         if not same and now and then and self._may_resume(newer, older):
-            same = now.tells_the_end_of(then, same_speaker=one_speaker, to_each_other=each_other)
+            same = now.ends(then, same_speaker=one_speaker, to_each_other=each_other)
         return same and (
             old.thread == new.thread or not _name_other_things(_identifiers(old.text), _identifiers(new.text))
         )

@@ -74,7 +74,7 @@ class ShortAnswer(NamedTuple):
             and (changed or names_the_old)
         )
 
-    def tells_the_end_of(self, old: "ShortAnswer", *, same_speaker: bool, to_each_other: bool) -> bool:
+    def ends(self, old: "ShortAnswer", *, same_speaker: bool, to_each_other: bool) -> bool:
         """Returns True if a later message tells in its own words that what an earlier one states holds no more: not
         what has happened, nor what another speaker does. See `replaces`."""
         return (
