@@ -56,10 +56,10 @@ def _loaded() -> Any:
     folder = next(iter(_found("mistral_common").submodule_search_locations or ()))
     # the tokens are found where they stand: to parse the complete document takes longer, and three times the memory
     with (Path(folder) / "data" / VOCABULARY).open("rb") as file:
-        head, _, rest = file.read(_PART_BYTES).partition(_TOKENS)
+        head, _, ranks_part = file.read(_PART_BYTES).partition(_TOKENS)
         config = json.loads(head[head.index(_CONFIG) + len(_CONFIG) :].rstrip(b", \n"))
         ordinary = config["default_vocab_size"] - config["default_num_special_tokens"]
-        ranks = {a2b_base64(token): rank for rank, token in enumerate(islice(_tokens(rest, file), ordinary))}
+        ranks = {a2b_base64(token): rank for rank, token in enumerate(islice(_tokens(ranks_part, file), ordinary))}
     return Encoding("tekken", pat_str=config["pattern"], mergeable_ranks=ranks, special_tokens={})
 
 

@@ -1,6 +1,6 @@
 """Long-context optical memory: messages are stored in banks, sealed onto pages that age, and recalled.
 
-Exports are imported on first use: whoever talks to a service loads the values of the calls that it makes.
+Exports are imported on first use: a client of a service loads only the values of the calls that it makes.
 """
 
 TYPE_CHECKING = False

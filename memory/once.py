@@ -18,8 +18,8 @@ def once(make: Callable[[Any], T]) -> "cached_property[T]":
             parts = vars(owner)
             if name not in parts:
                 parts[name] = make(owner)
-            found: T = parts[name]
-            return found
+            part: T = parts[name]
+            return part
 
     value.__doc__ = make.__doc__
     return cached_property(value)

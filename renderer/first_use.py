@@ -39,4 +39,4 @@ def _places(package: str) -> dict[str, str]:
     spec = find_spec(f"{package}.exports")
     source = None if spec is None else spec.loader.get_source(spec.name)  # type: ignore[union-attr]
     statements = [node for node in ast.walk(ast.parse(source or "")) if isinstance(node, ast.ImportFrom)]
-    return {alias.name: f"{'.' * each.level}{each.module}" for each in statements for alias in each.names}
+    return {alias.name: f"{'.' * node.level}{node.module}" for node in statements for alias in node.names}

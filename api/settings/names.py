@@ -49,10 +49,10 @@ def read_setting(name: str) -> str | None:
     if value or file is None:
         return value or None
     try:
-        found = tomllib.loads(file.read_text(encoding="utf-8")).get(name)
+        value = tomllib.loads(file.read_text(encoding="utf-8")).get(name)
     except (OSError, ValueError) as error:
         raise InvalidSettings(f"{file} cannot be read: {error}") from error
-    return None if found is None else str(found)
+    return None if value is None else str(value)
 
 
 def environment_name(setting: str) -> str:

@@ -91,10 +91,10 @@ def error_of(status: int, content: bytes, headers: Mapping[str, str]) -> MemoryF
 def other_version(headers: Mapping[str, str]) -> str:
     """Returns what to add to an error that another version of the service may explain; empty if it has the client's.
     `headers`: of the response."""
-    own, given = version(CLIENT), headers.get(VERSION_HEADER)
-    if given == own:
+    own, theirs = version(CLIENT), headers.get(VERSION_HEADER)
+    if theirs == own:
         return ""
-    stated = "does not say its version" if given is None else f"is version {given}"
+    stated = "does not say its version" if theirs is None else f"is version {theirs}"
     return f"; the service {stated}, and this client is {own}: a call or a field that one of them lacks needs an update"
 
 

@@ -85,7 +85,7 @@ class Answers:
         if not query:
             return ""
         try:
-            found = self.memory.recall(
+            recalled = self.memory.recall(
                 bank,
                 query,
                 until=until,
@@ -98,15 +98,15 @@ class Answers:
             ).spans
         except NotFound:
             return ""
-        return recalled_text(found, query, thread)
+        return recalled_text(recalled, query, thread)
 
-    def prepare(self, bank: str, thread: str, said: Sequence[str]) -> None:
-        """Prepares an answer to the next prompt of a session, from what is older than the session. `said`: what was
+    def prepare(self, bank: str, thread: str, texts: Sequence[str]) -> None:
+        """Prepares an answer to the next prompt of a session, from what is older than the session. `texts`: what was
         said last in it, of which the first that finds something counts."""
         first = self.memory.recall(bank, None, thread=thread, limit=1).spans
         until = first[0].created_at if first else None
-        found = filter(None, (self.prompt(bank, text, thread, until) for text in said))
-        self._prepared[thread] = self._figures(bank), next(found, "")
+        answers = filter(None, (self.prompt(bank, text, thread, until) for text in texts))
+        self._prepared[thread] = self._figures(bank), next(answers, "")
 
     def prepared(self, bank: str, thread: str) -> str:
         """Returns, once, what was prepared for a prompt of a session; empty if the bank has changed since, from which

@@ -153,9 +153,9 @@ class Intake:
             while self.memory.embed_new(bank) and not self._ended.is_set():
                 pass
             self.answers.start(bank)
-            thread, said = self._newest.get(bank, ("", {}))
+            thread, speech = self._newest.get(bank, ("", {}))
             if thread and not self.switch.is_off(thread):
-                self.answers.prepare(bank, thread, [said[role] for role in SPEAKERS if role in said])
+                self.answers.prepare(bank, thread, [speech[role] for role in SPEAKERS if role in speech])
 
     def _run(self) -> None:
         self._warm()
@@ -279,10 +279,10 @@ class Intake:
     def _note_newest(self, bank: str, messages: Sequence[NewMessage]) -> None:
         """Notes what was said last in a session."""
         thread = messages[-1].thread or ""
-        noted, said = self._newest.get(bank, ("", {}))
-        said = said if noted == thread else {}
-        said |= {each.role: each.text[-CONTEXT_CHARS:] for each in messages if each.role in SPEAKERS}
-        self._newest[bank] = thread, said
+        noted, speech = self._newest.get(bank, ("", {}))
+        speech = speech if noted == thread else {}
+        speech |= {message.role: message.text[-CONTEXT_CHARS:] for message in messages if message.role in SPEAKERS}
+        self._newest[bank] = thread, speech
 
     def _ensure(self, bank: str) -> None:
         """Creates a bank with the policy of hooks, if it does not exist."""
@@ -310,11 +310,13 @@ class _Storage:
 
     def store(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> StoreResult:
         """Stores what is new; see `Memory.store`."""
-        parsed = [each if isinstance(each, NewMessage) else NewMessage.model_validate(each) for each in messages]
-        wanted = (each for each in parsed if each.id not in self.stored and not self._is_off(each))
-        new = [self._private.message(each, Counter()) for each in wanted]
+        parsed = [
+            message if isinstance(message, NewMessage) else NewMessage.model_validate(message) for message in messages
+        ]
+        wanted = (message for message in parsed if message.id not in self.stored and not self._is_off(message))
+        new = [self._private.message(message, Counter()) for message in wanted]
         if not new:
-            return StoreResult(ids=[each.id or "" for each in parsed], stored=0, duplicates=len(parsed))
+            return StoreResult(ids=[message.id or "" for message in parsed], stored=0, duplicates=len(parsed))
         try:
             result = self.intake.memory.store(bank, new)
         except FoxingError as error:

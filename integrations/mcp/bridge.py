@@ -7,11 +7,12 @@ host waits for few: this one imports neither the memory nor the `mcp` package, a
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Lock, Thread
 from time import monotonic, sleep
-from typing import IO, Any, NamedTuple, TypeAlias
+from typing import IO, Any, TypeAlias
 from urllib.parse import quote
 
 from foxing.renderer.announcement import TOKEN_HEADER, Announcement
@@ -25,14 +26,15 @@ SERVER_ERROR = -32_000
 _INITIALIZE = "initialize"
 
 
-class ServiceConnection(NamedTuple):
+@dataclass(frozen=True)
+class ServiceConnection:
     """A connection to a service, for one request."""
 
     connection: HTTPConnection
     #: Path of the service on its host, without a slash at its end.
-    path: str
+    path: str = field(repr=False)
     #: Headers by which the service knows who asks.
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
 
 
 #: Connects to a service. Raises `OSError`.

@@ -30,9 +30,9 @@ def context_result(
     that images show in part, in time order, then the last messages."""
     images = [recalled.images[place] for place in sorted(plan.images)]
     whole = {message.message_id: message for message in whole_beside(images, recalled)}
-    found = [(recalled.spans[n], recalled.lines[n]) for n in plan.texts if recalled.spans[n].message_id not in whole]
-    found += [(message, TranscriptLine(message, style)) for message in whole.values()]
-    matches = [line for _, line in sorted(found, key=lambda pair: place_of(pair[0]))]
+    pairs = [(recalled.spans[n], recalled.lines[n]) for n in plan.texts if recalled.spans[n].message_id not in whole]
+    pairs += [(message, TranscriptLine(message, style)) for message in whole.values()]
+    matches = [line for _, line in sorted(pairs, key=lambda pair: place_of(pair[0]))]
     words = words_beside(reader, request, images)
     earlier = [fenced(recalled_heading(request, style), TextTranscript.of(matches, style).text)] if matches else []
     latest = [fenced(RECENT, TextTranscript.of(recent, style).text)] if recent else []

@@ -60,13 +60,13 @@ def _pieces(data: bytes) -> Iterator[tuple[str, float, int]]:
 
 def _prefixes(pieces: list[str]) -> dict[str, int]:
     """Returns each piece → its number from 1 on, and each other beginning of a piece → 0."""
-    found = {piece: number for number, piece in enumerate(pieces, 1)}
+    numbers = {piece: number for number, piece in enumerate(pieces, 1)}
     for piece in pieces:
         for length in range(len(piece) - 1, 0, -1):
-            if piece[:length] in found:  # and so are the shorter ones
+            if piece[:length] in numbers:  # and so are the shorter ones
                 break
-            found[piece[:length]] = 0
-    return found
+            numbers[piece[:length]] = 0
+    return numbers
 
 
 def _charsmap(data: bytes, start: int) -> bytes | None:

@@ -414,8 +414,8 @@ class _BankWriter:
         self._connection = connection
         self._requests = requests
         name, now = requests[0].bank, requests[0].now
-        known = banks.find_locked(connection, name)  # most calls are for a bank that exists
-        self._bank = known or banks.get_or_create(connection, name, now, default_fields())
+        bank = banks.find_locked(connection, name)  # most calls are for a bank that exists
+        self._bank = bank or banks.get_or_create(connection, name, now, default_fields())
         self._redaction = Redaction.of(self._bank.policy)
         self._new: list[tuple[AcceptedMessage, datetime]] = []
         #: Messages without an id of their own that an earlier attempt has stored → generated id.

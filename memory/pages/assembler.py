@@ -1,7 +1,7 @@
 """Assembly of messages from the pages that hold them: rows are fetched in one transaction and decoded after it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -30,7 +30,7 @@ class StoredMessages:
     #: page id → its keepsakes
     keepsakes: Mapping[int, Sequence[KeepsakeRow]]
     #: key of digests, to check the texts of open messages
-    digest_key: bytes = b""
+    digest_key: bytes = field(default=b"", repr=False)
 
     @classmethod
     def fetch(cls, connection: Connection, bank_id: int, messages: Sequence[Message]) -> "StoredMessages":

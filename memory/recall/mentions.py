@@ -44,14 +44,14 @@ class Mentions:
         proportion to their share of all. `worth`: that of each word; `explained`: places that count less."""
         total = sum(worth.get(word, 0.0) for word in words)
         places = sorted((place, word) for word in words for place in self._places.get(word, ()))
-        found = []
-        for message, of_message in groupby(places, lambda each: self._messages[each[0]]):
-            value, around = self._closest(list(of_message), worth, explained)
+        mentions = []
+        for message, of_message in groupby(places, lambda mention: self._messages[mention[0]]):
+            value, near_places = self._closest(list(of_message), worth, explained)
             recent = FIRST + (1 - FIRST) * message / self._last
-            found.append((value * value / total * recent if total else 0.0, around))
-        found.sort(key=lambda each: -each[0])
-        value = sum(each * FURTHER**n for n, (each, _) in enumerate(found))
-        return Mention(value, frozenset().union(*(around for _, around in found)))
+            mentions.append((value * value / total * recent if total else 0.0, near_places))
+        mentions.sort(key=lambda mention: -mention[0])
+        value = sum(mention * FURTHER**n for n, (mention, _) in enumerate(mentions))
+        return Mention(value, frozenset().union(*(near_places for _, near_places in mentions)))
 
     def _closest(
         self, places: Sequence[tuple[int, str]], worth: Mapping[str, float], explained: Collection[int]
@@ -59,15 +59,15 @@ class Mentions:
         """Returns the value of the terms within `REACH` that are worth most, and their places."""
         best: tuple[float, frozenset[int]] = 0.0, frozenset()
         for first, (begin, _) in enumerate(places):
-            within: dict[str, float] = {}
-            around = []
+            values: dict[str, float] = {}
+            near_places = []
             for place, word in places[first:]:
                 if place - begin > REACH:
                     break
                 own = worth.get(word, 0.0) * (EXPLAINED if place in explained else 1.0)
-                within[word] = max(own, within.get(word, 0.0))
-                around.append(place)
-            value = sum(within.values())
+                values[word] = max(own, values.get(word, 0.0))
+                near_places.append(place)
+            value = sum(values.values())
             if value > best[0]:
-                best = value, frozenset(around)
+                best = value, frozenset(near_places)
         return best

@@ -118,24 +118,24 @@ def _beside(documents: Keys, rows: Keys, passages: Mapping[int, int]) -> Keys:
     """Returns int64[m, 2·REACH], the document keys of the `REACH` passages before each document and of those after it,
     nearest first, 0 where there is none. `rows`: int64[m, 1 + 2·REACH], the row of its message in `around`."""
     several = np.array(sorted(passages), dtype=np.int64)
-    places, known = places_in(several, rows.ravel())
+    places, has_several = places_in(several, rows.ravel())
     counts = np.ones(rows.size, dtype=np.int64)
-    counts[known] = np.array([passages[i] for i in several.tolist()], dtype=np.int64)[places[known]]
+    counts[has_several] = np.array([passages[i] for i in several.tolist()], dtype=np.int64)[places[has_several]]
     counts = np.where(rows > 0, counts.reshape(rows.shape), 0)
     own = passage_of(documents)
-    left = np.maximum(counts[:, 0] - own - 1, 0)
+    passages_after = np.maximum(counts[:, 0] - own - 1, 0)
     sides = []
-    for first, near, step in ((own, slice(1, 1 + REACH), -1), (left, slice(1 + REACH, None), 1)):
+    for first, near, step in ((own, slice(1, 1 + REACH), -1), (passages_after, slice(1 + REACH, None), 1)):
         ids = np.concatenate([rows[:, :1], rows[:, near]], axis=1)
         lengths = np.concatenate([first[:, None], counts[:, near]], axis=1)
         ends = np.cumsum(lengths, axis=1)
         which = (_DISTANCES[:, None] > ends[:, None, :]).sum(axis=2)  # of the messages: 0 for its own, 1 for the next …
-        there = which <= REACH
+        in_reach = which <= REACH
         which = np.minimum(which, REACH)
         into = _DISTANCES - np.take_along_axis(ends - lengths, which, axis=1)
         if step < 0:
             passage = np.take_along_axis(lengths, which, axis=1) - into
         else:
             passage = into + np.where(which == 0, own[:, None], -1)
-        sides.append(np.where(there, document_key(np.take_along_axis(ids, which, axis=1), passage), 0))
+        sides.append(np.where(in_reach, document_key(np.take_along_axis(ids, which, axis=1), passage), 0))
     return np.concatenate(sides, axis=1)

@@ -42,7 +42,7 @@ LEAST_RESUMED = 0.2
 ABOUT = 0.5
 #: Share of those words of the question that any match has which a sentence has that says what is asked, and their
 #: least number.
-WHOLE, FEWEST_WORDS = 0.66, 2
+WHOLE, FEWEST_WORDS = 0.75, 2
 #: Number of spans with a word of the question from which on it tells them apart no more.
 MANY = 4
 #: Most sentences of a span that are compared: the work grows with their square.
@@ -271,9 +271,9 @@ class Statements:
     def _may_resume(self, newer: int, older: int) -> bool:
         """Returns True if two spans have enough of what the question asks for that one may have become of the other."""
         shared = self._all_stems[newer] & self._all_stems[older]
-        least = ABOUT * len(self._stem_counts)
+        enough = ABOUT * len(self._stem_counts)
         return (
-            len(shared) >= least
+            len(shared) >= enough
             and self._is_about(newer, older)
             and self._may_pass(newer, older)
             and self._scores_well(newer, older, LEAST_RESUMED)

@@ -76,17 +76,19 @@ def select_pieces(
 ) -> dict[int, list[Passage]]:
     """Returns the index of each of `spans` that is given → its pieces, ascending. `spans`: those of an episode, in
     order; `asked`: terms of the question; `tokens`, `limit`: maximum number of text tokens and of spans."""
-    told = [_tells(span) for span in spans]
-    talk = [tells and _is_talk(span) for tells, span in zip(told, spans, strict=True)]
+    telling = [_tells(span) for span in spans]
+    talk = [tells and _is_talk(span) for tells, span in zip(telling, spans, strict=True)]
     said: Counter[str] = Counter(asked)
     for span, is_talk in zip(spans, talk, strict=True):
         if is_talk:
             said.update(terms(span.text).keys())
-    each = (_pieces(number, spans[number], said, is_talk=talk[number]) for number, tells in enumerate(told) if tells)
-    pieces = [piece for of_message in each for piece in of_message]
+    by_message = (
+        _pieces(number, spans[number], said, is_talk=talk[number]) for number, tells in enumerate(telling) if tells
+    )
+    pieces = [piece for of_message in by_message for piece in of_message]
     mentions = Mentions([*(span.text for span, is_talk in zip(spans, talk, strict=True) if is_talk), " ".join(asked)])
     chosen = _Choice(pieces, asked, tokens, mentions)
-    if sum(told) > limit:
+    if sum(telling) > limit:
         last = [number for number, is_talk in enumerate(talk) if is_talk][-LAST:]
         chosen.restrict({*last, *_best(spans)}, limit)
     of_talk = [number for number, piece in enumerate(pieces) if piece.is_talk]

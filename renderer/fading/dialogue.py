@@ -76,12 +76,12 @@ class Dialogue:
     def _values_said(self, text: MessageFeatures) -> Flags:
         """Returns bool[words]: words that name a value of a result: all that a user names, and of what others name more
         than once, the last time."""
-        said = np.zeros(len(text.words), dtype=bool)
+        spoken = np.zeros(len(text.words), dtype=bool)
         for value, start, stop in self._namings[text.number]:
             times, last = self._times[text.thread, value]
             if text.speaker == "user" or (times > 1 and last == text.number):
-                said[start:stop] = True
-        return said
+                spoken[start:stop] = True
+        return spoken
 
     def _count(self, text: MessageFeatures) -> None:
         """Notes the values that a message names: the value, and its half-open range of words."""
@@ -102,8 +102,8 @@ class Dialogue:
     def _answering(self, text: MessageFeatures) -> Flags:
         """Returns bool[words]: the short answer to a question of the message before."""
         answering = np.zeros(len(text.words), dtype=bool)
-        asked = self._before.get(text.number)
-        if asked is None or not asks(asked):
+        question = self._before.get(text.number)
+        if question is None or not asks(question):
             return answering
         if is_short_answer(text):
             answering[:] = True
@@ -127,9 +127,9 @@ class Dialogue:
 
 def asks(text: MessageFeatures) -> bool:
     """Returns whether a message ends with a question."""
-    said = text.text.rstrip()
+    words = text.text.rstrip()
     question = _QUESTION if text.rules is None else text.rules.question
-    return question.search(said, max(0, len(said) - 3)) is not None
+    return question.search(words, max(0, len(words) - 3)) is not None
 
 
 def is_short_answer(text: MessageFeatures) -> bool:

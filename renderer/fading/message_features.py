@@ -56,11 +56,11 @@ class MessageFeatures:
 
     def overlapping(self, spans: Iterable[tuple[int, int]]) -> Flags:
         """Returns bool[words]: words that overlap a range of characters."""
-        within = np.zeros(len(self.text) + 2, dtype=np.int64)
+        depth = np.zeros(len(self.text) + 2, dtype=np.int64)
         for start, stop in spans:
-            within[start + 1] += 1
-            within[stop + 1] -= 1
-        before = np.concatenate([[0], np.cumsum(np.cumsum(within)[1:] > 0)])
+            depth[start + 1] += 1
+            depth[stop + 1] -= 1
+        before = np.concatenate([[0], np.cumsum(np.cumsum(depth)[1:] > 0)])
         return np.array([before[stop] > before[start] for start, stop in self.words], dtype=bool)
 
     def _sentences(self) -> tuple[list[int], list[bool]]:
@@ -85,8 +85,8 @@ class MessageFeatures:
 
     def beside_capital(self, number: int) -> bool:
         """Returns whether an adjacent word is capitalised, as in a title."""
-        beside = (number - 1, number + 1)
-        return any(0 <= i < len(self.words) and not self.punctuation[i] and self.capital(i) for i in beside)
+        neighbours = (number - 1, number + 1)
+        return any(0 <= i < len(self.words) and not self.punctuation[i] and self.capital(i) for i in neighbours)
 
 
 def _runs(clauses: Clauses) -> list[tuple[int, int]]:

@@ -283,6 +283,6 @@ def _last_of_sentence(sentence: Sequence[int]) -> list[int]:
     return result
 
 
-def _common(capitals: Sequence[bool], share: float, least: int) -> bool:
-    """Returns whether a share of more than `share` of the words is capitalised, given at least `least` words."""
-    return len(capitals) >= least and sum(capitals) > share * len(capitals)
+def _common(capitals: Sequence[bool], share: float, min_words: int) -> bool:
+    """Returns whether a share of more than `share` of the words is capitalised, given `min_words` words."""
+    return len(capitals) >= min_words and sum(capitals) > share * len(capitals)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import sleep
+from typing import Any
 
 import httpx
 import pytest
@@ -148,13 +149,13 @@ def test_what_was_found_is_put_together_in_turns(
     entered, opened = threading.Semaphore(0), threading.Event()
     held, most = [0], [0]
 
-    def span(message: Message, remembered: RememberedMessage, score: float | None = None) -> RecalledMessage:
+    def span(message: Message, remembered: RememberedMessage, *args: Any, **kwargs: Any) -> RecalledMessage:
         held[0] += 1
         most[0] = max(most[0], held[0])
         entered.release()
         assert opened.wait(60)
         held[0] -= 1
-        return recalled_message(message, remembered, score)
+        return recalled_message(message, remembered, *args, **kwargs)
 
     monkeypatch.setattr(spans, "recalled_message", span)
     with Memory(database_url) as memory, ThreadPoolExecutor(8) as pool:

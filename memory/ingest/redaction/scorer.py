@@ -74,12 +74,12 @@ class Context:
     """The tokens of a text, read once."""
 
     def __init__(self, text: str) -> None:
-        starts, near, parts, counts, sentences = list[int](), list[int](), list[int](), [0], list[int]()
+        starts, hashes_beside, parts, counts, sentences = list[int](), list[int](), list[int](), [0], list[int]()
         sentence, last, last_two = 0, "", ""
         for match in _TOKEN.finditer(text):
-            beside, of_word, sign, ends = _token(match[0])
+            hash_beside, of_word, sign, ends = _token(match[0])
             starts.append(match.start())
-            near.append(beside)
+            hashes_beside.append(hash_beside)
             sentences.append(sentence)
             if sign:
                 parts += [_hash(last + sign), _hash(last_two + sign)] if last_two else [_hash(last + sign)]
@@ -91,16 +91,16 @@ class Context:
             sentence += ends
         edge = [_hash("")] * 4
         self._starts = np.array(starts, np.int64)
-        self._near = np.array([*edge, *near, *edge], np.uint64)
+        self._near = np.array([*edge, *hashes_beside, *edge], np.uint64)
         self._parts = np.array(parts, np.uint64)
         #: number of parts before each token
         self._counts = np.array(counts, np.int64)
         self._sentences = np.array([*sentences, sentence], np.int64)
 
-    def beside(self, found: Sequence[Range]) -> tuple[list[Hashes], list[tuple[int, Numbers, Numbers]]]:
+    def beside(self, ranges: Sequence[Range]) -> tuple[list[Hashes], list[tuple[int, Numbers, Numbers]]]:
         """Returns what stands next to ranges, an array of hashes for each place; and for places around them the numbers
         of the first part and of the last, exclusive."""
-        bounds = np.array(found, np.int64).reshape(-1, 2)
+        bounds = np.array(ranges, np.int64).reshape(-1, 2)
         first = np.searchsorted(self._starts, bounds[:, 0])
         last = np.searchsorted(self._starts, bounds[:, 1])
         four = np.uint64(4)
@@ -109,52 +109,52 @@ class Context:
         three, nine = np.uint64(3), np.uint64(9)
         both = [before[0] * three + before[1], before[0] * nine + before[1] * three + before[2]]
         both += [after[0] * three + after[1], before[0] * four + after[0]]
-        here = self._sentences[first]
-        begin = [np.searchsorted(self._sentences, here - number) for number in range(2)]
+        sentence = self._sentences[first]
+        begin = [np.searchsorted(self._sentences, sentence - number) for number in range(2)]
         edges = [first, *begin, np.zeros_like(first)]
-        least = np.maximum(first - BEFORE, 0)
-        around = [
+        first_before = np.maximum(first - BEFORE, 0)
+        places = [
             (
                 _SENTENCES + number,
-                np.minimum(np.maximum(edges[number + 1], least), first),
-                np.maximum(edges[number], least),
+                np.minimum(np.maximum(edges[number + 1], first_before), first),
+                np.maximum(edges[number], first_before),
             )
             for number in range(3)
         ]
-        around.append((_CLOSE_BY, np.maximum(first - CLOSE, 0), first))
-        most = np.minimum(last + AFTER, len(self._starts))
-        end = np.clip(np.searchsorted(self._sentences, here, side="right"), last, most)
-        around += [(_AFTERWARDS, last, end), (_AFTERWARDS + 1, end, most)]
+        places.append((_CLOSE_BY, np.maximum(first - CLOSE, 0), first))
+        last_after = np.minimum(last + AFTER, len(self._starts))
+        end = np.clip(np.searchsorted(self._sentences, sentence, side="right"), last, last_after)
+        places += [(_AFTERWARDS, last, end), (_AFTERWARDS + 1, end, last_after)]
         return [*before, *after, *both], [
-            (place, self._counts[start], self._counts[stop]) for place, start, stop in around
+            (place, self._counts[start], self._counts[stop]) for place, start, stop in places
         ]
 
-    def features(self, text: str, found: Sequence[Range]) -> Iterator[Numbers]:
+    def features(self, text: str, ranges: Sequence[Range]) -> Iterator[Numbers]:
         """Yields the places of the weights of each range, for training."""
-        beside, around = self.beside(found)
-        for number, span in enumerate(found):
+        neighbours, places = self.beside(ranges)
+        for number, span in enumerate(ranges):
             look, own = _look(text[slice(*span)])
             places = [np.array(own, np.int64)]
             for of in (0, look):
                 places += [
-                    _places(hashes[number : number + 1], _NEXT + place, of) for place, hashes in enumerate(beside)
+                    _places(hashes[number : number + 1], _NEXT + place, of) for place, hashes in enumerate(neighbours)
                 ]
                 places += [
-                    _places(self._parts[start[number] : stop[number]], place, of) for place, start, stop in around
+                    _places(self._parts[start[number] : stop[number]], place, of) for place, start, stop in places
                 ]
             yield np.concatenate(places)
 
-    def scores(self, text: str, found: Sequence[Range], table: NDArray[np.float32]) -> NDArray[np.float64]:
+    def scores(self, text: str, ranges: Sequence[Range], table: NDArray[np.float32]) -> NDArray[np.float64]:
         """Returns the logarithm of the odds of each range."""
-        beside, around = self.beside(found)
-        looks, own = zip(*(_look(text[slice(*span)]) for span in found), strict=True)
+        neighbours, places = self.beside(ranges)
+        looks, own = zip(*(_look(text[slice(*span)]) for span in ranges), strict=True)
         total = np.array([float(table[list(places)].sum()) for places in own])
         groups = np.array(looks, np.int64)
         for look in (0, *np.unique(groups).tolist()):
-            chosen = np.flatnonzero(groups == look) if look else np.arange(len(found))
-            for place, hashes in enumerate(beside):
+            chosen = np.flatnonzero(groups == look) if look else np.arange(len(ranges))
+            for place, hashes in enumerate(neighbours):
                 total[chosen] += table[_places(hashes[chosen], _NEXT + place, look)]
-            for place, start, stop in around:
+            for place, start, stop in places:
                 sums = np.concatenate([[0.0], np.cumsum(table[_places(self._parts, place, look)], dtype=np.float64)])
                 total[chosen] += sums[stop[chosen]] - sums[start[chosen]]
         return total
@@ -177,7 +177,7 @@ def _look(value: str) -> tuple[int, tuple[int, ...]]:
     if _WORD.fullmatch(value):
         features.append(f"value {lower[:10]}")
     coarse = look if look[0] in "NSM" else look[:1]
-    return _hash("look " + coarse), tuple(_hash(each) & ((1 << BITS) - 1) for each in features)
+    return _hash("look " + coarse), tuple(_hash(feature) & ((1 << BITS) - 1) for feature in features)
 
 
 def _class(value: str) -> str:
@@ -224,21 +224,21 @@ def _weights() -> NDArray[np.float32]:
     return table
 
 
-def scored(text: str, known: Sequence[RuleMatch], check: Callable[[], object], order: int) -> Iterator[RuleMatch]:
-    """Yields the ranges of a text that are likely secrets, and no two that overlap. `known`: what was found already,
+def scored(text: str, matches: Sequence[RuleMatch], check: Callable[[], object], order: int) -> Iterator[RuleMatch]:
+    """Yields the ranges of a text that are likely secrets, and no two that overlap. `matches`: what was found already,
     which stays; `check`: called now and then, to raise an exception if time is up; `order`: see `RuleMatch`."""
-    found = list(spans(text))
+    ranges = list(spans(text))
     check()
-    if not found:
+    if not ranges:
         return
-    taken = [(each.start, each.stop) for each in without_overlaps(known)]
-    scores = Context(text).scores(text, found, _weights())
+    occupied = [(match.start, match.stop) for match in without_overlaps(matches)]
+    scores = Context(text).scores(text, ranges, _weights())
     for number in np.argsort(-scores, kind="stable"):
         if scores[number] <= THRESHOLD:
             return
-        start, stop = found[number]
-        place = bisect_left(taken, (start, stop))
-        if (place and taken[place - 1][1] > start) or (place < len(taken) and taken[place][0] < stop):
+        start, stop = ranges[number]
+        place = bisect_left(occupied, (start, stop))
+        if (place and occupied[place - 1][1] > start) or (place < len(occupied) and occupied[place][0] < stop):
             continue
-        taken.insert(place, (start, stop))
+        occupied.insert(place, (start, stop))
         yield RuleMatch(start, stop, "secret", "secrets", order)

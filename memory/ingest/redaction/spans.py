@@ -66,7 +66,7 @@ def _value_at(text: str, start: int) -> Range | None:
         value = bare_at(text, start)
     if value is None or value[1] - start < 3:
         return None
-    found = text[slice(*value)]
-    if _PLAIN.fullmatch(found) and not _SHOWN.search(text, max(0, start - 4), start):
+    words = text[slice(*value)]
+    if _PLAIN.fullmatch(words) and not _SHOWN.search(text, max(0, start - 4), start):
         return None
-    return None if before in _INNER and not any(map(str.isdigit, found)) else value
+    return None if before in _INNER and not any(map(str.isdigit, words)) else value

@@ -55,14 +55,14 @@ class ShortAnswer(NamedTuple):
             return False
         words = frozenset[str]().union(*(sentence.words for sentence in self.sentences))
         common = words & before.words
-        if not common or words <= before.words or any(_is_made_like(each, before) for each in self.sentences):
+        if not common or words <= before.words or any(_is_made_like(sentence, before) for sentence in self.sentences):
             return False
         if any(map(_is_code, old.asked - words)):
             return False
         changed = any(sentence.changed for sentence in self.sentences)
         values = {token.form for token in before.tokens if not token.kind & Kind.QUANTITY}
         names_the_old = bool(common & values - self.asked)
-        if not (changed and names_the_old) and any(_is_parallel(each, before) for each in self.sentences):
+        if not (changed and names_the_old) and any(_is_parallel(sentence, before) for sentence in self.sentences):
             return False
         kinds = kinds_of([token for sentence in self.sentences for token in sentence.tokens])
         told_apart = {token.form for token in before.tokens if token.kind & Kind.IDENTIFYING} & old.named
@@ -122,10 +122,15 @@ class Asked:
         ours, theirs = one.sentences[0], other.sentences[0]
         if ours.code != theirs.code or not (_have_one_form(ours, theirs) or ours.words & theirs.words):
             return False
-        topics = [each.topic_forms for sentence in (ours, theirs) for each in sentence.statements[:1] if each.topic]
+        topics = [
+            statement.topic_forms
+            for sentence in (ours, theirs)
+            for statement in sentence.statements[:1]
+            if statement.topic
+        ]
         topics = topics if len(topics) == 2 and topics[0] != topics[1] else []
-        alike = _share_of_words(*topics) >= SHARED_BY_TOPICS if topics else False
-        if not alike and not _say_the_same(ours, theirs):
+        about_one_topic = _share_of_words(*topics) >= SHARED_BY_TOPICS if topics else False
+        if not about_one_topic and not _say_the_same(ours, theirs):
             return False
         for mine, others in (*([topics] if topics else ()), (ours.words, theirs.words)):
             names_mine, names_others = self._names(mine - others, others), self._names(others - mine, mine)

