@@ -7,7 +7,7 @@ from benchmarks.executed import measured
 
 @pytest.mark.parametrize(
     ("verb", "calls", "statements"),
-    [("store", 1_550, 10), ("recall", 16_000, 7), ("context", 23_000, 12), ("bank", 900, 7)],
+    [("store", 1_550, 10), ("recall", 19_500, 7), ("context", 26_000, 12), ("bank", 900, 7)],
 )
 def test_a_warm_call_takes_few_steps(verb: str, calls: int, statements: int) -> None:
     steps = measured(verb)
