@@ -174,11 +174,14 @@ class Statements:
         """Returns True if a span has about as much of the question as an earlier one, and not only what many have
         where the earlier one alone has a word of it."""
         old, new = self._all_stems[older], self._all_stems[newer]
-        shared, counts = old & new, self._stem_counts
-        alone = any(counts[stem] == 1 for stem in old - new)
-        if alone and shared and min(counts[stem] for stem in shared) >= MANY:
-            return False
-        return bool(old) and len(shared) >= ABOUT * len(old)
+        return bool(old) and len(old & new) >= ABOUT * len(old) and not self._is_singled_out(older, newer)
+
+    def _is_singled_out(self, one: int, other: int) -> bool:
+        """Returns True if the question has a word that of all spans one alone has, and with another one it shares only
+        what many have."""
+        mine, others, counts = self._all_stems[one], self._all_stems[other], self._stem_counts
+        common = min((counts[stem] for stem in mine & others), default=0)
+        return common >= MANY and any(counts[stem] == 1 for stem in mine - others)
 
     @cached_property
     def _stem_counts(self) -> Mapping[str, int]:
@@ -192,7 +195,7 @@ class Statements:
 
     def _names_rather(self, one: int, other: int) -> bool:
         """Returns True if a span says of the thing which the question names what another one says of another."""
-        if not self._may_pass(one, other):
+        if not self._may_pass(one, other) or self._is_singled_out(other, one):
             return False
         if self._names[one] and names_rather(self._asked.question, self._names[one], self.sentences[other]):
             return not self._resumes(other, one)
