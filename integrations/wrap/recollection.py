@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection
 from concurrent import futures
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from foxing.integrations.client import Connection, ServiceOptions, Target, connect
@@ -64,7 +65,11 @@ class Recollection:
             import stamina  # noqa: F401
         else:
             import foxing.memory.index.universal_sentence_encoder
-            import foxing.memory.memory  # noqa: F401
+            import foxing.memory.ingest.store
+            import foxing.memory.memory
+
+            with suppress(ImportError):  # it may not be installed
+                import foxing.memory.index.use_model  # noqa: F401
 
     def warm(self, timeout_s: float) -> None:
         """Opens the memory and recalls once, since the first recall of a process takes seconds. Waits for it, but no
