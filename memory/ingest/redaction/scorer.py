@@ -113,7 +113,7 @@ class Context:
         begin = [np.searchsorted(self._sentences, sentence - number) for number in range(2)]
         edges = [first, *begin, np.zeros_like(first)]
         first_before = np.maximum(first - BEFORE, 0)
-        places = [
+        stretches = [
             (
                 _SENTENCES + number,
                 np.minimum(np.maximum(edges[number + 1], first_before), first),
@@ -121,17 +121,17 @@ class Context:
             )
             for number in range(3)
         ]
-        places.append((_CLOSE_BY, np.maximum(first - CLOSE, 0), first))
+        stretches.append((_CLOSE_BY, np.maximum(first - CLOSE, 0), first))
         last_after = np.minimum(last + AFTER, len(self._starts))
         end = np.clip(np.searchsorted(self._sentences, sentence, side="right"), last, last_after)
-        places += [(_AFTERWARDS, last, end), (_AFTERWARDS + 1, end, last_after)]
+        stretches += [(_AFTERWARDS, last, end), (_AFTERWARDS + 1, end, last_after)]
         return [*before, *after, *both], [
-            (place, self._counts[start], self._counts[stop]) for place, start, stop in places
+            (place, self._counts[start], self._counts[stop]) for place, start, stop in stretches
         ]
 
     def features(self, text: str, ranges: Sequence[Range]) -> Iterator[Numbers]:
         """Yields the places of the weights of each range, for training."""
-        neighbours, places = self.beside(ranges)
+        neighbours, stretches = self.beside(ranges)
         for number, span in enumerate(ranges):
             look, own = _look(text[slice(*span)])
             places = [np.array(own, np.int64)]
@@ -140,13 +140,13 @@ class Context:
                     _places(hashes[number : number + 1], _NEXT + place, of) for place, hashes in enumerate(neighbours)
                 ]
                 places += [
-                    _places(self._parts[start[number] : stop[number]], place, of) for place, start, stop in places
+                    _places(self._parts[start[number] : stop[number]], place, of) for place, start, stop in stretches
                 ]
             yield np.concatenate(places)
 
     def scores(self, text: str, ranges: Sequence[Range], table: NDArray[np.float32]) -> NDArray[np.float64]:
         """Returns the logarithm of the odds of each range."""
-        neighbours, places = self.beside(ranges)
+        neighbours, stretches = self.beside(ranges)
         looks, own = zip(*(_look(text[slice(*span)]) for span in ranges), strict=True)
         total = np.array([float(table[list(places)].sum()) for places in own])
         groups = np.array(looks, np.int64)
@@ -154,7 +154,7 @@ class Context:
             chosen = np.flatnonzero(groups == look) if look else np.arange(len(ranges))
             for place, hashes in enumerate(neighbours):
                 total[chosen] += table[_places(hashes[chosen], _NEXT + place, look)]
-            for place, start, stop in places:
+            for place, start, stop in stretches:
                 sums = np.concatenate([[0.0], np.cumsum(table[_places(self._parts, place, look)], dtype=np.float64)])
                 total[chosen] += sums[stop[chosen]] - sums[start[chosen]]
         return total
