@@ -61,14 +61,14 @@ class Steps:
 @contextmanager
 def _statements() -> Iterator[list[str]]:
     """Yields the SQL statements that are executed in the block."""
-    found: list[str] = []
+    executed: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: object) -> None:
-        found.append(statement)
+        executed.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        yield found
+        yield executed
     finally:
         event.remove(Engine, "before_cursor_execute", note)
 
@@ -106,7 +106,7 @@ def _tokens_of(file: str) -> Mapping[tuple[int, str], int]:
     in it."""
     text = Path(file).read_text(encoding="utf-8")
     places = [(t.start, t.end) for t in tokenize.generate_tokens(io.StringIO(text).readline) if t.type not in _LAYOUT]
-    found: dict[tuple[int, str], int] = {}
+    sizes: dict[tuple[int, str], int] = {}
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, _Functions):
             start, stop = _range(node)
@@ -116,8 +116,8 @@ def _tokens_of(file: str) -> Mapping[tuple[int, str], int]:
             left_out += _docstring(node)
             name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
             own = [(a, b) for a, b in places if start <= a and b <= stop]
-            found[start[0], name] = sum(not any(c <= a and b <= d for c, d in left_out) for a, b in own)
-    return found
+            sizes[start[0], name] = sum(not any(c <= a and b <= d for c, d in left_out) for a, b in own)
+    return sizes
 
 
 def _range(node: _Functions) -> tuple[Place, Place]:
@@ -140,7 +140,7 @@ def open_bank(folder: Path) -> Memory:
     """Returns a memory with a bank of `MESSAGES` messages of 200 characters."""
     random, now = Random(1), STARTED + timedelta(days=3)
     memory = Memory(folder / "executed.db", clock=lambda: now)
-    said = [
+    messages = [
         {
             "role": ("user", "assistant")[number % 2],
             "content": texts.message(random),
@@ -148,7 +148,7 @@ def open_bank(folder: Path) -> Memory:
         }
         for number in range(MESSAGES)
     ]
-    memory.store(BANK, said)
+    memory.store(BANK, messages)
     return memory
 
 
@@ -167,20 +167,20 @@ def measured(verb: str) -> Steps:
     with tempfile.TemporaryDirectory() as folder, open_bank(Path(folder)) as memory:
         for _ in range(CALLS):
             VERBS[verb](memory, texts.query(random))
-        every = [asdict(traced(partial(VERBS[verb], memory, texts.query(random)))) for _ in range(CALLS)]
-    return Steps(**{name: int(median(steps[name] for steps in every)) for name in every[0]})
+        calls = [asdict(traced(partial(VERBS[verb], memory, texts.query(random)))) for _ in range(CALLS)]
+    return Steps(**{name: int(median(steps[name] for steps in calls)) for name in calls[0]})
 
 
 def main() -> None:
     """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_json_option(parser)
-    given = parser.parse_args()
-    found = {verb: asdict(measured(verb)) for verb in VERBS}
-    if given.as_json:
-        write_json(found)
+    options = parser.parse_args()
+    rows = {verb: asdict(measured(verb)) for verb in VERBS}
+    if options.as_json:
+        write_json(rows)
     else:
-        show_rows([{"verb": verb, **steps} for verb, steps in found.items()])
+        show_rows([{"verb": verb, **steps} for verb, steps in rows.items()])
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ class Values:
     def __init__(self, random: Random) -> None:
         self.random = random
 
-    def some(self, characters: str, least: int, most: int | None = None) -> str:
+    def some(self, characters: str, shortest: int, longest: int | None = None) -> str:
         """Returns so many of the characters."""
-        return "".join(self.random.choices(characters, k=self.random.randint(least, most or least)))
+        return "".join(self.random.choices(characters, k=self.random.randint(shortest, longest or shortest)))
 
     def word(self) -> str:
         """Returns a word, perhaps with a capital."""
@@ -96,7 +96,7 @@ class Values:
     def other(self) -> str:
         """Returns what is no secret."""
         template = self.random.choice(_DATA["others"])
-        made: str = template.format(
+        line: str = template.format(
             w=self.random.choice(WORDS),
             W=self.random.choice(WORDS).capitalize(),
             C=self.some(string.ascii_uppercase, 2),
@@ -109,7 +109,7 @@ class Values:
             X=self.some("0123456789abcdef", 40),
             u=self.user(),
         )
-        return made
+        return line
 
 
 def lines(number: int, seed: int = 0) -> Iterator[str]:

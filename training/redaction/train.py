@@ -73,8 +73,8 @@ def examples(marked: str, *, issued: bool = True) -> Iterator[Example]:
         if piece.startswith("⟦"):
             secrets.append((at, at + length))
         at += length
-    found = issued_ranges(text) if issued else []
-    ranges = sorted({span for span in spans(text) if not any(a <= span[0] and span[1] <= b for a, b in found)})
+    issues = issued_ranges(text) if issued else []
+    ranges = sorted({span for span in spans(text) if not any(a <= span[0] and span[1] <= b for a, b in issues)})
     if not ranges:
         return
     for span, features in zip(ranges, Context(text).features(text, ranges), strict=True):
@@ -95,19 +95,19 @@ def _alike(text: str, one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one == other or text[slice(*one)].rstrip(".,!?#*") == text[slice(*other)].rstrip(".,!?#*")
 
 
-def fit(given: Sequence[Example], weights: Sequence[float], epochs: int = 10, rate: float = 0.03) -> np.ndarray:
+def fit(examples: Sequence[Example], weights: Sequence[float], epochs: int = 10, rate: float = 0.03) -> np.ndarray:
     """Returns the weights of features, float32 of 2 ** BITS. `weights`: how much each example counts."""
     torch.manual_seed(0)
     order = np.random.default_rng(0)
-    lengths = np.array([len(each.features) for each in given])
+    lengths = np.array([len(example.features) for example in examples])
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    flat = torch.from_numpy(np.concatenate([each.features for each in given]))
-    secret = torch.tensor([float(each.secret) for each in given])
+    flat = torch.from_numpy(np.concatenate([example.features for example in examples]))
+    secret = torch.tensor([float(example.secret) for example in examples])
     counts = torch.tensor(weights)
     table = torch.nn.EmbeddingBag(1 << BITS, 1, mode="sum")
     torch.nn.init.zeros_(table.weight)
     optimizer = torch.optim.Adam(table.parameters(), lr=rate)
-    numbers = np.arange(len(given))
+    numbers = np.arange(len(examples))
     for epoch in range(epochs):
         optimizer.param_groups[0]["lr"] = rate * (1 - epoch / epochs)
         order.shuffle(numbers)
@@ -132,17 +132,17 @@ def main() -> None:
     parser.add_argument("--clean", type=int, default=2_500, help="Pieces of this repository's files.")
     options = parser.parse_args()
     written = [line for path in LINES for line in marked_lines(path)]
-    made = [*generated(options.generated), *clean_chunks(options.clean)]
-    given, weights = list[Example](), list[float]()
-    for lines, weight, issued in ((written, WRITTEN, True), (made, 1.0, False)):
+    unwritten = [*generated(options.generated), *clean_chunks(options.clean)]
+    ranges, weights = list[Example](), list[float]()
+    for lines, weight, issued in ((written, WRITTEN, True), (unwritten, 1.0, False)):
         for line in lines:
             of_line = list(examples(line, issued=issued))
-            given += of_line
+            ranges += of_line
             weights += [weight] * len(of_line)
-    table = fit(given, weights)
+    table = fit(ranges, weights)
     scale = float(np.abs(table).max()) / 127
     np.savez_compressed(options.out, weights=np.round(table / scale).astype(np.int8), scale=np.float32(scale))
-    print(f"{len(given):,} ranges, {sum(each.secret for each in given):,} of them secrets")
+    print(f"{len(ranges):,} ranges, {sum(example.secret for example in ranges):,} of them secrets")
 
 
 if __name__ == "__main__":
