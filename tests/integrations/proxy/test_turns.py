@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from anthropic import Anthropic, NotFoundError
 from openai import OpenAI
 
-from foxing.integrations.outbox.file import OutboxFile, states
+from foxing.integrations.outbox.file import OutboxEntry, OutboxFile, states
 from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
 from foxing.integrations.turns.journal import TurnJournal
@@ -224,16 +225,22 @@ def test_keys_are_neither_stored_nor_logged(
 def test_delivered_turns_are_gone_from_the_journal_and_its_log(
     start: StartProxy, memory: Memory, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    emptied = threading.Event()
-    forget = OutboxFile.forget
+    delivered, emptied = threading.Event(), threading.Event()
+    remove, forget = OutboxFile.remove, OutboxFile.forget
 
-    def noting(file: OutboxFile) -> bool:
+    def removing(file: OutboxFile, entries: Sequence[OutboxEntry], *, refused: bool = False) -> None:
+        remove(file, entries, refused=refused)
+        delivered.set()
+
+    def forgetting(file: OutboxFile) -> bool:
+        after = delivered.is_set()  # an idle outbox empties its log as well
         done = forget(file)
-        if done:
+        if done and after:
             emptied.set()
         return done
 
-    monkeypatch.setattr(OutboxFile, "forget", noting)
+    monkeypatch.setattr(OutboxFile, "remove", removing)
+    monkeypatch.setattr(OutboxFile, "forget", forgetting)
     proxy = start()
     body = {"model": MODEL, "max_tokens": 9, "messages": [{"role": "user", "content": "The code word is heliotrope."}]}
     answer = httpx.post(f"{proxy.url}/v1/messages", json=body, headers={"x-api-key": "k", "anthropic-version": "1"})
