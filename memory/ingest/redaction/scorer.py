@@ -8,6 +8,7 @@ is summed once for a text, so that the time grows with the text and no faster.
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
+from itertools import chain
 from pathlib import Path
 from zlib import crc32
 
@@ -74,28 +75,27 @@ class Context:
     """The tokens of a text, read once."""
 
     def __init__(self, text: str) -> None:
-        starts, hashes_beside, parts, counts, sentences = list[int](), list[int](), list[int](), [0], list[int]()
-        sentence, last, last_two = 0, "", ""
-        for match in _TOKEN.finditer(text):
-            hash_beside, of_word, sign, ends = _token(match[0])
-            starts.append(match.start())
-            hashes_beside.append(hash_beside)
-            sentences.append(sentence)
-            if sign:
-                parts += [_hash(last + sign), _hash(last_two + sign)] if last_two else [_hash(last + sign)]
-                last_two, last = (last + sign if last else ""), sign
-            else:
-                parts += of_word
+        matches = list(_TOKEN.finditer(text))
+        numbers = dict[str, int]()
+        tokens = np.array([numbers.setdefault(match[0], len(numbers)) for match in matches], np.int64)
+        hashes, parts, signs, ends = zip(*map(_token, numbers), strict=True) if numbers else ((), (), (), ())
+        parts_of_tokens = [parts[token] for token in tokens.tolist()]
+        last, last_two, follows = "", "", -1
+        for place in np.flatnonzero(np.array(signs, bool)[tokens]).tolist():
+            if place != follows:
                 last = last_two = ""
-            counts.append(len(parts))
-            sentence += ends
-        edge = [_hash("")] * 4
-        self._starts = np.array(starts, np.int64)
-        self._near = np.array([*edge, *hashes_beside, *edge], np.uint64)
-        self._parts = np.array(parts, np.uint64)
+            sign = signs[tokens[place]]
+            pairs = [last + sign, last_two + sign] if last_two else [last + sign]
+            parts_of_tokens[place] = tuple(map(_hash, pairs))
+            last_two, last, follows = (last + sign if last else ""), sign, place + 1
+        edge = np.full(4, _hash(""), np.uint64)
+        self._starts = np.array([match.start() for match in matches], np.int64)
+        self._near = np.concatenate([edge, np.array(hashes, np.uint64)[tokens], edge])
+        self._parts = np.fromiter(chain.from_iterable(parts_of_tokens), np.uint64)
         #: number of parts before each token
-        self._counts = np.array(counts, np.int64)
-        self._sentences = np.array([*sentences, sentence], np.int64)
+        self._counts = np.cumsum([0, *map(len, parts_of_tokens)])
+        #: number of sentences that ended before each token
+        self._sentences = np.concatenate([[0], np.cumsum(np.array(ends, np.int64)[tokens])])
 
     def beside(self, ranges: Sequence[Range]) -> tuple[list[Hashes], list[tuple[int, Numbers, Numbers]]]:
         """Returns what stands next to ranges, an array of hashes for each place; and for places around them the numbers
