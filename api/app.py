@@ -92,16 +92,16 @@ async def _lifespan(
     is enabled."""
     await anyio.to_thread.run_sync(remove_leftovers)
     opened = memory if memory is not None else await anyio.to_thread.run_sync(open_loaded_memory, settings)
-    metrics.memory.decode_queue.set_function(lambda: opened.queue_depth)
+    metrics.memory.decode_queue.set_function(lambda: opened.operations.queue_depth)
     app.state.service = Service(opened, settings, metrics)
-    metrics.ageing.watch_queue(opened.jobs, opened.now)
+    metrics.ageing.watch_queue(opened.operations.jobs, opened.now)
     worker = Worker(opened, metrics)
     clock = Clock(opened, settings.ageing_interval_s, metrics, worker.call)
     log = get_logger()
     file = settings_file().resolve()
     log.info(
         "started",
-        database=opened.database_url,
+        database=opened.operations.database_url,
         codec=settings.codec,
         ageing=settings.ageing_enabled,
         settings=str(file) if file.is_file() else "environment",

@@ -77,7 +77,7 @@ class Service:
             with suppress(FoxingError):
                 embedded = 1
                 while embedded and not self.stopping.is_set():
-                    embedded = await self.run_codec(self.memory.embed_new, bank)
+                    embedded = await self.run_codec(self.memory.operations.embed_new, bank)
 
     async def close(self) -> None:
         """Waits for the messages that are being imported or embedded; the scheduler embeds the remaining messages

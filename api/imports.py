@@ -143,7 +143,7 @@ class Imports:
 
     async def _read(self, bank: str, read: Callable[[DryRun], R]) -> R:
         def read_for_bank() -> R:
-            with self._memory.dry_run(bank) as dry_run:
+            with self._memory.operations.dry_run(bank) as dry_run:
                 return read(dry_run)
 
         return await anyio.to_thread.run_sync(read_for_bank, limiter=self._readers)
@@ -157,7 +157,7 @@ class Imports:
         with self._lock:
             if self._stopping.is_set():
                 raise Closed("the service is stopping; nothing was stored, send the file again")
-            job = self._memory.imports.add(bank, source)
+            job = self._memory.operations.imports.add(bank, source)
             (upload.folder / "kept").touch()
             self._unfinished += 1
             if not self._threads:
@@ -182,7 +182,7 @@ class Imports:
         while (item := self._queue.get()) is not None:
             job, source, upload = item
             try:
-                ended = self._memory.imports.run(job, source, self._stopping.is_set)
+                ended = self._memory.operations.imports.run(job, source, self._stopping.is_set)
                 get_logger().info(
                     "import", bank=job.bank, id=job.id, state=ended.state, stored=ended.stored, known=ended.duplicates
                 )
@@ -196,7 +196,7 @@ class Imports:
     def _renew(self) -> None:
         while not self._stopping.wait(RENEWAL_S):
             with suppress(FoxingError):  # the next renewal may succeed
-                self._memory.imports.renew()
+                self._memory.operations.imports.renew()
 
 
 def remove_leftovers() -> None:

@@ -74,7 +74,7 @@ class Clock:
     def tick(self) -> None:
         """Adds due work to the queue now."""
         try:
-            self._memory.jobs.fill(self._memory.now())
+            self._memory.operations.jobs.fill(self._memory.now())
         except Exception:
             # No error may stop the scheduler: the service depends on the next tick.
             self.failures += 1

@@ -408,7 +408,7 @@ class _ProcessServer(_Server):
         exempt_loaded()
         if service.settings.warm_cache:
             with suppress(FoxingError):
-                service.memory.warm(service.stopping.is_set)
+                service.memory.operations.warm(service.stopping.is_set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Shuts down, and waits up to `LOADING_S` for the loading thread."""

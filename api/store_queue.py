@@ -84,4 +84,4 @@ class StoreQueue:
         self._last = min(len(self._waiting), GATHERED)
 
     async def _store(self, calls: Sequence[StoreCall]) -> list[StoreResult | BaseException]:
-        return await anyio.to_thread.run_sync(self._memory.store_each, calls, limiter=self._limiter)
+        return await anyio.to_thread.run_sync(self._memory.operations.store_each, calls, limiter=self._limiter)

@@ -55,7 +55,7 @@ class Worker:
     def _work(self) -> bool:
         """Processes one job; returns False if there was none."""
         started = time.perf_counter()
-        result = self._memory.jobs.work(self._memory.now(), stopping=lambda: self._stopping)
+        result = self._memory.operations.jobs.work(self._memory.now(), stopping=lambda: self._stopping)
         if result is None:
             return False
         self.done += result.error is None and not result.helped

@@ -85,7 +85,7 @@ def addresses(memory: Memory, bank: BankInfo) -> dict[str, Address]:
         return first + timedelta(seconds=random.random() * seconds)
 
     def message(random: Random) -> str:
-        found = memory.look_up(bank.id, since=at(random), limit=1).spans
+        found = memory.recall(bank.id, since=at(random), limit=1, track=False).spans
         return found[0].message_id
 
     def page(path: str, **query: object) -> str:

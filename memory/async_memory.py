@@ -59,7 +59,7 @@ class AsyncMemory(_InThreads[Memory]):
 
     `async with await AsyncMemory.open("agent.db") as memory: …` opens and closes a memory; `AsyncMemory(memory)` wraps
     one that the caller closes. Methods without an asynchronous version can be called with `run`:
-    `await memory.run(memory.memory.embed_new, "agent-7")`.
+    `await memory.run(memory.memory.operations.reindex, "agent-7")`.
     """
 
     def __init__(self, memory: Memory, *, threads: int = THREADS) -> None:
@@ -100,26 +100,18 @@ class AsyncMemory(_InThreads[Memory]):
     aclose = _threaded(Memory.close)
     check = _threaded(Memory.check)
     store = _threaded(Memory.store)
-    dry_run = _threaded(Memory.dry_run)
     message = _threaded(Memory.message)
     recall = _threaded(Memory.recall)
-    look_up = _threaded(Memory.look_up)
-    recall_scores = _threaded(Memory.recall_scores)
     recall_images = _threaded(Memory.recall_images)
     context = _threaded(Memory.context)
-    preview_context = _threaded(Memory.preview_context)
     fold = _threaded(Memory.fold)
     record_model_calls = _threaded(Memory.record_model_calls)
     savings = _threaded(Memory.savings)
-    compress = _threaded(Memory.compress)
-    retrieve = _threaded(Memory.retrieve)
     fetch = _threaded(Memory.fetch)
     seal = _threaded(Memory.seal)
     age = _threaded(Memory.age)
     undo = _threaded(Memory.undo)
     tick = _threaded(Memory.tick)
-    reencode = _threaded(Memory.reencode)
-    reindex = _threaded(Memory.reindex)
     erase_message = _threaded(Memory.erase_message)
     erase_thread = _threaded(Memory.erase_thread)
     erase_bank = _threaded(Memory.erase_bank)
@@ -131,10 +123,7 @@ class AsyncMemory(_InThreads[Memory]):
     read_page = _threaded(Memory.read_page)
     preview_page = _threaded(Memory.preview_page)
     pin = _threaded(Memory.pin)
-    unpin = _threaded(Memory.unpin)
     banks = _threaded(Memory.banks)
-    newest_banks = _threaded(Memory.newest_banks)
     bank = _threaded(Memory.bank)
     policy = _threaded(Memory.policy)
-    preview_policy = _threaded(Memory.preview_policy)
     set_policy = _threaded(Memory.set_policy)

@@ -63,7 +63,7 @@ from .values.threads import ThreadInfo, Threads
 
 if TYPE_CHECKING:
     from .async_memory import AsyncMemory, AsyncRecordStore
-    from .memory import Memory
+    from .memory import Memory, Operations
     from .options import MemoryOptions
     from .records.store import RecordStore
     from .storage.database import DatabaseOptions
@@ -123,6 +123,7 @@ __all__ = [
     "NewMessage",
     "NoDatabase",
     "NotFound",
+    "Operations",
     "OriginalImage",
     "PageErased",
     "PageForecast",

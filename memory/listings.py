@@ -84,7 +84,7 @@ def list_banks(database: Database, index: SearchIndex, now: datetime, *, limit: 
 
 
 def newest_banks(database: Database) -> list[BankEnd]:
-    """See `Memory.newest_banks`."""
+    """See `Operations.newest_banks`."""
     with database.read() as connection:
         found = banks.newest_first(connection)
     return [BankEnd(bank=bank, last_at=last_at) for bank, last_at in found]

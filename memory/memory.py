@@ -38,7 +38,7 @@ from .values.forecasts import PolicyForecast
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import PageInfo, PageReading, Pages
 from .values.policy import Policy
-from .values.recall import ImageQueryFields, MatchScore, RecalledImages, RecallQuery, RecallResult, TextQueryFields
+from .values.recall import ImageQueryFields, RecalledImages, RecallQuery, RecallResult, TextQueryFields
 from .values.reports import (
     AgeReport,
     EmbeddingReport,
@@ -232,6 +232,14 @@ class Memory:
 
         return PageViewer(self._database, self._decoder, self._index.document_frequencies, self._clock)
 
+    @once
+    def _jobs(self) -> JobQueue:
+        from .lifecycle.job_runner import JobRunner
+        from .lifecycle.jobs import JobQueue
+
+        runner = JobRunner(self._database, self._codecs, self._sealer, self._ager, self._embedder)
+        return JobQueue(self._database, runner, self._codecs.name, self._recall_weights)
+
     def __enter__(self) -> Self:
         return self
 
@@ -247,46 +255,14 @@ class Memory:
         self._recaller.reranker.close()
 
     @property
-    def database_url(self) -> str:
-        """URL of the database, without the password."""
-        return self._database.display_url
-
-    @property
     def codec(self) -> Codec:
         """The current codec, loaded if necessary. Raises `CodecError` if it cannot be loaded."""
         return self._codecs.current()
 
-    @property
-    def queue_depth(self) -> int:
-        """Number of pages waiting to be decoded."""
-        return self._decoder.queue_depth
-
-    @property
-    def jobs(self) -> JobQueue:
-        """The job queue, for a scheduler that enqueues due work and workers that run it; `tick` does both."""
-        return self._jobs
-
-    @once
-    def _jobs(self) -> JobQueue:
-        from .lifecycle.job_runner import JobRunner
-        from .lifecycle.jobs import JobQueue
-
-        runner = JobRunner(self._database, self._codecs, self._sealer, self._ager, self._embedder)
-        return JobQueue(self._database, runner, self._codecs.name, self._recall_weights)
-
     @cached_property
-    def bulk(self) -> BulkWork:
-        """Ageing, reencoding and importing with a worker pool."""
-        from .bulk.work import BulkWork
-
-        return BulkWork(self._ager, self._reencoder, self._store, self.now, before=self._recall_weights.write)
-
-    @cached_property
-    def imports(self) -> ImportJobs:
-        """Imports that a service carries out, with their progress; in process, see `importers.import_file`."""
-        from .ingest.importers.jobs import ImportJobs
-
-        return ImportJobs(self._store, self.now)
+    def operations(self) -> Operations:
+        """What a service, its workers and its operator call."""
+        return Operations(self)
 
     @cached_property
     def records(self) -> RecordStore:
@@ -310,13 +286,6 @@ class Memory:
         """Checks that the database and the codec can be used. Raises `StorageError` or `CodecError`."""
         self._database.ping()
         _ = self.codec
-
-    def warm(self, stopping: Callable[[], bool] = lambda: False) -> int:
-        """Warms the page cache: while no other call is running, decodes the newest pages of all banks until the cache
-        is full or `stopping()` returns True. Returns the number of pages. Raises `StorageError` or `CodecError`."""
-        from .pages.warming import CacheWarmer
-
-        return CacheWarmer(self._database, self._decoder).warm(stopping)
 
     def store(
         self,
@@ -345,25 +314,6 @@ class Memory:
         result = self._store.store(StoreCall(bank, read.messages, thread, idempotency_key), self.now())
         return result.model_copy(update={"left_out": read.left_out})
 
-    def prepare(self, bank: str, messages: Iterable[NewMessage | Mapping[str, Any]]) -> PreparedCall:
-        """Does the part of `store` that needs no transaction, embeddings included, and returns what `store` of the
-        result writes. Lets an import prepare messages while those before are being written. Raises `InvalidInput`,
-        `InvalidTime`, `MessageTooLarge`."""
-        return self._store.prepare(StoreCall(bank, messages), self.now())
-
-    def dry_run(self, bank: str) -> DryRun:
-        """Returns a dry run of `store` for a bank, which need not exist: it checks messages as `store` does, ids
-        included, and writes nothing. Lets an import check everything before it stores anything. Raises
-        `InvalidInput` for an invalid name."""
-        from .ingest.dry_run import DryRun
-
-        return DryRun.of(self._store, bank, self.now())
-
-    def store_each(self, calls: Sequence[StoreCall]) -> list[StoreResult | BaseException]:
-        """Returns, for each of several calls of `store`, its result or the exception that it would raise. The calls
-        share transactions where possible."""
-        return self._store.store_each(calls, self.now())
-
     def message(self, bank: str, message_id: str) -> MessageInfo:
         """Returns a message as remembered, with its keepsakes and its recall weight. Raises `NotFound`."""
         [found] = self._images.fill(bank, [self._recaller.message(bank, message_id)], everything=True)
@@ -383,37 +333,31 @@ class Memory:
                 return
 
     def recall(
-        self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
+        self,
+        bank: str,
+        query: str | RecallQuery | None = None,
+        *,
+        track: bool = True,
+        **fields: Unpack[TextQueryFields],
     ) -> RecallResult:
         """Returns the messages that match `query`, best first; without a query, those of the time window in time order.
         Images in messages come as parts, with their data up to 24 MiB an answer.
 
-        `fields`: the fields of `RecallQuery` that apply to text. They override those of a `RecallQuery` given as
-        `query`. Raises `InvalidTime`, `InvalidCursor`, `InvalidInput`.
+        `track`: whether the messages gain recall weight; False for a person who looks. `fields`: the fields of
+        `RecallQuery` that apply to text. They override those of a `RecallQuery` given as `query`. Raises `InvalidTime`,
+        `InvalidCursor`, `InvalidInput`.
         """
-        built = RecallQuery.build(query, **fields)
-        result, now = self.look_up(bank, built), self.now(built.now, built.timezone)
-        for name, spans in by_bank(result.spans, bank).items():
-            self._recall_weights.record(name, result.model_copy(update={"spans": spans}), now)
-        return result
-
-    def look_up(
-        self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
-    ) -> RecallResult:
-        """Returns what `recall` returns, and leaves the recall weights as they are: for a person who looks. Raises the
-        errors of `recall`."""
         built = RecallQuery.build(query, **fields).for_format("text")
-        result = self._recaller.recall(bank, built, self.now(built.now, built.timezone))
+        now = self.now(built.now, built.timezone)
+        result = self._recaller.recall(bank, built, now)
         parts = by_bank(result.spans, bank)
+        if track:
+            for name, spans in parts.items():
+                self._recall_weights.record(name, result.model_copy(update={"spans": spans}), now)
         shown = {name: iter(self._images.fill(name, spans)) for name, spans in parts.items()}
-        return result.model_copy(update={"spans": [next(shown[span.bank or bank]) for span in result.spans]})
-
-    def recall_scores(self, bank: str, query: str | RecallQuery, **fields: Unpack[TextQueryFields]) -> list[MatchScore]:
-        """Returns the parts of the scores of the best matches of a query, at most `limit`, by score: what words,
-        meaning, neighbours, and times and speakers that the query mentions add. A message replaced by a newer one still
-        has its place. Raises the errors of `recall`."""
-        built = RecallQuery.build(query, **fields).for_format("text")
-        return self._recaller.scores(bank, built, self.now(built.now, built.timezone))
+        spans = [next(shown[span.bank or bank]) for span in result.spans]
+        scores = self._recaller.scores(bank, built, now) if built.explain else []
+        return result.model_copy(update={"spans": spans, "scores": scores})
 
     def recall_images(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]
@@ -431,26 +375,23 @@ class Memory:
         return result
 
     def context(
-        self, bank: str, request: ContextRequest | None = None, **fields: Unpack[ContextFields]
+        self,
+        bank: str,
+        request: ContextRequest | None = None,
+        *,
+        track: bool = True,
+        **fields: Unpack[ContextFields],
     ) -> ContextResult:
         """Returns content for the prompt of a reader, within the budget of the request: recalled messages, as text or
         page image, whichever shows more per billed token, and the last messages verbatim. An image never costs more
         than its text.
 
-        `fields`: the fields of `ContextRequest`, in place of a request, or to override those of one. Raises
-        `UnknownReader`, `InvalidTime`, and `InvalidInput` for invalid fields, or if the budget is too small for the
-        last message.
+        `track`: as for `recall`. `fields`: the fields of `ContextRequest`, in place of a request, or to override those
+        of one. Raises `UnknownReader`, `InvalidTime`, and `InvalidInput` for invalid fields, or if the budget is too
+        small for the last message.
         """
         request = ContextRequest.with_fields(request, fields)
-        return self._context.build(bank, request, self.now(request.now, request.timezone))
-
-    def preview_context(
-        self, bank: str, request: ContextRequest | None = None, **fields: Unpack[ContextFields]
-    ) -> ContextResult:
-        """Returns what `context` returns, and leaves the recall weights as they are: for a person who looks. Raises the
-        errors of `context`."""
-        request = ContextRequest.with_fields(request, fields)
-        return self._context.build(bank, request, self.now(request.now, request.timezone), weighs=False)
+        return self._context.build(bank, request, self.now(request.now, request.timezone), weighs=track)
 
     def fold(self, bank: str, request: FoldRequest) -> FoldResult:
         """Returns a conversation with its older history folded into text and page images, in one user message. What is
@@ -485,32 +426,6 @@ class Memory:
         newest. `bank`: None for all banks together. Raises `NotFound`, `InvalidInput`, `InvalidTime`."""
         window = SavingsWindow.from_fields({"by": by, "since": since, "until": until, "limit": limit})
         return self._ledger.savings(bank, window)
-
-    def compress(self, bank: str, request: CompressRequest) -> CompressResult:
-        """Returns a conversation in which excerpts stand for its long older texts, each message in its place. A text
-        that was replaced once is replaced by the same excerpt at every later call, also in another process.
-
-        Further texts are replaced where this pays although the provider's prompt cache has to be written again. Stores
-        the texts, each once, and creates the bank if necessary; `retrieve` returns them. Raises `InvalidInput` for what
-        is no conversation; nothing is stored then.
-        """
-        return self._compressor.compress(bank, checked(request, CompressRequest), self.now())
-
-    def retrieve(self, bank: str, hash: str, query: str | None = None) -> RetrieveResult:
-        """Returns the exact text, as remembered now, that an excerpt of `compress` stands for, or the part of it that
-        matches `query`; the whole text if none does. Counts as a recall. Raises `NotFound` for a hash that the bank
-        does not have."""
-        from .fold.compressor import matching_part, message_id_of
-
-        try:
-            found = self._recaller.message(bank, message_id_of(hash))
-        except NotFound as error:
-            raise NotFound(f"there is no text with the hash '{hash[:40]}' here; it may have been erased") from error
-        self._recall_weights.record_keys(bank, [found.message_id], self.now())
-        text = found.text if query is None else matching_part(found.text, query)
-        return RetrieveResult(
-            hash=hash, original_content=text, complete=text == found.text and not found.gaps, kept=found.kept
-        )
 
     def fetch(self, bank: str, refs: str | Sequence[str]) -> FetchResult:
         """Returns the complete messages, as remembered now, of one or up to 100 references, such as those on a page
@@ -615,36 +530,6 @@ class Memory:
         Raises `NotFound`."""
         return self._eraser.erase_bank(bank)
 
-    def reencode(self, bank: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:
-        """Reencodes every page of another codec or other weights, pinned pages included, with the current ones, and
-        returns a report.
-
-        A page is drawn from its kept text, else from its decoded tokens, for which their codec is loaded. It keeps its
-        tier, or moves to the next sharper one if the codec lacks it. A page laid out for another codec is typeset
-        again, on several pages if it no longer fits one. Unreadable pages are skipped and reported.
-
-        An interrupted call leaves every page intact, and the next call resumes. `progress` counts pages. `dry_run`:
-        writes nothing and reports what would happen. Raises `NotFound`, `CodecError`.
-        """
-        return self._reencoder.reencode(bank, self.now(), dry_run=dry_run, progress=progress)
-
-    def reindex(self, bank: str, *, words: bool = False, progress: Progress | None = None) -> EmbeddingReport:
-        """Embeds the messages without an embedding by the current embedder, as remembered now, and returns a report.
-        These are messages embedded by another embedder or stored while there was none. The scheduler does the same
-        after an update and for slow embedders.
-
-        `words`: also reindexes the words of all messages, which a change of search index requires; an embedder is then
-        optional. Faded words that the index recognises stay in it, or leave it if the policy says so now. Each batch is
-        committed, so that the next call resumes an interrupted one. `progress` counts messages.
-        Raises `NotFound`, and `EmbedderError` if there is no embedder or it does not respond.
-        """
-        return self._embedder.reindex(bank, words=words, progress=progress)
-
-    def embed_new(self, bank: str) -> int:
-        """Embeds a batch of the messages stored since the last call, and returns their number, 0 when all are embedded.
-        For callers that set `MemoryOptions.embed_later`. Raises `NotFound`, `EmbedderError`."""
-        return self._embedder.embed_new(bank)
-
     def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
         """Returns the pages of a bank, or those at `tier`, sorted by their last message, oldest first.
 
@@ -685,22 +570,14 @@ class Memory:
         """Returns the stored vision tokens of a page. Raises `NotFound`, `TokensDamaged`."""
         return self._viewer.tokens(bank, page_id)
 
-    def pin(self, bank: str, page_id: str) -> PageInfo:
-        """Pins a page, which exempts it from ageing, and returns its statistics. Raises `NotFound`."""
-        return set_pinned(self._database, bank, page_id, pinned=True)
-
-    def unpin(self, bank: str, page_id: str) -> PageInfo:
-        """Unpins a page, so that it ages again, and returns its statistics. Raises `NotFound`."""
-        return set_pinned(self._database, bank, page_id, pinned=False)
+    def pin(self, bank: str, page_id: str, *, pinned: bool = True) -> PageInfo:
+        """Pins a page, which exempts it from ageing, or unpins it, and returns its statistics. Raises `NotFound`."""
+        return set_pinned(self._database, bank, page_id, pinned=pinned)
 
     def banks(self, *, limit: int = 50, cursor: str | None = None) -> Banks:
         """Returns the statistics of banks, sorted by name. `limit`: 1 to 500. `cursor`: `next_cursor` of the previous
         call. Raises `InvalidInput`, `InvalidCursor`."""
         return list_banks(self._database, self._index, self.now(), limit=limit, cursor=cursor)
-
-    def newest_banks(self) -> list[BankEnd]:
-        """Returns all banks that have messages, with the times of their last ones, newest first, then by name."""
-        return newest_banks(self._database)
 
     def threads(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Threads:
         """Returns the threads of a bank with the number and the times of their messages, those with the newest messages
@@ -718,16 +595,6 @@ class Memory:
         with self._database.read() as connection:
             return Policy.parse(banks.get(connection, bank).policy)
 
-    def preview_policy(self, bank: str, policy: Policy | Mapping[str, Any]) -> PolicyForecast:
-        """Returns what a policy would do to the pages of a bank, now and within a year. Writes nothing. A pause of
-        ageing does not count. Raises `NotFound`, `InvalidPolicy`, `CodecError`."""
-        from .lifecycle.forecast import forecast
-
-        policy = policy if isinstance(policy, Policy) else Policy.parse(policy)
-        tiers = self.codec.tiers
-        with self._database.read() as connection:
-            return forecast(connection, banks.get(connection, bank), policy, self.now(), tiers)
-
     def set_policy(self, bank: str, policy: Policy | Mapping[str, Any]) -> Policy:
         """Sets the ageing policy of a bank, creating the bank if necessary, and returns the policy. Raises
         `InvalidPolicy`, and `InvalidInput` for an invalid bank name."""
@@ -737,3 +604,142 @@ class Memory:
         with self._database.write() as connection:
             banks.set_policy(connection, banks.get_or_create(connection, bank, self.now(), fields).id, fields)
         return policy
+
+
+class Operations:
+    """What a service, its workers and its operator call beside the verbs of a memory: the job queue, imports, worker
+    pools, and what follows a change of weights, embedder or search index. Raises the errors of `Memory`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    @property
+    def database_url(self) -> str:
+        """URL of the database, without the password."""
+        return self._memory._database.display_url
+
+    @property
+    def queue_depth(self) -> int:
+        """Number of pages waiting to be decoded."""
+        return self._memory._decoder.queue_depth
+
+    @property
+    def jobs(self) -> JobQueue:
+        """The job queue, for a scheduler that enqueues due work and workers that run it; `Memory.tick` does both."""
+        return self._memory._jobs
+
+    @cached_property
+    def bulk(self) -> BulkWork:
+        """Ageing, reencoding and importing with a worker pool."""
+        from .bulk.work import BulkWork
+
+        return BulkWork(
+            self._memory._ager,
+            self._memory._reencoder,
+            self._memory._store,
+            self._memory.now,
+            before=self._memory._recall_weights.write,
+        )
+
+    @cached_property
+    def imports(self) -> ImportJobs:
+        """Imports that a service carries out, with their progress; in process, see `importers.import_file`."""
+        from .ingest.importers.jobs import ImportJobs
+
+        return ImportJobs(self._memory._store, self._memory.now)
+
+    def warm(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Warms the page cache: while no other call is running, decodes the newest pages of all banks until the cache
+        is full or `stopping()` returns True. Returns the number of pages. Raises `StorageError` or `CodecError`."""
+        from .pages.warming import CacheWarmer
+
+        return CacheWarmer(self._memory._database, self._memory._decoder).warm(stopping)
+
+    def prepare(self, bank: str, messages: Iterable[NewMessage | Mapping[str, Any]]) -> PreparedCall:
+        """Does the part of `store` that needs no transaction, embeddings included, and returns what `store` of the
+        result writes. Lets an import prepare messages while those before are being written. Raises `InvalidInput`,
+        `InvalidTime`, `MessageTooLarge`."""
+        return self._memory._store.prepare(StoreCall(bank, messages), self._memory.now())
+
+    def dry_run(self, bank: str) -> DryRun:
+        """Returns a dry run of `store` for a bank, which need not exist: it checks messages as `store` does, ids
+        included, and writes nothing. Lets an import check everything before it stores anything. Raises
+        `InvalidInput` for an invalid name."""
+        from .ingest.dry_run import DryRun
+
+        return DryRun.of(self._memory._store, bank, self._memory.now())
+
+    def store_each(self, calls: Sequence[StoreCall]) -> list[StoreResult | BaseException]:
+        """Returns, for each of several calls of `store`, its result or the exception that it would raise. The calls
+        share transactions where possible."""
+        return self._memory._store.store_each(calls, self._memory.now())
+
+    def compress(self, bank: str, request: CompressRequest) -> CompressResult:
+        """Returns a conversation in which excerpts stand for its long older texts, each message in its place. A text
+        that was replaced once is replaced by the same excerpt at every later call, also in another process.
+
+        Further texts are replaced where this pays although the provider's prompt cache has to be written again. Stores
+        the texts, each once, and creates the bank if necessary; `retrieve` returns them. Raises `InvalidInput` for what
+        is no conversation; nothing is stored then.
+        """
+        return self._memory._compressor.compress(bank, checked(request, CompressRequest), self._memory.now())
+
+    def retrieve(self, bank: str, hash: str, query: str | None = None) -> RetrieveResult:
+        """Returns the exact text, as remembered now, that an excerpt of `compress` stands for, or the part of it that
+        matches `query`; the whole text if none does. Counts as a recall. Raises `NotFound` for a hash that the bank
+        does not have."""
+        from .fold.compressor import matching_part, message_id_of
+
+        try:
+            found = self._memory._recaller.message(bank, message_id_of(hash))
+        except NotFound as error:
+            raise NotFound(f"there is no text with the hash '{hash[:40]}' here; it may have been erased") from error
+        self._memory._recall_weights.record_keys(bank, [found.message_id], self._memory.now())
+        text = found.text if query is None else matching_part(found.text, query)
+        return RetrieveResult(
+            hash=hash, original_content=text, complete=text == found.text and not found.gaps, kept=found.kept
+        )
+
+    def reencode(self, bank: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:
+        """Reencodes every page of another codec or other weights, pinned pages included, with the current ones, and
+        returns a report.
+
+        A page is drawn from its kept text, else from its decoded tokens, for which their codec is loaded. It keeps its
+        tier, or moves to the next sharper one if the codec lacks it. A page laid out for another codec is typeset
+        again, on several pages if it no longer fits one. Unreadable pages are skipped and reported.
+
+        An interrupted call leaves every page intact, and the next call resumes. `progress` counts pages. `dry_run`:
+        writes nothing and reports what would happen. Raises `NotFound`, `CodecError`.
+        """
+        return self._memory._reencoder.reencode(bank, self._memory.now(), dry_run=dry_run, progress=progress)
+
+    def reindex(self, bank: str, *, words: bool = False, progress: Progress | None = None) -> EmbeddingReport:
+        """Embeds the messages without an embedding by the current embedder, as remembered now, and returns a report.
+        These are messages embedded by another embedder or stored while there was none. The scheduler does the same
+        after an update and for slow embedders.
+
+        `words`: also reindexes the words of all messages, which a change of search index requires; an embedder is then
+        optional. Faded words that the index recognises stay in it, or leave it if the policy says so now. Each batch is
+        committed, so that the next call resumes an interrupted one. `progress` counts messages.
+        Raises `NotFound`, and `EmbedderError` if there is no embedder or it does not respond.
+        """
+        return self._memory._embedder.reindex(bank, words=words, progress=progress)
+
+    def embed_new(self, bank: str) -> int:
+        """Embeds a batch of the messages stored since the last call, and returns their number, 0 when all are embedded.
+        For callers that set `MemoryOptions.embed_later`. Raises `NotFound`, `EmbedderError`."""
+        return self._memory._embedder.embed_new(bank)
+
+    def newest_banks(self) -> list[BankEnd]:
+        """Returns all banks that have messages, with the times of their last ones, newest first, then by name."""
+        return newest_banks(self._memory._database)
+
+    def preview_policy(self, bank: str, policy: Policy | Mapping[str, Any]) -> PolicyForecast:
+        """Returns what a policy would do to the pages of a bank, now and within a year. Writes nothing. A pause of
+        ageing does not count. Raises `NotFound`, `InvalidPolicy`, `CodecError`."""
+        from .lifecycle.forecast import forecast
+
+        policy = policy if isinstance(policy, Policy) else Policy.parse(policy)
+        tiers = self._memory.codec.tiers
+        with self._memory._database.read() as connection:
+            return forecast(connection, banks.get(connection, bank), policy, self._memory.now(), tiers)

@@ -36,7 +36,7 @@ class MemoryOptions:
     embedder: str | Embedder = field(default_factory=lambda: embedder.DEFAULT_EMBEDDER)
     #: The endpoint of the embedders "openai" and "multimodal".
     embedder_endpoint: EndpointOptions | None = None
-    #: Whether `store` leaves embedding to `Memory.embed_new`, which the caller calls afterwards, and to the scheduler.
+    #: Whether `store` leaves embedding to the scheduler and to `Operations.embed_new`, which the caller calls later.
     embed_later: bool = False
     #: Size of the cache of embeddings, in bytes.
     vector_cache_bytes: int = VECTOR_CACHE_BYTES

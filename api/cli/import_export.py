@@ -153,7 +153,7 @@ def import_messages(
                             report = import_file(own[0], source, bank=bank, options=options, progress=progress)
                         else:
                             request = ImportRequest(source, bank, options)
-                            report = own[0].bulk.import_file(request, own[1], progress=progress)
+                            report = own[0].operations.bulk.import_file(request, own[1], progress=progress)
                 reports.append(report)
                 files.add(path, report, partial(_show_report, path=path, report=report))
 
@@ -184,7 +184,7 @@ def _dry_run(state: State, memory: "Memory | None", bank: str) -> "DryRun":
     from foxing.memory.ingest.dry_run import DryRun
 
     if memory is not None:
-        return memory.dry_run(bank)
+        return memory.operations.dry_run(bank)
     return DryRun.of_new_bank(bank, datetime.now(UTC), state.settings().max_message_bytes)
 
 

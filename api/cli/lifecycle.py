@@ -63,7 +63,7 @@ def age(
         if pool is None:
             report = memory.age(bank, now=now, timezone=zone.name, dry_run=dry_run, preview=preview, progress=progress)
         else:
-            report = memory.bulk.age(bank, pool, now=now, timezone=zone.name, progress=progress)
+            report = memory.operations.bulk.age(bank, pool, now=now, timezone=zone.name, progress=progress)
         paused_until = memory.policy(bank).paused_until
 
     def show(console: Console) -> None:

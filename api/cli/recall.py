@@ -80,6 +80,9 @@ def recall(
         uncertain = sum(bool(span.uncertain) for span in result.spans)
         if uncertain and not details:
             console.print(f"{uncertain} may be misread in part; --details shows where", style="dim")
+        for part in result.scores:
+            sum_ = f"({part.words:.3f} words + {part.meaning:.3f} meaning + {part.neighbours:.3f} neighbours)"
+            console.print(f"{part.message_id}: {part.score:.3f} = {sum_} × {part.preference:.2f}", style="dim")
         advice = "" if result.next_cursor is None else "; raise --limit or --max-tokens to see more"
         console.print(f"{len(result.spans)} messages, {result.text_tokens} text tokens{advice}")
         for reason, number in Counter(part.reason for part in result.left_out).items():

@@ -34,9 +34,9 @@ def reencode(
         for name in [bank] if bank is not None else [info.id for info in all_banks(memory)]:
             with state.progress(f"reencoding {printable(name)}") as progress:
                 if pool is None:
-                    reports.append(memory.reencode(name, dry_run=dry_run, progress=progress))
+                    reports.append(memory.operations.reencode(name, dry_run=dry_run, progress=progress))
                 else:
-                    reports.append(memory.bulk.reencode(name, pool, progress=progress))
+                    reports.append(memory.operations.bulk.reencode(name, pool, progress=progress))
     state.answer(
         {"banks": [report.model_dump(mode="json") for report in reports]}, lambda console: _show(console, reports)
     )

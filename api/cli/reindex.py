@@ -29,7 +29,7 @@ def reindex(
     with state.memory() as memory:
         for name in [bank] if bank is not None else [info.id for info in all_banks(memory)]:
             with state.progress(f"indexing {printable(name)}") as progress:
-                reports.append(memory.reindex(name, words=words, progress=progress))
+                reports.append(memory.operations.reindex(name, words=words, progress=progress))
     state.answer(
         {"banks": [report.model_dump(mode="json") for report in reports]}, lambda console: _show(console, reports)
     )

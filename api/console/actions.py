@@ -42,8 +42,7 @@ class Actions:
     async def pin(self, request: Request) -> Response:
         """Pins a page, or unpins it."""
         form, bank, page = await _form(request), request.path_params["bank"], request.path_params["page"]
-        call = self.memory.pin if form.get("pinned") == "true" else self.memory.unpin
-        await self.service.run(call, bank, page)
+        await self.service.run(self.memory.pin, bank, page, pinned=form.get("pinned") == "true")
         return _back(form, url("/banks/{}/overview", bank))
 
     async def seal(self, request: Request) -> Response:
@@ -125,7 +124,7 @@ class Actions:
         return await self._import_page(bank, job)
 
     async def _import_page(self, bank: str, job_id: str) -> ConsolePage:
-        job = await self.service.run(self.memory.imports.find, bank, job_id)
+        job = await self.service.run(self.memory.operations.imports.find, bank, job_id)
         return ConsolePage("import_job.html", {"bank": bank, "job": job, "most_listed": LISTED}, job)
 
     async def export(self, request: Request) -> Response:
@@ -136,7 +135,7 @@ class Actions:
         async def lines() -> AsyncIterator[bytes]:
             cursor: str | None = None
             while True:
-                part = await self.service.run_codec(self.memory.look_up, bank, limit=500, cursor=cursor)
+                part = await self.service.run_codec(self.memory.recall, bank, limit=500, cursor=cursor, track=False)
                 for span in part.spans:
                     yield span.model_dump_json().encode("utf-8", "backslashreplace") + b"\n"
                 cursor = part.next_cursor

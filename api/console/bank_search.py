@@ -45,8 +45,8 @@ class FoundInBanks:
 def search_banks(memory: Memory, query: str, cursor: str | None, gap_mark: str) -> FoundInBanks:
     """Returns what is relevant to a query in the banks after `cursor`, for as long as a part lasts. A bank to which
     messages are added meanwhile may be missing. Does not change recall weights. Raises `InvalidCursor`, and the errors
-    of `Memory.look_up`."""
-    ends = memory.newest_banks()
+    of `Memory.recall`."""
+    ends = memory.operations.newest_banks()
     first = _place_after(ends, cursor) if cursor else 0
     until = time.monotonic() + PART_S
     matches: dict[str, list[RecalledMessage]] = {}
@@ -54,8 +54,13 @@ def search_banks(memory: Memory, query: str, cursor: str | None, gap_mark: str) 
     for end in ends[first:]:
         searched += 1
         try:
-            spans = memory.look_up(
-                end.bank, query=query, limit=FOUND_PER_BANK, gap_mark=gap_mark, min_relevance=RELEVANCE_FLOOR
+            spans = memory.recall(
+                end.bank,
+                query=query,
+                limit=FOUND_PER_BANK,
+                gap_mark=gap_mark,
+                min_relevance=RELEVANCE_FLOOR,
+                track=False,
             ).spans
         except NotFound:  # erased meanwhile
             continue

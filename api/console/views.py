@@ -154,10 +154,10 @@ class Views:
         result = None
         parts: dict[str, MatchScore] = {}
         if question:
-            scores = await self.service.run_codec(self.memory.recall_scores, bank, question, limit=2 * FOUND)
-            parts = {score.message_id: score for score in reversed(scores)}  # the best passage of each
-            fields = {"max_tokens": tokens} if tokens > 0 else {}
-            result = await self._recall(bank, query=question, limit=FOUND, gap_mark=GAP_MARK, neighbours=1, **fields)
+            fields: dict[str, Any] = {"max_tokens": tokens} if tokens > 0 else {}
+            fields |= {"limit": FOUND, "gap_mark": GAP_MARK, "neighbours": 1, "explain": True}
+            result = await self._recall(bank, query=question, **fields)
+            parts = {score.message_id: score for score in reversed(result.scores)}  # the best passage of each
         values = {
             "bank": bank,
             "q": question,
@@ -182,7 +182,7 @@ class Views:
         # a body in the format of the reader where JSON is asked for, and what it says on the page
         fields = context_fields if request.url.path.endswith(".json") else context_fields | {"as": "blocks"}
         asked_for = ContextRequest.from_fields(fields)
-        result = await self.service.run_codec(self.memory.preview_context, bank, asked_for)
+        result = await self.service.run_codec(self.memory.context, bank, asked_for, track=False)
         blocks = [self._block(block) for block in result.content] if "as" in fields else []
         return ConsolePage("context.html", values | {"result": result, "blocks": blocks}, result)
 
@@ -205,7 +205,7 @@ class Views:
     ) -> ConsolePage:
         """Returns the page of a policy that is saved, or that is to be. `previewed`: with what it would move;
         `age_days`: the age at which pages are shown, by default that of the first step."""
-        forecast = await self.service.run(self.memory.preview_policy, bank, policy)
+        forecast = await self.service.run(self.memory.operations.preview_policy, bank, policy)
         tokens = {tier: forecast.tokens_at[tier] for tier in (policy.fresh, *(step.tier for step in policy.steps))}
         days = {step.tier: step.after.total_seconds() / 86_400 for step in policy.steps}
         longest = shown_days(policy)
@@ -249,7 +249,7 @@ class Views:
 
     async def health(self, request: Request) -> ConsolePage:
         """The queue, the clock, the database and the latency."""
-        jobs = self.memory.jobs
+        jobs = self.memory.operations.jobs
         length = await self.service.run(jobs.length)
         lag = await self.service.run(jobs.lag, self.memory.now())
         latency = self.service.metrics.http.quantiles()
@@ -268,7 +268,7 @@ class Views:
             "days": SAVINGS_SHOWN.days,
             "saved_by_day": saved_bars([(row.key, row.saved) for row in savings.rows], text_of("health.by_day")),
             "ageing": self.service.settings.ageing_enabled,
-            "database": self.memory.database_url,
+            "database": self.memory.operations.database_url,
             "embedder": self.service.settings.embedder,
             "codec": self.service.settings.codec,
             "latency": latency_bars(rows),
@@ -290,7 +290,7 @@ class Views:
 
     async def _recall(self, bank: str, **fields: Any) -> RecallResult:
         """Recalls without an effect on recall weights: what a person looks at is not what agents need."""
-        return await self.service.run_codec(self.memory.look_up, bank, **fields)
+        return await self.service.run_codec(self.memory.recall, bank, track=False, **fields)
 
     def _listed(self, spans: list[RecalledMessage], query: str) -> list[tuple[RecalledMessage, Any, bool]]:
         """Returns messages with their words, cut to `LISTED_CHARS`, and whether they were cut."""

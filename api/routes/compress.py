@@ -42,7 +42,7 @@ async def compress(
     message, the last ten messages of users and tools, and open tool exchanges stay as they are. Stores the texts in a
     bank of the API key and the header `x-headroom-affinity`, which is created if necessary."""
     bank = await service.run(bank_of, given_key(request.headers), affinity)
-    result = await service.run(service.memory.compress, bank, body)
+    result = await service.run(service.memory.operations.compress, bank, body)
     get_logger().info("compress", bank=bank, saved=result.tokens_saved, new=result.new_hashes, note=result.note)
     if result.new_hashes:
         service.embed_soon(bank)
@@ -74,7 +74,7 @@ async def retrieve(
     """Returns the exact text, as remembered, that an excerpt stands for. A hash is answered only to the API key and the
     `x-headroom-affinity` for which the text was compressed; for others it does not exist."""
     bank = await service.run(bank_of, given_key(request.headers), affinity)
-    return await service.run_codec(service.memory.retrieve, bank, hash, query or None)
+    return await service.run_codec(service.memory.operations.retrieve, bank, hash, query or None)
 
 
 @lru_cache(maxsize=10_000)

@@ -69,7 +69,7 @@ async def import_progress(
     kept."""
     ends_at = anyio.current_time() + wait
     while True:
-        job = await service.run(service.memory.imports.find, bank, import_id)
+        job = await service.run(service.memory.operations.imports.find, bank, import_id)
         if job.state not in UNFINISHED or anyio.current_time() >= ends_at or service.stopping.is_set():
             return job
         await anyio.sleep(POLL_S)
@@ -84,4 +84,4 @@ async def import_progress(
 async def cancel_import(bank: BankPath, import_id: ImportPath, service: ServiceDep) -> ImportJob:
     """Cancels an import. What is stored stays; send the file again to store the rest. Does nothing to an import that
     has ended."""
-    return await service.run(service.memory.imports.cancel, bank, import_id)
+    return await service.run(service.memory.operations.imports.cancel, bank, import_id)

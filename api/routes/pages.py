@@ -131,4 +131,4 @@ async def pin_page(bank: BankPath, page_id: PagePath, service: ServiceDep) -> Pa
 )
 async def unpin_page(bank: BankPath, page_id: PagePath, service: ServiceDep) -> PageInfo:
     """Unpins a page: it ages again from the next ageing run. Unpinning an unpinned page has no effect."""
-    return await service.run(service.memory.unpin, bank, page_id)
+    return await service.run(service.memory.pin, bank, page_id, pinned=False)

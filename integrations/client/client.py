@@ -315,13 +315,10 @@ class Client:
         """Returns the stored vision tokens of a page as a safetensors file. Raises `NotFound`."""
         return self.send(Request("GET", bank_path(bank, "pages", page_id, "tokens")))
 
-    def pin(self, bank: str, page_id: str) -> PageInfo:
-        """Pins a page, so that it does not age, and returns it. Raises `NotFound`."""
-        return self.ask(values.pages.PageInfo, Request("PUT", bank_path(bank, "pages", page_id, "pin")))
-
-    def unpin(self, bank: str, page_id: str) -> PageInfo:
-        """Unpins a page, so that it ages again, and returns it. Raises `NotFound`."""
-        return self.ask(values.pages.PageInfo, Request("DELETE", bank_path(bank, "pages", page_id, "pin")))
+    def pin(self, bank: str, page_id: str, *, pinned: bool = True) -> PageInfo:
+        """Pins a page, so that it does not age, or unpins it, and returns it. Raises `NotFound`."""
+        request = Request("PUT" if pinned else "DELETE", bank_path(bank, "pages", page_id, "pin"))
+        return self.ask(values.pages.PageInfo, request)
 
     def banks(self, *, limit: int = 50, cursor: str | None = None) -> Banks:
         """Returns banks with statistics, in the order of their names. Raises `InvalidCursor`."""

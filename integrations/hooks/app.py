@@ -46,7 +46,8 @@ LATE = "Foxing: this machine is busy, and memory came too late for an earlier pr
 def make_app(memory: "Memory") -> Starlette:
     """Returns the application. On a SQLite file it also takes in the spool of hooks; on other databases there is
     none."""
-    path = memory.database_url.removeprefix(SQLITE) if memory.database_url.startswith(SQLITE) else ""
+    url = memory.operations.database_url
+    path = url.removeprefix(SQLITE) if url.startswith(SQLITE) else ""
     database = str(Path(path).resolve()) if path and path != ":memory:" else ""
     answers = Answers(memory)
     intake = Intake(memory, database, answers) if database else None

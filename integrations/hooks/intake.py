@@ -150,7 +150,7 @@ class Intake:
         is given if it cannot be answered in time."""
         while self._changed and not self._ended.is_set():
             bank = self._changed.pop()
-            while self.memory.embed_new(bank) and not self._ended.is_set():
+            while self.memory.operations.embed_new(bank) and not self._ended.is_set():
                 pass
             self.answers.start(bank)
             thread, speech = self._newest.get(bank, ("", {}))

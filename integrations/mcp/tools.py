@@ -376,7 +376,7 @@ class PageTools(Tools):
 
     async def unpin_page(self, page_id: _PageId) -> Annotated[CallToolResult, PageText]:
         """Unpin a page, so that it fades again as it ages."""
-        page = await self._run(lambda memory, bank: memory.unpin(bank, page_id))
+        page = await self._run(lambda memory, bank: memory.pin(bank, page_id, pinned=False))
         return _page(page.id, page.tier, page.pinned, f"Page {page.id} ages again; it is at tier {page.tier}.")
 
     async def age_pages(

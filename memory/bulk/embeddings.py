@@ -73,7 +73,7 @@ class EmbeddedStorage:
         self._now = now
 
     def prepare(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> PreparedCall:
-        """See `Memory.prepare`."""
+        """See `Operations.prepare`."""
         given = [NewMessage.model_validate(message) for message in messages]
         embedded = next(self._embedded, None)
         if embedded is None or not embedded.matches(given):

@@ -25,11 +25,20 @@ _Result = TypeVar("_Result")
 
 
 class HasBulkWork(Protocol):
-    """Object with bulk work: a `Memory`."""
+    """Object with bulk work: the `operations` of a memory."""
 
     @property
     def bulk(self) -> BulkWork:
         """Bulk work of the memory."""
+        ...
+
+
+class HasOperations(Protocol):
+    """A `Memory`."""
+
+    @property
+    def operations(self) -> HasBulkWork:
+        """See `Memory.operations`."""
         ...
 
 
@@ -47,7 +56,7 @@ class RayPool:
     """A pool on the cluster that `RAY_ADDRESS` names, or on one that is started on this machine and stopped when the
     pool is closed. An existing connection of this process to a cluster is used and left open."""
 
-    def __init__(self, open_memory: Callable[[], HasBulkWork], options: ActorOptions = ActorOptions()) -> None:
+    def __init__(self, open_memory: Callable[[], HasOperations], options: ActorOptions = ActorOptions()) -> None:
         """`open_memory`: opens the memory of a worker; it is pickled. Raises `PoolError` if Ray is not installed, or
         the cluster cannot be reached."""
         self._open_memory = open_memory
@@ -165,13 +174,13 @@ class RayWorker:
     """Actor that opens its memory with the first batch and keeps it open."""
 
     def __init__(
-        self, open_memory: Callable[[], HasBulkWork], work: Callable[[BulkWork, Any], object], attempts: Any
+        self, open_memory: Callable[[], HasOperations], work: Callable[[BulkWork, Any], object], attempts: Any
     ) -> None:
         """`attempts`: handle of the actor `Attempts`."""
         self._open_memory = open_memory
         self._work = work
         self._attempts = attempts
-        self._memory: HasBulkWork | None = None
+        self._memory: HasOperations | None = None
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, list[Any]]:
         """Carries out the batches of some rows. A `FoxingError` is returned as the outcome of its batch."""
@@ -188,7 +197,7 @@ class RayWorker:
         try:
             if self._memory is None:
                 self._memory = self._open_memory()
-            return self._work(self._memory.bulk, pickle.loads(batch))
+            return self._work(self._memory.operations.bulk, pickle.loads(batch))
         except FoxingError as error:
             return error
 

@@ -82,7 +82,7 @@ class BulkWork:
         return self._ager.age(bank, at, progress=progress, work=lambda batches: pool.run(BulkWork.move, batches))
 
     def reencode(self, bank: str, pool: Pool, *, progress: Progress | None = None) -> ReencodingReport:
-        """Does the work of `Memory.reencode` with the workers of `pool`. Raises the same errors, and `PoolError`."""
+        """Does the work of `Operations.reencode` with the workers of `pool`. Raises its errors, and `PoolError`."""
         return self._reencoder.reencode(
             bank, self._now(), progress=progress, work=lambda batches: pool.run(BulkWork.rewrite, batches)
         )

@@ -132,7 +132,7 @@ class Compressor:
         self._tokens: LRUCache[bytes, int] = LRUCache(_COUNTED)
 
     def compress(self, bank: str, request: CompressRequest, now: datetime) -> CompressResult:
-        """Implements `Memory.compress`."""
+        """Implements `Operations.compress`."""
         check_bank_name(bank)
         given = [_read(message, number) for number, message in enumerate(request.messages)]
         texts = [

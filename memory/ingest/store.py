@@ -216,7 +216,7 @@ class MessageStore:
         return answer
 
     def prepare(self, call: StoreCall, now: datetime) -> PreparedCall:
-        """Implements `Memory.prepare`."""
+        """Implements `Operations.prepare`."""
         self.database.check_process()
         [request] = self._encoded([self._request(call, now)], in_background=True)
         return PreparedCall(self, call, request)
@@ -238,7 +238,7 @@ class MessageStore:
         return result
 
     def store_each(self, calls: Sequence[StoreCall], now: datetime) -> list[StoreResult | BaseException]:
-        """Implements `Memory.store_each`."""
+        """Implements `Operations.store_each`."""
         self.database.check_process()  # a forked process would wait for a thread that does not exist
         answers: dict[int, StoreResult | BaseException] = {}
         requests: dict[int, _Request] = {}

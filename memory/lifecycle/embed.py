@@ -65,7 +65,7 @@ class MessageEmbedder:
         return self.reindexer.vectors
 
     def reindex(self, bank_name: str, *, words: bool, progress: Progress | None = None) -> EmbeddingReport:
-        """Implements `Memory.reindex`."""
+        """Implements `Operations.reindex`."""
         with self.database.read() as connection:
             bank_id = banks.get(connection, bank_name).id
         indexed = self._run(bank_id, self._all, self._index_batch, progress) if words else _Done()
@@ -83,7 +83,7 @@ class MessageEmbedder:
         )
 
     def embed_new(self, bank_name: str) -> int:
-        """Implements `Memory.embed_new`."""
+        """Implements `Operations.embed_new`."""
         if not self.vectors.source.usable:
             return 0
         with self.database.read() as connection:

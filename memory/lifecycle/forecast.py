@@ -19,8 +19,8 @@ YEAR = timedelta(days=365)
 def forecast(
     connection: Connection, bank: Bank, policy: Policy, now: datetime, specs: Mapping[str, TierSpec]
 ) -> PolicyForecast:
-    """Implements `Memory.preview_policy`. Counts with one query for each time, whatever the number of pages. `specs`:
-    the tiers of the codec."""
+    """Implements `Operations.preview_policy`. Counts with one query for each time, whatever the number of pages.
+    `specs`: the tiers of the codec."""
     policy = policy.served_by(specs)
     totals = {each.tier: each for each in sizes.tier_totals(connection, [bank.id])[bank.id] if each.pages}
     counts, moved = {"now": Counter({tier: each.pages for tier, each in totals.items()})}, {}

@@ -95,7 +95,7 @@ class Reencoder:
         progress: Progress | None = None,
         work: Work[StalePage] | None = None,
     ) -> ReencodingReport:
-        """Implements `Memory.reencode`. `work`: carries out the batches with `rewrite`, in place of this process. A
+        """Implements `Operations.reencode`. `work`: carries out the batches with `rewrite`, in place of this process. A
         page whose worker was killed after writing it counts as current."""
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)

@@ -21,8 +21,8 @@ class CacheWarmer:
         self.decoder = decoder
 
     def warm(self, stopping: Callable[[], bool]) -> int:
-        """Implements `Memory.warm`. Returns the number of pages read. `stopping`: polled between batches; ends the work
-        when true."""
+        """Implements `Operations.warm`. Returns the number of pages read. `stopping`: polled between batches; ends the
+        work when true."""
         codec = self.decoder.load()
         # other tiers take seconds per page or cost money
         quick = [tier for tier, spec in codec.tiers.items() if spec.streamed]

@@ -185,7 +185,7 @@ class Recaller:
         return {documents[older]: _mark(spans[newest]) for older, newest in replaced.items()}
 
     def scores(self, bank_name: str, query: RecallQuery, now: datetime) -> list[MatchScore]:
-        """See `Memory.recall_scores`."""
+        """Returns the parts of the scores of the best matches, at most `limit`; see `RecallResult.scores`."""
         question = ask(self.search.vectors, query, now)
         with self._semaphore, self.database.read() as connection:
             candidates = find_candidates(connection, self.search, bank_name, question)

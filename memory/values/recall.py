@@ -122,6 +122,9 @@ class RecallQuery(MemoryRequest):
     refs: Annotated[bool, OnlyFor("text")] = Field(
         False, description="Whether each message in `rendered` begins with its reference, such as [k7q], for `fetch`."
     )
+    explain: Annotated[bool, OnlyFor("text")] = Field(
+        False, description="Whether to return the parts of the scores of the best matches, as `scores`."
+    )
     reader: Annotated[str | None, OnlyFor("images")] = Field(
         None,
         description="Model that the images are laid out and billed for; for images only. Default: "
@@ -183,6 +186,7 @@ class TextQueryFields(QueryFields, total=False):
     gap_mark: str | None
     ids: bool
     refs: bool
+    explain: bool
 
 
 class ImageQueryFields(QueryFields, total=False):
@@ -244,6 +248,11 @@ class RecallResult(Value):
     left_out: list[LeftOut] = Field(
         description="Matching messages that are not in the answer, with the reason; at most `limit`, those over the "
         "budget first."
+    )
+    scores: list[MatchScore] = Field(
+        [],
+        description="With `explain`, the parts of the scores of the best matches in the bank of the call, at most "
+        "`limit`, by score. A message replaced by a newer one still has its place.",
     )
     notes: list[str] = Field([], description="Degradations of the answer, such as an embedder that is down.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")

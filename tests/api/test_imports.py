@@ -296,12 +296,12 @@ def test_a_service_that_ends_says_so_and_the_file_is_sent_again(
 
 
 def test_an_import_of_a_killed_service_has_stopped(memory: Memory, client: httpx.Client, tmp_path: Path) -> None:
-    job = memory.imports.add(
+    job = memory.operations.imports.add(
         "ana", importer.check_file(file(tmp_path / "a.jsonl", said(2).decode()), importer.ImportOptions())
     )
-    assert memory.imports.find("ana", job.id).state == "waiting"
+    assert memory.operations.imports.find("ana", job.id).state == "waiting"
     past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
-    execute(memory.database_url, f"UPDATE imports SET lease_until = '{past}'")
+    execute(memory.operations.database_url, f"UPDATE imports SET lease_until = '{past}'")
     stopped = ok(client.get(f"{PATH}/{job.id}"))
     assert stopped["state"] == "stopped"
     assert "send the file again" in stopped["error"]["detail"]

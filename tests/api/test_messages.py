@@ -15,7 +15,7 @@ import pytest
 from support.service import check_problem, ok, serve
 
 from foxing.api.store_queue import StoreQueue
-from foxing.memory import Conflict, Memory, MemoryOptions, NewMessage, StoreResult
+from foxing.memory import Conflict, Memory, MemoryOptions, NewMessage, Operations, StoreResult
 from foxing.memory.ingest.calls import StoreCall
 
 JSON = {"Content-Type": "application/json"}
@@ -366,13 +366,13 @@ def test_small_requests_are_answered_as_large_ones_and_those_with_a_key(
 def test_calls_that_come_while_others_are_stored_are_stored_together(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store_each, begun, going, sizes = Memory.store_each, Event(), Event(), list[int]()
+    store_each, begun, going, sizes = Operations.store_each, Event(), Event(), list[int]()
 
-    def watched(memory: Memory, calls: Sequence[StoreCall]) -> list[StoreResult | BaseException]:
+    def watched(operations: Operations, calls: Sequence[StoreCall]) -> list[StoreResult | BaseException]:
         sizes.append(len(calls))
         begun.set()
         assert going.wait(60)
-        return store_each(memory, calls)
+        return store_each(operations, calls)
 
     async def store(memory: Memory) -> list[Any]:
         queue = StoreQueue(memory, anyio.CapacityLimiter(4))
@@ -386,7 +386,7 @@ def test_calls_that_come_while_others_are_stored_are_stored_together(
         going.set()
         return await asyncio.gather(first, *rest, return_exceptions=True)
 
-    monkeypatch.setattr(Memory, "store_each", watched)
+    monkeypatch.setattr(Operations, "store_each", watched)
     with Memory(database_url) as memory:
         answers = asyncio.run(store(memory))
         assert sorted(sizes) == [1, 1, 8]  # the long one by itself

@@ -198,7 +198,7 @@ def test_messages_are_embedded_after_the_answer(database_url: str) -> None:
                 break
         assert held == 100 * (32 + 12)
     with Memory(database_url, options=options) as memory:
-        assert memory.embed_new(BANK) == 0
+        assert memory.operations.embed_new(BANK) == 0
 
 
 def test_an_unknown_shape_names_the_choices(bank_client: httpx.Client) -> None:

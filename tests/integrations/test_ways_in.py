@@ -213,7 +213,7 @@ def test_what_was_erased_is_stored_again_by_no_way(memory: Memory, tmp_path: Pat
         way(ways)
     left = [words for words in ways.session.words if words not in ("I look.", "step 1 is green")]
     assert ways.stored() == left
-    with memory.dry_run(BANK) as dry_run:
+    with memory.operations.dry_run(BANK) as dry_run:
         preview_file(ways.log, dry_run=dry_run)
         assert (dry_run.stored, dry_run.duplicates) == (0, len(ways.session.words))
 

@@ -18,7 +18,7 @@ def store(memory: Memory, bank: str, *hours: int) -> None:
 
 def test_banks_come_with_the_newest_first_open_sealed_and_both(database_url: str) -> None:
     with Memory(database_url) as memory:
-        assert memory.newest_banks() == []
+        assert memory.operations.newest_banks() == []
         store(memory, "sealed", 7, 3)
         memory.seal("sealed")
         store(memory, "open", 5, 2)
@@ -29,7 +29,7 @@ def test_banks_come_with_the_newest_first_open_sealed_and_both(database_url: str
         memory.set_policy("empty", {"keep_text": "always"})
         expected = [("sealed", 7), ("both", 6), ("as-late", 5), ("open", 5)]
         ends = [BankEnd(bank=bank, last_at=START + timedelta(hours=hour)) for bank, hour in expected]
-        assert memory.newest_banks() == ends
+        assert memory.operations.newest_banks() == ends
         store(memory, "open", 8)
         memory.erase_bank("sealed")
-        assert [end.bank for end in memory.newest_banks()] == ["open", "both", "as-late"]
+        assert [end.bank for end in memory.operations.newest_banks()] == ["open", "both", "as-late"]

@@ -222,7 +222,11 @@ def test_a_service_full_of_work_answers_that_it_lives(memory: Memory) -> None:
         assert opened.wait(60)
         return datetime.now(UTC)
 
-    with Memory(memory.database_url, clock=wait) as slow, serve(slow, ConnectionLimits(8)) as url, ExitStack() as stack:
+    with (
+        Memory(memory.operations.database_url, clock=wait) as slow,
+        serve(slow, ConnectionLimits(8)) as url,
+        ExitStack() as stack,
+    ):
         try:
             body = json.dumps(MESSAGES).encode()
             path = "/v1/banks/b/messages"

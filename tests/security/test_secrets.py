@@ -218,5 +218,5 @@ def test_no_error_of_an_embedder_shows_a_secret(refusing: str, database_url: str
     with Memory(database_url, options=options) as memory:
         memory.store("ana", [{"role": "user", "content": "We ship Titan."}])
         with pytest.raises(EmbedderError, match="401") as caught:
-            memory.embed_new("ana")
+            memory.operations.embed_new("ana")
     assert SECRET not in "".join(traceback.format_exception(caught.value))

@@ -74,19 +74,19 @@ def test_a_job_ends_after_the_batch_in_progress(
     memory: Memory, codec: HookedCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Callable[[], bool]] = []
-    work = memory.jobs.work
+    work = memory.operations.jobs.work
 
     def noting_work(now: datetime, *, stopping: Callable[[], bool]) -> Any:
         asked.append(stopping)
         return work(now, stopping=stopping)
 
-    monkeypatch.setattr(memory.jobs, "work", noting_work)
+    monkeypatch.setattr(memory.operations.jobs, "work", noting_work)
     gate = Gate(codec, lambda: asked[-1]())
     app = create_app(load_settings({"ageing_enabled": True, "ageing_interval_s": 0.05}), memory)
     with BackgroundServer(app):
         assert gate.reached.wait(60)
     assert 0 < tiers(memory).count("small") < PAGES
-    assert memory.jobs.length().running == 0
+    assert memory.operations.jobs.length().running == 0
     codec.before_encode = lambda: None
     memory.tick()
     assert tiers(memory) == ["small"] * PAGES
@@ -109,8 +109,8 @@ def test_embedding_ends_after_the_batch_in_progress(database_url: str, monkeypat
     options = MemoryOptions(embedder=embedder, embed_later=True)
     with Memory(database_url, options=options, clock=lambda: LATER) as memory:
         memory.store("ana", [{"role": "user", "content": f"Note {number}"} for number in range(PAGES)])
-        memory.jobs.fill(LATER)
-        done = list(iter(lambda: memory.jobs.work(LATER, stopping=lambda: True), None))
+        memory.operations.jobs.fill(LATER)
+        done = list(iter(lambda: memory.operations.jobs.work(LATER, stopping=lambda: True), None))
         assert [result.kind for result in done] == ["seal"]  # nothing fills a page
         assert count_embeddings(database_url) == 1
         app = create_app(load_settings({"ageing_enabled": False}), memory)
@@ -140,9 +140,9 @@ def test_what_is_to_be_gone_does_not_wait_for_ageing(memory: Memory, codec: Hook
         memory.store(name, [{"role": "user", "content": "Note", "created_at": START}])
         memory.seal(name, now=START)
     now = LATER + 7 * DAY
-    memory.jobs.fill(now - DAY)  # ageing waits in the queue already
-    memory.jobs.fill(now)
-    first = memory.jobs.work(now)
+    memory.operations.jobs.fill(now - DAY)  # ageing waits in the queue already
+    memory.operations.jobs.fill(now)
+    first = memory.operations.jobs.work(now)
     assert first is not None
     assert (first.bank, first.kind, first.purged) == ("ana", "purge", PAGES)
 

@@ -238,27 +238,29 @@ class Storage(Protocol):
 
 @runtime_checkable
 class PreparingStorage(Protocol):
-    """Storage that prepares messages while those before are written, such as a `Memory`."""
+    """Storage that prepares messages while those before are written."""
 
     def prepare(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> Prepared:
-        """Does the part of storing that needs no transaction; see `Memory.prepare`. Called in other threads than the
-        storing."""
+        """Does the part of storing that needs no transaction. Called in other threads than the storing."""
+
+
+class CheckingStorage(PreparingStorage, Protocol):
+    """Storage that also says beforehand what it would refuse."""
+
+    def dry_run(self, bank: str) -> DryRun:
+        """Returns a dry run of storing, see `Operations.dry_run`."""
 
 
 @runtime_checkable
-class PolicyStorage(Protocol):
-    """Storage that knows the policies of its banks, such as a `Memory`."""
+class OperatedStorage(Protocol):
+    """A `Memory`."""
+
+    @property
+    def operations(self) -> CheckingStorage:
+        """See `Memory.operations`."""
 
     def policy(self, bank: str) -> Policy:
         """Returns the policy of a bank; see `Memory.policy`. Raises `NotFound`."""
-
-
-@runtime_checkable
-class CheckingStorage(Protocol):
-    """Storage that says beforehand what it would refuse, such as a `Memory`."""
-
-    def dry_run(self, bank: str) -> DryRun:
-        """Returns a dry run; see `Memory.dry_run`."""
 
 
 @dataclass(frozen=True)
@@ -283,7 +285,7 @@ class _Unprepared:
 
 
 def import_file(
-    memory: Storage | PreparingStorage,
+    memory: Storage | OperatedStorage,
     path: Path | NamedFile,
     *,
     bank: str,
@@ -299,19 +301,18 @@ def import_file(
     they are stored, or from `arrived_at` if an exported line has it; with `backdate`, from when they were written, so
     that an old history fades soon.
 
-    Everything is read, and checked as `dry_run` of `memory` checks it, before anything is stored, so that a mistake
+    Everything is read, and checked as `store` checks it, before anything is stored, so that a mistake
     stores nothing. Messages are then stored in batches, each all or nothing, under ids that are the same in every
     import: running it again resumes an interrupted import, and the error of one says how much is stored. What formats
     of others leave out, or the bank refuses, is in the report; in JSON Lines, a mistake is an error. Raises
     `InvalidInput`, `InvalidTime`, `MessageTooLarge` or `Conflict`, with the place.
     """
     given = options or ImportOptions()
-    if isinstance(memory, CheckingStorage):
-        with memory.dry_run(bank) as dry_run:
-            source = check_file(path, given, dry_run=dry_run)
-    else:
-        source = check_file(path, given)
-    rules = _policy(memory, bank).redact if isinstance(memory, PolicyStorage) else SENSITIVE
+    if not isinstance(memory, OperatedStorage):
+        return store_file(memory, check_file(path, given), bank=bank, progress=progress, counted=not_in(SENSITIVE))
+    with memory.operations.dry_run(bank) as dry_run:
+        source = check_file(path, given, dry_run=dry_run)
+    rules = _policy(memory, bank).redact
     return store_file(memory, source, bank=bank, progress=progress, counted=not_in(rules))
 
 
@@ -320,7 +321,7 @@ def not_in(rules: Collection[str]) -> Sequence[str]:
     return [rule for rule in SENSITIVE if rule not in rules]
 
 
-def _policy(memory: "PolicyStorage", bank: str) -> Policy:
+def _policy(memory: OperatedStorage, bank: str) -> Policy:
     try:
         return memory.policy(bank)
     except NotFound:  # a bank that the import makes
@@ -441,7 +442,7 @@ def _reason(error: MemoryFault) -> str:
 
 
 def store_file(
-    memory: Storage | PreparingStorage,
+    memory: Storage | PreparingStorage | OperatedStorage,
     source: ImportSource,
     *,
     bank: str,
@@ -454,7 +455,8 @@ def store_file(
     the messages of a batch one by one, to leave out those that it refuses. `threads`: number of batches that are
     prepared at the same time; 1 if they have to be prepared in order. `counted`: rules of redaction that the bank's
     policy does not have, whose matches are counted; see `not_in`."""
-    storage = memory if isinstance(memory, PreparingStorage) else _InOrder(memory)
+    given = memory.operations if isinstance(memory, OperatedStorage) else memory
+    storage = given if isinstance(given, PreparingStorage) else _InOrder(given)
     files = HistoryFiles.of(source.path, source.options.max_bytes)
     size = files.total_bytes
     stored = duplicates = 0

@@ -7,7 +7,7 @@ import pytest
 from support.command_line import Foxing
 from support.histories import json_lines
 
-from foxing.memory import Memory
+from foxing.memory import Operations
 from foxing.memory.ingest.importers import importer
 
 NAIVE = '{"role": "user", "content": "x", "created_at": "2026-01-05T09:00:00"}\n'
@@ -79,15 +79,15 @@ def test_a_disk_that_fills_up_ends_the_command_and_says_what_was_not_tried(
     from foxing.memory.errors import StorageError
 
     monkeypatch.setattr(importer, "MESSAGES_AT_ONCE", 2)
-    prepare, calls = Memory.prepare, []
+    prepare, calls = Operations.prepare, []
 
-    def full(self: Memory, bank: str, messages: object) -> object:
+    def full(self: Operations, bank: str, messages: object) -> object:
         calls.append(1)
         if len(calls) > 1:
             raise StorageError("the disk is full; free space")
         return prepare(self, bank, messages)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Memory, "prepare", full)
+    monkeypatch.setattr(Operations, "prepare", full)
     files = [said(tmp_path, name, 5) for name in "abc"]
     result = foxing.run("import", *map(str, files), "--bank", "b")
     assert result.exit_code == 1

@@ -25,14 +25,14 @@ class HeldMemory:
     def __init__(self, memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
         self.go_on = Event()
         self.asked = 0
-        look_up: Callable[..., RecallResult] = memory.look_up
+        recall: Callable[..., RecallResult] = memory.recall
 
         def held(*args: Any, **fields: Any) -> RecallResult:
             self.asked += 1
             assert self.go_on.wait(60)
-            return look_up(*args, **fields)
+            return recall(*args, **fields)
 
-        monkeypatch.setattr(memory, "look_up", held)
+        monkeypatch.setattr(memory, "recall", held)
 
 
 @pytest.fixture

@@ -117,12 +117,12 @@ def test_a_step_that_fails_says_so_without_the_message_of_the_error(
 
 def test_jobs_are_traced(memory: Memory, exporter: InMemorySpanExporter) -> None:
     memory.store(BANK, conversation()["messages"])
-    memory.jobs.fill(memory.now())
+    memory.operations.jobs.fill(memory.now())
     tracing = Tracing(exporter, batched=False)
     tracing.start()
     worker = Worker(memory, Metrics())
     worker.start()
-    while memory.jobs.length().waiting or memory.jobs.length().running:
+    while memory.operations.jobs.length().waiting or memory.operations.jobs.length().running:
         pass
     worker.stop()
     tracing.stop()
@@ -150,7 +150,7 @@ def test_metrics_show_how_late_the_work_is_and_how_long_steps_take(memory: Memor
     before = metric_samples(client)
     assert (before["foxing_oldest_due_page_seconds"], before["foxing_oldest_job_seconds"]) == (0, 0)
     memory._clock = lambda: STARTS_AT + timedelta(days=8)
-    memory.jobs.fill(memory.now())
+    memory.operations.jobs.fill(memory.now())
     after = metric_samples(client)
     due = STARTS_AT + timedelta(minutes=MESSAGES - 1, days=7)  # its last message is a week old
     assert after["foxing_oldest_due_page_seconds"] == (memory.now() - due).total_seconds()

@@ -208,13 +208,13 @@ def test_a_bank_laid_out_for_another_codec_ages_after_reencoding(
     wider.text = "something else"
     with Memory(database_url, codec=wider, clock=lambda: START) as other:
         assert other.age("ana", now=START + timedelta(days=8)).moved == []
-        (left,) = other.reencode("ana").unreadable
+        (left,) = other.operations.reencode("ana").unreadable
         assert "would lose" in left.reason
         page = other.pages("ana").pages[0]
         assert (page.tier, page.text_kept) == ("base", True)
         assert other.page_tokens("ana", page.id) == before
         wider.text = "\n".join(WIDER_LINES)
-        (moved,) = other.reencode("ana").reencoded
+        (moved,) = other.operations.reencode("ana").reencoded
         assert (moved.pages, moved.source) == (1, "text")
         assert other.page_tokens("ana", page.id).weights == "0123456789ab"
         assert other.age("ana", now=START + timedelta(days=8)).moved != []

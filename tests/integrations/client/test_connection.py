@@ -78,7 +78,7 @@ def test_pages_are_sealed_read_pinned_and_aged(connection: Connection) -> None:
     connection.run(lambda memory: memory.check())
     assert connection.run(lambda memory: memory.pin(bank, page.id)).pinned
     assert connection.run(lambda memory: memory.age(bank, now=LATER)).moved == []
-    assert not connection.run(lambda memory: memory.unpin(bank, page.id)).pinned
+    assert not connection.run(lambda memory: memory.pin(bank, page.id, pinned=False)).pinned
     (move,) = connection.run(lambda memory: memory.age(bank, now=LATER, dry_run=True)).moved
     assert (move.from_tier, move.to_tier) == ("base", "tiny")
     assert connection.run(lambda memory: memory.age(bank, now=LATER)).moved[0].to_tier == "tiny"

@@ -586,7 +586,7 @@ def test_the_fields_of_a_request_may_be_keywords(memory: Memory) -> None:
     request = ContextRequest(reader="text", budget=500, query=QUESTION)
     result = memory.context(BANK, request)
     assert memory.context(BANK, reader="text", budget=500, query=QUESTION) == result
-    assert memory.preview_context(BANK, reader="text", budget=500, query=QUESTION) == result
+    assert memory.context(BANK, reader="text", budget=500, query=QUESTION, track=False) == result
     assert memory.context(BANK, request, budget=200) == memory.context(BANK, reader="text", budget=200, query=QUESTION)
     with pytest.raises(InvalidInput, match="budget: the field is required but missing"):
         memory.context(BANK, reader="text")

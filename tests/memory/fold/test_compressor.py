@@ -51,7 +51,7 @@ def conversation(turns: int) -> list[Json]:
 
 
 def compress(memory: Memory, messages: list[Json], bank: str = BANK) -> CompressResult:
-    return memory.compress(bank, CompressRequest(messages=tuple(messages)))
+    return memory.operations.compress(bank, CompressRequest(messages=tuple(messages)))
 
 
 def changed(before: list[Json], after: list[Any]) -> list[int]:
@@ -80,7 +80,7 @@ def test_excerpts_are_the_same_at_every_call_and_in_every_process(database_url: 
         assert json.dumps(later.messages[: len(messages)]) == json.dumps(first.messages)
         for number in changed(messages, first.messages):
             (found,) = re.findall(r"hash=([0-9a-f]{24})\]", first.messages[number]["content"])  # type: ignore[arg-type]
-            assert other.retrieve(BANK, found).original_content == messages[number]["content"]
+            assert other.operations.retrieve(BANK, found).original_content == messages[number]["content"]
 
 
 def test_what_is_replaced_and_what_stays(memory: Memory) -> None:
@@ -182,7 +182,7 @@ def test_a_hash_is_known_to_its_bank_alone(memory: Memory) -> None:
     assert found not in others
     for bank, name in (("session-2", found), (BANK, others[0]), (BANK, "0" * 24), ("nobody", found), (BANK, "a/../b")):
         with pytest.raises(NotFound, match=re.escape(f"there is no text with the hash '{name}' here")):
-            memory.retrieve(bank, name)
+            memory.operations.retrieve(bank, name)
 
 
 def test_the_text_of_an_excerpt_does_not_begin_lines(memory: Memory) -> None:
@@ -198,17 +198,17 @@ def test_the_text_of_an_excerpt_does_not_begin_lines(memory: Memory) -> None:
 def test_a_query_gives_the_part_that_matches(memory: Memory) -> None:
     messages = conversation(TURNS)
     found = compress(memory, messages).ccr_hashes[1]
-    whole = memory.retrieve(BANK, found)
+    whole = memory.operations.retrieve(BANK, found)
     assert whole.complete
     assert whole.kept == 1
     text = whole.original_content
     assert text == messages[3]["content"]
-    part = memory.retrieve(BANK, found, "when does Titan go to Lisbon?")
+    part = memory.operations.retrieve(BANK, found, "when does Titan go to Lisbon?")
     assert not part.complete
     assert FACT.format(n=1) in part.original_content
     assert len(part.original_content) < len(text)
     assert all(line in text for line in part.original_content.split("\n") if line != "…")
-    nothing = memory.retrieve(BANK, found, "zebra")
+    nothing = memory.operations.retrieve(BANK, found, "zebra")
     assert nothing.complete
     assert nothing.original_content == text
 
@@ -221,14 +221,14 @@ def test_texts_are_messages_of_the_bank(memory: Memory) -> None:
     messages[3]["content"] = f"export TOKEN={secret}\n{messages[3]['content']}"
     result = compress(memory, messages)
     assert secret not in json.dumps(result.messages[3])
-    kept = memory.retrieve(BANK, result.ccr_hashes[1]).original_content
+    kept = memory.operations.retrieve(BANK, result.ccr_hashes[1]).original_content
     assert secret not in kept
     assert "[redacted: " in kept
     assert memory.bank(BANK).messages == len(result.ccr_hashes)
     assert memory.recall(BANK, "ORD-10003").spans[0].role == "tool"
     memory.erase_message(BANK, f"compressed-{result.ccr_hashes[0]}")
     with pytest.raises(NotFound):
-        memory.retrieve(BANK, result.ccr_hashes[0])
+        memory.operations.retrieve(BANK, result.ccr_hashes[0])
 
 
 def test_what_is_no_conversation_is_refused(memory: Memory) -> None:

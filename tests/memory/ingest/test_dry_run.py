@@ -62,7 +62,7 @@ def test_a_late_mistake_stores_nothing_and_the_dry_run_finds_it(
     memory.store("b", [line(99)])
     path = tmp_path / "late.jsonl"
     path.write_text("".join(json.dumps(each) + "\n" for each in [*map(line, range(25)), mistake]))
-    with pytest.raises(error, match=reason), memory.dry_run("b") as dry_run:
+    with pytest.raises(error, match=reason), memory.operations.dry_run("b") as dry_run:
         preview_file(path, dry_run=dry_run)
     with pytest.raises(error, match=reason):
         import_file(memory, path, bank="b")
@@ -78,7 +78,7 @@ def test_a_dry_run_says_what_is_new_and_what_the_policy_replaces(memory: Memory,
     memory.store("b", [line(3), line(4, content="write to ana@example.org")])
     path = tmp_path / "some.jsonl"
     path.write_text(json_lines(line(3), line(4, content="write to ana@example.org"), *map(line, range(5, 30)), line(3)))
-    with memory.dry_run("b") as dry_run:
+    with memory.operations.dry_run("b") as dry_run:
         preview = preview_file(path, dry_run=dry_run)
     report = import_file(memory, path, bank="b")
     assert (preview.stored, preview.duplicates, preview.redacted) == (25, 3, {"email": 1})
@@ -95,7 +95,7 @@ def test_messages_of_other_formats_that_the_bank_refuses_are_left_out_of_both(me
     chunks += [chunk(30, "x" * 1001), chunk(31, "soon", NOW + timedelta(days=2)), chunk(3, "likes coffee")]
     path = tmp_path / "mem0.json"
     path.write_text(json.dumps(chunks))
-    with memory.dry_run("b") as dry_run:
+    with memory.operations.dry_run("b") as dry_run:
         preview = preview_file(path, dry_run=dry_run)
     report = import_file(memory, path, bank="b")
     expected = {
@@ -135,7 +135,7 @@ def test_what_is_added_to_a_file_or_folder_while_it_is_read_comes_with_the_next_
     folder.mkdir()
     for name, numbers in (("a", range(12)), ("b", range(20, 32))):
         (folder / f"{name}.jsonl").write_text(json_lines(*map(line, numbers)))
-    with memory.dry_run("b") as dry_run:
+    with memory.operations.dry_run("b") as dry_run:
         source = check_file(folder, ImportOptions(), dry_run=dry_run)
     with (folder / "a.jsonl").open("a") as file:
         file.write(json_lines(line(12, role="king")))  # would be an error
@@ -152,7 +152,7 @@ def test_a_dry_run_takes_memory_for_a_batch_and_not_for_a_file(memory: Memory, t
     for count in (2_000, 20_000):
         path.write_text(json_lines(*map(line, range(count))))
         tracemalloc.start()
-        with memory.dry_run("b") as dry_run:
+        with memory.operations.dry_run("b") as dry_run:
             check_file(path, ImportOptions(), dry_run=dry_run)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()

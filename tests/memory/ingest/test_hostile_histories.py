@@ -94,14 +94,14 @@ def test_watching_goes_on_after_an_error_that_nobody_expected(
 ) -> None:
     (tmp_path / "a.jsonl").write_text(json_lines(*claude_code_lines()))
     (tmp_path / "b.jsonl").write_text(json_lines({"role": "user", "content": "x"}))
-    store = memory.prepare
+    store = memory.operations.prepare
 
     def failing(bank: str, messages: Any) -> Any:
         if len(messages) > 1:
             raise ZeroDivisionError
         return store(bank, messages)
 
-    monkeypatch.setattr(memory, "prepare", failing)
+    monkeypatch.setattr(memory.operations, "prepare", failing)
     found = {each.path.name: each for each in HistoryWatcher(memory, [tmp_path], "b").poll()}
     assert "ZeroDivisionError" in str(found["a.jsonl"].error)
     assert found["b.jsonl"].report is not None

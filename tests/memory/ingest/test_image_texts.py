@@ -174,7 +174,7 @@ def test_words_of_an_image_are_found_by_meaning(tmp_path: Path) -> None:
         memory.store("ana", [said("m", screenshot("The puppy sleeps in the kitchen", "and the kitten on the sofa"))])
         memory.seal("ana")
         assert keys(memory, "Where do our pets rest?")[:1] == ["m"]
-        memory.reindex("ana", words=True)
+        memory.operations.reindex("ana", words=True)
         assert keys(memory, "Where do our pets rest?")[:1] == ["m"]
         assert keys(memory, "kitten")[:1] == ["m"]
 

@@ -80,7 +80,7 @@ def test_chatgpt(memory: Memory, tmp_path: Path) -> None:
     }
     bad = [f"file_bad-{name}" for name in HOSTILE]
     path = chatgpt(tmp_path / "export.zip", files, "file_0a", *bad, "file_absent")
-    with memory.dry_run("b") as dry_run:
+    with memory.operations.dry_run("b") as dry_run:
         preview = preview_file(path, dry_run=dry_run)
     report = import_file(memory, path, bank="b")
     first, second = shown(memory)

@@ -214,8 +214,8 @@ def test_calls_that_are_given_together_succeed_and_fail_each(database_url: str) 
         StoreCall("ben", [{"role": "user", "content": "something else"}], idempotency_key="once"),
     ]
     with Memory(database_url) as memory:
-        assert memory.store_each([]) == []
-        answers = memory.store_each(calls)
+        assert memory.operations.store_each([]) == []
+        answers = memory.operations.store_each(calls)
         kinds = [type(answer) for answer in answers]
         assert kinds == [StoreResult, StoreResult, Conflict, InvalidInput, StoreResult, InvalidInput, Conflict]
         stored = [answer.stored for answer in answers if isinstance(answer, StoreResult)]

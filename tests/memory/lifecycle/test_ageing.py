@@ -169,7 +169,7 @@ def test_a_pinned_page_does_not_age_until_it_is_unpinned(memory: Memory) -> None
     assert memory.age("ana", now=START + 400 * DAY).moved == []
     assert memory.page("ana", page).text_kept
 
-    assert not memory.unpin("ana", page).pinned
+    assert not memory.pin("ana", page, pinned=False).pinned
     assert len(memory.age("ana", now=START + 400 * DAY).moved) == 1
 
 

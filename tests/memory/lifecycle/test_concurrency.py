@@ -167,7 +167,7 @@ def test_concurrent_recalls_share_batches_and_answer_as_they_do_alone(database_u
         asked = [pool.submit(at_hour, memory, 0)]
         wait_until(lambda: codec.batches == [1])
         asked += [pool.submit(at_hour, memory, number) for number in range(1, 5)]
-        wait_until(lambda: memory.queue_depth == 4)
+        wait_until(lambda: memory.operations.queue_depth == 4)
         go.set()
         together = [answer.result(TIMEOUT_S) for answer in asked]
 
@@ -232,7 +232,7 @@ def test_a_page_pinned_while_it_is_being_aged_stays(database_url: str) -> None:
         assert (memory.page("ana", page).tier, memory.page("ana", page).text_kept) == ("base", True)
         assert memory.bank("ana").bytes.trash == 0
         assert memory.age("ana", now=START + 10 * DAY).busy == []
-        memory.unpin("ana", page)
+        memory.pin("ana", page, pinned=False)
         assert len(memory.age("ana", now=START + 10 * DAY).moved) == 1
 
 
@@ -328,7 +328,7 @@ def test_many_workers_and_schedulers_age_each_page_once(database_url: str, monke
             while not done.is_set():
                 result = replicas[number % 2].jobs.work(now)
                 moved += result.moved_pages if result is not None else 0
-                if result is None and memory.jobs.length().running == 0 and not _due(memory):
+                if result is None and memory.operations.jobs.length().running == 0 and not _due(memory):
                     done.set()
             return moved
 

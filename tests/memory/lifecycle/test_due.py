@@ -53,7 +53,7 @@ def test_old_messages_are_to_be_sealed_and_old_pages_to_age(memory: Memory, cloc
         assert [bank.due.messages_to_seal for bank in memory.banks().banks] == [0, 0, 0]
         memory.tick()
         assert [bank.due.pages_to_age for bank in memory.banks().banks] == [0, 0, 0]
-        memory.unpin("b", pinned)
+        memory.pin("b", pinned, pinned=False)
         memory.set_policy("c", memory.policy("c").paused("P1D", clock.now))
         clock.now += timedelta(days=500)
         assert {bank.id: bank.due.pages_to_age for bank in memory.banks().banks} == {"a": 1, "b": 1, "c": 1}

@@ -236,12 +236,12 @@ def test_reindexing_keeps_what_the_index_recognises(
     vocabulary = {term for text in TEXTS.values() for term in terms(text)}
     before = indexed_terms(database_path, vocabulary)
     assert examples(check(f"sqlite:///{database_path}")) == []
-    faded_copy.reindex("ana", words=True)
+    faded_copy.operations.reindex("ana", words=True)
     assert indexed_terms(database_path, vocabulary) == before
 
     faded_copy.set_policy("ana", {"index": "faded"})
     assert any("has other words" in example for example in examples(check(f"sqlite:///{database_path}")))
-    faded_copy.reindex("ana", words=True)
+    faded_copy.operations.reindex("ana", words=True)
     assert examples(check(f"sqlite:///{database_path}")) == []
     held = {term for span in left.values() for term in terms(span.text)}
     assert set().union(*indexed_terms(database_path, vocabulary).values()) <= held

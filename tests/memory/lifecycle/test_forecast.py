@@ -27,7 +27,7 @@ def test_pages_now_and_in_a_year(memory: Memory) -> None:
             "age_from": "message",
             "steps": [{"after": "P10D", "tier": "small"}, {"after": "P100D", "tier": "tiny"}],
         }
-        found = memory.preview_policy("a", policy)
+        found = memory.operations.preview_policy("a", policy)
         by_tier = {tier: (each.now, each.applied, each.in_a_year) for tier, each in found.tiers.items()}
         assert by_tier == {"base": (3, 1, 0), "small": (0, 1, 0), "tiny": (0, 1, 3)}
         assert (found.moved, found.moved_in_a_year) == (2, 3)
@@ -36,7 +36,7 @@ def test_pages_now_and_in_a_year(memory: Memory) -> None:
         memory.set_policy("a", policy)
         memory.age("a")
         assert {tier: each.pages for tier, each in memory.bank("a").tiers.items()} == {"base": 1, "small": 1, "tiny": 1}
-        again = memory.preview_policy("a", {"steps": []})
+        again = memory.operations.preview_policy("a", {"steps": []})
         assert (again.moved, again.moved_in_a_year) == (0, 0)  # no page gets sharper
 
 
@@ -44,13 +44,15 @@ def test_pinned_pages_stay(memory: Memory) -> None:
     with memory:
         for page in memory.pages("a").pages:
             memory.pin("a", page.id)
-        found = memory.preview_policy("a", {"age_from": "message", "steps": [{"after": "P1D", "tier": "micro"}]})
+        found = memory.operations.preview_policy(
+            "a", {"age_from": "message", "steps": [{"after": "P1D", "tier": "micro"}]}
+        )
         assert (found.moved, found.tiers["base"].in_a_year) == (0, 3)
 
 
 def test_errors(memory: Memory) -> None:
     with memory:
         with pytest.raises(NotFound):
-            memory.preview_policy("none", {})
+            memory.operations.preview_policy("none", {})
         with pytest.raises(InvalidPolicy):
-            memory.preview_policy("a", {"steps": [{"after": "P1D", "tier": "large"}]})
+            memory.operations.preview_policy("a", {"steps": [{"after": "P1D", "tier": "large"}]})

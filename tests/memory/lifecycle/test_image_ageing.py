@@ -125,7 +125,7 @@ def test_an_image_is_as_sharp_as_its_sharpest_page(memory: Memory) -> None:
     memory.pin("ana", memory.message("ana", "n").page_ids[0])
     age(memory, "tiny")
     assert sides(memory) == ("base", 1_000)
-    memory.unpin("ana", memory.message("ana", "n").page_ids[0])
+    memory.pin("ana", memory.message("ana", "n").page_ids[0], pinned=False)
     age(memory, "micro")
     assert sides(memory) == ("micro", 64)
 

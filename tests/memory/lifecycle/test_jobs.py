@@ -88,11 +88,11 @@ def test_an_idle_bank_is_found_when_something_becomes_due(memory: Memory) -> Non
     page = memory.pages("ana").pages[0].id
     memory.pin("ana", page)
     assert memory.tick(now=START + 9 * DAY).moved_pages == 0
-    memory.unpin("ana", page)
+    memory.pin("ana", page, pinned=False)
     assert memory.tick(now=START + 9 * DAY).moved_pages == 1  # to `small`
     assert memory.tick(now=START + 9 * DAY).purged == 0
     assert memory.tick(now=START + 11 * DAY).purged == 1
-    assert memory.jobs.length() == EMPTY
+    assert memory.operations.jobs.length() == EMPTY
 
     memory.store("ana", conversation(200, first=20))  # more than a page; older than an hour
     assert memory.tick().sealed_pages == 2
@@ -121,21 +121,21 @@ def test_a_failed_job_waits_and_the_next_tick_tries_it_again(database_url: str) 
                 raise RuntimeError("out of paper")
 
         codec.before_encode = fail
-        assert memory.jobs.fill(memory.now()) == 2
-        first = memory.jobs.work(memory.now())
+        assert memory.operations.jobs.fill(memory.now()) == 2
+        first = memory.operations.jobs.work(memory.now())
         assert first is not None
         assert (first.bank, first.kind, first.error) == ("ana", "seal", "RuntimeError: out of paper")
         assert memory.bank("ana").open_messages == 3
-        assert memory.jobs.length() == QueueLength(waiting=2, running=0, failed=1)
+        assert memory.operations.jobs.length() == QueueLength(waiting=2, running=0, failed=1)
 
-        while (result := memory.jobs.work(memory.now())) is not None:
+        while (result := memory.operations.jobs.work(memory.now())) is not None:
             assert (result.bank, result.error) == ("bo", None)  # that of ana waits
-        assert memory.jobs.fill(memory.now()) == 0
-        assert memory.jobs.length() == QueueLength(waiting=1, running=0, failed=1)
+        assert memory.operations.jobs.fill(memory.now()) == 0
+        assert memory.operations.jobs.length() == QueueLength(waiting=1, running=0, failed=1)
 
         report = memory.tick()
         assert (report.sealed_pages, report.failed_banks) == (1, {})
-        assert memory.jobs.length() == EMPTY
+        assert memory.operations.jobs.length() == EMPTY
 
 
 def test_pauses_double_up_to_an_hour() -> None:
@@ -154,14 +154,14 @@ def test_an_interrupted_job_returns_to_the_queue(database_url: str) -> None:
         codec.before_encode = interrupt
         with pytest.raises(KeyboardInterrupt):
             memory.tick()
-        assert memory.jobs.length() == QueueLength(waiting=1, running=0, failed=0)
+        assert memory.operations.jobs.length() == QueueLength(waiting=1, running=0, failed=0)
         codec.before_encode = lambda: None
         assert memory.tick().sealed_pages == 1
 
 
 def test_a_job_whose_lease_has_run_out_is_done_by_another_worker(memory: Memory, database_url: str) -> None:
     memory.store("ana", conversation(3))
-    memory.jobs.fill(START + 31 * DAY)
+    memory.operations.jobs.fill(START + 31 * DAY)
     soon = (datetime.now(UTC) + timedelta(minutes=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
     killed = f"state = 'running', lease_owner = 'killed', lease_until = '{soon}'"  # as a worker leaves it
     execute(database_url, f"UPDATE jobs SET {killed}")
@@ -169,7 +169,7 @@ def test_a_job_whose_lease_has_run_out_is_done_by_another_worker(memory: Memory,
     execute(database_url, "UPDATE jobs SET lease_until = '2026-01-05 08:00:00.000000'")
     report = memory.tick(now=START + 31 * DAY)
     assert (report.sealed_pages, report.moved_pages) == (1, 1)
-    assert memory.jobs.length() == EMPTY
+    assert memory.operations.jobs.length() == EMPTY
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,9 @@ def test_a_job_whose_lease_has_run_out_is_done_by_another_worker(memory: Memory,
 )
 def test_a_job_of_a_clock_that_was_wrong_is_done(memory: Memory, database_url: str, dated: str) -> None:
     memory.store("ana", conversation(3))
-    memory.jobs.fill(START + 31 * DAY)
+    memory.operations.jobs.fill(START + 31 * DAY)
     execute(database_url, f"UPDATE jobs SET {dated}")
-    result = memory.jobs.work(START + 31 * DAY)
+    result = memory.operations.jobs.work(START + 31 * DAY)
     assert result is not None
     assert result.sealed_pages == 1
 
@@ -204,9 +204,9 @@ def test_workers_of_several_memories_do_the_work_once(database_url: str) -> None
         def work(_: int) -> tuple[int, int]:
             with Memory(database_url, codec=codec, clock=lambda: now) as worker:
                 together.wait(60)
-                worker.jobs.fill(now)
+                worker.operations.jobs.fill(now)
                 results = []
-                while (result := worker.jobs.work(now)) is not None:
+                while (result := worker.operations.jobs.work(now)) is not None:
                     results.append(result)
             assert not any(result.error for result in results)
             return sum(r.sealed_pages for r in results), sum(r.moved_pages for r in results)
@@ -214,7 +214,7 @@ def test_workers_of_several_memories_do_the_work_once(database_url: str) -> None
         with ThreadPoolExecutor(3) as pool:
             done = list(pool.map(work, range(3)))
         assert (sum(sealed for sealed, _ in done), sum(moved for _, moved in done)) == (6, 6)
-        assert memory.jobs.length() == EMPTY
+        assert memory.operations.jobs.length() == EMPTY
         assert [bank.pages for bank in memory.banks().banks] == [1] * 6
 
 
@@ -234,20 +234,20 @@ def test_an_idle_worker_helps_with_a_bank_of_many_pages(database_url: str, monke
         for number in range(10):
             helper.store("ana", [{"role": "user", "content": f"note {number}", "created_at": START}])
             helper.seal("ana", now=START)
-        helper.jobs.fill(now)
-        assert helper.jobs.work(now) == JobResult("ana", "seal")
+        helper.operations.jobs.fill(now)
+        assert helper.operations.jobs.work(now) == JobResult("ana", "seal")
         with ThreadPoolExecutor(1) as pool:
-            owned = pool.submit(owner.jobs.work, now)
+            owned = pool.submit(owner.operations.jobs.work, now)
             assert begun.wait(60)
-            assert helper.jobs.work(now) == JobResult("ana", "age", moved_pages=8, helped=True)
-            assert helper.jobs.work(now) is None  # what is left is the owner's
+            assert helper.operations.jobs.work(now) == JobResult("ana", "age", moved_pages=8, helped=True)
+            assert helper.operations.jobs.work(now) is None  # what is left is the owner's
             helped.set()
             assert owned.result() == JobResult("ana", "age", moved_pages=2)
         assert {page.tier for page in helper.pages("ana").pages} == {"small"}
         moved = execute(database_url, "SELECT page_id, version FROM trash ORDER BY page_id")
         assert len({page for page, _ in moved}) == len(moved) == 10
         assert execute(database_url, "SELECT DISTINCT version FROM pages") == [(2,)]
-        assert helper.jobs.length() == EMPTY
+        assert helper.operations.jobs.length() == EMPTY
         assert helper.tick(now=now).moved_pages == 0
 
 
@@ -273,12 +273,12 @@ def test_a_worker_that_cannot_help_leaves_the_job_to_its_owner(
         owner.seal("ana", now=START)
         tried.clear()
         begun.clear()
-        owner.jobs.fill(now)
-        while owner.jobs.length().waiting > 1:
-            owner.jobs.work(now)
+        owner.operations.jobs.fill(now)
+        while owner.operations.jobs.length().waiting > 1:
+            owner.operations.jobs.work(now)
         with ThreadPoolExecutor(1) as pool:
-            owned = pool.submit(owner.jobs.work, now)
+            owned = pool.submit(owner.operations.jobs.work, now)
             assert begun.wait(60)
-            assert other.jobs.work(now) is None
+            assert other.operations.jobs.work(now) is None
             tried.set()
             assert owned.result() == JobResult("ana", "age", moved_pages=2)

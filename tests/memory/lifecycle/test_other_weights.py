@@ -64,7 +64,7 @@ def test_without_such_a_codec_pages_are_moved_from_their_text_or_left_alone(bank
         with pytest.raises(TokensDamaged, match=f"written by the weights {bank.weights}"):
             memory.read_page(BANK, bank.small.id)
         for dry_run in (True, False):
-            report = memory.reencode(BANK, dry_run=dry_run)
+            report = memory.operations.reencode(BANK, dry_run=dry_run)
             assert reencoded_ids(report) == [bank.pinned.id]
             assert [page.page_id for page in report.unreadable] == [bank.tiny.id, bank.small.id]
             for page in report.unreadable:

@@ -25,9 +25,9 @@ pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
 @pytest.mark.slow
 def test_a_dry_run_reports_pages_and_bytes_and_writes_nothing(bank: SampleBank, memory: Memory) -> None:
     before = bank.rows()
-    planned = memory.reencode(BANK, dry_run=True)
+    planned = memory.operations.reencode(BANK, dry_run=True)
     assert bank.rows() == before
-    done = memory.reencode(BANK)
+    done = memory.operations.reencode(BANK)
     assert (planned.dry_run, done.dry_run) == (True, False)
     assert reencoded_ids(planned) == reencoded_ids(done) == bank.page_ids
     assert planned.bytes_before == done.bytes_before == sum(len(row[1]) for row in before["page_contents"])
@@ -43,7 +43,7 @@ def test_tiers_spans_keepsakes_and_the_trash_stay(bank: SampleBank, memory: Memo
     rows = bank.rows()
     steps: list[tuple[int, int]] = []
 
-    report = memory.reencode(BANK, progress=lambda done, total: steps.append((done, total)))
+    report = memory.operations.reencode(BANK, progress=lambda done, total: steps.append((done, total)))
 
     assert (report.bank, report.codec, report.weights) == (BANK, "native", memory.codec.weights)
     assert (report.current, report.busy, report.unreadable) == (0, [], [])
@@ -63,7 +63,7 @@ def test_tiers_spans_keepsakes_and_the_trash_stay(bank: SampleBank, memory: Memo
 def test_messages_read_as_before(memory: Memory) -> None:
     spans = {span.message_id: span for span in memory.export(BANK)}
     before = exactness(memory)
-    memory.reencode(BANK)
+    memory.operations.reencode(BANK)
     assert exactness(memory) >= before - 0.02
     again = {span.message_id: span for span in memory.export(BANK)}
     facts = [{(key, span.source, span.tier, span.ref) for key, span in each.items()} for each in (spans, again)]
@@ -75,7 +75,7 @@ def test_messages_read_as_before(memory: Memory) -> None:
 
 def test_the_report_has_sources_bytes_and_confidence(bank: SampleBank, memory: Memory) -> None:
     pages = memory.pages(BANK).pages
-    report = memory.reencode(BANK)
+    report = memory.operations.reencode(BANK)
     for page in report.reencoded:
         assert page.from_weights == bank.weights
         assert page.source == ("text" if page.page_id == bank.pinned.id else "decoded")
@@ -91,7 +91,7 @@ def test_the_report_has_sources_bytes_and_confidence(bank: SampleBank, memory: M
 
 
 def test_the_index_follows_what_is_read_now(memory: Memory) -> None:
-    memory.reencode(BANK)
+    memory.operations.reencode(BANK)
     assert memory.recall(BANK, "which hotel near the beach?").spans[0].message_id == "travel-1-2"
     found = 0
     for span in memory.export(BANK):
@@ -108,10 +108,10 @@ def test_the_index_follows_what_is_read_now(memory: Memory) -> None:
 
 
 def test_a_second_run_has_nothing_to_do(bank: SampleBank, memory: Memory) -> None:
-    memory.reencode(BANK)
+    memory.operations.reencode(BANK)
     rows = bank.rows()
     for dry_run in (False, True):
-        report = memory.reencode(BANK, dry_run=dry_run)
+        report = memory.operations.reencode(BANK, dry_run=dry_run)
         assert (report.reencoded, report.current, report.bytes_after) == ([], 3, 0)
         assert (report.confidence_before, report.confidence_after) == (None, None)
     assert bank.rows() == rows
@@ -119,7 +119,7 @@ def test_a_second_run_has_nothing_to_do(bank: SampleBank, memory: Memory) -> Non
 
 def test_a_pinned_page_without_text_is_rewritten_and_stays_pinned(bank: SampleBank, memory: Memory) -> None:
     memory.pin(BANK, bank.tiny.id)
-    assert bank.tiny.id in reencoded_ids(memory.reencode(BANK))
+    assert bank.tiny.id in reencoded_ids(memory.operations.reencode(BANK))
     page = memory.page(BANK, bank.tiny.id)
     assert (page.tier, page.pinned, page.text_kept) == ("tiny", True, False)
 
@@ -134,7 +134,7 @@ def test_a_page_that_the_present_weights_cannot_read_keeps_its_tokens(bank: Samp
         return replace(reading, cells=cells, confidence=np.zeros_like(reading.confidence))
 
     with bank.open(BothWeights(bank.codec, alter=unread)) as memory:
-        report = memory.reencode(BANK)
+        report = memory.operations.reencode(BANK)
         assert reencoded_ids(report) == [bank.small.id, bank.pinned.id]
         assert [page.page_id for page in report.unreadable] == [bank.tiny.id]
         assert "'tiny'" in report.unreadable[0].reason
@@ -144,7 +144,7 @@ def test_a_page_that_the_present_weights_cannot_read_keeps_its_tokens(bank: Samp
 
 def test_a_page_that_would_lose_characters_stays_as_it_is(bank: SampleBank) -> None:
     with bank.open(LossyTinyTokens(bank.codec)) as memory:
-        report = memory.reencode(BANK)
+        report = memory.operations.reencode(BANK)
         assert reencoded_ids(report) == [bank.small.id, bank.pinned.id]
         (left,) = report.unreadable
         assert left.page_id == bank.tiny.id
@@ -155,4 +155,4 @@ def test_a_page_that_would_lose_characters_stays_as_it_is(bank: SampleBank) -> N
 
 def test_an_unknown_bank_is_not_found(memory: Memory) -> None:
     with pytest.raises(NotFound):
-        memory.reencode("nobody")
+        memory.operations.reencode("nobody")

@@ -21,7 +21,7 @@ def test_an_unreadable_page_is_reported_and_left_alone(bank: SampleBank, memory:
     bank.change_tokens(bank.small, flipped)
     before = bank.rows()["page_contents"]
     for dry_run in (True, False):
-        report = memory.reencode(BANK, dry_run=dry_run)
+        report = memory.operations.reencode(BANK, dry_run=dry_run)
         assert reencoded_ids(report) == [bank.pinned.id]
         reasons = {page.page_id: page.reason for page in report.unreadable}
         assert set(reasons) == {bank.tiny.id, bank.small.id}
@@ -37,8 +37,8 @@ def test_kept_text_replaces_tokens_that_cannot_be_read(
     bank: SampleBank, memory: Memory, change: Callable[[bytes], bytes]
 ) -> None:
     bank.change_tokens(bank.pinned, change)
-    assert reencoded_ids(memory.reencode(BANK, dry_run=True)) == bank.page_ids
-    report = memory.reencode(BANK)
+    assert reencoded_ids(memory.operations.reencode(BANK, dry_run=True)) == bank.page_ids
+    report = memory.operations.reencode(BANK)
     assert reencoded_ids(report) == bank.page_ids
     assert report.reencoded[2].from_weights == (None if change is flipped else "0" * 12)
     assert accuracy(bank.pinned.text, memory.read_page(BANK, bank.pinned.id).text) >= 0.97
@@ -47,7 +47,7 @@ def test_kept_text_replaces_tokens_that_cannot_be_read(
 def test_damaged_text_is_not_replaced_by_a_reading(bank: SampleBank, memory: Memory) -> None:
     ((text,),) = bank.execute("SELECT text FROM page_contents WHERE text IS NOT NULL")
     bank.execute("UPDATE page_contents SET text = ? WHERE text IS NOT NULL", flipped(text))
-    report = memory.reencode(BANK)
+    report = memory.operations.reencode(BANK)
     assert reencoded_ids(report) == [bank.tiny.id, bank.small.id]
     assert [page.page_id for page in report.unreadable] == [bank.pinned.id]
     assert weights_of(memory)[bank.pinned.id] == bank.weights

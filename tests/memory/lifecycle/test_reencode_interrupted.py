@@ -17,7 +17,7 @@ from foxing.memory import Memory
 from foxing.memory.lifecycle import reencode
 reencode.BATCH = 1
 memory = Memory(sys.argv[1], codec=BothWeights(NativeCodec.load(Path(sys.argv[2]), "cpu")))
-memory.reencode("ana", progress=lambda done, total: print(done, flush=True))
+memory.operations.reencode("ana", progress=lambda done, total: print(done, flush=True))
 """
 
 
@@ -32,10 +32,10 @@ def test_an_interrupted_run_resumes(bank: SampleBank, monkeypatch: pytest.Monkey
 
     with bank.open(BothWeights(bank.codec, before_encode=interrupt_the_second)) as memory:
         with pytest.raises(KeyboardInterrupt):
-            memory.reencode(BANK)
+            memory.operations.reencode(BANK)
         assert sorted(weights_of(memory).values()) == sorted([memory.codec.weights, *2 * [bank.weights]])
         assert exactness(memory) >= 0.97
-        report = memory.reencode(BANK)
+        report = memory.operations.reencode(BANK)
         assert (reencoded_ids(report), report.current, report.busy) == ([bank.small.id, bank.pinned.id], 1, [])
         assert set(weights_of(memory).values()) == {memory.codec.weights}
 
@@ -51,10 +51,10 @@ def test_a_killed_process_leaves_every_page_intact(bank: SampleBank, other_weigh
         for page in memory.pages(BANK).pages:
             tokens = memory.page_tokens(BANK, page.id)
             assert (tokens.tier, tokens.count) == (page.tier, page.vision_tokens)
-        first = memory.reencode(BANK)  # the killed process may still hold a lease on a page
+        first = memory.operations.reencode(BANK)  # the killed process may still hold a lease on a page
         assert first.current >= 1
         bank.execute("UPDATE pages SET lease_until = NULL, lease_owner = NULL")  # as if a minute had passed
-        second = memory.reencode(BANK)
+        second = memory.operations.reencode(BANK)
         assert reencoded_ids(second) == first.busy
         assert first.current + len(first.reencoded) + len(second.reencoded) == 3
         assert set(weights_of(memory).values()) == {memory.codec.weights}
@@ -67,7 +67,7 @@ def test_a_page_changed_meanwhile_is_left_for_the_next_run(bank: SampleBank) -> 
             other.pin(BANK, bank.small.id)
 
     with bank.open(BothWeights(bank.codec, before_encode=pin)) as memory:
-        report = memory.reencode(BANK)
+        report = memory.operations.reencode(BANK)
         assert (reencoded_ids(report), report.busy) == ([bank.tiny.id, bank.pinned.id], [bank.small.id])
         assert memory.page(BANK, bank.small.id).pinned
-        assert reencoded_ids(memory.reencode(BANK)) == [bank.small.id]
+        assert reencoded_ids(memory.operations.reencode(BANK)) == [bank.small.id]

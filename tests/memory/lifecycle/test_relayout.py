@@ -190,8 +190,8 @@ def stored() -> dict[str, str]:
 def test_kept_text_is_moved_exactly_onto_several_pages(bank: Bank) -> None:
     (before,) = bank.open().pages(BANK).pages
     memory = bank.open(Printed())
-    planned = memory.reencode(BANK, dry_run=True).reencoded
-    report = memory.reencode(BANK)
+    planned = memory.operations.reencode(BANK, dry_run=True).reencoded
+    report = memory.operations.reencode(BANK)
     (moved,) = report.reencoded
     assert (report.unreadable, report.busy, report.current) == ([], [], 0)
     assert (moved.page_id, moved.from_codec, moved.source, moved.tier) == (before.id, "native", "text", "base")
@@ -213,7 +213,7 @@ def test_kept_text_is_moved_exactly_onto_several_pages(bank: Bank) -> None:
 @pytest.mark.slow
 def test_a_message_split_by_a_page_break_keeps_its_keepsakes(bank: Bank) -> None:
     memory = bank.open(Printed())
-    memory.reencode(BANK)
+    memory.operations.reencode(BANK)
     rows = bank.rows()
     parts: dict[int, list[tuple[int, int]]] = {}
     manifests = [PageManifest.unpack(bytes(row[2])) for row in rows["page_manifests"]]
@@ -243,7 +243,7 @@ def test_decoded_text_is_moved_as_it_was_read_and_back(bank: Bank) -> None:
     read = texts(native)
     kept = [row[4] for row in bank.rows()["keepsakes"]]
     printed = bank.open(Printed())
-    report = printed.reencode(BANK)
+    report = printed.operations.reencode(BANK)
     assert [(page.source, page.tier) for page in report.reencoded] == [("decoded", "small")]
     moved = texts(printed)
     assert moved.keys() == read.keys()
@@ -255,7 +255,7 @@ def test_decoded_text_is_moved_as_it_was_read_and_back(bank: Bank) -> None:
     assert [span.message_id for span in printed.recall(BANK, "Note 14").spans][:1] == ["m14"]
 
     back = bank.open()
-    report = back.reencode(BANK)
+    report = back.operations.reencode(BANK)
     assert len(report.reencoded) == len(back.pages(BANK).pages)
     assert {page.from_codec for page in report.reencoded} == {"printed"}
     assert (report.unreadable, report.busy) == ([], [])
@@ -269,11 +269,11 @@ def test_decoded_text_is_moved_as_it_was_read_and_back(bank: Bank) -> None:
 def test_a_second_run_has_nothing_to_do_and_a_dry_run_writes_nothing(bank: Bank) -> None:
     memory = bank.open(Printed())
     rows = bank.rows()
-    memory.reencode(BANK, dry_run=True)
+    memory.operations.reencode(BANK, dry_run=True)
     assert bank.rows() == rows
-    memory.reencode(BANK)
+    memory.operations.reencode(BANK)
     rows = bank.rows()
-    report = memory.reencode(BANK)
+    report = memory.operations.reencode(BANK)
     assert (report.reencoded, report.current) == ([], len(rows["pages"]))
     assert bank.rows() == rows
 
@@ -285,10 +285,10 @@ def test_an_interrupted_run_leaves_the_page_intact_and_resumes(bank: Bank) -> No
 
     stopped = bank.open(Printed(before_encode=stop))
     with pytest.raises(KeyboardInterrupt):
-        stopped.reencode(BANK)
+        stopped.operations.reencode(BANK)
     assert texts(stopped) == stored()
     memory = bank.open(Printed())
-    assert len(memory.reencode(BANK).reencoded) == 1
+    assert len(memory.operations.reencode(BANK).reencoded) == 1
     assert texts(memory) == stored()
 
 
@@ -297,12 +297,12 @@ def test_a_page_changed_meanwhile_is_busy_and_stays(bank: Bank) -> None:
     other = bank.open()
     (page,) = other.pages(BANK).pages
     memory = bank.open(Printed(before_encode=lambda: other.pin(BANK, page.id) and None))
-    report = memory.reencode(BANK)
+    report = memory.operations.reencode(BANK)
     assert (report.reencoded, report.busy) == ([], [page.id])
     assert len(memory.pages(BANK).pages) == 1
     assert texts(memory) == stored()
     assert {page.pinned for page in bank.open(Printed()).pages(BANK).pages} == {True}
-    bank.open(Printed()).reencode(BANK)
+    bank.open(Printed()).operations.reencode(BANK)
     found = memory.pages(BANK).pages
     assert len(found) > 1
     assert {page.pinned for page in found} == {True}
@@ -313,11 +313,11 @@ def test_a_page_stays_while_a_dropped_version_can_be_restored(bank: Bank) -> Non
     bank.now = START + 10 * DAY
     bank.open().age(BANK)
     memory = bank.open(Printed())
-    (left,) = memory.reencode(BANK).unreadable
+    (left,) = memory.operations.reencode(BANK).unreadable
     assert f"can be undone until {(bank.now + 7 * DAY).isoformat()}" in left.reason
     assert bank.rows()["trash"]
     bank.now += 8 * DAY
-    assert len(memory.reencode(BANK).reencoded) == 1
+    assert len(memory.operations.reencode(BANK).reencoded) == 1
     assert bank.rows()["trash"] == []
 
 
@@ -329,7 +329,7 @@ def test_a_tier_that_the_codec_lacks_becomes_the_next_sharper_one(bank: Bank) ->
     assert {page.tier for page in native.pages(BANK).pages} == {"micro"}
     bank.now += 8 * DAY
     memory = bank.open(Printed())
-    report = memory.reencode(BANK)
+    report = memory.operations.reencode(BANK)
     assert report.unreadable == []
     (moved,) = report.reencoded
     assert moved.tier == "small"
@@ -347,7 +347,7 @@ def test_what_was_misread_stays_flagged_in_another_layout(bank: Bank) -> None:
     bank.open(HookedCodec(alter=alter)).age(BANK)
     bank.now += 8 * DAY
     memory = bank.open(Printed())
-    assert len(memory.reencode(BANK).reencoded) == 1
+    assert len(memory.operations.reencode(BANK).reencoded) == 1
     flagged = [s.text[a:b] for s in memory.export(BANK) for a, b, sure in s.uncertain if sure == 0]
     assert len(flagged) >= sum(content.split(":")[0].count("8") for content in MESSAGES) > 0
 
@@ -355,14 +355,14 @@ def test_what_was_misread_stays_flagged_in_another_layout(bank: Bank) -> None:
 def test_a_page_that_the_new_codec_cannot_read_stays(bank: Bank) -> None:
     rows = bank.rows()
     memory = bank.open(Printed(blind=True))
-    (left,) = memory.reencode(BANK).unreadable
+    (left,) = memory.operations.reencode(BANK).unreadable
     assert "would lose 100% of its characters" in left.reason
     assert bank.rows() == rows
 
 
 @pytest.mark.slow
 def test_a_page_that_cannot_be_read_now_is_neither_moved_nor_aged(bank: Bank) -> None:
-    bank.open(Printed()).reencode(BANK)
+    bank.open(Printed()).operations.reencode(BANK)
     bank.now = START + 10 * DAY
     kept = bank.rows()
     report = bank.open(Printed(blind=True)).age(BANK)
@@ -381,7 +381,7 @@ def test_a_page_that_cannot_be_read_now_is_neither_moved_nor_aged(bank: Bank) ->
     reads, blind = Printed.decode, Printed(blind=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Printed, "decode", lambda self, tokens: reads(blind, tokens))
-        report_back = bank.open().reencode(BANK)
+        report_back = bank.open().operations.reencode(BANK)
     assert report_back.reencoded == []
     assert {"100% of this page cannot be read now" in left.reason for left in report_back.unreadable} == {True}
     assert bank.rows() == rows
@@ -398,7 +398,7 @@ def test_dry_runs_report_what_is_done(bank: Bank) -> None:
     (left,) = memory.tick().unreadable[BANK]
     assert left.reason == done.unreadable[0].reason
     bank.open().age(BANK)
-    dry, wet = memory.reencode(BANK, dry_run=True), memory.reencode(BANK)
+    dry, wet = memory.operations.reencode(BANK, dry_run=True), memory.operations.reencode(BANK)
     assert (dry.reencoded, wet.reencoded) == ([], [])
     assert dry.unreadable == wet.unreadable
 
@@ -415,7 +415,7 @@ def test_pages_of_the_previous_codec_are_read_until_they_are_moved(bank: Bank) -
     assert memory.read_page(BANK, page.id).source == "decoded"
     assert memory.age(BANK, now=START + 40 * DAY).moved == []
     bank.now += 8 * DAY
-    memory.reencode(BANK)
+    memory.operations.reencode(BANK)
     later = bank.open()
     span = later.message(BANK, "m3")
     assert (span.text, span.confidence) == ("", 0.0), "a large model is not loaded for reading"

@@ -67,11 +67,11 @@ def test_the_cache_holds_pages_up_to_its_bytes(filled: Path, codec: HookedCodec,
 
 def test_what_was_warmed_is_not_decoded_again(filled: str, codec: HookedCodec) -> None:
     with Memory(filled, codec=codec) as memory:
-        assert memory.warm() == 3
+        assert memory.operations.warm() == 3
         assert decoded(memory, codec) == 0
-        assert memory.warm(stopping=lambda: True) == 0
+        assert memory.operations.warm(stopping=lambda: True) == 0
     with Memory(filled, codec=codec, options=MemoryOptions(page_cache_bytes=100_000)) as memory:
-        assert memory.warm() == 0
+        assert memory.operations.warm() == 0
         assert decoded(memory, codec) == 3
 
 
@@ -188,7 +188,7 @@ def test_pages_that_take_long_to_read_are_not_read_in_advance(database_url: str)
         memory.seal("ana")
     codec = StripCodec()
     with Memory(database_url, codec=codec, clock=lambda: NOW) as memory:
-        assert memory.warm() == 0
+        assert memory.operations.warm() == 0
     assert codec.rows == []
 
 

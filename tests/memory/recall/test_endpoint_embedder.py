@@ -164,5 +164,5 @@ def test_a_server_whose_dimension_changed_is_noticed(server: Server, database_ur
         assert [span.message_id for span in answer.spans] == ["bread"]
         assert "with 3 dimensions; run foxing reindex" in answer.notes[0]
     with Memory(database_url, options=options) as memory:
-        assert memory.reindex("ana").embedded == 1
+        assert memory.operations.reindex("ana").embedded == 1
         assert memory.recall("ana", "sourdough").notes == []

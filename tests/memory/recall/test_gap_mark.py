@@ -54,7 +54,7 @@ def test_the_default_is_one_token_and_a_setting_chooses_another(memory: Memory, 
     assert "  " not in marked.text
     assert count_text_tokens("left … months") == count_text_tokens("left months") + 1
     assert memory.message(BANK, marked.message_id).text == marked.text
-    with Memory(memory.database_url, options=MemoryOptions(gap_mark="[faded]")) as other:
+    with Memory(memory.operations.database_url, options=MemoryOptions(gap_mark="[faded]")) as other:
         shown = other.message(BANK, marked.message_id)
         assert shown.text.count("[faded]") == len(shown.gaps) == len(marked.gaps)
         assert "[faded]" in other.recall(BANK, limit=200).rendered

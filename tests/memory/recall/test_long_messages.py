@@ -76,7 +76,7 @@ class Bank:
     def undo(self) -> None:
         self.memory.undo("ana")
         for page in self.memory.pages("ana", limit=500).pages:
-            self.memory.unpin("ana", page.id)
+            self.memory.pin("ana", page.id, pinned=False)
 
     def erase(self) -> None:
         if self.held:

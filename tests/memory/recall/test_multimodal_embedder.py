@@ -105,7 +105,7 @@ def test_an_image_is_found_by_what_it_shows(memory: Memory, server: Server) -> N
     )
     memory.store("ana", [shown(colour, colour) for colour in COLOURS])
     assert not server.inputs  # not on the way of storing
-    memory.reindex("ana")
+    memory.operations.reindex("ana")
     assert sum("image" in each for each in server.inputs) == 3
     for colour in COLOURS:
         assert keys(memory, f"something {colour}")[0] == colour
@@ -116,13 +116,13 @@ def test_an_image_is_found_by_what_it_shows(memory: Memory, server: Server) -> N
 @pytest.mark.parametrize("mode", ["RGBA", "L"])
 def test_images_of_other_modes_are_embedded(memory: Memory, server: Server, mode: str) -> None:
     memory.store("ana", [shown("m", "white", mode=mode)])
-    memory.reindex("ana")
+    memory.operations.reindex("ana")
     assert sum("image" in each for each in server.inputs) == 1
 
 
 def test_an_image_that_the_model_refuses_leaves_its_text(memory: Memory, server: Server) -> None:
     memory.store("ana", [shown("red", "red"), shown("odd", "green", (90, 40)), shown("blue", "blue")])
-    report = memory.reindex("ana")
+    report = memory.operations.reindex("ana")
     assert (report.embedded, report.skipped) == (3, 0)
     assert keys(memory, "something blue")[0] == "blue"
     assert "odd" in keys(memory, "look at that one")
@@ -132,9 +132,9 @@ def test_a_server_that_fails_is_asked_again(memory: Memory, server: Server) -> N
     server.status_of_oblong = 500
     memory.store("ana", [shown("odd", "green", (90, 40))])
     with pytest.raises(EmbedderError, match="does not answer"):
-        memory.reindex("ana")
+        memory.operations.reindex("ana")
     server.status_of_oblong = 400
-    assert memory.reindex("ana").embedded == 1
+    assert memory.operations.reindex("ana").embedded == 1
 
 
 def test_an_endpoint_needs_an_address(tmp_path: Any) -> None:

@@ -88,7 +88,7 @@ def test_an_identifier_that_nobody_said_changes_nothing(memory: Memory) -> None:
 
 @pytest.mark.slow
 def test_the_parts_of_a_score_still_add_up(memory: Memory) -> None:
-    scores = memory.recall_scores("shop", "What is the tracking id of order #W1000011?", limit=20)
+    scores = memory.recall("shop", "What is the tracking id of order #W1000011?", limit=20, explain=True).scores
     assert scores[0].message_id == "11-3"
     for each in scores:
         total = (each.words + each.meaning + each.neighbours) * each.preference

@@ -218,7 +218,7 @@ def _bank_with_history(url: str) -> tuple[Memory, list[Callable[[], object]], se
     def undo() -> None:
         memory.undo("ana")
         for page in memory.pages("ana", limit=500).pages:
-            memory.unpin("ana", page.id)
+            memory.pin("ana", page.id, pinned=False)
 
     def erase() -> None:
         key = random.choice(sorted(there))

@@ -135,7 +135,7 @@ def test_a_passage_is_found_by_its_meaning(database_url: str) -> None:
 def test_words_are_indexed_anew(memory: Memory) -> None:
     memory.seal("ana")
     before = memory.recall("ana", "tunnel").spans
-    report = memory.reindex("ana", words=True)
+    report = memory.operations.reindex("ana", words=True)
     assert (report.indexed, report.embedded, report.skipped, report.embedder) == (6, 0, 0, "none")
     assert memory.recall("ana", "tunnel").spans == before
 

@@ -87,7 +87,7 @@ def test_a_frequent_word_that_has_faded_leaves_the_index(memory: Memory) -> None
 
 
 def indexed_terms_of(memory: Memory) -> dict[str, set[str]]:
-    return indexed_terms(memory.database_url, {term for text, _ in TALK.values() for term in terms(text)})
+    return indexed_terms(memory.operations.database_url, {term for text, _ in TALK.values() for term in terms(text)})
 
 
 def test_a_message_with_nothing_left_is_found_and_shows_a_gap(memory: Memory) -> None:
@@ -109,10 +109,10 @@ def test_the_policy_can_let_faded_words_leave(database_url: str, words_alone: No
 
 def test_reindexing_keeps_what_the_index_recognises(memory: Memory) -> None:
     before = indexed_terms_of(memory)
-    memory.reindex("ana", words=True)
+    memory.operations.reindex("ana", words=True)
     assert indexed_terms_of(memory) == before
     memory.set_policy("ana", {**RULES, "index": "faded"})
-    memory.reindex("ana", words=True)
+    memory.operations.reindex("ana", words=True)
     assert not {"hydrangea", "turquois"} & set().union(*indexed_terms_of(memory).values())
 
 

@@ -35,7 +35,7 @@ def memory(tmp_path: Path) -> Iterator[Memory]:
 @pytest.mark.parametrize("query", ["thermostat in the greenhouse", "When did the tomatoes get water on 4 March?"])
 def test_the_parts_add_up_to_the_score_of_recall(memory: Memory, query: str) -> None:
     recalled = {span.message_id: span.score for span in memory.recall(BANK, query).spans}
-    scores = memory.recall_scores(BANK, query)
+    scores = memory.recall(BANK, query, explain=True).scores
     assert {part.message_id: part.score for part in scores} == recalled
     for part in scores:
         assert (part.words + part.meaning + part.neighbours) * part.preference == pytest.approx(part.score, abs=2e-3)
@@ -43,12 +43,12 @@ def test_the_parts_add_up_to_the_score_of_recall(memory: Memory, query: str) -> 
 
 
 def test_what_each_part_is_for(memory: Memory) -> None:
-    parts = {part.message_id: part for part in memory.recall_scores(BANK, "thermostat")}
+    parts = {part.message_id: part for part in memory.recall(BANK, "thermostat", explain=True).scores}
     assert parts["m0"].words > 0
     assert parts["m1"].words == 0
     assert parts["m1"].neighbours > 0  # said right after it
     assert parts["m0"].preference == 1
-    dated = {part.message_id: part for part in memory.recall_scores(BANK, "thermostat on 5 March")}
+    dated = {part.message_id: part for part in memory.recall(BANK, "thermostat on 5 March", explain=True).scores}
     assert dated["m0"].preference == 0.5
     assert dated["m3"].preference == 1
     assert any(part.meaning for part in dated.values())
@@ -58,11 +58,11 @@ def test_what_each_part_is_for(memory: Memory) -> None:
 def test_without_an_embedder_nothing_is_for_meaning(tmp_path: Path) -> None:
     with Memory(tmp_path / "words.db") as memory:
         memory.store(BANK, [{"role": "user", "content": text} for text in SAID])
-        assert {part.meaning for part in memory.recall_scores(BANK, "thermostat")} == {0.0}
+        assert {part.meaning for part in memory.recall(BANK, "thermostat", explain=True).scores} == {0.0}
 
 
 def test_a_query_without_words_has_no_scores(memory: Memory) -> None:
-    assert memory.recall_scores(BANK, "2 March 2026") == []
-    assert len(memory.recall_scores(BANK, "thermostat", limit=1)) == 1
+    assert memory.recall(BANK, "2 March 2026", explain=True).scores == []
+    assert len(memory.recall(BANK, "thermostat", limit=1, explain=True).scores) == 1
     with pytest.raises(NotFound):
-        memory.recall_scores("none", "thermostat")
+        memory.recall("none", "thermostat", explain=True)

@@ -167,7 +167,7 @@ def test_without_an_embedder_nothing_is_embedded(database_url: str) -> None:
         assert memory.recall("ana", "sourdough").notes == []
         assert memory.tick().failed_banks == {}
         with pytest.raises(EmbedderError, match="no embedder"):
-            memory.reindex("ana")
+            memory.operations.reindex("ana")
     assert codes(database_url) == {}
 
 
@@ -249,7 +249,7 @@ def test_a_slow_embedder_embeds_after_storing(database_url: str) -> None:
         assert first(memory, "sourdough") == "bread"
         assert memory.tick().failed_banks == {}
         assert set(codes(database_url)) == set(TALK)
-        assert memory.jobs.length().waiting == 0
+        assert memory.operations.jobs.length().waiting == 0
 
 
 def test_long_messages_are_embedded_a_few_at_a_time(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +257,7 @@ def test_long_messages_are_embedded_a_few_at_a_time(database_url: str, monkeypat
     long = "\n\n".join(f"Paragraph {number}: " + "sourdough " * 60 for number in range(3))
     with opened(database_url, Slow()) as memory:
         store(memory, {"a": "short", "b": "brief", "c": long, "d": long * 9, "e": "short"})
-        assert [memory.embed_new("ana") for _ in range(5)] == [2, 1, 1, 1, 0]
+        assert [memory.operations.embed_new("ana") for _ in range(5)] == [2, 1, 1, 1, 0]
         assert set(codes(database_url)) == set("abcde")
 
 
@@ -280,10 +280,10 @@ def test_another_embedder_needs_a_reindex_that_resumes(database_url: str) -> Non
         assert "other-1" in answer.notes[0]
         assert "foxing reindex" in answer.notes[0]
         with pytest.raises(KeyboardInterrupt):
-            memory.reindex("ana", progress=interrupt)
-        report = memory.reindex("ana")
+            memory.operations.reindex("ana", progress=interrupt)
+        report = memory.operations.reindex("ana")
         assert (report.embedder, report.embedded, report.skipped) == ("other-1", 28, 0)
-        assert memory.reindex("ana").embedded == 0
+        assert memory.operations.reindex("ana").embedded == 0
         assert memory.recall("ana", "sourdough").notes == []
     held = codes(database_url)
     assert len(held) == 156
@@ -301,7 +301,7 @@ def test_vectors_of_another_length_are_noticed(database_url: str) -> None:
         answer = memory.recall("ana", "sourdough")
         assert answer.spans[0].message_id == "bread"
         assert "128 dimensions" in answer.notes[0]
-        memory.reindex("ana")
+        memory.operations.reindex("ana")
         assert memory.recall("ana", "sourdough").notes == []
 
 
@@ -312,7 +312,7 @@ def test_what_another_process_stores_and_fades_is_searched(database_url: str) ->
         store(memory, {"new": "thundering storms"})
         assert first(other, "thunderings") == "new"
         memory.seal("ana")
-        memory.reindex("ana")
+        memory.operations.reindex("ana")
         assert first(other, "thunderings") == "new"
 
 
@@ -324,12 +324,12 @@ def test_embedding_new_messages_leaves_the_codes_in_memory_valid(database_url: s
     with opened(database_url, Slow()) as memory:
         for number, key in enumerate(TALK):
             store(memory, {key: TALK[key]})
-            assert memory.embed_new("ana") == 1
+            assert memory.operations.embed_new("ana") == 1
             assert len(memory.recall("ana", "sourdough?").spans) <= number + 1
         assert version() == 0
         train = "SELECT id FROM messages WHERE key = 'train'"  # as if it could not be embedded before
         execute(database_url, f"DELETE FROM embeddings WHERE message_id = ({train})")
-        memory.reindex("ana")
+        memory.operations.reindex("ana")
         assert version() == 1  # it is older than others
         assert first(memory, "expresses") == "train"
 

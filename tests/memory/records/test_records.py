@@ -269,7 +269,7 @@ def test_vectors_of_the_caller_find_records(memory: Memory) -> None:
     again = memory.records.search(BANK, vector=[0.0, 1.0], limit=1, cursor=part.next_cursor)
     assert again.records[0].key == "up"
     assert keys(memory, vector=[1.0] * 5) == []
-    memory.reindex(BANK)
+    memory.operations.reindex(BANK)
     assert len(keys(memory, vector=[2.0, 0.0])) == 3
 
 
@@ -278,7 +278,7 @@ def test_records_stored_without_an_embedder_are_embedded_later(database_url: str
         memory.records.write(BANK, [put("diet", {"text": "She eats no meat."}), put("n", 1)])
         assert keys(memory, query="vegetarian") == []
     with Memory(database_url) as memory:
-        memory.reindex(BANK)
+        memory.operations.reindex(BANK)
         assert keys(memory, query="vegetarian") == ["diet"]
 
 

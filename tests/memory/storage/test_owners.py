@@ -88,8 +88,8 @@ def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
         memory.store("notes", [{"role": "user", "content": "Never mind.", "id": "erased"}])
         memory.erase_message("notes", "erased")
         memory.message("notes", "m1")
-        memory.jobs.fill(memory.now())
-        memory.imports.add("notes", check_file(path, ImportOptions()))
+        memory.operations.jobs.fill(memory.now())
+        memory.operations.imports.add("notes", check_file(path, ImportOptions()))
     with Memory(options(url, "ben")) as memory:
         memory.store("diary", [{"role": "user", "content": "Hello.", "id": "m1"}])
     bank = execute(url, "SELECT id FROM banks WHERE name = 'notes'")[0][0]
@@ -237,7 +237,7 @@ def test_owners_have_memories_of_their_own(filled: str) -> None:
 def test_a_name_that_another_owner_has_fails_alone(filled: str) -> None:
     with Memory(options(filled, "carla")) as memory:
         calls = [StoreCall(bank, [{"role": "user", "content": "mine?"}]) for bank in ("notes", "letters")]
-        taken, stored = memory.store_each(calls)
+        taken, stored = memory.operations.store_each(calls)
     assert isinstance(taken, Conflict)
     assert isinstance(stored, StoreResult)
     assert stored.stored == 1

@@ -91,7 +91,7 @@ def test_owners_who_work_at_once_see_their_own_rows_only(url: str) -> None:
         for owner, memory in memories.items():
             exported = list(memory.export(f"notes-{owner}"))
             assert [span.message_id for span in exported] == [str(number) for number in range(MESSAGES)]
-            assert memory.jobs.length().running == 0
+            assert memory.operations.jobs.length().running == 0
     finally:
         for memory in memories.values():
             memory.close()

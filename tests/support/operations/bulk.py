@@ -37,5 +37,5 @@ class ForgetfulPool:
     ) -> Iterator[tuple[_Batch, _Result]]:
         for number, batch in enumerate(batches):
             if number % 2 == 0:
-                work(self.memory.bulk, batch)
-            yield batch, work(self.memory.bulk, batch)
+                work(self.memory.operations.bulk, batch)
+            yield batch, work(self.memory.operations.bulk, batch)

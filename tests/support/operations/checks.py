@@ -45,7 +45,7 @@ def fill(url: str) -> None:
         memory.records.write("ana", [{"op": "put", "namespace": ["notes"], "key": "n", "value": {"a": 1}}])
         memory.tick()
         clock = NOW + 30 * DAY
-        memory.jobs.fill(clock)
+        memory.operations.jobs.fill(clock)
 
 
 def check(

@@ -71,9 +71,9 @@ def test_a_killed_worker_loses_nothing_and_repeats_nothing(
             memory.seal("ana")
         open_memory = partial(open_noted, database_url, str(workers))
         with RayPool(open_memory, ActorOptions(actors=2)) as pool:
-            report = memory.bulk.age("ana", pool, progress=kill_one)
+            report = memory.operations.bulk.age("ana", pool, progress=kill_one)
             with pytest.raises(NotFound):
-                memory.bulk.age("nobody", pool)
+                memory.operations.bulk.age("nobody", pool)
 
         assert (len(report.moved), report.busy, report.unreadable) == (16, [], [])
         assert killed
@@ -96,15 +96,15 @@ def test_an_import_is_embedded_by_workers_and_stored_in_order(
     )
     pool = RayPool(partial(open_noted, url, str(workers), "use"), ActorOptions(actors=2))
     with pool, Memory(url, options=MemoryOptions(embedder="none")) as memory:  # this process embeds nothing
-        report = memory.bulk.import_file(ImportRequest(path, "ana"), pool)
+        report = memory.operations.bulk.import_file(ImportRequest(path, "ana"), pool)
 
         assert (report.messages, report.stored) == (1_200, 1_200)
         assert [message.message_id for message in memory.export("ana")] == ids
         assert execute(url, "SELECT count(*) FROM embeddings") == [(1_200,)]
-        assert memory.bulk.import_file(ImportRequest(path, "ana"), pool).duplicates == 1_200
+        assert memory.operations.bulk.import_file(ImportRequest(path, "ana"), pool).duplicates == 1_200
         path.write_text("not JSON")
         with pytest.raises(InvalidInput, match="line 1"):
-            memory.bulk.import_file(ImportRequest(path, "ana"), pool)
+            memory.operations.bulk.import_file(ImportRequest(path, "ana"), pool)
     assert importer.MESSAGES_AT_ONCE < 1_200
 
 
@@ -115,7 +115,7 @@ def test_a_batch_that_kills_every_worker_is_given_up(database_path: Path, worker
         memory.seal("ana")
         pool = RayPool(partial(open_and_die, str(database_path), str(workers)), ActorOptions(actors=1))
         with pytest.raises(PoolError, match="killed 5 times"):
-            memory.bulk.age("ana", pool)
+            memory.operations.bulk.age("ana", pool)
         assert memory.pages("ana").pages[0].tier == "base"
 
 
@@ -128,7 +128,7 @@ def test_an_error_of_a_worker_is_raised_as_it_is(database_path: Path, tmp_path: 
         elsewhere.mkdir()
         pool = RayPool(partial(open_noted, str(elsewhere), str(workers)), ActorOptions(actors=1))
         with pytest.raises(Exception, match="folder") as raised:
-            memory.bulk.age("ana", pool)
+            memory.operations.bulk.age("ana", pool)
         assert type(raised.value).__name__ == "StorageError"
 
 

@@ -52,7 +52,9 @@ def test_a_page_whose_worker_was_killed_after_writing_it_is_aged_once(
         fill(memory, 7)
         seen: list[tuple[int, int]] = []
 
-        report = memory.bulk.age("ana", ForgetfulPool(memory), progress=lambda *numbers: seen.append(numbers))
+        report = memory.operations.bulk.age(
+            "ana", ForgetfulPool(memory), progress=lambda *numbers: seen.append(numbers)
+        )
 
         pages = memory.pages("ana").pages
         assert sorted(move.page_id for move in report.moved) == sorted(page.id for page in pages)
@@ -61,7 +63,7 @@ def test_a_page_whose_worker_was_killed_after_writing_it_is_aged_once(
         assert seen == [(2, 7), (4, 7), (6, 7), (7, 7)]
         assert execute(database_url, "SELECT DISTINCT version, tier, lease_owner FROM pages") == [(2, "small", None)]
         assert execute(database_url, "SELECT count(*), count(DISTINCT page_id) FROM trash") == [(7, 7)]
-        assert memory.bulk.age("ana", ForgetfulPool(memory)).moved == []
+        assert memory.operations.bulk.age("ana", ForgetfulPool(memory)).moved == []
 
 
 def test_a_page_that_is_changed_meanwhile_is_reported(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +80,7 @@ def test_a_page_that_is_changed_meanwhile_is_reported(database_url: str, monkeyp
         fill(memory, 3)
         pinned = memory.pages("ana").pages[1].id
 
-        report = memory.bulk.age("ana", PinningPool(memory))
+        report = memory.operations.bulk.age("ana", PinningPool(memory))
 
         assert (report.busy, len(report.moved)) == ([pinned], 2)
 
@@ -89,7 +91,7 @@ def test_reencoding_counts_pages_that_a_killed_worker_has_written_as_current(
 ) -> None:
     monkeypatch.setattr(reencode, "BATCH", 1)
     with bank.open(BothWeights(bank.codec)) as memory:
-        report = memory.bulk.reencode(BANK, ForgetfulPool(memory))
+        report = memory.operations.bulk.reencode(BANK, ForgetfulPool(memory))
 
         assert (len(report.reencoded), report.current, report.busy, report.unreadable) == (1, 2, [], [])
         assert set(weights_of(memory).values()) == {memory.codec.weights}
@@ -107,7 +109,7 @@ def test_an_import_stores_what_it_stores_alone_in_the_same_order(
     with alone, memory:
         expected = import_file(alone, path, bank="ana")
 
-        report = memory.bulk.import_file(ImportRequest(path, "ana"), ForgetfulPool(memory))
+        report = memory.operations.bulk.import_file(ImportRequest(path, "ana"), ForgetfulPool(memory))
 
         assert report == expected
         assert list(memory.export("ana")) == list(alone.export("ana"))
@@ -128,5 +130,5 @@ def test_a_file_that_changes_while_it_is_imported_is_refused(tmp_path: Path) -> 
 
     with Memory(tmp_path / "foxing.db") as memory:
         with pytest.raises(InvalidInput, match="has changed while it was imported"):
-            memory.bulk.import_file(ImportRequest(path, "ana"), RewritingPool(memory))
+            memory.operations.bulk.import_file(ImportRequest(path, "ana"), RewritingPool(memory))
         assert memory.banks().banks == []

@@ -172,7 +172,7 @@ def test_another_process_gives_nothing_back(memory: Memory, database_url: str) -
     secrets = fill(memory, "ana", {})
     memory.age("ana")
     with Memory(database_url, clock=lambda: NOW, options=MemoryOptions(embedder="use")) as other:
-        other.reindex("ana")
+        other.operations.reindex("ana")
         assert {*in_answers(other, "ana", WORDS)} >= {"export", "recall"}  # it has read and cached everything
         other.recall_images("ana", WORDS[0], reader="claude")
         for key in secrets:

@@ -59,7 +59,7 @@ def test_undoing_again_does_nothing_and_the_page_stays(memory: Memory, database_
     age(memory, 10)  # it is pinned
     assert stored(database_url) == before
     [page] = memory.pages("ana").pages
-    memory.unpin("ana", page.id)
+    memory.pin("ana", page.id, pinned=False)
     age(memory, 11)
     assert memory.page("ana", page.id).tier == "small"
 

@@ -82,7 +82,10 @@ def test_an_interrupted_operation_loses_nothing(operation: str, how: str, tmp_pa
     first, whole = tmp_path / "first.db", tmp_path / "whole.db"
     fill(f"sqlite:///{first}", operation)
     shutil.copy(first, whole)
-    with opened(f"sqlite:///{whole}") as memory, at_each_statement(str(memory.database_url), lambda *_: None) as count:
+    with (
+        opened(f"sqlite:///{whole}") as memory,
+        at_each_statement(str(memory.operations.database_url), lambda *_: None) as count,
+    ):
         given = OPERATIONS[operation](memory)
         statements = count()
         expected = [json.dumps(given), *state(memory)]
